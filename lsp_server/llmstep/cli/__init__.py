@@ -1,0 +1,43 @@
+"""The `llmstep` command: one module a command, registered here.
+
+Command modules import what they need inside their functions, so that `llmstep lsp` starts without torch.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from llmstep import __version__
+from llmstep.errors import LlmstepError
+
+app = typer.Typer(
+    name="llmstep",
+    help="Next-step suggestions for Lean 4 proofs from a language model, checked by Lean.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"llmstep {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Show the version."),
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; errors that the user can act on are shown as one line, without a traceback."""
+    try:
+        app()
+    except LlmstepError as error:
+        typer.secho(f"llmstep: {error}", fg=typer.colors.RED, err=True)
+        sys.exit(1)

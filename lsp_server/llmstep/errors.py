@@ -1,0 +1,123 @@
+"""One hierarchy for everything that can go wrong in a way the user can act on.
+
+The message is one plain sentence that says what happened; `hint` is one that says what to do next;
+`retryable` tells a caller whether the same request may succeed later without anything being changed.
+"""
+
+from __future__ import annotations
+
+
+class LlmstepError(Exception):
+    """Base of all errors that are shown to the user.
+
+    Args:
+        message: One plain sentence: what happened.
+        hint: One plain sentence: what to do next.
+    """
+
+    retryable: bool = False
+    code: str = "error"
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".rstrip()
+
+
+class SettingsError(LlmstepError):
+    """A setting has a wrong name, type or value."""
+
+    code = "settings"
+
+
+class ModelError(LlmstepError):
+    """A model cannot be found, read or run."""
+
+    code = "model"
+
+
+class ModelNotFoundError(ModelError):
+    """No such model in the cache, on disk or on the hub."""
+
+    code = "model_not_found"
+
+
+class ModelLoadError(ModelError):
+    """The files of a model are there but cannot be loaded."""
+
+    code = "model_load"
+
+
+class ModelTooLargeError(ModelError):
+    """The model does not fit into the memory of the device."""
+
+    code = "model_too_large"
+
+
+class DownloadError(ModelError):
+    """The download of a model failed."""
+
+    code = "download"
+    retryable = True
+
+
+class GenerationError(ModelError):
+    """The model failed while generating."""
+
+    code = "generation"
+    retryable = True
+
+
+class CancelledError(LlmstepError):
+    """The request was cancelled by the user, by an edit, or because its caller went away."""
+
+    code = "cancelled"
+    retryable = True
+
+
+class BusyError(LlmstepError):
+    """Too many requests wait already."""
+
+    code = "busy"
+    retryable = True
+
+
+class LeanError(LlmstepError):
+    """The Lean server cannot be started or does not answer."""
+
+    code = "lean"
+
+
+class LeanNotFoundError(LeanError):
+    """No Lean command was found."""
+
+    code = "lean_not_found"
+
+
+class LeanTimeoutError(LeanError):
+    """Lean did not answer in time."""
+
+    code = "lean_timeout"
+    retryable = True
+
+
+class LeanCrashedError(LeanError):
+    """The Lean server, or its worker for this file, died."""
+
+    code = "lean_crashed"
+    retryable = True
+
+
+class NoGoalError(LlmstepError):
+    """There is no goal at this position."""
+
+    code = "no_goal"
+
+
+class RequestError(LlmstepError):
+    """A request to one of the faces (command line, HTTP, LSP command) is malformed."""
+
+    code = "request"

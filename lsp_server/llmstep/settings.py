@@ -1,0 +1,218 @@
+"""Typed settings, decoded once from what an editor, a file or the command line sends.
+
+On the wire the keys are camelCase (`idleUnloadMinutes`), as editors write them; nested sections are objects
+(`{"http": {"port": 6000}}`) or dotted keys (`"http.port"`). A wrong name, type or value raises `SettingsError`, which
+names the setting, so that nothing is dropped silently.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import typing
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import attrs
+
+from llmstep.errors import SettingsError
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+Trigger = Literal["onDemand", "onIdle"]
+GoalProvider = Literal["server", "client"]
+
+
+def _setting(default: Any, doc: str, *, least: float | None = None, most: float | None = None) -> Any:
+    """A field with its documentation and bounds."""
+    return attrs.field(default=default, metadata={"doc": doc, "least": least, "most": most})
+
+
+def _section(cls: type, doc: str) -> Any:
+    return attrs.field(factory=cls, metadata={"doc": doc})
+
+
+@attrs.frozen(kw_only=True)
+class HttpSettings:
+    """The HTTP endpoint that the `llmstep` tactic talks to."""
+
+    enabled: bool = _setting(True, "Answer the `llmstep` tactic while the editor runs.")
+    host: str = _setting("127.0.0.1", "Address to listen at.")
+    port: int = _setting(6000, "Port to listen at; 0 takes any free one.", least=0, most=65535)
+
+
+@attrs.frozen(kw_only=True)
+class LeanSettings:
+    """The Lean server that llmstep runs for goals and checks."""
+
+    command: tuple[str, ...] = _setting(
+        (),
+        "Command that starts the Lean server; empty means `lake serve --` in a Lake project, else `lean --server`.",
+    )
+    timeout_seconds: float = _setting(60.0, "Longest wait for Lean to elaborate what stands above a goal.", least=1)
+    idle_minutes: float = _setting(10.0, "Stop the Lean server after this long without use; 0 never.", least=0)
+
+
+@attrs.frozen(kw_only=True)
+class CheckSettings:
+    """Running every candidate in Lean before it is shown."""
+
+    enabled: bool = _setting(True, "Run every candidate in Lean and rank by what Lean says.")
+    timeout_seconds: float = _setting(5.0, "Longest time for one candidate.", least=0.1)
+    max_heartbeats: int = _setting(200_000, "Lean's limit on the work of one declaration; 0 is no limit.", least=0)
+
+
+@attrs.frozen(kw_only=True)
+class InlayHintSettings:
+    """The best known step, shown at its goal."""
+
+    enabled: bool = _setting(True, "Show the best known step as an inlay hint.")
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """All settings, as one immutable record."""
+
+    model: str = _setting(
+        "auto",
+        "Catalog name, Hugging Face id or folder of the model; `auto` picks one by device, memory and cache.",
+    )
+    template: str = _setting("", "Prompt template; empty means the one of the catalog.")
+    device: Device = _setting("auto", "Device the model runs on.")
+    dtype: Dtype = _setting("auto", "Number format of the weights.")
+    trust_remote_code: bool = _setting(False, "Allow models that bring Python code of their own to run it.")
+    threads: int = _setting(0, "CPU threads for the model; 0 leaves room for the editor and Lean.", least=0)
+    count: int = _setting(10, "Number of samples per request.", least=1, most=256)
+    temperature: float = _setting(0.7, "Sampling temperature; 0 is greedy.", least=0, most=5)
+    top_p: float = _setting(1.0, "Nucleus sampling: total probability of the tokens kept.", least=0.01, most=1)
+    max_new_tokens: int = _setting(128, "Upper bound on the tokens of one candidate.", least=1, most=4096)
+    trigger: Trigger = _setting("onDemand", "When to suggest: on demand, or when the cursor rests on a goal.")
+    idle_delay_ms: int = _setting(800, "With `onIdle`, how long the cursor rests first.", least=50)
+    idle_unload_minutes: float = _setting(15.0, "Free the model's memory after this long; 0 never.", least=0)
+    goal_provider: GoalProvider = _setting(
+        "server", "Who gives the goal: llmstep's own Lean server, or the client through `llmstep/plainGoal`."
+    )
+    inlay_hints: InlayHintSettings = _section(InlayHintSettings, "Inlay hints.")
+    check: CheckSettings = _section(CheckSettings, "Checks by Lean.")
+    lean: LeanSettings = _section(LeanSettings, "The Lean server.")
+    http: HttpSettings = _section(HttpSettings, "The HTTP endpoint of the tactic.")
+
+    @classmethod
+    def decode(cls, raw: Mapping[str, Any] | None) -> Settings:
+        """Settings from an editor's (possibly partial) object.
+
+        Raises:
+            SettingsError: A key is unknown, or a value has the wrong type or is out of bounds.
+        """
+        return typing.cast("Settings", _decode(cls, _nest(raw or {}), "llmstep"))
+
+    @classmethod
+    def from_environment(cls, base: Settings | None = None) -> Settings:
+        """`base` with `LLMSTEP_MODEL`, `LLMSTEP_DEVICE` and `LLMSTEP_PORT` applied, where set."""
+        settings = base or cls()
+        raw: dict[str, Any] = {}
+        if model := os.environ.get("LLMSTEP_MODEL"):
+            raw["model"] = model
+        if device := os.environ.get("LLMSTEP_DEVICE"):
+            raw["device"] = device
+        changed: Settings = attrs.evolve(
+            settings,
+            **{key: getattr(cls.decode(raw), key) for key in raw},
+            http=_http_environment(settings.http),
+        )
+        return changed
+
+
+def _http_environment(base: HttpSettings) -> HttpSettings:
+    port = os.environ.get("LLMSTEP_PORT")
+    if port is not None and not port.isdecimal():
+        raise SettingsError(
+            f"The environment variable LLMSTEP_PORT is {port!r}, which is no port number.",
+            hint="Set it to a number, 6000 for example, or unset it.",
+        )
+    return attrs.evolve(base, port=int(port)) if port else base
+
+
+def wire_name(field: str) -> str:
+    """`idle_delay_ms` as editors write it: `idleDelayMs`."""
+    head, *rest = field.split("_")
+    return head + "".join(part.capitalize() for part in rest)
+
+
+def _nest(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted keys turned into nested objects; a leading `llmstep` section is unwrapped."""
+    if set(raw) == {"llmstep"} and isinstance(raw["llmstep"], Mapping):
+        raw = raw["llmstep"]
+    nested: dict[str, Any] = {}
+    for key, value in raw.items():
+        *sections, last = key.removeprefix("llmstep.").split(".")
+        place = nested
+        for section in sections:
+            place = place.setdefault(section, {})
+        if isinstance(value, Mapping) and isinstance(place.get(last), dict):
+            place[last].update(value)
+        else:
+            place[last] = dict(value) if isinstance(value, Mapping) else value
+    return nested
+
+
+def _decode(cls: type, raw: Any, where: str) -> Any:
+    if not isinstance(raw, Mapping):
+        raise SettingsError(
+            f"The setting {where} must be an object, not {_show(raw)}.", hint="Correct it in the settings."
+        )
+    hints = typing.get_type_hints(cls)
+    fields = {wire_name(field.name): field for field in attrs.fields(cls)}
+    values: dict[str, Any] = {}
+    for key, value in raw.items():
+        field = fields.get(key)
+        if field is None:
+            near = difflib.get_close_matches(key, fields, n=1)
+            raise SettingsError(
+                f"There is no setting {where}.{key}.",
+                hint=f"Did you mean {where}.{near[0]}?" if near else "Remove it from the settings.",
+            )
+        name = f"{where}.{key}"
+        expected = hints[field.name]
+        if attrs.has(expected):
+            values[field.name] = _decode(expected, value, name)
+        elif value is not None:  # an editor sends null for a setting that was never set
+            values[field.name] = _value(expected, value, name, field.metadata)
+    return cls(**values)
+
+
+def _value(expected: Any, value: Any, name: str, bounds: Mapping[str, Any]) -> Any:
+    if typing.get_origin(expected) is Literal:
+        allowed = typing.get_args(expected)
+        if value not in allowed:
+            raise _wrong(name, value, "one of " + ", ".join(allowed))
+        return value
+    if typing.get_origin(expected) is tuple:
+        if isinstance(value, str) or not isinstance(value, (list, tuple)):
+            raise _wrong(name, value, 'a list of words such as ["lake", "serve", "--"]')
+        if not all(isinstance(word, str) for word in value):
+            raise _wrong(name, value, "a list of words")
+        return tuple(value)
+    if expected is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not expected:
+        raise _wrong(
+            name,
+            value,
+            {bool: "true or false", int: "a whole number", float: "a number"}.get(expected, "a text"),
+        )
+    least, most = bounds.get("least"), bounds.get("most")
+    if least is not None and value < least:
+        raise _wrong(name, value, f"at least {least}")
+    if most is not None and value > most:
+        raise _wrong(name, value, f"at most {most}")
+    return value
+
+
+def _wrong(name: str, value: Any, wanted: str) -> SettingsError:
+    return SettingsError(f"The setting {name} is {_show(value)}.", hint=f"It must be {wanted}.")
+
+
+def _show(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,118 @@
+"""The values that travel between the rooms of the package."""
+
+from __future__ import annotations
+
+import enum
+
+import attrs
+
+
+@attrs.frozen
+class Goal:
+    """A tactic state as Lean prints it.
+
+    `text` is the main goal: an optional `case` line, the hypotheses, and a line that starts with `⊢`.
+    `others` are the goals behind it, in Lean's order.
+    """
+
+    text: str
+    others: tuple[str, ...] = ()
+
+    @property
+    def state(self) -> str:
+        """All goals, main first, joined by blank lines: the form that LeanDojo-trained models read."""
+        return "\n\n".join((self.text, *self.others))
+
+    @classmethod
+    def from_state(cls, state: str) -> Goal:
+        """The goal in a text of one or several goals separated by blank lines."""
+        first, *others = [part for part in state.replace("\r\n", "\n").strip().split("\n\n") if part.strip()] or [""]
+        return cls(first, tuple(others))
+
+
+@attrs.frozen
+class Sampling:
+    """How candidates are drawn from a model."""
+
+    count: int = 10
+    """Number of samples drawn."""
+    temperature: float = 0.7
+    """0 means greedy: one candidate."""
+    top_p: float = 1.0
+    """Nucleus: the smallest set of tokens with this total probability is sampled from."""
+    max_new_tokens: int = 128
+    """Upper bound on the tokens of one candidate."""
+    seed: int | None = None
+    """Fixes the draw; None draws afresh."""
+
+
+@attrs.frozen
+class Ask:
+    """What a model is asked: everything its prompt may contain."""
+
+    goal: Goal
+    prefix: str = ""
+    """Every candidate starts with this text."""
+    context: str = ""
+    """The text of the file before the goal, for templates that read it."""
+    declaration: str = ""
+    """Full name of the theorem, where known."""
+    proof: str = ""
+    """The tactics written so far, where known."""
+
+
+@attrs.frozen
+class Candidate:
+    """A distinct text that a model proposes."""
+
+    text: str
+    """The whole step, prefix included, without marks of the template."""
+    score: float
+    """Mean log-probability of its tokens under the model (natural logarithm, at temperature 1)."""
+    tokens: int = 0
+    """Number of tokens generated, the end token included; `score * tokens` is the sum of log-probabilities."""
+
+
+class Verdict(enum.Enum):
+    """What Lean said about a candidate."""
+
+    CLOSES = "closes"
+    """The main goal is gone and no new goal came."""
+    PROGRESS = "progress"
+    """The candidate runs and leaves goals that differ from those before."""
+    INVALID = "invalid"
+    """Lean refuses it, it changes nothing, or it is not a proof (`sorry`, the theorem itself)."""
+    UNCHECKED = "unchecked"
+    """Not judged: no Lean, out of time, or not yet."""
+
+
+@attrs.frozen
+class Check:
+    """The judgement of one candidate."""
+
+    verdict: Verdict
+    goals: tuple[str, ...] = ()
+    """With `PROGRESS`, the goals that are left, those that were open behind the main goal before included."""
+    message: str = ""
+    """With `INVALID`, the first error; with `UNCHECKED`, why there is no verdict."""
+
+
+UNCHECKED = Check(Verdict.UNCHECKED)
+
+
+@attrs.frozen
+class Suggestion:
+    """A candidate with what Lean said about it."""
+
+    candidate: Candidate
+    check: Check = UNCHECKED
+
+    @property
+    def text(self) -> str:
+        return self.candidate.text
+
+    @property
+    def rank(self) -> tuple[int, int, float]:
+        """Sort key: closing ones first, then the unknown and those with the fewest goals left, then by score."""
+        order = {Verdict.CLOSES: 0, Verdict.PROGRESS: 1, Verdict.UNCHECKED: 2, Verdict.INVALID: 3}
+        return (order[self.check.verdict], len(self.check.goals), -self.candidate.score)

@@ -1,0 +1,37 @@
+"""Fixtures shared by all suites: a real Lean, the starter model, folders."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+KIT = ROOT / "tests" / "lean_kit"
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def pytest_report_header() -> str:
+    return f"llmstep: Lean from {os.environ.get('LLMSTEP_TEST_LEAN') or 'the kit (tests/lean_kit)'}"
+
+
+@pytest.fixture(scope="session")
+def lean() -> Path:
+    """The `lean` executable: `LLMSTEP_TEST_LEAN`, or the kit's, built on first use (a minute, then at once)."""
+    given = os.environ.get("LLMSTEP_TEST_LEAN")
+    if given:
+        return Path(given)
+    out = ROOT / "build" / "lean"
+    subprocess.run([sys.executable, str(KIT / "build.py"), str(out), "--quiet"], check=True)
+    return out / "bin" / "lean"
+
+
+@pytest.fixture(scope="session")
+def lean_command(lean: Path) -> tuple[str, ...]:
+    """The command that starts the Lean server in the tests."""
+    return (str(lean), "--server", "-Dserver.reportDelayMs=0")
