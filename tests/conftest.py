@@ -35,3 +35,16 @@ def lean() -> Path:
 def lean_command(lean: Path) -> tuple[str, ...]:
     """The command that starts the Lean server in the tests."""
     return (str(lean), "--server", "-Dserver.reportDelayMs=0")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which suites ran: one line a folder of tests/."""
+    counts: dict[str, dict[str, int]] = {}
+    for outcome in ("passed", "failed", "error", "skipped"):
+        for report in terminalreporter.stats.get(outcome, []):
+            suite = report.nodeid.split("::")[0].removeprefix("tests/").split("/")[0].removesuffix(".py")
+            counts.setdefault(suite, {}).setdefault(outcome, 0)
+            counts[suite][outcome] += 1
+    terminalreporter.section("suites")
+    for suite, results in sorted(counts.items()):
+        terminalreporter.line(f"{suite}: " + ", ".join(f"{count} {outcome}" for outcome, count in results.items()))

@@ -115,22 +115,20 @@ class Settings:
             raw["model"] = model
         if device := os.environ.get("LLMSTEP_DEVICE"):
             raw["device"] = device
-        changed: Settings = attrs.evolve(
+        if port := os.environ.get("LLMSTEP_PORT"):
+            if not port.isdecimal():
+                raise SettingsError(
+                    f"The environment variable LLMSTEP_PORT is {port!r}, which is no port number.",
+                    hint="Set it to a number, 6000 for example, or unset it.",
+                )
+            raw["http"] = {"port": int(port)}
+        given = cls.decode(raw)
+        return attrs.evolve(
             settings,
-            **{key: getattr(cls.decode(raw), key) for key in raw},
-            http=_http_environment(settings.http),
+            model=given.model if "model" in raw else settings.model,
+            device=given.device if "device" in raw else settings.device,
+            http=attrs.evolve(settings.http, port=given.http.port) if "http" in raw else settings.http,
         )
-        return changed
-
-
-def _http_environment(base: HttpSettings) -> HttpSettings:
-    port = os.environ.get("LLMSTEP_PORT")
-    if port is not None and not port.isdecimal():
-        raise SettingsError(
-            f"The environment variable LLMSTEP_PORT is {port!r}, which is no port number.",
-            hint="Set it to a number, 6000 for example, or unset it.",
-        )
-    return attrs.evolve(base, port=int(port)) if port else base
 
 
 def wire_name(field: str) -> str:

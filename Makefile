@@ -1,0 +1,46 @@
+# Each target sets up what it needs, once. `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+SETUP := $(VENV)/.ready
+LEAN := build/lean/bin/lean
+export HF_HUB_OFFLINE ?= 1
+export TOKENIZERS_PARALLELISM ?= false
+
+.PHONY: help setup lean demo test lint format starter clean
+
+help: ## Show this list.
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(SETUP) ## Make the virtual environment in .venv.
+
+$(SETUP): pyproject.toml constraints.txt .ci/setup
+	@.ci/setup $(VENV)
+	@touch $@
+
+lean: $(SETUP) ## Build the Lean 4.35 of the tests and the demo (or use LLMSTEP_TEST_LEAN).
+	@if [ -z "$${LLMSTEP_TEST_LEAN:-}" ]; then $(BIN)/python tests/lean_kit/build.py build/lean; fi
+
+demo: lean ## Suggest next steps for real goals on a real Lean server.
+	@$(BIN)/python tests/demo/run.py $${LLMSTEP_TEST_LEAN:-$(LEAN)}
+
+test: lean ## Run all tests.
+	@$(BIN)/python -m pytest tests $(PYTEST)
+
+lint: $(SETUP) ## Run every linter and type checker; all report before it fails.
+	@status=0; \
+	$(BIN)/ruff check . || status=1; \
+	$(BIN)/ruff format --check . || status=1; \
+	$(BIN)/mypy || status=1; \
+	exit $$status
+
+format: $(SETUP) ## Format the Python code.
+	@$(BIN)/ruff check --fix-only . && $(BIN)/ruff format .
+
+clean: ## Remove the virtual environment and all that was built.
+	rm -rf $(VENV) build
