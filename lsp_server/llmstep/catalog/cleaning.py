@@ -1,0 +1,60 @@
+"""From what a model wrote to the text of a step: pure functions on strings, used by the templates."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_OPENING_FENCE = re.compile(r"```lean4?[^\S\n]*\n|\A\s*```[^\S\n]*\n")
+_BLANK_LINES = re.compile(r"\A(?:[^\S\n]*\n)+")
+_THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
+
+
+def cut_at_first(text: str, stops: Iterable[str]) -> str:
+    """`text` up to the earliest of `stops`; an unfinished stop at its end goes too (`omega\\n[/TA`)."""
+    stops = tuple(stops)
+    places = [place for place in (text.find(stop) for stop in stops) if place >= 0]
+    if places:
+        return text[: min(places)]
+    shortest = text
+    for stop in stops:
+        for length in range(len(stop) - 1, 0, -1):
+            fragment = stop[:length]
+            if not fragment.isspace() and text.endswith(fragment):
+                shortest = min(shortest, text[:-length], key=len)
+    return shortest
+
+
+def without_fence(text: str) -> str:
+    """The inside of the first ``` block; when the text starts inside of one, what stands before its end."""
+    opening = _OPENING_FENCE.search(text)
+    if opening:
+        text = text[opening.end() :]
+    return cut_at_first(text, ["```"])
+
+
+def without_thought(text: str) -> str:
+    """`text` without `<think>…</think>`, which some chat models write before they answer."""
+    return _THOUGHT.sub("", text)
+
+
+def without_lead(text: str, leads: Iterable[str]) -> str:
+    """`text` without the first of `leads` that it starts with, blanks before it ignored."""
+    bare = text.lstrip()
+    for lead in leads:
+        if bare.startswith(lead):
+            return bare[len(lead) :]
+    return text
+
+
+def dedent(text: str) -> str:
+    """A step without blanks around it and without the first line's indentation on the lines that follow.
+
+    Indentation relative to the first line is part of a tactic block and stays.
+    """
+    lines = _BLANK_LINES.sub("", text).rstrip().split("\n")
+    indent = lines[0][: len(lines[0]) - len(lines[0].lstrip())]
+    return "\n".join(line.removeprefix(indent).rstrip() for line in lines).strip()

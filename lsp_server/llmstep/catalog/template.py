@@ -1,0 +1,136 @@
+"""What a prompt template is: how a goal becomes the text a model continues, and how its answer becomes a step.
+
+A template belongs to a way of training, not to one model: every model in the catalog names its template, and
+`llmstep.template` names one for any other model.
+
+A prefix that the user typed is put where the answer begins: at the end of the prompt, or, for an encoder-decoder model,
+at the start of the decoder's output. Blanks at its end are *held back* at the end of a prompt: tokenizers made from
+ordinary text join a blank to the word behind it (`·h` is one token), so that a prompt that ends in a blank asks for a
+continuation that hardly occurs in training. `llmstep.engine.postprocess` puts the prefix in front of every candidate as
+it was typed, and drops what does not continue it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal
+
+import attrs
+
+from llmstep.catalog import cleaning
+
+if TYPE_CHECKING:
+    from llmstep.types import Ask
+
+Family = Literal["causal", "seq2seq"]
+
+_PLACE = re.compile(r"\{(goal|context|prefix|declaration|proof)\}")
+
+UNNAMED = "example"
+"""What stands for the name of a declaration that has none or is not known."""
+
+
+@attrs.frozen
+class Segment:
+    """A part of a prompt, with what may be done to it when the prompt is too long."""
+
+    kind: Literal["fixed", "goal", "context", "prefix"]
+    """`fixed` and `prefix` are never cut."""
+    text: str
+
+
+@attrs.frozen(kw_only=True)
+class PromptTemplate:
+    """A prompt format, as data."""
+
+    name: str
+    summary: str
+    """What the model sees, in a few words."""
+    text: str
+    """The whole prompt with places to fill; see `llmstep.catalog.formats`."""
+    family: Family = "causal"
+    prefix_place: Literal["append", "decoder"] = "append"
+    """Where the user's prefix goes: to the end of the prompt, or to the start of the decoder's output."""
+    prefix_lead: str = ""
+    """Text of the answer that comes before the tactic; put before a prefix, left to the model when there is none."""
+    goals: Literal["main", "all"] = "all"
+    """What `{goal}` stands for: the main goal, or all goals, main first."""
+    stops: tuple[str, ...] = ()
+    """Texts that end an answer, beside the end token; to be searched in text that still shows special tokens."""
+    marks: tuple[str, ...] = ()
+    """Texts of the format that are no part of a step: an answer that runs on is cut at the first of them."""
+    leads: tuple[str, ...] = ()
+    """Texts before the tactic in an answer."""
+    erased: tuple[str, ...] = ()
+    """Texts inside an answer that are deleted."""
+    chat: bool = False
+    """The prompt is a turn of a conversation (its markers are part of `text`)."""
+    special: Literal["none", "bos", "eos"] = "none"
+    """Special token added to the prompt: the tokenizer's `bos` before it, its `eos` behind it, or none."""
+    max_prompt_tokens: int
+    """Longest prompt in tokens, special ones included."""
+    context_tokens: int = 0
+    """Longest context (or proof so far) in tokens."""
+    context_cut: Literal["tail", "middle"] = "tail"
+    """What is left of a longer one: its end, or its beginning and its end with `...` between them."""
+    max_new_tokens: int = 128
+    """Longest answer in tokens."""
+
+    @property
+    def uses_context(self) -> bool:
+        """Whether the model reads the file before the goal."""
+        return "{context}" in self.text
+
+    def segments(self, ask: Ask) -> tuple[Segment, ...]:
+        """The parts of the prompt for `ask`, in order; joined they are `prompt(ask)`."""
+        parts = []
+        for index, piece in enumerate(_PLACE.split(self.text)):
+            segment = Segment("fixed", piece) if index % 2 == 0 else self._fill(piece, ask)
+            if segment.text or segment.kind != "fixed":
+                parts.append(segment)
+        return tuple(parts)
+
+    def _fill(self, place: str, ask: Ask) -> Segment:
+        if place == "goal":
+            return Segment("goal", (ask.goal.text if self.goals == "main" else ask.goal.state).strip())
+        if place == "context":
+            return Segment("context", ask.context.strip("\n"))
+        if place == "proof":
+            return Segment("context", ask.proof.strip("\n"))
+        if place == "declaration":
+            return Segment("fixed", ask.declaration or UNNAMED)
+        prefix = ask.prefix.strip()
+        return Segment("prefix", self.prefix_lead + prefix if prefix else "")
+
+    def prompt(self, ask: Ask) -> str:
+        """The prompt for `ask` when nothing has to be cut; for an encoder-decoder model, what the encoder reads."""
+        return "".join(segment.text for segment in self.segments(ask))
+
+    def decoder_text(self, ask: Ask) -> str:
+        """What the decoder of an encoder-decoder model starts with: the prefix; empty for other models."""
+        return ask.prefix.lstrip() if self.prefix_place == "decoder" else ""
+
+    def held(self, ask: Ask) -> str:
+        """Blanks at the end of the prefix that the prompt leaves out and the answer has to begin with."""
+        if self.prefix_place == "decoder" or not ask.prefix.strip():
+            return ""
+        return ask.prefix[len(ask.prefix.rstrip()) :]
+
+    def unwrap(self, text: str) -> str:
+        """A raw answer without stops, fences, leads and marks; blanks around the step are kept.
+
+        Only stops, marks and fences end a step: one that has several lines keeps them.
+        """
+        text = text.replace("\r\n", "\n")
+        if self.chat:
+            text = cleaning.without_thought(text)
+        text = cleaning.cut_at_first(text, (*self.stops, *self.marks))
+        text = cleaning.without_fence(text)
+        text = cleaning.without_lead(text, self.leads)
+        for mark in self.erased:
+            text = text.replace(mark, "")
+        return text
+
+    def clean(self, text: str) -> str:
+        """The step in a raw answer to a prompt without a prefix."""
+        return cleaning.dedent(self.unwrap(text))

@@ -1,0 +1,99 @@
+"""From raw samples to distinct candidates: cleaned, with the prefix once in front, best score first."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import attrs
+
+from llmstep.types import Ask, Candidate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from llmstep.catalog.template import PromptTemplate
+
+_WORD_MARKS = "'_.!?"
+"""Characters beside letters and digits that occur inside the words of Lean."""
+
+
+@attrs.frozen
+class RawSample:
+    """One answer of a model, as it wrote it."""
+
+    text: str
+    """What was generated: without the prompt, and without the prefix that the decoder started with."""
+    logprob_sum: float
+    """Sum of the natural log-probabilities of its tokens, at temperature 1."""
+    tokens: int
+    """Number of those tokens, the end token included."""
+
+
+def finish(template: PromptTemplate, ask: Ask, samples: Iterable[RawSample]) -> list[Candidate]:
+    """Distinct candidates, best mean log-probability first.
+
+    Every candidate starts with `ask.prefix` exactly as typed, once. Dropped are samples that are empty, and those that
+    do not continue the prefix: after `exact ` a model may write `_mod_cast h`, which asks for another word.
+    """
+    best: dict[str, Candidate] = {}
+    for sample in samples:
+        text = candidate_text(template, ask, sample.text)
+        if text is None:
+            continue
+        score = sample.logprob_sum / max(sample.tokens, 1)
+        if math.isnan(score):
+            score = -math.inf
+        if text not in best or score > best[text].score:
+            best[text] = Candidate(text, score, sample.tokens)
+    return sorted(best.values(), key=lambda candidate: -candidate.score)
+
+
+def candidate_text(template: PromptTemplate, ask: Ask, raw: str) -> str | None:
+    """The step that a raw answer makes together with the prefix, or None when it makes none."""
+    if not ask.prefix.strip():
+        body = template.clean(raw)
+        return ask.prefix + body if body else None
+    body = template.unwrap(raw)
+    prefix = ask.prefix
+    repeated = _after_repeated(prefix, body)
+    if repeated is not None:
+        body = repeated
+    rest = _continue(prefix, template.held(ask), body)
+    return None if rest is None else prefix + _trim(rest)
+
+
+def _after_repeated(prefix: str, body: str) -> str | None:
+    """What follows the prefix in an answer that says it again; None when it does not.
+
+    Only a prefix that begins with a word of two letters or more counts: `(` or `·` may well come twice in a row. One
+    that ends a line may be followed by the same line.
+    """
+    core = prefix.strip()
+    if len(core) < 2 or not core[0].isalpha() or "\n" in prefix[len(prefix.rstrip()) :]:
+        return None
+    bare = body.lstrip()
+    return bare[len(core) :] if bare.startswith(core) else None
+
+
+def _continue(prefix: str, held: str, body: str) -> str | None:
+    """`body` as the text right behind `prefix`, or None when it continues another word than the prefix ends with."""
+    if not prefix[-1].isspace():
+        return body
+    if held and body.startswith(held):
+        return body[len(held) :]
+    if body[:1].isspace():
+        return body.lstrip() if "\n" in held else body.lstrip(" \t")
+    if held and _continues_word(prefix.rstrip()[-1], body[:1]):
+        return None
+    return body
+
+
+def _continues_word(last: str, first: str) -> bool:
+    """Whether `first`, written right behind `last`, is part of the same word: `exact` and `_mod_cast`."""
+    return (last.isalnum() or last in _WORD_MARKS) and (first.isalnum() or (first != "" and first in _WORD_MARKS))
+
+
+def _trim(rest: str) -> str:
+    """No blanks at the ends of lines; the first line keeps the blank that parts it from the prefix."""
+    return "\n".join(line.rstrip() for line in rest.rstrip().split("\n"))

@@ -1,0 +1,145 @@
+"""From an ask to token ids that fit the model, and from generated ids back to text.
+
+A prompt that is too long loses context first, then parts of the goal (`llmstep.catalog.cutting` says which); the
+text of the format and the user's prefix are never cut. The joined text is always tokenized in one piece, so that ids do
+not depend on where the parts of a prompt meet.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import attrs
+
+from llmstep.catalog import cutting
+from llmstep.errors import ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llmstep.catalog.template import PromptTemplate, Segment
+    from llmstep.types import Ask
+
+
+class Tokenizer(Protocol):
+    """The part of a Hugging Face tokenizer that is used here."""
+
+    @property
+    def bos_token_id(self) -> Any: ...
+    @property
+    def eos_token_id(self) -> Any: ...
+    def __call__(self, text: str, *, add_special_tokens: bool) -> Any: ...
+    def decode(self, token_ids: list[int], *, skip_special_tokens: bool, clean_up_tokenization_spaces: bool) -> Any: ...
+
+
+@attrs.frozen
+class EncodedPrompt:
+    """What goes into a model."""
+
+    input_ids: list[int]
+    """Ids of the prompt; for an encoder-decoder model, of the encoder's input. Shape [prompt]."""
+    decoder_ids: list[int] = attrs.field(factory=list)
+    """Ids that the decoder's output starts with, behind the decoder's start token (not included). Shape [prefix]."""
+    cut: bool = False
+    """Whether something of the goal or the context was left out."""
+
+
+def encode(template: PromptTemplate, ask: Ask, tokenizer: Tokenizer, limit: int) -> EncodedPrompt:
+    """The prompt for `ask` as ids, cut where it has to be.
+
+    Args:
+        limit: Most prompt tokens that the model can take: its positions less the tokens to be generated. The template's
+            own limit holds too.
+
+    Raises:
+        ModelError: The format and the prefix alone are too long.
+    """
+    special = _special(template, tokenizer)
+    budget = min(template.max_prompt_tokens, limit) - sum(map(len, special))
+    segments = template.segments(ask)
+    fitted = _fit(template, segments, tokenizer, budget)
+    before, behind = special
+    return EncodedPrompt(
+        input_ids=[*before, *_ids(tokenizer, _join(fitted)), *behind],
+        decoder_ids=_ids(tokenizer, text) if (text := template.decoder_text(ask)) else [],
+        cut=fitted != segments,
+    )
+
+
+def continuation(tokenizer: Tokenizer, prompt_ids: Sequence[int], new_ids: Sequence[int]) -> str:
+    """The text that `new_ids` add behind `prompt_ids`.
+
+    Decoded alone, new ids can lose the blank in front of their first word (tokenizers in SentencePiece style strip it),
+    so they are decoded behind the end of the prompt. Special tokens are shown, for stops to be found.
+    """
+    anchor = list(prompt_ids[-16:])
+    known = _decode(tokenizer, anchor)
+    text = _decode(tokenizer, [*anchor, *new_ids])
+    return text[len(known) :] if text.startswith(known) else _decode(tokenizer, list(new_ids))
+
+
+def _fit(
+    template: PromptTemplate, segments: tuple[Segment, ...], tokenizer: Tokenizer, budget: int
+) -> tuple[Segment, ...]:
+    """`segments` with as much of context and goal as `budget` tokens allow."""
+
+    def count(text: str) -> int:
+        return len(_ids(tokenizer, text))
+
+    def fits(parts: tuple[Segment, ...]) -> bool:
+        return count(_join(parts)) <= budget
+
+    room = template.context_tokens
+    context = next((part.text for part in segments if part.kind == "context"), "")
+    if context:
+        rest = count(_join(_replace(segments, "context", "")))
+        room = max(0, min(room, budget - rest))
+        parts = _replace(segments, "context", _cut_context(template, context, room, count))
+        # The joints may cost a token or two that neither count has seen.
+        while not fits(parts) and room > 0:
+            room = max(0, room - max(1, count(_join(parts)) - budget))
+            parts = _replace(segments, "context", _cut_context(template, context, room, count))
+        segments = parts
+    if fits(segments):
+        return segments
+    goal = next(part.text for part in segments if part.kind == "goal")
+    shorter = cutting.cut_goal(goal, lambda text: fits(_replace(segments, "goal", text)))
+    if shorter is None:
+        needed = count(_join(_replace(segments, "goal", "")))
+        raise ModelError(
+            f"The prompt needs {needed} tokens before any goal is in it, and the model has room for {max(budget, 0)}.",
+            hint="Use a shorter prefix, fewer new tokens, or a model that reads longer prompts.",
+        )
+    return _replace(segments, "goal", shorter)
+
+
+def _cut_context(template: PromptTemplate, context: str, room: int, count: Any) -> str:
+    """`context` in at most `room` tokens (and those of `...`), by the template's rule."""
+    if len(context) <= room * 16 and count(context) <= room:  # too long to be worth counting otherwise
+        return context
+    if room <= 0:
+        return ""
+    return (cutting.middle_out if template.context_cut == "middle" else cutting.tail)(context, room, count)
+
+
+def _replace(segments: tuple[Segment, ...], kind: str, text: str) -> tuple[Segment, ...]:
+    return tuple(attrs.evolve(part, text=text) if part.kind == kind else part for part in segments)
+
+
+def _join(segments: tuple[Segment, ...]) -> str:
+    return "".join(part.text for part in segments)
+
+
+def _special(template: PromptTemplate, tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+    """The special tokens before and behind the prompt; none where the tokenizer has none."""
+    bos = tokenizer.bos_token_id if template.special == "bos" else None
+    eos = tokenizer.eos_token_id if template.special == "eos" else None
+    return [] if bos is None else [int(bos)], [] if eos is None else [int(eos)]
+
+
+def _ids(tokenizer: Tokenizer, text: str) -> list[int]:
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def _decode(tokenizer: Tokenizer, ids: list[int]) -> str:
+    return str(tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
