@@ -1,0 +1,261 @@
+"""One connection to one Lean server process: raw JSON-RPC by pygls' client.
+
+Parameters and results stay the dictionaries that Lean sent: lsprotocol's types would drop `leanTags`, `isSilent` and
+`fullRange` of a diagnostic and do not know the `$/lean/…` methods.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import contextlib
+import itertools
+import json
+import logging
+import uuid
+from asyncio.subprocess import PIPE, Process
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol import converters
+from pygls.client import JsonRPCClient
+from pygls.io_ import run_async
+from pygls.protocol import JsonRPCNotification, JsonRPCProtocol, JsonRPCRequestMessage, JsonRPCResponseMessage
+
+from llmstep.errors import (
+    CancelledError,
+    LeanCrashedError,
+    LeanError,
+    LeanNotFoundError,
+    LeanTimeoutError,
+    LlmstepError,
+)
+from llmstep.lean import process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from concurrent.futures import Future
+    from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+Params = dict[str, Any]
+
+SERVER_REQUESTS = (
+    "client/registerCapability",
+    "client/unregisterCapability",
+    "workspace/inlayHint/refresh",
+    "workspace/semanticTokens/refresh",
+    "workspace/codeLens/refresh",
+)
+"""What Lean asks of its client; all of these are content with null."""
+
+STOP_SECONDS = 5.0
+"""How long a server may take to shut down by itself."""
+
+
+def _raw_converter() -> Any:
+    converter = converters.get_converter()
+
+    def raw(message: dict[str, Any], cls: type) -> Any:
+        return cls(**{"params": None, **message} if cls is not JsonRPCResponseMessage else message)
+
+    for cls in (JsonRPCRequestMessage, JsonRPCResponseMessage, JsonRPCNotification):
+        converter.register_structure_hook(cls, raw)
+    return converter
+
+
+class _Protocol(JsonRPCProtocol):
+    """JSON-RPC in plain UTF-8, as editors send it: not every Lean reads `\\u` escapes beyond the first plane."""
+
+    def _send_data(self, data: Any) -> None:
+        if self.writer is not None:
+            body = json.dumps(data, default=self._serialize_message, ensure_ascii=False).encode("utf-8", "replace")
+            self.writer.write(b"Content-Length: %d\r\n\r\n" % len(body) + body)
+
+
+class LeanClient(JsonRPCClient):
+    """A Lean server process and the conversation with it. Used once: a dead one is replaced, not revived.
+
+    Args:
+        on_notification: Called with the method and the parameters of each notification in `listens`.
+        listens: Methods of the notifications that are wanted.
+    """
+
+    def __init__(self, on_notification: Callable[[str, Params], None], listens: Sequence[str]) -> None:
+        super().__init__(_Protocol, _raw_converter)
+        self.mark = uuid.uuid4().hex
+        self.alive = False
+        self.stderr: collections.deque[str] = collections.deque(maxlen=50)
+        self._process: Process | None = None
+        self._reader: asyncio.Task[None] | None = None
+        self._drain: asyncio.Task[None] | None = None
+        self._numbers = itertools.count(1)
+        self._calls: set[asyncio.Future[Any]] = set()
+        self._closing = False
+        for method in SERVER_REQUESTS:
+            self.feature(method)(lambda params: None)
+        for method in listens:
+            self.feature(method)(self._notified(method, on_notification))
+
+    @staticmethod
+    def _notified(method: str, on_notification: Callable[[str, Params], None]) -> Callable[[Params], None]:
+        return lambda params: on_notification(method, params)
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    async def spawn(self, command: Sequence[str], root: Path) -> None:
+        """Starts the process in `root`.
+
+        Raises:
+            LeanNotFoundError: There is no such program.
+            LeanError: The folder does not exist, or the program cannot be run.
+        """
+        _check_folder(root)
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, cwd=root, **process.spawn_options(self.mark)
+            )
+        except FileNotFoundError:
+            raise LeanNotFoundError(
+                f"The program {command[0]} was not found.",
+                hint="Install Lean with elan (https://lean-lang.org/install), or set llmstep.lean.command.",
+            ) from None
+        except OSError as error:
+            raise LeanError(
+                f"The program {command[0]} cannot be run: {error.strerror}.", hint="Correct llmstep.lean.command."
+            ) from error
+        self.protocol.set_writer(self._process.stdin)  # type: ignore[arg-type]
+        self.alive = True
+        self._drain = asyncio.create_task(self._keep_stderr(self._process))
+        self._reader = asyncio.create_task(self._listen(self._process))
+
+    async def request(
+        self, method: str, params: Params | None, timeout: float, calls: set[asyncio.Future[Any]] | None = None
+    ) -> Any:
+        """Sends a request and waits for its result. When the caller is cancelled, Lean is told so.
+
+        Args:
+            timeout: Longest wait in seconds.
+            calls: Where the call is entered while it waits, so that others can end it by setting an exception.
+
+        Raises:
+            LeanTimeoutError: No answer in time.
+            LeanCrashedError: The process died.
+            pygls.exceptions.JsonRpcException: Lean answered with an error.
+        """
+        if not self.alive:
+            raise self.death()
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        number = f"llmstep-{next(self._numbers)}"  # not a number: pygls would mix it up with Lean's own
+
+        def arrived(reply: Future[Any]) -> None:
+            error = reply.exception()
+            if answer.done():
+                return
+            if error is not None:
+                answer.set_exception(error)
+            else:
+                answer.set_result(reply.result())
+
+        groups = [self._calls] if calls is None else [self._calls, calls]
+        for group in groups:
+            group.add(answer)
+        reply = self.protocol.send_request(method, params, msg_id=number)
+        reply.add_done_callback(arrived)
+        try:
+            await asyncio.wait((answer,), timeout=timeout)
+            if not answer.done():
+                raise LeanTimeoutError(
+                    f"Lean did not answer within {timeout:g} seconds.",
+                    hint="Something above the goal takes long, or llmstep.lean.timeoutSeconds is too short.",
+                )
+            return answer.result()
+        finally:
+            for group in groups:
+                group.discard(answer)
+            if not reply.done():
+                self.notify("$/cancelRequest", {"id": number})
+            if answer.done() and not answer.cancelled():
+                answer.exception()  # seen, also when the caller was cancelled at the same moment
+
+    def notify(self, method: str, params: Params | None) -> None:
+        """Sends a notification; a dead server gets none."""
+        if self.alive:
+            self.protocol.notify(method, params)
+
+    async def close(self) -> None:
+        """Shuts the server down, kills what is left of its family, and ends pending requests."""
+        self._closing = True
+        fail(self._calls, CancelledError("The Lean server was stopped.", hint="Ask again."))
+        members = process.family(self.pid) if self.pid else []
+        try:
+            if self.alive:
+                with contextlib.suppress(LlmstepError, Exception):
+                    await self.request("shutdown", None, STOP_SECONDS)
+                self.notify("exit", None)
+                await self._ended(STOP_SECONDS)
+        finally:
+            self.kill(members)
+        await self._ended(STOP_SECONDS)
+
+    def kill(self, members: Sequence[Any] = ()) -> None:
+        """Kills the whole family at once."""
+        self.alive = False
+        if self._process is not None:
+            process.end([*members, *process.family(self._process.pid), *process.marked(self.mark)])
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+
+    def death(self) -> LeanCrashedError:
+        """The error of a request to a dead server, with the last line it wrote to its standard error."""
+        last = next((line for line in reversed(self.stderr) if line.strip()), "")
+        return LeanCrashedError(f"The Lean server ended{': ' + last.strip() if last else '.'}", hint="Try again.")
+
+    async def _ended(self, seconds: float) -> None:
+        """Waits until both output streams are at their end and the process is reaped."""
+        if self._process is not None and self._reader is not None and self._drain is not None:
+            reaped = asyncio.ensure_future(self._process.wait())
+            await asyncio.wait((self._reader, self._drain, reaped), timeout=seconds)
+            reaped.cancel()
+
+    async def _listen(self, child: Process) -> None:
+        """Reads messages until the server closes its output, which it does when it dies.
+
+        The exit of the child itself is no measure: workers keep the pipe of standard error open, and asyncio reports
+        an exit only when all pipes are closed.
+        """
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            assert child.stdout is not None
+            await run_async(self._stop_event, child.stdout, self.protocol, logger)
+        if not self._closing:
+            self.kill()
+            assert self._drain is not None
+            await asyncio.wait((self._drain,), timeout=1.0)  # for the last words
+        self.alive = False
+        fail(self._calls, self.death())
+
+    async def _keep_stderr(self, child: Process) -> None:
+        assert child.stderr is not None
+        rest = b""
+        while data := await child.stderr.read(4096):
+            *lines, rest = (rest + data).split(b"\n")
+            self.stderr.extend(line.decode("utf-8", "replace") for line in lines)
+        if rest:
+            self.stderr.append(rest.decode("utf-8", "replace"))
+
+    def report_server_error(self, error: Exception, source: Any) -> None:
+        logger.debug("unexpected message of the Lean server: %s (%s)", error, source)
+
+
+def _check_folder(root: Path) -> None:
+    if not root.is_dir():
+        raise LeanError(f"The folder {root} does not exist.", hint="Save the file first.")
+
+
+def fail(calls: set[asyncio.Future[Any]], error: Exception) -> None:
+    """Ends pending calls with an error."""
+    for call in list(calls):
+        if not call.done():
+            call.set_exception(error)

@@ -1,0 +1,101 @@
+"""The processes of a Lean server: found, measured and ended.
+
+A Lean server is a family: `lake` or elan's launcher, the watchdog, and one worker for each open file. The workers lead
+sessions of their own, so ending a process group does not reach them; they are found as descendants and, once their
+parent is dead, by a mark in their environment.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any, Literal
+
+import attrs
+import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MARK = "LLMSTEP_LEAN_SERVER"
+
+Role = Literal["launcher", "watchdog", "worker"]
+
+
+@attrs.frozen
+class LeanProcess:
+    """One process of a Lean server."""
+
+    pid: int
+    role: Role
+    rss_bytes: int
+    """Resident memory."""
+    uri: str = ""
+    """With a worker, the document it elaborates."""
+
+
+def spawn_options(mark: str) -> dict[str, Any]:
+    """Arguments of the spawning call: the mark, and out of reach of a Ctrl-C that is meant for us."""
+    options: dict[str, Any] = {"env": {**os.environ, MARK: mark}}
+    if sys.platform == "win32":
+        options["creationflags"] = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW
+    else:
+        options["start_new_session"] = True
+    return options
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """A process and its descendants; empty when it is gone."""
+    try:
+        parent = psutil.Process(pid)
+        return [parent, *parent.children(recursive=True)]
+    except psutil.Error:
+        return []
+
+
+def marked(mark: str) -> list[psutil.Process]:
+    """The processes with this mark, orphans included."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) == mark:
+                found.append(process)
+        except (psutil.Error, OSError):  # not ours, or just gone
+            continue
+    return found
+
+
+def end(processes: Iterable[psutil.Process]) -> None:
+    """Kills what still runs."""
+    for process in processes:
+        try:
+            process.kill()
+        except psutil.Error:
+            continue
+
+
+def describe(processes: Iterable[psutil.Process]) -> list[LeanProcess]:
+    """What is running, without the dead that nobody has waited for."""
+    described = []
+    for process in processes:
+        try:
+            with process.oneshot():
+                if process.status() == psutil.STATUS_ZOMBIE:
+                    continue
+                words = process.cmdline()
+                described.append(LeanProcess(process.pid, _role(words), process.memory_info().rss, _document(words)))
+        except psutil.Error:
+            continue
+    return described
+
+
+def _role(words: list[str]) -> Role:
+    if "--worker" in words:
+        return "worker"
+    return "watchdog" if "--server" in words else "launcher"
+
+
+def _document(words: list[str]) -> str:
+    """The watchdog starts a worker with the document's URI as its last argument."""
+    return words[-1] if "--worker" in words else ""

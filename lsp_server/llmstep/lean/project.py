@@ -1,0 +1,105 @@
+"""Which Lean project a file belongs to, and the command that starts a Lean server there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+from llmstep.errors import LeanNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llmstep.settings import CheckSettings, LeanSettings
+
+LAKEFILES = ("lakefile.lean", "lakefile.toml")
+TOOLCHAIN = "lean-toolchain"
+
+
+@attrs.frozen
+class Project:
+    """A folder that a Lean server is started in."""
+
+    root: Path
+    lake: bool
+    """The folder is a Lake project: its dependencies are found by `lake serve`."""
+
+
+def find_project(path: Path) -> Project:
+    """The project of a Lean file (or folder): the nearest folder upwards with a lakefile or a `lean-toolchain`.
+
+    A file below a `.lake` folder was fetched or built by the project around it and belongs to that one. A file
+    outside any project gets its own folder. The file itself need not exist.
+    """
+    path = path.absolute()
+    folder = path if path.is_dir() else path.parent
+    if ".lake" in folder.parts:
+        fetched = Path(*folder.parts[: folder.parts.index(".lake")])
+        folder = fetched if _is_root(fetched) else folder
+    for candidate in (folder, *folder.parents):
+        if _is_root(candidate):
+            return Project(candidate, lake=any((candidate / name).is_file() for name in LAKEFILES))
+    return Project(folder, lake=False)
+
+
+def server_command(project: Project, lean: LeanSettings, check: CheckSettings) -> tuple[str, ...]:
+    """The argument vector of the Lean server for a project.
+
+    The setting `llmstep.lean.command` replaces `lake serve --` and `lean --server`. Two options are added unless the
+    command sets them itself: diagnostics are published without delay, and `maxHeartbeats` bounds every declaration.
+
+    Raises:
+        LeanNotFoundError: There is no such program.
+    """
+    options = ("-Dserver.reportDelayMs=0", f"-DmaxHeartbeats={check.max_heartbeats}")
+    if lean.command:
+        program, *arguments = lean.command
+        found = find_program(program, project.root)
+        if found is None:
+            raise LeanNotFoundError(
+                f"The program {program} of the setting llmstep.lean.command was not found.",
+                hint="Correct the setting, or clear it to use the Lean of the project.",
+            )
+        if "serve" in arguments and "--" not in arguments:  # Lake passes on only what stands behind the dashes
+            arguments.append("--")
+        given = {_option_name(argument) for argument in arguments}
+        return (found, *arguments, *(option for option in options if _option_name(option) not in given))
+    program = "lake" if project.lake else "lean"
+    found = find_program(program)
+    if found is None:
+        raise LeanNotFoundError(
+            f"The program {program} was found neither on the PATH nor in {_elan_bin()}.",
+            hint="Install Lean with elan (https://lean-lang.org/install), or set llmstep.lean.command.",
+        )
+    return (found, *(("serve", "--") if project.lake else ("--server",)), *options)
+
+
+def find_program(name: str, folder: Path | None = None) -> str | None:
+    """Full path of a program: on the PATH, in elan's folder, or (for a relative path) below `folder`."""
+    if os.path.dirname(name):
+        return shutil.which(os.path.join(folder or Path.cwd(), os.path.expanduser(name)))
+    return shutil.which(name) or shutil.which(name, path=str(_elan_bin()))
+
+
+def _elan_bin() -> Path:
+    """Where elan puts `lean` and `lake`; editors started from a desktop often lack it on their PATH."""
+    home = os.environ.get("ELAN_HOME")
+    return (Path(home) if home else Path.home() / ".elan") / "bin"
+
+
+def _is_root(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in (*LAKEFILES, TOOLCHAIN))
+
+
+def _option_name(argument: str) -> str:
+    """`maxHeartbeats` of `-DmaxHeartbeats=0`, and of `maxHeartbeats=0` behind a lone `-D`."""
+    return argument.removeprefix("-D").partition("=")[0]
+
+
+def describe(command: Sequence[str]) -> str:
+    """A command as it is shown to the user."""
+    return " ".join(command)
