@@ -1,0 +1,80 @@
+"""Bodies and statuses of answers."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import JSONResponse
+
+from llmstep.errors import BusyError, CancelledError, GenerationError, LlmstepError, ModelError, RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from llmstep.engine.engine import EngineStatus, Generation
+
+
+class RefusedError(LlmstepError):
+    """A request that is turned away before it is read.
+
+    Args:
+        status: HTTP status of the answer.
+        headers: Headers that belong to this status.
+    """
+
+    code = "refused"
+
+    def __init__(self, status: int, message: str, *, hint: str = "", headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.headers = dict(headers or {})
+
+
+def tactic_answer(generation: Generation) -> dict[str, Any]:
+    """Upstream's `{suggestions}` with what llmstep adds: `scores` (mean log-probabilities), `model`, `elapsed_ms`."""
+    return {
+        "suggestions": [candidate.text for candidate in generation.candidates],
+        "scores": [candidate.score for candidate in generation.candidates],
+        "model": generation.model,
+        "elapsed_ms": generation.elapsed_ms,
+    }
+
+
+def generate_answer(generation: Generation) -> dict[str, Any]:
+    """LeanCopilot's `{outputs: [{output, score}]}`; the score is the geometric mean of the token probabilities."""
+    return {
+        "outputs": [
+            {"output": candidate.text, "score": min(1.0, math.exp(candidate.score))}
+            for candidate in generation.candidates
+        ]
+    }
+
+
+def status_of(error: LlmstepError) -> int:
+    """The HTTP status that stands for an error."""
+    if isinstance(error, RefusedError):
+        return error.status
+    by_class: tuple[tuple[type[LlmstepError], int], ...] = (
+        (RequestError, 400),
+        (BusyError, 429),
+        (CancelledError, 503),
+        (GenerationError, 500),
+        (ModelError, 503),
+    )
+    return next((status for kind, status in by_class if isinstance(error, kind)), 500)
+
+
+def error_answer(error: LlmstepError, *, retry_after: int = 1) -> JSONResponse:
+    """`{error, hint, suggestions: []}`: a client that reads only `suggestions` finds none instead of a missing key."""
+    status = status_of(error)
+    headers = dict(error.headers) if isinstance(error, RefusedError) else {}
+    if status == 429 or (status == 503 and error.retryable):
+        headers.setdefault("Retry-After", str(retry_after))
+    return JSONResponse({"error": error.message, "hint": error.hint, "suggestions": []}, status, headers)
+
+
+def retry_after(status: EngineStatus) -> int:
+    """Seconds after which the queue before the model has probably emptied: 1 to 60."""
+    seconds = (status.queued + 1) * (status.last_ms or 0.0) / 1000
+    return max(1, min(60, math.ceil(seconds)))

@@ -1,0 +1,190 @@
+"""The endpoint as an ASGI application.
+
+| request | body | answer |
+| --- | --- | --- |
+| `POST /` | `{tactic_state, prefix, context}`, optional `count` | `{suggestions, scores, model, elapsed_ms}` |
+| `POST /generate` | `{name, input, prefix}` (LeanCopilot) | `{outputs: [{output, score}]}` |
+| `GET /health` | | `{status, name, version, model, state, protocol}` |
+
+An error is a status of 400 or above with `{error, hint, suggestions: []}`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from llmstep import __version__
+from llmstep.errors import CancelledError, LlmstepError, SettingsError
+from llmstep.http.address import is_loopback
+from llmstep.http.answers import RefusedError, error_answer, generate_answer, retry_after, tactic_answer
+from llmstep.http.guards import Guards
+from llmstep.http.probe import PROTOCOL
+from llmstep.http.requests import SuggestRequest, decode_generate, decode_tactic
+from llmstep.types import Sampling
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from llmstep.engine.engine import Engine, Generation
+    from llmstep.settings import Settings
+
+BODY_SECONDS = 30.0
+"""Longest wait for a body."""
+
+_GONE = Response(status_code=499)  # nobody is there to read it
+
+_log = logging.getLogger(__name__)
+
+
+class _Gone(Exception):  # noqa: N818 - not an error
+    """The client went away."""
+
+
+def create_app(engine: Engine, settings: Settings, *, token: str | None = None) -> Starlette:
+    """The application; `app.state.settings` may be replaced while it runs.
+
+    Args:
+        engine: Where candidates come from; the caller opens and closes it.
+        settings: `http.host` is the host the server will be bound to; the sampling settings are the defaults.
+        token: Bearer token that every request must carry.
+
+    Raises:
+        SettingsError: Other machines could reach the server, and there is no token.
+    """
+    host = settings.http.host
+    if not token and not is_loopback(host):
+        raise SettingsError(
+            f"llmstep does not listen at {host or 'all addresses'} without a token, because other machines reach it.",
+            hint="Put a secret into a file and give --token-file FILE, or set LLMSTEP_TOKEN, or listen at 127.0.0.1.",
+        )
+    app = Starlette(
+        routes=[
+            Route("/", _endpoint(decode_tactic, tactic_answer), methods=["POST"], name="suggest"),
+            Route("/generate", _endpoint(decode_generate, generate_answer), methods=["POST"], name="generate"),
+            Route("/health", _health, methods=["GET"], name="health"),
+        ],
+        middleware=[Middleware(Guards, host=host, token=token)],
+        exception_handlers={HTTPException: _http_error, LlmstepError: _error, ClientDisconnect: _gone},
+    )
+    app.state.engine = engine
+    app.state.settings = settings
+    app.state.stopping = asyncio.Event()
+    return app
+
+
+def _endpoint(
+    decode: Callable[[bytes], SuggestRequest], encode: Callable[[Generation], dict[str, Any]]
+) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        wanted = decode(await _body(request))
+        try:
+            return JSONResponse(encode(await _generate(request, wanted)))
+        except _Gone:
+            return _GONE
+        except LlmstepError as error:
+            return error_answer(error, retry_after=retry_after(request.app.state.engine.status))
+        except Exception as error:
+            _log.exception("llmstep: a request failed")
+            unexpected = LlmstepError(
+                f"llmstep met an unexpected error: {type(error).__name__}: {error}.",
+                hint="The server's log has the details; please report it.",
+            )
+            return error_answer(unexpected)
+
+    return endpoint
+
+
+async def _body(request: Request) -> bytes:
+    try:
+        return await asyncio.wait_for(request.body(), BODY_SECONDS)
+    except asyncio.TimeoutError:
+        raise RefusedError(
+            408, f"The body did not come within {BODY_SECONDS:g} seconds.", headers={"Connection": "close"}
+        ) from None
+
+
+async def _generate(request: Request, wanted: SuggestRequest) -> Generation:
+    """The engine's answer; cancelled at once when the client goes away or the server stops.
+
+    Raises:
+        _Gone: The client went away.
+        CancelledError: The server stops.
+    """
+    state = request.app.state
+    work = asyncio.ensure_future(state.engine.generate(wanted.ask, _sampling(state.settings, wanted.count)))
+    gone = asyncio.ensure_future(_disconnected(request))
+    stop = asyncio.ensure_future(state.stopping.wait())
+    try:
+        await asyncio.wait({work, gone, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if work.cancelled():
+            raise CancelledError("The generation was cancelled.", hint="Ask again.")
+        if work.done():
+            generation: Generation = work.result()
+            return generation
+        if gone.done():
+            raise _Gone
+        raise CancelledError("The llmstep server is stopping.", hint="Start it again.")
+    finally:
+        for task in (work, gone, stop):
+            task.cancel()
+        await asyncio.gather(work, gone, stop, return_exceptions=True)
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _sampling(settings: Settings, count: int | None) -> Sampling | None:
+    if count is None:
+        return None
+    return Sampling(count, settings.temperature, settings.top_p, settings.max_new_tokens)
+
+
+async def _health(request: Request) -> Response:
+    status = request.app.state.engine.status
+    return JSONResponse(
+        {
+            "status": "ok",
+            "name": "llmstep",
+            "version": __version__,
+            "model": status.model,
+            "state": status.state,
+            "protocol": PROTOCOL,
+        }
+    )
+
+
+async def _error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, LlmstepError)
+    return error_answer(error)
+
+
+async def _gone(_request: Request, _error: Exception) -> Response:
+    return _GONE
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    """No such page, or not with this method."""
+    assert isinstance(error, HTTPException)
+    path = request.url.path[:80]
+    message = {
+        404: f"There is no {path} here.",
+        405: f"{request.method} is not what {path} takes.",
+    }.get(error.status_code, error.detail)
+    refused = RefusedError(
+        error.status_code,
+        message,
+        hint="The server answers POST /, POST /generate and GET /health.",
+        headers=error.headers,
+    )
+    return error_answer(refused)

@@ -1,0 +1,183 @@
+"""What stands before the endpoint: any web page and any program of any user can reach a loopback port.
+
+* `Host` must be loopback or the host the server is bound to. A page whose name was rebound to 127.0.0.1 (DNS
+  rebinding) is same-origin for its browser, but sends its own name here.
+* An `Origin` other than the server's own is refused, and no CORS header is ever sent.
+* POST wants `application/json`, which a page cannot send across origins without a preflight that is refused as well.
+* Where a token is set, it is wanted with every request.
+* Bodies and the number of requests in work are bounded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+from typing import TYPE_CHECKING
+
+from starlette.datastructures import Headers
+
+from llmstep.http.address import host_of, is_loopback, is_wildcard
+from llmstep.http.answers import RefusedError, error_answer
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MAX_BODY_BYTES = 1 << 20
+MAX_IN_WORK = 16
+
+_MAX_DISCARDED_BYTES = 64 << 20
+_DISCARD_SECONDS = 1.0
+
+
+class Guards:
+    """ASGI middleware that answers refused requests itself.
+
+    Args:
+        app: What is guarded.
+        host: The host the server is bound to.
+        token: The bearer token that every request must carry; None wants none.
+        max_body_bytes: Longest body, chunked ones included.
+        max_in_work: Most POST requests at a time; more are answered 429.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        host: str,
+        token: str | None = None,
+        max_body_bytes: int = MAX_BODY_BYTES,
+        max_in_work: int = MAX_IN_WORK,
+    ) -> None:
+        self.app = app
+        self.host = host.lower()
+        self.token = token
+        self.max_body_bytes = max_body_bytes
+        self.max_in_work = max_in_work
+        self._in_work = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        posting = scope["method"] == "POST"
+        try:
+            self._check_host(headers)
+            self._check_origin(headers)
+            self._check_token(headers)
+            if posting:
+                _check_content_type(headers)
+                self._check_length(headers)
+                self._check_in_work()
+        except RefusedError as error:
+            if "expect" not in headers:  # who asks first whether the body is wanted has not sent it
+                await _discard(receive)
+            await error_answer(error)(scope, receive, send)
+            return
+        self._in_work += posting
+        try:
+            await self.app(scope, self._bounded(receive), send)
+        finally:
+            self._in_work -= posting
+
+    def _check_host(self, headers: Headers) -> None:
+        # Bound to a wildcard, the names by which clients know this machine are unknown; the token guards there.
+        if is_wildcard(self.host) and self.token:
+            return
+        hosts = [host_of(header) for header in headers.getlist("host")]
+        if not hosts or not all(host and (host == self.host or is_loopback(host)) for host in hosts):
+            raise RefusedError(
+                403,
+                "The Host header names no address of this server.",
+                hint="Address the server by localhost, 127.0.0.1 or the host it was started with.",
+            )
+
+    def _check_origin(self, headers: Headers) -> None:
+        own = f"http://{headers.get('host', '')}".lower()
+        if any(origin.lower() != own for origin in headers.getlist("origin")):
+            raise RefusedError(
+                403,
+                "Requests from web pages are refused.",
+                hint="Send the request from a program, without an Origin header.",
+            )
+
+    def _check_token(self, headers: Headers) -> None:
+        if self.token is None:
+            return
+        scheme, _, given = headers.get("authorization", "").partition(" ")
+        same = hmac.compare_digest(given.strip().encode(), self.token.encode())
+        if scheme.lower() != "bearer" or not same:
+            raise RefusedError(
+                401,
+                "This server wants a token.",
+                hint="Send the header 'Authorization: Bearer ...' with the token the server was started with.",
+                headers={"WWW-Authenticate": 'Bearer realm="llmstep"'},
+            )
+
+    def _check_length(self, headers: Headers) -> None:
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > self.max_body_bytes:
+            raise self._too_large()
+
+    def _check_in_work(self) -> None:
+        if self._in_work >= self.max_in_work:
+            raise RefusedError(
+                429,
+                f"{self._in_work} requests are in work already.",
+                hint="Try again when some of them are answered.",
+            )
+
+    def _bounded(self, receive: Receive) -> Receive:
+        """`receive` that refuses a body as soon as more than the bound has come, whatever its headers said."""
+        received = 0
+
+        async def bounded() -> Message:
+            nonlocal received
+            message = await receive()
+            if message["type"] == "http.request":
+                received += len(message.get("body", b""))
+                if received > self.max_body_bytes:
+                    if message.get("more_body"):
+                        await _discard(receive)
+                    raise self._too_large()
+            return message
+
+        return bounded
+
+    def _too_large(self) -> RefusedError:
+        return RefusedError(
+            413,
+            f"The body is longer than {self.max_body_bytes} bytes.",
+            hint="Send less of the file as context.",
+            headers={"Connection": "close"},
+        )
+
+
+async def _discard(receive: Receive) -> None:
+    """Read what still comes of a body, within limits.
+
+    A connection that is closed with unread bytes is reset, and the client loses the answer that says why.
+    """
+
+    async def read() -> None:
+        discarded = 0
+        while discarded < _MAX_DISCARDED_BYTES:
+            message = await receive()
+            discarded += len(message.get("body", b""))
+            if not message.get("more_body"):
+                return
+
+    with contextlib.suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(read(), _DISCARD_SECONDS)
+
+
+def _check_content_type(headers: Headers) -> None:
+    given = headers.get("content-type", "")
+    if given.partition(";")[0].strip().lower() != "application/json":
+        raise RefusedError(
+            415,
+            f"The content type is {given[:80] or 'not given'}.",
+            hint="Send JSON with the header 'Content-Type: application/json'.",
+        )

@@ -1,0 +1,72 @@
+"""Is there an llmstep server at a port already?"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import attrs
+
+from llmstep.http.address import is_loopback, is_wildcard, url_of
+
+PROTOCOL = 1
+"""Number of the wire protocol; it changes when old clients would no longer understand the answers."""
+
+_LONGEST_ANSWER = 65_536
+
+
+@attrs.frozen
+class Health:
+    """What a running llmstep server says of itself."""
+
+    url: str
+    version: str
+    model: str
+    """Catalog name, hub id or folder of its model."""
+    state: str
+    """`empty`, `downloading`, `loading`, `idle` or `generating`."""
+
+
+async def probe(host: str, port: int, *, token: str | None = None, seconds: float = 1.5) -> Health | None:
+    """The health of the llmstep server at a loopback port, or None: nothing there, another program, no answer in time.
+
+    Only loopback is asked; a wildcard address is asked at 127.0.0.1. The request is written by hand, because this runs
+    at the start of every companion and must neither take the time of an import nor a proxy from the environment.
+
+    Args:
+        token: Bearer token to send.
+        seconds: Time limit of the whole question.
+    """
+    if is_wildcard(host):
+        host = "127.0.0.1"
+    if not is_loopback(host) or port == 0:
+        return None
+    try:
+        body = await asyncio.wait_for(_get_health(host, port, token), seconds)
+        answer = json.loads(body)
+        if answer["name"] == "llmstep" and answer["status"] == "ok" and answer["protocol"] == PROTOCOL:
+            return Health(url_of(host, port), str(answer["version"]), str(answer["model"]), str(answer["state"]))
+    except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError, ValueError, KeyError, TypeError):
+        pass
+    return None
+
+
+async def _get_health(host: str, port: int, token: str | None) -> bytes:
+    """The body of a 200 answer to `GET /health`; anything else raises OSError or ValueError."""
+    reader, writer = await asyncio.open_connection(host, port, limit=_LONGEST_ANSWER)
+    try:
+        authorization = f"Authorization: Bearer {token}\r\n" if token else ""
+        name = f"[{host}]" if ":" in host else host
+        writer.write(f"GET /health HTTP/1.0\r\nHost: {name}:{port}\r\n{authorization}\r\n".encode())
+        await writer.drain()
+        answer = await reader.read(_LONGEST_ANSWER)
+        while more := await reader.read(_LONGEST_ANSWER):
+            answer += more
+            if len(answer) > _LONGEST_ANSWER:
+                raise ValueError("an answer of this length is not llmstep's")
+    finally:
+        writer.close()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    if b" 200 " not in head.split(b"\r\n")[0] + b" ":
+        raise ValueError("not healthy")
+    return body

@@ -1,0 +1,116 @@
+"""Bodies of requests, read from JSON; everything malformed is a `RequestError` that says what is wrong.
+
+Unknown fields are ignored, so that clients newer than this server still get an answer.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import attrs
+
+from llmstep.errors import RequestError
+from llmstep.types import Ask, Goal
+
+MOST_SAMPLES = 256
+"""Upper bound of `count`, the same as that of the setting."""
+
+_TACTIC_HINT = 'Send {"tactic_state": "...", "prefix": "...", "context": "..."}.'
+_GENERATE_HINT = 'Send {"name": "...", "input": "...", "prefix": "..."}.'
+
+
+@attrs.frozen
+class SuggestRequest:
+    """A request for next steps."""
+
+    ask: Ask
+    count: int | None = None
+    """Number of samples to draw; None means the setting."""
+
+
+def decode_tactic(body: bytes) -> SuggestRequest:
+    """The request of the `llmstep` tactic: `{tactic_state, prefix, context}`, and `count` where given.
+
+    Raises:
+        RequestError: The body is no such object.
+    """
+    raw = _object(body, _TACTIC_HINT)
+    state = _goal(raw, "tactic_state", _TACTIC_HINT)
+    prefix = _text(raw, "prefix", _TACTIC_HINT)
+    context = _text(raw, "context", _TACTIC_HINT)
+    return SuggestRequest(Ask(state, prefix=prefix, context=context), _count(raw))
+
+
+def decode_generate(body: bytes) -> SuggestRequest:
+    """LeanCopilot's request to an external model: `{name, input, prefix}`.
+
+    `name` is the model's name on LeanCopilot's side; this server has one model, so any name is right.
+
+    Raises:
+        RequestError: The body is no such object.
+    """
+    raw = _object(body, _GENERATE_HINT)
+    _text(raw, "name", _GENERATE_HINT)
+    goal = _goal(raw, "input", _GENERATE_HINT)
+    return SuggestRequest(Ask(goal, prefix=_text(raw, "prefix", _GENERATE_HINT)))
+
+
+def _object(body: bytes, hint: str) -> dict[str, Any]:
+    try:
+        raw = json.loads(body)
+    except json.JSONDecodeError as error:
+        raise RequestError(
+            f"The body is not JSON: {error.msg} (line {error.lineno}, column {error.colno}).", hint=hint
+        ) from None
+    except UnicodeDecodeError:
+        raise RequestError("The body is not UTF-8.", hint=hint) from None
+    except RecursionError:
+        raise RequestError("The body is nested too deeply.", hint=hint) from None
+    if not isinstance(raw, dict):
+        raise RequestError(f"The body is {_kind(raw)}, not an object.", hint=hint)
+    return raw
+
+
+def _text(raw: dict[str, Any], key: str, hint: str) -> str:
+    """The text under `key`; absent and null mean empty."""
+    value = raw.get(key)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise RequestError(f'The field "{key}" is {_kind(value)}, not a text.', hint=hint)
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # JSON can escape half of a surrogate pair; no tokenizer takes it
+        raise RequestError(f'The field "{key}" is not valid Unicode.', hint="Escape whole characters.") from None
+    return value
+
+
+def _goal(raw: dict[str, Any], key: str, hint: str) -> Goal:
+    state = _text(raw, key, hint)
+    if not state.strip():
+        raise RequestError(f'The field "{key}" is missing or empty.', hint=hint)
+    return Goal.from_state(state)
+
+
+def _count(raw: dict[str, Any]) -> int | None:
+    count = raw.get("count")
+    if count is None:
+        return None
+    if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MOST_SAMPLES:
+        shown = json.dumps(count)[:40] if not isinstance(count, (dict, list)) else _kind(count)
+        raise RequestError(
+            f'The field "count" is {shown}.', hint=f"It must be a whole number from 1 to {MOST_SAMPLES}."
+        )
+    return count
+
+
+def _kind(value: object) -> str:
+    """What a JSON value is, for a sentence."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return "a number"
+    return {"dict": "an object", "list": "a list"}.get(type(value).__name__, "a text")

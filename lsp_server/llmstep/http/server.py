@@ -1,0 +1,168 @@
+"""The endpoint on a socket, inside a running asyncio loop.
+
+No signal handler is installed, nothing is written to stdout (the language server's wire), and no access log is kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from llmstep.errors import LlmstepError
+from llmstep.http.address import url_of
+from llmstep.http.probe import Health, probe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from starlette.applications import Starlette
+
+__all__ = ["Health", "HttpServer", "PortInUseError", "probe", "serve"]
+
+_MAX_CONNECTIONS = 256
+_SECONDS_TO_STOP = 2
+
+
+class ListenError(LlmstepError):
+    """The server cannot listen at the address wanted."""
+
+    code = "listen"
+
+
+class PortInUseError(ListenError):
+    """Another program listens at the port."""
+
+    code = "port_in_use"
+    retryable = True
+
+
+class _UvicornServer(uvicorn.Server):
+    """Uvicorn without its signal handlers, which would take Ctrl-C from the owner of the loop."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+
+class HttpServer:
+    """A server that listens; made by `serve`."""
+
+    def __init__(self, app: Starlette, server: _UvicornServer, listener: socket.socket) -> None:
+        self.host: str = listener.getsockname()[0]
+        self.port: int = listener.getsockname()[1]
+        self.app = app
+        self._server = server
+        self._task = asyncio.create_task(server.serve([listener]), name="llmstep-http")
+
+    @property
+    def url(self) -> str:
+        return url_of(self.host, self.port)
+
+    async def started(self) -> None:
+        """Wait until requests are answered."""
+        ready = asyncio.ensure_future(self._server.ready.wait())
+        await asyncio.wait({ready, self._task}, return_when=asyncio.FIRST_COMPLETED)
+        if not ready.done():
+            ready.cancel()
+            self._task.result()
+            raise ListenError("The HTTP server ended before it could answer.", hint="See the log.")
+
+    async def wait(self) -> None:
+        """Wait until the server has ended; cancelling the wait leaves the server alone."""
+        await asyncio.shield(self._task)
+
+    async def stop(self) -> None:
+        """Stop listening, answer the requests in work with 503, close all connections. A second call does nothing."""
+        self.app.state.stopping.set()
+        self._server.should_exit = True
+        await self.wait()
+
+
+async def serve(app: Starlette, host: str, port: int) -> HttpServer:
+    """Listen and answer until `HttpServer.stop`.
+
+    Args:
+        app: Of `create_app`, with the same host in its settings.
+        port: 0 takes any free port; `HttpServer.port` is the real one.
+
+    Raises:
+        PortInUseError: Another program listens there; the message says so when it is llmstep itself.
+        ListenError: The address cannot be listened at.
+    """
+    try:
+        listener = _bind(host, port)
+    except PortInUseError:
+        health = await probe(host, port)
+        if health is None:
+            raise
+        raise PortInUseError(
+            f"Port {port} is used by another llmstep ({health.version}, model {health.model}) already.",
+            hint="Use that one, end it, or choose another port with --port or the setting llmstep.http.port.",
+        ) from None
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,  # the guards read the headers of the client, not those it claims for another
+        server_header=False,
+        limit_concurrency=_MAX_CONNECTIONS,
+        timeout_graceful_shutdown=_SECONDS_TO_STOP,
+    )
+    server = HttpServer(app, _UvicornServer(config), listener)
+    await server.started()
+    return server
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        ListenError: See `serve`.
+    """
+    try:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError):
+        raise ListenError(f"There is no address {host!r} on this machine.", hint="Listen at 127.0.0.1.") from None
+    # `localhost` has an address of both kinds; clients that try IPv6 first fall back to IPv4, not all the other way.
+    family, kind, protocol, _, address = min(found, key=lambda info: info[0] != socket.AF_INET)
+    listener = socket.socket(family, kind, protocol)
+    try:
+        if sys.platform == "win32":  # there, SO_REUSEADDR would let two programs share the port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(128)
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        raise _listen_error(host, port, error) from None
+    return listener
+
+
+def _listen_error(host: str, port: int, error: OSError) -> ListenError:
+    if error.errno == errno.EADDRINUSE or getattr(error, "winerror", None) == 10048:
+        return PortInUseError(
+            f"Port {port} at {host} is used by another program.",
+            hint="End it, or choose another port with --port or the setting llmstep.http.port.",
+        )
+    if error.errno == errno.EACCES:
+        return ListenError(f"Listening at port {port} is not permitted.", hint="Choose a port above 1023.")
+    return ListenError(f"llmstep cannot listen at {host}: {error.strerror}.", hint="Listen at 127.0.0.1.")
