@@ -66,7 +66,7 @@ class PromptTemplate:
     chat: bool = False
     """The prompt is a turn of a conversation (its markers are part of `text`)."""
     special: Literal["none", "bos", "eos"] = "none"
-    """Special token added to the prompt: the tokenizer's `bos` before it, its `eos` behind it, or none."""
+    """Special token of the prompt: `bos` in front (where the tokenizer itself puts one), `eos` behind it, or none."""
     max_prompt_tokens: int
     """Longest prompt in tokens, special ones included."""
     context_tokens: int = 0

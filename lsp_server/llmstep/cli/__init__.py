@@ -10,6 +10,7 @@ import sys
 import typer
 
 from llmstep import __version__
+from llmstep.cli.models import models
 from llmstep.errors import LlmstepError
 
 app = typer.Typer(
@@ -32,6 +33,9 @@ def _options(
     version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Show the version."),
 ) -> None:
     pass
+
+
+app.command()(models)
 
 
 def main() -> None:

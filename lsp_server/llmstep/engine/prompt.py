@@ -117,7 +117,7 @@ def _cut_context(template: PromptTemplate, context: str, room: int, count: Any) 
     """`context` in at most `room` tokens (and those of `...`), by the template's rule."""
     if len(context) <= room * 16 and count(context) <= room:  # too long to be worth counting otherwise
         return context
-    if room <= 0:
+    if room < 2:
         return ""
     return (cutting.middle_out if template.context_cut == "middle" else cutting.tail)(context, room, count)
 
@@ -132,9 +132,12 @@ def _join(segments: tuple[Segment, ...]) -> str:
 
 def _special(template: PromptTemplate, tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
     """The special tokens before and behind the prompt; none where the tokenizer has none."""
-    bos = tokenizer.bos_token_id if template.special == "bos" else None
-    eos = tokenizer.eos_token_id if template.special == "eos" else None
-    return [] if bos is None else [int(bos)], [] if eos is None else [int(eos)]
+    if template.special == "bos":
+        first = list(tokenizer("a", add_special_tokens=True)["input_ids"])[:1]  # models saw what their tokenizer adds
+        return (first, []) if first == [tokenizer.bos_token_id] else ([], [])
+    if template.special == "eos" and tokenizer.eos_token_id is not None:
+        return [], [int(tokenizer.eos_token_id)]
+    return [], []
 
 
 def _ids(tokenizer: Tokenizer, text: str) -> list[int]:

@@ -1,0 +1,207 @@
+"""From the settings to one model: what is loaded, from where, and with which template."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import attrs
+
+from llmstep.catalog import store
+from llmstep.catalog.models import BYTES_PER_WEIGHT, CATALOG, STARTER, ModelRecord, find_record
+from llmstep.catalog.store import STARTER_DIR, cache_path, is_cached
+from llmstep.catalog.templates import TEMPLATES, PromptTemplate, get_template, guess_template
+from llmstep.errors import ModelError, ModelLoadError, ModelNotFoundError
+
+if TYPE_CHECKING:
+    from llmstep.catalog.template import Family
+    from llmstep.settings import Settings
+
+__all__ = ["STARTER_DIR", "Hardware", "ModelChoice", "cache_path", "is_cached", "resolve"]
+
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+AUTO_PARAMETERS = {"cpu": 500_000_000, "mps": 4_000_000_000, "cuda": 8_000_000_000}
+"""Largest model that `auto` picks on a device: larger ones may fit, but answer too slowly for an editor."""
+
+PREFERENCE = (
+    "bfs-prover-v2-7b",
+    "bfs-prover-v1-7b",
+    "internlm2.5-step-prover",
+    "internlm2-step-prover",
+    "ntp-context-1.3b",
+    "ntp-state-1.3b",
+    "llmstep-pythia-2.8b",
+    "byt5-small",
+)
+"""What `auto` picks from, best first: models made for single steps, by reported score; context before none."""
+
+MEMORY_FACTOR = 1.25
+"""Memory a model needs while it generates, as a multiple of its weights."""
+
+
+@attrs.frozen
+class Hardware:
+    """What the model would run on."""
+
+    device: Literal["cpu", "cuda", "mps"] = "cpu"
+    memory_bytes: int | None = None
+    """Memory that is free for a model on that device; None when it is not known, and no limit is applied."""
+
+
+@attrs.frozen
+class ModelChoice:
+    """A model, found."""
+
+    source: str
+    """Hub id or folder, as `from_pretrained` takes it."""
+    template: PromptTemplate
+    record: ModelRecord | None = None
+    """Its record, if it is in the catalog."""
+    trust_remote_code: bool = False
+    """Whether Python code that the model brings may run."""
+
+    @property
+    def name(self) -> str:
+        """What to call it: its name in the catalog, else its hub id or folder."""
+        return self.record.name if self.record is not None else self.source
+
+
+def resolve(settings: Settings, hardware: Hardware | None = None) -> ModelChoice:
+    """The model that `settings` name.
+
+    `settings.model` is a catalog name, alias or hub id, any other hub id, or a folder with a `config.json` (a path that
+    starts with `/`, `.` or `~`). `auto` means: of the models in `PREFERENCE` that are wholly on this machine, the first
+    that is small enough for the device (`AUTO_PARAMETERS`), fits its free memory and needs no code of its own that the
+    settings do not allow, and that was trained with `settings.template` where that is set; else the starter model. So
+    `auto` never starts a download.
+
+    The template is `settings.template`; else the one of the catalog; else what the model's `llmstep.json` says; else
+    a guess from its id and architecture.
+
+    Args:
+        hardware: Device and free memory, for `auto`; by default a CPU, and no limit from memory.
+
+    Raises:
+        ModelError: No such model or template, a folder without a model, or code of its own that is not allowed.
+    """
+    name = settings.model.strip()
+    if name.lower() == "auto":
+        return _choice(_auto(settings, hardware or Hardware()), settings)
+    record = find_record(name)
+    if record is not None:
+        return _choice(record, settings)
+    if store.is_path(name):
+        return _folder(Path(name).expanduser(), settings)
+    if _HUB_ID.fullmatch(name):
+        return _other(name, cache_path(name), settings)
+    raise _unknown(name)
+
+
+def _auto(settings: Settings, hardware: Hardware) -> ModelRecord:
+    for name in PREFERENCE:
+        record = find_record(name)
+        if (
+            record is not None
+            and _runs_well(record, settings, hardware)
+            and (settings.trust_remote_code or not record.trust_remote_code)
+            and settings.template in ("", record.template)
+            and is_cached(record)
+        ):
+            return record
+    return STARTER
+
+
+def _runs_well(record: ModelRecord, settings: Settings, hardware: Hardware) -> bool:
+    if record.parameters is None or record.parameters > AUTO_PARAMETERS[hardware.device]:
+        return False
+    if settings.dtype != "auto":
+        width = BYTES_PER_WEIGHT[settings.dtype]
+    else:
+        width = 4 if hardware.device == "cpu" else BYTES_PER_WEIGHT[record.dtype]
+    return hardware.memory_bytes is None or record.parameters * width * MEMORY_FACTOR <= hardware.memory_bytes
+
+
+def _choice(record: ModelRecord, settings: Settings) -> ModelChoice:
+    """The choice of a model in the catalog."""
+    if record.trust_remote_code and not settings.trust_remote_code:
+        raise ModelError(
+            f"The model {record.name} brings Python code of its own, which is not allowed to run.",
+            hint="If you trust its authors, set llmstep.trustRemoteCode to true; else choose another model.",
+        )
+    template = get_template(settings.template or record.template)
+    _check_family(template, record.family, record.name)
+    return ModelChoice(
+        source=str(STARTER_DIR) if record.bundled else record.repo_id,
+        template=template,
+        record=record,
+        trust_remote_code=record.trust_remote_code and settings.trust_remote_code,
+    )
+
+
+def _folder(folder: Path, settings: Settings) -> ModelChoice:
+    if not folder.is_dir():
+        raise ModelNotFoundError(
+            f"There is no folder {folder}.", hint="Set llmstep.model to a model's folder, name or hub id."
+        )
+    if not (folder / store.CONFIG).is_file():
+        raise ModelLoadError(
+            f"The folder {folder} holds no model: it has no {store.CONFIG}.",
+            hint="Set llmstep.model to the folder that a model was saved to.",
+        )
+    return _other(str(folder), folder, settings)
+
+
+def _other(source: str, folder: Path | None, settings: Settings) -> ModelChoice:
+    """The choice of a model that is not in the catalog; `folder` has its files, where there are any."""
+    config = store.read_json(folder / store.CONFIG) if folder else {}
+    family: Family | None = None
+    if config:
+        family = "seq2seq" if config.get("is_encoder_decoder") or config.get("model_type") == "t5" else "causal"
+    named = settings.template or (str(store.read_json(folder / store.HINTS).get("template") or "") if folder else "")
+    named = named or _guess(source, config, family)
+    if not named:
+        raise ModelError(
+            f"Which prompt template the model {source} needs is not known.",
+            hint=f"Set llmstep.template to the one it was trained with: {', '.join(TEMPLATES)}.",
+        )
+    template = get_template(named)
+    if family is not None:
+        _check_family(template, family, source)
+    return ModelChoice(source=source, template=template, trust_remote_code=settings.trust_remote_code)
+
+
+def _guess(source: str, config: dict[str, object], family: Family | None) -> str:
+    """The most likely template, or the empty text."""
+    last_parts = "/".join(Path(source).parts[-2:])  # further up a path stand the names of other things
+    families: tuple[Family, ...] = (family,) if family else ("causal", "seq2seq")
+    for model_id in (last_parts, str(config.get("_name_or_path") or "")):
+        for candidate in families:
+            if model_id and (name := guess_template(model_id, candidate)):
+                return name
+    return "pythia" if config.get("model_type") == "gpt_neox" else ""
+
+
+def _check_family(template: PromptTemplate, family: Family, model: str) -> None:
+    if template.family == family:
+        return
+    kinds = {"causal": "a decoder-only model", "seq2seq": "an encoder-decoder model"}
+    fitting = [name for name, other in TEMPLATES.items() if other.family == family]
+    raise ModelError(
+        f"The template {template.name} is for {kinds[template.family]}, and {model} is {kinds[family]}.",
+        hint=f"Set llmstep.template to one of {', '.join(fitting)}.",
+    )
+
+
+def _unknown(name: str) -> ModelError:
+    names = {alias.lower(): record.name for record in CATALOG for alias in record.names}
+    near = list(
+        dict.fromkeys(names[alias] for alias in difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.5))
+    )
+    return ModelNotFoundError(
+        f"There is no model {name!r} in the catalog.",
+        hint=(f"Did you mean {' or '.join(near)}? " if near else "")
+        + "`llmstep models` lists them; a hub id has the form owner/name, a path starts with /, . or ~.",
+    )

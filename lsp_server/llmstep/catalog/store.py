@@ -1,0 +1,98 @@
+"""Which models are on this machine: the Hugging Face cache, folders, and the starter in the package.
+
+Nothing here goes to the network. The cache is where `huggingface_hub` has it (`HF_HOME`, `HF_HUB_CACHE`).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from llmstep.catalog.models import ModelRecord, find_record
+from llmstep.errors import ModelLoadError
+
+STARTER_DIR = Path(__file__).parent / "starter"
+"""The folder of the starter model."""
+
+CONFIG = "config.json"
+HINTS = "llmstep.json"
+"""A file that `llmstep train` writes beside a model: `{"template": "pythia"}`."""
+
+_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+
+
+def cache_path(model: ModelRecord | str) -> Path | None:
+    """The folder with the files of a model: of the package, the cache, or the disk; None when there is none.
+
+    Args:
+        model: A record, a catalog name, a hub id or a folder. A model may be there in part; see `is_cached`.
+    """
+    record = model if isinstance(model, ModelRecord) else find_record(model)
+    if record is not None and record.bundled:
+        return STARTER_DIR if (STARTER_DIR / CONFIG).is_file() else None
+    name = record.repo_id if record is not None else str(model)
+    if record is None and is_path(name):
+        folder = Path(name).expanduser()
+        return folder if (folder / CONFIG).is_file() else None
+    return _in_hub_cache(name)
+
+
+def is_cached(model: ModelRecord | str) -> bool:
+    """Whether configuration and all weights of a model are on this machine."""
+    folder = cache_path(model)
+    return folder is not None and has_weights(folder)
+
+
+def has_weights(folder: Path) -> bool:
+    """Whether `folder` holds the weights of a model, every shard of them."""
+    for name in _WEIGHTS:
+        if (folder / name).is_file():
+            return True
+        index = folder / f"{name}.index.json"
+        if index.is_file():
+            shards = set(read_json(index).get("weight_map", {}).values())
+            if shards and all((folder / shard).is_file() for shard in shards):
+                return True
+    return False
+
+
+def size_bytes(record: ModelRecord) -> int | None:
+    """Size of a model's weights: of the file for the starter, from the number of weights for others."""
+    if not record.bundled:
+        return record.size_bytes
+    weights = STARTER_DIR / _WEIGHTS[0]
+    return weights.stat().st_size if weights.is_file() else None
+
+
+def is_path(name: str) -> bool:
+    """Whether `name` is written as a path: from the root, the home or the current folder."""
+    return name.startswith((".", "~")) or Path(name).is_absolute() or "\\" in name
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """The object in a JSON file; empty when there is no such file.
+
+    Raises:
+        ModelLoadError: The file holds no JSON object.
+    """
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise ModelLoadError(f"The file {file} cannot be read: {error}.", hint="Download the model again.") from error
+    if not isinstance(content, dict):
+        raise ModelLoadError(f"The file {file} holds no JSON object.", hint="Download the model again.")
+    return content
+
+
+def _in_hub_cache(repo_id: str) -> Path | None:
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        file = try_to_load_from_cache(repo_id, CONFIG)
+    except HFValidationError:
+        return None
+    return Path(file).parent if isinstance(file, str) else None
