@@ -1,0 +1,57 @@
+"""Answers that were given already, so that the same question costs nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from llmstep.catalog.template import PromptTemplate
+    from llmstep.settings import Settings
+    from llmstep.types import Ask, Sampling
+
+T = TypeVar("T")
+
+
+class AnswerCache(Generic[T]):
+    """The answers used last, at most `capacity` of them; usable from any thread."""
+
+    def __init__(self, capacity: int = 512) -> None:
+        self._capacity = capacity
+        self._answers: OrderedDict[Hashable, T] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable) -> T | None:
+        """The answer to `key`, which then counts as just used."""
+        with self._lock:
+            if key in self._answers:
+                self._answers.move_to_end(key)
+            return self._answers.get(key)
+
+    def put(self, key: Hashable, answer: T) -> None:
+        """Keep an answer; the one not used for longest is dropped when there are too many."""
+        with self._lock:
+            self._answers[key] = answer
+            self._answers.move_to_end(key)
+            while len(self._answers) > self._capacity:
+                self._answers.popitem(last=False)
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+
+def answer_key(source: str, template: PromptTemplate, ask: Ask, sampling: Sampling, settings: Settings) -> Hashable:
+    """What an answer depends on.
+
+    The uncut texts for prompt and decoder contain exactly what the template uses of goal, context, declaration and
+    proof; the prefix is there as typed, since it is part of every answer. A hash stands for the texts, which may be as
+    long as a file.
+    """
+    texts = hashlib.sha256()
+    for text in (template.prompt(ask), template.decoder_text(ask), ask.prefix):
+        texts.update(text.encode("utf-8", "surrogatepass") + b"\0")
+    return (source, template.name, texts.digest(), sampling, settings.device, settings.dtype)

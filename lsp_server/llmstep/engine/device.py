@@ -1,0 +1,122 @@
+"""Where a model runs: device, number format, threads, and how much memory is free there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import attrs
+import psutil
+import torch
+
+from llmstep.errors import SettingsError
+
+if TYPE_CHECKING:
+    from llmstep.settings import Device, Dtype
+
+BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+"""Bytes of one number in each format."""
+
+CGROUP = Path("/sys/fs/cgroup")
+
+
+@attrs.frozen
+class Placement:
+    """Where the weights go and in which format."""
+
+    device: Literal["cpu", "cuda", "mps"]
+    dtype: str
+    """`float32`, `bfloat16` or `float16`."""
+
+    @property
+    def torch_dtype(self) -> torch.dtype:
+        dtype: torch.dtype = getattr(torch, self.dtype)
+        return dtype
+
+
+def place(device: Device, dtype: Dtype) -> Placement:
+    """Device and number format for the settings, on this machine.
+
+    Raises:
+        SettingsError: The device that is asked for is not there.
+    """
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    chosen = choose_device(device, cuda=cuda, mps=mps)
+    capability = torch.cuda.get_device_capability() if chosen == "cuda" else (0, 0)
+    return Placement(chosen, choose_dtype(dtype, chosen, capability))
+
+
+def choose_device(wanted: Device, *, cuda: bool, mps: bool) -> Literal["cpu", "cuda", "mps"]:
+    """`auto` takes the fastest there is.
+
+    Raises:
+        SettingsError: The device that is asked for is not there.
+    """
+    if wanted == "auto":
+        return "cuda" if cuda else "mps" if mps else "cpu"
+    if (wanted == "cuda" and not cuda) or (wanted == "mps" and not mps):
+        name = "CUDA" if wanted == "cuda" else "MPS (Apple)"
+        raise SettingsError(
+            f"The setting llmstep.device is {wanted}, but torch {torch.__version__} finds no {name} device.",
+            hint="Set llmstep.device to auto or cpu, or install a driver and a torch build that match the device.",
+        )
+    return wanted
+
+
+def choose_dtype(wanted: Dtype, device: str, capability: tuple[int, int] = (0, 0)) -> str:
+    """`auto` is float32 on CPUs, which need not have anything faster; half precision on GPUs.
+
+    bfloat16 keeps float32's range, so that models trained in it cannot overflow; CUDA devices have it in hardware from
+    compute capability 8.0 on.
+    """
+    if wanted != "auto":
+        return wanted
+    if device == "cpu":
+        return "float32"
+    return "bfloat16" if device == "cuda" and capability >= (8, 0) else "float16"
+
+
+def cpu_threads(wanted: int, cores: int | None = None) -> int:
+    """Threads for a model on the CPU; 0 leaves one core to the editor and Lean.
+
+    With two cores both are used: one thread alone would double the wait, and Lean rests while the user waits for the
+    model. Cores are physical ones this process may use, since two threads on one core share its arithmetic units.
+    """
+    if wanted > 0:
+        return wanted
+    cores = cores or min(_allowed_cores(), psutil.cpu_count(logical=False) or _allowed_cores())
+    return cores if cores <= 2 else cores - 1
+
+
+def _allowed_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def free_bytes(device: str) -> int:
+    """Memory that a model could take on `device` now."""
+    if device == "cuda":
+        free, _ = torch.cuda.mem_get_info()
+        # What torch's allocator holds without using it is free for us.
+        return int(free + torch.cuda.memory_reserved() - torch.cuda.memory_allocated())
+    free = int(psutil.virtual_memory().available)
+    limit = container_free_bytes()
+    return free if limit is None else min(free, limit)
+
+
+def container_free_bytes(cgroup: Path = CGROUP) -> int | None:
+    """What a container's memory limit (cgroup v2) leaves; None where there is no limit.
+
+    Cached file pages count as used in `memory.current`, though the kernel gives them up on demand.
+    """
+    try:
+        limit = (cgroup / "memory.max").read_text().strip()
+        if limit == "max":
+            return None
+        used = int((cgroup / "memory.current").read_text())
+        stat = dict(line.split() for line in (cgroup / "memory.stat").read_text().splitlines())
+        return max(0, int(limit) - used + int(stat.get("inactive_file", 0)) + int(stat.get("active_file", 0)))
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,195 @@
+"""Weights from the Hugging Face hub, through its cache, with progress and cancellation.
+
+Once a model is in the cache no request is made for it. `HF_ENDPOINT`, `HF_HUB_CACHE`, `HF_HUB_OFFLINE`, `HF_TOKEN` and
+the proxy variables are honoured, since `huggingface_hub` does all the talking.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from huggingface_hub import HfApi, constants, snapshot_download, try_to_load_from_cache
+from tqdm.std import tqdm
+
+from llmstep.catalog.store import is_path
+from llmstep.engine import hub_errors
+from llmstep.engine.files import is_complete, needed_files, weight_files
+from llmstep.engine.progress import Progress, format_bytes
+from llmstep.errors import CancelledError, ModelNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+STALL_SECONDS = 300.0
+"""A download that brings nothing for this long has failed; the client reports steps of 10 MB, hence no less."""
+_POLL_SECONDS = 0.05
+
+
+def fetch(
+    source: str,
+    *,
+    report: Callable[[Progress], None] = lambda _: None,
+    cancelled: Callable[[], bool] = lambda: False,
+    code: bool = False,
+) -> Path:
+    """The folder with the files of a model; downloads those that are missing.
+
+    Args:
+        source: A folder, written as a path, or an id on the hub (`owner/name`).
+        report: Called with bytes done and in total, from several threads.
+        cancelled: Polled; when it says True the download ends. Files that are complete by then are kept.
+        code: Also fetch the Python files of the model.
+
+    Raises:
+        ModelNotFoundError: There is no such folder, or no such model on the hub.
+        DownloadError: The download failed.
+        CancelledError: `cancelled` said so.
+    """
+    if is_path(source):
+        folder = Path(source).expanduser()
+        if not folder.is_dir():
+            raise ModelNotFoundError(
+                f"There is no folder {folder}.",
+                hint="Give a folder that holds a model, or an id on the hub: owner/name.",
+            )
+        return folder
+    return cached_folder(source) or _Download(source, report, code).run(cancelled)
+
+
+def cached_folder(repo_id: str) -> Path | None:
+    """The folder of a model in the hub's cache, or None when something is missing; no request is made."""
+    config = try_to_load_from_cache(repo_id, "config.json", cache_dir=constants.HF_HUB_CACHE)
+    folder = Path(config).parent if isinstance(config, str) else None
+    return folder if folder and is_complete(folder) else None
+
+
+class _Download:
+    """One download, in a thread of its own so that a stalled connection cannot hold up a cancellation."""
+
+    def __init__(self, repo_id: str, report: Callable[[Progress], None], code: bool) -> None:
+        self.repo_id = repo_id
+        self.report = report
+        self.code = code
+        self.total = 0
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._bars: list[Any] = []
+        self._folder: Path | None = None
+        self._error: Exception | None = None
+        self._moved = time.monotonic()
+
+    def run(self, cancelled: Callable[[], bool]) -> Path:
+        thread = threading.Thread(target=self._work, name=f"llmstep-download {self.repo_id}", daemon=True)
+        thread.start()
+        while thread.is_alive():
+            if cancelled():
+                self._abandon()
+                raise CancelledError(f"The download of {self.repo_id} was cancelled.", hint="Ask again to go on.")
+            if time.monotonic() - self._moved > STALL_SECONDS:
+                self._abandon()
+                raise hub_errors.translate(TimeoutError("the hub stopped answering"), self.repo_id)
+            thread.join(_POLL_SECONDS)
+        if self._error is not None:
+            raise hub_errors.translate(self._error, self.repo_id)
+        assert self._folder is not None
+        return self._folder
+
+    def _abandon(self) -> None:
+        """Leave the thread to end by itself, at the next bytes it gets or when its connection times out."""
+        self._stop.set()
+        _abort_transfer()
+
+    def _work(self) -> None:
+        try:
+            self._folder = self._fetch()
+        except Exception as error:
+            self._error = error
+
+    def _fetch(self) -> Path:
+        self._tell(0)
+        info = HfApi(endpoint=constants.ENDPOINT).model_info(self.repo_id, files_metadata=True)
+        sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
+        names = needed_files(sizes, code=self.code)
+        if not weight_files(sizes):
+            raise hub_errors.no_weights(self.repo_id)
+        cached = {name for name in names if isinstance(try_to_load_from_cache(self.repo_id, name), str)}
+        self.total = sum(sizes[name] for name in names if name not in cached)
+        hub_errors.require_disk(self.repo_id, self.total, free_disk(Path(constants.HF_HUB_CACHE)))
+        self._tell(0)
+        folder = Path(
+            snapshot_download(
+                self.repo_id, endpoint=constants.ENDPOINT, allow_patterns=names, tqdm_class=_bar_class(self)
+            )
+        )
+        if missing := [name for name in names if not (folder / name).exists()]:
+            # The hub went away between two requests, and what was cached before was returned.
+            raise ConnectionError(f"{len(missing)} files did not come")
+        self._tell(self.total)
+        return folder
+
+    def add(self, bar: Any) -> None:
+        """Count in the bytes of a progress bar that the hub's client opens."""
+        with self._lock:
+            self._bars.append(bar)
+
+    def advance(self) -> None:
+        """Report; the client counts the same bytes on two bars, on arrival and when written.
+
+        Raises:
+            CancelledError: The download was cancelled: this is the place where the client's threads notice it.
+        """
+        if self._stop.is_set():
+            raise CancelledError("The download was cancelled.")
+        with self._lock:
+            done = max((int(bar.n) for bar in self._bars), default=0)
+        self._tell(min(done, self.total))
+
+    def _tell(self, done: int) -> None:
+        self._moved = time.monotonic()
+        if not self._stop.is_set():
+            size = f" ({format_bytes(self.total)})" if self.total else ""
+            self.report(Progress("download", f"Downloading {self.repo_id}{size}", done, self.total))
+
+
+def _bar_class(download: _Download) -> type[Any]:
+    """A progress bar that draws nothing and reports to `download`."""
+
+    class Bar(tqdm):  # type: ignore[misc]
+        monitor_interval = 0  # no watching thread
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, disable=True)
+            self.total = kwargs.get("total")
+            self.n = kwargs.get("initial", 0)
+            self.counts = kwargs.get("unit") == "B"
+            if self.counts:
+                download.add(self)
+
+        def update(self, n: float | None = 1) -> None:
+            with self.get_lock():
+                self.n += n or 0
+            if self.counts:
+                download.advance()
+
+    Bar.set_lock(threading.RLock())  # tqdm's own lock would start a process
+    return Bar
+
+
+def free_disk(folder: Path) -> int:
+    """Free bytes on the disk that `folder` is or will be on."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def _abort_transfer() -> None:
+    """Stop the hub's own transfer threads, which do not ask the progress bar; best effort, the module is private."""
+    with contextlib.suppress(Exception):
+        from huggingface_hub.utils import _xet
+
+        _xet.abort_xet_session()  # type: ignore[no-untyped-call]

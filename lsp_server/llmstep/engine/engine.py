@@ -1,0 +1,271 @@
+"""The door to the model: ask, load, unload, and see what is going on.
+
+    generate -> cache -> worker's queue -> [download -> load ->] encode -> decode -> finish -> cache
+
+Everything behind the queue happens in the worker's thread, the import of torch and transformers included, so that the
+event loops of the faces go on answering. An engine may be used from several loops and threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from llmstep.engine.cache import AnswerCache, answer_key
+from llmstep.engine.progress import Progress
+from llmstep.engine.status import EngineStatus, StatusBoard, in_this_loop
+from llmstep.engine.worker import Job, OnProgress, Worker
+from llmstep.types import Ask, Candidate, Sampling
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    from llmstep.catalog.resolve import ModelChoice
+    from llmstep.engine.runner import LoadedModelInfo, Runner
+    from llmstep.settings import Settings
+
+_PROGRESS_SECONDS = 0.1
+"""Decoding steps are reported this often at most."""
+_CLOSE_SECONDS = 10.0
+"""Longest wait for the worker at the end; reading weights cannot be interrupted between two tensors."""
+
+
+@attrs.frozen
+class Generation:
+    """The answer to an ask."""
+
+    candidates: list[Candidate]
+    """Distinct, best first."""
+    model: str
+    """Name in the catalog, or the id or folder."""
+    drawn: int
+    """Number of samples drawn, before empty ones and duplicates were dropped."""
+    elapsed_ms: float
+    """Time from the ask to the answer, waiting and loading included."""
+    cached: bool = False
+
+
+class Engine:
+    """One model, one queue, one cache of answers.
+
+    Args:
+        settings: Model, device, sampling; see `configure`.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._choice: tuple[Hashable, ModelChoice] | None = None
+        self._answers: AnswerCache[Generation] = AnswerCache()
+        self._runner: Runner | None = None  # touched in the worker's thread only
+        self._board = StatusBoard(EngineStatus(model=settings.model))
+        self._worker = Worker(
+            idle_seconds=settings.idle_unload_minutes * 60, on_change=self._publish, on_idle=self._release
+        )
+
+    @property
+    def settings(self) -> Settings:
+        return self._settings
+
+    @property
+    def status(self) -> EngineStatus:
+        """What the engine is doing now; from any thread."""
+        return attrs.evolve(self._board.status, queued=self._worker.queued)
+
+    def watch(self, callback: Callable[[EngineStatus], None]) -> Callable[[], None]:
+        """Have `callback` called with every change of the status; the answer is a function that ends it.
+
+        When called in a running event loop the callback runs in that loop, otherwise in the engine's threads.
+        """
+        return self._board.watch(in_this_loop(callback))
+
+    def configure(self, settings: Settings) -> None:
+        """Use other settings for requests from now on; those in flight keep theirs.
+
+        Another model is loaded, and the one in memory freed, with the next request.
+        """
+        self._settings = settings
+        self._worker.idle_seconds = settings.idle_unload_minutes * 60
+        if self._board.status.state == "empty":
+            self._publish(model=settings.model)
+
+    async def generate(
+        self, ask: Ask, sampling: Sampling | None = None, *, on_progress: OnProgress | None = None
+    ) -> Generation:
+        """Distinct candidates for `ask`, best first.
+
+        Cancelling the task stops the model within one decoding step, unless others wait for the same answer. A question
+        that was answered before is answered from memory, also when it has no seed.
+
+        Args:
+            sampling: How to draw; None takes the settings.
+            on_progress: Called in this event loop while the model is downloaded, loaded and run.
+
+        Raises:
+            ModelError: The model cannot be found, downloaded, loaded or run.
+            BusyError: Too many requests wait.
+            CancelledError: The engine was closed.
+        """
+        started = time.perf_counter()
+        settings = self._settings
+        choice = await self._chosen(settings)
+        if sampling is None:
+            sampling = Sampling(settings.count, settings.temperature, settings.top_p, settings.max_new_tokens)
+        key = answer_key(choice.source, choice.template, ask, sampling, settings)
+        answer = self._answers.get(key)
+        if answer is not None:
+            answer = attrs.evolve(answer, cached=True)
+        else:
+            wanted = sampling
+
+            def work(job: Job[Generation]) -> Generation:
+                return self._answer(job, key, settings, choice, ask, wanted)
+
+            tell = in_this_loop(on_progress) if on_progress else None
+            answer = await asyncio.wrap_future(self._worker.submit(("generate", key), work, tell))
+        elapsed_ms = round((time.perf_counter() - started) * 1000, 1)
+        return attrs.evolve(answer, candidates=list(answer.candidates), elapsed_ms=elapsed_ms)
+
+    async def load(self, *, on_progress: OnProgress | None = None) -> LoadedModelInfo:
+        """Have the model of the settings in memory, downloading it first where needed.
+
+        A download belongs to whoever asked for it: cancelling this task ends it.
+
+        Raises:
+            ModelError: The model cannot be found, downloaded or loaded.
+            CancelledError: The engine was closed.
+        """
+        settings = self._settings
+        choice = await self._chosen(settings)
+
+        def work(job: Job[LoadedModelInfo]) -> LoadedModelInfo:
+            try:
+                return self._ready(job, settings, choice).info
+            finally:
+                self._rest()
+
+        key = ("load", choice.source, choice.template.family, settings.device, settings.dtype, choice.trust_remote_code)
+        tell = in_this_loop(on_progress) if on_progress else None
+        return await asyncio.wrap_future(self._worker.submit(key, work, tell))
+
+    async def unload(self) -> None:
+        """Free the model's memory, behind the requests that wait now."""
+        await asyncio.wrap_future(self._worker.submit("unload", lambda _: self._release()))
+
+    async def close(self) -> None:
+        """Cancel all requests, free the model and end the worker's thread."""
+        await asyncio.get_running_loop().run_in_executor(None, self._worker.close, _CLOSE_SECONDS)
+        self._release()
+
+    async def _chosen(self, settings: Settings) -> ModelChoice:
+        """The model that the settings mean; looked up in a thread, since that asks the disk and the devices."""
+        key = (settings.model, settings.template, settings.device, settings.dtype, settings.trust_remote_code)
+        known = self._choice
+        if known is None or known[0] != key:
+            known = self._choice = (key, await asyncio.to_thread(_resolve, settings, self._runner))
+        return known[1]
+
+    def _answer(
+        self,
+        job: Job[Generation],
+        key: Hashable,
+        settings: Settings,
+        choice: ModelChoice,
+        ask: Ask,
+        sampling: Sampling,
+    ) -> Generation:
+        """In the worker's thread: load what has to be loaded, run the model, and remember the answer."""
+        known = self._answers.get(key)  # it may have been given while this job waited
+        if known is not None:
+            return attrs.evolve(known, cached=True)
+        try:
+            runner = self._ready(job, settings, choice)
+            self._publish(state="generating")
+            started = time.perf_counter()
+            drawn, candidates = runner.answer(
+                choice.template,
+                ask,
+                sampling,
+                threads=settings.threads,
+                on_step=_thinned(job.report),
+                cancelled=lambda: job.cancelled,
+            )
+            elapsed_ms = round((time.perf_counter() - started) * 1000, 1)
+            self._publish(last_ms=elapsed_ms)
+            answer = Generation(candidates, choice.name, drawn, elapsed_ms)
+            self._answers.put(key, answer)
+            return answer
+        finally:
+            self._rest()
+
+    def _ready(self, job: Job[Any], settings: Settings, choice: ModelChoice) -> Runner:
+        """In the worker's thread: the model of `choice` in memory.
+
+        The model there now is given up only when the new one is on this machine and looks loadable. Reading the weights
+        goes on when the request is cancelled: the next one needs them too, and would start from the beginning.
+        """
+        if self._runner is not None and self._runner.serves(settings, choice):
+            return self._runner
+        self._publish(state="loading", model=choice.name, device="", dtype="")
+        from llmstep.engine.runner import Runner, prepare
+
+        def report(progress: Progress) -> None:
+            self._publish(state="downloading" if progress.stage == "download" else "loading")
+            job.report(progress)
+
+        plan = prepare(settings, choice, self._runner, report, lambda: job.cancelled)
+        self._drop()
+        self._publish(device=plan.placement.device, dtype=plan.placement.dtype)
+        self._runner = Runner.load(plan, settings, choice, report, lambda: self._worker.closed)
+        return self._runner
+
+    def _drop(self) -> None:
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            runner.release()
+
+    def _release(self) -> None:
+        """Free the model; in the worker's thread, or when that has ended."""
+        self._drop()
+        self._choice = None  # what `auto` means may have changed meanwhile
+        self._rest()
+
+    def _rest(self) -> None:
+        """After work: say what is in memory."""
+        info = self._runner.info if self._runner else None
+        if info is None:
+            self._publish(state="empty", model=self._settings.model, device="", dtype="")
+        else:
+            self._publish(state="idle", model=info.model, device=info.device, dtype=info.dtype)
+
+    def _publish(self, **changes: Any) -> None:
+        self._board.publish(queued=self._worker.queued, **changes)
+
+
+def _resolve(settings: Settings, held: Runner | None) -> ModelChoice:
+    """The model that the settings mean on this machine; the one in memory would make room for another."""
+    from llmstep.catalog.resolve import Hardware, resolve
+
+    if settings.model.strip().lower() != "auto":
+        return resolve(settings)
+    from llmstep.engine import device as devices  # imports torch
+
+    device = devices.place(settings.device, settings.dtype).device
+    freeable = held.plan.weight_bytes if held and held.info.device == device else 0
+    return resolve(settings, Hardware(device, devices.free_bytes(device) + freeable))
+
+
+def _thinned(report: OnProgress) -> Callable[[int, int], None]:
+    """Reports of decoding steps, not more often than anyone could read them."""
+    told = 0.0
+
+    def on_step(done: int, most: int) -> None:
+        nonlocal told
+        now = time.perf_counter()
+        if now - told >= _PROGRESS_SECONDS:
+            told = now
+            report(Progress("generate", "Generating", done, most))
+
+    return on_step

@@ -1,0 +1,161 @@
+"""Which files of a model matter, and whether its weights are whole."""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import math
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+from llmstep.errors import ModelLoadError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "*.model", "vocab.json", "vocab.txt")
+"""Any of these is a sign of a tokenizer."""
+
+_SMALL = (
+    "config.json",
+    "generation_config.json",
+    *TOKENIZER,
+    "merges.txt",
+    "added_tokens.json",
+    "special_tokens_map.json",
+)
+_WEIGHTS = (  # the best form first: whole or in shards, safetensors or pickles
+    ("model.safetensors", r"model\.safetensors"),
+    ("model.safetensors.index.json", r"model(-\d+-of-\d+\.safetensors|\.safetensors\.index\.json)"),
+    ("pytorch_model.bin", r"pytorch_model\.bin"),
+    ("pytorch_model.bin.index.json", r"pytorch_model(-\d+-of-\d+\.bin|\.bin\.index\.json)"),
+)
+_LONGEST_HEADER = 100_000_000
+"""Bytes; safetensors' own limit."""
+
+
+def weight_files(names: Iterable[str]) -> list[str]:
+    """Names of the weight files to use, with the index of their shards: safetensors where there are any.
+
+    A repository often holds the same weights in several forms; only one is wanted. Empty when there are none that
+    transformers reads (GGUF files and adapters are not).
+    """
+    present = sorted(names)
+    for main, pattern in _WEIGHTS:
+        if main in present:
+            return [name for name in present if re.fullmatch(pattern, name)]
+    return []
+
+
+def needed_files(names: Iterable[str], *, code: bool = False) -> list[str]:
+    """Names of the files to download, out of those of a repository.
+
+    Args:
+        code: Also the Python files that a model with code of its own runs.
+    """
+    present = list(names)
+    patterns = (*_SMALL, "*.py", "*.json") if code else _SMALL
+    small = [name for name in present if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
+    indices = {main for main, _ in _WEIGHTS if main.endswith(".json")}
+    return sorted({*weight_files(present), *(name for name in small if name not in indices)})
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether a folder holds all that a model needs: config, tokenizer, and weights with all shards."""
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    has_tokenizer = any(fnmatch.filter(names, pattern) for pattern in TOKENIZER)
+    if "config.json" not in names or not has_tokenizer:
+        return False
+    try:
+        return all(path.exists() for path in weight_paths(folder))
+    except ModelLoadError:
+        return False
+
+
+def weight_paths(folder: Path) -> list[Path]:
+    """The files with the weights of the model in `folder`, all shards that the index names.
+
+    Raises:
+        ModelLoadError: There are none, or the index cannot be read.
+    """
+    names = weight_files(path.name for path in folder.iterdir())
+    if not names:
+        raise ModelLoadError(
+            f"The model in {folder} has no weights that transformers reads.",
+            hint="It needs model.safetensors or pytorch_model.bin; GGUF files and adapters alone cannot be loaded.",
+        )
+    index = next((folder / name for name in names if name.endswith(".index.json")), None)
+    if index is None:
+        return [folder / name for name in names]
+    try:
+        shards = sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
+        return [folder / Path(str(shard)).name for shard in shards]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise broken(index, "cannot be read") from error
+
+
+@attrs.frozen
+class Weights:
+    """What the weight files hold, read without loading them."""
+
+    parameters: int | None
+    """Number of parameters; None for pickles, which do not say."""
+    file_bytes: int
+    """Size of the files together."""
+
+
+def measure(paths: Sequence[Path]) -> Weights:
+    """Sizes of weights, and the check that every safetensors file is as long as its header says.
+
+    Raises:
+        ModelLoadError: A file is missing, cut off, or not in its format.
+    """
+    parameters: int | None = 0
+    size = 0
+    for path in paths:
+        if not path.is_file():
+            raise broken(path, "is missing")
+        size += path.stat().st_size
+        if path.suffix != ".safetensors":
+            parameters = None
+        elif parameters is not None:
+            parameters += _read_header(path)
+    return Weights(parameters, size)
+
+
+def _read_header(path: Path) -> int:
+    """Number of parameters in a safetensors file.
+
+    The format: 8 bytes little-endian length, that many bytes of JSON naming dtype, shape and offsets, then the data
+    (https://huggingface.co/docs/safetensors).
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if size < 8 or length > _LONGEST_HEADER:
+            raise broken(path, "is not a safetensors file")
+        raw = file.read(length)
+    if len(raw) < length:
+        raise broken(path, f"is cut off inside its header, after {size} bytes")
+    try:
+        tensors = {name: entry for name, entry in json.loads(raw).items() if name != "__metadata__"}
+        end = 8 + length + max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
+        parameters: int = sum(math.prod(entry["shape"]) for entry in tensors.values())
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise broken(path, "is not a safetensors file") from error
+    if size != end:
+        raise broken(path, f"has {size} bytes where its header says {end}")
+    return parameters
+
+
+def broken(path: Path, how: str) -> ModelLoadError:
+    """The error for a model file that is not as it should be; `how` completes "The model file … "."""
+    if "snapshots" in path.parts:  # …/models--owner--name/snapshots/<commit> of the hub's cache
+        root = Path(*path.parts[: path.parts.index("snapshots")])
+        hint = f"Delete the folder {root} and ask again: llmstep then downloads the model anew."
+    else:
+        hint = "Copy or save the model again; the file was probably not written to its end."
+    return ModelLoadError(f"The model file {path} {how}.", hint=hint)

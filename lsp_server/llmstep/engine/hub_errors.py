@@ -1,0 +1,128 @@
+"""What can go wrong with a download, as one plain sentence and what to do."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from huggingface_hub import constants, errors
+
+from llmstep.engine.progress import format_bytes
+from llmstep.errors import DownloadError, LlmstepError, ModelLoadError, ModelNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_LOCAL = "or choose a model that is on this machine (`llmstep models` lists them)."
+
+
+def translate(error: Exception, repo_id: str) -> LlmstepError:
+    """The error to show for one of `huggingface_hub`, of its HTTP client, or of the file system."""
+    shown = _translate(error, repo_id)
+    shown.__cause__ = error
+    return shown
+
+
+def _translate(error: Exception, repo_id: str) -> LlmstepError:
+    hub = constants.ENDPOINT
+    chain = list(_chain(error))
+    if isinstance(error, LlmstepError):
+        return error
+    if any(isinstance(each, errors.OfflineModeIsEnabled) for each in chain):
+        return _final(
+            f"The model {repo_id} is not on this machine, and downloads are switched off by HF_HUB_OFFLINE.",
+            f"Unset HF_HUB_OFFLINE to download it once, {_LOCAL}",
+        )
+    if any(isinstance(each, errors.GatedRepoError) for each in chain):
+        return _final(
+            f"The model {repo_id} is gated: its authors give access on request.",
+            f"Ask for access at {hub}/{repo_id}, then log in with `hf auth login` or set HF_TOKEN.",
+        )
+    if any(isinstance(each, errors.RepositoryNotFoundError) for each in chain):
+        return ModelNotFoundError(
+            f"There is no model {repo_id} on {hub}, or it is private.",
+            hint="Check the spelling; for a private model log in with `hf auth login` or set HF_TOKEN.",
+        )
+    if isinstance(error, errors.HFValidationError):
+        return ModelNotFoundError(
+            f"{repo_id!r} is no model id.", hint="Ids on the hub look like owner/name; folders must exist."
+        )
+    if any(isinstance(each, OSError) and each.errno in (errno.ENOSPC, errno.EDQUOT) for each in chain):
+        return _disk(repo_id)
+    if any(isinstance(each, PermissionError) for each in chain):
+        return _final(
+            f"The model {repo_id} cannot be stored: the folder {constants.HF_HUB_CACHE} is not writable.",
+            "Correct its permissions, or set HF_HOME to a folder of your own.",
+        )
+    status = next((each.response.status_code for each in chain if isinstance(each, errors.HfHubHTTPError)), None)
+    if status in (401, 403):
+        return _final(
+            f"The hub refused to give out the model {repo_id} (status {status}).",
+            "The access token is probably invalid: log in again with `hf auth login`, or correct HF_TOKEN.",
+        )
+    if status is not None:
+        return DownloadError(
+            f"The hub answered the request for {repo_id} with status {status}.",
+            hint=f"Try again in a while; if it lasts, see https://status.huggingface.co, {_LOCAL}",
+        )
+    if any(_is_network(each) for each in chain):
+        return DownloadError(
+            f"The download of {repo_id} failed: {hub} cannot be reached or stopped answering.",
+            hint=f"Check the network and the proxy and try again, set HF_ENDPOINT to a mirror, {_LOCAL}",
+        )
+    return DownloadError(
+        f"The download of {repo_id} failed: {type(error).__name__}: {_first_line(error)}.",
+        hint=f"Try again, {_LOCAL}",
+    )
+
+
+def no_weights(repo_id: str) -> ModelLoadError:
+    """The error for a repository without weights in a form that transformers reads."""
+    return ModelLoadError(
+        f"The repository {repo_id} holds no weights that transformers reads.",
+        hint="Choose one with model.safetensors or pytorch_model.bin; GGUF files and adapters cannot be loaded.",
+    )
+
+
+def require_disk(repo_id: str, needed: int, free: int) -> None:
+    """Check before a download that the disk can take it.
+
+    Raises:
+        DownloadError: It cannot.
+    """
+    if needed > free:
+        raise _disk(repo_id, f" ({format_bytes(needed)} needed, {format_bytes(free)} free)")
+
+
+def _disk(repo_id: str, sizes: str = "") -> DownloadError:
+    return _final(
+        f"The disk is too full for the model {repo_id}{sizes}.",
+        f"Free space at {constants.HF_HUB_CACHE}, or set HF_HOME to a folder on another disk.",
+    )
+
+
+def _final(message: str, hint: str) -> DownloadError:
+    """A failure that trying again does not cure."""
+    error = DownloadError(message, hint=hint)
+    error.retryable = False
+    return error
+
+
+def _is_network(error: BaseException) -> bool:
+    """Whether an error is one of connections; the hub's HTTP client is `httpx` or its successor `httpx2`."""
+    return isinstance(error, ConnectionError | TimeoutError) or type(error).__module__.partition(".")[0] in (
+        "httpx",
+        "httpx2",
+        "httpcore",
+        "httpcore2",
+    )
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or ["no details"])[0].rstrip(".")

@@ -1,0 +1,171 @@
+"""From a folder to a model in memory."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import torch
+import transformers
+from tqdm.std import tqdm
+from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, GenerationConfig
+
+from llmstep.engine import device as devices
+from llmstep.engine.plan import Plan, first_line, needs_code, quiet, too_large
+from llmstep.engine.progress import Progress, format_bytes
+from llmstep.errors import CancelledError, LlmstepError, ModelLoadError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@attrs.define(eq=False)
+class LoadedModel:
+    """A model in memory, in evaluation mode."""
+
+    plan: Plan
+    model: Any
+    tokenizer: Any
+    end_ids: frozenset[int]
+    """Tokens that end an answer."""
+    pad_id: int
+    start_id: int | None
+    """First token of the decoder; None for causal models."""
+    positions: int | None
+    """Most tokens of prompt and answer together; None where positions are relative."""
+
+
+def load(
+    plan: Plan, *, report: Callable[[Progress], None] = lambda _: None, cancelled: Callable[[], bool] = lambda: False
+) -> LoadedModel:
+    """Read tokenizer and weights.
+
+    Raises:
+        ModelLoadError: A file is broken, or weights are missing.
+        ModelTooLargeError: Memory ran out on the way.
+        CancelledError: `cancelled` said so between two tensors.
+    """
+    message = f"Loading {plan.name} ({format_bytes(plan.weight_bytes)}, {plan.placement.device})"
+    report(Progress("load", message))
+    common = {"local_files_only": True, "trust_remote_code": plan.trust_remote_code}
+    with quiet(), _reporting(message, report, cancelled):
+        try:
+            tokenizer = _tokenizer(plan, common)
+            auto = AutoModelForSeq2SeqLM if plan.family == "seq2seq" else AutoModelForCausalLM
+            model, info = auto.from_pretrained(
+                plan.folder, config=plan.config, dtype=plan.placement.torch_dtype, output_loading_info=True, **common
+            )
+            if missing := sorted(info["missing_keys"]):
+                raise ModelLoadError(
+                    f"The weights of {plan.name} are incomplete: {len(missing)} tensors lack, {missing[0]} first.",
+                    hint="The weights and config.json do not belong together, or the model was not saved whole.",
+                )
+            model = model.to(plan.placement.device).eval().requires_grad_(False)
+        except LlmstepError:
+            raise
+        except (MemoryError, torch.OutOfMemoryError) as error:
+            raise too_large(plan, devices.free_bytes(plan.placement.device)) from error
+        except Exception as error:
+            if "allocate memory" in str(error):  # how torch's allocator for CPUs says it, in a RuntimeError
+                raise too_large(plan, devices.free_bytes(plan.placement.device)) from error
+            raise _unloadable(plan, error) from error
+    report(Progress("load", message, 1, 1))
+    return _ready(plan, model, tokenizer)
+
+
+def release(device: str) -> None:
+    """Give memory back to the system after the last reference to a model is gone."""
+    gc.collect()
+    if device == "cuda":
+        torch.cuda.empty_cache()
+    elif device == "mps":
+        torch.mps.empty_cache()
+
+
+def _ready(plan: Plan, model: Any, tokenizer: Any) -> LoadedModel:
+    ends = set()
+    for holder in (model.generation_config, model.config, tokenizer):
+        ids = getattr(holder, "eos_token_id", None)
+        ends.update(ids if isinstance(ids, list) else [] if ids is None else [ids])
+    start = None
+    if plan.family == "seq2seq":
+        start = next(
+            (
+                int(ids)
+                for holder in (model.generation_config, model.config)
+                for name in ("decoder_start_token_id", "bos_token_id")
+                if (ids := getattr(holder, name, None)) is not None
+            ),
+            None,
+        )
+        if start is None:
+            raise ModelLoadError(
+                f"The model {plan.name} does not say with which token its decoder starts.",
+                hint="Set decoder_start_token_id in its config.json.",
+            )
+    pad = next((ids for ids in (tokenizer.pad_token_id, model.config.pad_token_id) if isinstance(ids, int)), None)
+    # Flags that the model's authors left here (top_k, penalties) would be mixed into every request.
+    model.generation_config = GenerationConfig()
+    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    return LoadedModel(
+        plan=plan,
+        model=model,
+        tokenizer=tokenizer,
+        end_ids=frozenset(ends),
+        pad_id=pad if pad is not None else min(ends, default=0),
+        start_id=start,
+        positions=positions if isinstance(positions, int) and positions > 0 else None,
+    )
+
+
+def _tokenizer(plan: Plan, common: dict[str, Any]) -> Any:
+    hint = "Put the tokenizer's files (tokenizer.json, tokenizer_config.json) beside the weights."
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(plan.folder, **common)
+    except Exception as error:
+        if "trust_remote_code" in str(error):
+            raise needs_code(plan.name) from error
+        raise ModelLoadError(
+            f"The tokenizer of {plan.name} is missing or broken ({first_line(error)}).", hint=hint
+        ) from error
+    # For some architectures an empty tokenizer is made up when the files are missing.
+    ids = tokenizer("a ⊢ b", add_special_tokens=False)["input_ids"]
+    if all(token == tokenizer.unk_token_id for token in ids):
+        raise ModelLoadError(f"The tokenizer of {plan.name} is missing or empty.", hint=hint)
+    return tokenizer
+
+
+def _unloadable(plan: Plan, error: Exception) -> ModelLoadError:
+    return ModelLoadError(
+        f"The model {plan.name} cannot be loaded ({first_line(error)}).",
+        hint=f"Its files in {plan.folder} are probably damaged or do not belong together: get them again.",
+    )
+
+
+@contextlib.contextmanager
+def _reporting(message: str, report: Callable[[Progress], None], cancelled: Callable[[], bool]) -> Iterator[None]:
+    """Turn the bar that transformers draws while it loads weights into reports."""
+
+    class Bar(tqdm):  # type: ignore[misc]
+        monitor_interval = 0
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **{**kwargs, "disable": True})
+            self.counts = kwargs.get("desc") == "Loading weights"
+
+        def __iter__(self) -> Iterator[Any]:
+            for index, item in enumerate(self.iterable):
+                if cancelled():
+                    raise CancelledError("Loading the model was cancelled.")
+                if self.counts:
+                    report(Progress("load", message, index, len(self.iterable)))
+                yield item
+
+    set_hook = getattr(transformers.utils.logging, "set_tqdm_hook", lambda hook: None)
+    previous = set_hook(lambda _factory, args, kwargs: Bar(*args, **kwargs))
+    try:
+        yield
+    finally:
+        set_hook(previous)

@@ -1,0 +1,172 @@
+"""Everything about a model that can be checked without loading its weights.
+
+Only small files and headers are read here, so that a model that cannot be loaded is refused before the one in memory
+is given up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import transformers
+from transformers import (
+    CONFIG_MAPPING,
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
+    AutoConfig,
+)
+
+from llmstep.engine import device as devices
+from llmstep.engine.files import broken, measure, weight_paths
+from llmstep.engine.progress import format_bytes
+from llmstep.errors import ModelLoadError, ModelNotFoundError, ModelTooLargeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_ROOM = 1.2
+"""Memory for a model over that of its weights: activations, and the keys and values of the tokens."""
+
+
+@attrs.frozen
+class Plan:
+    """A model that looks loadable, and how it will be loaded."""
+
+    name: str
+    folder: Path
+    config: Any
+    """The `transformers` config."""
+    family: str
+    """`causal` or `seq2seq`."""
+    placement: devices.Placement
+    parameters: int
+    weight_bytes: int
+    """Memory of the weights in the placement's format."""
+    trust_remote_code: bool
+
+
+def inspect(
+    folder: Path, *, name: str, placement: devices.Placement, trust_remote_code: bool = False, freeable: int = 0
+) -> Plan:
+    """Check everything about a model that can be checked without loading its weights.
+
+    Args:
+        name: How messages call the model.
+        freeable: Bytes that will be free when the model now in memory is gone.
+
+    Raises:
+        ModelNotFoundError: The folder holds no model.
+        ModelLoadError: A file is broken or missing, the architecture is unknown or no text generator, or the model
+            wants to run code of its own.
+        ModelTooLargeError: The weights do not fit into memory.
+    """
+    config = _config(folder, name, trust_remote_code)
+    family = _family(config, name, trust_remote_code)
+    weights = measure(weight_paths(folder))
+    parameters = weights.parameters
+    if parameters is None:  # pickles do not say; their format is what the config says
+        stored = str(getattr(config, "dtype", None) or "float32").removeprefix("torch.")
+        parameters = weights.file_bytes // devices.BYTES.get(stored, 4)
+    plan = Plan(
+        name=name,
+        folder=folder,
+        config=config,
+        family=family,
+        placement=placement,
+        parameters=parameters,
+        weight_bytes=parameters * devices.BYTES[placement.dtype],
+        trust_remote_code=trust_remote_code,
+    )
+    free = devices.free_bytes(placement.device) + freeable
+    if plan.weight_bytes * _ROOM > free:
+        raise too_large(plan, free)
+    return plan
+
+
+def _config(folder: Path, name: str, trust_remote_code: bool) -> Any:
+    path = folder / "config.json"
+    if not path.is_file():
+        raise ModelNotFoundError(
+            f"The folder {folder} holds no model: it has no config.json.",
+            hint="Give the folder that `save_pretrained` or `llmstep train` wrote, or an id on the hub.",
+        )
+    try:
+        raw = json.loads(path.read_text("utf-8"))
+        kind = raw.get("model_type")
+        own_code = "auto_map" in raw
+    except (OSError, ValueError, AttributeError) as error:
+        raise broken(path, "is not valid JSON") from error
+    if kind not in CONFIG_MAPPING and not (own_code and trust_remote_code):
+        raise needs_code(name) if own_code else _unknown(name, kind)
+    try:
+        with quiet():
+            return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=trust_remote_code)
+    except Exception as error:
+        raise broken(path, f"cannot be read ({first_line(error)})") from error
+
+
+def _family(config: Any, name: str, trust_remote_code: bool) -> str:
+    family = "seq2seq" if getattr(config, "is_encoder_decoder", False) else "causal"
+    known = MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING if family == "seq2seq" else MODEL_FOR_CAUSAL_LM_MAPPING
+    own = (getattr(config, "auto_map", None) or {}).keys() & {"AutoModelForCausalLM", "AutoModelForSeq2SeqLM"}
+    if type(config) in known or (own and trust_remote_code):
+        return family
+    if own:
+        raise needs_code(name)
+    raise ModelLoadError(
+        f"The model {name} ({config.model_type}) does not generate text.",
+        hint="Choose a causal or an encoder-decoder language model: `llmstep models` lists some.",
+    )
+
+
+def needs_code(name: str) -> ModelLoadError:
+    """The error for a model that wants to run Python code from its repository."""
+    return ModelLoadError(
+        f"The model {name} brings Python code of its own, which llmstep does not run unasked.",
+        hint="If you trust its authors, set llmstep.trustRemoteCode to true; otherwise choose another model.",
+    )
+
+
+def _unknown(name: str, kind: object) -> ModelLoadError:
+    return ModelLoadError(
+        f"The model {name} has the architecture {kind!r}, which transformers {transformers.__version__} does not know.",
+        hint="Upgrade it with `pip install -U transformers`, or choose another model: `llmstep models` lists some.",
+    )
+
+
+def too_large(plan: Plan, free: int) -> ModelTooLargeError:
+    """The error for a model for which `free` bytes are not enough."""
+    needed = format_bytes(plan.weight_bytes * _ROOM)
+    ways = ["choose a smaller model"]
+    if plan.placement.dtype == "float32":
+        ways.insert(0, "set llmstep.dtype to bfloat16, which takes half of it")
+    if plan.placement.device != "cpu":
+        ways.append("set llmstep.device to cpu")
+    hint = ", or ".join(["close other programs", *ways])
+    return ModelTooLargeError(
+        f"The model {plan.name} needs about {needed} of memory in {plan.placement.dtype} on {plan.placement.device}, "
+        f"and {format_bytes(free)} are free.",
+        hint=f"{hint[0].upper()}{hint[1:]}.",
+    )
+
+
+def first_line(error: Exception) -> str:
+    """The beginning of what a library says, to be put in brackets."""
+    lines = str(error).strip().splitlines()
+    return lines[0].strip().rstrip(".:")[:200] if lines else type(error).__name__
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """No reports and warnings of transformers on the error stream; what matters is raised."""
+    logging = transformers.utils.logging
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)

@@ -1,0 +1,177 @@
+"""One loaded model answering asks: prompt, samples, candidates.
+
+Used in the worker's thread only; importing this module imports torch and transformers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import attrs
+
+from llmstep.engine import device as devices
+from llmstep.engine.decode import MAX_ROWS, decode
+from llmstep.engine.download import fetch
+from llmstep.engine.loader import LoadedModel, load, release
+from llmstep.engine.plan import Plan, inspect
+from llmstep.engine.postprocess import finish
+from llmstep.engine.progress import Progress
+from llmstep.engine.prompt import encode
+from llmstep.errors import ModelLoadError
+
+if TYPE_CHECKING:
+    from llmstep.catalog.resolve import ModelChoice
+    from llmstep.catalog.template import PromptTemplate
+    from llmstep.settings import Settings
+    from llmstep.types import Ask, Candidate, Sampling
+
+Report = Callable[[Progress], None]
+
+
+@attrs.frozen
+class LoadedModelInfo:
+    """What is in memory."""
+
+    model: str
+    """Name in the catalog, or the id or folder."""
+    source: str
+    """Hub id or folder."""
+    family: str
+    """`causal` or `seq2seq`."""
+    device: str
+    dtype: str
+    parameters: int
+    positions: int | None
+    """Most tokens of prompt and answer together; None where there is no fixed limit."""
+    load_ms: float
+    """Time it took to read the weights, the download not counted."""
+
+
+def prepare(
+    settings: Settings,
+    choice: ModelChoice,
+    held: Runner | None,
+    report: Report,
+    cancelled: Callable[[], bool],
+) -> Plan:
+    """Have the files of a model on this machine, and look whether it can be loaded.
+
+    Args:
+        held: The model in memory, which will be given up before the new one is loaded.
+
+    Raises:
+        ModelError: It cannot be found, downloaded or loaded.
+        CancelledError: `cancelled` said so during the download.
+    """
+    folder = fetch(choice.source, report=report, cancelled=cancelled, code=choice.trust_remote_code)
+    report(Progress("load", f"Loading {choice.name}"))
+    placement = devices.place(settings.device, settings.dtype)
+    freeable = held.plan.weight_bytes if held and held.plan.placement.device == placement.device else 0
+    plan = inspect(
+        folder,
+        name=choice.name,
+        placement=placement,
+        trust_remote_code=choice.trust_remote_code,
+        freeable=freeable,
+    )
+    if plan.family != choice.template.family:
+        kinds = {"causal": "decoder-only", "seq2seq": "encoder-decoder"}
+        raise ModelLoadError(
+            f"The template {choice.template.name} is for {kinds[choice.template.family]} models, "
+            f"and {choice.name} is {kinds[plan.family]}.",
+            hint="Set llmstep.template to the one the model was trained with.",
+        )
+    return plan
+
+
+class Runner:
+    """A model in memory."""
+
+    def __init__(self, loaded: LoadedModel, settings: Settings, choice: ModelChoice, load_ms: float) -> None:
+        self._loaded = loaded
+        self._identity = _identity(settings, choice)
+        self.plan = loaded.plan
+        self.info = LoadedModelInfo(
+            model=choice.name,
+            source=choice.source,
+            family=loaded.plan.family,
+            device=loaded.plan.placement.device,
+            dtype=loaded.plan.placement.dtype,
+            parameters=loaded.plan.parameters,
+            positions=loaded.positions,
+            load_ms=load_ms,
+        )
+
+    @classmethod
+    def load(
+        cls, plan: Plan, settings: Settings, choice: ModelChoice, report: Report, cancelled: Callable[[], bool]
+    ) -> Runner:
+        """Read the weights.
+
+        Raises:
+            ModelError: They cannot be loaded.
+            CancelledError: `cancelled` said so.
+        """
+        started = time.perf_counter()
+        loaded = load(plan, report=report, cancelled=cancelled)
+        return cls(loaded, settings, choice, round((time.perf_counter() - started) * 1000, 1))
+
+    def serves(self, settings: Settings, choice: ModelChoice) -> bool:
+        """Whether this is the model, on the device and in the format, that is asked for."""
+        return self._identity == _identity(settings, choice)
+
+    def answer(
+        self,
+        template: PromptTemplate,
+        ask: Ask,
+        sampling: Sampling,
+        *,
+        threads: int = 0,
+        on_step: Callable[[int, int], None] = lambda done, most: None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> tuple[int, list[Candidate]]:
+        """The number of samples drawn, and the distinct candidates among them, best first.
+
+        Args:
+            threads: As in the settings.
+            on_step: Called after every decoding step with the number of steps done, and the most there can be.
+            cancelled: Polled with every step.
+
+        Raises:
+            ModelError: The fixed parts of the prompt are too long for the model.
+            GenerationError: The model failed.
+            CancelledError: `cancelled` said so.
+        """
+        longest = min(sampling.max_new_tokens, template.max_new_tokens)
+        limit = template.max_prompt_tokens
+        positions = self._loaded.positions
+        if positions is not None:
+            longest = min(longest, max(1, positions // 2))
+            limit = positions if template.family == "seq2seq" else positions - longest
+        prompt = encode(template, ask, self._loaded.tokenizer, limit)
+        if positions is not None and template.family == "seq2seq":
+            longest = max(1, min(longest, positions - 1 - len(prompt.decoder_ids)))
+        sampling = attrs.evolve(sampling, max_new_tokens=longest)
+        most = longest * -(-sampling.count // MAX_ROWS)
+        samples = decode(
+            self._loaded,
+            prompt,
+            sampling,
+            stops=template.stops,
+            threads=devices.cpu_threads(threads) if self.plan.placement.device == "cpu" else 0,
+            on_step=lambda done: on_step(done, most),
+            cancelled=cancelled,
+        )
+        return len(samples), finish(template, ask, samples)
+
+    def release(self) -> None:
+        """Free the memory; the runner is of no use afterwards."""
+        device = self.plan.placement.device
+        del self._loaded
+        release(device)
+
+
+def _identity(settings: Settings, choice: ModelChoice) -> tuple[str, str, str, bool]:
+    return (choice.source, settings.device, settings.dtype, choice.trust_remote_code)

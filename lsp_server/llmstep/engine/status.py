@@ -1,0 +1,80 @@
+"""What the engine is doing, for a status line, and how others hear of changes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+from typing import TYPE_CHECKING, Any, Literal
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_log = logging.getLogger(__name__)
+
+State = Literal["empty", "downloading", "loading", "idle", "generating"]
+
+
+@attrs.frozen
+class EngineStatus:
+    """What the engine is doing."""
+
+    state: State = "empty"
+    """`empty`: no model in memory; `idle`: one in memory, nothing to do."""
+    model: str = ""
+    """The model in memory or on its way there; with `empty`, the one of the settings."""
+    device: str = ""
+    dtype: str = ""
+    last_ms: float | None = None
+    """Time that the model took for the last answer, without waiting and loading."""
+    queued: int = 0
+    """Requests that wait."""
+
+
+class StatusBoard:
+    """The status now, and those who watch it; usable from any thread."""
+
+    def __init__(self, status: EngineStatus) -> None:
+        self.status = status
+        self._lock = threading.RLock()
+        self._watchers: list[Callable[[EngineStatus], None]] = []
+
+    def watch(self, callback: Callable[[EngineStatus], None]) -> Callable[[], None]:
+        """Have `callback` called with every change, in the thread that makes it; the answer ends it."""
+        self._watchers.append(callback)
+
+        def stop() -> None:
+            with contextlib.suppress(ValueError):
+                self._watchers.remove(callback)
+
+        return stop
+
+    def publish(self, **changes: Any) -> None:
+        """Change fields of the status; the watchers hear of every change in order."""
+        with self._lock:
+            before = self.status
+            self.status = attrs.evolve(before, **changes)
+            if self.status == before:
+                return
+            for tell in tuple(self._watchers):
+                try:
+                    tell(self.status)
+                except Exception:
+                    _log.exception("llmstep: a watcher of the engine's status failed")
+
+
+def in_this_loop(callback: Callable[..., None]) -> Callable[..., None]:
+    """`callback` made callable from any thread: it runs in the loop that runs now, if there is one."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return callback
+
+    def tell(*args: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to be told
+            loop.call_soon_threadsafe(callback, *args)
+
+    return tell

@@ -1,0 +1,216 @@
+"""One thread and one queue before one model.
+
+Requests with the same key that are in flight share one job; the job is cancelled only when all of them have gone. The
+thread is the only place where the model is touched, and it sleeps while there is nothing to do.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future
+from typing import Any, Generic, TypeVar
+
+import attrs
+
+from llmstep.engine.progress import Progress
+from llmstep.errors import BusyError, CancelledError, LlmstepError
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+OnProgress = Callable[[Progress], None]
+
+
+@attrs.define(eq=False)
+class Job(Generic[T]):
+    """Work for the thread, and the requests that wait for it."""
+
+    key: Hashable
+    work: Callable[[Job[T]], T]
+    """Called in the thread; polls `cancelled` and calls `report`."""
+    callers: list[tuple[Future[T], OnProgress | None]] = attrs.field(factory=list)
+    cancelled: bool = False
+    """All callers have gone; the work should end by raising `CancelledError`."""
+
+    def report(self, progress: Progress) -> None:
+        """Tell all callers how far the work is."""
+        for _, tell in tuple(self.callers):
+            if tell is not None:
+                tell(progress)
+
+
+class Worker:
+    """Runs jobs one after the other, in the order they came.
+
+    Args:
+        limit: Most jobs that wait; further ones are refused.
+        on_change: Called when the number of waiting jobs changes, in any thread.
+        on_idle: Called in the worker's thread when nothing was done for `idle_seconds`, once until the next job.
+    """
+
+    def __init__(
+        self,
+        *,
+        limit: int = 32,
+        idle_seconds: float = 0.0,
+        on_change: Callable[[], None] = lambda: None,
+        on_idle: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._limit = limit
+        self._idle_seconds = idle_seconds
+        self._on_change = on_change
+        self._on_idle = on_idle
+        self._wake = threading.Condition()
+        self._waiting: deque[Job[Any]] = deque()
+        self._in_flight: dict[Hashable, Job[Any]] = {}
+        self._thread: threading.Thread | None = None
+        self._closed = False
+
+    @property
+    def queued(self) -> int:
+        """Number of jobs that wait, the running one not counted."""
+        return len(self._waiting)
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    @property
+    def idle_seconds(self) -> float:
+        """How long without work until `on_idle`; 0 never."""
+        return self._idle_seconds
+
+    @idle_seconds.setter
+    def idle_seconds(self, seconds: float) -> None:
+        with self._wake:
+            self._idle_seconds = seconds
+            self._wake.notify()
+
+    def submit(self, key: Hashable, work: Callable[[Job[T]], T], on_progress: OnProgress | None = None) -> Future[T]:
+        """Have `work` done, or join the job in flight that has the same key.
+
+        Cancelling the future leaves the job. `on_progress` is called in the worker's thread and those of a download.
+
+        Raises:
+            BusyError: Too many jobs wait.
+            CancelledError: The worker is closed.
+        """
+        future: Future[T] = Future()
+        with self._wake:
+            if self._closed:
+                raise _closed()
+            job: Job[T] | None = self._in_flight.get(key)
+            if job is None:
+                if len(self._waiting) >= self._limit:
+                    raise BusyError(
+                        f"{len(self._waiting)} requests wait for the model already.",
+                        hint="Wait until they are done, or cancel some.",
+                    )
+                job = self._in_flight[key] = Job(key, work)
+                self._waiting.append(job)
+                self._start()
+                self._wake.notify()
+            job.callers.append((future, on_progress))
+        joined = job
+        future.add_done_callback(lambda done: self._leave(joined, done) if done.cancelled() else None)
+        self._on_change()
+        return future
+
+    def close(self, seconds: float | None = None) -> None:
+        """Cancel everything and wait for the thread, at most `seconds`; waiting requests get a `CancelledError`."""
+        with self._wake:
+            self._closed = True
+            waiting = list(self._waiting)
+            self._waiting.clear()
+            for job in self._in_flight.values():
+                job.cancelled = True
+            self._wake.notify()
+        for job in waiting:
+            self._resolve(job, error=_closed())
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(seconds)
+
+    def _start(self) -> None:
+        if self._thread is None:
+            # A daemon: a library call that hangs must not keep the process alive.
+            self._thread = threading.Thread(target=self._serve, name="llmstep-model", daemon=True)
+            self._thread.start()
+
+    def _leave(self, job: Job[Any], future: Future[Any]) -> None:
+        """A caller has gone; without callers the job is dropped, or told to stop when it runs."""
+        with self._wake:
+            job.callers = [caller for caller in job.callers if caller[0] is not future]
+            if job.callers:
+                return
+            job.cancelled = True
+            if self._in_flight.get(job.key) is job:  # the same request from now on is a new job
+                del self._in_flight[job.key]
+            if job in self._waiting:
+                self._waiting.remove(job)
+        self._on_change()
+
+    def _serve(self) -> None:
+        while (job := self._next()) is not None:
+            self._on_change()
+            self._run(job)
+
+    def _next(self) -> Job[Any] | None:
+        """The next job, or None when the worker is closed; waits, and notices idleness."""
+        since, told = time.monotonic(), False
+        while True:
+            with self._wake:
+                if self._closed:
+                    return None
+                if self._waiting:
+                    return self._waiting.popleft()
+                left = since + self._idle_seconds - time.monotonic() if self._idle_seconds > 0 and not told else None
+                if left is None or left > 0:
+                    self._wake.wait(left)
+                    continue
+            told = True
+            try:
+                self._on_idle()
+            except Exception:
+                _log.exception("llmstep: the work for idle times failed")
+
+    def _run(self, job: Job[Any]) -> None:
+        try:
+            if job.cancelled:
+                raise _closed()
+            result = job.work(job)
+        except BaseException as error:
+            if not isinstance(error, LlmstepError):
+                _log.error("llmstep: the model's worker failed", exc_info=error)
+            _forget_locals(error)
+            self._resolve(job, error=error)
+        else:
+            self._resolve(job, result=result)
+
+    def _resolve(self, job: Job[Any], *, result: Any = None, error: BaseException | None = None) -> None:
+        with self._wake:
+            if self._in_flight.get(job.key) is job:
+                del self._in_flight[job.key]
+            callers, job.callers = job.callers, []
+        for future, _ in callers:
+            if not future.set_running_or_notify_cancel():
+                continue  # it was cancelled a moment ago
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+
+def _closed() -> CancelledError:
+    return CancelledError("The model's engine was closed.", hint="Start llmstep again.")
+
+
+def _forget_locals(error: BaseException | None) -> None:
+    """Drop the local variables that tracebacks keep alive: the model may be among them, and callers keep errors."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
