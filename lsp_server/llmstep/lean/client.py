@@ -1,8 +1,4 @@
-"""One connection to one Lean server process: raw JSON-RPC by pygls' client.
-
-Parameters and results stay the dictionaries that Lean sent: lsprotocol's types would drop `leanTags`, `isSilent` and
-`fullRange` of a diagnostic and do not know the `$/lean/…` methods.
-"""
+"""One Lean server process and the conversation with it."""
 
 from __future__ import annotations
 
@@ -10,79 +6,44 @@ import asyncio
 import collections
 import contextlib
 import itertools
-import json
 import logging
 import uuid
 from asyncio.subprocess import PIPE, Process
 from typing import TYPE_CHECKING, Any
 
-from lsprotocol import converters
 from pygls.client import JsonRPCClient
+from pygls.exceptions import JsonRpcException
 from pygls.io_ import run_async
-from pygls.protocol import JsonRPCNotification, JsonRPCProtocol, JsonRPCRequestMessage, JsonRPCResponseMessage
 
-from llmstep.errors import (
-    CancelledError,
-    LeanCrashedError,
-    LeanError,
-    LeanNotFoundError,
-    LeanTimeoutError,
-    LlmstepError,
-)
+from llmstep.errors import CancelledError, LeanCrashedError, LeanError, LeanNotFoundError, LeanTimeoutError
 from llmstep.lean import process
+from llmstep.lean.protocol import SERVER_REQUESTS, LeanProtocol, raw_converter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from concurrent.futures import Future
     from pathlib import Path
+
+    import psutil
 
 logger = logging.getLogger(__name__)
 
 Params = dict[str, Any]
 
-SERVER_REQUESTS = (
-    "client/registerCapability",
-    "client/unregisterCapability",
-    "workspace/inlayHint/refresh",
-    "workspace/semanticTokens/refresh",
-    "workspace/codeLens/refresh",
-)
-"""What Lean asks of its client; all of these are content with null."""
-
 STOP_SECONDS = 5.0
-"""How long a server may take to shut down by itself."""
-
-
-def _raw_converter() -> Any:
-    converter = converters.get_converter()
-
-    def raw(message: dict[str, Any], cls: type) -> Any:
-        return cls(**{"params": None, **message} if cls is not JsonRPCResponseMessage else message)
-
-    for cls in (JsonRPCRequestMessage, JsonRPCResponseMessage, JsonRPCNotification):
-        converter.register_structure_hook(cls, raw)
-    return converter
-
-
-class _Protocol(JsonRPCProtocol):
-    """JSON-RPC in plain UTF-8, as editors send it: not every Lean reads `\\u` escapes beyond the first plane."""
-
-    def _send_data(self, data: Any) -> None:
-        if self.writer is not None:
-            body = json.dumps(data, default=self._serialize_message, ensure_ascii=False).encode("utf-8", "replace")
-            self.writer.write(b"Content-Length: %d\r\n\r\n" % len(body) + body)
+"""How long a server may take to shut down by itself, and a killed one to be gone."""
 
 
 class LeanClient(JsonRPCClient):
-    """A Lean server process and the conversation with it. Used once: a dead one is replaced, not revived.
+    """A Lean server process. Used once: a dead one is replaced, not revived.
 
     Args:
         on_notification: Called with the method and the parameters of each notification in `listens`.
         listens: Methods of the notifications that are wanted.
     """
 
-    def __init__(self, on_notification: Callable[[str, Params], None], listens: Sequence[str]) -> None:
-        super().__init__(_Protocol, _raw_converter)
+    def __init__(self, on_notification: Callable[[str, Params], None], listens: Iterable[str]) -> None:
+        super().__init__(LeanProtocol, raw_converter)
         self.mark = uuid.uuid4().hex
         self.alive = False
         self.stderr: collections.deque[str] = collections.deque(maxlen=50)
@@ -91,15 +52,10 @@ class LeanClient(JsonRPCClient):
         self._drain: asyncio.Task[None] | None = None
         self._numbers = itertools.count(1)
         self._calls: set[asyncio.Future[Any]] = set()
-        self._closing = False
         for method in SERVER_REQUESTS:
             self.feature(method)(lambda params: None)
         for method in listens:
-            self.feature(method)(self._notified(method, on_notification))
-
-    @staticmethod
-    def _notified(method: str, on_notification: Callable[[str, Params], None]) -> Callable[[Params], None]:
-        return lambda params: on_notification(method, params)
+            self.feature(method)(_handler(method, on_notification))
 
     @property
     def pid(self) -> int | None:
@@ -132,13 +88,20 @@ class LeanClient(JsonRPCClient):
         self._reader = asyncio.create_task(self._listen(self._process))
 
     async def request(
-        self, method: str, params: Params | None, timeout: float, calls: set[asyncio.Future[Any]] | None = None
+        self,
+        method: str,
+        params: Params | None,
+        timeout: float,
+        calls: set[asyncio.Future[Any]] | None = None,
+        *,
+        limit: float | None = None,
     ) -> Any:
-        """Sends a request and waits for its result. When the caller is cancelled, Lean is told so.
+        """Sends a request and waits for its result. When it gives up, or the caller is cancelled, Lean is told so.
 
         Args:
             timeout: Longest wait in seconds.
-            calls: Where the call is entered while it waits, so that others can end it by setting an exception.
+            calls: Where the call is entered while it waits, so that `fail` can end it.
+            limit: The time limit to name in the error, where this is not the first try.
 
         Raises:
             LeanTimeoutError: No answer in time.
@@ -147,28 +110,18 @@ class LeanClient(JsonRPCClient):
         """
         if not self.alive:
             raise self.death()
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         number = f"llmstep-{next(self._numbers)}"  # not a number: pygls would mix it up with Lean's own
-
-        def arrived(reply: Future[Any]) -> None:
-            error = reply.exception()
-            if answer.done():
-                return
-            if error is not None:
-                answer.set_exception(error)
-            else:
-                answer.set_result(reply.result())
-
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         groups = [self._calls] if calls is None else [self._calls, calls]
         for group in groups:
             group.add(answer)
         reply = self.protocol.send_request(method, params, msg_id=number)
-        reply.add_done_callback(arrived)
+        reply.add_done_callback(lambda reply: _copy(reply, answer))
         try:
-            await asyncio.wait((answer,), timeout=timeout)
+            await asyncio.wait((answer,), timeout=max(timeout, 0.0))
             if not answer.done():
                 raise LeanTimeoutError(
-                    f"Lean did not answer within {timeout:g} seconds.",
+                    f"Lean did not answer within {timeout if limit is None else limit:g} seconds.",
                     hint="Something above the goal takes long, or llmstep.lean.timeoutSeconds is too short.",
                 )
             return answer.result()
@@ -177,8 +130,8 @@ class LeanClient(JsonRPCClient):
                 group.discard(answer)
             if not reply.done():
                 self.notify("$/cancelRequest", {"id": number})
-            if answer.done() and not answer.cancelled():
-                answer.exception()  # seen, also when the caller was cancelled at the same moment
+            if not answer.cancel() and not answer.cancelled():
+                answer.exception()  # counts as seen, also when the caller was cancelled at the same moment
 
     def notify(self, method: str, params: Params | None) -> None:
         """Sends a notification; a dead server gets none."""
@@ -187,20 +140,19 @@ class LeanClient(JsonRPCClient):
 
     async def close(self) -> None:
         """Shuts the server down, kills what is left of its family, and ends pending requests."""
-        self._closing = True
         fail(self._calls, CancelledError("The Lean server was stopped.", hint="Ask again."))
-        members = process.family(self.pid) if self.pid else []
+        members = process.family(self.pid) if self.pid else []  # while their parents can still be asked
         try:
-            if self.alive:
-                with contextlib.suppress(LlmstepError, Exception):
-                    await self.request("shutdown", None, STOP_SECONDS)
-                self.notify("exit", None)
-                await self._ended(STOP_SECONDS)
+            with contextlib.suppress(LeanError, JsonRpcException):
+                await self.request("shutdown", None, STOP_SECONDS)
+            self.notify("exit", None)
+            if self._reader is not None:
+                await asyncio.wait((self._reader,), timeout=STOP_SECONDS)
         finally:
             self.kill(members)
-        await self._ended(STOP_SECONDS)
+        await self.gone()
 
-    def kill(self, members: Sequence[Any] = ()) -> None:
+    def kill(self, members: Iterable[psutil.Process] = ()) -> None:
         """Kills the whole family at once."""
         self.alive = False
         if self._process is not None:
@@ -208,32 +160,33 @@ class LeanClient(JsonRPCClient):
             if self._process.stdin is not None:
                 self._process.stdin.close()
 
-    def death(self) -> LeanCrashedError:
-        """The error of a request to a dead server, with the last line it wrote to its standard error."""
-        last = next((line for line in reversed(self.stderr) if line.strip()), "")
-        return LeanCrashedError(f"The Lean server ended{': ' + last.strip() if last else '.'}", hint="Try again.")
-
-    async def _ended(self, seconds: float) -> None:
-        """Waits until both output streams are at their end and the process is reaped."""
-        if self._process is not None and self._reader is not None and self._drain is not None:
+    async def gone(self) -> None:
+        """Waits until the process has been reaped and its output read to the end."""
+        if self._process is not None and self._reader is not None:
             reaped = asyncio.ensure_future(self._process.wait())
-            await asyncio.wait((self._reader, self._drain, reaped), timeout=seconds)
+            await asyncio.wait((self._reader, reaped), timeout=STOP_SECONDS)
             reaped.cancel()
+
+    def death(self) -> LeanCrashedError:
+        """The error of a request to a dead server, with the last line that it wrote to its standard error."""
+        status = self._process.returncode if self._process else None
+        how = "" if status is None else f" by signal {-status}" if status < 0 else f" with exit status {status}"
+        last = next((line.strip() for line in reversed(self.stderr) if line.strip()), "")
+        return LeanCrashedError(f"The Lean server ended{how}{': ' + last if last else '.'}", hint="Try again.")
 
     async def _listen(self, child: Process) -> None:
         """Reads messages until the server closes its output, which it does when it dies.
 
-        The exit of the child itself is no measure: workers keep the pipe of standard error open, and asyncio reports
-        an exit only when all pipes are closed.
+        The exit of the child is no measure of that: its workers keep the pipe of standard error open, and asyncio
+        reports an exit only when all pipes are closed.
         """
+        assert child.stdout is not None
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            assert child.stdout is not None
             await run_async(self._stop_event, child.stdout, self.protocol, logger)
-        if not self._closing:
-            self.kill()
-            assert self._drain is not None
-            await asyncio.wait((self._drain,), timeout=1.0)  # for the last words
-        self.alive = False
+        self.kill()
+        last_words = asyncio.ensure_future(child.wait())
+        await asyncio.wait((last_words,), timeout=1.0)
+        last_words.cancel()
         fail(self._calls, self.death())
 
     async def _keep_stderr(self, child: Process) -> None:
@@ -249,13 +202,28 @@ class LeanClient(JsonRPCClient):
         logger.debug("unexpected message of the Lean server: %s (%s)", error, source)
 
 
-def _check_folder(root: Path) -> None:
-    if not root.is_dir():
-        raise LeanError(f"The folder {root} does not exist.", hint="Save the file first.")
-
-
 def fail(calls: set[asyncio.Future[Any]], error: Exception) -> None:
     """Ends pending calls with an error."""
     for call in list(calls):
         if not call.done():
             call.set_exception(error)
+
+
+def _copy(reply: Future[Any], answer: asyncio.Future[Any]) -> None:
+    """Hands on what came, unless nobody waits for it any more."""
+    error = reply.exception()
+    if answer.done():
+        return
+    if error is not None:
+        answer.set_exception(error)
+    else:
+        answer.set_result(reply.result())
+
+
+def _handler(method: str, on_notification: Callable[[str, Params], None]) -> Callable[[Params], None]:
+    return lambda params: on_notification(method, params)
+
+
+def _check_folder(root: Path) -> None:
+    if not root.is_dir():
+        raise LeanError(f"The folder {root} does not exist.", hint="Save the file first.")

@@ -7,6 +7,7 @@ parent is dead, by a mark in their environment.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -73,6 +74,49 @@ def end(processes: Iterable[psutil.Process]) -> None:
             process.kill()
         except psutil.Error:
             continue
+
+
+async def spinning(pid: int, seconds: float = 0.5) -> bool:
+    """Whether a process has a thread that computes without a pause for this long.
+
+    On Linux that is seen from the threads' states, which do not depend on how busy the machine is otherwise; elsewhere
+    from the time used.
+    """
+    steps = 10
+    before = running = _running_threads(pid)
+    used = _cpu_seconds(pid)
+    for _ in range(steps):
+        if running is not None and not running:
+            return False
+        await asyncio.sleep(seconds / steps)
+        now = _running_threads(pid)
+        running = None if running is None or now is None else running & now
+    if before is None:
+        return _cpu_seconds(pid) - used > seconds / 2
+    return bool(running)
+
+
+def _running_threads(pid: int) -> set[str] | None:
+    """Ids of the threads that run or could; None where the system does not tell."""
+    if not sys.platform.startswith("linux"):
+        return None
+    running = set()
+    try:
+        for task in os.scandir(f"/proc/{pid}/task"):
+            with open(f"{task.path}/stat", encoding="utf-8", errors="replace") as stat:
+                if stat.read().rpartition(")")[2].split()[0] == "R":
+                    running.add(task.name)
+    except OSError:  # the process or the thread is gone
+        pass
+    return running
+
+
+def _cpu_seconds(pid: int) -> float:
+    try:
+        times = psutil.Process(pid).cpu_times()
+    except psutil.Error:
+        return 0.0
+    return float(times.user + times.system)
 
 
 def describe(processes: Iterable[psutil.Process]) -> list[LeanProcess]:

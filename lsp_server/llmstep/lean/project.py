@@ -12,8 +12,6 @@ import attrs
 from llmstep.errors import LeanNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from llmstep.settings import CheckSettings, LeanSettings
 
 LAKEFILES = ("lakefile.lean", "lakefile.toml")
@@ -98,8 +96,3 @@ def _is_root(folder: Path) -> bool:
 def _option_name(argument: str) -> str:
     """`maxHeartbeats` of `-DmaxHeartbeats=0`, and of `maxHeartbeats=0` behind a lone `-D`."""
     return argument.removeprefix("-D").partition("=")[0]
-
-
-def describe(command: Sequence[str]) -> str:
-    """A command as it is shown to the user."""
-    return " ".join(command)

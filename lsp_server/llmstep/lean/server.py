@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from typing import TYPE_CHECKING, Any
 
-import attrs
 from pygls.exceptions import JsonRpcException
 
-from llmstep.errors import CancelledError, LeanCrashedError, LeanError
+from llmstep.errors import CancelledError, LeanCrashedError, LeanError, LeanTimeoutError
 from llmstep.lean import process
-from llmstep.lean.client import LeanClient, Params, fail
-from llmstep.lean.text import minimal_edit
+from llmstep.lean.client import LeanClient, Params
+from llmstep.lean.documents import Document, wire
+from llmstep.lean.protocol import (
+    CONTENT_MODIFIED,
+    REQUEST_CANCELLED,
+    WORKER_CRASHED,
+    WORKER_EXITED,
+    initialize_params,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,41 +29,22 @@ if TYPE_CHECKING:
 
 PUBLISH = "textDocument/publishDiagnostics"
 PROGRESS = "$/lean/fileProgress"
-FATAL = 2
-"""Kind of progress that says: nothing will come any more."""
 
-CONTENT_MODIFIED = -32801
-REQUEST_CANCELLED = -32800
-WORKER_EXITED = -32901
-WORKER_CRASHED = -32902
-
-
-@attrs.define(eq=False)
-class _Document:
-    """What the server knows about one document."""
-
-    uri: str
-    text: str
-    version: int = 1
-    home: LeanClient | None = None
-    """The process it is open in; None when it must be opened before the next use."""
-    diagnostics: list[Params] = attrs.field(factory=list)
-    """The last that came for `version`."""
-    calls: set[asyncio.Future[Any]] = attrs.field(factory=set)
-    """Pending requests about `version`."""
+PATIENCE = 3
+"""So many versions in a row may time out while Lean gets nowhere before its worker is replaced."""
 
 
 class LeanServer:
     """One Lean server, started on first use and again after it died. To be used from one event loop.
 
+    Every method may raise `LeanNotFoundError` or `LeanError` (the server cannot be started), `LeanCrashedError` (it, or
+    the worker of the document, died during the call; the next call starts a new one), `LeanTimeoutError`, and
+    `CancelledError` (the document was edited or closed, or the server stopped, during the call).
+
     Args:
         command: Argument vector of the server, see `llmstep.lean.project.server_command`.
         root: Folder it runs in.
         timeout: Longest wait in seconds, for the start and for each request that names no other.
-
-    Every method may raise `LeanNotFoundError` or `LeanError` (the server cannot be started), `LeanCrashedError` (it, or
-    the worker of the document, died during the call: the same call again starts a new one), `LeanTimeoutError`, and
-    `CancelledError` (the document was edited or closed, or the server stopped, during the call).
     """
 
     def __init__(self, command: Sequence[str], root: Path, *, timeout: float) -> None:
@@ -68,7 +54,7 @@ class LeanServer:
         self._client: LeanClient | None = None
         self._starting: asyncio.Task[LeanClient] | None = None
         self._stopped = False
-        self._documents: dict[str, _Document] = {}
+        self._documents: dict[str, Document] = {}
 
     @property
     def alive(self) -> bool:
@@ -82,7 +68,7 @@ class LeanServer:
 
     @property
     def stderr(self) -> list[str]:
-        """The last lines that the server wrote to its standard error."""
+        """The last lines (at most 50) that the server wrote to its standard error."""
         return list(self._client.stderr) if self._client else []
 
     def processes(self) -> list[LeanProcess]:
@@ -95,10 +81,13 @@ class LeanServer:
         await self._running()
 
     async def stop(self) -> None:
-        """Ends the server with all its processes, and every pending call; documents are forgotten."""
+        """Ends the server with all its processes, and every pending call. Documents are forgotten.
+
+        Until the next `start`, calls end with `CancelledError`, so that none starts the server again by accident.
+        """
         self._stopped = True
         for document in self._documents.values():
-            fail(document.calls, _stopped())
+            document.abandon("The Lean server was stopped.")
         self._documents.clear()
         if self._starting is not None:
             self._starting.cancel()
@@ -112,40 +101,29 @@ class LeanServer:
         return await self.change(uri, text)
 
     async def change(self, uri: str, text: str) -> int:
-        """Brings a document to `text` by one minimal edit and returns its version, which is a new one if it differs.
+        """Brings a document to `text` by one minimal edit; returns its version, a new one if the text differs.
 
         A document that is not open is opened. Pending calls about the old text end with `CancelledError`.
         """
+        await self._relieve(uri)
         client = await self._running()
-        document = self._documents.get(uri)
-        if document is None:
-            document = self._documents[uri] = _Document(uri, text)
-        edit = minimal_edit(document.text, text)
-        if edit is not None:
-            document.text = text
-            document.version += 1
-            document.diagnostics = []
-            fail(document.calls, CancelledError("The document was edited.", hint="Ask again."))
+        document = self._documents.setdefault(uri, Document(uri, text))
         if document.home is not client:
-            self._open(document, client)
-        elif edit is not None:
-            start, stop = edit.range.start, edit.range.end
-            change = {"range": {"start": _wire(start), "end": _wire(stop)}, "text": edit.new_text}
-            client.notify(
-                "textDocument/didChange",
-                {"textDocument": {"uri": uri, "version": document.version}, "contentChanges": [change]},
-            )
+            document.home = None
+        document.edit(text)
+        if document.home is None:
+            document.open(client)
         return document.version
 
     async def close(self, uri: str) -> None:
         """Closes a document, which ends its worker; nothing happens when it is not open."""
         document = self._documents.pop(uri, None)
         if document is not None:
-            fail(document.calls, CancelledError("The document was closed.", hint="Ask again."))
-            self._shut(document)
+            document.abandon("The document was closed.")
+            document.shut()
 
     async def wait(self, uri: str, version: int, timeout: float | None = None) -> list[Params]:
-        """Waits until this version is elaborated to its end; returns its diagnostics as Lean sent them.
+        """Waits until Lean has finished with this version; returns its diagnostics as Lean sent them.
 
         Raises:
             CancelledError: The document has another version, or gets one during the wait.
@@ -154,10 +132,14 @@ class LeanServer:
         if document.version != version:
             raise CancelledError(f"Version {version} of the document is gone.", hint="Ask again.")
         await self._ask(document, "textDocument/waitForDiagnostics", {"uri": uri, "version": version}, timeout)
+        document.settled = True
         return document.diagnostics
 
     async def plain_goal(self, uri: str, position: Position, timeout: float | None = None) -> list[str] | None:
-        """The goals at a position, main first: empty when all are accomplished, None where Lean knows of no goal."""
+        """The goals at a position, main first: empty when all are accomplished, None where Lean knows of no goal.
+
+        They are those of the version at the time of the call; an edit ends the call.
+        """
         result = await self._ask_at("$/lean/plainGoal", uri, position, timeout)
         return None if result is None else list(result["goals"])
 
@@ -167,112 +149,103 @@ class LeanServer:
         return None if result is None else str(result["goal"])
 
     async def _ask_at(self, method: str, uri: str, position: Position, timeout: float | None) -> Any:
-        params = {"textDocument": {"uri": uri}, "position": _wire(position)}
+        params = {"textDocument": {"uri": uri}, "position": wire(position)}
         return await self._ask(self._document(uri), method, params, timeout)
 
-    async def _ask(self, document: _Document, method: str, params: Params, timeout: float | None) -> Any:
+    async def _ask(self, document: Document, method: str, params: Params, timeout: float | None) -> Any:
         """A request about the present version of a document."""
         version = document.version
-        client = await self._running()
-        if self._documents.get(document.uri) is not document or document.version != version:
-            raise CancelledError("The document was edited.", hint="Ask again.")
-        if document.home is not client:
-            self._open(document, client)
-        try:
-            return await client.request(method, params, self.timeout if timeout is None else timeout, document.calls)
-        except JsonRpcException as error:
-            if error.code in (WORKER_CRASHED, WORKER_EXITED):
-                self._shut(document)
-                raise _crashed() from error
-            if error.code in (CONTENT_MODIFIED, REQUEST_CANCELLED):
-                raise CancelledError("The document was edited.", hint="Ask again.") from error
-            raise LeanError(f"Lean answered with an error: {error.message}") from error
+        loop = asyncio.get_running_loop()
+        limit = self.timeout if timeout is None else timeout
+        deadline = loop.time() + limit
+        while True:
+            client = await self._running()
+            if self._documents.get(document.uri) is not document or document.version != version:
+                raise CancelledError("The document was edited.", hint="Ask again.")
+            if document.home is not client:
+                document.open(client)
+            try:
+                return await client.request(method, params, deadline - loop.time(), document.calls, limit=limit)
+            except LeanTimeoutError:
+                document.timed_out()
+                raise
+            except JsonRpcException as error:
+                if error.code in (WORKER_CRASHED, WORKER_EXITED):
+                    raise document.crashed() from error
+                if error.code == REQUEST_CANCELLED:
+                    raise CancelledError("Lean cancelled the request.", hint="Ask again.") from error
+                if error.code != CONTENT_MODIFIED:
+                    raise LeanError(f"Lean answered with an error: {error.message}") from error
+            await asyncio.sleep(0.05)  # an edit of the imports made Lean start the worker again
 
-    def _document(self, uri: str) -> _Document:
+    async def _relieve(self, uri: str) -> None:
+        """Gives a document another worker where the present one still runs a proof that was given up.
+
+        An edit stops what Lean elaborated before, but not compiled code that a proof runs (`native_decide`), and that
+        blocks the worker sooner or later. It costs a whole elaboration, so it is done only where a request came to its
+        time limit and, once Lean finished with a later version, a thread goes on computing; or where Lean got nowhere
+        with several versions in a row.
+        """
+        document = self._documents.get(uri)
+        if document is None or not document.late:
+            return
+        if document.settled:
+            worker = next((member for member in self.processes() if member.uri == uri), None)
+            stuck = worker is not None and await process.spinning(worker.pid)
+            document.late = 0
+        else:
+            stuck = document.late >= PATIENCE
+        if stuck:
+            document.shut()
+
+    def _document(self, uri: str) -> Document:
         try:
             return self._documents[uri]
         except KeyError:
             raise LeanError(f"The document {uri} is not open.") from None
 
-    def _open(self, document: _Document, client: LeanClient) -> None:
-        document.home = client
-        document.diagnostics = []
-        item = {"uri": document.uri, "languageId": "lean4", "version": document.version, "text": document.text}
-        client.notify("textDocument/didOpen", {"textDocument": item})
-
-    def _shut(self, document: _Document) -> None:
-        if document.home is not None:
-            document.home.notify("textDocument/didClose", {"textDocument": {"uri": document.uri}})
-            document.home = None
-
     async def _running(self) -> LeanClient:
         """The connection to the running server, which is started when there is none."""
         if self._stopped:
-            raise _stopped()
+            raise CancelledError("The Lean server was stopped.", hint="Ask again.")
         if self._client is not None and self._client.alive:
             return self._client
-        if self._starting is None:
+        if self._starting is None or self._starting.done():
             self._starting = asyncio.create_task(self._start())
-            self._starting.add_done_callback(self._started)
-        return await asyncio.shield(self._starting)  # other callers may wait for it too
-
-    def _started(self, task: asyncio.Task[LeanClient]) -> None:
-        self._starting = None
-        if not task.cancelled() and task.exception() is None:
-            self._client = task.result()
+            self._starting.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return await asyncio.shield(self._starting)  # others may wait for it too
 
     async def _start(self) -> LeanClient:
         client = LeanClient(self._notified, (PUBLISH, PROGRESS))
         try:
             await client.spawn(self.command, self.root)
-            await client.request("initialize", self._initialize(), self.timeout)
+            await client.request("initialize", initialize_params(self.root), self.timeout)
             client.notify("initialized", {})
-        except BaseException as error:
-            await client.close()
-            if isinstance(error, LeanCrashedError):
-                last = error.message.partition(": ")[2]
-                raise LeanError(
-                    f"The command `{' '.join(self.command)}` ended at once" + (f": {last}" if last else "."),
-                    hint=f"Run it in {self.root} to see more, or set llmstep.lean.command.",
-                ) from error
-            if isinstance(error, JsonRpcException):
-                raise LeanError(f"The Lean server refused to start: {error.message}") from error
+        except LeanCrashedError as error:
+            raise LeanError(
+                error.message.replace("The Lean server", f"The command `{' '.join(self.command)}`", 1),
+                hint=f"Run it in {self.root} to see more, or set llmstep.lean.command.",
+            ) from error
+        except JsonRpcException as error:
+            client.kill()
+            raise LeanError(f"The Lean server refused to start: {error.message}") from error
+        except BaseException:
+            client.kill()
+            await client.gone()
             raise
+        self._client = client
         return client
-
-    def _initialize(self) -> Params:
-        root = self.root.as_uri()
-        return {
-            "processId": os.getpid(),
-            "clientInfo": {"name": "llmstep"},
-            "rootUri": root,
-            "workspaceFolders": [{"uri": root, "name": self.root.name}],
-            "capabilities": {"lean": {"silentDiagnosticSupport": True}},
-        }
 
     def _notified(self, method: str, params: Params) -> None:
         name = params if method == PUBLISH else params["textDocument"]
         document = self._documents.get(name["uri"])
-        if document is None or name.get("version") not in (None, document.version):
+        if document is None:
             return
         if method == PUBLISH:
-            document.diagnostics = params["diagnostics"]
-        elif any(part.get("kind") == FATAL for part in params["processing"]) and not self._has_worker(document):
-            fail(document.calls, _crashed())
-            self._shut(document)
+            document.published(name.get("version"), params["diagnostics"])
+        elif document.progressed(name.get("version"), params["processing"]) and not self._has_worker(document):
+            document.crashed()
 
-    def _has_worker(self, document: _Document) -> bool:
-        """A fatal progress also comes for a missing import, with which the worker lives on."""
+    def _has_worker(self, document: Document) -> bool:
+        """Lean also gives a document up for a missing import, with which its worker lives on."""
         return any(member.uri == document.uri for member in self.processes())
-
-
-def _crashed() -> LeanCrashedError:
-    return LeanCrashedError("Lean's worker for this file crashed.", hint="Try again.")
-
-
-def _stopped() -> CancelledError:
-    return CancelledError("The Lean server was stopped.", hint="Ask again.")
-
-
-def _wire(position: Position) -> dict[str, int]:
-    return {"line": position.line, "character": position.character}

@@ -1,0 +1,123 @@
+"""What a Lean server and its client know of one document."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from llmstep.errors import CancelledError, LeanCrashedError
+from llmstep.lean.client import LeanClient, Params, fail
+from llmstep.lean.text import minimal_edit
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from lsprotocol.types import Position
+
+FATAL = 2
+"""Kind of progress that says: nothing more will come for this part of the document."""
+
+
+@attrs.define(eq=False)
+class Document:
+    """A document that is kept in step with a server process."""
+
+    uri: str
+    text: str
+    version: int = 1
+    home: LeanClient | None = None
+    """The process in which it is open; None when it must be opened before the next use."""
+    diagnostics: list[Params] = attrs.field(factory=list)
+    """The last that came for `version`, as Lean sent them."""
+    calls: set[asyncio.Future[Any]] = attrs.field(factory=set)
+    """Pending requests about `version`."""
+    settled: bool = False
+    """Lean has finished with `version`."""
+    late: int = 0
+    """Versions in a row, up to this one, with a request that came to its time limit while Lean got nowhere."""
+    _heard: bool = False
+    """Something came from the worker since the document was opened."""
+    _line: int = 0
+    """First line that Lean is working at."""
+    _late_at: tuple[int, int] = (0, -1)
+    """Version and line of the last request that came to its time limit."""
+
+    def open(self, client: LeanClient) -> None:
+        """Opens it in a server process, under its present version."""
+        self.home = client
+        self.late = 0
+        self._heard = False
+        self._renew()
+        item = {"uri": self.uri, "languageId": "lean4", "version": self.version, "text": self.text}
+        client.notify("textDocument/didOpen", {"textDocument": item})
+
+    def edit(self, text: str) -> bool:
+        """Brings it to `text` by the smallest single edit, which makes a new version; False if nothing changed."""
+        edit = minimal_edit(self.text, text)
+        if edit is None:
+            return False
+        self.text = text
+        self.version += 1
+        self._renew()
+        self.abandon("The document was edited.")
+        if self.home is not None:
+            place = {"start": wire(edit.range.start), "end": wire(edit.range.end)}
+            self.home.notify(
+                "textDocument/didChange",
+                {
+                    "textDocument": {"uri": self.uri, "version": self.version},
+                    "contentChanges": [{"range": place, "text": edit.new_text}],
+                },
+            )
+        return True
+
+    def shut(self) -> None:
+        """Closes it in its server process, which ends its worker there."""
+        if self.home is not None:
+            self.home.notify("textDocument/didClose", {"textDocument": {"uri": self.uri}})
+            self.home = None
+
+    def abandon(self, reason: str) -> None:
+        """Ends pending calls because what they ask about is gone."""
+        fail(self.calls, CancelledError(reason, hint="Ask again."))
+
+    def published(self, version: int | None, diagnostics: list[Params]) -> None:
+        """Lean published diagnostics; the list replaces those before. Other versions than the present do not count."""
+        if version in (None, self.version):
+            self._heard = True
+            self.diagnostics = diagnostics
+
+    def progressed(self, version: int | None, processing: list[Params]) -> bool:
+        """Lean told at which parts it is working; True when it gave the document up."""
+        if version not in (None, self.version):
+            return False
+        fatal = any(part.get("kind") == FATAL for part in processing)
+        if not fatal:
+            self._heard = True
+            self._line = min((part["range"]["start"]["line"] for part in processing), default=-1)
+        return fatal and self._heard  # else it speaks of the worker before
+
+    def crashed(self) -> LeanCrashedError:
+        """The worker died: pending calls end, and the next use opens the document anew."""
+        error = LeanCrashedError("Lean's worker for this file crashed.", hint="Try again.")
+        fail(self.calls, error)
+        self.shut()
+        return error
+
+    def timed_out(self) -> None:
+        """A request about the present version came to its time limit."""
+        version, line = self._late_at
+        if version != self.version:
+            self.late = self.late + 1 if line == self._line else 1
+        self._late_at = (self.version, self._line)
+
+    def _renew(self) -> None:
+        """Nothing is known of a new version."""
+        self.diagnostics = []
+        self.settled = False
+
+
+def wire(position: Position) -> dict[str, int]:
+    """A position as it is sent."""
+    return {"line": position.line, "character": position.character}
