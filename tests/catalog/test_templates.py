@@ -1,0 +1,503 @@
+"""Every template: its exact text with and without a prefix, its stops, and what it makes of raw answers."""
+
+from __future__ import annotations
+
+import pytest
+
+from llmstep.catalog.formats import FEW_SHOTS
+from llmstep.catalog.templates import TEMPLATES, get_template, guess_template
+from llmstep.errors import ModelError
+from llmstep.types import Ask, Goal
+
+GOAL = Goal("p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q", ("case right\n⊢ q",))
+ASK = Ask(
+    GOAL,
+    context="import Mathlib\n\ntheorem and_of (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n",
+    declaration="and_of",
+    proof="have h := hp\n",
+)
+WITH_PREFIX = Ask(GOAL, "exact ⟨", ASK.context, ASK.declaration, ASK.proof)
+
+PROMPTS = {
+    "starter": (
+        "[GOAL]p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q[PROOFSTEP]",
+        "[GOAL]p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q[PROOFSTEP]exact ⟨",
+    ),
+    "pythia": (
+        "[GOAL]p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q[PROOFSTEP]",
+        "[GOAL]p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q[PROOFSTEP]exact ⟨",
+    ),
+    "byt5-state": (
+        "p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q\n\ncase right\n⊢ q",
+        "p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q\n\ncase right\n⊢ q",
+    ),
+    "ntp-st": (
+        """\
+/- You are proving a theorem in Lean 4.
+You are given the following information:
+- The current proof state, inside [STATE]...[/STATE]
+
+Your task is to generate the next tactic in the proof.
+Put the next tactic inside [TAC]...[/TAC]
+-/
+[STATE]
+p q : Prop
+hp : p
+hq : q
+⊢ p ∧ q
+
+case right
+⊢ q
+[/STATE]
+[TAC]
+""",
+        """\
+/- You are proving a theorem in Lean 4.
+You are given the following information:
+- The current proof state, inside [STATE]...[/STATE]
+
+Your task is to generate the next tactic in the proof.
+Put the next tactic inside [TAC]...[/TAC]
+-/
+[STATE]
+p q : Prop
+hp : p
+hq : q
+⊢ p ∧ q
+
+case right
+⊢ q
+[/STATE]
+[TAC]
+exact ⟨""",
+    ),
+    "ntp-context": (
+        """\
+/- You are proving a theorem in Lean 4.
+You are given the following information:
+- The file contents up to the current tactic, inside [CTX]...[/CTX]
+- The current proof state, inside [STATE]...[/STATE]
+
+Your task is to generate the next tactic in the proof.
+Put the next tactic inside [TAC]...[/TAC]
+-/
+[CTX]
+import Mathlib
+
+theorem and_of (p q : Prop) (hp : p) (hq : q) : p ∧ q := by
+[/CTX]
+[STATE]
+p q : Prop
+hp : p
+hq : q
+⊢ p ∧ q
+
+case right
+⊢ q
+[/STATE]
+[TAC]
+""",
+        """\
+/- You are proving a theorem in Lean 4.
+You are given the following information:
+- The file contents up to the current tactic, inside [CTX]...[/CTX]
+- The current proof state, inside [STATE]...[/STATE]
+
+Your task is to generate the next tactic in the proof.
+Put the next tactic inside [TAC]...[/TAC]
+-/
+[CTX]
+import Mathlib
+
+theorem and_of (p q : Prop) (hp : p) (hq : q) : p ∧ q := by
+[/CTX]
+[STATE]
+p q : Prop
+hp : p
+hq : q
+⊢ p ∧ q
+
+case right
+⊢ q
+[/STATE]
+[TAC]
+exact ⟨""",
+    ),
+    "llemma-fewshot": (
+        """\
+Given the Lean 4 tactic state, suggest a next tactic.
+Here are some examples:
+
+Tactic state:
+---
+p q : Prop
+hp : p
+hq : q
+⊢ p ∧ q
+---
+Next tactic:
+---
+exact ⟨hp, hq⟩
+---
+
+Tactic state:
+---
+α : Type u_1
+s t : Set α
+⊢ s ∩ t ⊆ s
+---
+Next tactic:
+---
+intro x hx
+---
+
+Tactic state:
+---
+a b c : ℕ
+hab : a = b
+hbc : b = c
+⊢ a = c
+---
+Next tactic:
+---
+rw [hab, hbc]
+---
+
+Tactic state:
+---
+p q : Prop
+hp : p
+hq : q
+⊢ p ∧ q
+---
+Next tactic:
+---
+""",
+        """\
+Given the Lean 4 tactic state, suggest a next tactic.
+Here are some examples:
+
+Tactic state:
+---
+p q : Prop
+hp : p
+hq : q
+⊢ p ∧ q
+---
+Next tactic:
+---
+exact ⟨hp, hq⟩
+---
+
+Tactic state:
+---
+α : Type u_1
+s t : Set α
+⊢ s ∩ t ⊆ s
+---
+Next tactic:
+---
+intro x hx
+---
+
+Tactic state:
+---
+a b c : ℕ
+hab : a = b
+hbc : b = c
+⊢ a = c
+---
+Next tactic:
+---
+rw [hab, hbc]
+---
+
+Tactic state:
+---
+p q : Prop
+hp : p
+hq : q
+⊢ p ∧ q
+---
+Next tactic:
+---
+exact ⟨""",
+    ),
+    "bfs": (
+        "p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q\n\ncase right\n⊢ q:::",
+        "p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q\n\ncase right\n⊢ q:::exact ⟨",
+    ),
+    "internlm-plus": (
+        """\
+<|im_start|>user
+My LEAN 4 state is:
+```lean
+p q : Prop
+hp : p
+hq : q
+⊢ p ∧ q
+
+case right
+⊢ q```
+Please predict a possible tactic to help me prove the theorem.<|im_end|>
+<|im_start|>assistant
+""",
+        """\
+<|im_start|>user
+My LEAN 4 state is:
+```lean
+p q : Prop
+hp : p
+hq : q
+⊢ p ∧ q
+
+case right
+⊢ q```
+Please predict a possible tactic to help me prove the theorem.<|im_end|>
+<|im_start|>assistant
+Here is the predicted next tactic:
+```lean
+exact ⟨""",
+    ),
+    "internlm-step": (
+        """\
+<|im_start|>user
+DECL and_of
+GOAL p q : Prop
+hp : p
+hq : q
+⊢ p ∧ q
+
+case right
+⊢ q
+<|im_end|>
+<|im_start|>assistant
+""",
+        """\
+<|im_start|>user
+DECL and_of
+GOAL p q : Prop
+hp : p
+hq : q
+⊢ p ∧ q
+
+case right
+⊢ q
+<|im_end|>
+<|im_start|>assistant
+PROOFSTEP exact ⟨""",
+    ),
+    "internlm25-step": (
+        """\
+<|im_start|>user
+---
+NAME: and_of
+
+---
+PROOF_BEFORE: have h := hp
+
+---
+STATE_BEFORE: p q : Prop
+hp : p
+hq : q
+⊢ p ∧ q
+
+case right
+⊢ q
+
+---
+TACTIC: <|im_end|>
+<|im_start|>assistant
+""",
+        """\
+<|im_start|>user
+---
+NAME: and_of
+
+---
+PROOF_BEFORE: have h := hp
+
+---
+STATE_BEFORE: p q : Prop
+hp : p
+hq : q
+⊢ p ∧ q
+
+case right
+⊢ q
+
+---
+TACTIC: <|im_end|>
+<|im_start|>assistant
+exact ⟨""",
+    ),
+}
+
+STOPS = {
+    "starter": (),
+    "pythia": (),
+    "byt5-state": (),
+    "ntp-st": ("[/TAC]", "\n\n\n", "---"),
+    "ntp-context": ("[/TAC]", "\n\n\n", "---"),
+    "llemma-fewshot": ("---", "\n"),
+    "bfs": (),
+    "internlm-plus": ("<|im_end|>",),
+    "internlm-step": ("<|im_end|>",),
+    "internlm25-step": ("<|im_end|>",),
+}
+
+
+def test_the_tables_of_this_file_cover_every_template() -> None:
+    assert set(PROMPTS) == set(STOPS) == set(TEMPLATES)
+    assert all(template.name == name for name, template in TEMPLATES.items())
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_exact_prompt(name: str) -> None:
+    template = get_template(name)
+    assert template.prompt(ASK) == PROMPTS[name][0]
+    assert template.prompt(WITH_PREFIX) == PROMPTS[name][1]
+    for ask in (ASK, WITH_PREFIX):
+        assert "".join(segment.text for segment in template.segments(ask)) == template.prompt(ask)
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_stops(name: str) -> None:
+    assert get_template(name).stops == STOPS[name]
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_the_prefix_goes_to_the_decoder_of_an_encoder_decoder_model_and_nowhere_else(name: str) -> None:
+    template = get_template(name)
+    assert template.decoder_text(ASK) == ""
+    if template.family == "seq2seq":
+        assert template.decoder_text(WITH_PREFIX) == "exact ⟨"
+        assert "exact" not in template.prompt(WITH_PREFIX)
+    else:
+        assert template.decoder_text(WITH_PREFIX) == ""
+        assert template.prompt(WITH_PREFIX).endswith("exact ⟨")
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_blanks_around_a_prefix_stay_out_of_a_prompt(name: str) -> None:
+    template = get_template(name)
+    ask = Ask(GOAL, "  exact \n  ")
+    if template.family == "seq2seq":
+        assert template.held(ask) == ""  # bytes have no tokens that join a blank to a word
+        assert template.decoder_text(ask) == "exact \n  "
+    else:
+        assert template.held(ask) == " \n  "
+        assert template.prompt(ask).endswith("exact")
+    assert template.prompt(Ask(GOAL, "   ")) == template.prompt(Ask(GOAL))
+    assert template.held(Ask(GOAL, "   ")) == ""
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_braces_in_a_goal_are_only_text(name: str) -> None:
+    goal = "f : {prefix} → {n : ℕ // n < {goal}}\n⊢ {context} = {0}"
+    template = get_template(name)
+    assert template.prompt(Ask(Goal(goal), "simp")).count(goal) == 1
+
+
+def test_an_unnamed_declaration_has_a_stand_in() -> None:
+    assert "DECL example\n" in get_template("internlm-step").prompt(Ask(GOAL))
+    assert "NAME: example\n" in get_template("internlm25-step").prompt(Ask(GOAL))
+
+
+def test_only_the_context_template_reads_the_file() -> None:
+    assert [name for name, template in TEMPLATES.items() if template.uses_context] == ["ntp-context"]
+
+
+def test_few_shot_answers_are_free_of_the_stops_that_would_cut_them() -> None:
+    for state, tactic in FEW_SHOTS:
+        assert "---" not in state + tactic
+        assert "\n" not in tactic
+
+
+BLOCK = "constructor\n· exact hp\n· intro x\n  exact hq"
+
+CLEANED = [
+    ("pythia", " exact ⟨hp, hq⟩ ", "exact ⟨hp, hq⟩"),
+    ("pythia", "exact hp[GOAL]q : Prop\n⊢ q[PROOFSTEP]simp", "exact hp"),
+    ("pythia", "exact hp<|endoftext|>", "exact hp"),
+    ("pythia", "exact hp\n[PROOFS", "exact hp"),
+    ("pythia", BLOCK, BLOCK),
+    ("pythia", "\n  constructor\n  · exact hp\n  · exact hq\n", "constructor\n· exact hp\n· exact hq"),
+    ("pythia", "constructor\r\n· exact hp\r\n· exact hq", "constructor\n· exact hp\n· exact hq"),
+    ("pythia", "exact hp   \n  -- done \n", "exact hp\n  -- done"),
+    ("pythia", "rw [hp]", "rw [hp]"),
+    ("pythia", " \n ", ""),
+    ("starter", BLOCK + "[GOAL]", BLOCK),
+    ("byt5-state", "rw [<a>Nat.add_comm</a>, <a>Nat.mul_comm</a>]", "rw [Nat.add_comm, Nat.mul_comm]"),
+    ("byt5-state", BLOCK, BLOCK),
+    ("ntp-st", "exact ⟨hp, hq⟩\n[/TAC]", "exact ⟨hp, hq⟩"),
+    ("ntp-st", "exact ⟨hp, hq⟩\n[/TA", "exact ⟨hp, hq⟩"),
+    ("ntp-st", "[TAC]\nexact hp\n[/TAC]\n[STATE]", "exact hp"),
+    ("ntp-st", f"{BLOCK}\n[/TAC]", BLOCK),
+    ("ntp-context", "simp only [foo]\n[/TAC]\n\n/- You are", "simp only [foo]"),
+    ("ntp-context", "simp\n\n\n\nexact h", "simp"),
+    ("ntp-context", f"{BLOCK}\n[/TAC]", BLOCK),
+    ("llemma-fewshot", "exact hp\n---\n\nTactic state:", "exact hp"),
+    ("llemma-fewshot", "exact hp---", "exact hp"),
+    ("llemma-fewshot", "exact hp--", "exact hp"),
+    ("llemma-fewshot", BLOCK, "constructor"),
+    ("bfs", "exact hp", "exact hp"),
+    ("bfs", "nlinarith [sq_nonneg (a - b)]:::x", "nlinarith [sq_nonneg (a - b)]"),
+    ("bfs", BLOCK, BLOCK),
+    ("bfs", f"```lean\n{BLOCK}\n```", BLOCK),
+    ("internlm-plus", "Here is the predicted next tactic:\n```lean\nexact hp\n```<|im_end|>", "exact hp"),
+    ("internlm-plus", "Here is the predicted next tactic:\n```lean\nexact hp\n``", "exact hp"),
+    ("internlm-plus", f"Here is the predicted next tactic:\n```lean\n{BLOCK}\n```", BLOCK),
+    ("internlm-plus", "Here is the predicted next tactic:\nexact hp<|im_e", "exact hp"),
+    ("internlm-plus", "exact hp\n```", "exact hp"),
+    ("internlm-plus", "<think>the goal is a pair\n```lean\nsorry\n```</think>\n```lean4\nexact hp\n```", "exact hp"),
+    ("internlm-plus", "<think>never done thinking", ""),
+    ("internlm-step", "PROOFSTEP exact hp<|im_end|>\n", "exact hp"),
+    ("internlm-step", f"PROOFSTEP {BLOCK}", BLOCK),
+    ("internlm25-step", "exact hp<|im_end|>\n<|im_start|>user", "exact hp"),
+    ("internlm25-step", BLOCK, BLOCK),
+]
+
+
+@pytest.mark.parametrize(("name", "raw", "step"), CLEANED)
+def test_clean(name: str, raw: str, step: str) -> None:
+    template = get_template(name)
+    assert template.clean(raw) == step
+    assert template.clean(template.clean(raw)) == step
+
+
+def test_cleaning_of_every_template_is_tested() -> None:
+    assert {name for name, _, _ in CLEANED} == set(TEMPLATES)
+
+
+def test_an_unknown_template_is_named_with_those_there_are() -> None:
+    with pytest.raises(ModelError) as caught:
+        get_template("pithia")
+    assert caught.value.message == "There is no prompt template 'pithia'."
+    assert "Did you mean 'pythia'?" in caught.value.hint
+    assert all(name in caught.value.hint for name in TEMPLATES)
+
+
+@pytest.mark.parametrize(
+    ("model_id", "family", "name"),
+    [
+        ("wellecks/llmstep-mathlib4-pythia2.8b", "causal", "pythia"),
+        ("someone/my-llmstep-model", "causal", "pythia"),
+        ("kaiyuy/leandojo-lean4-tacgen-byt5-small", "seq2seq", "byt5-state"),
+        ("kaiyuy/leandojo-lean4-retriever-tacgen-byt5-small", "seq2seq", None),
+        ("l3lab/ntp-mathlib-st-deepseek-coder-1.3b", "causal", "ntp-st"),
+        ("l3lab/ntp-mathlib-context-deepseek-coder-1.3b", "causal", "ntp-context"),
+        ("wellecks/ntpctx-llama3-8b", "causal", "ntp-context"),
+        ("EleutherAI/llemma_34b", "causal", "llemma-fewshot"),
+        ("internlm/internlm2-math-plus-20b", "causal", "internlm-plus"),
+        ("internlm/internlm2-step-prover", "causal", "internlm-step"),
+        ("internlm/internlm2_5-step-prover", "causal", "internlm25-step"),
+        ("internlm/internlm2_5-step-prover-critic", "causal", None),
+        ("ByteDance-Seed/BFS-Prover-V3-7B", "causal", "bfs"),
+        ("markm39/openproof-tactic-2b", "causal", "bfs"),
+        ("EleutherAI/pythia-70m", "seq2seq", None),
+        ("gpt2", "causal", None),
+    ],
+)
+def test_guess(model_id: str, family: str, name: str | None) -> None:
+    assert guess_template(model_id, family) == name
