@@ -1,0 +1,157 @@
+"""The project of a file, and the command that starts Lean there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from llmstep.errors import LeanNotFoundError
+from llmstep.lean.project import Project, find_program, find_project, server_command
+from llmstep.settings import CheckSettings, LeanSettings
+
+CHECK = CheckSettings(max_heartbeats=1234)
+OPTIONS = ("-Dserver.reportDelayMs=0", "-DmaxHeartbeats=1234")
+
+
+def touch(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("", encoding="utf-8")
+    return path
+
+
+def program(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("#!/bin/sh\n", encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("files", "file", "root", "lake"),
+    [
+        (["lakefile.lean"], "A.lean", ".", True),
+        (["lakefile.toml"], "Sub/Deep/A.lean", ".", True),
+        (["lakefile.toml", "lean-toolchain"], "Sub/A.lean", ".", True),
+        (["lean-toolchain"], "Sub/A.lean", ".", False),
+        ([], "Sub/A.lean", "Sub", False),
+        (["lakefile.toml", "Sub/lakefile.lean"], "Sub/A.lean", "Sub", True),
+        (["lakefile.toml", "Sub/lean-toolchain"], "Sub/A.lean", "Sub", False),
+        (["Sub/lakefile.lean"], "A.lean", ".", False),
+        # a dependency belongs to the project that fetched it
+        (["lakefile.toml", ".lake/packages/mathlib/lakefile.lean"], ".lake/packages/mathlib/M/A.lean", ".", True),
+        ([".lake/packages/mathlib/lakefile.lean"], ".lake/packages/mathlib/M/A.lean", ".lake/packages/mathlib", True),
+    ],
+)
+def test_root(tmp_path: Path, files: list[str], file: str, root: str, lake: bool) -> None:
+    for name in files:
+        touch(tmp_path / name)
+    path = touch(tmp_path / file)
+    assert find_project(path) == Project(tmp_path / root, lake)
+
+
+def test_root_of_a_file_that_was_never_saved_and_of_a_folder(tmp_path: Path) -> None:
+    touch(tmp_path / "lakefile.toml")
+    assert find_project(tmp_path / "no" / "such" / "New.lean") == Project(tmp_path, lake=True)
+    assert find_project(tmp_path) == Project(tmp_path, lake=True)
+
+
+def test_a_folder_of_that_name_is_no_lakefile(tmp_path: Path) -> None:
+    (tmp_path / "lakefile.toml").mkdir()
+    touch(tmp_path / "lean-toolchain")
+    assert find_project(tmp_path / "A.lean") == Project(tmp_path, lake=False)
+
+
+def test_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path / "lakefile.toml")
+    monkeypatch.chdir(tmp_path)
+    assert find_project(Path("Sub/A.lean")) == Project(tmp_path, lake=True)
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A PATH with `lake` and `lean` on it, and no elan."""
+    folder = tmp_path / "bin"
+    program(folder / "lake")
+    program(folder / "lean")
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setenv("ELAN_HOME", str(tmp_path / "no-elan"))
+    return folder
+
+
+def test_command_in_a_lake_project(programs: Path, tmp_path: Path) -> None:
+    command = server_command(Project(tmp_path, lake=True), LeanSettings(), CHECK)
+    assert command == (str(programs / "lake"), "serve", "--", *OPTIONS)
+
+
+def test_command_elsewhere(programs: Path, tmp_path: Path) -> None:
+    command = server_command(Project(tmp_path, lake=False), LeanSettings(), CHECK)
+    assert command == (str(programs / "lean"), "--server", *OPTIONS)
+
+
+def test_programs_in_the_folder_of_elan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake = program(tmp_path / "elan" / "bin" / "lake")
+    home = program(tmp_path / "home" / ".elan" / "bin" / "lake")
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("ELAN_HOME", str(tmp_path / "elan"))
+    assert find_program("lake") == str(lake)
+    monkeypatch.delenv("ELAN_HOME")
+    assert find_program("lake") == str(home)
+    assert find_program("lean") is None
+
+
+@pytest.mark.parametrize("lake", [True, False])
+def test_no_lean(lake: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("ELAN_HOME", str(tmp_path / "elan"))
+    with pytest.raises(LeanNotFoundError) as caught:
+        server_command(Project(tmp_path, lake=lake), LeanSettings(), CHECK)
+    assert caught.value.message == (
+        f"The program {'lake' if lake else 'lean'} was found neither on the PATH nor in {tmp_path / 'elan' / 'bin'}."
+    )
+    assert "elan" in caught.value.hint
+    assert "llmstep.lean.command" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("given", "rest"),
+    [
+        (("lean", "--server"), ("--server", *OPTIONS)),
+        (("lake", "serve", "--"), ("serve", "--", *OPTIONS)),
+        (("lake", "serve"), ("serve", "--", *OPTIONS)),
+        (("lake", "+stable", "serve", "--", "-DautoImplicit=false"),
+         ("+stable", "serve", "--", "-DautoImplicit=false", *OPTIONS)),
+        (("lean", "--server", "-DmaxHeartbeats=0"), ("--server", "-DmaxHeartbeats=0", OPTIONS[0])),
+        (("lean", "--server", "-D", "server.reportDelayMs=9"),
+         ("--server", "-D", "server.reportDelayMs=9", OPTIONS[1])),
+        (("lean", "--server", "-DsynthInstance.maxHeartbeats=5"),
+         ("--server", "-DsynthInstance.maxHeartbeats=5", *OPTIONS)),
+    ],
+)  # fmt: skip
+def test_command_of_the_setting(programs: Path, tmp_path: Path, given: tuple[str, ...], rest: tuple[str, ...]) -> None:
+    command = server_command(Project(tmp_path, lake=True), LeanSettings(command=given), CHECK)
+    assert command == (str(programs / given[0]), *rest)
+
+
+def test_paths_in_the_setting(programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = program(tmp_path / "project" / "tools" / "lean")
+    project = Project(tmp_path / "project", lake=False)
+    for given in ("tools/lean", str(own)):
+        assert server_command(project, LeanSettings(command=(given, "--server")), CHECK)[0] == str(own)
+    monkeypatch.setenv("HOME", str(tmp_path / "project"))
+    assert server_command(project, LeanSettings(command=("~/tools/lean",)), CHECK)[0] == str(own)
+
+
+@pytest.mark.parametrize("given", ["lean-that-is-not-there", "./lean", "/no/such/lean"])
+def test_a_program_of_the_setting_that_is_not_there(programs: Path, tmp_path: Path, given: str) -> None:
+    with pytest.raises(LeanNotFoundError) as caught:
+        server_command(Project(tmp_path, lake=True), LeanSettings(command=(given, "--server")), CHECK)
+    assert caught.value.message == f"The program {given} of the setting llmstep.lean.command was not found."
+
+
+def test_a_file_that_cannot_be_run_is_no_program(programs: Path, tmp_path: Path) -> None:
+    os.chmod(programs / "lean", 0o644)
+    with pytest.raises(LeanNotFoundError):
+        server_command(Project(tmp_path, lake=False), LeanSettings(), CHECK)

@@ -1,0 +1,327 @@
+"""Documents, diagnostics and goals through a real Lean server."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import pytest_asyncio
+from lsprotocol.types import Position
+
+from llmstep.errors import CancelledError, LeanError, LeanTimeoutError
+from llmstep.lean.documents import wire
+from llmstep.lean.process import spinning
+from llmstep.lean.server import LeanServer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+pytestmark = [pytest.mark.lean, pytest.mark.asyncio(loop_scope="module")]
+
+AND = "theorem both (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n"
+CONTEXT = "p q : Prop\nhp : p\nhq : q\n"
+WHOLE = CONTEXT + "⊢ p ∧ q"
+LEFT = "case left\n" + CONTEXT + "⊢ p"
+RIGHT = "case right\n" + CONTEXT + "⊢ q"
+
+SLOW = (
+    "set_option maxHeartbeats 0 in\nset_option maxRecDepth 1000000 in\ntheorem slow : True := by\n"
+    "  iterate 1000000 (first | (have : 1 = 1 := rfl; clear this) | skip)\n  trivial\n"
+)
+ENDLESS = "partial def loop (n : Nat) : Nat := loop (n + 1)\n"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(lean_command: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LeanServer]:
+    server = LeanServer(lean_command, tmp_path_factory.mktemp("project"), timeout=60)
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+def uri(server: LeanServer, request: pytest.FixtureRequest) -> str:
+    """A document of the test's own."""
+    name = "".join(c if c.isalnum() else "_" for c in request.node.name)
+    return (server.root / f"{name[:60]}{abs(hash(request.node.name)) % 10000}.lean").as_uri()
+
+
+def marked(text: str) -> tuple[str, Position]:
+    """A text with a mark for the cursor, taken apart."""
+    before, _, after = text.partition("▮")
+    return before + after, Position(before.count("\n"), len(before.rpartition("\n")[2].encode("utf-16-le")) // 2)
+
+
+def messages(diagnostics: list[dict[str, Any]], severity: int = 1) -> list[str]:
+    return [diagnostic["message"] for diagnostic in diagnostics if diagnostic["severity"] == severity]
+
+
+async def settle(server: LeanServer, uri: str, text: str) -> list[dict[str, Any]]:
+    return await server.wait(uri, await server.change(uri, text))
+
+
+async def test_initialized(server: LeanServer) -> None:
+    assert server.alive
+    assert [(found.pid, found.role) for found in server.processes()] == [(server.pid, "watchdog")]
+    assert server.processes()[0].rss_bytes > 10_000_000
+
+
+@pytest.mark.parametrize(
+    ("text", "goals"),
+    [
+        pytest.param(AND[:-3] + "▮by\n  exact ⟨hp, hq⟩\n", [WHOLE], id="at-by"),
+        pytest.param(AND[:-1] + "▮\n  exact ⟨hp, hq⟩\n", [WHOLE], id="end-of-the-line-of-by"),
+        pytest.param(AND + "  ▮constructor\n  exact hp\n  exact hq\n", [WHOLE], id="first-column-of-a-tactic"),
+        pytest.param(AND + "▮  constructor\n  exact hp\n  exact hq\n", [WHOLE], id="indentation-of-the-first-tactic"),
+        pytest.param(AND + "  constructor\n ▮ exact hp\n  exact hq\n", [LEFT, RIGHT], id="indentation"),
+        pytest.param(AND + "  const▮ructor\n  exact hp\n  exact hq\n", [LEFT, RIGHT], id="inside-a-tactic"),
+        pytest.param(AND + "  constructor▮\n  exact hp\n  exact hq\n", [LEFT, RIGHT], id="end-of-a-tactic"),
+        pytest.param(AND + "  constructor\n  exact hp\n  ▮exact hq\n", [RIGHT], id="before-the-last-tactic"),
+        pytest.param(AND + "  constructor\n  exact hp\n  exact hq▮\n", [], id="end-of-the-last-tactic"),
+        pytest.param("example (a b : Nat) (h : a = b) : b = a := by\n  rw [▮h]\n",
+                     ["a b : Nat\nh : a = b\n⊢ b = a"], id="before-a-rule-of-rw"),
+        pytest.param("example (a b c : Nat) (h : a = b) (k : c = b) : c = a := by\n  rw [h▮]\n  exact k\n",
+                     ["a b c : Nat\nh : a = b\nk : c = b\n⊢ c = b"], id="after-a-rule-of-rw"),
+        pytest.param(AND + "  ▮sorry\n", [WHOLE], id="at-sorry"),
+        pytest.param(AND + "  sorry▮\n", [], id="after-sorry"),
+        pytest.param(AND + "  ▮exact hr\n", [WHOLE], id="at-a-failing-tactic"),
+        pytest.param(AND + "  exact hr▮\n", [], id="after-a-failing-tactic"),
+        pytest.param(AND + "  constructor▮\n", [LEFT, RIGHT], id="end-of-an-incomplete-proof"),
+        pytest.param(AND + "  constructor\n▮", [LEFT, RIGHT], id="line-behind-an-incomplete-proof"),
+        pytest.param(AND + "  constructor\n\n  ▮\n", [LEFT, RIGHT], id="indented-blank-line-behind"),
+        pytest.param("theorem ▮" + AND[8:] + "  exact ⟨hp, hq⟩\n", None, id="statement"),
+        pytest.param(AND[:-1] + "▮\n", [WHOLE], id="by-without-tactics"),
+        pytest.param(AND + "▮\n", [WHOLE], id="line-behind-by-without-tactics"),
+        pytest.param(AND + "  ▮exact (hp\n", [WHOLE], id="start-of-a-tactic-with-a-parse-error"),
+        pytest.param(AND + "  exact (hp▮\n", [WHOLE], id="end-of-a-tactic-with-a-parse-error"),
+        pytest.param("theorem 𝔸𝔸 (p : Prop) (hp : p) : p := by /- e\u0301∀𝔸 -/ ▮exact hp\n",
+                     ["p : Prop\nhp : p\n⊢ p"], id="behind-characters-of-two-units"),
+        pytest.param("theorem 𝔸𝔸 (p : Prop) (hp : p) : p := by /- e\u0301∀𝔸 -/ exact hp▮\n", [], id="their-end"),
+    ],
+)  # fmt: skip
+async def test_goals(server: LeanServer, uri: str, text: str, goals: list[str] | None) -> None:
+    whole, position = marked(text)
+    await server.open(uri, whole)
+    assert await server.plain_goal(uri, position) == goals
+    await server.close(uri)
+
+
+async def test_a_column_past_the_end_of_a_blank_line_has_no_goal(server: LeanServer, uri: str) -> None:
+    await server.open(uri, AND + "  constructor\n\n")
+    assert await server.plain_goal(uri, Position(2, 0)) == [LEFT, RIGHT]
+    assert await server.plain_goal(uri, Position(2, 2)) is None
+    await server.close(uri)
+
+
+@pytest.mark.parametrize(
+    ("text", "goal"),
+    [
+        (AND + "  exact ⟨▮hp, hq⟩\n", CONTEXT + "⊢ p"),
+        ("example (p : Prop) (hp : p) : p :=\n  ▮hp\n", "p : Prop\nhp : p\n⊢ p"),
+        ("-- no▮ term\nexample (p : Prop) (hp : p) : p :=\n  hp\n", None),
+    ],
+)
+async def test_term_goal(server: LeanServer, uri: str, text: str, goal: str | None) -> None:
+    whole, position = marked(text)
+    await server.open(uri, whole)
+    assert await server.plain_term_goal(uri, position) == goal
+    await server.close(uri)
+
+
+async def test_diagnostics_are_what_lean_sent(server: LeanServer, uri: str) -> None:
+    text = (
+        AND + "  constructor\n\n" + AND.replace("both", "done") + "  exact ⟨hp, hq⟩\n\nexample : True := by\n  sorry\n"
+    )
+    unsolved, silent, warning = sorted(await settle(server, uri, text), key=lambda found: found["severity"] % 3 or 1.5)
+    warning, silent = (warning, silent) if warning["severity"] == 2 else (silent, warning)
+    assert unsolved["message"] == f"unsolved goals\n{LEFT}\n\n{RIGHT}"
+    assert unsolved["leanTags"] == [1]
+    assert unsolved["range"] == {"start": {"line": 0, "character": 55}, "end": {"line": 1, "character": 0}}
+    assert unsolved["fullRange"] == {"start": {"line": 0, "character": 55}, "end": {"line": 1, "character": 13}}
+    assert (silent["message"], silent["isSilent"], silent["leanTags"]) == ("Goals accomplished!", True, [2])
+    assert warning["message"] == "declaration uses `sorry`"
+    await server.close(uri)
+
+
+async def test_each_wait_has_the_diagnostics_of_its_version(server: LeanServer, uri: str) -> None:
+    for name in ("hx", "hy", "hz", "hp", "hx"):
+        found = await settle(server, uri, AND + f"  exact ⟨{name}, hq⟩\n")
+        assert messages(found) == ([] if name == "hp" else [f"Unknown identifier `{name}`"])
+    await server.close(uri)
+
+
+async def test_quick_edits(server: LeanServer, uri: str) -> None:
+    """Of many versions sent without waiting, only the last can be waited for; the others say so at once."""
+    await settle(server, uri, AND + "  exact ⟨hp, h0⟩\n")
+    waits = []
+    for number in range(1, 30):
+        version = await server.change(uri, AND + f"  exact ⟨hp, h{number}⟩\n")
+        waits.append(asyncio.create_task(server.wait(uri, version)))
+        await asyncio.sleep(0)
+    *old, last = await asyncio.gather(*waits, return_exceptions=True)
+    assert isinstance(last, list)
+    assert messages(last) == ["Unknown identifier `h29`"]
+    assert [type(error) for error in old] == [CancelledError] * 28
+    await server.close(uri)
+
+
+async def test_an_edit_ends_a_pending_request(server: LeanServer, uri: str) -> None:
+    version = await server.open(uri, AND + f"  exact ⟨hp, hq⟩\n{SLOW}")
+    end = Position(6, 0)
+    pending = [asyncio.create_task(call) for call in (server.wait(uri, version), server.plain_goal(uri, end))]
+    await asyncio.sleep(0.2)
+    newer = await server.change(uri, AND + "  exact ⟨hp, hq⟩\n")
+    for error in await asyncio.gather(*pending, return_exceptions=True):
+        assert isinstance(error, CancelledError)
+        assert error.message == "The document was edited."
+    assert newer == version + 1
+    assert messages(await server.wait(uri, newer)) == []
+    with pytest.raises(CancelledError, match=f"Version {version} of the document is gone"):
+        await server.wait(uri, version)
+    await server.close(uri)
+
+
+async def test_the_same_text_is_the_same_version(server: LeanServer, uri: str) -> None:
+    version = await server.open(uri, AND)
+    assert await server.change(uri, AND) == version == await server.open(uri, AND)
+    assert await server.change(uri, AND + "  sorry") == version + 1
+    await server.close(uri)
+
+
+async def test_closed_documents(server: LeanServer, uri: str) -> None:
+    with pytest.raises(LeanError, match="is not open"):
+        await server.plain_goal(uri, Position(0, 0))
+    version = await server.open(uri, SLOW)
+    pending = asyncio.create_task(server.wait(uri, version))
+    await asyncio.sleep(0.1)
+    await server.close(uri)
+    await server.close(uri)
+    with pytest.raises(CancelledError, match="The document was closed"):
+        await pending
+    with pytest.raises(LeanError, match="is not open"):
+        await server.wait(uri, version)
+
+
+async def test_documents_are_apart(server: LeanServer, uri: str) -> None:
+    others = [uri.replace(".lean", f"{number}.lean") for number in range(3)]
+    versions = [await server.open(other, f"#check nothing{number}\n") for number, other in enumerate(others)]
+    found = await asyncio.gather(*(server.wait(other, versions[0]) for other in others))
+    assert [messages(one) for one in found] == [[f"Unknown identifier `nothing{number}`"] for number in range(3)]
+    workers = {member.uri: member.role for member in server.processes() if member.uri in others}
+    assert workers == dict.fromkeys(others, "worker")
+    for other in others:
+        await server.close(other)
+
+
+@pytest.mark.parametrize("header", ["import Init\n", "import No.Such.Module\n"])
+async def test_edits_of_the_imports(server: LeanServer, uri: str, header: str) -> None:
+    """Lean starts its worker again for them; requests sent right behind the edit are answered all the same."""
+    start = await settle(server, uri, AND + "  skip\n")
+    missing = "Such" in header
+    for _ in range(2):
+        await server.change(uri, header + AND + "  skip\n")
+        assert await server.plain_goal(uri, Position(2, 2)) == (None if missing else [WHOLE])
+        found = await settle(server, uri, header + AND + "  skip\n")
+        assert [message.split("\n")[0] for message in messages(found)] != [] if missing else len(found) == len(start)
+        if missing:
+            assert "No" in messages(found)[0]
+            assert found[0]["range"]["start"] == {"line": 0, "character": 0}
+        version = await server.change(uri, AND + "  skip\n")
+        assert await server.wait(uri, version) == start
+    await server.close(uri)
+
+
+SYMBOLS = ("a", "b", " ", "∀", "𝔸", "𝕜", "e\u0301", "\u0301", "🙂", "«", "\n", "\r\n", "\t", "--", "/-")
+
+
+def echo(content: str) -> str:
+    """The message of Lean that quotes the string `content`."""
+    quoted = content.replace("\r\n", "\n").replace("\n", "\\n").replace("\t", "\\t")
+    return f'Type mismatch\n  "{quoted}"'
+
+
+async def test_random_edits_keep_the_server_in_step(server: LeanServer, uri: str) -> None:
+    """Lean has our text after 200 edits: it quotes a string of it, and an error behind that stands where it must."""
+    rng = random.Random(20261)
+    content: list[str] = list("ab")
+    version = 0
+    for number in range(200):
+        at = rng.randint(0, len(content))
+        length = rng.choice((0, 0, 1, 2, 5))
+        inserted = rng.choices(SYMBOLS, k=rng.choice((0, 1, 1, 2, 6)))
+        content[at : at + length] = inserted
+        if len(content) > 40:
+            del content[rng.randint(0, 20) : rng.randint(20, 40)]
+        body = "".join(content)
+        newline = rng.choice(("\n", "\r\n"))
+        text = f'theorem t : False := "{body}"{newline}/- {body.replace("/", "|")} -/ #check behind'
+        version = await server.change(uri, text)
+        if number % 3 == 0 or number > 190:
+            found = await server.wait(uri, version)
+            starts = {error["message"].partition("\nhas type")[0]: error["fullRange"]["start"] for error in found}
+            _, string = marked(text.replace('"', '▮"', 1))
+            _, behind = marked(text.replace("behind", "▮behind"))
+            assert starts == {echo(body): wire(string), "Unknown identifier `behind`": wire(behind)}, repr(text)
+    assert version > 150
+    await server.close(uri)
+
+
+async def test_a_slow_proof_times_out_and_the_next_edit_works(server: LeanServer, uri: str) -> None:
+    version = await server.open(uri, AND + "  exact ⟨hp, hq⟩\n" + SLOW)
+    with pytest.raises(LeanTimeoutError, match=r"Lean did not answer within 0\.5 seconds"):
+        await server.wait(uri, version, timeout=0.5)
+    with pytest.raises(LeanTimeoutError):
+        await server.plain_goal(uri, Position(6, 2), timeout=0.3)
+    assert await server.plain_goal(uri, Position(1, 2)) == [WHOLE], "what stands above can still be asked for"
+    worker = [member.pid for member in server.processes() if member.uri == uri]
+    found = await settle(server, uri, AND + "  exact ⟨hp, hr⟩\n")
+    assert messages(found) == ["Unknown identifier `hr`"]
+    assert await server.plain_goal(uri, Position(1, 2)) == [WHOLE]
+    assert [member.pid for member in server.processes() if member.uri == uri] == worker, "it stopped by itself"
+    await server.close(uri)
+
+
+async def test_proofs_that_cannot_be_stopped(server: LeanServer, uri: str) -> None:
+    """Compiled code does not heed an edit: the worker is replaced before it is blocked, and none keeps computing."""
+
+    def text(number: int, tactic: str) -> str:
+        statement = f"theorem x (p : Prop) (hp : p) : loop {number} = 5 ∧ p := by\n  constructor\n  "
+        return ENDLESS + AND + "  exact ⟨hp, hq⟩\n" + statement + tactic + "\n"
+
+    await settle(server, uri, text(0, "skip"))
+    for number in range(3):
+        version = await server.change(uri, text(number, "native_decide"))
+        with pytest.raises(LeanTimeoutError):
+            await server.wait(uri, version, timeout=1.5)
+        found = await settle(server, uri, text(number, "skip"))
+        assert [message.split("\n")[0] for message in messages(found)] == ["unsolved goals"]
+        assert f"loop {number} = 5" in messages(found)[0]
+        assert await server.plain_goal(uri, Position(2, 2)) == [WHOLE]
+    await settle(server, uri, text(0, "constructor"))
+    (worker,) = [member.pid for member in server.processes() if member.uri == uri]
+    assert not await spinning(worker)
+    await server.close(uri)
+
+
+async def test_cancelling_the_caller(server: LeanServer, uri: str) -> None:
+    version = await server.open(uri, SLOW)
+    for call in (server.wait(uri, version), server.plain_goal(uri, Position(4, 2))):
+        task = asyncio.create_task(call)
+        await asyncio.sleep(0.1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert messages(await settle(server, uri, "#check nothing\n")) == ["Unknown identifier `nothing`"]
+    await server.close(uri)
+
+
+async def test_a_document_at_a_place_with_unusual_characters(server: LeanServer, tmp_path: Path) -> None:
+    uri = (tmp_path / "Sätze 𝔸 100%.lean").as_uri()
+    await server.open(uri, AND + "  exact ⟨hp, hr⟩\n")
+    assert await server.plain_goal(uri, Position(1, 2)) == [WHOLE]
+    assert messages(await server.wait(uri, 1)) == ["Unknown identifier `hr`"]
+    assert [member.uri for member in server.processes() if member.role == "worker" and "100" in member.uri] == [uri]
+    await server.close(uri)
