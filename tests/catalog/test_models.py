@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from llmstep.catalog.models import CATALOG, STARTER, find_record
@@ -72,6 +74,19 @@ def test_reported_facts(repo_id: str, parameters: float, licence: str | None, sc
     assert record is not None
     assert (record.repo_id, record.parameters, record.licence, record.score) == (repo_id, parameters, licence, score)
     assert record.trust_remote_code == repo_id.startswith("internlm/")
+
+
+def test_the_documentation_says_the_same() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
+    rows = [[cell.strip(" `") for cell in line.strip("|").split(" | ")] for line in page.split("\n") if " | " in line]
+    for record in CATALOG:
+        name, repo_id, weights, licence, template, score, source = next(row for row in rows if row[0] == record.name)
+        assert (licence, template) == (record.licence or "not stated", record.template)
+        assert (score, source) == (record.score or "–", record.score_source or "–")
+        if not record.bundled:
+            assert repo_id == record.repo_id
+            assert float(weights.removesuffix(" B")) * 1e9 == record.parameters
+    assert all(f"`{name}`" in page for name in (*TEMPLATES, *PREFERENCE))
 
 
 def test_size_in_memory() -> None:

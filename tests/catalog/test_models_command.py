@@ -49,6 +49,7 @@ def test_the_json_has_everything(tmp_path: Path) -> None:
     (snapshot.parents[1] / "refs" / "main").write_text("0" * 40)
     (snapshot / "config.json").write_text("{}")
     (snapshot / "model.safetensors").write_text("x")
+    (snapshot / "tokenizer.json").write_text("{}")
     rows = {row["name"]: row for row in json.loads(run("--json", cache=tmp_path))}
     assert list(rows) == [record.name for record in CATALOG]
     assert rows["llmstep-pythia-2.8b"] == {

@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 
 import huggingface_hub.constants
+import numpy
 import pytest
+from safetensors.numpy import save_file
 
 from llmstep.catalog import store
-from llmstep.catalog.models import find_record
+from llmstep.catalog.models import STARTER, find_record
 from llmstep.catalog.resolve import STARTER_DIR, Hardware, cache_path, is_cached, resolve
 from llmstep.errors import ModelError, ModelLoadError, ModelNotFoundError
 from llmstep.settings import Settings
@@ -37,7 +39,7 @@ def put(hub: Path, repo_id: str, config: dict | None = None, files: dict[str, st
     (repo / "refs").mkdir()
     (repo / "refs" / "main").write_text(REVISION)
     (snapshot / "config.json").write_text(json.dumps(config or {}))
-    for name, text in ({"model.safetensors": "x"} if files is None else files).items():
+    for name, text in ({"model.safetensors": "x", "tokenizer.json": "{}"} if files is None else files).items():
         (snapshot / name).write_text(text)
     return snapshot
 
@@ -46,6 +48,7 @@ def model_folder(path: Path, config: dict, hints: dict | None = None) -> Path:
     path.mkdir(parents=True)
     (path / "config.json").write_text(json.dumps(config))
     (path / "model.safetensors").write_text("x")
+    (path / "tokenizer.json").write_text("{}")
     if hints is not None:
         (path / "llmstep.json").write_text(json.dumps(hints))
     return path
@@ -221,7 +224,8 @@ INDEX = json.dumps({"weight_map": {"a": "model-1.safetensors", "b": "model-2.saf
     [
         ({"model.safetensors": ""}, True),
         ({"pytorch_model.bin": ""}, True),
-        ({"tokenizer.json": ""}, False),
+        ({}, False),
+        ({"model.gguf": ""}, False),
         ({"model.safetensors.index.json": INDEX, "model-1.safetensors": ""}, False),
         ({"model.safetensors.index.json": INDEX, "model-1.safetensors": "", "model-2.safetensors": ""}, True),
         ({"pytorch_model.bin.index.json": '{"weight_map": {"a": "pytorch_model-1.bin"}}'}, False),
@@ -232,11 +236,28 @@ INDEX = json.dumps({"weight_map": {"a": "model-1.safetensors", "b": "model-2.saf
     ],
 )
 def test_all_weights_must_be_there(hub: Path, files: dict[str, str], complete: bool) -> None:
-    snapshot = put(hub, "ByteDance-Seed/BFS-Prover-V2-7B", files=files)
+    snapshot = put(hub, "ByteDance-Seed/BFS-Prover-V2-7B", files={"tokenizer_config.json": "{}", **files})
     assert cache_path("bfs-prover") == snapshot
     assert is_cached("bfs-prover") is complete
     assert is_cached(find_record("bfs-prover")) is complete
     assert is_cached("ByteDance-Seed/BFS-Prover-V2-7B") is complete
+
+
+def test_without_a_tokenizer_a_model_is_not_whole(hub: Path) -> None:
+    snapshot = put(hub, "ByteDance-Seed/BFS-Prover-V2-7B", files={"model.safetensors": ""})
+    assert not is_cached("bfs-prover")
+    (snapshot / "tokenizer.json").write_text("{}")
+    assert is_cached("bfs-prover")
+
+
+def test_size_and_weights_of_the_starter_come_from_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "STARTER_DIR", tmp_path)
+    assert (store.parameters(STARTER), store.size_bytes(STARTER), is_cached("starter")) == (None, None, False)
+    tensors = {"a": numpy.zeros((3, 4), numpy.float16), "b": numpy.zeros(5, numpy.float32)}
+    save_file(tensors, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    assert store.parameters(STARTER) == 17
+    assert store.size_bytes(STARTER) == (tmp_path / "model.safetensors").stat().st_size
+    assert store.parameters(find_record("pythia")) == 2_800_000_000
 
 
 def test_names_that_are_no_models_are_not_cached(hub: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ Nothing here goes to the network. The cache is where `huggingface_hub` has it (`
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ STARTER_DIR = Path(__file__).parent / "starter"
 
 CONFIG = "config.json"
 HINTS = "llmstep.json"
-"""A file that `llmstep train` writes beside a model: `{"template": "pythia"}`."""
+"""A file beside a model that names the template it was trained with: `{"template": "pythia"}`."""
 
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+_TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
 
 
 def cache_path(model: ModelRecord | str) -> Path | None:
@@ -39,9 +41,9 @@ def cache_path(model: ModelRecord | str) -> Path | None:
 
 
 def is_cached(model: ModelRecord | str) -> bool:
-    """Whether configuration and all weights of a model are on this machine."""
+    """Whether configuration, tokenizer and all weights of a model are on this machine."""
     folder = cache_path(model)
-    return folder is not None and has_weights(folder)
+    return folder is not None and has_weights(folder) and any((folder / name).is_file() for name in _TOKENIZERS)
 
 
 def has_weights(folder: Path) -> bool:
@@ -63,6 +65,17 @@ def size_bytes(record: ModelRecord) -> int | None:
         return record.size_bytes
     weights = STARTER_DIR / _WEIGHTS[0]
     return weights.stat().st_size if weights.is_file() else None
+
+
+def parameters(record: ModelRecord) -> int | None:
+    """Number of a model's weights: from the header of the file for the starter, from the record for others."""
+    weights = STARTER_DIR / _WEIGHTS[0]
+    if not record.bundled or not weights.is_file():
+        return record.parameters
+    with weights.open("rb") as file:  # 8 bytes of length, then that much JSON: huggingface.co/docs/safetensors
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    count: int = sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
+    return count
 
 
 def is_path(name: str) -> bool:

@@ -36,7 +36,7 @@ def _row(record: ModelRecord) -> dict[str, Any]:
     return {
         "name": record.name,
         "id": record.repo_id or None,
-        "parameters": record.parameters,
+        "parameters": store.parameters(record),
         "size_bytes": store.size_bytes(record),
         "licence": record.licence,
         "reported_minif2f_test": record.score,
@@ -92,7 +92,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
 def _weights(count: int | None) -> str:
     if count is None:
         return "-"
-    return f"{count / 1e9:.1f} B" if count >= 1e9 else f"{count / 1e6:.0f} M"
+    return f"{count / 1e9:.1f} B" if count >= 1e9 else f"{count / 1e6:.3g} M"
 
 
 def _size(size: int | None) -> str:
