@@ -1,0 +1,146 @@
+"""A place in a text where a candidate goes: the edit that puts it there, and the document that lets Lean judge it."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import re
+
+import attrs
+from lsprotocol.types import Position, TextEdit
+
+from llmstep.lean.step import several_steps, step_lines
+from llmstep.lean.text import newline_of, position_at, range_at
+
+PLACEHOLDER = "sorry"
+"""What stands for a candidate when Lean is asked which goals it will face."""
+
+_NEXT_TEXT = re.compile(r"[^\n]*\n?\s*[^\n]*")
+
+
+class SiteKind(enum.Enum):
+    """What a candidate does to the text."""
+
+    SORRY = "sorry"
+    """Replaces a `sorry` that is a step."""
+    TERM = "term"
+    """Replaces a `sorry` or a hole inside a term by `by …`."""
+    CALL = "call"
+    """Replaces a call of the `llmstep` tactic."""
+    LINE = "line"
+    """Fills a blank line of a block."""
+    BLOCK = "block"
+    """Fills a block that has no step yet."""
+    AFTER = "after"
+    """Follows a step."""
+    BEFORE = "before"
+    """Goes in front of a step."""
+
+
+@attrs.frozen
+class ShadowText:
+    """A document that ends with a candidate, and where to ask Lean about it."""
+
+    text: str
+    start: Position
+    """Of the candidate's first character: the goals there are those that it faces."""
+    end: Position
+    """Behind the candidate."""
+    probe: Position
+    """On the blank line behind the candidate, at the column of its block: the goals there are those that it leaves."""
+
+
+@attrs.frozen
+class Site:
+    """A place for a candidate. Offsets are into the text it was found in."""
+
+    kind: SiteKind
+    start: int
+    """Offset of what is replaced."""
+    end: int
+    """Offset behind what is replaced."""
+    lead: str
+    """Goes in front of the candidate."""
+    tail: str
+    """Goes behind it."""
+    indent: str
+    """Goes in front of each of its lines but the first."""
+    prefix: str = ""
+    """The candidate must begin with this: the argument of the `llmstep` call."""
+    anchors: tuple[Position, ...] = ()
+    """Where in the text itself `$/lean/plainGoal` gives the goals, the best place first."""
+    declaration: str = ""
+    """Full name of the theorem around it; empty where it has none."""
+    short: str = ""
+    """That name as it is written in the text."""
+    scope: int = 0
+    """Offset of the first character of that declaration."""
+    column: int | None = None
+    """Column of the block it is in; None when the candidate begins one of its own."""
+    long_lead: str | None = None
+    """Goes in front of a candidate of several lines instead of `lead`."""
+    single: bool = False
+    """The place takes a single step: several get parentheses."""
+    distributed: bool = False
+    """The step runs on each of several goals (`<;>`, `all_goals`)."""
+    rest: tuple[int, int] = (0, 0)
+    """Offsets of the text behind the place that Lean needs to understand the brackets around it."""
+    closers: str = ""
+    """Closes the brackets around it that the text leaves open."""
+
+    def edit(self, text: str, candidate: str) -> TextEdit:
+        """The edit that puts a candidate into the text, with its line breaks."""
+        new, _, _ = self._filled(candidate)
+        return TextEdit(range=range_at(text, self.start, self.end), new_text=new.replace("\n", newline_of(text)))
+
+    def apply(self, text: str, candidate: str) -> str:
+        """The whole text with the candidate in its place."""
+        return text[: self.start] + self.edit(text, candidate).new_text + text[self.end :]
+
+    def shadow(self, text: str, candidate: str) -> str:
+        """The text of the shadow document of a candidate."""
+        return self.shadow_text(text, candidate).text
+
+    def shadow_text(self, text: str, candidate: str) -> ShadowText:
+        """The text up to the place, the candidate, and nothing behind it but what closes the brackets around it."""
+        new, begin, end = self._filled(candidate)
+        before = text[: self.start]
+        body = before + new[:end]
+        start = self.start + begin
+        line = start - (body.rfind("\n", 0, start) + 1)
+        column = line if self.column is None else self.column
+        probe = body + "\n" + " " * column
+        full = probe + self._rest(text, column)
+        return ShadowText(full, position_at(full, start), position_at(full, len(body)), position_at(full, len(probe)))
+
+    def key(self, text: str) -> str:
+        """Identity of the place: kept by edits below the line behind it, lost by all others."""
+        around = text[: self.end], _following(text, self.end), text[slice(*self.rest)]
+        parts = (self.kind.value, str(self.start), self.lead, self.indent, *around)
+        return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+    def _filled(self, candidate: str) -> tuple[str, int, int]:
+        """The new text, and where in it the candidate begins and ends."""
+        lines = step_lines(candidate)
+        indent = self.indent
+        lead = self.lead if self.long_lead is None or len(lines) == 1 else self.long_lead
+        closing = ""
+        if self.single and several_steps(lines):
+            lead, closing, indent = lead + "(", ")", indent + " "
+        body = ("\n" + indent).join(lines)
+        return lead + body + closing + self.tail, len(lead), len(lead) + len(body) + len(closing)
+
+    def _rest(self, text: str, column: int) -> str:
+        """The text behind, moved to the column it had, so that its own blocks stay aligned."""
+        start, end = self.rest
+        rest = text[start:end]
+        if rest:
+            old = start - (text.rfind("\n", 0, start) + 1)
+            rest = (" " * (old - column) if old > column else "\n" + " " * old) + rest
+        return rest + (" " + self.closers if self.closers else "")
+
+
+def _following(text: str, offset: int) -> str:
+    """What is left of the line, and the next line with text."""
+    match = _NEXT_TEXT.match(text, offset)
+    return match.group().rstrip() if match else ""

@@ -1,0 +1,175 @@
+"""What a cursor stands in: the text, its declaration and blocks; and how a site is made of them."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from llmstep.lean.blocks import Block, Bracket, Item, Word
+from llmstep.lean.declaration import Declaration, find_declaration
+from llmstep.lean.layout import Layout
+from llmstep.lean.place import Site, SiteKind
+from llmstep.lean.text import line_end, line_start, mask, offset_at, position_at
+from llmstep.lean.tokens import OPENING, Token
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lsprotocol.types import Diagnostic, Position
+
+WORDS: Final = frozenset({"sorry", "llmstep", "_"})
+UNSOLVED: Final = "unsolved goals"
+HOLE: Final = "don't know how to synthesize placeholder"
+
+masked_text = functools.lru_cache(maxsize=4)(mask)
+"""`mask`, kept for the texts of the last calls: a cursor moves more often than a text changes."""
+
+
+@attrs.frozen(eq=False)
+class Scene:
+    """A cursor in a declaration."""
+
+    text: str
+    masked: str
+    offset: int
+    declaration: Declaration
+    layout: Layout
+    unsolved: frozenset[int]
+    """Offsets where diagnostics of unsolved goals start."""
+    holes: frozenset[int]
+    """Offsets of holes that Lean could not fill."""
+
+    @classmethod
+    def at(cls, text: str, position: Position, diagnostics: Sequence[Diagnostic]) -> Scene | None:
+        """The scene of a position; None outside of declarations that may hold a proof."""
+        masked = masked_text(text)
+        offset = offset_at(text, position)
+        declaration = find_declaration(masked, offset)
+        if declaration is None:
+            return None
+        layout = Layout(masked, declaration.body, declaration.end, declaration.column, WORDS)
+        starts = {message: _starts(text, diagnostics, message) for message in (UNSOLVED, HOLE)}
+        return cls(text, masked, offset, declaration, layout, starts[UNSOLVED], starts[HOLE])
+
+    @property
+    def line(self) -> tuple[int, int]:
+        """Offsets of the start and the end of the cursor's line."""
+        return line_start(self.text, self.offset), line_end(self.text, self.offset)
+
+    @property
+    def line_tokens(self) -> list[Token]:
+        start, end = self.line
+        return [token for token in self.layout.tokens if start <= token.start < end]
+
+    @property
+    def last_token(self) -> Token | None:
+        """The last token that ends before the cursor."""
+        return next((token for token in reversed(self.layout.tokens) if token.end <= self.offset), None)
+
+    @property
+    def around(self) -> list[Block]:
+        """The blocks that the cursor is in, innermost first."""
+        blocks = [block for block in self.layout.blocks if block.opener.end <= self.offset <= block.end]
+        return sorted(blocks, key=lambda block: len(block.frames), reverse=True)
+
+    def is_scope(self, block: Block) -> bool:
+        """Whether a step beside the last one of `block` is meant to stand inside of it.
+
+        A one-line `by` inside a step, the branch of a one-line `if`, and what follows `try` are finished: the next step
+        follows the whole. Lean's word that goals are unsolved there changes that.
+        """
+        if block.opener.start in self.unsolved:
+            return True
+        if block.kind == "combinator":
+            return not block.inline and block.opener.text not in {"|", "<;>"}
+        if block.kind == "by":
+            return block.owner is None or not block.inline
+        return block.kind != "branch" or not block.inline
+
+    def blank_after(self, offset: int) -> bool:
+        """Nothing but comments follows on the line."""
+        return not self.masked[offset : line_end(self.text, offset)].strip()
+
+    def site(
+        self,
+        kind: SiteKind,
+        start: int,
+        end: int,
+        *,
+        frames: Sequence[Block | Bracket],
+        anchors: Sequence[int],
+        lead: str = "",
+        tail: str = "",
+        indent: int = 0,
+        **more: Any,
+    ) -> Site:
+        """A site at `start` to `end` inside of `frames` (outermost first).
+
+        Args:
+            anchors: Offsets to ask for the goals at.
+            indent: Column of the second and later lines of a candidate.
+            more: Further fields of the site.
+        """
+        rest, closers = self._behind(frames, end)
+        return Site(
+            kind,
+            start,
+            end,
+            lead,
+            tail,
+            " " * indent,
+            anchors=tuple(position_at(self.text, anchor) for anchor in dict.fromkeys(anchors)),
+            declaration=self.declaration.name,
+            short=self.declaration.short,
+            scope=self.declaration.start,
+            rest=rest,
+            closers=closers,
+            **more,
+        )
+
+    def block_site(self, kind: SiteKind, start: int, end: int, block: Block, **more: Any) -> Site:
+        """A site that belongs to a block."""
+        more.setdefault("column", self._probe_column(block))
+        more.setdefault("indent", block.column)
+        single = block.opener.text == "<;>"
+        frames = (*block.frames, block)
+        return self.site(kind, start, end, frames=frames, single=single, distributed=block.distributes, **more)
+
+    def _probe_column(self, block: Block) -> int:
+        """Column of the block whose goals tell what a step of `block` leaves."""
+        while block.kind == "combinator" and block.inline and block.owner is not None:
+            block = block.owner.block
+        return block.column
+
+    def _behind(self, frames: Sequence[Block | Bracket], end: int) -> tuple[tuple[int, int], str]:
+        """The text behind a site that its brackets need, or what closes them."""
+        brackets = [frame for frame in frames if isinstance(frame, Bracket)]
+        if not brackets:
+            return (end, end), ""
+        if any(bracket.close is None for bracket in brackets):
+            return (end, end), "".join(OPENING[bracket.token.text] for bracket in reversed(brackets))
+        inner = frames[len(frames) - 1 - frames[::-1].index(brackets[-1]) + 1 :]
+        block = next((frame for frame in inner if isinstance(frame, Block)), None)
+        start = end if block is None else max(block.end, end)
+        owner = brackets[0].item
+        last = self.layout.tokens[-1].end if owner is None else owner.end
+        return (start, max(start, last)), ""
+
+
+def step_at(blocks: Sequence[Block], token: Token) -> Item | None:
+    """The step that begins with `token`."""
+    return next((item for block in blocks for item in block.items if item.first is token), None)
+
+
+def word_is_step(word: Word) -> bool:
+    return word.item is not None and word.item.first is word.token
+
+
+def _starts(text: str, diagnostics: Sequence[Diagnostic], message: str) -> frozenset[int]:
+    return frozenset(
+        offset_at(text, diagnostic.range.start)
+        for diagnostic in diagnostics
+        if isinstance(diagnostic.message, str) and diagnostic.message.removeprefix("error: ").startswith(message)
+    )

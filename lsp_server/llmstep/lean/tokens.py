@@ -1,0 +1,60 @@
+"""Tokens of masked Lean text, fine enough to see the layout of tactic blocks."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PART: Final = r"(?:«[^»\n]*»|[^\W\d][\w'!?]*)"
+NAME: Final = rf"{_PART}(?:\.(?:{_PART}|\d+))*"
+"""A name with its dots; subscripts are word characters to Python as they are to Lean."""
+
+_TOKEN: Final = re.compile(rf"\.?{NAME}|\d[\w.]*|\"[^\"]*\"?|:=|=>|<;>|<\|>|<\||\|>|\|\||\S")
+
+OPENING: Final = {"(": ")", "[": "]", "{": "}", "⟨": "⟩"}
+CLOSING: Final = frozenset(OPENING.values())
+
+
+@attrs.frozen(eq=False)
+class Token:
+    """A token and where it stands; `column` counts characters, as Lean's layout does."""
+
+    start: int
+    end: int
+    text: str
+    column: int
+    leads: bool
+    """It is the first of its line."""
+    indent: int
+    """Column of the first character of its line that is not blank."""
+    margin: str
+    """The first token of its line; empty on the line that the tokens begin on."""
+
+    @property
+    def is_name(self) -> bool:
+        return self.text[0].isalpha() or self.text[0] in "_«"
+
+
+def tokenize(masked: str, start: int, end: int) -> Iterator[Token]:
+    """The tokens of `masked` (see `llmstep.lean.text.mask`) between two offsets."""
+    line = masked.rfind("\n", 0, start) + 1
+    opening = masked[line:start]
+    fresh = not opening.strip()
+    indent = len(opening) - len(opening.lstrip())
+    margin = ""
+    done = start
+    for match in _TOKEN.finditer(masked, start, end):
+        at = match.start()
+        newline = masked.rfind("\n", done, at)
+        if newline >= 0:
+            line, fresh = newline + 1, True
+        done = match.end()
+        leads = fresh
+        if leads:
+            indent, margin, fresh = at - line, match.group(), False
+        yield Token(at, done, match.group(), at - line, leads, indent, margin)
