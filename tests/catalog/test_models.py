@@ -80,7 +80,7 @@ def test_the_documentation_says_the_same() -> None:
     page = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8")
     rows = [[cell.strip(" `") for cell in line.strip("|").split(" | ")] for line in page.split("\n") if " | " in line]
     for record in CATALOG:
-        name, repo_id, weights, licence, template, score, source = next(row for row in rows if row[0] == record.name)
+        _, repo_id, weights, licence, template, score, source = next(row for row in rows if row[0] == record.name)
         assert (licence, template) == (record.licence or "not stated", record.template)
         assert (score, source) == (record.score or "–", record.score_source or "–")
         if not record.bundled:
