@@ -1,0 +1,84 @@
+"""`llmstep train` fine-tunes a model on pairs of goal and tactic; `llmstep train-starter` makes the bundled one."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_Text = str | None
+_Whole = int | None
+_Number = float | None
+
+
+def train(
+    config: Annotated[Path | None, typer.Argument(help="TOML file; its keys are the names of the flags.")] = None,
+    train_file: Annotated[_Text, typer.Option("--train", help='JSONL of pairs {"goal": ..., "tactic": ...}.')] = None,
+    valid: Annotated[_Text, typer.Option(help="JSONL of held-out pairs, for the loss that is shown.")] = None,
+    out: Annotated[_Text, typer.Option(help="Folder for the model and the checkpoints.")] = None,
+    base: Annotated[_Text, typer.Option(help="Hugging Face id or folder of the model to start from.")] = None,
+    from_scratch: Annotated[
+        bool | None, typer.Option("--from-scratch", help="Start from a new small GPT-NeoX.")
+    ] = None,
+    template: Annotated[_Text, typer.Option(help="Prompt template of the catalog.")] = None,
+    epochs: Annotated[_Number, typer.Option(help="Times that each pair is seen.")] = None,
+    max_steps: Annotated[_Whole, typer.Option(help="Stop after this many steps.")] = None,
+    max_seconds: Annotated[_Number, typer.Option(help="Stop after this much training time.")] = None,
+    batch_size: Annotated[_Whole, typer.Option(help="Pairs a batch.")] = None,
+    accumulate: Annotated[_Whole, typer.Option(help="Batches a step.")] = None,
+    learning_rate: Annotated[_Number, typer.Option(help="Largest learning rate.")] = None,
+    warmup_steps: Annotated[_Whole, typer.Option(help="Steps until the largest learning rate.")] = None,
+    weight_decay: Annotated[_Number, typer.Option(help="Weight decay of the matrices.")] = None,
+    max_tokens: Annotated[_Whole, typer.Option(help="Leave out longer pairs.")] = None,
+    valid_pairs: Annotated[_Whole, typer.Option(help="Held-out pairs used for the loss.")] = None,
+    eval_every: Annotated[_Whole, typer.Option(help="Steps between two evaluations.")] = None,
+    save_every: Annotated[_Whole, typer.Option(help="Steps between two checkpoints.")] = None,
+    log_every: Annotated[_Whole, typer.Option(help="Steps between two log lines.")] = None,
+    seed: Annotated[_Whole, typer.Option(help="Seed of weights and order.")] = None,
+    threads: Annotated[_Whole, typer.Option(help="Processor threads.")] = None,
+    half: Annotated[bool | None, typer.Option("--half/--full", help="Write 16- or 32-bit weights.")] = None,
+    progress: Annotated[bool | None, typer.Option("--progress/--no-progress", help="Show a progress bar.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
+) -> None:
+    """Fine-tune a next-tactic model on (goal, tactic) pairs."""
+    from llmstep.training.config import read_config
+
+    flags = {key: value for key, value in locals().items() if key not in ("config", "resume", "read_config")}
+    flags["train"] = flags.pop("train_file")
+    chosen = read_config(config, flags).checked()
+    from llmstep.training.trainer import run_training
+
+    result = run_training(chosen, resume=resume)
+    loss = "" if result["valid_loss"] is None else f", held-out loss {result['valid_loss']:.3f}"
+    typer.echo(f"{result['steps']} steps in {result['seconds']:.0f} s{loss}; the model is in {chosen.out}")
+
+
+def train_starter(
+    lean: Annotated[str, typer.Option(help="Command that runs Lean.")] = "lean",
+    out: Annotated[Path, typer.Option(help="Working folder: pairs, checkpoints, model.")] = Path("build/starter"),
+    seconds: Annotated[float, typer.Option(help="Training time, several sittings together.")] = 3600,
+    shards: Annotated[int, typer.Option(help="Portions of 1,500 random theorems.")] = 100,
+    processes: Annotated[int, typer.Option(help="Processes that draw and check theorems.")] = 2,
+    threads: Annotated[int, typer.Option(help="Processor threads of the training; 0 leaves it to torch.")] = 0,
+    install: Annotated[bool, typer.Option("--install", help="Put the model into this package.")] = False,
+) -> None:
+    """Make the bundled starter model anew: pairs checked by Lean, tokenizer, training, evaluation.
+
+    A run that was broken off goes on where it was.
+    """
+    from llmstep.training.starter import recipe
+
+    evaluation = recipe.make_starter(
+        shlex.split(lean), out, seconds=seconds, shards=shards, processes=processes, threads=threads, report=typer.echo
+    )
+    for source in ("generated", "textbook"):
+        figures = evaluation[source]
+        typer.echo(
+            f"{source}: {figures['with_accepted_step']} of {figures['goals']} goals got a step that Lean accepts,"
+            f" {figures['with_closing_step']} one that closes the goal"
+        )
+    if install:
+        target = Path(__file__).parents[1] / "catalog" / "starter"
+        typer.echo(f"{recipe.install(out / 'model', target):,} bytes in {target}")

@@ -1,0 +1,78 @@
+"""The model that a training starts from: a base with its tokenizer, or a new small GPT-NeoX."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from llmstep.errors import ModelLoadError, ModelNotFoundError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from llmstep.training.config import Architecture
+
+
+def load_base(base: str) -> tuple[Any, Any]:
+    """Model (in float32) and tokenizer of a hub id or folder.
+
+    Raises:
+        ModelNotFoundError, ModelLoadError: It is not there, or is no causal model that can be trained.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(base)
+        model = AutoModelForCausalLM.from_pretrained(base, dtype="float32")
+    except OSError as error:
+        raise ModelNotFoundError(
+            f"The base model {base!r} was not found: {str(error).splitlines()[0]}",
+            hint="Give a folder with config.json and weights, or a Hugging Face id that can be downloaded.",
+        ) from error
+    except (ValueError, RuntimeError, KeyError) as error:
+        raise ModelLoadError(
+            f"The base model {base!r} cannot be loaded: {str(error).splitlines()[0]}",
+            hint="Fine-tuning works on causal (decoder-only) Hugging Face models.",
+        ) from error
+    if tokenizer.eos_token_id is None:
+        raise ModelLoadError(f"The tokenizer of {base!r} has no end token.", hint="Choose another base model.")
+    return model, tokenizer
+
+
+def new_model(shape: Architecture, tokenizer: Any) -> Any:
+    """A GPT-NeoX with random weights for the tokenizer; input and output embeddings are one matrix."""
+    from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
+
+    config = GPTNeoXConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=shape.hidden,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        intermediate_size=shape.feed_forward,
+        max_position_embeddings=shape.positions,
+        tie_word_embeddings=True,
+        # One after the other: with few layers the extra depth is worth more than the speed of the parallel form.
+        use_parallel_residual=False,
+        rope_parameters={"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5},
+        bos_token_id=tokenizer.eos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return GPTNeoXForCausalLM(config)
+
+
+def save_model(model: Any, tokenizer: Any, out: Path, half: bool) -> None:
+    """Writes ``model.safetensors``, ``config.json`` and the tokenizer files; the model in memory is left as it is."""
+    import torch
+
+    dtype = torch.float16 if half else torch.float32
+    weights = {name: value.detach().to(dtype).cpu() for name, value in model.state_dict().items()}
+    if model.config.tie_word_embeddings:
+        weights.pop("embed_out.weight", None)
+        weights.pop("lm_head.weight", None)
+    before = model.config.dtype
+    model.config.dtype = dtype
+    try:
+        model.save_pretrained(out, state_dict=weights)
+        tokenizer.save_pretrained(out)
+    finally:
+        model.config.dtype = before

@@ -1,0 +1,81 @@
+"""The whole way to the starter model: data, tokenizer, training, evaluation, and its place in the package."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from llmstep.errors import LlmstepError
+from llmstep.training.config import TrainConfig, read_config
+from llmstep.training.starter.dataset import generate, write_splits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+SHIPPED = ("config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+LARGEST = 10_000_000
+"""Most bytes that the shipped folder may have."""
+
+
+def starter_config(folder: Path) -> TrainConfig:
+    """The configuration in ``starter.toml`` beside this module, with the files of a run in ``folder``."""
+    config = read_config(Path(__file__).with_name("starter.toml"), {})
+    data = folder / "data"
+    return attrs.evolve(
+        config, train=str(data / "train.jsonl"), valid=str(data / "valid.jsonl"), out=str(folder / "model")
+    )
+
+
+def make_starter(
+    lean: Sequence[str],
+    folder: Path,
+    *,
+    seconds: float = 3600,
+    shards: int = 100,
+    processes: int = 2,
+    threads: int = 0,
+    resume: bool = True,
+    report: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """Makes the starter model below ``folder``: ``shards``, ``data``, ``model`` and ``evaluation.json``.
+
+    What is there already is kept, so that a run that was broken off goes on where it was.
+
+    Returns:
+        The evaluation (see `evaluate_model`).
+    """
+    from llmstep.training.starter.evaluate import evaluate_model
+    from llmstep.training.trainer import run_training
+
+    generate(lean, folder / "shards", shards, processes, report)
+    for part, counts in write_splits(folder / "shards", folder / "data").items():
+        report(f"{part}: {sum(counts.values())} distinct pairs, {dict(counts)}")
+    config = attrs.evolve(starter_config(folder), max_seconds=seconds, threads=threads)
+    trained = run_training(config, resume=resume)
+    report(f"{trained['steps']} steps in {trained['seconds']:.0f} s, held-out loss {trained['valid_loss']:.3f}")
+    evaluation = evaluate_model(folder / "model", lean, folder / "data" / "test.jsonl")
+    (folder / "evaluation.json").write_text(json.dumps(evaluation, ensure_ascii=False, indent=1), encoding="utf-8")
+    return evaluation
+
+
+def install(model: Path, target: Path) -> int:
+    """Copies the files of a model that a user needs into ``target``; returns their size in bytes.
+
+    Raises:
+        LlmstepError: The folder is incomplete or larger than the package may carry.
+    """
+    missing = [name for name in SHIPPED if name != "generation_config.json" and not (model / name).is_file()]
+    if missing:
+        raise LlmstepError(f"{model} has no {missing[0]}.", hint="Train the model first.")
+    files = [model / name for name in SHIPPED if (model / name).is_file()]
+    size = sum(file.stat().st_size for file in files)
+    if size > LARGEST:
+        raise LlmstepError(f"The model has {size} bytes, the package carries {LARGEST}.", hint="Make it smaller.")
+    target.mkdir(parents=True, exist_ok=True)
+    for file in files:
+        shutil.copyfile(file, target / file.name)
+    return size
