@@ -1,0 +1,56 @@
+"""Progress on stderr: a bar in a terminal, one line a step elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from llmstep.engine.progress import Progress as Step
+
+
+@contextlib.contextmanager
+def shown_progress(console: Console | None = None) -> Iterator[Callable[[Step], None]]:
+    """A callback that shows the steps of the work; what it showed in a terminal is gone afterwards."""
+    console = console or Console(stderr=True)
+    if not console.is_terminal:
+        yield _lines(console)
+        return
+    bar = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("Starting", total=None)
+        stage = ""
+
+        def show(step: Step) -> None:
+            nonlocal stage
+            if step.stage != stage:
+                stage = step.stage
+                bar.reset(task, description=step.message, total=step.total or None)
+            bar.update(task, description=step.message, completed=step.done, total=step.total or None)
+
+        yield show
+
+
+def _lines(console: Console) -> Callable[[Step], None]:
+    last = ""
+
+    def show(step: Step) -> None:
+        nonlocal last
+        if step.stage != last:
+            last = step.stage
+            console.print(f"{step.message} ...", markup=False, highlight=False, soft_wrap=True)
+
+    return show

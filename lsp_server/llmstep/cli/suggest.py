@@ -1,0 +1,224 @@
+"""`llmstep suggest`: the next steps at a place of a file, or for a goal from a text."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import TYPE_CHECKING, Annotated
+
+import attrs
+import typer
+
+from llmstep.cli.options import (
+    CountOption,
+    DeviceOption,
+    ModelOption,
+    TemperatureOption,
+    TemplateOption,
+    lean_command,
+    settings_with,
+)
+from llmstep.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lsprotocol.types import Position
+
+    from llmstep.engine.progress import Progress
+    from llmstep.memory import Document
+    from llmstep.settings import Settings
+    from llmstep.types import Goal, Suggestion
+
+    OnProgress = Callable[[Progress], None]
+
+
+@attrs.frozen
+class Answer:
+    """What is shown."""
+
+    goal: Goal
+    model: str
+    elapsed_ms: float
+    suggestions: tuple[Suggestion, ...]
+    """Best first; none that Lean refused."""
+    summary: str
+
+
+def suggest(
+    file: Annotated[Path | None, typer.Argument(help="A Lean file.", show_default=False)] = None,
+    line: Annotated[int | None, typer.Option("--line", "-l", help="Line of the goal, from 1.")] = None,
+    column: Annotated[
+        int | None,
+        typer.Option(
+            "--column",
+            "-c",
+            help="Column, from 1, as VS Code counts: in UTF-16 units, so that 𝔸 is two; past the end means the end.",
+        ),
+    ] = None,
+    goal_file: Annotated[
+        Path | None, typer.Option(help="Take the goal from this text (- is stdin) instead; nothing is checked then.")
+    ] = None,
+    prefix: Annotated[str | None, typer.Option("--prefix", "-p", help="What every suggestion starts with.")] = None,
+    count: CountOption = None,
+    model: ModelOption = None,
+    template: TemplateOption = None,
+    device: DeviceOption = None,
+    temperature: TemperatureOption = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Fix the draw.")] = None,
+    lean: Annotated[
+        str | None,
+        typer.Option(
+            help="Command of the Lean server; default `lake serve --` in a Lake project, else `lean --server`."
+        ),
+    ] = None,
+    check: Annotated[bool, typer.Option(help="Run every suggestion in Lean and rank by what Lean says.")] = True,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print {goal, model, elapsed_ms, suggestions} instead of a table.")
+    ] = False,
+) -> None:
+    """Suggest next steps for a goal, best first.
+
+    With --json each suggestion is {text, score, verdict, remaining_goals}:
+    the score is the mean log-probability of its tokens, the verdict is
+    closes, progress or unchecked, and the goals are those that it leaves.
+
+    Example: llmstep suggest Demo.lean --line 4 --column 3
+    """
+    settings = settings_with(
+        {
+            "model": model,
+            "template": template,
+            "device": device,
+            "count": count,
+            "temperature": temperature,
+            "lean.command": lean_command(lean),
+            "check.enabled": None if check else False,
+        }
+    )
+    from llmstep.cli.progress import shown_progress
+
+    with shown_progress() as show:
+        if goal_file is not None:
+            if file is not None or line is not None or column is not None:
+                raise RequestError("A goal comes from --goal-file or from a place of a Lean file.", hint="Give one.")
+            answer = asyncio.run(_for_goal(settings, _read_goal(goal_file), prefix or "", seed, show))
+        else:
+            if file is None or line is None or column is None:
+                raise RequestError(
+                    "It is not said where to suggest.",
+                    hint="Give a Lean file with --line and --column, or a goal with --goal-file.",
+                )
+            from llmstep.memory import Document
+
+            text = _read(file)
+            position = position_of(text, line, column, file.name)
+            document = Document(file.resolve().as_uri(), 1, text)
+            answer = asyncio.run(_at_place(settings, document, position, prefix, seed, show))
+    if as_json:
+        typer.echo(json.dumps(as_record(answer), ensure_ascii=False, indent=2))
+    else:
+        _print(answer)
+
+
+async def _at_place(
+    settings: Settings, document: Document, position: Position, prefix: str | None, seed: int | None, show: OnProgress
+) -> Answer:
+    from llmstep.assistant import Assistant
+    from llmstep.engine.engine import Engine
+    from llmstep.lean.workspace import LeanWorkspace
+
+    engine = Engine(settings)
+    lean = LeanWorkspace(settings)
+    try:
+        found = await Assistant(settings, engine, lean).suggest(
+            document, position, prefix=prefix, seed=seed, on_progress=show
+        )
+    finally:
+        await lean.close()
+        await engine.close()
+    return Answer(found.goal, found.model, found.elapsed_ms, found.suggestions, found.summary())
+
+
+async def _for_goal(settings: Settings, goal: Goal, prefix: str, seed: int | None, show: OnProgress) -> Answer:
+    from llmstep.engine.engine import Engine
+    from llmstep.types import Ask, Sampling, Suggestion
+
+    engine = Engine(settings)
+    sampling = Sampling(settings.count, settings.temperature, settings.top_p, settings.max_new_tokens, seed)
+    try:
+        made = await engine.generate(Ask(goal, prefix=prefix), sampling, on_progress=show)
+    finally:
+        await engine.close()
+    suggestions = tuple(Suggestion(candidate) for candidate in made.candidates)
+    summary = f"{made.drawn} generated, {len(suggestions)} distinct, not checked (there is no Lean file)"
+    return Answer(goal, made.model, made.elapsed_ms, suggestions, summary)
+
+
+def position_of(text: str, line: int, column: int, name: str) -> Position:
+    """The position of an editor's line and column; a column past the end of the line is its end.
+
+    Raises:
+        RequestError: There is no such line, or a number is below 1.
+    """
+    from lsprotocol.types import Position
+
+    lines = text.split("\n")
+    if not 1 <= line <= len(lines):
+        raise RequestError(f"There is no line {line} in {name}.", hint=f"Its lines are 1 to {len(lines)}.")
+    if column < 1:
+        raise RequestError(f"There is no column {column}.", hint="Columns are counted from 1.")
+    units = len(lines[line - 1].removesuffix("\r").encode("utf-16-le")) // 2
+    return Position(line - 1, min(column - 1, units))
+
+
+def as_record(answer: Answer) -> dict[str, object]:
+    """What `--json` prints."""
+    return {
+        "goal": answer.goal.state,
+        "model": answer.model,
+        "elapsed_ms": answer.elapsed_ms,
+        "suggestions": [
+            {
+                "text": each.text,
+                "score": each.candidate.score,
+                "verdict": each.check.verdict.value,
+                "remaining_goals": list(each.check.goals),
+            }
+            for each in answer.suggestions
+        ],
+    }
+
+
+def _print(answer: Answer) -> None:
+    from llmstep.cli.tables import print_suggestions
+
+    print_suggestions(
+        answer.goal, answer.suggestions, f"{answer.summary}; {answer.model}, {answer.elapsed_ms / 1000:.1f} s"
+    )
+
+
+def _read_goal(file: Path) -> Goal:
+    from llmstep.types import Goal
+
+    state = _decode(sys.stdin.buffer.read(), "stdin") if str(file) == "-" else _read(file)
+    if not state.strip():
+        raise RequestError("The goal is empty.", hint="Give it as Lean prints it: hypotheses, then a line with ⊢.")
+    return Goal.from_state(state)
+
+
+def _read(file: Path) -> str:
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise RequestError(f"The file {file} cannot be read: {error.strerror}.", hint="Give another file.") from None
+    return _decode(content, str(file))
+
+
+def _decode(content: bytes, name: str) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise RequestError(f"{name} is not UTF-8 (byte {error.start}).", hint="Save it as UTF-8.") from None

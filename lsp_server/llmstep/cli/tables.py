@@ -1,0 +1,55 @@
+"""Suggestions for reading."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from llmstep.types import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llmstep.types import Check, Goal, Suggestion
+
+PIPE_WIDTH = 500
+"""Columns when the output does not go to a terminal: no line of a suggestion may be broken."""
+
+
+def print_suggestions(goal: Goal, suggestions: Sequence[Suggestion], summary: str) -> None:
+    """The goal, the ranked suggestions with verdict and score, and the summary, on stdout."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PIPE_WIDTH)
+    console.print(Text("\n".join(f"  {line}".rstrip() for line in goal.state.split("\n"))))
+    console.print()
+    if suggestions:
+        console.print(_table(suggestions))
+    else:
+        console.print(Text("  No suggestion."))
+    console.print()
+    console.print(Text(summary, style="dim"))
+
+
+def _table(suggestions: Sequence[Suggestion]) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(justify="right")
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right")
+    table.add_column(overflow="fold")
+    for number, each in enumerate(suggestions, start=1):
+        table.add_row(f" {number}", mark(each.check), f"{each.candidate.score:.2f}", Text(each.text))
+    return table
+
+
+def mark(check: Check) -> Text:
+    """What Lean said, in two or three words."""
+    if check.verdict is Verdict.CLOSES:
+        return Text("closes the goal", style="green")
+    if check.verdict is Verdict.PROGRESS:
+        left = len(check.goals)
+        return Text(f"{left} goal{'' if left == 1 else 's'} left", style="yellow")
+    return Text(check.verdict.value, style="dim")

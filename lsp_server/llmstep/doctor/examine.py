@@ -1,0 +1,43 @@
+"""All findings, in the order they are shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llmstep.doctor import lean, machine, models, servers
+from llmstep.doctor.finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from llmstep.settings import Settings
+
+
+def examine(settings: Settings, place: Path) -> Iterator[Finding]:
+    """The findings; each is made when it is asked for.
+
+    Args:
+        place: A Lean file or a folder; its project says which Lean is meant.
+    """
+    looks: tuple[tuple[str, Callable[[], Finding]], ...] = (
+        ("llmstep", machine.llmstep),
+        ("libraries", machine.libraries),
+        ("device", machine.device),
+        ("memory", machine.memory),
+        ("Lean", lambda: lean.lean(settings, place)),
+        ("models", lambda: models.models(settings)),
+        ("cache", models.cache),
+        ("port", lambda: servers.port(settings)),
+        ("running", servers.running),
+    )
+    for topic, look in looks:
+        try:
+            yield look()
+        except Exception as error:  # what cannot be looked at must not hide the others
+            yield Finding(topic, "note", f"cannot be examined: {type(error).__name__}: {error}", "Please report this.")
+
+
+def usable(findings: Iterable[Finding]) -> bool:
+    """Whether nothing essential is missing."""
+    return all(finding.grade != "missing" for finding in findings)

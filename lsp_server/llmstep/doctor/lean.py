@@ -1,0 +1,63 @@
+"""Which Lean a file or folder means, and whether it runs."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+from llmstep.doctor.finding import Finding
+from llmstep.errors import LlmstepError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from llmstep.settings import Settings
+
+SECONDS_FOR_LEAN = 15.0
+
+
+def lean(settings: Settings, place: Path) -> Finding:
+    """The Lean of the project that `place` is in."""
+    from llmstep.lean.project import TOOLCHAIN, find_project, server_command
+
+    project = find_project(place)
+    toolchain = project.root / TOOLCHAIN
+    pinned = toolchain.read_text(encoding="utf-8", errors="replace").strip() if toolchain.is_file() else None
+    kind = "Lake project" if project.lake else "folder without a Lake project"
+    details: dict[str, Any] = {"project": str(project.root), "lake": project.lake, "toolchain": pinned}
+    where = f"{kind} {project.root}" + (f", toolchain {pinned}" if pinned else "")
+    try:
+        command = server_command(project, settings.lean, settings.check)
+    except LlmstepError as error:
+        return Finding("Lean", "missing", f"{error.message[:-1]} ({where})", error.hint, details)
+    details["command"] = list(command)
+    version, problem = _lean_version(command[0], project.root)
+    details["version"] = version
+    if version is None:
+        advice = f"Run `{command[0]} --version` in {project.root} and correct what it says."
+        return Finding("Lean", "missing", f"{command[0]} {problem} ({where})", advice, details)
+    return Finding("Lean", "ok", f"{version}; {where}; server: {' '.join(command)}", details=details)
+
+
+def _lean_version(program: str, folder: Path) -> tuple[str | None, str]:
+    """What `--version` prints, or None and why there is nothing."""
+    try:
+        done = subprocess.run(
+            [program, "--version"],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=SECONDS_FOR_LEAN,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return None, f"did not say its version within {SECONDS_FOR_LEAN:g} s"
+    except OSError as error:
+        return None, f"cannot be started: {error.strerror}"
+    lines = done.stdout.strip().splitlines()
+    if done.returncode != 0 or not lines:
+        said = (done.stderr.strip().splitlines() or ["nothing"])[-1]
+        return None, f"--version ended with status {done.returncode} and said {said}"
+    return lines[0], ""

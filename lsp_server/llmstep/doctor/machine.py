@@ -1,0 +1,96 @@
+"""Python, libraries, device and memory."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+import subprocess
+import sys
+
+import psutil
+
+from llmstep import __version__
+from llmstep.doctor.finding import Finding
+from llmstep.engine.progress import format_bytes
+
+SECONDS_FOR_TORCH = 90.0
+LEAST_PYTHON = (3, 10)
+LEAST_MEMORY = 2_000_000_000
+
+_TORCH = """
+import json, torch
+cuda = torch.cuda.is_available()
+print(json.dumps({
+    "torch": torch.__version__,
+    "cuda": torch.cuda.get_device_name() if cuda else None,
+    "cuda_bytes": torch.cuda.get_device_properties(0).total_memory if cuda else None,
+    "mps": torch.backends.mps.is_available(),
+    "threads": torch.get_num_threads(),
+}))
+"""
+
+
+def llmstep() -> Finding:
+    """llmstep's version and the Python that runs it."""
+    version = platform.python_version()
+    details = {"llmstep": __version__, "python": version, "executable": sys.executable, "system": platform.platform()}
+    text = f"{__version__} on Python {version} ({sys.executable})"
+    if sys.version_info < LEAST_PYTHON:
+        return Finding("llmstep", "missing", text, "Install Python 3.10 or newer.", details)
+    return Finding("llmstep", "ok", text, details=details)
+
+
+def libraries() -> Finding:
+    """Versions of the libraries, none of which is imported."""
+    wanted = ("torch", "transformers", "tokenizers", "huggingface_hub", "pygls")
+    versions = {name: _version(name) for name in wanted}
+    text = ", ".join(f"{name} {version or 'not installed'}" for name, version in versions.items())
+    absent = [name for name, version in versions.items() if version is None]
+    if absent:
+        advice = f"Run: {sys.executable} -m pip install {' '.join(absent)}"
+        return Finding("libraries", "missing", text, advice, dict(versions))
+    return Finding("libraries", "ok", text, details=dict(versions))
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def device() -> Finding:
+    """The device that torch would use.
+
+    Seen in a process of its own: a torch build that does not fit the processor kills whoever imports it.
+    """
+    command = [sys.executable, "-c", _TORCH]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS_FOR_TORCH, check=False)
+    except subprocess.TimeoutExpired:
+        text = f"torch was not imported within {SECONDS_FOR_TORCH:g} s"
+        return Finding("device", "missing", text, "Install torch again (https://pytorch.org/get-started).")
+    if done.returncode != 0:
+        error = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+        advice = "Install a torch build that fits this machine (https://pytorch.org/get-started)."
+        return Finding("device", "missing", f"torch cannot be imported: {error}", advice)
+    found = json.loads(done.stdout.strip().splitlines()[-1])
+    if found["cuda"]:
+        text = f"cuda: {found['cuda']}, {format_bytes(found['cuda_bytes'])}"
+    elif found["mps"]:
+        text = "mps: Apple GPU"
+    else:
+        text = f"cpu, {found['threads']} threads; no GPU that torch can use"
+    return Finding("device", "ok", text, details=found)
+
+
+def memory() -> Finding:
+    """Memory that is free for a model and for Lean."""
+    now = psutil.virtual_memory()
+    text = f"{format_bytes(now.available)} free of {format_bytes(now.total)}"
+    details = {"available_bytes": now.available, "total_bytes": now.total}
+    if now.available < LEAST_MEMORY:
+        advice = "Close programs, or keep to the starter model: a model and Lean need some GB."
+        return Finding("memory", "note", text, advice, details)
+    return Finding("memory", "ok", text, details=details)

@@ -1,0 +1,66 @@
+"""Models on this machine, and the cache they are in."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llmstep.doctor.finding import Finding
+from llmstep.engine.progress import format_bytes
+from llmstep.errors import LlmstepError
+
+if TYPE_CHECKING:
+    from llmstep.settings import Settings
+
+
+def models(settings: Settings) -> Finding:
+    """The models of the catalog that are here, and the one that the settings mean."""
+    from llmstep.catalog.models import CATALOG
+    from llmstep.catalog.resolve import resolve
+    from llmstep.catalog.store import is_cached, size_bytes
+
+    here = [record for record in CATALOG if is_cached(record)]
+    sizes = {record.name: size_bytes(record) for record in here}
+    text = ", ".join(f"{name} ({format_bytes(size)})" if size else name for name, size in sizes.items())
+    details: dict[str, Any] = {"here": sizes, "setting": settings.model}
+    try:
+        chosen = resolve(settings)
+    except LlmstepError as error:
+        return Finding("models", "missing", error.message[:-1], error.hint, details)
+    details["chosen"] = chosen.name
+    text = f"here: {text or 'none'}; used: {chosen.name}"
+    if chosen.record is not None and chosen.record.bundled and not is_cached(chosen.record):
+        return Finding("models", "missing", text, "The bundled starter model is gone; install llmstep again.", details)
+    if is_cached(chosen.record or chosen.source):
+        return Finding("models", "ok", text, details=details)
+    if _offline():
+        advice = "Unset HF_HUB_OFFLINE to have it downloaded, or choose --model starter."
+        return Finding("models", "missing", f"{text}, which is not here", advice, details)
+    advice = "It is downloaded at first use; start that now with: llmstep serve --model " + settings.model
+    return Finding("models", "note", f"{text}, which is not here yet", advice, details)
+
+
+def _offline() -> bool:
+    from huggingface_hub import constants
+
+    return bool(constants.HF_HUB_OFFLINE)
+
+
+def cache() -> Finding:
+    """Where downloads go."""
+    from huggingface_hub import constants
+
+    folder = Path(constants.HF_HUB_CACHE)
+    flags = {
+        name: os.environ[name]
+        for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_ENDPOINT")
+        if name in os.environ
+    }
+    text = str(folder) + "".join(f", {name}={value}" for name, value in flags.items())
+    details = {"folder": str(folder), "offline": _offline(), "environment": flags}
+    above = next((each for each in (folder, *folder.parents) if each.exists()), folder)
+    if not os.access(above, os.W_OK):
+        advice = "Set HF_HOME to a folder you may write to; downloads go there."
+        return Finding("cache", "note", f"{text} (not writable)", advice, details)
+    return Finding("cache", "ok", text, details=details)

@@ -1,0 +1,36 @@
+"""The command line starts without what only a model or a server needs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "transformers", "starlette", "uvicorn", "httpx", "huggingface_hub", "pygls", "tokenizers")
+
+SCRIPT = """
+import sys
+from llmstep.cli import main
+sys.argv = ["llmstep", *sys.argv[1:]]
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+print("heavy:", *[name for name in {heavy!r} if name in sys.modules])
+"""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["suggest", "--help"]])
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    script = SCRIPT.format(heavy=HEAVY)
+    done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, encoding="utf-8", check=True)
+    assert done.stdout.splitlines()[-1] == "heavy:"
+    assert done.stderr == ""
+
+
+def test_all_commands_are_there() -> None:
+    command = [sys.executable, "-m", "llmstep", "--help"]
+    out = subprocess.run(command, capture_output=True, encoding="utf-8", check=True).stdout
+    for name in ("doctor", "lsp", "models", "serve", "suggest"):
+        assert f" {name} " in out
