@@ -61,18 +61,6 @@ def new_model(shape: Architecture, tokenizer: Any) -> Any:
 
 
 def save_model(model: Any, tokenizer: Any, out: Path, half: bool) -> None:
-    """Writes ``model.safetensors``, ``config.json`` and the tokenizer files; the model in memory is left as it is."""
-    import torch
-
-    dtype = torch.float16 if half else torch.float32
-    weights = {name: value.detach().to(dtype).cpu() for name, value in model.state_dict().items()}
-    if model.config.tie_word_embeddings:
-        weights.pop("embed_out.weight", None)
-        weights.pop("lm_head.weight", None)
-    before = model.config.dtype
-    model.config.dtype = dtype
-    try:
-        model.save_pretrained(out, state_dict=weights)
-        tokenizer.save_pretrained(out)
-    finally:
-        model.config.dtype = before
+    """Writes weights, configuration and tokenizer; with ``half`` the model is made float16 in place."""
+    (model.half() if half else model).save_pretrained(out)
+    tokenizer.save_pretrained(out)

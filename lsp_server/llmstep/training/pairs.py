@@ -65,6 +65,8 @@ def encode_pairs(
     ``max_tokens`` tokens are left out.
     """
     texts = [prompt_and_answer(template, goal, tactic) for goal, tactic in pairs]
+    if not texts:
+        return []
     with_special = template.special == "bos"
     prompts = tokenizer([prompt for prompt, _ in texts], add_special_tokens=with_special)["input_ids"]
     answers = tokenizer([answer for _, answer in texts], add_special_tokens=False)["input_ids"]

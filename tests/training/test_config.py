@@ -1,0 +1,79 @@
+"""Training settings from files and flags."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from llmstep.errors import SettingsError
+from llmstep.training.config import TrainConfig, read_config
+from llmstep.training.starter.recipe import starter_config
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "train.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_flags_win_over_the_file_and_absent_flags_do_not(tmp_path: Path) -> None:
+    file = write(tmp_path, 'train = "a.jsonl"\nbatch-size = 8\nepochs = 2\n[architecture]\nhidden = 96\nheads = 3\n')
+    config = read_config(file, {"batch_size": 4, "epochs": None, "out": "model"})
+    assert (config.train, config.batch_size, config.epochs, config.out) == ("a.jsonl", 4, 2.0, "model")
+    assert (config.architecture.hidden, config.architecture.heads, config.architecture.layers) == (96, 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("text", "named", "hint"),
+    [
+        ("lerning_rate = 1e-3", "`lerning_rate`", "`learning_rate`"),
+        ("[architecture]\nlayer = 2", "`architecture.layer`", "`architecture.layers`"),
+        ("batch_size = 2.5", "`batch_size` must be a whole number", "2.5"),
+        ("seed = true", "`seed` must be a whole number", "True"),
+        ('epochs = "3"', "`epochs` must be a number", "'3'"),
+        ("architecture = 3", "`architecture` must be a section", "[architecture]"),
+        ("epochs =", "is no valid TOML", "line"),
+    ],
+)
+def test_a_wrong_key_or_value_is_named(tmp_path: Path, text: str, named: str, hint: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_config(write(tmp_path, text), {})
+    assert named in caught.value.message
+    assert hint in caught.value.hint
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"none\.toml cannot be read"):
+        read_config(tmp_path / "none.toml", {})
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"out": "x", "base": "b"}, "needs `train`"),
+        ({"train": "t", "base": "b"}, "needs `out`"),
+        ({"train": "t", "out": "x"}, "either from a base or from scratch"),
+        ({"train": "t", "out": "x", "base": "b", "from_scratch": True}, "either from a base or from scratch"),
+        ({"train": "t", "out": "x", "base": "b", "batch_size": 0}, "`batch_size` must be at least 1"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(values: dict[str, object], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        read_config(None, values).checked()
+
+
+def test_heads_must_divide_the_width() -> None:
+    shape = {"hidden": 100, "heads": 3}
+    with pytest.raises(SettingsError, match="no multiple"):
+        read_config(None, {"train": "t", "out": "x", "from_scratch": True, "architecture": shape}).checked()
+
+
+def test_the_recipe_of_the_starter_is_a_valid_configuration(tmp_path: Path) -> None:
+    config = starter_config(tmp_path).checked()
+    assert config.from_scratch
+    assert config.out == str(tmp_path / "model")
+    assert TrainConfig().architecture != config.architecture

@@ -1,0 +1,154 @@
+"""Small real training runs through the command line."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from typer import Typer
+from typer.testing import CliRunner
+
+from llmstep.catalog.templates import get_template
+from llmstep.cli.train import train
+from llmstep.errors import ModelNotFoundError, SettingsError
+from llmstep.training.config import read_config
+from llmstep.training.pairs import IGNORED, Padding, encode_pairs, read_pairs
+from llmstep.training.tokenizer import train_tokenizer
+from llmstep.training.trainer import last_checkpoint, run_training
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SHAPE = "[architecture]\nhidden = 32\nlayers = 2\nheads = 2\nfeed_forward = 64\nvocabulary = 320\npositions = 128\n"
+
+
+def run(*arguments: object) -> str:
+    app = Typer()
+    app.command()(train)
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def losses(out: Path) -> list[tuple[int, float]]:
+    history = json.loads((out / "checkpoints" / "training.json").read_text())["history"]
+    return [(record["step"], record["loss"]) for record in history if "loss" in record]
+
+
+@pytest.fixture
+def settings(tmp_path: Path, pairs_file: Path) -> Path:
+    file = tmp_path / "train.toml"
+    file.write_text(
+        f'train = "{pairs_file}"\nvalid = "{pairs_file}"\nfrom_scratch = true\nbatch_size = 16\nepochs = 20\n'
+        "learning_rate = 1e-2\nwarmup_steps = 2\nlog_every = 4\nsave_every = 8\neval_every = 8\nprogress = false\n"
+        f"threads = 1\n{SHAPE}",
+        encoding="utf-8",
+    )
+    return file
+
+
+def test_a_run_learns_resumes_and_its_model_loads(settings: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    said = run(settings, "--out", out, "--max-steps", 24)
+    assert "24 steps" in said
+    first = losses(out)
+    assert first[-1][1] < 0.7 * first[0][1]
+    checkpoint = last_checkpoint(out)
+    assert checkpoint is not None
+    assert checkpoint.name == "checkpoint-24"
+
+    run(settings, "--out", out, "--max-steps", 32, "--resume")
+    again = losses(out)
+    assert [step for step, _ in again] == [4, 8, 12, 16, 20, 24, 28, 32]
+    assert again[:6] == first
+    assert again[-1][1] < first[0][1]
+
+    model = AutoModelForCausalLM.from_pretrained(out, dtype="float32")
+    tokenizer = AutoTokenizer.from_pretrained(out)
+    assert type(model).__name__ == "GPTNeoXForCausalLM"
+    assert tokenizer.eos_token == "<|endoftext|>"
+    assert model.get_input_embeddings().weight is model.get_output_embeddings().weight
+    assert json.loads((out / "config.json").read_text())["dtype"] == "float16"
+    prompt = tokenizer("[GOAL]p q : Prop\nhp : p\n⊢ p[PROOFSTEP]", return_tensors="pt")
+    drawn = model.generate(**prompt, max_new_tokens=8, do_sample=False, pad_token_id=tokenizer.eos_token_id)
+    assert tokenizer.decode(drawn[0, prompt["input_ids"].shape[1] :]).startswith("exact")
+
+
+def test_a_model_can_be_trained_on_from_a_folder(settings: Path, tmp_path: Path, pairs_file: Path) -> None:
+    run(settings, "--out", tmp_path / "base", "--max-steps", 12)
+    flags = {"train": str(pairs_file), "out": str(tmp_path / "tuned"), "base": str(tmp_path / "base")}
+    config = read_config(
+        None, {**flags, "max_steps": 12, "learning_rate": 3e-3, "warmup_steps": 1, "log_every": 4, "progress": False}
+    )
+    report = run_training(config)
+    assert report["valid_loss"] is None
+    assert report["history"][-2]["loss"] < losses(tmp_path / "base")[0][1]
+    before = AutoModelForCausalLM.from_pretrained(tmp_path / "base").state_dict()
+    after = AutoModelForCausalLM.from_pretrained(tmp_path / "tuned").state_dict()
+    assert before.keys() == after.keys()
+    assert any(not torch.equal(before[name], after[name]) for name in before)
+
+
+def test_the_time_limit_ends_a_run_with_a_checkpoint(settings: Path, tmp_path: Path) -> None:
+    run(settings, "--out", tmp_path / "model", "--max-seconds", 0.01)
+    checkpoint = last_checkpoint(tmp_path / "model")
+    assert checkpoint is not None
+    assert checkpoint.name == "checkpoint-1"
+    assert json.loads((checkpoint / "elapsed.json").read_text())["seconds"] > 0
+
+
+def test_the_loss_is_on_the_tactic_and_the_end_token() -> None:
+    pairs = [("h : p\n⊢ p", "exact h"), ("⊢ True", "trivial")]
+    tokenizer = train_tokenizer([text for pair in pairs for text in pair], 300)
+    examples = encode_pairs(tokenizer, get_template("pythia"), pairs, 100)
+    for (goal, tactic), example in zip(pairs, examples, strict=True):
+        assert tokenizer.decode(example["input_ids"]) == f"[GOAL]{goal}[PROOFSTEP]{tactic}<|endoftext|>"
+        learned = [label for label in example["labels"] if label != IGNORED]
+        assert tokenizer.decode(learned) == f"{tactic}<|endoftext|>"
+        assert example["labels"][: -len(learned)] == [IGNORED] * (len(example["labels"]) - len(learned))
+    assert len(encode_pairs(tokenizer, get_template("pythia"), pairs, len(examples[1]["input_ids"]))) == 1
+
+    batch = Padding(7)(examples)
+    longest = max(len(example["input_ids"]) for example in examples)
+    for name in ("input_ids", "attention_mask", "labels"):
+        assert batch[name].shape == (2, longest)
+    short = len(examples[1]["input_ids"])
+    assert batch["input_ids"][1, short:].tolist() == [7] * (longest - short)
+    assert batch["labels"][1, short:].tolist() == [IGNORED] * (longest - short)
+    assert batch["attention_mask"].sum(1).tolist() == [len(example["input_ids"]) for example in examples]
+
+
+def test_a_name_has_the_same_tokens_wherever_it_stands() -> None:
+    tokenizer: Any = train_tokenizer(["hp : p\n⊢ p → q", "intro hp", "exact ⟨hp, hq⟩"] * 20, 340)
+    alone = tokenizer("zarko₃'")["input_ids"]
+    for text in ("(zarko₃' : p)", "exact zarko₃'", "⟨zarko₃', hq⟩", "h\nzarko₃' : q"):
+        ids = tokenizer(text)["input_ids"]
+        assert any(ids[i : i + len(alone)] == alone for i in range(len(ids))), text
+    for text in ("∀ x, ¬P x\n⊢ a ≠ b ∧ α₁", "𝔸 → ⟨_, λ⟩", "  two  blanks\n\n"):
+        assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
+    assert tokenizer("[GOAL]p[PROOFSTEP]")["input_ids"][0] == tokenizer.convert_tokens_to_ids("[GOAL]")
+
+
+@pytest.mark.parametrize("line", ["not json", '{"goal": "⊢ p"}', '["a", "b"]', '{"goal": 1, "tactic": "x"}'])
+def test_a_broken_line_is_named(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "pairs.jsonl"
+    file.write_text('{"goal": "⊢ p", "tactic": "x"}\n' + line + "\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"Line 2 of .*pairs\.jsonl"):
+        read_pairs(file)
+
+
+def test_errors_before_a_run_are_plain(tmp_path: Path, pairs_file: Path) -> None:
+    flags = {"train": str(pairs_file), "out": str(tmp_path / "out")}
+    with pytest.raises(ModelNotFoundError, match="was not found"):
+        run_training(read_config(None, {**flags, "base": str(tmp_path / "nowhere")}))
+    with pytest.raises(SettingsError, match="not for causal models"):
+        run_training(read_config(None, {**flags, "base": "x", "template": "byt5-state"}))
+    empty = tmp_path / "empty.jsonl"
+    empty.write_text("\n")
+    with pytest.raises(SettingsError, match="holds no pairs"):
+        read_pairs(empty)
