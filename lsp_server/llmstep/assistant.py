@@ -1,0 +1,249 @@
+"""The one use case: a position in, ranked and checked suggestions out, remembered per document.
+
+goal (from the editor's Lean or our own) -> candidates (from the model) -> checks (by our own Lean) -> ranking
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
+
+import attrs
+
+from llmstep.engine.progress import Progress
+from llmstep.errors import LeanError, NoGoalError
+from llmstep.lean.text import mask
+from llmstep.memory import Document, Memory, SuggestionSet, sites_at
+from llmstep.types import Ask, Check, Goal, Sampling, Suggestion, Verdict
+
+_STATEMENT = re.compile(r"[\[({⟨\])}⟩]|:=\s*(?:by\b[ \t]*\n?)?")
+"""What can stand between the keyword of a declaration and the `:=` of its proof."""
+
+if TYPE_CHECKING:
+    from lsprotocol.types import Diagnostic, Position, Range
+
+    from llmstep.engine.engine import Engine, Generation
+    from llmstep.lean.site import Site
+    from llmstep.lean.workspace import LeanWorkspace
+    from llmstep.settings import Settings
+
+GoalSource = Callable[[Document, "Site"], Awaitable[Goal]]
+"""Gives the goal at a site; raises NoGoalError where there is none."""
+
+OnProgress = Callable[[Progress], None]
+OnUpdate = Callable[[SuggestionSet], None]
+
+
+class Assistant:
+    """Suggestions for positions in documents.
+
+    Belongs to one asyncio loop. Cancelling the task of `suggest` stops the model within one decoding step and the check
+    at once.
+    """
+
+    def __init__(self, settings: Settings, engine: Engine, lean: LeanWorkspace, memory: Memory | None = None) -> None:
+        self.settings = settings
+        self.engine = engine
+        self.lean = lean
+        self.memory = memory or Memory()
+
+    def configure(self, settings: Settings) -> None:
+        """Use other settings from now on; what was suggested by another model is forgotten."""
+        if (settings.model, settings.template) != (self.settings.model, self.settings.template):
+            self.memory.forget()
+        self.settings = settings
+        self.engine.configure(settings)
+        self.lean.configure(settings)
+
+    async def suggest(
+        self,
+        document: Document,
+        position: Position,
+        *,
+        prefix: str | None = None,
+        count: int | None = None,
+        seed: int | None = None,
+        more: bool = False,
+        goals: GoalSource | None = None,
+        diagnostics: Sequence[Diagnostic] = (),
+        on_progress: OnProgress | None = None,
+        on_update: OnUpdate | None = None,
+    ) -> SuggestionSet:
+        """Ask, generate, check, rank and remember.
+
+        Args:
+            document: The text to work on.
+            position: Where the user asks; see `find_site` for what counts as a goal.
+            prefix: What every suggestion starts with; None takes that of an `llmstep "prefix"` call at the position.
+            count: Number of samples; None takes the setting.
+            seed: Fixes the draw.
+            more: Draw afresh and add to what is known for this goal already.
+            goals: Where the goal comes from; None asks our own Lean server.
+            diagnostics: Those of the editor at this position; they help to find the goal.
+            on_progress: Called with each step of the work.
+            on_update: Called with the set when it first exists, unchecked, and after every check.
+
+        Raises:
+            NoGoalError: There is no goal at the position.
+            LeanError: Lean cannot say what the goal is.
+            ModelError: The model cannot be loaded or run.
+        """
+        started = time.perf_counter()
+        tell = on_progress or _silent
+        _, sites = sites_at(document.text, position, diagnostics)
+        tell(Progress("goal", "Asking Lean for the goal"))
+        site, goal = await self._goal(document, sites, goals)
+        key = site.key(document.text)
+        ask = _ask(document.text, site, goal, site.prefix if prefix is None else prefix)
+        earlier = self.memory.find(document.uri, key) if more else None
+        draws = earlier.draws if earlier else 0
+        generation = await self.engine.generate(ask, self._sampling(count, seed, draws), on_progress=tell)
+        found = SuggestionSet(
+            uri=document.uri,
+            version=document.version,
+            site=site,
+            key=key,
+            goal=goal,
+            prefix=ask.prefix,
+            model=generation.model,
+            elapsed_ms=_since(started),
+            suggestions=(),
+            drawn=generation.drawn + (earlier.drawn if earlier else 0),
+            draws=draws + 1,
+        ).judged(_merge(generation, earlier))
+        return await self._check(found, document, started, tell, on_update)
+
+    async def _check(
+        self,
+        found: SuggestionSet,
+        document: Document,
+        started: float,
+        tell: OnProgress,
+        on_update: OnUpdate | None,
+    ) -> SuggestionSet:
+        """Have Lean judge what is not judged yet, and remember the set after every step."""
+        suggestions = [*found.suggestions, *found.rejected]
+        pending = [index for index, each in enumerate(suggestions) if each.check.verdict is Verdict.UNCHECKED]
+        checked = 0
+
+        def update(note: str = "") -> SuggestionSet:
+            current = found.judged(suggestions, elapsed_ms=_since(started), note=note)
+            self.memory.remember(current)
+            if on_update:
+                on_update(current)
+            return current
+
+        def on_result(number: int, check: Check) -> None:
+            nonlocal checked
+            checked += 1
+            suggestions[pending[number]] = attrs.evolve(suggestions[pending[number]], check=check)
+            tell(Progress("check", "Checking", checked, len(pending)))
+            update()
+
+        current = update()
+        if not pending:
+            return current
+        if not self.settings.check.enabled:
+            return update(note="checks are switched off")
+        tell(Progress("check", "Checking", 0, len(pending)))
+        try:
+            texts = [suggestions[index].text for index in pending]
+            checks = await self.lean.check(document.uri, document.text, found.site, found.goal, texts, on_result)
+        except LeanError as error:
+            return update(note=error.message)
+        for index, check in zip(pending, checks, strict=True):
+            suggestions[index] = attrs.evolve(suggestions[index], check=check)
+        return update(note=_commonest_doubt(checks))
+
+    async def _goal(self, document: Document, sites: Sequence[Site], goals: GoalSource | None) -> tuple[Site, Goal]:
+        """The first of the sites at which Lean has a goal, and that goal."""
+        missing = NoGoalError("There is no goal here.", hint="Put the cursor at a tactic, a `sorry` or after `by`.")
+        for site in sites:
+            try:
+                if goals is not None:
+                    return site, await goals(document, site)
+                return site, await self.lean.goal(document.uri, document.text, site)
+            except NoGoalError as error:
+                missing = error
+        raise missing
+
+    def _sampling(self, count: int | None, seed: int | None, draws: int) -> Sampling:
+        """The settings' sampling; a later draw for the same goal has another seed, so that no cache answers it."""
+        settings = self.settings
+        temperature = settings.temperature
+        if draws and temperature == 0:
+            temperature = Sampling().temperature  # the greedy answer is known already
+        if draws:
+            seed = (seed or 0) + draws
+        return Sampling(count or settings.count, temperature, settings.top_p, settings.max_new_tokens, seed)
+
+    def known(
+        self, document: Document, where: Position | Range, diagnostics: Sequence[Diagnostic] = ()
+    ) -> SuggestionSet | None:
+        """What is known for the goal at a position or range, from memory."""
+        return self.memory.known(document, where, diagnostics)
+
+    def sets(self, uri: str) -> list[SuggestionSet]:
+        """All that is known for a document, in the order of the places."""
+        return self.memory.sets(uri)
+
+    def edited(self, document: Document) -> None:
+        """Forget what an edit has made stale: sets whose text up to the goal, or whose place, is no longer the same."""
+        self.memory.edited(document)
+
+    def closed(self, uri: str) -> None:
+        """Forget a document."""
+        self.memory.forget(uri)
+
+
+def _ask(text: str, site: Site, goal: Goal, prefix: str) -> Ask:
+    return Ask(
+        goal=goal,
+        prefix=prefix,
+        context=text[: site.start],
+        declaration=site.declaration,
+        proof=proof_so_far(text, site),
+    )
+
+
+def proof_so_far(text: str, site: Site) -> str:
+    """The steps between the `:= by` of the declaration and the site, without the indentation that all have."""
+    masked = mask(text[site.scope : site.start])
+    depth = 0
+    for match in _STATEMENT.finditer(masked):
+        token = match.group()
+        if token in "([{⟨":
+            depth += 1
+        elif token in ")]}⟩":
+            depth -= 1
+        elif depth == 0:
+            return textwrap.dedent(text[site.scope + match.end() : site.start].rstrip()).strip("\n")
+    return ""
+
+
+def _merge(generation: Generation, earlier: SuggestionSet | None) -> list[Suggestion]:
+    """The suggestions of earlier draws with their checks, and the new candidates."""
+    known = {s.text: s for s in (*earlier.suggestions, *earlier.rejected)} if earlier else {}
+    for candidate in generation.candidates:
+        known.setdefault(candidate.text, Suggestion(candidate))
+    return list(known.values())
+
+
+def _commonest_doubt(checks: Sequence[Check]) -> str:
+    """Why candidates were not judged, where some were not."""
+    doubts = [check.message for check in checks if check.verdict is Verdict.UNCHECKED and check.message]
+    return max(doubts, key=doubts.count) if doubts else ""
+
+
+def _since(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 1)
+
+
+def _silent(_: Progress) -> None:
+    pass
+
+
+__all__ = ["Assistant", "Document", "GoalSource", "Memory", "OnProgress", "OnUpdate", "SuggestionSet"]

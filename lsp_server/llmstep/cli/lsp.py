@@ -1,0 +1,44 @@
+"""`llmstep lsp`: the language server."""
+
+from __future__ import annotations
+
+import typer
+
+
+def lsp(
+    tcp: str = typer.Option("", metavar="HOST:PORT", help="Listen here for one client, for debugging; port 0 is any."),
+    ws: str = typer.Option("", metavar="HOST:PORT", help="The same with a WebSocket."),
+    verbose: bool = typer.Option(False, "--verbose", "-v", help="Log every message to stderr."),
+) -> None:
+    """Run the language server for one editor, at stdin and stdout.
+
+    Settings come from the editor: initialization options, `workspace/configuration` or `didChangeConfiguration`.
+    """
+    import gc
+    import logging
+
+    gc.disable()  # the protocol's hundreds of classes are made faster, and none of them is garbage
+    from llmstep.lsp.server import LlmstepServer
+    from llmstep.lsp.transport import end_process, run_stdio, run_tcp, run_ws
+
+    gc.enable()
+    gc.freeze()
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("llmstep").setLevel(logging.DEBUG if verbose else logging.INFO)
+    server = LlmstepServer()
+    if tcp:
+        status = run_tcp(server, *_address(tcp))
+    elif ws:
+        status = run_ws(server, *_address(ws))
+    else:
+        status = run_stdio(server)
+    end_process(status)
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal():
+        raise typer.BadParameter(f"{text!r} is not of the form HOST:PORT, 127.0.0.1:8765 for example")
+    return host.strip("[]") or "127.0.0.1", int(port)

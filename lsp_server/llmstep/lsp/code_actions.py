@@ -1,0 +1,92 @@
+"""The lightbulb: the steps known for the goal, and one action that asks for (more of) them.
+
+Answers from memory: an editor drops a provider that takes two seconds, and a model takes longer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol import types
+
+from llmstep.memory import sites_at
+from llmstep.types import Suggestion, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llmstep.lsp.server import LlmstepServer
+    from llmstep.memory import Document, SuggestionSet
+
+SUGGEST = "llmstep.suggest"
+CLOSES_MARK = "✓"
+
+OPTIONS = types.CodeActionOptions(code_action_kinds=[types.CodeActionKind.QuickFix], resolve_provider=False)
+
+
+def code_actions(ls: LlmstepServer, params: types.CodeActionParams) -> list[types.CodeAction]:
+    """`textDocument/codeAction`: nothing where there is no goal."""
+    document = ls.documents.find(params.text_document.uri)
+    if document is None or not _wanted(params.context.only):
+        return []
+    diagnostics = params.context.diagnostics
+    position, sites = sites_at(document.text, params.range, diagnostics)
+    if not sites:
+        return []
+    ls.idle.touch(document, position)
+    known = ls.memory.known(document, params.range, diagnostics)
+    actions = [_insert(ls, document, known, each) for each in known.suggestions] if known else []
+    if actions:
+        actions[0].is_preferred = True
+    return [*actions, _ask(document, position, diagnostics, more=bool(actions))]
+
+
+def _wanted(only: Sequence[types.CodeActionKind | str] | None) -> bool:
+    """Whether quick fixes are asked for: `quickfix` itself, or everything."""
+    return only is None or any(kind in ("", types.CodeActionKind.QuickFix) for kind in only)
+
+
+def _insert(ls: LlmstepServer, document: Document, known: SuggestionSet, suggestion: Suggestion) -> types.CodeAction:
+    edit = known.site.edit(document.text, suggestion.text)
+    return types.CodeAction(
+        title=title(suggestion),
+        kind=types.CodeActionKind.QuickFix,
+        edit=workspace_edit(ls, document, edit),
+        data={
+            "verdict": suggestion.check.verdict.value,
+            "remainingGoals": list(suggestion.check.goals),
+            "score": suggestion.candidate.score,
+        },
+    )
+
+
+def _ask(
+    document: Document, position: types.Position, diagnostics: Sequence[types.Diagnostic], *, more: bool
+) -> types.CodeAction:
+    label = "llmstep: more suggestions" if more else "llmstep: suggest the next step"
+    arguments: dict[str, Any] = {"textDocument": {"uri": document.uri}, "position": position}
+    if diagnostics:  # they say which goal is meant, where the text does not
+        arguments["diagnostics"] = [{"range": each.range, "message": each.message} for each in diagnostics]
+    if more:
+        arguments["more"] = True
+    return types.CodeAction(
+        title=label,
+        kind=types.CodeActionKind.QuickFix,
+        command=types.Command(title=label, command=SUGGEST, arguments=[arguments]),
+    )
+
+
+def title(suggestion: Suggestion) -> str:
+    """The tactic, its first line if it has several, with a mark if it closes the goal."""
+    first, *rest = suggestion.text.splitlines() or [""]
+    mark = f" {CLOSES_MARK}" if suggestion.check.verdict is Verdict.CLOSES else ""
+    return f"{first}{' …' if rest else ''}{mark}"
+
+
+def workspace_edit(ls: LlmstepServer, document: Document, edit: types.TextEdit) -> types.WorkspaceEdit:
+    """The edit, tied to the document's version where the client can check that."""
+    workspace = ls.client_capabilities.workspace
+    if workspace and workspace.workspace_edit and workspace.workspace_edit.document_changes:
+        versioned = types.OptionalVersionedTextDocumentIdentifier(uri=document.uri, version=document.version)
+        return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(versioned, [edit])])
+    return types.WorkspaceEdit(changes={document.uri: [edit]})

@@ -1,0 +1,127 @@
+"""The smaller commands: what runs, which models there are, another model, stop, another Lean server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from llmstep.errors import LlmstepError, RequestError
+from llmstep.lsp import inlay_hints
+from llmstep.lsp.progress import WorkDone
+
+if TYPE_CHECKING:
+    from lsprotocol import types
+
+    from llmstep.lsp.server import LlmstepServer
+
+STATUS = "llmstep.status"
+MODELS = "llmstep.models"
+SELECT_MODEL = "llmstep.selectModel"
+STOP = "llmstep.stop"
+RESTART_LEAN = "llmstep.restartLean"
+
+
+async def status(ls: LlmstepServer, _: types.ExecuteCommandParams) -> dict[str, Any]:
+    """`{state, model, device, lastMs, message, settings, http, lean}`: what runs, and where."""
+    assistant = await ls.ready()
+    return {
+        **ls.status.record(),
+        "version": ls.version,
+        "http": ls.endpoint.url if ls.endpoint else None,
+        "lean": [attrs.asdict(server, value_serializer=_plain) for server in assistant.lean.servers()],
+    }
+
+
+async def models(ls: LlmstepServer, _: types.ExecuteCommandParams) -> list[dict[str, Any]]:
+    """The catalog: `[{name, repoId, parameters, sizeBytes, licence, score, …, cached, active}]`."""
+    return await asyncio.to_thread(_models, ls.settings.model)
+
+
+def _models(active: str) -> list[dict[str, Any]]:
+    from llmstep.catalog.models import CATALOG, find_record
+    from llmstep.catalog.resolve import is_cached
+
+    chosen = find_record(active)
+    records = CATALOG.values() if isinstance(CATALOG, Mapping) else CATALOG
+    return [
+        {
+            "name": record.name,
+            "repoId": record.repo_id,
+            "family": record.family,
+            "template": record.template,
+            "parameters": record.parameters,
+            "sizeBytes": record.size_bytes,
+            "licence": record.licence,
+            "score": record.score,
+            "scoreSource": record.score_source,
+            "trustRemoteCode": record.trust_remote_code,
+            "summary": record.summary,
+            "bundled": record.bundled,
+            "cached": is_cached(record),
+            "active": record == chosen,
+        }
+        for record in records
+    ]
+
+
+async def select_model(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict[str, Any]:
+    """Use another model: `{model, load?}`, a catalog name, hub id or folder.
+
+    With `load` it is downloaded and loaded now, with progress; when that fails, the old one stays.
+    """
+    argument = _argument(params)
+    model = argument.get("model")
+    if not isinstance(model, str) or not model:
+        raise RequestError("llmstep.selectModel was called without a model.", hint="Its argument is {model, load?}.")
+    await ls.ready()
+    before = ls.settings
+    try:
+        await _switch(ls, params, model, load=bool(argument.get("load")))
+    except (LlmstepError, asyncio.CancelledError) as error:
+        ls.sync.override(model=before.model)
+        if isinstance(error, LlmstepError):
+            ls.show_error(error)
+        raise
+    inlay_hints.refresh(ls)
+    return ls.status.record()
+
+
+async def _switch(ls: LlmstepServer, params: types.ExecuteCommandParams, model: str, *, load: bool) -> None:
+    from llmstep.catalog.resolve import resolve
+
+    await asyncio.to_thread(resolve, attrs.evolve(ls.settings, model=model))
+    ls.sync.override(model=model)
+    if not load or ls.engine is None:
+        return
+    task = asyncio.current_task()
+    assert task is not None
+    progress = await WorkDone.begin(ls, params.work_done_token, f"llmstep: {model}", task.cancel)
+    try:
+        await ls.engine.load(on_progress=progress.report)
+    finally:
+        progress.end("")
+
+
+def stop(ls: LlmstepServer, _: types.ExecuteCommandParams) -> dict[str, int]:
+    """End all work in flight: `{stopped}`, the number of runs."""
+    ls.idle.stop()
+    return {"stopped": ls.runs.stop()}
+
+
+async def restart_lean(ls: LlmstepServer, _: types.ExecuteCommandParams) -> None:
+    """Stop llmstep's own Lean servers; the next question starts new ones."""
+    assistant = await ls.ready()
+    ls.runs.stop()
+    await assistant.lean.close()
+
+
+def _argument(params: types.ExecuteCommandParams) -> Mapping[str, Any]:
+    argument = params.arguments[0] if params.arguments else None
+    return argument if isinstance(argument, Mapping) else {}
+
+
+def _plain(_: type, __: Any, value: Any) -> Any:
+    return str(value) if hasattr(value, "__fspath__") else value

@@ -1,0 +1,106 @@
+"""The HTTP endpoint of the `llmstep` tactic, inside the language server's process.
+
+One companion has the port; another one, of a second window, leaves it to the first and takes over when that goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+import os
+from typing import TYPE_CHECKING
+
+from llmstep.errors import LlmstepError
+from llmstep.http.probe import probe
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from llmstep.engine.engine import Engine
+    from llmstep.http.server import HttpServer
+    from llmstep.settings import Settings
+
+_SECONDS_BETWEEN_TRIES = 3.0
+
+_log = logging.getLogger(__name__)
+
+
+class Endpoint:
+    """Keeps the endpoint where the settings want it."""
+
+    def __init__(self, engine: Engine, settings: Settings) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._app: Starlette | None = None
+        self._server: HttpServer | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def url(self) -> str | None:
+        """Where it listens; None when it does not."""
+        return self._server.url if self._server else None
+
+    async def configure(self, settings: Settings) -> None:
+        """Use other settings; what has changed decides whether the server moves."""
+        moved = settings.http != self._settings.http
+        self._settings = settings
+        if self._app is not None:
+            self._app.state.settings = settings
+        if moved:
+            await self.stop()
+            self.start()
+
+    def start(self) -> None:
+        """Begin to listen, or to wait for the port."""
+        if self._task is None and self._settings.http.enabled:
+            self._task = asyncio.create_task(self._keep(), name="llmstep-endpoint")
+
+    async def stop(self) -> None:
+        """Give the port back. A second call does nothing."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _keep(self) -> None:
+        """Listen as soon as the port is free, until cancelled."""
+        http = self._settings.http
+        # In a thread: importing the web server takes longer than an answer to the editor may.
+        await asyncio.to_thread(importlib.import_module, "llmstep.http.server")
+        told = False
+        while True:
+            try:
+                await self._listen()
+                told = False
+            except LlmstepError as error:
+                if not told:
+                    told = True
+                    if held := await probe(http.host, http.port, token=_token()):
+                        _log.info("another llmstep answers at %s; this one waits for it to go", held.url)
+                    else:
+                        _log.warning("no HTTP endpoint for the tactic: %s", error)
+            await asyncio.sleep(_SECONDS_BETWEEN_TRIES)
+
+    async def _listen(self) -> None:
+        """Listen until the server ends or the wait is cancelled.
+
+        Raises:
+            LlmstepError: The address cannot be had.
+        """
+        from llmstep.http.app import create_app
+        from llmstep.http.server import serve
+
+        http = self._settings.http
+        self._app = create_app(self._engine, self._settings, token=_token())
+        server = self._server = await serve(self._app, http.host, http.port)
+        _log.info("the tactic is answered at %s", server.url)
+        try:
+            await server.wait()
+        finally:
+            self._app = self._server = None
+            await server.stop()
+
+
+def _token() -> str | None:
+    return os.environ.get("LLMSTEP_TOKEN") or None

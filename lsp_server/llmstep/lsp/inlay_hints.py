@@ -1,0 +1,91 @@
+"""The best known step, shown at its goal; accepting it inserts it.
+
+Sparse: one hint a goal, and none where Lean refused everything. The edits are sent with the hint, because editors lose
+those that are given at resolve only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+
+from llmstep.lean.text import position_at
+from llmstep.lsp.code_actions import title
+from llmstep.types import Suggestion, Verdict
+
+if TYPE_CHECKING:
+    from llmstep.lsp.server import LlmstepServer
+    from llmstep.memory import Document, SuggestionSet
+
+_LONGEST_LABEL = 60
+_MOST_OTHERS = 9
+
+
+def inlay_hints(ls: LlmstepServer, params: types.InlayHintParams) -> list[types.InlayHint]:
+    """`textDocument/inlayHint`: those in the range that is asked for."""
+    document = ls.documents.find(params.text_document.uri)
+    if document is None or not ls.settings.inlay_hints.enabled:
+        return []
+    hints = (_hint(document, known) for known in ls.memory.sets(document.uri))
+    return [hint for hint in hints if hint and params.range.start <= hint.position <= params.range.end]
+
+
+def refresh(ls: LlmstepServer) -> None:
+    """Have the client ask again, where it can be told to."""
+    workspace = ls.client_capabilities.workspace
+    if workspace and workspace.inlay_hint and workspace.inlay_hint.refresh_support:
+        ls.workspace_inlay_hint_refresh(None)
+
+
+def _hint(document: Document, known: SuggestionSet) -> types.InlayHint | None:
+    best = known.best
+    if best is None:
+        return None
+    edit = known.site.edit(document.text, best.text)
+    return types.InlayHint(
+        position=position_at(document.text, known.site.end),
+        label=_shortened(title(best)),
+        text_edits=[edit],
+        tooltip=types.MarkupContent(types.MarkupKind.Markdown, _tooltip(known)),
+        padding_left=True,
+        padding_right=True,
+    )
+
+
+def _shortened(label: str) -> str:
+    return label if len(label) <= _LONGEST_LABEL else label[: _LONGEST_LABEL - 2].rstrip() + " …"
+
+
+def _tooltip(known: SuggestionSet) -> str:
+    """The step in full, what it leaves, and the others with their verdicts."""
+    best, *others = known.suggestions
+    parts = [f"```lean\n{best.text}\n```", verdict_words(best)]
+    if best.check.goals:
+        parts.append("```lean\n" + "\n\n".join(best.check.goals) + "\n```")
+    if others:
+        lines = [f"- {_code(title(each))}: {verdict_words(each)}" for each in others[:_MOST_OTHERS]]
+        parts.append("Others:\n\n" + "\n".join(lines))
+    parts.append(f"{known.summary()} ({known.model})")
+    return "\n\n".join(parts)
+
+
+def verdict_words(suggestion: Suggestion) -> str:
+    """The verdict in words: `closes the goal`, `leaves 2 goals`, `not checked`."""
+    check = suggestion.check
+    match check.verdict:
+        case Verdict.CLOSES:
+            return "closes the goal"
+        case Verdict.PROGRESS:
+            return f"leaves {len(check.goals)} goal{'' if len(check.goals) == 1 else 's'}"
+        case Verdict.INVALID:
+            return f"refused: {check.message}"
+        case Verdict.UNCHECKED:
+            return "not checked"
+
+
+def _code(text: str) -> str:
+    """Inline code, also of a text with backticks."""
+    fence = "``" if "`" in text else "`"
+    pad = " " if fence == "``" else ""
+    return f"{fence}{pad}{text}{pad}{fence}"

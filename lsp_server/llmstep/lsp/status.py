@@ -1,0 +1,52 @@
+"""What the companion is doing, as `llmstep/status` tells the editor and `llmstep.status` answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from llmstep.lsp.progress import describe
+from llmstep.lsp.protocol import STATUS
+
+if TYPE_CHECKING:
+    from llmstep.engine.progress import Progress
+    from llmstep.lsp.server import LlmstepServer
+
+
+class Status:
+    """Sends what has changed; the engine also works for the HTTP endpoint, so it is watched and not only the runs."""
+
+    def __init__(self, ls: LlmstepServer) -> None:
+        self._ls = ls
+        self._sent: dict[str, Any] = {}
+        self._step: Progress | None = None
+
+    def record(self) -> dict[str, Any]:
+        """`{state, model, device, lastMs, message}`; `state` is the engine's, or `starting`, `goal` or `checking`."""
+        engine = self._ls.engine
+        if engine is None:
+            return {"state": "starting", "model": self._ls.settings.model, "device": "", "lastMs": None, "message": ""}
+        status = engine.status
+        state: str = status.state
+        message = ""
+        if self._step is not None:
+            message = describe(self._step)
+            state = {"goal": "goal", "check": "checking"}.get(self._step.stage, state)
+        return {
+            "state": state,
+            "model": status.model,
+            "device": status.device,
+            "lastMs": status.last_ms,
+            "message": message,
+        }
+
+    def step(self, progress: Progress | None) -> None:
+        """Note the step that the newest run is at; None when it has ended."""
+        self._step = progress
+        self.send()
+
+    def send(self, *_: object) -> None:
+        """Tell the client, if anything has changed."""
+        record = self.record()
+        if record != self._sent:
+            self._sent = record
+            self._ls.protocol.notify(STATUS, record)

@@ -1,0 +1,168 @@
+"""What is known about the goals of open documents: sets of suggestions, kept as long as their goal stays."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, OrderedDict
+from typing import TYPE_CHECKING, Any
+
+import attrs
+from lsprotocol.types import Diagnostic, Position, Range
+
+from llmstep.lean.site import find_sites
+from llmstep.types import Goal, Suggestion, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llmstep.lean.site import Site
+
+SETS_PER_DOCUMENT = 64
+
+_QUOTED = re.compile(r"`[^`]*`|'[^']*'|\"[^\"]*\"")
+
+
+@attrs.frozen
+class Document:
+    """The text of a file at one version."""
+
+    uri: str
+    version: int | None
+    text: str
+
+
+def sites_at(text: str, where: Position | Range, diagnostics: Sequence[Diagnostic] = ()) -> tuple[Position, list[Site]]:
+    """The places that may be meant by a position, or by the start or else the end of a range, the likeliest first.
+
+    Returns:
+        The position that they belong to, and the sites; none where there is no goal.
+    """
+    if not isinstance(where, Range):
+        return where, find_sites(text, where, diagnostics)
+    sites = find_sites(text, where.start, diagnostics)
+    if sites or where.start == where.end:
+        return where.start, sites
+    return where.end, find_sites(text, where.end, diagnostics)
+
+
+@attrs.frozen(kw_only=True)
+class SuggestionSet:
+    """The suggestions for one goal of one document."""
+
+    uri: str
+    version: int | None
+    """The version of the document that was asked about."""
+    site: Site
+    key: str
+    """`Site.key`: identity of the goal's place, lost by an edit that makes the set stale."""
+    goal: Goal
+    prefix: str
+    model: str
+    elapsed_ms: float
+    suggestions: tuple[Suggestion, ...]
+    """Ranked, best first; none that Lean refused."""
+    rejected: tuple[Suggestion, ...] = ()
+    """Those that Lean refused, by score."""
+    drawn: int = 0
+    """Number of samples drawn from the model."""
+    draws: int = 1
+    """Number of requests to the model; each is sampled afresh."""
+    note: str = ""
+    """Why some were not checked."""
+
+    @property
+    def best(self) -> Suggestion | None:
+        return self.suggestions[0] if self.suggestions else None
+
+    def judged(self, suggestions: Sequence[Suggestion], **changes: Any) -> SuggestionSet:
+        """The same set with these suggestions instead, ranked, the refused ones put aside."""
+        ranked = sorted(suggestions, key=lambda suggestion: suggestion.rank)
+        return attrs.evolve(
+            self,
+            suggestions=tuple(s for s in ranked if s.check.verdict is not Verdict.INVALID),
+            rejected=tuple(s for s in ranked if s.check.verdict is Verdict.INVALID),
+            **changes,
+        )
+
+    def summary(self) -> str:
+        """One line: how many came, how many are distinct, and what Lean said."""
+        distinct = len(self.suggestions) + len(self.rejected)
+        head = f"{self.drawn} generated, {distinct} distinct"
+        if not distinct:
+            return f"{self.drawn} generated, none of them a tactic"
+        counts = Counter(suggestion.check.verdict for suggestion in self.suggestions)
+        parts = [
+            _count(counts[Verdict.CLOSES], "closes the goal", "close the goal"),
+            _count(counts[Verdict.PROGRESS], "leaves goals", "leave goals"),
+            _count(counts[Verdict.UNCHECKED], "not checked", "not checked") + self._why_unchecked(counts),
+            _count(len(self.rejected), "rejected", "rejected") + self._why_rejected(),
+        ]
+        return f"{head}: {', '.join(part for part in parts if part)}"
+
+    def _why_unchecked(self, counts: Counter[Verdict]) -> str:
+        return f" ({self.note.rstrip('.')})" if self.note and counts[Verdict.UNCHECKED] else ""
+
+    def _why_rejected(self) -> str:
+        """The commonest reason; messages that differ in the names they quote only are one reason."""
+        reasons = [_first_line(suggestion.check.message) for suggestion in self.rejected]
+        kinds = Counter(_QUOTED.sub("", reason) for reason in reasons if reason)
+        if not kinds:
+            return ""
+        kind, times = kinds.most_common(1)[0]
+        example = next(reason for reason in reasons if _QUOTED.sub("", reason) == kind)
+        return f" ({example})" if len(kinds) == 1 else f" (most often, {times} times: {example})"
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}" if number else ""
+
+
+def _first_line(message: str) -> str:
+    lines = [line.strip() for line in message.strip().splitlines()]
+    return lines[0].rstrip(".:") if lines else ""
+
+
+class Memory:
+    """The sets of the open documents, the latest `SETS_PER_DOCUMENT` of each."""
+
+    def __init__(self) -> None:
+        self._documents: dict[str, OrderedDict[str, SuggestionSet]] = {}
+
+    def remember(self, new: SuggestionSet) -> None:
+        """Keep a set; it replaces the one known for the same goal."""
+        sets = self._documents.setdefault(new.uri, OrderedDict())
+        sets[new.key] = new
+        sets.move_to_end(new.key)
+        while len(sets) > SETS_PER_DOCUMENT:
+            sets.popitem(last=False)
+
+    def find(self, uri: str, key: str) -> SuggestionSet | None:
+        """The set of a goal."""
+        return self._documents.get(uri, OrderedDict()).get(key)
+
+    def known(
+        self, document: Document, where: Position | Range, diagnostics: Sequence[Diagnostic] = ()
+    ) -> SuggestionSet | None:
+        """What is known for the goal at a position or range."""
+        if not self._documents.get(document.uri):
+            return None
+        _, sites = sites_at(document.text, where, diagnostics)
+        found = (self.find(document.uri, site.key(document.text)) for site in sites)
+        return next((known for known in found if known), None)
+
+    def sets(self, uri: str) -> list[SuggestionSet]:
+        """The sets of a document in the order of their places."""
+        return sorted(self._documents.get(uri, {}).values(), key=lambda known: known.site.start)
+
+    def edited(self, document: Document) -> None:
+        """Forget the sets whose goal is no longer there in the new text."""
+        sets = self._documents.get(document.uri, OrderedDict())
+        for key in [key for key, known in sets.items() if known.site.key(document.text) != key]:
+            del sets[key]
+
+    def forget(self, uri: str | None = None) -> None:
+        """Forget one document, or all."""
+        if uri is None:
+            self._documents.clear()
+        else:
+            self._documents.pop(uri, None)
