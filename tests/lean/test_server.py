@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-pytestmark = [pytest.mark.lean, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.lean, pytest.mark.usefixtures("quiet"), pytest.mark.asyncio(loop_scope="module")]
 
 AND = "theorem both (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n"
 CONTEXT = "p q : Prop\nhp : p\nhq : q\n"
@@ -31,7 +31,6 @@ SLOW = (
     "set_option maxHeartbeats 0 in\nset_option maxRecDepth 1000000 in\ntheorem slow : True := by\n"
     "  iterate 1000000 (first | (have : 1 = 1 := rfl; clear this) | skip)\n  trivial\n"
 )
-ENDLESS = "partial def loop (n : Nat) : Nat := loop (n + 1)\n"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -284,25 +283,37 @@ async def test_a_slow_proof_times_out_and_the_next_edit_works(server: LeanServer
     await server.close(uri)
 
 
+def unstoppable(number: int, tactic: str) -> str:
+    """A file with a proof that runs compiled code without an end, if `tactic` is `native_decide`."""
+    statement = f"theorem x (p : Prop) (hp : p) : loop {number} = 5 ∧ p := by\n  constructor\n  {tactic}\n"
+    return f"partial def loop (n : Nat) : Nat := loop (n + 1)\n{AND}  exact ⟨hp, hq⟩\n{statement}"
+
+
 async def test_proofs_that_cannot_be_stopped(server: LeanServer, uri: str) -> None:
     """Compiled code does not heed an edit: the worker is replaced before it is blocked, and none keeps computing."""
-
-    def text(number: int, tactic: str) -> str:
-        statement = f"theorem x (p : Prop) (hp : p) : loop {number} = 5 ∧ p := by\n  constructor\n  "
-        return ENDLESS + AND + "  exact ⟨hp, hq⟩\n" + statement + tactic + "\n"
-
-    await settle(server, uri, text(0, "skip"))
+    await settle(server, uri, unstoppable(0, "skip"))
     for number in range(3):
-        version = await server.change(uri, text(number, "native_decide"))
+        version = await server.change(uri, unstoppable(number, "native_decide"))
         with pytest.raises(LeanTimeoutError):
             await server.wait(uri, version, timeout=1.5)
-        found = await settle(server, uri, text(number, "skip"))
+        found = await settle(server, uri, unstoppable(number, "skip"))
         assert [message.split("\n")[0] for message in messages(found)] == ["unsolved goals"]
         assert f"loop {number} = 5" in messages(found)[0]
         assert await server.plain_goal(uri, Position(2, 2)) == [WHOLE]
-    await settle(server, uri, text(0, "constructor"))
+    await settle(server, uri, unstoppable(0, "constructor"))
     (worker,) = [member.pid for member in server.processes() if member.uri == uri]
     assert not await spinning(worker)
+    await server.close(uri)
+
+
+async def test_several_proofs_in_a_row_that_cannot_be_stopped(server: LeanServer, uri: str) -> None:
+    """A worker that they have blocked is replaced although it answers nothing."""
+    await settle(server, uri, unstoppable(0, "skip"))
+    for number in range(1, 4):
+        version = await server.change(uri, unstoppable(number, "native_decide"))
+        with pytest.raises(LeanTimeoutError):
+            await server.wait(uri, version, timeout=1.5)
+    assert len(messages(await settle(server, uri, unstoppable(3, "skip")))) == 1
     await server.close(uri)
 
 

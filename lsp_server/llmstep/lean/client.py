@@ -61,6 +61,11 @@ class LeanClient(JsonRPCClient):
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
+    def members(self) -> list[psutil.Process]:
+        """The running processes of the server; by their mark where the one that we started left the others alone."""
+        found = process.family(self.pid) if self.pid else []
+        return found if len(found) > 1 else process.marked(self.mark)
+
     async def spawn(self, command: Sequence[str], root: Path) -> None:
         """Starts the process in `root`.
 
@@ -141,12 +146,13 @@ class LeanClient(JsonRPCClient):
     async def close(self) -> None:
         """Shuts the server down, kills what is left of its family, and ends pending requests."""
         fail(self._calls, CancelledError("The Lean server was stopped.", hint="Ask again."))
-        members = process.family(self.pid) if self.pid else []  # while their parents can still be asked
+        members = self.members()  # while their parents can still be asked
         try:
             with contextlib.suppress(LeanError, JsonRpcException):
                 await self.request("shutdown", None, STOP_SECONDS)
             self.notify("exit", None)
-            if self._reader is not None:
+            if self._process is not None and self._process.stdin is not None and self._reader is not None:
+                self._process.stdin.close()
                 await asyncio.wait((self._reader,), timeout=STOP_SECONDS)
         finally:
             self.kill(members)

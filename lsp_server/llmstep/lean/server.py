@@ -73,7 +73,7 @@ class LeanServer:
 
     def processes(self) -> list[LeanProcess]:
         """The server's processes with their memory."""
-        return process.describe(process.family(self.pid)) if self.pid else []
+        return process.describe(self._client.members()) if self._client is not None and self._client.alive else []
 
     async def start(self) -> None:
         """Starts the server, unless it runs."""
