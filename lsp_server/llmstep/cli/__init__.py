@@ -5,12 +5,17 @@ Command modules import what they need inside their functions, so that `llmstep l
 
 from __future__ import annotations
 
+import io
 import sys
 
 import typer
 
 from llmstep import __version__
+from llmstep.cli.doctor import doctor
+from llmstep.cli.lsp import lsp
 from llmstep.cli.models import models
+from llmstep.cli.serve import serve
+from llmstep.cli.suggest import suggest
 from llmstep.errors import LlmstepError
 
 app = typer.Typer(
@@ -35,11 +40,18 @@ def _options(
     pass
 
 
+app.command()(doctor)
+app.command()(lsp)
 app.command()(models)
+app.command()(serve)
+app.command()(suggest)
 
 
 def main() -> None:
     """Run the command line; errors that the user can act on are shown as one line, without a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")  # goals have characters that not every system's encoding has
     try:
         app()
     except LlmstepError as error:
