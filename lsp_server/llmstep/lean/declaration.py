@@ -73,6 +73,8 @@ class Declaration:
     """Full name; empty for an example or an instance without a name."""
     short: str
     """The name as written, without `_root_.`."""
+    name_at: int = -1
+    """Offset of that name in the text; -1 where there is none."""
 
 
 def find_declaration(masked: str, offset: int) -> Declaration | None:
@@ -98,7 +100,9 @@ def find_declaration(masked: str, offset: int) -> Declaration | None:
     full = short.removeprefix("_root_.")
     if short and full == short:
         full = ".".join((*(scope for scope in scopes if scope), short))
-    return Declaration(start, last.end(), end, column, full, short.removeprefix("_root_."))
+    written = short.removeprefix("_root_.")
+    name_at = name.end("name") - len(written) if name and written else -1
+    return Declaration(start, last.end(), end, column, full, written, name_at)
 
 
 def _enter(scopes: list[str], command: re.Match[str]) -> None:

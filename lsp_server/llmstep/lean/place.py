@@ -73,6 +73,8 @@ class Site:
     """Full name of the theorem around it; empty where it has none."""
     short: str = ""
     """That name as it is written in the text."""
+    name_at: int = -1
+    """Offset of that name; -1 where there is none."""
     scope: int = 0
     """Offset of the first character of that declaration."""
     column: int | None = None
@@ -134,8 +136,10 @@ class Site:
         """The text behind, moved to the column it had, so that its own blocks stay aligned."""
         start, end = self.rest
         rest = text[start:end]
+        if self.kind is SiteKind.TERM and self.tail:
+            rest, start = self.tail + rest, start - len(self.tail)
         if rest:
-            old = start - (text.rfind("\n", 0, start) + 1)
+            old = max(0, start - (text.rfind("\n", 0, start) + 1))
             rest = (" " * (old - column) if old > column else "\n" + " " * old) + rest
         return rest + (" " + self.closers if self.closers else "")
 

@@ -112,7 +112,7 @@ class Scene:
             indent: Column of the second and later lines of a candidate.
             more: Further fields of the site.
         """
-        rest, closers = self._behind(frames, end)
+        rest, closers = self._behind(frames, end, kind is SiteKind.TERM)
         return Site(
             kind,
             start,
@@ -123,6 +123,7 @@ class Scene:
             anchors=tuple(position_at(self.text, anchor) for anchor in dict.fromkeys(anchors)),
             declaration=self.declaration.name,
             short=self.declaration.short,
+            name_at=self.declaration.name_at,
             scope=self.declaration.start,
             rest=rest,
             closers=closers,
@@ -143,19 +144,39 @@ class Scene:
             block = block.owner.block
         return block.column
 
-    def _behind(self, frames: Sequence[Block | Bracket], end: int) -> tuple[tuple[int, int], str]:
-        """The text behind a site that its brackets need, or what closes them."""
+    def _behind(self, frames: Sequence[Block | Bracket], end: int, in_term: bool) -> tuple[tuple[int, int], str]:
+        """The text behind a site without which Lean cannot understand what is around it, or what closes its brackets.
+
+        Tactic blocks do without; terms and brackets do not.
+        """
         brackets = [frame for frame in frames if isinstance(frame, Bracket)]
-        if not brackets:
-            return (end, end), ""
         if any(bracket.close is None for bracket in brackets):
             return (end, end), "".join(OPENING[bracket.token.text] for bracket in reversed(brackets))
-        inner = frames[len(frames) - 1 - frames[::-1].index(brackets[-1]) + 1 :]
-        block = next((frame for frame in inner if isinstance(frame, Block)), None)
-        start = end if block is None else max(block.end, end)
-        owner = brackets[0].item
+        needing = [index for index, frame in enumerate(frames) if self._needs_rest(frame)]
+        if in_term:
+            needing.append(len(frames))
+        if not needing:
+            return (end, end), ""
+        outer = frames[needing[0]] if needing[0] < len(frames) else None
+        owner = _item(frames) if outer is None else outer.item if isinstance(outer, Bracket) else outer.owner
+        inner = next((frame for frame in frames[needing[-1] :] if isinstance(frame, Block)), None)
+        start = end if inner is None else max(inner.end, end)
         last = self.layout.tokens[-1].end if owner is None else owner.end
         return (start, max(start, last)), ""
+
+    def _needs_rest(self, frame: Block | Bracket) -> bool:
+        if isinstance(frame, Bracket):
+            return True
+        if frame.kind == "branch":
+            return frame.opener.text == "then"
+        body = self.layout.body
+        begins = body is not None and not self.masked[body.end : frame.opener.start].strip()
+        return not frame.frames and not (begins and body is not None and body.text == ":=")
+
+
+def _item(frames: Sequence[Block | Bracket]) -> Item | None:
+    """The step that the innermost block is at."""
+    return next((frame.items[-1] for frame in reversed(frames) if isinstance(frame, Block) and frame.items), None)
 
 
 def step_at(blocks: Sequence[Block], token: Token) -> Item | None:

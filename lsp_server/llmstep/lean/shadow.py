@@ -1,0 +1,112 @@
+"""The shadow document of a file on a Lean server: one candidate after the other at the end of the text."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, TypeVar
+
+from llmstep.errors import LeanError, LlmstepError
+from llmstep.lean.verdict import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from lsprotocol.types import Position
+
+    from llmstep.lean.place import ShadowText
+    from llmstep.lean.server import LeanServer
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+class Shadow:
+    """One document of a Lean server. Calls must not overlap.
+
+    Args:
+        uri: That of the file itself, so that Lean sees it in its project; the server is ours alone.
+        patience: Longest wait in seconds for what stands above the candidates.
+    """
+
+    def __init__(self, server: LeanServer, uri: str, patience: float) -> None:
+        self.server = server
+        self.uri = uri
+        self.patience = patience
+        self._ready: tuple[str, int | None] | None = None
+        """The text up to the candidates that Lean has elaborated, and the process that did."""
+        self._late = False
+        self.is_open = False
+
+    async def settle(self, prefix: str, rest: ShadowText) -> tuple[Outcome, list[str] | None]:
+        """Has Lean elaborate a document to its end, however long it takes (up to `patience`).
+
+        Args:
+            prefix: The text up to the candidate.
+            rest: The document with the placeholder.
+
+        Returns:
+            The outcome, and the goals at the placeholder.
+        """
+        self._ready = None
+        self.is_open = True
+        if self._late:  # what was given up may still run: an edit ends it, another one finds it stuck
+            await self.server.wait(self.uri, await self.server.change(self.uri, prefix), self.patience)
+            self._late = False
+        version = await self.server.change(self.uri, rest.text)
+        goals, outcome = await _both(
+            self.server.plain_goal(self.uri, rest.start, self.patience), self._outcome(rest, version, self.patience)
+        )
+        self._ready = (prefix, self.server.pid)
+        return outcome, goals
+
+    def is_ready(self, prefix: str) -> bool:
+        """Whether an edit behind `prefix` is all that Lean has to elaborate."""
+        return self._ready == (prefix, self.server.pid)
+
+    def forget(self) -> None:
+        """Lean has to elaborate more than a candidate, since the text above was changed."""
+        self._ready = None
+
+    async def run(self, shadow: ShadowText, seconds: float) -> Outcome:
+        """Has Lean elaborate a candidate behind the text that is ready, for so many seconds at most.
+
+        When it takes longer or the caller is cancelled, the candidate is taken back, which stops Lean.
+        """
+        try:
+            version = await self.server.change(self.uri, shadow.text)
+            return await self._outcome(shadow, version, seconds)
+        except (LeanError, asyncio.CancelledError):
+            ready, self._ready = self._ready, None
+            self._late = True
+            with contextlib.suppress(LlmstepError):
+                await self.server.change(self.uri, ready[0] if ready else "")
+            raise
+
+    async def goals_at(self, position: Position, seconds: float) -> tuple[str, ...] | None:
+        """The goals at another place of the document."""
+        goals = await self.server.plain_goal(self.uri, position, seconds)
+        return None if goals is None else tuple(goals)
+
+    async def close(self) -> None:
+        """Closes the document, which frees its worker's memory. It may be used again."""
+        self._ready = None
+        self.is_open = False
+        await self.server.close(self.uri)
+
+    async def _outcome(self, shadow: ShadowText, version: int, seconds: float) -> Outcome:
+        diagnostics, goals = await _both(
+            self.server.wait(self.uri, version, seconds), self.server.plain_goal(self.uri, shadow.probe, seconds)
+        )
+        return Outcome(shadow, diagnostics, None if goals is None else tuple(goals))
+
+
+async def _both(first: Awaitable[T], second: Awaitable[U]) -> tuple[T, U]:
+    """Waits for two things at once; when one fails, the other is cancelled."""
+    tasks = (asyncio.ensure_future(first), asyncio.ensure_future(second))
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)

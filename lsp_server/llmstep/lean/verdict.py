@@ -1,0 +1,173 @@
+"""From what Lean answered about a candidate to a verdict. Pure: no server, no clock."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from llmstep.types import Check, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from llmstep.lean.place import ShadowText, Site
+
+Diagnostic = dict[str, Any]
+"""As Lean sent it."""
+
+ERROR: Final = 1
+WARNING: Final = 2
+UNSOLVED: Final = 1
+"""Tag of an error of unsolved goals."""
+ACCOMPLISHED: Final = 2
+"""Tag of the message that a declaration is proved: without errors and without `sorry`."""
+
+_METAVARIABLE: Final = re.compile(r"\?[\w.✝]+|✝[⁰¹²³⁴⁵⁶⁷⁸⁹]*")
+_SORRY: Final = re.compile(r"(?<![\w.])sorry(?:Ax)?(?![\w.])")
+
+Place = tuple[int, int]
+"""Line and character."""
+
+
+@attrs.frozen
+class Outcome:
+    """What Lean answered about one version of a shadow document."""
+
+    shadow: ShadowText
+    diagnostics: Sequence[Diagnostic]
+    goals: tuple[str, ...] | None
+    """At the probe; None where Lean gave none."""
+
+    @property
+    def start(self) -> Place:
+        return self.shadow.start.line, self.shadow.start.character
+
+    def errors(self) -> Iterable[tuple[Place, Diagnostic]]:
+        """Errors in the order of their places."""
+        found = [(_start(each), each) for each in self.diagnostics if each.get("severity") == ERROR]
+        return sorted(found, key=lambda pair: pair[0])
+
+    def signature(self, place: Place, diagnostic: Diagnostic) -> tuple[bool, int, int, str]:
+        """An error without what depends on the candidate; places behind it count from the probe."""
+        line, character = place
+        probe = self.shadow.probe
+        behind = place >= (self.shadow.end.line, self.shadow.end.character)
+        if behind:
+            line -= probe.line
+            character = 0 if place <= (probe.line, probe.character) else character
+        return behind, line, character, _METAVARIABLE.sub("?", first_line(diagnostic))
+
+    def says(self, severity: int, text: str, since: Place) -> bool:
+        """Whether there is a message of this severity with this text, at or behind a place."""
+        return any(
+            each.get("severity") == severity and text in each["message"] and _start(each) >= since
+            for each in self.diagnostics
+        )
+
+
+@attrs.frozen
+class Baseline:
+    """What Lean says with the placeholder in the candidate's place."""
+
+    goals: tuple[str, ...]
+    """Those that a candidate faces, main first."""
+    behind: tuple[str, ...]
+    """Those that are left once the main goal is closed."""
+    errors: frozenset[tuple[bool, int, int, str]]
+    """Signatures of the errors that are no candidate's fault."""
+
+
+def judge(site: Site, baseline: Baseline, outcome: Outcome) -> Check:
+    """The verdict on a candidate by its errors and by the goals before and behind it.
+
+    `sorry` inside of what its tactics made is not looked for here.
+    """
+    if error := first_error(baseline, outcome):
+        return Check(Verdict.INVALID, message=error)
+    if outcome.goals is None:
+        return Check(Verdict.UNCHECKED, message="Lean gave no goals behind it.")
+    before = [_plain(goal) for goal in baseline.goals]
+    behind = list(baseline.behind) if site.distributed else list(baseline.goals[1:])
+    unchanged = before + [_plain(goal) for goal in behind] if site.distributed else before
+    after = [_plain(goal) for goal in outcome.goals]
+    if sorted(after) == sorted(unchanged):
+        return Check(Verdict.INVALID, message="It leaves the goals as they were.")
+    if _are_left(outcome.goals, behind):
+        return Check(Verdict.CLOSES, goals=outcome.goals)
+    return Check(Verdict.PROGRESS, goals=outcome.goals)
+
+
+def first_error(baseline: Baseline, outcome: Outcome) -> str | None:
+    """The first line of the first error that is the candidate's: one inside of it before one elsewhere."""
+    elsewhere: str | None = None
+    for place, error in outcome.errors():
+        if place >= outcome.start:
+            if outcome.signature(place, error) not in baseline.errors:
+                return first_line(error)
+        elif not is_unsolved(error) and outcome.signature(place, error) not in baseline.errors:
+            elsewhere = elsewhere or first_line(error)
+    return elsewhere
+
+
+def baseline_of(outcome: Outcome, goals: Sequence[str]) -> Baseline:
+    """The baseline from the answers about the placeholder; `goals` are those at its first character."""
+    errors = frozenset(outcome.signature(place, error) for place, error in outcome.errors())
+    return Baseline(tuple(goals), outcome.goals or (), errors)
+
+
+def is_unsolved(diagnostic: Diagnostic) -> bool:
+    return UNSOLVED in diagnostic.get("leanTags", ()) or diagnostic["message"].startswith("unsolved goals")
+
+
+def is_proved(outcome: Outcome) -> bool:
+    """Lean's own word that the declaration of the candidate is proved without `sorry`."""
+    return any(
+        ACCOMPLISHED in each.get("leanTags", ()) and _start(each) <= outcome.start <= _end(each)
+        for each in outcome.diagnostics
+    )
+
+
+def shows_sorry(outcome: Outcome) -> bool | None:
+    """Whether the term that `show_term` printed holds `sorry`; None when it printed nothing."""
+    terms = [
+        each["message"]
+        for each in outcome.diagnostics
+        if _start(each) >= outcome.start and each["message"].startswith("Try this")
+    ]
+    return any(_SORRY.search(term) for term in terms) if terms else None
+
+
+def first_line(diagnostic: Diagnostic) -> str:
+    """The first line of a message; with unsolved goals, what is to be shown is added."""
+    lines = str(diagnostic["message"]).strip().splitlines() or [""]
+    if is_unsolved(diagnostic):
+        return " ".join([lines[0], *(line for line in lines if line.startswith("⊢"))][:2])
+    return lines[0]
+
+
+def _are_left(after: Sequence[str], behind: Sequence[str]) -> bool:
+    """Every goal of `after` is one of `behind`, in the same order, perhaps with its metavariables filled."""
+    rest = iter(behind)
+    return all(any(_pattern(old).fullmatch(new) for old in rest) for new in after)
+
+
+def _pattern(goal: str) -> re.Pattern[str]:
+    parts = re.split(r"\?[\w.✝]+", goal)
+    return re.compile(r"[\s\S]+?".join(re.escape(part) for part in parts))
+
+
+def _plain(goal: str) -> str:
+    """A goal without the numbers of unnamed metavariables, which differ between runs."""
+    return re.sub(r"\?(m|u)\.\d+", r"?\1", goal)
+
+
+def _start(diagnostic: Diagnostic) -> Place:
+    start = diagnostic["range"]["start"]
+    return start["line"], start["character"]
+
+
+def _end(diagnostic: Diagnostic) -> Place:
+    end = (diagnostic.get("fullRange") or diagnostic["range"])["end"]
+    return end["line"], end["character"]
