@@ -94,6 +94,15 @@ def test_a_model_can_be_trained_on_from_a_folder(settings: Path, tmp_path: Path,
     assert any(not torch.equal(before[name], after[name]) for name in before)
 
 
+def test_the_goal_counts_in_the_training_loss_alone(settings: Path, tmp_path: Path) -> None:
+    for weight in (0.0, 0.5):
+        run(settings, "--out", tmp_path / str(weight), "--max-steps", 4, "--goal-weight", weight)
+    plain, weighted = (losses(tmp_path / name)[0][1] for name in ("0.0", "0.5"))
+    assert weighted > plain + 1.5  # half of the log of a vocabulary of 300, less what four steps teach
+    history = json.loads((tmp_path / "0.5" / "checkpoints" / "training.json").read_text())["history"]
+    assert next(record["eval_loss"] for record in history if "eval_loss" in record) < weighted - 1
+
+
 def test_the_time_limit_ends_a_run_with_a_checkpoint(settings: Path, tmp_path: Path) -> None:
     run(settings, "--out", tmp_path / "model", "--max-seconds", 0.01)
     checkpoint = last_checkpoint(tmp_path / "model")

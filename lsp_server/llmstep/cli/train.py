@@ -31,6 +31,7 @@ def train(
     learning_rate: Annotated[_Number, typer.Option(help="Largest learning rate.")] = None,
     warmup_steps: Annotated[_Whole, typer.Option(help="Steps until the largest learning rate.")] = None,
     weight_decay: Annotated[_Number, typer.Option(help="Weight decay of the matrices.")] = None,
+    goal_weight: Annotated[_Number, typer.Option(help="Weight of the loss on the goal, for --from-scratch.")] = None,
     max_tokens: Annotated[_Whole, typer.Option(help="Leave out longer pairs.")] = None,
     valid_pairs: Annotated[_Whole, typer.Option(help="Held-out pairs used for the loss.")] = None,
     eval_every: Annotated[_Whole, typer.Option(help="Steps between two evaluations.")] = None,

@@ -64,6 +64,9 @@ class TrainConfig:
     learning_rate: float = 2e-5
     warmup_steps: int = 50
     weight_decay: float = 0.01
+    goal_weight: float = 0.0
+    """Weight of the loss on the goal beside that on the tactic. For a model made from scratch: it learns from the
+    goals to repeat names. A base knows that already."""
     max_tokens: int = 1024
     """Pairs longer than this are left out."""
     valid_pairs: int = 1000

@@ -14,7 +14,7 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 from llmstep.catalog.templates import get_template
 from llmstep.errors import ModelLoadError, SettingsError
 from llmstep.training.model import load_base, new_model, save_model
-from llmstep.training.pairs import Padding, encode_pairs, prompt_and_answer, read_pairs
+from llmstep.training.pairs import IGNORED, Padding, encode_pairs, prompt_and_answer, read_pairs
 from llmstep.training.tokenizer import train_tokenizer
 
 if TYPE_CHECKING:
@@ -47,6 +47,30 @@ class Clock(TrainerCallback):  # type: ignore[misc]
     def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
         (folder / _CLOCK).write_text(json.dumps({"seconds": self.elapsed}), encoding="utf-8")
+
+
+class PairTrainer(Trainer):  # type: ignore[misc]
+    """A Trainer whose training loss may count the goal too; the loss of an evaluation is that on the tactic."""
+
+    def __init__(self, goal_weight: float, **given: Any) -> None:
+        super().__init__(**given)
+        self.goal_weight = goal_weight
+        if goal_weight:
+            # The loss below is a mean over the batch, so the Trainer has to divide by the accumulated batches.
+            self.model_accepts_loss_kwargs = False
+
+    def compute_loss(self, model: Any, inputs: dict[str, torch.Tensor], *given: Any, **named: Any) -> Any:
+        """Mean over the tactic's tokens plus ``goal_weight`` times the mean over the goal's."""
+        if not self.goal_weight or not model.training:
+            return super().compute_loss(model, inputs, *given, **named)
+        labels = inputs.pop("labels")
+        logits = model(**inputs).logits[:, :-1].flatten(0, 1).float()
+        of_goal = (labels == IGNORED) & inputs["attention_mask"].bool()
+        goal = inputs["input_ids"].masked_fill(~of_goal, IGNORED)
+        loss = torch.nn.functional.cross_entropy(logits, labels[:, 1:].flatten(), ignore_index=IGNORED)
+        return loss + self.goal_weight * torch.nn.functional.cross_entropy(
+            logits, goal[:, 1:].flatten(), ignore_index=IGNORED
+        )
 
 
 def cosine(warmup: int, steps: int, clock: Clock) -> Any:
@@ -104,7 +128,8 @@ def run_training(config: TrainConfig, resume: bool = False) -> dict[str, Any]:
     optimizer = torch.optim.AdamW(_groups(model, config.weight_decay), lr=config.learning_rate, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, cosine(config.warmup_steps, steps, clock))
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-    trainer = Trainer(
+    trainer = PairTrainer(
+        config.goal_weight,
         model=model,
         args=_arguments(config, steps, bool(valid), done),
         train_dataset=train,

@@ -56,7 +56,8 @@ def make_starter(
         report(f"{part}: {sum(counts.values())} distinct pairs, {dict(counts)}")
     config = attrs.evolve(starter_config(folder), max_seconds=seconds, threads=threads)
     trained = run_training(config, resume=resume)
-    report(f"{trained['steps']} steps in {trained['seconds']:.0f} s, held-out loss {trained['valid_loss']:.3f}")
+    loss = "" if trained["valid_loss"] is None else f", held-out loss {trained['valid_loss']:.3f}"
+    report(f"{trained['steps']} steps in {trained['seconds']:.0f} s{loss}")
     evaluation = evaluate_model(folder / "model", lean, folder / "data" / "test.jsonl")
     (folder / "evaluation.json").write_text(json.dumps(evaluation, ensure_ascii=False, indent=1), encoding="utf-8")
     return evaluation
