@@ -8,16 +8,9 @@ from typing import TYPE_CHECKING, Any
 from pygls.exceptions import JsonRpcException
 
 from llmstep.errors import CancelledError, LeanCrashedError, LeanError, LeanTimeoutError
-from llmstep.lean import process
+from llmstep.lean import process, protocol
 from llmstep.lean.client import LeanClient, Params
 from llmstep.lean.documents import Document, wire
-from llmstep.lean.protocol import (
-    CONTENT_MODIFIED,
-    REQUEST_CANCELLED,
-    WORKER_CRASHED,
-    WORKER_EXITED,
-    initialize_params,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,8 +122,7 @@ class LeanServer:
             CancelledError: The document has another version, or gets one during the wait.
         """
         document = self._document(uri)
-        if document.version != version:
-            raise CancelledError(f"Version {version} of the document is gone.", hint="Ask again.")
+        self._check_present(document, version)
         await self._ask(document, "textDocument/waitForDiagnostics", {"uri": uri, "version": version}, timeout)
         document.settled = True
         return document.diagnostics
@@ -160,21 +152,22 @@ class LeanServer:
         deadline = loop.time() + limit
         while True:
             client = await self._running()
-            if self._documents.get(document.uri) is not document or document.version != version:
-                raise CancelledError("The document was edited.", hint="Ask again.")
+            self._check_present(document, version)
             if document.home is not client:
                 document.open(client)
             try:
-                return await client.request(method, params, deadline - loop.time(), document.calls, limit=limit)
+                result = await client.request(method, params, deadline - loop.time(), document.calls, limit=limit)
+                self._check_present(document, version)  # another task may have run since the answer came
+                return result
             except LeanTimeoutError:
                 document.timed_out()
                 raise
             except JsonRpcException as error:
-                if error.code in (WORKER_CRASHED, WORKER_EXITED):
+                if error.code in (protocol.WORKER_CRASHED, protocol.WORKER_EXITED):
                     raise document.crashed() from error
-                if error.code == REQUEST_CANCELLED:
+                if error.code == protocol.REQUEST_CANCELLED:
                     raise CancelledError("Lean cancelled the request.", hint="Ask again.") from error
-                if error.code != CONTENT_MODIFIED:
+                if error.code != protocol.CONTENT_MODIFIED:
                     raise LeanError(f"Lean answered with an error: {error.message}") from error
             await asyncio.sleep(0.05)  # an edit of the imports made Lean start the worker again
 
@@ -198,6 +191,10 @@ class LeanServer:
         if stuck:
             document.shut()
 
+    def _check_present(self, document: Document, version: int) -> None:
+        if self._documents.get(document.uri) is not document or document.version != version:
+            raise CancelledError("The document was edited.", hint="Ask again.")
+
     def _document(self, uri: str) -> Document:
         try:
             return self._documents[uri]
@@ -219,7 +216,7 @@ class LeanServer:
         client = LeanClient(self._notified, (PUBLISH, PROGRESS))
         try:
             await client.spawn(self.command, self.root)
-            await client.request("initialize", initialize_params(self.root), self.timeout)
+            await client.request("initialize", protocol.initialize_params(self.root), self.timeout)
             client.notify("initialized", {})
         except LeanCrashedError as error:
             raise LeanError(
