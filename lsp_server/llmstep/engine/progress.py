@@ -6,7 +6,7 @@ from typing import Literal
 
 import attrs
 
-Stage = Literal["download", "load", "generate", "check", "goal"]
+Stage = Literal["download", "load", "generate", "check", "goal", "search"]
 
 
 @attrs.frozen
@@ -17,7 +17,8 @@ class Progress:
     message: str
     """What is being done, as a short phrase without a full stop."""
     done: int = 0
-    """How much of `total` is done: bytes with `download`, tensors with `load`, decoding steps with `generate`."""
+    """How much of `total` is done: bytes with `download`, tensors with `load`, decoding steps with `generate`,
+    expanded states with `search`."""
     total: int = 0
     """0 while it is not known."""
 

@@ -100,6 +100,15 @@ class FileChecker:
                 self._checks.put(key, check)
         return check
 
+    async def errors(self, text: str) -> list[str]:
+        """The messages of the errors in a whole text.
+
+        Raises:
+            LeanError: Lean does not answer.
+        """
+        async with self._lock:
+            return [each["message"] for each in await self.shadow.read(text) if each.get("severity") == ERROR]
+
     async def close(self) -> None:
         """Closes the shadow document; what is known stays known."""
         async with self._lock:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from llmstep.lean.place import ShadowText
     from llmstep.lean.server import LeanServer
+    from llmstep.lean.verdict import Diagnostic
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -81,6 +82,16 @@ class Shadow:
             self._late = True
             with contextlib.suppress(LlmstepError):
                 await self.server.change(self.uri, ready[0] if ready else "")
+            raise
+
+    async def read(self, text: str) -> list[Diagnostic]:
+        """What Lean has to say about a whole text, however long that takes (up to `patience`)."""
+        self._ready = None
+        self.is_open = True
+        try:
+            return await self.server.wait(self.uri, await self.server.change(self.uri, text), self.patience)
+        except (LeanError, asyncio.CancelledError):
+            self._late = True
             raise
 
     async def goals_at(self, position: Position, seconds: float) -> tuple[str, ...] | None:

@@ -126,6 +126,15 @@ class LeanWorkspace:
                     on_result(index, check)
         return checks
 
+    async def errors(self, uri: str, text: str) -> list[str]:
+        """The messages of all errors that Lean finds in a file with this text, to its end.
+
+        Raises:
+            LeanError: Lean cannot be started, or does not answer within the time limit.
+        """
+        async with self._file(uri) as checker:
+            return await _again(lambda: checker.errors(text))
+
     def servers(self) -> list[ServerInfo]:
         """The servers that run."""
         homes = [home.server for home in self._homes.values() if home.server.alive]

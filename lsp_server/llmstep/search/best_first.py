@@ -1,0 +1,212 @@
+"""Best-first search over tactic states. Pure: no model, no Lean, only an `Expander` that knows both.
+
+The open state with the best score is expanded next. The score of a state is the sum of the log-probabilities of the
+steps that lead to it (Welleck & Saha, arXiv:2310.18457, section on proof search), or that sum divided by a power of
+their number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import math
+import time
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+Outcome = Literal["proved", "exhausted", "expansions", "seconds"]
+"""Why a search ended: with a proof, without an open state, or at one of its limits."""
+
+
+@attrs.frozen
+class Step:
+    """A step that can be taken from a state, and where it leads."""
+
+    tactic: str
+    logprob: float
+    """Sum of the log-probabilities of its tokens (natural logarithm)."""
+    goals: tuple[str, ...] | None
+    """The goals that it leaves, main first; empty when the proof is finished, None when the step is refused."""
+
+
+class Expander(Protocol):
+    """Proposes steps, and runs them."""
+
+    async def expand(self, goals: tuple[str, ...], proof: tuple[str, ...]) -> Sequence[Step]:
+        """The steps from a state.
+
+        Args:
+            goals: The state.
+            proof: The steps that lead to it from the root.
+        """
+
+
+@attrs.frozen
+class Limits:
+    """When a search gives up."""
+
+    expansions: int = 100
+    """Most states that are expanded."""
+    seconds: float = 600.0
+    """Longest time."""
+    patience: int = 0
+    """So many further states may be expanded after the first proof, as long as they may lead to a shorter one."""
+
+
+@attrs.frozen
+class Report:
+    """Where a search is."""
+
+    expansions: int
+    """Number of states expanded."""
+    depth: int
+    """Number of steps that lead to the state that is expanded now."""
+    open: int
+    """Number of states that wait."""
+    proved: bool = False
+    """A proof is known; a shorter one is looked for."""
+
+
+@attrs.frozen
+class Search:
+    """What a search has found."""
+
+    proof: tuple[str, ...] | None
+    """The steps of the shortest proof found."""
+    outcome: Outcome
+    expansions: int
+    seconds: float
+    states: int
+    """Number of distinct states seen, the root included."""
+
+
+@attrs.frozen(order=True)
+class _Node:
+    cost: float
+    """What the queue is ordered by: the score, negative."""
+    number: int
+    """Among equals the older one is first."""
+    goals: tuple[str, ...] = attrs.field(order=False)
+    proof: tuple[str, ...] = attrs.field(order=False)
+    logprob: float = attrs.field(order=False)
+
+
+def score(logprob: float, depth: int, length_power: float) -> float:
+    """Score of a state: the sum of the log-probabilities of the `depth` steps to it, over `depth ** length_power`."""
+    return logprob / math.pow(max(1, depth), length_power)
+
+
+async def best_first(
+    root: tuple[str, ...],
+    expander: Expander,
+    limits: Limits,
+    *,
+    key: Callable[[tuple[str, ...]], str],
+    length_power: float = 0.0,
+    on_report: Callable[[Report], None] | None = None,
+) -> Search:
+    """Search for steps that close all goals of `root`.
+
+    Cancelling the task ends the search at once. What the expander raises ends it too.
+
+    Args:
+        root: The goals to begin with; at least one.
+        expander: Called for one state after the other, never for two with the same key.
+        limits: When to give up.
+        key: States with the same key are the same.
+        length_power: 0 ranks by the sum of log-probabilities, which favours short proofs; 1 by their mean a step.
+        on_report: Called before each expansion.
+    """
+    return await _BestFirst(expander, limits, key, length_power, on_report).run(root)
+
+
+class _BestFirst:
+    def __init__(
+        self,
+        expander: Expander,
+        limits: Limits,
+        key: Callable[[tuple[str, ...]], str],
+        length_power: float,
+        on_report: Callable[[Report], None] | None,
+    ) -> None:
+        self._expander = expander
+        self._limits = limits
+        self._key = key
+        self._length_power = length_power
+        self._on_report = on_report
+        self._queue: list[_Node] = []
+        self._made = 0
+        self._costs: dict[str, float] = {}
+        """Of every state seen: the least cost that it was reached with."""
+        self._expanded: set[str] = set()
+        self._expansions = 0
+        self._best: tuple[str, ...] | None = None
+        self._last = limits.expansions
+        """No state is expanded beyond this number of expansions."""
+
+    async def run(self, root: tuple[str, ...]) -> Search:
+        started = time.monotonic()
+        self._push(root, (), 0.0)
+        outcome: Outcome = "exhausted"
+        while (node := self._pop()) is not None:
+            left = self._limits.seconds - (time.monotonic() - started)
+            if left <= 0 or self._expansions >= self._last:
+                outcome = "seconds" if left <= 0 else "expansions"
+                break
+            if self._on_report:
+                open_ = len(self._queue)
+                self._on_report(Report(self._expansions, len(node.proof), open_, self._best is not None))
+            try:
+                steps = await asyncio.wait_for(self._expander.expand(node.goals, node.proof), left)
+            except asyncio.TimeoutError:
+                if time.monotonic() - started < self._limits.seconds:
+                    raise  # not ours
+                outcome = "seconds"
+                break
+            self._expansions += 1
+            for step in steps:
+                self._take(node, step)
+        seconds = time.monotonic() - started
+        found: Outcome = "proved" if self._best is not None else outcome
+        return Search(self._best, found, self._expansions, seconds, len(self._costs))
+
+    def _take(self, node: _Node, step: Step) -> None:
+        if step.goals is None:
+            return
+        proof = (*node.proof, step.tactic)
+        if step.goals:
+            self._push(step.goals, proof, node.logprob + step.logprob)
+        elif self._best is None or _length(proof) < _length(self._best):
+            if self._best is None:
+                self._last = min(self._last, self._expansions + self._limits.patience)
+            self._best = proof
+
+    def _push(self, goals: tuple[str, ...], proof: tuple[str, ...], logprob: float) -> None:
+        key = self._key(goals)
+        cost = -score(logprob, len(proof), self._length_power)
+        if cost < self._costs.get(key, float("inf")) and key not in self._expanded:
+            self._costs[key] = cost
+            self._made += 1
+            heapq.heappush(self._queue, _Node(cost, self._made, goals, proof, logprob))
+
+    def _pop(self) -> _Node | None:
+        """The best open state, which counts as expanded from now on."""
+        while self._queue:
+            node = heapq.heappop(self._queue)
+            key = self._key(node.goals)
+            if key in self._expanded:
+                continue  # it was reached by a better way meanwhile
+            if self._best is not None and len(node.proof) + 1 >= len(self._best):
+                continue  # no shorter proof goes through it
+            self._expanded.add(key)
+            return node
+        return None
+
+
+def _length(proof: tuple[str, ...]) -> tuple[int, int]:
+    """What makes one proof shorter than another: fewer steps, then fewer characters."""
+    return len(proof), sum(map(len, proof))

@@ -1,0 +1,103 @@
+"""Expands a state: steps from a proposer for its first goal, each run by Lean behind those that lead to the state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llmstep.lean.text import offset_at
+from llmstep.search.best_first import Step
+from llmstep.search.proposals import Scene
+from llmstep.search.script import join, must_finish, own_goals
+from llmstep.types import Check, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llmstep.lean.site import Site
+    from llmstep.lean.workspace import LeanWorkspace
+    from llmstep.search.proposals import Proposer
+    from llmstep.types import Goal
+
+_UNKNOWN = "unknown tactic"
+"""How Lean refuses a word that begins no tactic, whatever the goal."""
+
+
+class LeanExpander:
+    """The states of a proof at one site.
+
+    Args:
+        lean: Runs the steps.
+        proposer: Proposes them.
+        uri: Address of the file.
+        text: The file.
+        site: Where the proof goes.
+        goal: The goals there.
+        written: The steps of the proof that stand before the site.
+    """
+
+    def __init__(
+        self,
+        lean: LeanWorkspace,
+        proposer: Proposer,
+        uri: str,
+        text: str,
+        site: Site,
+        goal: Goal,
+        written: str = "",
+    ) -> None:
+        self._lean = lean
+        self._proposer = proposer
+        self._uri = uri
+        self._text = text
+        self._site = site
+        self._goal = goal
+        self._written = written
+        self._finish = must_finish(text, site)
+        self._unknown: set[str] = set()
+
+    @property
+    def root(self) -> tuple[str, ...]:
+        """The goals that the proof has to close."""
+        return (self._goal.text, *self._goal.others) if self._finish else (self._goal.text,)
+
+    async def expand(self, goals: tuple[str, ...], proof: tuple[str, ...]) -> list[Step]:
+        """
+        Raises:
+            ModelError: The model cannot be loaded or run.
+            LeanError: Lean does not answer.
+        """
+        proposals = await self._proposer.propose(self._scene(goals, proof))
+        proposals = [each for each in proposals if each.tactic not in self._unknown]
+        checks = await self._check([(*proof, each.tactic) for each in proposals])
+        for proposal, check in zip(proposals, checks, strict=True):
+            if check.verdict is Verdict.INVALID and check.message == _UNKNOWN:
+                self._unknown.add(proposal.tactic)
+        return [
+            Step(proposal.tactic, proposal.logprob, self._left(check))
+            for proposal, check in zip(proposals, checks, strict=True)
+        ]
+
+    async def finished(self, proofs: Sequence[tuple[str, ...]]) -> list[bool]:
+        """Which of several proofs Lean accepts as finished."""
+        return [self._left(check) == () for check in await self._check(proofs)]
+
+    async def _check(self, proofs: Sequence[tuple[str, ...]]) -> list[Check]:
+        scripts = [join(proof) for proof in proofs]
+        return await self._lean.check(self._uri, self._text, self._site, self._goal, scripts)
+
+    def _left(self, check: Check) -> tuple[str, ...] | None:
+        """The goals of the proof that are left; None where Lean refuses the step or does not answer in time."""
+        if check.verdict not in (Verdict.CLOSES, Verdict.PROGRESS):
+            return None
+        if self._finish:
+            return check.goals
+        return () if check.verdict is Verdict.CLOSES else own_goals(check.goals, self._goal) or None
+
+    def _scene(self, goals: tuple[str, ...], proof: tuple[str, ...]) -> Scene:
+        before = self._text[: self._site.start]
+        steps = join(proof)
+        if steps:
+            shadow = self._site.shadow_text(self._text, steps)
+            before = shadow.text[: offset_at(shadow.text, shadow.end)] + "\n"
+        written = "\n".join(part for part in (self._written, steps) if part)
+        return Scene(goals[0], before, self._site.declaration, written)

@@ -1,0 +1,119 @@
+"""Where the steps that a search tries come from: a model, a fixed list of tactics, or both."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final, Literal, Protocol
+
+import attrs
+
+from llmstep.types import Ask, Goal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from llmstep.engine.engine import Engine
+    from llmstep.engine.progress import Progress
+    from llmstep.types import Sampling
+
+Tactics = Literal["model", "list", "both"]
+
+FIXED_TACTICS: Final = (
+    *("rfl", "trivial", "assumption", "contradiction", "decide", "simp", "simp_all", "omega", "grind"),
+    *("solve_by_elim", "aesop", "tauto", "norm_num", "norm_num at *", "linarith", "nlinarith", "positivity", "ring"),
+    *("ring_nf", "field_simp", "push_neg", "intro h", "constructor", "left", "right", "exfalso", "apply_assumption"),
+    *("symm", "subst_vars", "split", "ext", "funext x", "congr", "refine ⟨_, ?_⟩"),
+    *("obtain ⟨h₁, h₂⟩ := ‹_ ∧ _›", "obtain ⟨x, h⟩ := ‹∃ _, _›", "rcases ‹_ ∨ _› with h | h"),
+)
+"""Tactics that need no name from the goal: those that end a proof, then those that take a goal or a hypothesis apart.
+
+Some exist in Mathlib only; an unknown one is tried once.
+"""
+
+
+@attrs.frozen
+class Proposal:
+    """A step to be tried."""
+
+    tactic: str
+    logprob: float
+    """Sum of the log-probabilities of its tokens, or what stands for it."""
+
+
+@attrs.frozen
+class Scene:
+    """What a step is proposed for."""
+
+    goal: str
+    """The first goal of the state, alone."""
+    context: str = ""
+    """The file before the step."""
+    declaration: str = ""
+    """Full name of the theorem, where it has one."""
+    proof: str = ""
+    """The steps before this one."""
+
+
+class Proposer(Protocol):
+    """Proposes distinct steps, the likeliest first."""
+
+    async def propose(self, scene: Scene) -> Sequence[Proposal]: ...
+
+
+class ModelTactics:
+    """Samples of a model, with the model's own probabilities.
+
+    Args:
+        engine: Holds the model.
+        sampling: How to draw, for each goal.
+        on_progress: Told when the model is downloaded or loaded.
+    """
+
+    def __init__(
+        self, engine: Engine, sampling: Sampling, on_progress: Callable[[Progress], None] | None = None
+    ) -> None:
+        self._engine = engine
+        self._sampling = sampling
+        self._on_progress = on_progress
+        self.model: str | None = None
+        """Name of the model that answered last."""
+
+    async def propose(self, scene: Scene) -> list[Proposal]:
+        """
+        Raises:
+            ModelError: The model cannot be loaded or run.
+        """
+        ask = Ask(Goal(scene.goal), context=scene.context, declaration=scene.declaration, proof=scene.proof)
+        made = await self._engine.generate(ask, self._sampling, on_progress=self._told)
+        self.model = made.model
+        proposals = [Proposal(each.text, each.score * each.tokens) for each in made.candidates]
+        return sorted(proposals, key=lambda each: -each.logprob)
+
+    def _told(self, progress: Progress) -> None:
+        if self._on_progress and progress.stage in ("download", "load"):
+            self._on_progress(progress)
+
+
+class FixedTactics:
+    """The same tactics for every goal, all equally likely."""
+
+    def __init__(self, tactics: Sequence[str] = FIXED_TACTICS) -> None:
+        self._proposals = [Proposal(tactic, -math.log(len(tactics))) for tactic in dict.fromkeys(tactics)]
+
+    async def propose(self, scene: Scene) -> list[Proposal]:
+        return list(self._proposals)
+
+
+class Mixture:
+    """Two proposers, each believed half: the probability of a step is the mean of theirs, 0 for one not proposed."""
+
+    def __init__(self, first: Proposer, second: Proposer) -> None:
+        self._parts = (first, second)
+
+    async def propose(self, scene: Scene) -> list[Proposal]:
+        shares: dict[str, float] = {}
+        for part in self._parts:
+            for each in await part.propose(scene):
+                shares[each.tactic] = shares.get(each.tactic, 0.0) + math.exp(each.logprob) / len(self._parts)
+        proposals = [Proposal(tactic, math.log(share) if share else -math.inf) for tactic, share in shares.items()]
+        return sorted(proposals, key=lambda each: -each.logprob)

@@ -1,0 +1,186 @@
+"""The use case: a place in a file in, one edit out that Lean accepts, or why there is none."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Literal
+
+import attrs
+
+from llmstep.engine.progress import Progress
+from llmstep.lean.place import PLACEHOLDER
+from llmstep.search.best_first import Limits, Report, best_first
+from llmstep.search.lean_expander import LeanExpander
+from llmstep.search.proposals import FixedTactics, Mixture, ModelTactics, Tactics
+from llmstep.search.script import join
+from llmstep.search.state import canonical
+from llmstep.types import Sampling
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from lsprotocol.types import TextEdit
+
+    from llmstep.engine.engine import Engine
+    from llmstep.lean.site import Site
+    from llmstep.lean.workspace import LeanWorkspace
+    from llmstep.search.proposals import Proposer
+    from llmstep.types import Goal
+_NUMBER = re.compile(r"\?[mu]\.\d+")
+
+
+@attrs.frozen(kw_only=True)
+class Method:
+    """How to search."""
+
+    tactics: Tactics = "model"
+    """Where steps come from."""
+    expansions: int = 64
+    seconds: float = 120.0
+    samples: int = 16
+    """Drawn from the model for each state."""
+    temperature: float = 0.7
+    top_p: float = 1.0
+    max_new_tokens: int = 128
+    seed: int | None = 0
+    """Makes the model's samples the same in every run."""
+    length_power: float = 0.0
+    """See `best_first`."""
+    patience: int = 4
+    """See `Limits`."""
+
+
+@attrs.frozen
+class Attempt:
+    """What came of a search."""
+
+    goal: Goal
+    steps: tuple[str, ...] | None
+    """The proof; None when none was found."""
+    proof: str | None
+    """The same as one text, without the indentation of its place."""
+    edit: TextEdit | None
+    """Puts it into the file."""
+    outcome: Literal["proved", "exhausted", "expansions", "seconds", "refused"]
+    """`refused`: a proof was found, but in the whole file Lean has something against it."""
+    expansions: int
+    states: int
+    """Number of distinct states seen."""
+    seconds: float
+    """Of everything, the loading of the model included."""
+    model: str | None
+    """The model that was asked; None with `list`."""
+    tactics: Tactics
+
+
+class Prover:
+    """Searches for proofs in files. Cancelling the task of a call ends it at once.
+
+    Args:
+        engine: Proposes steps; not used with `list`.
+        lean: Runs them.
+    """
+
+    def __init__(self, engine: Engine, lean: LeanWorkspace) -> None:
+        self._engine = engine
+        self._lean = lean
+
+    async def prove(
+        self,
+        uri: str,
+        text: str,
+        sites: Sequence[Site],
+        method: Method,
+        *,
+        written: Callable[[str, Site], str] = lambda _, __: "",
+        on_progress: Callable[[Progress], None] = lambda _: None,
+    ) -> Attempt:
+        """Search for a proof at the first of `sites` at which Lean has a goal.
+
+        Args:
+            uri: Address of the file.
+            text: Its text.
+            sites: See `find_sites`.
+            method: How to search.
+            written: Gives the steps of the proof that stand before a site, for models that read them.
+            on_progress: Called with each step of the work.
+
+        Raises:
+            NoGoalError: There is no goal.
+            LeanError: Lean cannot be started or does not answer.
+            ModelError: The model cannot be loaded or run.
+        """
+        started = time.monotonic()
+        on_progress(Progress("goal", "Asking Lean for the goal"))
+        site, goal = await self._lean.locate(uri, text, sites)
+        model = ModelTactics(self._engine, _sampling(method), on_progress)
+        expander = LeanExpander(
+            self._lean, _proposer(method.tactics, model), uri, text, site, goal, written(text, site)
+        )
+
+        def report(found: Report) -> None:
+            on_progress(_progress(found, method))
+
+        limits = Limits(method.expansions, method.seconds, method.patience)
+        search = await best_first(
+            expander.root, expander, limits, key=canonical, length_power=method.length_power, on_report=report
+        )
+        steps = search.proof
+        accepted = False
+        if steps is not None:
+            on_progress(Progress("check", "Checking the proof"))
+            steps = await _shortened(steps, expander)
+            accepted = await self._accepted(uri, text, site, join(steps))
+        proof = join(steps) if steps is not None and accepted else None
+        return Attempt(
+            goal,
+            steps if accepted else None,
+            proof,
+            None if proof is None else site.edit(text, proof),
+            "refused" if search.proof is not None and not accepted else search.outcome,
+            search.expansions,
+            search.states,
+            round(time.monotonic() - started, 3),
+            model.model,
+            method.tactics,
+        )
+
+    async def _accepted(self, uri: str, text: str, site: Site, proof: str) -> bool:
+        """Whether the whole file has no error with the proof that it does not have with `sorry` in its place."""
+        before = await self._lean.errors(uri, site.apply(text, PLACEHOLDER))
+        after = await self._lean.errors(uri, site.apply(text, proof))
+        return not (_counted(after) - _counted(before))
+
+
+async def _shortened(steps: tuple[str, ...], expander: LeanExpander) -> tuple[str, ...]:
+    """The proof without the steps that it does not need."""
+    while len(steps) > 1:
+        shorter = [steps[:index] + steps[index + 1 :] for index in range(len(steps))]
+        found = [proof for proof, good in zip(shorter, await expander.finished(shorter), strict=True) if good]
+        if not found:
+            break
+        steps = min(found, key=lambda proof: sum(map(len, proof)))
+    return steps
+
+
+def _counted(messages: Sequence[str]) -> Counter[str]:
+    """How often each message comes; the numbers of metavariables differ between runs."""
+    return Counter(_NUMBER.sub("?", message) for message in messages)
+
+
+def _sampling(method: Method) -> Sampling:
+    return Sampling(method.samples, method.temperature, method.top_p, method.max_new_tokens, method.seed)
+
+
+def _proposer(tactics: Tactics, model: ModelTactics) -> Proposer:
+    if tactics == "list":
+        return FixedTactics()
+    return model if tactics == "model" else Mixture(model, FixedTactics())
+
+
+def _progress(report: Report, method: Method) -> Progress:
+    looking = "Looking for a shorter proof" if report.proved else "Searching"
+    message = f"{looking}: {report.expansions} expanded, {report.open} open, depth {report.depth}"
+    return Progress("search", message, report.expansions, method.expansions)

@@ -1,0 +1,46 @@
+"""Proof scripts: steps joined to one text for one place, and what of the goals there it has to close."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llmstep.lean.place import SiteKind
+from llmstep.lean.step import step_lines
+from llmstep.lean.text import line_end, mask
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llmstep.lean.place import Site
+    from llmstep.types import Goal
+
+
+def join(steps: Sequence[str]) -> str:
+    """The steps one below the other. One that leaves several goals is followed by the steps for the first of them."""
+    return "\n".join("\n".join(step_lines(step)) for step in steps)
+
+
+def must_finish(text: str, site: Site) -> bool:
+    """Whether a proof at a site has to close all goals there, and not only the main one.
+
+    So it is behind the last step of a block. In place of a `sorry`, or with steps behind, the other goals are somebody
+    else's business.
+    """
+    if site.kind not in {SiteKind.LINE, SiteKind.BLOCK, SiteKind.AFTER}:
+        return False
+    masked = mask(text)
+    end = line_end(text, site.end)
+    if masked[site.end : end].strip():
+        return False
+    following = next((line for line in masked[end:].split("\n") if line.strip()), "")
+    column = 0 if site.column is None else site.column
+    return site.column is None or len(following) - len(following.lstrip()) < column
+
+
+def own_goals(left: Sequence[str], goal: Goal) -> tuple[str, ...]:
+    """The goals in `left` without those behind the main one, which are none of a proof's that closes that one."""
+    own, others = list(left), list(goal.others)
+    while own and others and own[-1] == others[-1]:
+        own.pop()
+        others.pop()
+    return tuple(own)
