@@ -12,7 +12,8 @@ from llmstep.errors import BusyError, CancelledError, GenerationError, LlmstepEr
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from llmstep.engine.engine import EngineStatus, Generation
+    from llmstep.engine.engine import Generation
+    from llmstep.engine.status import EngineStatus
 
 
 class RefusedError(LlmstepError):

@@ -1,0 +1,281 @@
+"""`llmstep doctor`: what it finds on this machine, and what it says of machines that lack something."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from llmstep import __version__
+from llmstep.doctor import examine, machine, models, servers
+from llmstep.doctor import lean as doctor_lean
+from llmstep.doctor.finding import Finding
+from llmstep.engine.engine import Engine
+from llmstep.http.app import create_app
+from llmstep.http.server import serve
+from llmstep.lean.process import MARK
+from llmstep.settings import HttpSettings, LeanSettings, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from .conftest import Run
+
+TOPICS = ["llmstep", "libraries", "device", "memory", "Lean", "models", "cache", "port", "running"]
+
+
+@pytest.mark.lean
+def test_this_machine_is_usable(llmstep: Run, lean: Path, tmp_path: Path) -> None:
+    (tmp_path / "lean-toolchain").write_text("leanprover/lean4:v4.35.0\n")
+    (tmp_path / "A.lean").touch()
+    ended = llmstep("doctor", str(tmp_path / "A.lean"), "--lean", str(lean), "--model", "starter", "--json")
+    assert (ended.status, ended.err) == (0, "")
+    answer = json.loads(ended.out)
+    assert list(answer) == ["usable", "findings"]
+    assert answer["usable"] is True
+    found = {each["topic"]: each for each in answer["findings"]}
+    assert list(found) == TOPICS
+    for each in found.values():
+        assert list(each) == ["topic", "grade", "text", "advice", "details"]
+        assert each["grade"] in ("ok", "note")
+        assert bool(each["advice"]) is (each["grade"] == "note")
+    assert found["llmstep"]["details"]["llmstep"] == __version__
+    assert found["llmstep"]["details"]["executable"] == sys.executable
+    assert found["device"]["details"]["torch"].startswith(found["libraries"]["details"]["torch"].partition("+")[0])
+    assert found["memory"]["details"]["total_bytes"] == psutil.virtual_memory().total
+    looked_at = found["Lean"]["details"]
+    assert (looked_at["project"], looked_at["lake"]) == (str(tmp_path), False)
+    assert looked_at["toolchain"] == "leanprover/lean4:v4.35.0"
+    assert looked_at["command"][:2] == [str(lean), "--server"]
+    assert "version 4." in looked_at["version"]
+    assert found["models"]["details"]["chosen"] == "starter"
+    assert found["models"]["details"]["here"]["starter"] > 1_000_000
+    assert found["cache"]["details"]["environment"]["HF_HUB_OFFLINE"] == os.environ["HF_HUB_OFFLINE"]
+
+
+def test_a_machine_without_lean_is_not(llmstep: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same for reading, the slow look at torch left out."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(machine, "device", lambda: Finding("device", "ok", "cpu"))
+    ended = llmstep("doctor", PATH=str(tmp_path), ELAN_HOME=str(tmp_path))
+    assert (ended.status, ended.err) == (1, "")
+    lines = ended.out.splitlines()
+    missing = next(number for number, line in enumerate(lines) if line.startswith("missing "))
+    assert lines[missing].startswith("missing Lean: The program lean was found neither on the PATH nor in")
+    assert lines[missing].endswith(f"(folder without a Lake project {tmp_path})")
+    assert lines[missing + 1].startswith("        -> Install Lean with elan (https://lean-lang.org/install)")
+    assert [line[8:].partition(":")[0] for line in lines if line[:8].strip() in ("ok", "note", "missing")] == TOPICS
+    assert lines[-1] == "llmstep is not usable: see Lean."
+
+
+def program(folder: Path, script: str, name: str = "lean") -> Path:
+    file = folder / name
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(0o755)
+    return file
+
+
+def look(file: Path, place: Path) -> Finding:
+    return doctor_lean.lean(Settings(lean=LeanSettings(command=(str(file), "--server"))), place)
+
+
+def test_lean_that_does_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing = program(tmp_path, "echo no toolchain installed >&2; exit 3")
+    finding = look(failing, tmp_path)
+    assert finding.grade == "missing"
+    assert f"{failing} --version ended with status 3 and said no toolchain installed" in finding.text
+    assert finding.advice == f"Run `{failing} --version` in {tmp_path} and correct what it says."
+    assert look(program(tmp_path, "exit 0"), tmp_path).grade == "missing"
+    monkeypatch.setattr(doctor_lean, "SECONDS_FOR_LEAN", 0.2)
+    assert "did not say its version within 0.2 s" in look(program(tmp_path, "exec sleep 60"), tmp_path).text
+    nothing = tmp_path / "lean"
+    nothing.write_bytes(b"\x7fELF is not what this is")
+    assert "cannot be started: Exec format error" in look(nothing, tmp_path).text
+    nothing.unlink()
+    assert look(nothing, tmp_path).text.startswith(f"The program {nothing} of the setting llmstep.lean.command was not")
+
+
+def test_the_lean_of_a_lake_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--version` is asked in the project's folder, since elan chooses the toolchain by it."""
+    lake = program(tmp_path, 'echo "Lake version 5.0.0 (Lean version 4.35.0) in $(pwd)"', "lake")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    project = tmp_path / "project"
+    (project / "Sub").mkdir(parents=True)
+    (project / "lakefile.toml").touch()
+    (project / "lean-toolchain").write_text("leanprover/lean4:v4.30.0\n")
+    finding = doctor_lean.lean(Settings(), project / "Sub" / "New.lean")
+    assert finding.grade == "ok"
+    version = f"Lake version 5.0.0 (Lean version 4.35.0) in {project}"
+    assert finding.text.startswith(f"{version}; Lake project {project}, toolchain leanprover/lean4:v4.30.0; server: ")
+    assert finding.details["command"][:3] == [str(lake), "serve", "--"]
+
+
+def test_libraries_that_are_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = machine._version
+    monkeypatch.setattr(machine, "_version", lambda name: None if name == "torch" else known(name))
+    finding = machine.libraries()
+    assert finding.grade == "missing"
+    assert finding.text.startswith("torch not installed, transformers ")
+    assert finding.advice == f"Run: {sys.executable} -m pip install torch"
+
+
+@pytest.mark.parametrize(
+    ("script", "text"),
+    [
+        ("raise ImportError('libcudart.so.13: cannot open')", "ImportError: libcudart.so.13: cannot open"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGILL)", "exit status -4"),
+    ],
+)
+def test_torch_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch, script: str, text: str) -> None:
+    monkeypatch.setattr(machine, "_TORCH", script)
+    finding = machine.device()
+    assert (finding.grade, finding.text) == ("missing", f"torch cannot be imported: {text}")
+    assert "https://pytorch.org" in finding.advice
+
+
+def test_torch_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "_TORCH", "import time; time.sleep(60)")
+    monkeypatch.setattr(machine, "SECONDS_FOR_TORCH", 0.2)
+    assert machine.device().text == "torch was not imported within 0.2 s"
+
+
+def test_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = psutil.virtual_memory()
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: now._replace(available=900_000_000, total=4_000_000_000))
+    finding = machine.memory()
+    assert (finding.grade, finding.text) == ("note", "900 MB free of 4.0 GB")
+    assert finding.advice
+
+
+@pytest.mark.parametrize(
+    ("model", "offline", "grade", "part", "advice"),
+    [
+        ("starter", True, "ok", "used: starter", ""),
+        ("startr", False, "missing", "There is no model 'startr' in the catalog", "Did you mean starter?"),
+        ("byt5-small", True, "missing", "used: byt5-small, which is not here", "Unset HF_HUB_OFFLINE"),
+        ("byt5-small", False, "note", "used: byt5-small, which is not here yet", "llmstep serve --model byt5-small"),
+    ],
+)
+def test_models(monkeypatch: pytest.MonkeyPatch, model: str, offline: bool, grade: str, part: str, advice: str) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", offline)
+    finding = models.models(Settings(model=model))
+    assert finding.grade == grade
+    assert part in finding.text
+    assert advice in finding.advice
+    assert bool(finding.advice) is bool(advice)
+
+
+def test_the_starter_is_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("llmstep.catalog.store.STARTER_DIR", tmp_path)
+    finding = models.models(Settings(model="starter"))
+    assert (finding.grade, finding.text) == ("missing", "here: none; used: starter")
+    assert "install llmstep again" in finding.advice
+
+
+def at(port: int) -> Settings:
+    return Settings(http=HttpSettings(port=port))
+
+
+def test_a_port_that_is_free() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    finding = servers.port(at(port))
+    assert (finding.grade, finding.text, finding.details["state"]) == ("ok", f"{port} is free", "free")
+    assert servers.port(at(0)).text == "any free one"
+
+
+def test_a_port_of_another_program() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        finding = servers.port(at(port))
+    assert (finding.grade, finding.text) == ("note", f"{port} is used by another program")
+    assert finding.details["state"] == "taken"
+    assert "LLMSTEP_PORT" in finding.advice
+
+
+async def test_a_port_of_llmstep() -> None:
+    settings = Settings(model="starter")
+    server = await serve(create_app(Engine(settings), settings), "127.0.0.1", 0)
+    try:
+        finding = await asyncio.to_thread(servers.port, at(server.port))
+    finally:
+        await server.stop()
+    assert finding.grade == "ok"
+    assert finding.text == f"{server.port} is served by llmstep {__version__} (model starter, empty)"
+    assert finding.details["health"]["url"] == server.url
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (["/usr/bin/python3", "-m", "llmstep", "lsp"], "llmstep lsp"),
+        (["/v/bin/python", "/v/bin/llmstep", "serve", "--port", "0"], "llmstep serve"),
+        (["llmstep", "serve"], "llmstep serve"),
+        (["C:/v/Scripts/llmstep.exe", "lsp"], "llmstep lsp"),
+        (["/v/bin/python", "/v/bin/llmstep", "doctor"], ""),
+        (["grep", "llmstep", "serve"], ""),
+        (["vim", "llmstep"], ""),
+        ([], ""),
+    ],
+)
+def test_companions(words: list[str], command: str) -> None:
+    assert servers.companion(words) == command
+
+
+@pytest.fixture
+def marked(tmp_path: Path) -> Iterator[tuple[int, int]]:
+    """Two processes that pass for Lean servers: a child of this one, and one whose parent is gone."""
+    environment = {**os.environ, MARK: "test"}
+    child = subprocess.Popen(["sleep", "60"], env=environment)
+    pid_file = tmp_path / "pid"
+    subprocess.run(["sh", "-c", f"sleep 60 & echo $! > '{pid_file}'"], env=environment, check=True)
+    orphan = int(pid_file.read_text())
+    yield child.pid, orphan
+    psutil.Process(orphan).kill()
+    child.kill()
+    child.wait()
+
+
+def test_lean_servers_that_run_and_that_were_left_over(marked: tuple[int, int]) -> None:
+    child, orphan = marked
+    finding = servers.running()
+    listed = [each["pid"] for each in finding.details["lean"]]
+    assert child in listed
+    assert orphan in listed
+    assert orphan in finding.details["left_over"]
+    assert child not in finding.details["left_over"]
+    assert finding.grade == "note"
+    assert str(orphan) in finding.advice
+
+
+def test_an_llmstep_that_runs() -> None:
+    command = [sys.executable, "-m", "llmstep", "serve", "--port", "0", "--no-preload", "--model", "starter"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as process:
+        try:
+            assert process.stdout is not None
+            process.stdout.readline()
+            finding = servers.running()
+        finally:
+            process.kill()
+    assert {"pid": process.pid, "command": "llmstep serve"} in finding.details["llmstep"]
+    assert f"llmstep serve (pid {process.pid})" in finding.text
+
+
+def test_one_look_that_fails_does_not_hide_the_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def broken() -> Finding:
+        raise RuntimeError("no /proc here")
+
+    monkeypatch.setattr(machine, "memory", broken)
+    monkeypatch.setattr(machine, "device", lambda: Finding("device", "ok", "cpu"))
+    findings = {each.topic: each for each in examine.examine(Settings(model="starter"), tmp_path)}
+    assert list(findings) == TOPICS
+    assert findings["memory"].grade == "note"
+    assert findings["memory"].text == "cannot be examined: RuntimeError: no /proc here"
