@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 """Bytes of one number in each format."""
 
+SMALL = 30_000_000
+"""Parameters below which one thread is enough."""
+
 CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -77,14 +80,18 @@ def choose_dtype(wanted: Dtype, device: str, capability: tuple[int, int] = (0, 0
     return "bfloat16" if device == "cuda" and capability >= (8, 0) else "float16"
 
 
-def cpu_threads(wanted: int, cores: int | None = None) -> int:
-    """Threads for a model on the CPU; 0 leaves one core to the editor and Lean.
+def cpu_threads(wanted: int, parameters: int, cores: int | None = None) -> int:
+    """Threads for a model on the CPU; with `wanted` 0, what leaves room for the editor and Lean.
 
-    With two cores both are used: one thread alone would double the wait, and Lean rests while the user waits for the
-    model. Cores are physical ones this process may use, since two threads on one core share its arithmetic units.
+    A small model gets one thread: its products are too small to be shared, and threads that wait for each other on busy
+    cores cost several times the work. A larger one gets all cores but one. With two cores it gets both: one thread
+    alone would double the wait, and Lean mostly rests while the user waits for the model. Cores are physical ones that
+    this process may use, since two threads on one core share its arithmetic units.
     """
     if wanted > 0:
         return wanted
+    if parameters < SMALL:
+        return 1
     cores = cores or min(_allowed_cores(), psutil.cpu_count(logical=False) or _allowed_cores())
     return cores if cores <= 2 else cores - 1
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from huggingface_hub import HfApi, constants, snapshot_download, try_to_load_from_cache
+from huggingface_hub.errors import HFValidationError
 from tqdm.std import tqdm
 
 from llmstep.catalog.store import is_path
@@ -51,14 +52,17 @@ def fetch(
         CancelledError: `cancelled` said so.
     """
     if is_path(source):
-        folder = Path(source).expanduser()
-        if not folder.is_dir():
+        path = Path(source).expanduser()
+        if not path.is_dir():
             raise ModelNotFoundError(
-                f"There is no folder {folder}.",
-                hint="Give a folder that holds a model, or an id on the hub: owner/name.",
+                f"There is no folder {path}.", hint="Give a folder that holds a model, or an id on the hub: owner/name."
             )
-        return folder
-    return cached_folder(source) or _Download(source, report, code).run(cancelled)
+        return path
+    try:
+        folder = cached_folder(source)
+    except HFValidationError as error:
+        raise hub_errors.translate(error, source) from None
+    return folder or _Download(source, report, code).run(cancelled)
 
 
 def cached_folder(repo_id: str) -> Path | None:

@@ -38,7 +38,8 @@ def _translate(error: Exception, repo_id: str) -> LlmstepError:
             f"The model {repo_id} is gated: its authors give access on request.",
             f"Ask for access at {hub}/{repo_id}, then log in with `hf auth login` or set HF_TOKEN.",
         )
-    if any(isinstance(each, errors.RepositoryNotFoundError) for each in chain):
+    refusal = next((each for each in chain if isinstance(each, errors.HfHubHTTPError)), None)
+    if isinstance(refusal, errors.RepositoryNotFoundError) or (refusal and _is_anonymous(refusal)):
         return ModelNotFoundError(
             f"There is no model {repo_id} on {hub}, or it is private.",
             hint="Check the spelling; for a private model log in with `hf auth login` or set HF_TOKEN.",
@@ -54,7 +55,7 @@ def _translate(error: Exception, repo_id: str) -> LlmstepError:
             f"The model {repo_id} cannot be stored: the folder {constants.HF_HUB_CACHE} is not writable.",
             "Correct its permissions, or set HF_HOME to a folder of your own.",
         )
-    status = next((each.response.status_code for each in chain if isinstance(each, errors.HfHubHTTPError)), None)
+    status = refusal.response.status_code if refusal else None
     if status in (401, 403):
         return _final(
             f"The hub refused to give out the model {repo_id} (status {status}).",
@@ -106,6 +107,12 @@ def _final(message: str, hint: str) -> DownloadError:
     error = DownloadError(message, hint=hint)
     error.retryable = False
     return error
+
+
+def _is_anonymous(refusal: errors.HfHubHTTPError) -> bool:
+    """Whether the hub wants to know who asks: its answer for models that do not exist and for private ones alike."""
+    reason = refusal.response.headers.get("X-Error-Message", "")
+    return refusal.response.status_code == 401 and not reason.startswith("Invalid credentials")
 
 
 def _is_network(error: BaseException) -> bool:

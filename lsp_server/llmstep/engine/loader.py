@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import json
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -19,6 +20,7 @@ from llmstep.errors import CancelledError, LlmstepError, ModelLoadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 
 @attrs.define(eq=False)
@@ -59,7 +61,7 @@ def load(
             )
             if missing := sorted(info["missing_keys"]):
                 raise ModelLoadError(
-                    f"The weights of {plan.name} are incomplete: {len(missing)} tensors lack, {missing[0]} first.",
+                    f"The weights of {plan.name} are incomplete: {len(missing)} tensors lack, among them {missing[0]}.",
                     hint="The weights and config.json do not belong together, or the model was not saved whole.",
                 )
             model = model.to(plan.placement.device).eval().requires_grad_(False)
@@ -125,7 +127,7 @@ def _tokenizer(plan: Plan, common: dict[str, Any]) -> Any:
     try:
         tokenizer = AutoTokenizer.from_pretrained(plan.folder, **common)
     except Exception as error:
-        if "trust_remote_code" in str(error):
+        if not plan.trust_remote_code and _brings_code(plan.folder):
             raise needs_code(plan.name) from error
         raise ModelLoadError(
             f"The tokenizer of {plan.name} is missing or broken ({first_line(error)}).", hint=hint
@@ -135,6 +137,14 @@ def _tokenizer(plan: Plan, common: dict[str, Any]) -> Any:
     if all(token == tokenizer.unk_token_id for token in ids):
         raise ModelLoadError(f"The tokenizer of {plan.name} is missing or empty.", hint=hint)
     return tokenizer
+
+
+def _brings_code(folder: Path) -> bool:
+    """Whether a model has a tokenizer in Python of its own."""
+    try:
+        return "auto_map" in json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
+    except (OSError, ValueError, TypeError):
+        return False
 
 
 def _unloadable(plan: Plan, error: Exception) -> ModelLoadError:

@@ -160,7 +160,7 @@ class Runner:
             prompt,
             sampling,
             stops=template.stops,
-            threads=devices.cpu_threads(threads) if self.plan.placement.device == "cpu" else 0,
+            threads=devices.cpu_threads(threads, self.plan.parameters) if self.plan.placement.device == "cpu" else 0,
             on_step=lambda done: on_step(done, most),
             cancelled=cancelled,
         )

@@ -1,0 +1,76 @@
+"""What makes two questions the same, and which answers are kept."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+
+from llmstep.catalog.templates import get_template
+from llmstep.engine.cache import AnswerCache, answer_key
+from llmstep.settings import Settings
+from llmstep.types import Ask, Goal, Sampling
+
+ASK = Ask(Goal("p : Prop\n⊢ p → p", ("⊢ q",)), prefix="in", context="theorem t", declaration="t", proof="skip")
+
+
+def key(ask: Ask = ASK, template: str = "pythia", source: str = "m", **changes: object) -> object:
+    sampling = attrs.evolve(Sampling(), **{k: v for k, v in changes.items() if k in ("count", "seed", "temperature")})
+    settings = attrs.evolve(Settings(), **{k: v for k, v in changes.items() if k in ("device", "dtype")})
+    return answer_key(source, get_template(template), ask, sampling, settings)
+
+
+def test_the_same_question() -> None:
+    assert key() == key(Ask(Goal("p : Prop\n⊢ p → p", ("⊢ q",)), "in", "theorem t", "t", "skip"))
+    assert hash(key()) == hash(key())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        key(source="n"),
+        key(template="starter"),
+        key(attrs.evolve(ASK, goal=Goal("⊢ q"))),
+        key(attrs.evolve(ASK, prefix="intro")),
+        key(attrs.evolve(ASK, prefix="in ")),
+        key(attrs.evolve(ASK, prefix="")),
+        key(count=3),
+        key(seed=1),
+        key(temperature=0.1),
+        key(device="cpu"),
+        key(dtype="float16"),
+    ],
+)
+def test_another_question(other: object) -> None:
+    assert other != key()
+
+
+def test_only_what_the_template_shows_counts() -> None:
+    """Edits elsewhere in the file must not cost an answer that does not depend on them."""
+    moved = attrs.evolve(ASK, context="-- more text\ntheorem t", declaration="u", proof="", goal=Goal(ASK.goal.text))
+    assert key(moved) == key(ASK)
+    assert key(moved, "byt5-state") != key(ASK, "byt5-state")  # it reads the other goals
+    assert key(attrs.evolve(ASK, context="theorem u"), "ntp-context") != key(ASK, "ntp-context")
+    assert key(attrs.evolve(ASK, declaration="u"), "internlm-step") != key(ASK, "internlm-step")
+    assert key(attrs.evolve(ASK, proof="simp"), "internlm25-step") != key(ASK, "internlm25-step")
+
+
+def test_texts_do_not_run_into_each_other() -> None:
+    assert key(Ask(Goal("⊢ a"), prefix="b"), "byt5-state") != key(Ask(Goal("⊢ ab"), prefix=""), "byt5-state")
+
+
+def test_a_lone_surrogate_is_no_trouble() -> None:
+    """Editors can send half of a UTF-16 pair."""
+    assert key(Ask(Goal("⊢ \ud835"))) != key(Ask(Goal("⊢ \ud836")))
+
+
+def test_the_answers_used_last_are_kept() -> None:
+    cache: AnswerCache[int] = AnswerCache(capacity=2)
+    cache.put("a", 1)
+    cache.put("b", 2)
+    assert cache.get("a") == 1
+    cache.put("c", 3)
+    assert (cache.get("a"), cache.get("b"), cache.get("c")) == (1, None, 3)
+    assert len(cache) == 2
+    cache.put("a", 4)
+    assert cache.get("a") == 4
+    assert cache.get("nothing") is None

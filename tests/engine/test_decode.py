@@ -1,0 +1,344 @@
+"""Samples and their scores, against plain `generate` and a forward pass by hand."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+import torch
+
+from llmstep.engine import decode as decoding
+from llmstep.engine.decode import decode
+from llmstep.engine.prompt import EncodedPrompt
+from llmstep.errors import CancelledError, GenerationError
+from llmstep.types import Sampling
+
+if TYPE_CHECKING:
+    from llmstep.engine.loader import LoadedModel
+
+FAMILIES = ("neox", "llama", "byt5")
+GREEDY = Sampling(count=1, temperature=0, max_new_tokens=12)
+
+
+def prompt_for(loaded: LoadedModel, text: str = "[GOAL]⊢ p → q[PROOFSTEP]", prefix: str = "") -> EncodedPrompt:
+    ids = loaded.tokenizer(text, add_special_tokens=False)["input_ids"]
+    prefix_ids = loaded.tokenizer(prefix, add_special_tokens=False)["input_ids"] if prefix else []
+    if loaded.start_id is None:
+        return EncodedPrompt([*ids, *prefix_ids])
+    return EncodedPrompt([*ids, loaded.tokenizer.eos_token_id], prefix_ids)
+
+
+def plain_greedy(loaded: LoadedModel, prompt: EncodedPrompt, steps: int) -> list[int]:
+    """New token ids of `model.generate` with nothing of ours in between."""
+    extra: dict[str, Any] = {"eos_token_id": sorted(loaded.end_ids), "pad_token_id": loaded.pad_id}
+    start = len(prompt.input_ids)
+    if loaded.start_id is not None:
+        extra["decoder_input_ids"] = torch.tensor([[loaded.start_id, *prompt.decoder_ids]])
+        extra["decoder_start_token_id"] = loaded.start_id
+        start = 1 + len(prompt.decoder_ids)
+    ids = torch.tensor([prompt.input_ids])
+    out = loaded.model.generate(
+        input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=steps, **extra
+    )
+    return out[0, start:].tolist()
+
+
+def logprob_by_hand(loaded: LoadedModel, prompt: EncodedPrompt, new: list[int]) -> float:
+    """Sum of log-probabilities of `new` behind the prompt, from one forward pass over everything."""
+    with torch.inference_mode():
+        if loaded.start_id is None:
+            ids = [*prompt.input_ids, *new]
+            logits = loaded.model(input_ids=torch.tensor([ids])).logits[0]
+            first = len(prompt.input_ids)
+        else:
+            ids = [loaded.start_id, *prompt.decoder_ids, *new]
+            logits = loaded.model(
+                input_ids=torch.tensor([prompt.input_ids]), decoder_input_ids=torch.tensor([ids])
+            ).logits[0]
+            first = 1 + len(prompt.decoder_ids)
+        table = torch.log_softmax(logits.float(), dim=-1)
+        return sum(float(table[place - 1, ids[place]]) for place in range(first, len(ids)))
+
+
+class Recorder:
+    """Keeps the tokens of every decoding step by standing before the object that scores them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.batches: list[torch.Tensor] = []
+        original = decoding._Samples.see_tokens
+
+        def see_tokens(samples: Any, input_ids: torch.Tensor, scores: object, **rest: Any) -> torch.Tensor:
+            verdict = original(samples, input_ids, scores, **rest)
+            if verdict.all() or input_ids.shape[1] - samples.start == self.steps:
+                self.batches.append(input_ids[:, samples.start :].clone())
+            return verdict
+
+        original_init = decoding._Samples.__init__
+
+        def init(samples: Any, loaded: LoadedModel, prompt: EncodedPrompt, *rest: Any) -> None:
+            original_init(samples, loaded, prompt, *rest)
+            samples.start = len(prompt.input_ids) if loaded.start_id is None else 1 + len(prompt.decoder_ids)
+
+        self.steps = 0
+        monkeypatch.setattr(decoding._Samples, "see_tokens", see_tokens)
+        monkeypatch.setattr(decoding._Samples, "__init__", init)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("prefix", ["", "rw [h"])
+def test_greedy_is_plain_generate(loaded_models: dict[str, LoadedModel], name: str, prefix: str) -> None:
+    loaded = loaded_models[name]
+    prompt = prompt_for(loaded, prefix=prefix)
+    expected = plain_greedy(loaded, prompt, GREEDY.max_new_tokens)
+    [sample] = decode(loaded, prompt, GREEDY)
+    kept = [token for token in expected if token not in loaded.end_ids]
+    assert sample.text == loaded.tokenizer.decode(kept, clean_up_tokenization_spaces=False)
+    assert sample.tokens == len(expected)
+    assert sample.logprob_sum == pytest.approx(logprob_by_hand(loaded, prompt, expected), abs=1e-4)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("prefix", ["", "rw [h"])
+def test_scores_of_samples_are_those_of_a_forward_pass(
+    loaded_models: dict[str, LoadedModel], monkeypatch: pytest.MonkeyPatch, name: str, prefix: str
+) -> None:
+    """The model's own distribution counts, whatever temperature and nucleus make of it; tokens after the end do not."""
+    loaded = attrs.evolve(loaded_models[name], end_ids=frozenset())
+    prompt = prompt_for(loaded, prefix=prefix)
+    recorder = Recorder(monkeypatch)
+    recorder.steps = 12
+    sampling = Sampling(count=8, temperature=1.3, top_p=0.9, max_new_tokens=12, seed=3)
+    decode(loaded, prompt, sampling)
+    [free] = recorder.batches
+    # Ends that this seed is known to hit, so that samples of different lengths stand in one batch.
+    loaded.end_ids = frozenset({int(free[0, 2]), int(free[1, 5]), int(free[2, 0])})
+    samples = decode(loaded, prompt, sampling)
+    batch = recorder.batches[1]
+    assert batch.shape[0] == len(samples) == 8
+    lengths = set()
+    for sample, row in zip(samples, batch.tolist(), strict=True):
+        ends = [place for place, token in enumerate(row) if token in loaded.end_ids]
+        new = row[: ends[0] + 1] if ends else row
+        lengths.add(len(new))
+        assert sample.tokens == len(new)
+        assert sample.logprob_sum == pytest.approx(logprob_by_hand(loaded, prompt, new), abs=1e-4)
+        kept = new[:-1] if ends else new
+        assert sample.text == loaded.tokenizer.decode(kept, clean_up_tokenization_spaces=False)
+    assert len(lengths) >= 2
+    assert 1 in lengths
+
+
+def test_a_stop_ends_a_sample_and_counts(loaded_models: dict[str, LoadedModel]) -> None:
+    loaded = loaded_models["neox"]
+    prompt = prompt_for(loaded)
+    [whole] = decode(loaded, prompt, GREEDY)
+    assert whole.tokens == 12
+    stop = whole.text[3:6]
+    [cut] = decode(loaded, prompt, GREEDY, stops=("never said", stop))
+    assert cut.tokens < whole.tokens
+    assert stop in cut.text
+    assert whole.text.startswith(cut.text)
+    new = plain_greedy(loaded, prompt, cut.tokens)
+    assert cut.logprob_sum == pytest.approx(logprob_by_hand(loaded, prompt, new), abs=1e-4)
+
+
+def test_a_stop_may_be_spread_over_bytes(loaded_models: dict[str, LoadedModel]) -> None:
+    """In ByT5 every character of a stop is a token or several of its own."""
+    loaded = loaded_models["byt5"]
+    prompt = prompt_for(loaded)
+    [whole] = decode(loaded, prompt, attrs.evolve(GREEDY, max_new_tokens=40))
+    new = plain_greedy(loaded, prompt, 40)
+    text = loaded.tokenizer.decode(new[:9], clean_up_tokenization_spaces=False)
+    stop = text[-4:]
+    [cut] = decode(loaded, prompt, attrs.evolve(GREEDY, max_new_tokens=40), stops=(stop,))
+    assert cut.tokens <= 9 < whole.tokens
+    assert cut.text.endswith(stop)
+
+
+def test_other_samples_go_on_after_one_has_stopped(loaded_models: dict[str, LoadedModel]) -> None:
+    loaded = loaded_models["neox"]
+    prompt = prompt_for(loaded)
+    sampling = Sampling(count=6, temperature=1.0, max_new_tokens=10, seed=1)
+    free = decode(loaded, prompt, sampling)
+    stop = next(letter for sample in free for letter in sample.text if letter.isascii())
+    stopped = decode(loaded, prompt, sampling, stops=(stop,))
+    for before, after in zip(free, stopped, strict=True):
+        if stop in before.text:
+            assert before.text[: before.text.index(stop) + 1] in after.text
+        else:
+            assert after == before
+    assert {sample.tokens == 10 for sample in stopped} == {True, False}
+
+
+def test_the_text_keeps_the_blank_before_its_first_word(loaded_models: dict[str, LoadedModel]) -> None:
+    """A tokenizer that strips a leading blank when it decodes must not glue the answer to the prefix."""
+    loaded = attrs.evolve(loaded_models["llama"])
+    inner = loaded.tokenizer
+
+    class Stripping:
+        """Decodes as tokenizers in SentencePiece style do."""
+
+        def decode(self, ids: list[int], **options: Any) -> str:
+            return inner.decode(ids, **options).removeprefix(" ")
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(inner, name)
+
+    loaded.tokenizer = Stripping()
+    ids = inner(" exact", add_special_tokens=False)["input_ids"]
+    prompt = prompt_for(loaded_models["llama"], prefix="rw")
+    rows = decoding._Samples(loaded, prompt, 1, (), lambda: None, lambda: False)
+    rows._rows[0].ids = list(ids)
+    [sample] = rows.finished()
+    assert sample.text == " exact"
+
+
+def test_the_seed_fixes_the_draw(loaded_models: dict[str, LoadedModel]) -> None:
+    loaded = loaded_models["neox"]
+    prompt = prompt_for(loaded)
+    before = torch.random.get_rng_state()
+
+    def texts(seed: int | None) -> list[str]:
+        sampling = Sampling(count=4, temperature=1.0, max_new_tokens=8, seed=seed)
+        return [sample.text for sample in decode(loaded, prompt, sampling)]
+
+    assert texts(7) == texts(7)
+    assert texts(7) != texts(8)
+    assert texts(None) != texts(None)
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_temperature_and_nucleus_reach_the_model(loaded_models: dict[str, LoadedModel]) -> None:
+    """A tiny nucleus, and a temperature near 0, both leave the likeliest token only."""
+    loaded = loaded_models["neox"]
+    prompt = prompt_for(loaded)
+    [greedy] = decode(loaded, prompt, GREEDY)
+    for narrow in ({"temperature": 1.0, "top_p": 0.01}, {"temperature": 1e-4}):
+        samples = decode(loaded, prompt, Sampling(count=3, max_new_tokens=12, **narrow))
+        assert {sample.text for sample in samples} == {greedy.text}
+        assert all(sample.logprob_sum == pytest.approx(greedy.logprob_sum, abs=1e-4) for sample in samples)
+    wide = decode(loaded, prompt, Sampling(count=16, temperature=1.0, max_new_tokens=12, seed=1))
+    assert len({sample.text for sample in wide}) > 8
+
+
+def test_no_top_k_of_transformers_is_left(loaded_models: dict[str, LoadedModel]) -> None:
+    """Its default keeps 50 tokens; with a flat distribution many more than those must turn up."""
+    loaded = loaded_models["neox"]
+    prompt = prompt_for(loaded)
+    sampling = Sampling(count=256, temperature=5.0, max_new_tokens=1, seed=1)
+    assert len({sample.text for sample in decode(loaded, prompt, sampling)}) > 60
+
+
+def test_many_samples_are_drawn_in_batches(loaded_models: dict[str, LoadedModel]) -> None:
+    loaded = loaded_models["llama"]
+    prompt = prompt_for(loaded)
+    sizes: list[int] = []
+    hook = loaded.model.register_forward_hook(lambda _m, _i, output: sizes.append(output.logits.shape[0]))
+    try:
+        samples = decode(loaded, prompt, Sampling(count=70, temperature=1.0, max_new_tokens=3, seed=1))
+    finally:
+        hook.remove()
+    assert len(samples) == 70
+    assert sorted(set(sizes)) == [6, 32]
+    assert len({sample.text for sample in samples}) > 50  # the batches do not repeat each other
+
+
+def test_the_encoder_reads_the_goal_once(loaded_models: dict[str, LoadedModel]) -> None:
+    loaded = loaded_models["byt5"]
+    shapes: list[tuple[int, ...]] = []
+    hook = loaded.model.get_encoder().register_forward_hook(
+        lambda _m, _i, output: shapes.append(tuple(output.last_hidden_state.shape))
+    )
+    prompt = prompt_for(loaded, prefix="exact ")
+    try:
+        decode(loaded, prompt, Sampling(count=5, max_new_tokens=6))
+    finally:
+        hook.remove()
+    assert shapes == [(1, len(prompt.input_ids), 32)]
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_cancelling_stops_within_one_step(loaded_models: dict[str, LoadedModel], name: str) -> None:
+    loaded = attrs.evolve(loaded_models[name])
+    loaded.end_ids = frozenset()
+    prompt = prompt_for(loaded)
+    passes = 0
+
+    def count(*_: object) -> None:
+        nonlocal passes
+        passes += 1
+
+    steps: list[int] = []
+    hook = loaded.model.register_forward_hook(count)
+    try:
+        with pytest.raises(CancelledError):
+            decode(
+                loaded,
+                prompt,
+                Sampling(count=4, max_new_tokens=200),
+                on_step=steps.append,
+                cancelled=lambda: len(steps) >= 3,
+            )
+    finally:
+        hook.remove()
+    assert steps == [1, 2, 3]
+    assert passes <= 4
+
+
+def test_cancelled_before_it_begins(loaded_models: dict[str, LoadedModel]) -> None:
+    loaded = loaded_models["neox"]
+    hook = loaded.model.register_forward_hook(lambda *_: pytest.fail("the model ran"))
+    try:
+        with pytest.raises(CancelledError):
+            decode(loaded, prompt_for(loaded), GREEDY, cancelled=lambda: True)
+    finally:
+        hook.remove()
+
+
+def test_a_failing_model_is_a_generation_error(loaded_models: dict[str, LoadedModel]) -> None:
+    loaded = loaded_models["neox"]
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("kaput")
+
+    hook = loaded.model.register_forward_pre_hook(fail)
+    try:
+        with pytest.raises(GenerationError) as caught:
+            decode(loaded, prompt_for(loaded), GREEDY)
+    finally:
+        hook.remove()
+    assert "neox failed while generating: RuntimeError: kaput." in caught.value.message
+    assert caught.value.hint
+
+
+def test_want_of_memory_while_generating(loaded_models: dict[str, LoadedModel]) -> None:
+    loaded = loaded_models["neox"]
+
+    def fail(*_: object) -> None:
+        torch.empty(1 << 60)  # what torch itself raises when there is no more
+
+    hook = loaded.model.register_forward_pre_hook(fail)
+    try:
+        with pytest.raises(GenerationError) as caught:
+            decode(loaded, prompt_for(loaded), GREEDY)
+    finally:
+        hook.remove()
+    assert caught.value.message == "The memory of cpu was not enough for this request to neox."
+    assert "llmstep.count" in caught.value.hint
+
+
+def test_nothing_is_printed(loaded_models: dict[str, LoadedModel], capfd: pytest.CaptureFixture[str]) -> None:
+    """Standard output may be an LSP stream, and warnings about generation flags are no one's business."""
+    for loaded in loaded_models.values():
+        decode(loaded, prompt_for(loaded), GREEDY)
+        decode(loaded, prompt_for(loaded), Sampling(count=2, top_p=0.5, max_new_tokens=3))
+    out, err = capfd.readouterr()
+    assert (out, err) == ("", "")
+
+
+def test_probabilities_are_probabilities(loaded_models: dict[str, LoadedModel]) -> None:
+    loaded = loaded_models["neox"]
+    for sample in decode(loaded, prompt_for(loaded), Sampling(count=10, max_new_tokens=5)):
+        assert -math.inf < sample.logprob_sum < 0
