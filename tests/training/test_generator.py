@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from llmstep.errors import LlmstepError
 from llmstep.training.starter import dataset
 from llmstep.training.starter.dataset import FAMILIES, draw_theorems, make_shard, part_of, split
-from llmstep.training.starter.lean_run import Pair, checked_pairs, first_goal
+from llmstep.training.starter.lean_run import Pair, checked_pairs, first_goal, messages
 from llmstep.training.starter.names import KEYWORDS, Namer, rule_name
 from llmstep.training.starter.proof import Step
 from llmstep.training.starter.script import Theorem, write_file
@@ -63,6 +64,20 @@ def test_a_theorem_that_lean_refuses_gives_no_pair_and_does_not_disturb_its_neig
     pairs, refused = checked_pairs(command, [good, wrong, open_goal, gave_up, no_syntax, good])
     assert [pair.theorem for pair in pairs] == [good.statement, good.statement]
     assert len(refused) == 4
+
+
+@pytest.mark.parametrize(
+    ("script", "complaint"),
+    [("kill -9 $$", "ended with status"), ("echo '{no json'", "printed no JSON"), ("sleep 9", "was still busy")],
+)
+def test_a_lean_that_breaks_down_gives_no_half_result(tmp_path: Path, script: str, complaint: str) -> None:
+    fake = tmp_path / "lean"
+    fake.write_text(f"#!/bin/sh\n{script}\n")
+    fake.chmod(0o755)
+    with pytest.raises(LlmstepError, match=complaint):
+        messages([str(fake)], "example : True := trivial\n", timeout=0.5)
+    with pytest.raises(LlmstepError, match="could not be started"):
+        messages([str(tmp_path / "none")], "")
 
 
 def test_the_first_of_several_goals_is_taken() -> None:

@@ -30,7 +30,8 @@ class Pair:
 def messages(lean: Sequence[str], source: str, timeout: float = 900) -> list[dict[str, object]]:
     """Lean's messages on a source text, as the records of ``lean --json``.
 
-    Raises LlmstepError when Lean cannot be started, does not end in ``timeout`` seconds, or says nothing readable.
+    Raises:
+        LlmstepError: Lean cannot be started, does not end in ``timeout`` seconds, breaks down or is unreadable.
     """
     with tempfile.TemporaryDirectory(prefix="llmstep-") as folder:
         file = Path(folder) / "Pairs.lean"
@@ -43,6 +44,8 @@ def messages(lean: Sequence[str], source: str, timeout: float = 900) -> list[dic
             raise LlmstepError(f"Lean could not be started: {error}.", hint="Give its command with --lean.") from error
         except subprocess.TimeoutExpired as error:
             raise LlmstepError(f"Lean was still busy after {timeout:.0f} s.", hint="Make the files smaller.") from error
+    if run.returncode not in (0, 1):  # 1: there were errors in the file
+        raise LlmstepError(f"Lean ended with status {run.returncode}: {run.stderr[-300:]!r}.", hint="Try it again.")
     try:
         return [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
     except ValueError as error:
