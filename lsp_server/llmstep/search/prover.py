@@ -13,7 +13,7 @@ from llmstep.engine.progress import Progress
 from llmstep.lean.place import PLACEHOLDER
 from llmstep.search.best_first import Limits, Report, best_first
 from llmstep.search.lean_expander import LeanExpander
-from llmstep.search.proposals import FixedTactics, Mixture, ModelTactics, Tactics
+from llmstep.search.proposals import FIXED_TACTICS, FixedTactics, Mixture, ModelTactics, Tactics
 from llmstep.search.script import join
 from llmstep.search.state import canonical
 from llmstep.types import Sampling
@@ -37,6 +37,8 @@ class Method:
 
     tactics: Tactics = "model"
     """Where steps come from."""
+    fixed: tuple[str, ...] = FIXED_TACTICS
+    """The list of `list` and `both`."""
     expansions: int = 64
     seconds: float = 120.0
     samples: int = 16
@@ -85,7 +87,7 @@ class Prover:
 
     def __init__(self, engine: Engine, lean: LeanWorkspace) -> None:
         self._engine = engine
-        self._lean = lean
+        self.lean = lean
 
     async def prove(
         self,
@@ -114,11 +116,9 @@ class Prover:
         """
         started = time.monotonic()
         on_progress(Progress("goal", "Asking Lean for the goal"))
-        site, goal = await self._lean.locate(uri, text, sites)
+        site, goal = await self.lean.locate(uri, text, sites)
         model = ModelTactics(self._engine, _sampling(method), on_progress)
-        expander = LeanExpander(
-            self._lean, _proposer(method.tactics, model), uri, text, site, goal, written(text, site)
-        )
+        expander = LeanExpander(self.lean, _proposer(method, model), uri, text, site, goal, written(text, site))
 
         def report(found: Report) -> None:
             on_progress(_progress(found, method))
@@ -149,8 +149,8 @@ class Prover:
 
     async def _accepted(self, uri: str, text: str, site: Site, proof: str) -> bool:
         """Whether the whole file has no error with the proof that it does not have with `sorry` in its place."""
-        before = await self._lean.errors(uri, site.apply(text, PLACEHOLDER))
-        after = await self._lean.errors(uri, site.apply(text, proof))
+        before = await self.lean.errors(uri, site.apply(text, PLACEHOLDER))
+        after = await self.lean.errors(uri, site.apply(text, proof))
         return not (_counted(after) - _counted(before))
 
 
@@ -174,10 +174,11 @@ def _sampling(method: Method) -> Sampling:
     return Sampling(method.samples, method.temperature, method.top_p, method.max_new_tokens, method.seed)
 
 
-def _proposer(tactics: Tactics, model: ModelTactics) -> Proposer:
-    if tactics == "list":
-        return FixedTactics()
-    return model if tactics == "model" else Mixture(model, FixedTactics())
+def _proposer(method: Method, model: ModelTactics) -> Proposer:
+    if method.tactics == "model":
+        return model
+    fixed = FixedTactics(method.fixed)
+    return fixed if method.tactics == "list" else Mixture(model, fixed)
 
 
 def _progress(report: Report, method: Method) -> Progress:
