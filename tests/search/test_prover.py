@@ -10,6 +10,8 @@ import pytest
 from llmstep.errors import NoGoalError
 from llmstep.lean.site import find_sites
 from llmstep.lean.text import offset_at, position_at
+from llmstep.search.lean_expander import LeanExpander
+from llmstep.search.proposals import FixedTactics
 from llmstep.search.prover import Attempt, Method, Prover
 
 if TYPE_CHECKING:
@@ -83,19 +85,17 @@ async def test_it_is_the_same_every_time(prover: Prover, tmp_path: Path) -> None
     assert first.steps[0] == "rcases ‹_ ∨ _› with h | h"
 
 
-async def test_steps_that_are_not_needed_are_left_out(prover: Prover, tmp_path: Path) -> None:
-    """The search meets `symm` on its way; the proof that is offered does without it."""
-    text = "theorem t (p q : Prop) (h : ¬(p ∨ q)) : ¬p ∧ ¬q := by\n  §sorry\n"
-    found = await attempt(prover, tmp_path, text)
-    assert found.steps is not None
-    steps = found.steps
-    shorter = [steps[:index] + steps[index + 1 :] for index in range(len(steps))]
-    plain, cursor = marked(text)
-    [site, *_] = find_sites(plain, position_at(plain, cursor))
-    checks = await prover.lean.check(
-        (tmp_path / "A.lean").as_uri(), plain, site, found.goal, ["\n".join(each) for each in shorter if each]
-    )
-    assert [check.verdict.value for check in checks if check.verdict.value == "closes"] == []
+async def test_steps_that_are_not_needed_are_left_out(workspace: LeanWorkspace, tmp_path: Path) -> None:
+    text = "theorem t (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n  sorry\n"
+    [site, *_] = find_sites(text, position_at(text, text.index("sorry")))
+    uri = (tmp_path / "A.lean").as_uri()
+    goal = await workspace.goal(uri, text, site)
+    expander = LeanExpander(workspace, FixedTactics(), uri, text, site, goal)
+    proof = ("have one := hp", "constructor", "exact one", "have two := hp", "exact hq")
+    assert await expander.finished([proof, proof[:-1]]) == [True, False]
+    assert await expander.shortened(proof) == ("have one := hp", "constructor", "exact one", "exact hq")
+    assert await expander.shortened(("skip", "exact ⟨hp, hq⟩")) == ("exact ⟨hp, hq⟩",)
+    assert await expander.shortened(("simp_all",)) == ("simp_all",)
 
 
 async def test_what_is_false_is_not_proved(prover: Prover, tmp_path: Path) -> None:

@@ -11,9 +11,11 @@ import sys
 import typer
 
 from llmstep import __version__
+from llmstep.cli.bench import bench
 from llmstep.cli.doctor import doctor
 from llmstep.cli.lsp import lsp
 from llmstep.cli.models import models
+from llmstep.cli.prove import prove
 from llmstep.cli.serve import serve
 from llmstep.cli.suggest import suggest
 from llmstep.errors import LlmstepError
@@ -40,9 +42,11 @@ def _options(
     pass
 
 
+app.add_typer(bench, name="bench")
 app.command()(doctor)
 app.command()(lsp)
 app.command()(models)
+app.command()(prove)
 app.command()(serve)
 app.command()(suggest)
 

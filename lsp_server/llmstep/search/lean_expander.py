@@ -81,6 +81,16 @@ class LeanExpander:
         """Which of several proofs Lean accepts as finished."""
         return [self._left(check) == () for check in await self._check(proofs)]
 
+    async def shortened(self, proof: tuple[str, ...]) -> tuple[str, ...]:
+        """A finished proof without the steps that it does not need."""
+        while len(proof) > 1:
+            parts = [proof[:index] + proof[index + 1 :] for index in range(len(proof))]
+            enough = [part for part, good in zip(parts, await self.finished(parts), strict=True) if good]
+            if not enough:
+                break
+            proof = min(enough, key=lambda part: sum(map(len, part)))
+        return proof
+
     async def _check(self, proofs: Sequence[tuple[str, ...]]) -> list[Check]:
         scripts = [join(proof) for proof in proofs]
         return await self._lean.check(self._uri, self._text, self._site, self._goal, scripts)

@@ -131,7 +131,7 @@ class Prover:
         accepted = False
         if steps is not None:
             on_progress(Progress("check", "Checking the proof"))
-            steps = await _shortened(steps, expander)
+            steps = await expander.shortened(steps)
             accepted = await self._accepted(uri, text, site, join(steps))
         proof = join(steps) if steps is not None and accepted else None
         return Attempt(
@@ -152,17 +152,6 @@ class Prover:
         before = await self.lean.errors(uri, site.apply(text, PLACEHOLDER))
         after = await self.lean.errors(uri, site.apply(text, proof))
         return not (_counted(after) - _counted(before))
-
-
-async def _shortened(steps: tuple[str, ...], expander: LeanExpander) -> tuple[str, ...]:
-    """The proof without the steps that it does not need."""
-    while len(steps) > 1:
-        shorter = [steps[:index] + steps[index + 1 :] for index in range(len(steps))]
-        found = [proof for proof, good in zip(shorter, await expander.finished(shorter), strict=True) if good]
-        if not found:
-            break
-        steps = min(found, key=lambda proof: sum(map(len, proof)))
-    return steps
 
 
 def _counted(messages: Sequence[str]) -> Counter[str]:

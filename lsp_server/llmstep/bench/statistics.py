@@ -1,0 +1,22 @@
+"""How sure a success rate is."""
+
+from __future__ import annotations
+
+import math
+
+NORMAL_95 = 1.959963984540054
+"""The normal distribution has 95 % of its mass within so many standard deviations."""
+
+
+def wilson(successes: int, trials: int, z: float = NORMAL_95) -> tuple[float, float]:
+    """The score interval of E. B. Wilson (JASA 22, 1927) for a proportion, 95 % by default; (0, 1) without trials.
+
+    Unlike the interval around the observed rate it holds for few trials and for rates near 0 and 1.
+    """
+    if trials == 0:
+        return 0.0, 1.0
+    rate = successes / trials
+    centre = rate + z * z / (2 * trials)
+    spread = z * math.sqrt(rate * (1 - rate) / trials + z * z / (4 * trials * trials))
+    scale = 1 + z * z / trials
+    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)

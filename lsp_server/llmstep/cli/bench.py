@@ -1,0 +1,140 @@
+"""`llmstep bench`: benchmarks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import attrs
+import typer
+
+from llmstep.cli.options import (
+    DeviceOption,
+    ModelOption,
+    TemperatureOption,
+    TemplateOption,
+    lean_command,
+    settings_with,
+)
+from llmstep.cli.process import run
+from llmstep.cli.searching import (
+    ExpansionsOption,
+    LeanOption,
+    LengthPowerOption,
+    SamplesOption,
+    SeedOption,
+    TacticsOption,
+    TimeoutOption,
+    a_prover,
+    method_of,
+)
+from llmstep.errors import RequestError
+
+if TYPE_CHECKING:
+    from llmstep.bench.search import Result, Summary
+
+bench = typer.Typer(help="Benchmarks.", no_args_is_help=True)
+
+
+@bench.callback()
+def _bench() -> None:
+    pass
+
+
+@bench.command()
+def search(
+    theorems: Annotated[
+        Path,
+        typer.Option(
+            help='JSONL of {"name", "statement", "header"} or {"file", "line", "column"}.', show_default=False
+        ),
+    ],
+    lean_project: Annotated[Path, typer.Option(help="Folder of the Lean project that statements are proved in.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="JSONL for the results; a run goes on where it stopped. Default: beside the theorems' name."),
+    ] = None,
+    shard: Annotated[str, typer.Option(help="Part i/n of the theorems, for one of n machines.")] = "1/1",
+    header: Annotated[
+        Path | None, typer.Option(help="File with what stands above statements without a header, imports for example.")
+    ] = None,
+    expansions: ExpansionsOption = 100,
+    samples: SamplesOption = 32,
+    timeout: TimeoutOption = 600,
+    tactics: TacticsOption = "model",
+    model: ModelOption = None,
+    template: TemplateOption = None,
+    device: DeviceOption = None,
+    temperature: TemperatureOption = None,
+    length_power: LengthPowerOption = 0,
+    seed: SeedOption = 0,
+    lean: LeanOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Prove theorems by best-first search, one attempt each.
+
+    Prints the success rate with its 95 % confidence interval (Wilson).
+    Each theorem is a line of the results file.
+
+    Example: llmstep bench search --theorems minif2f.jsonl --lean-project . --shard 1/4
+    """
+    settings = settings_with(
+        {
+            "model": model,
+            "template": template,
+            "device": device,
+            "temperature": temperature,
+            "lean.command": lean_command(lean),
+        }
+    )
+    from llmstep.bench.search import method_record, run_search, summarise
+    from llmstep.bench.theorems import read_theorems, shard_of
+    from llmstep.cli.suggest import read_text
+
+    if not lean_project.is_dir():
+        raise RequestError(f"{lean_project} is no folder.", hint="Give that of the Lean project.")
+    every = read_theorems(theorems, lean_project, read_text(header) if header else "")
+    chosen = shard_of(every, shard)
+    out = out or Path(f"{theorems.stem}.{shard.replace('/', 'of')}.results.jsonl")
+    method = method_of(
+        settings,
+        tactics=tactics,
+        expansions=expansions,
+        seconds=timeout,
+        samples=samples,
+        seed=seed,
+        length_power=length_power,
+        patience=0,
+    )
+    record = method_record(method, settings.model)
+    done = 0
+
+    def tell(result: Result, old: bool) -> None:
+        nonlocal done
+        done += 1
+        outcome = f"{result.outcome} ({result.message})" if result.message else result.outcome
+        how = "known" if old else f"{result.expansions} expansions, {result.seconds:.1f} s"
+        typer.echo(f"[{done}/{len(chosen)}] {result.name}: {outcome}, {how}", err=True)
+
+    async def work() -> list[Result]:
+        async with a_prover(settings) as prover:
+            return await run_search(chosen, prover, method, record, out, tell)
+
+    summary = summarise(run(work()), record)
+    if as_json:
+        typer.echo(
+            json.dumps({**attrs.asdict(summary), "shard": shard, "results": str(out)}, ensure_ascii=False, indent=2)
+        )
+    else:
+        typer.echo(_told(summary, out))
+
+
+def _told(summary: Summary, out: Path) -> str:
+    low, high = summary.interval
+    errors = f", {summary.errors} errors" if summary.errors else ""
+    return (
+        f"{summary.proved} of {summary.theorems} proved: {summary.rate:.1%}"
+        f" (95 % confidence: {low:.1%} to {high:.1%}){errors};"
+        f" {summary.expansions} expansions, {summary.seconds:.0f} s; results in {out}"
+    )
