@@ -1,0 +1,26 @@
+module
+
+public meta import Lean
+public meta import LLMstep.Check
+
+/-! `import LLMstep.Try` lets `try?` ask the llmstep server when its own tactics find nothing. -/
+
+public meta section
+
+namespace LLMstep
+open Lean Meta Elab
+
+/-- What the server suggests and Lean can parse; `try?` runs it. A server that is not there gives nothing. -/
+@[try_suggestion]
+def trySuggestions (goal : MVarId) (_ : Try.Info) : MetaM (Array (TSyntax `tactic)) := do
+  unless Elab.inServer.get (← getOptions) do return #[]
+  match ← ask ("\n\n".intercalate (← printed [goal])) "" "" with
+  | .error _ => return #[]
+  | .ok texts =>
+    let env ← getEnv
+    return texts.filterMap fun text => (parsed env text).toOption.map fun stx =>
+      match tactics stx with
+      | [one] => ⟨one⟩
+      | _ => ⟨stx⟩
+
+end LLMstep

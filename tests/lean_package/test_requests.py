@@ -1,0 +1,296 @@
+"""What the server is asked, when, and how; an edit while it is asked; what is said when it does not help."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+AND = "theorem t (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n"
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 20) -> bool:
+    end = time.monotonic() + seconds
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.02)
+    return holds()
+
+
+def curls() -> list[list[str]]:
+    """The arguments of the curl processes that descend from this one."""
+    parents, arguments = {}, {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            stat = (folder / "stat").read_text()
+            arguments[int(folder.name)] = (folder / "cmdline").read_bytes().decode().split("\0")[:-1]
+            parents[int(folder.name)] = int(stat.rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+
+    def ours(process: int) -> bool:
+        while process in parents and process != os.getpid():
+            process = parents[process]
+        return process == os.getpid()
+
+    return [a for p, a in arguments.items() if a and Path(a[0]).name == "curl" and ours(p)]
+
+
+def test_the_request(editor: Any, model: Any) -> None:
+    document = editor.open(AND + '  have h : "𝔸\\\\" = "𝔸\\\\" := rfl\n  constructor\n  llmstep "exact \\"α\\\\\\n𝔸"\n')
+    (request,) = model.requests
+    assert request.path == "/"
+    assert request.headers["Content-Type"] == "application/json"
+    assert "Authorization" not in request.headers
+    assert request.body == {
+        "tactic_state": 'case left\np q : Prop\nhp : p\nhq : q\nh : "𝔸\\\\" = "𝔸\\\\"\n⊢ p\n\n'
+        'case right\np q : Prop\nhp : p\nhq : q\nh : "𝔸\\\\" = "𝔸\\\\"\n⊢ q',
+        "prefix": 'exact "α\\\n𝔸',
+        "context": document.text[: document.text.index("llmstep")],
+        "count": 10,
+    }
+
+
+def test_a_string_on_the_next_line_is_not_the_prefix(editor: Any, model: Any) -> None:
+    strings = "macro str : tactic => `(tactic| assumption)\n"
+    document = editor.open(strings + 'example (p : Prop) (hp : p) : p := by\n  llmstep\n  "no prefix"\n')
+    assert model.last["prefix"] == ""
+    assert document.errors == []
+
+
+def test_options(editor: Any, model: Any) -> None:
+    options = "set_option llmstep.count 3 in\nset_option llmstep.verbose true in\n"
+    model.reset("exact hq")
+    model.answer = ["exact ⟨hp, hq⟩", "exact hq", "nonsense"]
+    document = editor.open(options + AND + "  llmstep\n  exact ⟨hp, hq⟩\n")
+    assert model.last["count"] == 3
+    assert [m.text for m in document.messages if "rejected\n" in m.text][-1].startswith(
+        "llmstep: rejected\n"
+        "  exact hq -- Type mismatch hq has type q but is expected to have type p ∧ q\n"
+        "  nonsense -- "
+    )
+
+
+def test_long_files_and_nothing_in_the_list_of_processes(editor: Any, model: Any) -> None:
+    """Linux refuses an argument of 131072 bytes; and what is proved is no other user's business."""
+    model.hold.clear()
+    document = editor.start("/-" + "α𝔸" * 60000 + "-/\n" + AND + '  llmstep "secret"\n')
+    assert eventually(lambda: curls() != [])
+    (arguments,) = curls()
+    assert arguments[-2:] == ["--noproxy", "*"]
+    assert "secret" not in str(arguments)
+    assert "theorem" not in str(arguments)
+    model.hold.set()
+    document.wait()
+    context = document.text[: document.text.index("llmstep")]
+    assert len(context) > 100000
+    assert model.last["context"] == context[-100000:]
+    document.close()
+
+
+def test_an_edit_stops_the_request_at_once(editor: Any, model: Any) -> None:
+    model.hold.clear()
+    document = editor.start(AND + "  llmstep\n  exact ⟨hp, hq⟩\n")
+    assert model.asked.wait(20)
+    document.change(document.text.replace("  llmstep\n", "")).wait()
+    assert document.messages == []
+    assert model.dropped.wait(20)
+    assert eventually(lambda: curls() == [])
+    assert len(model.requests) == 1
+    document.close()
+
+
+def test_an_edit_stops_a_check_at_once(editor: Any, model: Any, tmp_path: Path) -> None:
+    """The loop that is checked would take five seconds; it reports when it starts, and the edit comes then."""
+    started = tmp_path / "started"
+    loop = (
+        'elab "report_and_loop" : tactic => do\n'
+        f'  IO.FS.writeFile "{started}" ""\n'
+        '  while true do\n    Lean.Core.checkSystem "loop"\n    IO.sleep 10\n'
+    )
+    model.reset("report_and_loop", "exact ⟨hp, hq⟩")
+    document = editor.start("open Lean Elab Tactic in\n" + loop + AND + "  llmstep\n  exact ⟨hp, hq⟩\n")
+    assert eventually(started.exists)
+    begin = time.monotonic()
+    document.change(document.text.replace("  llmstep\n", "")).wait()
+    assert document.messages == []
+    assert time.monotonic() - begin < 4
+    document.close()
+
+
+def test_answers_are_remembered(editor: Any, model: Any) -> None:
+    model.reset("exact ⟨hp, hq⟩")
+    document = editor.open(AND + "  llmstep\n")
+    asked = document.text
+    for _ in range(2):
+        document.change(asked.replace("llmstep", 'llmstep "e"')).wait()
+        document.change(asked).wait()
+    assert [r.body["prefix"] for r in model.requests] == ["", "e"]
+    assert [a.text for a in document.actions] == ["exact ⟨hp, hq⟩"]
+
+
+def test_typing_a_prefix_asks_once(editor: Any, model: Any) -> None:
+    document = editor.open(AND + '  llmstep "e"\n  exact ⟨hp, hq⟩\n')
+    text = document.text
+    for prefix in ("ex", "exa", "exac", "exact"):
+        document.change(text.replace('"e"', f'"{prefix}"'))
+    document.wait()
+    assert model.last["prefix"] == "exact"
+    assert [r.body["prefix"] for r in model.requests] == ["e", "exact"]
+
+
+def refused_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_no_server(editor: Any, model: Any) -> None:
+    port = refused_port()
+    document = editor.open(f"set_option llmstep.port {port}\n" + AND + "  llmstep\n  exact ⟨hp, hq⟩\n")
+    (message,) = document.messages
+    assert (message.severity, message.start, message.end) == (2, (4, 2), (4, 9))
+    assert message.text == (
+        f"llmstep: no server answers at http://127.0.0.1:{port}/\n"
+        "Start one with `llmstep serve`, or open this file in an editor with the llmstep extension."
+    )
+    assert document.actions == []
+
+
+def test_a_failure_is_not_remembered(editor: Any, model: Any) -> None:
+    model.answer = (503, {"error": "The model is loading.", "hint": "", "suggestions": []})
+    document = editor.open(AND + "  llmstep\n")
+    asked = document.text
+    model.answer = ["exact ⟨hp, hq⟩"]
+    document.change(asked + "\n").wait()
+    document.change(asked.replace("llmstep", "skip")).wait()
+    document.change(asked).wait()
+    assert [a.text for a in document.actions] == ["exact ⟨hp, hq⟩"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (
+            (503, {"error": "The model is too large.", "hint": "Choose a smaller one.", "suggestions": []}),
+            "the server says: The model is too large.\nChoose a smaller one.",
+        ),
+        ((200, {"error": "old servers do this"}), "the server says: old servers do this"),
+        ((404, {"detail": "x"}), "the server's answer (status 404) has no suggestions. Is it an llmstep server?"),
+        ((200, {"suggestions": [1]}), "the server's answer (status 200) has no suggestions. Is it an llmstep server?"),
+        ((500, {"suggestions": []}), "the server's answer (status 500) is an error. Is it an llmstep server?"),
+        ((502, b"<html>\nbad gateway"), "the server's answer (status 502) is not JSON. Is it an llmstep server?"),
+        ((200, b""), "the server's answer (status 200) is not JSON. Is it an llmstep server?"),
+    ],
+)
+def test_errors_of_the_server(editor: Any, model: Any, answer: Any, said: str) -> None:
+    model.answer = answer
+    document = editor.open(AND + "  llmstep\n  exact ⟨hp, hq⟩\n")
+    (message,) = document.messages
+    assert (message.severity, message.text) == (2, f"llmstep: {said}")
+
+
+def test_no_suggestion(editor: Any, model: Any) -> None:
+    document = editor.open(AND + "  llmstep\n  exact ⟨hp, hq⟩\n")
+    assert document.said == "llmstep: the server has no suggestion for this goal."
+
+
+def test_nothing_valid(editor: Any, model: Any) -> None:
+    model.reset("exact hr", "skip", "exact ⟨hp", "exact hr")
+    document = editor.open(AND + "  llmstep\n  exact ⟨hp, hq⟩\n")
+    assert document.said == (
+        "llmstep: 4 suggestions came, and none is valid here:\n"
+        "  exact hr -- Unknown identifier `hr`\n"
+        "  skip -- changes nothing\n"
+        "  exact ⟨hp -- expected '⟩'"
+    )
+    assert document.actions == []
+
+
+def test_time_limit(editor: Any, model: Any) -> None:
+    model.hold.clear()
+    document = editor.open("set_option llmstep.timeout 1\n" + AND + "  llmstep\n  exact ⟨hp, hq⟩\n")
+    assert document.said == (
+        f"llmstep: the server at http://127.0.0.1:{model.port}/ did not answer within 1 seconds.\n"
+        "The model may still be loading; `set_option llmstep.timeout` sets the time."
+    )
+
+
+def test_a_full_url_as_host(editor: Any, model: Any) -> None:
+    model.reset("exact ⟨hp, hq⟩")
+    url = f"http://127.0.0.1:{model.port}/deep/path?x=[1]"
+    document = editor.open(f'set_option llmstep.host "{url}"\n' + AND + "  llmstep\n  exact ⟨hp, hq⟩\n")
+    assert model.requests[-1].path == "/deep/path?x=[1]"
+    assert "1 closing" in document.said
+
+
+def test_a_host_cannot_inject_curl_options(editor: Any, model: Any, tmp_path: Path) -> None:
+    host = f"--output {tmp_path}/stolen http://127.0.0.1:{model.port}/"
+    document = editor.open(f'set_option llmstep.host "{host}"\n' + AND + "  llmstep\n  exact ⟨hp, hq⟩\n")
+    assert document.said.startswith("llmstep: the server at ")
+    assert "could not be asked" in document.said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_environment(editor_with: Any, model: Any, tmp_path: Path) -> None:
+    """LLMSTEP_HOST, LLMSTEP_PORT, a token in a file; a proxy is not asked about this machine; options win."""
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "token").write_text('s3"cret\n')
+    editor = editor_with(
+        LLMSTEP_HOST="localhost",
+        LLMSTEP_PORT=str(model.port),
+        LLMSTEP_TOKEN_FILE=str(tmp_path / "token"),
+        http_proxy=f"http://127.0.0.1:{refused_port()}",
+        TMPDIR=str(tmp_path / "tmp"),
+    )
+    model.reset("exact ⟨hp, hq⟩")
+    model.hold.clear()
+    document = editor.start(AND + "  llmstep\n  exact ⟨hp, hq⟩\n")
+    assert model.asked.wait(20)
+    assert "cret" not in str(curls())
+    (header,) = (tmp_path / "tmp").iterdir()
+    assert header.stat().st_mode & 0o777 == 0o600
+    model.hold.set()
+    assert "1 closing" in document.wait().said
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert model.requests[-1].headers["Host"] == f"localhost:{model.port}"
+    assert model.requests[-1].headers["Authorization"] == 'Bearer s3"cret'
+    options = f'set_option llmstep.host "127.0.0.1"\nset_option llmstep.port {refused_port()}\n'
+    said = editor.open(options + AND + "  llmstep\n  exact ⟨hp, hq⟩\n").said
+    assert said.startswith("llmstep: no server answers at http://127.0.0.1:")
+
+
+def test_colab(editor_with: Any, model: Any) -> None:
+    editor = editor_with(LLMSTEP_SERVER="COLAB", LLMSTEP_HOST=f"127.0.0.1:{model.port}/colab", LLMSTEP_PORT="1")
+    model.reset("exact ⟨hp, hq⟩")
+    assert "1 closing" in editor.open(AND + "  llmstep\n  exact ⟨hp, hq⟩\n").said
+    assert model.requests[-1].path == "/colab"
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        (
+            {"LLMSTEP_SERVER": "COLAB"},
+            "LLMSTEP_SERVER is COLAB, but LLMSTEP_HOST is not set.\nSet LLMSTEP_HOST to the URL that the notebook printed.",
+        ),
+        (
+            {"LLMSTEP_PORT": "six", "LLMSTEP_HOST": ""},
+            "LLMSTEP_PORT is six, which is not a number.\nSet it to the llmstep server's port, or unset it.",
+        ),
+        ({"LLMSTEP_TOKEN_FILE": "/no/such"}, "LLMSTEP_TOKEN_FILE names /no/such, which cannot be read."),
+        (
+            {"PATH": "/nowhere"},
+            "the program `curl` was not found.\nInstall it, or put it on the PATH of the Lean server.",
+        ),
+    ],
+)
+def test_mistakes_in_the_environment(editor_with: Any, model: Any, variables: dict[str, str], said: str) -> None:
+    document = editor_with(**variables).open(AND + "  llmstep\n  exact ⟨hp, hq⟩\n")
+    (message,) = document.messages
+    assert (message.severity, message.text) == (2, f"llmstep: {said}")
+    assert model.requests == []
