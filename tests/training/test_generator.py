@@ -80,6 +80,12 @@ def test_a_lean_that_breaks_down_gives_no_half_result(tmp_path: Path, script: st
         messages([str(tmp_path / "none")], "")
 
 
+def test_a_file_with_more_errors_than_lean_reads_on_after_is_refused(command: list[str]) -> None:
+    wrong = Theorem("x", "(p q : Prop) (h : p) : q", Step("exact h"))
+    with pytest.raises(LlmstepError, match="too many errors"):
+        checked_pairs(command, [wrong] * 101)
+
+
 def test_the_first_of_several_goals_is_taken() -> None:
     assert first_goal("case a\nh : p\n⊢ p\n\ncase b\n⊢ q") == "case a\nh : p\n⊢ p"
 

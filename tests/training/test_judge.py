@@ -37,6 +37,11 @@ def test_verdicts(lean: Path) -> None:
     assert dict(zip(expected, judge([str(lean)], trials), strict=True)) == expected
 
 
+def test_many_refused_steps_do_not_hide_those_behind_them(lean: Path) -> None:
+    trials = [*[Trial(STATEMENT, f"exact no{number}") for number in range(105)], Trial(STATEMENT, "constructor")]
+    assert judge([str(lean)], trials) == ["invalid"] * 105 + ["progress"]
+
+
 def test_textbook_statements_are_sound_and_get_their_goals(lean: Path) -> None:
     statements = [statement for family in TEXTBOOK.values() for statement in family]
     goals = first_goals([str(lean)], statements)

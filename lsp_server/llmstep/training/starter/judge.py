@@ -11,6 +11,9 @@ from llmstep.training.starter.lean_run import first_goal, messages
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_AT_ONCE = 30
+"""Trials in one file: Lean stops after a hundred errors."""
+
 
 @dataclass(frozen=True)
 class Trial:
@@ -45,6 +48,14 @@ def judge(lean: Sequence[str], trials: Sequence[Trial]) -> list[str]:
     A step is accepted when Lean reports nothing against it, it has no ``sorry``, and it changes the state. It closes
     when no goal is left. The step stands in parentheses, so that a text that is not one tactic block is refused.
     """
+    return [
+        verdict
+        for start in range(0, len(trials), _AT_ONCE)
+        for verdict in _judge(lean, trials[start : start + _AT_ONCE])
+    ]
+
+
+def _judge(lean: Sequence[str], trials: Sequence[Trial]) -> list[str]:
     lines = ["set_option linter.all false", "set_option maxRecDepth 2000"]
     starts = []
     for trial in trials:

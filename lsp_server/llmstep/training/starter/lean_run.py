@@ -46,6 +46,8 @@ def messages(lean: Sequence[str], source: str, timeout: float = 900) -> list[dic
             raise LlmstepError(f"Lean was still busy after {timeout:.0f} s.", hint="Make the files smaller.") from error
     if run.returncode not in (0, 1):  # 1: there were errors in the file
         raise LlmstepError(f"Lean ended with status {run.returncode}: {run.stderr[-300:]!r}.", hint="Try it again.")
+    if '"maximum number of errors' in run.stdout:
+        raise LlmstepError("Lean stopped after too many errors in one file.", hint="Make the files smaller.")
     try:
         return [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
     except ValueError as error:
