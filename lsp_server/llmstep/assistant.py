@@ -152,7 +152,7 @@ class Assistant:
         try:
             texts = [suggestions[index].text for index in pending]
             checks = await self.lean.check(document.uri, document.text, found.site, found.goal, texts, on_result)
-        except LeanError as error:
+        except (LeanError, NoGoalError) as error:  # the goal may have come from the editor
             return update(note=error.message)
         for index, check in zip(pending, checks, strict=True):
             suggestions[index] = attrs.evolve(suggestions[index], check=check)
@@ -160,12 +160,12 @@ class Assistant:
 
     async def _goal(self, document: Document, sites: Sequence[Site], goals: GoalSource | None) -> tuple[Site, Goal]:
         """The first of the sites at which Lean has a goal, and that goal."""
+        if goals is None:
+            return await self.lean.locate(document.uri, document.text, sites)
         missing = NoGoalError("There is no goal here.", hint="Put the cursor at a tactic, a `sorry` or after `by`.")
         for site in sites:
             try:
-                if goals is not None:
-                    return site, await goals(document, site)
-                return site, await self.lean.goal(document.uri, document.text, site)
+                return site, await goals(document, site)
             except NoGoalError as error:
                 missing = error
         raise missing

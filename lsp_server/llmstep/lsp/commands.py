@@ -112,10 +112,10 @@ def stop(ls: LlmstepServer, _: types.ExecuteCommandParams) -> dict[str, int]:
 
 
 async def restart_lean(ls: LlmstepServer, _: types.ExecuteCommandParams) -> None:
-    """Stop llmstep's own Lean servers; the next question starts new ones."""
+    """Stop llmstep's own Lean servers; the next question starts new ones, which read rebuilt imports."""
     assistant = await ls.ready()
     ls.runs.stop()
-    await assistant.lean.close()
+    await assistant.lean.restart()
 
 
 def _argument(params: types.ExecuteCommandParams) -> Mapping[str, Any]:

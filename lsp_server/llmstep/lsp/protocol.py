@@ -46,17 +46,20 @@ class PlainGoal:
 class PlainGoalRequest:
     """Server to client: which goals are open here?"""
 
+    # No defaults: lsprotocol's converter does not send them.
     id: int | str
+    method: str
     params: types.TextDocumentPositionParams
-    method: str = PLAIN_GOAL
-    jsonrpc: str = "2.0"
+    jsonrpc: str
 
 
 @attrs.define
 class PlainGoalResponse:
+    """Its answer."""
+
     id: int | str
+    jsonrpc: str
     result: PlainGoal | None = None
-    jsonrpc: str = "2.0"
 
 
 class LlmstepProtocol(LanguageServerProtocol):

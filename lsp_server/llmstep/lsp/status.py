@@ -21,10 +21,22 @@ class Status:
         self._step: Progress | None = None
 
     def record(self) -> dict[str, Any]:
-        """`{state, model, device, lastMs, message}`; `state` is the engine's, or `starting`, `goal` or `checking`."""
+        """`{state, model, selected, device, lastMs, message}`.
+
+        `state` is the engine's, or `starting`, `goal` or `checking`; `model` is the one in memory, `selected` the one
+        of the settings, which the next request loads.
+        """
         engine = self._ls.engine
+        selected = self._ls.settings.model
         if engine is None:
-            return {"state": "starting", "model": self._ls.settings.model, "device": "", "lastMs": None, "message": ""}
+            return {
+                "state": "starting",
+                "model": selected,
+                "selected": selected,
+                "device": "",
+                "lastMs": None,
+                "message": "",
+            }
         status = engine.status
         state: str = status.state
         message = ""
@@ -34,6 +46,7 @@ class Status:
         return {
             "state": state,
             "model": status.model,
+            "selected": selected,
             "device": status.device,
             "lastMs": status.last_ms,
             "message": message,

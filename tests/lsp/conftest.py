@@ -1,0 +1,82 @@
+"""One editor with one server for most of the suite, and a Lean server of the tests' own to judge what comes out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import pytest_asyncio
+
+from llmstep.lean.server import LeanServer
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from client import Editor, Page, editor
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+ERROR = 1
+
+
+@pytest.fixture(scope="session")
+def options(lean_command: tuple[str, ...]) -> dict[str, Any]:
+    """Initialization options: the bundled model, the real Lean, no port."""
+    return {
+        "model": "starter",
+        "device": "cpu",
+        "count": 32,
+        "maxNewTokens": 48,
+        "lean": {"command": list(lean_command)},
+        "http": {"enabled": False},
+    }
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the documents are; they need not exist on disk."""
+    return tmp_path_factory.mktemp("project")
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared(folder: Path, options: dict[str, Any]) -> AsyncIterator[Editor]:
+    """An editor and its server, for all tests that leave them as they were."""
+    async with editor(folder, options=options) as made:
+        yield made
+
+
+@pytest.fixture
+def opened(shared: Editor, folder: Path) -> Iterator[Callable[..., Page]]:
+    """Opens documents in the shared editor, and closes them after the test."""
+    pages: list[Page] = []
+
+    def open_(text: str, **more: Any) -> Page:
+        pages.append(shared.open(folder / f"Page{len(pages)}.lean", text, **more))
+        return pages[-1]
+
+    yield open_
+    for page in pages:
+        page.close()
+
+
+class Judge:
+    """What a real Lean server, that the server under test knows nothing of, says about a text."""
+
+    def __init__(self, command: tuple[str, ...], folder: Path) -> None:
+        self.lean = LeanServer(command, folder, timeout=60)
+        self._uri = (folder / "Judged.lean").as_uri()
+
+    async def complaints(self, text: str) -> list[str]:
+        """Errors, and the use of `sorry`."""
+        version = await self.lean.open(self._uri, text)
+        found = await self.lean.wait(self._uri, version)
+        return [each["message"] for each in found if each["severity"] == ERROR or "sorry" in each["message"]]
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def judge(lean_command: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Judge]:
+    made = Judge(lean_command, tmp_path_factory.mktemp("judge"))
+    yield made
+    await made.lean.stop()

@@ -1,0 +1,197 @@
+"""The endpoint inside the server's process, other wires, and that nothing is left behind however it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import psutil
+import pytest
+from client import SECONDS, Editor, editor
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+from test_suggest import AND, generating
+
+from llmstep.errors import RequestError
+from llmstep.lsp.server import LlmstepServer
+from llmstep.lsp.transport import run_tcp, run_ws
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+pytestmark = pytest.mark.lean
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def gone(processes: list[psutil.Process]) -> None:
+    """None of them is left within the time limit."""
+    _, alive = psutil.wait_procs(processes, timeout=15)
+    assert alive == []
+
+
+async def health(port: int) -> Any:
+    async with httpx.AsyncClient(trust_env=False) as http:
+        with contextlib.suppress(httpx.TransportError):
+            return (await http.get(f"http://127.0.0.1:{port}/health")).json()
+    return None
+
+
+async def until_healthy(port: int) -> Any:
+    for _ in range(int(SECONDS / 0.1)):
+        if (answer := await health(port)) is not None:
+            return answer
+        await asyncio.sleep(0.1)
+    raise TimeoutError
+
+
+async def test_the_tactics_endpoint_and_a_second_window(folder: Path, options: dict[str, Any]) -> None:
+    """The first server answers over HTTP with the model of its editor; the second waits, and takes over."""
+    port = free_port()
+    own = {**options, "http": {"port": port}}
+    async with editor(folder, options=own) as first:
+        assert (await until_healthy(port))["name"] == "llmstep"
+        await first.until(lambda: any(f"answered at http://127.0.0.1:{port}" in line for line in first.logs))
+        assert (await first.execute("llmstep.status"))["http"] == f"http://127.0.0.1:{port}"
+        async with editor(folder, options=own) as second:
+            await second.until(lambda: any("another llmstep answers" in line for line in second.logs))
+            async with httpx.AsyncClient(trust_env=False, timeout=SECONDS) as http:
+                question = {"tactic_state": "p : Prop\nh : p\n⊢ p", "prefix": "exact", "context": ""}
+                answer = (await http.post(f"http://127.0.0.1:{port}", json=question)).json()
+            assert answer["suggestions"]
+            assert all(text.startswith("exact") for text in answer["suggestions"])
+            assert answer["model"] == "starter"
+            assert any(status.state == "generating" for status in first.statuses)
+            assert await first.leave() == 0
+            await second.until(lambda: any("answered at" in line for line in second.logs))
+            assert (await until_healthy(port))["status"] == "ok"
+    assert await health(port) is None
+
+
+async def test_a_port_of_another_program_is_left_alone(folder: Path, options: dict[str, Any]) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        async with editor(folder, options={**options, "http": {"port": port}}) as made:
+            line = await made.until(lambda: next((line for line in made.logs if "no HTTP endpoint" in line), None))
+            assert f"Port {port}" in line
+            assert made.messages == []
+            page = made.open(folder / "A.lean", AND)
+            assert await page.actions(page.at("sorry"))
+
+
+async def at_work(folder: Path, options: dict[str, Any]) -> tuple[Editor, list[psutil.Process]]:
+    """A server whose model generates, and the Lean processes that it has started."""
+    made = await Editor().start(folder, options=options)
+    assert made.process is not None
+    page = made.open(folder / "A.lean", AND)
+    argument = {"textDocument": {"uri": page.uri}, "position": page.at("sorry"), "prefix": "have ", "count": 256}
+    params = types.ExecuteCommandParams("llmstep.suggest", [argument], work_done_token="work")
+    _, run = made.request(types.WORKSPACE_EXECUTE_COMMAND, params)
+    run.add_done_callback(lambda done: done.cancelled() or done.exception())
+    await made.until(lambda: generating(made, "work"))
+    children = psutil.Process(made.process.pid).children(recursive=True)
+    assert any("--worker" in child.cmdline() for child in children)
+    return made, children
+
+
+async def test_nothing_is_left_when_the_editor_has_died(folder: Path, options: dict[str, Any]) -> None:
+    made, children = await at_work(folder, options)
+    assert made.process
+    assert made.process.stdin
+    made.process.stdin.close()
+    assert await made.ended() == 1
+    await asyncio.to_thread(gone, children)
+
+
+async def test_nothing_is_left_when_the_server_is_killed(folder: Path, options: dict[str, Any]) -> None:
+    made, children = await at_work(folder, options)
+    assert made.process
+    made.process.kill()
+    assert await made.ended() == -signal.SIGKILL
+    await asyncio.to_thread(gone, children)
+
+
+async def test_nothing_is_left_when_the_server_is_told_to_end(folder: Path, options: dict[str, Any]) -> None:
+    """Without a model: only Lean runs."""
+    made = await Editor().start(folder, options={**options, "model": str(folder / "no-such-model")})
+    assert made.process
+    page = made.open(folder / "A.lean", AND)
+    with pytest.raises(JsonRpcException) as caught:
+        await page.suggest(page.at("sorry"))
+    assert caught.value.data["code"].startswith("model")
+    children = psutil.Process(made.process.pid).children(recursive=True)
+    assert children
+    made.process.send_signal(signal.SIGTERM)
+    assert await made.ended() == 1
+    await asyncio.to_thread(gone, children)
+
+
+async def test_leaving_while_the_model_loads(folder: Path, options: dict[str, Any]) -> None:
+    made = await Editor().start(folder, options=options)
+    page = made.open(folder / "A.lean", AND)
+    argument = {"textDocument": {"uri": page.uri}, "position": page.at("sorry")}
+    made.request(types.WORKSPACE_EXECUTE_COMMAND, types.ExecuteCommandParams("llmstep.suggest", [argument]))
+    await made.until(lambda: any(status.state == "loading" for status in made.statuses))
+    assert await made.leave() == 0
+
+
+async def test_only_the_protocol_reaches_stdout(folder: Path, options: dict[str, Any]) -> None:
+    """What a library prints, from Python or below, goes to stderr."""
+    program = (
+        "import os, sys\nfrom llmstep.lsp import server\n"
+        "def noisy(ls, params):\n    print('from Python', flush=True)\n    os.write(1, b'from below')\n"
+        "server.code_actions.code_actions = noisy\nsys.argv = ['llmstep', 'lsp']\n"
+        "from llmstep.cli import main\nmain()\n"
+    )
+    made = Editor()
+    await made.client.start_io(sys.executable, "-c", program, cwd=folder)
+    made.adopt()
+    await made.introduce(folder, options=options)
+    page = made.open(folder / "A.lean", AND)
+    assert await page.actions(page.at("sorry")) == []
+    assert await page.hints() == []
+    assert await made.leave() == 0
+    assert b"from Python" in made.stderr
+    assert b"from below" in made.stderr
+
+
+@pytest.mark.parametrize("wire", ["tcp", "ws"])
+async def test_other_wires(folder: Path, options: dict[str, Any], wire: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "llmstep", "lsp", f"--{wire}", "127.0.0.1:0", stderr=asyncio.subprocess.PIPE
+    )
+    assert process.stderr
+    line = (await asyncio.wait_for(process.stderr.readline(), SECONDS)).decode()
+    match = re.fullmatch(rf"llmstep: listening at {wire}://127\.0\.0\.1:(\d+)\n", line)
+    assert match, line
+    made = Editor()
+    connect = made.client.start_tcp if wire == "tcp" else made.client.start_ws
+    await connect("127.0.0.1", int(match[1]))
+    await made.introduce(folder, options=options)
+    page = made.open(folder / "A.lean", AND)
+    [ask] = await page.actions(page.at("sorry"))
+    assert ask.command
+    await asyncio.wait_for(made.client.shutdown_async(None), SECONDS)
+    made.client.exit(None)
+    assert await asyncio.wait_for(process.wait(), SECONDS) == 0
+    await made.disconnect()
+
+
+@pytest.mark.parametrize("run", [run_tcp, run_ws])
+def test_other_machines_cannot_connect(run: Callable[[LlmstepServer, str, int], int]) -> None:
+    with pytest.raises(RequestError, match="other machines reach it"):
+        run(LlmstepServer(), "0.0.0.0", 0)

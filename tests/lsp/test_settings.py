@@ -1,0 +1,114 @@
+"""Layers of settings, seen from inside; over the wire they are in test_session.py."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from llmstep.errors import SettingsError
+from llmstep.lsp.server import LlmstepServer
+
+
+class Wire:
+    """What the server would send."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+
+    def write(self, data: bytes) -> None:
+        self.sent.append(json.loads(data.split(b"\r\n\r\n", 1)[1]))
+
+    def close(self) -> None:
+        pass
+
+    @property
+    def messages(self) -> list[str]:
+        return [each["params"]["message"] for each in self.sent if each["method"] == "window/showMessage"]
+
+
+@pytest.fixture
+def wire() -> Wire:
+    return Wire()
+
+
+@pytest.fixture
+def server(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> LlmstepServer:
+    for name in ("LLMSTEP_MODEL", "LLMSTEP_DEVICE", "LLMSTEP_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    server = LlmstepServer()
+    server.protocol.set_writer(wire)
+    return server
+
+
+def test_later_layers_win_and_leave_the_rest(server: LlmstepServer) -> None:
+    assert server.sync.initialize({"goalProvider": "client", "count": 3, "http": {"port": 1}}) is None
+    server.sync.push({"count": 4, "http": {"enabled": False}})
+    assert server.settings.goal_provider == "client"
+    assert server.settings.count == 4
+    assert (server.settings.http.port, server.settings.http.enabled) == (1, False)
+
+
+def test_a_push_replaces_the_one_before(server: LlmstepServer) -> None:
+    server.sync.push({"count": 4, "temperature": 0.1})
+    server.sync.push({"count": 5})
+    assert (server.settings.count, server.settings.temperature) == (5, 0.7)
+
+
+def test_null_is_no_value(server: LlmstepServer) -> None:
+    server.sync.initialize({"count": 3})
+    server.sync.push({"count": None, "http": None})
+    assert server.settings.count == 3
+
+
+@pytest.mark.parametrize(
+    "settings", [{"llmstep": {"count": 4}}, {"count": 4}, {"llmstep.count": 4}, {"llmstep": {"count": 4}, "lean4": {}}]
+)
+async def test_forms_in_which_editors_push(server: LlmstepServer, settings: Any) -> None:
+    await server.sync.changed(settings)
+    assert server.settings.count == 4
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"count": "many"}, "The setting llmstep.count is 'many'. It must be a whole number."),
+        ({"count": 0}, "The setting llmstep.count is 0. It must be at least 1."),
+        ({"trigger": "always"}, "The setting llmstep.trigger is 'always'. It must be one of onDemand, onIdle."),
+        ({"modle": "x"}, "There is no setting llmstep.modle. Did you mean llmstep.model?"),
+        ({"http": {"prot": 1}}, "There is no setting llmstep.http.prot. Did you mean llmstep.http.port?"),
+        ({"llmstep": 3}, "The settings of llmstep must be an object, not 3. Correct them."),
+    ],
+)
+async def test_a_wrong_value_is_told_and_changes_nothing(
+    server: LlmstepServer, wire: Wire, settings: Any, sentence: str
+) -> None:
+    server.sync.push({"count": 7, "model": "starter"})
+    before = server.settings
+    await server.sync.changed(settings)
+    assert wire.messages == [sentence]
+    assert server.settings is before
+    server.sync.push({"count": 8})
+    assert server.settings.count == 8
+
+
+def test_wrong_initialization_options_are_told(server: LlmstepServer) -> None:
+    error = server.sync.initialize({"device": "abacus"})
+    assert isinstance(error, SettingsError)
+    assert server.settings.device == "auto"
+
+
+def test_the_environment_wins_over_the_editor(server: LlmstepServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LLMSTEP_PORT", "6123")
+    server.sync.push({"http": {"port": 6001}})
+    assert server.settings.http.port == 6123
+
+
+def test_a_chosen_model_holds_until_the_editor_changes_its_own(server: LlmstepServer) -> None:
+    server.sync.push({"model": "starter"})
+    server.sync.override(model="byt5-state")
+    server.sync.push({"model": "starter", "count": 3})
+    assert (server.settings.model, server.settings.count) == ("byt5-state", 3)
+    server.sync.push({"model": "auto"})
+    assert server.settings.model == "auto"

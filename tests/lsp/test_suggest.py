@@ -1,0 +1,294 @@
+"""Code actions before and after, the command's result, progress, and what ends work in flight."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from client import Editor, Page
+
+pytestmark = [pytest.mark.lean, pytest.mark.asyncio(loop_scope="session")]
+
+AND = "theorem t (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n  sorry\n"
+ASK = "llmstep: suggest the next step"
+MORE = "llmstep: more suggestions"
+
+
+def titles(actions: list[types.CodeAction]) -> list[str]:
+    return [action.title for action in actions]
+
+
+async def test_before_anything_is_known_one_action_asks(opened: Callable[..., Page]) -> None:
+    page = opened(AND)
+    [ask] = await page.actions(page.at("sorry"))
+    assert ask.title == ASK
+    assert ask.kind == types.CodeActionKind.QuickFix
+    assert ask.edit is None
+    assert ask.command
+    assert ask.command.command == "llmstep.suggest"
+    assert ask.command.arguments == ({"textDocument": {"uri": page.uri}, "position": {"line": 1, "character": 2}},)
+
+
+@pytest.mark.parametrize("mark", ["theorem t", "(hp : p)"])
+async def test_no_action_where_there_is_no_goal(opened: Callable[..., Page], mark: str) -> None:
+    page = opened(AND)
+    assert await page.actions(page.at(mark)) == []
+
+
+@pytest.mark.parametrize(
+    ("only", "wanted"),
+    [(None, True), (["quickfix"], True), ([""], True), (["refactor"], False), (["source.organizeImports"], False)],
+)
+async def test_the_kind_that_is_asked_for(opened: Callable[..., Page], only: list[str] | None, wanted: bool) -> None:
+    page = opened(AND)
+    assert bool(await page.actions(page.at("sorry"), only=only)) is wanted
+
+
+@pytest.mark.parametrize("language", ["lean4", "lean"])
+async def test_both_language_ids_of_lean(opened: Callable[..., Page], language: str) -> None:
+    page = opened(AND, language=language)
+    assert titles(await page.actions(page.at("sorry"))) == [ASK]
+
+
+async def test_other_languages_are_left_alone(opened: Callable[..., Page]) -> None:
+    page = opened(AND, language="markdown")
+    assert await page.actions(page.at("sorry")) == []
+    with pytest.raises(JsonRpcException, match="language id 'markdown'"):
+        await page.suggest(page.at("sorry"))
+
+
+async def test_an_error_of_lean_offers_the_action(opened: Callable[..., Page]) -> None:
+    page = opened("theorem t (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n  constructor\n  · exact hp\n\n\n")
+    unsolved = types.Diagnostic(
+        types.Range(page.at("by"), page.at("by", 2)), "unsolved goals\ncase right\np q : Prop\n⊢ q", source="Lean 4"
+    )
+    assert titles(await page.actions(unsolved.range, diagnostics=[unsolved])) == [ASK]
+
+
+async def test_the_result_and_the_actions_after_it(opened: Callable[..., Page], shared: Editor) -> None:
+    page = opened(AND)
+    refreshes = shared.refreshes
+    answer = await page.suggest(page.at("sorry"))
+    assert set(answer) == {"goal", "model", "elapsedMs", "summary", "suggestions"}
+    assert answer["goal"] == "p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q"
+    assert answer["model"] == "starter"
+    assert answer["elapsedMs"] > 0
+    assert re.match(r"32 generated, \d+ distinct: ", answer["summary"])
+    suggestions = answer["suggestions"]
+    order = ["closes", "progress", "unchecked"]
+    verdicts = [order.index(each["verdict"]) for each in suggestions]
+    assert verdicts == sorted(verdicts)
+    for each in suggestions:
+        assert set(each) == {"text", "score", "verdict", "remainingGoals", "edit"}
+        assert each["score"] < 0
+        assert bool(each["remainingGoals"]) is (each["verdict"] == "progress")
+        assert each["edit"]["range"] == {"start": {"line": 1, "character": 2}, "end": {"line": 1, "character": 7}}
+        assert each["edit"]["newText"] == each["text"]
+    assert await shared.until(lambda: shared.refreshes > refreshes)
+
+    actions = await page.actions(page.at("sorry"))
+    assert titles(actions)[-1] == MORE
+    assert [title.removesuffix(" ✓") for title in titles(actions)[:-1]] == [each["text"] for each in suggestions]
+    assert [action.is_preferred or False for action in actions] == [True] + [False] * len(suggestions)
+    assert actions[0].data["verdict"] == suggestions[0]["verdict"]
+
+
+async def test_more_suggestions_are_drawn_afresh_and_added(opened: Callable[..., Page]) -> None:
+    page = opened("theorem t (p q r : Prop) (hp : p) (hq : q) : p ∧ q ∨ r := by\n  sorry\n")
+    first = await page.suggest(page.at("sorry"), count=4)
+    again = await page.suggest(page.at("sorry"), count=4)
+    assert again["suggestions"] == first["suggestions"]
+    more = await page.suggest(page.at("sorry"), count=4, more=True)
+    assert more["summary"].startswith("8 generated, ")
+    assert {each["text"] for each in first["suggestions"]} <= {each["text"] for each in more["suggestions"]}
+
+
+async def test_a_prefix_starts_every_suggestion(opened: Callable[..., Page]) -> None:
+    page = opened(AND)
+    answer = await page.suggest(page.at("sorry"), prefix="exact ⟨h", count=16)
+    assert answer["suggestions"]
+    assert all(each["text"].startswith("exact ⟨h") for each in answer["suggestions"])
+
+
+async def test_a_call_brings_its_prefix_and_is_replaced(opened: Callable[..., Page]) -> None:
+    page = opened('theorem t (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n  llmstep "const"\n')
+    answer = await page.suggest(page.at("llmstep"))
+    assert answer["suggestions"]
+    for each in answer["suggestions"]:
+        assert each["text"].startswith("const")
+        assert each["edit"]["range"] == {"start": {"line": 1, "character": 2}, "end": {"line": 1, "character": 17}}
+
+
+async def test_when_lean_refuses_everything_the_summary_says_why(opened: Callable[..., Page]) -> None:
+    page = opened(AND)
+    answer = await page.suggest(page.at("sorry"), prefix="exact no_such_thing_at_all ", count=4)
+    assert answer["suggestions"] == []
+    assert re.search(r"rejected \(.*no_such_thing_at_all", answer["summary"])
+    assert titles(await page.actions(page.at("sorry"))) == [ASK]
+
+
+async def test_progress_with_the_clients_token(opened: Callable[..., Page], shared: Editor) -> None:
+    page = opened("theorem t (p q : Prop) (hq : q) (hp : p) : p ∧ q := by\n  sorry\n")
+    answer = await page.suggest(page.at("sorry"), token="mine")
+    begin, *reports, end = shared.progress["mine"]
+    assert (begin["kind"], begin["cancellable"], begin["title"]) == ("begin", True, "llmstep")
+    assert (end["kind"], end["message"]) == ("end", answer["summary"])
+    percentages = [report["percentage"] for report in reports]
+    assert percentages == sorted(percentages)
+    messages = [report["message"] for report in reports]
+    assert messages[0] == "Asking Lean for the goal"
+    assert any(re.fullmatch(r"Checking \d+/\d+", message) for message in messages)
+
+
+async def test_progress_with_a_token_of_the_servers(opened: Callable[..., Page], shared: Editor) -> None:
+    page = opened(AND)
+    before = set(shared.progress)
+    await page.suggest(page.at("sorry"), count=2)
+    [token] = set(shared.progress) - before
+    assert [shared.progress[token][0]["kind"], shared.progress[token][-1]["kind"]] == ["begin", "end"]
+
+
+@pytest.mark.parametrize(
+    ("argument", "sentence"),
+    [
+        ({}, "llmstep.suggest was called without a document and a position."),
+        ({"count": 0}, "The count is 0."),
+        ({"count": True}, "The count is True."),
+        ({"prefix": 3}, "The prefix is 3."),
+        ({"textDocument": {"uri": "file:///not/open.lean"}}, "The file file:///not/open.lean is not open"),
+    ],
+)
+async def test_wrong_arguments(
+    opened: Callable[..., Page], shared: Editor, argument: dict[str, Any], sentence: str
+) -> None:
+    page = opened(AND)
+    whole = {"textDocument": {"uri": page.uri}, "position": page.at("sorry"), **argument} if argument else {}
+    with pytest.raises(JsonRpcException, match=re.escape(sentence)) as caught:
+        await shared.execute("llmstep.suggest", whole)
+    assert caught.value.code == -32602
+    assert caught.value.data["hint"]
+
+
+async def test_no_goal_is_told_once_in_one_sentence(opened: Callable[..., Page], shared: Editor) -> None:
+    page = opened(AND)
+    shared.messages.clear()
+    with pytest.raises(JsonRpcException, match=r"There is no goal here\.") as caught:
+        await page.suggest(page.at("theorem"))
+    assert caught.value.data == {
+        "hint": "Put the cursor at a tactic, a `sorry` or after `by`.",
+        "code": "no_goal",
+        "retryable": False,
+    }
+    assert shared.messages == [f"There is no goal here. {caught.value.data['hint']}"]
+
+
+async def test_an_unknown_command(shared: Editor) -> None:
+    with pytest.raises(JsonRpcException, match=r"There is no command llmstep\.dance"):
+        await shared.execute("llmstep.dance")
+
+
+# --- what ends work in flight
+
+LONG = {"count": 256}
+"""Keeps the model busy for seconds."""
+
+
+async def begin(shared: Editor, page: Page, token: str) -> tuple[str, asyncio.Future[Any]]:
+    """A run of which the model is at work; the goal differs each time, so that no cache answers."""
+    argument = {"textDocument": {"uri": page.uri}, "position": page.at("sorry"), "prefix": f"have {token}", **LONG}
+    params = types.ExecuteCommandParams("llmstep.suggest", [argument], work_done_token=token)
+    started = shared.request(types.WORKSPACE_EXECUTE_COMMAND, params)
+    await shared.until(lambda: generating(shared, token))
+    return started
+
+
+def generating(shared: Editor, token: str) -> bool:
+    """Whether the progress says that the model generates."""
+    return any("enerating" in (value.get("message") or "") for value in shared.progress.get(token, []))
+
+
+async def ended(shared: Editor, run: asyncio.Future[Any], token: str) -> JsonRpcException:
+    """How the run ended; then the model must be at rest, and the progress gone."""
+    with pytest.raises(JsonRpcException) as caught:
+        await asyncio.wait_for(run, 30)
+    await shared.until(lambda: shared.statuses[-1].state == "idle")
+    assert shared.progress[token][-1]["kind"] == "end"
+    return caught.value
+
+
+async def test_cancelling_the_request(opened: Callable[..., Page], shared: Editor) -> None:
+    page = opened(AND)
+    identifier, run = await begin(shared, page, "cancelled")
+    shared.cancel(identifier)
+    assert (await ended(shared, run, "cancelled")).code == -32800
+
+
+async def test_cancelling_the_progress(opened: Callable[..., Page], shared: Editor) -> None:
+    page = opened(AND)
+    _, run = await begin(shared, page, "stopped")
+    shared.client.window_work_done_progress_cancel(types.WorkDoneProgressCancelParams("stopped"))
+    error = await ended(shared, run, "stopped")
+    assert (error.code, error.message) == (-32800, "The work was stopped.")
+
+
+async def test_an_edit_above_the_goal_ends_the_work(opened: Callable[..., Page], shared: Editor) -> None:
+    page = opened(AND)
+    _, run = await begin(shared, page, "edited")
+    page.replace("theorem t", "theorem tt")
+    assert (await ended(shared, run, "edited")).code == -32801
+
+
+async def test_an_edit_of_the_goals_place_ends_the_work(opened: Callable[..., Page], shared: Editor) -> None:
+    page = opened(AND)
+    _, run = await begin(shared, page, "overwritten")
+    page.replace("sorry", "exact ⟨hp, hq⟩")
+    assert (await ended(shared, run, "overwritten")).code == -32801
+
+
+async def test_an_edit_below_the_goal_does_not(opened: Callable[..., Page], shared: Editor) -> None:
+    page = opened(AND + "\n-- an edit of the next line counts as near\ntheorem u : True := trivial\n")
+    _, run = await begin(shared, page, "below")
+    page.replace("trivial", "True.intro")
+    await asyncio.sleep(0.3)
+    assert not run.done()
+    assert await shared.execute("llmstep.stop") == {"stopped": 1}
+    assert (await ended(shared, run, "below")).code == -32800
+
+
+async def test_a_new_request_in_the_document_replaces_the_old_one(opened: Callable[..., Page], shared: Editor) -> None:
+    page = opened(AND)
+    _, run = await begin(shared, page, "old")
+    answer = await page.suggest(page.at("sorry"), count=2)
+    assert answer["summary"].startswith("2 generated")
+    assert (await ended(shared, run, "old")).code == -32802
+
+
+async def test_closing_the_document_ends_the_work(folder: Path, shared: Editor) -> None:
+    page = shared.open(folder / "Closed.lean", AND)
+    _, run = await begin(shared, page, "closed")
+    page.close()
+    assert (await ended(shared, run, "closed")).code == -32802
+
+
+async def test_edits_are_applied_in_utf16(opened: Callable[..., Page]) -> None:
+    """Edits beside characters of two units, combining ones, and separators that only Python takes for line ends."""
+    page = opened("-- 𝔸\x0c e\u0301 \u2028 x\ntheorem t (𝔸 : Prop) (é : 𝔸) : 𝔸 := by /- 𝔸 -/ exact é\n")
+    page.replace("x\n", "y\n")
+    page.replace("exact é", "sorry")
+    page.replace("𝔸\x0c", "𝔸𝔸\x0c")
+    answer = await page.suggest(page.at("sorry"), count=8)
+    assert answer["goal"] == "𝔸 : Prop\né : 𝔸\n⊢ 𝔸"
+    start = page.at("sorry")
+    for each in answer["suggestions"]:
+        assert each["edit"]["range"]["start"] == {"line": 1, "character": start.character}
+    page.set(AND)
+    assert (await page.suggest(page.at("sorry"), count=2))["goal"].endswith("⊢ p ∧ q")

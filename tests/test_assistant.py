@@ -1,0 +1,361 @@
+"""The use case on the real model and the real Lean; ranking, summary and memory on their own."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import attrs
+import pytest
+import pytest_asyncio
+from lsprotocol.types import Diagnostic, Position, Range
+
+from llmstep.assistant import Assistant, Document, SuggestionSet, proof_so_far
+from llmstep.engine.engine import Engine
+from llmstep.errors import LeanError, NoGoalError
+from llmstep.lean.site import Site, find_site
+from llmstep.lean.text import position_at
+from llmstep.lean.workspace import LeanWorkspace
+from llmstep.memory import SETS_PER_DOCUMENT, Memory, sites_at
+from llmstep.settings import CheckSettings, LeanSettings, Settings
+from llmstep.types import Candidate, Check, Goal, Suggestion, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from pathlib import Path
+
+    from llmstep.engine.progress import Progress
+
+AND = "theorem t (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n  sorry\n"
+
+
+def judged(text: str, verdict: Verdict, *goals: str, score: float = -1.0, message: str = "") -> Suggestion:
+    return Suggestion(Candidate(text, score), Check(verdict, goals, message))
+
+
+def at(text: str, mark: str) -> Position:
+    return position_at(text, text.index(mark))
+
+
+def site_of(text: str, mark: str = "sorry") -> Site:
+    site = find_site(text, at(text, mark))
+    assert site
+    return site
+
+
+def set_of(
+    suggestions: Sequence[Suggestion] = (), *, text: str = AND, drawn: int = 10, note: str = ""
+) -> SuggestionSet:
+    site = site_of(text)
+    empty = SuggestionSet(
+        uri="file:///a.lean",
+        version=1,
+        site=site,
+        key=site.key(AND),
+        goal=Goal("⊢ p"),
+        prefix="",
+        model="starter",
+        elapsed_ms=1.0,
+        suggestions=(),
+        drawn=10,
+        note=note,
+    )
+    return empty.judged(suggestions)
+
+
+# --- ranking and summary
+
+
+def test_closing_ones_first_then_fewest_goals_then_score() -> None:
+    ranked = set_of(
+        [
+            judged("unknown", Verdict.UNCHECKED, score=-0.1),
+            judged("two", Verdict.PROGRESS, "⊢ a", "⊢ b", score=-0.1),
+            judged("one, unlikely", Verdict.PROGRESS, "⊢ a", score=-0.9),
+            judged("one, likely", Verdict.PROGRESS, "⊢ a", score=-0.2),
+            judged("wrong", Verdict.INVALID, score=0.0),
+            judged("closes, unlikely", Verdict.CLOSES, score=-3),
+            judged("closes, likely", Verdict.CLOSES, score=-2),
+        ]
+    )
+    assert [each.text for each in ranked.suggestions] == [
+        "closes, likely",
+        "closes, unlikely",
+        "one, likely",
+        "one, unlikely",
+        "two",
+        "unknown",
+    ]
+    assert [each.text for each in ranked.rejected] == ["wrong"]
+    assert ranked.best
+    assert ranked.best.text == "closes, likely"
+
+
+CLOSES, PROGRESS = judged("c", Verdict.CLOSES), judged("p", Verdict.PROGRESS, "⊢ a")
+UNKNOWN_FOO = judged("i", Verdict.INVALID, message="Unknown identifier `foo`")
+UNKNOWN_BAR = judged("j", Verdict.INVALID, message="Unknown identifier `bar`\nmore about it")
+MISMATCH = judged("k", Verdict.INVALID, message="Type mismatch\n  h\nhas type")
+
+
+@pytest.mark.parametrize(
+    ("suggestions", "note", "summary"),
+    [
+        (
+            [CLOSES, CLOSES, PROGRESS, PROGRESS, PROGRESS, UNKNOWN_FOO],
+            "",
+            "10 generated, 6 distinct: 2 close the goal, 3 leave goals, 1 rejected (Unknown identifier `foo`)",
+        ),
+        ([CLOSES, PROGRESS], "", "10 generated, 2 distinct: 1 closes the goal, 1 leaves goals"),
+        (
+            [UNKNOWN_FOO, MISMATCH, UNKNOWN_BAR],
+            "",
+            "10 generated, 3 distinct: 3 rejected (most often, 2 times: Unknown identifier `foo`)",
+        ),
+        ([UNKNOWN_FOO, UNKNOWN_BAR], "", "10 generated, 2 distinct: 2 rejected (Unknown identifier `foo`)"),
+        (
+            [CLOSES, judged("u", Verdict.UNCHECKED)],
+            "Lean took too long.",
+            "10 generated, 2 distinct: 1 closes the goal, 1 not checked (Lean took too long)",
+        ),
+        ([], "", "10 generated, none of them a tactic"),
+    ],
+)
+def test_the_summary_line(suggestions: list[Suggestion], note: str, summary: str) -> None:
+    assert set_of(suggestions, note).summary() == summary
+
+
+# --- memory
+
+
+def remembered(text: str, *marks: str) -> Memory:
+    memory = Memory()
+    for mark in marks:
+        site = site_of(text, mark)
+        memory.remember(attrs.evolve(set_of([CLOSES]), site=site, key=site.key(text)))
+    return memory
+
+
+TWO = """theorem s (p : Prop) (h : p) : p := by
+  sorry /- 1 -/
+
+-- an edit of the next line counts as near
+theorem t (p : Prop) (h : p) : p := by
+  sorry /- 2 -/
+
+-- so here
+-- end
+"""
+
+
+def test_sets_come_in_the_order_of_their_places() -> None:
+    memory = remembered(TWO, "sorry /- 2", "sorry /- 1")
+    assert [known.site.start for known in memory.sets("file:///a.lean")] == [
+        TWO.index("sorry /- 1"),
+        TWO.index("sorry /- 2"),
+    ]
+    assert memory.sets("file:///b.lean") == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "left"),
+    [
+        ("-- end", "-- the end\ntheorem u : True := trivial", [1, 2]),
+        ("theorem s", "theorem r", []),
+        ("theorem t", "theorem r", [1]),
+        ("sorry /- 2", "rfl /- 2", [1]),
+        ("sorry /- 1", "rfl /- 1", []),
+    ],
+)
+def test_an_edit_drops_the_sets_it_makes_stale(old: str, new: str, left: list[int]) -> None:
+    memory = remembered(TWO, "sorry /- 1", "sorry /- 2")
+    memory.edited(Document("file:///a.lean", 2, TWO.replace(old, new)))
+    assert [known.site.start for known in memory.sets("file:///a.lean")] == [
+        TWO.index(f"sorry /- {number}") for number in left
+    ]
+
+
+def test_a_place_is_known_wherever_in_it_one_asks() -> None:
+    memory = remembered(TWO, "sorry /- 2")
+    document = Document("file:///a.lean", 1, TWO)
+    for shift in range(6):
+        where = position_at(TWO, TWO.index("sorry /- 2") + shift)
+        assert memory.known(document, where)
+    assert memory.known(document, at(TWO, "sorry /- 1")) is None
+    assert memory.known(document, at(TWO, "theorem t")) is None
+
+
+def test_of_a_range_the_start_counts_or_else_the_end() -> None:
+    whole = Range(at(TWO, "theorem t"), at(TWO, "sorry /- 2"))
+    position, sites = sites_at(TWO, whole)
+    assert position == whole.end
+    assert sites[0].start == TWO.index("sorry /- 2")
+    backwards = Range(at(TWO, "sorry /- 1"), at(TWO, "-- end"))
+    assert sites_at(TWO, backwards)[1][0].start == TWO.index("sorry /- 1")
+
+
+def test_memory_is_bounded() -> None:
+    text = "".join(f"theorem t{n} : True := by\n  sorry -- {n}\n" for n in range(SETS_PER_DOCUMENT + 5))
+    memory = remembered(text, *(f"sorry -- {n}\n" for n in range(SETS_PER_DOCUMENT + 5)))
+    sets = memory.sets("file:///a.lean")
+    assert len(sets) == SETS_PER_DOCUMENT
+    assert sets[0].site.start == text.index("sorry -- 5\n")
+
+
+# --- what a model may read
+
+
+@pytest.mark.parametrize(
+    ("text", "proof"),
+    [
+        (AND, ""),
+        ("theorem t : p → q → p := by\n  intro hp\n  intro hq\n  sorry\n", "intro hp\nintro hq"),
+        (
+            "theorem t (n : Nat := 3) : p ∧ q := by\n  constructor\n  · exact a\n  · sorry\n",
+            "constructor\n· exact a\n·",
+        ),
+        ("theorem t : p := by intro h; sorry\n", "intro h;"),
+        ("theorem t : p := by\n  -- (:= by\n  have h : q := by\n    sorry\n", "-- (:= by\nhave h : q := by"),
+    ],
+)
+def test_the_proof_so_far(text: str, proof: str) -> None:
+    assert proof_so_far(text, site_of(text)) == proof
+
+
+# --- the whole, on the real model and the real Lean
+
+
+@pytest.fixture(scope="module")
+def settings(lean_command: tuple[str, ...]) -> Settings:
+    return Settings(
+        model="starter",
+        device="cpu",
+        count=16,
+        max_new_tokens=48,
+        lean=LeanSettings(command=lean_command),
+    )
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def assistant(settings: Settings) -> AsyncIterator[Assistant]:
+    engine, lean = Engine(settings), LeanWorkspace(settings)
+    yield Assistant(settings, engine, lean)
+    await lean.close()
+    await engine.close()
+
+
+def document(folder: Path, text: str) -> Document:
+    return Document((folder / "A.lean").as_uri(), 1, text)
+
+
+@pytest.mark.lean
+@pytest.mark.asyncio(loop_scope="module")
+class TestOnTheRealThing:
+    async def test_steps_of_the_work(self, assistant: Assistant, tmp_path: Path) -> None:
+        """First everything is unchecked, then verdicts come one by one, and the last update is the result."""
+        page = document(tmp_path, AND)
+        updates: list[SuggestionSet] = []
+        stages: list[Progress] = []
+        result = await assistant.suggest(
+            page, at(AND, "sorry"), seed=1, on_update=updates.append, on_progress=stages.append
+        )
+        distinct = len(result.suggestions) + len(result.rejected)
+        assert result.drawn == 16
+        assert 0 < distinct <= 16
+        unchecked = [sum(s.check.verdict is Verdict.UNCHECKED for s in update.suggestions) for update in updates]
+        assert unchecked[0] == distinct
+        assert unchecked[-1] == 0
+        assert unchecked == sorted(unchecked, reverse=True)
+        assert len(set(unchecked)) == distinct + 1
+        assert updates[-1] == result
+        assert assistant.known(page, at(AND, "sorry")) == result
+        assert assistant.sets(page.uri) == [result]
+        names = [stage.stage for stage in stages]
+        assert names[0] == "goal"
+        assert names[-1] == "check"
+        assert (stages[-1].done, stages[-1].total) == (distinct, distinct)
+        assistant.closed(page.uri)
+        assert assistant.sets(page.uri) == []
+
+    async def test_verdicts_are_leans(self, assistant: Assistant, tmp_path: Path) -> None:
+        result = await assistant.suggest(document(tmp_path, AND), at(AND, "sorry"), prefix="constructor", seed=1)
+        best = result.best
+        assert best
+        assert best.text == "constructor"
+        assert best.check.verdict is Verdict.PROGRESS
+        assert [goal.splitlines()[-1] for goal in best.check.goals] == ["⊢ p", "⊢ q"]
+
+    async def test_unsolved_goals_lead_behind_the_last_step(self, assistant: Assistant, tmp_path: Path) -> None:
+        text = "theorem t (p q : Prop) (hq : q) : p → q := by\n  intro hp\n"
+        error = Diagnostic(Range(at(text, "by"), at(text, "\n  intro")), "unsolved goals\np q : Prop\n⊢ q")
+        result = await assistant.suggest(document(tmp_path, text), at(text, "by"), diagnostics=[error], seed=1)
+        assert result.goal.text.splitlines() == ["p q : Prop", "hq : q", "hp : p", "⊢ q"]
+
+    async def test_no_goal(self, assistant: Assistant, tmp_path: Path) -> None:
+        text = "theorem t (p : Prop) (h : p) : p := by\n  exact h\n"
+        for mark in ("theorem", "\n"):
+            with pytest.raises(NoGoalError):
+                await assistant.suggest(document(tmp_path, text), at(text, mark))
+
+    async def test_without_lean_the_given_goal_still_gets_suggestions(self, settings: Settings, tmp_path: Path) -> None:
+        lost = attrs.evolve(settings, lean=LeanSettings(command=(str(tmp_path / "no-lean"),)))
+        engine, lean = Engine(lost), LeanWorkspace(lost)
+        alone = Assistant(lost, engine, lean)
+
+        async def given(_: Document, __: Site) -> Goal:
+            return Goal("p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q")
+
+        page = document(tmp_path, AND)
+        try:
+            result = await alone.suggest(page, at(AND, "sorry"), goals=given, seed=1)
+            with pytest.raises(LeanError):
+                await alone.suggest(page, at(AND, "sorry"), seed=1)
+        finally:
+            await lean.close()
+            await engine.close()
+        assert {each.check.verdict for each in result.suggestions} == {Verdict.UNCHECKED}
+        assert "no-lean" in result.summary()
+
+    async def test_checks_can_be_switched_off(self, assistant: Assistant, settings: Settings, tmp_path: Path) -> None:
+        assistant.configure(attrs.evolve(settings, check=CheckSettings(enabled=False)))
+        result = await assistant.suggest(document(tmp_path, AND), at(AND, "sorry"), seed=1)
+        assistant.configure(settings)
+        assert {each.check.verdict for each in result.suggestions} == {Verdict.UNCHECKED}
+        assert result.summary().endswith("not checked (checks are switched off)")
+
+    async def test_more_adds_and_keeps_the_verdicts(self, assistant: Assistant, tmp_path: Path) -> None:
+        page = document(tmp_path, AND)
+        first = await assistant.suggest(page, at(AND, "sorry"), count=3, seed=5)
+        more = await assistant.suggest(page, at(AND, "sorry"), count=3, seed=5, more=True)
+        assert (first.drawn, more.drawn) == (3, 6)
+        assert set(first.suggestions) <= set(more.suggestions)
+        assert {each.text for each in first.rejected} <= {each.text for each in more.rejected}
+
+    async def test_another_model_forgets(self, assistant: Assistant, settings: Settings, tmp_path: Path) -> None:
+        page = document(tmp_path, AND)
+        await assistant.suggest(page, at(AND, "sorry"), count=2)
+        assistant.configure(attrs.evolve(settings, temperature=0.5))
+        assert assistant.sets(page.uri)
+        assistant.configure(attrs.evolve(settings, model="byt5-state"))
+        assert assistant.sets(page.uri) == []
+        assistant.configure(settings)
+
+    async def test_cancelling_stops_the_model_and_the_next_request_works(
+        self, assistant: Assistant, tmp_path: Path
+    ) -> None:
+        page = document(tmp_path, AND)
+        generating = asyncio.Event()
+
+        def watch(progress: Progress) -> None:
+            if progress.stage == "generate":
+                generating.set()
+
+        work = asyncio.create_task(
+            assistant.suggest(page, at(AND, "sorry"), prefix="have", count=256, on_progress=watch)
+        )
+        await generating.wait()
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+        result = await assistant.suggest(page, at(AND, "sorry"), count=2, seed=3)
+        assert result.drawn == 2
+        assert assistant.engine.status.state == "idle"
