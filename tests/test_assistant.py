@@ -43,10 +43,8 @@ def site_of(text: str, mark: str = "sorry") -> Site:
     return site
 
 
-def set_of(
-    suggestions: Sequence[Suggestion] = (), *, text: str = AND, drawn: int = 10, note: str = ""
-) -> SuggestionSet:
-    site = site_of(text)
+def set_of(suggestions: Sequence[Suggestion], note: str = "") -> SuggestionSet:
+    site = site_of(AND)
     empty = SuggestionSet(
         uri="file:///a.lean",
         version=1,
@@ -292,9 +290,10 @@ class TestOnTheRealThing:
 
     async def test_no_goal(self, assistant: Assistant, tmp_path: Path) -> None:
         text = "theorem t (p : Prop) (h : p) : p := by\n  exact h\n"
-        for mark in ("theorem", "\n"):
+        finished = Position(1, len("  exact h"))
+        for where in (at(text, "theorem"), at(text, "(h"), finished):
             with pytest.raises(NoGoalError):
-                await assistant.suggest(document(tmp_path, text), at(text, mark))
+                await assistant.suggest(document(tmp_path, text), where)
 
     async def test_without_lean_the_given_goal_still_gets_suggestions(self, settings: Settings, tmp_path: Path) -> None:
         lost = attrs.evolve(settings, lean=LeanSettings(command=(str(tmp_path / "no-lean"),)))
