@@ -110,6 +110,10 @@ class Word:
     before: Token | None
     after: Token | None
 
+    @property
+    def is_step(self) -> bool:
+        return self.item is not None and self.item.first is self.token
+
 
 def begins_step(token: Token) -> bool:
     """Whether a step can begin with `token`."""

@@ -22,6 +22,7 @@ from llmstep.lean.verdict import (
     baseline_of,
     first_error,
     is_proved,
+    is_unsolved,
     judge,
     shows_sorry,
 )
@@ -117,7 +118,7 @@ class FileChecker:
     async def _settle(self, text: str, site: Site) -> Baseline:
         shadow = site.shadow_text(text, PLACEHOLDER)
         outcome, goals = await self.shadow.settle(text[: site.start], shadow)
-        if not goals:
+        if not goals or outcome.goals == tuple(goals):  # the placeholder was never reached
             raise _no_goal(goals, outcome, site, text)
         return baseline_of(outcome, goals)
 
@@ -190,13 +191,13 @@ def _renamed(text: str, site: Site) -> str:
 
 def _no_goal(goals: list[str] | None, outcome: Outcome, site: Site, text: str) -> NoGoalError:
     """Why there is no goal: all are accomplished, or something above fails."""
-    above = [error for place, error in outcome.errors() if place < outcome.start]
+    above = [error for place, error in outcome.errors() if place < outcome.start and not is_unsolved(error)]
     scope = text.count("\n", 0, site.scope)
     fatal = [error for error in above if _line(error) >= scope or _line(error) == 0]
     if fatal:
         hint = f"Lean reports at line {_line(fatal[0]) + 1}: {fatal[0]['message'].strip().splitlines()[0]}"
         return NoGoalError("There is no goal here: an earlier step or the file's header fails.", hint=hint)
-    if goals is None:
+    if goals or goals is None:
         return NoGoalError("There is no goal here.", hint="Put the cursor at a tactic, a `sorry` or after `by`.")
     return NoGoalError("All goals are accomplished here.", hint="Put the cursor where Lean still shows a goal.")
 

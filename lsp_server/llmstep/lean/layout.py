@@ -106,7 +106,7 @@ class Layout:
         if any(isinstance(frame, Bracket) for frame in self._frames):
             return max(opener.indent, outer or 0) + 2
         if opener.margin in {"|", "_", "calc"}:
-            return opener.indent + (4 if opener.margin == "calc" else 2)
+            return opener.hang
         if outer is not None:
             return outer + 2
         return (self._column if before is self.body and opener.text == "by" else opener.indent) + 2

@@ -68,7 +68,7 @@ class Site:
     prefix: str = ""
     """The candidate must begin with this: the argument of the `llmstep` call."""
     anchors: tuple[Position, ...] = ()
-    """Where in the text itself `$/lean/plainGoal` gives the goals, the best place first."""
+    """Where in the text itself `$/lean/plainGoal` gives the goals, the best place first; none where no place does."""
     declaration: str = ""
     """Full name of the theorem around it; empty where it has none."""
     short: str = ""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from llmstep.lean.blocks import Block, Bracket, Item, Word
+from llmstep.lean.blocks import Block, Bracket, Item
 from llmstep.lean.declaration import Declaration, find_declaration
 from llmstep.lean.layout import Layout
 from llmstep.lean.place import Site, SiteKind
@@ -59,6 +59,12 @@ class Scene:
         return line_start(self.text, self.offset), line_end(self.text, self.offset)
 
     @property
+    def blanks(self) -> int:
+        """Number of blanks on the cursor's blank line; none where tabs hide which column is meant."""
+        start, end = self.line
+        return 0 if "\t" in self.text[start:end] else end - start
+
+    @property
     def line_tokens(self) -> list[Token]:
         start, end = self.line
         return [token for token in self.layout.tokens if start <= token.start < end]
@@ -73,6 +79,13 @@ class Scene:
         """The blocks that the cursor is in, innermost first."""
         blocks = [block for block in self.layout.blocks if block.opener.end <= self.offset <= block.end]
         return sorted(blocks, key=lambda block: len(block.frames), reverse=True)
+
+    def ends_inside(self, item: Item) -> bool:
+        """Whether a step ends in a block of its own, whose goals Lean shows at its end."""
+        return any(item.start < inner.first.start < item.end == inner.end for inner in self._items())
+
+    def _items(self) -> list[Item]:
+        return [item for block in self.layout.blocks for item in block.items]
 
     def is_scope(self, block: Block) -> bool:
         """Whether a step beside the last one of `block` is meant to stand inside of it.
@@ -182,10 +195,6 @@ def _item(frames: Sequence[Block | Bracket]) -> Item | None:
 def step_at(blocks: Sequence[Block], token: Token) -> Item | None:
     """The step that begins with `token`."""
     return next((item for block in blocks for item in block.items if item.first is token), None)
-
-
-def word_is_step(word: Word) -> bool:
-    return word.item is not None and word.item.first is word.token
 
 
 def _starts(text: str, diagnostics: Sequence[Diagnostic], message: str) -> frozenset[int]:

@@ -6,13 +6,13 @@ and the first at which Lean has a goal is the right one.
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from llmstep.lean.blocks import Block, Item, Word
+from llmstep.lean.blocks import Block, Item
 from llmstep.lean.place import ShadowText, Site, SiteKind
-from llmstep.lean.scene import Scene, step_at, word_is_step
+from llmstep.lean.scene import Scene, step_at
 from llmstep.lean.text import line_end, mask
+from llmstep.lean.words import replaced_word
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,15 +22,6 @@ if TYPE_CHECKING:
     from llmstep.lean.tokens import Token
 
 __all__ = ["ShadowText", "Site", "SiteKind", "find_site", "find_sites"]
-
-_BEFORE_BY: Final = frozenset(
-    {":=", "=>", ",", "⟨", "(", "[", "{", "<|", "from", "then", "else", "exact", "refine", "refine'", ";"}
-)
-"""A term `by …` can follow these without parentheses."""
-_AFTER_BY: Final = frozenset({")", "]", "}", "⟩", ",", "|", ";", "else", "then"})
-_STRING: Final = re.compile(r'[ \t]*"(?:[^"\\]|\\.)*"', re.DOTALL)
-_ESCAPE: Final = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|\n\s*|(.))", re.DOTALL)
-_CONTROL: Final = {"n": "\n", "t": "\t", "r": "\r"}
 
 
 def find_site(text: str, position: Position, diagnostics: Sequence[Diagnostic] = ()) -> Site | None:
@@ -52,96 +43,10 @@ def find_sites(text: str, position: Position, diagnostics: Sequence[Diagnostic] 
         if text[start:end].strip() or mask(text[: scene.offset] + "x")[-1] != "x":
             return []  # a comment
         return _filled_block(scene) or _dangling(scene) or _blank_line(scene)
-    for rule in (_replaced_word, _opener, _filled_block, _dangling, _before_step, _after_step):
+    for rule in (replaced_word, _opener, _filled_block, _dangling, _before_step, _after_step):
         if sites := rule(scene):
             return sites
     return []
-
-
-def _replaced_word(scene: Scene) -> list[Site]:
-    """`sorry`, a call of `llmstep` or a hole: at the cursor, else the nearest on its line."""
-    start, end = scene.line
-    spans = {
-        word: _call_end(scene, word) if word.token.text == "llmstep" else word.token.end
-        for word in scene.layout.words
-        if start <= word.token.start < end and _replaceable(scene, word)
-    }
-    if not spans:
-        return []
-    word = min(spans, key=lambda word: max(word.token.start - scene.offset, scene.offset - spans[word], 0))
-    if word.token.text == "llmstep":
-        call = scene.text[word.token.end : spans[word]].strip()
-        return [_step_site(scene, SiteKind.CALL, word.item, spans[word], prefix=_unquote(call))]
-    if word_is_step(word):
-        return [_step_site(scene, SiteKind.SORRY, word.item, word.token.end)]
-    if word.item is not None and scene.masked[word.item.start : word.item.end].split() == ["exact", "sorry"]:
-        return [_step_site(scene, SiteKind.SORRY, word.item, word.token.end)]
-    return [_term_site(scene, word)]
-
-
-def _replaceable(scene: Scene, word: Word) -> bool:
-    if word.token.text == "_":
-        return word.token.start in scene.holes and word.token.start <= scene.offset <= word.token.end
-    return word.token.text == "sorry" or word_is_step(word)
-
-
-def _call_end(scene: Scene, word: Word) -> int:
-    """Offset behind the string of an `llmstep` call; one on the next line is no part of it."""
-    string = _STRING.match(scene.text, word.token.end)
-    return string.end() if string else word.token.end
-
-
-def _unquote(literal: str) -> str:
-    """The text of a string literal of Lean."""
-
-    def character(match: re.Match[str]) -> str:
-        code = match.group(1) or match.group(2)
-        plain = match.group(3) or ""
-        return chr(int(code, 16)) if code else _CONTROL.get(plain, plain)
-
-    return _ESCAPE.sub(character, literal[1:-1])
-
-
-def _step_site(scene: Scene, kind: SiteKind, item: Item | None, end: int, prefix: str = "") -> Site:
-    """Replaces a step. One that stands alone behind `by` or `=>` may become a block below it."""
-    assert item is not None
-    block = item.block
-    anchors = (item.start,)
-    if block.inline and len(block.items) == 1 and block.opener.text in {"by", "=>"}:
-        return scene.block_site(
-            kind,
-            block.opener.end,
-            end,
-            block,
-            lead=" ",
-            long_lead="\n" + " " * block.hang,
-            indent=block.hang,
-            column=None,
-            prefix=prefix,
-            anchors=anchors,
-        )
-    return scene.block_site(kind, item.start, end, block, prefix=prefix, anchors=anchors)
-
-
-def _term_site(scene: Scene, word: Word) -> Site:
-    """Replaces a term by `by …`, in parentheses where it is an argument."""
-    token, before, after = word.token, word.before, word.after
-    bare = before is not None and before.text in _BEFORE_BY
-    bare = bare and (after is None or after.leads or after.text in _AFTER_BY)
-    block = next((frame for frame in reversed(word.frames) if isinstance(frame, Block)), None)
-    hang = max(token.indent, block.column if block else 0) + 2
-    opening, closing = ("by", "") if bare else ("(by", ")")
-    return scene.site(
-        SiteKind.TERM,
-        token.start,
-        token.end,
-        frames=word.frames,
-        anchors=(token.start,),
-        lead=opening + " ",
-        long_lead=opening + "\n" + " " * hang,
-        tail=closing,
-        indent=hang,
-    )
 
 
 def _opener(scene: Scene) -> list[Site]:
@@ -167,7 +72,7 @@ def _filled_block(scene: Scene) -> list[Site]:
     start, end = scene.line
     anchors = (scene.offset, block.opener.end, block.opener.start)
     if block.opener.end < start:  # on a blank line behind
-        column = end - start if end - start > _limit(scene, block) else block.hang
+        column = scene.blanks if scene.blanks > _limit(scene, block) else block.hang
         return [_line_site(scene, block, column, anchors)]
     after = block.opener.end
     if not scene.blank_after(after):  # `(by )`, `⟨by, …⟩`
@@ -227,7 +132,7 @@ def _dangling(scene: Scene) -> list[Site]:
             token.end,
             end,
             frames=(*block.frames, block) if block else (),
-            anchors=(token.end,),
+            anchors=(),
             lead=" by" + lead,
             indent=column + 2,
         )
@@ -239,8 +144,7 @@ def _blank_line(scene: Scene) -> list[Site]:
     last = scene.last_token
     if last is None:
         return []
-    start, end = scene.line
-    column = end - start
+    column = scene.blanks
     far = scene.text.count("\n", last.end, scene.offset) > 1
     open_blocks = [block for block in scene.around if block.items and not _crosses(block, scene.offset)]
     blocks = [block for block in open_blocks if scene.is_scope(block)]
@@ -253,11 +157,19 @@ def _blank_line(scene: Scene) -> list[Site]:
         fits = block.column <= column if column else True
         return (block.opener.start not in scene.unsolved, not fits, -block.column if fits else block.column)
 
-    anchors = (scene.offset, last.end)
     if not blocks and open_blocks:
         blocks = open_blocks[-1:]
-    sites = [_line_site(scene, block, block.column, anchors) for block in sorted(blocks, key=rank)]
+    sites = [_line_site(scene, block, block.column, _anchors(scene, block)) for block in sorted(blocks, key=rank)]
     return sites or _after_step(scene)
+
+
+def _anchors(scene: Scene, block: Block) -> tuple[int, ...]:
+    """Where Lean shows the goals of a blank line: at the column of its block, or behind the step before."""
+    start, end = scene.line
+    if end - start == block.column == scene.blanks:
+        return (end,)
+    before = next((item for item in reversed(block.items) if item.end <= scene.offset), None)
+    return () if before is None or scene.ends_inside(before) else (before.end,)
 
 
 def _crosses(block: Block, offset: int) -> bool:
@@ -277,10 +189,11 @@ def _before_step(scene: Scene) -> list[Site]:
 
 
 def _before(scene: Scene, item: Item) -> Site:
-    below = item.first.leads or item.block.kind == "bullet" or (item.block.owner is None and item.block.inline)
+    block = item.block
+    below = item.first.leads or block.kind == "bullet" or (block.inline and not block.frames)
     tail = "\n" + " " * item.first.column if below else "; "
     return scene.block_site(
-        SiteKind.BEFORE, item.start, item.start, item.block, tail=tail, indent=item.first.column, anchors=(item.start,)
+        SiteKind.BEFORE, item.start, item.start, block, tail=tail, indent=item.first.column, anchors=(item.start,)
     )
 
 
@@ -308,4 +221,5 @@ def _after(scene: Scene, item: Item) -> Site:
     at = end if "/-" in scene.text[end:margin] else margin
     blanks = end if scene.text[end:margin].strip() == "" else at
     lead = "\n" + " " * block.column
-    return scene.block_site(SiteKind.AFTER, min(blanks, at), at, block, lead=lead, anchors=(end,))
+    anchors = () if scene.ends_inside(item) else (end,)
+    return scene.block_site(SiteKind.AFTER, min(blanks, at), at, block, lead=lead, anchors=anchors)

@@ -36,6 +36,11 @@ class Token:
     """The first token of its line; empty on the line that the tokens begin on."""
 
     @property
+    def hang(self) -> int:
+        """Least comfortable column for what hangs below its line: behind a first step of `calc`, right of that step."""
+        return self.indent + (7 if self.margin == "calc" else 2)
+
+    @property
     def is_name(self) -> bool:
         return self.text[0].isalpha() or self.text[0] in "_«"
 

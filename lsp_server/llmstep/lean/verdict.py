@@ -19,6 +19,7 @@ Diagnostic = dict[str, Any]
 
 ERROR: Final = 1
 WARNING: Final = 2
+INFORMATION: Final = 3
 UNSOLVED: Final = 1
 """Tag of an error of unsolved goals."""
 ACCOMPLISHED: Final = 2
@@ -130,11 +131,14 @@ def is_proved(outcome: Outcome) -> bool:
 
 
 def shows_sorry(outcome: Outcome) -> bool | None:
-    """Whether the term that `show_term` printed holds `sorry`; None when it printed nothing."""
+    """Whether the term that `show_term` printed holds `sorry`; None when it printed none.
+
+    Its messages stand on the first line of the candidate, those of the tactics below it on the others.
+    """
     terms = [
         each["message"]
         for each in outcome.diagnostics
-        if _start(each) >= outcome.start and each["message"].startswith("Try this")
+        if each.get("severity") == INFORMATION and _start(each)[0] == outcome.start[0] and _start(each) >= outcome.start
     ]
     return any(_SORRY.search(term) for term in terms) if terms else None
 
@@ -142,6 +146,8 @@ def shows_sorry(outcome: Outcome) -> bool | None:
 def first_line(diagnostic: Diagnostic) -> str:
     """The first line of a message; with unsolved goals, what is to be shown is added."""
     lines = str(diagnostic["message"]).strip().splitlines() or [""]
+    if lines[0].startswith("fail to show termination"):
+        return "It uses the theorem itself, and Lean fails to show termination."
     if is_unsolved(diagnostic):
         return " ".join([lines[0], *(line for line in lines if line.startswith("⊢"))][:2])
     return lines[0]

@@ -1,0 +1,107 @@
+"""Words that a candidate replaces: `sorry`, a call of the `llmstep` tactic, a hole that Lean could not fill."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from llmstep.lean.blocks import Block, Item, Word
+from llmstep.lean.place import Site, SiteKind
+
+if TYPE_CHECKING:
+    from llmstep.lean.scene import Scene
+
+_BEFORE_BY: Final = frozenset(
+    {":=", "=>", ",", "⟨", "(", "[", "{", "<|", "from", "then", "else", "exact", "refine", "refine'", ";"}
+)
+"""A term `by …` can follow these without parentheses."""
+_AFTER_BY: Final = frozenset({")", "]", "}", "⟩", ",", "|", ";", "else", "then"})
+_STRING: Final = re.compile(r'[ \t]*"(?:[^"\\]|\\.)*"', re.DOTALL)
+_ESCAPE: Final = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|\n\s*|(.))", re.DOTALL)
+_CONTROL: Final = {"n": "\n", "t": "\t", "r": "\r"}
+
+
+def replaced_word(scene: Scene) -> list[Site]:
+    """`sorry`, a call of `llmstep` or a hole: at the cursor, else the nearest on its line."""
+    start, end = scene.line
+    spans = {
+        word: _call_end(scene, word) if word.token.text == "llmstep" else word.token.end
+        for word in scene.layout.words
+        if start <= word.token.start < end and _replaceable(scene, word)
+    }
+    if not spans:
+        return []
+    word = min(spans, key=lambda word: max(word.token.start - scene.offset, scene.offset - spans[word], 0))
+    if word.token.text == "llmstep":
+        call = scene.text[word.token.end : spans[word]].strip()
+        return [_step_site(scene, SiteKind.CALL, word.item, spans[word], prefix=_unquote(call))]
+    if word.is_step:
+        return [_step_site(scene, SiteKind.SORRY, word.item, word.token.end)]
+    if word.item is not None and scene.masked[word.item.start : word.item.end].split() == ["exact", "sorry"]:
+        return [_step_site(scene, SiteKind.SORRY, word.item, word.token.end)]
+    return [_term_site(scene, word)]
+
+
+def _replaceable(scene: Scene, word: Word) -> bool:
+    if word.token.text == "_":
+        return word.token.start in scene.holes and word.token.start <= scene.offset <= word.token.end
+    return word.token.text == "sorry" or word.is_step
+
+
+def _call_end(scene: Scene, word: Word) -> int:
+    """Offset behind the string of an `llmstep` call; one on the next line is no part of it."""
+    string = _STRING.match(scene.text, word.token.end)
+    return string.end() if string else word.token.end
+
+
+def _unquote(literal: str) -> str:
+    """The text of a string literal of Lean."""
+
+    def character(match: re.Match[str]) -> str:
+        code = match.group(1) or match.group(2)
+        plain = match.group(3) or ""
+        return chr(int(code, 16)) if code else _CONTROL.get(plain, plain)
+
+    return _ESCAPE.sub(character, literal[1:-1])
+
+
+def _step_site(scene: Scene, kind: SiteKind, item: Item | None, end: int, prefix: str = "") -> Site:
+    """Replaces a step. One that stands alone behind `by` or `=>` may become a block below it."""
+    assert item is not None
+    block = item.block
+    anchors = (item.start,)
+    if block.inline and len(block.items) == 1 and block.opener.text in {"by", "=>"}:
+        return scene.block_site(
+            kind,
+            block.opener.end,
+            end,
+            block,
+            lead=" ",
+            long_lead="\n" + " " * block.hang,
+            indent=block.hang,
+            column=None,
+            prefix=prefix,
+            anchors=anchors,
+        )
+    return scene.block_site(kind, item.start, end, block, prefix=prefix, anchors=anchors)
+
+
+def _term_site(scene: Scene, word: Word) -> Site:
+    """Replaces a term by `by …`, in parentheses where it is an argument."""
+    token, before, after = word.token, word.before, word.after
+    bare = before is not None and before.text in _BEFORE_BY
+    bare = bare and (after is None or after.leads or after.text in _AFTER_BY)
+    block = next((frame for frame in reversed(word.frames) if isinstance(frame, Block)), None)
+    hang = max(token.hang, block.column + 2 if block else 0)
+    opening, closing = ("by", "") if bare else ("(by", ")")
+    return scene.site(
+        SiteKind.TERM,
+        token.start,
+        token.end,
+        frames=word.frames,
+        anchors=(),  # the goals there are those of the step around the term
+        lead=opening + " ",
+        long_lead=opening + "\n" + " " * hang,
+        tail=closing,
+        indent=hang,
+    )
