@@ -6,8 +6,10 @@ A prefix that is a whole step makes the model's answer predictable: it ends the 
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+from subprocess import PIPE
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -134,6 +136,21 @@ def test_as_a_process_of_its_own(lean: Path, tmp_path: Path) -> None:
         each for each in psutil.process_iter() if each.pid not in before and str(tmp_path) in str(_environment(each))
     ]
     assert left == []
+
+
+def test_ctrl_c_ends_it_and_its_lean(lean: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "llmstep", "suggest", write(tmp_path, SWAP), "--line", "2", "--column", "3"]
+    process = subprocess.Popen([*command, "--lean", str(lean), *STARTER], stdout=PIPE, stderr=PIPE, encoding="utf-8")
+    assert process.stderr is not None
+    assert process.stderr.readline() == "Asking Lean for the goal ...\n"
+    assert process.stderr.readline() == "Loading starter ...\n"
+    family = psutil.Process(process.pid).children(recursive=True)
+    assert family
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=30) == ("", "")
+    assert process.returncode == 130
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert alive == []
 
 
 def _environment(process: psutil.Process) -> tuple[str, str]:

@@ -207,6 +207,13 @@ def test_sigterm_ends_it_while_it_works(served: Served) -> None:
     assert b'"suggestions":[]' in answer
 
 
+def test_sigterm_ends_it_while_it_loads() -> None:
+    process = start("--port", "0", "--model", "starter", "--device", "cpu")
+    assert process.stderr is not None
+    assert process.stderr.readline() == "Loading starter ...\n"
+    assert finish(process) == (0, "", "")
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import os
-import signal
 import sys
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
@@ -21,15 +17,11 @@ from llmstep.cli.options import (
     read_token,
     settings_with,
 )
+from llmstep.cli.process import close_soon, run
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
-
-    from llmstep.engine.engine import Engine
     from llmstep.http.server import HttpServer
     from llmstep.settings import Settings
-
-_SECONDS_TO_CLOSE = 1.0
 
 
 def serve(
@@ -66,74 +58,31 @@ def serve(
             "temperature": temperature,
         }
     )
-    token = read_token(token_file)
-    loop = asyncio.new_event_loop()
-    try:
-        loop.run_until_complete(_serve(settings, token, preload=preload))
-    finally:
-        loop.close()  # does not wait for threads, unlike asyncio.run
-    # Not through the interpreter's own end: that waits for threads, and a library call may be in one for long.
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
+    run(_serve(settings, read_token(token_file), preload=preload), status=0)
 
 
 async def _serve(settings: Settings, token: str | None, *, preload: bool) -> None:
+    """Serve until cancelled."""
     from llmstep.catalog.resolve import resolve
+    from llmstep.cli.progress import shown_progress
     from llmstep.engine.engine import Engine
     from llmstep.http.app import create_app
     from llmstep.http.server import serve as listen
 
-    stopped = _stop_signal()
     name = resolve(settings).name  # a wrong one is told before anything is opened
     engine = Engine(settings)
     server: HttpServer | None = None
     try:
-        app: Starlette = create_app(engine, settings, token=token)
+        app = create_app(engine, settings, token=token)
         server = await listen(app, settings.http.host, settings.http.port)
         if preload:
-            if not await _load(engine, stopped):
-                return
+            with shown_progress() as show:
+                await engine.load(on_progress=show)
             name = engine.status.model  # what `auto` means on this device
         typer.echo(f"llmstep listens at {server.url} with the model {name}")
         sys.stdout.flush()
-        await stopped.wait()
+        await server.wait()
     finally:
         if server is not None:
             await server.stop()
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(engine.close(), _SECONDS_TO_CLOSE)
-
-
-async def _load(engine: Engine, stopped: asyncio.Event) -> bool:
-    """Load the model with a progress bar; False when the user ended it.
-
-    Raises:
-        ModelError: It cannot be loaded.
-    """
-    from llmstep.cli.progress import shown_progress
-
-    with shown_progress() as show:
-        load = asyncio.ensure_future(engine.load(on_progress=show))
-        stop = asyncio.ensure_future(stopped.wait())
-        try:
-            await asyncio.wait({load, stop}, return_when=asyncio.FIRST_COMPLETED)
-            if not load.done():
-                return False
-            load.result()
-            return True
-        finally:
-            load.cancel()
-            stop.cancel()
-
-
-def _stop_signal() -> asyncio.Event:
-    """An event that SIGINT and SIGTERM set."""
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        try:
-            loop.add_signal_handler(number, stopped.set)
-        except NotImplementedError:  # Windows
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopped.set))
-    return stopped
+        await close_soon(engine)

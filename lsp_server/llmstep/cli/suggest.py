@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
@@ -20,6 +19,7 @@ from llmstep.cli.options import (
     lean_command,
     settings_with,
 )
+from llmstep.cli.process import close_soon, run
 from llmstep.errors import RequestError
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def suggest(
         if goal_file is not None:
             if file is not None or line is not None or column is not None:
                 raise RequestError("A goal comes from --goal-file or from a place of a Lean file.", hint="Give one.")
-            answer = asyncio.run(_for_goal(settings, _read_goal(goal_file), prefix or "", seed, show))
+            answer = run(_for_goal(settings, _read_goal(goal_file), prefix or "", seed, show))
         else:
             if file is None or line is None or column is None:
                 raise RequestError(
@@ -113,10 +113,10 @@ def suggest(
                 )
             from llmstep.memory import Document
 
-            text = _read(file)
+            text = read_text(file)
             position = position_of(text, line, column, file.name)
             document = Document(file.resolve().as_uri(), 1, text)
-            answer = asyncio.run(_at_place(settings, document, position, prefix, seed, show))
+            answer = run(_at_place(settings, document, position, prefix, seed, show))
     if as_json:
         typer.echo(json.dumps(as_record(answer), ensure_ascii=False, indent=2))
     else:
@@ -138,7 +138,7 @@ async def _at_place(
         )
     finally:
         await lean.close()
-        await engine.close()
+        await close_soon(engine)
     return Answer(found.goal, found.model, found.elapsed_ms, found.suggestions, found.summary())
 
 
@@ -151,7 +151,7 @@ async def _for_goal(settings: Settings, goal: Goal, prefix: str, seed: int | Non
     try:
         made = await engine.generate(Ask(goal, prefix=prefix), sampling, on_progress=show)
     finally:
-        await engine.close()
+        await close_soon(engine)
     suggestions = tuple(Suggestion(candidate) for candidate in made.candidates)
     summary = f"{made.drawn} generated, {len(suggestions)} distinct, not checked (there is no Lean file)"
     return Answer(goal, made.model, made.elapsed_ms, suggestions, summary)
@@ -203,13 +203,13 @@ def _print(answer: Answer) -> None:
 def _read_goal(file: Path) -> Goal:
     from llmstep.types import Goal
 
-    state = _decode(sys.stdin.buffer.read(), "stdin") if str(file) == "-" else _read(file)
+    state = _decode(sys.stdin.buffer.read(), "stdin") if str(file) == "-" else read_text(file)
     if not state.strip():
         raise RequestError("The goal is empty.", hint="Give it as Lean prints it: hypotheses, then a line with ⊢.")
     return Goal.from_state(state)
 
 
-def _read(file: Path) -> str:
+def read_text(file: Path) -> str:
     try:
         content = file.read_bytes()
     except OSError as error:

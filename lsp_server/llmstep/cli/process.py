@@ -1,0 +1,61 @@
+"""Running a coroutine as a whole program, and ending the program at once.
+
+A library call in the model's thread (importing torch, reading weights) cannot be interrupted, and neither `asyncio.run`
+nor the interpreter's own end returns before it does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from llmstep.engine.engine import Engine
+
+T = TypeVar("T")
+
+_SECONDS_TO_CLOSE = 1.0
+
+
+def run(main: Coroutine[Any, Any, T], *, status: int | None = None) -> T:
+    """What `main` returns or raises. SIGINT and SIGTERM cancel it; when it has cleaned up, the process ends.
+
+    Args:
+        status: Exit status after a signal; None means that of shells, 128 and the signal's number.
+    """
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(main)
+    received: list[int] = []
+
+    def stop(number: int) -> None:
+        received.append(number)
+        task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C is a KeyboardInterrupt there
+            loop.add_signal_handler(number, stop, number)
+    try:
+        return loop.run_until_complete(task)
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        end_now(128 + (received or [signal.SIGINT])[0] if status is None else status)
+    finally:
+        loop.close()  # does not wait for threads, unlike asyncio.run
+
+
+def end_now(status: int) -> NoReturn:
+    """Leave without waiting for threads."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+async def close_soon(engine: Engine) -> None:
+    """Close the engine; when its thread does not end within a second, leave it behind."""
+    with contextlib.suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(engine.close(), _SECONDS_TO_CLOSE)
