@@ -183,8 +183,7 @@ async def test_other_wires(folder: Path, options: dict[str, Any], wire: str) -> 
     await connect("127.0.0.1", int(match[1]))
     await made.introduce(folder, options=options)
     page = made.open(folder / "A.lean", AND)
-    [ask] = await page.actions(page.at("sorry"))
-    assert ask.command
+    assert await page.actions(page.at("sorry"))
     await asyncio.wait_for(made.client.shutdown_async(None), SECONDS)
     made.client.exit(None)
     assert await asyncio.wait_for(process.wait(), SECONDS) == 0

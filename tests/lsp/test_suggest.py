@@ -21,21 +21,26 @@ pytestmark = [pytest.mark.lean, pytest.mark.asyncio(loop_scope="session")]
 AND = "theorem t (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n  sorry\n"
 ASK = "llmstep: suggest the next step"
 MORE = "llmstep: more suggestions"
+PROVE = "llmstep: complete the proof"
 
 
 def titles(actions: list[types.CodeAction]) -> list[str]:
     return [action.title for action in actions]
 
 
-async def test_before_anything_is_known_one_action_asks(opened: Callable[..., Page]) -> None:
+async def test_before_anything_is_known_actions_ask(opened: Callable[..., Page]) -> None:
     page = opened(AND)
-    [ask] = await page.actions(page.at("sorry"))
+    ask, prove = await page.actions(page.at("sorry"))
     assert ask.title == ASK
     assert ask.kind == types.CodeActionKind.QuickFix
     assert ask.edit is None
     assert ask.command
     assert ask.command.command == "llmstep.suggest"
     assert ask.command.arguments == ({"textDocument": {"uri": page.uri}, "position": {"line": 1, "character": 2}},)
+    assert prove.title == PROVE
+    assert prove.command
+    assert prove.command.command == "llmstep.prove"
+    assert prove.command.arguments == ask.command.arguments
 
 
 @pytest.mark.parametrize("mark", ["theorem t", "(hp : p)"])
@@ -56,7 +61,7 @@ async def test_the_kind_that_is_asked_for(opened: Callable[..., Page], only: lis
 @pytest.mark.parametrize("language", ["lean4", "lean"])
 async def test_both_language_ids_of_lean(opened: Callable[..., Page], language: str) -> None:
     page = opened(AND, language=language)
-    assert titles(await page.actions(page.at("sorry"))) == [ASK]
+    assert titles(await page.actions(page.at("sorry"))) == [ASK, PROVE]
 
 
 async def test_other_languages_are_left_alone(opened: Callable[..., Page]) -> None:
@@ -71,7 +76,7 @@ async def test_an_error_of_lean_offers_the_action(opened: Callable[..., Page]) -
     unsolved = types.Diagnostic(
         types.Range(page.at("by"), page.at("by", 2)), "unsolved goals\ncase right\np q : Prop\n⊢ q", source="Lean 4"
     )
-    assert titles(await page.actions(unsolved.range, diagnostics=[unsolved])) == [ASK]
+    assert titles(await page.actions(unsolved.range, diagnostics=[unsolved])) == [ASK, PROVE]
 
 
 async def test_the_result_and_the_actions_after_it(opened: Callable[..., Page], shared: Editor) -> None:
@@ -96,9 +101,9 @@ async def test_the_result_and_the_actions_after_it(opened: Callable[..., Page], 
     assert await shared.until(lambda: shared.refreshes > refreshes)
 
     actions = await page.actions(page.at("sorry"))
-    assert titles(actions)[-1] == MORE
-    assert [title.removesuffix(" ✓") for title in titles(actions)[:-1]] == [each["text"] for each in suggestions]
-    assert [action.is_preferred or False for action in actions] == [True] + [False] * len(suggestions)
+    assert titles(actions)[-2:] == [MORE, PROVE]
+    assert [title.removesuffix(" ✓") for title in titles(actions)[:-2]] == [each["text"] for each in suggestions]
+    assert [action.is_preferred or False for action in actions] == [True] + [False] * (len(suggestions) + 1)
     assert actions[0].data["verdict"] == suggestions[0]["verdict"]
 
 
@@ -133,7 +138,7 @@ async def test_when_lean_refuses_everything_the_summary_says_why(opened: Callabl
     answer = await page.suggest(page.at("sorry"), prefix="exact no_such_thing_at_all ", count=4)
     assert answer["suggestions"] == []
     assert re.search(r"rejected \(.*no_such_thing_at_all", answer["summary"])
-    assert titles(await page.actions(page.at("sorry"))) == [ASK]
+    assert titles(await page.actions(page.at("sorry"))) == [ASK, PROVE]
 
 
 async def test_progress_with_the_clients_token(opened: Callable[..., Page], shared: Editor) -> None:

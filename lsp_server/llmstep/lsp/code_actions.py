@@ -1,4 +1,4 @@
-"""The lightbulb: the steps known for the goal, and one action that asks for (more of) them.
+"""The lightbulb: the steps known for the goal, one action that asks for (more of) them, and one for a whole proof.
 
 Answers from memory: an editor drops a provider that takes two seconds, and a model takes longer.
 """
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from llmstep.memory import Document, SuggestionSet
 
 SUGGEST = "llmstep.suggest"
+PROVE = "llmstep.prove"
 CLOSES_MARK = "✓"
 
 OPTIONS = types.CodeActionOptions(code_action_kinds=[types.CodeActionKind.QuickFix], resolve_provider=False)
@@ -38,7 +39,8 @@ def code_actions(ls: LlmstepServer, params: types.CodeActionParams) -> list[type
     actions = [_insert(ls, document, known, each) for each in known.suggestions] if known else []
     if actions:
         actions[0].is_preferred = True
-    return [*actions, _ask(document, position, diagnostics, more=bool(actions))]
+    ask = _ask(document, position, diagnostics, more=bool(actions))
+    return [*actions, ask, _prove(document, position, diagnostics)]
 
 
 def _wanted(only: Sequence[types.CodeActionKind | str] | None) -> bool:
@@ -64,16 +66,28 @@ def _ask(
     document: Document, position: types.Position, diagnostics: Sequence[types.Diagnostic], *, more: bool
 ) -> types.CodeAction:
     label = "llmstep: more suggestions" if more else "llmstep: suggest the next step"
-    arguments: dict[str, Any] = {"textDocument": {"uri": document.uri}, "position": position}
-    if diagnostics:  # they say which goal is meant, where the text does not
-        arguments["diagnostics"] = [{"range": each.range, "message": each.message} for each in diagnostics]
-    if more:
-        arguments["more"] = True
+    argument = _place(document, position, diagnostics) | ({"more": True} if more else {})
+    return _start(label, SUGGEST, argument)
+
+
+def _prove(document: Document, position: types.Position, diagnostics: Sequence[types.Diagnostic]) -> types.CodeAction:
+    return _start("llmstep: complete the proof", PROVE, _place(document, position, diagnostics))
+
+
+def _start(label: str, command: str, argument: dict[str, Any]) -> types.CodeAction:
     return types.CodeAction(
         title=label,
         kind=types.CodeActionKind.QuickFix,
-        command=types.Command(title=label, command=SUGGEST, arguments=[arguments]),
+        command=types.Command(title=label, command=command, arguments=[argument]),
     )
+
+
+def _place(document: Document, position: types.Position, diagnostics: Sequence[types.Diagnostic]) -> dict[str, Any]:
+    """What a command works on, as its argument."""
+    argument: dict[str, Any] = {"textDocument": {"uri": document.uri}, "position": position}
+    if diagnostics:  # they say which goal is meant, where the text does not
+        argument["diagnostics"] = [{"range": each.range, "message": each.message} for each in diagnostics]
+    return argument
 
 
 def title(suggestion: Suggestion) -> str:

@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from llmstep.engine.progress import Progress
     from llmstep.lsp.server import LlmstepServer
 
-_SPANS: Final = {"goal": (0, 5), "download": (5, 40), "load": (40, 60), "generate": (60, 80), "check": (80, 100)}
+_SPANS: Final = {
+    "goal": (0, 5),
+    "download": (5, 40),
+    "load": (40, 60),
+    "generate": (60, 80),
+    "check": (80, 100),
+    "search": (60, 100),
+}
 """Which part of the bar each stage fills, in percent. Stages that are not needed are jumped over."""
 
 
@@ -88,7 +95,7 @@ async def _create(ls: LlmstepServer) -> types.ProgressToken | None:
 
 def describe(progress: Progress) -> str:
     """A step in words: `Checking 3/6`, `Loading starter 40 %`."""
-    if not progress.total:
+    if not progress.total or progress.stage == "search":
         return progress.message
     if progress.stage == "check":
         return f"{progress.message} {progress.done}/{progress.total}"

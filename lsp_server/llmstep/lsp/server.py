@@ -13,7 +13,7 @@ from pygls.protocol import default_converter
 
 from llmstep import __version__
 from llmstep.errors import LlmstepError
-from llmstep.lsp import code_actions, commands, idle, inlay_hints, suggest
+from llmstep.lsp import code_actions, commands, idle, inlay_hints, prove, suggest
 from llmstep.lsp.log import ClientLog
 from llmstep.lsp.protocol import LlmstepProtocol
 from llmstep.lsp.runs import CLOSED, Runs
@@ -230,6 +230,8 @@ def _register(ls: LlmstepServer) -> None:
     ls.feature(types.TEXT_DOCUMENT_CODE_ACTION, code_actions.OPTIONS)(code_actions.code_actions)
     ls.feature(types.TEXT_DOCUMENT_INLAY_HINT)(inlay_hints.inlay_hints)
     ls.command(code_actions.SUGGEST)(suggest.suggest)
+    ls.command(code_actions.PROVE)(prove.prove)
+    ls.command(prove.FILL_SORRIES)(prove.fill_sorries)
     ls.command(commands.STATUS)(commands.status)
     ls.command(commands.MODELS)(commands.models)
     ls.command(commands.SELECT_MODEL)(commands.select_model)

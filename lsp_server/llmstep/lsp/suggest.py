@@ -48,11 +48,11 @@ class SuggestArguments:
             assert isinstance(raw, Mapping)
             made = cls(
                 str(raw["textDocument"]["uri"]),
-                _position(raw["position"]),
+                read_position(raw["position"]),
                 raw.get("prefix"),
                 raw.get("count"),
                 bool(raw.get("more", False)),
-                tuple(_diagnostic(each) for each in raw.get("diagnostics", ())),
+                tuple(read_diagnostic(each) for each in raw.get("diagnostics", ())),
             )
         except (AssertionError, KeyError, TypeError, ValueError):
             raise RequestError(
@@ -66,12 +66,14 @@ class SuggestArguments:
         return made
 
 
-def _position(raw: Any) -> types.Position:
+def read_position(raw: Any) -> types.Position:
+    """A position of a command's argument; KeyError, TypeError or ValueError where it is none."""
     return types.Position(int(raw["line"]), int(raw["character"]))
 
 
-def _diagnostic(raw: Any) -> types.Diagnostic:
-    place = types.Range(_position(raw["range"]["start"]), _position(raw["range"]["end"]))
+def read_diagnostic(raw: Any) -> types.Diagnostic:
+    """A diagnostic of a command's argument, as far as sites need it; raises like `read_position`."""
+    place = types.Range(read_position(raw["range"]["start"]), read_position(raw["range"]["end"]))
     return types.Diagnostic(place, str(raw["message"]))
 
 

@@ -58,6 +58,7 @@ class Method:
 class Attempt:
     """What came of a search."""
 
+    site: Site
     goal: Goal
     steps: tuple[str, ...] | None
     """The proof; None when none was found."""
@@ -135,6 +136,7 @@ class Prover:
             accepted = await self._accepted(uri, text, site, join(steps))
         proof = join(steps) if steps is not None and accepted else None
         return Attempt(
+            site,
             goal,
             steps if accepted else None,
             proof,

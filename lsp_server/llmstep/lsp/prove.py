@@ -1,0 +1,246 @@
+"""Whole proofs: the commands `llmstep.prove` and `llmstep.fillSorries`.
+
+What is found is returned, and remembered like a suggestion, so that the lightbulb and the inlay hint offer it too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from llmstep.errors import LlmstepError, RequestError
+from llmstep.lean.text import range_at
+from llmstep.lsp import code_actions, inlay_hints
+from llmstep.lsp.progress import WorkDone
+from llmstep.lsp.runs import STOPPED
+from llmstep.lsp.suggest import read_diagnostic, read_position
+from llmstep.memory import SuggestionSet, sites_at
+from llmstep.types import Candidate, Check, Suggestion, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from lsprotocol import types
+
+    from llmstep.engine.progress import Progress
+    from llmstep.lean.site import Site
+    from llmstep.lsp.server import LlmstepServer
+    from llmstep.memory import Document
+    from llmstep.search.prover import Attempt, Method
+    from llmstep.search.sorries import Filled
+
+FILL_SORRIES = "llmstep.fillSorries"
+
+_BOUNDS: Mapping[str, tuple[float, float]] = {
+    "expansions": (1, 10_000),
+    "seconds": (0.1, 86_400),
+    "samples": (1, 256),
+    "seed": (0, 2**32 - 1),
+}
+
+
+@attrs.frozen
+class ProveArguments:
+    """`{textDocument: {uri}, position, diagnostics?, tactics?, expansions?, seconds?, samples?, seed?}`.
+
+    `llmstep.fillSorries` takes the same without a position.
+    """
+
+    uri: str
+    position: types.Position | None
+    diagnostics: tuple[types.Diagnostic, ...]
+    options: Mapping[str, Any]
+
+    @classmethod
+    def decode(cls, arguments: Sequence[Any] | None, *, placed: bool) -> ProveArguments:
+        """
+        Raises:
+            RequestError: Something is missing, or has a wrong type or value.
+        """
+        raw = arguments[0] if arguments else None
+        try:
+            assert isinstance(raw, Mapping)
+            position = read_position(raw["position"]) if placed else None
+            diagnostics = tuple(read_diagnostic(each) for each in raw.get("diagnostics", ()))
+            made = cls(str(raw["textDocument"]["uri"]), position, diagnostics, _options(raw))
+        except (AssertionError, KeyError, TypeError, ValueError):
+            raise RequestError(
+                f"{code_actions.PROVE if placed else FILL_SORRIES} was called without what it works on.",
+                hint="Its argument is {textDocument: {uri}" + (", position: {line, character}}." if placed else "}."),
+            ) from None
+        return made
+
+    def method(self, ls: LlmstepServer) -> Method:
+        """How to search, by the arguments and the settings."""
+        from llmstep.search.prover import Method
+
+        settings = ls.settings
+        return Method(
+            **{"tactics": "both", **self.options},
+            temperature=settings.temperature,
+            top_p=settings.top_p,
+            max_new_tokens=settings.max_new_tokens,
+        )
+
+
+def _options(raw: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, (least, most) in _BOUNDS.items():
+        value = raw.get(name)
+        if value is None:
+            continue
+        number = isinstance(value, int if name != "seconds" else (int, float)) and not isinstance(value, bool)
+        if not number or not least <= value <= most:
+            raise RequestError(f"{name} is {value!r}.", hint=f"It must be a number from {least:g} to {most:g}.")
+        found[name] = value
+    if (tactics := raw.get("tactics")) is not None:
+        if tactics not in ("model", "list", "both"):
+            raise RequestError(f"tactics is {tactics!r}.", hint="It must be model, list or both.")
+        found["tactics"] = tactics
+    return found
+
+
+async def prove(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict[str, Any]:
+    """Search for a whole proof of the goal at a position.
+
+    Returns:
+        `{proof, edit, expansions, seconds, model, outcome}`; `proof` and `edit` are null when none was found.
+
+    Raises:
+        RequestError: The argument is malformed, or the document is not open.
+        NoGoalError: There is no goal.
+        LlmstepError: The work failed; the user has been told.
+        JsonRpcException: An edit, another request or the user ended the work.
+    """
+    wanted = ProveArguments.decode(params.arguments, placed=True)
+    document = ls.documents.snapshot(wanted.uri)
+    assert wanted.position is not None
+    _, sites = sites_at(document.text, wanted.position, wanted.diagnostics)
+
+    async def work(report: Callable[[Progress], None]) -> tuple[Attempt, str]:
+        from llmstep.assistant import proof_so_far
+        from llmstep.search.prover import Prover
+
+        assistant = await ls.ready()
+        prover = Prover(assistant.engine, assistant.lean)
+        method = wanted.method(ls)
+        found = await prover.prove(document.uri, document.text, sites, method, written=proof_so_far, on_progress=report)
+        return found, _outcome(found)
+
+    found = await _run(ls, params, document, sites, work)
+    _remember(ls, document, found)
+    return {
+        "proof": found.proof,
+        "edit": found.edit,
+        "expansions": found.expansions,
+        "seconds": found.seconds,
+        "model": found.model,
+        "outcome": found.outcome,
+    }
+
+
+async def fill_sorries(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict[str, Any]:
+    """Search for a proof of each `sorry` of a file.
+
+    Returns:
+        `{proved: [{range, edit, proof}], failed: [{range, reason}]}`; the ranges are those of the words, and the edits
+        may be applied together.
+
+    Raises:
+        RequestError: The argument is malformed, or the document is not open.
+        LlmstepError: The work failed; the user has been told.
+        JsonRpcException: An edit, another request or the user ended the work.
+    """
+    from llmstep.search.sorries import fill, find_sorries
+
+    wanted = ProveArguments.decode(params.arguments, placed=False)
+    document = ls.documents.snapshot(wanted.uri)
+
+    async def work(report: Callable[[Progress], None]) -> tuple[list[Filled], str]:
+        from llmstep.assistant import proof_so_far
+        from llmstep.search.prover import Prover
+
+        assistant = await ls.ready()
+        results = await fill(
+            document.uri,
+            document.text,
+            Prover(assistant.engine, assistant.lean),
+            wanted.method(ls),
+            written=proof_so_far,
+            on_progress=report,
+        )
+        return results, f"{sum(not each.reason for each in results)} of {len(results)} proved"
+
+    results = await _run(ls, params, document, [each.site for each in find_sorries(document.text)], work)
+    answer: dict[str, Any] = {"proved": [], "failed": []}
+    for each in results:
+        where = range_at(document.text, each.sorry.start, each.sorry.end)
+        if each.reason or each.attempt is None:
+            answer["failed"].append({"range": where, "reason": each.reason})
+        else:
+            answer["proved"].append({"range": where, "edit": each.attempt.edit, "proof": each.attempt.proof})
+            _remember(ls, document, each.attempt)
+    return answer
+
+
+async def _run(
+    ls: LlmstepServer,
+    params: types.ExecuteCommandParams,
+    document: Document,
+    sites: Sequence[Site],
+    work: Callable[[Callable[[Progress], None]], Awaitable[tuple[Any, str]]],
+) -> Any:
+    """Do the work as the document's run, with progress that the user may cancel."""
+    progress: WorkDone | None = None
+    outcome = "Stopped"
+
+    def report(step: Progress) -> None:
+        if progress is not None:
+            progress.report(step)
+        ls.status.step(step)
+
+    try:
+        with ls.runs.begin(document, sites) as run:
+            progress = await WorkDone.begin(ls, params.work_done_token, "llmstep", lambda: run.cancel(STOPPED))
+            result, outcome = await work(report)
+            return result
+    except LlmstepError as error:
+        outcome = error.message
+        ls.show_error(error)
+        raise
+    finally:
+        ls.status.step(None)
+        if progress is not None:
+            progress.end(outcome)
+
+
+def _remember(ls: LlmstepServer, document: Document, found: Attempt) -> None:
+    """Offer a proof like a suggestion, the first of its goal, unless the goal has changed meanwhile."""
+    now = ls.documents.find(document.uri)
+    key = found.site.key(document.text)
+    if found.proof is None or now is None or found.site.key(now.text) != key:
+        return
+    known = ls.memory.find(document.uri, key) or SuggestionSet(
+        uri=document.uri,
+        version=document.version,
+        site=found.site,
+        key=key,
+        goal=found.goal,
+        prefix="",
+        model=found.model or "",
+        elapsed_ms=round(found.seconds * 1000, 1),
+        suggestions=(),
+    )
+    proof = Suggestion(Candidate(found.proof, score=0.0), Check(Verdict.CLOSES))
+    others = [each for each in (*known.suggestions, *known.rejected) if each.text != found.proof]
+    ls.memory.remember(known.judged([proof, *others]))
+    inlay_hints.refresh(ls)
+
+
+def _outcome(found: Attempt) -> str:
+    count = len(found.steps or ())
+    if found.proof is None:
+        return f"No proof found in {found.expansions} expansions"
+    return f"Found a proof of {count} step{'' if count == 1 else 's'}"

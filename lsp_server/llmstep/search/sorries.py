@@ -1,0 +1,135 @@
+"""Proves the `sorry`s of a file, one after the other, each in the file as it stands."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from llmstep.engine.progress import Progress
+from llmstep.errors import LeanTimeoutError, LlmstepError, NoGoalError
+from llmstep.lean.place import SiteKind
+from llmstep.lean.site import find_sites
+from llmstep.lean.text import mask, offset_at, position_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from lsprotocol.types import TextEdit
+
+    from llmstep.lean.site import Site
+    from llmstep.lean.workspace import LeanWorkspace
+    from llmstep.search.prover import Attempt, Method, Prover
+
+_SORRY: Final = re.compile(r"(?<![\w.'!?«])sorry(?![\w'!?»])")
+
+
+@attrs.frozen
+class Sorry:
+    """A `sorry` in a text."""
+
+    start: int
+    end: int
+    site: Site
+
+
+@attrs.frozen
+class Filled:
+    """What came of one `sorry`."""
+
+    sorry: Sorry
+    attempt: Attempt | None
+    """None where it was not even tried."""
+    reason: str = ""
+    """Why there is no proof; empty when there is one."""
+
+
+def find_sorries(text: str) -> list[Sorry]:
+    """The `sorry`s of a text that stand for a proof, in their order; those in comments and strings do not count."""
+    found: list[Sorry] = []
+    for match in _SORRY.finditer(mask(text)):
+        site = next(iter(find_sites(text, position_at(text, match.start()))), None)
+        if site is not None and site.kind in (SiteKind.SORRY, SiteKind.TERM) and site.start <= match.start() < site.end:
+            found.append(Sorry(match.start(), match.end(), site))
+    return found
+
+
+async def fill(
+    uri: str,
+    text: str,
+    prover: Prover,
+    method: Method,
+    *,
+    written: Callable[[str, Site], str] = lambda _, __: "",
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    on_filled: Callable[[Filled], None] = lambda _: None,
+) -> list[Filled]:
+    """Search for a proof of each `sorry`.
+
+    The edits of all that were proved may be applied together: Lean has run the file with all of them.
+
+    Args:
+        method: Its limits are those of each search.
+        on_filled: Called after each.
+
+    Raises:
+        LeanError: Lean cannot be started, or crashes.
+        ModelError: The model cannot be loaded or run.
+    """
+    sorries = find_sorries(text)
+    results: list[Filled] = []
+    for number, sorry in enumerate(sorries):
+
+        def report(progress: Progress, number: int = number) -> None:
+            on_progress(_numbered(progress, number, len(sorries), method.expansions))
+
+        try:
+            made = await prover.prove(uri, text, [sorry.site], method, written=written, on_progress=report)
+            filled = Filled(sorry, made, "" if made.edit else made.outcome)
+        except (NoGoalError, LeanTimeoutError) as error:
+            filled = Filled(sorry, None, _said(error))
+        results.append(filled)
+        on_filled(filled)
+    return await _together(uri, text, prover.lean, results)
+
+
+async def _together(uri: str, text: str, lean: LeanWorkspace, results: Sequence[Filled]) -> list[Filled]:
+    """The results, without the proofs that Lean refuses beside those before them."""
+    edits = [each.attempt.edit for each in results if each.attempt and each.attempt.edit]
+    if len(edits) < 2:
+        return list(results)
+    before = Counter(await lean.errors(uri, text))
+    if not Counter(await lean.errors(uri, applied(text, edits))) - before:
+        return list(results)
+    kept: list[TextEdit] = []
+    checked: list[Filled] = []
+    for each in results:
+        edit = each.attempt.edit if each.attempt else None
+        if edit is not None and Counter(await lean.errors(uri, applied(text, [*kept, edit]))) - before:
+            checked.append(attrs.evolve(each, reason="refused beside the other proofs"))
+            continue
+        kept += [edit] if edit else []
+        checked.append(each)
+    return checked
+
+
+def applied(text: str, edits: Sequence[TextEdit]) -> str:
+    """The text after edits that do not overlap."""
+    for edit in sorted(edits, key=lambda edit: offset_at(text, edit.range.start), reverse=True):
+        text = text[: offset_at(text, edit.range.start)] + edit.new_text + text[offset_at(text, edit.range.end) :]
+    return text
+
+
+def _numbered(progress: Progress, number: int, count: int, expansions: int) -> Progress:
+    """The progress of one search as that of all."""
+    message = f"{number + 1} of {count}: {progress.message}"
+    if progress.stage in ("download", "load"):
+        return attrs.evolve(progress, message=message)
+    done = min(progress.done, expansions) if progress.stage == "search" else 0
+    return Progress("search", message, number * expansions + done, count * expansions)
+
+
+def _said(error: LlmstepError) -> str:
+    return error.message.rstrip(".")
