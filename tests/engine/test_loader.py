@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -20,7 +21,6 @@ from llmstep.errors import CancelledError, ModelError, ModelLoadError, ModelNotF
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from llmstep.engine.loader import LoadedModel
     from llmstep.engine.progress import Progress
@@ -92,6 +92,21 @@ def test_pickled_weights(copy_of: Callable[[str], Path]) -> None:
     assert torch.equal(loaded.model.get_input_embeddings().weight, model.get_input_embeddings().weight)
     exact = sum(parameter.numel() for parameter in model.parameters())
     assert exact <= loaded.plan.parameters <= 1.2 * exact
+
+
+@pytest.mark.parametrize("name", ["neox", "byt5"])
+def test_the_file_can_be_written_anew_under_a_loaded_model(copy_of: Callable[[str], Path], name: str) -> None:
+    """A mapped file that shrinks kills the process."""
+    folder = copy_of(name)
+    loaded = open_model(folder)
+    embeddings = loaded.model.get_input_embeddings().weight
+    if name == "byt5":
+        assert loaded.model.get_encoder().get_input_embeddings().weight is embeddings  # still shared
+    before = embeddings.clone()
+    maps = Path("/proc/self/maps")
+    assert not maps.exists() or str(folder) not in maps.read_text()
+    (folder / "model.safetensors").write_bytes(b"")
+    assert torch.equal(before, embeddings)
 
 
 def test_loading_is_reported(tiny_models: dict[str, Path]) -> None:

@@ -185,7 +185,9 @@ def test_an_error_reaches_every_caller_and_the_worker_lives_on(worker: Worker) -
     assert worker.submit("key", gate).result(LONG) == "done"
 
 
-def test_an_error_that_is_kept_does_not_keep_the_model(worker: Worker) -> None:
+def test_an_error_that_is_kept_does_not_keep_the_model(worker: Worker, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither as a local variable nor in a closure; the log has the lines instead."""
+
     class Model:
         pass
 
@@ -194,8 +196,12 @@ def test_an_error_that_is_kept_does_not_keep_the_model(worker: Worker) -> None:
     def fail(_: Job[None]) -> None:
         model = Model()
         alive.append(weakref.ref(model))
+
+        def inner() -> None:
+            raise KeyError("inner", type(model).__name__)
+
         try:
-            raise KeyError("inner")
+            inner()
         except KeyError as error:
             raise ValueError("kaput") from error
 
@@ -205,6 +211,18 @@ def test_an_error_that_is_kept_does_not_keep_the_model(worker: Worker) -> None:
     gc.collect()
     assert caught.value.__cause__ is not None
     assert alive[0]() is None
+    assert "in inner" in caplog.text
+    assert "ValueError: kaput" in caplog.text
+
+
+def test_cancelling_is_not_logged_as_a_failure(worker: Worker, caplog: pytest.LogCaptureFixture) -> None:
+    gate = Gate()
+    future = worker.submit("key", gate)
+    assert gate.started.wait(LONG)
+    future.cancel()
+    assert gate.ended.wait(LONG)
+    worker.close(LONG)
+    assert not caplog.records
 
 
 async def test_from_asyncio_cancelling_the_task_stops_the_work(worker: Worker) -> None:

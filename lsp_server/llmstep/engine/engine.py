@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from llmstep.engine.runner import LoadedModelInfo, Runner
     from llmstep.settings import Settings
 
+__all__ = ["Engine", "EngineStatus", "Generation", "Progress"]
+
 _PROGRESS_SECONDS = 0.1
 """Decoding steps are reported this often at most."""
 _CLOSE_SECONDS = 10.0

@@ -65,6 +65,8 @@ def load(
                     hint="The weights and config.json do not belong together, or the model was not saved whole.",
                 )
             model = model.to(plan.placement.device).eval().requires_grad_(False)
+            if plan.placement.device == "cpu":
+                _detach(model)
         except LlmstepError:
             raise
         except (MemoryError, torch.OutOfMemoryError) as error:
@@ -137,6 +139,16 @@ def _tokenizer(plan: Plan, common: dict[str, Any]) -> Any:
     if all(token == tokenizer.unk_token_id for token in ids):
         raise ModelLoadError(f"The tokenizer of {plan.name} is missing or empty.", hint=hint)
     return tokenizer
+
+
+def _detach(model: Any) -> None:
+    """Copy the weights from the mapped file into memory.
+
+    Otherwise they are read at the first request, and a file that is written anew meanwhile (by training, say) takes the
+    process down with SIGBUS. Parameters that are shared stay shared.
+    """
+    for tensor in (*model.parameters(), *model.buffers()):
+        tensor.data = tensor.data.clone()
 
 
 def _brings_code(folder: Path) -> bool:

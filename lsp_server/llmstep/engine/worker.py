@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from llmstep.engine.progress import Progress
-from llmstep.errors import BusyError, CancelledError, LlmstepError
+from llmstep.errors import BusyError, CancelledError, GenerationError, LlmstepError
 
 _log = logging.getLogger(__name__)
 
@@ -184,9 +184,11 @@ class Worker:
                 raise _closed()
             result = job.work(job)
         except BaseException as error:
-            if not isinstance(error, LlmstepError):
-                _log.error("llmstep: the model's worker failed", exc_info=error)
-            _forget_locals(error)
+            if not isinstance(error, CancelledError):
+                foreseen = isinstance(error, LlmstepError) and not isinstance(error, GenerationError)
+                text = "".join(traceback.format_exception(error))
+                _log.log(logging.INFO if foreseen else logging.ERROR, "llmstep: a request failed\n%s", text)
+            _forget_frames(error)
             self._resolve(job, error=error)
         else:
             self._resolve(job, result=result)
@@ -209,8 +211,8 @@ def _closed() -> CancelledError:
     return CancelledError("The model's engine was closed.", hint="Start llmstep again.")
 
 
-def _forget_locals(error: BaseException | None) -> None:
-    """Drop the local variables that tracebacks keep alive: the model may be among them, and callers keep errors."""
+def _forget_frames(error: BaseException | None) -> None:
+    """Drop the tracebacks: their frames keep the model alive, and callers may keep an error for long."""
     while error is not None:
-        traceback.clear_frames(error.__traceback__)
+        error.__traceback__ = None
         error = error.__cause__ or error.__context__
