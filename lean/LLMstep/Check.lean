@@ -10,7 +10,9 @@ public meta section
 namespace LLMstep
 open Lean Meta Elab Tactic
 
+/-- A suggestion with what Lean says about it. -/
 structure Checked where
+  /-- The suggestion. -/
   text : String
   /-- `closes`: the main goal is gone and no new one came. `progress`: it runs and leaves other goals than before.
   `invalid`: Lean refuses it, it changes nothing, or it is no proof. -/
@@ -31,7 +33,7 @@ def oneLine (text : String) : String :=
   let line := " ".intercalate words
   if line.length ≤ 160 then line else toString (line.take 159) ++ "…"
 
-/-- The brackets are for several tactics, and the line breaks for the rules about columns, which hold only in a block. -/
+/-- The brackets are for several tactics; the line breaks for the rules about columns, which hold only in a block. -/
 def bracketed (text : String) : String := s!"(\n{text}\n)"
 
 /-- `bracketed text`, parsed. -/
@@ -44,7 +46,7 @@ def parsed (env : Environment) (text : String) : Except String Syntax :=
 def tactics (stx : Syntax) : List Syntax := stx[1][0][0].getArgs.toList.filter (·.getNumArgs > 0)
 
 /-- Runs `act` and takes back all it did: goals, messages, info trees, traces, tasks and heartbeats. -/
-def isolated (act : TacticM α) : TacticM α := do
+def isolated {α : Type} (act : TacticM α) : TacticM α := do
   let saved ← getThe Core.State
   let heartbeats ← IO.getNumHeartbeats
   try
@@ -58,7 +60,7 @@ def isolated (act : TacticM α) : TacticM α := do
     IO.setNumHeartbeats heartbeats
 
 /-- `act`, or the handler at any exception, interrupts included, which `try … catch` lets through. -/
-def catchAll (act : TacticM α) (handler : Exception → TacticM α) : TacticM α :=
+def catchAll {α : Type} (act : TacticM α) (handler : Exception → TacticM α) : TacticM α :=
   let caught {β : Type} (x : CoreM β) : CoreM (Except Exception β) := fun context state => (x context state).toBaseIO
   controlAt CoreM fun run => do
     match ← caught (run act) with
@@ -67,7 +69,7 @@ def catchAll (act : TacticM α) (handler : Exception → TacticM α) : TacticM �
 
 /-- Limits `act` to `heartbeats` (0: no limit), or to what `maxHeartbeats` gives a declaration if that is less, counted
 from here, and to 5 seconds: some loops allocate little. Past the limits, or when the document is edited, it throws. -/
-def limited (heartbeats : Nat) (act : TacticM α) : TacticM α := do
+def limited {α : Type} (heartbeats : Nat) (act : TacticM α) : TacticM α := do
   let context ← readThe Core.Context
   let token ← IO.CancelToken.new
   let done ← IO.mkRef false
@@ -93,6 +95,7 @@ def flaw? (goal : MVarId) (proof : Expr) : MetaM (Option String) := goal.withCon
   if proof.hasExprMVar && !given.any (·.hasExprMVar) then return some "leaves a hole that is not a goal"
   return none
 
+/-- The first error that was logged. -/
 def firstError? : CoreM (Option String) := do
   let some error := (← Core.getMessageLog).toList.find? (·.severity == .error) | return none
   return some (← error.data.toString)

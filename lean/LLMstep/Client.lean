@@ -3,15 +3,12 @@ module
 public meta import Lean
 public meta import LLMstep.Options
 
-/-! Asks the llmstep server, through `curl`. -/
+/-! Asks the llmstep server, through `curl`. What goes wrong is thrown, with what to do about it. -/
 
 public meta section
 
 namespace LLMstep
 open Lean
-
-/-- The suggestions, or a text that says what went wrong and what to do about it. -/
-abbrev Answer := Except String (Array String)
 
 /-- Was the document edited? -/
 def isSet (token? : Option IO.CancelToken) : BaseIO Bool :=
@@ -20,18 +17,18 @@ def isSet (token? : Option IO.CancelToken) : BaseIO Bool :=
   | none => pure false
 
 /-- The server's address: the options, else the environment, else this machine. -/
-def serverUrl : CoreM (Except String String) := do
+def serverUrl : CoreM String := do
   let options ← getOptions
   let set (value : String) : Option String := if value.isEmpty then none else some value
   let host? := set (llmstep.host.get options) <|> (← IO.getEnv "LLMSTEP_HOST").bind set
   if (← IO.getEnv "LLMSTEP_SERVER") == some "COLAB" || host?.any fun host => (host.splitOn "://").length > 1 then
-    let some url := host? | return .error "LLMSTEP_SERVER is COLAB, but LLMSTEP_HOST is not set.\n\
+    let some url := host? | throwError "LLMSTEP_SERVER is COLAB, but LLMSTEP_HOST is not set.\n\
       Set LLMSTEP_HOST to the URL that the notebook printed."
-    return .ok url
+    return url
   let other := ((← IO.getEnv "LLMSTEP_PORT").bind set).getD "6000"
   let some port := if llmstep.port.get options == 0 then other.toNat? else some (llmstep.port.get options)
-    | return .error s!"LLMSTEP_PORT is {other}, which is not a number.\nSet it to the llmstep server's port, or unset it."
-  return .ok s!"http://{host?.getD "127.0.0.1"}:{port}/"
+    | throwError "LLMSTEP_PORT is {other}, which is not a number.\nSet it to the llmstep server's port, or unset it."
+  return s!"http://{host?.getD "127.0.0.1"}:{port}/"
 
 /-- Writes `text` and closes the file or pipe, which happens when `handle` is forgotten. If nobody reads it, the exit
 status of curl will say why. -/
@@ -64,9 +61,9 @@ def curl (args : Array String) (input : String) : CoreM (UInt32 × String × Str
 
 /-- Posts `body`. It goes through a pipe and the token through a file: others can read the arguments of a process. -/
 def post (url body : String) (token? : Option String) (seconds : Nat) : CoreM (UInt32 × String × String) := do
-  let args := #["--disable", "--silent", "--show-error", "--globoff", "--max-time", toString seconds, "--connect-timeout",
-    toString (min seconds 5), "--header", "Content-Type: application/json", "--header", "Expect:", "--data-binary", "@-",
-    "--write-out", "\n%{http_code}", "--url", url]
+  let args := #["--disable", "--silent", "--show-error", "--globoff", "--max-time", toString seconds,
+    "--connect-timeout", toString (min seconds 5), "--header", "Content-Type: application/json", "--header", "Expect:",
+    "--data-binary", "@-", "--write-out", "\n%{http_code}", "--url", url]
   -- A proxy is right for a notebook far away and wrong for this machine.
   let near := ["127.0.0.1", "localhost"].any fun host => url.startsWith s!"http://{host}:"
   let args := if near then args ++ #["--noproxy", "*"] else args
@@ -78,12 +75,13 @@ def post (url body : String) (token? : Option String) (seconds : Nat) : CoreM (U
   finally IO.FS.removeFile file
 
 /-- The suggestions in the server's answer, or its own words about what went wrong. -/
-def readAnswer (status body : String) : Answer := do
-  let strange {α : Type} (what : String) : Except String α :=
-    .error s!"the server's answer (status {status}) {what}. Is it an llmstep server?"
+def readAnswer (status body : String) : CoreM (Array String) := do
+  let strange (what : String) : CoreM (Array String) :=
+    throwError "the server's answer (status {status}) {what}. Is it an llmstep server?"
   let .ok json := Json.parse body | strange "is not JSON"
   let text (key : String) := (json.getObjValAs? String key).toOption.getD ""
-  if text "error" != "" then throw ("the server says: " ++ "\n".intercalate ([text "error", text "hint"].filter (· != "")))
+  if text "error" != "" then
+    throwError "the server says: {"\n".intercalate ([text "error", text "hint"].filter (· != ""))}"
   let .ok suggestions := json.getObjValAs? (Array String) "suggestions" | strange "has no suggestions"
   if status == "200" then return suggestions else strange "is an error"
 
@@ -91,35 +89,30 @@ def readAnswer (status body : String) : Answer := do
 initialize answers : IO.Ref (Std.HashMap String (Array String)) ← IO.mkRef {}
 
 /-- Asks the server for steps that start with `pre`. -/
-def ask (state pre context : String) : CoreM Answer := do
+def ask (state pre context : String) : CoreM (Array String) := do
   let options ← getOptions
-  let url ← match ← serverUrl with
-    | .ok url => pure url
-    | .error e => return .error e
+  let url ← serverUrl
   let body := (Json.mkObj [("tactic_state", state), ("prefix", pre), ("context", context),
     ("count", toJson (llmstep.count.get options))]).compress
   let key := url ++ " " ++ body
-  if let some known := (← answers.get)[key]? then return .ok known
-  let token? ← match ← IO.getEnv "LLMSTEP_TOKEN_FILE" with
-    | none => pure none
-    | some file =>
-      try pure (some (toString (← IO.FS.readFile file).trimAscii))
-      catch _ => return .error s!"LLMSTEP_TOKEN_FILE names {file}, which cannot be read."
+  if let some known := (← answers.get)[key]? then return known
+  let mut token? := none
+  if let some file ← IO.getEnv "LLMSTEP_TOKEN_FILE" then
+    try token? := some (toString (← IO.FS.readFile file).trimAscii)
+    catch _ => throwError "LLMSTEP_TOKEN_FILE names {file}, which cannot be read."
   pause 200 -- not one request per keystroke while the prefix is typed
   let seconds := max 1 (llmstep.timeout.get options)
   let (status, out, err) ← post url body token? seconds
-  if status == 0 then
-    let lines := out.splitOn "\n"
-    let answer := readAnswer (lines.getLastD "") ("\n".intercalate lines.dropLast)
-    if let .ok suggestions := answer then
-      answers.modify fun known => (if known.size < 100 then known else {}).insert key suggestions
-    return answer
-  return .error <|
-    if status == 7 then s!"no server answers at {url}\n\
-      Start one with `llmstep serve`, or open this file in an editor with the llmstep extension."
-    else if status == 28 then s!"the server at {url} did not answer within {seconds} seconds.\n\
-      The model may still be loading; `set_option llmstep.timeout` sets the time."
-    else if status == 255 then "the program `curl` was not found.\nInstall it, or put it on the PATH of the Lean server."
-    else s!"the server at {url} could not be asked: {err.trimAscii}"
+  if status == 7 then throwError "no server answers at {url}\n\
+    Start one with `llmstep serve`, or open this file in an editor with the llmstep extension."
+  if status == 28 then throwError "the server at {url} did not answer within {seconds} seconds.\n\
+    The model may still be loading; `set_option llmstep.timeout` sets the time."
+  if status == 255 then throwError "the program `curl` was not found.\n\
+    Install it, or put it on the PATH of the Lean server."
+  if status != 0 then throwError "the server at {url} could not be asked: {err.trimAscii.toString}"
+  let lines := out.splitOn "\n"
+  let suggestions ← readAnswer (lines.getLastD "") ("\n".intercalate lines.dropLast)
+  answers.modify fun known => (if known.size < 100 then known else {}).insert key suggestions
+  return suggestions
 
 end LLMstep

@@ -10,15 +10,19 @@ public meta section
 namespace LLMstep
 open Lean Meta Elab Tactic Server
 
+/-- What `checkSuggestions` is asked. -/
 structure CheckParams where
+  /-- The open file. -/
   textDocument : Lsp.TextDocumentIdentifier
   /-- Where the suggestions would stand; the goals are those of `$/lean/plainGoal`. -/
   position : Lsp.Position
+  /-- What to check. -/
   suggestions : Array String
   /-- Limit on each; the option `llmstep.maxHeartbeats` without it. -/
   maxHeartbeats? : Option Nat := none
   deriving ToJson, FromJson
 
+/-- What `checkSuggestions` answers. -/
 structure CheckReply where
   /-- In the order asked. -/
   checked : Array Checked

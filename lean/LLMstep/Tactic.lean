@@ -41,6 +41,7 @@ def placed (stx : Syntax) (text : String) : CoreM String := do
   let text := toString (("\n".intercalate lines).drop indent.length)
   return if bracket then s!"({text})" else text
 
+/-- `1 goal`, `2 goals`. -/
 def plural (n : Nat) (one many : String) : String := if n == 1 then s!"1 {one}" else s!"{n} {many}"
 
 /-- Runs the suggestions at the open goals and shows what is worth showing at `stx`. -/
@@ -72,15 +73,16 @@ def report (stx : Syntax) (texts : Array String) : TacticM Unit := do
     {closing.size} closing the goal, {progress.length} leaving goals, {rejected.size} rejected")
   if llmstep.verbose.get options && !rejected.isEmpty then logInfoAt stx s!"llmstep: rejected\n{reasons}"
 
-@[tactic llmstepTactic] def evalLLMstep : Tactic := fun stx => withMainContext do
+@[inherit_doc llmstepTactic, tactic llmstepTactic] def evalLLMstep : Tactic := fun stx => withMainContext do
   -- `lake build` must not depend on a server, nor send anything anywhere.
   unless Elab.inServer.get (← getOptions) do
     logWarningAt stx "llmstep does nothing outside an editor: replace it with a step of the proof."
     return
   let pre := (stx[1][0].isStrLit?).getD ""
   let state := "\n\n".intercalate (← printed (← getUnsolvedGoals))
-  match ← ask state pre (← textBefore stx 100000) with
-  | .ok texts => report stx texts
-  | .error problem => logWarningAt stx s!"llmstep: {problem}"
+  let texts ← try ask state pre (← textBefore stx 100000) catch e =>
+    logWarningAt stx m!"llmstep: {e.toMessageData}"
+    return
+  report stx texts
 
 end LLMstep

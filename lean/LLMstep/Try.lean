@@ -14,13 +14,11 @@ open Lean Meta Elab
 @[try_suggestion]
 def trySuggestions (goal : MVarId) (_ : Try.Info) : MetaM (Array (TSyntax `tactic)) := do
   unless Elab.inServer.get (← getOptions) do return #[]
-  match ← ask ("\n\n".intercalate (← printed [goal])) "" "" with
-  | .error _ => return #[]
-  | .ok texts =>
-    let env ← getEnv
-    return texts.filterMap fun text => (parsed env text).toOption.map fun stx =>
-      match tactics stx with
-      | [one] => ⟨one⟩
-      | _ => ⟨stx⟩
+  let texts ← try ask ("\n\n".intercalate (← printed [goal])) "" "" catch _ => return #[]
+  let env ← getEnv
+  return texts.filterMap fun text => (parsed env text).toOption.map fun stx =>
+    match tactics stx with
+    | [one] => ⟨one⟩
+    | _ => ⟨stx⟩
 
 end LLMstep

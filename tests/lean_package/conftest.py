@@ -1,7 +1,7 @@
 """The Lean package compiled for the kit, a server that answers as told, and an editor with a real Lean server.
 
-The kit's library is not made of modules, so a copy of `lean/` without the `module` headers is compiled. This is the only
-difference, and `test_package.py` asserts that it is.
+The kit's library is not made of modules, so a copy of `lean/` without the `module` headers is compiled. This is the
+only difference, and `test_package.py` asserts that it is.
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ import select
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "lean"
@@ -40,9 +42,9 @@ _spec.loader.exec_module(_kit_lsp)
 
 def without_module_header(text: str) -> str:
     """A file of the package as a file that is not a module."""
-    text = re.sub(r"^module$", "", text, flags=re.M)
-    text = re.sub(r"^public meta import ", "import ", text, flags=re.M)
-    return re.sub(r"^public meta section$", "section", text, flags=re.M)
+    text = re.sub(r"^module$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^public meta import ", "import ", text, flags=re.MULTILINE)
+    return re.sub(r"^public meta section$", "section", text, flags=re.MULTILINE)
 
 
 @pytest.fixture(scope="session")
@@ -78,7 +80,8 @@ def package(lean: Path) -> Path:
 
 def compiled(lean: Path, out: Path, module: str, text: str) -> tuple[int, str]:
     (out / f"{module}.lean").write_text(text, "utf-8")
-    command = [lean, "-R", ".", "-o", f"{module}.olean", f"{module}.lean"]
+    options = ["-DautoImplicit=false", "-Dlinter.missingDocs=true"]  # as in lakefile.toml
+    command = [lean, *options, "-R", ".", "-o", f"{module}.olean", f"{module}.lean"]
     done = subprocess.run(command, cwd=out, env=environment(out), capture_output=True, text=True)
     return done.returncode, done.stdout + done.stderr
 

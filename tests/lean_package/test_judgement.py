@@ -154,7 +154,8 @@ def test_the_option_limits_heartbeats(editor: Any, model: Any) -> None:
 
 
 def test_five_seconds_are_the_limit_for_what_does_not_allocate(editor: Any, model: Any) -> None:
-    sleep = 'open Lean Elab Tactic in\nelab "sleep" : tactic => do\n  while true do\n    Core.checkSystem ""\n    IO.sleep 20\n'
+    loop = '  while true do\n    Core.checkSystem ""\n    IO.sleep 20\n'
+    sleep = f'open Lean Elab Tactic in\nelab "sleep" : tactic => do\n{loop}'
     model.reset("sleep", "exact ⟨hp, hq⟩")
     document = editor.open(sleep + VERBOSE + AND + "  llmstep\n  exact ⟨hp, hq⟩\n")
     assert judged(document) == (["exact ⟨hp, hq⟩"], [], {"sleep": "takes too long"})

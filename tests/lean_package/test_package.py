@@ -24,7 +24,7 @@ def test_every_source_is_a_module_without_dependencies(sources: Any) -> None:
 
 def test_the_root_imports_everything_but_the_opt_in_part(sources: Any) -> None:
     imported = set(
-        re.findall(r"^public meta import LLMstep\.(\w+)", (sources / "LLMstep.lean").read_text("utf-8"), re.M)
+        re.findall(r"^public meta import LLMstep\.(\w+)", (sources / "LLMstep.lean").read_text("utf-8"), re.MULTILINE)
     )
     assert imported == {f.stem for f in (sources / "LLMstep").glob("*.lean")} - {"Try"}
 
@@ -41,7 +41,7 @@ def test_the_package_stays_small(sources: Any) -> None:
     """About 300 lines of code, so that a new Lean version is an afternoon's work."""
     code = 0
     for file in [sources / "LLMstep.lean", *(sources / "LLMstep").glob("*.lean")]:
-        text = re.sub(r"/-.*?-/", "", file.read_text("utf-8"), flags=re.S)
+        text = re.sub(r"/-.*?-/", "", file.read_text("utf-8"), flags=re.DOTALL)
         code += sum(bool(line.strip()) and not line.strip().startswith("--") for line in text.split("\n"))
     assert code <= 325
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 AND = "theorem t (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n"
 
@@ -276,7 +278,8 @@ def test_colab(editor_with: Any, model: Any) -> None:
     [
         (
             {"LLMSTEP_SERVER": "COLAB"},
-            "LLMSTEP_SERVER is COLAB, but LLMSTEP_HOST is not set.\nSet LLMSTEP_HOST to the URL that the notebook printed.",
+            "LLMSTEP_SERVER is COLAB, but LLMSTEP_HOST is not set.\n"
+            "Set LLMSTEP_HOST to the URL that the notebook printed.",
         ),
         (
             {"LLMSTEP_PORT": "six", "LLMSTEP_HOST": ""},

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 AND = "theorem t (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n"
 
 
