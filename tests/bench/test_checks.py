@@ -1,0 +1,31 @@
+"""The cost of checks: a file of the right length, and a table from the real Lean."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from llmstep.bench.checks import measured_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_the_text_has_its_theorems_above_the_place() -> None:
+    text, site = measured_text(3, 2)
+    assert re.findall(r"^theorem (\w+)", text, re.M) == ["above0", "above1", "above2", "measured"]
+    assert text[site.start : site.end] == "sorry"
+    assert site.edit(text, "exact h1").new_text == "exact h1"
+    assert "(h0 h1 : p)" in text
+
+
+def test_table_of_the_real_lean(lean: Path) -> None:
+    command = [sys.executable, "-m", "llmstep", "bench", "checks", "--lean", str(lean), "--candidates", "3"]
+    done = subprocess.run([*command, "--above", "0", "--above", "2", "--json"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert [(row["theorems_above"], row["candidates"]) for row in rows] == [(0, 3), (2, 3)]
+    assert all(row["check_ms"] > 0 and row["bare_ms"] > 0 and row["ratio"] > 0 for row in rows)
