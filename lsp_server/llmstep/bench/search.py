@@ -1,8 +1,8 @@
 """The proof search benchmark: one attempt a theorem, best-first, results kept so that a run can go on.
 
 The protocol is that of Welleck & Saha (arXiv:2310.18457): 100 expansions, 32 candidates an expansion and 600 seconds a
-theorem, the sum of log-probabilities as the score, an end at the first proof. Two things differ: candidates are sampled
-here and come from beam search there; and states are de-duplicated up to names, not by their text.
+theorem, the sum of log-probabilities as the score, an end at the first proof. Candidates are sampled here and come from
+beam search there.
 """
 
 from __future__ import annotations

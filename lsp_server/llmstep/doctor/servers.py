@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from llmstep.settings import Settings
 
-COMMANDS = ("lsp", "serve", "suggest", "train", "bench")
+COMMANDS = ("lsp", "serve", "suggest", "prove", "train", "bench")
 """Commands of llmstep that may have servers below them."""
 
 

@@ -1,0 +1,87 @@
+"""Where steps come from: the list, the model with its own probabilities, and half of each."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+
+from llmstep.engine.engine import Engine
+from llmstep.search.proposals import FIXED_TACTICS, FixedTactics, Mixture, ModelTactics, Proposal, Scene
+from llmstep.types import Ask, Goal, Sampling
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from llmstep.engine.progress import Progress
+    from llmstep.settings import Settings
+
+AND = Scene("p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q")
+
+
+class Given:
+    """Proposes what it is given: tactics with their probabilities."""
+
+    def __init__(self, **probabilities: float) -> None:
+        self.proposals = [Proposal(tactic, math.log(share)) for tactic, share in probabilities.items()]
+
+    async def propose(self, scene: Scene) -> Sequence[Proposal]:
+        return self.proposals
+
+
+async def test_the_list_is_the_same_for_every_goal() -> None:
+    proposals = await FixedTactics().propose(AND)
+    assert [each.tactic for each in proposals] == list(FIXED_TACTICS)
+    assert sum(math.exp(each.logprob) for each in proposals) == pytest.approx(1)
+    assert await FixedTactics().propose(Scene("⊢ False")) == proposals
+
+
+def test_the_list_names_nothing_of_a_goal_and_proves_nothing_without_proof() -> None:
+    assert len(set(FIXED_TACTICS)) == len(FIXED_TACTICS)
+    assert not [tactic for tactic in FIXED_TACTICS if "sorry" in tactic or "?" in tactic.replace("?_", "")]
+
+
+async def test_half_of_each() -> None:
+    mixed = await Mixture(Given(rfl=0.5, simp=0.1), Given(simp=0.5, left=0.5)).propose(AND)
+    assert {each.tactic: pytest.approx(math.exp(each.logprob)) for each in mixed} == {
+        "simp": 0.3,
+        "rfl": 0.25,
+        "left": 0.25,
+    }
+    assert mixed[0].tactic == "simp"
+
+
+async def test_a_step_that_is_all_but_impossible_stays_one() -> None:
+    unlikely = Given(rfl=1.0)
+    unlikely.proposals = [Proposal("rfl", -2000.0)]
+    [only] = await Mixture(unlikely, Given()).propose(AND)
+    assert only.tactic == "rfl"
+    assert only.logprob < -700
+
+
+@pytest_asyncio.fixture(loop_scope="session", scope="module")
+async def engine(settings: Settings) -> AsyncIterator[Engine]:
+    made = Engine(settings)
+    yield made
+    await made.close()
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_the_model_gives_sums_of_log_probabilities(engine: Engine) -> None:
+    told: list[Progress] = []
+    sampling = Sampling(count=8, temperature=0.7, max_new_tokens=32, seed=1)
+    model = ModelTactics(engine, sampling, told.append)
+    assert model.model is None
+    proposals = await model.propose(AND)
+    assert model.model == "starter"
+    assert {each.stage for each in told} == {"load"}
+    candidates = (await engine.generate(Ask(Goal(AND.goal)), sampling)).candidates
+    assert {each.tactic: each.logprob for each in proposals} == {
+        each.text: pytest.approx(each.score * each.tokens) for each in candidates
+    }
+    sums = [each.logprob for each in proposals]
+    assert sums == sorted(sums, reverse=True)
+    assert max(sums) < 0
+    assert await model.propose(AND) == proposals
