@@ -42,5 +42,8 @@ lint: $(SETUP) ## Run every linter and type checker; all report before it fails.
 format: $(SETUP) ## Format the Python code.
 	@$(BIN)/ruff check --fix-only . && $(BIN)/ruff format .
 
+starter: lean ## Make the bundled starter model anew: data, tokenizer, training (an hour), evaluation.
+	@$(BIN)/llmstep train-starter --lean $${LLMSTEP_TEST_LEAN:-$(LEAN)} --out build/starter --install
+
 clean: ## Remove the virtual environment and all that was built.
 	rm -rf $(VENV) build
