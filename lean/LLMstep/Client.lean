@@ -109,7 +109,7 @@ def ask (state pre context : String) : CoreM (Array String) := do
     The model may still be loading; `set_option llmstep.timeout` sets the time."
   if status == 255 then throwError "the program `curl` was not found.\n\
     Install it, or put it on the PATH of the Lean server."
-  if status != 0 then throwError "the server at {url} could not be asked: {err.trimAscii.toString}"
+  if status != 0 then throwError "the server at {url} could not be asked: {toString err.trimAscii}"
   let lines := out.splitOn "\n"
   let suggestions ← readAnswer (lines.getLastD "") ("\n".intercalate lines.dropLast)
   answers.modify fun known => (if known.size < 100 then known else {}).insert key suggestions

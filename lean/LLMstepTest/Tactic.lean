@@ -3,7 +3,7 @@ import LLMstep
 /-! The tactic against `fake_server.py`, which suggests what stands in the prefix, between bars. -/
 
 open Lean Elab Command in
-/-- Starts the fake server, which ends by itself after a minute, and waits until it answers. -/
+/-- Starts the fake server and waits until it answers. -/
 elab "#start_fake_server" : command => do
   discard <| IO.Process.spawn { cmd := "python3", args := #["lean/LLMstepTest/fake_server.py", "6017"]
                                 stdin := .null, stdout := .null, stderr := .null }
@@ -68,3 +68,10 @@ set_option llmstep.port 1 in
 example (p q : Prop) (hp : p) (hq : q) : p ∧ q := by
   llmstep
   exact ⟨hp, hq⟩
+
+open Lean Elab Command in
+/-- Ends the fake server; without this it would end after a minute. -/
+elab "#stop_fake_server" : command => do
+  discard <| IO.Process.output { cmd := "curl", args := #["--silent", "http://127.0.0.1:6017/stop"] }
+
+#stop_fake_server

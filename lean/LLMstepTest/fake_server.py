@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.answer(200, {})
+        if self.path == "/stop":
+            threading.Thread(target=server.shutdown).start()
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -31,5 +33,7 @@ try:
     server = HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler)
 except OSError:
     sys.exit(0)  # the one of the last run is still there
-threading.Timer(60, server.shutdown).start()
+timer = threading.Timer(60, server.shutdown)  # whatever becomes of the tests
+timer.daemon = True
+timer.start()
 server.serve_forever()
