@@ -98,6 +98,33 @@ async def test_steps_that_are_not_needed_are_left_out(workspace: LeanWorkspace, 
     assert await expander.shortened(("simp_all",)) == ("simp_all",)
 
 
+async def test_a_state_is_expanded_in_order_until_the_proof_is_finished(
+    workspace: LeanWorkspace, tmp_path: Path
+) -> None:
+    text = "theorem t (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n  sorry\n"
+    [site, *_] = find_sites(text, position_at(text, text.index("sorry")))
+    uri = (tmp_path / "A.lean").as_uri()
+    goal = await workspace.goal(uri, text, site)
+    fixed = FixedTactics(("no_such_tactic", "intro h", "constructor", "exact ⟨hp, hq⟩", "trivial"))
+    expander = LeanExpander(workspace, fixed, uri, text, site, goal)
+    context = "p q : Prop\nhp : p\nhq : q\n"
+    first = await expander.expand(expander.root, ())
+    assert [(step.tactic, step.goals) for step in first] == [
+        ("no_such_tactic", None),
+        ("intro h", None),
+        ("constructor", (f"case left\n{context}⊢ p", f"case right\n{context}⊢ q")),
+        ("exact ⟨hp, hq⟩", ()),
+    ]
+    assert first[2].goals is not None
+    second = await expander.expand(first[2].goals, ("constructor",))
+    assert [(step.tactic, step.goals) for step in second] == [
+        ("intro h", None),
+        ("constructor", None),
+        ("exact ⟨hp, hq⟩", None),
+        ("trivial", (f"case right\n{context}⊢ q",)),
+    ], "what Lean does not know is not tried again"
+
+
 async def test_what_is_false_is_not_proved(prover: Prover, tmp_path: Path) -> None:
     found = await attempt(prover, tmp_path, "theorem t (p q : Prop) (h : p) : q := by\n  §sorry\n")
     assert (found.proof, found.steps, found.edit) == (None, None, None)

@@ -61,21 +61,23 @@ class LeanExpander:
         return (self._goal.text, *self._goal.others) if self._finish else (self._goal.text,)
 
     async def expand(self, goals: tuple[str, ...], proof: tuple[str, ...]) -> list[Step]:
-        """
+        """Steps are run in their order until one finishes the proof: none behind it makes a shorter one.
+
         Raises:
             ModelError: The model cannot be loaded or run.
             LeanError: Lean does not answer.
         """
-        proposals = await self._proposer.propose(self._scene(goals, proof))
-        proposals = [each for each in proposals if each.tactic not in self._unknown]
-        checks = await self._check([(*proof, each.tactic) for each in proposals])
-        for proposal, check in zip(proposals, checks, strict=True):
+        steps: list[Step] = []
+        for proposal in await self._proposer.propose(self._scene(goals, proof)):
+            if proposal.tactic in self._unknown:
+                continue
+            [check] = await self._check([(*proof, proposal.tactic)])
             if check.verdict is Verdict.INVALID and check.message == _UNKNOWN:
                 self._unknown.add(proposal.tactic)
-        return [
-            Step(proposal.tactic, proposal.logprob, self._left(check))
-            for proposal, check in zip(proposals, checks, strict=True)
-        ]
+            steps.append(Step(proposal.tactic, proposal.logprob, self._left(check)))
+            if steps[-1].goals == ():
+                break
+        return steps
 
     async def finished(self, proofs: Sequence[tuple[str, ...]]) -> list[bool]:
         """Which of several proofs Lean accepts as finished."""
