@@ -8,7 +8,7 @@ import pytest
 
 from llmstep.errors import SettingsError
 from llmstep.training.config import TrainConfig, read_config
-from llmstep.training.starter.recipe import starter_config
+from llmstep.training.starter.recipe import starter_configs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,8 +72,9 @@ def test_heads_must_divide_the_width() -> None:
         read_config(None, {"train": "t", "out": "x", "from_scratch": True, "architecture": shape}).checked()
 
 
-def test_the_recipe_of_the_starter_is_a_valid_configuration(tmp_path: Path) -> None:
-    config = starter_config(tmp_path).checked()
-    assert config.from_scratch
-    assert config.out == str(tmp_path / "model")
-    assert TrainConfig().architecture != config.architecture
+def test_the_recipe_of_the_starter_is_two_valid_configurations(tmp_path: Path) -> None:
+    first, second = (config.checked() for config in starter_configs(tmp_path))
+    assert first.from_scratch
+    assert second.base == first.out
+    assert second.out == str(tmp_path / "model")
+    assert TrainConfig().architecture != first.architecture

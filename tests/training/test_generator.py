@@ -130,6 +130,17 @@ def test_shards_are_written_once(tmp_path: Path, command: list[str], monkeypatch
     counts = dataset.write_splits(tmp_path / "shards", tmp_path / "data")
     lines = (tmp_path / "data" / "train.jsonl").read_text(encoding="utf-8").splitlines()
     assert sum(counts["train"].values()) == len(lines) > 20
+    plain = (tmp_path / "data" / "plain-train.jsonl").read_text(encoding="utf-8").splitlines()
+    assert set(plain) < set(lines)
+
+
+def test_plain_pairs_are_short_and_have_short_names() -> None:
+    def plain(goal: str) -> bool:
+        return dataset.is_plain(Pair(goal, "rfl", "x", "y"))
+
+    assert plain("case succ\np q' h₁ : Prop\nhpq : p → q'\n⊢ True")
+    assert not plain("rain : Prop\n⊢ rain")
+    assert not plain("p : Prop\n⊢ " + " ∧ ".join(["p"] * 50))
 
 
 def test_names_of_new_hypotheses_follow_from_the_context_alone() -> None:

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from llmstep.cli.train import train_starter
 from llmstep.errors import LlmstepError
-from llmstep.training.config import Architecture
+from llmstep.training.config import Architecture, TrainConfig
 from llmstep.training.starter import dataset, evaluate, recipe
 from llmstep.training.starter.judge import Trial, judge
 
@@ -67,21 +67,27 @@ def test_one_command_goes_from_nothing_to_an_installed_model(
 ) -> None:
     monkeypatch.setattr(dataset.make_shard, "__defaults__", (60,))
     monkeypatch.setattr(evaluate, "TEXTBOOK", {"nat": (": 2 + 2 = 4",), "equality": ("(a : Nat) : a = a",)})
-    whole = recipe.starter_config
+    whole = recipe.starter_configs
+    shape = Architecture(hidden=32, layers=1, heads=2, feed_forward=32, vocabulary=320, positions=512)
 
-    def small(folder: Path) -> object:
-        shape = Architecture(hidden=32, layers=1, heads=2, feed_forward=32, vocabulary=320, positions=512)
-        return attrs.evolve(
-            whole(folder), architecture=shape, max_steps=3, save_every=3, batch_size=4, progress=False, valid=""
-        )
+    def small(folder: Path) -> list[TrainConfig]:
+        brief = {
+            "architecture": shape,
+            "max_steps": 3,
+            "save_every": 3,
+            "batch_size": 4,
+            "progress": False,
+            "valid": "",
+        }
+        return [attrs.evolve(config, **brief) for config in whole(folder)]
 
-    monkeypatch.setattr(recipe, "starter_config", small)
+    monkeypatch.setattr(recipe, "starter_configs", small)
     app = Typer()
     app.command()(train_starter)
     arguments = ["--lean", str(lean), "--out", str(tmp_path), "--shards", "2", "--processes", "1", "--threads", "1"]
     result = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    assert "3 steps" in result.output
+    assert result.output.count("3 steps") == 2
     assert "textbook: " in result.output
 
     evaluation = json.loads((tmp_path / "evaluation.json").read_text(encoding="utf-8"))

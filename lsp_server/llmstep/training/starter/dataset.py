@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
@@ -28,6 +29,12 @@ FAMILIES: dict[str, tuple[Callable[[Random], Theorem | None], float]] = {
 """For each family how a theorem is drawn, and how often in proportion."""
 
 SHARD_DRAWS = 1500
+PLAIN_LENGTH = 170
+"""Most characters of a plain pair."""
+_IDENTIFIER = re.compile(r"[^\W\d][\w'₀-₉]*")
+_WORDS_OF_LEAN = frozenset(
+    ("Prop", "Type", "Sort", "Nat", "True", "False", "case", "left", "right", "succ", "zero", "u_1")
+)
 SPLITS = {"test": 2, "valid": 1, "train": 97}
 """Parts in a hundred, by the hash of the theorem's statement."""
 
@@ -106,12 +113,23 @@ def split(pairs: Iterable[Pair]) -> dict[str, list[Pair]]:
     }
 
 
+def is_plain(pair: Pair) -> bool:
+    """Whether the pair is short and all its names have at most three characters, as most names people write."""
+    short = len(pair.goal) + len(pair.tactic) <= PLAIN_LENGTH
+    return short and all(len(name) <= 3 or name in _WORDS_OF_LEAN for name in _IDENTIFIER.findall(pair.goal))
+
+
 def write_splits(shards: Path, out: Path) -> dict[str, Counter[str]]:
-    """Writes ``train.jsonl``, ``valid.jsonl`` and ``test.jsonl``; returns the number of pairs by family."""
+    """Writes ``train.jsonl``, ``valid.jsonl`` and ``test.jsonl``, and the plain ones of each to ``plain-*.jsonl``.
+
+    Returns:
+        The number of pairs by part and family.
+    """
     out.mkdir(parents=True, exist_ok=True)
     counts = {}
-    for name, chosen in split(read_shards(shards)).items():
-        counts[name] = Counter(pair.family for pair in chosen)
-        with (out / f"{name}.jsonl").open("w", encoding="utf-8") as file:
-            file.writelines(json.dumps(asdict(p), ensure_ascii=False) + "\n" for p in chosen)
+    for part, pairs in split(read_shards(shards)).items():
+        for name, chosen in ((part, pairs), (f"plain-{part}", [pair for pair in pairs if is_plain(pair)])):
+            counts[name] = Counter(pair.family for pair in chosen)
+            with (out / f"{name}.jsonl").open("w", encoding="utf-8") as file:
+                file.writelines(json.dumps(asdict(p), ensure_ascii=False) + "\n" for p in chosen)
     return counts

@@ -21,13 +21,26 @@ LARGEST = 10_000_000
 """Most bytes that the shipped folder may have."""
 
 
-def starter_config(folder: Path) -> TrainConfig:
-    """The configuration in ``starter.toml`` beside this module, with the files of a run in ``folder``."""
-    config = read_config(Path(__file__).with_name("starter.toml"), {})
-    data = folder / "data"
-    return attrs.evolve(
-        config, train=str(data / "train.jsonl"), valid=str(data / "valid.jsonl"), out=str(folder / "model")
+def starter_configs(folder: Path) -> tuple[TrainConfig, TrainConfig]:
+    """The two parts of the training, from ``starter.toml`` and ``finish.toml``, with the files of a run in ``folder``.
+
+    The first part sees all pairs. The second goes on with the plain ones, which are what most goals look like.
+    """
+    here, data = Path(__file__).parent, folder / "data"
+    first = attrs.evolve(
+        read_config(here / "starter.toml", {}),
+        train=str(data / "train.jsonl"),
+        valid=str(data / "valid.jsonl"),
+        out=str(folder / "first"),
     )
+    second = attrs.evolve(
+        read_config(here / "finish.toml", {}),
+        train=str(data / "plain-train.jsonl"),
+        valid=str(data / "plain-valid.jsonl"),
+        out=str(folder / "model"),
+        base=first.out,
+    )
+    return first, second
 
 
 def make_starter(
@@ -41,9 +54,10 @@ def make_starter(
     resume: bool = True,
     report: Callable[[str], None] = print,
 ) -> dict[str, Any]:
-    """Makes the starter model below ``folder``: ``shards``, ``data``, ``model`` and ``evaluation.json``.
+    """Makes the starter model below ``folder``: ``shards``, ``data``, ``first``, ``model`` and ``evaluation.json``.
 
-    What is there already is kept, so that a run that was broken off goes on where it was.
+    What is there already is kept, so that a run that was broken off goes on where it was. Three quarters of the
+    training time go to the first part.
 
     Returns:
         The evaluation (see `evaluate_model`).
@@ -54,10 +68,10 @@ def make_starter(
     generate(lean, folder / "shards", shards, processes, report)
     for part, counts in write_splits(folder / "shards", folder / "data").items():
         report(f"{part}: {sum(counts.values())} distinct pairs, {dict(counts)}")
-    config = attrs.evolve(starter_config(folder), max_seconds=seconds, threads=threads)
-    trained = run_training(config, resume=resume)
-    loss = "" if trained["valid_loss"] is None else f", held-out loss {trained['valid_loss']:.3f}"
-    report(f"{trained['steps']} steps in {trained['seconds']:.0f} s{loss}")
+    for config, share in zip(starter_configs(folder), (0.75, 0.25), strict=True):
+        trained = run_training(attrs.evolve(config, max_seconds=share * seconds, threads=threads), resume=resume)
+        loss = "" if trained["valid_loss"] is None else f", held-out loss {trained['valid_loss']:.3f}"
+        report(f"{trained['steps']} steps in {trained['seconds']:.0f} s{loss}")
     evaluation = evaluate_model(folder / "model", lean, folder / "data" / "test.jsonl")
     (folder / "evaluation.json").write_text(json.dumps(evaluation, ensure_ascii=False, indent=1), encoding="utf-8")
     return evaluation
