@@ -109,6 +109,11 @@ MISMATCH = judged("k", Verdict.INVALID, message="Type mismatch\n  h\nhas type")
             "",
             "10 generated, 3 distinct: 3 rejected (most often, 2 times: Unknown identifier `foo`)",
         ),
+        (
+            [MISMATCH, UNKNOWN_FOO],
+            "",
+            "10 generated, 2 distinct: 2 rejected (one of them: Type mismatch)",
+        ),
         ([UNKNOWN_FOO, UNKNOWN_BAR], "", "10 generated, 2 distinct: 2 rejected (Unknown identifier `foo`)"),
         (
             [CLOSES, judged("u", Verdict.UNCHECKED)],

@@ -110,7 +110,9 @@ class SuggestionSet:
             return ""
         kind, times = kinds.most_common(1)[0]
         example = next(reason for reason in reasons if _QUOTED.sub("", reason) == kind)
-        return f" ({example})" if len(kinds) == 1 else f" (most often, {times} times: {example})"
+        if len(kinds) == 1:
+            return f" ({example})"
+        return f" (most often, {times} times: {example})" if times > 1 else f" (one of them: {example})"
 
 
 def _count(number: int, one: str, many: str) -> str:

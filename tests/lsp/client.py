@@ -159,6 +159,7 @@ class Editor:
         self.result: types.InitializeResult
         self.messages: list[str] = []
         self.logs: list[str] = []
+        self.traces: list[str] = []
         self.statuses: list[Any] = []
         self.progress: dict[str, list[Any]] = {}
         self.refreshes = 0
@@ -284,6 +285,11 @@ class Editor:
         @client.feature(types.WINDOW_LOG_MESSAGE)
         def _log(params: types.LogMessageParams) -> None:
             self.logs.append(params.message)
+            self._news.set()
+
+        @client.feature(types.LOG_TRACE)
+        def _trace(params: types.LogTraceParams) -> None:
+            self.traces.append(params.message)
             self._news.set()
 
         @client.feature("llmstep/status")

@@ -51,6 +51,7 @@ async def shared(folder: Path, options: dict[str, Any]) -> AsyncIterator[Editor]
 def opened(shared: Editor, folder: Path) -> Iterator[Callable[..., Page]]:
     """Opens documents in the shared editor, and closes them after the test."""
     pages: list[Page] = []
+    shared.messages.clear()
 
     def open_(text: str, **more: Any) -> Page:
         pages.append(shared.open(folder / f"Page{len(pages)}.lean", text, **more))

@@ -31,13 +31,15 @@ CASES = {
         "theorem t (p q : Prop) (h : p ∨ q) : q ∨ p := by\n  cases h with\n"
         "  | inl hp => §sorry\n  | inr hq => exact Or.inl hq\n"
     ),
-    "in a have": "theorem t (p q : Prop) (hp : p) (hpq : p → q) : q := by\n  have h : q := by\n    §sorry\n  exact h\n",
-    "below other scripts": "-- 𝔸 ∀ é é\ntheorem «𝔸» (𝔸 : Prop) (é : 𝔸) : 𝔸 ∨ False := by  /- 𝔸𝔸 -/ §sorry\n",
+    "in a have": "theorem t (p q : Prop) (hp : p) : p ∨ q := by\n  have h : p ∨ q := by\n    §sorry\n  exact h\n",
+    "beside characters of two units": (
+        "-- 𝔸 ∀ e\u0301\ntheorem «𝔸» (p q : Prop) (hp : p) : p ∨ q := by\n  /- 𝔸 ∀ e\u0301 𝔸 -/ §sorry\n"
+    ),
     "with Windows line ends": (
         "theorem t (p : Prop) (h : p) : p := by\r\n  §sorry\r\n\r\ntheorem u : True := trivial\r\n"
     ),
     "without a last line end": "theorem t (p q : Prop) (hq : q) : p ∨ q := by\n  §sorry",
-    "a call with a prefix": 'theorem t (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n  llmstep§ "exact"\n',
+    "a call with a prefix": 'theorem t (p q : Prop) (hp : p) : p ∨ q := by\n  llmstep§ "exact"\n',
     "between other theorems": (
         "theorem s (n : Nat) : n = n := rfl\n\ntheorem t (f : Nat → Nat) (a b : Nat) (h : a = b) : f a = f b := by\n"
         "  §sorry\n\ntheorem u (n : Nat) : n = n := rfl\n"

@@ -9,7 +9,7 @@ import pytest
 from client import Editor, Page, editor
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
-from test_suggest import AND
+from test_suggest import AND, OR
 
 from llmstep.catalog.resolve import STARTER_DIR
 
@@ -59,8 +59,8 @@ async def test_settings_are_asked_for_where_the_client_has_them(folder: Path, op
 async def test_another_model_is_used_without_a_restart(
     opened: Callable[..., Page], shared: Editor, tmp_path: Path
 ) -> None:
-    page = opened(AND)
-    await page.suggest(page.at("sorry"), count=2)
+    page = opened(OR)
+    await page.suggest(page.at("sorry"))
     assert len(await page.actions(page.at("sorry"))) > 2
     twin = shutil.copytree(STARTER_DIR, tmp_path / "twin")
     status = await shared.execute("llmstep.selectModel", {"model": str(twin), "load": True}, token="load")

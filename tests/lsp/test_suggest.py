@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.lean, pytest.mark.asyncio(loop_scope="session")]
 
 AND = "theorem t (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n  sorry\n"
+OR = "theorem t (p q : Prop) (hp : p) : p ∨ q := by\n  sorry\n"
 ASK = "llmstep: suggest the next step"
 MORE = "llmstep: more suggestions"
 PROVE = "llmstep: complete the proof"
@@ -118,18 +119,18 @@ async def test_more_suggestions_are_drawn_afresh_and_added(opened: Callable[...,
 
 
 async def test_a_prefix_starts_every_suggestion(opened: Callable[..., Page]) -> None:
-    page = opened(AND)
-    answer = await page.suggest(page.at("sorry"), prefix="exact ⟨h", count=16)
-    assert answer["suggestions"]
-    assert all(each["text"].startswith("exact ⟨h") for each in answer["suggestions"])
+    page = opened(OR)
+    answer = await page.suggest(page.at("sorry"), prefix="exact Or", count=16)
+    assert answer["suggestions"], answer["summary"]
+    assert all(each["text"].startswith("exact Or") for each in answer["suggestions"])
 
 
 async def test_a_call_brings_its_prefix_and_is_replaced(opened: Callable[..., Page]) -> None:
-    page = opened('theorem t (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n  llmstep "const"\n')
+    page = opened(OR.replace("sorry", 'llmstep "exact"'))
     answer = await page.suggest(page.at("llmstep"))
-    assert answer["suggestions"]
+    assert answer["suggestions"], answer["summary"]
     for each in answer["suggestions"]:
-        assert each["text"].startswith("const")
+        assert each["text"].startswith("exact ")
         assert each["edit"]["range"] == {"start": {"line": 1, "character": 2}, "end": {"line": 1, "character": 17}}
 
 
@@ -185,7 +186,6 @@ async def test_wrong_arguments(
 
 async def test_no_goal_is_told_once_in_one_sentence(opened: Callable[..., Page], shared: Editor) -> None:
     page = opened(AND)
-    shared.messages.clear()
     with pytest.raises(JsonRpcException, match=r"There is no goal here\.") as caught:
         await page.suggest(page.at("theorem"))
     assert caught.value.data == {
@@ -194,6 +194,32 @@ async def test_no_goal_is_told_once_in_one_sentence(opened: Callable[..., Page],
         "retryable": False,
     }
     assert shared.messages == [f"There is no goal here. {caught.value.data['hint']}"]
+
+
+async def test_where_the_user_rests_a_run_begins_by_itself(opened: Callable[..., Page], shared: Editor) -> None:
+    """With `onIdle`; asking for code actions is what an editor does when the cursor has moved."""
+    configure = shared.client.workspace_did_change_configuration
+    configure(types.DidChangeConfigurationParams({"trigger": "onIdle", "idleDelayMs": 50}))
+    before = len(shared.statuses)
+    page = opened(OR.replace("theorem t", "theorem idle"))
+    try:
+        assert titles(await page.actions(page.at("sorry"))) == [ASK, PROVE]
+        await shared.until(lambda: any(status.state == "checking" for status in shared.statuses[before:]))
+        await shared.until(lambda: shared.statuses[-1].state == "idle")
+    finally:
+        configure(types.DidChangeConfigurationParams({"trigger": "onDemand"}))
+    assert MORE in titles(await page.actions(page.at("sorry")))
+    assert shared.messages == []
+
+
+async def test_details_are_traced_when_the_client_asks(opened: Callable[..., Page], shared: Editor) -> None:
+    page = opened(OR)
+    await page.suggest(page.at("sorry"), count=2)
+    assert shared.traces == []
+    shared.client.set_trace(types.SetTraceParams(types.TraceValue.Verbose))
+    answer = await page.suggest(page.at("sorry"), count=2)
+    await shared.until(lambda: f"{page.uri}, line 2: {answer['summary']}" in shared.traces)
+    shared.client.set_trace(types.SetTraceParams(types.TraceValue.Off))
 
 
 async def test_an_unknown_command(shared: Editor) -> None:

@@ -26,7 +26,6 @@ def lsp(
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    logging.getLogger("llmstep").setLevel(logging.DEBUG if verbose else logging.INFO)
     server = LlmstepServer()
     if tcp:
         status = run_tcp(server, *_address(tcp))

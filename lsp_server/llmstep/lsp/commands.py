@@ -37,7 +37,10 @@ async def status(ls: LlmstepServer, _: types.ExecuteCommandParams) -> dict[str, 
 
 async def models(ls: LlmstepServer, _: types.ExecuteCommandParams) -> list[dict[str, Any]]:
     """The catalog: `[{name, repoId, parameters, sizeBytes, licence, score, …, cached, active}]`."""
-    return await asyncio.to_thread(_models, ls.settings.model)
+    selected = ls.settings.model
+    if selected == "auto" and ls.engine is not None:
+        selected = ls.engine.status.model
+    return await asyncio.to_thread(_models, selected)
 
 
 def _models(active: str) -> list[dict[str, Any]]:

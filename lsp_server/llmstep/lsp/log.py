@@ -29,7 +29,7 @@ class ClientLog(logging.Handler):
     def _send(self, level: int, message: str) -> None:
         if level >= logging.INFO:
             self._ls.window_log_message(types.LogMessageParams(type=_type(level), message=message))
-        elif self._ls.protocol.trace != types.TraceValue.Off:
+        elif self._ls.protocol.trace is not types.TraceValue.Off:
             self._ls.log_trace(types.LogTraceParams(message=message))
 
 

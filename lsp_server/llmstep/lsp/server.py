@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from llmstep.lsp.documents import Documents
     from llmstep.lsp.endpoint import Endpoint
 
-_SECONDS_TO_CLOSE = 5.0
+_SECONDS_TO_CLOSE = 3.0
+"""For each part; a model that is being read cannot be interrupted, and editors do not wait long."""
 
 _log = logging.getLogger(__name__)
 
@@ -186,9 +187,16 @@ class LlmstepServer(LanguageServer):
 
 
 def initialize(ls: LlmstepServer, params: types.InitializeParams) -> None:
+    set_trace(ls, types.SetTraceParams(params.trace or types.TraceValue.Off))
     error = ls.sync.initialize(params.initialization_options)
     if error is not None:
         ls.show_error(error)  # the protocol allows messages before the answer
+
+
+def set_trace(ls: LlmstepServer, params: types.SetTraceParams) -> None:
+    """`$/setTrace`: with anything but `off` the client gets the details of the log as `$/logTrace`."""
+    ls.protocol.trace = types.TraceValue(params.value)
+    logging.getLogger("llmstep").setLevel(logging.INFO if ls.protocol.trace is types.TraceValue.Off else logging.DEBUG)
 
 
 async def initialized(ls: LlmstepServer, _: types.InitializedParams) -> None:
@@ -223,6 +231,7 @@ async def did_change_configuration(ls: LlmstepServer, params: types.DidChangeCon
 def _register(ls: LlmstepServer) -> None:
     ls.feature(types.INITIALIZE)(initialize)
     ls.feature(types.INITIALIZED)(initialized)
+    ls.feature(types.SET_TRACE)(set_trace)
     ls.feature(types.TEXT_DOCUMENT_DID_OPEN)(did_open)
     ls.feature(types.TEXT_DOCUMENT_DID_CHANGE)(did_change)
     ls.feature(types.TEXT_DOCUMENT_DID_CLOSE)(did_close)

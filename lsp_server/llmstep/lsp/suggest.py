@@ -99,6 +99,7 @@ async def suggest(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict
             progress = await WorkDone.begin(ls, params.work_done_token, "llmstep", lambda: run.cancel(STOPPED))
             found = await _work(ls, document, wanted, progress.report)
             outcome = found.summary()
+            _log.debug("%s, line %d: %s", document.uri, wanted.position.line + 1, outcome)
     except LlmstepError as error:
         outcome = error.message
         ls.show_error(error)
