@@ -76,6 +76,32 @@ def test_python_files_come_only_when_the_model_may_run_them(hub: Any) -> None:
     assert {path.name for path in folder.iterdir()} == WANTED | {"code.py"}
 
 
+def test_python_files_are_fetched_later_when_they_are_allowed_later(hub: Any) -> None:
+    hub.repos["tiny/neox"]["config.json"] = b'{"model_type": "own", "auto_map": {"AutoConfig": "code.Own"}}'
+    folder = fetch("tiny/neox")
+    assert not list(folder.glob("*.py"))
+    assert fetch("tiny/neox", code=True) == folder
+    assert [path.name for path in folder.glob("*.py")] == ["code.py"]
+    hub.requests.clear()
+    assert fetch("tiny/neox", code=True) == folder
+    assert hub.requests == []
+
+
+def test_a_look_before_the_weights_are_downloaded(hub: Any, tiny_models: dict[str, Path]) -> None:
+    seen: list[tuple[set[str], int]] = []
+
+    def check(folder: Path, size: int) -> None:
+        seen.append(({path.name for path in folder.iterdir()}, size))
+        raise ModelLoadError("No.", hint="Never.")
+
+    with pytest.raises(ModelLoadError) as caught:
+        fetch("tiny/neox", check=check)
+    assert (caught.value.message, caught.value.hint) == ("No.", "Never.")
+    assert caught.value.__cause__ is None
+    assert seen == [(WANTED - {"model.safetensors"}, (tiny_models["neox"] / "model.safetensors").stat().st_size)]
+    assert not [request for request in hub.requests if request.endswith("model.safetensors")]
+
+
 def test_a_hub_that_dies_on_the_way_and_comes_back(hub: Any) -> None:
     hub.dies_after = 60_000
     reports: list[Progress] = []

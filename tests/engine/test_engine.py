@@ -23,6 +23,7 @@ from llmstep.errors import (
     GenerationError,
     ModelLoadError,
     ModelNotFoundError,
+    ModelTooLargeError,
 )
 from llmstep.settings import Settings
 from llmstep.types import Ask, Goal, Sampling
@@ -95,9 +96,11 @@ async def held(engine: Engine) -> Steps:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(LONG):
+    async def poll() -> None:
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.005)
+
+    await asyncio.wait_for(poll(), LONG)
 
 
 @pytest.mark.parametrize("which", [neox, byt5])
@@ -419,8 +422,12 @@ async def test_a_model_that_fails_once(engine: Engine) -> None:
     assert caught.value.__cause__ is not None
 
 
-async def test_from_the_hub(engine: Engine, hub: Any, tiny_models: dict[str, Path]) -> None:
+async def test_from_the_hub(
+    engine: Engine, hub: Any, tiny_models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     hub.repos["tiny/byt5"] = {path.name: path.read_bytes() for path in tiny_models["byt5"].iterdir()}
+    hub.repos["tiny/odd"] = {**hub.repos["tiny/neox"], "config.json": b'{"model_type": "odd"}'}
+    hub.repos["tiny/large"] = {**hub.repos["tiny/neox"], "model.safetensors": bytes(2_000_000)}
     hub.repos["tiny/gone"] = hub.repos["tiny/neox"]
     reports: list[Progress] = []
     states: list[str] = []
@@ -434,9 +441,20 @@ async def test_from_the_hub(engine: Engine, hub: Any, tiny_models: dict[str, Pat
     assert states.index("downloading") < states.index("generating")
     model = model_of(engine)
 
-    engine.configure(neox(tiny_models, model="tiny/byt5"))  # a wrong template, which shows only after the download
+    # What cannot be used is refused before its weights are downloaded.
+    engine.configure(neox(tiny_models, model="tiny/byt5"))
     with pytest.raises(ModelLoadError, match="The template pythia is for "):
         await engine.generate(ASK, FEW)
+    engine.configure(neox(tiny_models, model="tiny/odd"))
+    with pytest.raises(ModelLoadError, match="has the architecture 'odd'"):
+        await engine.generate(ASK, FEW)
+    with monkeypatch.context() as patch:
+        patch.setattr("llmstep.engine.device.free_bytes", lambda _: 1000)
+        engine.configure(neox(tiny_models, model="tiny/large"))
+        with pytest.raises(ModelTooLargeError, match="The model tiny/large needs about "):
+            await engine.generate(ASK, FEW)
+    for name in ("byt5", "odd", "large"):
+        assert not [request for request in hub.requests if name in request and request.endswith("model.safetensors")]
     assert model_of(engine) is model
 
     hub.dies_after = 1000

@@ -215,6 +215,17 @@ def test_an_error_that_is_kept_does_not_keep_the_model(worker: Worker, caplog: p
     assert "ValueError: kaput" in caplog.text
 
 
+def test_a_circular_chain_of_errors_is_no_trap(worker: Worker) -> None:
+    def fail(_: Job[None]) -> None:
+        error = ValueError("kaput")
+        error.__cause__ = KeyError("inner")
+        error.__cause__.__cause__ = error
+        raise error
+
+    with pytest.raises(ValueError, match="kaput"):
+        worker.submit("key", fail).result(LONG)
+
+
 def test_cancelling_is_not_logged_as_a_failure(worker: Worker, caplog: pytest.LogCaptureFixture) -> None:
     gate = Gate()
     future = worker.submit("key", gate)

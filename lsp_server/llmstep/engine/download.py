@@ -37,6 +37,7 @@ def fetch(
     report: Callable[[Progress], None] = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
     code: bool = False,
+    check: Callable[[Path, int], object] = lambda _folder, _bytes: None,
 ) -> Path:
     """The folder with the files of a model; downloads those that are missing.
 
@@ -45,6 +46,8 @@ def fetch(
         report: Called with bytes done and in total, from several threads.
         cancelled: Polled; when it says True the download ends. Files that are complete by then are kept.
         code: Also fetch the Python files of the model.
+        check: Called before the weights are downloaded, with the folder that holds everything else and the size of the
+            weights; what it raises is raised.
 
     Raises:
         ModelNotFoundError: There is no such folder, or no such model on the hub.
@@ -59,30 +62,42 @@ def fetch(
             )
         return path
     try:
-        folder = cached_folder(source)
+        folder = cached_folder(source, code=code)
     except HFValidationError as error:
         raise hub_errors.translate(error, source) from None
-    return folder or _Download(source, report, code).run(cancelled)
+    return folder or _Download(source, report, code, check).run(cancelled)
 
 
-def cached_folder(repo_id: str) -> Path | None:
-    """The folder of a model in the hub's cache, or None when something is missing; no request is made."""
+def cached_folder(repo_id: str, *, code: bool = False) -> Path | None:
+    """The folder of a model in the hub's cache, or None when something is missing; no request is made.
+
+    Args:
+        code: The Python files of a model that brings some are to be there too.
+    """
     config = try_to_load_from_cache(repo_id, "config.json", cache_dir=constants.HF_HUB_CACHE)
     folder = Path(config).parent if isinstance(config, str) else None
-    return folder if folder and is_complete(folder) else None
+    return folder if folder and is_complete(folder, code=code) else None
 
 
 class _Download:
     """One download, in a thread of its own so that a stalled connection cannot hold up a cancellation."""
 
-    def __init__(self, repo_id: str, report: Callable[[Progress], None], code: bool) -> None:
+    def __init__(
+        self,
+        repo_id: str,
+        report: Callable[[Progress], None],
+        code: bool,
+        check: Callable[[Path, int], object],
+    ) -> None:
         self.repo_id = repo_id
         self.report = report
         self.code = code
+        self.check = check
         self.total = 0
         self._stop = threading.Event()
         self._lock = threading.Lock()
-        self._bars: list[Any] = []
+        self._bars: list[list[Any]] = []
+        """Progress bars that count bytes, for each call of the hub's client."""
         self._folder: Path | None = None
         self._error: Exception | None = None
         self._moved = time.monotonic()
@@ -119,27 +134,31 @@ class _Download:
         info = HfApi(endpoint=constants.ENDPOINT).model_info(self.repo_id, files_metadata=True)
         sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
         names = needed_files(sizes, code=self.code)
-        if not weight_files(sizes):
+        weights = weight_files(sizes)
+        if not weights:
             raise hub_errors.no_weights(self.repo_id)
         cached = {name for name in names if isinstance(try_to_load_from_cache(self.repo_id, name), str)}
         self.total = sum(sizes[name] for name in names if name not in cached)
         hub_errors.require_disk(self.repo_id, self.total, free_disk(Path(constants.HF_HUB_CACHE)))
         self._tell(0)
-        folder = Path(
-            snapshot_download(
-                self.repo_id, endpoint=constants.ENDPOINT, allow_patterns=names, tqdm_class=_bar_class(self)
-            )
-        )
+        bar = _bar_class(self)
+        folder = self._snapshot([name for name in names if name not in weights], bar)
+        self.check(folder, sum(sizes[name] for name in weights))
+        self._snapshot(weights, bar)
         if missing := [name for name in names if not (folder / name).exists()]:
             # The hub went away between two requests, and what was cached before was returned.
             raise ConnectionError(f"{len(missing)} files did not come")
         self._tell(self.total)
         return folder
 
+    def _snapshot(self, names: list[str], bar: type[Any]) -> Path:
+        self._bars.append([])
+        return Path(snapshot_download(self.repo_id, endpoint=constants.ENDPOINT, allow_patterns=names, tqdm_class=bar))
+
     def add(self, bar: Any) -> None:
         """Count in the bytes of a progress bar that the hub's client opens."""
         with self._lock:
-            self._bars.append(bar)
+            self._bars[-1].append(bar)
 
     def advance(self) -> None:
         """Report; the client counts the same bytes on two bars, on arrival and when written.
@@ -150,7 +169,7 @@ class _Download:
         if self._stop.is_set():
             raise CancelledError("The download was cancelled.")
         with self._lock:
-            done = max((int(bar.n) for bar in self._bars), default=0)
+            done = sum(max((int(bar.n) for bar in bars), default=0) for bars in self._bars)
         self._tell(min(done, self.total))
 
     def _tell(self, done: int) -> None:

@@ -63,11 +63,17 @@ def needed_files(names: Iterable[str], *, code: bool = False) -> list[str]:
     return sorted({*weight_files(present), *(name for name in small if name not in indices)})
 
 
-def is_complete(folder: Path) -> bool:
-    """Whether a folder holds all that a model needs: config, tokenizer, and weights with all shards."""
+def is_complete(folder: Path, *, code: bool = False) -> bool:
+    """Whether a folder holds all that a model needs: config, tokenizer, and weights with all shards.
+
+    Args:
+        code: Python files too, if the config names some.
+    """
     names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
     has_tokenizer = any(fnmatch.filter(names, pattern) for pattern in TOKENIZER)
     if "config.json" not in names or not has_tokenizer:
+        return False
+    if code and '"auto_map"' in (folder / "config.json").read_text("utf-8") and not fnmatch.filter(names, "*.py"):
         return False
     try:
         return all(path.exists() for path in weight_paths(folder))

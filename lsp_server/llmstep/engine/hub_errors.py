@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
 
 from huggingface_hub import constants, errors
 
 from llmstep.engine.progress import format_bytes
+from llmstep.engine.worker import causes
 from llmstep.errors import DownloadError, LlmstepError, ModelLoadError, ModelNotFoundError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _LOCAL = "or choose a model that is on this machine (`llmstep models` lists them)."
 
 
 def translate(error: Exception, repo_id: str) -> LlmstepError:
     """The error to show for one of `huggingface_hub`, of its HTTP client, or of the file system."""
+    if isinstance(error, LlmstepError):
+        return error
     shown = _translate(error, repo_id)
     shown.__cause__ = error
     return shown
@@ -25,9 +24,7 @@ def translate(error: Exception, repo_id: str) -> LlmstepError:
 
 def _translate(error: Exception, repo_id: str) -> LlmstepError:
     hub = constants.ENDPOINT
-    chain = list(_chain(error))
-    if isinstance(error, LlmstepError):
-        return error
+    chain = causes(error)
     if any(isinstance(each, errors.OfflineModeIsEnabled) for each in chain):
         return _final(
             f"The model {repo_id} is not on this machine, and downloads are switched off by HF_HUB_OFFLINE.",
@@ -123,12 +120,6 @@ def _is_network(error: BaseException) -> bool:
         "httpcore",
         "httpcore2",
     )
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
 
 
 def _first_line(error: Exception) -> str:

@@ -20,7 +20,7 @@ from transformers import (
 )
 
 from llmstep.engine import device as devices
-from llmstep.engine.files import broken, measure, weight_paths
+from llmstep.engine.files import Weights, broken, measure, weight_paths
 from llmstep.engine.progress import format_bytes
 from llmstep.errors import ModelLoadError, ModelNotFoundError, ModelTooLargeError
 
@@ -50,13 +50,20 @@ class Plan:
 
 
 def inspect(
-    folder: Path, *, name: str, placement: devices.Placement, trust_remote_code: bool = False, freeable: int = 0
+    folder: Path,
+    *,
+    name: str,
+    placement: devices.Placement,
+    trust_remote_code: bool = False,
+    freeable: int = 0,
+    file_bytes: int | None = None,
 ) -> Plan:
     """Check everything about a model that can be checked without loading its weights.
 
     Args:
         name: How messages call the model.
         freeable: Bytes that will be free when the model now in memory is gone.
+        file_bytes: Size of weights that are not there yet, to look before they are downloaded.
 
     Raises:
         ModelNotFoundError: The folder holds no model.
@@ -66,9 +73,9 @@ def inspect(
     """
     config = _config(folder, name, trust_remote_code)
     family = _family(config, name, trust_remote_code)
-    weights = measure(weight_paths(folder))
+    weights = measure(weight_paths(folder)) if file_bytes is None else Weights(None, file_bytes)
     parameters = weights.parameters
-    if parameters is None:  # pickles do not say; their format is what the config says
+    if parameters is None:  # not known exactly; the format of the file is what the config says
         stored = str(getattr(config, "dtype", None) or "float32").removeprefix("torch.")
         parameters = weights.file_bytes // devices.BYTES.get(stored, 4)
     plan = Plan(

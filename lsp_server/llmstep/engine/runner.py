@@ -22,6 +22,8 @@ from llmstep.engine.prompt import encode
 from llmstep.errors import ModelLoadError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from llmstep.catalog.resolve import ModelChoice
     from llmstep.catalog.template import PromptTemplate
     from llmstep.settings import Settings
@@ -65,25 +67,41 @@ def prepare(
         ModelError: It cannot be found, downloaded or loaded.
         CancelledError: `cancelled` said so during the download.
     """
-    folder = fetch(choice.source, report=report, cancelled=cancelled, code=choice.trust_remote_code)
-    report(Progress("load", f"Loading {choice.name}"))
     placement = devices.place(settings.device, settings.dtype)
     freeable = held.plan.weight_bytes if held and held.plan.placement.device == placement.device else 0
-    plan = inspect(
-        folder,
-        name=choice.name,
-        placement=placement,
-        trust_remote_code=choice.trust_remote_code,
-        freeable=freeable,
-    )
-    if plan.family != choice.template.family:
-        kinds = {"causal": "decoder-only", "seq2seq": "encoder-decoder"}
-        raise ModelLoadError(
-            f"The template {choice.template.name} is for {kinds[choice.template.family]} models, "
-            f"and {choice.name} is {kinds[plan.family]}.",
-            hint="Set llmstep.template to the one the model was trained with.",
+
+    def look(folder: Path, file_bytes: int | None = None) -> Plan:
+        plan = inspect(
+            folder,
+            name=choice.name,
+            placement=placement,
+            trust_remote_code=choice.trust_remote_code,
+            freeable=freeable,
+            file_bytes=file_bytes,
         )
-    return plan
+        _check_family(choice, plan.family)
+        return plan
+
+    folder = fetch(
+        choice.source,
+        report=report,
+        cancelled=cancelled,
+        code=choice.trust_remote_code,
+        check=look,  # gigabytes are not downloaded for a model that cannot be loaded
+    )
+    report(Progress("load", f"Loading {choice.name}"))
+    return look(folder)
+
+
+def _check_family(choice: ModelChoice, family: str) -> None:
+    if family == choice.template.family:
+        return
+    kinds = {"causal": "decoder-only", "seq2seq": "encoder-decoder"}
+    raise ModelLoadError(
+        f"The template {choice.template.name} is for {kinds[choice.template.family]} models, "
+        f"and {choice.name} is {kinds[family]}.",
+        hint="Set llmstep.template to the one the model was trained with.",
+    )
 
 
 class Runner:

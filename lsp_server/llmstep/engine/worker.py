@@ -211,8 +211,17 @@ def _closed() -> CancelledError:
     return CancelledError("The model's engine was closed.", hint="Start llmstep again.")
 
 
-def _forget_frames(error: BaseException | None) -> None:
+def causes(error: BaseException) -> list[BaseException]:
+    """An error, what caused it, what caused that, and so on; such chains can be circular."""
+    chain: list[BaseException] = []
+    following: BaseException | None = error
+    while following is not None and following not in chain:
+        chain.append(following)
+        following = following.__cause__ or following.__context__
+    return chain
+
+
+def _forget_frames(error: BaseException) -> None:
     """Drop the tracebacks: their frames keep the model alive, and callers may keep an error for long."""
-    while error is not None:
-        error.__traceback__ = None
-        error = error.__cause__ or error.__context__
+    for each in causes(error):
+        each.__traceback__ = None
