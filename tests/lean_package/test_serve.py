@@ -40,6 +40,33 @@ def test_from_the_goal_to_an_edit_that_closes_it(editor_with: Any, served: dict[
     assert document.change(document.applied(action)).wait().messages == []
 
 
+def test_from_goals_to_proofs(editor_with: Any, served: dict[str, str]) -> None:
+    """Without a prefix, always taking the first quick fix: some of these end in a proof that Lean takes."""
+    editor = editor_with(**served)
+    goals = [
+        "theorem a (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n",
+        "theorem b (p q : Prop) (h : p ∧ q) : q := by\n",
+        "theorem c (p q : Prop) (hp : p) : p ∨ q := by\n",
+        "theorem d (p q r : Prop) (f : p → q) (g : q → r) : p → r := by\n",
+        "theorem e (p : Prop) : p → p := by\n",
+        "theorem f (n : Nat) : n = n := by\n",
+    ]
+    proved = 0
+    for goal in goals:
+        document = editor.open(goal + "  llmstep\n")
+        for _ in range(5):
+            if not document.actions:
+                break
+            action = document.actions[0]
+            closed = "closes the goal" in action.title
+            text = document.applied(action)
+            document.change(text if closed else text.rstrip("\n") + "\n  llmstep\n").wait()
+            if closed:
+                break
+        proved += document.messages == []
+    assert proved >= 2
+
+
 def test_every_suggestion_starts_with_the_prefix(editor_with: Any, served: dict[str, str]) -> None:
     options = "set_option llmstep.count 3\n"
     document = editor_with(**served).open(options + AND + '  llmstep "constructor"\n  exact ⟨hp, hq⟩\n')
