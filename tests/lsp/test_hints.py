@@ -20,7 +20,7 @@ TEXT = """-- 𝔸 first
 theorem s (p : Prop) (h : p) : p := by
   sorry
 
-theorem t (𝔸 q : Prop) (hp : 𝔸) (hq : q) : 𝔸 ∧ q := by
+theorem t (p q : Prop) (hp : p) : p ∨ q := by
   /- 𝔸𝔸 -/ sorry
 
 -- an edit of the next line counts as near
@@ -36,7 +36,7 @@ async def known_page(opened: Callable[..., Page]) -> tuple[Page, dict[str, Any]]
     return page, answer
 
 
-async def test_nothing_is_shown_before_anything_is_known_page(opened: Callable[..., Page]) -> None:
+async def test_nothing_is_shown_before_anything_is_known(opened: Callable[..., Page]) -> None:
     assert await opened(TEXT).hints() == []
 
 
@@ -97,7 +97,7 @@ async def test_an_edit_below_keeps_it(opened: Callable[..., Page]) -> None:
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("first", "1st"), ("(hq : q)", "(hr : q)"), ("/ sorry", "/ rfl"), ("/- 𝔸𝔸", "/- 𝔸 𝔸"), ("/ sorry", "/ sorryy")],
+    [("first", "1st"), ("(hp : p)", "(hr : p)"), ("/ sorry", "/ rfl"), ("/- 𝔸𝔸", "/- 𝔸 𝔸"), ("/ sorry", "/ sorryy")],
     ids=["far above", "in the statement", "in place", "before it", "at its end"],
 )
 async def test_an_edit_above_or_in_place_takes_it_away(opened: Callable[..., Page], old: str, new: str) -> None:

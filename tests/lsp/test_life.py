@@ -117,15 +117,10 @@ async def test_nothing_is_left_when_the_editor_has_died(folder: Path, options: d
     await asyncio.to_thread(gone, children)
 
 
-async def test_nothing_is_left_when_the_server_is_killed(folder: Path, options: dict[str, Any]) -> None:
-    made, children = await at_work(folder, options)
-    assert made.process
-    made.process.kill()
-    assert await made.ended() == -signal.SIGKILL
-    await asyncio.to_thread(gone, children)
-
-
-async def test_nothing_is_left_when_the_server_is_told_to_end(folder: Path, options: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("end", "status"), [(signal.SIGTERM, 1), (signal.SIGKILL, -signal.SIGKILL)])
+async def test_nothing_is_left_when_the_server_is_ended(
+    folder: Path, options: dict[str, Any], end: signal.Signals, status: int
+) -> None:
     """Without a model: only Lean runs."""
     made = await Editor().start(folder, options={**options, "model": str(folder / "no-such-model")})
     assert made.process
@@ -134,9 +129,9 @@ async def test_nothing_is_left_when_the_server_is_told_to_end(folder: Path, opti
         await page.suggest(page.at("sorry"))
     assert caught.value.data["code"].startswith("model")
     children = psutil.Process(made.process.pid).children(recursive=True)
-    assert children
-    made.process.send_signal(signal.SIGTERM)
-    assert await made.ended() == 1
+    assert any("--worker" in child.cmdline() for child in children)
+    made.process.send_signal(end)
+    assert await made.ended() == status
     await asyncio.to_thread(gone, children)
 
 

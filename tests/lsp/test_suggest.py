@@ -167,6 +167,8 @@ async def test_progress_with_a_token_of_the_servers(opened: Callable[..., Page],
     ("argument", "sentence"),
     [
         ({}, "llmstep.suggest was called without a document and a position."),
+        ({"position": {"line": -1, "character": 0}}, "llmstep.suggest was called without a document and a position."),
+        ({"position": "here"}, "llmstep.suggest was called without a document and a position."),
         ({"count": 0}, "The count is 0."),
         ({"count": True}, "The count is True."),
         ({"prefix": 3}, "The prefix is 3."),
@@ -209,6 +211,24 @@ async def test_where_the_user_rests_a_run_begins_by_itself(opened: Callable[...,
     finally:
         configure(types.DidChangeConfigurationParams({"trigger": "onDemand"}))
     assert MORE in titles(await page.actions(page.at("sorry")))
+    assert shared.messages == []
+
+
+async def test_an_edit_ends_a_run_that_began_by_itself(opened: Callable[..., Page], shared: Editor) -> None:
+    """Nobody asked for it, so nobody is told."""
+    configure = shared.client.workspace_did_change_configuration
+    configure(types.DidChangeConfigurationParams({"trigger": "onIdle", "idleDelayMs": 50, **LONG}))
+    before = len(shared.statuses)
+    page = opened(OR.replace("theorem t", "theorem rest"))
+    try:
+        page.replace("(p q : Prop)", "(p q r : Prop)")  # an edit, too, is a sign of the user; but here is no goal
+        await page.actions(page.at("sorry"))
+        await shared.until(lambda: any("Generating" in status.message for status in shared.statuses[before:]))
+        page.replace("(hp : p)", "(hq : q)")
+        await shared.until(lambda: shared.statuses[-1].state == "idle")
+    finally:
+        configure(types.DidChangeConfigurationParams({"trigger": "onDemand"}))
+    assert await page.hints() == []
     assert shared.messages == []
 
 

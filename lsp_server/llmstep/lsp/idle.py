@@ -28,7 +28,6 @@ class Idle:
     def __init__(self, ls: LlmstepServer) -> None:
         self._ls = ls
         self._timer: asyncio.TimerHandle | None = None
-        self._task: asyncio.Task[None] | None = None
 
     def touch(self, document: Document, position: types.Position) -> None:
         """The user is here now."""
@@ -50,8 +49,7 @@ class Idle:
             return
         _, sites = sites_at(now.text, position)
         if sites and self._ls.memory.known(now, position) is None:
-            work = suggest_quietly(self._ls, now, position)
-            self._task = asyncio.create_task(work, name="llmstep-idle")
+            self._ls.spawn(suggest_quietly(self._ls, now, position))
 
 
 def end_of_change(document: Document, changes: Sequence[types.TextDocumentContentChangeEvent]) -> types.Position | None:

@@ -114,9 +114,10 @@ class LlmstepServer(LanguageServer):
     def configure(self, settings: Settings) -> None:
         """Use other settings from now on."""
         self.settings = settings
-        if self.engine is None or self._assistant is None or not self._assistant.done():
+        started = self._assistant
+        if started is None or not started.done() or started.exception() is not None:
             return
-        self._assistant.result().configure(settings)
+        started.result().configure(settings)
         if self.endpoint is not None:
             self.spawn(self.endpoint.configure(settings))
         self.status.send()
@@ -125,9 +126,10 @@ class LlmstepServer(LanguageServer):
     # --- end
 
     def leave(self, status: int) -> None:
-        """The client has left, or the process was told to end."""
-        self.exit_status = status
-        self.left.set()
+        """The client has left, or the process was told to end; the first call counts."""
+        if not self.left.is_set():
+            self.exit_status = status
+            self.left.set()
 
     def begin_closing(self) -> None:
         """Stop all work now, and begin to stop what was started."""

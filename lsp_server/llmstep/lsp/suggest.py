@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 from lsprotocol import types
+from pygls.exceptions import JsonRpcException
 
 from llmstep.errors import LlmstepError, RequestError
 from llmstep.lsp import inlay_hints
@@ -68,7 +69,10 @@ class SuggestArguments:
 
 def read_position(raw: Any) -> types.Position:
     """A position of a command's argument; KeyError, TypeError or ValueError where it is none."""
-    return types.Position(int(raw["line"]), int(raw["character"]))
+    line, character = int(raw["line"]), int(raw["character"])
+    if line < 0 or character < 0:
+        raise ValueError("lines and characters are counted from 0")
+    return types.Position(line, character)
 
 
 def read_diagnostic(raw: Any) -> types.Diagnostic:
@@ -116,8 +120,8 @@ async def suggest_quietly(ls: LlmstepServer, document: Document, position: types
         _, sites = sites_at(document.text, position)
         with ls.runs.begin(document, sites):
             await _work(ls, document, SuggestArguments(document.uri, position), lambda _: None)
-    except LlmstepError as error:
-        _log.info("no suggestions when idle: %s", error)
+    except (LlmstepError, JsonRpcException) as error:
+        _log.debug("no suggestions when idle: %s", error)
 
 
 async def _work(ls: LlmstepServer, document: Document, wanted: SuggestArguments, report: OnProgress) -> SuggestionSet:
