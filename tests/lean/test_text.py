@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 
 import pytest
-from llmstep.lean.text import line_end, mask, minimal_edit, newline_of, offset_at, position_at, range_at
 from lsprotocol.types import Position
+
+from llmstep.lean.text import line_end, mask, minimal_edit, newline_of, offset_at, position_at, range_at
 
 LINES = "theorem 𝔸 (é : e\u0301) : ∀ p\r\n  𝕜 𝕜x\n\n last"
 
