@@ -25,12 +25,14 @@ def key(goals: tuple[str, ...]) -> str:
 class Toy:
     """Expands states of a world, and notes which."""
 
+    varied = False
+
     def __init__(self, world: Mapping[str, Mapping[str, tuple[float, str]]]) -> None:
         self.world = world
         self.expanded: list[str] = []
         self.proofs: list[tuple[str, ...]] = []
 
-    async def expand(self, goals: tuple[str, ...], proof: tuple[str, ...]) -> Sequence[Step]:
+    async def expand(self, goals: tuple[str, ...], proof: tuple[str, ...], again: int) -> Sequence[Step]:
         self.expanded.append(key(goals))
         self.proofs.append(proof)
         await asyncio.sleep(0)
@@ -153,14 +155,14 @@ async def test_the_budget_of_seconds_also_ends_an_expansion() -> None:
     class Slow(Toy):
         cancelled = False
 
-        async def expand(self, goals: tuple[str, ...], proof: tuple[str, ...]) -> Sequence[Step]:
+        async def expand(self, goals: tuple[str, ...], proof: tuple[str, ...], again: int) -> Sequence[Step]:
             if key(goals) == "b":
                 try:
                     await asyncio.sleep(60)
                 except asyncio.CancelledError:
                     self.cancelled = True
                     raise
-            return await super().expand(goals, proof)
+            return await super().expand(goals, proof, again)
 
     slow = Slow({"a": {"x": (1.0, "b")}})
     found = await best_first(("a",), slow, Limits(seconds=0.2), key=key)
@@ -175,7 +177,7 @@ async def test_no_time_means_no_expansion() -> None:
 
 async def test_a_timeout_of_the_expander_is_not_taken_for_the_budget() -> None:
     class Failing(Toy):
-        async def expand(self, goals: tuple[str, ...], proof: tuple[str, ...]) -> Sequence[Step]:
+        async def expand(self, goals: tuple[str, ...], proof: tuple[str, ...], again: int) -> Sequence[Step]:
             raise asyncio.TimeoutError
 
     with pytest.raises(asyncio.TimeoutError):
@@ -188,7 +190,7 @@ async def test_cancelling_ends_it_at_once() -> None:
     class Endless(Toy):
         stopped = False
 
-        async def expand(self, goals: tuple[str, ...], proof: tuple[str, ...]) -> Sequence[Step]:
+        async def expand(self, goals: tuple[str, ...], proof: tuple[str, ...], again: int) -> Sequence[Step]:
             started.set()
             try:
                 await asyncio.Event().wait()
@@ -207,7 +209,7 @@ async def test_cancelling_ends_it_at_once() -> None:
 
 async def test_what_the_expander_raises_ends_the_search() -> None:
     class Failing(Toy):
-        async def expand(self, goals: tuple[str, ...], proof: tuple[str, ...]) -> Sequence[Step]:
+        async def expand(self, goals: tuple[str, ...], proof: tuple[str, ...], again: int) -> Sequence[Step]:
             raise ValueError("no model")
 
     with pytest.raises(ValueError, match="no model"):
@@ -223,6 +225,42 @@ async def test_reports_say_where_it_is() -> None:
 async def test_the_expander_is_given_the_steps_that_lead_to_the_state() -> None:
     _, toy = await search(LONG_FIRST)
     assert toy.proofs == [(), ("p",), ("p", "p")]
+
+
+class Later(Toy):
+    """Proposes some steps only when a state is expanded again: the last letter of a name says which time."""
+
+    varied = True
+
+    async def expand(self, goals: tuple[str, ...], proof: tuple[str, ...], again: int) -> Sequence[Step]:
+        steps = await super().expand(goals, proof, again)
+        return [step for step in steps if int(step.tactic[-1]) == again]
+
+
+async def test_when_no_state_is_open_the_expanded_ones_are_asked_again() -> None:
+    world: World = {
+        "a": {"x0": (0.5, "b"), "y0": (0.4, "c"), "z1": (0.1, "d")},
+        "b": {"x0": (0.5, "!")},
+        "d": {"done0": (1.0, "")},
+    }
+    toy = Later(world)
+    found = await best_first(("a",), toy, Limits(), key=key)
+    assert toy.expanded == ["a", "b", "c", "a", "b", "c", "d"], "the best first, and a new state in its turn"
+    assert (found.proof, found.expansions, found.states) == (("z1", "done0"), 7, 4)
+
+
+async def test_asking_again_ends_with_the_budget() -> None:
+    toy = Later({"a": {"x0": (0.5, "b")}})
+    found = await best_first(("a",), toy, Limits(expansions=7), key=key)
+    assert toy.expanded == ["a", "b", "a", "b", "a", "b", "a"]
+    assert (found.proof, found.outcome, found.expansions, found.states) == (None, "expansions", 7, 2)
+
+
+async def test_with_a_proof_in_hand_nothing_is_asked_again() -> None:
+    toy = Later({"a": {"x0": (0.5, "b"), "y1": (0.5, "")}, "b": {"done0": (1.0, "")}})
+    found = await best_first(("a",), toy, Limits(patience=5), key=key)
+    assert toy.expanded == ["a", "b"]
+    assert found.proof == ("x0", "done0")
 
 
 async def test_length_normalisation_goes_on_with_a_long_row_of_likely_steps() -> None:

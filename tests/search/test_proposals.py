@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import attrs
 import pytest
 import pytest_asyncio
 
@@ -23,6 +24,8 @@ AND = Scene("p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q")
 
 class Given:
     """Proposes what it is given: tactics with their probabilities."""
+
+    varied = False
 
     def __init__(self, **probabilities: float) -> None:
         self.proposals = [Proposal(tactic, math.log(share)) for tactic, share in probabilities.items()]
@@ -85,3 +88,15 @@ async def test_the_model_gives_sums_of_log_probabilities(engine: Engine) -> None
     assert sums == sorted(sums, reverse=True)
     assert max(sums) < 0
     assert await model.propose(AND) == proposals
+    again = await model.propose(attrs.evolve(AND, again=1))
+    assert {each.tactic for each in again} != {each.tactic for each in proposals}
+    assert await model.propose(attrs.evolve(AND, again=1)) == again
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_what_may_vary(engine: Engine) -> None:
+    model = ModelTactics(engine, Sampling(temperature=0.7))
+    greedy = ModelTactics(engine, Sampling(temperature=0.0))
+    assert (model.varied, greedy.varied, FixedTactics().varied) == (True, False, False)
+    assert Mixture(model, FixedTactics()).varied
+    assert not Mixture(greedy, FixedTactics()).varied

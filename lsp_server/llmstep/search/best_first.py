@@ -2,7 +2,7 @@
 
 The open state with the best score is expanded next. The score of a state is the sum of the log-probabilities of the
 steps that lead to it (Welleck & Saha, arXiv:2310.18457, section on proof search), or that sum divided by a power of
-their number.
+their number. When no state is open any more, those that were expanded are asked for other steps, if any may come.
 """
 
 from __future__ import annotations
@@ -36,12 +36,17 @@ class Step:
 class Expander(Protocol):
     """Proposes steps, and runs them."""
 
-    async def expand(self, goals: tuple[str, ...], proof: tuple[str, ...]) -> Sequence[Step]:
+    @property
+    def varied(self) -> bool:
+        """Whether other steps may be proposed when a state is expanded again."""
+
+    async def expand(self, goals: tuple[str, ...], proof: tuple[str, ...], again: int) -> Sequence[Step]:
         """The steps from a state.
 
         Args:
             goals: The state.
             proof: The steps that lead to it from the root.
+            again: How often it was expanded before.
         """
 
 
@@ -50,7 +55,7 @@ class Limits:
     """When a search gives up."""
 
     expansions: int = 100
-    """Most states that are expanded."""
+    """Most expansions; one that is done again counts again."""
     seconds: float = 600.0
     """Longest time."""
     patience: int = 0
@@ -62,7 +67,7 @@ class Report:
     """Where a search is."""
 
     expansions: int
-    """Number of states expanded."""
+    """Number of expansions done."""
     depth: int
     """Number of steps that lead to the state that is expanded now."""
     open: int
@@ -93,6 +98,8 @@ class _Node:
     goals: tuple[str, ...] = attrs.field(order=False)
     proof: tuple[str, ...] = attrs.field(order=False)
     logprob: float = attrs.field(order=False)
+    again: int = attrs.field(order=False, default=0)
+    """How often it was expanded before."""
 
 
 def score(logprob: float, depth: int, length_power: float) -> float:
@@ -115,7 +122,7 @@ async def best_first(
 
     Args:
         root: The goals to begin with; at least one.
-        expander: Called for one state after the other, never for two with the same key.
+        expander: Called for one state after the other; for one with a known key only when no other is left.
         limits: When to give up.
         key: States with the same key are the same.
         length_power: 0 ranks by the sum of log-probabilities, which favours short proofs; 1 by their mean a step.
@@ -143,6 +150,8 @@ class _BestFirst:
         self._costs: dict[str, float] = {}
         """Of every state seen: the least cost that it was reached with."""
         self._expanded: set[str] = set()
+        self._past: list[_Node] = []
+        """The nodes expanded since they were last put back."""
         self._expansions = 0
         self._best: tuple[str, ...] | None = None
         self._last = limits.expansions
@@ -161,7 +170,7 @@ class _BestFirst:
                 open_ = len(self._queue)
                 self._on_report(Report(self._expansions, len(node.proof), open_, self._best is not None))
             try:
-                steps = await asyncio.wait_for(self._expander.expand(node.goals, node.proof), left)
+                steps = await asyncio.wait_for(self._expander.expand(node.goals, node.proof, node.again), left)
             except asyncio.TimeoutError:
                 if time.monotonic() - started < self._limits.seconds:
                     raise  # not ours
@@ -195,14 +204,19 @@ class _BestFirst:
 
     def _pop(self) -> _Node | None:
         """The best open state, which counts as expanded from now on."""
+        if not self._queue and self._best is None and self._expander.varied:
+            for node in self._past:
+                heapq.heappush(self._queue, attrs.evolve(node, again=node.again + 1))
+            self._past.clear()
         while self._queue:
             node = heapq.heappop(self._queue)
             key = self._key(node.goals)
-            if key in self._expanded:
+            if key in self._expanded and not node.again:
                 continue  # it was reached by a better way meanwhile
             if self._best is not None and len(node.proof) + 1 >= len(self._best):
                 continue  # no shorter proof goes through it
             self._expanded.add(key)
+            self._past.append(node)
             return node
         return None
 

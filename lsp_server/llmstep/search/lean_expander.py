@@ -60,7 +60,12 @@ class LeanExpander:
         """The goals that the proof has to close."""
         return (self._goal.text, *self._goal.others) if self._finish else (self._goal.text,)
 
-    async def expand(self, goals: tuple[str, ...], proof: tuple[str, ...]) -> list[Step]:
+    @property
+    def varied(self) -> bool:
+        """Whether the proposer may propose other steps when it is asked again."""
+        return self._proposer.varied
+
+    async def expand(self, goals: tuple[str, ...], proof: tuple[str, ...], again: int = 0) -> list[Step]:
         """Steps are run in their order until one finishes the proof: none behind it makes a shorter one.
 
         Raises:
@@ -68,7 +73,7 @@ class LeanExpander:
             LeanError: Lean does not answer.
         """
         steps: list[Step] = []
-        for proposal in await self._proposer.propose(self._scene(goals, proof)):
+        for proposal in await self._proposer.propose(self._scene(goals, proof, again)):
             if proposal.tactic in self._unknown:
                 continue
             [check] = await self._check([(*proof, proposal.tactic)])
@@ -105,11 +110,11 @@ class LeanExpander:
             return check.goals
         return () if check.verdict is Verdict.CLOSES else own_goals(check.goals, self._goal) or None
 
-    def _scene(self, goals: tuple[str, ...], proof: tuple[str, ...]) -> Scene:
+    def _scene(self, goals: tuple[str, ...], proof: tuple[str, ...], again: int) -> Scene:
         before = self._text[: self._site.start]
         steps = join(proof)
         if steps:
             shadow = self._site.shadow_text(self._text, steps)
             before = shadow.text[: offset_at(shadow.text, shadow.end)] + "\n"
         written = "\n".join(part for part in (self._written, steps) if part)
-        return Scene(goals[0], before, self._site.declaration, written)
+        return Scene(goals[0], before, self._site.declaration, written, again)

@@ -30,6 +30,11 @@ FIXED_TACTICS: Final = (
 Some exist in Mathlib only; an unknown one is tried once.
 """
 
+_WARMER: Final = 0.1
+"""By so much the temperature rises each time that a model is asked again, ..."""
+_WARMEST: Final = 0.5
+"""... and by so much at most."""
+
 
 @attrs.frozen
 class Proposal:
@@ -52,10 +57,16 @@ class Scene:
     """Full name of the theorem, where it has one."""
     proof: str = ""
     """The steps before this one."""
+    again: int = 0
+    """How often steps were proposed for this before."""
 
 
 class Proposer(Protocol):
     """Proposes distinct steps, the likeliest first."""
+
+    @property
+    def varied(self) -> bool:
+        """Whether others may come when it is asked again."""
 
     async def propose(self, scene: Scene) -> Sequence[Proposal]: ...
 
@@ -84,10 +95,22 @@ class ModelTactics:
             ModelError: The model cannot be loaded or run.
         """
         ask = Ask(Goal(scene.goal), context=scene.context, declaration=scene.declaration, proof=scene.proof)
-        made = await self._engine.generate(ask, self._sampling, on_progress=self._told)
+        made = await self._engine.generate(ask, self._warmer(scene.again), on_progress=self._told)
         self.model = made.model
         proposals = [Proposal(each.text, each.score * each.tokens) for each in made.candidates]
         return sorted(proposals, key=lambda each: -each.logprob)
+
+    @property
+    def varied(self) -> bool:
+        """Greedy decoding has one answer."""
+        return self._sampling.temperature > 0
+
+    def _warmer(self, again: int) -> Sampling:
+        """Another draw each time, a little more daring: the likeliest steps have been tried."""
+        if not again:
+            return self._sampling
+        temperature = self._sampling.temperature + min(again * _WARMER, _WARMEST)
+        return attrs.evolve(self._sampling, seed=(self._sampling.seed or 0) + again, temperature=temperature)
 
     def _told(self, progress: Progress) -> None:
         if self._on_progress and progress.stage in ("download", "load"):
@@ -96,6 +119,8 @@ class ModelTactics:
 
 class FixedTactics:
     """The same tactics for every goal, all equally likely."""
+
+    varied = False
 
     def __init__(self, tactics: Sequence[str] = FIXED_TACTICS) -> None:
         self._proposals = [Proposal(tactic, -math.log(len(tactics))) for tactic in dict.fromkeys(tactics)]
@@ -109,6 +134,11 @@ class Mixture:
 
     def __init__(self, first: Proposer, second: Proposer) -> None:
         self._parts = (first, second)
+
+    @property
+    def varied(self) -> bool:
+        """Whether one of the two is."""
+        return any(part.varied for part in self._parts)
 
     async def propose(self, scene: Scene) -> list[Proposal]:
         shares: dict[str, float] = {}
