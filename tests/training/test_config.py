@@ -77,4 +77,5 @@ def test_the_recipe_of_the_starter_is_two_valid_configurations(tmp_path: Path) -
     assert first.from_scratch
     assert second.base == first.out
     assert second.out == str(tmp_path / "model")
+    assert first.vocabulary_from == second.train
     assert TrainConfig().architecture != first.architecture

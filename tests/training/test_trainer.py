@@ -103,6 +103,16 @@ def test_the_goal_counts_in_the_training_loss_alone(settings: Path, tmp_path: Pa
     assert next(record["eval_loss"] for record in history if "eval_loss" in record) < weighted - 1
 
 
+def test_a_new_tokenizer_can_be_made_for_other_pairs(settings: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.jsonl"
+    other.write_text(json.dumps({"goal": "⊢ zyzzyva = zyzzyva", "tactic": "exact zyzzyva"}) + "\n", encoding="utf-8")
+    tokens = {}
+    for name, more in (("own", ()), ("other", ("--vocabulary-from", other))):
+        run(settings, "--out", tmp_path / name, "--max-steps", 1, *more)
+        tokens[name] = len(AutoTokenizer.from_pretrained(tmp_path / name)("zyzzyva")["input_ids"])
+    assert tokens["other"] < tokens["own"]
+
+
 def test_the_time_limit_ends_a_run_with_a_checkpoint(settings: Path, tmp_path: Path) -> None:
     run(settings, "--out", tmp_path / "model", "--max-seconds", 0.01)
     checkpoint = last_checkpoint(tmp_path / "model")

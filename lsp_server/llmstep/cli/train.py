@@ -22,6 +22,7 @@ def train(
     from_scratch: Annotated[
         bool | None, typer.Option("--from-scratch", help="Start from a new small GPT-NeoX.")
     ] = None,
+    vocabulary_from: Annotated[_Text, typer.Option(help="JSONL of pairs to make the new tokenizer for.")] = None,
     template: Annotated[_Text, typer.Option(help="Prompt template of the catalog.")] = None,
     epochs: Annotated[_Number, typer.Option(help="Times that each pair is seen.")] = None,
     max_steps: Annotated[_Whole, typer.Option(help="Stop after this many steps.")] = None,
@@ -60,7 +61,7 @@ def train_starter(
     lean: Annotated[str, typer.Option(help="Command that runs Lean.")] = "lean",
     out: Annotated[Path, typer.Option(help="Working folder: pairs, checkpoints, model.")] = Path("build/starter"),
     seconds: Annotated[float, typer.Option(help="Training time, several sittings together.")] = 3600,
-    shards: Annotated[int, typer.Option(help="Portions of 1,500 random theorems.")] = 100,
+    shards: Annotated[int, typer.Option(help="Portions of 1,500 random theorems.")] = 60,
     processes: Annotated[int, typer.Option(help="Processes that draw and check theorems.")] = 2,
     threads: Annotated[int, typer.Option(help="Processor threads of the training; 0 leaves it to torch.")] = 0,
     install: Annotated[bool, typer.Option("--install", help="Put the model into this package.")] = False,

@@ -46,6 +46,8 @@ class TrainConfig:
     """JSONL file of held-out pairs for the loss that is reported; empty for none."""
     out: str = ""
     """Folder for the model, with the checkpoints of the run in ``checkpoints``."""
+    vocabulary_from: str = ""
+    """JSONL file of pairs that the tokenizer of a model from scratch is made for; empty for the training file."""
     base: str = ""
     """Hugging Face id or folder of the model to start from."""
     from_scratch: bool = False

@@ -53,11 +53,18 @@ def new_model(shape: Architecture, tokenizer: Any) -> Any:
         # One after the other: with few layers the extra depth is worth more than the speed of the parallel form.
         use_parallel_residual=False,
         rope_parameters={"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5},
+        # The usual 0.02 is meant for widths beyond a thousand; a narrow model learns to copy much later with it.
+        initializer_range=shape.hidden**-0.5,
         bos_token_id=tokenizer.eos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    return GPTNeoXForCausalLM(config)
+    model = GPTNeoXForCausalLM(config)
+    for layer in model.gpt_neox.layers:
+        # What the layers add starts small beside the embeddings, so that a token is not lost among it.
+        layer.attention.dense.weight.data.mul_(0.3)
+        layer.mlp.dense_4h_to_h.weight.data.mul_(0.3)
+    return model
 
 
 def save_model(model: Any, tokenizer: Any, out: Path, half: bool) -> None:

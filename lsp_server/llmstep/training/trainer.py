@@ -160,7 +160,8 @@ def _start(
         return load_base(config.base)
     if checkpoint is not None:
         return load_base(str(checkpoint))
-    sample = pairs[:: max(1, len(pairs) // 40_000)]
+    known = read_pairs(Path(config.vocabulary_from)) if config.vocabulary_from else pairs
+    sample = known[:: max(1, len(known) // 40_000)]
     texts = (text for pair in sample for text in prompt_and_answer(template, *pair))
     tokenizer = train_tokenizer(texts, config.architecture.vocabulary)
     try:

@@ -22,21 +22,22 @@ LARGEST = 10_000_000
 
 
 def starter_configs(folder: Path) -> tuple[TrainConfig, TrainConfig]:
-    """The two parts of the training, from ``starter.toml`` and ``finish.toml``, with the files of a run in ``folder``.
+    """The two parts of the training, from ``first.toml`` and ``second.toml``, with the files of a run in ``folder``.
 
-    The first part sees all pairs. The second goes on with the plain ones, which are what most goals look like.
+    The first part sees plain pairs only, where it is learnt sooner which of the names is wanted; the second sees all.
     """
     here, data = Path(__file__).parent, folder / "data"
     first = attrs.evolve(
-        read_config(here / "starter.toml", {}),
-        train=str(data / "train.jsonl"),
-        valid=str(data / "valid.jsonl"),
+        read_config(here / "first.toml", {}),
+        train=str(data / "plain-train.jsonl"),
+        valid=str(data / "plain-valid.jsonl"),
+        vocabulary_from=str(data / "train.jsonl"),
         out=str(folder / "first"),
     )
     second = attrs.evolve(
-        read_config(here / "finish.toml", {}),
-        train=str(data / "plain-train.jsonl"),
-        valid=str(data / "plain-valid.jsonl"),
+        read_config(here / "second.toml", {}),
+        train=str(data / "train.jsonl"),
+        valid=str(data / "valid.jsonl"),
         out=str(folder / "model"),
         base=first.out,
     )
@@ -48,7 +49,7 @@ def make_starter(
     folder: Path,
     *,
     seconds: float = 3600,
-    shards: int = 100,
+    shards: int = 60,
     processes: int = 2,
     threads: int = 0,
     resume: bool = True,
@@ -56,8 +57,8 @@ def make_starter(
 ) -> dict[str, Any]:
     """Makes the starter model below ``folder``: ``shards``, ``data``, ``first``, ``model`` and ``evaluation.json``.
 
-    What is there already is kept, so that a run that was broken off goes on where it was. Three quarters of the
-    training time go to the first part.
+    What is there already is kept, so that a run that was broken off goes on where it was. Half of the
+    training time goes to each part.
 
     Returns:
         The evaluation (see `evaluate_model`).
@@ -68,7 +69,7 @@ def make_starter(
     generate(lean, folder / "shards", shards, processes, report)
     for part, counts in write_splits(folder / "shards", folder / "data").items():
         report(f"{part}: {sum(counts.values())} distinct pairs, {dict(counts)}")
-    for config, share in zip(starter_configs(folder), (0.75, 0.25), strict=True):
+    for config, share in zip(starter_configs(folder), (0.5, 0.5), strict=True):
         trained = run_training(attrs.evolve(config, max_seconds=share * seconds, threads=threads), resume=resume)
         loss = "" if trained["valid_loss"] is None else f", held-out loss {trained['valid_loss']:.3f}"
         report(f"{trained['steps']} steps in {trained['seconds']:.0f} s{loss}")
