@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 import pytest
+import pytest_asyncio
 
+from llmstep.errors import NoGoalError
 from llmstep.lean.checker import FileChecker
 from llmstep.lean.server import LeanServer
-from llmstep.lean.site import find_site
+from llmstep.lean.site import Site, find_site
 from llmstep.lean.text import position_at
 from llmstep.settings import CheckSettings
 from llmstep.types import Verdict
@@ -61,35 +66,166 @@ def read_case(part: str) -> Case:
 CASES = read_table()
 
 
-@pytest.fixture(scope="module")
-async def checker(
-    lean_command: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[FileChecker]:
+pytestmark = [pytest.mark.lean, pytest.mark.asyncio(loop_scope="module")]
+
+LOOP = "repeat (first | skip | exact hp)"
+"""Runs until it is stopped."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(lean_command: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LeanServer]:
     root = tmp_path_factory.mktemp("checks")
-    server = LeanServer((*lean_command, "-DmaxHeartbeats=200000"), root, timeout=60)
-    yield FileChecker(server, (root / "Check.lean").as_uri(), CheckSettings(timeout_seconds=2.0), patience=60)
+    server = LeanServer((*lean_command, "-DmaxHeartbeats=200000"), root, timeout=120)
+    yield server
     await server.stop()
 
 
-def test_the_table_is_large() -> None:
-    assert sum(len(case.expected) for case in CASES) >= 60
-    assert sum(len(case.expected) for case in CASES if "trap" in case.flags) >= 20
+@pytest.fixture(scope="module")
+def checker(server: LeanServer) -> FileChecker:
+    return FileChecker(server, (server.root / "Check.lean").as_uri(), CheckSettings(timeout_seconds=2.5), patience=120)
 
 
-@pytest.mark.lean
-@pytest.mark.asyncio(loop_scope="module")
+def site_in(text: str, cursor: int) -> Site:
+    site = find_site(text, position_at(text, cursor))
+    assert site is not None
+    return site
+
+
+async def test_the_table_is_large() -> None:
+    assert sum(len(case.expected) for case in CASES) >= 150
+    assert sum(len(case.expected) for case in CASES if "trap" in case.flags) >= 80
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
 async def test_verdicts(checker: FileChecker, case: Case) -> None:
-    site = find_site(case.text, position_at(case.text, case.cursor))
-    assert site is not None
+    site = site_in(case.text, case.cursor)
     for expected in case.expected:
         check = await checker.check(case.text, site, expected.candidate)
         targets = " ‖ ".join(goal.splitlines()[-1] for goal in check.goals)
-        said = targets if check.verdict in {Verdict.CLOSES, Verdict.PROGRESS} else check.message
-        assert (expected.candidate, check.verdict, said[: len(expected.rest) or None]) == (
-            expected.candidate,
-            expected.verdict,
-            expected.rest or said,
-        )
-        if check.verdict in {Verdict.CLOSES, Verdict.PROGRESS}:
-            assert said == expected.rest
+        accepted = check.verdict in {Verdict.CLOSES, Verdict.PROGRESS}
+        said = targets if accepted else check.message[: len(expected.rest)]
+        assert (expected.candidate, check.verdict, said) == (expected.candidate, expected.verdict, expected.rest)
+
+
+async def test_the_report_has_all_errors_of_the_final_answer(server: LeanServer) -> None:
+    """What a verdict stands on comes before Lean has finished its index; no error and no `sorry` may come later."""
+    uri = (server.root / "Report.lean").as_uri()
+    for case in CASES[::3]:
+        site = site_in(case.text, case.cursor)
+        for expected in case.expected[:4]:
+            if expected.verdict is Verdict.UNCHECKED:
+                continue
+            version = await server.change(uri, site.shadow(case.text, expected.candidate))
+            report, whole = await server.report(uri, version), await server.wait(uri, version)
+            assert [told(each) for each in report if each["severity"] == 1] == [
+                told(each) for each in whole if each["severity"] == 1
+            ]
+            assert ("sorry" in str(report)) == ("sorry" in str(whole))
+
+
+def told(diagnostic: dict[str, object]) -> tuple[object, object]:
+    return diagnostic["range"], diagnostic["message"]
+
+
+TEXT = "theorem t (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n  constructor\n  sorry\n"
+SITE = site_in(TEXT, TEXT.index("sorry"))
+
+
+async def test_what_is_known_is_not_asked_again(checker: FileChecker, server: LeanServer) -> None:
+    first = await checker.check(TEXT, SITE, "exact hp")
+    await checker.check(TEXT, SITE, "exact hq")
+    uri = checker.shadow.uri
+    before = await server.change(uri, SITE.shadow(TEXT, "exact hq"))
+    assert await checker.check(
+        TEXT + "\ntheorem below : True := trivial\n", SITE, "exact  hp ".strip()
+    ) == await checker.check(TEXT, SITE, "exact  hp")
+    version = await server.change(uri, SITE.shadow(TEXT, "exact  hp"))
+    assert version == before + 1
+    assert await checker.check(TEXT, SITE, "exact hp") is first
+    assert await server.change(uri, SITE.shadow(TEXT, "exact  hp")) == version
+
+
+async def test_no_verdict_is_not_remembered(checker: FileChecker) -> None:
+    """A candidate that was too slow once is judged when it is asked for again."""
+    text = TEXT.replace("theorem t", "theorem slow")
+    site = site_in(text, text.index("sorry"))
+    hasty = FileChecker(checker.shadow.server, checker.shadow.uri, CheckSettings(timeout_seconds=0.1), patience=120)
+    await hasty.baseline(text, site)
+    check = await hasty.check(text, site, LOOP)
+    assert (check.verdict, check.message) == (Verdict.UNCHECKED, "no answer within 0.1 s")
+    hasty.settings = CheckSettings(timeout_seconds=30)
+    assert (await hasty.check(text, site, "exact hp")).verdict is Verdict.CLOSES
+    hasty.settings = CheckSettings(timeout_seconds=0.5)
+    assert (await hasty.check(text, site, LOOP)).message == "no answer within 0.5 s"
+
+
+async def test_cancelling_stops_lean_and_leaves_the_document_usable(checker: FileChecker, server: LeanServer) -> None:
+    checker.settings = CheckSettings(timeout_seconds=12)
+    try:
+        await checker.baseline(TEXT, SITE)
+        await checker.check(TEXT, SITE, "exact (hp)")
+        task = asyncio.create_task(checker.check(TEXT, SITE, LOOP))
+        await asyncio.sleep(0.3)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert not checker.busy
+        assert (await checker.check(TEXT, SITE, "exact hp; exact hp")).verdict is Verdict.INVALID
+        assert (await checker.check(TEXT, SITE, "(exact hp)")).verdict is Verdict.CLOSES
+    finally:
+        checker.settings = CheckSettings(timeout_seconds=2.5)
+
+
+async def test_a_crash_is_tried_again(checker: FileChecker, server: LeanServer) -> None:
+    checker.settings = CheckSettings(timeout_seconds=3)
+    try:
+        await checker.baseline(TEXT, SITE)
+        task = asyncio.create_task(checker.check(TEXT, SITE, LOOP))
+        await asyncio.sleep(0.3)
+        [worker] = [each for each in server.processes() if each.role == "worker" and each.uri == checker.shadow.uri]
+        os.kill(worker.pid, signal.SIGKILL)
+        assert (await task).message == "no answer within 3 s"
+        assert (await checker.check(TEXT, SITE, "((exact hp))")).verdict is Verdict.CLOSES
+    finally:
+        checker.settings = CheckSettings(timeout_seconds=2.5)
+
+
+async def test_a_closed_document_opens_again(checker: FileChecker) -> None:
+    await checker.check(TEXT, SITE, "exact hp")
+    await checker.close()
+    assert not checker.is_open
+    assert (await checker.check(TEXT, SITE, "constructor")).verdict is Verdict.INVALID
+    assert checker.is_open
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        (
+            "theorem t (p : Prop) (hp : p) : p := by\n  exact hp\n  ‸",
+            "All goals are accomplished here.",
+            "Put the cursor",
+        ),
+        (
+            "theorem t (p : Prop) (hp : p) : p := by\n  exact foo\n  ‸",
+            "There is no goal here: an earlier step or the file's header fails.",
+            "Lean reports at line 2: Unknown identifier `foo`",
+        ),
+        (
+            "import Nowhere\ntheorem t (p : Prop) (hp : p) : p := by\n  ‸",
+            "There is no goal here: an earlier step or the file's header fails.",
+            "Lean reports at line 1: ",
+        ),
+        (
+            "theorem t (p : Prop) (hp : p) : p := by\n  have k := (hp\n  exact ⟨hp, ‸sorry⟩\n",
+            "There is no goal here: an earlier step or the file's header fails.",
+            "Lean reports at line 2: ",
+        ),
+    ],
+)
+async def test_no_goal(checker: FileChecker, text: str, message: str, hint: str) -> None:
+    plain = text.replace("‸", "")
+    with pytest.raises(NoGoalError) as caught:
+        await checker.baseline(plain, site_in(plain, text.index("‸")))
+    assert caught.value.message == message
+    assert caught.value.hint.startswith(hint)

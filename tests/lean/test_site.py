@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 import pytest
+import pytest_asyncio
 from lsprotocol.types import Diagnostic, Position
 
+from llmstep.lean.checker import FileChecker
 from llmstep.lean.server import LeanServer
-from llmstep.lean.site import Site, SiteKind, find_site, find_sites
+from llmstep.lean.site import SiteKind, find_site, find_sites
 from llmstep.lean.text import offset_at, position_at, range_at
+from llmstep.settings import CheckSettings
+from llmstep.types import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -63,15 +67,15 @@ CASES = read_table()
 PLACES = [case for case in CASES if "none" not in case.flags]
 
 
-@pytest.fixture(scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def server(lean_command: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LeanServer]:
-    server = LeanServer(lean_command, tmp_path_factory.mktemp("sites"), timeout=60)
+    server = LeanServer(lean_command, tmp_path_factory.mktemp("sites"), timeout=120)
     yield server
     await server.stop()
 
 
 def test_the_table_is_large_and_its_titles_differ() -> None:
-    assert len(PLACES) >= 70
+    assert len(PLACES) >= 80
     assert len({case.title for case in CASES}) == len(CASES)
 
 
@@ -95,8 +99,136 @@ async def test_lean_accepts_the_results(server: LeanServer) -> None:
     for case in PLACES:
         if "open" in case.flags:
             continue
-        uri = (server.root / "Site.lean").as_uri()
+        uri = (server.root / "Result.lean").as_uri()
         diagnostics = await server.wait(uri, await server.change(uri, case.result))
         if errors := [each["message"] for each in diagnostics if each["severity"] == 1]:
             refused[case.title] = errors
     assert refused == {}
+
+
+@pytest.mark.lean
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_shadow_document_says_the_same(server: LeanServer) -> None:
+    """Where Lean accepts the whole result, the candidate is accepted at the end of the text up to it, too."""
+    checker = FileChecker(server, (server.root / "Shadow.lean").as_uri(), CheckSettings(timeout_seconds=30), 120)
+    refused: dict[str, str] = {}
+    for case in PLACES:
+        if "open" in case.flags:
+            continue
+        site = find_site(case.text, case.cursor, case.diagnostics)
+        assert site is not None
+        check = await checker.check(case.text, site, case.candidate)
+        if check.verdict not in {Verdict.CLOSES, Verdict.PROGRESS}:
+            refused[case.title] = check.message
+    assert refused == {}
+
+
+@pytest.mark.lean
+@pytest.mark.asyncio(loop_scope="module")
+async def test_anchors_give_the_goals_in_the_text_itself(server: LeanServer) -> None:
+    """A client that asks its own Lean at the first anchor with goals gets those that our shadow document gives."""
+    checker = FileChecker(server, (server.root / "Shadow.lean").as_uri(), CheckSettings(), 120)
+    uri = (server.root / "User.lean").as_uri()
+    others: dict[str, list[str] | None] = {}
+    asked = 0
+    for case in PLACES:
+        site = find_site(case.text, case.cursor, case.diagnostics)
+        assert site is not None
+        if "open" in case.flags or not site.anchors:
+            continue
+        baseline = await checker.baseline(case.text, site)
+        await server.wait(uri, await server.change(uri, case.text))
+        goals = None
+        for anchor in site.anchors:
+            goals = goals or await server.plain_goal(uri, anchor)
+        asked += 1
+        if tuple(goals or ()) != baseline.goals:
+            others[case.title] = goals
+    assert others == {"blank line with a tab": None}  # Lean refuses the whole text for its tab
+    assert asked >= 50
+
+
+@pytest.mark.parametrize(
+    ("call", "prefix"),
+    [
+        ("llmstep", ""),
+        ('llmstep ""', ""),
+        ('llmstep "simp [h"', "simp [h"),
+        (r'llmstep "exact \"a\\b\" "', r'exact "a\b" '),
+        (r'llmstep "x\x41\u2115\n\t"', "xAℕ\n\t"),
+        ('llmstep"rw"', "rw"),
+    ],
+)
+def test_the_prefix_of_a_call(call: str, prefix: str) -> None:
+    text = f"theorem t : True := by\n  {call}\n"
+    site = find_site(text, Position(line=1, character=4))
+    assert site is not None
+    assert (site.kind, site.prefix) == (SiteKind.CALL, prefix)
+    assert site.apply(text, "trivial") == "theorem t : True := by\n  trivial\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("theorem t : True := by‸", "t"),
+        ("namespace A.B\nsection C\ntheorem D.t : True := by‸", "A.B.D.t"),
+        ("namespace A\nend A\nlemma t : True := by‸", "t"),
+        ("namespace A\nnamespace B\nend B\nnoncomputable section\nend\ntheorem t : True := by‸", "A.t"),
+        ("namespace A.B\nend B\n@[simp]\nprivate theorem «a b».c : True := by‸", "A.«a b».c"),
+        ("namespace A\nmutual\ntheorem t : True := by‸\nend", "A.t"),
+        ("namespace A\ntheorem _root_.B.t : True := by‸", "B.t"),
+        ("namespace A\n-- end A\n/- end A -/ theorem t.{u} (α : Sort u) : α = α := by‸", "A.t"),
+        ("namespace A\nexample : True := by‸", ""),
+        ("instance : Inhabited Nat := by‸", ""),
+        ("instance (priority := low) name : Inhabited Nat := by‸", "name"),
+        ("@[simp, reducible] protected def A.b : Nat := by‸", "A.b"),
+    ],
+)
+def test_the_name_of_the_declaration(text: str, name: str) -> None:
+    site = find_site(text.replace("‸", ""), position_at(text, text.index("‸")))
+    assert site is not None
+    assert site.declaration == name
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("theorem t : p := by\n  constructor\n  · exact hp\n    ‸", [4, 2]),
+        ("theorem t : p := by\n  constructor\n  · exact hp\n  ‸", [2, 4]),
+        ("theorem t : p := by\n  constructor\n  · exact hp‸", [4, 2]),
+        ("theorem t : p := by\n  constructor\n  · constructor\n    · exact hp‸", [6, 4, 2]),
+        ("theorem t : p := by\n  constructor\n  · exact hp‸\n    exact hq", [4]),
+        ("theorem t : p := by\n  have h : p := by\n    exact hp‸\n", [4, 2]),
+        ("theorem t : p := by\n  have h : p := by exact hp‸\n", [2]),
+    ],
+)
+def test_places_that_may_be_meant_too(text: str, columns: list[int]) -> None:
+    plain = text.replace("‸", "")
+    sites = find_sites(plain, position_at(plain, text.index("‸")))
+    assert [len(site.apply(plain, "X").split("X")[0].splitlines()[-1]) for site in sites] == columns
+
+
+def test_any_position_in_any_text_has_a_sensible_answer() -> None:
+    """Also in texts that are cut off anywhere: edits stay in the text and keep what is around them."""
+    for case in PLACES[::4]:
+        for cut in range(0, len(case.text) + 1, 5):
+            text = case.text[:cut]
+            for offset in range(0, cut + 1, 7):
+                for site in find_sites(text, position_at(text, offset)):
+                    assert 0 <= site.start <= site.end <= len(text)
+                    shadow = site.shadow_text(text, "skip")
+                    assert shadow.text.startswith(text[: site.start])
+                    assert shadow.text[offset_at(shadow.text, shadow.start) :].startswith("skip")
+
+
+def test_the_key_of_a_place_survives_edits_below_it_only() -> None:
+    text = "theorem t : p := by\n  constructor\n  sorry\n\ntheorem u : p := by\n  simp\n"
+    site = find_site(text, Position(line=2, character=2))
+    assert site is not None
+    key = site.key(text)
+    assert site.key(text.replace("simp", "skip")) == key
+    assert site.key(text.replace("constructor", "exact hp")) != key
+    assert site.key(site.apply(text, "exact hp")) != key
+    behind = find_site(text, Position(line=1, character=13))
+    assert behind is not None
+    assert behind.key(behind.apply(text, "skip")) != behind.key(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -11,7 +12,7 @@ from llmstep.lean.client import LeanClient, Params, fail
 from llmstep.lean.text import minimal_edit
 
 if TYPE_CHECKING:
-    import asyncio
+    from collections.abc import Coroutine
 
     from lsprotocol.types import Position
 
@@ -34,8 +35,14 @@ class Document:
     """Pending requests about `version`."""
     settled: bool = False
     """Lean has finished with `version`."""
+    told: asyncio.Future[list[Params]] = attrs.field(init=False, factory=lambda: _future())
+    """The diagnostics once all that is wrong with `version` is among them; what linters say may be outstanding."""
     late: int = 0
     """Versions in a row, up to this one, with a request that came to its time limit while Lean got nowhere."""
+    _published: bool = False
+    """Diagnostics of `version` came."""
+    _quiet: bool = False
+    """Lean said that nothing of `version` is being processed."""
     _heard: bool = False
     """Something came from the worker since the document was opened."""
     _line: int = 0
@@ -87,6 +94,8 @@ class Document:
         if version in (None, self.version):
             self._heard = True
             self.diagnostics = diagnostics
+            self._published = True
+            self._tell()
 
     def progressed(self, version: int | None, processing: list[Params]) -> bool:
         """Lean told at which parts it is working; True when it gave the document up."""
@@ -96,6 +105,8 @@ class Document:
         if not fatal:
             self._heard = True
             self._line = min((part["range"]["start"]["line"] for part in processing), default=-1)
+            self._quiet = self._quiet or not processing
+            self._tell()
         return fatal and self._heard  # else it speaks of the worker before
 
     def crashed(self) -> LeanCrashedError:
@@ -104,6 +115,16 @@ class Document:
         fail(self.calls, error)
         self.shut()
         return error
+
+    async def report(self, whole: Coroutine[Any, Any, list[Params]]) -> list[Params]:
+        """The diagnostics of `version` as soon as it is reported; `whole` is the wait for everything."""
+        told, waiting = self.told, asyncio.ensure_future(whole)
+        try:
+            await asyncio.wait((told, waiting), return_when=asyncio.FIRST_COMPLETED)
+            return waiting.result() if waiting.done() else told.result()
+        finally:
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
 
     def timed_out(self) -> None:
         """A request about the present version came to its time limit."""
@@ -115,7 +136,24 @@ class Document:
     def _renew(self) -> None:
         """Nothing is known of a new version."""
         self.diagnostics = []
-        self.settled = False
+        self.settled = self._published = self._quiet = False
+        self.told = _future()
+
+    def _tell(self) -> None:
+        """Wakes those who wait for the report, when it is whole.
+
+        Lean's reporter (`reportSnapshots`) takes every finished step with its messages before it says what is still
+        being processed. If it had to wait on the way, it has published before and after each step; if not, it
+        publishes once, right after it said that nothing is. So both signs together, in either order, mean that all
+        steps are in. What it then does, the index of the whole file, takes long in long files.
+        """
+        if self._published and self._quiet and not self.told.done():
+            self.settled = True
+            self.told.set_result(self.diagnostics)
+
+
+def _future() -> asyncio.Future[Any]:
+    return asyncio.get_running_loop().create_future()
 
 
 def wire(position: Position) -> dict[str, int]:

@@ -127,6 +127,10 @@ class LeanServer:
         document.settled = True
         return document.diagnostics
 
+    async def report(self, uri: str, version: int, timeout: float | None = None) -> list[Params]:
+        """Like `wait` after an edit, but before Lean makes its index: all errors are there, hints may not be."""
+        return await self._document(uri).report(self.wait(uri, version, timeout))
+
     async def plain_goal(self, uri: str, position: Position, timeout: float | None = None) -> list[str] | None:
         """The goals at a position, main first: empty when all are accomplished, None where Lean knows of no goal.
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, TypeVar
 
-from llmstep.errors import LeanError, LlmstepError
+from llmstep.errors import LeanError, LeanTimeoutError, LlmstepError
 from llmstep.lean.verdict import Outcome
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from llmstep.lean.place import ShadowText
     from llmstep.lean.server import LeanServer
     from llmstep.lean.verdict import Diagnostic
+
+GRACE_SECONDS = 4.0
+"""How long Lean may take to come back from a candidate that was given up."""
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -51,12 +54,12 @@ class Shadow:
         """
         self._ready = None
         self.is_open = True
-        if self._late:  # what was given up may still run: an edit ends it, another one finds it stuck
-            await self.server.wait(self.uri, await self.server.change(self.uri, prefix), self.patience)
-            self._late = False
+        if self._late:
+            await self._recover(prefix)
         version = await self.server.change(self.uri, rest.text)
         goals, outcome = await _both(
-            self.server.plain_goal(self.uri, rest.start, self.patience), self._outcome(rest, version, self.patience)
+            self.server.plain_goal(self.uri, rest.start, self.patience),
+            self._outcome(rest, self.server.wait(self.uri, version, self.patience), self.patience),
         )
         self._ready = (prefix, self.server.pid)
         return outcome, goals
@@ -64,6 +67,18 @@ class Shadow:
     def is_ready(self, prefix: str) -> bool:
         """Whether an edit behind `prefix` is all that Lean has to elaborate."""
         return self._ready == (prefix, self.server.pid)
+
+    async def _recover(self, prefix: str) -> None:
+        """Has Lean come back from a candidate that was given up.
+
+        An edit ends it, as a rule; a worker that does not come back soon is replaced, one that comes back but goes on
+        computing is found by the server at the next edit.
+        """
+        try:
+            await self.server.report(self.uri, await self.server.change(self.uri, prefix), GRACE_SECONDS)
+        except LeanTimeoutError:
+            await self.server.close(self.uri)
+        self._late = False
 
     def forget(self) -> None:
         """Lean has to elaborate more than a candidate, since the text above was changed."""
@@ -76,7 +91,7 @@ class Shadow:
         """
         try:
             version = await self.server.change(self.uri, shadow.text)
-            return await self._outcome(shadow, version, seconds)
+            return await self._outcome(shadow, self.server.report(self.uri, version, seconds), seconds)
         except (LeanError, asyncio.CancelledError):
             ready, self._ready = self._ready, None
             self._late = True
@@ -105,11 +120,9 @@ class Shadow:
         self.is_open = False
         await self.server.close(self.uri)
 
-    async def _outcome(self, shadow: ShadowText, version: int, seconds: float) -> Outcome:
-        diagnostics, goals = await _both(
-            self.server.wait(self.uri, version, seconds), self.server.plain_goal(self.uri, shadow.probe, seconds)
-        )
-        return Outcome(shadow, diagnostics, None if goals is None else tuple(goals))
+    async def _outcome(self, shadow: ShadowText, diagnostics: Awaitable[list[Diagnostic]], seconds: float) -> Outcome:
+        told, goals = await _both(diagnostics, self.server.plain_goal(self.uri, shadow.probe, seconds))
+        return Outcome(shadow, told, None if goals is None else tuple(goals))
 
 
 async def _both(first: Awaitable[T], second: Awaitable[U]) -> tuple[T, U]:
