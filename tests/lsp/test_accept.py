@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.lean, pytest.mark.asyncio(loop_scope="session")]
 
-# `§` is the cursor; it is not part of the text.
+# `§` is the cursor; it is not part of the text. The goals are such that the starter closes each with at least three
+# samples in ten: that none of 32 does happens once in a hundred thousand runs.
 CASES = {
-    "on a sorry": "theorem t (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n  §sorry\n",
+    "on a sorry": "theorem t (p q : Prop) (h : p ∧ q) : q := by\n  §sorry\n",
     "inside of a sorry": "theorem t (p q : Prop) (h : p ∧ q) : p := by\n  so§rry\n",
     "behind a sorry": "theorem t (a b : Nat) (h : a = b) : b = a := by\n  sorry§\n",
     "an empty line": "theorem t (p q : Prop) : p → q → p := by\n  intro hp hq\n  §\n",

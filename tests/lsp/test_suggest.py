@@ -81,11 +81,11 @@ async def test_an_error_of_lean_offers_the_action(opened: Callable[..., Page]) -
 
 
 async def test_the_result_and_the_actions_after_it(opened: Callable[..., Page], shared: Editor) -> None:
-    page = opened(AND)
+    page = opened(OR)
     refreshes = shared.refreshes
     answer = await page.suggest(page.at("sorry"))
     assert set(answer) == {"goal", "model", "elapsedMs", "summary", "suggestions"}
-    assert answer["goal"] == "p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q"
+    assert answer["goal"] == "p q : Prop\nhp : p\n⊢ p ∨ q"
     assert answer["model"] == "starter"
     assert answer["elapsedMs"] > 0
     assert re.match(r"32 generated, \d+ distinct: ", answer["summary"])
