@@ -58,7 +58,7 @@ class Outcome:
         if behind:
             line -= probe.line
             character = 0 if place <= (probe.line, probe.character) else character
-        return behind, line, character, _METAVARIABLE.sub("?", first_line(diagnostic))
+        return behind, line, character, _METAVARIABLE.sub("?", str(diagnostic["message"]).partition("\n")[0])
 
     def says(self, severity: int, text: str, since: Place) -> bool:
         """Whether there is a message of this severity with this text, at or behind a place."""
@@ -144,13 +144,13 @@ def shows_sorry(outcome: Outcome) -> bool | None:
 
 
 def first_line(diagnostic: Diagnostic) -> str:
-    """The first line of a message; with unsolved goals, what is to be shown is added."""
+    """The first line of a message, and the second where the first only announces it; of unsolved goals the target."""
     lines = str(diagnostic["message"]).strip().splitlines() or [""]
     if lines[0].startswith("fail to show termination"):
         return "It uses the theorem itself, and Lean fails to show termination."
     if is_unsolved(diagnostic):
         return " ".join([lines[0], *(line for line in lines if line.startswith("⊢"))][:2])
-    return lines[0]
+    return " ".join(line.strip() for line in lines[: 2 if lines[0].endswith(":") else 1])
 
 
 def _are_left(after: Sequence[str], behind: Sequence[str]) -> bool:
