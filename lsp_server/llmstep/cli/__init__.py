@@ -18,6 +18,7 @@ from llmstep.cli.models import models
 from llmstep.cli.prove import prove
 from llmstep.cli.serve import serve
 from llmstep.cli.suggest import suggest
+from llmstep.cli.train import train, train_starter
 from llmstep.errors import LlmstepError
 
 app = typer.Typer(
@@ -43,6 +44,8 @@ def _options(
 
 
 app.add_typer(bench, name="bench")
+app.command()(train)
+app.command("train-starter")(train_starter)
 app.command()(doctor)
 app.command()(lsp)
 app.command()(models)
