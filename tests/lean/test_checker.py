@@ -229,3 +229,26 @@ async def test_no_goal(checker: FileChecker, text: str, message: str, hint: str)
         await checker.baseline(plain, site_in(plain, text.index("‸")))
     assert caught.value.message == message
     assert caught.value.hint.startswith(hint)
+
+
+async def test_the_report_of_a_new_document_is_the_final_answer(server: LeanServer) -> None:
+    """While Lean reads the imports, its signs look like those of a document that is done."""
+    uri = (server.root / "New.lean").as_uri()
+    text = "import Nowhere\ntheorem t (p : Prop) : p := by\n  exact foo\n"
+    for _ in range(2):
+        report = await server.report(uri, await server.change(uri, text))
+        assert [each["severity"] for each in report] == [1]
+        await server.close(uri)
+    report = await server.report(uri, await server.change(uri, text.partition("\n")[2]))
+    assert [each["message"] for each in report if each["severity"] == 1] == ["Unknown identifier `foo`"]
+    await server.close(uri)
+
+
+async def test_a_worker_that_dies_unseen_costs_no_verdict(checker: FileChecker, server: LeanServer) -> None:
+    """The candidate is then the first text of a new worker, and still judged right."""
+    await checker.check(TEXT, SITE, "exact hp")
+    [worker] = [each for each in server.processes() if each.role == "worker" and each.uri == checker.shadow.uri]
+    os.kill(worker.pid, signal.SIGKILL)
+    await asyncio.sleep(0.5)
+    assert (await checker.check(TEXT, SITE, "exact hq -- 1")).verdict is Verdict.INVALID
+    assert (await checker.check(TEXT, SITE, "exact (hp : p)")).verdict is Verdict.CLOSES

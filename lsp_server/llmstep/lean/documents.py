@@ -39,6 +39,8 @@ class Document:
     """The diagnostics once all that is wrong with `version` is among them; what linters say may be outstanding."""
     late: int = 0
     """Versions in a row, up to this one, with a request that came to its time limit while Lean got nowhere."""
+    opened: bool = False
+    """Lean has finished a version since the document was opened, so that the imports are read."""
     _published: bool = False
     """Diagnostics of `version` came."""
     _quiet: bool = False
@@ -54,7 +56,7 @@ class Document:
         """Opens it in a server process, under its present version."""
         self.home = client
         self.late = 0
-        self._heard = False
+        self.opened = self._heard = False
         self._renew()
         item = {"uri": self.uri, "languageId": "lean4", "version": self.version, "text": self.text}
         client.notify("textDocument/didOpen", {"textDocument": item})
@@ -145,9 +147,10 @@ class Document:
         Lean's reporter (`reportSnapshots`) takes every finished step with its messages before it says what is still
         being processed. If it had to wait on the way, it has published before and after each step; if not, it
         publishes once, right after it said that nothing is. So both signs together, in either order, mean that all
-        steps are in. What it then does, the index of the whole file, takes long in long files.
+        steps are in. What it then does, the index of the whole file, takes long in long files. Only while it reads the
+        imports of a new document, which is no step of the text, the signs mean nothing.
         """
-        if self._published and self._quiet and not self.told.done():
+        if self.opened and self._published and self._quiet and not self.told.done():
             self.settled = True
             self.told.set_result(self.diagnostics)
 

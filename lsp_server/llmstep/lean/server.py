@@ -124,11 +124,11 @@ class LeanServer:
         document = self._document(uri)
         self._check_present(document, version)
         await self._ask(document, "textDocument/waitForDiagnostics", {"uri": uri, "version": version}, timeout)
-        document.settled = True
+        document.settled = document.opened = True
         return document.diagnostics
 
     async def report(self, uri: str, version: int, timeout: float | None = None) -> list[Params]:
-        """Like `wait` after an edit, but before Lean makes its index: all errors are there, hints may not be."""
+        """Like `wait`, but if it can before Lean makes its index: all errors are there, hints may not be."""
         return await self._document(uri).report(self.wait(uri, version, timeout))
 
     async def plain_goal(self, uri: str, position: Position, timeout: float | None = None) -> list[str] | None:

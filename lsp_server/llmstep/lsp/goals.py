@@ -31,6 +31,8 @@ class ClientGoals:
             NoGoalError: The client knows of no open goal there.
             LeanError: The client cannot say.
         """
+        if not site.anchors and self._ls.lean is not None:  # no place in the text has just these goals
+            return await self._ls.lean.goal(document.uri, document.text, site)
         timeout = self._ls.settings.lean.timeout_seconds
         for anchor in site.anchors:
             params = types.TextDocumentPositionParams(types.TextDocumentIdentifier(document.uri), anchor)
