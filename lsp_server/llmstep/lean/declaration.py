@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Final
 
@@ -82,7 +83,7 @@ def find_declaration(masked: str, offset: int) -> Declaration | None:
     scopes: list[str] = []
     last: re.Match[str] | None = None
     end = len(masked)
-    for command in COMMAND.finditer(masked):
+    for command in _commands(masked):
         if command.start() > offset:
             end = command.start()
             break
@@ -103,6 +104,11 @@ def find_declaration(masked: str, offset: int) -> Declaration | None:
     written = short.removeprefix("_root_.")
     name_at = name.end("name") - len(written) if name and written else -1
     return Declaration(start, last.end(), end, column, full, written, name_at)
+
+
+@functools.lru_cache(maxsize=4)
+def _commands(masked: str) -> tuple[re.Match[str], ...]:
+    return tuple(COMMAND.finditer(masked))
 
 
 def _enter(scopes: list[str], command: re.Match[str]) -> None:
