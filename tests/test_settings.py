@@ -32,7 +32,7 @@ def other(value: Any) -> Any:
         return value + 1 if value != 1.0 else 0.5
     if isinstance(value, tuple):
         return ["lean", "--server"]
-    return {"auto": "cpu", "onDemand": "onIdle", "server": "client"}.get(value, "other")
+    return {"auto": "cpu", "onDemand": "onIdle", "server": "client", "inProcess": "openai"}.get(value, "other")
 
 
 def get(settings: Settings, name: str) -> Any:
@@ -47,7 +47,7 @@ ALL = fields(Settings)
 
 @pytest.mark.parametrize(("name", "default", "doc"), ALL, ids=[name for name, *_ in ALL])
 def test_every_setting_decodes_dotted_and_nested(name: str, default: Any, doc: str) -> None:
-    value = "float32" if name == "dtype" else other(default)
+    value = {"dtype": "float32", "remote.api": "chat"}.get(name) or other(default)
     expected = tuple(value) if isinstance(value, list) else value
     dotted = Settings.decode({name: value})
     assert get(dotted, name) == expected != default
@@ -78,6 +78,15 @@ def test_null_means_the_default() -> None:
         ({"temperature": "hot"}, "The setting llmstep.temperature is 'hot'.", "It must be a number."),
         ({"device": "gpu"}, "The setting llmstep.device is 'gpu'.", "It must be one of auto, cpu, cuda, mps."),
         ({"check.enabled": "no"}, "The setting llmstep.check.enabled is 'no'.", "It must be true or false."),
+        ({"engine": "vllm"}, "The setting llmstep.engine is 'vllm'.", "It must be one of inProcess, openai, llmstep."),
+        (
+            {"remote.api": "rpc"},
+            "The setting llmstep.remote.api is 'rpc'.",
+            "It must be one of auto, comp",
+        ),
+        ({"remote.timeoutSeconds": 0}, "The setting llmstep.remote.timeoutSeconds is 0.0.", "It must be at least 1."),
+        ({"remote.timeoutSeconds": 7200}, "The setting llmstep.remote.timeoutSeconds is 7200.0.", "It must be at most"),
+        ({"remote.apiKey": "secret"}, "There is no setting llmstep.remote.apiKey.", "Did you mean llmstep.remote."),
         ({"model": 7}, "The setting llmstep.model is 7.", "It must be a text."),
         ({"lean.command": "lake serve"}, "The setting llmstep.lean.command is 'lake serve'.", "It must be a list"),
         ({"lean.command": [1]}, "The setting llmstep.lean.command is [1].", "It must be a list of words."),
@@ -89,6 +98,14 @@ def test_mistakes_are_named(raw: dict[str, Any], message: str, hint: str) -> Non
         Settings.decode(raw)
     assert caught.value.message == message
     assert caught.value.hint.startswith(hint)
+
+
+def test_defaults_ask_no_other_machine_and_load_no_model_twice() -> None:
+    settings = Settings()
+    assert (settings.engine, settings.share_model) == ("inProcess", True)
+    assert not settings.remote.allow_non_loopback
+    assert not settings.inline_completion.enabled
+    assert settings.inlay_hints.insert_on_double_click
 
 
 def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:

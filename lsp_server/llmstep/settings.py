@@ -21,6 +21,8 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 Trigger = Literal["onDemand", "onIdle"]
 GoalProvider = Literal["server", "client"]
+EngineKind = Literal["inProcess", "openai", "llmstep"]
+RemoteApi = Literal["auto", "completions", "chat"]
 
 
 def _setting(default: Any, doc: str, *, least: float | None = None, most: float | None = None) -> Any:
@@ -67,6 +69,33 @@ class InlayHintSettings:
     """The best known step, shown at its goal."""
 
     enabled: bool = _setting(True, "Show the best known step as an inlay hint.")
+    insert_on_double_click: bool = _setting(True, "Insert the step when its hint is double-clicked.")
+
+
+@attrs.frozen(kw_only=True)
+class InlineCompletionSettings:
+    """The best known step as ghost text."""
+
+    enabled: bool = _setting(False, "Offer the best known step as ghost text at its goal.")
+
+
+@attrs.frozen(kw_only=True)
+class RemoteSettings:
+    """The server that runs the model when `engine` is not `inProcess`.
+
+    Its key is no setting: it comes from the environment (LLMSTEP_API_KEY) or a file.
+    """
+
+    url: str = _setting("", "Address of the server, http://127.0.0.1:8000/v1 for example.")
+    model: str = _setting("", "Name of the model at the server; empty means the first that it lists.")
+    api: RemoteApi = _setting(
+        "auto", "With `openai`: raw completions, or chat; `auto` takes completions where the server has them."
+    )
+    api_key_file: str = _setting("", "File that holds the server's key; LLMSTEP_API_KEY in the environment wins.")
+    timeout_seconds: float = _setting(120.0, "Longest wait for one answer of the server.", least=1, most=3600)
+    allow_non_loopback: bool = _setting(
+        False, "Consent to send goals, and what else the prompt holds, to a server on another machine."
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -78,6 +107,13 @@ class Settings:
         "Catalog name, Hugging Face id or folder of the model; `auto` picks one by device, memory and cache.",
     )
     template: str = _setting("", "Prompt template; empty means the one of the catalog.")
+    engine: EngineKind = _setting(
+        "inProcess",
+        "Where the model runs: in llmstep, at an OpenAI-compatible server, or at another llmstep (see `remote.url`).",
+    )
+    share_model: bool = _setting(
+        True, "Use the model of another llmstep of this machine that has the port already, instead of loading it twice."
+    )
     device: Device = _setting("auto", "Device the model runs on.")
     dtype: Dtype = _setting("auto", "Number format of the weights.")
     trust_remote_code: bool = _setting(False, "Allow models that bring Python code of their own to run it.")
@@ -92,7 +128,9 @@ class Settings:
     goal_provider: GoalProvider = _setting(
         "server", "Who gives the goal: llmstep's own Lean server, or the client through `llmstep/plainGoal`."
     )
+    remote: RemoteSettings = _section(RemoteSettings, "The server that runs the model.")
     inlay_hints: InlayHintSettings = _section(InlayHintSettings, "Inlay hints.")
+    inline_completion: InlineCompletionSettings = _section(InlineCompletionSettings, "Ghost text.")
     check: CheckSettings = _section(CheckSettings, "Checks by Lean.")
     lean: LeanSettings = _section(LeanSettings, "The Lean server.")
     http: HttpSettings = _section(HttpSettings, "The HTTP endpoint of the tactic.")
