@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 
 import attrs
 
@@ -67,8 +68,9 @@ class Candidate:
 
     text: str
     """The whole step, prefix included, without marks of the template."""
-    score: float
-    """Mean log-probability of its tokens under the model (natural logarithm, at temperature 1)."""
+    score: float | None
+    """Mean log-probability of its tokens under the model (natural logarithm, at temperature 1); None where a server
+    does not tell it."""
     tokens: int = 0
     """Number of tokens generated, the end token included; `score * tokens` is the sum of log-probabilities."""
 
@@ -113,6 +115,10 @@ class Suggestion:
 
     @property
     def rank(self) -> tuple[int, int, float]:
-        """Sort key: closing ones first, then the unknown and those with the fewest goals left, then by score."""
+        """Sort key: closing ones first, then the unknown and those with the fewest goals left, then by score.
+
+        Those without a score come behind those with one, in the order they were given.
+        """
         order = {Verdict.CLOSES: 0, Verdict.PROGRESS: 1, Verdict.UNCHECKED: 2, Verdict.INVALID: 3}
-        return (order[self.check.verdict], len(self.check.goals), -self.candidate.score)
+        score = self.candidate.score
+        return (order[self.check.verdict], len(self.check.goals), math.inf if score is None else -score)

@@ -9,7 +9,7 @@ import pytest
 
 from llmstep.catalog.templates import TEMPLATES, get_template
 from llmstep.engine.postprocess import RawSample, candidate_text, finish
-from llmstep.types import Ask, Candidate, Goal
+from llmstep.types import Ask, Candidate, Goal, Suggestion
 
 GOAL = Goal("hp : p\n⊢ p")
 
@@ -57,8 +57,15 @@ def test_empty_samples_are_dropped() -> None:
 
 def test_a_score_that_is_no_number_comes_last() -> None:
     samples = [RawSample("a", math.nan, 1), RawSample("b", -50.0, 1), RawSample("c", -math.inf, 0)]
-    assert next(c.text for c in finish(get_template("pythia"), Ask(GOAL), samples)) == "b"
-    assert all(not math.isnan(c.score) for c in finish(get_template("pythia"), Ask(GOAL), samples))
+    found = finish(get_template("pythia"), Ask(GOAL), samples)
+    assert [(c.text, c.score) for c in found] == [("b", -50.0), ("a", None), ("c", None)]
+
+
+def test_samples_without_scores_keep_the_order_drawn_behind_those_with_one() -> None:
+    samples = [RawSample("a", None, 1), RawSample("b", None, 2), RawSample("c", -9.0, 1), RawSample("a", -3.0, 1)]
+    found = finish(get_template("pythia"), Ask(GOAL), samples)
+    assert [(c.text, c.score) for c in found] == [("a", -3.0), ("c", -9.0), ("b", None)]
+    assert [s.text for s in sorted(map(Suggestion, reversed(found)), key=lambda s: s.rank)] == ["a", "c", "b"]
 
 
 PREFIXED = [

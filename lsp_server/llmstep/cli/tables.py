@@ -41,7 +41,8 @@ def _table(suggestions: Sequence[Suggestion]) -> Table:
     table.add_column(justify="right")
     table.add_column(overflow="fold")
     for number, each in enumerate(suggestions, start=1):
-        table.add_row(f" {number}", mark(each.check), f"{each.candidate.score:.2f}", Text(each.text))
+        score = each.candidate.score
+        table.add_row(f" {number}", mark(each.check), "-" if score is None else f"{score:.2f}", Text(each.text))
     return table
 
 

@@ -24,14 +24,14 @@ class RawSample:
 
     text: str
     """What was generated: without the prompt, and without the prefix that the decoder started with."""
-    logprob_sum: float
-    """Sum of the natural log-probabilities of its tokens, at temperature 1."""
+    logprob_sum: float | None
+    """Sum of the natural log-probabilities of its tokens, at temperature 1; None where it is not known."""
     tokens: int
     """Number of those tokens, the end token included."""
 
 
 def finish(template: PromptTemplate, ask: Ask, samples: Iterable[RawSample]) -> list[Candidate]:
-    """Distinct candidates, best mean log-probability first.
+    """Distinct candidates, best mean log-probability first, those without one behind, in the order drawn.
 
     Every candidate starts with `ask.prefix` exactly as typed, once. Dropped are samples that are empty, and those that
     do not continue the prefix: after `exact ` a model may write `_mod_cast h`, which asks for another word.
@@ -41,12 +41,21 @@ def finish(template: PromptTemplate, ask: Ask, samples: Iterable[RawSample]) -> 
         text = candidate_text(template, ask, sample.text)
         if text is None:
             continue
-        score = sample.logprob_sum / max(sample.tokens, 1)
-        if math.isnan(score):
-            score = -math.inf
-        if text not in best or score > best[text].score:
-            best[text] = Candidate(text, score, sample.tokens)
-    return sorted(best.values(), key=lambda candidate: -candidate.score)
+        candidate = Candidate(text, _score(sample), sample.tokens)
+        if text not in best or _rank(candidate) < _rank(best[text]):
+            best[text] = candidate
+    return sorted(best.values(), key=_rank)
+
+
+def _score(sample: RawSample) -> float | None:
+    """The mean; None also for what is no number, which JSON could not say."""
+    if sample.logprob_sum is None or not math.isfinite(sample.logprob_sum):
+        return None
+    return sample.logprob_sum / max(sample.tokens, 1)
+
+
+def _rank(candidate: Candidate) -> float:
+    return math.inf if candidate.score is None else -candidate.score
 
 
 def candidate_text(template: PromptTemplate, ask: Ask, raw: str) -> str | None:

@@ -33,7 +33,7 @@ class RefusedError(LlmstepError):
 
 
 def tactic_answer(generation: Generation) -> dict[str, Any]:
-    """Upstream's `{suggestions}` with what llmstep adds: `scores` (mean log-probabilities), `model`, `elapsed_ms`."""
+    """Upstream's `{suggestions}`, and `scores` (mean log-probabilities, or null), `model`, `elapsed_ms`."""
     return {
         "suggestions": [candidate.text for candidate in generation.candidates],
         "scores": [candidate.score for candidate in generation.candidates],
@@ -43,11 +43,15 @@ def tactic_answer(generation: Generation) -> dict[str, Any]:
 
 
 def generate_answer(generation: Generation) -> dict[str, Any]:
-    """LeanCopilot's `{outputs: [{output, score}]}`; the score is the geometric mean of the token probabilities."""
+    """LeanCopilot's `{outputs: [{output, score}]}`; the score is the geometric mean of the token probabilities.
+
+    LeanCopilot wants a number: where no probability is known, all candidates are taken for equally likely.
+    """
+    equal = 1 / max(1, len(generation.candidates))
     return {
         "outputs": [
-            {"output": candidate.text, "score": min(1.0, math.exp(candidate.score))}
-            for candidate in generation.candidates
+            {"output": each.text, "score": equal if each.score is None else min(1.0, math.exp(each.score))}
+            for each in generation.candidates
         ]
     }
 

@@ -23,8 +23,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from llmstep import __version__
+from llmstep.address import is_loopback
 from llmstep.errors import CancelledError, LlmstepError, SettingsError
-from llmstep.http.address import is_loopback
 from llmstep.http.answers import RefusedError, error_answer, generate_answer, retry_after, tactic_answer
 from llmstep.http.guards import Guards
 from llmstep.http.probe import PROTOCOL

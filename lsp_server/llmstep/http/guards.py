@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
 
-from llmstep.http.address import host_of, is_loopback, is_wildcard
+from llmstep.address import host_of, is_loopback, is_wildcard
 from llmstep.http.answers import RefusedError, error_answer
 
 if TYPE_CHECKING:

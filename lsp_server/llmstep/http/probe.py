@@ -7,7 +7,7 @@ import json
 
 import attrs
 
-from llmstep.http.address import is_loopback, is_wildcard, url_of
+from llmstep.address import is_loopback, is_wildcard, url_of
 
 PROTOCOL = 1
 """Number of the wire protocol; it changes when old clients would no longer understand the answers."""

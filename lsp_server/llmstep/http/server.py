@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from llmstep.address import url_of
 from llmstep.errors import LlmstepError
-from llmstep.http.address import url_of
 from llmstep.http.probe import Health, probe
 
 if TYPE_CHECKING:

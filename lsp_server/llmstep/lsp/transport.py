@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 from pygls.io_ import run_async, run_websocket
 
+from llmstep.address import is_loopback
 from llmstep.errors import RequestError
-from llmstep.http.address import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Coroutine

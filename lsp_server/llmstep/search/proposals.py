@@ -97,7 +97,10 @@ class ModelTactics:
         ask = Ask(Goal(scene.goal), context=scene.context, declaration=scene.declaration, proof=scene.proof)
         made = await self._engine.generate(ask, self._warmer(scene.again), on_progress=self._told)
         self.model = made.model
-        proposals = [Proposal(each.text, each.score * each.tokens) for each in made.candidates]
+        equal = -math.log(max(1, len(made.candidates)))  # for those whose probability the server does not tell
+        proposals = [
+            Proposal(each.text, equal if each.score is None else each.score * each.tokens) for each in made.candidates
+        ]
         return sorted(proposals, key=lambda each: -each.logprob)
 
     @property

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from llmstep.http.address import host_of, is_loopback, is_wildcard, url_of
+from llmstep.address import host_of, is_loopback, is_wildcard, url_of
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "::1", "localhost", "LOCALHOST", "localhost."])
