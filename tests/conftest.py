@@ -8,6 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from compiled_package import package
+
+__all__ = ["package"]
 
 ROOT = Path(__file__).resolve().parents[1]
 KIT = ROOT / "tests" / "lean_kit"

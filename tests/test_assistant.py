@@ -91,8 +91,8 @@ def test_closing_ones_first_then_fewest_goals_then_score() -> None:
 
 CLOSES, PROGRESS = judged("c", Verdict.CLOSES), judged("p", Verdict.PROGRESS, "⊢ a")
 UNKNOWN_FOO = judged("i", Verdict.INVALID, message="Unknown identifier `foo`")
-UNKNOWN_BAR = judged("j", Verdict.INVALID, message="Unknown identifier `bar`\nmore about it")
-MISMATCH = judged("k", Verdict.INVALID, message="Type mismatch\n  h\nhas type")
+UNKNOWN_BAR = judged("j", Verdict.INVALID, message="Unknown identifier `bar` more about it")
+MISMATCH = judged("k", Verdict.INVALID, message="Type mismatch h has type p.")
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ MISMATCH = judged("k", Verdict.INVALID, message="Type mismatch\n  h\nhas type")
         (
             [MISMATCH, UNKNOWN_FOO],
             "",
-            "10 generated, 2 distinct: 2 rejected (one of them: Type mismatch)",
+            "10 generated, 2 distinct: 2 rejected (one of them: Type mismatch h has type p)",
         ),
         ([UNKNOWN_FOO, UNKNOWN_BAR], "", "10 generated, 2 distinct: 2 rejected (Unknown identifier `foo`)"),
         (

@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 GoalSource = Callable[[Document, "Site"], Awaitable[Goal]]
 """Gives the goal at a site; raises NoGoalError where there is none."""
 
+CheckSource = Callable[
+    [Document, "Site", Goal, Sequence[str], Callable[[int, Check], None]], Awaitable["list[Check] | None"]
+]
+"""Judges candidates at a site, reporting each with its index; None where it cannot, so that our own Lean has to."""
+
 OnProgress = Callable[[Progress], None]
 OnUpdate = Callable[[SuggestionSet], None]
 
@@ -68,6 +73,7 @@ class Assistant:
         seed: int | None = None,
         more: bool = False,
         goals: GoalSource | None = None,
+        checks: CheckSource | None = None,
         diagnostics: Sequence[Diagnostic] = (),
         on_progress: OnProgress | None = None,
         on_update: OnUpdate | None = None,
@@ -82,6 +88,7 @@ class Assistant:
             seed: Fixes the draw.
             more: Draw afresh and add to what is known for this goal already.
             goals: Where the goal comes from; None asks our own Lean server.
+            checks: Who judges the candidates first; where it cannot, and without one, our own Lean server does.
             diagnostics: Those of the editor at this position; they help to find the goal.
             on_progress: Called with each step of the work.
             on_update: Called with the set when it first exists, unchecked, and after every check.
@@ -114,13 +121,14 @@ class Assistant:
             drawn=generation.drawn + (earlier.drawn if earlier else 0),
             draws=draws + 1,
         ).judged(_merge(generation, earlier))
-        return await self._check(found, document, started, tell, on_update)
+        return await self._check(found, document, started, checks, tell, on_update)
 
     async def _check(
         self,
         found: SuggestionSet,
         document: Document,
         started: float,
+        source: CheckSource | None,
         tell: OnProgress,
         on_update: OnUpdate | None,
     ) -> SuggestionSet:
@@ -151,7 +159,10 @@ class Assistant:
         tell(Progress("check", "Checking", 0, len(pending)))
         try:
             texts = [suggestions[index].text for index in pending]
-            checks = await self.lean.check(document.uri, document.text, found.site, found.goal, texts, on_result)
+            checks = await source(document, found.site, found.goal, texts, on_result) if source else None
+            if checks is None:
+                checked = 0
+                checks = await self.lean.check(document.uri, document.text, found.site, found.goal, texts, on_result)
         except (LeanError, NoGoalError) as error:  # the goal may have come from the editor
             return update(note=error.message)
         for index, check in zip(pending, checks, strict=True):

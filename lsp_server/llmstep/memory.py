@@ -103,13 +103,13 @@ class SuggestionSet:
         return f" ({self.note.rstrip('.')})" if self.note and counts[Verdict.UNCHECKED] else ""
 
     def _why_rejected(self) -> str:
-        """The commonest reason; messages that differ in the names they quote only are one reason."""
-        reasons = [_first_line(suggestion.check.message) for suggestion in self.rejected]
-        kinds = Counter(_QUOTED.sub("", reason) for reason in reasons if reason)
+        """The commonest reason; messages that begin alike are one reason."""
+        reasons = [suggestion.check.message.strip().rstrip(".:") for suggestion in self.rejected]
+        kinds = Counter(_kind(reason) for reason in reasons if reason)
         if not kinds:
             return ""
         kind, times = kinds.most_common(1)[0]
-        example = next(reason for reason in reasons if _QUOTED.sub("", reason) == kind)
+        example = next(reason for reason in reasons if _kind(reason) == kind)
         if len(kinds) == 1:
             return f" ({example})"
         return f" (most often, {times} times: {example})" if times > 1 else f" (one of them: {example})"
@@ -119,9 +119,9 @@ def _count(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}" if number else ""
 
 
-def _first_line(message: str) -> str:
-    lines = [line.strip() for line in message.strip().splitlines()]
-    return lines[0].rstrip(".:") if lines else ""
+def _kind(message: str) -> str:
+    """What a message begins with, without the names that it quotes: enough to tell Lean's errors from one another."""
+    return " ".join(_QUOTED.sub("", message).split()[:2])
 
 
 class Memory:

@@ -128,6 +128,10 @@ class Settings:
     goal_provider: GoalProvider = _setting(
         "server", "Who gives the goal: llmstep's own Lean server, or the client through `llmstep/plainGoal`."
     )
+    check_provider: GoalProvider = _setting(
+        "server",
+        "Who checks where it can: llmstep's own Lean server, or the client through `llmstep/checkSuggestions`.",
+    )
     remote: RemoteSettings = _section(RemoteSettings, "The server that runs the model.")
     inlay_hints: InlayHintSettings = _section(InlayHintSettings, "Inlay hints.")
     inline_completion: InlineCompletionSettings = _section(InlineCompletionSettings, "Ghost text.")

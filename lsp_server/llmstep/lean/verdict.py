@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -24,6 +26,9 @@ UNSOLVED: Final = 1
 """Tag of an error of unsolved goals."""
 ACCOMPLISHED: Final = 2
 """Tag of the message that a declaration is proved: without errors and without `sorry`."""
+
+MESSAGE_LENGTH: Final = 240
+"""Most characters of why a candidate was refused."""
 
 _METAVARIABLE: Final = re.compile(r"\?[\w.✝]+|✝[⁰¹²³⁴⁵⁶⁷⁸⁹]*")
 _SORRY: Final = re.compile(r"(?<![\w.])sorry(?:Ax)?(?![\w.])")
@@ -101,14 +106,14 @@ def judge(site: Site, baseline: Baseline, outcome: Outcome) -> Check:
 
 
 def first_error(baseline: Baseline, outcome: Outcome) -> str | None:
-    """The first line of the first error that is the candidate's: one inside of it before one elsewhere."""
+    """The first error that is the candidate's: one inside of it before one elsewhere."""
     elsewhere: str | None = None
     for place, error in outcome.errors():
         if place >= outcome.start:
             if outcome.signature(place, error) not in baseline.errors:
-                return first_line(error)
+                return one_line(error)
         elif not is_unsolved(error) and outcome.signature(place, error) not in baseline.errors:
-            elsewhere = elsewhere or first_line(error)
+            elsewhere = elsewhere or one_line(error)
     return elsewhere
 
 
@@ -143,14 +148,15 @@ def shows_sorry(outcome: Outcome) -> bool | None:
     return any(_SORRY.search(term) for term in terms) if terms else None
 
 
-def first_line(diagnostic: Diagnostic) -> str:
-    """The first line of a message, and the second where the first only announces it; of unsolved goals the target."""
+def one_line(diagnostic: Diagnostic) -> str:
+    """A message without its line breaks, up to the goals it may show, and not too long; of unsolved goals the target."""
     lines = str(diagnostic["message"]).strip().splitlines() or [""]
     if lines[0].startswith("fail to show termination"):
         return "It uses the theorem itself, and Lean fails to show termination."
     if is_unsolved(diagnostic):
         return " ".join([lines[0], *(line for line in lines if line.startswith("⊢"))][:2])
-    return " ".join(line.strip() for line in lines[: 2 if lines[0].endswith(":") else 1])
+    said = [line.strip() for line in itertools.takewhile(lambda line: line.strip() and "⊢" not in line, lines)]
+    return textwrap.shorten(" ".join(said or lines[:1]), MESSAGE_LENGTH, placeholder=" …")
 
 
 def _are_left(after: Sequence[str], behind: Sequence[str]) -> bool:

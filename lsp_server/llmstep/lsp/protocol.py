@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from llmstep.lsp.server import LlmstepServer
 
 PLAIN_GOAL = "llmstep/plainGoal"
+CHECK_SUGGESTIONS = "llmstep/checkSuggestions"
 STATUS = "llmstep/status"
 
 
@@ -62,6 +63,57 @@ class PlainGoalResponse:
     result: PlainGoal | None = None
 
 
+@attrs.define
+class CheckParams:
+    """What the client's Lean is to check: the form that `LLMstep.checkSuggestions` of the Lean package takes."""
+
+    # lsprotocol's converter has no names of its own for these: they are the wire's.
+    textDocument: types.TextDocumentIdentifier  # noqa: N815
+    position: types.Position
+    suggestions: list[str]
+    maxHeartbeats: int  # noqa: N815
+
+
+@attrs.define
+class Checked:
+    """A suggestion with the verdict of the client's Lean."""
+
+    text: str
+    verdict: str
+    goals: list[str] = attrs.field(factory=list)
+    message: str = ""
+
+
+@attrs.define
+class CheckedSuggestions:
+    """The suggestions in the order asked."""
+
+    checked: list[Checked]
+
+
+@attrs.define
+class CheckRequest:
+    """Server to client: what does Lean say about these suggestions here?"""
+
+    id: int | str
+    method: str
+    params: CheckParams
+    jsonrpc: str
+
+
+@attrs.define
+class CheckResponse:
+    """Its answer; null where the file does not import the package."""
+
+    id: int | str
+    jsonrpc: str
+    result: CheckedSuggestions | None = None
+
+
+_REQUESTS = {PLAIN_GOAL: PlainGoalRequest, CHECK_SUGGESTIONS: CheckRequest}
+_RESPONSES = {PLAIN_GOAL: PlainGoalResponse, CHECK_SUGGESTIONS: CheckResponse}
+
+
 class LlmstepProtocol(LanguageServerProtocol):
     """The wire between an editor and `LlmstepServer`."""
 
@@ -71,16 +123,16 @@ class LlmstepProtocol(LanguageServerProtocol):
         self.documents = Documents(None)
         super().__init__(server, converter)
 
-    # pygls wraps these two in a cache; for one dictionary more that is not worth its types.
+    # pygls wraps these two in a cache; for two requests more that is not worth its types.
     def get_message_type(  # type: ignore[override]
         self, method: str
     ) -> type[Any] | None:
-        return PlainGoalRequest if method == PLAIN_GOAL else super().get_message_type(method)
+        return _REQUESTS.get(method) or super().get_message_type(method)
 
     def get_result_type(  # type: ignore[override]
         self, method: str
     ) -> type[Any] | None:
-        return PlainGoalResponse if method == PLAIN_GOAL else super().get_result_type(method)
+        return _RESPONSES.get(method) or super().get_result_type(method)
 
     @lsp_method(types.INITIALIZE)
     def lsp_initialize(self, params: types.InitializeParams) -> Generator[Any, Any, types.InitializeResult]:

@@ -12,6 +12,7 @@ from pygls.exceptions import JsonRpcException
 
 from llmstep.errors import LlmstepError, RequestError
 from llmstep.lsp import inlay_hints
+from llmstep.lsp.client_checks import ClientChecks
 from llmstep.lsp.goals import ClientGoals
 from llmstep.lsp.progress import WorkDone
 from llmstep.lsp.runs import STOPPED
@@ -147,6 +148,7 @@ async def _work(ls: LlmstepServer, document: Document, wanted: SuggestArguments,
             more=wanted.more,
             diagnostics=wanted.diagnostics,
             goals=ClientGoals(ls) if ls.settings.goal_provider == "client" else None,
+            checks=ClientChecks(ls) if ls.settings.check_provider == "client" else None,
             on_progress=on_progress,
             on_update=on_update,
         )

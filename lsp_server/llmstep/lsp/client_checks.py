@@ -1,0 +1,74 @@
+"""Checks that the editor's own Lean server makes, for files that import the Lean package (`LLMstep.checkSuggestions`)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+
+from llmstep.errors import LeanError
+from llmstep.lean.refusal import hypothesis_names, refusal
+from llmstep.lsp.protocol import CHECK_SUGGESTIONS, CheckedSuggestions, CheckParams
+from llmstep.types import Check, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from llmstep.assistant import Document
+    from llmstep.lean.site import Site
+    from llmstep.lsp.server import LlmstepServer
+    from llmstep.types import Goal
+
+
+class ClientChecks:
+    """Asks the client `llmstep/checkSuggestions` at the place where it gave the goal."""
+
+    def __init__(self, ls: LlmstepServer) -> None:
+        self._ls = ls
+
+    async def __call__(
+        self,
+        document: Document,
+        site: Site,
+        goal: Goal,
+        candidates: Sequence[str],
+        on_result: Callable[[int, Check], None],
+    ) -> list[Check] | None:
+        """The verdicts, in order; None where the client cannot check here, so that our own Lean has to.
+
+        It cannot where the file does not import the package, where the step runs on several goals or begins a proof
+        inside a term, and where its Lean does not answer in time.
+        """
+        if site.distributed or not site.anchors:
+            return None
+        names = hypothesis_names(goal.text)
+        checks: dict[int, Check] = {}
+        for number, text in enumerate(candidates):
+            if reason := refusal(text, site, names):
+                checks[number] = Check(Verdict.INVALID, message=reason)
+                on_result(number, checks[number])
+        pending = [number for number in range(len(candidates)) if number not in checks]
+        try:
+            answer = await self._answer(document, site, [candidates[number] for number in pending]) if pending else None
+        except LeanError:
+            return None
+        if pending and (answer is None or [each.text for each in answer.checked] != [candidates[n] for n in pending]):
+            return None
+        for number, each in zip(pending, answer.checked if answer else (), strict=True):
+            checks[number] = Check(Verdict(each.verdict), tuple(each.goals), each.message)
+            on_result(number, checks[number])
+        return [checks[number] for number in range(len(candidates))]
+
+    async def _answer(self, document: Document, site: Site, texts: list[str]) -> CheckedSuggestions | None:
+        settings = self._ls.settings
+        timeout = settings.lean.timeout_seconds + settings.check.timeout_seconds * len(texts)
+        params = CheckParams(
+            types.TextDocumentIdentifier(document.uri), site.anchors[0], texts, settings.check.max_heartbeats
+        )
+        try:
+            answer: CheckedSuggestions | None = await self._ls.protocol.ask(CHECK_SUGGESTIONS, params, timeout=timeout)
+        except (JsonRpcException, asyncio.TimeoutError) as error:
+            raise LeanError("The editor's Lean server did not check the suggestions.") from error
+        return answer

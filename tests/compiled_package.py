@@ -1,0 +1,63 @@
+"""The Lean package compiled for the kit.
+
+The kit's library is not made of modules, so a copy of `lean/` without the `module` headers is compiled. This is the
+only difference, and `lean_package/test_package.py` asserts that it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import re
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = ROOT / "lean"
+STAGES = [["Options"], ["Client"], ["Check"], ["Tactic", "Rpc", "Try"], [""]]
+"""The modules in the order of their imports; those of one stage are compiled at the same time."""
+
+
+def without_module_header(text: str) -> str:
+    """A file of the package as a file that is not a module."""
+    text = re.sub(r"^module$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^public meta import ", "import ", text, flags=re.MULTILINE)
+    return re.sub(r"^public meta section$", "section", text, flags=re.MULTILINE)
+
+
+@pytest.fixture(scope="session")
+def package(lean: Path) -> Path:
+    """The folder of the compiled package, for `LEAN_PATH`. It is kept in `build/` as long as nothing changes."""
+    texts = {
+        f"LLMstep/{name}" if name else "LLMstep": without_module_header(
+            (SOURCES / "LLMstep" / f"{name}.lean" if name else SOURCES / "LLMstep.lean").read_text("utf-8")
+        )
+        for name in itertools.chain(*STAGES)
+    }
+    library = (lean.parent.parent / "lib" / "lean" / "Lean.olean").stat()
+    key = hashlib.sha256(repr((texts, str(lean), library.st_mtime_ns, library.st_size)).encode()).hexdigest()[:16]
+    out = ROOT / "build" / "lean_package" / key
+    if not (out / "LLMstep.olean").is_file():
+        (out / "LLMstep").mkdir(parents=True, exist_ok=True)
+        with ThreadPoolExecutor() as pool:
+            for stage in STAGES:
+                modules = [f"LLMstep/{name}" if name else "LLMstep" for name in stage]
+                assert list(pool.map(lambda m: compiled(lean, out, m, texts[m]), modules)) == [(0, "")] * len(stage)
+    return out
+
+
+def compiled(lean: Path, out: Path, module: str, text: str) -> tuple[int, str]:
+    (out / f"{module}.lean").write_text(text, "utf-8")
+    options = ["-DautoImplicit=false", "-Dlinter.missingDocs=true"]  # as in lakefile.toml
+    command = [lean, *options, "-R", ".", "-o", f"{module}.olean", f"{module}.lean"]
+    done = subprocess.run(command, cwd=out, env=environment(out), capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+def environment(package: Path, **more: str) -> dict[str, str]:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("LLMSTEP_") and not k.lower().endswith("_proxy")}
+    return {**clean, "LEAN_PATH": str(package), **more}
