@@ -71,6 +71,19 @@ class GenerationError(ModelError):
     retryable = True
 
 
+class RemoteError(ModelError):
+    """The server that runs the model is not there, is too slow, or its answer is of no use."""
+
+    code = "remote"
+    retryable = True
+
+
+class RemoteRefusedError(ModelError):
+    """The server that runs the model does not take the request: no right, no such model or page, no such field."""
+
+    code = "remote_refused"
+
+
 class CancelledError(LlmstepError):
     """The request was cancelled by the user, by an edit, or because its caller went away."""
 

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from llmstep.engine.cache import AnswerCache, answer_key
-from llmstep.engine.progress import Progress
+from llmstep.engine.interface import Generation
+from llmstep.engine.progress import Progress, thinned
 from llmstep.engine.status import EngineStatus, StatusBoard, in_this_loop
 from llmstep.engine.worker import Job, OnProgress, Worker
-from llmstep.types import Ask, Candidate, Sampling
+from llmstep.types import Ask, Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -29,29 +30,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Engine", "EngineStatus", "Generation", "Progress"]
 
-_PROGRESS_SECONDS = 0.1
-"""Decoding steps are reported this often at most."""
 _CLOSE_SECONDS = 10.0
 """Longest wait for the worker at the end; reading weights cannot be interrupted between two tensors."""
 
 
-@attrs.frozen
-class Generation:
-    """The answer to an ask."""
-
-    candidates: list[Candidate]
-    """Distinct, best first."""
-    model: str
-    """Name in the catalog, or the id or folder."""
-    drawn: int
-    """Number of samples drawn, before empty ones and duplicates were dropped."""
-    elapsed_ms: float
-    """Time from the ask to the answer, waiting and loading included."""
-    cached: bool = False
-
-
 class Engine:
-    """One model, one queue, one cache of answers.
+    """One model in this process, one queue, one cache of answers.
 
     Args:
         settings: Model, device, sampling; see `configure`.
@@ -191,7 +175,7 @@ class Engine:
                 ask,
                 sampling,
                 threads=settings.threads,
-                on_step=_thinned(job.report),
+                on_step=thinned(job.report),
                 cancelled=lambda: job.cancelled,
             )
             elapsed_ms = round((time.perf_counter() - started) * 1000, 1)
@@ -257,17 +241,3 @@ def _resolve(settings: Settings, held: Runner | None) -> ModelChoice:
     device = devices.place(settings.device, settings.dtype).device
     freeable = held.plan.weight_bytes if held and held.info.device == device else 0
     return resolve(settings, Hardware(device, devices.free_bytes(device) + freeable))
-
-
-def _thinned(report: OnProgress) -> Callable[[int, int], None]:
-    """Reports of decoding steps, not more often than anyone could read them."""
-    told = 0.0
-
-    def on_step(done: int, most: int) -> None:
-        nonlocal told
-        now = time.perf_counter()
-        if now - told >= _PROGRESS_SECONDS:
-            told = now
-            report(Progress("generate", "Generating", done, most))
-
-    return on_step

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import time
+from typing import TYPE_CHECKING, Literal
 
 import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SECONDS_BETWEEN_STEPS = 0.1
+"""Decoding steps are reported this often at most."""
 
 Stage = Literal["download", "load", "generate", "check", "goal", "search"]
 
@@ -26,6 +33,20 @@ class Progress:
     def percent(self) -> int | None:
         """Whole percent from 0 to 100, or None while the total is not known."""
         return min(100, self.done * 100 // self.total) if self.total > 0 else None
+
+
+def thinned(report: Callable[[Progress], None]) -> Callable[[int, int], None]:
+    """Turns numbers of decoding steps, done and most, into reports, not more often than anyone could read them."""
+    told = 0.0
+
+    def on_step(done: int, most: int) -> None:
+        nonlocal told
+        now = time.perf_counter()
+        if now - told >= SECONDS_BETWEEN_STEPS:
+            told = now
+            report(Progress("generate", "Generating", done, most))
+
+    return on_step
 
 
 def format_bytes(count: float) -> str:

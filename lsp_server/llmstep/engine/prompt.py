@@ -15,7 +15,7 @@ from llmstep.catalog import cutting
 from llmstep.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from llmstep.catalog.template import PromptTemplate, Segment
     from llmstep.types import Ask
@@ -57,7 +57,7 @@ def encode(template: PromptTemplate, ask: Ask, tokenizer: Tokenizer, limit: int)
     special = _special(template, tokenizer)
     budget = min(template.max_prompt_tokens, limit) - sum(map(len, special))
     segments = template.segments(ask)
-    fitted = _fit(template, segments, tokenizer, budget)
+    fitted = _fit(template, segments, lambda text: len(_ids(tokenizer, text)), budget)
     before, behind = special
     return EncodedPrompt(
         input_ids=[*before, *_ids(tokenizer, _join(fitted)), *behind],
@@ -78,13 +78,22 @@ def continuation(tokenizer: Tokenizer, prompt_ids: Sequence[int], new_ids: Seque
     return text[len(known) :] if text.startswith(known) else _decode(tokenizer, list(new_ids))
 
 
+def fitted_text(template: PromptTemplate, ask: Ask, count: Callable[[str], int], budget: int) -> str:
+    """The prompt for `ask` as a text of at most `budget` tokens, for a server that tokenizes it itself.
+
+    Args:
+        count: The number of tokens of a text, or an estimate of it.
+
+    Raises:
+        ModelError: The format and the prefix alone are too long.
+    """
+    return _join(_fit(template, template.segments(ask), count, min(budget, template.max_prompt_tokens)))
+
+
 def _fit(
-    template: PromptTemplate, segments: tuple[Segment, ...], tokenizer: Tokenizer, budget: int
+    template: PromptTemplate, segments: tuple[Segment, ...], count: Callable[[str], int], budget: int
 ) -> tuple[Segment, ...]:
     """`segments` with as much of context and goal as `budget` tokens allow."""
-
-    def count(text: str) -> int:
-        return len(_ids(tokenizer, text))
 
     def fits(parts: tuple[Segment, ...]) -> bool:
         return count(_join(parts)) <= budget

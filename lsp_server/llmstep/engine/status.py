@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 State = Literal["empty", "downloading", "loading", "idle", "generating"]
+Place = Literal["inProcess", "openai", "llmstep", "shared"]
 
 
 @attrs.frozen
@@ -32,6 +33,10 @@ class EngineStatus:
     """Time that the model took for the last answer, without waiting and loading."""
     queued: int = 0
     """Requests that wait."""
+    engine: Place = "inProcess"
+    """Where the model runs; `shared`: in another llmstep of this user on this machine."""
+    url: str = ""
+    """The server that runs it, when it is not this process."""
 
 
 class StatusBoard:

@@ -1,0 +1,73 @@
+"""What the rest of the package knows of an engine, wherever its model runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from llmstep.engine.progress import Progress
+    from llmstep.engine.status import EngineStatus
+    from llmstep.settings import Settings
+    from llmstep.types import Ask, Candidate, Sampling
+
+
+@attrs.frozen
+class Generation:
+    """The answer to an ask."""
+
+    candidates: list[Candidate]
+    """Distinct, best first."""
+    model: str
+    """Name in the catalog, or the id or folder; with a remote engine, its name at the server."""
+    drawn: int
+    """Number of samples drawn, before empty ones and duplicates were dropped."""
+    elapsed_ms: float
+    """Time from the ask to the answer, waiting and loading included."""
+    cached: bool = False
+
+
+class ModelEngine(Protocol):
+    """Proposes steps. Made by `make_engine`; belongs to one asyncio loop."""
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def status(self) -> EngineStatus:
+        """What the engine is doing now."""
+
+    def watch(self, callback: Callable[[EngineStatus], None]) -> Callable[[], None]:
+        """Have `callback` called with every change of the status; the answer is a function that ends it."""
+
+    def configure(self, settings: Settings) -> None:
+        """Use other settings for requests from now on; those in flight keep theirs."""
+
+    async def generate(
+        self, ask: Ask, sampling: Sampling | None = None, *, on_progress: Callable[[Progress], None] | None = None
+    ) -> Generation:
+        """Distinct candidates for `ask`, best first. Cancelling the task stops the model.
+
+        Args:
+            sampling: How to draw; None takes the settings.
+            on_progress: Called in this event loop.
+
+        Raises:
+            LlmstepError: A `ModelError` when there is no answer to be had, or one of its siblings.
+        """
+
+    async def load(self, *, on_progress: Callable[[Progress], None] | None = None) -> object:
+        """Have the model ready; with a remote engine, make sure that its server answers.
+
+        Raises:
+            LlmstepError: That is not possible.
+        """
+
+    async def unload(self) -> None:
+        """Free the memory of a model that this process holds."""
+
+    async def close(self) -> None:
+        """Cancel all requests and free everything."""
