@@ -149,7 +149,7 @@ def shows_sorry(outcome: Outcome) -> bool | None:
 
 
 def one_line(diagnostic: Diagnostic) -> str:
-    """A message without its line breaks, up to the goals it may show, and not too long; of unsolved goals the target."""
+    """A message on one line, up to the goals it may show, and not too long; of unsolved goals the target."""
     lines = str(diagnostic["message"]).strip().splitlines() or [""]
     if lines[0].startswith("fail to show termination"):
         return "It uses the theorem itself, and Lean fails to show termination."

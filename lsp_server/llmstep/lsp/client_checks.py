@@ -1,4 +1,4 @@
-"""Checks that the editor's own Lean server makes, for files that import the Lean package (`LLMstep.checkSuggestions`)."""
+"""Checks that the editor's own Lean server makes, for files that import the Lean package."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class ClientChecks:
-    """Asks the client `llmstep/checkSuggestions` at the place where it gave the goal."""
+    """Asks the client `llmstep/checkSuggestions`, which asks `LLMstep.checkSuggestions` of the Lean package."""
 
     def __init__(self, ls: LlmstepServer) -> None:
         self._ls = ls

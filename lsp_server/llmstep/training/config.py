@@ -63,6 +63,8 @@ class TrainConfig:
     """Pairs a step."""
     accumulate: int = 1
     """Batches whose gradients are added up to one step."""
+    optimizer: str = "adamw"
+    """``adamw``, or ``muon``, which needs fewer steps for a model made from scratch."""
     learning_rate: float = 2e-5
     warmup_steps: int = 50
     weight_decay: float = 0.01
@@ -103,6 +105,8 @@ class TrainConfig:
         for key in ("batch_size", "accumulate", "max_tokens", "eval_every", "save_every", "log_every"):
             if getattr(self, key) < 1:
                 raise SettingsError(f"`{key}` must be at least 1.", hint=f"It is {getattr(self, key)}.")
+        if self.optimizer not in ("adamw", "muon"):
+            raise SettingsError(f"There is no optimizer {self.optimizer!r}.", hint="Choose `adamw` or `muon`.")
         shape = self.architecture
         if shape.hidden % shape.heads:
             raise SettingsError(

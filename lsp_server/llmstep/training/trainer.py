@@ -14,6 +14,7 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 from llmstep.catalog.templates import get_template
 from llmstep.errors import ModelLoadError, SettingsError
 from llmstep.training.model import load_base, new_model, save_model
+from llmstep.training.muon import Muon
 from llmstep.training.pairs import IGNORED, Padding, encode_pairs, prompt_and_answer, read_pairs
 from llmstep.training.tokenizer import train_tokenizer
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from llmstep.training.config import TrainConfig
 
 _CLOCK = "elapsed.json"
+_BETAS = (0.9, 0.98)
 
 
 class Clock(TrainerCallback):  # type: ignore[misc]
@@ -125,7 +127,7 @@ def run_training(config: TrainConfig, resume: bool = False) -> dict[str, Any]:
     done = int(checkpoint.name.rsplit("-", 1)[1]) if checkpoint else 0
     clock = Clock(config.max_seconds, before)
     steps = config.max_steps or math.ceil(config.epochs * len(train) / (config.batch_size * config.accumulate))
-    optimizer = torch.optim.AdamW(_groups(model, config.weight_decay), lr=config.learning_rate, betas=(0.9, 0.98))
+    optimizer = _optimizer(model, config)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, cosine(config.warmup_steps, steps, clock))
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     trainer = PairTrainer(
@@ -170,13 +172,24 @@ def _start(
         raise ModelLoadError(f"No model has this shape: {error}.", hint="Change the section [architecture].") from error
 
 
-def _groups(model: torch.nn.Module, decay: float) -> list[dict[str, Any]]:
-    """Weight decay for matrices only."""
-    named = [p for p in model.parameters() if p.requires_grad]
-    return [
-        {"params": [p for p in named if p.ndim >= 2], "weight_decay": decay},
-        {"params": [p for p in named if p.ndim < 2], "weight_decay": 0.0},
+def _optimizer(model: torch.nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """Weight decay for matrices only; with ``muon`` those of the layers are the ones it is made for."""
+    muon = config.optimizer == "muon"
+    embeddings = {id(p) for m in model.modules() if isinstance(m, torch.nn.Embedding) for p in m.parameters()}
+    vectors: list[torch.nn.Parameter] = []
+    tables: list[torch.nn.Parameter] = []
+    matrices: list[torch.nn.Parameter] = []
+    for p in (p for p in model.parameters() if p.requires_grad):
+        (vectors if p.ndim < 2 else tables if id(p) in embeddings else matrices).append(p)
+    groups: list[dict[str, Any]] = [
+        {"params": matrices, "weight_decay": config.weight_decay},
+        {"params": tables, "weight_decay": config.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
     ]
+    if not muon:
+        return torch.optim.AdamW(groups, lr=config.learning_rate, betas=_BETAS)
+    groups[0]["orthogonal"] = True
+    return Muon(groups, lr=config.learning_rate, betas=_BETAS)
 
 
 def fast_bf16() -> bool:
