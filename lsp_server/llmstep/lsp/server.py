@@ -13,7 +13,7 @@ from pygls.protocol import default_converter
 
 from llmstep import __version__
 from llmstep.errors import LlmstepError
-from llmstep.lsp import code_actions, commands, idle, inlay_hints, prove, suggest
+from llmstep.lsp import code_actions, commands, idle, inlay_hints, messages, prove, suggest
 from llmstep.lsp.log import ClientLog
 from llmstep.lsp.protocol import LlmstepProtocol
 from llmstep.lsp.runs import CLOSED, Runs
@@ -181,8 +181,7 @@ class LlmstepServer(LanguageServer):
     def show_error(self, error: LlmstepError) -> None:
         """Tell the user in a message, and the log."""
         _log.warning("%s", error)
-        kind = types.MessageType.Info if error.code == "no_goal" else types.MessageType.Error
-        self.window_show_message(types.ShowMessageParams(type=kind, message=str(error)))
+        messages.show(self, error)
 
 
 # --- handlers

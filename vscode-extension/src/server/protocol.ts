@@ -1,0 +1,50 @@
+import { NotificationType, RequestType } from 'vscode-languageclient/node';
+import type { Position, TextDocumentIdentifier, TextEdit } from 'vscode-languageclient/node';
+import type { PlainGoal } from '../goals';
+
+/** What the server is doing; the fields are those of `llmstep/status`. */
+export interface Status {
+  readonly state: string;
+  /** The model in memory. */
+  readonly model: string;
+  /** The model of the settings, which the next request loads. */
+  readonly selected: string;
+  readonly device: string;
+  readonly lastMs: number | null;
+  readonly message: string;
+}
+
+/** An error that the user can act on. */
+export interface ServerMessage {
+  readonly kind: 'error' | 'info';
+  /** Which kind of error: `settings`, `model_not_found`, `lean`, … */
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+}
+
+export interface Place {
+  readonly textDocument: TextDocumentIdentifier;
+  readonly position: Position;
+}
+
+/** One entry of the answer of `llmstep.suggest`. */
+export interface Suggestion {
+  readonly text: string;
+  readonly score: number;
+  readonly verdict: 'closes' | 'progress' | 'unchecked';
+  readonly remainingGoals: readonly string[];
+  readonly edit: TextEdit;
+}
+
+export interface SuggestAnswer {
+  readonly goal: string;
+  readonly model: string;
+  readonly elapsedMs: number;
+  readonly summary: string;
+  readonly suggestions: readonly Suggestion[];
+}
+
+export const statusChanged = new NotificationType<Status>('llmstep/status');
+export const serverMessage = new NotificationType<ServerMessage>('llmstep/message');
+export const plainGoal = new RequestType<Place, PlainGoal | null, void>('llmstep/plainGoal');

@@ -1,0 +1,243 @@
+import * as vscode from 'vscode';
+import {
+  CloseAction,
+  ErrorAction,
+  type ErrorHandler,
+  LanguageClient,
+  type LanguageClientOptions,
+  State,
+  WorkDoneProgress,
+} from 'vscode-languageclient/node';
+import { CompanionFeature } from './features';
+
+/** How the server is started. */
+export interface Launch {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** What the session needs from the rest of the extension. */
+export interface SessionHost {
+  readonly log: vscode.LogOutputChannel;
+  /** How to start; undefined where there is nothing to start, which the user has been told. */
+  launch(): Promise<Launch | undefined>;
+  settings(): Record<string, unknown>;
+  /** Register handlers on a new client, before it starts. */
+  prepare(client: LanguageClient): void;
+  /** The server has ended by itself. */
+  crashed(restarting: boolean): void;
+  failed(error: unknown): void;
+}
+
+/** A value of a work-done progress. */
+export interface WorkDoneProgressValue {
+  readonly kind: 'begin' | 'report' | 'end';
+  readonly title?: string;
+  readonly message?: string;
+  /** 0 to 100. */
+  readonly percentage?: number;
+}
+
+export type SessionState = 'stopped' | 'starting' | 'running';
+
+const SELECTOR = ['lean4', 'lean'].flatMap((language) =>
+  ['file', 'untitled', 'vscode-userdata'].map((scheme) => ({ language, scheme })),
+);
+
+/** Whether to start again is decided here and not in the client, which would keep its state of a dead server. */
+const ERRORS: ErrorHandler = {
+  error: () => ({ action: ErrorAction.Continue, handled: true }),
+  closed: () => ({ action: CloseAction.DoNotRestart, handled: true }),
+};
+
+const MOST_CRASHES = 4;
+const CRASHES_WITHIN_MS = 180_000;
+
+/** One language server and its client: start, stop, restart, and what happens when it dies. */
+export class Session implements vscode.Disposable {
+  #client: LanguageClient | undefined;
+  #state: SessionState = 'stopped';
+  #work: Promise<void> = Promise.resolve();
+  #crashes: number[] = [];
+  readonly #changed = new vscode.EventEmitter<SessionState>();
+
+  readonly onDidChangeState = this.#changed.event;
+
+  constructor(private readonly host: SessionHost) {}
+
+  get state(): SessionState {
+    return this.#state;
+  }
+
+  /** The process id of the server; undefined while none runs. */
+  get pid(): number | undefined {
+    return this.#client?.serverProcess?.pid;
+  }
+
+  /** Start, unless it runs. Work on the session is done one after the other. */
+  start(): Promise<void> {
+    return this.#next(() => this.#start());
+  }
+
+  stop(): Promise<void> {
+    return this.#next(() => this.#stop());
+  }
+
+  restart(): Promise<void> {
+    return this.#next(async () => {
+      await this.#stop();
+      await this.#start();
+    });
+  }
+
+  /** Tell the server its settings. */
+  async configure(): Promise<void> {
+    if (this.#state === 'running') {
+      const settings = { llmstep: this.host.settings() };
+      await this.#client?.sendNotification('workspace/didChangeConfiguration', { settings });
+    }
+  }
+
+  /**
+   * Run a command of the server, which is started first if need be.
+   *
+   * @throws ResponseError as the server answers; Error when there is no server.
+   */
+  async execute<T>(
+    command: string,
+    argument?: unknown,
+    options: { token?: vscode.CancellationToken; onProgress?: (value: WorkDoneProgressValue) => void } = {},
+  ): Promise<T> {
+    await this.start();
+    const client = this.#client;
+    if (client === undefined) {
+      throw new NotRunning();
+    }
+    const workDoneToken = options.onProgress === undefined ? undefined : crypto.randomUUID();
+    const listener =
+      workDoneToken === undefined || options.onProgress === undefined
+        ? undefined
+        : client.onProgress(WorkDoneProgress.type, workDoneToken, options.onProgress);
+    try {
+      const params = { command, arguments: argument === undefined ? [] : [argument], workDoneToken };
+      return await client.sendRequest<T>('workspace/executeCommand', params, options.token);
+    } finally {
+      listener?.dispose();
+    }
+  }
+
+  dispose(): void {
+    void this.stop();
+    this.#changed.dispose();
+  }
+
+  #next(work: () => Promise<void>): Promise<void> {
+    this.#work = this.#work.then(work, work);
+    return this.#work;
+  }
+
+  async #start(): Promise<void> {
+    if (this.#client !== undefined) {
+      return;
+    }
+    this.#set('starting');
+    try {
+      const launch = await this.host.launch();
+      if (launch === undefined) {
+        this.#set('stopped');
+        return;
+      }
+      const { command, args, cwd, env } = launch;
+      this.host.log.info(`Starting ${[command, ...args].join(' ')}`);
+      const client = new LanguageClient(
+        'llmstep',
+        'llmstep',
+        { command, args: [...args], options: { cwd, env } },
+        this.#options(),
+      );
+      client.registerFeature(new CompanionFeature());
+      client.onDidChangeState(({ newState }) => { this.#follow(client, newState); });
+      this.host.prepare(client);
+      this.#client = client;
+      await client.start();
+      this.#set('running');
+    } catch (error) {
+      const client = this.#client;
+      this.#client = undefined;
+      this.#set('stopped');
+      await client?.dispose().catch(() => undefined);
+      this.host.failed(error);
+    }
+  }
+
+  async #stop(): Promise<void> {
+    const client = this.#client;
+    this.#client = undefined;
+    this.#crashes = [];
+    if (client !== undefined) {
+      try {
+        await client.dispose(3000);
+      } catch (error) {
+        this.host.log.warn(`While stopping the server: ${String(error)}`);
+      }
+    }
+    this.#set('stopped');
+  }
+
+  #options(): LanguageClientOptions {
+    return {
+      documentSelector: SELECTOR,
+      outputChannel: this.host.log,
+      initializationOptions: this.host.settings(),
+      initializationFailedHandler: () => false,
+      errorHandler: ERRORS,
+      middleware: {
+        workspace: {
+          configuration: (params) =>
+            params.items.map((item) => (item.section === 'llmstep' ? this.host.settings() : null)),
+          didChangeConfiguration: () => this.configure(),
+        },
+      },
+    };
+  }
+
+  #follow(client: LanguageClient, state: State): void {
+    if (client !== this.#client) {
+      return; // asked for, by `stop` or a failed start
+    }
+    if (state === State.Running) {
+      this.#set('running');
+    } else if (state === State.Stopped && this.#state === 'running') {
+      this.#died(client);
+    }
+  }
+
+  #died(client: LanguageClient): void {
+    this.#client = undefined;
+    this.#set('stopped');
+    client.dispose().catch(() => undefined);
+    const now = Date.now();
+    this.#crashes = [...this.#crashes.filter((at) => now - at < CRASHES_WITHIN_MS), now];
+    const again = this.#crashes.length < MOST_CRASHES;
+    if (again) {
+      void this.start();
+    }
+    this.host.crashed(again);
+  }
+
+  #set(state: SessionState): void {
+    if (state !== this.#state) {
+      this.#state = state;
+      this.#changed.fire(state);
+    }
+  }
+}
+
+/** There is no server, and the user has been told why. */
+export class NotRunning extends Error {
+  constructor() {
+    super('llmstep does not run.');
+  }
+}

@@ -1,0 +1,53 @@
+import * as vscode from 'vscode';
+
+export const SECTION = 'llmstep';
+
+/** Settings of the extension itself, which the server does not know. */
+export const CLIENT_ONLY: ReadonlySet<string> = new Set([
+  'python',
+  'install.torch',
+  'install.torchIndexUrl',
+  'install.wheelhouse',
+  'goalsFromLean4Extension',
+  'trace.server',
+]);
+
+/** One setting, by its name without `llmstep.`; package.json gives each a default. */
+// The type is what package.json declares, which a test compares with the server.
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters
+export function setting<T>(name: string): T {
+  return vscode.workspace.getConfiguration(SECTION).get<T>(name) as T;
+}
+
+/** Names of the settings that package.json declares, without `llmstep.`. */
+export function declaredNames(packageJson: unknown): string[] {
+  const { contributes } = packageJson as {
+    contributes: { configuration: { properties: Record<string, unknown> }[] };
+  };
+  return contributes.configuration
+    .flatMap((section) => Object.keys(section.properties))
+    .map((name) => name.slice(SECTION.length + 1));
+}
+
+/**
+ * What the server is told: the settings that somebody has set, with dots in their names.
+ *
+ * Defaults are left to the server, so that one of another version is not told of settings that it does not have.
+ */
+export function serverSettings(names: readonly string[]): Record<string, unknown> {
+  const configuration = vscode.workspace.getConfiguration(SECTION);
+  const told: Record<string, unknown> = {};
+  for (const name of names) {
+    if (!CLIENT_ONLY.has(name) && isSet(configuration.inspect(name))) {
+      told[name] = configuration.get(name);
+    }
+  }
+  return told;
+}
+
+function isSet(found: ReturnType<vscode.WorkspaceConfiguration['inspect']>): boolean {
+  return (
+    found !== undefined &&
+    [found.globalValue, found.workspaceValue, found.workspaceFolderValue].some((value) => value !== undefined)
+  );
+}
