@@ -71,7 +71,7 @@ async def test_goal_and_checks(workspace: LeanWorkspace, tmp_path: Path) -> None
         uri, PLAIN, SITE, goal, ["exact hp", "exact hq", "have k := hq"], lambda *result: results.append(result)
     )
     assert [check.verdict for check in checks] == [Verdict.INVALID, Verdict.CLOSES, Verdict.PROGRESS]
-    assert checks[0].message == "Type mismatch"
+    assert checks[0].message == "Type mismatch hp has type p but is expected to have type q"
     assert checks[2].goals == ("case right\np q : Prop\nhp : p\nhq k : q\n⊢ q",)
     assert results == list(enumerate(checks))
 
