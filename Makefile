@@ -12,7 +12,7 @@ LEAN := build/lean/bin/lean
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: help setup lean demo test lint format starter clean
+.PHONY: help setup lean programs demo test test-neovim lint format starter clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,8 +29,14 @@ lean: $(SETUP) ## Build the Lean 4.35 of the tests and the demo (or use LLMSTEP_
 demo: lean ## Suggest next steps for real goals on a real Lean server.
 	@$(BIN)/python tests/demo/run.py $${LLMSTEP_TEST_LEAN:-$(LEAN)}
 
-test: lean ## Run all tests.
+programs: # What the tests of the editors drive, from apt.
+	@.ci/programs
+
+test: lean programs ## Run all tests.
 	@$(BIN)/python -m pytest tests $(PYTEST)
+
+test-neovim: lean programs ## Run the tests in Neovim 0.7 and 0.11.
+	@$(BIN)/python -m pytest tests/neovim $(PYTEST)
 
 lint: $(SETUP) ## Run every linter and type checker; all report before it fails.
 	@status=0; \
