@@ -21,7 +21,7 @@ CAPABILITY = "llmstepMessages"
 def show(ls: LlmstepServer, error: LlmstepError) -> None:
     """Tell the user of an error; that there is no goal is no error but an answer."""
     plain = error.code == "no_goal"
-    if _in_parts(ls.client_capabilities.experimental):
+    if _in_parts(ls):
         record = {
             "kind": "info" if plain else "error",
             "code": error.code,
@@ -34,8 +34,10 @@ def show(ls: LlmstepServer, error: LlmstepError) -> None:
     ls.window_show_message(types.ShowMessageParams(type=kind, message=str(error)))
 
 
-def _in_parts(experimental: object) -> bool:
+def _in_parts(ls: LlmstepServer) -> bool:
     """Whether the client has the capability; lsprotocol leaves this field as it came, or as an object."""
+    capabilities = getattr(ls.protocol, "client_capabilities", None)  # unknown before `initialize`
+    experimental = capabilities.experimental if capabilities else None
     if isinstance(experimental, dict):
         return experimental.get(CAPABILITY) is True
     return getattr(experimental, CAPABILITY, False) is True
