@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
+from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from typer import Typer
 from typer.testing import CliRunner
 
+from llmstep.catalog.resolve import resolve
 from llmstep.catalog.templates import get_template
 from llmstep.cli.train import train
 from llmstep.errors import ModelNotFoundError, SettingsError
+from llmstep.settings import Settings
 from llmstep.training.config import read_config
 from llmstep.training.pairs import IGNORED, Padding, encode_pairs, read_pairs
 from llmstep.training.tokenizer import train_tokenizer
@@ -74,9 +77,23 @@ def test_a_run_learns_resumes_and_its_model_loads(settings: Path, tmp_path: Path
     assert tokenizer.eos_token == "<|endoftext|>"
     assert model.get_input_embeddings().weight is model.get_output_embeddings().weight
     assert json.loads((out / "config.json").read_text())["dtype"] == "float16"
+    assert resolve(Settings(model=str(out))).template.name == "pythia"
     prompt = tokenizer("[GOAL]p q : Prop\nhp : p\n⊢ p[PROOFSTEP]", return_tensors="pt")
     drawn = model.generate(**prompt, max_new_tokens=8, do_sample=False, pad_token_id=tokenizer.eos_token_id)
     assert tokenizer.decode(drawn[0, prompt["input_ids"].shape[1] :]).startswith("exact")
+
+
+def test_a_model_in_use_stays_what_it_was_when_it_is_trained_anew(settings: Path, tmp_path: Path) -> None:
+    out = tmp_path / "model"
+    run(settings, "--out", out, "--max-steps", 4)
+    with safe_open(out / "model.safetensors", framework="pt") as mapped:
+        name = next(iter(mapped.keys()))
+        before = mapped.get_tensor(name).clone()
+        run(settings, "--out", out, "--max-steps", 8)
+        assert torch.equal(mapped.get_tensor(name), before)
+    with safe_open(out / "model.safetensors", framework="pt") as written:
+        assert not torch.equal(written.get_tensor(name), before)
+    assert not list(out.glob(".new*"))
 
 
 def test_a_model_can_be_trained_on_from_a_folder(settings: Path, tmp_path: Path, pairs_file: Path) -> None:

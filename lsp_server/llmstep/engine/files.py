@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from llmstep.catalog.store import HINTS
 from llmstep.errors import ModelLoadError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ _SMALL = (
     "merges.txt",
     "added_tokens.json",
     "special_tokens_map.json",
+    HINTS,
 )
 _WEIGHTS = (  # the best form first: whole or in shards, safetensors or pickles
     ("model.safetensors", r"model\.safetensors"),

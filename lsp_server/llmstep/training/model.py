@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llmstep.catalog.store import HINTS
 from llmstep.errors import ModelLoadError, ModelNotFoundError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from llmstep.training.config import Architecture
 
 
@@ -67,7 +69,16 @@ def new_model(shape: Architecture, tokenizer: Any) -> Any:
     return model
 
 
-def save_model(model: Any, tokenizer: Any, out: Path, half: bool) -> None:
-    """Writes weights, configuration and tokenizer; with ``half`` the model is made float16 in place."""
-    (model.half() if half else model).save_pretrained(out)
-    tokenizer.save_pretrained(out)
+def save_model(model: Any, tokenizer: Any, out: Path, *, half: bool, template: str) -> None:
+    """Writes weights, configuration, tokenizer, and the template's name to `llmstep.json`, which the engine reads.
+
+    With ``half`` the model is made float16 in place. Each file is whole when it appears: a model that is in use has its
+    weights mapped, and would be changed under the reader's hands.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out, prefix=".new-") as new:
+        (model.half() if half else model).save_pretrained(new)
+        tokenizer.save_pretrained(new)
+        (Path(new) / HINTS).write_text(json.dumps({"template": template}) + "\n", encoding="utf-8")
+        for file in Path(new).iterdir():
+            file.replace(out / file.name)

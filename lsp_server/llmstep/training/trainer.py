@@ -143,7 +143,7 @@ def run_training(config: TrainConfig, resume: bool = False) -> dict[str, Any]:
     )
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     valid_loss = trainer.evaluate()["eval_loss"] if valid else None
-    save_model(trainer.model, tokenizer, out, config.half)
+    save_model(trainer.model, tokenizer, out, half=config.half, template=config.template)
     report = {
         "steps": trainer.state.global_step,
         "seconds": round(clock.elapsed, 1),
