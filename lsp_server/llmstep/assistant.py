@@ -25,7 +25,7 @@ _STATEMENT = re.compile(r"[\[({⟨\])}⟩]|:=\s*(?:by\b[ \t]*\n?)?")
 if TYPE_CHECKING:
     from lsprotocol.types import Diagnostic, Position, Range
 
-    from llmstep.engine.engine import Engine, Generation
+    from llmstep.engine.interface import Generation, ModelEngine
     from llmstep.lean.site import Site
     from llmstep.lean.workspace import LeanWorkspace
     from llmstep.settings import Settings
@@ -49,7 +49,9 @@ class Assistant:
     at once.
     """
 
-    def __init__(self, settings: Settings, engine: Engine, lean: LeanWorkspace, memory: Memory | None = None) -> None:
+    def __init__(
+        self, settings: Settings, engine: ModelEngine, lean: LeanWorkspace, memory: Memory | None = None
+    ) -> None:
         self.settings = settings
         self.engine = engine
         self.lean = lean
@@ -57,7 +59,7 @@ class Assistant:
 
     def configure(self, settings: Settings) -> None:
         """Use other settings from now on; what was suggested by another model is forgotten."""
-        if (settings.model, settings.template) != (self.settings.model, self.settings.template):
+        if _source(settings) != _source(self.settings):
             self.memory.forget()
         self.settings = settings
         self.engine.configure(settings)
@@ -208,6 +210,11 @@ class Assistant:
     def closed(self, uri: str) -> None:
         """Forget a document."""
         self.memory.forget(uri)
+
+
+def _source(settings: Settings) -> tuple[object, ...]:
+    """What decides where candidates come from."""
+    return (settings.model, settings.template, settings.engine, settings.remote)
 
 
 def _ask(text: str, site: Site, goal: Goal, prefix: str) -> Ask:

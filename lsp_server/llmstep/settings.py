@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import typing
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -177,6 +178,11 @@ def wire_name(field: str) -> str:
     """`idle_delay_ms` as editors write it: `idleDelayMs`."""
     head, *rest = field.split("_")
     return head + "".join(part.capitalize() for part in rest)
+
+
+def field_name(wire: str) -> str:
+    """The other way round: `remote.apiKeyFile` is `remote.api_key_file`."""
+    return re.sub(r"[A-Z]", lambda letter: "_" + letter.group().lower(), wire)
 
 
 def _nest(raw: Mapping[str, Any]) -> dict[str, Any]:

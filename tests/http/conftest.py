@@ -12,6 +12,8 @@ import httpx
 import pytest
 import pytest_asyncio
 
+from llmstep.engine.interface import Generation
+from llmstep.engine.progress import Progress
 from llmstep.http.app import create_app
 from llmstep.http.server import HttpServer, serve
 from llmstep.settings import HttpSettings, Settings
@@ -36,10 +38,12 @@ class ScriptedEngine:
         self.hold: asyncio.Event | None = None
         self.running = 0
         self.cancelled = 0
-        self.status = SimpleNamespace(state="idle", model="scripted", queued=0, last_ms=None)
+        self.status = SimpleNamespace(state="idle", model="scripted", device="cpu", queued=0, last_ms=None)
 
-    async def generate(self, ask: Ask, sampling: Sampling | None = None) -> Any:
+    async def generate(self, ask: Ask, sampling: Sampling | None = None, *, on_progress: Any = None) -> Any:
         self.asked.append((ask, sampling))
+        if on_progress is not None:
+            on_progress(Progress("generate", "Generating", 1, 8))
         await self._count(1)
         try:
             if self.hold is not None:
@@ -55,7 +59,7 @@ class ScriptedEngine:
             Candidate(ask.prefix + "omega", -0.25, 3),
             Candidate(ask.prefix + "exact Nat.ne_of_gt h", -0.5, 9),
         ]
-        return SimpleNamespace(candidates=candidates, model="scripted", elapsed_ms=1.5, drawn=10, cached=False)
+        return Generation(candidates, "scripted", 10, 1.5)
 
     async def _count(self, change: int) -> None:
         async with self.moved:

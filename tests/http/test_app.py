@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import os
 
 import httpx
 import pytest
 
 from llmstep import __version__
+from llmstep.engine.wire import model_key
 from llmstep.errors import (
     BusyError,
     CancelledError,
@@ -74,6 +76,8 @@ async def test_health(up: Running) -> None:
         "model": "scripted",
         "state": "loading",
         "protocol": 1,
+        "model_key": model_key(Settings()),
+        "pid": os.getpid(),
     }
     assert up.engine.asked == []
 
@@ -136,7 +140,12 @@ async def test_a_malformed_body_is_400(up: Running, sent: bytes, message: str) -
 @pytest.mark.parametrize("path", ["/nothing", "/generate/x", "//"])
 async def test_no_such_page(up: Running, path: str) -> None:
     answer = await up.client.get(up.server.url + path)
-    failed(answer, 404, f"There is no {path} here.", "The server answers POST /, POST /generate and GET /health.")
+    failed(
+        answer,
+        404,
+        f"There is no {path} here.",
+        "The server answers POST /, POST /generate, POST /candidates and GET /health.",
+    )
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/"), ("DELETE", "/generate"), ("PUT", "/health")])
@@ -146,7 +155,7 @@ async def test_wrong_method(up: Running, method: str, path: str) -> None:
         answer,
         405,
         f"{method} is not what {path} takes.",
-        "The server answers POST /, POST /generate and GET /health.",
+        "The server answers POST /, POST /generate, POST /candidates and GET /health.",
     )
     assert answer.headers["allow"]
 

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmstep.cli.options import ModelOption, lean_command, settings_with
+from llmstep.cli.options import (
+    EngineOption,
+    KeyFileOption,
+    ModelOption,
+    NonLoopbackOption,
+    RemoteApiOption,
+    RemoteModelOption,
+    RemoteUrlOption,
+    engine_options,
+    lean_command,
+    settings_with,
+)
 
 if TYPE_CHECKING:
     from llmstep.doctor.finding import Finding
@@ -20,6 +31,12 @@ def doctor(
     file: Annotated[Path | None, typer.Argument(help="A Lean file or folder; default the current folder.")] = None,
     model: ModelOption = None,
     lean: Annotated[str | None, typer.Option(help="Command of the Lean server to look at.")] = None,
+    engine: EngineOption = None,
+    remote_url: RemoteUrlOption = None,
+    remote_model: RemoteModelOption = None,
+    remote_api: RemoteApiOption = None,
+    api_key_file: KeyFileOption = None,
+    allow_non_loopback: NonLoopbackOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print {usable, findings} instead of text.")] = False,
 ) -> None:
     """Look at the installation, and say one line of advice for each thing missing.
@@ -30,7 +47,13 @@ def doctor(
     """
     from llmstep.doctor.examine import examine, usable
 
-    settings = settings_with({"model": model, "lean.command": lean_command(lean)})
+    settings = settings_with(
+        {
+            "model": model,
+            "lean.command": lean_command(lean),
+            **engine_options(engine, remote_url, remote_model, remote_api, api_key_file, allow_non_loopback),
+        }
+    )
     findings = []
     for finding in examine(settings, file or Path.cwd()):
         findings.append(finding)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from llmstep.engine.engine import Engine
+    from llmstep.engine.interface import ModelEngine
 
 T = TypeVar("T")
 
@@ -55,7 +55,7 @@ def end_now(status: int) -> NoReturn:
     os._exit(status)
 
 
-async def close_soon(engine: Engine) -> None:
+async def close_soon(engine: ModelEngine) -> None:
     """Close the engine; when its thread does not end within a second, leave it behind."""
     with contextlib.suppress(asyncio.TimeoutError):
         await asyncio.wait_for(engine.close(), _SECONDS_TO_CLOSE)

@@ -10,9 +10,16 @@ import typer
 
 from llmstep.cli.options import (
     DeviceOption,
+    EngineOption,
+    KeyFileOption,
     ModelOption,
+    NonLoopbackOption,
+    RemoteApiOption,
+    RemoteModelOption,
+    RemoteUrlOption,
     TemperatureOption,
     TemplateOption,
+    engine_options,
     lean_command,
     settings_with,
 )
@@ -49,6 +56,12 @@ def prove(
     temperature: TemperatureOption = None,
     length_power: LengthPowerOption = 0,
     seed: SeedOption = 0,
+    engine: EngineOption = None,
+    remote_url: RemoteUrlOption = None,
+    remote_model: RemoteModelOption = None,
+    remote_api: RemoteApiOption = None,
+    api_key_file: KeyFileOption = None,
+    allow_non_loopback: NonLoopbackOption = False,
     lean: LeanOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print {proof, expansions, seconds, model}.")] = False,
 ) -> None:
@@ -67,6 +80,7 @@ def prove(
             "device": device,
             "temperature": temperature,
             "lean.command": lean_command(lean),
+            **engine_options(engine, remote_url, remote_model, remote_api, api_key_file, allow_non_loopback),
         }
     )
     text = read_text(file)

@@ -64,11 +64,11 @@ def method_of(settings: Settings, *, tactics: str, **options: Any) -> Method:
 @contextlib.asynccontextmanager
 async def a_prover(settings: Settings) -> AsyncIterator[Prover]:
     """A prover whose engine and Lean are gone afterwards."""
-    from llmstep.engine.engine import Engine
+    from llmstep.engine.switching import SwitchingEngine
     from llmstep.lean.workspace import LeanWorkspace
     from llmstep.search.prover import Prover
 
-    engine = Engine(settings)
+    engine = SwitchingEngine(settings)
     lean = LeanWorkspace(settings)
     try:
         yield Prover(engine, lean)

@@ -11,9 +11,16 @@ import typer
 from llmstep.cli.options import (
     CountOption,
     DeviceOption,
+    EngineOption,
+    KeyFileOption,
     ModelOption,
+    NonLoopbackOption,
+    RemoteApiOption,
+    RemoteModelOption,
+    RemoteUrlOption,
     TemperatureOption,
     TemplateOption,
+    engine_options,
     read_token,
     settings_with,
 )
@@ -39,6 +46,12 @@ def serve(
     ] = None,
     count: CountOption = None,
     temperature: TemperatureOption = None,
+    engine: EngineOption = None,
+    remote_url: RemoteUrlOption = None,
+    remote_model: RemoteModelOption = None,
+    remote_api: RemoteApiOption = None,
+    api_key_file: KeyFileOption = None,
+    allow_non_loopback: NonLoopbackOption = False,
     preload: Annotated[bool, typer.Option(help="Load the model now, not with the first request.")] = True,
 ) -> None:
     """Answer the `llmstep` tactic (and LeanCopilot) over HTTP until Ctrl-C.
@@ -56,6 +69,7 @@ def serve(
             "device": device,
             "count": count,
             "temperature": temperature,
+            **engine_options(engine, remote_url, remote_model, remote_api, api_key_file, allow_non_loopback),
         }
     )
     run(_serve(settings, read_token(token_file), preload=preload), status=0)
@@ -65,12 +79,13 @@ async def _serve(settings: Settings, token: str | None, *, preload: bool) -> Non
     """Serve until cancelled."""
     from llmstep.catalog.resolve import resolve
     from llmstep.cli.progress import shown_progress
-    from llmstep.engine.engine import Engine
+    from llmstep.engine.switching import SwitchingEngine
     from llmstep.http.app import create_app
     from llmstep.http.server import serve as listen
 
-    name = resolve(settings).name  # a wrong one is told before anything is opened
-    engine = Engine(settings)
+    if settings.engine == "inProcess":
+        resolve(settings)  # a wrong one is told before anything is opened
+    engine = SwitchingEngine(settings)
     server: HttpServer | None = None
     try:
         app = create_app(engine, settings, token=token)
@@ -78,8 +93,9 @@ async def _serve(settings: Settings, token: str | None, *, preload: bool) -> Non
         if preload:
             with shown_progress() as show:
                 await engine.load(on_progress=show)
-            name = engine.status.model  # what `auto` means on this device
-        typer.echo(f"llmstep listens at {server.url} with the model {name}")
+        name = engine.status.model if preload or settings.engine != "inProcess" else resolve(settings).name
+        where = f" of {engine.status.url}" if engine.status.url else ""
+        typer.echo(f"llmstep listens at {server.url} with the model {name}{where}")
         sys.stdout.flush()
         await server.wait()
     finally:

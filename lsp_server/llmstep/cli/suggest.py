@@ -13,9 +13,16 @@ import typer
 from llmstep.cli.options import (
     CountOption,
     DeviceOption,
+    EngineOption,
+    KeyFileOption,
     ModelOption,
+    NonLoopbackOption,
+    RemoteApiOption,
+    RemoteModelOption,
+    RemoteUrlOption,
     TemperatureOption,
     TemplateOption,
+    engine_options,
     lean_command,
     settings_with,
 )
@@ -68,6 +75,12 @@ def suggest(
     device: DeviceOption = None,
     temperature: TemperatureOption = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Fix the draw.")] = None,
+    engine: EngineOption = None,
+    remote_url: RemoteUrlOption = None,
+    remote_model: RemoteModelOption = None,
+    remote_api: RemoteApiOption = None,
+    api_key_file: KeyFileOption = None,
+    allow_non_loopback: NonLoopbackOption = False,
     lean: Annotated[
         str | None,
         typer.Option(
@@ -96,6 +109,7 @@ def suggest(
             "temperature": temperature,
             "lean.command": lean_command(lean),
             "check.enabled": None if check else False,
+            **engine_options(engine, remote_url, remote_model, remote_api, api_key_file, allow_non_loopback),
         }
     )
     from llmstep.cli.progress import shown_progress
@@ -127,10 +141,10 @@ async def _at_place(
     settings: Settings, document: Document, position: Position, prefix: str | None, seed: int | None, show: OnProgress
 ) -> Answer:
     from llmstep.assistant import Assistant
-    from llmstep.engine.engine import Engine
+    from llmstep.engine.switching import SwitchingEngine
     from llmstep.lean.workspace import LeanWorkspace
 
-    engine = Engine(settings)
+    engine = SwitchingEngine(settings)
     lean = LeanWorkspace(settings)
     try:
         found = await Assistant(settings, engine, lean).suggest(
@@ -143,10 +157,10 @@ async def _at_place(
 
 
 async def _for_goal(settings: Settings, goal: Goal, prefix: str, seed: int | None, show: OnProgress) -> Answer:
-    from llmstep.engine.engine import Engine
+    from llmstep.engine.switching import SwitchingEngine
     from llmstep.types import Ask, Sampling, Suggestion
 
-    engine = Engine(settings)
+    engine = SwitchingEngine(settings)
     sampling = Sampling(settings.count, settings.temperature, settings.top_p, settings.max_new_tokens, seed)
     try:
         made = await engine.generate(Ask(goal, prefix=prefix), sampling, on_progress=show)

@@ -31,7 +31,7 @@ class Generation:
 
 
 class ModelEngine(Protocol):
-    """Proposes steps. Made by `make_engine`; belongs to one asyncio loop."""
+    """Proposes steps; belongs to one asyncio loop. `SwitchingEngine` is the one that the settings mean."""
 
     @property
     def settings(self) -> Settings: ...

@@ -4,7 +4,8 @@
 | --- | --- | --- |
 | `POST /` | `{tactic_state, prefix, context}`, optional `count` | `{suggestions, scores, model, elapsed_ms}` |
 | `POST /generate` | `{name, input, prefix}` (LeanCopilot) | `{outputs: [{output, score}]}` |
-| `GET /health` | | `{status, name, version, model, state, protocol}` |
+| `POST /candidates` | another llmstep's, see `llmstep.engine.wire` | lines of JSON |
+| `GET /health` | | `{status, name, version, model, state, protocol, model_key, pid}` |
 
 An error is a status of 400 or above with `{error, hint, suggestions: []}`.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
@@ -24,21 +26,19 @@ from starlette.routing import Route
 
 from llmstep import __version__
 from llmstep.address import is_loopback
+from llmstep.engine.wire import CANDIDATES, PROTOCOL, model_key
 from llmstep.errors import CancelledError, LlmstepError, SettingsError
 from llmstep.http.answers import RefusedError, error_answer, generate_answer, retry_after, tactic_answer
+from llmstep.http.candidates import candidates, disconnected
 from llmstep.http.guards import Guards
-from llmstep.http.probe import PROTOCOL
-from llmstep.http.requests import SuggestRequest, decode_generate, decode_tactic
+from llmstep.http.requests import SuggestRequest, decode_generate, decode_tactic, read_body
 from llmstep.types import Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from llmstep.engine.engine import Engine, Generation
+    from llmstep.engine.interface import Generation, ModelEngine
     from llmstep.settings import Settings
-
-BODY_SECONDS = 30.0
-"""Longest wait for a body."""
 
 _GONE = Response(status_code=499)  # nobody is there to read it
 
@@ -49,7 +49,7 @@ class _Gone(Exception):  # noqa: N818 - not an error
     """The client went away."""
 
 
-def create_app(engine: Engine, settings: Settings, *, token: str | None = None) -> Starlette:
+def create_app(engine: ModelEngine, settings: Settings, *, token: str | None = None) -> Starlette:
     """The application; `app.state.settings` may be replaced while it runs.
 
     Args:
@@ -70,6 +70,7 @@ def create_app(engine: Engine, settings: Settings, *, token: str | None = None) 
         routes=[
             Route("/", _endpoint(decode_tactic, tactic_answer), methods=["POST"], name="suggest"),
             Route("/generate", _endpoint(decode_generate, generate_answer), methods=["POST"], name="generate"),
+            Route(CANDIDATES, candidates, methods=["POST"], name="candidates"),
             Route("/health", _health, methods=["GET"], name="health"),
         ],
         middleware=[Middleware(Guards, host=host, token=token)],
@@ -85,7 +86,7 @@ def _endpoint(
     decode: Callable[[bytes], SuggestRequest], encode: Callable[[Generation], dict[str, Any]]
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        wanted = decode(await _body(request))
+        wanted = decode(await read_body(request))
         try:
             return JSONResponse(encode(await _generate(request, wanted)))
         except _Gone:
@@ -103,15 +104,6 @@ def _endpoint(
     return endpoint
 
 
-async def _body(request: Request) -> bytes:
-    try:
-        return await asyncio.wait_for(request.body(), BODY_SECONDS)
-    except asyncio.TimeoutError:
-        raise RefusedError(
-            408, f"The body did not come within {BODY_SECONDS:g} seconds.", headers={"Connection": "close"}
-        ) from None
-
-
 async def _generate(request: Request, wanted: SuggestRequest) -> Generation:
     """The engine's answer; cancelled at once when the client goes away or the server stops.
 
@@ -121,7 +113,7 @@ async def _generate(request: Request, wanted: SuggestRequest) -> Generation:
     """
     state = request.app.state
     work = asyncio.ensure_future(state.engine.generate(wanted.ask, _sampling(state.settings, wanted.count)))
-    gone = asyncio.ensure_future(_disconnected(request))
+    gone = asyncio.ensure_future(disconnected(request.receive))
     stop = asyncio.ensure_future(state.stopping.wait())
     try:
         await asyncio.wait({work, gone, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -139,11 +131,6 @@ async def _generate(request: Request, wanted: SuggestRequest) -> Generation:
         await asyncio.gather(work, gone, stop, return_exceptions=True)
 
 
-async def _disconnected(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
 def _sampling(settings: Settings, count: int | None) -> Sampling | None:
     if count is None:
         return None
@@ -151,15 +138,17 @@ def _sampling(settings: Settings, count: int | None) -> Sampling | None:
 
 
 async def _health(request: Request) -> Response:
-    status = request.app.state.engine.status
+    state = request.app.state
     return JSONResponse(
         {
             "status": "ok",
             "name": "llmstep",
             "version": __version__,
-            "model": status.model,
-            "state": status.state,
+            "model": state.engine.status.model,
+            "state": state.engine.status.state,
             "protocol": PROTOCOL,
+            "model_key": model_key(state.settings),
+            "pid": os.getpid(),
         }
     )
 
@@ -184,7 +173,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
     refused = RefusedError(
         error.status_code,
         message,
-        hint="The server answers POST /, POST /generate and GET /health.",
+        hint="The server answers POST /, POST /generate, POST /candidates and GET /health.",
         headers=error.headers,
     )
     return error_answer(refused)

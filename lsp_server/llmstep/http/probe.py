@@ -8,9 +8,7 @@ import json
 import attrs
 
 from llmstep.address import is_loopback, is_wildcard, url_of
-
-PROTOCOL = 1
-"""Number of the wire protocol; it changes when old clients would no longer understand the answers."""
+from llmstep.engine.wire import PROTOCOL
 
 _LONGEST_ANSWER = 65_536
 
@@ -25,6 +23,9 @@ class Health:
     """Catalog name, hub id or folder of its model."""
     state: str
     """`empty`, `downloading`, `loading`, `idle` or `generating`."""
+    model_key: str = ""
+    """Which model it would lend; empty: none."""
+    pid: int = 0
 
 
 async def probe(host: str, port: int, *, token: str | None = None, seconds: float = 1.5) -> Health | None:
@@ -45,7 +46,14 @@ async def probe(host: str, port: int, *, token: str | None = None, seconds: floa
         body = await asyncio.wait_for(_get_health(host, port, token), seconds)
         answer = json.loads(body)
         if answer["name"] == "llmstep" and answer["status"] == "ok" and answer["protocol"] == PROTOCOL:
-            return Health(url_of(host, port), str(answer["version"]), str(answer["model"]), str(answer["state"]))
+            return Health(
+                url_of(host, port),
+                str(answer["version"]),
+                str(answer["model"]),
+                str(answer["state"]),
+                str(answer.get("model_key", "")),
+                int(answer.get("pid", 0)),
+            )
     except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError, ValueError, KeyError, TypeError):
         pass
     return None

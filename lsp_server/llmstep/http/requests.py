@@ -5,19 +5,29 @@ Unknown fields are ignored, so that clients newer than this server still get an 
 
 from __future__ import annotations
 
+import asyncio
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from llmstep.errors import RequestError
-from llmstep.types import Ask, Goal
+from llmstep.http.answers import RefusedError
+from llmstep.types import Ask, Goal, Sampling
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+BODY_SECONDS = 30.0
+"""Longest wait for a body."""
 
 MOST_SAMPLES = 256
 """Upper bound of `count`, the same as that of the setting."""
 
 _TACTIC_HINT = 'Send {"tactic_state": "...", "prefix": "...", "context": "..."}.'
 _GENERATE_HINT = 'Send {"name": "...", "input": "...", "prefix": "..."}.'
+_CANDIDATES_HINT = "Ask with the llmstep of the same version."
+_BOUNDS = {"count": (1, MOST_SAMPLES), "temperature": (0, 5), "top_p": (0.01, 1), "max_new_tokens": (1, 4096)}
 
 
 @attrs.frozen
@@ -27,6 +37,31 @@ class SuggestRequest:
     ask: Ask
     count: int | None = None
     """Number of samples to draw; None means the setting."""
+
+
+@attrs.frozen
+class CandidatesRequest:
+    """Another llmstep's request."""
+
+    ask: Ask
+    sampling: Sampling | None = None
+    """None means the settings."""
+    model_key: str | None = None
+    """Which model it has to be; None takes any."""
+
+
+async def read_body(request: Request) -> bytes:
+    """The body.
+
+    Raises:
+        RefusedError: It does not come, or is too long.
+    """
+    try:
+        return await asyncio.wait_for(request.body(), BODY_SECONDS)
+    except asyncio.TimeoutError:
+        raise RefusedError(
+            408, f"The body did not come within {BODY_SECONDS:g} seconds.", headers={"Connection": "close"}
+        ) from None
 
 
 def decode_tactic(body: bytes) -> SuggestRequest:
@@ -54,6 +89,40 @@ def decode_generate(body: bytes) -> SuggestRequest:
     _text(raw, "name", _GENERATE_HINT)
     goal = _goal(raw, "input", _GENERATE_HINT)
     return SuggestRequest(Ask(goal, prefix=_text(raw, "prefix", _GENERATE_HINT)))
+
+
+def decode_candidates(body: bytes) -> CandidatesRequest:
+    """The request of another llmstep.
+
+    Raises:
+        RequestError: The body is no such object.
+    """
+    hint = _CANDIDATES_HINT
+    raw = _object(body, hint)
+    others = raw.get("others") or []
+    if not isinstance(others, list) or not all(isinstance(other, str) for other in others):
+        raise RequestError('The field "others" is no list of texts.', hint=hint)
+    if not _text(raw, "goal", hint).strip():
+        raise RequestError('The field "goal" is missing or empty.', hint=hint)
+    goal = Goal(_text(raw, "goal", hint), tuple(_text({"others": other}, "others", hint) for other in others))
+    ask = Ask(goal, **{name: _text(raw, name, hint) for name in ("prefix", "context", "declaration", "proof")})
+    sampling = raw.get("sampling")
+    return CandidatesRequest(
+        ask, None if sampling is None else _sampling(sampling), _text(raw, "model_key", hint) or None
+    )
+
+
+def _sampling(raw: Any) -> Sampling:
+    values = dict(raw) if isinstance(raw, dict) else {}
+    for name, (least, most) in _BOUNDS.items():
+        value: Any = values.get(name)
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not (whole or (isinstance(value, float) and name in ("temperature", "top_p"))) or not least <= value <= most:
+            raise RequestError(f'The "{name}" of the sampling is missing or out of bounds.', hint=_CANDIDATES_HINT)
+    seed = values.get("seed")
+    if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 1 << 63):
+        raise RequestError('The "seed" of the sampling is out of bounds.', hint=_CANDIDATES_HINT)
+    return Sampling(**{name: values[name] for name in _BOUNDS}, seed=seed)
 
 
 def _object(body: bytes, hint: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ One companion has the port; another one, of a second window, leaves it to the fi
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import logging
 import os
@@ -17,7 +18,7 @@ from llmstep.http.probe import probe
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
-    from llmstep.engine.engine import Engine
+    from llmstep.engine.interface import ModelEngine
     from llmstep.http.server import HttpServer
     from llmstep.settings import Settings
 
@@ -29,9 +30,10 @@ _log = logging.getLogger(__name__)
 class Endpoint:
     """Keeps the endpoint where the settings want it."""
 
-    def __init__(self, engine: Engine, settings: Settings) -> None:
+    def __init__(self, engine: ModelEngine, settings: Settings) -> None:
         self._engine = engine
         self._settings = settings
+        self._now = asyncio.Event()
         self._app: Starlette | None = None
         self._server: HttpServer | None = None
         self._task: asyncio.Task[None] | None = None
@@ -56,6 +58,10 @@ class Endpoint:
         if self._task is None and self._settings.http.enabled:
             self._task = asyncio.create_task(self._keep(), name="llmstep-endpoint")
 
+    def hurry(self) -> None:
+        """Try for the port at once: who had it seems to be gone."""
+        self._now.set()
+
     async def stop(self) -> None:
         """Give the port back. A second call does nothing."""
         task, self._task = self._task, None
@@ -76,11 +82,13 @@ class Endpoint:
             except LlmstepError as error:
                 if not told:
                     told = True
-                    if held := await probe(http.host, http.port, token=_token()):
+                    if held := await probe(http.host, http.port, token=own_token()):
                         _log.info("another llmstep answers at %s; this one waits for it to go", held.url)
                     else:
                         _log.warning("no HTTP endpoint for the tactic: %s", error)
-            await asyncio.sleep(_SECONDS_BETWEEN_TRIES)
+            self._now.clear()
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._now.wait(), _SECONDS_BETWEEN_TRIES)
 
     async def _listen(self) -> None:
         """Listen until the server ends or the wait is cancelled.
@@ -92,7 +100,7 @@ class Endpoint:
         from llmstep.http.server import serve
 
         http = self._settings.http
-        self._app = create_app(self._engine, self._settings, token=_token())
+        self._app = create_app(self._engine, self._settings, token=own_token())
         server = self._server = await serve(self._app, http.host, http.port)
         _log.info("the tactic is answered at %s", server.url)
         try:
@@ -102,5 +110,6 @@ class Endpoint:
             await server.stop()
 
 
-def _token() -> str | None:
+def own_token() -> str | None:
+    """The bearer token that the endpoint wants."""
     return os.environ.get("LLMSTEP_TOKEN") or None

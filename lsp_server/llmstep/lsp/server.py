@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from llmstep.assistant import Assistant
-    from llmstep.engine.engine import Engine
+    from llmstep.engine.switching import SwitchingEngine
     from llmstep.lean.workspace import LeanWorkspace
     from llmstep.lsp.documents import Documents
     from llmstep.lsp.endpoint import Endpoint
@@ -50,7 +50,7 @@ class LlmstepServer(LanguageServer):
         self.sync = SettingsSync(self)
         self.status = Status(self)
         self.idle = idle.Idle(self)
-        self.engine: Engine | None = None
+        self.engine: SwitchingEngine | None = None
         self.lean: LeanWorkspace | None = None
         self.endpoint: Endpoint | None = None
         self.left = asyncio.Event()
@@ -88,16 +88,18 @@ class LlmstepServer(LanguageServer):
 
     async def _assemble(self) -> Assistant:
         # In a thread, because the loop has answers to give meanwhile.
-        for module in ("llmstep.engine.engine", "llmstep.lean.workspace"):
+        for module in ("llmstep.engine.switching", "llmstep.lean.workspace"):
             await asyncio.to_thread(importlib.import_module, module)
         from llmstep.assistant import Assistant
-        from llmstep.engine.engine import Engine
+        from llmstep.engine.switching import SwitchingEngine
         from llmstep.lean.workspace import LeanWorkspace
         from llmstep.lsp.endpoint import Endpoint
+        from llmstep.lsp.sharing import Sharing
 
-        self.engine = Engine(self.settings)
+        sharing = Sharing()
+        self.engine = SwitchingEngine(self.settings, sharing.neighbour)
         self.lean = LeanWorkspace(self.settings)
-        self.endpoint = Endpoint(self.engine, self.settings)
+        self.endpoint = sharing.endpoint = Endpoint(self.engine, self.settings)
         self.endpoint.start()
         return Assistant(self.settings, self.engine, self.lean, self.memory)
 

@@ -21,10 +21,11 @@ class Status:
         self._step: Progress | None = None
 
     def record(self) -> dict[str, Any]:
-        """`{state, model, selected, device, lastMs, message}`.
+        """`{state, model, selected, device, lastMs, message, engine, url}`.
 
         `state` is the engine's, or `starting`, `goal` or `checking`; `model` is the one in memory, `selected` the one
-        of the settings, which the next request loads.
+        of the settings, which the next request loads. `engine` is `inProcess`, `openai`, `llmstep`, or `shared` where
+        another window's model is used; `url` is that of the server then.
         """
         engine = self._ls.engine
         selected = self._ls.settings.model
@@ -36,6 +37,8 @@ class Status:
                 "device": "",
                 "lastMs": None,
                 "message": "",
+                "engine": self._ls.settings.engine,
+                "url": "",
             }
         status = engine.status
         state: str = status.state
@@ -50,6 +53,8 @@ class Status:
             "device": status.device,
             "lastMs": status.last_ms,
             "message": message,
+            "engine": status.engine,
+            "url": status.url,
         }
 
     def step(self, progress: Progress | None) -> None:

@@ -12,7 +12,7 @@ from llmstep.types import Ask, Goal
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from llmstep.engine.engine import Engine
+    from llmstep.engine.interface import ModelEngine
     from llmstep.engine.progress import Progress
     from llmstep.types import Sampling
 
@@ -81,7 +81,7 @@ class ModelTactics:
     """
 
     def __init__(
-        self, engine: Engine, sampling: Sampling, on_progress: Callable[[Progress], None] | None = None
+        self, engine: ModelEngine, sampling: Sampling, on_progress: Callable[[Progress], None] | None = None
     ) -> None:
         self._engine = engine
         self._sampling = sampling

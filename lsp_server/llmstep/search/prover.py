@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from lsprotocol.types import TextEdit
 
-    from llmstep.engine.engine import Engine
+    from llmstep.engine.interface import ModelEngine
     from llmstep.lean.site import Site
     from llmstep.lean.workspace import LeanWorkspace
     from llmstep.search.proposals import Proposer
@@ -86,7 +86,7 @@ class Prover:
         lean: Runs them.
     """
 
-    def __init__(self, engine: Engine, lean: LeanWorkspace) -> None:
+    def __init__(self, engine: ModelEngine, lean: LeanWorkspace) -> None:
         self._engine = engine
         self.lean = lean
 

@@ -1,0 +1,193 @@
+"""The wire to one server: a pool of connections, and every failure as a sentence.
+
+A generation changes nothing at the server, so that every request may be repeated. `Passing` marks failures after which
+that makes sense: no connection, an answer that is cut or cannot be read, a server that is busy or stumbles.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from llmstep.engine.remote.refusals import Passing, refusal
+from llmstep.errors import RemoteError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    import httpx
+
+    from llmstep.engine.remote.place import Place
+
+T = TypeVar("T")
+
+TRIES = 4
+FIRST_PAUSE = 0.25
+"""Seconds before the second try; each further pause is twice as long."""
+LONGEST_PAUSE = 20.0
+"""Longest pause for which a server's `Retry-After` is obeyed; where it wants more, the user is told instead."""
+CONNECT_SECONDS = 10.0
+_MOST_CONNECTIONS = 32
+_LONGEST_ERROR = 1 << 16
+_LONGEST_LINE = 1 << 24
+
+
+async def persistently(work: Callable[[], Awaitable[T]], tries: int = TRIES) -> T:
+    """What `work` returns, repeated with growing pauses while it fails in a way that may pass.
+
+    Raises:
+        LlmstepError: It still fails at the last try, or the server wants a longer pause than `LONGEST_PAUSE`.
+    """
+    pause = FIRST_PAUSE
+    for left in reversed(range(tries)):
+        try:
+            return await work()
+        except Passing as failure:
+            # Spread, so that clients that failed together do not come back together.
+            wait = pause * random.uniform(0.75, 1.25) if failure.after is None else failure.after
+            if not left or wait > LONGEST_PAUSE:
+                raise failure.error from None
+            await asyncio.sleep(wait)
+            pause *= 2
+    raise AssertionError("a try either returns or raises")
+
+
+class Connection:
+    """Requests to one server.
+
+    Args:
+        place: The server, and the key that every request carries.
+        silence: Longest wait for the next bytes of an answer, in seconds.
+    """
+
+    def __init__(self, place: Place, silence: float) -> None:
+        self.place = place
+        self.silence = silence
+        self._client: asyncio.Task[httpx.AsyncClient] | None = None
+
+    async def get(self, path: str, seconds: float) -> Any:
+        """The JSON at a path, within a time limit.
+
+        Raises:
+            Passing, LlmstepError: See `stream`.
+        """
+
+        async def fetch() -> bytes:
+            async with self.stream("GET", path) as response:
+                return await response.aread()
+
+        try:
+            return json.loads(await asyncio.wait_for(fetch(), seconds))
+        except asyncio.TimeoutError:
+            raise Passing(self.too_slow(seconds)) from None
+        except ValueError:
+            raise Passing(self.unreadable()) from None
+
+    @contextlib.asynccontextmanager
+    async def stream(self, method: str, path: str, body: object = None) -> AsyncIterator[httpx.Response]:
+        """The answer to a request, of which only the head has been read; leaving the block closes the request.
+
+        Raises:
+            Passing: The server cannot be reached, the answer is cut, or its status may pass.
+            LlmstepError: The server refuses the request.
+        """
+        import httpx
+
+        client = await self._opened()
+        content = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"} if content is not None else {}
+        headers |= self.place.key.headers() if self.place.key else {}
+        url = self.place.url + path
+        try:
+            async with client.stream(method, url, content=content, headers=headers) as response:
+                if not response.is_success:
+                    raise refusal(self.place, response.status_code, response.headers, await _beginning(response))
+                yield response
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            raise Passing(
+                RemoteError(
+                    f"Nothing answers at {self.place.url}.",
+                    hint="Start the server, or correct llmstep.remote.url.",
+                )
+            ) from None
+        except httpx.TimeoutException:
+            raise Passing(self.too_slow(self.silence)) from None
+        except (httpx.HTTPError, httpx.InvalidURL):
+            raise Passing(self.broken_off()) from None
+
+    def broken_off(self) -> RemoteError:
+        """The error for an answer that ends in the middle."""
+        return RemoteError(f"The server at {self.place.url} broke off its answer.", hint="Try again; see its log.")
+
+    async def lines(self, response: httpx.Response) -> AsyncIterator[str]:
+        """The lines of an answer as they come.
+
+        Split at line feeds only: JSON may hold the other characters at which Python ends a line.
+
+        Raises:
+            Passing: They are no UTF-8, or one is too long to be meant.
+        """
+        rest = b""
+        async for data in response.aiter_bytes():
+            *whole, rest = (rest + data).split(b"\n")
+            if len(rest) > _LONGEST_LINE:
+                raise Passing(self.unreadable())
+            for line in whole:
+                yield self._text(line)
+        yield self._text(rest)
+
+    def _text(self, line: bytes) -> str:
+        try:
+            return line.decode("utf-8").strip("\r")
+        except UnicodeDecodeError:
+            raise Passing(self.unreadable()) from None
+
+    def unreadable(self) -> RemoteError:
+        """The error for an answer that is not what the protocol says."""
+        return RemoteError(
+            f"The answer of the server at {self.place.url} cannot be read.",
+            hint="Is it the kind of server that llmstep.engine says? See its log.",
+        )
+
+    def too_slow(self, seconds: float) -> RemoteError:
+        """The error for an answer that did not come in time."""
+        return RemoteError(
+            f"The server at {self.place.url} did not answer within {seconds:g} seconds.",
+            hint="See what it is doing, or raise llmstep.remote.timeoutSeconds.",
+        )
+
+    async def close(self) -> None:
+        """Close all connections; requests in work fail. A second call does nothing."""
+        opening, self._client = self._client, None
+        if opening is not None:
+            with contextlib.suppress(Exception):
+                await (await opening).aclose()
+
+    async def _opened(self) -> httpx.AsyncClient:
+        if self._client is None:
+            # In a thread: the import and the certificates take longer than an answer to the editor may.
+            self._client = asyncio.create_task(asyncio.to_thread(self._open))
+        return await asyncio.shield(self._client)
+
+    def _open(self) -> httpx.AsyncClient:
+        import httpx
+
+        return httpx.AsyncClient(
+            timeout=httpx.Timeout(self.silence, connect=min(CONNECT_SECONDS, self.silence)),
+            limits=httpx.Limits(max_connections=_MOST_CONNECTIONS),
+            trust_env=not self.place.loopback,  # a proxy is not asked about this machine
+            follow_redirects=False,  # the user's consent is for one address
+        )
+
+
+async def _beginning(response: httpx.Response) -> bytes:
+    """As much of the body as may hold what an error says."""
+    body = b""
+    async for data in response.aiter_bytes():
+        body += data
+        if len(body) > _LONGEST_ERROR:
+            break
+    return body

@@ -1,0 +1,158 @@
+"""Samples from an OpenAI-compatible server that may not do all that is asked.
+
+Many servers ignore the number of samples or refuse fields that they do not know. What one cannot do is learnt from its
+answers and remembered in `Abilities`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING
+
+import attrs
+
+from llmstep.engine.remote.connection import persistently
+from llmstep.engine.remote.questions import PATHS
+from llmstep.engine.remote.refusals import Passing, StatusError
+from llmstep.engine.remote.samples import Answer, NoAnswerError
+from llmstep.errors import RemoteError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from llmstep.engine.postprocess import RawSample
+    from llmstep.engine.remote.connection import Connection
+    from llmstep.engine.remote.questions import Api, Question
+
+AT_ONCE = 4
+"""Requests at a time to a server that gives one sample a request."""
+LEAST_BUDGET = 256
+
+_OPTIONAL = ("logprobs", "seed", "top_p", "stop", "n", "temperature", "max_tokens")
+_ONE_CHOICE = re.compile(r"only one\b.*\bchoice", re.IGNORECASE)
+_TOO_LONG = re.compile(
+    r"context (length|size|window)|maximum.*tokens|too (long|many tokens|large)|exceed", re.IGNORECASE
+)
+
+
+@attrs.define
+class Abilities:
+    """What one server does with one model, as far as is known."""
+
+    api: Api | None = None
+    without: frozenset[str] = frozenset()
+    """Fields that it refuses."""
+    one_by_one: bool = False
+    """It gives one sample a request."""
+    budget: int = 1 << 20
+    """Most tokens of a prompt, by our estimate."""
+
+
+async def draw(
+    connection: Connection, question: Question, abilities: Abilities, on_step: Callable[[int], None]
+) -> list[RawSample]:
+    """As many samples as the question wants, in the order drawn; one when the temperature is 0.
+
+    Raises:
+        StatusError: The server refuses the request.
+        LlmstepError: The server cannot be reached, or its answer is of no use.
+    """
+    sampling = question.sampling
+    count = sampling.count if sampling.temperature > 0 else 1
+    samples: list[RawSample] = []
+    while len(samples) < count:
+        missing = count - len(samples)
+        if abilities.one_by_one:
+            numbers = range(len(samples), len(samples) + min(missing, AT_ONCE))
+            got = await _together(connection, question, abilities, list(numbers), on_step)
+        else:
+            got = await _request(connection, question, abilities, missing, len(samples), on_step)
+            abilities.one_by_one = len(got) < missing
+        if not got:
+            raise connection.unreadable()
+        samples += got
+    return samples[:count]
+
+
+async def _together(
+    connection: Connection, question: Question, abilities: Abilities, numbers: list[int], on_step: Callable[[int], None]
+) -> list[RawSample]:
+    """One sample for each number, asked at the same time."""
+    tasks = [asyncio.ensure_future(_request(connection, question, abilities, 1, number, on_step)) for number in numbers]
+    try:
+        parts = await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return [sample for part in parts for sample in part]
+
+
+async def _request(
+    connection: Connection,
+    question: Question,
+    abilities: Abilities,
+    count: int,
+    number: int,
+    on_step: Callable[[int], None],
+) -> list[RawSample]:
+    """The samples of one request, without the fields that the server refuses.
+
+    Args:
+        number: That of the first sample, which makes its seed another one.
+    """
+    seed = question.sampling.seed
+    while True:
+        wanted = 1 if abilities.one_by_one else count
+        body = question.body(wanted, None if seed is None else seed + number, abilities.without)
+
+        async def once(body: object = body, wanted: int = wanted) -> list[RawSample]:
+            return await _once(connection, question, body, wanted, on_step)
+
+        try:
+            return await persistently(once)
+        except StatusError as error:
+            field = refused_field(error, body)
+            if field is None:
+                raise
+            abilities.without |= {field}
+            abilities.one_by_one |= field == "n"
+
+
+async def _once(
+    connection: Connection, question: Question, body: object, wanted: int, on_step: Callable[[int], None]
+) -> list[RawSample]:
+    answer = Answer(wanted, question.stops)
+    try:
+        async with connection.stream("POST", PATHS[question.api], body) as response:
+            if "text/event-stream" in response.headers.get("content-type", ""):
+                async for line in connection.lines(response):
+                    answer.event(line)
+                    on_step(answer.steps)
+                    if answer.enough:
+                        break
+            else:
+                answer.whole((await response.aread()).decode("utf-8", "replace"))
+    except NoAnswerError:
+        raise Passing(connection.unreadable()) from None
+    except RemoteError as error:  # the server's own words, in the midst of its answer
+        raise Passing(RemoteError(connection.place.shown(error.message), hint=error.hint)) from None
+    if answer.cut:
+        raise Passing(connection.broken_off())
+    return list(answer.samples())
+
+
+def refused_field(error: StatusError, body: dict[str, object]) -> str | None:
+    """The field for which a server refuses a request that it may take without; None where it is something else."""
+    if error.status not in (400, 422) or too_long(error):
+        return None
+    if "n" in body and _ONE_CHOICE.search(error.said):
+        return "n"
+    named = (field for field in _OPTIONAL if field in body and re.search(rf"(?<!\w){field}(?!\w)", error.said))
+    return next(named, None)
+
+
+def too_long(error: StatusError) -> bool:
+    """Whether the server refuses a request because of the length of its prompt."""
+    return error.status in (400, 413, 422) and _TOO_LONG.search(error.said) is not None

@@ -1,0 +1,129 @@
+"""Candidates of another llmstep: one `llmstep serve` for a group, or the first of several windows.
+
+Prompt, queue, cache and the cleaning of answers are that one's business; see `llmstep.engine.wire`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from llmstep.engine import wire
+from llmstep.engine.remote.place import place_of
+from llmstep.engine.remote.remote_engine import RemoteEngine, since
+from llmstep.errors import LlmstepError, RemoteRefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from llmstep.engine import status
+    from llmstep.engine.interface import Generation
+    from llmstep.engine.progress import Progress
+    from llmstep.engine.remote.connection import Connection
+    from llmstep.engine.remote.place import Place
+    from llmstep.settings import Settings
+    from llmstep.types import Ask, Sampling
+
+SILENCE = 15 * wire.SECONDS_BETWEEN_SIGNS
+"""Longest time without a sign of life: the other side may be busy importing or reading weights."""
+SECONDS_FOR_HEALTH = 10.0
+
+
+class LlmstepEngine(RemoteEngine):
+    """Asks another llmstep.
+
+    Args:
+        settings: See `configure`.
+        kind: What the status says: `llmstep` or `shared`.
+        place: Gives the server for each request.
+        tries: How often a request is made when the server cannot be reached.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        kind: status.Place = "llmstep",
+        place: Callable[[Settings], Place] = place_of,
+        tries: int = 4,
+    ) -> None:
+        super().__init__(settings, kind)
+        self._place = place
+        self._tries = tries
+
+    async def generate(
+        self, ask: Ask, sampling: Sampling | None = None, *, on_progress: Callable[[Progress], None] | None = None
+    ) -> Generation:
+        """See `ModelEngine.generate`.
+
+        Raises:
+            SettingsError: The settings name no server, or one that may not be asked.
+            RemoteError: The server cannot be reached or breaks off.
+            RemoteRefusedError: It refuses the request.
+            LlmstepError: The error of the other llmstep, of the same class.
+        """
+        from llmstep.engine.remote.connection import persistently
+
+        started = time.perf_counter()
+        settings = self._settings
+        connection = self._to(self._place(settings), SILENCE)
+        body = wire.request_of(ask, sampling or self._sampling(), connection.place.model_key)
+        work = persistently(lambda: self._ask(connection, body, on_progress), self._tries)
+        answer = await self._timed(work, connection, settings.remote.timeout_seconds)
+        return attrs.evolve(answer, elapsed_ms=since(started))
+
+    async def load(self, *, on_progress: Callable[[Progress], None] | None = None) -> str:
+        """Make sure that the server is an llmstep; the name of its model.
+
+        Raises:
+            LlmstepError: As with `generate`.
+        """
+        from llmstep.engine.remote.connection import persistently
+
+        connection = self._to(self._place(self._settings), SILENCE)
+        health = await persistently(lambda: connection.get("/health", SECONDS_FOR_HEALTH))
+        if not isinstance(health, dict) or health.get("name") != "llmstep":
+            raise connection.unreadable()
+        if health.get("protocol") != wire.PROTOCOL:
+            raise _other_version(connection)
+        self._board.publish(state="idle", model=str(health.get("model")), url=connection.place.url)
+        return str(health.get("model"))
+
+    async def _ask(
+        self, connection: Connection, body: dict[str, Any], on_progress: Callable[[Progress], None] | None
+    ) -> Generation:
+        from llmstep.engine.remote.refusals import Passing, StatusError
+
+        try:
+            async with connection.stream("POST", wire.CANDIDATES, body) as response:
+                async for line in connection.lines(response):
+                    found = self._read(line, on_progress)
+                    if found is not None:
+                        return found
+        except StatusError as error:
+            raise _other_version(connection) if error.status in (404, 405) else error from None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise Passing(connection.unreadable()) from None
+        raise Passing(connection.unreadable())
+
+    def _read(self, line: str, on_progress: Callable[[Progress], None] | None) -> Generation | None:
+        """The generation, when the line has it."""
+        raw = json.loads(line) if line else {}
+        if "error" in raw:
+            raise wire.read_error(raw["error"])
+        if "generation" in raw:
+            generation = wire.read_generation(raw["generation"])
+            self._board.publish(model=generation.model, device=str(raw.get("device", "")))
+            return generation
+        if "progress" in raw and on_progress is not None:
+            on_progress(wire.read_progress(raw["progress"]))
+        return None
+
+
+def _other_version(connection: Connection) -> LlmstepError:
+    return RemoteRefusedError(
+        f"The server at {connection.place.url} is no llmstep, or one of another version.",
+        hint="Install the same version on both sides, or correct llmstep.remote.url.",
+    )

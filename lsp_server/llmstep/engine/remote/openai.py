@@ -1,0 +1,205 @@
+"""Candidates of an OpenAI-compatible server: vLLM, SGLang, llama.cpp, Ollama, LM Studio, `transformers serve`, ...
+
+The server only continues texts. Prompt, cutting, cleaning, ranking and the cache are the same as for a model in this
+process.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import attrs
+
+from llmstep.engine.cache import AnswerCache, answer_key
+from llmstep.engine.interface import Generation
+from llmstep.engine.postprocess import finish
+from llmstep.engine.progress import thinned
+from llmstep.engine.remote.flights import Flights
+from llmstep.engine.remote.place import place_of
+from llmstep.engine.remote.remote_engine import RemoteEngine, since
+from llmstep.errors import LlmstepError, ModelNotFoundError, RemoteRefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from llmstep.catalog.template import PromptTemplate
+    from llmstep.engine.postprocess import RawSample
+    from llmstep.engine.progress import Progress
+    from llmstep.engine.remote.connection import Connection
+    from llmstep.engine.remote.draws import Abilities
+    from llmstep.engine.remote.flights import Report
+    from llmstep.engine.remote.questions import Api
+    from llmstep.settings import Settings
+    from llmstep.types import Ask, Sampling
+
+SECONDS_FOR_MODELS = 15.0
+_MOST_NAMES = 8
+
+
+class OpenAiEngine(RemoteEngine):
+    """Asks an OpenAI-compatible server."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings, "openai")
+        self._answers: AnswerCache[Generation] = AnswerCache()
+        self._flights: Flights[Generation] = Flights()
+        self._abilities: dict[tuple[str, str, str], Abilities] = {}
+        self._first: dict[str, str] = {}
+
+    async def generate(
+        self, ask: Ask, sampling: Sampling | None = None, *, on_progress: Callable[[Progress], None] | None = None
+    ) -> Generation:
+        """See `ModelEngine.generate`.
+
+        Raises:
+            SettingsError: The settings name no server, or one that may not be asked.
+            RemoteError: The server cannot be reached, is too slow, or its answers are of no use.
+            RemoteRefusedError: It refuses the key or the request.
+            ModelNotFoundError: It has no such model.
+            BusyError: It takes no more requests.
+        """
+        from llmstep.engine.remote.questions import template_of
+
+        started = time.perf_counter()
+        settings = self._settings
+        connection = self._to(place_of(settings), settings.remote.timeout_seconds)
+        model = await self._model(connection, settings)
+        template = template_of(settings, model)
+        wanted = sampling or self._sampling()
+        source = f"{connection.place.url} {model} {settings.remote.api}"
+        key = answer_key(source, template, ask, wanted, settings)
+        answer = self._answers.get(key)
+        if answer is not None:
+            answer = attrs.evolve(answer, cached=True)
+        else:
+
+            async def work(report: Report) -> Generation:
+                asked = self._ask(connection, settings, model, template, ask, wanted, report)
+                made = await self._timed(asked, connection, settings.remote.timeout_seconds)
+                self._answers.put(key, made)
+                return made
+
+            answer = await self._flights.join(key, work, on_progress)
+        return attrs.evolve(answer, candidates=list(answer.candidates), elapsed_ms=since(started))
+
+    async def load(self, *, on_progress: Callable[[Progress], None] | None = None) -> str:
+        """Make sure that the server answers; the name of the model that it will be asked for.
+
+        Raises:
+            LlmstepError: As with `generate`.
+        """
+        settings = self._settings
+        connection = self._to(place_of(settings), settings.remote.timeout_seconds)
+        self._first.pop(connection.place.url, None)
+        listed = await _models(connection)
+        name = settings.remote.model or await self._model(connection, settings, listed)
+        self._board.publish(state="idle", model=name, url=connection.place.url)
+        return name
+
+    async def close(self) -> None:
+        await self._flights.close()
+        await super().close()
+
+    async def _model(self, connection: Connection, settings: Settings, listed: list[str] | None = None) -> str:
+        """The model of the settings, or the first that the server lists."""
+        url = connection.place.url
+        if settings.remote.model:
+            return settings.remote.model
+        if url not in self._first:
+            names = await _models(connection) if listed is None else listed
+            if not names:
+                raise ModelNotFoundError(
+                    f"The server at {url} does not say which models it has.",
+                    hint="Set llmstep.remote.model to the name of one.",
+                )
+            self._first[url] = names[0]
+        return self._first[url]
+
+    async def _ask(
+        self,
+        connection: Connection,
+        settings: Settings,
+        model: str,
+        template: PromptTemplate,
+        ask: Ask,
+        sampling: Sampling,
+        report: Report,
+    ) -> Generation:
+        from llmstep.engine.remote.draws import Abilities
+
+        started = time.perf_counter()
+        self._board.publish(model=model)
+        api = settings.remote.api
+        abilities = self._abilities.setdefault((connection.place.url, model, api), Abilities())
+        if api != "auto":
+            abilities.api = api
+        on_step = thinned(report)
+        samples = await self._draw(
+            connection, model, template, ask, sampling, abilities, lambda done: on_step(done, sampling.max_new_tokens)
+        )
+        return Generation(finish(template, ask, samples), model, len(samples), since(started))
+
+    async def _draw(
+        self,
+        connection: Connection,
+        model: str,
+        template: PromptTemplate,
+        ask: Ask,
+        sampling: Sampling,
+        abilities: Abilities,
+        on_step: Callable[[int], None],
+    ) -> list[RawSample]:
+        """The samples, by the protocol that the server has, with a prompt that is short enough for it."""
+        from llmstep.engine.remote.draws import LEAST_BUDGET, draw, too_long
+        from llmstep.engine.remote.questions import Question
+        from llmstep.engine.remote.refusals import StatusError
+
+        apis: list[Api] = [abilities.api] if abilities.api else ["completions", "chat"]
+        while True:
+            budget = min(abilities.budget, template.max_prompt_tokens)
+            question = Question(model, apis[0], template, ask, sampling, budget)
+            try:
+                samples = await draw(connection, question, abilities, on_step)
+            except StatusError as error:
+                if too_long(error) and budget // 2 >= LEAST_BUDGET:
+                    abilities.budget = budget // 2
+                elif error.status in (404, 405) and len(apis) > 1:
+                    apis = apis[1:]
+                elif error.status == 404:
+                    raise await _not_there(connection, model, error) from None
+                else:
+                    raise
+            else:
+                abilities.api = apis[0]
+                continued = (question.sample(each) for each in samples)
+                return [each for each in continued if each is not None]
+
+
+async def _models(connection: Connection) -> list[str]:
+    """The names that the server lists; none where it has no such list."""
+    from llmstep.engine.remote.connection import persistently
+    from llmstep.engine.remote.refusals import StatusError
+
+    try:
+        answer = await persistently(lambda: connection.get("/models", SECONDS_FOR_MODELS))
+    except StatusError as error:
+        if error.status in (404, 405):
+            return []
+        raise
+    if not isinstance(answer, dict) or not isinstance(answer.get("data"), list):
+        raise connection.unreadable()
+    return [str(each["id"]) for each in answer["data"] if isinstance(each, dict) and each.get("id")]
+
+
+async def _not_there(connection: Connection, model: str, error: RemoteRefusedError) -> LlmstepError:
+    """The error for a 404: there is no such model, or no such page."""
+    try:
+        names = await _models(connection)
+    except LlmstepError:
+        return error
+    if model in names or not names:
+        return error
+    shown = ", ".join(names[:_MOST_NAMES]) + (", ..." if len(names) > _MOST_NAMES else "")
+    hint = f"Set llmstep.remote.model to one of {shown}."
+    return ModelNotFoundError(f"The server at {connection.place.url} has no model {model}.", hint=hint)

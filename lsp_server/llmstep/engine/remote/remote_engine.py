@@ -1,0 +1,104 @@
+"""What engines with a server have in common: settings, status, one connection at a time, one limit on the time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from llmstep.engine.status import EngineStatus, StatusBoard, in_this_loop
+from llmstep.types import Sampling
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from llmstep.engine import status
+    from llmstep.engine.remote.connection import Connection
+    from llmstep.engine.remote.place import Place
+    from llmstep.settings import Settings
+
+T = TypeVar("T")
+
+
+class RemoteEngine:
+    """The base of both engines; belongs to one asyncio loop.
+
+    Args:
+        settings: See `configure`.
+        kind: What the status says.
+    """
+
+    def __init__(self, settings: Settings, kind: status.Place) -> None:
+        self._settings = settings
+        self._board = StatusBoard(EngineStatus(model=settings.remote.model or settings.model, engine=kind))
+        self._connection: Connection | None = None
+        self._running = 0
+        self._closing: set[asyncio.Task[None]] = set()
+
+    @property
+    def settings(self) -> Settings:
+        return self._settings
+
+    @property
+    def status(self) -> EngineStatus:
+        return self._board.status
+
+    def watch(self, callback: Callable[[EngineStatus], None]) -> Callable[[], None]:
+        return self._board.watch(in_this_loop(callback))
+
+    def configure(self, settings: Settings) -> None:
+        self._settings = settings
+
+    async def unload(self) -> None:
+        """Nothing of the model is here."""
+
+    async def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+        await asyncio.gather(*self._closing, return_exceptions=True)
+
+    def _sampling(self) -> Sampling:
+        settings = self._settings
+        return Sampling(settings.count, settings.temperature, settings.top_p, settings.max_new_tokens)
+
+    def _to(self, place: Place, silence: float) -> Connection:
+        """The connection to a server; that to another one is closed."""
+        from llmstep.engine.remote.connection import Connection
+
+        known = self._connection
+        if known is not None and (known.place, known.silence) == (place, silence):
+            return known
+        self._connection = Connection(place, silence)
+        if known is not None:
+            task = asyncio.create_task(known.close())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+        return self._connection
+
+    async def _timed(self, work: Awaitable[T], connection: Connection, seconds: float) -> T:
+        """What `work` returns, while the status says that something is generated.
+
+        Raises:
+            RemoteError: It takes longer than `seconds`.
+        """
+        started = time.perf_counter()
+        self._change(1, url=connection.place.url)
+        try:
+            answer = await asyncio.wait_for(work, seconds)
+        except asyncio.TimeoutError:
+            raise connection.too_slow(seconds) from None
+        else:
+            self._board.publish(last_ms=round((time.perf_counter() - started) * 1000, 1))
+            return answer
+        finally:
+            self._change(-1)
+
+    def _change(self, by: int, **changes: Any) -> None:
+        self._running += by
+        self._board.publish(state="generating" if self._running else "idle", **changes)
+
+
+def since(started: float) -> float:
+    """Milliseconds since a `time.perf_counter()`."""
+    return round((time.perf_counter() - started) * 1000, 1)

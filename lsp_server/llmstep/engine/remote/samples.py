@@ -1,0 +1,140 @@
+"""What OpenAI-compatible servers answer, as raw samples.
+
+Two protocols (completions, chat) in two forms (whole, or as events of a stream) and with two notations of
+log-probabilities; some servers mix them, so that each is recognised by what is there.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from llmstep.engine.postprocess import RawSample
+from llmstep.engine.remote.refusals import message_of
+from llmstep.errors import RemoteError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+END = "[DONE]"
+
+
+class NoAnswerError(ValueError):
+    """The text is not what the protocol says."""
+
+
+@attrs.define
+class _Choice:
+    """One sample while it comes."""
+
+    text: str = ""
+    logprobs: list[float | None] = attrs.field(factory=list)
+    pieces: int = 0
+    ended: bool = False
+    """By the server's word."""
+    stopped: bool = False
+    """By a stop in its text, which the server did not obey."""
+
+    def sample(self) -> RawSample:
+        known = [each for each in self.logprobs if each is not None and math.isfinite(each)]
+        if not known or len(known) < len(self.logprobs):
+            return RawSample(self.text, None, len(self.logprobs) or self.pieces)
+        return RawSample(self.text, sum(known), len(known))
+
+
+class Answer:
+    """The samples of one request while they come.
+
+    Args:
+        wanted: Their number.
+        stops: Texts that end a sample; not every server obeys them.
+    """
+
+    def __init__(self, wanted: int, stops: Iterable[str]) -> None:
+        self._wanted = wanted
+        self._stops = tuple(stops)
+        self._choices: dict[int, _Choice] = {}
+
+    @property
+    def steps(self) -> int:
+        """Number of tokens of the longest sample so far, as near as the server lets one know."""
+        return max((max(len(each.logprobs), each.pieces) for each in self._choices.values()), default=0)
+
+    @property
+    def enough(self) -> bool:
+        """Whether what still comes is of no use, because of stops that the server does not obey."""
+        choices = self._choices.values()
+        return (
+            len(choices) >= self._wanted
+            and all(each.ended or each.stopped for each in choices)
+            and not all(each.ended for each in choices)
+        )
+
+    @property
+    def cut(self) -> bool:
+        """Whether the answer, when nothing more comes, is not whole."""
+        return not self._choices or not all(each.ended or each.stopped for each in self._choices.values())
+
+    def event(self, line: str) -> None:
+        """Take a line of a stream of events.
+
+        Raises:
+            NoAnswerError: It is not what the protocol says.
+            RemoteError: It is an error of the server.
+        """
+        if not line.startswith("data:"):
+            return  # empty lines, comments, names of events
+        data = line.removeprefix("data:").strip()
+        if data == END:
+            for choice in self._choices.values():
+                choice.ended = True
+        else:
+            self.whole(data, ended=False)
+
+    def whole(self, body: str, *, ended: bool = True) -> None:
+        """Take an object with choices: a whole answer, or one of a stream."""
+        try:
+            raw = json.loads(body)
+        except (ValueError, RecursionError):
+            raise NoAnswerError(body[:80]) from None
+        if not isinstance(raw, dict):
+            raise NoAnswerError(body[:80])
+        if raw.get("error"):
+            raise RemoteError(f"The server failed: {message_of(raw['error'])[:200]}.", hint="See its log.")
+        for each in raw.get("choices") or ():
+            try:
+                self._take(each, ended)
+            except (AttributeError, KeyError, TypeError, ValueError):
+                raise NoAnswerError(body[:80]) from None
+
+    def _take(self, raw: dict[str, Any], ended: bool) -> None:
+        choice = self._choices.setdefault(int(raw.get("index") or 0), _Choice())
+        if choice.ended or choice.stopped:
+            choice.ended = choice.ended or bool(raw.get("finish_reason"))
+            return
+        message = raw.get("delta") or raw.get("message") or {}
+        text = raw["text"] if "text" in raw else message.get("content")
+        if text:
+            choice.text += str(text)
+            choice.pieces += 1
+        choice.logprobs += _logprobs(raw.get("logprobs"))
+        choice.ended = ended or bool(raw.get("finish_reason"))
+        choice.stopped = any(stop in choice.text for stop in self._stops)
+
+    def samples(self) -> Iterator[RawSample]:
+        """The samples, in the order of their numbers."""
+        for _, choice in sorted(self._choices.items()):
+            yield choice.sample()
+
+
+def _logprobs(raw: Any) -> list[float | None]:
+    """Log-probabilities of tokens, in the notation of completions or of chat."""
+    if not isinstance(raw, dict):
+        return []
+    values = raw.get("token_logprobs")
+    if values is None:
+        values = [each.get("logprob") for each in raw.get("content") or ()]
+    return [None if value is None else float(value) for value in values]

@@ -1,0 +1,159 @@
+"""The engine that the settings mean, at any time: in this process, at a server, or another window's.
+
+Settings may change it while it is in use. Where another llmstep of this user has the same model in memory, that one is
+asked; when it goes away, the request is made again here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from llmstep.engine.engine import Engine
+from llmstep.engine.remote.llmstep import LlmstepEngine
+from llmstep.engine.remote.openai import OpenAiEngine
+from llmstep.errors import CancelledError, LlmstepError, RemoteError, RemoteRefusedError
+from llmstep.settings import Settings
+
+if TYPE_CHECKING:
+    from llmstep.engine.interface import Generation, ModelEngine
+    from llmstep.engine.progress import Progress
+    from llmstep.engine.remote.place import Place
+    from llmstep.engine.status import EngineStatus
+    from llmstep.types import Ask, Sampling
+
+Neighbour = Callable[[Settings], "Awaitable[Place | None]"]
+"""Gives the llmstep whose model is to be used instead of an own one; None for the own."""
+
+_log = logging.getLogger(__name__)
+
+
+class SwitchingEngine:
+    """A `ModelEngine` that follows the settings.
+
+    Args:
+        settings: See `configure`.
+        neighbour: Asked before each request for which the model would be loaded in this process.
+    """
+
+    def __init__(self, settings: Settings, neighbour: Neighbour | None = None) -> None:
+        self._settings = settings
+        self._neighbour = neighbour
+        self._place: Place | None = None
+        self.own = Engine(settings)
+        self._openai = OpenAiEngine(settings)
+        self._llmstep = LlmstepEngine(settings)
+        self._shared = LlmstepEngine(settings, "shared", self._neighbours_place, tries=1)
+        self._all: tuple[ModelEngine, ...] = (self.own, self._openai, self._llmstep, self._shared)
+        self._active: ModelEngine = self._configured(settings)
+        self._watchers: list[Callable[[EngineStatus], None]] = []
+        self._unloading: asyncio.Task[None] | None = None
+
+    @property
+    def settings(self) -> Settings:
+        return self._settings
+
+    @property
+    def status(self) -> EngineStatus:
+        return self._active.status
+
+    def watch(self, callback: Callable[[EngineStatus], None]) -> Callable[[], None]:
+        """See `ModelEngine.watch`; a change of the engine is a change of the status."""
+        ends = [engine.watch(self._only_when_active(engine, callback)) for engine in self._all]
+        self._watchers.append(callback)
+
+        def stop() -> None:
+            for end in ends:
+                end()
+            if callback in self._watchers:
+                self._watchers.remove(callback)
+
+        return stop
+
+    def configure(self, settings: Settings) -> None:
+        """Use other settings from now on; a model in memory that they do not need is freed."""
+        moved = settings.engine != self._settings.engine
+        self._settings = settings
+        for engine in self._all:
+            engine.configure(settings)
+        if moved:
+            self._use(self._configured(settings))
+
+    async def generate(
+        self, ask: Ask, sampling: Sampling | None = None, *, on_progress: Callable[[Progress], None] | None = None
+    ) -> Generation:
+        """See `ModelEngine.generate`."""
+        settings = self._settings
+        if settings.engine == "inProcess" and await self._find_neighbour(settings):
+            self._use(self._shared)
+            try:
+                return await self._shared.generate(ask, sampling, on_progress=on_progress)
+            except (RemoteError, RemoteRefusedError, CancelledError) as error:
+                _log.info("the other llmstep lends its model no more, it is loaded here: %s", error.message)
+        engine = self._configured(self._settings)
+        self._use(engine)
+        return await engine.generate(ask, sampling, on_progress=on_progress)
+
+    async def load(self, *, on_progress: Callable[[Progress], None] | None = None) -> object:
+        """See `ModelEngine.load`; a model that another llmstep lends is not loaded here."""
+        settings = self._settings
+        if settings.engine == "inProcess" and await self._find_neighbour(settings):
+            self._use(self._shared)
+            try:
+                return await self._shared.load(on_progress=on_progress)
+            except LlmstepError as error:
+                _log.info("the other llmstep does not answer, the model is loaded here: %s", error.message)
+        engine = self._configured(self._settings)
+        self._use(engine)
+        return await engine.load(on_progress=on_progress)
+
+    async def unload(self) -> None:
+        await self.own.unload()
+
+    async def close(self) -> None:
+        await asyncio.gather(*(engine.close() for engine in self._all))
+
+    def _configured(self, settings: Settings) -> ModelEngine:
+        engines: dict[str, ModelEngine] = {
+            "inProcess": self.own,
+            "openai": self._openai,
+            "llmstep": self._llmstep,
+        }
+        return engines[settings.engine]
+
+    async def _find_neighbour(self, settings: Settings) -> bool:
+        place = await self._neighbour(settings) if self._neighbour is not None else None
+        if place is not None:
+            self._place = place
+        return place is not None
+
+    def _neighbours_place(self, _: Settings) -> Place:
+        assert self._place is not None
+        return self._place
+
+    def _use(self, engine: ModelEngine) -> None:
+        """Make an engine the active one; the model in this process is freed when that is another one."""
+        if engine is self._active:
+            return
+        self._active = engine
+        for tell in tuple(self._watchers):
+            tell(engine.status)
+        if engine is not self.own and self.own.status.state != "empty":
+            self._unloading = asyncio.ensure_future(self._unload_quietly())
+
+    async def _unload_quietly(self) -> None:
+        try:
+            await self.own.unload()
+        except LlmstepError as error:
+            _log.debug("the model was not freed: %s", error.message)
+
+    def _only_when_active(
+        self, engine: ModelEngine, callback: Callable[[EngineStatus], None]
+    ) -> Callable[[EngineStatus], None]:
+        def tell(status: EngineStatus) -> None:
+            if engine is self._active:
+                callback(status)
+
+        return tell

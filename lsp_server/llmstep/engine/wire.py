@@ -1,0 +1,98 @@
+"""How one llmstep asks another for candidates: `POST /candidates`.
+
+The request is an object `{goal, others, prefix, context, declaration, proof}`, with `sampling` `{count, temperature,
+top_p, max_new_tokens, seed}` and `model_key` where wanted. The answer is lines of JSON: `{"progress": …}` any number
+of times, `{}` as a sign of life, and at the end `{"generation": …}` or `{"error": …}`. Closing the connection before
+the end stops the model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from llmstep import errors
+from llmstep.engine.interface import Generation
+from llmstep.engine.progress import Progress
+from llmstep.types import Candidate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from llmstep.settings import Settings
+    from llmstep.types import Ask, Sampling
+
+PROTOCOL = 1
+"""Number of the wire protocol; it changes when old clients would no longer understand the answers."""
+
+CANDIDATES = "/candidates"
+
+SECONDS_BETWEEN_SIGNS = 1.0
+"""The server says something this often, so that a client soon notices that it is gone or hangs."""
+
+
+def model_key(settings: Settings) -> str:
+    """What two llmsteps must have in common for one to use the other's model; empty when it has none to lend."""
+    if settings.engine != "inProcess":
+        return ""
+    model = settings.model.strip()
+    if model[:1] in ("/", ".", "~"):
+        model = str(Path(model).expanduser().resolve())
+    parts = (model, settings.template, settings.device, settings.dtype, settings.trust_remote_code)
+    return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def request_of(ask: Ask, sampling: Sampling, key: str) -> dict[str, Any]:
+    """The body of a request."""
+    return {
+        "goal": ask.goal.text,
+        "others": list(ask.goal.others),
+        "prefix": ask.prefix,
+        "context": ask.context,
+        "declaration": ask.declaration,
+        "proof": ask.proof,
+        "sampling": attrs.asdict(sampling),
+        **({"model_key": key} if key else {}),
+    }
+
+
+def progress_line(progress: Progress) -> dict[str, Any]:
+    return {"progress": attrs.asdict(progress)}
+
+
+def generation_line(generation: Generation, device: str) -> dict[str, Any]:
+    return {"generation": attrs.asdict(generation), "device": device}
+
+
+def error_line(error: errors.LlmstepError) -> dict[str, Any]:
+    return {"error": {"code": error.code, "message": error.message, "hint": error.hint}}
+
+
+def read_progress(raw: Mapping[str, Any]) -> Progress:
+    """The progress of a line; KeyError, TypeError or ValueError where it is none."""
+    return Progress(raw["stage"], str(raw["message"]), int(raw["done"]), int(raw["total"]))
+
+
+def read_generation(raw: Mapping[str, Any]) -> Generation:
+    """The generation of a line; KeyError, TypeError or ValueError where it is none."""
+    candidates = [
+        Candidate(str(each["text"]), None if each["score"] is None else float(each["score"]), int(each["tokens"]))
+        for each in raw["candidates"]
+    ]
+    return Generation(candidates, str(raw["model"]), int(raw["drawn"]), float(raw["elapsed_ms"]), bool(raw["cached"]))
+
+
+def read_error(raw: Mapping[str, Any]) -> errors.LlmstepError:
+    """The error of a line, of the class that its code names."""
+    known = {kind.code: kind for kind in _kinds(errors.LlmstepError)}
+    kind = known.get(str(raw.get("code")), errors.ModelError)
+    return kind(str(raw["message"]), hint=str(raw.get("hint") or ""))
+
+
+def _kinds(kind: type[errors.LlmstepError]) -> list[type[errors.LlmstepError]]:
+    """`kind` and the classes below it that the module of errors has: the others take other arguments."""
+    below = [each for each in kind.__subclasses__() if each.__module__ == errors.__name__]
+    return [kind, *(found for each in below for found in _kinds(each))]
