@@ -9,6 +9,7 @@ import hashlib
 import http.server
 import json
 import shutil
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
     from llmstep.engine.loader import LoadedModel
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 CORPUS = ["intro h", "exact h", "rw [add_comm]", "simp only [Nat.add_zero]", "[GOAL]⊢ p → q[PROOFSTEP]", "∀ x, p x ∧ q"]
 END = "<|endoftext|>"

@@ -9,14 +9,15 @@ import attrs
 import pytest
 import torch
 
-from llmstep.engine import decode as decoding
 from llmstep.engine.decode import decode
 from llmstep.engine.prompt import EncodedPrompt
+from llmstep.engine.rows import Rows, rows_for
 from llmstep.errors import CancelledError, GenerationError
 from llmstep.types import Sampling
 
 if TYPE_CHECKING:
     from llmstep.engine.loader import LoadedModel
+    from llmstep.engine.postprocess import RawSample
 
 FAMILIES = ("neox", "llama", "byt5")
 GREEDY = Sampling(count=1, temperature=0, max_new_tokens=12)
@@ -63,33 +64,64 @@ def logprob_by_hand(loaded: LoadedModel, prompt: EncodedPrompt, new: list[int]) 
 
 
 class Recorder:
-    """Keeps the tokens of every decoding step by standing before the object that scores them."""
+    """Keeps the tokens of every sample by standing before the object that collects them."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.batches: list[torch.Tensor] = []
-        original = decoding._Samples.see_tokens
+        self.batches: list[list[list[int]]] = []
+        original = Rows.take
 
-        def see_tokens(samples: Any, input_ids: torch.Tensor, scores: object, **rest: Any) -> torch.Tensor:
-            verdict = original(samples, input_ids, scores, **rest)
-            if verdict.all() or input_ids.shape[1] - samples.start == self.steps:
-                self.batches.append(input_ids[:, samples.start :].clone())
-            return verdict
+        def take(rows: Rows, numbers: Any, tokens: list[int], logprobs: list[float]) -> list[int]:
+            if not any(row.tokens for row in rows._rows):
+                self.batches.append([[] for _ in rows._rows])
+            for number, token in zip(numbers, tokens, strict=True):
+                if not rows.done(number):
+                    self.batches[-1][number].append(token)
+            return original(rows, numbers, tokens, logprobs)
 
-        original_init = decoding._Samples.__init__
+        monkeypatch.setattr(Rows, "take", take)
 
-        def init(samples: Any, loaded: LoadedModel, prompt: EncodedPrompt, *rest: Any) -> None:
-            original_init(samples, loaded, prompt, *rest)
-            samples.start = len(prompt.input_ids) if loaded.start_id is None else 1 + len(prompt.decoder_ids)
 
-        self.steps = 0
-        monkeypatch.setattr(decoding._Samples, "see_tokens", see_tokens)
-        monkeypatch.setattr(decoding._Samples, "__init__", init)
+class Watched:
+    """A network that says what it is asked."""
+
+    def __init__(self, network: Any) -> None:
+        self.network = network
+        self.rows: list[int] = []
+        """Rows of every pass; those of the prompt are 1."""
+
+    def read(self, *rest: Any) -> torch.Tensor:
+        self.rows.append(1)
+        return self.network.read(*rest)
+
+    def step(self, tokens: torch.Tensor) -> torch.Tensor:
+        self.rows.append(len(tokens))
+        return self.network.step(tokens)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.network, name)
+
+
+def watched(loaded: LoadedModel, **changes: Any) -> tuple[LoadedModel, Watched]:
+    """A copy of a model whose passes are counted."""
+    network = Watched(loaded.network)
+    return attrs.evolve(loaded, network=network, **changes), network
+
+
+def by_generate(loaded: LoadedModel) -> LoadedModel:
+    """The same model, as one that is not known is run."""
+    return attrs.evolve(loaded, network=None)
+
+
+@pytest.fixture(params=["own", "generate"])
+def way(request: pytest.FixtureRequest) -> Any:
+    """Both ways of decoding."""
+    return (lambda loaded: loaded) if request.param == "own" else by_generate
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("prefix", ["", "rw [h"])
-def test_greedy_is_plain_generate(loaded_models: dict[str, LoadedModel], name: str, prefix: str) -> None:
-    loaded = loaded_models[name]
+def test_greedy_is_plain_generate(loaded_models: dict[str, LoadedModel], way: Any, name: str, prefix: str) -> None:
+    loaded = way(loaded_models[name])
     prompt = prompt_for(loaded, prefix=prefix)
     expected = plain_greedy(loaded, prompt, GREEDY.max_new_tokens)
     [sample] = decode(loaded, prompt, GREEDY)
@@ -102,36 +134,34 @@ def test_greedy_is_plain_generate(loaded_models: dict[str, LoadedModel], name: s
 @pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("prefix", ["", "rw [h"])
 def test_scores_of_samples_are_those_of_a_forward_pass(
-    loaded_models: dict[str, LoadedModel], monkeypatch: pytest.MonkeyPatch, name: str, prefix: str
+    loaded_models: dict[str, LoadedModel], monkeypatch: pytest.MonkeyPatch, way: Any, name: str, prefix: str
 ) -> None:
     """The model's own distribution counts, whatever temperature and nucleus make of it; tokens after the end do not."""
-    loaded = attrs.evolve(loaded_models[name], end_ids=frozenset())
+    loaded = attrs.evolve(way(loaded_models[name]), end_ids=frozenset())
     prompt = prompt_for(loaded, prefix=prefix)
     recorder = Recorder(monkeypatch)
-    recorder.steps = 12
-    sampling = Sampling(count=8, temperature=1.3, top_p=0.9, max_new_tokens=12, seed=3)
+    sampling = Sampling(count=8, temperature=4.0, top_p=0.9, max_new_tokens=12, seed=3)
     decode(loaded, prompt, sampling)
     [free] = recorder.batches
-    # Ends that this seed is known to hit, so that samples of different lengths stand in one batch.
-    loaded.end_ids = frozenset({int(free[0, 2]), int(free[1, 5]), int(free[2, 0])})
+    # Ends that this seed is known to hit, so that samples end one after the other.
+    loaded.end_ids = frozenset({free[0][2], free[1][5], free[2][0]})
     samples = decode(loaded, prompt, sampling)
     batch = recorder.batches[1]
-    assert batch.shape[0] == len(samples) == 8
-    lengths = set()
-    for sample, row in zip(samples, batch.tolist(), strict=True):
-        ends = [place for place, token in enumerate(row) if token in loaded.end_ids]
-        new = row[: ends[0] + 1] if ends else row
-        lengths.add(len(new))
+    assert len(batch) == len(samples) == 8
+    for sample, new, uncut in zip(samples, batch, free, strict=True):
+        ends = [place for place, token in enumerate(uncut) if token in loaded.end_ids]
+        assert new == uncut[: ends[0] + 1 if ends else 12]  # and the others go on as they would have
         assert sample.tokens == len(new)
         assert sample.logprob_sum == pytest.approx(logprob_by_hand(loaded, prompt, new), abs=1e-4)
         kept = new[:-1] if ends else new
         assert sample.text == loaded.tokenizer.decode(kept, clean_up_tokenization_spaces=False)
+    lengths = {len(new) for new in batch}
     assert len(lengths) >= 2
     assert 1 in lengths
 
 
-def test_a_stop_ends_a_sample_and_counts(loaded_models: dict[str, LoadedModel]) -> None:
-    loaded = loaded_models["neox"]
+def test_a_stop_ends_a_sample_and_counts(loaded_models: dict[str, LoadedModel], way: Any) -> None:
+    loaded = way(loaded_models["neox"])
     prompt = prompt_for(loaded)
     [whole] = decode(loaded, prompt, GREEDY)
     assert whole.tokens == 12
@@ -144,9 +174,9 @@ def test_a_stop_ends_a_sample_and_counts(loaded_models: dict[str, LoadedModel]) 
     assert cut.logprob_sum == pytest.approx(logprob_by_hand(loaded, prompt, new), abs=1e-4)
 
 
-def test_a_stop_may_be_spread_over_bytes(loaded_models: dict[str, LoadedModel]) -> None:
+def test_a_stop_may_be_spread_over_bytes(loaded_models: dict[str, LoadedModel], way: Any) -> None:
     """In ByT5 every character of a stop is a token or several of its own."""
-    loaded = loaded_models["byt5"]
+    loaded = way(loaded_models["byt5"])
     prompt = prompt_for(loaded)
     [whole] = decode(loaded, prompt, attrs.evolve(GREEDY, max_new_tokens=40))
     new = plain_greedy(loaded, prompt, 40)
@@ -157,8 +187,8 @@ def test_a_stop_may_be_spread_over_bytes(loaded_models: dict[str, LoadedModel]) 
     assert cut.text.endswith(stop)
 
 
-def test_other_samples_go_on_after_one_has_stopped(loaded_models: dict[str, LoadedModel]) -> None:
-    loaded = loaded_models["neox"]
+def test_other_samples_go_on_after_one_has_stopped(loaded_models: dict[str, LoadedModel], way: Any) -> None:
+    loaded = way(loaded_models["neox"])
     prompt = prompt_for(loaded)
     sampling = Sampling(count=6, temperature=1.0, max_new_tokens=10, seed=1)
     free = decode(loaded, prompt, sampling)
@@ -189,14 +219,14 @@ def test_the_text_keeps_the_blank_before_its_first_word(loaded_models: dict[str,
     loaded.tokenizer = Stripping()
     ids = inner(" exact", add_special_tokens=False)["input_ids"]
     prompt = prompt_for(loaded_models["llama"], prefix="rw")
-    rows = decoding._Samples(loaded, prompt, 1, (), lambda: None, lambda: False)
-    rows._rows[0].ids = list(ids)
-    [sample] = rows.finished()
-    assert sample.text == " exact"
+    rows = rows_for(loaded.tokenizer, frozenset(), prompt, 1, (), 8, decoder=False)
+    for token in ids:
+        assert rows.take([0], [token], [-1.0]) == []
+    assert rows.sample(0).text == " exact"
 
 
-def test_the_seed_fixes_the_draw(loaded_models: dict[str, LoadedModel]) -> None:
-    loaded = loaded_models["neox"]
+def test_the_seed_fixes_the_draw(loaded_models: dict[str, LoadedModel], way: Any) -> None:
+    loaded = way(loaded_models["neox"])
     prompt = prompt_for(loaded)
     before = torch.random.get_rng_state()
 
@@ -210,9 +240,9 @@ def test_the_seed_fixes_the_draw(loaded_models: dict[str, LoadedModel]) -> None:
     assert torch.equal(before, torch.random.get_rng_state())
 
 
-def test_temperature_and_nucleus_reach_the_model(loaded_models: dict[str, LoadedModel]) -> None:
+def test_temperature_and_nucleus_reach_the_model(loaded_models: dict[str, LoadedModel], way: Any) -> None:
     """A tiny nucleus, and a temperature near 0, both leave the likeliest token only."""
-    loaded = loaded_models["neox"]
+    loaded = way(loaded_models["neox"])
     prompt = prompt_for(loaded)
     [greedy] = decode(loaded, prompt, GREEDY)
     for narrow in ({"temperature": 1.0, "top_p": 0.01}, {"temperature": 1e-4}):
@@ -223,110 +253,129 @@ def test_temperature_and_nucleus_reach_the_model(loaded_models: dict[str, Loaded
     assert len({sample.text for sample in wide}) > 8
 
 
-def test_no_top_k_of_transformers_is_left(loaded_models: dict[str, LoadedModel]) -> None:
+def test_no_top_k_of_transformers_is_left(loaded_models: dict[str, LoadedModel], way: Any) -> None:
     """Its default keeps 50 tokens; with a flat distribution many more than those must turn up."""
-    loaded = loaded_models["neox"]
+    loaded = way(loaded_models["neox"])
     prompt = prompt_for(loaded)
     sampling = Sampling(count=256, temperature=5.0, max_new_tokens=1, seed=1)
     assert len({sample.text for sample in decode(loaded, prompt, sampling)}) > 60
 
 
 def test_many_samples_are_drawn_in_batches(loaded_models: dict[str, LoadedModel]) -> None:
-    loaded = loaded_models["llama"]
+    loaded, network = watched(loaded_models["llama"], end_ids=frozenset())
     prompt = prompt_for(loaded)
-    sizes: list[int] = []
-    hook = loaded.model.register_forward_hook(lambda _m, _i, output: sizes.append(output.logits.shape[0]))
-    try:
-        samples = decode(loaded, prompt, Sampling(count=70, temperature=1.0, max_new_tokens=3, seed=1))
-    finally:
-        hook.remove()
+    samples = decode(loaded, prompt, Sampling(count=70, temperature=1.0, max_new_tokens=3, seed=1))
     assert len(samples) == 70
-    assert sorted(set(sizes)) == [6, 32]
+    assert network.rows == [1, 32, 32, 1, 32, 32, 1, 6, 6]
     assert len({sample.text for sample in samples}) > 50  # the batches do not repeat each other
-
-
-def test_the_encoder_reads_the_goal_once(loaded_models: dict[str, LoadedModel]) -> None:
-    loaded = loaded_models["byt5"]
-    shapes: list[tuple[int, ...]] = []
-    hook = loaded.model.get_encoder().register_forward_hook(
-        lambda _m, _i, output: shapes.append(tuple(output.last_hidden_state.shape))
-    )
-    prompt = prompt_for(loaded, prefix="exact ")
-    try:
-        decode(loaded, prompt, Sampling(count=5, max_new_tokens=6))
-    finally:
-        hook.remove()
-    assert shapes == [(1, len(prompt.input_ids), 32)]
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_cancelling_stops_within_one_step(loaded_models: dict[str, LoadedModel], name: str) -> None:
-    loaded = attrs.evolve(loaded_models[name])
-    loaded.end_ids = frozenset()
-    prompt = prompt_for(loaded)
-    passes = 0
-
-    def count(*_: object) -> None:
-        nonlocal passes
-        passes += 1
-
+    loaded, network = watched(loaded_models[name], end_ids=frozenset())
     steps: list[int] = []
-    hook = loaded.model.register_forward_hook(count)
-    try:
-        with pytest.raises(CancelledError):
-            decode(
-                loaded,
-                prompt,
-                Sampling(count=4, max_new_tokens=200),
-                on_step=steps.append,
-                cancelled=lambda: len(steps) >= 3,
-            )
-    finally:
-        hook.remove()
+    with pytest.raises(CancelledError):
+        decode(
+            loaded,
+            prompt_for(loaded),
+            Sampling(count=4, max_new_tokens=200),
+            on_step=steps.append,
+            cancelled=lambda: len(steps) >= 3,
+        )
     assert steps == [1, 2, 3]
-    assert passes <= 4
+    assert network.rows == [1, 4, 4]
+
+
+def test_cancelling_stops_generate(loaded_models: dict[str, LoadedModel]) -> None:
+    loaded = attrs.evolve(by_generate(loaded_models["neox"]), end_ids=frozenset())
+    steps: list[int] = []
+    with pytest.raises(CancelledError):
+        decode(
+            loaded,
+            prompt_for(loaded),
+            Sampling(count=4, max_new_tokens=200),
+            on_step=steps.append,
+            cancelled=lambda: len(steps) >= 3,
+        )
+    assert steps == [1, 2, 3]
 
 
 def test_cancelled_before_it_begins(loaded_models: dict[str, LoadedModel]) -> None:
-    loaded = loaded_models["neox"]
-    hook = loaded.model.register_forward_hook(lambda *_: pytest.fail("the model ran"))
-    try:
-        with pytest.raises(CancelledError):
-            decode(loaded, prompt_for(loaded), GREEDY, cancelled=lambda: True)
-    finally:
-        hook.remove()
+    loaded, network = watched(loaded_models["neox"])
+    with pytest.raises(CancelledError):
+        decode(loaded, prompt_for(loaded), GREEDY, cancelled=lambda: True)
+    assert network.rows == []
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_samples_are_told_as_they_end(loaded_models: dict[str, LoadedModel], way: Any, name: str) -> None:
+    """Each sample once, in the step that ends it, and exactly as it is in the answer."""
+    loaded = way(loaded_models[name])
+    told: list[tuple[int, RawSample]] = []
+    steps = [0]
+    sampling = Sampling(count=12, temperature=2.0, max_new_tokens=9, seed=4)
+    prompt = prompt_for(loaded)
+    first = decode(loaded, prompt, sampling)[0].text
+    stops = (next(letter for letter in first if letter.isascii()),)
+    samples = decode(
+        loaded,
+        prompt,
+        sampling,
+        stops=stops,
+        on_step=steps.append,
+        on_sample=lambda sample: told.append((steps[-1] + 1, sample)),
+    )
+    assert sorted(map(repr, samples)) == sorted(repr(sample) for _, sample in told)
+    assert [step for step, sample in told] == [sample.tokens for _, sample in told]
+    assert told[0][1].tokens < told[-1][1].tokens
+
+
+def test_those_that_have_ended_leave(loaded_models: dict[str, LoadedModel], monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded, network = watched(loaded_models["neox"], end_ids=frozenset())
+    recorder = Recorder(monkeypatch)
+    sampling = Sampling(count=6, temperature=1.0, max_new_tokens=6, seed=2)
+    decode(loaded, prompt_for(loaded), sampling)
+    [free] = recorder.batches
+    loaded.end_ids = frozenset({free[0][1], free[3][2]})
+    lengths = [sample.tokens for sample in decode(loaded, prompt_for(loaded), sampling)]
+    assert network.rows[6:] == [1, *(sum(length > step for length in lengths) for step in range(1, max(lengths)))]
+    assert min(lengths) < 6
+
+
+class Failing:
+    """A network of which every pass fails."""
+
+    def __init__(self, fail: Any) -> None:
+        self.read = self.step = lambda *_: fail()
 
 
 def test_a_failing_model_is_a_generation_error(loaded_models: dict[str, LoadedModel]) -> None:
-    loaded = loaded_models["neox"]
-
-    def fail(*_: object) -> None:
+    def fail() -> None:
         raise RuntimeError("kaput")
 
-    hook = loaded.model.register_forward_pre_hook(fail)
-    try:
-        with pytest.raises(GenerationError) as caught:
-            decode(loaded, prompt_for(loaded), GREEDY)
-    finally:
-        hook.remove()
+    loaded = attrs.evolve(loaded_models["neox"], network=Failing(fail))
+    with pytest.raises(GenerationError) as caught:
+        decode(loaded, prompt_for(loaded), GREEDY)
     assert "neox failed while generating: RuntimeError: kaput." in caught.value.message
     assert caught.value.hint
 
 
 def test_want_of_memory_while_generating(loaded_models: dict[str, LoadedModel]) -> None:
-    loaded = loaded_models["neox"]
-
-    def fail(*_: object) -> None:
-        torch.empty(1 << 60)  # what torch itself raises when there is no more
-
-    hook = loaded.model.register_forward_pre_hook(fail)
-    try:
-        with pytest.raises(GenerationError) as caught:
-            decode(loaded, prompt_for(loaded), GREEDY)
-    finally:
-        hook.remove()
+    # what torch itself raises when there is no more
+    loaded = attrs.evolve(loaded_models["neox"], network=Failing(lambda: torch.empty(1 << 60)))
+    with pytest.raises(GenerationError) as caught:
+        decode(loaded, prompt_for(loaded), GREEDY)
     assert caught.value.message == "The memory of cpu was not enough for this request to neox."
     assert "llmstep.count" in caught.value.hint
+
+
+def test_logits_that_are_no_numbers(loaded_models: dict[str, LoadedModel]) -> None:
+    loaded = loaded_models["neox"]
+    loaded = attrs.evolve(loaded, network=Failing(lambda: torch.full((1, 300), math.nan)))
+    for sampling in (GREEDY, Sampling(count=3)):
+        with pytest.raises(GenerationError) as caught:
+            decode(loaded, prompt_for(loaded), sampling)
+        assert "its logits are not numbers" in caught.value.message
 
 
 def test_nothing_is_printed(loaded_models: dict[str, LoadedModel], capfd: pytest.CaptureFixture[str]) -> None:

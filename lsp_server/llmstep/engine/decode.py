@@ -1,31 +1,31 @@
-"""N samples for one prompt, by `generate` of transformers.
+"""N samples for one prompt.
 
-Stops, cancellation and scores are kept by one object, `_Samples`, which sees the model's own distribution (before
-temperature and nucleus change it) and then the token that was chosen.
+The prompt is read once and shared by all samples; each step adds a token to every sample, and those that have ended
+leave. Models of an unknown architecture are run by `generate` of transformers instead, with the same results.
 """
 
 from __future__ import annotations
 
-import contextlib
-import secrets
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 import torch
-from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
-from llmstep.engine.postprocess import RawSample
-from llmstep.engine.prompt import EncodedPrompt, continuation
+from llmstep.engine.rows import Rows, close_gaps, rows_for
+from llmstep.engine.sampling import Drawer
 from llmstep.errors import CancelledError, GenerationError, LlmstepError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from llmstep.engine.loader import LoadedModel
+    from llmstep.engine.network import Network
+    from llmstep.engine.postprocess import RawSample
+    from llmstep.engine.prompt import EncodedPrompt
     from llmstep.types import Sampling
 
 MAX_ROWS = 32
-"""Most samples decoded at once: each row holds its own keys and values of the whole prompt."""
+"""Most samples decoded at once: each row holds keys and values of its own."""
 
 
 def decode(
@@ -36,6 +36,7 @@ def decode(
     stops: tuple[str, ...] = (),
     threads: int = 0,
     on_step: Callable[[int], None] = lambda _: None,
+    on_sample: Callable[[RawSample], None] = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> list[RawSample]:
     """Samples drawn independently from the model, in the order drawn.
@@ -47,31 +48,52 @@ def decode(
         stops: Texts that end a sample, as soon as it contains one of them.
         threads: CPU threads; 0 leaves torch's number.
         on_step: Called after every decoding step with the number of steps done.
-        cancelled: Polled before the prompt is read and after every decoding step.
+        on_sample: Called with every sample as soon as it has ended, before `on_step`.
+        cancelled: Polled while the prompt is read and after every decoding step.
 
     Raises:
         CancelledError: `cancelled` said so.
         GenerationError: The model failed, for example for want of memory.
     """
-    if threads:
+    if threads and torch.get_num_threads() != threads:
         torch.set_num_threads(threads)  # of this thread
     count = sampling.count if sampling.temperature > 0 else 1
+    device = loaded.plan.placement.device
+    drawer = Drawer(sampling, device)
     steps = 0
 
-    def step() -> None:
-        nonlocal steps
-        steps += 1
-        on_step(steps)
+    def poll() -> None:
+        if cancelled():
+            raise CancelledError("The generation was cancelled.", hint="Ask again.")
 
     samples: list[RawSample] = []
     try:
-        with torch.inference_mode(), _seeded(sampling.seed, loaded.plan.placement.device):
+        with torch.inference_mode():
             while len(samples) < count:
-                if cancelled():
-                    raise _cancelled()
-                rows = _Samples(loaded, prompt, min(MAX_ROWS, count - len(samples)), stops, step, cancelled)
-                _generate(loaded, prompt, sampling, rows)
-                samples += rows.finished()
+                poll()
+                size = min(MAX_ROWS, count - len(samples))
+                decoder = loaded.start_id is not None
+                rows = rows_for(
+                    loaded.tokenizer, loaded.end_ids, prompt, size, stops, sampling.max_new_tokens, decoder=decoder
+                )
+
+                def after_step(finished: list[int], rows: Rows = rows) -> None:
+                    nonlocal steps
+                    steps += 1
+                    for number in finished:
+                        on_sample(rows.sample(number))
+                    on_step(steps)
+                    poll()
+
+                if loaded.network is None:
+                    from llmstep.engine.generate import generate
+
+                    seed = None if sampling.seed is None else sampling.seed + len(samples)
+                    generate(loaded, prompt, attrs.evolve(sampling, seed=seed), rows, after_step)
+                else:
+                    drawer.begin(size)
+                    _draw(loaded.network, prompt, drawer, rows, sampling.max_new_tokens, after_step, poll)
+                samples += [rows.sample(number) for number in range(size)]
     except LlmstepError:
         raise
     except (MemoryError, torch.OutOfMemoryError) as error:
@@ -86,129 +108,36 @@ def decode(
     return samples
 
 
-def _generate(loaded: LoadedModel, prompt: EncodedPrompt, sampling: Sampling, rows: _Samples) -> None:
-    """Run the model over one batch; all that matters is collected by `rows`."""
-    device = loaded.plan.placement.device
-    greedy = sampling.temperature <= 0
-    config = GenerationConfig(
-        max_new_tokens=sampling.max_new_tokens,
-        num_return_sequences=rows.count,
-        eos_token_id=sorted(loaded.end_ids) or None,
-        pad_token_id=loaded.pad_id,
-        decoder_start_token_id=loaded.start_id,
-        do_sample=not greedy,
-        **({} if greedy else {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}),
-    )
-    input_ids = torch.tensor([prompt.input_ids], device=device)  # [1, prompt]; generate repeats it for every sample
-    extra = {}
-    if loaded.start_id is not None:
-        extra["decoder_input_ids"] = torch.tensor([[loaded.start_id, *prompt.decoder_ids]], device=device)
-    loaded.model.generate(
-        input_ids=input_ids,
-        attention_mask=torch.ones_like(input_ids),
-        generation_config=config,
-        logits_processor=LogitsProcessorList([rows.see_logits]),
-        stopping_criteria=StoppingCriteriaList([rows.see_tokens]),
-        **extra,
-    )
-
-
-@attrs.define
-class _Row:
-    """One sample while it is drawn."""
-
-    ids: list[int] = attrs.field(factory=list)
-    """Tokens drawn, without the end token."""
-    tokens: int = 0
-    """Tokens drawn, with the end token."""
-    logprob: float = 0.0
-    done: bool = False
-
-
-class _Samples:
-    """The samples of one batch while they are drawn."""
-
-    def __init__(
-        self,
-        loaded: LoadedModel,
-        prompt: EncodedPrompt,
-        count: int,
-        stops: tuple[str, ...],
-        on_step: Callable[[], None],
-        cancelled: Callable[[], bool],
-    ) -> None:
-        self.count = count
-        self._tokenizer = loaded.tokenizer
-        self._end_ids = loaded.end_ids
-        # What stands before the new tokens where they are written.
-        self._before = prompt.input_ids if loaded.start_id is None else prompt.decoder_ids
-        self._stops = stops
-        # A stop can end inside the newest token and every token before it may hold as little as one byte of it.
-        self._tail = max((len(stop.encode()) for stop in stops), default=0) + 1
-        self._on_step = on_step
-        self._cancelled = cancelled
-        self._rows = [_Row() for _ in range(count)]
-        self._logits: torch.Tensor | None = None
-
-    def see_logits(self, _input_ids: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
-        """Called by `generate` with the model's own logits, shape [count, vocabulary], in float32."""
-        self._logits = logits
-        return logits
-
-    def see_tokens(self, input_ids: torch.Tensor, _scores: object, **_: Any) -> torch.Tensor:
-        """Called by `generate` with the tokens so far, shape [count, length]; says which samples are finished.
-
-        Raises:
-            CancelledError: Nobody waits for the samples any more.
-        """
-        assert self._logits is not None
-        chosen = input_ids[:, -1:]
-        logprobs = self._logits.gather(1, chosen) - self._logits.logsumexp(1, keepdim=True)
-        self._logits = None
-        for row, token, logprob in zip(self._rows, chosen[:, 0].tolist(), logprobs[:, 0].tolist(), strict=True):
-            if not row.done:
-                self._take(row, token, logprob)
-        self._on_step()
-        if self._cancelled():
-            raise _cancelled()
-        return torch.tensor([row.done for row in self._rows], device=input_ids.device)
-
-    def _take(self, row: _Row, token: int, logprob: float) -> None:
-        row.tokens += 1
-        row.logprob += logprob
-        if token in self._end_ids:
-            row.done = True
-            return
-        row.ids.append(token)
-        if self._stops:
-            tail = continuation(self._tokenizer, [], row.ids[-self._tail :])
-            row.done = any(stop in tail for stop in self._stops)
-
-    def finished(self) -> Iterator[RawSample]:
-        """The samples as texts."""
-        for row in self._rows:
-            yield RawSample(continuation(self._tokenizer, self._before, row.ids), row.logprob, row.tokens)
-
-
-@contextlib.contextmanager
-def _seeded(seed: int | None, device: str) -> Iterator[None]:
-    """Draws that depend on `seed` alone; afresh for None. torch's generators are left as they were.
-
-    `generate` takes no generator of its own, hence the global ones are set for the time of the draw.
-    """
-    if seed is None:
-        seed = secrets.randbits(63)  # a fresh process would otherwise always start with the same numbers
-    with torch.random.fork_rng(devices=[torch.cuda.current_device()] if device == "cuda" else []):
-        torch.manual_seed(seed)
-        yield
-
-
-def _cancelled() -> CancelledError:
-    return CancelledError("The generation was cancelled.", hint="Ask again.")
+def _draw(
+    network: Network,
+    prompt: EncodedPrompt,
+    drawer: Drawer,
+    rows: Rows,
+    longest: int,
+    after_step: Callable[[list[int]], None],
+    poll: Callable[[], None],
+) -> None:
+    """Draw all of `rows`, each until it has ended."""
+    alive = list(range(rows.count))
+    logits = network.read(prompt, rows.count, longest, poll)
+    while True:
+        tokens, logprobs = drawer.draw(logits, alive)
+        finished = rows.take(alive, tokens.tolist(), logprobs.tolist())
+        after_step([alive[place] for place in finished])
+        if finished:
+            alive, moves = close_gaps(alive, finished)
+            if not alive:
+                return
+            for source, target in moves:
+                tokens[target] = tokens[source]
+            tokens = tokens[: len(alive)]
+            network.drop(moves, len(alive))
+        logits = network.step(tokens)
 
 
 def _out_of_memory(loaded: LoadedModel) -> GenerationError:
+    loaded_on = loaded.plan.placement.device
     return GenerationError(
-        f"The memory of {loaded.plan.placement.device} was not enough for this request to {loaded.plan.name}.",
+        f"The memory of {loaded_on} was not enough for this request to {loaded.plan.name}.",
         hint="Lower llmstep.count or llmstep.maxNewTokens, or choose a smaller model.",
     )

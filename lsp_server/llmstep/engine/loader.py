@@ -14,6 +14,7 @@ from tqdm.std import tqdm
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, GenerationConfig
 
 from llmstep.engine import device as devices
+from llmstep.engine.network import network_for
 from llmstep.engine.plan import Plan, first_line, needs_code, quiet, too_large
 from llmstep.engine.progress import Progress, format_bytes
 from llmstep.errors import CancelledError, LlmstepError, ModelLoadError
@@ -21,6 +22,8 @@ from llmstep.errors import CancelledError, LlmstepError, ModelLoadError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from llmstep.engine.network import Network
 
 
 @attrs.define(eq=False)
@@ -37,6 +40,8 @@ class LoadedModel:
     """First token of the decoder; None for causal models."""
     positions: int | None
     """Most tokens of prompt and answer together; None where positions are relative."""
+    network: Network | None = None
+    """What decodes with the model; None leaves it to `generate`."""
 
 
 def load(
@@ -76,7 +81,9 @@ def load(
                 raise too_large(plan, devices.free_bytes(plan.placement.device)) from error
             raise _unloadable(plan, error) from error
     report(Progress("load", message, 1, 1))
-    return _ready(plan, model, tokenizer)
+    loaded = _ready(plan, model, tokenizer)
+    loaded.network = network_for(loaded)
+    return loaded
 
 
 def release(device: str) -> None:

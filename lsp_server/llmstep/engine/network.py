@@ -1,0 +1,62 @@
+"""What decoding wants from a model: read a prompt once, then go on by one token for each of several samples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import torch
+
+    from llmstep.engine.loader import LoadedModel
+    from llmstep.engine.prompt import EncodedPrompt
+
+
+class Network(Protocol):
+    """A model with the keys and values of one prompt and of the samples behind it.
+
+    The samples are rows 0 to n-1. All have the same length, so that nothing is padded or masked.
+    """
+
+    def read(self, prompt: EncodedPrompt, rows: int, longest: int, poll: Callable[[], None]) -> torch.Tensor:
+        """Read a prompt at batch 1, for `rows` samples of at most `longest` tokens.
+
+        What the last prompt and this one have in common is not computed again: for a causal model the tokens at which
+        both begin, for an encoder-decoder model the encoder's side when the input is the same.
+
+        Args:
+            prompt: For an encoder-decoder model, with the ids that the decoder starts with.
+            rows: Samples that will go on behind it.
+            longest: Most tokens of each.
+            poll: Called between parts of the work; may raise to end it.
+
+        Returns:
+            Logits of the first token, float32, shape [1, vocabulary].
+        """
+
+    def step(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Logits behind one more token for each row: int64 of shape [rows] in, float32 [rows, vocabulary] out."""
+
+    def drop(self, moves: list[tuple[int, int]], left: int) -> None:
+        """Keep `left` rows, after rows have been moved, each (from, to), into the places of others."""
+
+    def forget(self) -> None:
+        """Give up the keys and values of the last prompt."""
+
+
+def network_for(loaded: LoadedModel) -> Network | None:
+    """The network of a model; None when its architecture is not one whose agreement with `generate` is tested."""
+    from llmstep.engine import modules
+
+    return modules.network(loaded.model, loaded.start_id) if modules.knows(loaded.model) else None
+
+
+def common_length(first: list[int], second: list[int]) -> int:
+    """Number of tokens at which two texts begin alike."""
+    length = 0
+    for one, other in zip(first, second, strict=False):
+        if one != other:
+            break
+        length += 1
+    return length
