@@ -1,0 +1,202 @@
+"""Two windows and one model: the second asks the first, and goes on alone when that is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from contextlib import AsyncExitStack, asynccontextmanager
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import psutil
+import pytest
+import pytest_asyncio
+from client import Editor, editor
+from lsprotocol import types
+from test_life import free_port, until_healthy
+from test_suggest import AND, OR, generating
+
+from llmstep import __version__
+from llmstep.engine.switching import SwitchingEngine
+from llmstep.http import app as http_app
+from llmstep.http.server import serve
+from llmstep.lsp.sharing import Sharing, listens
+from llmstep.settings import HttpSettings, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from client import Page
+
+pytestmark = [pytest.mark.lean, pytest.mark.asyncio(loop_scope="module")]
+
+
+def has_torch(made: Editor) -> bool:
+    """Whether the server has loaded torch."""
+    assert made.process is not None
+    return any("torch" in each.path for each in psutil.Process(made.process.pid).memory_maps())
+
+
+def engine_of(made: Editor) -> tuple[str, str, str]:
+    status = made.statuses[-1]
+    return status.engine, status.model, status.url
+
+
+@attrs.frozen
+class Windows:
+    port: int
+    url: str
+    first: Editor
+    second: Editor
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def windows(folder: Path, options: dict[str, Any]) -> AsyncIterator[Windows]:
+    """Two editors with the same settings; the first has the port."""
+    port = free_port()
+    own = {**options, "http": {"port": port}}
+    async with AsyncExitStack() as stack:
+        first = await Editor().start(folder, options=own)
+        stack.callback(lambda: first.process.returncode is None and first.process.kill())  # type: ignore[union-attr]
+        await until_healthy(port)
+        second = await stack.enter_async_context(editor(folder, options=own))
+        await second.until(lambda: any("another llmstep answers" in line for line in second.logs))
+        yield Windows(port, f"http://127.0.0.1:{port}", first, second)
+
+
+def start_long_run(made: Editor, page: Page, token: str, count: int = 256) -> tuple[str, asyncio.Future[Any]]:
+    argument = {"textDocument": {"uri": page.uri}, "position": page.at("sorry"), "prefix": "have ", "count": count}
+    params = types.ExecuteCommandParams("llmstep.suggest", [argument], work_done_token=token)
+    return made.request(types.WORKSPACE_EXECUTE_COMMAND, params)
+
+
+async def test_the_second_window_uses_the_model_of_the_first(windows: Windows, folder: Path) -> None:
+    page = windows.second.open(folder / "Second.lean", AND)
+    answer = await page.suggest(page.at("sorry"), token="shared")
+    assert answer["suggestions"][0]["verdict"] == "closes"
+    assert answer["model"] == "starter"
+    assert any("Loading starter" in (value.get("message") or "") for value in windows.second.progress["shared"])
+    assert engine_of(windows.second) == ("shared", "starter", windows.url)
+    assert windows.second.statuses[-1].device == "cpu"
+    assert engine_of(windows.first) == ("inProcess", "starter", "")
+    assert has_torch(windows.first)
+    assert not has_torch(windows.second)
+
+
+async def test_both_windows_get_the_same_answer_to_the_same_question(windows: Windows, folder: Path) -> None:
+    ours = windows.first.open(folder / "Both.lean", OR)
+    theirs = windows.second.open(folder / "Both.lean", OR)
+    one = await ours.suggest(ours.at("sorry"))
+    other = await theirs.suggest(theirs.at("sorry"))
+    assert [(each["text"], each["score"]) for each in one["suggestions"]] == [
+        (each["text"], each["score"]) for each in other["suggestions"]
+    ]
+
+
+async def test_cancelling_in_the_second_stops_the_model_of_the_first(windows: Windows, folder: Path) -> None:
+    page = windows.second.open(folder / "Cancelled.lean", AND)
+    before = len(windows.first.statuses)
+    identifier, run = start_long_run(windows.second, page, "cancelled")
+    await windows.second.until(lambda: generating(windows.second, "cancelled"))
+    windows.second.cancel(identifier)
+    await asyncio.wait({run})
+    await windows.first.until(lambda: windows.first.statuses[-1].state == "idle")
+    states = [status.state for status in windows.first.statuses[before:]]
+    assert states == ["generating", "idle"]
+    assert windows.second.statuses[-1].state == "idle"
+    assert windows.first.statuses[-1].lastMs == windows.first.statuses[before - 1].lastMs  # no answer was finished
+
+
+async def test_when_the_first_is_killed_the_request_is_answered_all_the_same(windows: Windows, folder: Path) -> None:
+    assert windows.first.process
+    page = windows.second.open(folder / "Killed.lean", AND)
+    _, run = start_long_run(windows.second, page, "killed", 48)
+    await windows.second.until(lambda: generating(windows.second, "killed"))
+    windows.first.process.kill()
+    answer = await run
+    assert answer["summary"].startswith("48 generated")
+    assert answer["suggestions"]
+    assert windows.second.messages == []
+    assert engine_of(windows.second) == ("inProcess", "starter", "")
+    assert has_torch(windows.second)
+    await windows.second.until(lambda: any("answered at" in line for line in windows.second.logs))
+    assert (await until_healthy(windows.port))["pid"] == windows.second.process.pid  # type: ignore[union-attr]
+
+
+async def test_a_new_window_uses_the_model_of_the_second_then(
+    windows: Windows, folder: Path, options: dict[str, Any]
+) -> None:
+    async with editor(folder, options={**options, "http": {"port": windows.port}}) as third:
+        page = third.open(folder / "Third.lean", OR)
+        answer = await page.suggest(page.at("sorry"))
+        assert answer["suggestions"][0]["verdict"] == "closes"
+        assert engine_of(third) == ("shared", "starter", windows.url)
+        assert not has_torch(third)
+
+
+# --- who is asked
+
+
+@asynccontextmanager
+async def lender(settings: Settings) -> AsyncIterator[int]:
+    """An llmstep that listens, in this process; its port."""
+    engine = SwitchingEngine(settings)
+    server = await serve(http_app.create_app(engine, settings), "127.0.0.1", 0)
+    try:
+        yield server.port
+    finally:
+        await server.stop()
+        await engine.close()
+
+
+def borrower(url: str | None = None) -> tuple[Sharing, list[str]]:
+    """Sharing in a window that has the port itself, or has not; and the signs that it was lost."""
+    signs: list[str] = []
+    made = Sharing()
+    made.endpoint = SimpleNamespace(url=url, hurry=lambda: signs.append("hurry"))  # type: ignore[assignment]
+    return made, signs
+
+
+async def test_who_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LLMSTEP_TOKEN", raising=False)
+    async with lender(Settings(model="starter")) as port:
+        same = Settings(model="starter", http=HttpSettings(port=port))
+        sharing, signs = borrower()
+        place = await sharing.neighbour(same)
+        assert place is not None
+        assert (place.url, place.key, place.loopback) == (f"http://127.0.0.1:{port}", None, True)
+        assert place.model_key
+        for other in (
+            attrs.evolve(same, model="auto"),
+            attrs.evolve(same, device="cpu"),
+            attrs.evolve(same, share_model=False),
+            attrs.evolve(same, http=HttpSettings(port=port, enabled=False)),
+            attrs.evolve(same, http=HttpSettings(port=0)),
+        ):
+            assert await sharing.neighbour(other) is None
+        assert await borrower(f"http://127.0.0.1:{port}")[0].neighbour(same) is None
+        assert await Sharing().neighbour(same) is None
+        with monkeypatch.context() as patch:  # another version
+            patch.setattr(http_app, "__version__", __version__ + "x")
+            assert await sharing.neighbour(same) is None
+        with monkeypatch.context() as patch:  # the process that it names is not the one that listens
+            patch.setattr(http_app.os, "getpid", os.getppid)
+            assert await sharing.neighbour(same) is None
+    assert signs == ["hurry"]  # port 0 is nobody's
+    assert await sharing.neighbour(same) is None
+    assert signs == ["hurry", "hurry"]
+
+
+async def test_only_a_process_of_this_user_that_listens_there_is_trusted() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        assert not listens(os.getpid(), port)
+        listener.listen()
+        assert listens(os.getpid(), port)
+        assert not listens(os.getppid(), port)
+        assert not listens(0, port)
+        assert not listens(2**30, port)
