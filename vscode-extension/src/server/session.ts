@@ -3,6 +3,7 @@ import {
   CloseAction,
   ErrorAction,
   type ErrorHandler,
+  ExecuteCommandRequest,
   LanguageClient,
   type LanguageClientOptions,
   State,
@@ -121,8 +122,12 @@ export class Session implements vscode.Disposable {
         ? undefined
         : client.onProgress(WorkDoneProgress.type, workDoneToken, options.onProgress);
     try {
-      const params = { command, arguments: argument === undefined ? [] : [argument], workDoneToken };
-      return await client.sendRequest<T>('workspace/executeCommand', params, options.token);
+      const params = {
+        command,
+        arguments: argument === undefined ? [] : [argument],
+        ...(workDoneToken === undefined ? {} : { workDoneToken }),
+      };
+      return (await client.sendRequest(ExecuteCommandRequest.type, params, options.token)) as T;
     } finally {
       listener?.dispose();
     }
