@@ -69,10 +69,17 @@ class SuggestionSet:
     """Number of requests to the model; each is sampled afresh."""
     note: str = ""
     """Why some were not checked."""
+    chosen: str = ""
+    """The text of the one that the user has turned to; empty for the best."""
 
     @property
     def best(self) -> Suggestion | None:
         return self.suggestions[0] if self.suggestions else None
+
+    @property
+    def shown(self) -> Suggestion | None:
+        """The one to show where there is room for one: the user's choice while it stands, else the best."""
+        return next((each for each in self.suggestions if each.text == self.chosen), self.best)
 
     def judged(self, suggestions: Sequence[Suggestion], **changes: Any) -> SuggestionSet:
         """The same set with these suggestions instead, ranked, the refused ones put aside."""
@@ -131,9 +138,10 @@ class Memory:
         self._documents: dict[str, OrderedDict[str, SuggestionSet]] = {}
 
     def remember(self, new: SuggestionSet) -> None:
-        """Keep a set; it replaces the one known for the same goal."""
+        """Keep a set; it replaces the one known for the same goal, whose chosen suggestion stays the chosen one."""
         sets = self._documents.setdefault(new.uri, OrderedDict())
-        sets[new.key] = new
+        old = sets.get(new.key)
+        sets[new.key] = attrs.evolve(new, chosen=old.chosen) if old and not new.chosen else new
         sets.move_to_end(new.key)
         while len(sets) > SETS_PER_DOCUMENT:
             sets.popitem(last=False)

@@ -1,44 +1,62 @@
-import { mkdir } from 'node:fs/promises';
 import * as vscode from 'vscode';
-import { LSPErrorCodes, type LanguageClient, ResponseError } from 'vscode-languageclient/node';
+import type { LanguageClient } from 'vscode-languageclient/node';
 import { registerCommands } from './commands';
+import { EnvironmentKeeper } from './environment/keeper';
 import { Lean4Goals } from './goals';
+import { Launcher } from './launcher';
 import { Notifier, commandAction } from './notify';
-import { candidates, findPython } from './python/find';
-import { launchOf, plan } from './python/launch';
+import { show } from './server/messages';
 import { plainGoal, serverMessage, statusChanged } from './server/protocol';
-import { type Launch, Session } from './server/session';
-import { declaredNames, serverSettings } from './settings';
+import { Session } from './server/session';
+import { declaredNames, serverSettings, setting } from './settings';
+import { StatusItem } from './status';
 
-/** Everything that lives from activation to deactivation. */
+const SHOW_LOG = commandAction('Show Log', 'llmstep.showLog');
+const RESTART = commandAction('Restart', 'llmstep.restart');
+
+/** Everything that lives from activation to deactivation, and how its parts hear of each other. */
 export class Extension {
   readonly log = vscode.window.createOutputChannel('llmstep', { log: true });
   readonly notify = new Notifier(this.log);
   readonly goals = new Lean4Goals(this.log);
+  readonly status = new StatusItem();
+  readonly keeper: EnvironmentKeeper;
+  readonly launcher: Launcher;
   readonly session: Session;
 
   constructor(readonly context: vscode.ExtensionContext) {
     const names = declaredNames(context.extension.packageJSON);
+    this.keeper = new EnvironmentKeeper(context, this.log, this.notify);
+    this.launcher = new Launcher(context, this.log, this.notify, this.keeper, () => void this.session.restart());
     this.session = new Session({
       log: this.log,
-      launch: () => this.#launch(),
-      settings: () => ({ ...serverSettings(names), goalProvider: this.goals.available ? 'client' : 'server' }),
+      launch: () => this.launcher.launch(),
+      settings: () => ({ ...serverSettings(names), goalProvider: this.#goalProvider() }),
       prepare: (client) => { this.#prepare(client); },
-      crashed: (again) => { void this.#crashed(again); },
-      failed: (error) => { void this.#failed(error); },
+      crashed: (again) => { this.#crashed(again); },
+      failed: (error) => { this.#failed(error); },
     });
   }
 
   activate(): void {
-    const { context } = this;
-    context.subscriptions.push(this.log, this.goals, this.session, ...registerCommands(this));
-    context.subscriptions.push(
+    this.context.subscriptions.push(
+      this.log,
+      this.goals,
+      this.status,
+      this.session,
+      ...registerCommands(this),
+      this.session.onDidChangeState((state) => { this.status.session(state); }),
       this.goals.onDidChange(() => void this.session.configure()),
       vscode.workspace.onDidGrantWorkspaceTrust(() => void this.session.start()),
+      vscode.workspace.onDidChangeConfiguration((event) => {
+        if (event.affectsConfiguration('llmstep.python')) {
+          void this.session.restart();
+        }
+      }),
     );
     this.goals.connect();
     if (vscode.workspace.isTrusted) {
-      void this.session.start();
+      void this.session.start(); // Lean runs code of the workspace
     }
   }
 
@@ -46,51 +64,24 @@ export class Extension {
     await this.session.stop();
   }
 
-  /** Tell of a failed request to the server, unless it or the user has ended it, or the server has told already. */
-  tell(error: unknown): void {
-    if (!(error instanceof ResponseError)) {
-      return;
-    }
-    const ended: number[] = [
-      LSPErrorCodes.RequestCancelled,
-      LSPErrorCodes.ServerCancelled,
-      LSPErrorCodes.ContentModified,
-    ];
-    if (!ended.includes(error.code) && (error.data as { code?: string } | undefined)?.code === undefined) {
-      void this.notify.error(error.message);
-    }
-  }
-
-  async #launch(): Promise<Launch | undefined> {
-    const next = plan(await findPython(await candidates()), undefined, false);
-    if (next.kind !== 'start') {
-      void this.notify.error('No Python with llmstep was found.', commandAction('Open Settings', 'workbench.action.openSettings', 'llmstep.python'));
-      return undefined;
-    }
-    const folder = this.context.globalStorageUri.fsPath;
-    await mkdir(folder, { recursive: true });
-    return launchOf(next.python, next.managed, folder, {});
+  #goalProvider(): 'client' | 'server' {
+    return this.goals.available && setting<boolean>('goalsFromLean4Extension') ? 'client' : 'server';
   }
 
   #prepare(client: LanguageClient): void {
     client.onRequest(plainGoal, ({ textDocument, position }, token) => this.goals.ask(textDocument.uri, position, token));
-    client.onNotification(serverMessage, ({ kind, message, hint }) => {
-      const sentence = `${message} ${hint}`.trimEnd();
-      void (kind === 'info' ? this.notify.info(sentence) : this.notify.error(sentence));
-    });
-    client.onNotification(statusChanged, () => undefined);
+    client.onNotification(serverMessage, (message) => void show(this.notify, message));
+    client.onNotification(statusChanged, (status) => { this.status.server(status); });
   }
 
-  async #crashed(again: boolean): Promise<void> {
-    if (again) {
-      await this.notify.warning('The llmstep server stopped unexpectedly and was started again.', commandAction('Show Log', 'llmstep.showLog'));
-    } else {
-      await this.notify.error('The llmstep server stopped four times in three minutes, so it stays stopped.', commandAction('Restart', 'llmstep.restart'));
-    }
+  #crashed(again: boolean): void {
+    void (again
+      ? this.notify.warning('The llmstep server stopped unexpectedly and was started again.', SHOW_LOG)
+      : this.notify.error('The llmstep server stopped four times in three minutes, so it stays stopped.', RESTART));
   }
 
-  async #failed(error: unknown): Promise<void> {
+  #failed(error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error);
-    await this.notify.error(`The llmstep server did not start: ${reason}`, commandAction('Restart', 'llmstep.restart'));
+    void this.notify.error(`The llmstep server did not start: ${reason}`, RESTART);
   }
 }

@@ -44,8 +44,8 @@ async def models(ls: LlmstepServer, _: types.ExecuteCommandParams) -> list[dict[
 
 
 def _models(active: str) -> list[dict[str, Any]]:
+    from llmstep.catalog import store
     from llmstep.catalog.models import CATALOG, find_record
-    from llmstep.catalog.resolve import is_cached
 
     chosen = find_record(active)
     records = CATALOG.values() if isinstance(CATALOG, Mapping) else CATALOG
@@ -55,15 +55,15 @@ def _models(active: str) -> list[dict[str, Any]]:
             "repoId": record.repo_id,
             "family": record.family,
             "template": record.template,
-            "parameters": record.parameters,
-            "sizeBytes": record.size_bytes,
+            "parameters": store.parameters(record),
+            "sizeBytes": store.size_bytes(record),
             "licence": record.licence,
             "score": record.score,
             "scoreSource": record.score_source,
             "trustRemoteCode": record.trust_remote_code,
             "summary": record.summary,
             "bundled": record.bundled,
-            "cached": is_cached(record),
+            "cached": store.is_cached(record),
             "active": record == chosen,
         }
         for record in records
@@ -101,7 +101,8 @@ async def _switch(ls: LlmstepServer, params: types.ExecuteCommandParams, model: 
         return
     task = asyncio.current_task()
     assert task is not None
-    progress = await WorkDone.begin(ls, params.work_done_token, f"llmstep: {model}", task.cancel)
+    spans = {"download": (0, 80), "load": (80, 100)}
+    progress = await WorkDone.begin(ls, params.work_done_token, f"llmstep: {model}", task.cancel, spans)
     try:
         await ls.engine.load(on_progress=progress.report)
     finally:

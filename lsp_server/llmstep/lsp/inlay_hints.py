@@ -39,15 +39,15 @@ def refresh(ls: LlmstepServer) -> None:
 
 
 def _hint(document: Document, known: SuggestionSet) -> types.InlayHint | None:
-    best = known.best
-    if best is None:
+    shown = known.shown
+    if shown is None:
         return None
-    edit = known.site.edit(document.text, best.text)
+    edit = known.site.edit(document.text, shown.text)
     return types.InlayHint(
         position=position_at(document.text, known.site.end),
-        label=_shortened(title(best)),
+        label=_shortened(title(shown)),
         text_edits=[edit],
-        tooltip=types.MarkupContent(types.MarkupKind.Markdown, _tooltip(known)),
+        tooltip=types.MarkupContent(types.MarkupKind.Markdown, _tooltip(known, shown)),
         padding_left=True,
         padding_right=True,
     )
@@ -57,12 +57,12 @@ def _shortened(label: str) -> str:
     return label if len(label) <= _LONGEST_LABEL else label[: _LONGEST_LABEL - 2].rstrip() + " …"
 
 
-def _tooltip(known: SuggestionSet) -> str:
+def _tooltip(known: SuggestionSet, shown: Suggestion) -> str:
     """The step in full, what it leaves, and the others with their verdicts."""
-    best, *others = known.suggestions
-    parts = [f"```lean\n{best.text}\n```", verdict_words(best)]
-    if best.check.goals:
-        parts.append("```lean\n" + "\n\n".join(best.check.goals) + "\n```")
+    others = [each for each in known.suggestions if each is not shown]
+    parts = [f"```lean\n{shown.text}\n```", verdict_words(shown)]
+    if shown.check.goals:
+        parts.append("```lean\n" + "\n\n".join(shown.check.goals) + "\n```")
     if others:
         lines = [f"- {_code(title(each))}: {verdict_words(each)}" for each in others[:_MOST_OTHERS]]
         parts.append("Others:\n\n" + "\n".join(lines))

@@ -11,14 +11,14 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from typing_extensions import Self
 
     from llmstep.engine.progress import Progress
     from llmstep.lsp.server import LlmstepServer
 
-_SPANS: Final = {
+SPANS: Final = {
     "goal": (0, 5),
     "download": (5, 40),
     "load": (40, 60),
@@ -32,14 +32,22 @@ _SPANS: Final = {
 class WorkDone:
     """One progress of the client, from begin to end; silent when the client shows none."""
 
-    def __init__(self, ls: LlmstepServer, token: types.ProgressToken | None) -> None:
+    def __init__(
+        self, ls: LlmstepServer, token: types.ProgressToken | None, spans: Mapping[str, tuple[int, int]] = SPANS
+    ) -> None:
         self._ls = ls
         self._token = token
+        self._spans = spans
         self._last: tuple[str, int] = ("", 0)
 
     @classmethod
     async def begin(
-        cls, ls: LlmstepServer, token: types.ProgressToken | None, title: str, cancel: Callable[[], object]
+        cls,
+        ls: LlmstepServer,
+        token: types.ProgressToken | None,
+        title: str,
+        cancel: Callable[[], object],
+        spans: Mapping[str, tuple[int, int]] = SPANS,
     ) -> Self:
         """Show a progress.
 
@@ -48,6 +56,7 @@ class WorkDone:
             token: That of the client's request; None asks the client for a new one, where it can do that.
             title: What is going on.
             cancel: Called when the user cancels it.
+            spans: Which part of the bar each stage fills, in percent.
         """
         if token is None:
             token = await _create(ls)
@@ -56,13 +65,13 @@ class WorkDone:
             asked.add_done_callback(lambda future: cancel() if future.cancelled() else None)
             ls.work_done_progress.tokens[token] = asked
             ls.work_done_progress.begin(token, types.WorkDoneProgressBegin(title=title, cancellable=True, percentage=0))
-        return cls(ls, token)
+        return cls(ls, token, spans)
 
     def report(self, progress: Progress) -> None:
         """Show a step, unless it looks like the one before."""
         if self._token is None:
             return
-        start, end = _SPANS.get(progress.stage, (0, 0))
+        start, end = self._spans.get(progress.stage, (0, 0))
         share = progress.done / progress.total if progress.total else 0.0
         percentage = max(self._last[1], round(start + (end - start) * share))
         message = describe(progress)

@@ -13,7 +13,7 @@ from pygls.protocol import default_converter
 
 from llmstep import __version__
 from llmstep.errors import LlmstepError
-from llmstep.lsp import code_actions, commands, idle, inlay_hints, messages, prove, suggest
+from llmstep.lsp import choose, code_actions, commands, download, idle, inlay_hints, messages, prove, suggest
 from llmstep.lsp.log import ClientLog
 from llmstep.lsp.protocol import LlmstepProtocol
 from llmstep.lsp.runs import CLOSED, Runs
@@ -244,6 +244,9 @@ def _register(ls: LlmstepServer) -> None:
     ls.command(code_actions.SUGGEST)(suggest.suggest)
     ls.command(code_actions.PROVE)(prove.prove)
     ls.command(prove.FILL_SORRIES)(prove.fill_sorries)
+    ls.command(choose.CHOOSE)(choose.choose)
+    ls.command(choose.ACCEPT)(choose.accept)
+    ls.command(download.DOWNLOAD_MODEL)(download.download_model)
     ls.command(commands.STATUS)(commands.status)
     ls.command(commands.MODELS)(commands.models)
     ls.command(commands.SELECT_MODEL)(commands.select_model)

@@ -1,40 +1,55 @@
 import * as vscode from 'vscode';
 import type { Extension } from '../main';
-import type { SuggestAnswer } from '../server/protocol';
+import { showActions } from './actions';
+import { Doctor } from './doctor';
+import { EnvironmentCommands } from './environment';
+import { ModelCommands } from './models';
+import type { PlaceArgument } from './place';
+import { ProofCommands } from './proofs';
+import { tell } from './run';
+import { SuggestCommands } from './suggest';
 
-/** Register all commands; each failure is told in one place. */
-export function registerCommands(extension: Extension): vscode.Disposable[] {
-  const register = (name: string, run: (argument?: unknown) => unknown): vscode.Disposable =>
+/** Register all commands, those of the server's code actions among them; a failure is told in one place. */
+export function registerCommands(extension: Extension): { dispose(): unknown }[] {
+  const { context, keeper, launcher, log, notify, session } = extension;
+  const suggest = new SuggestCommands(session, notify);
+  const proofs = new ProofCommands(session, notify);
+  const models = new ModelCommands(session, notify);
+  const environment = new EnvironmentCommands(context, launcher, keeper, session, notify);
+  const doctor = new Doctor(launcher, notify);
+  const commands: Record<string, (argument?: unknown) => unknown> = {
+    suggest: (place) => suggest.suggest(place as PlaceArgument | undefined),
+    suggestWithPrefix: () => suggest.suggestWithPrefix(),
+    acceptBest: () => suggest.accept(),
+    nextSuggestion: () => suggest.turn(1),
+    previousSuggestion: () => suggest.turn(-1),
+    prove: (place) => proofs.prove(place as PlaceArgument | undefined),
+    fillSorries: () => proofs.fillSorries(),
+    selectModel: (name) => models.select(name),
+    downloadModel: (name) => models.download(name),
+    stop: () => (session.state === 'running' ? session.execute('llmstep.stop') : undefined),
+    restart: () => session.restart(),
+    stopServer: () => session.stop(),
+    restartLean: () => session.execute('llmstep.restartLean'),
+    install: () => environment.install(),
+    uninstall: () => environment.uninstall(),
+    setApiKey: () => environment.setApiKey(),
+    doctor: () => doctor.examine(),
+    showLog: () => { log.show(); },
+    showActions: () => showActions(session),
+    openSettings: () => vscode.commands.executeCommand('workbench.action.openSettings', '@ext:llmstep.llmstep'),
+    openWalkthrough: () => vscode.commands.executeCommand('workbench.action.openWalkthrough', 'llmstep.llmstep#start'),
+  };
+  const registered: { dispose(): unknown }[] = Object.entries(commands).map(([name, run]) =>
     vscode.commands.registerCommand(`llmstep.${name}`, async (argument?: unknown) => {
       try {
         return await run(argument);
       } catch (error) {
-        extension.tell(error);
+        tell(notify, error);
         return undefined;
       }
-    });
-  return [
-    register('suggest', async (argument) => {
-      const answer = await extension.session.execute<SuggestAnswer>('llmstep.suggest', argument ?? here());
-      if (answer.suggestions.length > 0) {
-        await vscode.commands.executeCommand('editor.action.quickFix');
-      }
-      return answer;
     }),
-    register('prove', (argument) => extension.session.execute('llmstep.prove', argument ?? here())),
-    register('stop', () => extension.session.execute('llmstep.stop')),
-    register('restart', () => extension.session.restart()),
-    register('stopServer', () => extension.session.stop()),
-    register('restartLean', () => extension.session.execute('llmstep.restartLean')),
-    register('showLog', () => { extension.log.show(); }),
-  ];
-}
-
-function here(): unknown {
-  const editor = vscode.window.activeTextEditor;
-  if (editor === undefined) {
-    return undefined;
-  }
-  const { line, character } = editor.selection.active;
-  return { textDocument: { uri: editor.document.uri.toString() }, position: { line, character } };
+  );
+  registered.push(doctor);
+  return registered;
 }

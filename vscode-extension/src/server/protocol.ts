@@ -48,3 +48,44 @@ export interface SuggestAnswer {
 export const statusChanged = new NotificationType<Status>('llmstep/status');
 export const serverMessage = new NotificationType<ServerMessage>('llmstep/message');
 export const plainGoal = new RequestType<Place, PlainGoal | null, void>('llmstep/plainGoal');
+
+/** The answer of `llmstep.choose` and `llmstep.accept`. */
+export interface ShownSuggestion {
+  readonly text: string;
+  readonly edit: TextEdit;
+  readonly verdict: Suggestion['verdict'];
+  readonly index: number;
+  readonly count: number;
+}
+
+/** The answer of `llmstep.prove`. */
+export interface ProveAnswer {
+  readonly proof: string | null;
+  readonly edit: TextEdit | null;
+  readonly expansions: number;
+  readonly seconds: number;
+  readonly model: string | null;
+  readonly outcome: string;
+}
+
+/** The answer of `llmstep.fillSorries`. */
+export interface FillAnswer {
+  readonly proved: readonly { readonly edit: TextEdit; readonly proof: string }[];
+  readonly failed: readonly { readonly reason: string }[];
+}
+
+/** One entry of the answer of `llmstep.models`. */
+export interface ModelEntry {
+  readonly name: string;
+  readonly repoId: string;
+  readonly parameters: number | null;
+  readonly sizeBytes: number | null;
+  readonly licence: string | null;
+  readonly score: string | null;
+  readonly scoreSource: string | null;
+  readonly trustRemoteCode: boolean;
+  readonly summary: string;
+  readonly bundled: boolean;
+  readonly cached: boolean;
+  readonly active: boolean;
+}

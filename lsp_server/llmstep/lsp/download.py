@@ -1,0 +1,70 @@
+"""The command `llmstep.downloadModel`: a model onto this machine, without using it yet."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from llmstep.errors import LlmstepError, RequestError
+from llmstep.lsp.progress import WorkDone
+
+if TYPE_CHECKING:
+    from lsprotocol import types
+
+    from llmstep.engine.progress import Progress
+    from llmstep.lsp.server import LlmstepServer
+
+DOWNLOAD_MODEL = "llmstep.downloadModel"
+SPANS: Mapping[str, tuple[int, int]] = {"download": (0, 100)}
+
+
+async def download_model(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict[str, str]:
+    """Download what is missing of `{model}`, a catalog name or hub id, with progress.
+
+    Returns:
+        `{model, folder}`.
+
+    Raises:
+        RequestError: There is no model in the argument.
+        LlmstepError: The download failed; the user has been told.
+    """
+    argument = params.arguments[0] if params.arguments else None
+    model = argument.get("model") if isinstance(argument, Mapping) else None
+    if not isinstance(model, str) or not model:
+        raise RequestError("llmstep.downloadModel was called without a model.", hint="Its argument is {model}.")
+    task = asyncio.current_task()
+    assert task is not None
+    progress = await WorkDone.begin(ls, params.work_done_token, f"llmstep: {model}", task.cancel, spans=SPANS)
+    outcome = "Stopped"
+    stopped = threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def report(step: Progress) -> None:  # from the threads of the download
+        loop.call_soon_threadsafe(progress.report, step)
+
+    try:
+        folder = await asyncio.to_thread(_fetch, model, report, stopped)
+        outcome = f"{model} is on this machine"
+        return {"model": model, "folder": folder}
+    except LlmstepError as error:
+        outcome = error.message
+        ls.show_error(error)
+        raise
+    finally:
+        stopped.set()
+        progress.end(outcome)
+
+
+def _fetch(model: str, report: Any, stopped: threading.Event) -> str:
+    from llmstep.catalog.models import find_record
+    from llmstep.catalog.store import cache_path
+    from llmstep.engine.download import fetch
+
+    record = find_record(model)
+    if record is not None and record.bundled:
+        return str(cache_path(record))
+    source = record.repo_id if record is not None else model
+    code = record is not None and record.trust_remote_code
+    return str(fetch(source, report=report, cancelled=stopped.is_set, code=code))

@@ -1,0 +1,29 @@
+import * as vscode from 'vscode';
+import type { Session } from '../server/session';
+
+interface ActionItem extends vscode.QuickPickItem {
+  readonly command: string;
+}
+
+/** The actions of the status item. */
+export async function showActions(session: Session): Promise<void> {
+  const runs = session.state === 'running';
+  const items: ActionItem[] = [
+    ...(runs
+      ? [
+          { label: '$(lightbulb) Suggest the next step', command: 'llmstep.suggest' },
+          { label: '$(stop-circle) Stop what is running', command: 'llmstep.stop' },
+        ]
+      : []),
+    { label: '$(library) Select a model…', command: 'llmstep.selectModel' },
+    { label: runs ? '$(refresh) Restart the server' : '$(play) Start the server', command: 'llmstep.restart' },
+    ...(runs ? [{ label: '$(debug-disconnect) Stop the server', command: 'llmstep.stopServer' }] : []),
+    { label: '$(output) Show the log', command: 'llmstep.showLog' },
+    { label: '$(pulse) Doctor', command: 'llmstep.doctor' },
+    { label: '$(gear) Settings', command: 'llmstep.openSettings' },
+  ];
+  const picked = await vscode.window.showQuickPick(items, { title: 'llmstep' });
+  if (picked !== undefined) {
+    await vscode.commands.executeCommand(picked.command);
+  }
+}

@@ -1,0 +1,92 @@
+import * as vscode from 'vscode';
+import type { Launcher } from '../launcher';
+import { type Notifier, commandAction } from '../notify';
+import { run } from '../process';
+import { setting } from '../settings';
+import { leanEditor } from './place';
+
+interface Finding {
+  readonly topic: string;
+  readonly grade: 'ok' | 'note' | 'missing';
+  readonly text: string;
+  readonly advice?: string;
+}
+
+interface Report {
+  readonly usable: boolean;
+  readonly findings: readonly Finding[];
+}
+
+const SCHEME = 'llmstep-doctor';
+const MARKS = { ok: '✓', note: '!', missing: '✗' } as const;
+
+/** `llmstep doctor` for the file at hand, shown as a page. */
+export class Doctor implements vscode.TextDocumentContentProvider, vscode.Disposable {
+  readonly #registration = vscode.workspace.registerTextDocumentContentProvider(SCHEME, this);
+  readonly #changed = new vscode.EventEmitter<vscode.Uri>();
+  #page = '';
+
+  readonly onDidChange = this.#changed.event;
+
+  constructor(
+    private readonly launcher: Launcher,
+    private readonly notify: Notifier,
+  ) {}
+
+  provideTextDocumentContent(): string {
+    return this.#page;
+  }
+
+  /** Examine, and show the page; its text, or undefined where nothing could be run. */
+  async examine(): Promise<string | undefined> {
+    const python = await this.launcher.python();
+    if (python === undefined) {
+      void this.notify.error('llmstep is not installed yet.', commandAction('Install…', 'llmstep.install'));
+      return undefined;
+    }
+    const place = leanEditor()?.document.uri.fsPath ?? vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
+    const outcome = await vscode.window.withProgress(
+      { location: vscode.ProgressLocation.Notification, title: 'Examining the installation' },
+      () => run(python.command, [...python.args, 'doctor', '--json', ...options(), ...(place === undefined ? [] : [place])], {
+        env: python.env,
+        cwd: this.launcher.folder,
+        timeoutMs: 120_000,
+      }),
+    );
+    if (outcome.kind !== 'done') {
+      void this.notify.error(`The doctor did not come: ${outcome.kind === 'notStarted' ? outcome.message : 'it took two minutes'}.`);
+      return undefined;
+    }
+    this.#page = outcome.stdout.trimStart().startsWith('{')
+      ? page(JSON.parse(outcome.stdout) as Report)
+      : `${outcome.stdout}\n${outcome.stderr}`;
+    const uri = vscode.Uri.parse(`${SCHEME}:llmstep doctor`);
+    this.#changed.fire(uri);
+    await vscode.window.showTextDocument(await vscode.workspace.openTextDocument(uri), { preview: true });
+    return this.#page;
+  }
+
+  dispose(): void {
+    this.#registration.dispose();
+    this.#changed.dispose();
+  }
+}
+
+/** The settings that the examination depends on. */
+function options(): string[] {
+  const lean = setting<string[]>('lean.command');
+  return ['--model', setting<string>('model'), ...(lean.length === 0 ? [] : ['--lean', lean.map(quoted).join(' ')])];
+}
+
+/** A word as a shell would read it. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
+}
+
+function page({ usable, findings }: Report): string {
+  const lines = findings.flatMap(({ topic, grade, text, advice }) => [
+    `${MARKS[grade]} ${topic}: ${text}`,
+    ...(advice === undefined || advice === '' ? [] : [`    ${advice}`]),
+  ]);
+  return [usable ? 'llmstep can be used.' : 'Something is missing without which llmstep cannot be used.', '', ...lines, ''].join('\n');
+}

@@ -1,0 +1,46 @@
+import * as vscode from 'vscode';
+import type { Place } from '../server/protocol';
+
+const LANGUAGES: ReadonlySet<string> = new Set(['lean4', 'lean']);
+
+/** What a command of the server works on, as it takes it: a place, with the messages of Lean there. */
+export interface PlaceArgument extends Place {
+  readonly diagnostics?: readonly { readonly range: unknown; readonly message: string }[];
+}
+
+/** The Lean editor with the cursor; undefined where there is none. */
+export function leanEditor(): vscode.TextEditor | undefined {
+  const editor = vscode.window.activeTextEditor;
+  return editor !== undefined && LANGUAGES.has(editor.document.languageId) ? editor : undefined;
+}
+
+/** The cursor's place in an editor; the diagnostics at it say which goal is meant where the text does not. */
+export function placeOf(editor: vscode.TextEditor): PlaceArgument {
+  const { active } = editor.selection;
+  const diagnostics = vscode.languages
+    .getDiagnostics(editor.document.uri)
+    .filter(({ range }) => range.contains(active))
+    .map(({ range, message }) => ({ range: plainRange(range), message }));
+  return {
+    textDocument: { uri: editor.document.uri.toString() },
+    position: plain(active),
+    ...(diagnostics.length === 0 ? {} : { diagnostics }),
+  };
+}
+
+/** The editor that shows a place, with its cursor still on that line; undefined when the user has gone elsewhere. */
+export function editorAt({ textDocument, position }: Place): vscode.TextEditor | undefined {
+  const editor = leanEditor();
+  const there =
+    editor?.document.uri.toString() === vscode.Uri.parse(textDocument.uri).toString() &&
+    editor.selection.active.line === position.line;
+  return there ? editor : undefined;
+}
+
+function plain({ line, character }: vscode.Position): { line: number; character: number } {
+  return { line, character };
+}
+
+function plainRange({ start, end }: vscode.Range): unknown {
+  return { start: plain(start), end: plain(end) };
+}

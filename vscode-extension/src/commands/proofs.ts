@@ -1,0 +1,55 @@
+import * as vscode from 'vscode';
+import type { Notifier } from '../notify';
+import type { FillAnswer, ProveAnswer } from '../server/protocol';
+import type { Session } from '../server/session';
+import { applyEdits } from './edits';
+import { type PlaceArgument, editorAt, leanEditor, placeOf } from './place';
+import { withProgress } from './run';
+
+/** The commands for whole proofs. */
+export class ProofCommands {
+  constructor(
+    private readonly session: Session,
+    private readonly notify: Notifier,
+  ) {}
+
+  /** Search for a proof of the goal, and open the menu, whose first entry is the proof. */
+  async prove(given?: PlaceArgument): Promise<ProveAnswer | undefined> {
+    const editor = leanEditor();
+    const place = given ?? (editor === undefined ? undefined : placeOf(editor));
+    if (place === undefined) {
+      return undefined;
+    }
+    const answer = await withProgress<ProveAnswer>(this.session, 'Completing the proof', 'llmstep.prove', place);
+    if (answer.proof === null) {
+      void this.notify.info(`No proof was found in ${answer.expansions} expansions.`, {
+        title: 'Suggest a Step',
+        run: () => vscode.commands.executeCommand('llmstep.suggest', place),
+      });
+    } else if (editorAt(place) !== undefined) {
+      await vscode.commands.executeCommand('editor.action.quickFix');
+    }
+    return answer;
+  }
+
+  /** Search for a proof of each `sorry` of the file, and insert those that were found. */
+  async fillSorries(): Promise<FillAnswer | undefined> {
+    const document = leanEditor()?.document;
+    if (document === undefined) {
+      return undefined;
+    }
+    const { version } = document;
+    const argument = { textDocument: { uri: document.uri.toString() } };
+    const answer = await withProgress<FillAnswer>(this.session, 'Filling sorries', 'llmstep.fillSorries', argument);
+    const [proved, all] = [answer.proved.length, answer.proved.length + answer.failed.length];
+    if (all === 0) {
+      void this.notify.info('There is no sorry in this file.');
+    } else if (proved > 0 && document.version !== version) {
+      void this.notify.info(`${proved} of ${all} sorries have a proof. The file has changed, so they are offered at their places.`);
+    } else {
+      await applyEdits(document.uri, answer.proved.map(({ edit }) => edit));
+      void this.notify.info(`${proved} of ${all} sorries were filled.`);
+    }
+    return answer;
+  }
+}

@@ -1,0 +1,47 @@
+import * as vscode from 'vscode';
+import { LSPErrorCodes, ResponseError } from 'vscode-languageclient/node';
+import type { Notifier } from '../notify';
+import { NotRunning, type Session } from '../server/session';
+
+const ENDED: ReadonlySet<number> = new Set([
+  LSPErrorCodes.RequestCancelled,
+  LSPErrorCodes.ServerCancelled,
+  LSPErrorCodes.ContentModified,
+]);
+
+/** Whether a request to the server failed in a way that the user knows of: ended, or told of by the server. */
+export function isKnown(error: unknown): boolean {
+  if (error instanceof NotRunning || error instanceof vscode.CancellationError) {
+    return true;
+  }
+  if (!(error instanceof ResponseError)) {
+    return false;
+  }
+  const code = (error.data as { code?: string } | undefined)?.code;
+  return ENDED.has(error.code) || (code !== undefined && code !== 'request');
+}
+
+/** Tell of a failure that nobody has told of yet. */
+export function tell(notify: Notifier, error: unknown): void {
+  if (!isKnown(error)) {
+    const hint = error instanceof ResponseError ? (error.data as { hint?: string } | undefined)?.hint : undefined;
+    const message = error instanceof Error ? error.message : String(error);
+    void notify.error([message, hint ?? ''].join(' ').trimEnd());
+  }
+}
+
+/** Run a command of the server behind a notification that shows its progress and can be cancelled. */
+export function withProgress<T>(session: Session, title: string, command: string, argument: unknown): Thenable<T> {
+  const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
+  return vscode.window.withProgress(options, (progress, token) => {
+    let percent = 0;
+    return session.execute<T>(command, argument, {
+      token,
+      onProgress: ({ message, percentage }) => {
+        const now = Math.max(percent, percentage ?? percent);
+        progress.report({ ...(message === undefined ? {} : { message }), increment: now - percent });
+        percent = now;
+      },
+    });
+  });
+}

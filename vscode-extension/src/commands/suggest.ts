@@ -1,0 +1,89 @@
+import * as vscode from 'vscode';
+import type { Notifier } from '../notify';
+import type { ShownSuggestion, SuggestAnswer } from '../server/protocol';
+import type { Session } from '../server/session';
+import { insert } from './edits';
+import { type PlaceArgument, editorAt, leanEditor, placeOf } from './place';
+
+const STATUS_MS = 8000;
+
+/** The commands around one step: ask, look through what came, accept. */
+export class SuggestCommands {
+  constructor(
+    private readonly session: Session,
+    private readonly notify: Notifier,
+  ) {}
+
+  /**
+   * Ask for steps, at the place that the lightbulb gives or at the cursor, and open the menu with what came.
+   *
+   * The menu stays closed when the user has gone elsewhere meanwhile.
+   */
+  async suggest(given?: PlaceArgument, more: { prefix?: string } = {}): Promise<SuggestAnswer | undefined> {
+    const editor = leanEditor();
+    const place = given ?? (editor === undefined ? undefined : placeOf(editor));
+    if (place === undefined) {
+      return undefined;
+    }
+    const answer = await this.session.execute<SuggestAnswer>('llmstep.suggest', { ...place, ...more });
+    if (answer.suggestions.length === 0) {
+      void this.notify.info(`No step was found: ${answer.summary}.`, {
+        title: 'Try Again',
+        run: () => vscode.commands.executeCommand('llmstep.suggest', { ...place, ...more, more: true }),
+      });
+    } else if (editorAt(place) !== undefined) {
+      await vscode.commands.executeCommand('editor.action.quickFix');
+    } else {
+      vscode.window.setStatusBarMessage(`llmstep: ${answer.summary}`, STATUS_MS);
+    }
+    return answer;
+  }
+
+  async suggestWithPrefix(): Promise<SuggestAnswer | undefined> {
+    const editor = leanEditor();
+    if (editor === undefined) {
+      return undefined;
+    }
+    const place = placeOf(editor);
+    const prefix = await vscode.window.showInputBox({
+      title: 'Suggest the next step with a prefix',
+      prompt: 'How the step begins',
+      placeHolder: 'rw [',
+    });
+    return prefix === undefined ? undefined : this.suggest(place, { prefix });
+  }
+
+  /** Insert the step that the hint at the cursor shows; where there is none, ask for steps. */
+  async accept(): Promise<ShownSuggestion | undefined> {
+    const editor = leanEditor();
+    if (editor === undefined) {
+      return undefined;
+    }
+    const shown = await this.session.execute<ShownSuggestion | null>('llmstep.accept', placeOf(editor));
+    if (shown === null) {
+      await this.suggest();
+      return undefined;
+    }
+    if (await insert(editor, shown.edit)) {
+      await vscode.commands.executeCommand('setContext', 'llmstep.accepted', true);
+    }
+    return shown;
+  }
+
+  /** Have the hint at the cursor show the next suggestion, or with -1 the one before. */
+  async turn(step: 1 | -1): Promise<ShownSuggestion | undefined> {
+    const editor = leanEditor();
+    if (editor === undefined) {
+      return undefined;
+    }
+    const shown = await this.session.execute<ShownSuggestion | null>('llmstep.choose', { ...placeOf(editor), step });
+    if (shown === null) {
+      await this.suggest();
+      return undefined;
+    }
+    const mark = shown.verdict === 'closes' ? ' ✓' : '';
+    const text = `${shown.index + 1} of ${shown.count}: ${shown.text.split('\n')[0] ?? ''}${mark}`;
+    vscode.window.setStatusBarMessage(`llmstep: ${text}`, STATUS_MS);
+    return shown;
+  }
+}

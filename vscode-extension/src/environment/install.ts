@@ -1,0 +1,165 @@
+import { statfs } from 'node:fs/promises';
+import * as path from 'node:path';
+import { type Outcome, type RunOptions, run } from '../process';
+import { probe } from '../python/probe';
+import { takeLock } from './lock';
+import { type Places, fingerprint } from './paths';
+import { readMarker, removeEnvironment, removeMarker, writeMarker } from './state';
+import { type Command, type Source, type Tool, readStep, reasonOf, toolEnvironment } from './tools';
+import { type Torch, footprint, torchIndex } from './torch';
+
+/** What is to be installed, and how. */
+export interface Order {
+  readonly places: Places;
+  readonly tool: Tool;
+  readonly wheel: string;
+  readonly extension: string;
+  readonly torch: Torch;
+  /** `llmstep.install.torchIndexUrl`; empty for the build's own. */
+  readonly torchIndexUrl: string;
+  /** `llmstep.install.wheelhouse`; empty for a network. */
+  readonly wheelhouse: string;
+}
+
+/** A step of the work. */
+export interface Step {
+  readonly message: string;
+  /** How much of the whole is done, 0 to 100. */
+  readonly percent: number;
+}
+
+export type InstallOutcome =
+  | { readonly kind: 'installed' }
+  /** Nothing is left of it. */
+  | { readonly kind: 'cancelled' }
+  /** Another window is at it. */
+  | { readonly kind: 'busy' }
+  /** What is there counts as half made, so that a second try goes on from it. */
+  | { readonly kind: 'failed'; readonly step: string; readonly reason: string };
+
+export interface InstallHooks {
+  readonly signal: AbortSignal;
+  readonly onStep: (step: Step) => void;
+  readonly onLine: (line: string) => void;
+  /** Runs a command; the tests put their own in. */
+  readonly run?: (command: string, args: readonly string[], options: RunOptions) => Promise<Outcome>;
+}
+
+const TORCH = 'torch>=2.6';
+const TRIAL = 'import llmstep.lsp.server, torch, transformers';
+
+interface Work {
+  readonly title: string;
+  /** Where it begins on the bar, in percent. */
+  readonly at: number;
+  readonly command: Command;
+}
+
+/**
+ * Make the environment whole.
+ *
+ * The marker goes first and comes back last. In between a failure leaves an environment that is repaired by doing the
+ * same again; when the user cancels, it is removed.
+ */
+export async function install(order: Order, hooks: InstallHooks): Promise<InstallOutcome> {
+  const lock = await takeLock(order.places.lock);
+  if (lock === undefined) {
+    return { kind: 'busy' };
+  }
+  try {
+    const outcome = await work(order, hooks);
+    if (outcome.kind === 'cancelled') {
+      hooks.onStep({ message: 'Removing what was installed', percent: 100 });
+      await removeEnvironment(order.places);
+    }
+    return outcome;
+  } finally {
+    await lock.release();
+  }
+}
+
+async function work(order: Order, hooks: InstallHooks): Promise<InstallOutcome> {
+  const { places } = order;
+  const usable = await canGoOn(order, hooks);
+  await removeMarker(places);
+  const lacking = usable ? undefined : await lackingSpace(order);
+  if (lacking !== undefined) {
+    return { kind: 'failed', step: 'Looking at the disk', reason: lacking };
+  }
+  for (const { title, at, command } of steps(order, usable)) {
+    hooks.onStep({ message: title, percent: at });
+    hooks.onLine(`> ${[command.command, ...command.args].join(' ')}`);
+    const outcome = await execute(order, hooks, command, (line) => {
+      hooks.onLine(line);
+      const detail = readStep(line);
+      if (detail !== undefined) {
+        hooks.onStep({ message: `${title}: ${detail}`, percent: at });
+      }
+    });
+    if (outcome.kind === 'cancelled' || hooks.signal.aborted) {
+      return { kind: 'cancelled' };
+    }
+    if (outcome.kind === 'notStarted') {
+      return { kind: 'failed', step: title, reason: outcome.message };
+    }
+    if (outcome.code !== 0) {
+      return { kind: 'failed', step: title, reason: reasonOf(outcome.stdout, outcome.stderr) };
+    }
+  }
+  const { extension, torch, wheel } = order;
+  await writeMarker(places, { extension, torch, wheel: await fingerprint(wheel) });
+  hooks.onStep({ message: 'Done', percent: 100 });
+  return { kind: 'installed' };
+}
+
+/** Whether what is there can be completed: its Python and the tool run, and it has not the other build of PyTorch. */
+async function canGoOn(order: Order, hooks: InstallHooks): Promise<boolean> {
+  const { places, tool, torch } = order;
+  const marker = await readMarker(places);
+  if (marker !== undefined && marker.torch !== torch) {
+    return false;
+  }
+  if ((await probe(places.python)).kind !== 'python') {
+    return false;
+  }
+  const outcome = await execute(order, hooks, tool.tryOut(places.python), hooks.onLine);
+  return outcome.kind === 'done' && outcome.code === 0;
+}
+
+function execute(
+  { places }: Order,
+  hooks: InstallHooks,
+  { command, args }: Command,
+  onLine: (line: string) => void,
+): Promise<Outcome> {
+  return (hooks.run ?? run)(command, args, {
+    cwd: path.dirname(places.root),
+    env: toolEnvironment(process.env),
+    signal: hooks.signal,
+    onLine,
+  });
+}
+
+/** The commands, in order; `usable` where there is an environment to complete. */
+function steps(order: Order, usable: boolean): Work[] {
+  const { places, tool, wheel, torch, torchIndexUrl } = order;
+  const { python, root } = places;
+  const wheelhouse = order.wheelhouse.trim() === '' ? undefined : order.wheelhouse.trim();
+  const torchSource: Source = { wheelhouse, index: torchIndex(torch, torchIndexUrl) };
+  return [
+    ...(usable ? [] : [{ title: 'Making an environment', at: 0, command: tool.makeEnvironment(root) }]),
+    { title: 'Installing PyTorch', at: 5, command: tool.install(python, TORCH, torchSource) },
+    { title: 'Installing llmstep', at: 65, command: tool.install(python, wheel, { wheelhouse }) },
+    ...(usable ? [{ title: 'Updating llmstep', at: 90, command: tool.replace(python, wheel) }] : []),
+    { title: 'Trying it', at: 95, command: { command: python, args: ['-I', '-c', TRIAL] } },
+  ];
+}
+
+/** A sentence when the disk is too full; an environment that is there in part counts as nothing. */
+async function lackingSpace({ places, torch }: Order): Promise<string | undefined> {
+  const { bavail, bsize } = await statfs(path.dirname(places.root));
+  const [free, needed] = [bavail * bsize, footprint(torch).diskBytes];
+  return free < needed
+    ? `${(free / 1e9).toFixed(1)} GB are free on the disk of ${places.root}, and ${(needed / 1e9).toFixed(1)} GB are needed`
+    : undefined;
+}

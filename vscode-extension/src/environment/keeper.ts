@@ -1,0 +1,161 @@
+import * as vscode from 'vscode';
+import { type Notifier, commandAction } from '../notify';
+import type { Plan } from '../python/launch';
+import type { Python } from '../python/probe';
+import { setting } from '../settings';
+import { type InstallHooks, type InstallOutcome, type Order, install } from './install';
+import { bundledWheel, fingerprint, placesIn } from './paths';
+import { type EnvironmentState, inspect, removeEnvironment } from './state';
+import { pip, uv } from './tools';
+import { type Torch, chooseTorch, footprint } from './torch';
+import { findUv } from './uv';
+
+/** What an installation starts from: a Python, or `uv` alone. */
+export type Base = Extract<Plan, { kind: 'install' }>['base'];
+
+/** Keeps the extension's Python environment: asks, installs with progress, repairs, removes. */
+export class EnvironmentKeeper {
+  readonly #places;
+  #installing: Promise<boolean> | undefined;
+
+  constructor(
+    private readonly context: vscode.ExtensionContext,
+    private readonly log: vscode.LogOutputChannel,
+    private readonly notify: Notifier,
+  ) {
+    this.#places = placesIn(context.globalStorageUri.fsPath);
+  }
+
+  /** The environment as it is on the disk. */
+  async inspect(): Promise<EnvironmentState> {
+    const wheel = await bundledWheel(this.context.extensionPath);
+    return inspect(this.#places, { extension: this.#version, wheel: await fingerprint(wheel) });
+  }
+
+  /** Ask whether to install, saying what and how large it is. */
+  async offer(base: Base, interrupted: boolean, start: () => void): Promise<void> {
+    const torch = await this.#torch();
+    const { download, disk } = footprint(torch);
+    const what = `PyTorch for ${torch === 'cpu' ? 'the CPU' : 'NVIDIA GPUs'} and llmstep (about ${download} to download, ${disk} on the disk)`;
+    const place = 'into a Python environment of its own';
+    const question = interrupted
+      ? `The installation of llmstep was interrupted. It installs ${what} ${place}.`
+      : `llmstep installs ${what} ${place}, with ${nameOf(base)}.`;
+    await this.notify.info(
+      question,
+      { title: interrupted ? 'Repair' : 'Install', run: () => this.#then(base, start) },
+      ...(interrupted ? [{ title: 'Remove', run: () => this.remove() }] : []),
+      commandAction('Use Another Python…', 'workbench.action.openSettings', 'llmstep.python'),
+    );
+  }
+
+  /** Install, repair or update, with progress; true when the environment is whole. A second call joins the first. */
+  install(base: Base): Promise<boolean> {
+    this.#installing ??= this.#install(base).finally(() => {
+      this.#installing = undefined;
+    });
+    return this.#installing;
+  }
+
+  async remove(): Promise<void> {
+    await removeEnvironment(this.#places);
+    await this.notify.info('The Python environment of llmstep was removed.');
+  }
+
+  get #version(): string {
+    return (this.context.extension.packageJSON as { version: string }).version;
+  }
+
+  async #then(base: Base, start: () => void): Promise<void> {
+    if (await this.install(base)) {
+      start();
+    }
+  }
+
+  async #install(base: Base): Promise<boolean> {
+    const order = await this.#order(base);
+    if (order === undefined) {
+      await this.notify.error(
+        `${nameOf(base)} cannot make virtual environments. Install the package python3-venv, or uv.`,
+        commandAction('Use Another Python…', 'workbench.action.openSettings', 'llmstep.python'),
+      );
+      return false;
+    }
+    const outcome = await vscode.window.withProgress(
+      { location: vscode.ProgressLocation.Notification, title: 'Installing llmstep', cancellable: true },
+      (progress, token) => this.#run(order, progress, token),
+    );
+    await vscode.commands.executeCommand('setContext', 'llmstep.installed', outcome.kind === 'installed');
+    this.#tell(outcome, base);
+    return outcome.kind === 'installed';
+  }
+
+  async #run(
+    order: Order,
+    progress: vscode.Progress<{ message?: string; increment?: number }>,
+    token: vscode.CancellationToken,
+  ): Promise<InstallOutcome> {
+    const aborter = new AbortController();
+    token.onCancellationRequested(() => { aborter.abort(); });
+    let percent = 0;
+    const hooks: InstallHooks = {
+      signal: aborter.signal,
+      onStep: (step) => {
+        progress.report({ message: step.message, increment: Math.max(0, step.percent - percent) });
+        percent = Math.max(percent, step.percent);
+      },
+      onLine: (line) => { this.log.info(line); },
+    };
+    await vscode.workspace.fs.createDirectory(this.context.globalStorageUri);
+    let outcome = await install(order, hooks);
+    while (outcome.kind === 'busy' && !aborter.signal.aborted) {
+      progress.report({ message: 'Another window installs it' });
+      await new Promise((resolve) => setTimeout(resolve, 2000));
+      outcome = (await this.inspect()).kind === 'ready' ? { kind: 'installed' } : await install(order, hooks);
+    }
+    return outcome;
+  }
+
+  #tell(outcome: InstallOutcome, base: Base): void {
+    if (outcome.kind === 'installed') {
+      void this.notify.info('llmstep is installed.', commandAction('Get Started', 'llmstep.openWalkthrough'));
+    } else if (outcome.kind === 'cancelled') {
+      void this.notify.info('The installation was cancelled, and what was there of it removed.');
+    } else if (outcome.kind === 'failed') {
+      void this.notify.error(`${outcome.step} failed: ${outcome.reason}.`, {
+        title: 'Try Again',
+        run: () => vscode.commands.executeCommand('llmstep.install', base),
+      });
+    }
+  }
+
+  async #order(base: Base): Promise<Order | undefined> {
+    const canUsePip = base !== 'uv' && base.canMakeEnvironments;
+    const uvCommand = canUsePip ? undefined : await findUv();
+    if (!canUsePip && uvCommand === undefined) {
+      return undefined;
+    }
+    const executable = base === 'uv' ? undefined : base.executable;
+    return {
+      places: this.#places,
+      tool: uvCommand === undefined ? pip(executable ?? 'python3') : uv(uvCommand, executable),
+      wheel: await bundledWheel(this.context.extensionPath),
+      extension: this.#version,
+      torch: await this.#torch(),
+      torchIndexUrl: setting<string>('install.torchIndexUrl'),
+      wheelhouse: setting<string>('install.wheelhouse'),
+    };
+  }
+
+  #torch(): Promise<Torch> {
+    return chooseTorch(setting<'auto' | Torch>('install.torch'));
+  }
+}
+
+function nameOf(base: Base): string {
+  return base === 'uv' ? 'uv' : versionOf(base);
+}
+
+function versionOf({ version, executable }: Python): string {
+  return `Python ${version.join('.')} (${executable})`;
+}

@@ -1,0 +1,110 @@
+/** A command line. */
+export interface Command {
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+/** Where packages come from. */
+export interface Source {
+  /** A package index other than the usual one. */
+  readonly index?: string | undefined;
+  /** A folder of wheels; then nothing comes from a network. */
+  readonly wheelhouse?: string | undefined;
+}
+
+/** A tool that makes virtual environments and installs into them. */
+export interface Tool {
+  readonly name: 'pip' | 'uv';
+  makeEnvironment(root: string): Command;
+  /** A command that succeeds where the tool can install into an environment that is there. */
+  tryOut(python: string): Command;
+  /** Install what is missing. */
+  install(python: string, what: string, source: Source): Command;
+  /** Install a wheel in place of the same version. */
+  replace(python: string, wheel: string): Command;
+}
+
+/** Python's own `venv` and `pip`. */
+export function pip(base: string): Tool {
+  const call = (python: string, ...args: string[]): Command => ({
+    command: python,
+    args: ['-I', '-m', 'pip', '--disable-pip-version-check', '--no-input', ...args],
+  });
+  return {
+    name: 'pip',
+    makeEnvironment: (root) => ({ command: base, args: ['-I', '-m', 'venv', '--clear', root] }),
+    tryOut: (python) => call(python, '--version'),
+    install: (python, what, source) => call(python, 'install', ...from(source), what),
+    replace: (python, wheel) => call(python, 'install', '--no-index', '--no-deps', '--force-reinstall', wheel),
+  };
+}
+
+/** `uv`, which also brings a Python where there is none. */
+export function uv(command: string, base?: string): Tool {
+  return {
+    name: 'uv',
+    makeEnvironment: (root) => ({ command, args: ['venv', '--clear', '--python', base ?? '>=3.10', root] }),
+    tryOut: () => ({ command, args: ['--version'] }),
+    install: (python, what, source) => ({
+      command,
+      args: ['pip', 'install', '--python', python, ...from(source), what],
+    }),
+    replace: (python, wheel) => ({
+      command,
+      args: ['pip', 'install', '--python', python, '--no-index', '--no-deps', '--reinstall', wheel],
+    }),
+  };
+}
+
+function from({ index, wheelhouse }: Source): string[] {
+  if (wheelhouse !== undefined) {
+    return ['--no-index', '--find-links', wheelhouse];
+  }
+  return index === undefined ? [] : ['--index-url', index];
+}
+
+/** The variables of the environment, without those that would send an installation elsewhere. */
+export function toolEnvironment(from: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const kept = { ...from };
+  for (const name of ['PIP_TARGET', 'PIP_PREFIX', 'PIP_USER', 'PIP_ROOT', 'PYTHONHOME', 'PYTHONPATH', 'VIRTUAL_ENV']) {
+    // eslint-disable-next-line @typescript-eslint/no-dynamic-delete
+    delete kept[name];
+  }
+  return { ...kept, PYTHONUNBUFFERED: '1', NO_COLOR: '1' };
+}
+
+/** What a line of the tool's output says about its work, in words for the user; undefined where it says nothing new. */
+export function readStep(line: string): string | undefined {
+  const text = line.trim();
+  const patterns: readonly (readonly [RegExp, (match: RegExpMatchArray) => string])[] = [
+    [/^Collecting ([\w.-]+)/, ([, name]) => `Looking for ${name ?? ''}`],
+    [/^Downloading (\S+?)-\d[^ ]*\.(?:whl|tar\.gz).* \(([^)]+)\)/, ([, name, size]) => `Downloading ${last(name)} (${size ?? ''})`],
+    [/^Downloading ([\w.-]+) \(([^)]+)\)/, ([, name, size]) => `Downloading ${name ?? ''} (${size ?? ''})`],
+    [/^Downloaded ([\w.-]+)/, ([, name]) => `Downloaded ${name ?? ''}`],
+    [/^Processing .*?([^/\\]+?)-\d[^/\\]*\.whl/, ([, name]) => `Reading ${name ?? ''}`],
+    [/^Installing collected packages: (.+)/, ([, names]) => `Installing ${(names ?? '').split(',').length} packages`],
+    [/^Resolved (\d+) packages?/, ([, count]) => `Found ${count ?? ''} packages`],
+    [/^Prepared (\d+) packages?/, ([, count]) => `Installing ${count ?? ''} packages`],
+    [/^Successfully installed /, () => 'Installed'],
+  ];
+  for (const [pattern, words] of patterns) {
+    const match = pattern.exec(text);
+    if (match !== null) {
+      return words(match);
+    }
+  }
+  return undefined;
+}
+
+/** The last part of a path or an address. */
+function last(name: string | undefined): string {
+  return (name ?? '').split('/').at(-1) ?? '';
+}
+
+/** The line of a failed tool's output that says best what went wrong. */
+export function reasonOf(stdout: string, stderr: string): string {
+  const lines = `${stdout}\n${stderr}`.split('\n').map((line) => line.trim()).filter((line) => line !== '');
+  const errors = lines.filter((line) => /^(ERROR|error|×|╰─▶|\w*Error)\b[: ]?/.test(line) || line.startsWith('╰─▶'));
+  const told = errors.at(-1) ?? lines.at(-1) ?? 'no reason was given';
+  return told.replace(/^(ERROR|error|×|╰─▶):?\s*/, '').replace(/\.$/, '');
+}

@@ -1,0 +1,95 @@
+import * as vscode from 'vscode';
+import type { Status } from './server/protocol';
+import type { SessionState } from './server/session';
+
+/** What the status item shows. */
+export interface StatusView {
+  readonly text: string;
+  readonly detail: string;
+  readonly busy: boolean;
+  readonly severity: vscode.LanguageStatusSeverity;
+}
+
+const AT_REST: ReadonlySet<string> = new Set(['idle', 'empty']);
+
+const STATES: Readonly<Record<string, string>> = {
+  empty: 'no model in memory',
+  idle: 'idle',
+  starting: 'starting',
+  downloading: 'downloading',
+  loading: 'loading',
+  generating: 'generating',
+  goal: 'asking Lean for the goal',
+  checking: 'checking',
+};
+
+/** The status in words: model and device, then what is going on and how long the last answer took. */
+export function view(session: SessionState, status: Status | undefined, trusted: boolean): StatusView {
+  const { Information: fine, Warning: warning } = vscode.LanguageStatusSeverity;
+  if (!trusted) {
+    return { text: 'llmstep', detail: 'waits until the workspace is trusted', busy: false, severity: warning };
+  }
+  if (session === 'stopped') {
+    return { text: 'llmstep', detail: 'does not run', busy: false, severity: warning };
+  }
+  if (session === 'starting' || status === undefined) {
+    return { text: 'llmstep', detail: 'starting', busy: true, severity: fine };
+  }
+  const { state, model, selected, device, lastMs, message } = status;
+  const last = lastMs === null ? [] : [`last ${Math.round(lastMs)} ms`];
+  return {
+    text: [shortName(model === '' ? selected : model), ...(device === '' ? [] : [device])].join(' · '),
+    detail: [message === '' ? (STATES[state] ?? state) : message, ...last].join(' · '),
+    busy: !AT_REST.has(state),
+    severity: fine,
+  };
+}
+
+/** The language status item of Lean files. */
+export class StatusItem implements vscode.Disposable {
+  readonly #item: vscode.LanguageStatusItem;
+  #session: SessionState = 'stopped';
+  #status: Status | undefined;
+
+  constructor() {
+    this.#item = vscode.languages.createLanguageStatusItem('llmstep.status', [{ language: 'lean4' }, { language: 'lean' }]);
+    this.#item.name = 'llmstep';
+    this.#item.command = { title: 'Actions…', command: 'llmstep.showActions' };
+    this.#show();
+  }
+
+  /** What the server said last; undefined before it said anything. */
+  get status(): Status | undefined {
+    return this.#status;
+  }
+
+  session(state: SessionState): void {
+    this.#session = state;
+    if (state !== 'running') {
+      this.#status = undefined;
+    }
+    this.#show();
+  }
+
+  server(status: Status): void {
+    this.#status = status;
+    this.#show();
+  }
+
+  dispose(): void {
+    this.#item.dispose();
+  }
+
+  #show(): void {
+    const { text, detail, busy, severity } = view(this.#session, this.#status, vscode.workspace.isTrusted);
+    this.#item.text = text;
+    this.#item.detail = detail;
+    this.#item.busy = busy;
+    this.#item.severity = severity;
+  }
+}
+
+/** A folder's last part; names stay as they are. */
+function shortName(model: string): string {
+  return model.startsWith('/') || /^[A-Za-z]:\\/.test(model) ? (model.split(/[\\/]/).at(-1) ?? model) : model;
+}
