@@ -9,10 +9,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.ready
 LEAN := build/lean/bin/lean
+EXTENSION := vscode-extension
+NODE_MODULES := $(EXTENSION)/node_modules/.ready
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: help setup lean programs demo test test-neovim lint format starter clean
+.PHONY: help setup lean programs demo test test-neovim vsix lint format starter clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,11 +40,24 @@ test: lean programs ## Run all tests.
 test-neovim: lean programs ## Run the tests in Neovim 0.7 and 0.11.
 	@$(BIN)/python -m pytest tests/neovim $(PYTEST)
 
-lint: $(SETUP) ## Run every linter and type checker; all report before it fails.
+$(NODE_MODULES): $(EXTENSION)/package-lock.json
+	@command -v npm >/dev/null || { echo 'npm is missing: install Node.js 20 or newer' >&2; exit 1; }
+	@cd $(EXTENSION) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+vsix: $(SETUP) $(NODE_MODULES) ## Package the VS Code extension, with the wheel in it, into build/.
+	@rm -rf $(EXTENSION)/wheel build/llmstep-*.vsix && mkdir -p build
+	@$(BIN)/python -m pip wheel --disable-pip-version-check -q --no-deps -w $(EXTENSION)/wheel .
+	@cp LICENSE CHANGELOG.md $(EXTENSION)/
+	@cd $(EXTENSION) && npm run --silent package -- -o ../build/ && ls -sh ../build/llmstep-*.vsix
+
+lint: $(SETUP) $(NODE_MODULES) ## Run every linter and type checker; all report before it fails.
 	@status=0; \
 	$(BIN)/ruff check . || status=1; \
 	$(BIN)/ruff format --check . || status=1; \
 	$(BIN)/mypy || status=1; \
+	(cd $(EXTENSION) && npm run --silent check) || status=1; \
+	(cd $(EXTENSION) && npm run --silent lint) || status=1; \
 	exit $$status
 
 format: $(SETUP) ## Format the Python code.
@@ -52,4 +67,4 @@ starter: lean ## Make the bundled starter model anew: data, tokenizer, training 
 	@$(BIN)/llmstep train-starter --lean $${LLMSTEP_TEST_LEAN:-$(LEAN)} --out build/starter --install
 
 clean: ## Remove the virtual environment and all that was built.
-	rm -rf $(VENV) build
+	rm -rf $(VENV) build $(EXTENSION)/node_modules $(EXTENSION)/dist $(EXTENSION)/dist-test $(EXTENSION)/wheel
