@@ -331,6 +331,38 @@ TACTIC: <|im_end|>
 <|im_start|>assistant
 exact ⟨""",
     ),
+    "instruct": (
+        """\
+<|im_start|>user
+This is the state of a proof in Lean 4 with Mathlib:
+```lean
+p q : Prop
+hp : p
+hq : q
+⊢ p ∧ q
+
+case right
+⊢ q
+```
+What is the next tactic? Answer with that tactic alone, in a ```lean block, without any explanation.<|im_end|>
+<|im_start|>assistant
+""",
+        """\
+<|im_start|>user
+This is the state of a proof in Lean 4 with Mathlib:
+```lean
+p q : Prop
+hp : p
+hq : q
+⊢ p ∧ q
+
+case right
+⊢ q
+```
+What is the next tactic? Answer with that tactic alone, in a ```lean block, without any explanation.<|im_end|>
+<|im_start|>assistant
+exact ⟨""",
+    ),
 }
 
 STOPS = {
@@ -344,6 +376,7 @@ STOPS = {
     "internlm-plus": ("<|im_end|>",),
     "internlm-step": ("<|im_end|>",),
     "internlm25-step": ("<|im_end|>",),
+    "instruct": ("<|im_end|>",),
 }
 
 
@@ -456,6 +489,9 @@ CLEANED = [
     ("internlm-step", f"PROOFSTEP {BLOCK}", BLOCK),
     ("internlm25-step", "exact hp<|im_end|>\n<|im_start|>user", "exact hp"),
     ("internlm25-step", BLOCK, BLOCK),
+    ("instruct", f"Sure!\n```lean\n{BLOCK}\n```\nThis closes both goals.<|im_end|>", BLOCK),
+    ("instruct", "<think>rfl?\n</think>\n```lean\nomega\n```", "omega"),
+    ("instruct", "exact hp", "exact hp"),
 ]
 
 

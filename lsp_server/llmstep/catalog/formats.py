@@ -92,3 +92,12 @@ INTERNLM25_STEP = (
     + "{prefix}"
 )
 """internlm/internlm2_5-step-prover."""
+
+INSTRUCT = (
+    USER
+    + "This is the state of a proof in Lean 4 with Mathlib:\n```lean\n{goal}\n```\n"
+    + "What is the next tactic? Answer with that tactic alone, in a ```lean block, without any explanation."
+    + ASSISTANT
+    + "{prefix}"
+)
+"""For general models that follow instructions; of our own, no model was trained on it."""

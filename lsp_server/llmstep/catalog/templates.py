@@ -111,6 +111,15 @@ _ALL = (
         max_prompt_tokens=3968,
         context_tokens=2000,
     ),
+    PromptTemplate(
+        name="instruct",
+        summary="all goals, with an instruction, as a chat",
+        text=formats.INSTRUCT,
+        stops=("<|im_end|>",),
+        chat=True,
+        special="bos",
+        max_prompt_tokens=3968,
+    ),
 )
 
 TEMPLATES: dict[str, PromptTemplate] = {template.name: template for template in _ALL}

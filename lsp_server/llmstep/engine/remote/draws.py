@@ -129,7 +129,8 @@ async def _once(
             if "text/event-stream" in response.headers.get("content-type", ""):
                 async for line in connection.lines(response):
                     answer.event(line)
-                    on_step(answer.steps)
+                    if answer.steps:
+                        on_step(answer.steps)
                     if answer.enough:
                         break
             else:

@@ -135,10 +135,10 @@ class OpenAiEngine(RemoteEngine):
         if api != "auto":
             abilities.api = api
         on_step = thinned(report)
-        samples = await self._draw(
+        drawn, samples = await self._draw(
             connection, model, template, ask, sampling, abilities, lambda done: on_step(done, sampling.max_new_tokens)
         )
-        return Generation(finish(template, ask, samples), model, len(samples), since(started))
+        return Generation(finish(template, ask, samples), model, drawn, since(started))
 
     async def _draw(
         self,
@@ -149,8 +149,11 @@ class OpenAiEngine(RemoteEngine):
         sampling: Sampling,
         abilities: Abilities,
         on_step: Callable[[int], None],
-    ) -> list[RawSample]:
-        """The samples, by the protocol that the server has, with a prompt that is short enough for it."""
+    ) -> tuple[int, list[RawSample]]:
+        """The number of samples drawn, and those that continue the prefix.
+
+        They come by the protocol that the server has, for a prompt that is short enough for it.
+        """
         from llmstep.engine.remote.draws import LEAST_BUDGET, draw, too_long
         from llmstep.engine.remote.questions import Question
         from llmstep.engine.remote.refusals import StatusError
@@ -173,7 +176,7 @@ class OpenAiEngine(RemoteEngine):
             else:
                 abilities.api = apis[0]
                 continued = (question.sample(each) for each in samples)
-                return [each for each in continued if each is not None]
+                return len(samples), [each for each in continued if each is not None]
 
 
 async def _models(connection: Connection) -> list[str]:
