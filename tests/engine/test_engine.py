@@ -65,17 +65,40 @@ def model_of(engine: Engine) -> Any:
     return engine._runner._loaded.model
 
 
+def hook(engine: Engine, before: Callable[[], None]) -> Callable[[], None]:
+    """Have `before` called before each pass through the engine's model; the answer is a function that ends it."""
+    assert engine._runner is not None
+    network: Any = engine._runner._loaded.network
+    plain = {name: getattr(network, name) for name in ("read", "step")}
+
+    def hooked(name: str) -> Any:
+        def run(*arguments: Any) -> Any:
+            before()
+            return plain[name](*arguments)
+
+        return run
+
+    for name in plain:
+        setattr(network, name, hooked(name))
+
+    def remove() -> None:
+        for name in plain:
+            delattr(network, name)
+
+    return remove
+
+
 class Steps:
     """Counts the passes through a model, and holds the model in the one with a given number."""
 
-    def __init__(self, model: Any, hold_at: int = 0) -> None:
+    def __init__(self, engine: Engine, hold_at: int = 0) -> None:
         self.count = 0
         self.hold_at = hold_at
         self.held = threading.Event()
         self.go_on = threading.Event()
-        self._hook = model.register_forward_hook(self._count)
+        self._remove = hook(engine, self._count)
 
-    def _count(self, *_: object) -> None:
+    def _count(self) -> None:
         self.count += 1
         if self.count == self.hold_at:
             self.held.set()
@@ -86,13 +109,13 @@ class Steps:
 
     def remove(self) -> None:
         self.go_on.set()
-        self._hook.remove()
+        self._remove()
 
 
 async def held(engine: Engine) -> Steps:
     """The engine's model, loaded, and held in its third pass of the next generation."""
     await engine.load()
-    return Steps(model_of(engine), hold_at=3)
+    return Steps(engine, hold_at=3)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -157,7 +180,7 @@ async def test_a_goal_longer_than_the_model_reads(engine: Engine) -> None:
 
 async def test_a_question_asked_again_is_answered_from_memory(engine: Engine) -> None:
     first = await engine.generate(ASK, FEW)
-    steps = Steps(model_of(engine))
+    steps = Steps(engine)
     second = await engine.generate(ASK, FEW)
     assert steps.count == 0
     assert second.cached
@@ -264,7 +287,7 @@ async def test_the_loop_goes_on_while_the_model_runs(engine: Engine) -> None:
     await engine.load()
     turn = threading.Semaphore(0)
 
-    def wait_for_a_turn(*_: object) -> None:
+    def wait_for_a_turn() -> None:
         assert turn.acquire(timeout=LONG)
 
     async def turns() -> None:
@@ -272,13 +295,13 @@ async def test_the_loop_goes_on_while_the_model_runs(engine: Engine) -> None:
             turn.release()
             await asyncio.sleep(0)
 
-    hook = model_of(engine).register_forward_hook(wait_for_a_turn)
+    remove = hook(engine, wait_for_a_turn)
     ticking = asyncio.create_task(turns())
     try:
         answer = await engine.generate(ASK, FEW)
     finally:
         ticking.cancel()
-        hook.remove()
+        remove()
     assert answer.drawn == 4
 
 
@@ -406,13 +429,13 @@ async def test_a_model_that_is_not_there(engine: Engine, tiny_models: dict[str, 
 async def test_a_model_that_fails_once(engine: Engine) -> None:
     await engine.load()
 
-    def fail(*_: object) -> None:
+    def fail() -> None:
         raise RuntimeError("kaput")
 
-    hook = model_of(engine).register_forward_pre_hook(fail)
+    remove = hook(engine, fail)
     with pytest.raises(GenerationError) as caught:
         await engine.generate(ASK, FEW)
-    hook.remove()
+    remove()
     assert "kaput" in caught.value.message
     assert (await engine.generate(ASK, FEW)).drawn == 4
     model = weakref.ref(model_of(engine))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import random
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,9 @@ import pytest
 import torch
 from architectures import ALL, VOCABULARY, make
 
-from llmstep.engine.modules import CAUSAL, SEQ2SEQ, knows, network
+from llmstep.engine import causal, t5
+from llmstep.engine.modules import CAUSAL, SEQ2SEQ, CausalModules, Seq2SeqModules, knows
+from llmstep.engine.network import network_for
 from llmstep.engine.prompt import EncodedPrompt
 
 if TYPE_CHECKING:
@@ -21,16 +24,33 @@ if TYPE_CHECKING:
 START = 0
 
 
-@pytest.fixture(scope="module", params=ALL)
-def model(request: pytest.FixtureRequest) -> Any:
+known_model = functools.cache(make)
+PLAIN = ("neox", "neox-serial", "llama", "llama-rope", "mistral", "qwen2", "qwen3", "t5", "byt5")
+"""Those that are run on plain tensors."""
+
+
+@pytest.fixture(scope="module", params=[*ALL, *(f"{name}, plain" for name in PLAIN)])
+def case(request: pytest.FixtureRequest) -> tuple[Any, Callable[[], Network]]:
+    """A model, and what makes networks for it that have read nothing yet."""
     torch.set_num_threads(1)
-    return make(request.param)
+    name, _, plain = request.param.partition(", ")
+    model = known_model(name)
+    seq2seq = model.config.is_encoder_decoder
+    start = START if seq2seq else None
+    if plain:
+        assert isinstance(network_for(model, start), (t5.T5Network, causal.CausalNetwork))
+        return model, lambda: network_for(model, start)  # type: ignore[return-value]
+    return model, lambda: Seq2SeqModules(model, START) if seq2seq else CausalModules(model)
 
 
 @pytest.fixture
-def fresh(model: Any) -> Callable[[], Network]:
-    """Makes networks that have read nothing yet."""
-    return lambda: network(model, START if model.config.is_encoder_decoder else None)
+def model(case: tuple[Any, Callable[[], Network]]) -> Any:
+    return case[0]
+
+
+@pytest.fixture
+def fresh(case: tuple[Any, Callable[[], Network]]) -> Callable[[], Network]:
+    return case[1]
 
 
 def a_prompt(model: Any, length: int, prefix: int = 0, seed: int = 1) -> EncodedPrompt:
@@ -42,6 +62,16 @@ def a_prompt(model: Any, length: int, prefix: int = 0, seed: int = 1) -> Encoded
 
 def by_generate(model: Any, prompt: EncodedPrompt, steps: int) -> list[int]:
     """Greedy tokens, never ended."""
+    key = (model, tuple(prompt.input_ids), tuple(prompt.decoder_ids), steps)
+    if key not in _generated:
+        _generated[key] = _by_generate(model, prompt, steps)
+    return _generated[key]
+
+
+_generated: dict[Any, list[int]] = {}
+
+
+def _by_generate(model: Any, prompt: EncodedPrompt, steps: int) -> list[int]:
     ids = torch.tensor([prompt.input_ids])
     extra: dict[str, Any] = {}
     first = len(prompt.input_ids)
@@ -155,6 +185,18 @@ def test_every_known_architecture_is_compared() -> None:
     models = [make(name) for name in ALL]
     assert all(knows(model) for model in models)
     assert {model.config.model_type for model in models} == CAUSAL | SEQ2SEQ
+    assert {make(name).config.model_type for name in PLAIN} == causal.ARCHITECTURES | t5.ARCHITECTURES
+
+
+def test_what_plain_tensors_cannot_do_is_left_to_the_modules() -> None:
+    half = make("llama").to(torch.bfloat16)
+    assert isinstance(network_for(half, None), CausalModules)
+    strange = make("t5")
+    strange.config.dense_act_fn = "mish"
+    assert isinstance(network_for(strange, START), Seq2SeqModules)
+    stretched = make("qwen2")
+    stretched.config.rope_parameters = {"rope_type": "dynamic", "rope_theta": 1e4, "factor": 2.0}
+    assert isinstance(network_for(stretched, None), CausalModules)
 
 
 def test_what_is_not_known_is_left_to_generate() -> None:

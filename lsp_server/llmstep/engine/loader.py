@@ -82,7 +82,7 @@ def load(
             raise _unloadable(plan, error) from error
     report(Progress("load", message, 1, 1))
     loaded = _ready(plan, model, tokenizer)
-    loaded.network = network_for(loaded)
+    loaded.network = network_for(model, loaded.start_id)
     return loaded
 
 

@@ -14,7 +14,6 @@ from llmstep.engine.network import common_length
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from llmstep.engine.network import Network
     from llmstep.engine.prompt import EncodedPrompt
 
 CAUSAL = frozenset({"gpt2", "gpt_neox", "llama", "mistral", "phi", "qwen2", "qwen3"})
@@ -33,11 +32,6 @@ def knows(model: Any) -> bool:
     if config.model_type not in (SEQ2SEQ if config.is_encoder_decoder else CAUSAL):
         return False
     return all(type(layer) is DynamicLayer for layer in DynamicCache(config=config).layers)
-
-
-def network(model: Any, start_id: int | None) -> Network:
-    """The network of a model that is known here."""
-    return CausalModules(model) if start_id is None else Seq2SeqModules(model, start_id)
 
 
 class CausalModules:

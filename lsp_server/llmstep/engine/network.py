@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import torch
 
-    from llmstep.engine.loader import LoadedModel
     from llmstep.engine.prompt import EncodedPrompt
 
 
@@ -45,11 +44,20 @@ class Network(Protocol):
         """Give up the keys and values of the last prompt."""
 
 
-def network_for(loaded: LoadedModel) -> Network | None:
-    """The network of a model; None when its architecture is not one whose agreement with `generate` is tested."""
-    from llmstep.engine import modules
+def network_for(model: Any, start_id: int | None) -> Network | None:
+    """The fastest network for a model; None when its architecture is not one whose agreement with `generate` is tested.
 
-    return modules.network(loaded.model, loaded.start_id) if modules.knows(loaded.model) else None
+    Args:
+        model: A module of transformers.
+        start_id: First token of the decoder; None for causal models.
+    """
+    from llmstep.engine import causal, modules, t5
+
+    if not modules.knows(model):
+        return None
+    if start_id is None:
+        return causal.CausalNetwork(model) if causal.knows(model) else modules.CausalModules(model)
+    return t5.T5Network(model, start_id) if t5.knows(model) else modules.Seq2SeqModules(model, start_id)
 
 
 def common_length(first: list[int], second: list[int]) -> int:

@@ -1,0 +1,245 @@
+"""Decoder-only models on plain tensors: GPT-NeoX, Llama, Mistral, Qwen2 and Qwen3 in float32.
+
+The modules of transformers spend most of a step of a small model in Python, and hold the prompt's keys once for every
+sample; here a layer is a handful of tensor operations. Any weight may be replaced by a quantized one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import torch
+from torch.nn import functional
+
+from llmstep.engine.activations import activation
+from llmstep.engine.linear import Linear, Weight, joined, plain, single
+from llmstep.engine.network import common_length
+from llmstep.engine.shared_cache import SharedCache
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from llmstep.engine.prompt import EncodedPrompt
+
+ARCHITECTURES = frozenset({"gpt_neox", "llama", "mistral", "qwen2", "qwen3"})
+_ROTARY = frozenset({"default", "linear", "llama3", "yarn"})
+"""Rotary embeddings that do not depend on the length of the text."""
+_CHUNK = 512
+"""Tokens of a prompt that are read at once; more need memory for the scores of each with each."""
+
+Norm = tuple[torch.Tensor, Any, float]
+"""Weight, bias (None for RMS norms) and epsilon."""
+
+
+@attrs.frozen(eq=False)
+class Layer:
+    """One block; products may be of any kind."""
+
+    attention_norm: Norm
+    query_key_value: Linear
+    query_norm: Norm | None
+    key_norm: Norm | None
+    attention_out: Linear
+    mlp_norm: Norm
+    mlp_in: Linear
+    mlp_out: Linear
+
+
+@attrs.frozen
+class Shape:
+    """What the layers of a model have in common."""
+
+    heads: int
+    key_heads: int
+    width: int
+    """Of one head."""
+    rotary: int
+    """Leading numbers of a head that are rotated."""
+    interleaved: bool
+    """Whether queries, keys and values are next to each other head by head, as in GPT-NeoX."""
+    gated: bool
+    parallel: bool
+    """Whether attention and MLP read the same input, as in GPT-NeoX."""
+
+
+def knows(model: Any) -> bool:
+    """Whether a model, whose architecture the tests compare, can be run here."""
+    config = model.config
+    if config.model_type not in ARCHITECTURES or model.dtype != torch.float32 or model.device.type != "cpu":
+        return False
+    rotary = (getattr(config, "rope_parameters", None) or {}).get("rope_type", "default")
+    return rotary in _ROTARY and activation(config.hidden_act) is not None
+
+
+class CausalNetwork:
+    """A decoder-only model.
+
+    Args:
+        model: The module; its weights are used where they are.
+        make: Makes the products of weights, by name.
+    """
+
+    def __init__(self, model: Any, make: Callable[[str, Weight], Linear] = lambda _, weight: plain(weight)) -> None:
+        config = model.config
+        neox = config.model_type == "gpt_neox"
+        base = model.gpt_neox if neox else model.model
+        heads = config.num_attention_heads
+        width = getattr(config, "head_dim", None) or config.hidden_size // heads
+        self._rotary_module = base.rotary_emb
+        first = base.layers[0]
+        self._shape = Shape(
+            heads=heads,
+            key_heads=heads if neox else config.num_key_value_heads,
+            width=width,
+            rotary=first.attention.rotary_ndims if neox else width,
+            interleaved=neox,
+            gated=not neox,
+            parallel=neox and config.use_parallel_residual,
+        )
+        self._act = activation(config.hidden_act)
+        self._embed = (base.embed_in if neox else base.embed_tokens).weight
+        self._layers = [(_neox if neox else _llama)(layer, f"{i}.", make) for i, layer in enumerate(base.layers)]
+        self._norm = _norm(base.final_layer_norm if neox else base.norm)
+        self._head = make("head", single(model.lm_head))
+        self._cos = self._sin = torch.empty(0, self._shape.rotary)
+        self.forget()
+
+    def forget(self) -> None:
+        shape = self._shape
+        self._ids: list[int] = []
+        self._caches = [SharedCache(shape.key_heads, shape.width, shape.width**-0.5) for _ in self._layers]
+        self._position = 0
+
+    def read(self, prompt: EncodedPrompt, rows: int, longest: int, poll: Callable[[], None]) -> torch.Tensor:
+        ids = prompt.input_ids
+        known = min(common_length(self._ids, ids), len(ids) - 1)  # the last one is read for its logits
+        self._ids = ids[:known]
+        for cache in self._caches:
+            cache.crop(known, len(ids))
+        self._reach(len(ids) + longest)
+        hidden = torch.empty(0)
+        for start in range(known, len(ids), _CHUNK):
+            chunk = ids[start : start + _CHUNK]
+            hidden = self._chunk(torch.tensor(chunk), start, poll)
+            self._ids = ids[: start + len(chunk)]
+        for cache in self._caches:
+            cache.begin_rows(rows, longest)
+        self._position = len(ids)
+        return self._head(_normed(hidden[-1:], self._norm))
+
+    def step(self, tokens: torch.Tensor) -> torch.Tensor:
+        hidden = functional.embedding(tokens, self._embed)  # [rows, hidden]
+        cos, sin = self._cos[self._position], self._sin[self._position]
+        self._position += 1
+        for layer, cache in zip(self._layers, self._caches, strict=True):
+            parts = self._split(layer, hidden, cos, sin)
+            hidden = self._rest(layer, hidden, cache.attend_rows(*parts))
+        return self._head(_normed(hidden, self._norm))
+
+    def drop(self, moves: list[tuple[int, int]], left: int) -> None:
+        for cache in self._caches:
+            cache.drop(moves, left)
+
+    def _chunk(self, ids: torch.Tensor, start: int, poll: Callable[[], None]) -> torch.Tensor:
+        """Run part of a prompt; hidden states [new, hidden]."""
+        hidden = functional.embedding(ids, self._embed)
+        new, end = len(ids), start + len(ids)
+        # Broadcast over the heads, [new, 1, rotary].
+        cos, sin = self._cos[start:end, None], self._sin[start:end, None]
+        mask = torch.full((1, new, end), -torch.inf).triu(start + 1) if new > 1 else None
+        for layer, cache in zip(self._layers, self._caches, strict=True):
+            poll()
+            queries, keys, values = self._split(layer, hidden, cos, sin)
+            cache.append(keys.transpose(0, 1), values.transpose(0, 1))
+            hidden = self._rest(layer, hidden, cache.attend_prompt(queries.transpose(0, 1), mask))
+        return hidden
+
+    def _split(
+        self, layer: Layer, hidden: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Queries, keys and values of tokens, [tokens, heads, width] each, the first two rotated."""
+        shape = self._shape
+        out = layer.query_key_value(_normed(hidden, layer.attention_norm))
+        if shape.interleaved:
+            out = out.view(len(hidden), shape.heads, 3, shape.width)
+            queries, keys, values = out.unbind(2)
+            both = out[:, :, :2]
+            cos, sin = cos.unsqueeze(-2), sin.unsqueeze(-2)
+        else:
+            out = out.view(len(hidden), shape.heads + 2 * shape.key_heads, shape.width)
+            queries, keys, values = out.split((shape.heads, shape.key_heads, shape.key_heads), 1)
+            both = out[:, : shape.heads + shape.key_heads]
+            if layer.query_norm is not None and layer.key_norm is not None:
+                queries.copy_(_normed(queries, layer.query_norm))
+                keys.copy_(_normed(keys, layer.key_norm))
+        rotated = both[..., : shape.rotary]
+        rotated.copy_(torch.addcmul(rotated * cos, rotated.roll(shape.rotary // 2, -1), sin))
+        return queries, keys, values
+
+    def _rest(self, layer: Layer, hidden: torch.Tensor, attended: torch.Tensor) -> torch.Tensor:
+        """What follows the attention in a block."""
+        attended = layer.attention_out(attended)
+        if self._shape.parallel:
+            attended += hidden
+            attended += self._mlp(layer, hidden)
+            return attended
+        attended += hidden
+        return attended + self._mlp(layer, attended)
+
+    def _mlp(self, layer: Layer, hidden: torch.Tensor) -> torch.Tensor:
+        inner = layer.mlp_in(_normed(hidden, layer.mlp_norm))
+        assert self._act is not None
+        if self._shape.gated:
+            gate, up = inner.chunk(2, -1)
+            return layer.mlp_out(self._act(gate).mul_(up))
+        return layer.mlp_out(self._act(inner))
+
+    def _reach(self, positions: int) -> None:
+        """Have rotations for so many positions: cosine, and sine with the sign of its half."""
+        if positions <= len(self._cos):
+            return
+        places = torch.arange(max(positions, 2 * len(self._cos)))[None]
+        cos, sin = self._rotary_module(self._embed, places)
+        half = self._shape.rotary // 2
+        self._cos, self._sin = cos[0], torch.cat((-sin[0, :, :half], sin[0, :, half:]), -1)
+
+
+def _neox(layer: Any, name: str, make: Callable[[str, Weight], Linear]) -> Layer:
+    return Layer(
+        attention_norm=_norm(layer.input_layernorm),
+        query_key_value=make(name + "query_key_value", single(layer.attention.query_key_value)),
+        query_norm=None,
+        key_norm=None,
+        attention_out=make(name + "attention_out", single(layer.attention.dense)),
+        mlp_norm=_norm(layer.post_attention_layernorm),
+        mlp_in=make(name + "mlp_in", single(layer.mlp.dense_h_to_4h)),
+        mlp_out=make(name + "mlp_out", single(layer.mlp.dense_4h_to_h)),
+    )
+
+
+def _llama(layer: Any, name: str, make: Callable[[str, Weight], Linear]) -> Layer:
+    attention, mlp = layer.self_attn, layer.mlp
+    normed = hasattr(attention, "q_norm")
+    return Layer(
+        attention_norm=_norm(layer.input_layernorm),
+        query_key_value=make(name + "query_key_value", joined((attention.q_proj, attention.k_proj, attention.v_proj))),
+        query_norm=_norm(attention.q_norm) if normed else None,
+        key_norm=_norm(attention.k_norm) if normed else None,
+        attention_out=make(name + "attention_out", single(attention.o_proj)),
+        mlp_norm=_norm(layer.post_attention_layernorm),
+        mlp_in=make(name + "mlp_in", joined((mlp.gate_proj, mlp.up_proj))),
+        mlp_out=make(name + "mlp_out", single(mlp.down_proj)),
+    )
+
+
+def _norm(module: Any) -> Norm:
+    epsilon = module.eps if hasattr(module, "eps") else module.variance_epsilon
+    return module.weight.data, getattr(module, "bias", None), float(epsilon)
+
+
+def _normed(hidden: torch.Tensor, norm: Norm) -> torch.Tensor:
+    weight, bias, epsilon = norm
+    if bias is None:
+        return functional.rms_norm(hidden, weight.shape, weight, epsilon)
+    return functional.layer_norm(hidden, weight.shape, weight, bias, epsilon)

@@ -1,0 +1,70 @@
+"""Products with weights, y = x Wᵀ + b, by the kernel that is fast for few rows.
+
+MKL, which torch uses for float32 products on x86 CPUs, is made for many rows: with ten samples oneDNN needs less than
+half of its time on the same weights (docs/speed.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+import torch
+from torch.nn import functional
+
+Linear = Callable[[torch.Tensor], torch.Tensor]
+"""From [rows, in] to [rows, out], float32."""
+
+_LARGE = 1 << 18
+"""Weights from which on oneDNN's larger cost of a call is won back."""
+
+_ONEDNN = hasattr(torch.ops.mkldnn, "_linear_pointwise") and torch.backends.mkldnn.is_available()
+
+
+@attrs.frozen(eq=False)
+class Weight:
+    """A weight as a model holds it: [out, in] and [out] or nothing."""
+
+    matrix: torch.Tensor
+    bias: torch.Tensor | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Outputs and inputs."""
+        return self.matrix.shape[0], self.matrix.shape[1]
+
+
+def plain(weight: Weight) -> Linear:
+    """The product in float32."""
+    matrix, bias = weight.matrix, weight.bias
+    if not _ONEDNN or matrix.numel() < _LARGE:
+        return lambda x: functional.linear(x, matrix, bias)
+    product = torch.ops.mkldnn._linear_pointwise
+    return lambda x: product(x, matrix, bias, "none", [], "")
+
+
+def joined(modules: Sequence[Any]) -> Weight:
+    """Several `nn.Linear` with the same input as one.
+
+    Their weights become views of the joined one, so that they go on working and memory is not needed twice.
+    """
+    matrix = _join([module.weight for module in modules])
+    bias = None if modules[0].bias is None else _join([module.bias for module in modules])
+    start = 0
+    for module in modules:
+        end = start + module.weight.shape[0]
+        module.weight.data = matrix[start:end]
+        if bias is not None:
+            module.bias.data = bias[start:end]
+        start = end
+    return Weight(matrix, bias)
+
+
+def single(module: Any) -> Weight:
+    """The weight of one `nn.Linear`."""
+    return Weight(module.weight.data, None if module.bias is None else module.bias.data)
+
+
+def _join(parts: list[torch.Tensor]) -> torch.Tensor:
+    return parts[0].data if len(parts) == 1 else torch.cat([part.data for part in parts])

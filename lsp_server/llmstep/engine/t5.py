@@ -1,0 +1,251 @@
+"""T5 and ByT5 on plain tensors in float32; see `llmstep.engine.causal`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import torch
+from torch.nn import functional
+
+from llmstep.engine.activations import activation
+from llmstep.engine.linear import Linear, Weight, joined, plain, single
+from llmstep.engine.shared_cache import SharedCache
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from llmstep.engine.prompt import EncodedPrompt
+
+ARCHITECTURES = frozenset({"t5"})
+
+
+@attrs.frozen(eq=False)
+class Attention:
+    """One self-attention."""
+
+    norm: torch.Tensor
+    query_key_value: Linear
+    out: Linear
+
+
+@attrs.frozen(eq=False)
+class CrossAttention:
+    """One attention to the encoder's output; its keys and values come from `T5Network._cross`."""
+
+    norm: torch.Tensor
+    query: Linear
+    out: Linear
+
+
+@attrs.frozen(eq=False)
+class FeedForward:
+    norm: torch.Tensor
+    inner: Linear
+    out: Linear
+
+
+@attrs.frozen(eq=False)
+class Block:
+    """One layer of the encoder, or of the decoder with its attention to the encoder."""
+
+    attention: Attention
+    feed_forward: FeedForward
+    cross: CrossAttention | None = None
+
+
+def knows(model: Any) -> bool:
+    """Whether a model, whose architecture the tests compare, can be run here."""
+    config = model.config
+    if config.model_type not in ARCHITECTURES or model.dtype != torch.float32 or model.device.type != "cpu":
+        return False
+    return hasattr(config, "scale_decoder_outputs") and activation(config.dense_act_fn) is not None
+
+
+class T5Network:
+    """An encoder-decoder model.
+
+    Args:
+        model: The module; its weights are used where they are.
+        start_id: First token of the decoder.
+        make: Makes the products of weights, by name.
+    """
+
+    def __init__(
+        self, model: Any, start_id: int, make: Callable[[str, Weight], Linear] = lambda _, weight: plain(weight)
+    ) -> None:
+        config = model.config
+        self._start_id = start_id
+        self._heads, self._width = config.num_heads, config.d_kv
+        self._gated = config.is_gated_act
+        self._act = activation(config.dense_act_fn)
+        self._epsilon = config.layer_norm_epsilon
+        self._embed = model.shared.weight
+        encoder, decoder = model.encoder.block, model.decoder.block
+        self._encoder = [_block(block, f"encoder.{i}.", make, self._gated) for i, block in enumerate(encoder)]
+        self._decoder = [_block(block, f"decoder.{i}.", make, self._gated) for i, block in enumerate(decoder)]
+        self._encoder_norm = model.encoder.final_layer_norm.weight
+        self._decoder_norm = model.decoder.final_layer_norm.weight
+        # Keys and values of all the decoder's layers in one product, [layers x 2 x heads x width].
+        attentions = [block.layer[1].EncDecAttention for block in decoder]
+        self._cross = make("cross", joined([part for each in attentions for part in (each.k, each.v)]))
+        self._encoder_bias = _Distances(encoder[0].layer[0].SelfAttention, bidirectional=True)
+        self._decoder_bias = _Distances(decoder[0].layer[0].SelfAttention, bidirectional=False)
+        self._scale = config.d_model**-0.5 if config.scale_decoder_outputs else 1.0
+        self._head = make("head", single(model.lm_head))
+        self.forget()
+
+    def forget(self) -> None:
+        self._ids: list[int] = []
+        self._self_caches = [SharedCache(self._heads, self._width, 1.0) for _ in self._decoder]
+        self._cross_caches = [SharedCache(self._heads, self._width, 1.0) for _ in self._decoder]
+        self._length = 0
+
+    def read(self, prompt: EncodedPrompt, rows: int, longest: int, poll: Callable[[], None]) -> torch.Tensor:
+        if prompt.input_ids != self._ids:
+            self._ids = []
+            encoded = self._encode(torch.tensor(prompt.input_ids), poll)
+            parts = self._cross(encoded).view(len(encoded), len(self._decoder), 2, self._heads, self._width)
+            for cache, part in zip(self._cross_caches, parts.unbind(1), strict=True):
+                keys, values = part.permute(1, 2, 0, 3)  # [2, heads, input, width]
+                cache.crop(0, len(encoded))
+                cache.append(keys, values)
+            self._ids = prompt.input_ids
+        poll()
+        hidden = self._prefix(torch.tensor([self._start_id, *prompt.decoder_ids]))
+        for cache in self._self_caches:
+            cache.begin_rows(rows, longest)
+        self._length = len(hidden)
+        return self._logits(hidden[-1:])
+
+    def step(self, tokens: torch.Tensor) -> torch.Tensor:
+        hidden = functional.embedding(tokens, self._embed)
+        bias = self._decoder_bias.row(self._length)
+        self._length += 1
+        for block, own, cross in zip(self._decoder, self._self_caches, self._cross_caches, strict=True):
+            parts = self._split(block.attention, hidden)
+            hidden = hidden + block.attention.out(own.attend_rows(*parts, bias))
+            assert block.cross is not None
+            queries = block.cross.query(self._normed(hidden, block.cross.norm))
+            queries = queries.view(-1, self._heads, self._width)
+            hidden += block.cross.out(cross.attend_shared(queries))
+            hidden += self._feed_forward(block.feed_forward, hidden)
+        return self._logits(hidden)
+
+    def drop(self, moves: list[tuple[int, int]], left: int) -> None:
+        for cache in self._self_caches:
+            cache.drop(moves, left)
+
+    def _encode(self, ids: torch.Tensor, poll: Callable[[], None]) -> torch.Tensor:
+        """The encoder's output, [input, hidden]."""
+        hidden = functional.embedding(ids, self._embed)
+        bias = self._encoder_bias.square(len(ids))
+        for block in self._encoder:
+            poll()
+            queries, keys, values = (part.transpose(0, 1)[None] for part in self._split(block.attention, hidden))
+            out = functional.scaled_dot_product_attention(queries, keys, values, attn_mask=bias[None], scale=1.0)
+            hidden = hidden + block.attention.out(out[0].transpose(0, 1).flatten(1))
+            hidden += self._feed_forward(block.feed_forward, hidden)
+        return self._normed(hidden, self._encoder_norm)
+
+    def _prefix(self, ids: torch.Tensor) -> torch.Tensor:
+        """Run the decoder over what all samples begin with; hidden states [prefix, hidden]."""
+        hidden = functional.embedding(ids, self._embed)
+        new = len(ids)
+        mask = self._decoder_bias.square(new) + torch.full((new, new), -torch.inf).triu(1)
+        for block, own, cross in zip(self._decoder, self._self_caches, self._cross_caches, strict=True):
+            queries, keys, values = (part.transpose(0, 1) for part in self._split(block.attention, hidden))
+            own.crop(0, new)
+            own.append(keys, values)
+            hidden = hidden + block.attention.out(own.attend_prompt(queries, mask))
+            assert block.cross is not None
+            asked = block.cross.query(self._normed(hidden, block.cross.norm)).view(new, self._heads, self._width)
+            hidden += block.cross.out(cross.attend_shared(asked))
+            hidden += self._feed_forward(block.feed_forward, hidden)
+        return hidden
+
+    def _split(self, attention: Attention, hidden: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Queries, keys and values, [tokens, heads, width] each."""
+        out = attention.query_key_value(self._normed(hidden, attention.norm))
+        queries, keys, values = out.view(len(hidden), 3, self._heads, self._width).unbind(1)
+        return queries, keys, values
+
+    def _feed_forward(self, part: FeedForward, hidden: torch.Tensor) -> torch.Tensor:
+        inner = part.inner(self._normed(hidden, part.norm))
+        assert self._act is not None
+        if self._gated:
+            gate, up = inner.chunk(2, -1)
+            return part.out(self._act(gate).mul_(up))
+        return part.out(self._act(inner))
+
+    def _normed(self, hidden: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        return functional.rms_norm(hidden, weight.shape, weight, self._epsilon)
+
+    def _logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        return self._head(self._normed(hidden, self._decoder_norm) * self._scale)
+
+
+class _Distances:
+    """What a stack adds to its scores, by the distance from query to key.
+
+    Args:
+        attention: The first attention of the stack, which holds it for all.
+        bidirectional: Whether queries see what comes after them.
+    """
+
+    def __init__(self, attention: Any, *, bidirectional: bool) -> None:
+        self._attention = attention
+        self._bidirectional = bidirectional
+        self._reach = 0
+        self._bias = torch.empty(0)
+
+    def square(self, length: int) -> torch.Tensor:
+        """For every query and key of a text, [heads, length, length]."""
+        self._extend(length)
+        places = torch.arange(length)
+        return self._bias[:, places[None, :] - places[:, None] + self._reach]
+
+    def row(self, position: int) -> torch.Tensor:
+        """For the query at `position` and all keys up to itself, [heads, position + 1]."""
+        self._extend(position + 1)
+        return self._bias[:, self._reach - position : self._reach + 1]
+
+    def _extend(self, reach: int) -> None:
+        """Have all distances from -reach to reach, [heads, 2 reach + 1]."""
+        if reach <= self._reach:
+            return
+        self._reach = max(reach, 2 * self._reach, 64)
+        attention = self._attention
+        buckets = attention._relative_position_bucket(
+            torch.arange(-self._reach, self._reach + 1),
+            bidirectional=self._bidirectional,
+            num_buckets=attention.relative_attention_num_buckets,
+            max_distance=attention.relative_attention_max_distance,
+        )
+        self._bias = attention.relative_attention_bias.weight[buckets].T.contiguous()
+
+
+def _block(block: Any, name: str, make: Callable[[str, Weight], Linear], gated: bool) -> Block:
+    own = block.layer[0].SelfAttention
+    dense = block.layer[-1].DenseReluDense
+    cross = None
+    if len(block.layer) == 3:
+        to_input = block.layer[1].EncDecAttention
+        cross = CrossAttention(
+            norm=block.layer[1].layer_norm.weight,
+            query=make(name + "cross_query", single(to_input.q)),
+            out=make(name + "cross_out", single(to_input.o)),
+        )
+    return Block(
+        attention=Attention(
+            norm=block.layer[0].layer_norm.weight,
+            query_key_value=make(name + "query_key_value", joined((own.q, own.k, own.v))),
+            out=make(name + "attention_out", single(own.o)),
+        ),
+        feed_forward=FeedForward(
+            norm=block.layer[-1].layer_norm.weight,
+            inner=make(name + "mlp_in", joined((dense.wi_0, dense.wi_1)) if gated else single(dense.wi)),
+            out=make(name + "mlp_out", single(dense.wo)),
+        ),
+        cross=cross,
+    )
