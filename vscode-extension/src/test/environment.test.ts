@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import * as path from 'node:path';
+import { takeLock } from '../environment/lock';
+import { bundledWheel, fingerprint, placesIn } from '../environment/paths';
+import { inspect, removeEnvironment, writeMarker } from '../environment/state';
+import { pip, readStep, reasonOf, toolEnvironment, uv } from '../environment/tools';
+import { chooseTorch, torchIndex } from '../environment/torch';
+import { findUv } from '../environment/uv';
+import { fakePython, script, temporaryFolder } from './folder';
+
+const WANTED = { extension: '1.0.0', wheel: 'llmstep-1.0.0-py3-none-any.whl 100' };
+
+suite('the environment on the disk', () => {
+  const folder = temporaryFolder();
+
+  test('goes from absent to half made to whole, and becomes outdated', async () => {
+    const places = placesIn(folder());
+    assert.deepEqual(await inspect(places, WANTED), { kind: 'absent' });
+    fakePython(places.python, { llmstep: '1.0.0' });
+    assert.deepEqual(await inspect(places, WANTED), { kind: 'halfMade' });
+    await writeMarker(places, { ...WANTED, torch: 'cpu' });
+    assert.equal((await inspect(places, WANTED)).kind, 'ready');
+    assert.equal((await inspect(places, { ...WANTED, extension: '1.0.1' })).kind, 'outdated');
+    assert.equal((await inspect(places, { ...WANTED, wheel: 'other.whl 1' })).kind, 'outdated');
+  });
+
+  test('is broken when its Python has gone, or has lost llmstep', async () => {
+    const places = placesIn(folder());
+    mkdirSync(places.root, { recursive: true });
+    await writeMarker(places, { ...WANTED, torch: 'cpu' });
+    assert.equal((await inspect(places, WANTED)).kind, 'broken');
+    fakePython(places.python, { llmstep: null });
+    assert.deepEqual(await inspect(places, WANTED), { kind: 'broken', reason: 'llmstep is not in it' });
+  });
+
+  test('a marker that was cut short counts as none', async () => {
+    const places = placesIn(folder());
+    fakePython(places.python, { llmstep: '1.0.0' });
+    writeFileSync(places.marker, '{"extension": "1.0.0", "whe');
+    assert.deepEqual(await inspect(places, WANTED), { kind: 'halfMade' });
+  });
+
+  test('is removed whole', async () => {
+    const places = placesIn(folder());
+    fakePython(places.python, {});
+    await writeMarker(places, { ...WANTED, torch: 'cpu' });
+    await removeEnvironment(places);
+    assert.deepEqual(await inspect(places, WANTED), { kind: 'absent' });
+    await removeEnvironment(places); // a second time does nothing
+  });
+
+  test('the bundled wheel is found, and told from another of the same name', async () => {
+    await assert.rejects(bundledWheel(folder()), /without its llmstep wheel/);
+    mkdirSync(path.join(folder(), 'wheel'));
+    const wheel = path.join(folder(), 'wheel', 'llmstep-0.1.0-py3-none-any.whl');
+    writeFileSync(wheel, 'x'.repeat(10));
+    assert.equal(await bundledWheel(folder()), wheel);
+    assert.equal(await fingerprint(wheel), 'llmstep-0.1.0-py3-none-any.whl 10');
+  });
+});
+
+suite('the lock', () => {
+  const folder = temporaryFolder();
+
+  test('one at a time; released, or left by a process that has gone, it is free', async () => {
+    const file = path.join(folder(), 'lock');
+    const lock = await takeLock(file, process.pid);
+    assert.ok(lock);
+    assert.equal(await takeLock(file, 1), undefined);
+    await lock.release();
+    const second = await takeLock(file, 1);
+    assert.ok(second);
+    writeFileSync(file, '4194305'); // above the largest process id
+    assert.ok(await takeLock(file, process.pid));
+  });
+});
+
+suite('installation tools', () => {
+  const folder = temporaryFolder();
+
+  test('pip installs from the usual index, another one, or a folder alone', () => {
+    const { command, args } = pip('/base').install('/env/python', 'torch', {});
+    assert.equal(command, '/env/python');
+    assert.deepEqual(args.slice(-2), ['install', 'torch']);
+    const other = pip('/base').install('/env/python', 'torch', { index: 'https://example.org/simple' });
+    assert.deepEqual(other.args.slice(-4), ['install', '--index-url', 'https://example.org/simple', 'torch']);
+    const offline = pip('/base').install('/env/python', 'torch', { index: 'https://example.org', wheelhouse: '/wheels' });
+    assert.deepEqual(offline.args.slice(-5), ['install', '--no-index', '--find-links', '/wheels', 'torch']);
+  });
+
+  test('uv brings a Python where none was found', () => {
+    assert.deepEqual(uv('/uv').makeEnvironment('/root').args, ['venv', '--clear', '--python', '>=3.10', '/root']);
+    assert.deepEqual(uv('/uv', '/p').makeEnvironment('/root').args, ['venv', '--clear', '--python', '/p', '/root']);
+  });
+
+  test('uv is found on PATH, or where its installer puts it', async () => {
+    assert.equal(await findUv({ PATH: folder(), HOME: folder() }), undefined);
+    const own = script(path.join(folder(), '.local', 'bin', 'uv'), 'echo uv 0.9');
+    assert.equal(await findUv({ PATH: folder(), HOME: folder() }), own);
+    const onPath = script(path.join(folder(), 'uv'), 'echo uv 0.9');
+    assert.equal(await findUv({ PATH: folder(), HOME: folder() }), onPath);
+  });
+
+  test('nothing in the environment sends an installation elsewhere', () => {
+    const kept = toolEnvironment({ PATH: '/bin', PIP_TARGET: '/x', PYTHONPATH: '/y', PIP_INDEX_URL: 'https://mirror' });
+    assert.deepEqual(kept, { PATH: '/bin', PIP_INDEX_URL: 'https://mirror', PYTHONUNBUFFERED: '1', NO_COLOR: '1' });
+  });
+
+  const steps: readonly (readonly [string, string | undefined])[] = [
+    ['Collecting torch>=2.6', 'Looking for torch'],
+    ['  Downloading torch-2.13.0-cp311-cp311-manylinux_2_28_x86_64.whl (190.1 MB)', 'Downloading torch (190.1 MB)'],
+    ['Downloading https://example.org/w/huggingface_hub-1.0.1-py3-none-any.whl (500 kB)', 'Downloading huggingface_hub (500 kB)'],
+    ['Processing /wheels/attrs-26.1.0-py3-none-any.whl', 'Reading attrs'],
+    ['Installing collected packages: colorama, attrs, torch', 'Installing 3 packages'],
+    ['Successfully installed attrs-26.1.0', 'Installed'],
+    ['Resolved 34 packages in 479ms', 'Found 34 packages'],
+    ['Downloading torch (181.3MiB)', 'Downloading torch (181.3MiB)'],
+    ['Prepared 2 packages in 36ms', 'Installing 2 packages'],
+    ['Requirement already satisfied: attrs in /x', undefined],
+    [' + cattrs==26.2.1', undefined],
+  ];
+  for (const [line, words] of steps) {
+    test(`says of "${line.trim()}": ${words ?? 'nothing'}`, () => {
+      assert.equal(readStep(line), words);
+    });
+  }
+
+  test('the reason of a failure is the last error', () => {
+    const pipSays = 'Looking in links: /w\nERROR: Could not find a version\nERROR: No matching distribution found for torch>=2.6';
+    assert.equal(reasonOf('', pipSays), 'No matching distribution found for torch>=2.6');
+    const pythonSays = 'Traceback (most recent call last):\n  File "<string>", line 1\nModuleNotFoundError: No module named torch';
+    assert.equal(reasonOf('', pythonSays), 'ModuleNotFoundError: No module named torch');
+    assert.equal(reasonOf('', ''), 'no reason was given');
+  });
+});
+
+suite('the build of PyTorch', () => {
+  const gpu = 'GPU 0: NVIDIA GeForce RTX 4090 (UUID: GPU-0)';
+
+  test('is that for CUDA where a GPU is listed, unless the settings say otherwise', async () => {
+    const choose = (configured: 'auto' | 'cpu' | 'cuda', platform: NodeJS.Platform, listed: string): Promise<string> =>
+      chooseTorch(configured, platform, () => Promise.resolve(listed));
+    assert.equal(await choose('auto', 'linux', gpu), 'cuda');
+    assert.equal(await choose('auto', 'win32', gpu), 'cuda');
+    assert.equal(await choose('auto', 'linux', ''), 'cpu');
+    assert.equal(await choose('auto', 'linux', 'No devices were found'), 'cpu');
+    assert.equal(await choose('auto', 'darwin', gpu), 'cpu');
+    assert.equal(await choose('cpu', 'linux', gpu), 'cpu');
+    assert.equal(await choose('cuda', 'linux', ''), 'cuda');
+  });
+
+  test('comes from an index that has it', () => {
+    assert.match(torchIndex('cpu', '', 'linux') ?? '', /\/whl\/cpu$/);
+    assert.equal(torchIndex('cuda', '', 'linux'), undefined);
+    assert.match(torchIndex('cuda', '', 'win32') ?? '', /\/whl\/cu\d+$/);
+    assert.equal(torchIndex('cpu', '', 'darwin'), undefined);
+    assert.equal(torchIndex('cpu', ' https://mirror/simple ', 'linux'), 'https://mirror/simple');
+  });
+});

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import * as vscode from 'vscode';
+import { CLIENT_ONLY, declaredNames, serverSettings, setting } from '../settings';
+
+suite('settings for the server', () => {
+  const names = declaredNames(vscode.extensions.getExtension('llmstep.llmstep')?.packageJSON);
+  const changed = ['count', 'check.enabled', 'lean.command', 'goalsFromLean4Extension'];
+  const configuration = (): vscode.WorkspaceConfiguration => vscode.workspace.getConfiguration('llmstep');
+  const before = new Map<string, unknown>();
+
+  suiteSetup(() => {
+    for (const name of changed) {
+      before.set(name, configuration().inspect(name)?.workspaceValue);
+    }
+  });
+
+  suiteTeardown(async () => {
+    for (const name of changed) {
+      await configuration().update(name, before.get(name), vscode.ConfigurationTarget.Workspace);
+    }
+  });
+
+  test('all that the extension keeps for itself is declared', () => {
+    for (const name of CLIENT_ONLY) {
+      assert.ok(names.includes(name), name);
+    }
+  });
+
+  test('what is set is told, by its dotted name; what is not is left to the server', async () => {
+    await configuration().update('count', 7, vscode.ConfigurationTarget.Workspace);
+    await configuration().update('check.enabled', false, vscode.ConfigurationTarget.Workspace);
+    await configuration().update('lean.command', ['lean', '--server'], vscode.ConfigurationTarget.Workspace);
+    const told = serverSettings(names);
+    assert.equal(told.count, 7);
+    assert.equal(told['check.enabled'], false);
+    assert.deepEqual(told['lean.command'], ['lean', '--server']);
+    assert.ok(!('temperature' in told));
+  });
+
+  test('a wrong value is told as it is, for the server to refuse', async () => {
+    await configuration().update('count', 'many', vscode.ConfigurationTarget.Workspace);
+    assert.equal(serverSettings(names).count, 'many');
+  });
+
+  test('what the extension keeps for itself is not told', async () => {
+    await configuration().update('goalsFromLean4Extension', false, vscode.ConfigurationTarget.Workspace);
+    assert.equal(setting<boolean>('goalsFromLean4Extension'), false);
+    assert.deepEqual(Object.keys(serverSettings(names)).filter((name) => CLIENT_ONLY.has(name)), []);
+  });
+});

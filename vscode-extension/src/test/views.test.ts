@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import * as vscode from 'vscode';
+import { bytes, itemOf, needs } from '../commands/models';
+import type { ModelEntry, Status } from '../server/protocol';
+import { view } from '../status';
+
+const STATUS: Status = { state: 'idle', model: 'starter', selected: 'starter', device: 'cpu', lastMs: 812.4, message: '' };
+const { Information, Warning } = vscode.LanguageStatusSeverity;
+
+suite('the status item', () => {
+  test('model, device and the last latency', () => {
+    const seen = view('running', STATUS, true);
+    assert.deepEqual(seen, { text: 'starter · cpu', detail: 'idle · last 812 ms', busy: false, severity: Information });
+  });
+
+  test('what is going on', () => {
+    const checking = { ...STATUS, state: 'checking', message: 'Checking 3/6' };
+    const seen = view('running', checking, true);
+    assert.deepEqual([seen.detail, seen.busy], ['Checking 3/6 · last 812 ms', true]);
+  });
+
+  test('before a model is in memory: the one of the settings', () => {
+    const seen = view('running', { ...STATUS, state: 'empty', model: '', device: '', lastMs: null }, true);
+    assert.deepEqual([seen.text, seen.detail, seen.busy], ['starter', 'no model in memory', false]);
+  });
+
+  test('a folder is named by its last part', () => {
+    assert.equal(view('running', { ...STATUS, model: '/home/me/models/mine' }, true).text, 'mine · cpu');
+    assert.equal(view('running', { ...STATUS, model: 'owner/name' }, true).text, 'owner/name · cpu');
+  });
+
+  test('that it does not run, and why', () => {
+    assert.deepEqual([view('stopped', undefined, true).severity, view('stopped', undefined, true).detail], [Warning, 'does not run']);
+    assert.match(view('stopped', undefined, false).detail, /trusted/);
+    assert.ok(view('starting', undefined, true).busy);
+  });
+});
+
+suite('the model picker', () => {
+  const entry: ModelEntry = {
+    name: 'pythia',
+    repoId: 'owner/pythia',
+    parameters: 2_800_000_000,
+    sizeBytes: 5_600_000_000,
+    licence: 'mit',
+    score: '27.9 %',
+    scoreSource: 'its README',
+    trustRemoteCode: false,
+    summary: 'The model of the first llmstep',
+    bundled: false,
+    cached: false,
+    active: false,
+  };
+
+  test('shows size, needs, licence, score and whether it is here', () => {
+    const item = itemOf(entry);
+    assert.equal(item.label, '$(cloud-download) pythia');
+    assert.equal(item.description, 'not downloaded');
+    assert.equal(
+      item.detail,
+      'The model of the first llmstep. 5.6 GB · needs 6.7 GB on a GPU or 13.4 GB on the CPU · licence mit · ' +
+        'miniF2F-test 27.9 %, reported by its README',
+    );
+  });
+
+  test('shows which is active', () => {
+    const item = itemOf({ ...entry, active: true, cached: true });
+    assert.equal(item.label, '$(check) pythia');
+    assert.equal(item.description, 'active, on this machine');
+  });
+
+  test('says so where nothing is stated', () => {
+    const item = itemOf({ ...entry, licence: null, score: null, scoreSource: null, sizeBytes: null, trustRemoteCode: true });
+    assert.equal(item.detail, 'The model of the first llmstep. licence not stated · runs code of its own');
+  });
+
+  test('sizes', () => {
+    assert.equal(bytes(3_811_032), '4 MB');
+    assert.equal(bytes(66e9), '66.0 GB');
+    assert.equal(needs({ ...entry, bundled: true }), 'runs on any CPU');
+  });
+});
