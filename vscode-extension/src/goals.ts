@@ -1,4 +1,6 @@
 import * as vscode from 'vscode';
+import { checkWith } from './checks';
+import type { CheckParams, CheckReply } from './server/protocol';
 
 export const LEAN4_EXTENSION = 'leanprover.lean4';
 
@@ -9,7 +11,7 @@ export interface PlainGoal {
 }
 
 /** The parts of the Lean 4 extension's exports that are used here. */
-interface LeanClient {
+export interface LeanClient {
   isRunning?(): boolean;
   sendRequest(method: string, params: unknown, token?: vscode.CancellationToken): Promise<unknown>;
 }
@@ -24,7 +26,7 @@ interface Lean4Exports {
 }
 
 /**
- * Goals from the Lean server that the Lean 4 extension runs anyway.
+ * Goals and checks from the Lean server that the Lean 4 extension runs anyway.
  *
  * That extension's client exists once a Lean file is open and Lean was found, which may be late or never. Until then
  * llmstep's own Lean server gives the goals.
@@ -71,6 +73,12 @@ export class Lean4Goals implements vscode.Disposable {
     }
     const params = { textDocument: { uri }, position };
     return ((await client.sendRequest('$/lean/plainGoal', params, token)) as PlainGoal | null | undefined) ?? null;
+  }
+
+  /** Verdicts on suggestions; null where this Lean cannot give them. */
+  async check(asked: CheckParams, token: vscode.CancellationToken): Promise<CheckReply | null> {
+    const client = this.#client(vscode.Uri.parse(asked.textDocument.uri));
+    return client === undefined ? null : checkWith(client, asked, token);
   }
 
   dispose(): void {

@@ -6,7 +6,7 @@ import { Lean4Goals } from './goals';
 import { Launcher } from './launcher';
 import { Notifier, commandAction } from './notify';
 import { show } from './server/messages';
-import { plainGoal, serverMessage, statusChanged } from './server/protocol';
+import { checkSuggestions, plainGoal, serverMessage, statusChanged } from './server/protocol';
 import { Session } from './server/session';
 import { declaredNames, serverSettings, setting } from './settings';
 import { StatusItem } from './status';
@@ -31,7 +31,7 @@ export class Extension {
     this.session = new Session({
       log: this.log,
       launch: () => this.launcher.launch(),
-      settings: () => ({ ...serverSettings(names), goalProvider: this.#goalProvider() }),
+      settings: () => ({ ...serverSettings(names), ...this.#providers() }),
       prepare: (client) => { this.#prepare(client); },
       crashed: (again) => { this.#crashed(again); },
       failed: (error) => { this.#failed(error); },
@@ -64,12 +64,15 @@ export class Extension {
     await this.session.stop();
   }
 
-  #goalProvider(): 'client' | 'server' {
-    return this.goals.available && setting<boolean>('goalsFromLean4Extension') ? 'client' : 'server';
+  /** Who gives goals and checks. */
+  #providers(): Record<'goalProvider' | 'checkProvider', 'client' | 'server'> {
+    const who = this.goals.available && setting<boolean>('goalsFromLean4Extension') ? 'client' : 'server';
+    return { goalProvider: who, checkProvider: who };
   }
 
   #prepare(client: LanguageClient): void {
     client.onRequest(plainGoal, ({ textDocument, position }, token) => this.goals.ask(textDocument.uri, position, token));
+    client.onRequest(checkSuggestions, (asked, token) => this.goals.check(asked, token));
     client.onNotification(serverMessage, (message) => void show(this.notify, message));
     client.onNotification(statusChanged, (status) => { this.status.server(status); });
   }

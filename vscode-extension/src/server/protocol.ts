@@ -49,6 +49,24 @@ export const statusChanged = new NotificationType<Status>('llmstep/status');
 export const serverMessage = new NotificationType<ServerMessage>('llmstep/message');
 export const plainGoal = new RequestType<Place, PlainGoal | null, void>('llmstep/plainGoal');
 
+/** What `LLMstep.checkSuggestions` of the Lean package takes. */
+export interface CheckParams extends Place {
+  readonly suggestions: readonly string[];
+  readonly maxHeartbeats: number;
+}
+
+/** What it answers, in the order asked. */
+export interface CheckReply {
+  readonly checked: readonly {
+    readonly text: string;
+    readonly verdict: string;
+    readonly goals: readonly string[];
+    readonly message: string;
+  }[];
+}
+
+export const checkSuggestions = new RequestType<CheckParams, CheckReply | null, void>('llmstep/checkSuggestions');
+
 /** The answer of `llmstep.choose` and `llmstep.accept`. */
 export interface ShownSuggestion {
   readonly text: string;
