@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from .conftest import Run
 
-TOPICS = ["llmstep", "libraries", "device", "memory", "Lean", "models", "cache", "port", "running"]
+TOPICS = ["llmstep", "libraries", "device", "memory", "Lean", "engine", "models", "cache", "port", "running"]
 
 
 @pytest.mark.lean

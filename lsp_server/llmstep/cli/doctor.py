@@ -41,8 +41,8 @@ def doctor(
 ) -> None:
     """Look at the installation, and say one line of advice for each thing missing.
 
-    Looks at Python, torch, device, memory, Lean, models, the port of the
-    tactic, and servers that run. The exit status is 1 when something is
+    Looks at Python, torch, device, memory, Lean, the engine, models, the
+    port of the tactic, and servers that run. The exit status is 1 when something is
     missing without which llmstep is not usable.
     """
     from llmstep.doctor.examine import examine, usable

@@ -180,9 +180,9 @@ class OpenAiEngine(RemoteEngine):
 
 
 async def _models(connection: Connection) -> list[str]:
-    """The names that the server lists; none where it has no such list."""
+    """The names that the server lists; none where it has no such list, or stumbles over it."""
     from llmstep.engine.remote.connection import persistently
-    from llmstep.engine.remote.refusals import StatusError
+    from llmstep.engine.remote.refusals import FailedError, StatusError
 
     try:
         answer = await persistently(lambda: connection.get("/models", SECONDS_FOR_MODELS))
@@ -190,6 +190,8 @@ async def _models(connection: Connection) -> list[str]:
         if error.status in (404, 405):
             return []
         raise
+    except FailedError:
+        return []
     if not isinstance(answer, dict) or not isinstance(answer.get("data"), list):
         raise connection.unreadable()
     return [str(each["id"]) for each in answer["data"] if isinstance(each, dict) and each.get("id")]

@@ -46,6 +46,10 @@ class StatusError(RemoteRefusedError):
         self.said = said
 
 
+class FailedError(RemoteError):
+    """The server is there, and failed."""
+
+
 def refusal(place: Place, status: int, headers: Mapping[str, str], body: bytes) -> Exception:
     """The exception for an answer that is none."""
     said = place.shown(_said(body))
@@ -66,7 +70,7 @@ def refusal(place: Place, status: int, headers: Mapping[str, str], body: bytes) 
         hint = f"Try again in {math.ceil(after)} seconds." if after else "Try again in a while."
         return Passing(BusyError(f"The server at {place.url} takes no more requests now{colon}.", hint=hint), after)
     if status in _PASSING:
-        error = RemoteError(f"The server at {place.url} failed (status {status}){colon}.", hint="See its log.")
+        error = FailedError(f"The server at {place.url} failed (status {status}){colon}.", hint="See its log.")
         return Passing(error, after)
     return StatusError(
         f"The server at {place.url} refuses the request (status {status}){colon}.",
