@@ -27,7 +27,8 @@ def inlay_hints(ls: LlmstepServer, params: types.InlayHintParams) -> list[types.
     document = ls.documents.find(params.text_document.uri)
     if document is None or not ls.settings.inlay_hints.enabled:
         return []
-    hints = (_hint(document, known) for known in ls.memory.sets(document.uri))
+    inserts = ls.settings.inlay_hints.insert_on_double_click
+    hints = (_hint(document, known, inserts) for known in ls.memory.sets(document.uri))
     return [hint for hint in hints if hint and params.range.start <= hint.position <= params.range.end]
 
 
@@ -38,7 +39,7 @@ def refresh(ls: LlmstepServer) -> None:
         ls.workspace_inlay_hint_refresh(None)
 
 
-def _hint(document: Document, known: SuggestionSet) -> types.InlayHint | None:
+def _hint(document: Document, known: SuggestionSet, inserts: bool) -> types.InlayHint | None:
     shown = known.shown
     if shown is None:
         return None
@@ -46,7 +47,7 @@ def _hint(document: Document, known: SuggestionSet) -> types.InlayHint | None:
     return types.InlayHint(
         position=position_at(document.text, known.site.end),
         label=_shortened(title(shown)),
-        text_edits=[edit],
+        text_edits=[edit] if inserts else None,
         tooltip=types.MarkupContent(types.MarkupKind.Markdown, _tooltip(known, shown)),
         padding_left=True,
         padding_right=True,

@@ -13,7 +13,18 @@ from pygls.protocol import default_converter
 
 from llmstep import __version__
 from llmstep.errors import LlmstepError
-from llmstep.lsp import choose, code_actions, commands, download, idle, inlay_hints, messages, prove, suggest
+from llmstep.lsp import (
+    choose,
+    code_actions,
+    commands,
+    download,
+    idle,
+    inlay_hints,
+    inline_completion,
+    messages,
+    prove,
+    suggest,
+)
 from llmstep.lsp.log import ClientLog
 from llmstep.lsp.protocol import LlmstepProtocol
 from llmstep.lsp.runs import CLOSED, Runs
@@ -241,6 +252,7 @@ def _register(ls: LlmstepServer) -> None:
     ls.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)(did_change_configuration)
     ls.feature(types.TEXT_DOCUMENT_CODE_ACTION, code_actions.OPTIONS)(code_actions.code_actions)
     ls.feature(types.TEXT_DOCUMENT_INLAY_HINT)(inlay_hints.inlay_hints)
+    ls.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, inline_completion.OPTIONS)(inline_completion.inline_completion)
     ls.command(code_actions.SUGGEST)(suggest.suggest)
     ls.command(code_actions.PROVE)(prove.prove)
     ls.command(prove.FILL_SORRIES)(prove.fill_sorries)
