@@ -178,6 +178,23 @@ async def test_silence_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
             await engine.generate(ASK, SIX)
 
 
+async def test_time_limits_are_for_servers_and_not_for_other_windows() -> None:
+    async with other() as there:
+        there.engine.hold = asyncio.Event()
+        limited = attrs.evolve(there.settings, remote=RemoteSettings(url=there.server.url, timeout_seconds=0.1))
+        async with asking(limited) as engine:
+            with pytest.raises(RemoteError, match=r"did not answer within 0.1 seconds"):
+                await engine.generate(ASK, SIX)
+        there.engine.running.clear()
+        window = LlmstepEngine(limited, "shared", lambda _: Place(there.server.url))
+        task = asyncio.create_task(window.generate(ASK, SIX))
+        await there.engine.running.wait()
+        await asyncio.wait([task], timeout=0.3)
+        there.engine.hold.set()
+        assert (await task).drawn == 6
+        await window.close()
+
+
 async def test_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
     async with other(token="0123456789abcdef") as there, asking(there.settings) as engine:
         with pytest.raises(RemoteRefusedError, match=r"wants a key \(status 401\)"):

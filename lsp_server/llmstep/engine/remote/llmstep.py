@@ -71,7 +71,9 @@ class LlmstepEngine(RemoteEngine):
         connection = self._to(self._place(settings), SILENCE)
         body = wire.request_of(ask, sampling or self._sampling(), connection.place.model_key)
         work = persistently(lambda: self._ask(connection, body, on_progress), self._tries)
-        answer = await self._timed(work, connection, settings.remote.timeout_seconds)
+        # Another window may have a model to download first; it gives signs of life, and this one would wait as long.
+        seconds = None if self.status.engine == "shared" else settings.remote.timeout_seconds
+        answer = await self._timed(work, connection, seconds)
         return attrs.evolve(answer, elapsed_ms=since(started))
 
     async def load(self, *, on_progress: Callable[[Progress], None] | None = None) -> str:

@@ -76,18 +76,18 @@ class RemoteEngine:
             task.add_done_callback(self._closing.discard)
         return self._connection
 
-    async def _timed(self, work: Awaitable[T], connection: Connection, seconds: float) -> T:
+    async def _timed(self, work: Awaitable[T], connection: Connection, seconds: float | None) -> T:
         """What `work` returns, while the status says that something is generated.
 
         Raises:
-            RemoteError: It takes longer than `seconds`.
+            RemoteError: It takes longer than `seconds`; None waits as long as it takes.
         """
         started = time.perf_counter()
         self._change(1, url=connection.place.url)
         try:
             answer = await asyncio.wait_for(work, seconds)
         except asyncio.TimeoutError:
-            raise connection.too_slow(seconds) from None
+            raise connection.too_slow(seconds or 0.0) from None
         else:
             self._board.publish(last_ms=round((time.perf_counter() - started) * 1000, 1))
             return answer
