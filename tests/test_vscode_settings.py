@@ -1,4 +1,4 @@
-"""The settings that the VS Code extension declares against those of the server, both ways; its model list; its scopes."""
+"""The settings that the VS Code extension declares against those of the server, both ways; model list; scopes."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ CLIENT_ONLY = {
 }
 """Settings of the extension itself."""
 SERVER_ONLY = {"goalProvider", "checkProvider"}
-"""What the extension decides by itself, by whether the Lean 4 extension gives goals."""
-MANAGING = {"model", "template", "engine", "trustRemoteCode", "lean.command"}
+"""What the extension decides by itself, by whether the Lean 4 extension answers."""
+NAMING = {"model", "template", "engine", "trustRemoteCode", "lean.command"}
 """Settings that name a path, a command or a server, or that allow code to run, beside whole sections."""
 SECTIONS_OF_PATHS = ("remote.", "http.", "install.", "python")
 
@@ -89,7 +89,7 @@ def test_type_default_choices_and_bounds(name: str) -> None:
 def test_every_default_is_accepted_and_everything_out_of_bounds_refused(name: str) -> None:
     schema = DECLARED[name]
     assert Settings.decode({name: schema["default"]}) == Settings()
-    wrong = [None] * 0
+    wrong: list[Any] = []
     if "minimum" in schema:
         wrong.append(schema["minimum"] - 1)
     if "maximum" in schema:
@@ -127,7 +127,7 @@ def test_an_untrusted_workspace_sets_no_path_command_or_server() -> None:
         for name in PACKAGE["capabilities"]["untrustedWorkspaces"]["restrictedConfigurations"]
     }
     assert restricted <= set(DECLARED)
-    wanted = {name for name in DECLARED if name.startswith(SECTIONS_OF_PATHS)} | MANAGING
+    wanted = {name for name in DECLARED if name.startswith(SECTIONS_OF_PATHS)} | NAMING
     assert wanted - restricted <= {"remote.timeoutSeconds"}
 
 

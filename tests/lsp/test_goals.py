@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 from client import Editor, Page, apply, editor
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException
+from pygls.exceptions import JsonRpcException, JsonRpcMethodNotFound
 from test_suggest import AND
 
 if TYPE_CHECKING:
@@ -94,3 +94,19 @@ async def test_the_client_cannot_say(page: Page, forwarder: Forwarder) -> None:
     with pytest.raises(JsonRpcException, match="did not give the goal: the Lean server has crashed") as caught:
         await page.suggest(page.at("sorry"))
     assert caught.value.data["code"] == "lean"
+
+
+async def test_the_client_has_no_lean_for_the_file(folder: Path, options: dict[str, Any]) -> None:
+    made = Editor()
+    asked: list[Any] = []
+
+    async def not_here(params: Any) -> Any:
+        asked.append(params)
+        raise JsonRpcMethodNotFound("The Lean 4 extension has no Lean server for this file.")
+
+    made.answer("llmstep/plainGoal", not_here)
+    async with editor(folder, made=made, options={**options, "goalProvider": "client"}) as it:
+        page = it.open(folder / "Alone.lean", AND)
+        answer = await page.suggest(page.at("sorry"), count=2)
+    assert asked
+    assert answer["goal"] == "p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q"

@@ -1,4 +1,5 @@
 import * as vscode from 'vscode';
+import { ErrorCodes, ResponseError } from 'vscode-languageclient/node';
 import { checkWith } from './checks';
 import type { CheckParams, CheckReply } from './server/protocol';
 
@@ -64,12 +65,12 @@ export class Lean4Goals implements vscode.Disposable {
   /**
    * The open goals at a position; null where Lean sees no goal.
    *
-   * @throws Error when no client of the Lean 4 extension answers for the file.
+   * @throws ResponseError `MethodNotFound` where that extension has no Lean server for the file: llmstep then asks its own.
    */
   async ask(uri: string, position: unknown, token: vscode.CancellationToken): Promise<PlainGoal | null> {
     const client = this.#client(vscode.Uri.parse(uri));
     if (client === undefined) {
-      throw new Error('The Lean 4 extension has no Lean server for this file.');
+      throw new ResponseError(ErrorCodes.MethodNotFound, 'The Lean 4 extension has no Lean server for this file.');
     }
     const params = { textDocument: { uri }, position };
     return ((await client.sendRequest('$/lean/plainGoal', params, token)) as PlainGoal | null | undefined) ?? null;

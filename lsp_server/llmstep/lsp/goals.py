@@ -1,4 +1,4 @@
-"""Goals that the editor gives, from the Lean server that it runs anyway."""
+"""Goals that the editor gives, from the Lean server that it runs anyway; from ours where it has none for the file."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from llmstep.assistant import Document
     from llmstep.lean.site import Site
     from llmstep.lsp.server import LlmstepServer
+
+
+NOT_HERE = int(types.ErrorCodes.MethodNotFound)
+"""With this error the client says that it has no Lean server for the file; any other is one of its server."""
 
 
 class ClientGoals:
@@ -39,6 +43,8 @@ class ClientGoals:
             try:
                 answer: PlainGoal | None = await self._ls.protocol.ask(PLAIN_GOAL, params, timeout=timeout)
             except JsonRpcException as error:
+                if error.code == NOT_HERE and self._ls.lean is not None:
+                    return await self._ls.lean.goal(document.uri, document.text, site)
                 raise LeanError(
                     f"The editor's Lean server did not give the goal: {error.message}", hint="Is it running?"
                 ) from None
