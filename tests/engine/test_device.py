@@ -58,6 +58,14 @@ def test_the_number_format(wanted: device.Dtype, where: str, capability: tuple[i
     assert choose_dtype(wanted, where, capability) == chosen
 
 
+def test_bytes_are_for_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    placement = device.place("cpu", "int8")
+    assert (placement.dtype, placement.torch_dtype) == ("int8", device.torch.float32)
+    monkeypatch.setattr(device.torch.backends.mps, "is_available", lambda: True)
+    with pytest.raises(SettingsError, match="int8, which is for CPUs"):
+        device.place("mps", "int8")
+
+
 def test_on_this_machine() -> None:
     assert place("cpu", "auto") == Placement("cpu", "float32")
     assert place("cpu", "bfloat16").torch_dtype is torch.bfloat16

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import attrs
 import typer
 
+from llmstep.cli.bench_runtime import runtime
 from llmstep.cli.options import (
     DeviceOption,
     ModelOption,
@@ -41,6 +42,9 @@ bench = typer.Typer(help="Benchmarks.", no_args_is_help=True)
 @bench.callback()
 def _bench() -> None:
     pass
+
+
+bench.command()(runtime)
 
 
 @bench.command()

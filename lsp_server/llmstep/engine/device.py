@@ -15,7 +15,7 @@ from llmstep.errors import SettingsError
 if TYPE_CHECKING:
     from llmstep.settings import Device, Dtype
 
-BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 1}
 """Bytes of one number in each format."""
 
 SMALL = 30_000_000
@@ -30,11 +30,12 @@ class Placement:
 
     device: Literal["cpu", "cuda", "mps"]
     dtype: str
-    """`float32`, `bfloat16` or `float16`."""
+    """`float32`, `bfloat16`, `float16`, or `int8`: products in eight bits and everything else in float32."""
 
     @property
     def torch_dtype(self) -> torch.dtype:
-        dtype: torch.dtype = getattr(torch, self.dtype)
+        """The format of activations."""
+        dtype: torch.dtype = getattr(torch, "float32" if self.dtype == "int8" else self.dtype)
         return dtype
 
 
@@ -42,10 +43,15 @@ def place(device: Device, dtype: Dtype) -> Placement:
     """Device and number format for the settings, on this machine.
 
     Raises:
-        SettingsError: The device that is asked for is not there.
+        SettingsError: The device that is asked for is not there, or cannot do the format.
     """
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     chosen = choose_device(device, cuda=cuda, mps=mps)
+    if dtype == "int8" and chosen != "cpu":
+        raise SettingsError(
+            f"The setting llmstep.dtype is int8, which is for CPUs, and the device is {chosen}.",
+            hint="Set llmstep.dtype to auto, or llmstep.device to cpu.",
+        )
     capability = torch.cuda.get_device_capability() if chosen == "cuda" else (0, 0)
     return Placement(chosen, choose_dtype(dtype, chosen, capability))
 

@@ -35,6 +35,10 @@ class Weight:
         return self.matrix.shape[0], self.matrix.shape[1]
 
 
+Make = Callable[[str, Weight], Linear]
+"""Makes the product of a weight, which has a name that is unique in its model."""
+
+
 def plain(weight: Weight) -> Linear:
     """The product in float32."""
     matrix, bias = weight.matrix, weight.bias
@@ -42,6 +46,11 @@ def plain(weight: Weight) -> Linear:
         return lambda x: functional.linear(x, matrix, bias)
     product = torch.ops.mkldnn._linear_pointwise
     return lambda x: product(x, matrix, bias, "none", [], "")
+
+
+def in_place(_name: str, weight: Weight) -> Linear:
+    """The product in float32 with a weight where it is."""
+    return plain(weight)
 
 
 def joined(modules: Sequence[Any]) -> Weight:

@@ -60,18 +60,14 @@ def load(
     with quiet(), _reporting(message, report, cancelled):
         try:
             tokenizer = _tokenizer(plan, common)
-            auto = AutoModelForSeq2SeqLM if plan.family == "seq2seq" else AutoModelForCausalLM
-            model, info = auto.from_pretrained(
-                plan.folder, config=plan.config, dtype=plan.placement.torch_dtype, output_loading_info=True, **common
-            )
-            if missing := sorted(info["missing_keys"]):
-                raise ModelLoadError(
-                    f"The weights of {plan.name} are incomplete: {len(missing)} tensors lack, among them {missing[0]}.",
-                    hint="The weights and config.json do not belong together, or the model was not saved whole.",
-                )
-            model = model.to(plan.placement.device).eval().requires_grad_(False)
-            if plan.placement.device == "cpu":
-                _detach(model)
+            packed_network = None
+            if plan.placement.dtype == "int8":
+                model, packed_network = _packed(plan, common)
+            else:
+                model = _read(plan, common, plan.placement.torch_dtype)
+                model = model.to(plan.placement.device).eval().requires_grad_(False)
+                if plan.placement.device == "cpu":
+                    _detach(model)
         except LlmstepError:
             raise
         except (MemoryError, torch.OutOfMemoryError) as error:
@@ -82,8 +78,43 @@ def load(
             raise _unloadable(plan, error) from error
     report(Progress("load", message, 1, 1))
     loaded = _ready(plan, model, tokenizer)
-    loaded.network = network_for(model, loaded.start_id)
+    loaded.network = packed_network or network_for(model, loaded.start_id)
     return loaded
+
+
+def _auto(plan: Plan) -> Any:
+    return AutoModelForSeq2SeqLM if plan.family == "seq2seq" else AutoModelForCausalLM
+
+
+def _read(plan: Plan, common: dict[str, Any], dtype: Any) -> Any:
+    """The module with its weights."""
+    model, info = _auto(plan).from_pretrained(
+        plan.folder, config=plan.config, dtype=dtype, output_loading_info=True, **common
+    )
+    if missing := sorted(info["missing_keys"]):
+        raise ModelLoadError(
+            f"The weights of {plan.name} are incomplete: {len(missing)} tensors lack, among them {missing[0]}.",
+            hint="The weights and config.json do not belong together, or the model was not saved whole.",
+        )
+    return model
+
+
+def _packed(plan: Plan, common: dict[str, Any]) -> tuple[Any, Network]:
+    """The module without its products' weights, and the network that has them in eight bits."""
+    from llmstep.engine import packed
+
+    with torch.device("meta"):
+        model = _auto(plan).from_config(plan.config, dtype=torch.float32)
+    for module in model.modules():
+        for name, part in module.named_children():
+            if type(part).__name__.endswith("RotaryEmbedding"):  # its frequencies are computed, not stored
+                setattr(module, name, type(part)(plan.config))
+    with contextlib.suppress(OSError):
+        model.generation_config = GenerationConfig.from_pretrained(plan.folder, local_files_only=True)
+    model = model.eval().requires_grad_(False)
+    # In the file's own format weights stay in the mapped file until they are quantized, one by one.
+    network = packed.load(plan, _start_id(plan, model), model, lambda: _read(plan, common, "auto"))
+    return model, network
 
 
 def release(device: str) -> None:
@@ -100,22 +131,7 @@ def _ready(plan: Plan, model: Any, tokenizer: Any) -> LoadedModel:
     for holder in (model.generation_config, model.config, tokenizer):
         ids = getattr(holder, "eos_token_id", None)
         ends.update(ids if isinstance(ids, list) else [] if ids is None else [ids])
-    start = None
-    if plan.family == "seq2seq":
-        start = next(
-            (
-                int(ids)
-                for holder in (model.generation_config, model.config)
-                for name in ("decoder_start_token_id", "bos_token_id")
-                if (ids := getattr(holder, name, None)) is not None
-            ),
-            None,
-        )
-        if start is None:
-            raise ModelLoadError(
-                f"The model {plan.name} does not say with which token its decoder starts.",
-                hint="Set decoder_start_token_id in its config.json.",
-            )
+    start = _start_id(plan, model)
     pad = next((ids for ids in (tokenizer.pad_token_id, model.config.pad_token_id) if isinstance(ids, int)), None)
     # Flags that the model's authors left here (top_k, penalties) would be mixed into every request.
     model.generation_config = GenerationConfig()
@@ -128,6 +144,20 @@ def _ready(plan: Plan, model: Any, tokenizer: Any) -> LoadedModel:
         pad_id=pad if pad is not None else min(ends, default=0),
         start_id=start,
         positions=positions if isinstance(positions, int) and positions > 0 else None,
+    )
+
+
+def _start_id(plan: Plan, model: Any) -> int | None:
+    """First token of the decoder; None for causal models."""
+    if plan.family == "causal":
+        return None
+    for holder in (model.generation_config, model.config):
+        for name in ("decoder_start_token_id", "bos_token_id"):
+            if (start := getattr(holder, name, None)) is not None:
+                return int(start)
+    raise ModelLoadError(
+        f"The model {plan.name} does not say with which token its decoder starts.",
+        hint="Set decoder_start_token_id in its config.json.",
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+import torch
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import torch
-
+    from llmstep.engine.linear import Make
     from llmstep.engine.prompt import EncodedPrompt
 
 
@@ -44,20 +45,27 @@ class Network(Protocol):
         """Give up the keys and values of the last prompt."""
 
 
-def network_for(model: Any, start_id: int | None) -> Network | None:
+def network_for(model: Any, start_id: int | None, make: Make | None = None) -> Network | None:
     """The fastest network for a model; None when its architecture is not one whose agreement with `generate` is tested.
 
     Args:
         model: A module of transformers.
         start_id: First token of the decoder; None for causal models.
+        make: Makes the products of a model's weights, from their name and the weight; None leaves them as they are.
+            Where the model cannot be run with other products there is no network.
     """
     from llmstep.engine import causal, modules, t5
+    from llmstep.engine.linear import in_place
 
     if not modules.knows(model):
         return None
-    if start_id is None:
-        return causal.CausalNetwork(model) if causal.knows(model) else modules.CausalModules(model)
-    return t5.T5Network(model, start_id) if t5.knows(model) else modules.Seq2SeqModules(model, start_id)
+    plain = make is not None or (model.dtype == torch.float32 and model.device.type == "cpu")
+    if not plain or not (causal if start_id is None else t5).knows(model):
+        if make is not None:
+            return None
+        return modules.CausalModules(model) if start_id is None else modules.Seq2SeqModules(model, start_id)
+    made_by = make or in_place
+    return causal.CausalNetwork(model, made_by) if start_id is None else t5.T5Network(model, start_id, made_by)
 
 
 def common_length(first: list[int], second: list[int]) -> int:

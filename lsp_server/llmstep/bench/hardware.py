@@ -1,0 +1,117 @@
+"""What this machine can do, measured: memory bandwidth and products; and what that means for a request."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import psutil
+import torch
+
+from llmstep.engine import int8
+from llmstep.engine.linear import Weight, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_ROUNDS = 7
+
+
+def peak_bytes() -> int:
+    """Largest resident memory of this process so far; the present one where the system does not say."""
+    try:
+        status = Path("/proc/self/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+    except (OSError, IndexError, ValueError):
+        return int(psutil.Process().memory_info().rss)
+
+
+@attrs.frozen
+class Speeds:
+    """Best of a few rounds, with torch's threads."""
+
+    bytes_per_second: float
+    """Reading memory that no cache holds."""
+    operations_per_second: float
+    """Multiplications and additions in a large product of the format."""
+
+    @classmethod
+    def measure(cls, dtype: str) -> Speeds:
+        """
+        Args:
+            dtype: `float32` or `int8`.
+        """
+        block = torch.ones(1 << 27, dtype=torch.float32)  # 512 MB
+        bandwidth = block.nbytes / _best(block.sum)
+        rows, inner, outer = 256, 2048, 2048
+        weight = Weight(torch.randn(outer, inner))
+        multiply = int8.product(int8.quantize(weight)) if dtype == "int8" else plain(weight)
+        x = torch.randn(rows, inner)
+        return cls(bandwidth, 2 * rows * inner * outer / _best(lambda: multiply(x)))
+
+
+@attrs.frozen
+class Floor:
+    """The least time for a request: the weights of each step read once, and the prompt's products, nothing else."""
+
+    speeds: Speeds
+    step_bytes: int
+    """Weights that every decoding step reads."""
+    prompt_weights: int
+    """Weights that every token of the prompt is multiplied with."""
+
+    @classmethod
+    def of(cls, shapes: Mapping[str, tuple[int, int]], bytes_each: int, speeds: Speeds) -> Floor:
+        """
+        Args:
+            shapes: Outputs and inputs of a network's products, by name.
+            bytes_each: Bytes of one weight.
+            speeds: Of this machine.
+        """
+        sizes = {name: outputs * inputs for name, (outputs, inputs) in shapes.items()}
+        encoder = {name: size for name, size in sizes.items() if name.startswith("encoder.") or name == "cross"}
+        stepped = {name: size for name, size in sizes.items() if name not in encoder}
+        prompt = encoder or {name: size for name, size in sizes.items() if name != "head"}
+        return cls(speeds, sum(stepped.values()) * bytes_each, sum(prompt.values()))
+
+    def seconds(self, prompt_tokens: int, steps: int) -> float:
+        """For a prompt and so many decoding steps, attention not counted."""
+        reading = steps * self.step_bytes / self.speeds.bytes_per_second
+        return reading + 2 * prompt_tokens * self.prompt_weights / self.speeds.operations_per_second
+
+
+def machine() -> dict[str, Any]:
+    """Processor, cores, load and versions, for the record."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    return {
+        "processor": _processor(),
+        "cores": psutil.cpu_count(logical=False),
+        "load_before": load,
+        "memory_bytes": psutil.virtual_memory().total,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _best(work: Callable[[], object]) -> float:
+    work()
+    seconds = []
+    for _ in range(_ROUNDS):
+        started = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - started)
+    return min(seconds)

@@ -1,0 +1,219 @@
+"""How long a request takes, next to the plain `generate` of upstream's servers with the same model object.
+
+Upstream's protocol: one request after the other, 10 samples, temperature 0.5, at most 128 new tokens. Each round asks
+both, in changing order, so that whatever else the machine does meets both alike; the ratio is the median of the rounds'
+ratios, which stays meaningful on a busy machine where the times do not.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import torch
+from transformers import GenerationConfig
+
+from llmstep.bench.hardware import peak_bytes
+from llmstep.engine.decode import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from llmstep.engine.loader import LoadedModel
+    from llmstep.engine.postprocess import RawSample
+    from llmstep.engine.prompt import EncodedPrompt
+    from llmstep.types import Sampling
+
+
+@attrs.frozen
+class Case:
+    """A prompt to be answered."""
+
+    name: str
+    prompt: EncodedPrompt
+
+
+@attrs.frozen
+class Times:
+    """Seconds of several requests."""
+
+    mean: float
+    median: float
+    p95: float
+
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> Times:
+        """
+        Args:
+            seconds: At least one.
+        """
+        ordered = sorted(seconds)
+        place = min(len(ordered) - 1, int(0.95 * len(ordered)))
+        return cls(statistics.fmean(ordered), statistics.median(ordered), ordered[place])
+
+
+@attrs.frozen
+class CaseResult:
+    """What was measured for one case; times in seconds."""
+
+    name: str
+    prompt_tokens: int
+    new_tokens: float
+    """Tokens drawn per request, all samples together, mean."""
+    ours: Times
+    """Requests for a goal that was not seen before."""
+    seen: Times
+    """Requests for the goal that was asked just before."""
+    first_candidate: float
+    """Median time to the first finished candidate; that of the whole answer where the number of tokens is fixed."""
+    tokens_per_second: float
+    """Tokens of all samples per second of a request, median."""
+    floor: float | None = None
+    """The least time that memory and arithmetic of this machine allow for it; see `hardware.Floor`."""
+    upstream: Times | None = None
+    ratio_median: float | None = None
+    """Median over the rounds of upstream's time over ours."""
+    seen_ratio_median: float | None = None
+    pairs: tuple[tuple[float, float], ...] = ()
+    """Upstream's time and ours, in each round."""
+
+
+@attrs.frozen
+class Report:
+    """All that was measured in one run."""
+
+    model: str
+    random_weights: bool
+    dtype: str
+    fixed_tokens: int | None
+    """New tokens of every sample, where their number is fixed; None where samples end by themselves."""
+    samples: int
+    temperature: float
+    threads: int
+    load_seconds: float
+    peak_bytes: int
+    """Largest resident memory of the process up to the end of our first requests."""
+    machine: dict[str, Any]
+    cases: tuple[CaseResult, ...]
+
+
+def measure(
+    loaded: LoadedModel,
+    cases: Sequence[Case],
+    sampling: Sampling,
+    *,
+    rounds: int,
+    fixed: bool,
+    upstream: bool,
+    tell: Callable[[str], None] = lambda _: None,
+) -> tuple[list[CaseResult], int]:
+    """Ask every case once a round.
+
+    Args:
+        loaded: The model, with the network that is measured.
+        cases: Prompts.
+        sampling: How to draw.
+        rounds: At least one.
+        fixed: Whether every sample has `sampling.max_new_tokens` tokens; the model then has no end tokens.
+        upstream: Whether `generate` is asked, too.
+        tell: Called with a line for each round.
+
+    Returns:
+        A result for each case, and the peak of the memory before `generate` was first asked.
+    """
+    network: Any = loaded.network
+    for case in cases[:1]:  # the first request of a process pays for much that no other one does
+        decode(loaded, case.prompt, attrs.evolve(sampling, max_new_tokens=2))
+    ours: dict[str, list[_Run]] = {case.name: [] for case in cases}
+    seen: dict[str, list[_Run]] = {case.name: [] for case in cases}
+    theirs: dict[str, list[float]] = {case.name: [] for case in cases}
+
+    def ask_ours(case: Case) -> None:
+        if network is not None:
+            network.forget()
+        ours[case.name].append(_ours(loaded, case, sampling))
+        seen[case.name].append(_ours(loaded, case, sampling))
+
+    def ask_theirs(case: Case) -> None:
+        theirs[case.name].append(_theirs(loaded, case, sampling, fixed=fixed))
+
+    for case in cases:
+        ask_ours(case)
+    peak = peak_bytes()
+    if upstream:
+        for case in cases:
+            ask_theirs(case)
+    for number in range(1, rounds):
+        for case in cases:
+            order = [ask_ours, ask_theirs] if upstream else [ask_ours]
+            for ask in order if number % 2 else reversed(order):
+                ask(case)
+            told = f"{case.name}: {ours[case.name][-1].seconds:.2f} s, seen {seen[case.name][-1].seconds:.2f} s"
+            tell(f"[{number + 1}/{rounds}] {told}" + (f", generate {theirs[case.name][-1]:.2f} s" if upstream else ""))
+    results = [_result(case, ours[case.name], seen[case.name], theirs[case.name]) for case in cases]
+    return results, peak
+
+
+@attrs.frozen
+class _Run:
+    seconds: float
+    first: float
+    tokens: int
+
+
+def _ours(loaded: LoadedModel, case: Case, sampling: Sampling) -> _Run:
+    started = time.perf_counter()
+    first = 0.0
+
+    def on_sample(_: RawSample) -> None:
+        nonlocal first
+        first = first or time.perf_counter() - started
+
+    samples = decode(loaded, case.prompt, sampling, on_sample=on_sample)
+    return _Run(time.perf_counter() - started, first, sum(sample.tokens for sample in samples))
+
+
+def _theirs(loaded: LoadedModel, case: Case, sampling: Sampling, *, fixed: bool) -> float:
+    """Seconds of the call that upstream's servers make."""
+    started = time.perf_counter()
+    ids = torch.tensor([case.prompt.input_ids], device=loaded.plan.placement.device)
+    config = GenerationConfig(
+        do_sample=True,
+        temperature=sampling.temperature,
+        top_k=0,
+        num_return_sequences=sampling.count,
+        max_new_tokens=sampling.max_new_tokens,
+        min_new_tokens=sampling.max_new_tokens if fixed else None,
+        eos_token_id=sorted(loaded.end_ids) or None,
+        pad_token_id=loaded.pad_id,
+        decoder_start_token_id=loaded.start_id,
+    )
+    with torch.inference_mode():
+        out = loaded.model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), generation_config=config)
+    loaded.tokenizer.batch_decode(out)
+    return time.perf_counter() - started
+
+
+def _result(case: Case, ours: list[_Run], seen: list[_Run], theirs: list[float]) -> CaseResult:
+    times = [run.seconds for run in ours]
+    tokens = statistics.fmean(run.tokens for run in ours)
+    result = CaseResult(
+        name=case.name,
+        prompt_tokens=len(case.prompt.input_ids),
+        new_tokens=tokens,
+        ours=Times.of(times),
+        seen=Times.of([run.seconds for run in seen]),
+        first_candidate=statistics.median(run.first for run in ours),
+        tokens_per_second=statistics.median(run.tokens / run.seconds for run in ours),
+    )
+    if not theirs:
+        return result
+    return attrs.evolve(
+        result,
+        upstream=Times.of(theirs),
+        ratio_median=statistics.median(their / our for their, our in zip(theirs, times, strict=True)),
+        seen_ratio_median=statistics.median(their / run.seconds for their, run in zip(theirs, seen, strict=True)),
+        pairs=tuple(zip(theirs, times, strict=True)),
+    )

@@ -1,0 +1,215 @@
+"""Models and prompts for the runtime benchmark."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import torch
+
+from llmstep.bench import shapes
+from llmstep.bench.hardware import Floor, Speeds, machine
+from llmstep.bench.runtime import Case, Report, measure
+from llmstep.engine.device import cpu_threads
+from llmstep.engine.linear import in_place
+from llmstep.engine.network import network_for
+from llmstep.engine.prompt import EncodedPrompt, encode
+from llmstep.errors import RequestError
+from llmstep.types import Ask, Goal, Sampling
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from llmstep.catalog.template import PromptTemplate
+    from llmstep.engine.linear import Linear, Weight
+    from llmstep.engine.loader import LoadedModel
+    from llmstep.settings import Settings
+
+PROMPT_TOKENS = (50, 200, 400)
+"""Lengths of the prompts for models without real weights."""
+RANDOM_TOKENS = 32
+"""New tokens of each sample of such a model."""
+
+
+@attrs.frozen
+class Subject:
+    """What is measured."""
+
+    loaded: LoadedModel
+    random_weights: bool
+    template: PromptTemplate | None
+    dtype: str
+    load_seconds: float
+    shapes: dict[str, tuple[int, int]]
+    """Outputs and inputs of the network's products, by name."""
+
+    def floor(self) -> Floor | None:
+        """The floor of a request on the CPU; None elsewhere, and where `generate` runs the model."""
+        if not self.shapes or self.loaded.plan.placement.device != "cpu":
+            return None
+        return Floor.of(self.shapes, 1 if self.dtype == "int8" else 4, Speeds.measure(self.dtype))
+
+
+def subject(settings: Settings) -> Subject:
+    """Load what the settings name, a shape among them, with products of the settings' format.
+
+    Raises:
+        ModelError: It cannot be loaded.
+        RequestError: The model cannot be run in that format.
+    """
+    started = time.perf_counter()
+    template = None
+    if settings.model.endswith(shapes.SUFFIX):
+        loaded = shapes.make(settings.model)
+    else:
+        loaded, template = _real(settings)
+    seen: dict[str, tuple[int, int]] = {}
+    make: Any = in_place
+    if settings.dtype == "int8":
+        from llmstep.engine import int8
+
+        if not int8.works():
+            raise RequestError("This CPU has no exact products of bytes.", hint="Measure float32.")
+        make = int8.int8
+
+    def recorded(name: str, weight: Weight) -> Linear:
+        seen[name] = weight.shape
+        product: Linear = make(name, weight)
+        return product
+
+    network = network_for(loaded.model, loaded.start_id, recorded)
+    if network is None and settings.dtype == "int8":
+        raise RequestError(f"{settings.model} cannot be run in int8.", hint="Measure float32.")
+    loaded.network = network or loaded.network
+    dtype = "int8" if settings.dtype == "int8" else loaded.plan.placement.dtype
+    random_weights = template is None
+    return Subject(loaded, random_weights, template, dtype, time.perf_counter() - started, seen)
+
+
+def _real(settings: Settings) -> tuple[LoadedModel, PromptTemplate]:
+    from llmstep.catalog.resolve import resolve
+    from llmstep.engine.loader import load
+    from llmstep.engine.runner import prepare
+
+    plain = attrs.evolve(settings, dtype="float32") if settings.dtype == "int8" else settings
+    choice = resolve(plain)
+    plan = prepare(plain, choice, None, lambda _: None, lambda: False)
+    return load(plan), choice.template
+
+
+def run_benchmark(
+    model: Subject,
+    cases: Sequence[Case],
+    *,
+    samples: int = 10,
+    temperature: float = 0.5,
+    longest: int = 128,
+    fixed: int | None = None,
+    rounds: int = 5,
+    threads: int = 0,
+    upstream: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Report:
+    """Measure a model; see `llmstep.bench.runtime.measure`.
+
+    Args:
+        model: The subject.
+        cases: Its prompts.
+        samples: Samples per request.
+        temperature: Of the sampling.
+        longest: Most new tokens of a sample.
+        fixed: New tokens of every sample, whose end is then ignored; None takes 32 where weights are random.
+        rounds: Requests for each case.
+        threads: CPU threads; 0 as the engine does it.
+        upstream: Whether plain `generate` is measured beside it.
+        tell: Called with a line for each round.
+    """
+    if fixed is None and model.random_weights:
+        fixed = RANDOM_TOKENS
+    loaded = model.loaded if fixed is None else attrs.evolve(model.loaded, end_ids=frozenset())
+    used = cpu_threads(threads, loaded.plan.parameters)
+    torch.set_num_threads(used)
+    record = machine()
+    sampling = Sampling(samples, temperature, 1.0, fixed or longest)
+    results, peak = measure(
+        loaded, cases, sampling, rounds=rounds, fixed=fixed is not None, upstream=upstream, tell=tell
+    )
+    if floor := model.floor():
+        steps = [round(result.new_tokens / samples) for result in results]  # of an average sample
+        results = [
+            attrs.evolve(result, floor=floor.seconds(result.prompt_tokens, step))
+            for result, step in zip(results, steps, strict=True)
+        ]
+    return Report(
+        model=loaded.plan.name,
+        random_weights=model.random_weights,
+        dtype=model.dtype,
+        fixed_tokens=fixed,
+        samples=samples,
+        temperature=temperature,
+        threads=used,
+        load_seconds=model.load_seconds,
+        peak_bytes=peak,
+        machine=record,
+        cases=tuple(results),
+    )
+
+
+def cases_of(file: Path | None, model: Subject) -> list[Case]:
+    """The prompts of a JSONL file of {"goal", "prefix"}; without one, goals of the benchmark's own.
+
+    For random weights the prompts are random, too, of 50, 200 and 400 tokens.
+
+    Raises:
+        RequestError: A line of the file is no case.
+    """
+    if file is not None:
+        asks = _read(file)
+    elif model.template is None:
+        return [_random(length) for length in PROMPT_TOKENS]
+    else:
+        asks = [(f"goal {number}", Ask(Goal(text))) for number, text in enumerate(GOALS, start=1)]
+    loaded = model.loaded
+    if model.template is None:
+        return [Case(name, EncodedPrompt(_bytes(loaded, ask), [])) for name, ask in asks]
+    limit = loaded.positions or 2048
+    return [Case(name, encode(model.template, ask, loaded.tokenizer, limit * 3 // 4)) for name, ask in asks]
+
+
+def _bytes(loaded: LoadedModel, ask: Ask) -> list[int]:
+    return list(loaded.tokenizer(ask.goal.text + ask.prefix, add_special_tokens=False)["input_ids"])
+
+
+def _random(length: int) -> Case:
+    draw = random.Random(length)
+    return Case(f"{length} tokens", EncodedPrompt([draw.randrange(3, 256) for _ in range(length)], []))
+
+
+def _read(file: Path) -> Sequence[tuple[str, Ask]]:
+    asks = []
+    for number, line in enumerate(file.read_text("utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            raw = json.loads(line)
+            asks.append(
+                (str(raw.get("name", f"line {number}")), Ask(Goal.from_state(raw["goal"]), raw.get("prefix", "")))
+            )
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise RequestError(
+                f"{file}:{number} is no case.", hint='A line is {"goal": "h : p\\n⊢ p", "prefix": "exact "}.'
+            ) from None
+    if not asks:
+        raise RequestError(f"{file} has no cases.", hint='A line is {"goal": "h : p\\n⊢ p", "prefix": "exact "}.')
+    return asks
+
+
+GOALS = (
+    "p q : Prop\nhp : p\n⊢ p ∨ q",
+    "p q r : Prop\nhpq : p → q\nhqr : q → r\nhp : p\n⊢ r",
+    "α : Type\nP Q : α → Prop\nh : ∀ x, P x ∧ Q x\n⊢ (∀ x, P x) ∧ ∀ x, Q x",
+)

@@ -1,0 +1,86 @@
+"""`llmstep bench runtime`: how long a request takes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import TYPE_CHECKING, Annotated
+
+import attrs
+import typer
+
+from llmstep.cli.options import DeviceOption, ModelOption, TemplateOption, settings_with
+from llmstep.errors import RequestError
+
+if TYPE_CHECKING:
+    from llmstep.bench.runtime import Report
+
+UPSTREAM = "upstream-generate"
+
+
+def runtime(
+    cases: Annotated[
+        Path | None, typer.Option(help='JSONL of {"goal", "prefix"}; without it, prompts of the benchmark\'s own.')
+    ] = None,
+    model: ModelOption = None,
+    template: TemplateOption = None,
+    device: DeviceOption = None,
+    dtype: Annotated[str | None, typer.Option(help="float32, int8, bfloat16 or float16.")] = None,
+    against: Annotated[str | None, typer.Option(help=f"`{UPSTREAM}`: the plain generate of transformers.")] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Requests for each case.")] = 5,
+    samples: Annotated[int, typer.Option(min=1, help="Samples per request.")] = 10,
+    temperature: Annotated[float, typer.Option(min=0.01, help="Sampling temperature.")] = 0.5,
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="Most new tokens of a sample.")] = 128,
+    fixed_tokens: Annotated[
+        int | None,
+        typer.Option(min=1, help="New tokens of every sample, its end ignored; 32 for random weights."),
+    ] = None,
+    threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 as the server does it.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON, the pairs included.")] = False,
+) -> None:
+    """Time requests, one after the other, next to the plain generate call of upstream's servers.
+
+    The models byt5-300m-shape and pythia-2.8b-shape have the true shape and random weights.
+
+    Example: llmstep bench runtime --model byt5-300m-shape --against upstream-generate
+    """
+    if against not in (None, UPSTREAM):
+        raise RequestError(f"There is nothing called {against} to compare with.", hint=f"Known is {UPSTREAM}.")
+    settings = settings_with({"model": model, "template": template, "device": device, "dtype": dtype})
+    from llmstep.bench.runtime_model import cases_of, run_benchmark, subject
+
+    measured = subject(settings)
+    report = run_benchmark(
+        measured,
+        cases_of(cases, measured),
+        samples=samples,
+        temperature=temperature,
+        longest=max_new_tokens,
+        fixed=fixed_tokens,
+        rounds=rounds,
+        threads=threads,
+        upstream=against is not None,
+        tell=lambda line: typer.echo(line, err=True),
+    )
+    typer.echo(json.dumps(attrs.asdict(report), ensure_ascii=False, indent=2) if as_json else _told(report))
+
+
+def _told(report: Report) -> str:
+    tokens = "" if report.fixed_tokens is None else f", {report.fixed_tokens} tokens each"
+    weights = ", random weights of the true shape" if report.random_weights else ""
+    lines = [
+        f"{report.model} ({report.dtype}{weights}): {report.samples} samples at {report.temperature}{tokens},"
+        f" {report.threads} threads, load {report.machine['load_before']}",
+        f"loaded in {report.load_seconds:.1f} s, at most {report.peak_bytes / 1e9:.2f} GB resident",
+        "case | prompt | median (s) | p95 | seen before | first candidate | tokens/s | floor | generate | ratio | seen",
+    ]
+    for case in report.cases:
+        floor = "-" if case.floor is None else f"{case.floor:.3f}"
+        row = (
+            f"{case.name} | {case.prompt_tokens} | {case.ours.median:.3f} | {case.ours.p95:.3f} |"
+            f" {case.seen.median:.3f} | {case.first_candidate:.3f} | {case.tokens_per_second:.0f} | {floor}"
+        )
+        if case.upstream is not None:
+            row += f" | {case.upstream.median:.3f} | {case.ratio_median:.2f} | {case.seen_ratio_median:.2f}"
+        lines.append(row)
+    return "\n".join(lines)

@@ -1,0 +1,173 @@
+"""The runtime benchmark: what it measures, and what it prints, with a tiny model and the starter."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+from typer.testing import CliRunner
+
+from llmstep.cli import app
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from llmstep.bench.runtime_model import Subject
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Subject:
+    from llmstep.bench.runtime_model import subject
+    from llmstep.settings import Settings
+
+    return subject(Settings(model="tiny-shape", device="cpu"))
+
+
+def invoke(*arguments: str) -> Any:
+    return CliRunner().invoke(app, ["bench", "runtime", *arguments], catch_exceptions=False)
+
+
+def test_pairs_and_ratios(tiny: Subject) -> None:
+    from llmstep.bench.runtime_model import cases_of, run_benchmark
+
+    told: list[str] = []
+    cases = cases_of(None, tiny)
+    assert [len(case.prompt.input_ids) for case in cases] == [50, 200, 400]
+    report = run_benchmark(tiny, cases, samples=3, fixed=4, rounds=3, threads=1, upstream=True, tell=told.append)
+    assert (report.random_weights, report.fixed_tokens, report.samples, report.threads) == (True, 4, 3, 1)
+    assert (report.dtype, report.model, len(told)) == ("float32", "tiny-shape", 6)
+    assert report.peak_bytes > 50_000_000
+    assert report.machine["processor"]
+    for case in report.cases:
+        assert case.new_tokens == 12
+        assert len(case.pairs) == 3
+        assert case.upstream is not None
+        ratios = sorted(theirs / ours for theirs, ours in case.pairs)
+        assert case.ratio_median == pytest.approx(ratios[1])
+        assert case.ours.median == sorted(ours for _, ours in case.pairs)[1]
+        assert 0 < case.first_candidate <= case.ours.p95
+        assert case.tokens_per_second > 0
+        assert case.seen_ratio_median is not None
+        assert case.floor is not None
+        assert 0 < case.floor < case.ours.median
+    assert [case.floor for case in report.cases] == sorted(case.floor or 0 for case in report.cases)
+    assert tiny.loaded.network is not None
+
+
+def test_without_anything_to_compare_with(tiny: Subject) -> None:
+    from llmstep.bench.runtime_model import cases_of, run_benchmark
+
+    report = run_benchmark(tiny, cases_of(None, tiny)[:1], samples=2, rounds=1, threads=1)
+    [case] = report.cases
+    assert report.fixed_tokens == 32
+    assert case.new_tokens == 64
+    assert (case.upstream, case.ratio_median, case.seen_ratio_median, case.pairs) == (None, None, None, ())
+
+
+def test_generate_draws_as_many_tokens(tiny: Subject) -> None:
+    """The comparison is of the same work: the same prompt, samples and tokens."""
+    from llmstep.bench.runtime import _theirs
+    from llmstep.bench.runtime_model import cases_of
+    from llmstep.types import Sampling
+
+    made: list[tuple[int, ...]] = []
+    model = tiny.loaded.model
+    plain = model.generate
+
+    def generate(**arguments: Any) -> Any:
+        made.append(tuple(plain(**arguments).shape))
+        return plain(**arguments)
+
+    model.generate = generate
+    try:
+        _theirs(tiny.loaded, cases_of(None, tiny)[0], Sampling(5, 0.5, 1.0, 7), fixed=True)
+    finally:
+        del model.generate
+    assert made == [(5, 57)]
+
+
+def test_the_floor_counts_what_a_request_must_read() -> None:
+    from llmstep.bench.hardware import Floor, Speeds
+
+    speeds = Speeds(bytes_per_second=1e9, operations_per_second=1e10)
+    causal = Floor.of({"0.mlp_in": (1000, 500), "head": (2000, 500)}, 4, speeds)
+    assert causal.seconds(10, 3) == pytest.approx(3 * 4 * 1_500_000 / 1e9 + 2 * 10 * 500_000 / 1e10)
+    both = Floor.of(
+        {"encoder.0.out": (100, 50), "cross": (10, 50), "decoder.0.out": (30, 50), "head": (4, 50)}, 1, speeds
+    )
+    assert both.seconds(7, 2) == pytest.approx(2 * 1_700 / 1e9 + 2 * 7 * 5_500 / 1e10)
+
+
+def test_speeds_are_of_this_world() -> None:
+    from llmstep.bench.hardware import Speeds
+
+    speeds = Speeds.measure("float32")
+    assert 1e8 < speeds.bytes_per_second < 1e13
+    assert 1e8 < speeds.operations_per_second < 1e15
+
+
+@pytest.mark.parametrize("name", ["byt5-300m-shape", "pythia-2.8b-shape"])
+def test_the_shapes_are_those_of_the_published_models(name: str) -> None:
+    """Parameters as their cards say (300 million for ByT5 small, 2 775 208 960 for Pythia), without making them."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
+
+    from llmstep.bench.shapes import SHAPES
+
+    config = SHAPES[name]()
+    auto = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+    with torch.device("meta"):
+        model = auto.from_config(config)
+    count = sum(parameter.numel() for parameter in model.parameters())
+    assert count == {"byt5-300m-shape": 299_072_512, "pythia-2.8b-shape": 2_775_208_960}[name]
+
+
+def test_json_on_the_command_line() -> None:
+    result = invoke(
+        *("--model", "tiny-shape", "--against", "upstream-generate", "--rounds", "2", "--samples", "2"),
+        *("--fixed-tokens", "3", "--threads", "1", "--json"),
+    )
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    assert [case["name"] for case in report["cases"]] == ["50 tokens", "200 tokens", "400 tokens"]
+    assert all(len(case["pairs"]) == 2 and case["ratio_median"] > 0 for case in report["cases"])
+    assert report["random_weights"] is True
+    assert "[2/2] 50 tokens: " in result.stderr
+
+
+def test_real_goals_of_a_file(tmp_path: Path) -> None:
+    cases = tmp_path / "cases.jsonl"
+    goals = [{"goal": "p : Prop\nh : p\n⊢ p"}, {"name": "or", "goal": "p q : Prop\nh : p\n⊢ p ∨ q", "prefix": "exact "}]
+    cases.write_text("\n".join(map(json.dumps, goals)) + "\n\n")
+    result = invoke("--model", "starter", "--cases", str(cases), "--rounds", "1", "--samples", "2", "--threads", "1")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("starter (float32): 2 samples at 0.5, 1 threads, load ")
+    assert [line.partition(" | ")[0] for line in lines[2:]] == ["case", "line 1", "or"]
+
+
+@pytest.mark.parametrize("line", ["{}", "[]", "no json", '{"goal": 3}'])
+def test_what_is_no_case(tiny: Subject, tmp_path: Path, line: str) -> None:
+    from llmstep.bench.runtime_model import cases_of
+    from llmstep.errors import RequestError
+
+    cases = tmp_path / "cases.jsonl"
+    cases.write_text('{"goal": "⊢ p"}\n' + line)
+    with pytest.raises(RequestError, match=r"cases\.jsonl:2 is no case\."):
+        cases_of(cases, tiny)
+    cases.write_text("\n")
+    with pytest.raises(RequestError, match="has no cases"):
+        cases_of(cases, tiny)
+
+
+def test_wrong_words() -> None:
+    from llmstep.bench.runtime_model import subject
+    from llmstep.errors import RequestError
+    from llmstep.settings import Settings
+
+    with pytest.raises(RequestError, match="There is no shape giant-shape"):
+        subject(attrs.evolve(Settings(), model="giant-shape"))
+    with pytest.raises(RequestError, match="nothing called vllm"):
+        invoke("--model", "tiny-shape", "--against", "vllm")
