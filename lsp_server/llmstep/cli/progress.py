@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 @contextlib.contextmanager
 def shown_progress(console: Console | None = None) -> Iterator[Callable[[Step], None]]:
     """A callback that shows the steps of the work; what it showed in a terminal is gone afterwards."""
-    console = console or Console(stderr=True)
+    # Notebooks set FORCE_COLOR; lines of escape codes in a pipe would hide what a program waits for.
+    console = console or Console(stderr=True, force_terminal=sys.stderr.isatty())
     if not console.is_terminal:
         yield _lines(console)
         return
