@@ -11,12 +11,11 @@ import type { Launch } from './server/session';
 /** Name of the remote server's key in the secret storage. */
 export const API_KEY = 'llmstep.apiKey';
 
+const MANAGE_TRUST = commandAction('Manage Trust', 'workbench.trust.manage');
 const CHOOSE_PYTHON = commandAction('Choose a Python…', 'workbench.action.openSettings', 'llmstep.python');
 
 /** Finds what to start, and tells the user what is missing where there is nothing. */
 export class Launcher {
-  #offered = false;
-
   constructor(
     private readonly context: vscode.ExtensionContext,
     private readonly log: vscode.LogOutputChannel,
@@ -27,6 +26,10 @@ export class Launcher {
 
   /** The command that starts the server; undefined where something has to be done first, which the user is told. */
   async launch(): Promise<Launch | undefined> {
+    if (!vscode.workspace.isTrusted) {
+      void this.notify.warning('llmstep starts when the workspace is trusted, since Lean runs code of it.', MANAGE_TRUST);
+      return undefined;
+    }
     const { next, state } = await this.look();
     switch (next.kind) {
       case 'start':
@@ -36,7 +39,7 @@ export class Launcher {
         }
         return this.#launch(next);
       case 'install':
-        this.#offer(next.base, state);
+        void this.keeper.offer(next.base, state.kind !== 'absent', this.start);
         return undefined;
       case 'wrongSetting':
         void this.notify.error(`The Python of the settings, ${next.command}, ${next.reason}.`, CHOOSE_PYTHON);
@@ -50,6 +53,11 @@ export class Launcher {
   /** What there is, and what follows from it. */
   async look(): Promise<{ next: Plan; state: EnvironmentState; found: Found }> {
     const found = await findPython(await candidates());
+    const chosen = plan(found, undefined, true);
+    if (chosen.kind === 'start') {
+      await vscode.commands.executeCommand('setContext', 'llmstep.installed', true);
+      return { next: chosen, state: { kind: 'absent' }, found }; // the extension's own environment plays no part
+    }
     const state = await this.keeper.inspect();
     const environment = state.kind === 'ready' || state.kind === 'outdated' ? state.python : undefined;
     const enough = found.kind === 'python' && found.python.canMakeEnvironments;
@@ -78,15 +86,6 @@ export class Launcher {
     await mkdir(this.folder, { recursive: true });
     const key = await this.context.secrets.get(API_KEY);
     return launchOf(python, managed, this.folder, key === undefined ? {} : { LLMSTEP_API_KEY: key });
-  }
-
-  /** Once a session: whoever closes the question is not asked again by every command. */
-  #offer(base: Extract<Plan, { kind: 'install' }>['base'], state: EnvironmentState): void {
-    if (this.#offered) {
-      return;
-    }
-    this.#offered = true;
-    void this.keeper.offer(base, state.kind !== 'absent', this.start);
   }
 
   async #update(python: Parameters<EnvironmentKeeper['install']>[0]): Promise<void> {

@@ -35,10 +35,10 @@ export function view(session: SessionState, status: Status | undefined, trusted:
   if (session === 'starting' || status === undefined) {
     return { text: 'llmstep', detail: 'starting', busy: true, severity: fine };
   }
-  const { state, model, selected, device, lastMs, message } = status;
+  const { state, model, selected, lastMs, message } = status;
   const last = lastMs === null ? [] : [`last ${Math.round(lastMs)} ms`];
   return {
-    text: [shortName(model === '' ? selected : model), ...(device === '' ? [] : [device])].join(' · '),
+    text: [shortName(model === '' ? selected : model), ...where(status)].join(' · '),
     detail: [message === '' ? (STATES[state] ?? state) : message, ...last].join(' · '),
     busy: !AT_REST.has(state),
     severity: fine,
@@ -87,6 +87,12 @@ export class StatusItem implements vscode.Disposable {
     this.#item.busy = busy;
     this.#item.severity = severity;
   }
+}
+
+/** Where the model runs: the device, and whether that is another window's or another machine's. */
+function where({ device, engine }: Status): string[] {
+  const elsewhere = engine === 'shared' ? ['shared'] : engine === 'openai' || engine === 'llmstep' ? ['remote'] : [];
+  return [...(device === '' ? [] : [device]), ...elsewhere];
 }
 
 /** A folder's last part; names stay as they are. */

@@ -12,6 +12,8 @@ export interface Status {
   readonly device: string;
   readonly lastMs: number | null;
   readonly message: string;
+  /** `inProcess`, `openai`, `llmstep`, or `shared` where the model of another window is used. */
+  readonly engine?: string;
 }
 
 /** An error that the user can act on. */

@@ -1,3 +1,5 @@
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import * as vscode from 'vscode';
 import {
   CloseAction,
@@ -44,7 +46,7 @@ export interface WorkDoneProgressValue {
 export type SessionState = 'stopped' | 'starting' | 'running';
 
 const SELECTOR = ['lean4', 'lean'].flatMap((language) =>
-  ['file', 'untitled', 'vscode-userdata'].map((scheme) => ({ language, scheme })),
+  ['file', 'untitled'].map((scheme) => ({ language, scheme })),
 );
 
 /** Whether to start again is decided here and not in the client, which would keep its state of a dead server. */
@@ -55,6 +57,24 @@ const ERRORS: ErrorHandler = {
 
 const MOST_CRASHES = 4;
 const CRASHES_WITHIN_MS = 180_000;
+
+/** Records of the server's log, which come over the wire too. */
+const RECORD = /^\d{4}-\d\d-\d\d [\d:,]+ (?:DEBUG|INFO|WARNING|ERROR) /;
+
+/** What the server writes to stderr: records as details, the rest, a traceback for example, as it is. */
+function logOf(stderr: Readable, log: vscode.LogOutputChannel): void {
+  createInterface({ input: stderr }).on('line', (line) => {
+    if (RECORD.test(line)) {
+      log.debug(line);
+    } else {
+      log.warn(line);
+    }
+  });
+}
+
+function ignore(): void {
+  // stdout is the wire
+}
 
 /** One language server and its client: start, stop, restart, and what happens when it dies. */
 export class Session implements vscode.Disposable {
@@ -195,11 +215,12 @@ export class Session implements vscode.Disposable {
     return {
       documentSelector: SELECTOR,
       outputChannel: this.host.log,
-      initializationOptions: this.host.settings(),
+      stdioOptions: { stdout: ignore, stderr: logOf },
       initializationFailedHandler: () => false,
       errorHandler: ERRORS,
       middleware: {
         workspace: {
+          // The server asks for its settings when it starts; what it was told at `initialize` could not be unset.
           configuration: (params) =>
             params.items.map((item) => (item.section === 'llmstep' ? this.host.settings() : null)),
           didChangeConfiguration: () => this.configure(),

@@ -29,6 +29,12 @@ suite('the status item', () => {
     assert.equal(view('running', { ...STATUS, model: 'owner/name' }, true).text, 'owner/name · cpu');
   });
 
+  test('a model elsewhere', () => {
+    assert.equal(view('running', { ...STATUS, engine: 'shared' }, true).text, 'starter · cpu · shared');
+    assert.equal(view('running', { ...STATUS, engine: 'openai', device: '' }, true).text, 'starter · remote');
+    assert.equal(view('running', { ...STATUS, engine: 'inProcess' }, true).text, 'starter · cpu');
+  });
+
   test('that it does not run, and why', () => {
     assert.deepEqual([view('stopped', undefined, true).severity, view('stopped', undefined, true).detail], [Warning, 'does not run']);
     assert.match(view('stopped', undefined, false).detail, /trusted/);
