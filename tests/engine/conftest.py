@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from transformers import PreTrainedTokenizerFast
 
-    from llmstep.engine.loader import LoadedModel
+    from llmstep.engine.loaded import LoadedModel
 
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -16,7 +16,7 @@ from llmstep.errors import CancelledError, GenerationError
 from llmstep.types import Sampling
 
 if TYPE_CHECKING:
-    from llmstep.engine.loader import LoadedModel
+    from llmstep.engine.loaded import LoadedModel
     from llmstep.engine.postprocess import RawSample
 
 FAMILIES = ("neox", "llama", "byt5")

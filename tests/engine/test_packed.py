@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from llmstep.engine.loader import LoadedModel
-    from llmstep.engine.plan import Plan
+    from llmstep.engine.loaded import LoadedModel, Plan
 
 pytestmark = pytest.mark.skipif(not int8.works(), reason="this CPU has no exact products of bytes")
 

@@ -21,7 +21,7 @@ from llmstep.engine.decode import decode
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from llmstep.engine.loader import LoadedModel
+    from llmstep.engine.loaded import LoadedModel
     from llmstep.engine.postprocess import RawSample
     from llmstep.engine.prompt import EncodedPrompt
     from llmstep.types import Sampling

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from llmstep.catalog.template import PromptTemplate
     from llmstep.engine.linear import Linear, Weight
-    from llmstep.engine.loader import LoadedModel
+    from llmstep.engine.loaded import LoadedModel
     from llmstep.settings import Settings
 
 PROMPT_TOKENS = (50, 200, 400)

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from llmstep.engine.loader import LoadedModel
-from llmstep.engine.plan import Plan
+from llmstep.engine.loaded import LoadedModel, Plan
 from llmstep.errors import RequestError
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from llmstep.errors import CancelledError, GenerationError, LlmstepError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from llmstep.engine.loader import LoadedModel
+    from llmstep.engine.loaded import LoadedModel
     from llmstep.engine.network import Network
     from llmstep.engine.postprocess import RawSample
     from llmstep.engine.prompt import EncodedPrompt
@@ -36,7 +36,7 @@ def decode(
     stops: tuple[str, ...] = (),
     threads: int = 0,
     on_step: Callable[[int], None] = lambda _: None,
-    on_sample: Callable[[RawSample], None] = lambda _: None,
+    on_sample: Callable[[RawSample], None] | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> list[RawSample]:
     """Samples drawn independently from the model, in the order drawn.
@@ -80,8 +80,9 @@ def decode(
                 def after_step(finished: list[int], rows: Rows = rows) -> None:
                     nonlocal steps
                     steps += 1
-                    for number in finished:
-                        on_sample(rows.sample(number))
+                    if on_sample is not None:
+                        for number in finished:
+                            on_sample(rows.sample(number))
                     on_step(steps)
                     poll()
 

@@ -12,7 +12,7 @@ from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteria
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from llmstep.engine.loader import LoadedModel
+    from llmstep.engine.loaded import LoadedModel
     from llmstep.engine.prompt import EncodedPrompt
     from llmstep.engine.rows import Rows
     from llmstep.types import Sampling

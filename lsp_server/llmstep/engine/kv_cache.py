@@ -7,8 +7,7 @@ from typing import Any
 import torch
 from transformers.cache_utils import Cache, DynamicLayer
 
-_GRANULE = 128
-"""Room for a prompt is a multiple of this, so that the next, slightly longer one fits."""
+from llmstep.engine.shared_cache import round_up
 
 
 class RoomyLayer(DynamicLayer):  # type: ignore[misc]
@@ -102,8 +101,3 @@ class RoomyCache(Cache):  # type: ignore[misc]
         """As `Network.drop`."""
         for layer in self.layers:
             layer.drop(moves, left)
-
-
-def round_up(room: int) -> int:
-    """`room` as a whole number of granules."""
-    return -(-room // _GRANULE) * _GRANULE

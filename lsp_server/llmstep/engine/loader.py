@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import json
 from typing import TYPE_CHECKING, Any
 
-import attrs
 import torch
 import transformers
 from tqdm.std import tqdm
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, GenerationConfig
 
 from llmstep.engine import device as devices
+from llmstep.engine.loaded import LoadedModel, Plan
 from llmstep.engine.network import network_for
-from llmstep.engine.plan import Plan, first_line, needs_code, quiet, too_large
+from llmstep.engine.plan import first_line, needs_code, quiet, too_large
 from llmstep.engine.progress import Progress, format_bytes
 from llmstep.errors import CancelledError, LlmstepError, ModelLoadError
 
@@ -24,24 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from llmstep.engine.network import Network
-
-
-@attrs.define(eq=False)
-class LoadedModel:
-    """A model in memory, in evaluation mode."""
-
-    plan: Plan
-    model: Any
-    tokenizer: Any
-    end_ids: frozenset[int]
-    """Tokens that end an answer."""
-    pad_id: int
-    start_id: int | None
-    """First token of the decoder; None for causal models."""
-    positions: int | None
-    """Most tokens of prompt and answer together; None where positions are relative."""
-    network: Network | None = None
-    """What decodes with the model; None leaves it to `generate`."""
 
 
 def load(
@@ -115,15 +96,6 @@ def _packed(plan: Plan, common: dict[str, Any]) -> tuple[Any, Network]:
     # In the file's own format weights stay in the mapped file until they are quantized, one by one.
     network = packed.load(plan, _start_id(plan, model), model, lambda: _read(plan, common, "auto"))
     return model, network
-
-
-def release(device: str) -> None:
-    """Give memory back to the system after the last reference to a model is gone."""
-    gc.collect()
-    if device == "cuda":
-        torch.cuda.empty_cache()
-    elif device == "mps":
-        torch.mps.empty_cache()
 
 
 def _ready(plan: Plan, model: Any, tokenizer: Any) -> LoadedModel:

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from llmstep.engine.linear import Linear, Weight
+    from llmstep.engine.loaded import Plan
     from llmstep.engine.network import Network
-    from llmstep.engine.plan import Plan
 
 FORMAT = 1
 """Goes up when the contents of a packed file change their meaning."""

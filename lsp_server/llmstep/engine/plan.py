@@ -10,7 +10,6 @@ import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
-import attrs
 import transformers
 from transformers import (
     CONFIG_MAPPING,
@@ -21,6 +20,7 @@ from transformers import (
 
 from llmstep.engine import device as devices
 from llmstep.engine.files import Weights, broken, measure, weight_paths
+from llmstep.engine.loaded import Plan
 from llmstep.engine.progress import format_bytes
 from llmstep.errors import ModelLoadError, ModelNotFoundError, ModelTooLargeError
 
@@ -30,23 +30,6 @@ if TYPE_CHECKING:
 
 _ROOM = 1.2
 """Memory for a model over that of its weights: activations, and the keys and values of the tokens."""
-
-
-@attrs.frozen
-class Plan:
-    """A model that looks loadable, and how it will be loaded."""
-
-    name: str
-    folder: Path
-    config: Any
-    """The `transformers` config."""
-    family: str
-    """`causal` or `seq2seq`."""
-    placement: devices.Placement
-    parameters: int
-    weight_bytes: int
-    """Memory of the weights in the placement's format."""
-    trust_remote_code: bool
 
 
 def inspect(

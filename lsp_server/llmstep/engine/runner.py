@@ -1,6 +1,7 @@
 """One loaded model answering asks: prompt, samples, candidates.
 
-Used in the worker's thread only; importing this module imports torch and transformers.
+Used in the worker's thread only; importing this module imports torch. transformers, which takes longer to import than
+the starter to answer, is imported for other models only.
 """
 
 from __future__ import annotations
@@ -12,11 +13,10 @@ from typing import TYPE_CHECKING
 import attrs
 
 from llmstep.engine import device as devices
+from llmstep.engine import light
 from llmstep.engine.decode import MAX_ROWS, decode
-from llmstep.engine.download import fetch
-from llmstep.engine.loader import LoadedModel, load, release
-from llmstep.engine.plan import Plan, inspect
-from llmstep.engine.postprocess import finish
+from llmstep.engine.loaded import LoadedModel, Plan, release
+from llmstep.engine.postprocess import RawSample, finish
 from llmstep.engine.progress import Progress
 from llmstep.engine.prompt import encode
 from llmstep.errors import ModelLoadError
@@ -68,6 +68,13 @@ def prepare(
         CancelledError: `cancelled` said so during the download.
     """
     placement = devices.place(settings.device, settings.dtype)
+    if choice.record is not None and choice.record.bundled and light.suits(placement):
+        _check_family(choice, "causal")
+        report(Progress("load", f"Loading {choice.name}"))
+        return light.inspect(choice.name, placement)
+    from llmstep.engine.download import fetch
+    from llmstep.engine.plan import inspect
+
     freeable = held.plan.weight_bytes if held and held.plan.placement.device == placement.device else 0
 
     def look(folder: Path, file_bytes: int | None = None) -> Plan:
@@ -133,7 +140,12 @@ class Runner:
             CancelledError: `cancelled` said so.
         """
         started = time.perf_counter()
-        loaded = load(plan, report=report, cancelled=cancelled)
+        if isinstance(plan.config, light.Config):
+            loaded = light.load(plan)
+        else:
+            from llmstep.engine.loader import load
+
+            loaded = load(plan, report=report, cancelled=cancelled)
         return cls(loaded, settings, choice, round((time.perf_counter() - started) * 1000, 1))
 
     def serves(self, settings: Settings, choice: ModelChoice) -> bool:
@@ -148,6 +160,7 @@ class Runner:
         *,
         threads: int = 0,
         on_step: Callable[[int, int], None] = lambda done, most: None,
+        on_candidate: Callable[[Candidate], None] | None = None,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> tuple[int, list[Candidate]]:
         """The number of samples drawn, and the distinct candidates among them, best first.
@@ -155,6 +168,7 @@ class Runner:
         Args:
             threads: As in the settings.
             on_step: Called after every decoding step with the number of steps done, and the most there can be.
+            on_candidate: Called with every candidate as soon as it is finished; with the same text once.
             cancelled: Polled with every step.
 
         Raises:
@@ -173,6 +187,14 @@ class Runner:
             longest = max(1, min(longest, positions - 1 - len(prompt.decoder_ids)))
         sampling = attrs.evolve(sampling, max_new_tokens=longest)
         most = longest * -(-sampling.count // MAX_ROWS)
+        told: set[str] = set()
+
+        def on_sample(sample: RawSample) -> None:
+            for candidate in finish(template, ask, [sample]):
+                if on_candidate is not None and candidate.text not in told:
+                    told.add(candidate.text)
+                    on_candidate(candidate)
+
         samples = decode(
             self._loaded,
             prompt,
@@ -180,6 +202,7 @@ class Runner:
             stops=template.stops,
             threads=devices.cpu_threads(threads, self.plan.parameters) if self.plan.placement.device == "cpu" else 0,
             on_step=lambda done: on_step(done, most),
+            on_sample=on_sample if on_candidate is not None else None,
             cancelled=cancelled,
         )
         return len(samples), finish(template, ask, samples)

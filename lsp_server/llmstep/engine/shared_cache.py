@@ -10,7 +10,8 @@ from __future__ import annotations
 import torch
 from torch.nn import functional
 
-from llmstep.engine.kv_cache import round_up
+_GRANULE = 128
+"""Room for a prompt is a multiple of this, so that the next, slightly longer one fits."""
 
 
 class SharedCache:
@@ -137,3 +138,8 @@ class SharedCache:
     def _show(self) -> None:
         self._rows_keys = self._own_keys[:, : self._rows]
         self._rows_values = self._own_values[:, : self._rows]
+
+
+def round_up(room: int) -> int:
+    """`room` as a whole number of granules."""
+    return -(-room // _GRANULE) * _GRANULE

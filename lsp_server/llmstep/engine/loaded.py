@@ -1,0 +1,59 @@
+"""A model on its way into memory, and there; without transformers, so that the starter can do without it."""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import torch
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from llmstep.engine.device import Placement
+    from llmstep.engine.network import Network
+
+
+@attrs.frozen
+class Plan:
+    """A model that looks loadable, and how it will be loaded."""
+
+    name: str
+    folder: Path
+    config: Any
+    """The `transformers` config."""
+    family: str
+    """`causal` or `seq2seq`."""
+    placement: Placement
+    parameters: int
+    weight_bytes: int
+    """Memory of the weights in the placement's format."""
+    trust_remote_code: bool
+
+
+@attrs.define(eq=False)
+class LoadedModel:
+    """A model in memory, in evaluation mode."""
+
+    plan: Plan
+    model: Any
+    tokenizer: Any
+    end_ids: frozenset[int]
+    """Tokens that end an answer."""
+    pad_id: int
+    start_id: int | None
+    """First token of the decoder; None for causal models."""
+    positions: int | None
+    """Most tokens of prompt and answer together; None where positions are relative."""
+    network: Network | None = None
+    """What decodes with the model; None leaves it to `generate`."""
+
+
+def release(device: str) -> None:
+    """Give memory back to the system after the last reference to a model is gone."""
+    gc.collect()
+    if device == "cuda":
+        torch.cuda.empty_cache()
+    elif device == "mps":
+        torch.mps.empty_cache()
