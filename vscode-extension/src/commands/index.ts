@@ -17,13 +17,20 @@ export function registerCommands(extension: Extension): { dispose(): unknown }[]
   const models = new ModelCommands(session, notify);
   const environment = new EnvironmentCommands(context, launcher, keeper, session, notify);
   const doctor = new Doctor(launcher, notify);
+  /**
+   * Let a run go on by itself. The lightbulb asks for its entries anew when a command of it ends, and that would take a
+   * menu back which the command has just opened.
+   */
+  const aside = (run: Promise<unknown>): void => {
+    run.catch((error: unknown) => { tell(notify, error); });
+  };
   const commands: Record<string, (argument?: unknown) => unknown> = {
-    suggest: (place) => suggest.suggest(place as PlaceArgument | undefined),
+    suggest: (place) => (place === undefined ? suggest.suggest() : aside(suggest.suggest(place as PlaceArgument))),
     suggestWithPrefix: () => suggest.suggestWithPrefix(),
     acceptBest: () => suggest.accept(),
     nextSuggestion: () => suggest.turn(1),
     previousSuggestion: () => suggest.turn(-1),
-    prove: (place) => proofs.prove(place as PlaceArgument | undefined),
+    prove: (place) => (place === undefined ? proofs.prove() : aside(proofs.prove(place as PlaceArgument))),
     fillSorries: () => proofs.fillSorries(),
     selectModel: (name) => models.select(name),
     downloadModel: (name) => models.download(name),
