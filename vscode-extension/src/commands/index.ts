@@ -18,19 +18,23 @@ export function registerCommands(extension: Extension): { dispose(): unknown }[]
   const environment = new EnvironmentCommands(context, launcher, keeper, session, notify);
   const doctor = new Doctor(launcher, notify);
   /**
-   * Let a run go on by itself. The lightbulb asks for its entries anew when a command of it ends, and that would take a
-   * menu back which the command has just opened.
+   * Let a run that the lightbulb has given its place go on by itself. The lightbulb asks for its entries anew when a
+   * command of it ends, and that would take the menu back which the command has just opened.
    */
-  const aside = (run: Promise<unknown>): void => {
+  const aside = (place: unknown, run: Promise<unknown>): Promise<unknown> | undefined => {
+    if (place === undefined) {
+      return run;
+    }
     run.catch((error: unknown) => { tell(notify, error); });
+    return undefined;
   };
   const commands: Record<string, (argument?: unknown) => unknown> = {
-    suggest: (place) => (place === undefined ? suggest.suggest() : aside(suggest.suggest(place as PlaceArgument))),
+    suggest: (place) => aside(place, suggest.suggest(place as PlaceArgument | undefined)),
     suggestWithPrefix: () => suggest.suggestWithPrefix(),
     acceptBest: () => suggest.accept(),
     nextSuggestion: () => suggest.turn(1),
     previousSuggestion: () => suggest.turn(-1),
-    prove: (place) => (place === undefined ? proofs.prove() : aside(proofs.prove(place as PlaceArgument))),
+    prove: (place) => aside(place, proofs.prove(place as PlaceArgument | undefined)),
     fillSorries: () => proofs.fillSorries(),
     selectModel: (name) => models.select(name),
     downloadModel: (name) => models.download(name),
