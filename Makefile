@@ -14,7 +14,7 @@ NODE_MODULES := $(EXTENSION)/node_modules/.ready
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: help setup lean programs demo test test-neovim vsix lint format starter clean
+.PHONY: help setup lean programs workbench demo test test-neovim test-emacs test-vscode vsix lint format starter clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,11 +34,20 @@ demo: lean ## Suggest next steps for real goals on a real Lean server.
 programs: # What the tests of the editors drive, from apt.
 	@.ci/programs
 
-test: lean programs ## Run all tests.
+workbench: $(SETUP) $(NODE_MODULES) # The VS Code of the tests; where it cannot be, its tests are skipped, but not in CI.
+	@$(BIN)/python tests/vscode/install.py build/vscode/workbench || [ -z "$${CI:-}" ]
+
+test: lean programs workbench ## Run all tests.
 	@$(BIN)/python -m pytest tests $(PYTEST)
+
+test-vscode: lean programs workbench ## Run the tests in a real VS Code.
+	@$(BIN)/python -m pytest tests/vscode $(PYTEST)
 
 test-neovim: lean programs ## Run the tests in Neovim 0.7 and 0.11.
 	@$(BIN)/python -m pytest tests/neovim $(PYTEST)
+
+test-emacs: lean programs ## Run the tests in Emacs, with eglot and lsp-mode.
+	@$(BIN)/python -m pytest tests/emacs $(PYTEST)
 
 $(NODE_MODULES): $(EXTENSION)/package-lock.json
 	@command -v npm >/dev/null || { echo 'npm is missing: install Node.js 20 or newer' >&2; exit 1; }

@@ -1,0 +1,267 @@
+"""One window of the workbench, as the user has it: keys, menus, texts on the screen.
+
+Every step waits for what it leads to. The selectors are those of VS Code 1.139.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from typing import TYPE_CHECKING
+
+from playwright.async_api import TimeoutError as PageTimeoutError
+from playwright.async_api import expect
+from vscode_workbench import SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from typing import Any
+
+    from playwright.async_api import Locator, Page
+    from vscode_workbench import Workbench
+
+expect.set_options(timeout=SECONDS * 1000)
+
+MENU = ".action-widget .monaco-list-row.action"
+NOTIFICATION = ".notification-toast"
+STATUS = re.compile("llmstep|starter|·")
+PICK = ".quick-input-list .monaco-list-row"
+
+
+def plain(text: str) -> str:
+    """Text of the page without the blanks that Monaco renders, and the marks around inlay hints."""
+    return text.replace("\xa0", " ").replace("\u200c", "").replace("\u200d", "").replace("\u2060", "").strip()
+
+
+async def until(what: str, condition: Callable[[], Any], *, seconds: float = SECONDS) -> Any:
+    """Wait until a condition, which may be a coroutine function, gives something; that."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if asyncio.iscoroutine(value):
+            value = await value
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        await asyncio.sleep(0.05)
+
+
+class Window:
+    """A page with a workbench in it."""
+
+    def __init__(self, workbench: Workbench, page: Page, pictures: Path) -> None:
+        self.workbench = workbench
+        self.folder = workbench.folder
+        self.page = page
+        self.pictures = pictures
+        self.console: list[str] = []
+        page.set_default_timeout(SECONDS * 1000)
+        page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
+
+    # --- files
+
+    async def load(self, folder: Path | None = None, **start: Any) -> None:
+        """Load the page, with the workbench's folder or another one; `start` as for `Workbench.address`."""
+        self.folder = folder or self.workbench.folder
+        await self.page.goto(self.workbench.address(folder=self.folder, **start))
+        await self.page.locator(".monaco-workbench .part.statusbar").wait_for()
+
+    async def open(self, name: str, text: str) -> OpenFile:
+        """Write a file into the folder and open it."""
+        path = self.folder / name
+        path.write_text(text)
+        await self.press("Control+p")
+        await self._type_into_pick(str(path))
+        await self.page.locator(PICK).filter(has_text=name).first.wait_for()
+        await self.press("Enter")
+        editor = self.page.locator(f'.editor-instance .monaco-editor[data-uri$="{name}"]')
+        await expect(editor).to_be_visible()
+        await expect(self.page.locator(f'.tab.active[data-resource-name="{name}"]')).to_be_visible()
+        return OpenFile(self, path, text, editor)
+
+    # --- keys and commands
+
+    async def press(self, *keys: str) -> None:
+        for key in keys:
+            await self.page.keyboard.press(key)
+
+    async def type(self, text: str) -> None:
+        """Insert text as the keyboard would."""
+        await self.page.keyboard.type(text)
+
+    async def command(self, title: str) -> None:
+        """Run a command from the palette by its title."""
+        await self.press("F1")
+        await self._type_into_pick(">" + title)
+        label = self.page.locator(".monaco-icon-label-container").filter(has_text=re.compile(f"^{re.escape(title)}$"))
+        await self._walk_to(self.page.locator(PICK), self.page.locator(PICK).filter(has=label).first)
+        await self.press("Enter")
+
+    async def _walk_to(self, rows: Locator, row: Locator) -> None:
+        """Move the focus of a list to a row with the keyboard."""
+        await row.wait_for()
+        for _ in range(await rows.count() + 1):
+            if "focused" in (await row.get_attribute("class") or ""):
+                break
+            await self.press("ArrowDown")
+        await expect(row).to_have_class(re.compile(r"\bfocused\b"))
+
+    async def _type_into_pick(self, text: str) -> None:
+        field = self.page.locator(".quick-input-widget .quick-input-box input").first
+        await field.wait_for()
+        await field.fill(text)
+
+    async def go_to(self, line: int, column: int) -> None:
+        """Put the cursor at a line and a column, both counted from 1 in characters, as the status bar shows them."""
+        await self.press("Control+g")
+        await self._type_into_pick(f":{line}:{column}")
+        await self.press("Enter")
+        await expect(self.page.locator(".quick-input-widget")).to_be_hidden()
+        await expect(self.page.locator('.statusbar-item[id="status.editor.selection"]')).to_contain_text(
+            f"Ln {line}, Col {column}"
+        )
+
+    async def answer(self, text: str) -> None:
+        """Fill the open input box, and press Enter."""
+        await self._type_into_pick(text)
+        await self.press("Enter")
+
+    async def picks(self, *, until_one_has: str) -> list[str]:
+        """The rows of the open picker, once one contains a text: label, description and detail in one line."""
+        await self.page.locator(PICK).filter(has_text=until_one_has).first.wait_for()
+        return [" ".join(plain(text).split()) for text in await self.page.locator(PICK).all_inner_texts()]
+
+    # --- the menu of quick fixes
+
+    async def menu(self, *, until_it_has: str) -> list[str]:
+        """Open the menu of quick fixes, again and again until it has an entry that contains a text.
+
+        An open menu is never refreshed. Its titles, in their order.
+        """
+        wanted = self.page.locator(MENU).filter(has_text=until_it_has).first
+        deadline = time.monotonic() + SECONDS
+        while True:
+            await self.press("Control+.")
+            try:
+                await wanted.wait_for(timeout=3000)
+                return await self.menu_titles()
+            except PageTimeoutError:
+                assert time.monotonic() < deadline, f"no quick fix {until_it_has!r}"
+                await self.press("Escape")
+
+    async def suggest(self, *, until_one_has: str = "✓") -> list[str]:
+        """Press the keys for suggestions at the cursor; the steps in the menu that it opens, of which one has a text.
+
+        It is run again where they have not: settings reach the server some time after they were changed.
+        """
+        wanted = self.page.locator(MENU).filter(has_text=until_one_has).first
+
+        async def found() -> list[str] | None:
+            await self.press("Alt+m", "Alt+n")
+            await self.page.locator(MENU).first.wait_for()
+            if await wanted.is_visible():
+                return [title for title in await self.menu_titles() if not title.startswith("llmstep: ")]
+            await self.press("Escape")
+            return None
+
+        return list(await until(f"a suggestion with {until_one_has}", found))
+
+    async def menu_titles(self) -> list[str]:
+        """The titles in the open menu."""
+        return [plain(text) for text in await self.page.locator(MENU).all_inner_texts()]
+
+    async def choose(self, title: str) -> None:
+        """Take an entry of the open menu, with the keyboard."""
+        await self._walk_to(self.page.locator(MENU), self.page.locator(MENU).filter(has_text=title).first)
+        await self.press("Enter")
+
+    # --- what the workbench says
+
+    def notification(self, text: str) -> Locator:
+        return self.page.locator(NOTIFICATION).filter(has_text=text)
+
+    async def message(self, text: str) -> str:
+        """The full sentence of the notification that contains a text, once it is there."""
+        shown = self.notification(text).locator(".notification-list-item-message").first
+        await shown.wait_for()
+        return plain(await shown.inner_text())
+
+    async def messages(self) -> list[str]:
+        """The notifications that are on the screen."""
+        found = await self.page.locator(NOTIFICATION + " .notification-list-item-message").all_inner_texts()
+        return [plain(text) for text in found]
+
+    async def clear_messages(self) -> None:
+        await self.command("Notifications: Clear All Notifications")
+        await expect(self.page.locator(NOTIFICATION)).to_have_count(0)
+
+    async def status(self) -> str:
+        """What the language status of the extension says: model and device, then what it does, in one line."""
+        await self.page.locator('[id="status.languageStatus"]').hover()
+        shown = self.page.locator(".hover-language-status .element").filter(has_text=STATUS).first
+        try:
+            await shown.wait_for(timeout=3000)
+            return " ".join(plain(await shown.inner_text()).split())
+        except PageTimeoutError:
+            return ""
+        finally:
+            await self.page.mouse.move(640, 400)
+
+    async def status_says(self, pattern: str) -> str:
+        """The language status, once it matches."""
+
+        async def matching() -> str | None:
+            said = await self.status()
+            return said if re.search(pattern, said) else None
+
+        return str(await until(f"the status {pattern}", matching))
+
+    # --- pictures
+
+    async def picture(self, name: str) -> None:
+        """Keep a picture of the window."""
+        self.pictures.mkdir(parents=True, exist_ok=True)
+        await self.page.screenshot(path=self.pictures / f"{name}.png")
+
+
+class OpenFile:
+    """A file in the active editor."""
+
+    def __init__(self, window: Window, path: Path, text: str, editor: Locator) -> None:
+        self.window = window
+        self.path = path
+        self.text = text
+        self.editor = editor
+
+    async def place(self, mark: str, shift: int = 0) -> None:
+        """Put the cursor at the first occurrence of `mark`, moved by characters."""
+        before = self.text[: self.text.index(mark) + shift].split("\n")
+        await self.window.go_to(len(before), len(before[-1]) + 1)
+
+    async def saved(self, *, differs_from: str | None = None) -> str:
+        """Save; the text on disk, once it differs from what it was."""
+        old = self.text if differs_from is None else differs_from
+
+        async def changed() -> str | None:
+            await self.window.press("Control+s")
+            text = self.path.read_text()
+            return text if text != old else None
+
+        self.text = str(await until(f"{self.path.name} to change on disk", changed))
+        return self.text
+
+    def hint(self, text: str) -> Locator:
+        """Inlay hints that contain a text."""
+        return self.editor.locator(".view-line span[class*='dyn-rule']").filter(
+            has_text=re.compile(re.escape(text).replace(r"\ ", r"\s"))
+        )
+
+    async def squiggles(self) -> int:
+        return await self.editor.locator(".squiggly-error").count()
+
+    async def close(self) -> None:
+        """Close without saving."""
+        await self.window.command("View: Revert and Close Editor")
+        await expect(self.editor).to_be_hidden()

@@ -1,0 +1,202 @@
+"""A code-server of the tests' own: folders, settings, installed extensions, start and end, and its companions."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import urllib.parse
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+import psutil
+from install import entry, node
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+SECONDS = 240.0
+"""Longest wait for anything; a test that meets it fails."""
+
+QUIET = {
+    # each as VS Code 1.139 writes it: a setting of an older form is rewritten at start, beside the first test
+    "workbench.startupEditor": "none",
+    "workbench.commandPalette.history": 0,
+    "workbench.tips.enabled": False,
+    "workbench.welcomePage.walkthroughs.openOnInstall": False,
+    "workbench.secondarySideBar.defaultVisibility": "hidden",
+    "workbench.editor.useModal": "off",
+    "workbench.reduceMotion": "on",
+    "editor.cursorBlinking": "solid",
+    "editor.minimap.enabled": False,
+    "chat.disableAIFeatures": True,
+    "chat.commandCenter.enabled": False,
+    "extensions.autoCheckUpdates": False,
+    "extensions.autoUpdate": "off",
+    "extensions.ignoreRecommendations": True,
+    "telemetry.telemetryLevel": "off",
+    "git.enabled": False,
+    "files.autoSave": "off",
+    "editor.lightbulb.enabled": "on",
+    "window.dialogStyle": "custom",
+}
+"""User settings that keep the workbench from showing what no test is about."""
+
+
+def free_port() -> int:
+    """A port that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Workbench:
+    """One server with its folders below `home`.
+
+    Settings that are bound to the machine must be in `machine`: VS Code reads them from the user's file only sometimes.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        program: Path,
+        *,
+        extensions: Sequence[Path] = (),
+        user: Mapping[str, Any] | None = None,
+        machine: Mapping[str, Any] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.home = home
+        self.folder = home / "project"
+        self.data = home / "data"
+        self.port = free_port()
+        self._program = program
+        self._extensions = extensions
+        self._process: subprocess.Popen[bytes] | None = None
+        for folder in (self.folder, self.data / "User", self.data / "Machine", home / "home"):
+            folder.mkdir(parents=True)
+        (self.folder / "lean-toolchain").write_text("leanprover/lean4:v4.35.0\n")
+        self.settings_file = self.data / "User" / "settings.json"
+        self.settings_file.write_text(json.dumps({**QUIET, **(user or {})}, indent=1))
+        (self.data / "Machine" / "settings.json").write_text(json.dumps(dict(machine or {}), indent=1))
+        (home / "server.yaml").write_text(f"bind-addr: 127.0.0.1:{self.port}\nauth: none\ncert: false\n")
+        scratch = {f"XDG_{kind}_HOME": str(home / "home" / kind.lower()) for kind in ("CONFIG", "DATA", "CACHE")}
+        self._environment = {
+            **os.environ,
+            **scratch,
+            "HOME": str(home / "home"),
+            "HF_HOME": str(home / "home" / "hf"),
+            "HF_HUB_OFFLINE": "1",
+            "EXTENSIONS_GALLERY": "{}",
+            "VSCODE_OPTIONS": "enable-smoke-test-driver",  # for tests in the extension host
+            **(environment or {}),
+        }
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/"
+
+    def address(self, *, folder: Path | None = None, payload: Sequence[tuple[str, str]] = ()) -> str:
+        """The page of a window on a folder, and what else its start takes."""
+        query = {"folder": str(folder or self.folder), "payload": json.dumps(list(payload))}
+        return self.url + "?" + urllib.parse.urlencode(query)
+
+    def remote(self, path: Path) -> str:
+        """A path as the page names it."""
+        return f"vscode-remote://127.0.0.1:{self.port}{path}"
+
+    async def start(self) -> Workbench:
+        """Install the extensions and start the server."""
+        for each in self._extensions:
+            done = await asyncio.to_thread(
+                subprocess.run,
+                self._command("--install-extension", str(each)),
+                env=self._environment,
+                capture_output=True,
+                text=True,
+            )
+            assert done.returncode == 0, f"{each} could not be installed:\n{done.stdout}{done.stderr}"
+        quiet = ("telemetry", "update-check", "workspace-trust", "getting-started-override", "file-downloads")
+        with (self.home / "server.log").open("wb") as log:
+            self._process = subprocess.Popen(  # noqa: ASYNC220 (returns at once)
+                self._command(*(f"--disable-{what}" for what in quiet), str(self.folder)),
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        await self._until_up(self._process)
+        return self
+
+    async def stop(self) -> None:
+        """End the server and all that it has started; a second call does nothing."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        children = psutil.Process(process.pid).children(recursive=True)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        _, alive = await asyncio.to_thread(psutil.wait_procs, children, 10)
+        for each in alive:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.kill()
+        await asyncio.to_thread(process.wait)
+
+    def companions(self) -> list[psutil.Process]:
+        """The processes `llmstep lsp` of this workbench."""
+        return [each for each in self.processes() if _command_line(each)[-2:] == ["llmstep", "lsp"]]
+
+    def processes(self) -> list[psutil.Process]:
+        """All processes that the server has started."""
+        assert self._process is not None
+        return psutil.Process(self._process.pid).children(recursive=True)
+
+    def lean_servers(self) -> list[psutil.Process]:
+        """The Lean servers (watchdogs) that the companions have started."""
+        children = [child for each in self.companions() for child in each.children(recursive=True)]
+        return [each for each in children if "--server" in _command_line(each)]
+
+    def log(self, name: str = "llmstep") -> str:
+        """What the extension has written into its log, of all windows, oldest first."""
+        files = sorted((self.data / "logs").rglob(f"{name}.log"), key=lambda path: path.stat().st_mtime)
+        return "".join(path.read_text() for path in files)
+
+    def settings(self) -> dict[str, Any]:
+        """The user's settings on disk."""
+        read: dict[str, Any] = json.loads(self.settings_file.read_text())
+        return read
+
+    def configure(self, **changes: Any) -> None:
+        """Change the user's settings on disk, `__` in a name standing for a dot; None takes one away."""
+        settings = {**self.settings(), **{key.replace("__", "."): value for key, value in changes.items()}}
+        kept = {key: value for key, value in settings.items() if value is not None}
+        self.settings_file.write_text(json.dumps(kept, indent=1))
+
+    def _command(self, *arguments: str) -> list[str]:
+        places = ["--config", str(self.home / "server.yaml"), "--user-data-dir", str(self.data)]
+        places += ["--extensions-dir", str(self.home / "extensions")]
+        return [str(node(self._program)), str(entry(self._program)), *places, *arguments]
+
+    async def _until_up(self, process: subprocess.Popen[bytes]) -> None:
+        deadline = asyncio.get_running_loop().time() + SECONDS
+        while True:
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread(urllib.request.urlopen, self.url + "healthz", timeout=5)
+                return
+            log = (self.home / "server.log").read_text()
+            assert process.poll() is None, f"the workbench ended at once:\n{log}"
+            assert asyncio.get_running_loop().time() < deadline, f"the workbench did not come up:\n{log}"
+            await asyncio.sleep(0.1)
+
+
+def _command_line(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.cmdline())
+    except psutil.Error:
+        return []
