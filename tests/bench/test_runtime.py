@@ -50,6 +50,9 @@ def test_pairs_and_ratios(tiny: Subject) -> None:
         assert 0 < case.first_candidate <= case.ours.p95
         assert case.tokens_per_second > 0
         assert case.seen_ratio_median is not None
+        cpu_ratios = sorted(theirs / ours for theirs, ours in case.cpu_pairs)
+        assert case.cpu_ratio_median == pytest.approx(cpu_ratios[1])
+        assert case.cpu == sorted(ours for _, ours in case.cpu_pairs)[1] > 0
         assert case.floor is not None
         assert 0 < case.floor < case.ours.median
     assert [case.floor for case in report.cases] == sorted(case.floor or 0 for case in report.cases)

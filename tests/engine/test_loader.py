@@ -22,7 +22,7 @@ from llmstep.errors import CancelledError, ModelError, ModelLoadError, ModelNotF
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from llmstep.engine.loader import LoadedModel
+    from llmstep.engine.loaded import LoadedModel
     from llmstep.engine.progress import Progress
 
 CPU = Placement("cpu", "float32")

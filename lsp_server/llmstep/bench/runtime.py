@@ -2,7 +2,8 @@
 
 Upstream's protocol: one request after the other, 10 samples, temperature 0.5, at most 128 new tokens. Each round asks
 both, in changing order, so that whatever else the machine does meets both alike; the ratio is the median of the rounds'
-ratios, which stays meaningful on a busy machine where the times do not.
+ratios. On a busy machine the processor time says more than the clock: it does not count the waiting (with several
+threads it counts that of one thread for another, so that one thread is best for it).
 """
 
 from __future__ import annotations
@@ -78,6 +79,15 @@ class CaseResult:
     seen_ratio_median: float | None = None
     pairs: tuple[tuple[float, float], ...] = ()
     """Upstream's time and ours, in each round."""
+    cpu: float = 0.0
+    """Median processor time of a request, all threads together."""
+    seen_cpu: float = 0.0
+    """The same for a goal that was asked just before."""
+    cpu_ratio_median: float | None = None
+    """As `ratio_median`, of processor times."""
+    seen_cpu_ratio_median: float | None = None
+    cpu_pairs: tuple[tuple[float, float], ...] = ()
+    """Upstream's processor time and ours, in each round."""
 
 
 @attrs.frozen
@@ -128,7 +138,7 @@ def measure(
         decode(loaded, case.prompt, attrs.evolve(sampling, max_new_tokens=2))
     ours: dict[str, list[_Run]] = {case.name: [] for case in cases}
     seen: dict[str, list[_Run]] = {case.name: [] for case in cases}
-    theirs: dict[str, list[float]] = {case.name: [] for case in cases}
+    theirs: dict[str, list[_Run]] = {case.name: [] for case in cases}
 
     def ask_ours(case: Case) -> None:
         if network is not None:
@@ -151,7 +161,10 @@ def measure(
             for ask in order if number % 2 else reversed(order):
                 ask(case)
             told = f"{case.name}: {ours[case.name][-1].seconds:.2f} s, seen {seen[case.name][-1].seconds:.2f} s"
-            tell(f"[{number + 1}/{rounds}] {told}" + (f", generate {theirs[case.name][-1]:.2f} s" if upstream else ""))
+            tell(
+                f"[{number + 1}/{rounds}] {told}"
+                + (f", generate {theirs[case.name][-1].seconds:.2f} s" if upstream else "")
+            )
     results = [_result(case, ours[case.name], seen[case.name], theirs[case.name]) for case in cases]
     return results, peak
 
@@ -159,12 +172,13 @@ def measure(
 @attrs.frozen
 class _Run:
     seconds: float
-    first: float
-    tokens: int
+    cpu: float
+    first: float = 0.0
+    tokens: int = 0
 
 
 def _ours(loaded: LoadedModel, case: Case, sampling: Sampling) -> _Run:
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), time.process_time()
     first = 0.0
 
     def on_sample(_: RawSample) -> None:
@@ -172,12 +186,13 @@ def _ours(loaded: LoadedModel, case: Case, sampling: Sampling) -> _Run:
         first = first or time.perf_counter() - started
 
     samples = decode(loaded, case.prompt, sampling, on_sample=on_sample)
-    return _Run(time.perf_counter() - started, first, sum(sample.tokens for sample in samples))
+    tokens = sum(sample.tokens for sample in samples)
+    return _Run(time.perf_counter() - started, time.process_time() - cpu, first, tokens)
 
 
-def _theirs(loaded: LoadedModel, case: Case, sampling: Sampling, *, fixed: bool) -> float:
-    """Seconds of the call that upstream's servers make."""
-    started = time.perf_counter()
+def _theirs(loaded: LoadedModel, case: Case, sampling: Sampling, *, fixed: bool) -> _Run:
+    """The call that upstream's servers make."""
+    started, cpu = time.perf_counter(), time.process_time()
     ids = torch.tensor([case.prompt.input_ids], device=loaded.plan.placement.device)
     config = GenerationConfig(
         do_sample=True,
@@ -193,27 +208,33 @@ def _theirs(loaded: LoadedModel, case: Case, sampling: Sampling, *, fixed: bool)
     with torch.inference_mode():
         out = loaded.model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), generation_config=config)
     loaded.tokenizer.batch_decode(out)
-    return time.perf_counter() - started
+    return _Run(time.perf_counter() - started, time.process_time() - cpu)
 
 
-def _result(case: Case, ours: list[_Run], seen: list[_Run], theirs: list[float]) -> CaseResult:
-    times = [run.seconds for run in ours]
-    tokens = statistics.fmean(run.tokens for run in ours)
+def _result(case: Case, ours: list[_Run], seen: list[_Run], theirs: list[_Run]) -> CaseResult:
     result = CaseResult(
         name=case.name,
         prompt_tokens=len(case.prompt.input_ids),
-        new_tokens=tokens,
-        ours=Times.of(times),
+        new_tokens=statistics.fmean(run.tokens for run in ours),
+        ours=Times.of([run.seconds for run in ours]),
         seen=Times.of([run.seconds for run in seen]),
         first_candidate=statistics.median(run.first for run in ours),
         tokens_per_second=statistics.median(run.tokens / run.seconds for run in ours),
+        cpu=statistics.median(run.cpu for run in ours),
+        seen_cpu=statistics.median(run.cpu for run in seen),
     )
     if not theirs:
         return result
+    pairs = tuple((their.seconds, our.seconds) for their, our in zip(theirs, ours, strict=True))
+    cpu_pairs = tuple((their.cpu, our.cpu) for their, our in zip(theirs, ours, strict=True))
+    again = list(zip(theirs, seen, strict=True))
     return attrs.evolve(
         result,
-        upstream=Times.of(theirs),
-        ratio_median=statistics.median(their / our for their, our in zip(theirs, times, strict=True)),
-        seen_ratio_median=statistics.median(their / run.seconds for their, run in zip(theirs, seen, strict=True)),
-        pairs=tuple(zip(theirs, times, strict=True)),
+        upstream=Times.of([run.seconds for run in theirs]),
+        pairs=pairs,
+        cpu_pairs=cpu_pairs,
+        ratio_median=statistics.median(their / our for their, our in pairs),
+        seen_ratio_median=statistics.median(their.seconds / our.seconds for their, our in again),
+        cpu_ratio_median=statistics.median(their / our for their, our in cpu_pairs),
+        seen_cpu_ratio_median=statistics.median(their.cpu / our.cpu for their, our in again),
     )

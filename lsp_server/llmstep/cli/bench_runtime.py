@@ -72,15 +72,18 @@ def _told(report: Report) -> str:
         f"{report.model} ({report.dtype}{weights}): {report.samples} samples at {report.temperature}{tokens},"
         f" {report.threads} threads, load {report.machine['load_before']}",
         f"loaded in {report.load_seconds:.1f} s, at most {report.peak_bytes / 1e9:.2f} GB resident",
-        "case | prompt | median (s) | p95 | seen before | first candidate | tokens/s | floor | generate | ratio | seen",
+        "case | prompt | median (s) | p95 | seen before | first candidate | tokens/s | floor | CPU (s)"
+        " | generate | ratio | seen | CPU ratio | seen",
     ]
     for case in report.cases:
         floor = "-" if case.floor is None else f"{case.floor:.3f}"
         row = (
             f"{case.name} | {case.prompt_tokens} | {case.ours.median:.3f} | {case.ours.p95:.3f} |"
-            f" {case.seen.median:.3f} | {case.first_candidate:.3f} | {case.tokens_per_second:.0f} | {floor}"
+            f" {case.seen.median:.3f} | {case.first_candidate:.3f} | {case.tokens_per_second:.0f} | {floor} |"
+            f" {case.cpu:.3f}"
         )
         if case.upstream is not None:
             row += f" | {case.upstream.median:.3f} | {case.ratio_median:.2f} | {case.seen_ratio_median:.2f}"
+            row += f" | {case.cpu_ratio_median:.2f} | {case.seen_cpu_ratio_median:.2f}"
         lines.append(row)
     return "\n".join(lines)
