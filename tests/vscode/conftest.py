@@ -85,9 +85,9 @@ async def browser() -> AsyncIterator[Browser]:
     """Chromium."""
     from playwright.async_api import async_playwright
 
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    found = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if found is None:
-        absent("Chromium is missing: apt-get install chromium fonts-dejavu-core")
+        absent("Chromium is missing: apt-get install chromium-headless-shell fonts-dejavu-core")
     async with async_playwright() as playwright:
         made = await playwright.chromium.launch(executable_path=found, headless=True, args=CHROMIUM)
         yield made
@@ -112,7 +112,7 @@ async def new_window(
             strangers.add(str(parts.hostname))
 
     async def make(workbench: Workbench) -> Window:
-        context = await browser.new_context(viewport={"width": 1280, "height": 800})
+        context = await browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
         context.on("request", lambda request: watch(request.url))
         page = await context.new_page()
         page.on("websocket", lambda socket: watch(socket.url))
