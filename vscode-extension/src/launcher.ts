@@ -6,7 +6,8 @@ import { findUv } from './environment/uv';
 import { type Notifier, commandAction } from './notify';
 import { type Found, candidates, findPython } from './python/find';
 import { type Plan, launchOf, plan } from './python/launch';
-import type { Launch } from './server/session';
+import type { Python } from './python/probe';
+import type { Launch } from './server/host';
 
 /** Name of the remote server's key in the secret storage. */
 export const API_KEY = 'llmstep.apiKey';
@@ -30,11 +31,11 @@ export class Launcher {
       void this.notify.warning('llmstep starts when the workspace is trusted, since Lean runs code of it.', MANAGE_TRUST);
       return undefined;
     }
-    const { next, state } = await this.look();
+    const { next, state, found } = await this.look();
     switch (next.kind) {
       case 'start':
         if (next.managed && state.kind === 'outdated') {
-          void this.#update(state.python);
+          void this.#update(baseOf(found, state.python));
           return undefined;
         }
         return this.#launch(next);
@@ -88,9 +89,14 @@ export class Launcher {
     return launchOf(python, managed, this.folder, key === undefined ? {} : { LLMSTEP_API_KEY: key });
   }
 
-  async #update(python: Parameters<EnvironmentKeeper['install']>[0]): Promise<void> {
-    if (await this.keeper.install(python)) {
+  async #update(base: Python): Promise<void> {
+    if (await this.keeper.install(base)) {
       this.start();
     }
   }
+}
+
+/** What an environment is made anew from, where that has to be: not from itself, if there is another Python. */
+export function baseOf(found: Found, environment: Python): Python {
+  return found.kind === 'python' && found.python.canMakeEnvironments ? found.python : environment;
 }

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import type { EnvironmentKeeper } from '../environment/keeper';
-import { API_KEY, type Launcher } from '../launcher';
+import { API_KEY, type Launcher, baseOf } from '../launcher';
 import { type Notifier, commandAction } from '../notify';
 import type { Session } from '../server/session';
 
@@ -25,9 +25,8 @@ export class EnvironmentCommands {
     } else if (next.kind === 'install') {
       await this.keeper.offer(next.base, state.kind !== 'absent', () => void this.session.restart());
     } else if (next.kind === 'start') {
-      const base = found.kind === 'python' ? found.python : next.python;
       await this.session.stop();
-      if (await this.keeper.install(base)) {
+      if (await this.keeper.install(baseOf(found, next.python))) {
         await this.session.start();
       }
     } else {

@@ -1,7 +1,8 @@
 import * as vscode from 'vscode';
 import { LSPErrorCodes, ResponseError } from 'vscode-languageclient/node';
 import type { Notifier } from '../notify';
-import { NotRunning, type Session } from '../server/session';
+import { NotRunning } from '../server/host';
+import type { Session } from '../server/session';
 
 const ENDED: ReadonlySet<number> = new Set([
   LSPErrorCodes.RequestCancelled,

@@ -1,4 +1,4 @@
-import type { Launch } from '../server/session';
+import type { Launch } from '../server/host';
 import type { Found } from './find';
 import type { Python } from './probe';
 

@@ -1,5 +1,3 @@
-import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
 import * as vscode from 'vscode';
 import {
   CloseAction,
@@ -12,36 +10,8 @@ import {
   WorkDoneProgress,
 } from 'vscode-languageclient/node';
 import { CompanionFeature } from './features';
-
-/** How the server is started. */
-export interface Launch {
-  readonly command: string;
-  readonly args: readonly string[];
-  readonly cwd: string;
-  readonly env: NodeJS.ProcessEnv;
-}
-
-/** What the session needs from the rest of the extension. */
-export interface SessionHost {
-  readonly log: vscode.LogOutputChannel;
-  /** How to start; undefined where there is nothing to start, which the user has been told. */
-  launch(): Promise<Launch | undefined>;
-  settings(): Record<string, unknown>;
-  /** Register handlers on a new client, before it starts. */
-  prepare(client: LanguageClient): void;
-  /** The server has ended by itself. */
-  crashed(restarting: boolean): void;
-  failed(error: unknown): void;
-}
-
-/** A value of a work-done progress. */
-export interface WorkDoneProgressValue {
-  readonly kind: 'begin' | 'report' | 'end';
-  readonly title?: string;
-  readonly message?: string;
-  /** 0 to 100. */
-  readonly percentage?: number;
-}
+import { NotRunning, type SessionHost, type WorkDoneProgressValue } from './host';
+import { ignore, logOf } from './stderr';
 
 export type SessionState = 'stopped' | 'starting' | 'running';
 
@@ -57,24 +27,6 @@ const ERRORS: ErrorHandler = {
 
 const MOST_CRASHES = 4;
 const CRASHES_WITHIN_MS = 180_000;
-
-/** Records of the server's log, which come over the wire too. */
-const RECORD = /^\d{4}-\d\d-\d\d [\d:,]+ (?:DEBUG|INFO|WARNING|ERROR) /;
-
-/** What the server writes to stderr: records as details, the rest, a traceback for example, as it is. */
-function logOf(stderr: Readable, log: vscode.LogOutputChannel): void {
-  createInterface({ input: stderr }).on('line', (line) => {
-    if (RECORD.test(line)) {
-      log.debug(line);
-    } else {
-      log.warn(line);
-    }
-  });
-}
-
-function ignore(): void {
-  // stdout is the wire
-}
 
 /** One language server and its client: start, stop, restart, and what happens when it dies. */
 export class Session implements vscode.Disposable {
@@ -258,12 +210,5 @@ export class Session implements vscode.Disposable {
       this.#state = state;
       this.#changed.fire(state);
     }
-  }
-}
-
-/** There is no server, and the user has been told why. */
-export class NotRunning extends Error {
-  constructor() {
-    super('llmstep does not run.');
   }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
+import { baseOf } from '../launcher';
 import { type Found, candidates, findPython, onPath } from '../python/find';
 import { launchOf, plan } from '../python/launch';
 import { type Python, probe } from '../python/probe';
@@ -113,6 +114,12 @@ suite('what to start', () => {
   test('nothing', () => {
     assert.deepEqual(plan({ kind: 'none' }, undefined, true), { kind: 'install', base: 'uv' });
     assert.deepEqual(plan({ kind: 'none' }, undefined, false), { kind: 'noPython' });
+  });
+
+  test('an environment is made anew from another Python, where there is one that can', () => {
+    assert.equal(baseOf(found('path', PYTHON), ENVIRONMENT), PYTHON);
+    assert.equal(baseOf(found('path', { ...PYTHON, canMakeEnvironments: false }), ENVIRONMENT), ENVIRONMENT);
+    assert.equal(baseOf({ kind: 'none' }, ENVIRONMENT), ENVIRONMENT);
   });
 
   test('a wrong setting stops all', () => {
