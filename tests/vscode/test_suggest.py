@@ -85,6 +85,8 @@ async def test_the_whole_proof_from_the_menu(window: Window, judge: Judge) -> No
     await file.place("sorry")
     await window.menu(until_it_has="llmstep: complete the proof")
     await window.choose("llmstep: complete the proof")
+    await expect(window.page.locator(MENU).first).to_contain_text("✓")  # the proof, to be taken or not
+    await window.press("Enter")
     proved = await file.saved()
     assert proved.count("sorry") == 1
     assert proved.endswith("\n\ntheorem u : True := by\n  sorry\n")

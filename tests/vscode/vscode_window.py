@@ -240,16 +240,13 @@ class OpenFile:
         before = self.text[: self.text.index(mark) + shift].split("\n")
         await self.window.go_to(len(before), len(before[-1]) + 1)
 
-    async def saved(self, *, differs_from: str | None = None) -> str:
-        """Save; the text on disk, once it differs from what it was."""
-        old = self.text if differs_from is None else differs_from
-
-        async def changed() -> str | None:
-            await self.window.press("Control+s")
-            text = self.path.read_text()
-            return text if text != old else None
-
-        self.text = str(await until(f"{self.path.name} to change on disk", changed))
+    async def saved(self) -> str:
+        """Save once the editor has something to save; the text that is then on disk."""
+        unsaved = self.window.page.locator(f'.tab.active.dirty[data-resource-name="{self.path.name}"]')
+        await unsaved.wait_for()
+        await self.window.press("Control+s")
+        await expect(unsaved).to_have_count(0)
+        self.text = self.path.read_text()
         return self.text
 
     def hint(self, text: str) -> Locator:
