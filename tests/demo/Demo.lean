@@ -1,6 +1,6 @@
 /- Unfinished proofs; `make demo` asks for the next step of each. -/
 
-theorem and_swap (p q : Prop) (h : p ∧ q) : q ∧ p := by
+theorem right_half (p q : Prop) (h : p ∧ q) : q := by
   sorry
 
 theorem or_swap (p q : Prop) : p ∨ q → q ∨ p := by
@@ -10,5 +10,4 @@ theorem witness (α : Type) (P : α → Prop) (a : α) (ha : P a) : ∃ x, P x :
   sorry
 
 theorem add_swap (m n k : Nat) (h : m = n) : k + m = n + k := by
-  rw [h]
   sorry
