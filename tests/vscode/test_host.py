@@ -1,0 +1,63 @@
+"""The extension's own tests (mocha), inside a real extension host."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from vscode_workbench import SECONDS, Workbench
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from vscode_window import Window
+
+pytestmark = [pytest.mark.lean, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
+
+
+async def test_in_the_extension_host(
+    pytestconfig: pytest.Config,
+    tmp_path: Path,
+    program: Path,
+    new_window: Callable[[Workbench], Awaitable[Window]],
+    user_settings: dict[str, Any],
+    machine_settings: Callable[..., dict[str, Any]],
+) -> None:
+    extension = pytestconfig.rootpath / "vscode-extension"
+    build = ["node", "esbuild.mjs", "--tests"]
+    await asyncio.to_thread(subprocess.run, build, cwd=extension, check=True, capture_output=True)
+    report = tmp_path / "report.json"
+    workbench = Workbench(
+        tmp_path / "host",
+        program,
+        user=user_settings,
+        machine=machine_settings(),
+        environment={"LLMSTEP_TEST_REPORT": str(report)},
+    )
+    try:
+        await workbench.start()
+        window = await new_window(workbench)
+        lines: list[str] = []
+        ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        page = window.page
+        await page.expose_function("codeAutomationLog", lambda _, words: lines.append(" ".join(map(str, words))))
+        await page.expose_function("codeAutomationExit", lambda code: ended.set_result(code))
+        await window.load(
+            payload=[
+                ("extensionDevelopmentPath", workbench.remote(extension)),
+                ("extensionTestsPath", workbench.remote(extension / "dist-test" / "index.js")),
+            ]
+        )
+        status = await asyncio.wait_for(ended, 3 * SECONDS)
+    finally:
+        await workbench.stop()
+    results = json.loads(report.read_text()) if report.exists() else []
+    for each in results:
+        print(each["state"], each["milliseconds"], "ms", each["title"])
+    assert [each for each in results if each["state"] != "passed"] == []
+    assert status == 0, "\n".join(lines)
+    assert len(results) > 50
