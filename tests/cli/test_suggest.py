@@ -100,7 +100,7 @@ def test_a_seed_fixes_the_draw_and_greedy_is_one(llmstep: Run) -> None:
         ended = llmstep("suggest", "--goal-file", "-", *STARTER, "--json", *options, stdin=GOAL.encode())
         return [each["text"] for each in json.loads(ended.out)["suggestions"]]
 
-    hot = ("--temperature", "1", "--count", "4", "--prefix", "exact ")
+    hot = ("--temperature", "2", "--count", "8")
     assert texts("--seed", "1", *hot) == texts("--seed", "1", *hot) != texts("--seed", "2", *hot)
     assert len(texts("--temperature", "0")) == 1
 
