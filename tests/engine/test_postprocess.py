@@ -125,6 +125,8 @@ PREFIXED = [
     ("internlm-step", "exact", " hp<|im_end|>", "exact hp"),
     ("internlm-step", "exact", "PROOFSTEP exact hp<|im_end|>", "exact hp"),
     ("internlm25-step", "exact", " hp<|im_end|>", "exact hp"),
+    ("instruct", "exact", " hp<|im_end|>", "exact hp"),
+    ("instruct", "exact", "The next step:\n```lean\nexact hp\n```", "exact hp"),
 ]
 
 
