@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 
-from llmstep.lean.server import LeanServer
-
 sys.path.insert(0, str(Path(__file__).parent))
 
 from client import Editor, Page, editor
+from lean_judge import Judge
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
-
-ERROR = 1
 
 
 @pytest.fixture(scope="session")
@@ -60,20 +57,6 @@ def opened(shared: Editor, folder: Path) -> Iterator[Callable[..., Page]]:
     yield open_
     for page in pages:
         page.close()
-
-
-class Judge:
-    """What a real Lean server, that the server under test knows nothing of, says about a text."""
-
-    def __init__(self, command: tuple[str, ...], folder: Path) -> None:
-        self.lean = LeanServer(command, folder, timeout=60)
-        self._uri = (folder / "Judged.lean").as_uri()
-
-    async def complaints(self, text: str) -> list[str]:
-        """Errors, and the use of `sorry`."""
-        version = await self.lean.open(self._uri, text)
-        found = await self.lean.wait(self._uri, version)
-        return [each["message"] for each in found if each["severity"] == ERROR or "sorry" in each["message"]]
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 from client import Editor, Page, apply, editor
+from lean_judge import Judge
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcMethodNotFound
 from test_suggest import AND
@@ -39,8 +40,6 @@ class Forwarder:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def forwarder(lean_command: tuple[str, ...], folder: Path) -> AsyncIterator[Forwarder]:
-    from conftest import Judge
-
     judge = Judge(lean_command, folder)
     yield Forwarder(judge)
     await judge.lean.stop()
