@@ -1,6 +1,6 @@
 /- Unfinished proofs; `make demo` asks for the next step of each. -/
 
-theorem right_half (p q : Prop) (h : p ∧ q) : q := by
+theorem left_or (p q : Prop) (hp : p) : p ∨ q := by
   sorry
 
 theorem or_swap (p q : Prop) : p ∨ q → q ∨ p := by
