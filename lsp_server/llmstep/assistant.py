@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from llmstep.engine.progress import Progress
+from llmstep.engine.progress import Progress, since
 from llmstep.errors import LeanError, NoGoalError
 from llmstep.lean.text import mask
 from llmstep.memory import Document, Memory, SuggestionSet, sites_at
@@ -118,7 +118,7 @@ class Assistant:
             goal=goal,
             prefix=ask.prefix,
             model=generation.model,
-            elapsed_ms=_since(started),
+            elapsed_ms=since(started),
             suggestions=(),
             drawn=generation.drawn + (earlier.drawn if earlier else 0),
             draws=draws + 1,
@@ -140,7 +140,7 @@ class Assistant:
         checked = 0
 
         def update(note: str = "") -> SuggestionSet:
-            current = found.judged(suggestions, elapsed_ms=_since(started), note=note)
+            current = found.judged(suggestions, elapsed_ms=since(started), note=note)
             self.memory.remember(current)
             if on_update:
                 on_update(current)
@@ -254,10 +254,6 @@ def _commonest_doubt(checks: Sequence[Check]) -> str:
     """Why candidates were not judged, where some were not."""
     doubts = [check.message for check in checks if check.verdict is Verdict.UNCHECKED and check.message]
     return max(doubts, key=doubts.count) if doubts else ""
-
-
-def _since(started: float) -> float:
-    return round((time.perf_counter() - started) * 1000, 1)
 
 
 def _silent(_: Progress) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import json
 import re
@@ -17,18 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from compiled_package import SOURCES, environment, without_module_header
+from kit_client import Lsp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = "import LLMstep\n"
-
-_spec = importlib.util.spec_from_file_location("lean_kit_lsp", ROOT / "tests" / "lean_kit" / "lsp.py")
-assert _spec is not None
-assert _spec.loader is not None
-_kit_lsp = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_kit_lsp)
 
 
 @pytest.fixture(scope="session")
@@ -218,7 +212,7 @@ class Editor:
     """A Lean server whose files can import the package."""
 
     def __init__(self, lean: Path, folder: Path, env: dict[str, str]) -> None:
-        self.lsp: Any = _kit_lsp.Lsp([lean, "--server", "-Dserver.reportDelayMs=0"], folder, env)
+        self.lsp: Any = Lsp([lean, "--server", "-Dserver.reportDelayMs=0"], folder, env)
         self.lsp.init()
         self.count = itertools.count()
         self.shared: dict[str, Document] = {}

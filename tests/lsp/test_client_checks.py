@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
 from client import Editor, Page, apply, editor
+from kit_client import Lsp
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
 pytestmark = [pytest.mark.lean, pytest.mark.asyncio(loop_scope="module")]
 
@@ -29,21 +29,13 @@ PLAIN = IMPORTING.replace("import LLMstep\n", "")
 NOT_OURS = -32601
 """What Lean says to an RPC method that the file's imports do not have."""
 
-_spec = importlib.util.spec_from_file_location(
-    "lean_kit_lsp", Path(__file__).resolve().parents[1] / "lean_kit" / "lsp.py"
-)
-assert _spec is not None
-assert _spec.loader is not None
-_kit_lsp = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_kit_lsp)
-
 
 class LeanEditor:
     """Answers both of llmstep's requests as an editor does that runs Lean: from its own server, whose files can import
     the package."""
 
     def __init__(self, lean: Path, folder: Path, package: Path) -> None:
-        self.lsp: Any = _kit_lsp.Lsp([lean, "--server"], folder, {**os.environ, "LEAN_PATH": str(package)})
+        self.lsp: Any = Lsp([lean, "--server"], folder, {**os.environ, "LEAN_PATH": str(package)})
         self.lsp.init()
         self.checked: list[tuple[types.Position, list[str], int]] = []
         self.broken = False

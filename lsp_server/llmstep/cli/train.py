@@ -29,6 +29,7 @@ def train(
     max_seconds: Annotated[_Number, typer.Option(help="Stop after this much training time.")] = None,
     batch_size: Annotated[_Whole, typer.Option(help="Pairs a batch.")] = None,
     accumulate: Annotated[_Whole, typer.Option(help="Batches a step.")] = None,
+    optimizer: Annotated[_Text, typer.Option(help="adamw, or muon for --from-scratch.")] = None,
     learning_rate: Annotated[_Number, typer.Option(help="Largest learning rate.")] = None,
     warmup_steps: Annotated[_Whole, typer.Option(help="Steps until the largest learning rate.")] = None,
     weight_decay: Annotated[_Number, typer.Option(help="Weight decay of the matrices.")] = None,

@@ -16,7 +16,7 @@ import attrs
 
 from llmstep.engine.cache import AnswerCache, answer_key
 from llmstep.engine.interface import Generation
-from llmstep.engine.progress import Progress, thinned
+from llmstep.engine.progress import Progress, since, thinned
 from llmstep.engine.status import EngineStatus, StatusBoard, in_this_loop
 from llmstep.engine.worker import Job, OnProgress, Worker
 from llmstep.types import Ask, Sampling
@@ -111,7 +111,7 @@ class Engine:
 
             tell = in_this_loop(on_progress) if on_progress else None
             answer = await asyncio.wrap_future(self._worker.submit(("generate", key), work, tell))
-        elapsed_ms = round((time.perf_counter() - started) * 1000, 1)
+        elapsed_ms = since(started)
         return attrs.evolve(answer, candidates=list(answer.candidates), elapsed_ms=elapsed_ms)
 
     async def load(self, *, on_progress: OnProgress | None = None) -> LoadedModelInfo:
@@ -178,7 +178,7 @@ class Engine:
                 on_step=thinned(job.report),
                 cancelled=lambda: job.cancelled,
             )
-            elapsed_ms = round((time.perf_counter() - started) * 1000, 1)
+            elapsed_ms = since(started)
             self._publish(last_ms=elapsed_ms)
             answer = Generation(candidates, choice.name, drawn, elapsed_ms)
             self._answers.put(key, answer)

@@ -56,3 +56,8 @@ def format_bytes(count: float) -> str:
             return f"{count:.0f} {unit}"
         count /= 1000
     return f"{count:.1f} GB" if count < 999.95 else f"{count / 1000:.1f} TB"
+
+
+def since(started: float) -> float:
+    """Milliseconds since a `time.perf_counter()`, to a tenth."""
+    return round((time.perf_counter() - started) * 1000, 1)

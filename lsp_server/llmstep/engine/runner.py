@@ -17,7 +17,7 @@ from llmstep.engine import light
 from llmstep.engine.decode import MAX_ROWS, decode
 from llmstep.engine.loaded import LoadedModel, Plan, release
 from llmstep.engine.postprocess import RawSample, finish
-from llmstep.engine.progress import Progress
+from llmstep.engine.progress import Progress, since
 from llmstep.engine.prompt import encode
 from llmstep.errors import ModelLoadError
 
@@ -146,7 +146,7 @@ class Runner:
             from llmstep.engine.loader import load
 
             loaded = load(plan, report=report, cancelled=cancelled)
-        return cls(loaded, settings, choice, round((time.perf_counter() - started) * 1000, 1))
+        return cls(loaded, settings, choice, since(started))
 
     def serves(self, settings: Settings, choice: ModelChoice) -> bool:
         """Whether this is the model, on the device and in the format, that is asked for."""

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
-from llmstep.errors import LeanError
 from llmstep.lean.refusal import hypothesis_names, refusal
-from llmstep.lsp.protocol import CHECK_SUGGESTIONS, CheckedSuggestions, CheckParams
+from llmstep.lsp.protocol import CHECK_SUGGESTIONS, Checked, CheckedSuggestions, CheckParams
 from llmstep.types import Check, Verdict
 
 if TYPE_CHECKING:
@@ -50,25 +49,23 @@ class ClientChecks:
                 checks[number] = Check(Verdict.INVALID, message=reason)
                 on_result(number, checks[number])
         pending = [number for number in range(len(candidates)) if number not in checks]
-        try:
-            answer = await self._answer(document, site, [candidates[number] for number in pending]) if pending else None
-        except LeanError:
+        texts = [candidates[number] for number in pending]
+        checked = await self._answers(document, site, texts) if texts else []
+        if [each.text for each in checked] != texts:
             return None
-        if pending and (answer is None or [each.text for each in answer.checked] != [candidates[n] for n in pending]):
-            return None
-        for number, each in zip(pending, answer.checked if answer else (), strict=True):
+        for number, each in zip(pending, checked, strict=True):
             checks[number] = Check(Verdict(each.verdict), tuple(each.goals), each.message)
             on_result(number, checks[number])
         return [checks[number] for number in range(len(candidates))]
 
-    async def _answer(self, document: Document, site: Site, texts: list[str]) -> CheckedSuggestions | None:
+    async def _answers(self, document: Document, site: Site, texts: list[str]) -> list[Checked]:
+        """What the client's Lean says; nothing where it says nothing."""
         settings = self._ls.settings
         timeout = settings.lean.timeout_seconds + settings.check.timeout_seconds * len(texts)
-        params = CheckParams(
-            types.TextDocumentIdentifier(document.uri), site.anchors[0], texts, settings.check.max_heartbeats
-        )
+        place = types.TextDocumentIdentifier(document.uri), site.anchors[0]
+        params = CheckParams(*place, texts, settings.check.max_heartbeats)
         try:
             answer: CheckedSuggestions | None = await self._ls.protocol.ask(CHECK_SUGGESTIONS, params, timeout=timeout)
-        except (JsonRpcException, asyncio.TimeoutError) as error:
-            raise LeanError("The editor's Lean server did not check the suggestions.") from error
-        return answer
+        except (JsonRpcException, asyncio.TimeoutError):
+            return []
+        return answer.checked if answer else []

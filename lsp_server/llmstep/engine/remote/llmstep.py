@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from llmstep.engine import wire
+from llmstep.engine.progress import since
 from llmstep.engine.remote.place import place_of
-from llmstep.engine.remote.remote_engine import RemoteEngine, since
+from llmstep.engine.remote.remote_engine import RemoteEngine
 from llmstep.errors import LlmstepError, RemoteRefusedError
 
 if TYPE_CHECKING:

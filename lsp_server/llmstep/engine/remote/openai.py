@@ -14,10 +14,10 @@ import attrs
 from llmstep.engine.cache import AnswerCache, answer_key
 from llmstep.engine.interface import Generation
 from llmstep.engine.postprocess import finish
-from llmstep.engine.progress import thinned
+from llmstep.engine.progress import since, thinned
 from llmstep.engine.remote.flights import Flights
 from llmstep.engine.remote.place import place_of
-from llmstep.engine.remote.remote_engine import RemoteEngine, since
+from llmstep.engine.remote.remote_engine import RemoteEngine
 from llmstep.errors import LlmstepError, ModelNotFoundError, RemoteRefusedError
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from llmstep.engine.progress import since
 from llmstep.engine.status import EngineStatus, StatusBoard, in_this_loop
 from llmstep.types import Sampling
 
@@ -89,7 +90,7 @@ class RemoteEngine:
         except asyncio.TimeoutError:
             raise connection.too_slow(seconds or 0.0) from None
         else:
-            self._board.publish(last_ms=round((time.perf_counter() - started) * 1000, 1))
+            self._board.publish(last_ms=since(started))
             return answer
         finally:
             self._change(-1)
@@ -97,8 +98,3 @@ class RemoteEngine:
     def _change(self, by: int, **changes: Any) -> None:
         self._running += by
         self._board.publish(state="generating" if self._running else "idle", **changes)
-
-
-def since(started: float) -> float:
-    """Milliseconds since a `time.perf_counter()`."""
-    return round((time.perf_counter() - started) * 1000, 1)
