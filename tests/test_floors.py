@@ -21,6 +21,7 @@ FLOORS = {
     "training": 2.0,
     "search": 2.5,
     "bench": 2.5,
+    "data": 2.5,
     "memory": 3.0,
     "assistant": 3.0,
     "doctor": 4.0,

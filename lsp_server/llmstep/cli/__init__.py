@@ -12,6 +12,7 @@ import typer
 
 from llmstep import __version__
 from llmstep.cli.bench import bench
+from llmstep.cli.data import data
 from llmstep.cli.doctor import doctor
 from llmstep.cli.lsp import lsp
 from llmstep.cli.models import models
@@ -44,6 +45,7 @@ def _options(
 
 
 app.add_typer(bench, name="bench")
+app.command()(data)
 app.command()(train)
 app.command("train-starter")(train_starter)
 app.command()(doctor)

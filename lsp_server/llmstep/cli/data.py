@@ -1,0 +1,113 @@
+"""`llmstep data`: training pairs from LeanDojo's benchmark, Lean projects and JSONL files."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from llmstep.cli.options import lean_command, settings_with
+from llmstep.cli.process import run
+
+if TYPE_CHECKING:
+    from llmstep.data.pair import Found
+    from llmstep.settings import Settings
+
+
+def data(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(help="LeanDojo's .json files or their folder, Lean files or projects, JSONL files of pairs."),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for train.jsonl, valid.jsonl and test.jsonl.")],
+    valid_share: Annotated[
+        float, typer.Option(min=0, max=0.9, help="Share of the theorems to hold out, of sources without parts.")
+    ] = 0.02,
+    max_chars: Annotated[int, typer.Option(min=1, help="Leave out longer tactics.")] = 512,
+    lean: Annotated[
+        str | None, typer.Option(help="Command of the Lean server; default `lake serve --` or `lean --server`.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=1, help="Longest time for Lean on one file.")] = 600,
+) -> None:
+    """Make pairs of goal and tactic for `llmstep train`.
+
+    No theorem, and no pair, comes into two parts. The benchmark's val.json and
+    test.json stay held out; theorems of other sources are held out by a hash
+    of their name.
+
+    Example: llmstep data leandojo_benchmark_4/random MyProject -o pairs
+    """
+    from llmstep.data.pair import Found
+    from llmstep.data.split import split
+    from llmstep.errors import RequestError
+
+    settings = settings_with({"lean.command": lean_command(lean)})
+    found = Found()
+    for source in sources:
+        found.extend(_pairs_of(source, max_chars, seconds, settings))
+    divided = split(found.pairs, valid_share)
+    if not divided.parts["train"]:
+        raise RequestError(
+            f"The sources give no pairs to train on{_left_out(found)}.", hint="Check them, or lower --valid-share."
+        )
+    divided.write(out)
+    for part, pairs in divided.parts.items():
+        if pairs:
+            theorems = len({pair.theorem for pair in pairs})
+            typer.echo(f"{part}: {len(pairs):,} pairs of {theorems:,} theorems in {out / part}.jsonl")
+    if divided.duplicates:
+        found.left_out["duplicates"] = divided.duplicates
+    if found.left_out:
+        typer.echo(f"left out{_left_out(found)}")
+
+
+def _left_out(found: Found) -> str:
+    """`: 3 duplicates, 1 steps with sorry`, the most frequent first; empty when nothing was left out."""
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in found.left_out.most_common())
+    return f": {reasons}" if reasons else ""
+
+
+def _pairs_of(source: Path, longest: int, seconds: float, settings: Settings) -> Found:
+    """The pairs of a source of whatever kind.
+
+    Raises:
+        RequestError: There is no such source, or it is of none of the kinds.
+    """
+    from llmstep.data.jsonl import jsonl_pairs
+    from llmstep.data.leandojo import benchmark_files, leandojo_pairs
+    from llmstep.data.pair import Found
+    from llmstep.errors import RequestError
+
+    if not source.exists():
+        raise RequestError(f"There is no {source}.", hint="Check the path.")
+    if source.suffix == ".jsonl":
+        return jsonl_pairs(source, longest)
+    files = benchmark_files(source) if source.is_dir() else [source] if source.suffix == ".json" else []
+    if files:
+        found = Found()
+        for file in files:
+            found.extend(leandojo_pairs(file, longest))
+        return found
+    if source.is_dir() or source.suffix == ".lean":
+        return run(_of_project(source, longest, seconds, settings))
+    raise RequestError(
+        f"What {source} holds is not known.",
+        hint="Give a .json file of LeanDojo, a .jsonl file of pairs, a .lean file, or a folder of one of these.",
+    )
+
+
+async def _of_project(source: Path, longest: int, seconds: float, settings: Settings) -> Found:
+    from llmstep.data.project import lean_files, project_pairs
+    from llmstep.lean.project import find_project, server_command
+    from llmstep.lean.server import LeanServer
+
+    files = lean_files(source)
+    project = find_project(source)
+    server = LeanServer(server_command(project, settings.lean, settings.check), project.root, timeout=seconds)
+    try:
+        return await project_pairs(
+            server, files, longest, seconds, lambda file, count: typer.echo(f"{file}: {count} pairs", err=True)
+        )
+    finally:
+        await server.stop()

@@ -1,0 +1,56 @@
+"""Pairs from JSONL files, one `{"goal", "tactic", "theorem"?}` a line, and back."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from llmstep.data.pair import Found, Pair
+from llmstep.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+
+def jsonl_pairs(file: Path, longest: int) -> Found:
+    """The pairs of a file; one without a theorem counts as a theorem of its own, named by its goal.
+
+    Raises:
+        RequestError: The file cannot be read, or a line is no pair; the line is named.
+    """
+    found = Found()
+    try:
+        lines = file.read_text(encoding="utf-8").split("\n")  # not splitlines: U+2028 is no end of a record
+    except (OSError, UnicodeDecodeError) as error:
+        raise RequestError(f"{file} cannot be read: {error}.", hint="Give a JSONL file in UTF-8.") from error
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        record = _record(line)
+        goal, tactic, theorem = (record.get(key) for key in ("goal", "tactic", "theorem"))
+        if not isinstance(goal, str) or not isinstance(tactic, str) or not isinstance(theorem, str | None):
+            raise RequestError(
+                f"Line {number} of {file} is no pair.",
+                hint='Each line has the form {"goal": "...", "tactic": "...", "theorem": "..."}.',
+            )
+        found.add(Pair(goal.strip(), tactic.strip(), theorem or f"goal {goal.strip()}"), longest)
+    return found
+
+
+def write_jsonl(file: Path, pairs: Iterable[Pair]) -> None:
+    """Writes pairs; the file is whole when it appears."""
+    new = file.with_name(f".{file.name}.new")
+    with new.open("w", encoding="utf-8", newline="\n") as lines:
+        for pair in pairs:
+            record = {"goal": pair.goal, "tactic": pair.tactic, "theorem": pair.theorem}
+            lines.write(json.dumps(record, ensure_ascii=False) + "\n")
+    new.replace(file)
+
+
+def _record(line: str) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) else {}

@@ -1,0 +1,148 @@
+"""Pairs from the Lean files of a project: the goals that the running Lean server tells at every tactic step."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, Final
+
+from lsprotocol.types import Position
+
+from llmstep.data.pair import Found, Pair
+from llmstep.errors import LeanError, RequestError
+from llmstep.lean.blocks import CASES, Block
+from llmstep.lean.declaration import COMMAND, PROVING, Declaration, find_declaration
+from llmstep.lean.layout import Layout
+from llmstep.lean.text import mask, offset_at, position_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from llmstep.lean.blocks import Item
+    from llmstep.lean.client import Params
+    from llmstep.lean.server import LeanServer
+
+_FOREIGN: Final = frozenset({"build", "lake-packages"})
+"""Folders with what was built or fetched; those whose name begins with a dot are others."""
+_BRACKETS: Final = frozenset({"·", ".", "{", "("})
+"""Tokens that open a block of steps and are no step themselves."""
+_ERROR = 1
+
+
+def lean_files(source: Path) -> list[Path]:
+    """The Lean files of a project, in a fixed order; a single file stands for itself.
+
+    Raises:
+        RequestError: There are none.
+    """
+    if source.is_file():
+        return [source]
+    found = []
+    for folder, below, names in os.walk(source):
+        below[:] = sorted(name for name in below if not name.startswith(".") and name not in _FOREIGN)
+        found += [source.__class__(folder, name) for name in sorted(names) if name.endswith(".lean")]
+    files = [file for file in found if file.name != "lakefile.lean"]
+    if not files:
+        raise RequestError(f"There are no Lean files in {source}.", hint="Give the folder of a Lean project.")
+    return files
+
+
+async def project_pairs(
+    server: LeanServer, files: list[Path], longest: int, seconds: float, told: Callable[[Path, int], None]
+) -> Found:
+    """The pairs of all files, one file after the other.
+
+    What Lean refuses, or lets pass with `sorry`, gives no pairs. A file that Lean does not finish is left out.
+
+    Args:
+        longest: Most characters of a tactic. The steps inside a longer one count on their own.
+        seconds: Longest time for a file.
+        told: Called with every file that is done and the number of its pairs.
+
+    Raises:
+        LeanError: The server cannot be started.
+    """
+    found = Found()
+    await server.start()
+    for file in files:
+        try:
+            text = (await asyncio.to_thread(file.read_bytes)).decode("utf-8").replace("\r\n", "\n")
+            pairs = await _file_pairs(server, as_uri(file), text, longest, seconds)
+        except (LeanError, UnicodeDecodeError):
+            pairs = Found()
+            pairs.left_out["files that Lean cannot read"] += 1
+        found.extend(pairs)
+        told(file, len(pairs.pairs))
+    return found
+
+
+def as_uri(file: Path) -> str:
+    """The name under which Lean knows a file."""
+    return file.absolute().as_uri()
+
+
+async def _file_pairs(server: LeanServer, uri: str, text: str, longest: int, seconds: float) -> Found:
+    version = await server.open(uri, text)
+    try:
+        diagnostics = await server.wait(uri, version, seconds)
+        found = Found()
+        bad = [offset for offset in (_refused_at(text, each) for each in diagnostics) if offset is not None]
+        for declaration, items in _steps(text):
+            if any(declaration.start <= offset < declaration.end for offset in bad):
+                found.left_out["steps of theorems with an error or sorry"] += len(items)
+                continue
+            places = [position_at(text, item.start) for item in items]
+            goals = await asyncio.gather(*(_state(server, uri, place, seconds) for place in places))
+            name = declaration.name or f"example {goals[0] if goals else ''}"
+            for item, goal in zip(items, goals, strict=True):
+                found.add(Pair(goal, step_text(text, item), name), longest)
+        return found
+    finally:
+        await server.close(uri)
+
+
+async def _state(server: LeanServer, uri: str, place: Position, seconds: float) -> str:
+    return "\n\n".join(await server.plain_goal(uri, place, seconds) or ())
+
+
+def _refused_at(text: str, diagnostic: Params) -> int | None:
+    """Where Lean found an error or `sorry`; None for other messages."""
+    if diagnostic.get("severity") != _ERROR and "declaration uses" not in diagnostic["message"]:
+        return None
+    start = diagnostic["range"]["start"]
+    return offset_at(text, Position(start["line"], start["character"]))
+
+
+def _steps(text: str) -> Iterator[tuple[Declaration, list[Item]]]:
+    """The declarations with steps, and the steps in the order of the text."""
+    masked = mask(text)
+    for command in COMMAND.finditer(masked):
+        declaration = find_declaration(masked, command.end()) if command["anywhere"] in PROVING else None
+        if declaration is None:
+            continue
+        layout = Layout(masked, declaration.body, declaration.end, declaration.column)
+        items = [item for block in layout.blocks for item in block.items if _runs_once(block) and _is_step(item)]
+        if items:
+            yield declaration, sorted(items, key=lambda item: item.start)
+
+
+def _is_step(item: Item) -> bool:
+    """Whether an item is a step of its own; at `case` and `next`, Lean tells the goal inside of them."""
+    return item.head not in _BRACKETS | CASES
+
+
+def _runs_once(block: Block) -> bool:
+    """Whether each step of a block runs on the goals that Lean tells at it.
+
+    Those behind `try`, `all_goals`, `<;>` and the like run on other goals, several times or in vain.
+    """
+    blocks = [frame for frame in (*block.frames, block) if isinstance(frame, Block)]
+    return all(each.kind != "combinator" or each.opener.text == "focus" for each in blocks)
+
+
+def step_text(text: str, item: Item) -> str:
+    """A step as it would be written at column 0."""
+    first, *others = text[item.start : item.end].split("\n")
+    column = item.first.column
+    return "\n".join([first, *(line[min(column, len(line) - len(line.lstrip())) :] for line in others)]).rstrip()

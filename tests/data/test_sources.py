@@ -1,0 +1,201 @@
+"""Pairs from LeanDojo's JSON and from JSONL, and their division into parts."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from typer import Typer
+from typer.testing import CliRunner
+
+from llmstep.cli.data import data
+from llmstep.data.jsonl import jsonl_pairs, write_jsonl
+from llmstep.data.leandojo import leandojo_pairs
+from llmstep.data.pair import Pair
+from llmstep.data.split import hashed_part, split
+from llmstep.errors import RequestError
+from llmstep.training.pairs import read_pairs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def theorem(name: str, *steps: tuple[str, str]) -> dict[str, Any]:
+    """A theorem as the benchmark has it; the state behind a step is that before the next one."""
+    states = [state for state, _ in steps[1:]] + ["no goals"]
+    return {
+        "url": "https://example.org/mathlib4",
+        "commit": "29dcec074de168ac2bf835a77ef68bbe069194c5",
+        "file_path": "Mathlib/Logic/Basic.lean",
+        "full_name": name,
+        "start": [12, 1],
+        "end": [14, 20],
+        "traced_tactics": [
+            {
+                "tactic": tactic,
+                "annotated_tactic": [tactic.replace("and_comm", "<a>and_comm</a>"), []],
+                "state_before": before,
+                "state_after": after,
+            }
+            for (before, tactic), after in zip(steps, states, strict=True)
+        ],
+    }
+
+
+SWAP = theorem(
+    "Foo.swap", ("p q : Prop\n⊢ p ∧ q → q ∧ p", "intro h"), ("p q : Prop\nh : p ∧ q\n⊢ q ∧ p", "rwa [and_comm] at h")
+)
+TRUE = theorem("Foo.true", ("⊢ True", "trivial"))
+GIVEN_UP = theorem("Foo.open", ("⊢ True", "sorry"), ("no goals", "done"), ("⊢ True", "exact sorry_free"), ("⊢ p", " "))
+
+
+def run(*arguments: object) -> str:
+    app = Typer()
+    app.command()(data)
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def save(folder: Path, **files: list[dict[str, Any]]) -> Path:
+    folder.mkdir(exist_ok=True)
+    for name, content in files.items():
+        (folder / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+    return folder
+
+
+def lines(file: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def test_a_benchmark_keeps_its_parts(tmp_path: Path) -> None:
+    other = theorem("Bar.held", ("⊢ True", "trivial"), ("x : ℕ\n⊢ x = x", "rfl"))
+    folder = save(tmp_path / "random", train=[SWAP, TRUE, GIVEN_UP], val=[other], test=[theorem("T", ("⊢ q", "simp"))])
+    said = run(folder, "--out", tmp_path / "pairs")
+    assert lines(tmp_path / "pairs" / "train.jsonl") == [
+        {"goal": "p q : Prop\n⊢ p ∧ q → q ∧ p", "tactic": "intro h", "theorem": "Foo.swap"},
+        {"goal": "p q : Prop\nh : p ∧ q\n⊢ q ∧ p", "tactic": "rwa [and_comm] at h", "theorem": "Foo.swap"},
+        {"goal": "⊢ True", "tactic": "exact sorry_free", "theorem": "Foo.open"},
+    ]  # `trivial` for True is held out, so it is not trained on
+    assert lines(tmp_path / "pairs" / "valid.jsonl") == [
+        {"goal": "⊢ True", "tactic": "trivial", "theorem": "Bar.held"},
+        {"goal": "x : ℕ\n⊢ x = x", "tactic": "rfl", "theorem": "Bar.held"},
+    ]
+    assert [line["theorem"] for line in lines(tmp_path / "pairs" / "test.jsonl")] == ["T"]
+    assert "train: 3 pairs of 2 theorems" in said
+    assert "valid: 2 pairs of 1 theorems" in said
+    assert "test: 1 pairs of 1 theorems" in said
+    assert "left out: 1 steps with sorry, 1 steps without a goal, 1 empty steps, 1 duplicates" in said
+    assert read_pairs(tmp_path / "pairs" / "valid.jsonl")[1] == ("x : ℕ\n⊢ x = x", "rfl")
+
+
+def test_theorems_are_divided_whole_and_always_alike(tmp_path: Path) -> None:
+    names = [f"Some.lemma_{number}" for number in range(400)]
+    theorems = [theorem(name, (f"⊢ {name} 1", "simp"), (f"⊢ {name} 2", "rfl")) for name in names]
+    save(tmp_path, anything=theorems)
+    run(tmp_path / "anything.json", "-o", tmp_path / "a", "--valid-share", 0.25)
+    parts = {part: lines(tmp_path / "a" / f"{part}.jsonl") for part in ("train", "valid")}
+    held = {line["theorem"] for line in parts["valid"]}
+    assert len(parts["valid"]) == 2 * len(held)
+    assert len(parts["train"]) + len(parts["valid"]) == 800
+    assert not held & {line["theorem"] for line in parts["train"]}
+    assert 70 < len(held) < 130  # a quarter of 400
+    assert held == {name for name in names if hashed_part(name, 0.25) == "valid"}
+
+    save(tmp_path, anything=theorems[::-1][:200])  # the part of a theorem does not depend on the others
+    run(tmp_path / "anything.json", "-o", tmp_path / "a", "--valid-share", 0.25)
+    assert {line["theorem"] for line in lines(tmp_path / "a" / "valid.jsonl")} == held & set(names[200:])
+    assert {name for name in names if hashed_part(name, 0.1) == "valid"} < held
+    assert hashed_part("Nat.add_comm", 0.5) == "valid"  # a digest, the same on every machine
+    assert hashed_part("Nat.mul_comm", 0.5) == "train"
+
+
+def test_a_run_without_held_out_pairs_leaves_none_of_an_earlier_one(tmp_path: Path) -> None:
+    source = tmp_path / "more.jsonl"
+    write_jsonl(source, [Pair(f"⊢ {n}", "simp", f"t{n}") for n in range(40)])
+    run(source, "-o", tmp_path / "out", "--valid-share", 0.5)
+    assert (tmp_path / "out" / "valid.jsonl").exists()
+    run(source, "-o", tmp_path / "out", "--valid-share", 0)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["train.jsonl"]
+    assert len(lines(tmp_path / "out" / "train.jsonl")) == 40
+
+
+def test_a_pair_is_kept_once_in_the_most_held_out_part() -> None:
+    pairs = [
+        Pair("⊢ a", "simp", "one", "train"),
+        Pair("⊢ a", "simp", "two", "valid"),
+        Pair("⊢ a", "simp", "three", "test"),
+        Pair("⊢ b", "simp", "one", "train"),
+        Pair("⊢ b", "simp", "four", "train"),
+        Pair("⊢ c", "simp", "three", "train"),  # its theorem is held out elsewhere
+        Pair("⊢ d", "simp", "three"),
+    ]
+    divided = split(pairs, 0)
+    assert [(p.goal, p.theorem) for p in divided.parts["train"]] == [("⊢ b", "one")]
+    assert divided.parts["valid"] == []
+    assert [(p.goal, p.theorem) for p in divided.parts["test"]] == [
+        ("⊢ a", "three"),
+        ("⊢ c", "three"),
+        ("⊢ d", "three"),
+    ]
+    assert divided.duplicates == 3
+
+
+def test_jsonl_with_and_without_theorems(tmp_path: Path) -> None:
+    file = tmp_path / "pairs.jsonl"
+    file.write_text(
+        '{"goal": "a\u2028b : ℕ\\n⊢ a", "tactic": " simp\\n  at h ", "theorem": "A.b", "more": 1}\n\n'
+        '{"goal": "⊢ q", "tactic": "rfl"}\n{"goal": "⊢ q", "tactic": "simp"}\n',
+        encoding="utf-8",
+    )
+    found = jsonl_pairs(file, 100)
+    assert found.pairs == [
+        Pair("a\u2028b : ℕ\n⊢ a", "simp\n  at h", "A.b"),
+        Pair("⊢ q", "rfl", "goal ⊢ q"),
+        Pair("⊢ q", "simp", "goal ⊢ q"),
+    ]
+    write_jsonl(tmp_path / "again.jsonl", found.pairs)
+    assert jsonl_pairs(tmp_path / "again.jsonl", 100).pairs == found.pairs
+    short = jsonl_pairs(file, 4)
+    assert [pair.tactic for pair in short.pairs] == ["rfl", "simp"]
+    assert dict(short.left_out) == {"steps longer than 4 characters": 1}
+
+
+@pytest.mark.parametrize("line", ["not json", "[]", '{"goal": "⊢ p"}', '{"goal": "⊢ p", "tactic": "x", "theorem": 1}'])
+def test_a_broken_line_is_named(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "pairs.jsonl"
+    file.write_text('{"goal": "⊢ p", "tactic": "x"}\n' + line + "\n", encoding="utf-8")
+    with pytest.raises(RequestError, match=r"Line 2 of .*pairs\.jsonl is no pair"):
+        jsonl_pairs(file, 100)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "is no JSON"),
+        ('{"full_name": "x"}', "holds no list of theorems"),
+        ("[3]", "Theorem 1 of .* is not as LeanDojo writes it"),
+        ('[{"full_name": "x", "traced_tactics": [{"tactic": "simp"}]}]', "Theorem 1"),
+        ('[{"full_name": "x", "traced_tactics": [{"tactic": "simp", "state_before": null}]}]', "Theorem 1"),
+    ],
+)
+def test_what_is_no_benchmark_is_refused(tmp_path: Path, content: str, message: str) -> None:
+    file = tmp_path / "train.json"
+    file.write_text(content, encoding="utf-8")
+    with pytest.raises(RequestError, match=message):
+        leandojo_pairs(file, 100)
+
+
+def test_sources_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("hello", encoding="utf-8")
+    (tmp_path / "empty").mkdir()
+    for source, message in (("nowhere", "There is no "), ("notes.txt", "is not known"), ("empty", "no Lean files")):
+        with pytest.raises(RequestError, match=message):
+            run(tmp_path / source, "-o", tmp_path / "out")
+    save(tmp_path, train=[theorem("A", ("⊢ p", "sorry"))])
+    with pytest.raises(RequestError, match="no pairs to train on: 1 steps with sorry"):
+        run(tmp_path / "train.json", "-o", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
