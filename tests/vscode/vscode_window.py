@@ -255,8 +255,9 @@ class OpenFile:
             has_text=re.compile(re.escape(text).replace(r"\ ", r"\s"))
         )
 
-    async def squiggles(self) -> int:
-        return await self.editor.locator(".squiggly-error").count()
+    async def line(self, text: str) -> str:
+        """The line that contains a text, as it is on the screen, with its hints."""
+        return plain(await self.editor.locator(".view-line").filter(has_text=text).inner_text())
 
     async def close(self) -> None:
         """Close without saving."""

@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 import json
 import os
-import signal
 import socket
 import subprocess
+import sys
 import urllib.parse
 import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -18,7 +19,8 @@ from install import entry, node
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
+
+KEEPER = Path(__file__).with_name("keeper.py")
 
 SECONDS = 240.0
 """Longest wait for anything; a test that meets it fails."""
@@ -69,6 +71,7 @@ class Workbench:
         extensions: Sequence[Path] = (),
         user: Mapping[str, Any] | None = None,
         machine: Mapping[str, Any] | None = None,
+        folder_settings: Mapping[str, Any] | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.home = home
@@ -78,12 +81,14 @@ class Workbench:
         self._program = program
         self._extensions = extensions
         self._process: subprocess.Popen[bytes] | None = None
-        for folder in (self.folder, self.data / "User", self.data / "Machine", home / "home"):
+        for folder in (self.folder / ".vscode", self.data / "User", self.data / "Machine", home / "home"):
             folder.mkdir(parents=True)
         (self.folder / "lean-toolchain").write_text("leanprover/lean4:v4.35.0\n")
         self.settings_file = self.data / "User" / "settings.json"
         self.settings_file.write_text(json.dumps({**QUIET, **(user or {})}, indent=1))
         (self.data / "Machine" / "settings.json").write_text(json.dumps(dict(machine or {}), indent=1))
+        self._folder_settings: dict[str, Any] = {}
+        self.configure(**(folder_settings or {}))
         (home / "server.yaml").write_text(f"bind-addr: 127.0.0.1:{self.port}\nauth: none\ncert: false\n")
         scratch = {f"XDG_{kind}_HOME": str(home / "home" / kind.lower()) for kind in ("CONFIG", "DATA", "CACHE")}
         self._environment = {
@@ -124,9 +129,13 @@ class Workbench:
         quiet = ("telemetry", "update-check", "workspace-trust", "getting-started-override", "file-downloads")
         with (self.home / "server.log").open("wb") as log:
             self._process = subprocess.Popen(  # noqa: ASYNC220 (returns at once)
-                self._command(*(f"--disable-{what}" for what in quiet), str(self.folder)),
+                [
+                    sys.executable,
+                    str(KEEPER),
+                    *self._command(*(f"--disable-{what}" for what in quiet), str(self.folder)),
+                ],
                 env=self._environment,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -139,13 +148,8 @@ class Workbench:
         process, self._process = self._process, None
         if process is None:
             return
-        children = psutil.Process(process.pid).children(recursive=True)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGTERM)
-        _, alive = await asyncio.to_thread(psutil.wait_procs, children, 10)
-        for each in alive:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                each.kill()
+        assert process.stdin is not None
+        process.stdin.close()
         await asyncio.to_thread(process.wait)
 
     def companions(self) -> list[psutil.Process]:
@@ -162,21 +166,19 @@ class Workbench:
         children = [child for each in self.companions() for child in each.children(recursive=True)]
         return [each for each in children if "--server" in _command_line(each)]
 
-    def log(self, name: str = "llmstep") -> str:
-        """What the extension has written into its log, of all windows, oldest first."""
-        files = sorted((self.data / "logs").rglob(f"{name}.log"), key=lambda path: path.stat().st_mtime)
-        return "".join(path.read_text() for path in files)
-
     def settings(self) -> dict[str, Any]:
         """The user's settings on disk."""
         read: dict[str, Any] = json.loads(self.settings_file.read_text())
         return read
 
     def configure(self, **changes: Any) -> None:
-        """Change the user's settings on disk, `__` in a name standing for a dot; None takes one away."""
-        settings = {**self.settings(), **{key.replace("__", "."): value for key, value in changes.items()}}
-        kept = {key: value for key, value in settings.items() if value is not None}
-        self.settings_file.write_text(json.dumps(kept, indent=1))
+        """Change settings of the folder, `__` in a name standing for a dot; None takes one away.
+
+        Not the user's: this workbench does not watch their file, and the folder's it does.
+        """
+        self._folder_settings |= {key.replace("__", "."): value for key, value in changes.items()}
+        kept = {key: value for key, value in self._folder_settings.items() if value is not None}
+        (self.folder / ".vscode" / "settings.json").write_text(json.dumps(kept, indent=1))
 
     def _command(self, *arguments: str) -> list[str]:
         places = ["--config", str(self.home / "server.yaml"), "--user-data-dir", str(self.data)]
