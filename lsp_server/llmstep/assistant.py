@@ -15,7 +15,8 @@ import attrs
 
 from llmstep.engine.progress import Progress, since
 from llmstep.errors import LeanError, NoGoalError
-from llmstep.lean.text import mask
+from llmstep.lean.site import find_site
+from llmstep.lean.text import mask, position_at
 from llmstep.memory import Document, Memory, SuggestionSet, sites_at
 from llmstep.types import Ask, Check, Goal, Sampling, Suggestion, Verdict
 
@@ -221,10 +222,22 @@ def _ask(text: str, site: Site, goal: Goal, prefix: str) -> Ask:
     return Ask(
         goal=goal,
         prefix=prefix,
-        context=text[: site.start],
+        context=(text[: site.start] + site.lead).replace("\r\n", "\n"),  # as Lean reads it
         declaration=site.declaration,
-        proof=proof_so_far(text, site),
+        proof=proof_so_far(text, site).replace("\r\n", "\n"),
     )
+
+
+def ask_behind(context: str, goal: Goal, prefix: str) -> Ask:
+    """The ask at the end of a file, for clients that send the text before the goal: the same as at that place.
+
+    Args:
+        context: The text up to the place where the next step goes; it may be a part of the file, or empty.
+    """
+    site = find_site(context + "sorry", position_at(context, len(context))) if context.strip() else None
+    if site is None or site.start != len(context):
+        return Ask(goal, prefix, context)
+    return _ask(context, site, goal, prefix)
 
 
 def proof_so_far(text: str, site: Site) -> str:

@@ -12,7 +12,7 @@ from llmstep.types import Ask, Goal
 GOAL = Goal("p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q", ("case right\n⊢ q",))
 ASK = Ask(
     GOAL,
-    context="import Mathlib\n\ntheorem and_of (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n",
+    context="import Mathlib\n\ntheorem and_of (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n  have h := hp\n",
     declaration="and_of",
     proof="have h := hp\n",
 )
@@ -85,6 +85,7 @@ Put the next tactic inside [TAC]...[/TAC]
 import Mathlib
 
 theorem and_of (p q : Prop) (hp : p) (hq : q) : p ∧ q := by
+  have h := hp
 [/CTX]
 [STATE]
 p q : Prop
@@ -110,6 +111,7 @@ Put the next tactic inside [TAC]...[/TAC]
 import Mathlib
 
 theorem and_of (p q : Prop) (hp : p) (hq : q) : p ∧ q := by
+  have h := hp
 [/CTX]
 [STATE]
 p q : Prop
@@ -222,6 +224,10 @@ hq : q
 Next tactic:
 ---
 exact ⟨""",
+    ),
+    "continuation": (
+        "import Mathlib\n\ntheorem and_of (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n  have h := hp\n",
+        "import Mathlib\n\ntheorem and_of (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n  have h := hp\nexact ⟨",
     ),
     "bfs": (
         "p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q\n\ncase right\n⊢ q:::",
@@ -363,7 +369,54 @@ What is the next tactic? Answer with that tactic alone, in a ```lean block, with
 <|im_start|>assistant
 exact ⟨""",
     ),
+    "instruct-file": (
+        """\
+<|im_start|>user
+This is a file in Lean 4 up to the place where the next tactic of a proof goes:
+```lean
+import Mathlib
+
+theorem and_of (p q : Prop) (hp : p) (hq : q) : p ∧ q := by
+  have h := hp
+```
+This is the state of the proof at that place:
+```lean
+p q : Prop
+hp : p
+hq : q
+⊢ p ∧ q
+
+case right
+⊢ q
+```
+What is the next tactic? Answer with that tactic alone, in a ```lean block, without any explanation.<|im_end|>
+<|im_start|>assistant
+""",
+        """\
+<|im_start|>user
+This is a file in Lean 4 up to the place where the next tactic of a proof goes:
+```lean
+import Mathlib
+
+theorem and_of (p q : Prop) (hp : p) (hq : q) : p ∧ q := by
+  have h := hp
+```
+This is the state of the proof at that place:
+```lean
+p q : Prop
+hp : p
+hq : q
+⊢ p ∧ q
+
+case right
+⊢ q
+```
+What is the next tactic? Answer with that tactic alone, in a ```lean block, without any explanation.<|im_end|>
+<|im_start|>assistant
+exact ⟨""",
+    ),
 }
+PROMPTS["llemma"] = PROMPTS["llemma-fewshot"]
 
 STOPS = {
     "starter": (),
@@ -372,11 +425,14 @@ STOPS = {
     "ntp-st": ("[/TAC]", "\n\n\n", "---"),
     "ntp-context": ("[/TAC]", "\n\n\n", "---"),
     "llemma-fewshot": ("---", "\n"),
+    "llemma": ("---", "\n"),
+    "continuation": ("---", "\n"),
     "bfs": (),
     "internlm-plus": ("<|im_end|>",),
     "internlm-step": ("<|im_end|>",),
     "internlm25-step": ("<|im_end|>",),
     "instruct": ("<|im_end|>",),
+    "instruct-file": ("<|im_end|>",),
 }
 
 
@@ -429,7 +485,9 @@ def test_blanks_around_a_prefix_stay_out_of_a_prompt(name: str) -> None:
 def test_braces_in_a_goal_are_only_text(name: str) -> None:
     goal = "f : {prefix} → {n : ℕ // n < {goal}}\n⊢ {context} = {0}"
     template = get_template(name)
-    assert template.prompt(Ask(Goal(goal), "simp")).count(goal) == 1
+    assert template.prompt(Ask(Goal(goal), "simp", context=goal)).count(goal) == 1 + (
+        "{context}" in template.text  # the file is there, too
+    )
 
 
 def test_an_unnamed_declaration_has_a_stand_in() -> None:
@@ -437,8 +495,35 @@ def test_an_unnamed_declaration_has_a_stand_in() -> None:
     assert "NAME: example\n" in get_template("internlm25-step").prompt(Ask(GOAL))
 
 
-def test_only_the_context_template_reads_the_file() -> None:
-    assert [name for name, template in TEMPLATES.items() if template.uses_context] == ["ntp-context"]
+def test_which_templates_read_the_file() -> None:
+    reading = [name for name, template in TEMPLATES.items() if template.uses_context]
+    assert reading == ["ntp-context", "continuation", "llemma", "instruct-file"]
+
+
+def test_llemma_is_asked_twice_where_there_is_a_file() -> None:
+    llemma = get_template("llemma")
+    drawn = llemma.draws(ASK, 9)
+    assert [(each.name, count) for each, count in drawn] == [("llemma", 5), ("continuation", 4)]
+    assert [each.prompt(ASK) for each, _ in drawn] == [PROMPTS["llemma-fewshot"][0], PROMPTS["continuation"][0]]
+    assert [each.prompt(WITH_PREFIX) for each, _ in drawn] == [
+        PROMPTS["llemma-fewshot"][1],
+        PROMPTS["continuation"][1],
+    ]
+    assert llemma.draws(ASK, 1) == ((llemma, 1),)
+    assert llemma.draws(Ask(GOAL, context=" \n"), 9) == ((llemma, 9),)
+    assert [get_template(name).draws(ASK, 9)[0][1] for name in TEMPLATES if name != "llemma"] == [9] * (
+        len(TEMPLATES) - 1
+    )
+
+
+@pytest.mark.parametrize(
+    ("context", "kept"), [("by\n  ", "by\n "), ("by\n\t", "by\n\t"), ("by ", "by"), ("by\n", "by\n")]
+)
+def test_one_blank_before_the_answer_is_left_to_the_model(context: str, kept: str) -> None:
+    continuation = get_template("continuation")
+    assert continuation.prompt(Ask(GOAL, context=context)) == kept
+    assert continuation.prompt(Ask(GOAL, "rw [", context=context)) == context + "rw ["
+    assert continuation.clean(" exact hp\n  simp") == "exact hp"
 
 
 def test_few_shot_answers_are_free_of_the_stops_that_would_cut_them() -> None:
@@ -474,6 +559,9 @@ CLEANED = [
     ("llemma-fewshot", "exact hp---", "exact hp"),
     ("llemma-fewshot", "exact hp--", "exact hp"),
     ("llemma-fewshot", BLOCK, "constructor"),
+    ("llemma", "exact hp\n---\n\nTactic state:", "exact hp"),
+    ("continuation", "exact hp\n  exact hq", "exact hp"),
+    ("continuation", "exact hp\n\ntheorem next", "exact hp"),
     ("bfs", "exact hp", "exact hp"),
     ("bfs", "nlinarith [sq_nonneg (a - b)]:::x", "nlinarith [sq_nonneg (a - b)]"),
     ("bfs", BLOCK, BLOCK),
@@ -492,6 +580,7 @@ CLEANED = [
     ("instruct", f"Sure!\n```lean\n{BLOCK}\n```\nThis closes both goals.<|im_end|>", BLOCK),
     ("instruct", "<think>rfl?\n</think>\n```lean\nomega\n```", "omega"),
     ("instruct", "exact hp", "exact hp"),
+    ("instruct-file", f"```lean\n{BLOCK}\n```<|im_end|>", BLOCK),
 ]
 
 
@@ -524,7 +613,7 @@ def test_an_unknown_template_is_named_with_those_there_are() -> None:
         ("l3lab/ntp-mathlib-st-deepseek-coder-1.3b", "causal", "ntp-st"),
         ("l3lab/ntp-mathlib-context-deepseek-coder-1.3b", "causal", "ntp-context"),
         ("wellecks/ntpctx-llama3-8b", "causal", "ntp-context"),
-        ("EleutherAI/llemma_34b", "causal", "llemma-fewshot"),
+        ("EleutherAI/llemma_34b", "causal", "llemma"),
         ("internlm/internlm2-math-plus-20b", "causal", "internlm-plus"),
         ("internlm/internlm2-step-prover", "causal", "internlm-step"),
         ("internlm/internlm2_5-step-prover", "causal", "internlm25-step"),

@@ -8,7 +8,7 @@ import math
 import pytest
 
 from llmstep.catalog.templates import TEMPLATES, get_template
-from llmstep.engine.postprocess import RawSample, candidate_text, finish
+from llmstep.engine.postprocess import RawSample, candidate_text, finish, merged
 from llmstep.types import Ask, Candidate, Goal, Suggestion
 
 GOAL = Goal("hp : p\n⊢ p")
@@ -119,6 +119,8 @@ PREFIXED = [
     ("ntp-st", "exact", " hp\n[/TAC]", "exact hp"),
     ("ntp-context", "exact ", " hp\n[/TAC]\n", "exact hp"),
     ("llemma-fewshot", "exact", " hp\n---\n\nTactic state:", "exact hp"),
+    ("llemma", "exact", " hp\n---\n\nTactic state:", "exact hp"),
+    ("continuation", "exact ", " hp\n  simp", "exact hp"),
     ("bfs", "nlinarith", " [sq_nonneg a]", "nlinarith [sq_nonneg a]"),
     ("internlm-plus", "exact", " hp\n```<|im_end|>", "exact hp"),
     ("internlm-plus", "exact", "Here is the predicted next tactic:\n```lean\nexact hp\n```", "exact hp"),
@@ -127,6 +129,7 @@ PREFIXED = [
     ("internlm25-step", "exact", " hp<|im_end|>", "exact hp"),
     ("instruct", "exact", " hp<|im_end|>", "exact hp"),
     ("instruct", "exact", "The next step:\n```lean\nexact hp\n```", "exact hp"),
+    ("instruct-file", "exact", " hp<|im_end|>", "exact hp"),
 ]
 
 
@@ -167,3 +170,9 @@ def test_every_candidate_of_every_template_starts_with_the_prefix_exactly() -> N
 
 def test_samples_that_differ_only_in_how_they_join_the_prefix_are_one_candidate() -> None:
     assert texts("pythia", "exact ", " hp", "exact hp", "  hp", " exact hp") == ["exact hp", "exact  hp"]
+
+
+def test_candidates_of_several_prompts_are_merged_by_score() -> None:
+    first = [Candidate("exact hp", -0.5, 4), Candidate("simp", -2.0, 2), Candidate("rfl", None, 1)]
+    second = [Candidate("simp", -0.25, 3), Candidate("exact hp", -0.75, 4), Candidate("rfl", -3.0, 1)]
+    assert merged([*first, *second]) == [second[0], first[0], second[2]]

@@ -124,8 +124,8 @@ def test_the_byte_budget_of_the_encoder() -> None:
     assert encoded.decoder_ids == [byte + 3 for byte in b"exact h"]
 
 
-@pytest.mark.parametrize("limit", [2000, 600, 240, 120])
-@pytest.mark.parametrize("name", ["pythia", "bfs", "ntp-st", "internlm-step"])
+@pytest.mark.parametrize("limit", [2000, 240])
+@pytest.mark.parametrize("name", [name for name in CAUSAL if name != "continuation"])
 def test_a_goal_that_is_too_long_loses_hypotheses_from_the_top(
     name: str, limit: int, tokenizer: PreTrainedTokenizerFast
 ) -> None:
@@ -211,6 +211,44 @@ def test_without_room_for_context_the_goal_is_cut_too(tokenizer: PreTrainedToken
     assert len(encoded.input_ids) <= 900
     assert context_in(text) == ""
     assert text.endswith("\n⊢ a₀ ≤ 𝔸 + 1\n[/STATE]\n[TAC]\nexact")
+
+
+@pytest.mark.parametrize("prefix", ["", "exact"])
+def test_the_continuation_keeps_the_end_of_the_file(tokenizer: PreTrainedTokenizerFast, prefix: str) -> None:
+    template = get_template("continuation")
+    file = FILE + "\ntheorem last (p : Prop) (h : p) : p := by\n  "
+    encoded = encode(template, Ask(GOAL, prefix, file), tokenizer, 1000)
+    assert encoded.cut
+    assert 990 <= len(encoded.input_ids) <= 1000
+    kept = text_of(tokenizer, encoded.input_ids)
+    assert "\ufffd" not in kept
+    assert kept.endswith("theorem last (p : Prop) (h : p) : p := by\n" + ("  exact" if prefix else " "))
+    assert (file + "exact" if prefix else file.removesuffix(" ")).endswith(kept)
+    longest = len(encode(template, Ask(GOAL, prefix, file), tokenizer, 100_000).input_ids)
+    assert template.max_prompt_tokens - 10 <= longest <= template.max_prompt_tokens
+
+
+def test_never_half_a_character() -> None:
+    """Two bytes of room for a letter of three: the byte is left empty."""
+    template, tokenizer = get_template("continuation"), TOKENIZERS["bytes"]
+    prompts = [encode(template, Ask(GOAL, "", "∀∀∀ε"), tokenizer, size).input_ids for size in range(2, 12)]
+    texts = [bytes(number - 3 for number in ids).decode() for ids in prompts]  # strict
+    assert texts == ["ε", "ε", "ε", "∀ε", "∀ε", "∀ε", "∀∀ε", "∀∀ε", "∀∀ε", "∀∀∀ε"]
+
+
+def test_the_continuation_needs_a_file() -> None:
+    with pytest.raises(ModelError, match="reads the file before the goal, and there is none") as caught:
+        encode(get_template("continuation"), Ask(GOAL), TOKENIZERS["bytes"], 1000)
+    assert caught.value.hint == "Ask at a place in a file, or choose another template."
+
+
+def test_a_chat_about_a_file_keeps_the_end_of_the_file(tokenizer: PreTrainedTokenizerFast) -> None:
+    encoded = encode(get_template("instruct-file"), Ask(GOAL, "", FILE), tokenizer, 2000)
+    text = text_of(tokenizer, encoded.input_ids)
+    assert 1980 < len(encoded.input_ids) <= 2000
+    kept = text.split("goes:\n```lean\n", 1)[1].split("\n```\nThis is the state", 1)[0]
+    assert FILE.endswith(kept)
+    assert f"place:\n```lean\n{GOAL.state}\n```\nWhat is the next tactic?" in text
 
 
 def test_a_long_proof_keeps_its_end(tokenizer: PreTrainedTokenizerFast) -> None:

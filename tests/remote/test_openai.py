@@ -61,6 +61,22 @@ async def test_stops_and_a_prefix(fake: FakeServer) -> None:
     assert [each.text for each in answer.candidates] == ["exact h", "exact (by simp)"]
 
 
+async def test_a_template_with_two_prompts_makes_two_requests_and_merges(fake: FakeServer) -> None:
+    fake.texts = ["omega\n---", "omega\n---", "omega\n---", " simp [h]\n  rfl", " omega\n", " rfl"]
+    fake.obeys_stop = False
+    settings = attrs.evolve(fake.settings(), template="llemma")
+    ask = attrs.evolve(ASK, context="theorem t : n ≠ 0 := by\n  ")
+    async with engine_for(settings) as engine:
+        answer = await engine.generate(ask, SIX)
+        assert (await engine.generate(ask, SIX)).cached
+    first, second = fake.asked
+    assert first.body["prompt"] == get_template("llemma-fewshot").prompt(ask)
+    assert second.body["prompt"] == "theorem t : n ≠ 0 := by\n "
+    assert first.body["stop"] == second.body["stop"] == ["---", "\n"]
+    assert (first.body["n"], second.body["n"], answer.drawn) == (3, 3, 6)
+    assert [each.text for each in answer.candidates] == ["omega", "simp [h]", "rfl"]
+
+
 async def test_chat_with_a_template_made_of_turns(fake: FakeServer) -> None:
     fake.texts = ["Here is the predicted next tactic:\n```lean\nomega\n```"]
     settings = attrs.evolve(fake.settings(api="chat"), template="internlm-plus")

@@ -1,6 +1,7 @@
 """The exact texts of the prompt formats, as their models were trained on them.
 
-Places to fill are `{goal}`, `{context}`, `{prefix}`, `{declaration}` and `{proof}`; any other brace is plain text.
+Places to fill are `{goal}`, `{context}`, `{file}`, `{prefix}`, `{declaration}` and `{proof}`; any other brace is plain
+text. `{context}` and `{file}` are the file before the goal, the first one without line breaks around it.
 """
 
 from __future__ import annotations
@@ -63,6 +64,9 @@ LLEMMA_FEW_SHOT = (
 )
 """EleutherAI/llemma_7b, which was not trained on pairs of states and tactics."""
 
+CONTINUATION = "{file}{prefix}"
+"""What a model of code does by itself: write on in the file. The second prompt for EleutherAI/llemma_7b."""
+
 BFS = "{goal}:::{prefix}"
 """ByteDance-Seed/BFS-Prover-V1-7B and its successors."""
 
@@ -101,3 +105,13 @@ INSTRUCT = (
     + "{prefix}"
 )
 """For general models that follow instructions; of our own, no model was trained on it."""
+
+INSTRUCT_FILE = (
+    USER
+    + "This is a file in Lean 4 up to the place where the next tactic of a proof goes:\n```lean\n{context}\n```\n"
+    + "This is the state of the proof at that place:\n```lean\n{goal}\n```\n"
+    + "What is the next tactic? Answer with that tactic alone, in a ```lean block, without any explanation."
+    + ASSISTANT
+    + "{prefix}"
+)
+"""As `INSTRUCT`, with the file; of our own, too."""

@@ -137,8 +137,8 @@ CATALOG: tuple[ModelRecord, ...] = (
     ModelRecord(
         name="llemma-7b",
         repo_id="EleutherAI/llemma_7b",
-        template="llemma-fewshot",
-        summary="A base model for mathematics, shown three examples",
+        template="llemma",
+        summary="A base model for mathematics, asked twice: with three examples, and with the file before the goal",
         parameters=7_000_000_000,
         licence="llama2",
         score="26.2 %",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Family = Literal["causal", "seq2seq"]
 
-_PLACE = re.compile(r"\{(goal|context|prefix|declaration|proof)\}")
+_PLACE = re.compile(r"\{(goal|context|file|prefix|declaration|proof)\}")
 
 UNNAMED = "example"
 """What stands for the name of a declaration that has none or is not known."""
@@ -75,11 +75,23 @@ class PromptTemplate:
     """What is left of a longer one: its end, or its beginning and its end with `...` between them."""
     max_new_tokens: int = 128
     """Longest answer in tokens."""
+    also: PromptTemplate | None = None
+    """A second prompt for the same goal, which reads the file: half of the samples come from it."""
 
     @property
     def uses_context(self) -> bool:
         """Whether the model reads the file before the goal."""
-        return "{context}" in self.text
+        own = "{context}" in self.text or "{file}" in self.text
+        return own or (self.also is not None and self.also.uses_context)
+
+    def draws(self, ask: Ask, count: int) -> tuple[tuple[PromptTemplate, int], ...]:
+        """What is asked for `count` samples: templates with one prompt each, and the samples that each gives.
+
+        `also` is left out where there is no file to be read, and for a single sample.
+        """
+        if self.also is None or count < 2 or not ask.context.strip():
+            return ((self, count),)
+        return ((self, count - count // 2), (self.also, count // 2))
 
     def segments(self, ask: Ask) -> tuple[Segment, ...]:
         """The parts of the prompt for `ask`, in order; joined they are `prompt(ask)`."""
@@ -95,6 +107,9 @@ class PromptTemplate:
             return Segment("goal", (ask.goal.text if self.goals == "main" else ask.goal.state).strip())
         if place == "context":
             return Segment("context", ask.context.strip("\n"))
+        if place == "file":
+            # As it is, but for one blank: most tokenizers join that to the word that the answer begins with.
+            return Segment("context", ask.context if ask.prefix.strip() else ask.context.removesuffix(" "))
         if place == "proof":
             return Segment("context", ask.proof.strip("\n"))
         if place == "declaration":

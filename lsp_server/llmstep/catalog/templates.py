@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 import re
 
+import attrs
+
 from llmstep.catalog import formats
 from llmstep.catalog.template import Family, PromptTemplate, Segment
 from llmstep.errors import ModelError
@@ -26,6 +28,26 @@ def _ntp(name: str, summary: str, text: str, *, max_prompt_tokens: int, context_
         context_cut="middle",
     )
 
+
+_FEW_SHOT = PromptTemplate(
+    name="llemma-fewshot",
+    summary="main goal, after three examples",
+    text=formats.LLEMMA_FEW_SHOT,
+    goals="main",
+    stops=("---", "\n"),
+    special="bos",
+    max_prompt_tokens=3968,
+)
+
+_CONTINUATION = PromptTemplate(
+    name="continuation",
+    summary="the file before the goal, and nothing else",
+    text=formats.CONTINUATION,
+    stops=("---", "\n"),
+    special="bos",
+    max_prompt_tokens=3968,
+    context_tokens=3968,
+)
 
 _ALL = (
     PromptTemplate(
@@ -63,14 +85,10 @@ _ALL = (
         max_prompt_tokens=16256,
         context_tokens=8000,
     ),
-    PromptTemplate(
-        name="llemma-fewshot",
-        summary="main goal, after three examples",
-        text=formats.LLEMMA_FEW_SHOT,
-        goals="main",
-        stops=("---", "\n"),
-        special="bos",
-        max_prompt_tokens=3968,
+    _FEW_SHOT,
+    _CONTINUATION,
+    attrs.evolve(
+        _FEW_SHOT, name="llemma", summary="main goal, after three examples; and the file before it", also=_CONTINUATION
     ),
     PromptTemplate(
         name="bfs",
@@ -120,6 +138,16 @@ _ALL = (
         special="bos",
         max_prompt_tokens=3968,
     ),
+    PromptTemplate(
+        name="instruct-file",
+        summary="the file before the goal, all goals, with an instruction, as a chat",
+        text=formats.INSTRUCT_FILE,
+        stops=("<|im_end|>",),
+        chat=True,
+        special="bos",
+        max_prompt_tokens=8064,
+        context_tokens=6000,
+    ),
 )
 
 TEMPLATES: dict[str, PromptTemplate] = {template.name: template for template in _ALL}
@@ -131,7 +159,7 @@ _GUESSES: tuple[tuple[str, Family, str], ...] = (
     (r"byt5", "seq2seq", "byt5-state"),
     (r"ntp.*(context|ctx)", "causal", "ntp-context"),
     (r"ntp.*(-st|state)", "causal", "ntp-st"),
-    (r"llemma", "causal", "llemma-fewshot"),
+    (r"llemma", "causal", "llemma"),
     (r"internlm2[_.]5-step", "causal", "internlm25-step"),
     (r"internlm2-step", "causal", "internlm-step"),
     (r"internlm2-math-plus", "causal", "internlm-plus"),

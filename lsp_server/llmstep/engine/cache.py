@@ -47,11 +47,12 @@ class AnswerCache(Generic[T]):
 def answer_key(source: str, template: PromptTemplate, ask: Ask, sampling: Sampling, settings: Settings) -> Hashable:
     """What an answer depends on.
 
-    The uncut texts for prompt and decoder contain exactly what the template uses of goal, context, declaration and
+    The uncut texts for prompts and decoder contain exactly what the template uses of goal, context, declaration and
     proof; the prefix is there as typed, since it is part of every answer. A hash stands for the texts, which may be as
     long as a file.
     """
     texts = hashlib.sha256()
-    for text in (template.prompt(ask), template.decoder_text(ask), ask.prefix):
+    prompts = [each.prompt(ask) for each, _ in template.draws(ask, sampling.count)]
+    for text in (*prompts, template.decoder_text(ask), ask.prefix):
         texts.update(text.encode("utf-8", "surrogatepass") + b"\0")
-    return (source, template.name, texts.digest(), sampling, settings.device, settings.dtype)
+    return (source, template, texts.digest(), sampling, settings.device, settings.dtype)

@@ -36,14 +36,16 @@ def finish(template: PromptTemplate, ask: Ask, samples: Iterable[RawSample]) -> 
     Every candidate starts with `ask.prefix` exactly as typed, once. Dropped are samples that are empty, and those that
     do not continue the prefix: after `exact ` a model may write `_mod_cast h`, which asks for another word.
     """
+    texts = ((candidate_text(template, ask, sample.text), sample) for sample in samples)
+    return merged(Candidate(text, _score(sample), sample.tokens) for text, sample in texts if text is not None)
+
+
+def merged(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Each text once, with its best score, in the order of `finish`; for candidates of several prompts, too."""
     best: dict[str, Candidate] = {}
-    for sample in samples:
-        text = candidate_text(template, ask, sample.text)
-        if text is None:
-            continue
-        candidate = Candidate(text, _score(sample), sample.tokens)
-        if text not in best or _rank(candidate) < _rank(best[text]):
-            best[text] = candidate
+    for candidate in candidates:
+        if candidate.text not in best or _rank(candidate) < _rank(best[candidate.text]):
+            best[candidate.text] = candidate
     return sorted(best.values(), key=_rank)
 
 

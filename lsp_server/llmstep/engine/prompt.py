@@ -98,6 +98,11 @@ def _fit(
     def fits(parts: tuple[Segment, ...]) -> bool:
         return count(_join(parts)) <= budget
 
+    if not _join(segments).strip():
+        raise ModelError(
+            f"The template {template.name} reads the file before the goal, and there is none.",
+            hint="Ask at a place in a file, or choose another template.",
+        )
     room = template.context_tokens
     context = next((part.text for part in segments if part.kind == "context"), "")
     if context:
@@ -111,7 +116,7 @@ def _fit(
         segments = parts
     if fits(segments):
         return segments
-    goal = next(part.text for part in segments if part.kind == "goal")
+    goal = next((part.text for part in segments if part.kind == "goal"), "")
     shorter = cutting.cut_goal(goal, lambda text: fits(_replace(segments, "goal", text)))
     if shorter is None:
         needed = count(_join(_replace(segments, "goal", "")))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import attrs
@@ -16,7 +17,7 @@ from llmstep.engine import device as devices
 from llmstep.engine import light
 from llmstep.engine.decode import MAX_ROWS, decode
 from llmstep.engine.loaded import LoadedModel, Plan, release
-from llmstep.engine.postprocess import RawSample, finish
+from llmstep.engine.postprocess import RawSample, finish, merged
 from llmstep.engine.progress import Progress, since
 from llmstep.engine.prompt import encode
 from llmstep.errors import ModelLoadError
@@ -176,6 +177,46 @@ class Runner:
             GenerationError: The model failed.
             CancelledError: `cancelled` said so.
         """
+        parts = template.draws(ask, sampling.count)
+        told: set[str] = set()
+        drawn, before = 0, 0
+        found: list[Candidate] = []
+
+        def tell(candidate: Candidate) -> None:
+            if on_candidate is not None and candidate.text not in told:
+                told.add(candidate.text)
+                on_candidate(candidate)
+
+        def count_steps(before: int, left: int, done: int, most: int) -> None:
+            on_step(before + done, before + most * left)
+
+        for left, (part, count) in zip(range(len(parts), 0, -1), parts, strict=True):
+            samples = self._draw(
+                part,
+                ask,
+                attrs.evolve(sampling, count=count),
+                threads=threads,
+                on_step=partial(count_steps, before, left),
+                on_candidate=None if on_candidate is None else tell,
+                cancelled=cancelled,
+            )
+            drawn += len(samples)
+            before += max(sample.tokens for sample in samples)
+            found += finish(part, ask, samples)
+        return drawn, merged(found)
+
+    def _draw(
+        self,
+        template: PromptTemplate,
+        ask: Ask,
+        sampling: Sampling,
+        *,
+        threads: int,
+        on_step: Callable[[int, int], None],
+        on_candidate: Callable[[Candidate], None] | None,
+        cancelled: Callable[[], bool],
+    ) -> list[RawSample]:
+        """The samples for one prompt."""
         longest = min(sampling.max_new_tokens, template.max_new_tokens)
         limit = template.max_prompt_tokens
         positions = self._loaded.positions
@@ -187,15 +228,13 @@ class Runner:
             longest = max(1, min(longest, positions - 1 - len(prompt.decoder_ids)))
         sampling = attrs.evolve(sampling, max_new_tokens=longest)
         most = longest * -(-sampling.count // MAX_ROWS)
-        told: set[str] = set()
 
         def on_sample(sample: RawSample) -> None:
             for candidate in finish(template, ask, [sample]):
-                if on_candidate is not None and candidate.text not in told:
-                    told.add(candidate.text)
+                if on_candidate is not None:
                     on_candidate(candidate)
 
-        samples = decode(
+        return decode(
             self._loaded,
             prompt,
             sampling,
@@ -205,7 +244,6 @@ class Runner:
             on_sample=on_sample if on_candidate is not None else None,
             cancelled=cancelled,
         )
-        return len(samples), finish(template, ask, samples)
 
     def release(self) -> None:
         """Free the memory; the runner is of no use afterwards."""

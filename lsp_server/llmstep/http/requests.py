@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from llmstep.assistant import ask_behind
 from llmstep.errors import RequestError
 from llmstep.http.answers import RefusedError
 from llmstep.types import Ask, Goal, Sampling
@@ -67,6 +68,8 @@ async def read_body(request: Request) -> bytes:
 def decode_tactic(body: bytes) -> SuggestRequest:
     """The request of the `llmstep` tactic: `{tactic_state, prefix, context}`, and `count` where given.
 
+    The theorem's name and the proof so far are those that stand at the end of `context`.
+
     Raises:
         RequestError: The body is no such object.
     """
@@ -74,7 +77,7 @@ def decode_tactic(body: bytes) -> SuggestRequest:
     state = _goal(raw, "tactic_state", _TACTIC_HINT)
     prefix = _text(raw, "prefix", _TACTIC_HINT)
     context = _text(raw, "context", _TACTIC_HINT)
-    return SuggestRequest(Ask(state, prefix=prefix, context=context), _count(raw))
+    return SuggestRequest(ask_behind(context, state, prefix), _count(raw))
 
 
 def decode_generate(body: bytes) -> SuggestRequest:

@@ -13,7 +13,7 @@ import attrs
 
 from llmstep.engine.cache import AnswerCache, answer_key
 from llmstep.engine.interface import Generation
-from llmstep.engine.postprocess import finish
+from llmstep.engine.postprocess import finish, merged
 from llmstep.engine.progress import since, thinned
 from llmstep.engine.remote.flights import Flights
 from llmstep.engine.remote.place import place_of
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from llmstep.engine.remote.flights import Report
     from llmstep.engine.remote.questions import Api
     from llmstep.settings import Settings
-    from llmstep.types import Ask, Sampling
+    from llmstep.types import Ask, Candidate, Sampling
 
 SECONDS_FOR_MODELS = 15.0
 _MOST_NAMES = 8
@@ -135,10 +135,16 @@ class OpenAiEngine(RemoteEngine):
         if api != "auto":
             abilities.api = api
         on_step = thinned(report)
-        drawn, samples = await self._draw(
-            connection, model, template, ask, sampling, abilities, lambda done: on_step(done, sampling.max_new_tokens)
-        )
-        return Generation(finish(template, ask, samples), model, drawn, since(started))
+        drawn = 0
+        found: list[Candidate] = []
+        for part, count in template.draws(ask, sampling.count):
+            wanted = attrs.evolve(sampling, count=count)
+            got, samples = await self._draw(
+                connection, model, part, ask, wanted, abilities, lambda done: on_step(done, sampling.max_new_tokens)
+            )
+            drawn += got
+            found += finish(part, ask, samples)
+        return Generation(merged(found), model, drawn, since(started))
 
     async def _draw(
         self,
