@@ -224,7 +224,7 @@ def _ask(text: str, site: Site, goal: Goal, prefix: str) -> Ask:
         prefix=prefix,
         context=(text[: site.start] + site.lead).replace("\r\n", "\n"),  # as Lean reads it
         declaration=site.declaration,
-        proof=proof_so_far(text, site).replace("\r\n", "\n"),
+        proof=proof_so_far(text, site),
     )
 
 
@@ -251,7 +251,8 @@ def proof_so_far(text: str, site: Site) -> str:
         elif token in ")]}⟩":
             depth -= 1
         elif depth == 0:
-            return textwrap.dedent(text[site.scope + match.end() : site.start].rstrip()).strip("\n")
+            written = text[site.scope + match.end() : site.start].replace("\r\n", "\n")
+            return textwrap.dedent(written.rstrip()).strip("\n")
     return ""
 
 

@@ -19,6 +19,14 @@ def test_upstream_body() -> None:
     assert request.count is None
 
 
+def test_name_and_proof_are_read_off_the_end_of_the_context() -> None:
+    context = "namespace A\ntheorem b (p : Prop) (h : p) : p := by\r\n  have k := h\r\n  "
+    ask = decode_tactic(body(tactic_state="⊢ p", prefix="exact ", context=context)).ask
+    assert ask == Ask(Goal("⊢ p"), "exact ", context.replace("\r\n", "\n"), "A.b", "have k := h")
+    outside = decode_tactic(body(tactic_state="⊢ p", context=context + "exact k\n\n-- a comment: ")).ask
+    assert (outside.declaration, outside.proof) == ("", "")
+
+
 def test_a_state_of_several_goals() -> None:
     ask = decode_tactic(body(tactic_state="case left\n⊢ p\n\ncase right\n⊢ q\n")).ask
     assert ask.goal == Goal("case left\n⊢ p", ("case right\n⊢ q",))
