@@ -36,7 +36,8 @@ async def test_in_the_extension_host(
         program,
         user=user_settings,
         machine=machine_settings(),
-        environment={"LLMSTEP_TEST_REPORT": str(report)},
+        # The driver lets tests into the extension host; with it there are no notifications on the screen.
+        environment={"LLMSTEP_TEST_REPORT": str(report), "VSCODE_OPTIONS": "enable-smoke-test-driver"},
     )
     try:
         await workbench.start()

@@ -98,7 +98,6 @@ class Workbench:
             "HF_HOME": str(home / "home" / "hf"),
             "HF_HUB_OFFLINE": "1",
             "EXTENSIONS_GALLERY": "{}",
-            "VSCODE_OPTIONS": "enable-smoke-test-driver",  # for tests in the extension host
             **(environment or {}),
         }
 
