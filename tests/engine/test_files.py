@@ -32,7 +32,9 @@ BIN_SHARDS = ["pytorch_model-00001-of-00002.bin", "pytorch_model-00002-of-00002.
             ["pytorch_model-00001-of-00002.bin", "pytorch_model-00002-of-00002.bin", "pytorch_model.bin.index.json"],
         ),
         (["model.safetensors", *SHARDS, "model.safetensors.index.json"], ["model.safetensors"]),
-        (["model.gguf", "adapter_model.safetensors", "onnx/model.onnx", "sub/model.safetensors"], []),
+        (["model.gguf", "onnx/model.onnx", "sub/model.safetensors", "sub/adapter_model.safetensors"], []),
+        (["adapter_model.safetensors", "adapter_model.bin", "model.gguf"], ["adapter_model.safetensors"]),
+        (["adapter_model.safetensors", "model.safetensors"], ["model.safetensors"]),
     ],
 )
 def test_safetensors_are_preferred(present: list[str], chosen: list[str]) -> None:

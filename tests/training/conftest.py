@@ -26,3 +26,60 @@ def pairs_file(tmp_path: Path) -> Path:
     ][:64]
     file.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records), encoding="utf-8")
     return file
+
+
+@pytest.fixture
+def byt5(tmp_path: Path) -> Path:
+    """A tiny encoder-decoder of ByT5's shape with random weights, and ByT5's tokenizer."""
+    import torch
+    from transformers import ByT5Tokenizer, T5Config, T5ForConditionalGeneration
+
+    folder = tmp_path / "byt5"
+    torch.manual_seed(3)
+    config = T5Config(
+        vocab_size=384,
+        d_model=64,
+        d_kv=16,
+        d_ff=96,
+        num_layers=3,
+        num_decoder_layers=2,
+        num_heads=4,
+        feed_forward_proj="gated-gelu",
+        tie_word_embeddings=False,
+        decoder_start_token_id=0,
+        pad_token_id=0,
+        eos_token_id=1,
+        dropout_rate=0.0,
+    )
+    T5ForConditionalGeneration(config).save_pretrained(folder)
+    ByT5Tokenizer().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def llama(tmp_path: Path, pairs_file: Path) -> Path:
+    """A tiny Llama with random weights, and a tokenizer made for the pairs."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from llmstep.training.pairs import read_pairs
+    from llmstep.training.tokenizer import train_tokenizer
+
+    folder = tmp_path / "llama"
+    tokenizer = train_tokenizer((text for pair in read_pairs(pairs_file) for text in pair), 320)
+    torch.manual_seed(3)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=64,
+        intermediate_size=96,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=256,
+        bos_token_id=tokenizer.eos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder

@@ -12,10 +12,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from typer import Typer
 from typer.testing import CliRunner
 
-from llmstep.catalog.resolve import resolve
+from llmstep.catalog.resolve import STARTER_DIR, resolve
 from llmstep.catalog.templates import get_template
 from llmstep.cli.train import train
-from llmstep.errors import ModelNotFoundError, SettingsError
+from llmstep.errors import ModelError, ModelNotFoundError, SettingsError
 from llmstep.settings import Settings
 from llmstep.training.config import read_config
 from llmstep.training.pairs import IGNORED, Padding, encode_pairs, read_pairs
@@ -182,8 +182,8 @@ def test_errors_before_a_run_are_plain(tmp_path: Path, pairs_file: Path) -> None
     flags = {"train": str(pairs_file), "out": str(tmp_path / "out")}
     with pytest.raises(ModelNotFoundError, match="was not found"):
         run_training(read_config(None, {**flags, "base": str(tmp_path / "nowhere")}))
-    with pytest.raises(SettingsError, match="not for causal models"):
-        run_training(read_config(None, {**flags, "base": "x", "template": "byt5-state"}))
+    with pytest.raises(ModelError, match="byt5-state is for encoder-decoder models, and the base is decoder-only"):
+        run_training(read_config(None, {**flags, "base": str(STARTER_DIR), "template": "byt5-state"}))
     empty = tmp_path / "empty.jsonl"
     empty.write_text("\n")
     with pytest.raises(SettingsError, match="holds no pairs"):

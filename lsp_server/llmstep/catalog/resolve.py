@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 
 from llmstep.catalog import store
+from llmstep.catalog.adapters import adapter_base
 from llmstep.catalog.models import BYTES_PER_WEIGHT, CATALOG, STARTER, ModelRecord, find_record
 from llmstep.catalog.store import STARTER_DIR, cache_path, is_cached
 from llmstep.catalog.templates import TEMPLATES, PromptTemplate, get_template, guess_template
@@ -146,7 +147,7 @@ def _folder(folder: Path, settings: Settings) -> ModelChoice:
         raise ModelNotFoundError(
             f"There is no folder {folder}.", hint="Set llmstep.model to a model's folder, name or hub id."
         )
-    if not (folder / store.CONFIG).is_file():
+    if not (folder / store.CONFIG).is_file() and adapter_base(folder) is None:
         raise ModelLoadError(
             f"The folder {folder} holds no model: it has no {store.CONFIG}.",
             hint="Set llmstep.model to the folder that a model was saved to.",

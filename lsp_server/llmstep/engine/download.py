@@ -17,6 +17,7 @@ from huggingface_hub import HfApi, constants, snapshot_download, try_to_load_fro
 from huggingface_hub.errors import HFValidationError
 from tqdm.std import tqdm
 
+from llmstep.catalog.adapters import ADAPTER
 from llmstep.catalog.store import is_path
 from llmstep.engine import hub_errors
 from llmstep.engine.files import is_complete, needed_files, weight_files
@@ -74,9 +75,12 @@ def cached_folder(repo_id: str, *, code: bool = False) -> Path | None:
     Args:
         code: The Python files of a model that brings some are to be there too.
     """
-    config = try_to_load_from_cache(repo_id, "config.json", cache_dir=constants.HF_HUB_CACHE)
-    folder = Path(config).parent if isinstance(config, str) else None
-    return folder if folder and is_complete(folder, code=code) else None
+    for name in ("config.json", ADAPTER):
+        config = try_to_load_from_cache(repo_id, name, cache_dir=constants.HF_HUB_CACHE)
+        folder = Path(config).parent if isinstance(config, str) else None
+        if folder and is_complete(folder, code=code):
+            return folder
+    return None
 
 
 class _Download:

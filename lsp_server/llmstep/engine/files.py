@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from llmstep.catalog.adapters import ADAPTER, ADAPTER_WEIGHTS
 from llmstep.catalog.store import HINTS
 from llmstep.errors import ModelLoadError
 
@@ -28,12 +29,14 @@ _SMALL = (
     "added_tokens.json",
     "special_tokens_map.json",
     HINTS,
+    ADAPTER,
 )
 _WEIGHTS = (  # the best form first: whole or in shards, safetensors or pickles
     ("model.safetensors", r"model\.safetensors"),
     ("model.safetensors.index.json", r"model(-\d+-of-\d+\.safetensors|\.safetensors\.index\.json)"),
     ("pytorch_model.bin", r"pytorch_model\.bin"),
     ("pytorch_model.bin.index.json", r"pytorch_model(-\d+-of-\d+\.bin|\.bin\.index\.json)"),
+    (ADAPTER_WEIGHTS, r"adapter_model\.safetensors"),  # the weights of its base are fetched for themselves
 )
 _LONGEST_HEADER = 100_000_000
 """Bytes; safetensors' own limit."""
@@ -43,7 +46,7 @@ def weight_files(names: Iterable[str]) -> list[str]:
     """Names of the weight files to use, with the index of their shards: safetensors where there are any.
 
     A repository often holds the same weights in several forms; only one is wanted. Empty when there are none that
-    transformers reads (GGUF files and adapters are not).
+    transformers or peft reads (GGUF files are not).
     """
     present = sorted(names)
     for main, pattern in _WEIGHTS:
@@ -66,12 +69,14 @@ def needed_files(names: Iterable[str], *, code: bool = False) -> list[str]:
 
 
 def is_complete(folder: Path, *, code: bool = False) -> bool:
-    """Whether a folder holds all that a model needs: config, tokenizer, and weights with all shards.
+    """Whether a folder holds all that a model needs: config, tokenizer, and weights with all shards; or an adapter.
 
     Args:
         code: Python files too, if the config names some.
     """
     names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    if "config.json" not in names and {ADAPTER, ADAPTER_WEIGHTS} <= set(names):
+        return True
     has_tokenizer = any(fnmatch.filter(names, pattern) for pattern in TOKENIZER)
     if "config.json" not in names or not has_tokenizer:
         return False
@@ -93,7 +98,7 @@ def weight_paths(folder: Path) -> list[Path]:
     if not names:
         raise ModelLoadError(
             f"The model in {folder} has no weights that transformers reads.",
-            hint="It needs model.safetensors or pytorch_model.bin; GGUF files and adapters alone cannot be loaded.",
+            hint="It needs model.safetensors or pytorch_model.bin; GGUF files cannot be loaded.",
         )
     index = next((folder / name for name in names if name.endswith(".index.json")), None)
     if index is None:

@@ -78,7 +78,7 @@ def no_weights(repo_id: str) -> ModelLoadError:
     """The error for a repository without weights in a form that transformers reads."""
     return ModelLoadError(
         f"The repository {repo_id} holds no weights that transformers reads.",
-        hint="Choose one with model.safetensors or pytorch_model.bin; GGUF files and adapters cannot be loaded.",
+        hint="Choose one with model.safetensors or pytorch_model.bin; GGUF files cannot be loaded.",
     )
 
 

@@ -30,6 +30,8 @@ class Plan:
     weight_bytes: int
     """Memory of the weights in the placement's format."""
     trust_remote_code: bool
+    adapter: Path | None = None
+    """Folder of a LoRA adapter that is merged into the weights; `folder` is its base's."""
 
 
 @attrs.define(eq=False)

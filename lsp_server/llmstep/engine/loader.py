@@ -77,6 +77,10 @@ def _read(plan: Plan, common: dict[str, Any], dtype: Any) -> Any:
             f"The weights of {plan.name} are incomplete: {len(missing)} tensors lack, among them {missing[0]}.",
             hint="The weights and config.json do not belong together, or the model was not saved whole.",
         )
+    if plan.adapter is not None:
+        from llmstep.engine.adapter import merge
+
+        model = merge(model, plan.adapter, plan.name)
     return model
 
 
@@ -135,8 +139,9 @@ def _start_id(plan: Plan, model: Any) -> int | None:
 
 def _tokenizer(plan: Plan, common: dict[str, Any]) -> Any:
     hint = "Put the tokenizer's files (tokenizer.json, tokenizer_config.json) beside the weights."
+    own = plan.adapter is not None and (plan.adapter / "tokenizer_config.json").is_file()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(plan.folder, **common)
+        tokenizer = AutoTokenizer.from_pretrained(plan.adapter if own else plan.folder, **common)
     except Exception as error:
         if not plan.trust_remote_code and _brings_code(plan.folder):
             raise needs_code(plan.name) from error

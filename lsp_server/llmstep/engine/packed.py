@@ -43,7 +43,7 @@ def path_for(plan: Plan) -> Path:
     """Where the packed form of a model is or would be; another one when the model's files change."""
     digest = hashlib.sha256(f"{FORMAT}\0".encode())
     digest.update((plan.folder / "config.json").read_bytes())
-    for path in weight_paths(plan.folder):
+    for path in (*weight_paths(plan.folder), *(weight_paths(plan.adapter) if plan.adapter else ())):
         status = path.stat()
         # In the hub's cache the name of the file behind the link is the hash of its contents.
         digest.update(f"{path.resolve()}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())

@@ -9,10 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 
+from llmstep.catalog.adapters import adapter_base
 from llmstep.engine import device as devices
 from llmstep.engine import light
 from llmstep.engine.decode import MAX_ROWS, decode
@@ -20,11 +22,9 @@ from llmstep.engine.loaded import LoadedModel, Plan, release
 from llmstep.engine.postprocess import RawSample, finish, merged
 from llmstep.engine.progress import Progress, since
 from llmstep.engine.prompt import encode
-from llmstep.errors import ModelLoadError
+from llmstep.errors import ModelLoadError, ModelNotFoundError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from llmstep.catalog.resolve import ModelChoice
     from llmstep.catalog.template import PromptTemplate
     from llmstep.settings import Settings
@@ -90,13 +90,21 @@ def prepare(
         _check_family(choice, plan.family)
         return plan
 
-    folder = fetch(
-        choice.source,
-        report=report,
-        cancelled=cancelled,
-        code=choice.trust_remote_code,
-        check=look,  # gigabytes are not downloaded for a model that cannot be loaded
-    )
+    def get(source: str, check: Callable[[Path, int], object]) -> Path:
+        return fetch(source, report=report, cancelled=cancelled, code=choice.trust_remote_code, check=check)
+
+    # Gigabytes are not downloaded for a model that cannot be loaded; of an adapter, only the base tells.
+    folder = get(choice.source, lambda folder, size: None if adapter_base(folder) else look(folder, size))
+    base = adapter_base(folder)
+    if base is not None:
+        from llmstep.engine.adapter import require_peft
+
+        require_peft(choice.name)
+        try:
+            plan = look(get(str(Path(base).resolve()) if Path(base).is_dir() else base, look))
+        except ModelNotFoundError as error:
+            raise ModelNotFoundError(f"The base of the adapter {choice.name} is missing. {error.message}") from error
+        return attrs.evolve(plan, adapter=folder)
     report(Progress("load", f"Loading {choice.name}"))
     return look(folder)
 

@@ -20,6 +20,9 @@ else:
     import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]
 
 
+PRECISIONS = ("auto", "bf16", "fp16", "float32")
+
+
 @attrs.frozen(kw_only=True)
 class Architecture:
     """A small GPT-NeoX made from scratch: the section ``[architecture]`` of the file."""
@@ -49,18 +52,32 @@ class TrainConfig:
     vocabulary_from: str = ""
     """JSONL file of pairs that the tokenizer of a model from scratch is made for; empty for the training file."""
     base: str = ""
-    """Hugging Face id or folder of the model to start from."""
+    """Catalog name, Hugging Face id or folder of the model to start from."""
     from_scratch: bool = False
     """Start from a new small GPT-NeoX instead of a base."""
-    template: str = "pythia"
-    """Prompt template of the catalog."""
+    template: str = ""
+    """Prompt template of the catalog; empty for the base's own, else `pythia`, or `byt5-state` for encoder-decoders."""
+    lora: bool = False
+    """Train small matrices beside the base's weights (LoRA) instead of these."""
+    lora_rank: int = 16
+    lora_alpha: int = 32
+    """Scale of the adapter's part, divided by the rank."""
+    lora_dropout: float = 0.0
+    lora_modules: str = ""
+    """Names of the adapted modules, with commas between them; empty for all linear ones but the output's."""
+    merge: bool = False
+    """With LoRA, write a whole model with the adapter merged into it, not the adapter alone."""
+    precision: str = "auto"
+    """``bf16`` or ``fp16`` for mixed precision, ``float32`` for none; ``auto`` takes bf16 where it is fast."""
+    licence: str = ""
+    """Licence for the model card, as the Hugging Face hub writes it: ``mit``, ``apache-2.0``."""
     epochs: float = 1.0
     max_steps: int = 0
     """Stop after this many steps; 0 leaves it to the epochs."""
     max_seconds: float = 0.0
     """Stop after this much training time, checkpoints before a resume included; 0 for no limit."""
     batch_size: int = 32
-    """Pairs a step."""
+    """Pairs a batch, in each process."""
     accumulate: int = 1
     """Batches whose gradients are added up to one step."""
     optimizer: str = "adamw"
@@ -102,11 +119,19 @@ class TrainConfig:
             raise SettingsError(
                 "A training starts either from a base or from scratch.", hint="Give one of --base and --from-scratch."
             )
-        for key in ("batch_size", "accumulate", "max_tokens", "eval_every", "save_every", "log_every"):
+        for key in ("batch_size", "accumulate", "max_tokens", "eval_every", "save_every", "log_every", "lora_rank"):
             if getattr(self, key) < 1:
                 raise SettingsError(f"`{key}` must be at least 1.", hint=f"It is {getattr(self, key)}.")
         if self.optimizer not in ("adamw", "muon"):
             raise SettingsError(f"There is no optimizer {self.optimizer!r}.", hint="Choose `adamw` or `muon`.")
+        if self.precision not in PRECISIONS:
+            raise SettingsError(
+                f"There is no precision {self.precision!r}.", hint=f"Choose one of {', '.join(PRECISIONS)}."
+            )
+        if self.lora and self.from_scratch:
+            raise SettingsError("A model from scratch has nothing to adapt.", hint="Leave out --lora.")
+        if self.merge and not self.lora:
+            raise SettingsError("There is no adapter to merge.", hint="Give --lora too, or leave out --merge.")
         shape = self.architecture
         if shape.hidden % shape.heads:
             raise SettingsError(

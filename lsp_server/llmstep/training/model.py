@@ -7,24 +7,33 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llmstep.catalog.store import HINTS
-from llmstep.errors import ModelLoadError, ModelNotFoundError
+from llmstep.catalog.models import find_record
+from llmstep.catalog.store import HINTS, STARTER_DIR, cache_path, read_json
+from llmstep.catalog.templates import TEMPLATES, get_template
+from llmstep.errors import ModelError, ModelLoadError, ModelNotFoundError
+from llmstep.training.adapters import is_adapted
 
 if TYPE_CHECKING:
+    from llmstep.catalog.template import Family, PromptTemplate
     from llmstep.training.config import Architecture
 
 
 def load_base(base: str) -> tuple[Any, Any]:
-    """Model (in float32) and tokenizer of a hub id or folder.
+    """Model (in float32) and tokenizer of a catalog name, hub id or folder, causal or encoder-decoder.
 
     Raises:
-        ModelNotFoundError, ModelLoadError: It is not there, or is no causal model that can be trained.
+        ModelNotFoundError, ModelLoadError: It is not there, or is no language model that can be trained.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
+    record = find_record(base)
+    source = base if record is None else str(STARTER_DIR) if record.bundled else record.repo_id
     try:
-        tokenizer = AutoTokenizer.from_pretrained(base)
-        model = AutoModelForCausalLM.from_pretrained(base, dtype="float32")
+        config = AutoConfig.from_pretrained(source)
+        tokenizer = AutoTokenizer.from_pretrained(source)
+        auto = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+        model = auto.from_pretrained(source, dtype="float32")
+        model.config.stored_dtype = str(config.dtype or "").removeprefix("torch.")
     except OSError as error:
         raise ModelNotFoundError(
             f"The base model {base!r} was not found: {str(error).splitlines()[0]}",
@@ -33,7 +42,7 @@ def load_base(base: str) -> tuple[Any, Any]:
     except (ValueError, RuntimeError, KeyError) as error:
         raise ModelLoadError(
             f"The base model {base!r} cannot be loaded: {str(error).splitlines()[0]}",
-            hint="Fine-tuning works on causal (decoder-only) Hugging Face models.",
+            hint="Fine-tuning works on causal and encoder-decoder language models of Hugging Face.",
         ) from error
     if tokenizer.eos_token_id is None:
         raise ModelLoadError(f"The tokenizer of {base!r} has no end token.", hint="Choose another base model.")
@@ -69,15 +78,49 @@ def new_model(shape: Architecture, tokenizer: Any) -> Any:
     return model
 
 
-def save_model(model: Any, tokenizer: Any, out: Path, *, half: bool, template: str) -> None:
+def template_of(named: str, base: str, family: Family) -> PromptTemplate:
+    """The template to train with: the one that is named, else the base's own, else the plainest of its family.
+
+    Raises:
+        ModelError: There is no such template, or it is for the other family.
+    """
+    record = find_record(base) if base else None
+    folder = cache_path(base) if base and record is None else None
+    own = record.template if record else str(read_json(folder / HINTS).get("template") or "") if folder else ""
+    template = get_template(named or own or {"causal": "pythia", "seq2seq": "byt5-state"}[family])
+    if template.family != family:
+        kinds = {"causal": "decoder-only", "seq2seq": "encoder-decoder"}
+        fitting = [name for name, other in TEMPLATES.items() if other.family == family]
+        raise ModelError(
+            f"The template {template.name} is for {kinds[template.family]} models, and the base is {kinds[family]}.",
+            hint=f"Leave out the template, or choose one of {', '.join(fitting)}.",
+        )
+    return template
+
+
+def save_model(
+    model: Any, tokenizer: Any, out: Path, *, half: bool, template: str, weights: dict[str, Any] | None = None
+) -> None:
     """Writes weights, configuration, tokenizer, and the template's name to `llmstep.json`, which the engine reads.
 
-    With ``half`` the model is made float16 in place. Each file is whole when it appears: a model that is in use has its
-    weights mapped, and would be changed under the reader's hands.
+    With ``half`` the model is made 16 bits wide in place: bfloat16 where the base was or where activations are known to
+    outgrow float16 (encoder-decoders), else float16. An adapter is small and stays as it is. Each file is whole when it
+    appears: a model that is in use has its weights mapped, and would be changed under the reader's hands.
+
+    Args:
+        weights: The model's tensors, where it does not hold them itself because several processes share them.
     """
+    stored = getattr(model.config, "stored_dtype", "")
+    if hasattr(model.config, "stored_dtype"):
+        del model.config.stored_dtype
+    if half and not is_adapted(model):
+        wide = stored == "bfloat16" or model.config.is_encoder_decoder
+        model = model.bfloat16() if wide else model.half()
+    if weights is not None:
+        weights = {name: tensor.to(model.dtype) for name, tensor in weights.items()}
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out, prefix=".new-") as new:
-        (model.half() if half else model).save_pretrained(new)
+        model.save_pretrained(new, **({"state_dict": weights} if weights is not None else {}))
         tokenizer.save_pretrained(new)
         (Path(new) / HINTS).write_text(json.dumps({"template": template}) + "\n", encoding="utf-8")
         for file in Path(new).iterdir():

@@ -1,4 +1,4 @@
-"""Pairs of goal and tactic as the token sequences that a causal model learns from."""
+"""Pairs of goal and tactic as the token sequences that a model learns from."""
 
 from __future__ import annotations
 
@@ -61,8 +61,9 @@ def encode_pairs(
 ) -> list[dict[str, list[int]]]:
     """``input_ids`` and ``labels`` of each pair; the loss is on the answer and the end token alone.
 
-    Prompt and answer are encoded apart, because that is how the answer is generated later. Pairs of more than
-    ``max_tokens`` tokens are left out.
+    A causal model reads both as one text. An encoder-decoder model reads the prompt, and the labels are those of its
+    decoder. Prompt and answer are encoded apart, because that is how the answer is generated later. Pairs of more than
+    ``max_tokens`` tokens in both together are left out.
     """
     texts = [prompt_and_answer(template, goal, tactic) for goal, tactic in pairs]
     if not texts:
@@ -72,30 +73,50 @@ def encode_pairs(
     answers = tokenizer([answer for _, answer in texts], add_special_tokens=False)["input_ids"]
     examples = []
     for prompt, answer in zip(prompts, answers, strict=True):
-        ids = [*prompt, *answer, tokenizer.eos_token_id]
-        if len(ids) <= max_tokens:
-            labels = [IGNORED] * len(prompt) + ids[len(prompt) :]
-            examples.append({"input_ids": ids, "labels": labels})
+        read = [*prompt, tokenizer.eos_token_id] if template.special == "eos" else list(prompt)
+        written = [*answer, tokenizer.eos_token_id]
+        if len(read) + len(written) > max_tokens:
+            continue
+        if template.family == "seq2seq":
+            examples.append({"input_ids": read, "labels": written})
+        else:
+            examples.append({"input_ids": read + written, "labels": [IGNORED] * len(read) + written})
     return examples
 
 
 class Padding:
-    """Collates examples into one batch, padded on the right to its longest."""
+    """Collates examples into one batch, padded on the right to its longest.
 
-    def __init__(self, pad: int) -> None:
+    Args:
+        start: First token of the decoder of an encoder-decoder model; None for causal models.
+    """
+
+    def __init__(self, pad: int, start: int | None = None) -> None:
         self.pad = pad
+        self.start = start
 
     def __call__(self, examples: Sequence[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
-        """``input_ids``, ``attention_mask`` and ``labels``, each ``(batch, longest)``, int64."""
+        """``input_ids``, ``attention_mask`` and ``labels``, each ``(batch, longest)``, int64.
+
+        For an encoder-decoder model the labels are as long as the longest answer, and ``decoder_input_ids`` are the
+        same moved by one behind the start token.
+        """
         import torch
 
-        longest = max(len(example["input_ids"]) for example in examples)
-        gaps = [longest - len(example["input_ids"]) for example in examples]
-        ids = [e["input_ids"] + [self.pad] * gap for e, gap in zip(examples, gaps, strict=True)]
-        labels = [e["labels"] + [IGNORED] * gap for e, gap in zip(examples, gaps, strict=True)]
-        mask = [[1] * (longest - gap) + [0] * gap for gap in gaps]
-        return {
+        ids = _even([example["input_ids"] for example in examples], self.pad)
+        labels = _even([example["labels"] for example in examples], IGNORED)
+        batch = {
             "input_ids": torch.tensor(ids),
-            "attention_mask": torch.tensor(mask),
+            "attention_mask": torch.tensor(_even([[1] * len(example["input_ids"]) for example in examples], 0)),
             "labels": torch.tensor(labels),
         }
+        if self.start is not None:
+            before = _even([[self.start, *example["labels"][:-1]] for example in examples], self.pad)
+            batch["decoder_input_ids"] = torch.tensor(before)
+        return batch
+
+
+def _even(rows: list[list[int]], filling: int) -> list[list[int]]:
+    """The rows, filled up on the right to the longest of them."""
+    longest = max(map(len, rows))
+    return [row + [filling] * (longest - len(row)) for row in rows]

@@ -1,93 +1,31 @@
-"""Fine-tuning with the Hugging Face Trainer: loss on the tactic, batches of like length, resumable, bounded in time."""
+"""Fine-tuning with the Hugging Face Trainer: loss on the tactic, batches of like length, resumable, bounded in time.
+
+Under `accelerate launch` or `torchrun` this code runs in every process; what is written is written by the first.
+"""
 
 from __future__ import annotations
 
 import json
 import math
-import time
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments, set_seed
+from transformers import TrainingArguments, set_seed
 
-from llmstep.catalog.templates import get_template
 from llmstep.errors import ModelLoadError, SettingsError
-from llmstep.training.model import load_base, new_model, save_model
-from llmstep.training.muon import Muon
-from llmstep.training.pairs import IGNORED, Padding, encode_pairs, prompt_and_answer, read_pairs
+from llmstep.training.adapters import with_lora
+from llmstep.training.card import model_card
+from llmstep.training.model import load_base, new_model, save_model, template_of
+from llmstep.training.pair_trainer import PairTrainer
+from llmstep.training.pairs import Padding, encode_pairs, prompt_and_answer, read_pairs
+from llmstep.training.schedule import CLOCK, Clock
 from llmstep.training.tokenizer import train_tokenizer
 
 if TYPE_CHECKING:
+    from llmstep.catalog.template import PromptTemplate
     from llmstep.training.config import TrainConfig
-
-_CLOCK = "elapsed.json"
-_BETAS = (0.9, 0.98)
-
-
-class Clock(TrainerCallback):  # type: ignore[misc]
-    """Training time over all sittings; ends the run when it is up."""
-
-    def __init__(self, limit: float, before: float = 0.0) -> None:
-        self.limit = limit
-        self.before = before
-        self.start = time.monotonic()
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds of training, those before a resume included."""
-        return self.before + time.monotonic() - self.start
-
-    def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        self.start = time.monotonic()
-
-    def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        if self.limit and self.elapsed >= self.limit:
-            control.should_training_stop = True
-            control.should_save = True
-
-    def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-        (folder / _CLOCK).write_text(json.dumps({"seconds": self.elapsed}), encoding="utf-8")
-
-
-class PairTrainer(Trainer):  # type: ignore[misc]
-    """A Trainer whose training loss may count the goal too; the loss of an evaluation is that on the tactic."""
-
-    def __init__(self, goal_weight: float, **given: Any) -> None:
-        super().__init__(**given)
-        self.goal_weight = goal_weight
-        if goal_weight:
-            # The loss below is a mean over the batch, so the Trainer has to divide by the accumulated batches.
-            self.model_accepts_loss_kwargs = False
-
-    def compute_loss(self, model: Any, inputs: dict[str, torch.Tensor], *given: Any, **named: Any) -> Any:
-        """Mean over the tactic's tokens plus ``goal_weight`` times the mean over the goal's."""
-        if not self.goal_weight or not model.training:
-            return super().compute_loss(model, inputs, *given, **named)
-        labels = inputs.pop("labels")
-        logits = model(**inputs).logits[:, :-1].flatten(0, 1).float()
-        of_goal = (labels == IGNORED) & inputs["attention_mask"].bool()
-        goal = inputs["input_ids"].masked_fill(~of_goal, IGNORED)
-        loss = torch.nn.functional.cross_entropy(logits, labels[:, 1:].flatten(), ignore_index=IGNORED)
-        return loss + self.goal_weight * torch.nn.functional.cross_entropy(
-            logits, goal[:, 1:].flatten(), ignore_index=IGNORED
-        )
-
-
-def cosine(warmup: int, steps: int, clock: Clock) -> Any:
-    """Factor of the learning rate by step: a linear rise, then half a cosine down to a twentieth.
-
-    How far the run has come is the larger of its share of the steps and of the time.
-    """
-
-    def factor(step: int) -> float:
-        if step < warmup:
-            return (step + 1) / warmup
-        done = max(step / max(steps, 1), clock.elapsed / clock.limit if clock.limit else 0.0)
-        return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
-
-    return factor
 
 
 def last_checkpoint(out: Path) -> Path | None:
@@ -97,14 +35,15 @@ def last_checkpoint(out: Path) -> Path | None:
 
 
 def run_training(config: TrainConfig, resume: bool = False) -> dict[str, Any]:
-    """Trains as the configuration says and writes the model to ``config.out``.
+    """Trains as the configuration says and writes the model, with its card, to ``config.out``.
 
     Returns:
-        ``steps``, ``seconds``, ``pairs``, ``valid_loss`` (None without held-out pairs) and ``history``, the
+        ``steps``, ``seconds``, ``processes``, ``batch`` (pairs a step, in all processes), ``pairs``, ``valid_pairs``,
+        ``train_loss`` (the last that was logged), ``valid_loss`` (None without held-out pairs) and ``history``, the
         Trainer's log records. The same goes to ``training.json`` in the folder of the checkpoints.
 
     Raises:
-        SettingsError, ModelError: As `TrainConfig.checked`, `read_pairs` and `load_base`.
+        SettingsError, ModelError: As `TrainConfig.checked`, `read_pairs`, `load_base` and `template_of`.
     """
     config = config.checked()
     if config.threads:
@@ -112,84 +51,104 @@ def run_training(config: TrainConfig, resume: bool = False) -> dict[str, Any]:
     set_seed(config.seed)
     out = Path(config.out)
     checkpoint = last_checkpoint(out) if resume else None
-    template = get_template(config.template)
-    if template.family != "causal":
-        raise SettingsError(f"The template {template.name!r} is not for causal models.", hint="Use `pythia`.")
     pairs = read_pairs(Path(config.train))
-    model, tokenizer = _start(config, template, pairs, checkpoint)
+    model, tokenizer, template = _start(config, pairs, checkpoint)
     train = encode_pairs(tokenizer, template, pairs, config.max_tokens)
     if not train:
         raise SettingsError(f"No pair has at most {config.max_tokens} tokens.", hint="Raise `max_tokens`.")
     held_out = read_pairs(Path(config.valid))[: config.valid_pairs] if config.valid else []
     valid = encode_pairs(tokenizer, template, held_out, config.max_tokens)
 
-    before = json.loads((checkpoint / _CLOCK).read_text())["seconds"] if checkpoint else 0.0
+    before = json.loads((checkpoint / CLOCK).read_text())["seconds"] if checkpoint else 0.0
     done = int(checkpoint.name.rsplit("-", 1)[1]) if checkpoint else 0
     clock = Clock(config.max_seconds, before)
-    steps = config.max_steps or math.ceil(config.epochs * len(train) / (config.batch_size * config.accumulate))
-    optimizer = _optimizer(model, config)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, cosine(config.warmup_steps, steps, clock))
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    batch = config.batch_size * config.accumulate * processes
+    steps = config.max_steps or math.ceil(config.epochs * len(train) / batch)
+    seq2seq = template.family == "seq2seq"
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     trainer = PairTrainer(
-        config.goal_weight,
-        model=model,
+        config,
+        clock,
+        seq2seq=seq2seq,
+        model=with_lora(model, config) if config.lora else model,
         args=_arguments(config, steps, bool(valid), done),
         train_dataset=train,
         eval_dataset=valid or None,
-        data_collator=Padding(pad),
+        data_collator=Padding(pad, _decoder_start(model) if seq2seq else None),
         processing_class=tokenizer,
-        optimizers=(optimizer, schedule),
-        callbacks=[clock],
     )
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     valid_loss = trainer.evaluate()["eval_loss"] if valid else None
-    save_model(trainer.model, tokenizer, out, half=config.half, template=config.template)
+    history = trainer.state.log_history
     report = {
         "steps": trainer.state.global_step,
         "seconds": round(clock.elapsed, 1),
+        "processes": processes,
+        "batch": batch,
         "pairs": len(train),
+        "valid_pairs": len(valid),
+        "train_loss": next((record["loss"] for record in reversed(history) if "loss" in record), None),
         "valid_loss": valid_loss,
-        "history": trainer.state.log_history,
+        "history": history,
     }
-    (out / "checkpoints" / "training.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+    _write(trainer, tokenizer, config, template, report)
     return report
 
 
 def _start(
-    config: TrainConfig, template: Any, pairs: list[tuple[str, str]], checkpoint: Path | None
-) -> tuple[Any, Any]:
+    config: TrainConfig, pairs: list[tuple[str, str]], checkpoint: Path | None
+) -> tuple[Any, Any, PromptTemplate]:
+    """The model to start from, its tokenizer, and the template."""
     if not config.from_scratch:
-        return load_base(config.base)
+        model, tokenizer = load_base(config.base)
+        template = template_of(config.template, config.base, "seq2seq" if model.config.is_encoder_decoder else "causal")
+        if config.goal_weight and template.family == "seq2seq":
+            raise SettingsError(
+                "An encoder-decoder model has no loss on the goal, which it only reads.", hint="Leave out goal_weight."
+            )
+        return model, tokenizer, template
+    template = template_of(config.template, "", "causal")
     if checkpoint is not None:
-        return load_base(str(checkpoint))
+        return *load_base(str(checkpoint)), template
     known = read_pairs(Path(config.vocabulary_from)) if config.vocabulary_from else pairs
     sample = known[:: max(1, len(known) // 40_000)]
     texts = (text for pair in sample for text in prompt_and_answer(template, *pair))
     tokenizer = train_tokenizer(texts, config.architecture.vocabulary)
     try:
-        return new_model(config.architecture, tokenizer), tokenizer
+        return new_model(config.architecture, tokenizer), tokenizer, template
     except ValueError as error:
         raise ModelLoadError(f"No model has this shape: {error}.", hint="Change the section [architecture].") from error
 
 
-def _optimizer(model: torch.nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """Weight decay for matrices only; with ``muon`` those of the layers are the ones it is made for."""
-    muon = config.optimizer == "muon"
-    embeddings = {id(p) for m in model.modules() if isinstance(m, torch.nn.Embedding) for p in m.parameters()}
-    vectors: list[torch.nn.Parameter] = []
-    tables: list[torch.nn.Parameter] = []
-    matrices: list[torch.nn.Parameter] = []
-    for p in (p for p in model.parameters() if p.requires_grad):
-        (vectors if p.ndim < 2 else tables if id(p) in embeddings else matrices).append(p)
-    groups: list[dict[str, Any]] = [
-        {"params": matrices, "weight_decay": config.weight_decay},
-        {"params": tables, "weight_decay": config.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
-    if not muon:
-        return torch.optim.AdamW(groups, lr=config.learning_rate, betas=_BETAS)
-    groups[0]["orthogonal"] = True
-    return Muon(groups, lr=config.learning_rate, betas=_BETAS)
+def _decoder_start(model: Any) -> int:
+    start = model.generation_config.decoder_start_token_id
+    start = model.config.decoder_start_token_id if start is None else start
+    if start is None:
+        raise ModelLoadError(
+            "The base does not say with which token its decoder starts.",
+            hint="Set decoder_start_token_id in its config.json.",
+        )
+    return int(start)
+
+
+def _write(
+    trainer: PairTrainer, tokenizer: Any, config: TrainConfig, template: PromptTemplate, report: dict[str, Any]
+) -> None:
+    """Writes the model, its card and the report, in the first process; the others help to put the weights together."""
+    weights = None
+    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
+        weights = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+    if not trainer.is_world_process_zero():
+        return
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    if config.merge:
+        model = model.merge_and_unload()
+    out = Path(config.out)
+    save_model(model, tokenizer, out, half=config.half, template=template.name, weights=weights)
+    card = model_card(config, template, report, adapter=config.lora and not config.merge)
+    (out / "README.md").write_text(card, encoding="utf-8")
+    (out / "checkpoints" / "training.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
 
 
 def fast_bf16() -> bool:
@@ -210,7 +169,8 @@ def _arguments(config: TrainConfig, steps: int, evaluate: bool, done: int) -> Tr
         gradient_accumulation_steps=config.accumulate,
         max_steps=steps,
         max_grad_norm=1.0,
-        bf16=fast_bf16(),
+        bf16=config.precision == "bf16" or (config.precision == "auto" and fast_bf16()),
+        fp16=config.precision == "fp16",
         train_sampling_strategy="group_by_length",
         logging_steps=config.log_every,
         eval_strategy="steps" if evaluate else "no",
@@ -226,4 +186,5 @@ def _arguments(config: TrainConfig, steps: int, evaluate: bool, done: int) -> Tr
         disable_tqdm=not config.progress,
         report_to=[],
         prediction_loss_only=True,
+        label_names=["labels"],
     )

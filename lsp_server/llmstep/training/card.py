@@ -1,0 +1,95 @@
+"""The model card: a README.md beside the weights, as the Hugging Face hub shows it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llmstep import __version__
+from llmstep.training.pairs import prompt_and_answer
+
+if TYPE_CHECKING:
+    from llmstep.catalog.template import PromptTemplate
+    from llmstep.training.config import TrainConfig
+
+_EXAMPLE = ("p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q", "exact ⟨hp, hq⟩")
+_KINDS = {"causal": "text-generation", "seq2seq": "text2text-generation"}
+
+
+def model_card(config: TrainConfig, template: PromptTemplate, report: dict[str, Any], *, adapter: bool) -> str:
+    """The text of the card.
+
+    Args:
+        report: As `run_training` returns it.
+        adapter: What is saved is an adapter and no whole model.
+    """
+    name = Path(config.out).resolve().name
+    base = "" if config.from_scratch else config.base
+    fields = [
+        f"license: {config.licence or 'unknown'}",
+        *([f"base_model: {base}"] if base and not Path(base).exists() else []),
+        f"library_name: {'peft' if adapter else 'transformers'}",
+        f"pipeline_tag: {_KINDS[template.family]}",
+        "tags:\n- lean4\n- theorem-proving\n- llmstep" + ("\n- lora" if config.lora else ""),
+    ]
+    prompt, answer = prompt_and_answer(template, *_EXAMPLE)
+    rows = [
+        ("base", base or "none, trained from scratch"),
+        ("method", _method(config)),
+        ("pairs", f"{report['pairs']:,} from {Path(config.train).name}"),
+        ("steps", f"{report['steps']:,} of {report['batch']:,} pairs, {report['seconds']:.0f} s"),
+        ("learning rate", f"{config.learning_rate:g}, {config.optimizer}"),
+        ("training loss", _loss(report["train_loss"])),
+        ("held-out loss", f"{_loss(report['valid_loss'])}{_source(config, report)}"),
+        ("prompt template", f"`{template.name}`"),
+        ("longest pair", f"{config.max_tokens:,} tokens"),
+    ]
+    table = "\n".join(f"| {left} | {right} |" for left, right in rows)
+    return f"""---
+{chr(10).join(fields)}
+---
+
+# {name}
+
+Proposes the next tactic for a goal of Lean 4. Made by `llmstep train` {__version__}.
+
+| | |
+| --- | --- |
+{table}
+
+Losses are means of the negative log-likelihood of a token of the tactic, in nats.
+
+## Use
+
+```sh
+llmstep suggest File.lean --line 4 --column 3 --model ./{name}
+```
+
+or set `llmstep.model` to this folder. The template is in `llmstep.json`. With it the model reads, for a simple goal,
+
+```text
+{prompt}
+```
+
+and was trained to write
+
+```text
+{answer}
+```
+
+followed by its end token.
+"""
+
+
+def _method(config: TrainConfig) -> str:
+    if not config.lora:
+        return "all weights"
+    return f"LoRA of rank {config.lora_rank}" + (", merged into the base" if config.merge else "")
+
+
+def _loss(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.3f}"
+
+
+def _source(config: TrainConfig, report: dict[str, Any]) -> str:
+    return f" on {report['valid_pairs']:,} pairs from {Path(config.valid).name}" if config.valid else ""
