@@ -63,6 +63,8 @@ def test_the_json_has_everything(tmp_path: Path) -> None:
         "cached": True,
         "template": "pythia",
         "trust_remote_code": False,
+        "added": False,
+        "stops": [],
         "summary": "The model of the first llmstep",
     }
     assert rows["byt5-small"]["cached"] is False

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -128,3 +131,33 @@ async def test_restarting_lean(opened: Callable[..., Page], shared: Editor) -> N
     assert (await shared.execute("llmstep.status"))["lean"] == []
     answer = await page.suggest(page.at("sorry"), prefix="exact ", count=8)
     assert answer["suggestions"][0]["verdict"] in {"closes", "progress"}
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> tuple[Path, dict[str, str]]:
+    """A copy of the starter that `llmstep models add` has called `mine`, with a stop, and the user's environment."""
+    copy = tmp_path / "own"
+    shutil.copytree(STARTER_DIR, copy)
+    environment = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path / "config"), "HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "llmstep", "models", "add", "mine", str(copy), "--template", "pythia"]
+    subprocess.run([*command, "--stop", "p"], env=environment, check=True, capture_output=True)
+    return copy, environment
+
+
+async def test_a_model_of_the_users_own_is_listed_and_used_by_its_name(
+    folder: Path, options: dict[str, Any], own: tuple[Path, dict[str, str]]
+) -> None:
+    copy, environment = own
+    async with editor(folder, options={**options, "model": "mine"}, environment=environment) as made:
+        listed = {each["name"]: each for each in await made.execute("llmstep.models")}
+        assert (listed["mine"]["active"], listed["mine"]["cached"], listed["mine"]["template"]) == (
+            True,
+            True,
+            "pythia",
+        )
+        assert listed["mine"]["repoId"] == str(copy)
+        page = made.open(folder / "Own.lean", AND)
+        found = await page.suggest(page.at("sorry"))
+        assert found["model"] == "mine"
+        texts = [each["text"] for each in found["suggestions"]]
+        assert all("p" not in text for text in texts)

@@ -44,6 +44,10 @@ class ModelRecord:
     """Whether it brings Python code of its own, which the user has to allow."""
     aliases: tuple[str, ...] = ()
     bundled: bool = False
+    added: bool = False
+    """By the user; see `llmstep.catalog.added`. `repo_id` may then be a folder."""
+    stops: tuple[str, ...] = ()
+    """Texts that end an answer of this model, beside those of its template."""
 
     @property
     def size_bytes(self) -> int | None:
@@ -53,7 +57,7 @@ class ModelRecord:
     @property
     def names(self) -> tuple[str, ...]:
         """Everything it answers to: its name, aliases, hub id, and the hub id without its owner."""
-        ids = (self.repo_id, self.repo_id.rpartition("/")[2]) if self.repo_id else ()
+        ids = (self.repo_id, self.repo_id.rpartition("/")[2]) if self.repo_id and not self.added else ()
         return (self.name, *self.aliases, *ids)
 
 
@@ -110,6 +114,15 @@ CATALOG: tuple[ModelRecord, ...] = (
         parameters=1_300_000_000,
         licence="mit",
         aliases=("ntp-context",),
+    ),
+    ModelRecord(
+        name="openproof-tactic-2b",
+        repo_id="markm39/openproof-tactic-2b",
+        template="bfs",
+        summary="A LoRA adapter for Qwen3.5-2B of 2026; needs the extra `lora`, and its base besides",
+        parameters=1_900_000_000,
+        licence="mit",
+        aliases=("openproof",),
     ),
     ModelRecord(
         name="internlm2-math-plus-1.8b",
@@ -217,5 +230,14 @@ _BY_NAME = {name.lower(): record for record in CATALOG for name in record.names}
 
 
 def find_record(name_or_id: str) -> ModelRecord | None:
-    """The record with this name, alias or hub id; upper and lower case are the same."""
-    return _BY_NAME.get(name_or_id.strip().lower())
+    """The record with this name, alias or hub id; upper and lower case are the same.
+
+    Raises:
+        SettingsError: It is none of the catalog, and the file with the user's models cannot be read.
+    """
+    from llmstep.catalog.added import added_records
+
+    name = name_or_id.strip().lower()
+    if name in _BY_NAME or not name or "/" in name:
+        return _BY_NAME.get(name)
+    return next((record for record in added_records() if record.name.lower() == name), None)

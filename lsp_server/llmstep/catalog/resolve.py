@@ -11,7 +11,8 @@ import attrs
 
 from llmstep.catalog import store
 from llmstep.catalog.adapters import adapter_base
-from llmstep.catalog.models import BYTES_PER_WEIGHT, CATALOG, STARTER, ModelRecord, find_record
+from llmstep.catalog.added import all_records
+from llmstep.catalog.models import BYTES_PER_WEIGHT, STARTER, ModelRecord, find_record
 from llmstep.catalog.store import STARTER_DIR, cache_path, is_cached
 from llmstep.catalog.templates import TEMPLATES, PromptTemplate, get_template, guess_template
 from llmstep.errors import ModelError, ModelLoadError, ModelNotFoundError
@@ -127,7 +128,8 @@ def _runs_well(record: ModelRecord, settings: Settings, hardware: Hardware) -> b
 
 def _choice(record: ModelRecord, settings: Settings) -> ModelChoice:
     """The choice of a model in the catalog."""
-    if record.trust_remote_code and not settings.trust_remote_code:
+    allowed = settings.trust_remote_code or record.added  # who added it has said so for it alone
+    if record.trust_remote_code and not allowed:
         raise ModelError(
             f"The model {record.name} brings Python code of its own, which is not allowed to run.",
             hint="If you trust its authors, set llmstep.trustRemoteCode to true; else choose another model.",
@@ -136,9 +138,9 @@ def _choice(record: ModelRecord, settings: Settings) -> ModelChoice:
     _check_family(template, record.family, record.name)
     return ModelChoice(
         source=str(STARTER_DIR) if record.bundled else record.repo_id,
-        template=template,
+        template=attrs.evolve(template, stops=(*template.stops, *record.stops)),
         record=record,
-        trust_remote_code=record.trust_remote_code and settings.trust_remote_code,
+        trust_remote_code=record.trust_remote_code or (record.added and settings.trust_remote_code),
     )
 
 
@@ -197,7 +199,7 @@ def _check_family(template: PromptTemplate, family: Family, model: str) -> None:
 
 
 def _unknown(name: str) -> ModelError:
-    names = {alias.lower(): record.name for record in CATALOG for alias in record.names}
+    names = {alias.lower(): record.name for record in all_records() for alias in record.names}
     near = list(
         dict.fromkeys(names[alias] for alias in difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.5))
     )

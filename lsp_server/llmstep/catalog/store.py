@@ -34,7 +34,7 @@ def cache_path(model: ModelRecord | str) -> Path | None:
     if record is not None and record.bundled:
         return STARTER_DIR if (STARTER_DIR / CONFIG).is_file() else None
     name = record.repo_id if record is not None else str(model)
-    if record is None and is_path(name):
+    if is_path(name):
         folder = Path(name).expanduser()
         return folder if (folder / CONFIG).is_file() else None
     return _in_hub_cache(name)
@@ -60,7 +60,12 @@ def has_weights(folder: Path) -> bool:
 
 
 def size_bytes(record: ModelRecord) -> int | None:
-    """Size of a model's weights: of the file for the starter, from the number of weights for others."""
+    """Size of a model's weights: of the files for the starter and the user's, else from the number of weights."""
+    if record.added:
+        folder = cache_path(record)
+        files = (folder.glob(pattern) for pattern in ("*.safetensors", "pytorch_model*.bin")) if folder else ()
+        sizes = [sum(path.stat().st_size for path in found) for found in files]
+        return next((size for size in sizes if size), None)
     if not record.bundled:
         return record.size_bytes
     weights = STARTER_DIR / _WEIGHTS[0]

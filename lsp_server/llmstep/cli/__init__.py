@@ -45,12 +45,12 @@ def _options(
 
 
 app.add_typer(bench, name="bench")
+app.add_typer(models, name="models")
 app.command()(data)
 app.command()(train)
 app.command("train-starter")(train_starter)
 app.command()(doctor)
 app.command()(lsp)
-app.command()(models)
 app.command()(prove)
 app.command()(serve)
 app.command()(suggest)

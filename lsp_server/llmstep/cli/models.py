@@ -1,4 +1,4 @@
-"""`llmstep models`: the catalog as a table, and which of it is on this machine."""
+"""`llmstep models`: the catalog and the user's own models as a table, and which of them are on this machine."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from llmstep.cli.models_add import add, remove
+
 if TYPE_CHECKING:
     from llmstep.catalog.models import ModelRecord
 
@@ -14,16 +16,26 @@ PIPE_WIDTH = 240
 """Columns of the table when it does not go to a terminal: wide enough for every row to stay on one line."""
 
 
-def models(
+models = typer.Typer(help="The models llmstep knows; add and remove your own.", invoke_without_command=True)
+models.command()(add)
+models.command()(remove)
+
+
+@models.callback()
+def _models(
+    context: typer.Context,
     as_json: bool = typer.Option(False, "--json", help="Print a list of objects instead of a table."),
 ) -> None:
     """List the models llmstep knows, with size, licence and reported result, and whether they are on this machine.
 
     Results on miniF2F-test are those that the models' authors or others report; llmstep has not measured them.
+    Those that you have added come last.
     """
-    from llmstep.catalog.models import CATALOG
+    if context.invoked_subcommand is not None:
+        return
+    from llmstep.catalog.added import all_records
 
-    rows = [_row(record) for record in CATALOG]
+    rows = [_row(record) for record in all_records()]
     if as_json:
         typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         return
@@ -44,6 +56,8 @@ def _row(record: ModelRecord) -> dict[str, Any]:
         "cached": store.is_cached(record),
         "template": record.template,
         "trust_remote_code": record.trust_remote_code,
+        "added": record.added,
+        "stops": list(record.stops),
         "summary": record.summary,
     }
 

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 def models(settings: Settings) -> Finding:
     """The models of the catalog that are here, and the one that the settings mean."""
-    from llmstep.catalog.models import CATALOG
+    from llmstep.catalog.added import all_records
     from llmstep.catalog.resolve import resolve
     from llmstep.catalog.store import is_cached, size_bytes
 
-    here = [record for record in CATALOG if is_cached(record)]
+    here = [record for record in all_records() if is_cached(record)]
     sizes = {record.name: size_bytes(record) for record in here}
     text = ", ".join(f"{name} ({format_bytes(size)})" if size else name for name, size in sizes.items())
     details: dict[str, Any] = {"here": sizes, "setting": settings.model}

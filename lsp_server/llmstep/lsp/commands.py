@@ -45,10 +45,10 @@ async def models(ls: LlmstepServer, _: types.ExecuteCommandParams) -> list[dict[
 
 def _models(active: str) -> list[dict[str, Any]]:
     from llmstep.catalog import store
-    from llmstep.catalog.models import CATALOG, find_record
+    from llmstep.catalog.added import all_records
+    from llmstep.catalog.models import find_record
 
     chosen = find_record(active)
-    records = CATALOG.values() if isinstance(CATALOG, Mapping) else CATALOG
     return [
         {
             "name": record.name,
@@ -66,7 +66,7 @@ def _models(active: str) -> list[dict[str, Any]]:
             "cached": store.is_cached(record),
             "active": record == chosen,
         }
-        for record in records
+        for record in all_records()
     ]
 
 

@@ -123,4 +123,4 @@ def template_of(settings: Settings, model: str) -> PromptTemplate:
             f"The template {name} is for encoder-decoder models, which OpenAI-compatible servers do not run.",
             hint="Set llmstep.template to another one, or use a `llmstep serve` with that model.",
         )
-    return template
+    return template if record is None else attrs.evolve(template, stops=(*template.stops, *record.stops))

@@ -1,0 +1,140 @@
+"""The user's own models: a file in their configuration folder, written by `llmstep models add`.
+
+`{"models": [{"name", "model", "template", "stops", "trustRemoteCode"}]}`; `model` is a hub id or a folder.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import platformdirs
+
+from llmstep.catalog.models import CATALOG, ModelRecord, find_record
+from llmstep.catalog.templates import get_template
+from llmstep.errors import RequestError, SettingsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
+
+
+def file() -> Path:
+    """Where they are kept."""
+    return platformdirs.user_config_path("llmstep") / "models.json"
+
+
+def added_records() -> tuple[ModelRecord, ...]:
+    """The user's models, in the order they were added.
+
+    Raises:
+        SettingsError: The file is not what `llmstep models add` writes.
+    """
+    try:
+        content = file().read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    except OSError as error:
+        raise _unreadable(error.strerror or str(error)) from None
+    try:
+        return tuple(_record(each) for each in json.loads(content)["models"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _unreadable(f"{type(error).__name__}: {error}") from None
+
+
+def all_records() -> tuple[ModelRecord, ...]:
+    """The catalog, and the user's models behind it."""
+    return (*CATALOG, *added_records())
+
+
+def add(record: ModelRecord) -> bool:
+    """Keep a model; whether it took the place of one of that name.
+
+    Raises:
+        RequestError: The name is none, or one of the catalog.
+        SettingsError: The file cannot be read or written.
+    """
+    check_name(record.name)
+    others = [each for each in added_records() if each.name.lower() != record.name.lower()]
+    replaced = len(others) < len(added_records())
+    _write([*others, record])
+    return replaced
+
+
+def remove(name: str) -> ModelRecord:
+    """Forget a model; its files stay.
+
+    Raises:
+        RequestError: There is none of that name among the user's.
+        SettingsError: The file cannot be read or written.
+    """
+    records = added_records()
+    found = next((each for each in records if each.name.lower() == name.strip().lower()), None)
+    if found is None:
+        names = ", ".join(each.name for each in records)
+        raise RequestError(
+            f"There is no model {name!r} of your own.",
+            hint=f"Yours are {names}." if names else "You have added none; those of the catalog cannot be removed.",
+        )
+    _write([each for each in records if each is not found])
+    return found
+
+
+def check_name(name: str) -> None:
+    """
+    Raises:
+        RequestError: A model of the user's cannot have this name.
+    """
+    if not _NAME.fullmatch(name) or name.lower() == "auto":
+        raise RequestError(
+            f"A model cannot be called {name!r}.", hint="Use letters, digits, '-', '_' and '.', and not auto."
+        )
+    known = find_record(name)
+    if known is not None and not known.added:
+        raise RequestError(f"{name} is a name of {known.name} in the catalog.", hint="Choose another name.")
+
+
+def _record(raw: dict[str, Any]) -> ModelRecord:
+    stops = raw.get("stops") or []
+    template = get_template(str(raw["template"]))
+    if not all(isinstance(stop, str) and stop for stop in stops):
+        raise ValueError("stops are no texts")
+    return ModelRecord(
+        name=str(raw["name"]),
+        repo_id=str(raw["model"]),
+        template=template.name,
+        summary="Your own",
+        family=template.family,
+        stops=tuple(stops),
+        trust_remote_code=bool(raw.get("trustRemoteCode", False)),
+        added=True,
+    )
+
+
+def _write(records: list[ModelRecord]) -> None:
+    models = [
+        {
+            "name": each.name,
+            "model": each.repo_id,
+            "template": each.template,
+            "stops": list(each.stops),
+            "trustRemoteCode": each.trust_remote_code,
+        }
+        for each in records
+    ]
+    place = file()
+    new = place.with_suffix(".new")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        new.write_text(json.dumps({"models": models}, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        new.replace(place)
+    except OSError as error:
+        raise SettingsError(
+            f"Your models cannot be written to {place}: {error.strerror}.", hint="Make that folder writable."
+        ) from None
+
+
+def _unreadable(why: str) -> SettingsError:
+    return SettingsError(f"The file {file()} with your models cannot be read: {why}.", hint="Correct or remove it.")

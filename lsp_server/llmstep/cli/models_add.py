@@ -1,0 +1,150 @@
+"""`llmstep models add` and `remove`: models of the user's own, by a name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import attrs
+import typer
+
+from llmstep.cli.options import settings_with
+from llmstep.errors import RequestError
+
+if TYPE_CHECKING:
+    from llmstep.catalog.models import ModelRecord
+    from llmstep.catalog.template import PromptTemplate
+    from llmstep.types import Ask
+
+_ESCAPES = {"\\n": "\n", "\\t": "\t", "\\\\": "\\"}
+
+
+def add(
+    name: Annotated[str, typer.Argument(help="What to call it, in the settings and with --model.")],
+    model: Annotated[str, typer.Argument(help="Its id on the Hugging Face hub, or a folder.")],
+    template: Annotated[
+        str | None, typer.Option(help="Prompt template; default what its llmstep.json, id or architecture says.")
+    ] = None,
+    stop: Annotated[
+        list[str] | None,
+        typer.Option(help="Text that ends an answer, beside those of the template; \\n is a line break."),
+    ] = None,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Let Python code that this model brings run.")
+    ] = False,
+    goal_file: Annotated[
+        Path | None, typer.Option(help="Goal for the prompt that is shown; default an example.", show_default=False)
+    ] = None,
+    prefix: Annotated[str, typer.Option(help="Prefix for the prompt that is shown.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the prompt, and keep nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print an object.")] = False,
+) -> None:
+    """Add a model of your own, and show the exact prompt that it will be given.
+
+    Nothing is downloaded. Where the tokenizer is on this machine, the tokens are counted.
+
+    Example: llmstep models add mine ./models/mine --template ntp-st --stop "\\n\\n"
+    """
+    from llmstep.catalog import added
+    from llmstep.catalog.models import ModelRecord
+    from llmstep.catalog.resolve import resolve
+    from llmstep.catalog.store import is_path
+
+    added.check_name(name)
+    if not is_path(model) and Path(model).is_dir():
+        model = str(Path(model).resolve())
+    source = str(Path(model).expanduser().resolve()) if is_path(model) else model
+    choice = resolve(settings_with({"model": source, "template": template, "trustRemoteCode": trust_remote_code}))
+    if choice.record is not None and choice.record.bundled:
+        raise RequestError("The starter has a name already.", hint="Give the id or folder of another model.")
+    record = ModelRecord(
+        name=name,
+        repo_id=choice.source,
+        template=choice.template.name,
+        summary="Your own",
+        family=choice.template.family,
+        stops=tuple(_unescaped(each) for each in stop or ()),
+        trust_remote_code=trust_remote_code,
+        added=True,
+    )
+    shown = _dry_run(
+        record, attrs.evolve(choice.template, stops=(*choice.template.stops, *record.stops)), goal_file, prefix
+    )
+    replaced = False if dry_run else added.add(record)
+    if as_json:
+        typer.echo(json.dumps({**shown, "saved": not dry_run, "replaced": replaced}, ensure_ascii=False, indent=2))
+    else:
+        _print(record, shown, dry_run=dry_run, replaced=replaced)
+
+
+def remove(name: Annotated[str, typer.Argument(help="The name it was added with.")]) -> None:
+    """Remove a model of your own from the list; its files stay."""
+    from llmstep.catalog import added
+
+    record = added.remove(name)
+    typer.echo(f"Removed {record.name} ({record.repo_id}); its files are left alone.")
+
+
+def _dry_run(record: ModelRecord, template: PromptTemplate, goal_file: Path | None, prefix: str) -> dict[str, Any]:
+    """The prompts for a goal, one or two, with the number of their tokens where the tokenizer is here."""
+    from llmstep.catalog.store import cache_path, is_cached
+    from llmstep.engine.prompt import encode, fitted_text
+    from llmstep.engine.remote.questions import tokens as about
+    from llmstep.engine.tokenizer import read_tokenizer
+
+    ask = _example(goal_file, prefix)
+    parts = [each for each, _ in template.draws(ask, 2)]
+    folder = cache_path(record) if is_cached(record) else None
+    count, lengths = about, None
+    if folder is not None:
+        tokenizer = read_tokenizer(folder, record.name, trust_remote_code=record.trust_remote_code)
+        lengths = [len(encode(each, ask, tokenizer, each.max_prompt_tokens).input_ids) for each in parts]
+
+        def count(text: str) -> int:
+            return len(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    return {
+        "name": record.name,
+        "model": record.repo_id,
+        "template": template.name,
+        "stops": list(template.stops),
+        "prompts": [fitted_text(each, ask, count, each.max_prompt_tokens) for each in parts],
+        "decoder": template.decoder_text(ask),
+        "tokens": lengths,
+    }
+
+
+def _example(goal_file: Path | None, prefix: str) -> Ask:
+    from llmstep.cli.suggest import read_text
+    from llmstep.types import Ask, Goal
+
+    goal = "p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q" if goal_file is None else read_text(goal_file)
+    file = "theorem example_1 (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n  "
+    return Ask(Goal.from_state(goal), prefix, file, "example_1")
+
+
+def _print(record: ModelRecord, shown: dict[str, Any], *, dry_run: bool, replaced: bool) -> None:
+    what = "Would add" if dry_run else "Replaced" if replaced else "Added"
+    typer.echo(f"{what} {record.name}: {record.repo_id}, template {shown['template']}")
+    for number, prompt in enumerate(shown["prompts"]):
+        tokens = f"{shown['tokens'][number]} tokens" if shown["tokens"] else "its tokenizer is not on this machine yet"
+        typer.echo(f"--- prompt for an example ({tokens}) ---")
+        typer.echo(prompt)
+        typer.echo("--- end of the prompt ---")
+    if shown["decoder"]:
+        typer.echo(f"The decoder starts with: {shown['decoder']!r}")
+    stops = ", ".join(map(repr, shown["stops"]))
+    typer.echo(f"An answer ends at the model's end token{f', or at {stops}' if stops else ''}.")
+    if not dry_run:
+        typer.echo(f"Use it with: llmstep suggest FILE --line 1 --column 1 --model {record.name}")
+
+
+def _unescaped(stop: str) -> str:
+    text, rest = "", stop
+    while rest:
+        escape = _ESCAPES.get(rest[:2])
+        text, rest = (text + escape, rest[2:]) if escape is not None else (text + rest[0], rest[1:])
+    if not text:
+        raise RequestError("A stop is empty.", hint="Give a text that ends an answer.")
+    return text
