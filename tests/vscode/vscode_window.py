@@ -128,10 +128,12 @@ class Window:
         await self._type_into_pick(text)
         await self.press("Enter")
 
-    async def picks(self, *, until_one_has: str) -> list[str]:
-        """The rows of the open picker, once one contains a text: label, description and detail in one line."""
-        await self.page.locator(PICK).filter(has_text=until_one_has).first.wait_for()
-        return [" ".join(plain(text).split()) for text in await self.page.locator(PICK).all_inner_texts()]
+    async def picks(self, *, until_one_has: str) -> list[list[str]]:
+        """The rows of the open picker that are on the screen, once one contains a text: label, description, detail."""
+        rows = self.page.locator(PICK)
+        await rows.filter(has_text=until_one_has).first.wait_for()
+        parts = "row => [...row.querySelectorAll('.label-name, .label-description')].map(each => each.textContent)"
+        return [[plain(text) for text in await row.evaluate(parts)] for row in await rows.all()]
 
     # --- the menu of quick fixes
 

@@ -86,22 +86,28 @@ export class ModelCommands {
   }
 }
 
-/** An entry of the catalog as the picker shows it. */
+/** An entry of the catalog as the picker shows it; what tells models apart comes first, since long lines are cut. */
 export function itemOf(entry: ModelEntry): ModelItem {
   const { name, active, cached, summary, sizeBytes, licence, score, scoreSource } = entry;
-  const marks = [...(active ? ['active'] : []), cached ? 'on this machine' : 'not downloaded'];
-  const facts = [
-    ...(sizeBytes === null ? [] : [bytes(sizeBytes), needs(entry)]),
+  const marks = [
+    ...(active ? ['active'] : []),
+    cached ? 'on this machine' : 'not downloaded',
+    ...(sizeBytes === null ? [] : [bytes(sizeBytes)]),
     `licence ${licence ?? 'not stated'}`,
-    ...(score === null ? [] : [`miniF2F-test ${score}, reported by ${scoreSource ?? 'others'}`]),
+    ...(score === null ? [] : [`miniF2F-test ${score}`]),
+  ];
+  const facts = [
+    ...(sizeBytes === null ? [] : [needs(entry)]),
     ...(entry.trustRemoteCode ? ['runs code of its own'] : []),
+    summary,
+    ...(score === null ? [] : [`score reported by ${scoreSource ?? 'others'}`]),
   ];
   return {
     name,
     entry,
     label: `${active ? '$(check)' : cached ? '$(database)' : '$(cloud-download)'} ${name}`,
-    description: marks.join(', '),
-    detail: `${summary}. ${facts.join(' · ')}`,
+    description: marks.join(' · '),
+    detail: facts.join(' · '),
   };
 }
 
