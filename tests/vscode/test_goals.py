@@ -1,0 +1,129 @@
+"""Beside the Lean 4 extension: goals come through its client, and llmstep asks no Lean server of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import expect
+from vscode_lean import OR
+from vscode_window import MENU, until
+from vscode_workbench import Workbench
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from vscode_lean import Judge
+    from vscode_window import Window
+
+pytestmark = [pytest.mark.lean, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
+
+HERE = Path(__file__).parent
+VSCE = HERE.parents[1] / "vscode-extension" / "node_modules" / ".bin" / "vsce"
+
+
+@pytest.fixture(scope="module")
+def standin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The stand-in for the Lean 4 extension, packed."""
+    out = tmp_path_factory.mktemp("standin") / "lean4.vsix"
+    flags = ["--no-dependencies", "--skip-license", "--allow-missing-repository", "--out", str(out)]
+    subprocess.run([str(VSCE), "package", *flags], cwd=HERE / "lean4-standin", check=True, capture_output=True)
+    return out
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def workbench(
+    tmp_path_factory: pytest.TempPathFactory,
+    program: Path,
+    vsix: Path,
+    standin: Path,
+    user_settings: dict[str, Any],
+    machine_settings: Callable[..., dict[str, Any]],
+    lean_command: tuple[str, ...],
+) -> AsyncIterator[Workbench]:
+    """A workbench with both extensions; checks are off at first, because they have to use a Lean server."""
+    home = tmp_path_factory.mktemp("beside")
+    made = Workbench(
+        home,
+        program,
+        extensions=[standin, vsix],
+        user=user_settings,
+        machine=machine_settings(),
+        folder_settings={"llmstep.check.enabled": False},
+        environment={
+            "LLMSTEP_TEST_LEAN_SERVER": json.dumps(lean_command),
+            "LLMSTEP_TEST_LEAN_REQUESTS": str(home / "requests"),
+        },
+    )
+    try:
+        yield await made.start()
+    finally:
+        await made.stop()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def window(workbench: Workbench, new_window: Callable[[Workbench], Awaitable[Window]]) -> Window:
+    made = await new_window(workbench)
+    await made.load()
+    return made
+
+
+def requests(workbench: Workbench) -> list[dict[str, Any]]:
+    """What the exported client was asked, after the note that it was there."""
+    file = workbench.home / "requests"
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+async def test_goals_come_through_the_other_extensions_client(window: Window, workbench: Workbench) -> None:
+    file = await window.open("Beside.lean", OR)
+    await until("the other extension's client", lambda: requests(workbench))
+    await file.place("/ sorry", 2)
+    await window.menu(until_it_has="llmstep: suggest")
+    await window.choose("llmstep: suggest the next step")
+    await expect(window.page.locator(MENU).first).to_contain_text("exact")
+    titles = (await window.menu_titles())[:-2]
+    assert titles
+    assert not any(title.endswith("✓") for title in titles)  # nothing was checked
+    await window.press("Escape")
+
+    [ready, question] = requests(workbench)
+    assert ready == {"method": "initialize"}
+    assert question["method"] == "$/lean/plainGoal"
+    assert question["goals"] == ["p q : Prop\nhp : p\n⊢ p ∨ q"]
+    assert question["params"] == {
+        "textDocument": {"uri": file.path.as_uri()},
+        "position": {"line": 2, "character": len("  /- 𝔸𝔸 -/ ".encode("utf-16-le")) // 2},
+    }
+    assert len(workbench.companions()) == 1
+    assert workbench.lean_servers() == []
+    await file.close()
+
+
+async def test_nothing_is_offered_twice(window: Window) -> None:
+    file = await window.open("Twice.lean", OR)
+    await file.place("/ sorry", 2)
+    titles = await window.menu(until_it_has="llmstep: suggest")
+    assert titles == ["llmstep: suggest the next step", "llmstep: complete the proof"]
+    await window.press("Escape")
+    await file.close()
+
+
+async def test_checks_use_a_lean_server_of_llmsteps_own(window: Window, workbench: Workbench, judge: Judge) -> None:
+    """In a file that does not import the Lean package; goals come through the other client even then."""
+    workbench.configure(llmstep__check__enabled=None)
+    file = await window.open("Checked.lean", OR)
+    await file.place("/ sorry", 2)
+    before = len(requests(workbench))
+    await window.suggest()
+    await window.press("Enter")
+    assert await file.saved() != OR
+    assert judge(file.path) == []
+    new = [each for each in requests(workbench)[before:] if each["method"] == "$/lean/plainGoal"]
+    assert new
+    assert all(each["params"]["textDocument"]["uri"] == file.path.as_uri() for each in new)
+    assert len(workbench.lean_servers()) == 1
+    await file.close()
