@@ -1,0 +1,88 @@
+"""Two windows: the second one's companion uses the model of the first, and takes over when that goes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import pytest_asyncio
+from vscode_lean import OR
+from vscode_window import until
+from vscode_workbench import Workbench
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    import psutil
+    from vscode_window import Window
+
+pytestmark = [pytest.mark.lean, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def workbench(
+    tmp_path_factory: pytest.TempPathFactory,
+    program: Path,
+    vsix: Path,
+    user_settings: dict[str, Any],
+    machine_settings: Callable[..., dict[str, Any]],
+) -> AsyncIterator[Workbench]:
+    """A workbench that no window has used yet."""
+    made = Workbench(
+        tmp_path_factory.mktemp("windows"), program, extensions=[vsix], user=user_settings, machine=machine_settings()
+    )
+    try:
+        yield await made.start()
+    finally:
+        await made.stop()
+
+
+def has_torch(process: psutil.Process) -> bool:
+    """Whether the library that models run in is in a process's memory."""
+    return "libtorch_cpu" in Path(f"/proc/{process.pid}/maps").read_text()
+
+
+async def suggested(window: Window, name: str) -> str:
+    """The best step in the menu, after a run in a new file."""
+    file = await window.open(name, OR)
+    await file.place("/ sorry", 2)
+    best = (await window.suggest())[0]
+    await window.press("Escape")
+    return best
+
+
+async def test_one_model_for_two_windows(
+    workbench: Workbench, new_window: Callable[[Workbench], Awaitable[Window]], tmp_path: Path
+) -> None:
+    window, other_window = await new_window(workbench), await new_window(workbench)
+    await window.load()
+    assert (await suggested(window, "First.lean")).endswith("✓")
+    assert (await window.status_says("idle")).startswith("starter · cpu idle")
+    [first] = workbench.companions()
+    assert has_torch(first)
+
+    (tmp_path / "other").mkdir()
+    await other_window.load(tmp_path / "other")
+    assert (await suggested(other_window, "Second.lean")).endswith("✓")
+    assert (await other_window.status_says("idle")).startswith("starter · cpu · shared idle")
+    [second] = [each for each in workbench.companions() if each.pid != first.pid]
+    assert not has_torch(second)
+    await other_window.picture("10-second-window")
+
+    # The first one goes; the second loads the model itself.
+    await window.command("llmstep: Stop the Server")
+    await until("the first companion to end", lambda: not first.is_running())
+    assert (await suggested(other_window, "Third.lean")).endswith("✓")
+    assert (await other_window.status_says("idle")).startswith("starter · cpu idle")
+    assert workbench.companions() == [second]
+    assert has_torch(second)
+
+    # And the first, started again, uses the second's.
+    await window.command("llmstep: Restart the Server")
+    assert (await suggested(window, "Fourth.lean")).endswith("✓")
+    assert (await window.status_says("idle")).startswith("starter · cpu · shared idle")
+    [third] = [each for each in workbench.companions() if each.pid != second.pid]
+    assert not has_torch(third)
+    for each in (window, other_window):
+        await each.page.context.close()
