@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmstep import __version__
+from llmstep.catalog.models import find_record
 from llmstep.training.pairs import prompt_and_answer
 
 if TYPE_CHECKING:
@@ -25,9 +26,10 @@ def model_card(config: TrainConfig, template: PromptTemplate, report: dict[str, 
     """
     name = Path(config.out).resolve().name
     base = "" if config.from_scratch else config.base
+    on_hub = _hub_id(base)
     fields = [
         f"license: {config.licence or 'unknown'}",
-        *([f"base_model: {base}"] if base and not Path(base).exists() else []),
+        *([f"base_model: {on_hub}"] if on_hub else []),
         f"library_name: {'peft' if adapter else 'transformers'}",
         f"pipeline_tag: {_KINDS[template.family]}",
         "tags:\n- lean4\n- theorem-proving\n- llmstep" + ("\n- lora" if config.lora else ""),
@@ -79,6 +81,14 @@ and was trained to write
 
 followed by its end token.
 """
+
+
+def _hub_id(base: str) -> str:
+    """The base's id on the hub; empty for a folder and for the starter."""
+    record = find_record(base) if base else None
+    if record is not None:
+        return record.repo_id
+    return "" if Path(base).exists() else base
 
 
 def _method(config: TrainConfig) -> str:

@@ -172,7 +172,7 @@ def _arguments(config: TrainConfig, steps: int, evaluate: bool, done: int) -> Tr
         bf16=config.precision == "bf16" or (config.precision == "auto" and fast_bf16()),
         fp16=config.precision == "fp16",
         train_sampling_strategy="group_by_length",
-        logging_steps=config.log_every,
+        logging_steps=min(config.log_every, steps),
         eval_strategy="steps" if evaluate else "no",
         eval_steps=config.eval_every,
         save_strategy="steps",
@@ -184,6 +184,9 @@ def _arguments(config: TrainConfig, steps: int, evaluate: bool, done: int) -> Tr
         ignore_data_skip=True,
         dataloader_pin_memory=False,
         disable_tqdm=not config.progress,
+        # Without this, several processes on a machine without accelerators would each train alone.
+        use_cpu=not torch.accelerator.is_available(),
+        ddp_find_unused_parameters=False,
         report_to=[],
         prediction_loss_only=True,
         label_names=["labels"],
