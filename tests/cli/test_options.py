@@ -94,6 +94,29 @@ def test_tokens_that_cannot_be_sent_or_are_guessed(tmp_path: Path, content: byte
     assert "secrets.token_urlsafe" in caught.value.hint
 
 
+def test_a_file_of_tokens_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "tokens"
+    file.write_text("ada  ada-0123456789abcdef\r\n\nemmy emmy-0123456789abcdef\n")
+    assert read_token(file) == {"ada": "ada-0123456789abcdef", "emmy": "emmy-0123456789abcdef"}
+    file.write_text("ada ada-0123456789abcdef")
+    assert read_token(file) == {"ada": "ada-0123456789abcdef"}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("ada ada-0123456789abcdef\nada ada-0123456789abcdeg", "holds no list of tokens"),
+        ("ada ada-0123456789abcdef\nnameless-0123456789abcdef", "holds no list of tokens"),
+        ("ada short", "holds no usable token"),
+    ],
+)
+def test_a_file_of_tokens_that_is_none(tmp_path: Path, content: str, said: str) -> None:
+    file = tmp_path / "tokens"
+    file.write_text(content)
+    with pytest.raises(SettingsError, match=said):
+        read_token(file)
+
+
 def test_a_token_file_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="No such file"):
         read_token(tmp_path / "absent")

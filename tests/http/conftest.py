@@ -61,6 +61,9 @@ class ScriptedEngine:
         ]
         return Generation(candidates, "scripted", 10, 1.5)
 
+    def known(self, ask: Ask, sampling: Sampling | None = None) -> None:
+        return None
+
     async def _count(self, change: int) -> None:
         async with self.moved:
             self.running += change
@@ -84,11 +87,14 @@ class Running:
 
 
 @asynccontextmanager
-async def running(host: str = "127.0.0.1", token: str | None = None) -> AsyncIterator[Running]:
+async def running(
+    host: str = "127.0.0.1", token: str | dict[str, str] | None = None, at_once: int = 16
+) -> AsyncIterator[Running]:
     engine = ScriptedEngine()
-    app = create_app(engine, Settings(http=HttpSettings(host=host, port=0)), token=token)  # type: ignore[arg-type]
+    settings = Settings(http=HttpSettings(host=host, port=0))
+    app = create_app(engine, settings, token=token, at_once=at_once)  # type: ignore[arg-type]
     server = await serve(app, host, 0)
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    headers = {"Authorization": f"Bearer {token}"} if isinstance(token, str) else {}
     url = f"http://127.0.0.1:{server.port}"
     async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, verify=False, timeout=20) as client:
         try:

@@ -78,6 +78,7 @@ async def test_health(up: Running) -> None:
         "protocol": 1,
         "model_key": model_key(Settings()),
         "pid": os.getpid(),
+        "waiting": 0,
     }
     assert up.engine.asked == []
 
@@ -113,9 +114,9 @@ async def test_errors_are_statuses(up: Running, fault: type[LlmstepError], statu
 
 async def test_busy_says_when_to_come_back(up: Running) -> None:
     up.engine.fault = BusyError("Too many.")
-    up.engine.status.queued, up.engine.status.last_ms = 5, 1700.0
-    assert (await up.client.post("/", json=BODY)).headers["retry-after"] == "11"
-    up.engine.status.queued = 10_000
+    up.engine.status.last_ms = 30_000.0  # sixteen at a time
+    assert (await up.client.post("/", json=BODY)).headers["retry-after"] == "2"
+    up.engine.status.last_ms = 3_000_000.0
     assert (await up.client.post("/", json=BODY)).headers["retry-after"] == "60"
 
 

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from llmstep.errors import SettingsError
 from llmstep.http.app import create_app
-from llmstep.http.guards import MAX_BODY_BYTES, MAX_IN_WORK
+from llmstep.http.guards import MAX_BODY_BYTES
 from llmstep.settings import HttpSettings, Settings
 
 from .conftest import STATE, Running, ScriptedEngine, running
@@ -151,19 +151,6 @@ async def test_a_body_without_end_is_cut_off(up: Running) -> None:
     writer.close()
 
 
-async def test_the_number_of_requests_in_work_is_bounded(up: Running) -> None:
-    up.engine.hold = asyncio.Event()
-    working = [asyncio.ensure_future(up.client.post("/", json=BODY)) for _ in range(MAX_IN_WORK)]
-    await up.engine.runs(MAX_IN_WORK)
-    answer = await up.client.post("/", json=BODY)
-    refused(answer, 429, f"{MAX_IN_WORK} requests are in work already.")
-    assert answer.headers["retry-after"] == "1"
-    assert (await up.client.get("/health")).status_code == 200  # the probe of another window is still answered
-    up.engine.hold.set()
-    assert {done.status_code for done in await asyncio.gather(*working)} == {200}
-    assert (await up.client.post("/", json=BODY)).status_code == 200
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def with_token() -> AsyncIterator[Running]:
     async with running("0.0.0.0", TOKEN) as it:
@@ -194,6 +181,13 @@ async def test_with_the_token_any_name_of_the_machine_will_do(with_token: Runnin
 async def test_a_token_does_not_let_web_pages_in(with_token: Running) -> None:
     answer = await with_token.client.post("/", json=BODY, headers={"Origin": "https://evil.example"})
     refused(answer, 403, "Requests from web pages are refused.")
+
+
+async def test_several_tokens_by_name() -> None:
+    async with running("127.0.0.1", {"ada": TOKEN, "emmy": TOKEN[::-1]}) as it:
+        for token, status in ((TOKEN, 200), (TOKEN[::-1], 200), ("ada", 401), (TOKEN + TOKEN, 401), ("", 401)):
+            answer = await it.client.post("/", json=BODY, headers={"Authorization": f"Bearer {token}"})
+            assert answer.status_code == status
 
 
 async def test_a_token_at_loopback_is_wanted_too() -> None:

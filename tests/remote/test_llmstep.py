@@ -72,6 +72,8 @@ class Scripted:
             raise self.fault
         return Generation([Candidate("rfl", -0.25, 2), Candidate("simp", None, 0)], self.name, 6, 1.0)
 
+    def known(self, ask: Ask, sampling: Sampling | None = None) -> None: ...
+
     async def load(self, *, on_progress: Any = None) -> str:
         return self.name
 

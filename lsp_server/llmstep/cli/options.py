@@ -114,27 +114,40 @@ def lean_command(option: str | None) -> list[str] | None:
     return words
 
 
-def read_token(file: Path | None) -> str | None:
+def read_token(file: Path | None) -> str | dict[str, str] | None:
     """The bearer token: of the file, else of the environment variable LLMSTEP_TOKEN; None when neither has one.
+
+    A file of lines `NAME TOKEN` has several, by the names of those who have them.
 
     A token is never taken from the command line, which every user of the machine can read.
 
     Raises:
-        SettingsError: The file cannot be read, or the token is too easy to guess or cannot be sent.
+        SettingsError: The file cannot be read, or a token is too easy to guess or cannot be sent.
     """
     if file is None:
-        token, source = os.environ.get("LLMSTEP_TOKEN", "").strip(), "The environment variable LLMSTEP_TOKEN"
-        if not token:
-            return None
-    else:
-        source = f"The file {file}"
-        try:
-            token = file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
+        token = os.environ.get("LLMSTEP_TOKEN", "").strip()
+        return _usable(token, "The environment variable LLMSTEP_TOKEN") if token else None
+    try:
+        text = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"The token cannot be read from {file}: {getattr(error, 'strerror', None) or 'it is no text'}.",
+            hint="Give a file that holds nothing but the token.",
+        ) from None
+    lines = [line.split() for line in text.splitlines() if line.strip()]
+    if not lines or (len(lines) == 1 and len(lines[0]) != 2):
+        return _usable(text, f"The file {file}")
+    tokens: dict[str, str] = {}
+    for words in lines:
+        if len(words) != 2 or words[0] in tokens:
             raise SettingsError(
-                f"The token cannot be read from {file}: {getattr(error, 'strerror', None) or 'it is no text'}.",
-                hint="Give a file that holds nothing but the token.",
-            ) from None
+                f"The file {file} holds no list of tokens.", hint="Each line is a name, a blank and that one's token."
+            )
+        tokens[words[0]] = _usable(words[1], f"The file {file}")
+    return tokens
+
+
+def _usable(token: str, source: str) -> str:
     if len(token) < SHORTEST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
         raise SettingsError(
             f"{source} holds no usable token.",

@@ -27,6 +27,8 @@ from llmstep.cli.options import (
 from llmstep.cli.process import close_soon, run
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from llmstep.http.server import HttpServer
     from llmstep.settings import Settings
 
@@ -42,8 +44,13 @@ def serve(
     template: TemplateOption = None,
     device: DeviceOption = None,
     token_file: Annotated[
-        Path | None, typer.Option(help="File with the token that clients must send; default LLMSTEP_TOKEN.")
+        Path | None,
+        typer.Option(help="File with the token that clients must send, or lines of NAME TOKEN; default LLMSTEP_TOKEN."),
     ] = None,
+    at_once: Annotated[
+        int,
+        typer.Option(min=0, help="Requests in work at a time; 0: one for a model in this process, 16 for a server's."),
+    ] = 0,
     count: CountOption = None,
     temperature: TemperatureOption = None,
     engine: EngineOption = None,
@@ -72,10 +79,10 @@ def serve(
             **engine_options(engine, remote_url, remote_model, remote_api, api_key_file, allow_non_loopback),
         }
     )
-    run(_serve(settings, read_token(token_file), preload=preload), status=0)
+    run(_serve(settings, read_token(token_file), preload=preload, at_once=at_once), status=0)
 
 
-async def _serve(settings: Settings, token: str | None, *, preload: bool) -> None:
+async def _serve(settings: Settings, token: str | Mapping[str, str] | None, *, preload: bool, at_once: int) -> None:
     """Serve until cancelled."""
     from llmstep.catalog.resolve import resolve
     from llmstep.cli.progress import shown_progress
@@ -88,7 +95,7 @@ async def _serve(settings: Settings, token: str | None, *, preload: bool) -> Non
     engine = SwitchingEngine(settings)
     server: HttpServer | None = None
     try:
-        app = create_app(engine, settings, token=token)
+        app = create_app(engine, settings, token=token, at_once=at_once)
         server = await listen(app, settings.http.host, settings.http.port)
         if preload:
             with shown_progress() as show:

@@ -98,7 +98,7 @@ class Engine:
         settings = self._settings
         choice = await self._chosen(settings)
         if sampling is None:
-            sampling = Sampling(settings.count, settings.temperature, settings.top_p, settings.max_new_tokens)
+            sampling = _sampling(settings)
         key = answer_key(choice.source, choice.template, ask, sampling, settings)
         answer = self._answers.get(key)
         if answer is not None:
@@ -113,6 +113,18 @@ class Engine:
             answer = await asyncio.wrap_future(self._worker.submit(("generate", key), work, tell))
         elapsed_ms = since(started)
         return attrs.evolve(answer, candidates=list(answer.candidates), elapsed_ms=elapsed_ms)
+
+    def known(self, ask: Ask, sampling: Sampling | None = None) -> Generation | None:
+        """The answer, where it is in memory and needs no work."""
+        settings = self._settings
+        if self._choice is None or self._choice[0] != _choice_key(settings):
+            return None
+        choice = self._choice[1]
+        wanted = sampling or _sampling(settings)
+        answer = self._answers.get(answer_key(choice.source, choice.template, ask, wanted, settings))
+        if answer is None:
+            return None
+        return attrs.evolve(answer, candidates=list(answer.candidates), elapsed_ms=0.0, cached=True)
 
     async def load(self, *, on_progress: OnProgress | None = None) -> LoadedModelInfo:
         """Have the model of the settings in memory, downloading it first where needed.
@@ -147,7 +159,7 @@ class Engine:
 
     async def _chosen(self, settings: Settings) -> ModelChoice:
         """The model that the settings mean; looked up in a thread, since that asks the disk and the devices."""
-        key = (settings.model, settings.template, settings.device, settings.dtype, settings.trust_remote_code)
+        key = _choice_key(settings)
         known = self._choice
         if known is None or known[0] != key:
             known = self._choice = (key, await asyncio.to_thread(_resolve, settings, self._runner))
@@ -228,6 +240,15 @@ class Engine:
 
     def _publish(self, **changes: Any) -> None:
         self._board.publish(queued=self._worker.queued, **changes)
+
+
+def _sampling(settings: Settings) -> Sampling:
+    return Sampling(settings.count, settings.temperature, settings.top_p, settings.max_new_tokens)
+
+
+def _choice_key(settings: Settings) -> Hashable:
+    """What decides which model is meant."""
+    return (settings.model, settings.template, settings.device, settings.dtype, settings.trust_remote_code)
 
 
 def _resolve(settings: Settings, held: Runner | None) -> ModelChoice:

@@ -59,6 +59,9 @@ class ModelEngine(Protocol):
             LlmstepError: A `ModelError` when there is no answer to be had, or one of its siblings.
         """
 
+    def known(self, ask: Ask, sampling: Sampling | None = None) -> Generation | None:
+        """The answer, where it is in memory and needs no work."""
+
     async def load(self, *, on_progress: Callable[[Progress], None] | None = None) -> object:
         """Have the model ready; with a remote engine, make sure that its server answers.
 

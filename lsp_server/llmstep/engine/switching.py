@@ -96,6 +96,10 @@ class SwitchingEngine:
         self._use(engine)
         return await engine.generate(ask, sampling, on_progress=on_progress)
 
+    def known(self, ask: Ask, sampling: Sampling | None = None) -> Generation | None:
+        """See `ModelEngine.known`."""
+        return self._active.known(ask, sampling)
+
     async def load(self, *, on_progress: Callable[[Progress], None] | None = None) -> object:
         """See `ModelEngine.load`; a model that another llmstep lends is not loaded here."""
         settings = self._settings

@@ -12,8 +12,7 @@ from llmstep.errors import BusyError, CancelledError, GenerationError, LlmstepEr
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from llmstep.engine.engine import Generation
-    from llmstep.engine.status import EngineStatus
+    from llmstep.engine.interface import Generation
 
 
 class RefusedError(LlmstepError):
@@ -77,9 +76,3 @@ def error_answer(error: LlmstepError, *, retry_after: int = 1) -> JSONResponse:
     if status == 429 or (status == 503 and error.retryable):
         headers.setdefault("Retry-After", str(retry_after))
     return JSONResponse({"error": error.message, "hint": error.hint, "suggestions": []}, status, headers)
-
-
-def retry_after(status: EngineStatus) -> int:
-    """Seconds after which the queue before the model has probably emptied: 1 to 60."""
-    seconds = (status.queued + 1) * (status.last_ms or 0.0) / 1000
-    return max(1, min(60, math.ceil(seconds)))

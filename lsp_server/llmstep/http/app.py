@@ -5,7 +5,7 @@
 | `POST /` | `{tactic_state, prefix, context}`, optional `count` | `{suggestions, scores, model, elapsed_ms}` |
 | `POST /generate` | `{name, input, prefix}` (LeanCopilot) | `{outputs: [{output, score}]}` |
 | `POST /candidates` | another llmstep's, see `llmstep.engine.wire` | lines of JSON |
-| `GET /health` | | `{status, name, version, model, state, protocol, model_key, pid}` |
+| `GET /health` | | `{status, name, version, model, state, protocol, model_key, pid, waiting}` |
 
 An error is a status of 400 or above with `{error, hint, suggestions: []}`.
 """
@@ -28,14 +28,15 @@ from llmstep import __version__
 from llmstep.address import is_loopback
 from llmstep.engine.wire import CANDIDATES, PROTOCOL, model_key
 from llmstep.errors import CancelledError, LlmstepError, SettingsError
-from llmstep.http.answers import RefusedError, error_answer, generate_answer, retry_after, tactic_answer
+from llmstep.http.admission import Admission
+from llmstep.http.answers import RefusedError, error_answer, generate_answer, tactic_answer
 from llmstep.http.candidates import candidates, disconnected
 from llmstep.http.guards import Guards
 from llmstep.http.requests import SuggestRequest, decode_generate, decode_tactic, read_body
 from llmstep.types import Sampling
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from llmstep.engine.interface import Generation, ModelEngine
     from llmstep.settings import Settings
@@ -49,13 +50,21 @@ class _Gone(Exception):  # noqa: N818 - not an error
     """The client went away."""
 
 
-def create_app(engine: ModelEngine, settings: Settings, *, token: str | None = None) -> Starlette:
+def create_app(
+    engine: ModelEngine,
+    settings: Settings,
+    *,
+    token: str | Mapping[str, str] | None = None,
+    at_once: int = 0,
+) -> Starlette:
     """The application; `app.state.settings` may be replaced while it runs.
 
     Args:
         engine: Where candidates come from; the caller opens and closes it.
         settings: `http.host` is the host the server will be bound to; the sampling settings are the defaults.
-        token: Bearer token that every request must carry.
+        token: Bearer token that every request must carry, or several by the names of their owners.
+        at_once: Most requests that the engine works at; 0 takes one for a model in this process, which answers one
+            after the other, and 16 for a server, which may take them together.
 
     Raises:
         SettingsError: Other machines could reach the server, and there is no token.
@@ -79,6 +88,10 @@ def create_app(engine: ModelEngine, settings: Settings, *, token: str | None = N
     app.state.engine = engine
     app.state.settings = settings
     app.state.stopping = asyncio.Event()
+    app.state.admission = Admission(
+        lambda: at_once or (1 if app.state.settings.engine == "inProcess" else 16),
+        seconds=lambda: (engine.status.last_ms or 0.0) / 1000,
+    )
     return app
 
 
@@ -92,7 +105,7 @@ def _endpoint(
         except _Gone:
             return _GONE
         except LlmstepError as error:
-            return error_answer(error, retry_after=retry_after(request.app.state.engine.status))
+            return error_answer(error, retry_after=request.app.state.admission.retry_after)
         except Exception as error:
             _log.exception("llmstep: a request failed")
             unexpected = LlmstepError(
@@ -112,7 +125,7 @@ async def _generate(request: Request, wanted: SuggestRequest) -> Generation:
         CancelledError: The server stops.
     """
     state = request.app.state
-    work = asyncio.ensure_future(state.engine.generate(wanted.ask, _sampling(state.settings, wanted.count)))
+    work = asyncio.ensure_future(_in_turn(request, wanted))
     gone = asyncio.ensure_future(disconnected(request.receive))
     stop = asyncio.ensure_future(state.stopping.wait())
     try:
@@ -129,6 +142,18 @@ async def _generate(request: Request, wanted: SuggestRequest) -> Generation:
         for task in (work, gone, stop):
             task.cancel()
         await asyncio.gather(work, gone, stop, return_exceptions=True)
+
+
+async def _in_turn(request: Request, wanted: SuggestRequest) -> Generation:
+    """The engine's answer in the client's turn, or at once where it is known."""
+    state = request.app.state
+    sampling = _sampling(state.settings, wanted.count)
+    known: Generation | None = state.engine.known(wanted.ask, sampling)
+    if known is not None:
+        return known
+    async with state.admission.turn(request.state.client):
+        made: Generation = await state.engine.generate(wanted.ask, sampling)
+        return made
 
 
 def _sampling(settings: Settings, count: int | None) -> Sampling | None:
@@ -149,6 +174,7 @@ async def _health(request: Request) -> Response:
             "protocol": PROTOCOL,
             "model_key": model_key(state.settings),
             "pid": os.getpid(),
+            "waiting": state.admission.waiting,
         }
     )
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 
 from llmstep.engine import wire
-from llmstep.errors import CancelledError, LlmstepError
+from llmstep.errors import BusyError, CancelledError, LlmstepError
 from llmstep.http.answers import RefusedError
 from llmstep.http.requests import decode_candidates, read_body
 
@@ -43,9 +43,13 @@ async def candidates(request: Request) -> Response:
     if wanted.model_key is not None and wanted.model_key != wire.model_key(state.settings):
         raise RefusedError(409, "This llmstep uses another model by now.", hint="Load the model yourself.")
 
-    def work(tell: Callable[[Progress], None]) -> Awaitable[Generation]:
-        answer: Awaitable[Generation] = state.engine.generate(wanted.ask, wanted.sampling, on_progress=tell)
-        return answer
+    async def work(tell: Callable[[Progress], None]) -> Generation:
+        known: Generation | None = state.engine.known(wanted.ask, wanted.sampling)
+        if known is not None:
+            return known
+        async with state.admission.turn(request.state.client):
+            made: Generation = await state.engine.generate(wanted.ask, wanted.sampling, on_progress=tell)
+            return made
 
     return _Lines(work, state.engine, state.stopping)
 
@@ -98,6 +102,8 @@ class _Lines(Response):
         if work.cancelled():
             return wire.error_line(CancelledError("The generation was cancelled.", hint="Ask again."))
         error = work.exception()
+        if isinstance(error, RefusedError):  # by the queue
+            error = BusyError(error.message, hint=error.hint)
         if isinstance(error, LlmstepError):
             return wire.error_line(error)
         if error is not None:

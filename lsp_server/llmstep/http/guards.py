@@ -5,7 +5,7 @@
 * An `Origin` other than the server's own is refused, and no CORS header is ever sent.
 * POST wants `application/json`, which a page cannot send across origins without a preflight that is refused as well.
 * Where a token is set, it is wanted with every request.
-* Bodies and the number of requests in work are bounded.
+* Bodies are bounded; `llmstep.http.admission` bounds the number of requests.
 """
 
 from __future__ import annotations
@@ -21,10 +21,13 @@ from llmstep.address import host_of, is_loopback, is_wildcard
 from llmstep.http.answers import RefusedError, error_answer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY_BYTES = 1 << 20
-MAX_IN_WORK = 16
+CLIENT_HEADER = "x-llmstep-client"
+"""Tells those apart who come from one address, behind a proxy for example."""
 
 _MAX_DISCARDED_BYTES = 64 << 20
 _DISCARD_SECONDS = 1.0
@@ -36,9 +39,9 @@ class Guards:
     Args:
         app: What is guarded.
         host: The host the server is bound to.
-        token: The bearer token that every request must carry; None wants none.
+        token: The bearer token that every request must carry, or several, by the names of those who have them; None
+            wants none.
         max_body_bytes: Longest body, chunked ones included.
-        max_in_work: Most POST requests at a time; more are answered 429.
     """
 
     def __init__(
@@ -46,16 +49,13 @@ class Guards:
         app: ASGIApp,
         *,
         host: str,
-        token: str | None = None,
+        token: str | Mapping[str, str] | None = None,
         max_body_bytes: int = MAX_BODY_BYTES,
-        max_in_work: int = MAX_IN_WORK,
     ) -> None:
         self.app = app
         self.host = host.lower()
-        self.token = token
+        self.tokens = {"": token} if isinstance(token, str) else dict(token or {})
         self.max_body_bytes = max_body_bytes
-        self.max_in_work = max_in_work
-        self._in_work = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -66,25 +66,21 @@ class Guards:
         try:
             self._check_host(headers)
             self._check_origin(headers)
-            self._check_token(headers)
+            client = client_of(scope, headers, self._check_token(headers))
             if posting:
                 _check_content_type(headers)
                 self._check_length(headers)
-                self._check_in_work()
         except RefusedError as error:
             if "expect" not in headers:  # who asks first whether the body is wanted has not sent it
                 await _discard(receive)
             await error_answer(error)(scope, receive, send)
             return
-        self._in_work += posting
-        try:
-            await self.app(scope, self._bounded(receive), send)
-        finally:
-            self._in_work -= posting
+        scope.setdefault("state", {})["client"] = client
+        await self.app(scope, self._bounded(receive), send)
 
     def _check_host(self, headers: Headers) -> None:
         # Bound to a wildcard, the names by which clients know this machine are unknown; the token guards there.
-        if is_wildcard(self.host) and self.token:
+        if is_wildcard(self.host) and self.tokens:
             return
         hosts = [host_of(header) for header in headers.getlist("host")]
         if not hosts or not all(host and (host == self.host or is_loopback(host)) for host in hosts):
@@ -103,31 +99,27 @@ class Guards:
                 hint="Send the request from a program, without an Origin header.",
             )
 
-    def _check_token(self, headers: Headers) -> None:
-        if self.token is None:
-            return
+    def _check_token(self, headers: Headers) -> str:
+        """The name that belongs to the request's token."""
+        if not self.tokens:
+            return ""
         scheme, _, given = headers.get("authorization", "").partition(" ")
-        same = hmac.compare_digest(given.strip().encode(), self.token.encode())
-        if scheme.lower() != "bearer" or not same:
+        names = [
+            name for name, token in self.tokens.items() if hmac.compare_digest(given.strip().encode(), token.encode())
+        ]
+        if scheme.lower() != "bearer" or not names:
             raise RefusedError(
                 401,
                 "This server wants a token.",
                 hint="Send the header 'Authorization: Bearer ...' with the token the server was started with.",
                 headers={"WWW-Authenticate": 'Bearer realm="llmstep"'},
             )
+        return names[0]
 
     def _check_length(self, headers: Headers) -> None:
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > self.max_body_bytes:
             raise self._too_large()
-
-    def _check_in_work(self) -> None:
-        if self._in_work >= self.max_in_work:
-            raise RefusedError(
-                429,
-                f"{self._in_work} requests are in work already.",
-                hint="Try again when some of them are answered.",
-            )
 
     def _bounded(self, receive: Receive) -> Receive:
         """`receive` that refuses a body as soon as more than the bound has come, whatever its headers said."""
@@ -153,6 +145,14 @@ class Guards:
             hint="Send less of the file as context.",
             headers={"Connection": "close"},
         )
+
+
+def client_of(scope: Scope, headers: Headers, name: str) -> str:
+    """Whose request it is: the name of its token, else its address with what its header `X-Llmstep-Client` says."""
+    if name:
+        return name
+    address = scope.get("client")
+    return f"{address[0] if address else ''} {headers.get(CLIENT_HEADER, '')[:64]}".rstrip()
 
 
 async def _discard(receive: Receive) -> None:

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from llmstep.engine import status
+    from llmstep.engine.interface import Generation
     from llmstep.engine.remote.connection import Connection
     from llmstep.engine.remote.place import Place
     from llmstep.settings import Settings
+    from llmstep.types import Ask
 
 T = TypeVar("T")
 
@@ -49,6 +51,11 @@ class RemoteEngine:
 
     def configure(self, settings: Settings) -> None:
         self._settings = settings
+
+    def known(self, ask: Ask, sampling: Sampling | None = None) -> Generation | None:
+        """None: whether an answer is in memory depends on which model the server has."""
+        del ask, sampling
+        return None
 
     async def unload(self) -> None:
         """Nothing of the model is here."""

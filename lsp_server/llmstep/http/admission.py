@@ -1,0 +1,140 @@
+"""Turns before the engine, fair between clients.
+
+A group shares one model. Of the clients that wait, the one that was served least recently comes next, whatever number
+of requests the others have sent; a client that has something in work already comes behind those that have nothing.
+Both the queue and the part of it that one client may fill are bounded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import OrderedDict, deque
+from typing import TYPE_CHECKING
+
+from llmstep.http.answers import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+MOST_WAITING = 128
+MOST_OF_A_CLIENT = 64
+_MOST_REMEMBERED = 1024
+
+
+class Admission:
+    """A bounded queue; belongs to one asyncio loop.
+
+    Args:
+        at_once: Gives the number of requests that may be in work at a time.
+        most_waiting: Most requests that wait; further ones are refused with 503.
+        most_of_a_client: Most requests that wait for one client; further ones are refused with 429.
+        seconds: Gives about how long one request takes, for `Retry-After`.
+    """
+
+    def __init__(
+        self,
+        at_once: Callable[[], int] = lambda: 1,
+        *,
+        most_waiting: int = MOST_WAITING,
+        most_of_a_client: int = MOST_OF_A_CLIENT,
+        seconds: Callable[[], float] = lambda: 1.0,
+    ) -> None:
+        self._at_once = at_once
+        self._most_waiting = most_waiting
+        self._most_of_a_client = most_of_a_client
+        self._seconds = seconds
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        self._running: dict[str, int] = {}
+        self._served: OrderedDict[str, int] = OrderedDict()
+        """When a client was served last, as the number of turns given until then."""
+        self._turns = 0
+
+    @property
+    def waiting(self) -> int:
+        """Number of requests that wait."""
+        return sum(map(len, self._waiting.values()))
+
+    @property
+    def running(self) -> int:
+        """Number of requests in work."""
+        return sum(self._running.values())
+
+    @property
+    def retry_after(self) -> int:
+        """Seconds after which the queue has probably emptied: 1 to 60."""
+        return max(1, min(60, round((self.waiting + 1) * self._seconds() / max(1, self._at_once()) + 0.5)))
+
+    @contextlib.asynccontextmanager
+    async def turn(self, client: str) -> AsyncIterator[None]:
+        """Wait for a turn; it lasts as long as the block.
+
+        Raises:
+            RefusedError: Too many wait.
+        """
+        if self.running < self._at_once() and not self._waiting:
+            self._take(client)
+        else:
+            self._refuse_if_full(client)
+            ready = asyncio.get_running_loop().create_future()
+            self._waiting.setdefault(client, deque()).append(ready)
+            self._next()  # there may be more places than before
+            try:
+                await ready
+            except asyncio.CancelledError:
+                self._leave(client, ready)
+                raise
+        try:
+            yield
+        finally:
+            self._give_back(client)
+
+    def _refuse_if_full(self, client: str) -> None:
+        headers = {"Retry-After": str(self.retry_after)}
+        own = len(self._waiting.get(client, ()))
+        if own >= self._most_of_a_client:
+            raise RefusedError(
+                429,
+                f"{own} requests of yours wait already.",
+                hint="Try again when some of them are answered.",
+                headers=headers,
+            )
+        if self.waiting >= self._most_waiting:
+            raise RefusedError(
+                503, f"{self.waiting} requests wait already.", hint="Try again in a while.", headers=headers
+            )
+
+    def _take(self, client: str) -> None:
+        self._running[client] = self._running.get(client, 0) + 1
+        self._turns += 1
+        self._served[client] = self._turns
+        self._served.move_to_end(client)
+        while len(self._served) > _MOST_REMEMBERED:
+            self._served.popitem(last=False)
+
+    def _give_back(self, client: str) -> None:
+        self._running[client] -= 1
+        if not self._running[client]:
+            del self._running[client]
+        self._next()
+
+    def _next(self) -> None:
+        while self._waiting and self.running < self._at_once():
+            client = min(self._waiting, key=lambda each: (self._running.get(each, 0), self._served.get(each, 0)))
+            ready = self._waiting[client].popleft()
+            if not self._waiting[client]:
+                del self._waiting[client]
+            if not ready.done():  # else its request has gone
+                self._take(client)
+                ready.set_result(None)
+
+    def _leave(self, client: str, ready: asyncio.Future[None]) -> None:
+        """A request goes while it waits, or just when its turn has come."""
+        if ready.done() and not ready.cancelled():
+            self._give_back(client)
+            return
+        queue = self._waiting.get(client)
+        if queue is not None and ready in queue:
+            queue.remove(ready)
+            if not queue:
+                del self._waiting[client]
