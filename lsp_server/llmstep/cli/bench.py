@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import attrs
 import typer
 
+from llmstep.cli.bench_capacity import capacity
 from llmstep.cli.bench_runtime import runtime
 from llmstep.cli.options import (
     DeviceOption,
@@ -44,6 +45,7 @@ def _bench() -> None:
     pass
 
 
+bench.command()(capacity)
 bench.command()(runtime)
 
 
@@ -154,10 +156,10 @@ def checks(
     if as_json:
         typer.echo(json.dumps([attrs.asdict(cost) for cost in costs], indent=2))
         return
-    typer.echo("theorems above | open, once (ms) | check (ms) | bare (ms) | ratio")
+    typer.echo("theorems above | open, once (ms) | check (ms) | bare (ms) | check / bare | waited (ms)")
     for cost in costs:
         times = f"{cost.open_ms:15.0f} | {cost.check_ms:10.1f} | {cost.bare_ms:9.1f}"
-        typer.echo(f"{cost.theorems_above:14} | {times} | {cost.ratio:5.2f}")
+        typer.echo(f"{cost.theorems_above:14} | {times} | {cost.ratio:12.2f} | {cost.waited_ms:11.1f}")
 
 
 def _told(summary: Summary, out: Path) -> str:
