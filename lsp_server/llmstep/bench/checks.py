@@ -1,11 +1,14 @@
 """What a check costs, next to the least that Lean needs to say anything about an edit.
 
-Paired and interleaved on one server: candidate after candidate is judged by the checker, and the same text is sent as a
-bare `didChange` with one `$/lean/plainGoal`, in a document of its own. Both are repeated below more and more theorems.
+On one server, in turns: some candidates are judged by the checker one after the other, then the same texts are sent as a
+bare `didChange` with one `$/lean/plainGoal` in a document of its own, then as a client without a checker would have to
+ask, with `textDocument/waitForDiagnostics` in between. Lean finishes what it does in the background before each turn.
+All is repeated below more and more theorems.
 """
 
 from __future__ import annotations
 
+import asyncio
 import statistics
 import time
 from typing import TYPE_CHECKING
@@ -20,12 +23,16 @@ from llmstep.lean.text import position_at
 from llmstep.types import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
     from pathlib import Path
 
     from llmstep.lean.place import Site
     from llmstep.settings import Settings
 
+TURN = 10
+"""Candidates in a row."""
+PAUSE_SECONDS = 1.0
+"""Before each turn: the index that Lean makes of a checked document is waited for by nothing else."""
 _PROOF = "(p q : Prop) (hp : p) (hq : q) : q ∧ p := by\n  constructor\n  · exact hq\n  · exact hp"
 
 
@@ -36,11 +43,13 @@ class CheckCost:
     theorems_above: int
     candidates: int
     check_ms: float
-    """One candidate, judged: didChange, waitForDiagnostics, plainGoal, and the judgement."""
+    """One candidate, judged."""
     bare_ms: float
     """One didChange and one plainGoal."""
+    waited_ms: float
+    """One didChange, waitForDiagnostics and plainGoal."""
     ratio: float
-    """Median of the pairs' ratios."""
+    """Of a check to a bare round trip: median of the turns' ratios of medians."""
     open_ms: float
     """Once for a text: the baseline, with everything above the candidates elaborated."""
 
@@ -79,27 +88,51 @@ async def _measure(server: LeanServer, settings: Settings, folder: Path, theorem
     started = time.perf_counter()
     await checker.baseline(text, site)
     opened = time.perf_counter() - started
-    await server.wait(bare, await server.change(bare, site.shadow(text, "sorry")))
-    pairs: list[tuple[float, float]] = []
-    for number in range(candidates):
-        candidate = f"exact h{number}"
-        started = time.perf_counter()
+    version = await server.change(bare, site.shadow(text, "sorry"))
+
+    async def check(candidate: str) -> None:
         verdict = await checker.check(text, site, candidate)
-        middle = time.perf_counter()
         assert verdict.verdict is Verdict.CLOSES, verdict
+
+    async def ask(candidate: str, *, wait: bool = False) -> None:
+        nonlocal version
         changed = site.shadow(text, candidate)
-        await server.change(bare, changed)
+        version = await server.change(bare, changed)
+        if wait:
+            await server.wait(bare, version)
         goals = await server.plain_goal(bare, position_at(changed, len(changed)))
-        ended = time.perf_counter()
         assert goals == [], goals
-        pairs.append((middle - started, ended - middle))
+
+    async def wait(candidate: str) -> None:
+        await ask(candidate, wait=True)
+
+    names = [f"exact h{number}" for number in range(candidates)]
+    turns: list[list[list[float]]] = []
+    for first in range(0, candidates, TURN):
+        turn: list[list[float]] = []
+        for way in (check, ask, wait):
+            await server.wait(bare, version)
+            await asyncio.sleep(PAUSE_SECONDS)
+            turn.append([await _seconds(way(name)) for name in names[first : first + TURN]])
+        turns.append(turn)
     await checker.close()
     await server.close(bare)
+
+    def median(way: int) -> float:
+        return round(statistics.median(seconds for turn in turns for seconds in turn[way]) * 1000, 2)
+
     return CheckCost(
         theorems_above=theorems,
         candidates=candidates,
-        check_ms=round(statistics.median(pair[0] for pair in pairs) * 1000, 2),
-        bare_ms=round(statistics.median(pair[1] for pair in pairs) * 1000, 2),
-        ratio=round(statistics.median(pair[0] / pair[1] for pair in pairs), 2),
+        check_ms=median(0),
+        bare_ms=median(1),
+        waited_ms=median(2),
+        ratio=round(statistics.median(statistics.median(turn[0]) / statistics.median(turn[1]) for turn in turns), 2),
         open_ms=round(opened * 1000, 1),
     )
+
+
+async def _seconds(work: Awaitable[None]) -> float:
+    started = time.perf_counter()
+    await work
+    return time.perf_counter() - started

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import attrs
 
 from llmstep.errors import LeanCrashedError, LeanTimeoutError, NoGoalError
+from llmstep.lean.elide import elide
 from llmstep.lean.place import PLACEHOLDER, Site
 from llmstep.lean.refusal import admits, hypothesis_names, may_admit, may_name_itself, refusal
 from llmstep.lean.shadow import Shadow
@@ -21,7 +22,6 @@ from llmstep.lean.verdict import (
     Outcome,
     baseline_of,
     first_error,
-    is_proved,
     is_unsolved,
     judge,
     shows_sorry,
@@ -74,6 +74,7 @@ class FileChecker:
             NoGoalError: There is no goal.
             LeanError: Lean does not answer.
         """
+        text = elide(text, site.scope)
         key = _digest(site.shadow(text, PLACEHOLDER))
         known = self._baselines.get(key)
         if known is None:
@@ -92,6 +93,7 @@ class FileChecker:
         baseline = await self.baseline(text, site)
         if reason := refusal(candidate, site, hypothesis_names(baseline.goals[0])):
             return Check(Verdict.INVALID, message=reason)
+        text = elide(text, site.scope)
         key = _digest(site.shadow(text, candidate))
         check = self._checks.get(key)
         if check is None:
@@ -107,8 +109,16 @@ class FileChecker:
         Raises:
             LeanError: Lean does not answer.
         """
+        return [each["message"] for each in await self.messages(text) if each.get("severity") == ERROR]
+
+    async def messages(self, text: str) -> list[Diagnostic]:
+        """What Lean says about a whole text.
+
+        Raises:
+            LeanError: Lean does not answer.
+        """
         async with self._lock:
-            return [each["message"] for each in await self.shadow.read(text) if each.get("severity") == ERROR]
+            return await self.shadow.read(text)
 
     async def close(self) -> None:
         """Closes the shadow document; what is known stays known."""
@@ -149,7 +159,7 @@ class FileChecker:
 
     async def _doubt(self, text: str, site: Site, baseline: Baseline, candidate: str, outcome: Outcome) -> Check | None:
         """A second look where a candidate may use `sorry` or the theorem itself in a way that text does not show."""
-        if not is_proved(outcome) and (may_admit(candidate) or _warns_of_sorry(text, site, outcome)):
+        if may_admit(candidate) or _warns_of_sorry(text, site, outcome):
             lines = [SHOW_TERM, *("  " + line for line in step_lines(candidate))]
             shown = shows_sorry(await self._run(site.shadow_text(text, "\n".join(lines))))
             if shown is None:

@@ -76,19 +76,24 @@ class Declaration:
     """The name as written, without `_root_.`."""
     name_at: int = -1
     """Offset of that name in the text; -1 where there is none."""
+    mutual: bool = False
+    """It is one of several in a `mutual` block."""
 
 
 def find_declaration(masked: str, offset: int) -> Declaration | None:
     """The declaration around `offset` in masked text; None between declarations and in other commands."""
     scopes: list[str] = []
+    mutual = False
     last: re.Match[str] | None = None
     end = len(masked)
-    for command in _commands(masked):
+    for command in find_commands(masked):
         if command.start() > offset:
             end = command.start()
             break
         last = command
         _enter(scopes, command)
+        if command.group("anywhere") in {"mutual", "end"}:
+            mutual = command.group("anywhere") == "mutual"
     keyword = last and last.group("anywhere")
     if last is None or keyword not in PROVING or offset < last.end():
         return None
@@ -103,11 +108,11 @@ def find_declaration(masked: str, offset: int) -> Declaration | None:
         full = ".".join((*(scope for scope in scopes if scope), short))
     written = short.removeprefix("_root_.")
     name_at = name.end("name") - len(written) if name and written else -1
-    return Declaration(start, last.end(), end, column, full, written, name_at)
+    return Declaration(start, last.end(), end, column, full, written, name_at, mutual)
 
 
 @functools.lru_cache(maxsize=4)
-def _commands(masked: str) -> tuple[re.Match[str], ...]:
+def find_commands(masked: str) -> tuple[re.Match[str], ...]:
     return tuple(COMMAND.finditer(masked))
 
 

@@ -47,6 +47,8 @@ class Document:
     """Lean said that nothing of `version` is being processed."""
     _heard: bool = False
     """Something came from the worker since the document was opened."""
+    until: int | None = None
+    """The first line of which nothing needs to be told; None when all of the text counts."""
     _line: int = 0
     """First line that Lean is working at."""
     _late_at: tuple[int, int] = (0, -1)
@@ -61,13 +63,18 @@ class Document:
         item = {"uri": self.uri, "languageId": "lean4", "version": self.version, "text": self.text}
         client.notify("textDocument/didOpen", {"textDocument": item})
 
-    def edit(self, text: str) -> bool:
-        """Brings it to `text` by the smallest single edit, which makes a new version; False if nothing changed."""
+    def edit(self, text: str, until: int | None = None) -> bool:
+        """Brings it to `text` by the smallest single edit, which makes a new version; False if nothing changed.
+
+        Args:
+            until: The first line of which a report needs to tell nothing; None when all of the text counts.
+        """
         edit = minimal_edit(self.text, text)
         if edit is None:
             return False
         self.text = text
         self.version += 1
+        self.until = until
         self._renew()
         self.abandon("The document was edited.")
         if self.home is not None:
@@ -91,11 +98,15 @@ class Document:
         """Ends pending calls because what they ask about is gone."""
         fail(self.calls, CancelledError(reason, hint="Ask again."))
 
-    def published(self, version: int | None, diagnostics: list[Params]) -> None:
-        """Lean published diagnostics; the list replaces those before. Other versions than the present do not count."""
+    def published(self, version: int | None, diagnostics: list[Params], *, more: bool) -> None:
+        """Lean published diagnostics. Other versions than the present do not count.
+
+        Args:
+            more: They follow those before instead of replacing them.
+        """
         if version in (None, self.version):
             self._heard = True
-            self.diagnostics = diagnostics
+            self.diagnostics = [*self.diagnostics, *diagnostics] if more else diagnostics
             self._published = True
             self._tell()
 
@@ -107,7 +118,8 @@ class Document:
         if not fatal:
             self._heard = True
             self._line = min((part["range"]["start"]["line"] for part in processing), default=-1)
-            self._quiet = self._quiet or not processing
+            reached = self.until is not None and self._line >= self.until
+            self._quiet = self._quiet or not processing or reached
             self._tell()
         return fatal and self._heard  # else it speaks of the worker before
 
@@ -146,9 +158,10 @@ class Document:
 
         Lean's reporter (`reportSnapshots`) takes every finished step with its messages before it says what is still
         being processed. If it had to wait on the way, it has published before and after each step; if not, it
-        publishes once, right after it said that nothing is. So both signs together, in either order, mean that all
-        steps are in. What it then does, the index of the whole file, takes long in long files. Only while it reads the
-        imports of a new document, which is no step of the text, the signs mean nothing.
+        publishes once, right after it said that nothing is, or nothing but what does not count. So both signs
+        together, in either order, mean that all steps are in. What it then does, the index of the whole file, takes
+        long in long files. Only while it reads the imports of a new document, which is no step of the text, the signs
+        mean nothing.
         """
         if self.opened and self._published and self._quiet and not self.told.done():
             self.settled = True

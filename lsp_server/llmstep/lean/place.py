@@ -48,6 +48,8 @@ class ShadowText:
     """Behind the candidate."""
     probe: Position
     """On the blank line behind the candidate, at the column of its block: the goals there are those that it leaves."""
+    whole: bool = True
+    """It ends with a whole command, so that another may follow."""
 
 
 @attrs.frozen
@@ -89,6 +91,8 @@ class Site:
     """Offsets of the text behind the place that Lean needs to understand the brackets around it."""
     closers: str = ""
     """Closes the brackets around it that the text leaves open."""
+    mutual: bool = False
+    """The declaration is one of several in a `mutual` block."""
 
     def edit(self, text: str, candidate: str) -> TextEdit:
         """The edit that puts a candidate into the text, with its line breaks."""
@@ -113,7 +117,8 @@ class Site:
         column = line if self.column is None else self.column
         probe = body + "\n" + " " * column
         full = probe + self._rest(text, column)
-        return ShadowText(full, position_at(full, start), position_at(full, len(body)), position_at(full, len(probe)))
+        first, behind, ask = (position_at(full, offset) for offset in (start, len(body), len(probe)))
+        return ShadowText(full, first, behind, ask, whole=not self.mutual)
 
     def key(self, text: str) -> str:
         """Identity of the place: kept by edits below the line behind it, lost by all others."""

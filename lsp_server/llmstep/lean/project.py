@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 LAKEFILES = ("lakefile.lean", "lakefile.toml")
 TOOLCHAIN = "lean-toolchain"
 
+REPORT_DELAY_MS = 7
+"""When Lean begins to report an edit. A report that begins at once finds the candidate unfinished, and before it waits
+for it Lean makes an index of everything above."""
+
 
 @attrs.frozen
 class Project:
@@ -47,13 +51,15 @@ def find_project(path: Path) -> Project:
 def server_command(project: Project, lean: LeanSettings, check: CheckSettings) -> tuple[str, ...]:
     """The argument vector of the Lean server for a project.
 
-    The setting `llmstep.lean.command` replaces `lake serve --` and `lean --server`. Two options are added unless the
-    command sets them itself: diagnostics are published without delay, and `maxHeartbeats` bounds every declaration.
+    The setting `llmstep.lean.command` replaces `lake serve --` and `lean --server`. Three options are added unless the
+    command sets them itself: diagnostics are reported soon, no linter runs, and `maxHeartbeats` bounds every
+    declaration.
 
     Raises:
         LeanNotFoundError: There is no such program.
     """
-    options = ("-Dserver.reportDelayMs=0", f"-DmaxHeartbeats={check.max_heartbeats}")
+    values = {"server.reportDelayMs": REPORT_DELAY_MS, "linter.all": "false", "maxHeartbeats": check.max_heartbeats}
+    options = tuple(f"-D{name}={value}" for name, value in values.items())
     if lean.command:
         program, *arguments = lean.command
         found = find_program(program, project.root)

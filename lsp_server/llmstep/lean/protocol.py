@@ -33,14 +33,17 @@ SERVER_REQUESTS = (
 
 
 def initialize_params(root: Path) -> dict[str, Any]:
-    """Parameters of `initialize`. Of the capabilities Lean heeds, silent diagnostics tell which proofs are finished."""
+    """Parameters of `initialize`.
+
+    Of the capabilities that Lean heeds, incremental diagnostics (4.31) make it send each message of a version once.
+    """
     uri = root.absolute().as_uri()
     return {
         "processId": os.getpid(),
         "clientInfo": {"name": "llmstep"},
         "rootUri": uri,
         "workspaceFolders": [{"uri": uri, "name": root.name}],
-        "capabilities": {"lean": {"silentDiagnosticSupport": True}},
+        "capabilities": {"lean": {"incrementalDiagnosticSupport": True}},
     }
 
 

@@ -140,6 +140,7 @@ class Scene:
             scope=self.declaration.start,
             rest=rest,
             closers=closers,
+            mutual=self.declaration.mutual,
             **more,
         )
 

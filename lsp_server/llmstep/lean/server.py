@@ -93,17 +93,20 @@ class LeanServer:
         """Opens a document, or brings an open one to `text`; returns its version."""
         return await self.change(uri, text)
 
-    async def change(self, uri: str, text: str) -> int:
+    async def change(self, uri: str, text: str, until: int | None = None) -> int:
         """Brings a document to `text` by one minimal edit; returns its version, a new one if the text differs.
 
         A document that is not open is opened. Pending calls about the old text end with `CancelledError`.
+
+        Args:
+            until: The first line of which a `report` needs to tell nothing; None when all of the text counts.
         """
         await self._relieve(uri)
         client = await self._running()
-        document = self._documents.setdefault(uri, Document(uri, text))
+        document = self._documents.setdefault(uri, Document(uri, text, until=until))
         if document.home is not client:
             document.home = None
-        document.edit(text)
+        document.edit(text, until)
         if document.home is None:
             document.open(client)
         return document.version
@@ -128,7 +131,7 @@ class LeanServer:
         return document.diagnostics
 
     async def report(self, uri: str, version: int, timeout: float | None = None) -> list[Params]:
-        """Like `wait`, but if it can before Lean makes its index: all errors are there, hints may not be."""
+        """Like `wait`, but if it can before Lean makes its index, and before what stands from `until` on is known."""
         return await self._document(uri).report(self.wait(uri, version, timeout))
 
     async def plain_goal(self, uri: str, position: Position, timeout: float | None = None) -> list[str] | None:
@@ -243,7 +246,7 @@ class LeanServer:
         if document is None:
             return
         if method == PUBLISH:
-            document.published(name.get("version"), params["diagnostics"])
+            document.published(name.get("version"), params["diagnostics"], more=params.get("isIncremental", False))
         elif document.progressed(name.get("version"), params["processing"]) and not self._has_worker(document):
             document.crashed()
 

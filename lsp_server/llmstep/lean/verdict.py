@@ -24,8 +24,6 @@ WARNING: Final = 2
 INFORMATION: Final = 3
 UNSOLVED: Final = 1
 """Tag of an error of unsolved goals."""
-ACCOMPLISHED: Final = 2
-"""Tag of the message that a declaration is proved: without errors and without `sorry`."""
 
 MESSAGE_LENGTH: Final = 240
 """Most characters of why a candidate was refused."""
@@ -125,14 +123,6 @@ def baseline_of(outcome: Outcome, goals: Sequence[str]) -> Baseline:
 
 def is_unsolved(diagnostic: Diagnostic) -> bool:
     return UNSOLVED in diagnostic.get("leanTags", ()) or diagnostic["message"].startswith("unsolved goals")
-
-
-def is_proved(outcome: Outcome) -> bool:
-    """Lean's own word that the declaration of the candidate is proved without `sorry`."""
-    return any(
-        ACCOMPLISHED in each.get("leanTags", ()) and _start(each) <= outcome.start <= _end(each)
-        for each in outcome.diagnostics
-    )
 
 
 def shows_sorry(outcome: Outcome) -> bool | None:

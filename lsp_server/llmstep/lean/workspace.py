@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from llmstep.lean.process import LeanProcess
     from llmstep.lean.site import Site
+    from llmstep.lean.verdict import Diagnostic
     from llmstep.settings import Settings
 
 T = TypeVar("T")
@@ -134,6 +135,15 @@ class LeanWorkspace:
         """
         async with self._file(uri) as checker:
             return await _again(lambda: checker.errors(text))
+
+    async def messages(self, uri: str, text: str) -> list[Diagnostic]:
+        """Everything that Lean has to say about a file with this text, to its end.
+
+        Raises:
+            LeanError: Lean cannot be started, or does not answer within the time limit.
+        """
+        async with self._file(uri) as checker:
+            return await _again(lambda: checker.messages(text))
 
     def servers(self) -> list[ServerInfo]:
         """The servers that run."""

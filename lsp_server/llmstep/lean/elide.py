@@ -1,0 +1,92 @@
+"""Finished proofs above a goal as `sorry`: what stands below sees of a theorem only its statement.
+
+Lean reports every step of every proof of a document again for each version, so that without this a check would cost
+more with every proof above it.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import re
+from typing import TYPE_CHECKING, Final
+
+from llmstep.lean.declaration import find_commands
+from llmstep.lean.text import mask
+from llmstep.lean.tokens import CLOSING, OPENING, tokenize
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_THEOREMS: Final = frozenset({"theorem", "lemma", "example"})
+_STAND_IN: Final = "sorry"
+_ROOM: Final = " " * len(_STAND_IN)
+_VISIBLE: Final = re.compile(r"[^\r\n]")
+_OTHER_SHAPES: Final = frozenset({"let", "have", "show", "fun", "λ", "match", "if", "do", "by", "where", "|", "sorry"})
+"""With one of these in a statement, or an alternative in place of a proof, text cannot tell where the proof begins."""
+_TRAILER: Final = re.compile(r"\b(?:where|termination_by|decreasing_by|deriving)\b")
+"""Begins what stands behind a proof and belongs to the theorem."""
+_WIDE: Final = re.compile(rf"[^\r\n]{{{len(_STAND_IN)}}}")
+_LINE: Final = re.compile(r"^([ \t]*)\S", re.MULTILINE)
+
+
+def elide(text: str, end: int) -> str:
+    """`text` with `sorry` for each proof by tactics of a theorem that ends before the offset `end`.
+
+    Every offset and every line stays where it is. A theorem whose proof cannot be told from text alone keeps it, and
+    so does one in a `mutual` block, whose proofs may need each other.
+    """
+    return _elided(text[:end]) + text[end:]
+
+
+@functools.lru_cache(maxsize=4)
+def _elided(text: str) -> str:
+    masked = mask(text)
+    parts: list[str] = []
+    done = 0
+    for start, end in _proofs(masked):
+        blank = _VISIBLE.sub(" ", text[start:end])
+        parts += [text[done:start], blank.replace(_ROOM, _STAND_IN, 1)]
+        done = end
+    return "".join(parts) + text[done:]
+
+
+def _proofs(masked: str) -> Iterator[tuple[int, int]]:
+    """Extents of the proofs, from `by` to the last of their characters."""
+    commands = find_commands(masked)
+    mutual = False
+    for command, following in itertools.zip_longest(commands, commands[1:]):
+        keyword = command.group("anywhere")
+        if keyword in {"mutual", "end"}:
+            mutual = keyword == "mutual"
+        if keyword not in _THEOREMS or mutual:
+            continue
+        limit = following.start() if following else len(masked)
+        start = _proof_start(masked, command.end(), limit)
+        if start is None or _TRAILER.search(masked, start, limit):
+            continue
+        margin = len(command.group()) - len(command.group().lstrip())
+        if any(len(line.group(1)) <= margin for line in _LINE.finditer(masked, start, limit)):
+            continue  # a command that is not known here, or a proof of an unusual shape
+        end = start + len(masked[start:limit].rstrip())
+        if not _WIDE.search(masked, start, end):
+            continue  # no line has room
+        yield start, end
+
+
+def _proof_start(masked: str, start: int, end: int) -> int | None:
+    """Offset of the `by` behind the `:=` of a theorem whose keyword ends at `start`."""
+    open_brackets: list[str] = []
+    assigned = False
+    for token in tokenize(masked, start, end):
+        if assigned:
+            return token.start if token.text == "by" else None
+        if token.text in OPENING:
+            open_brackets.append(OPENING[token.text])
+        elif token.text in CLOSING:
+            if not open_brackets or open_brackets.pop() != token.text:
+                return None
+        elif not open_brackets and token.text in _OTHER_SHAPES:
+            return None
+        assigned = not open_brackets and token.text == ":="
+    return None

@@ -1,0 +1,110 @@
+"""Proofs above a goal as `sorry`: which ones, and that all else stays where it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+
+from llmstep.lean.checker import FileChecker
+from llmstep.lean.elide import elide
+from llmstep.lean.server import LeanServer
+from llmstep.lean.site import find_site
+from llmstep.lean.text import position_at
+from llmstep.settings import CheckSettings
+from llmstep.types import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+LAST = "\ntheorem last : True := by\n  trivial\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "proof"),
+    [
+        ("theorem t : True := by\n  trivial\n", "by\n  trivial"),
+        ("theorem t : True := by trivial -- done\n", "by trivial"),
+        ("theorem t : True :=\n  by\n    trivial\n\n", "by\n    trivial"),
+        ("@[simp] private theorem t (h : 1 = 1 := by rfl) : True := by\n  trivial\n", "by\n  trivial"),
+        ("theorem t (n : Nat) : n = n := by\n  cases n with\n  | zero => rfl\n  | succ n => rfl\n", "by\n  cases n"),
+        ("lemma t : ∀ x ∈ [1, 2], x = x := by\n  /- theorem no : False := by -/\n  simp\n", "by\n  /- th"),
+        ('example : "theorem s := by" = "theorem s := by" := by\n  rfl\n', "by\n  rfl"),
+        ("theorem t : True := by\r\n  trivial\r\n", "by\r\n  trivial"),
+        ("namespace A\n  theorem t : True := by\n    trivial\nend A\n", "by\n    trivial"),
+        ("/-- First. -/\ntheorem t : True := by\n  trivial\n\n/-- Second. -/\ndef d := 1\n", "by\n  trivial"),
+    ],
+)
+def test_a_proof_becomes_sorry(text: str, proof: str) -> None:
+    start = text.rindex(proof)
+    changed = elide(text + LAST, len(text))
+    assert [len(line) for line in changed.split("\n")] == [len(line) for line in (text + LAST).split("\n")]
+    assert changed.count("\r\n") == text.count("\r\n")
+    assert changed[:start] == text[:start]
+    assert changed.endswith(LAST)
+    after = changed[start : -len(LAST)].split()
+    assert after[0] == "sorry"
+    assert " ".join(after[1:]) in {"", "-- done", "end A", "/-- Second. -/ def d := 1"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "theorem t : True := trivial\n",
+        "theorem t : True := by\n",  # no proof yet
+        "def d : Nat := by\n  exact 1\n",
+        "instance : Inhabited Nat := by\n  exact ⟨1⟩\n",
+        "theorem t : ∀ n : Nat, n = n\n  | 0 => by rfl\n  | n + 1 => by rfl\n",
+        "theorem t : let x := 1; x = 1 := by\n  rfl\n",
+        "theorem t : True := by\ntrivial\n",  # a proof at the margin
+        "theorem t : True := by\n  trivial\nmy_command t\n",
+        "  theorem t : True := by\n    trivial\n  my_command t\n",
+        "theorem t : True := by\n  exact h\nwhere\n  h : True := trivial\n",
+        "theorem t (n : Nat) : n = n := by\n  rfl\ntermination_by n\n",
+        "mutual\ntheorem a : True := by\n  trivial\ntheorem b : True := by\n  trivial\nend\n",
+        "theorem t : (True := by\n  trivial\n",  # brackets that do not match
+        "/- theorem t : True := by\n  trivial -/\n",
+    ],
+)
+def test_what_text_cannot_tell_stays(text: str) -> None:
+    assert elide(text + LAST, len(text)) == text + LAST
+
+
+def test_what_stands_below_stays() -> None:
+    once = "theorem a : True := by\n  trivial\n"
+    assert elide(once + once, len(once)) == "theorem a : True :=   \nsorry    \n" + once
+
+
+@pytest_asyncio.fixture
+async def checker(lean_command: tuple[str, ...], tmp_path: Path) -> AsyncIterator[FileChecker]:
+    server = LeanServer(lean_command, tmp_path, timeout=60)
+    yield FileChecker(server, (tmp_path / "A.lean").as_uri(), CheckSettings(timeout_seconds=20), 4)
+    await server.stop()
+
+
+async def test_a_slow_proof_above_is_not_run(checker: FileChecker) -> None:
+    """It would sleep a minute, and a check has four seconds for what stands above."""
+    slow = "theorem slow (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n  iterate 60 sleep 1000\n  exact ⟨hp, hq⟩\n\n"
+    text = slow + "theorem t (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n  sorry\n"
+    site = find_site(text, position_at(text, text.index("sorry")))
+    assert site is not None
+    assert (await checker.check(text, site, "exact slow p q hp hq")).verdict is Verdict.CLOSES
+    assert (await checker.check(text, site, "exact slow p q hq hp")).verdict is Verdict.INVALID
+
+
+async def test_errors_that_come_late_are_seen_in_long_files(checker: FileChecker) -> None:
+    """The error of each second candidate comes after Lean has reported all that stands above."""
+    above = "".join(f"theorem above{number} (p : Prop) (hp : p) : p := hp\n\n" for number in range(80))
+    text = above + "theorem t (p q : Prop) (hp : p) (hq : q) : p := by\n  sorry\n"
+    site = find_site(text, position_at(text, text.index("sorry")))
+    assert site is not None
+    for number in range(12):
+        late = f"(iterate {number} sleep 5)"
+        assert (await checker.check(text, site, f"({late}; exact hp)")).verdict is Verdict.CLOSES
+        refused = await checker.check(text, site, f"({late}; exact hq)")
+        assert refused.verdict is Verdict.INVALID
+        assert refused.message.startswith("Type mismatch")
+        unseen = await checker.check(text, site, f"exact (by {late}; exact hq)")
+        assert unseen.verdict is Verdict.INVALID
