@@ -145,7 +145,7 @@ async def test_no_such_page(up: Running, path: str) -> None:
         answer,
         404,
         f"There is no {path} here.",
-        "The server answers POST /, POST /generate, POST /candidates and GET /health.",
+        "The server answers POST /, POST /generate, POST /candidates and GET /health, and OpenAI's API at /v1.",
     )
 
 
@@ -156,7 +156,7 @@ async def test_wrong_method(up: Running, method: str, path: str) -> None:
         answer,
         405,
         f"{method} is not what {path} takes.",
-        "The server answers POST /, POST /generate, POST /candidates and GET /health.",
+        "The server answers POST /, POST /generate, POST /candidates and GET /health, and OpenAI's API at /v1.",
     )
     assert answer.headers["allow"]
 

@@ -167,7 +167,8 @@ def _run(setup: Setup, arrivals: Iterator[float], draw: random.Random, requests:
     else:
         for first in arrivals:
             announce(first)
-    skipped, times, began, now = requests // 10, [], 0.0, 0.0
+    times: list[float] = []
+    skipped, began, now = requests // 10, 0.0, 0.0
     request_numbers = itertools.count()
     while len(times) < requests:
         now, _, index, version = heapq.heappop(events)

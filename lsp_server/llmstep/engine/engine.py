@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from llmstep.engine.cache import AnswerCache, answer_key
+from llmstep.engine.completion import Completion
 from llmstep.engine.interface import Generation
 from llmstep.engine.progress import Progress, since, thinned
 from llmstep.engine.status import EngineStatus, StatusBoard, in_this_loop
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from llmstep.catalog.resolve import ModelChoice
+    from llmstep.engine.completion import Text, Written
     from llmstep.engine.runner import LoadedModelInfo, Runner
     from llmstep.settings import Settings
 
@@ -125,6 +127,53 @@ class Engine:
         if answer is None:
             return None
         return attrs.evolve(answer, candidates=list(answer.candidates), elapsed_ms=0.0, cached=True)
+
+    async def complete(
+        self,
+        text: Text,
+        sampling: Sampling,
+        *,
+        on_written: Callable[[int, Written], None] | None = None,
+    ) -> Completion:
+        """Continuations of a text, without any template; nothing is remembered.
+
+        Cancelling the task stops the model within one decoding step.
+
+        Args:
+            on_written: Called in this event loop with every continuation as soon as it has ended, and its number.
+
+        Raises:
+            RequestError: The prompt is empty, or too long for the model.
+            ModelError, BusyError, CancelledError: As with `generate`.
+        """
+        settings = self._settings
+        choice = await self._chosen(settings)
+        loop = asyncio.get_running_loop()
+
+        def tell(number: int, written: Written) -> None:
+            if on_written is not None:
+                loop.call_soon_threadsafe(on_written, number, written)
+
+        def work(job: Job[Completion]) -> Completion:
+            try:
+                runner = self._ready(job, settings, choice)
+                self._publish(state="generating")
+                started = time.perf_counter()
+                tokens, written = runner.complete(
+                    choice.template,
+                    text,
+                    sampling,
+                    threads=settings.threads,
+                    on_step=thinned(job.report),
+                    on_written=tell if on_written is not None else None,
+                    cancelled=lambda: job.cancelled,
+                )
+                self._publish(last_ms=since(started))
+                return Completion(written, choice.name, tokens)
+            finally:
+                self._rest()
+
+        return await asyncio.wrap_future(self._worker.submit(("complete", object()), work))
 
     async def load(self, *, on_progress: OnProgress | None = None) -> LoadedModelInfo:
         """Have the model of the settings in memory, downloading it first where needed.

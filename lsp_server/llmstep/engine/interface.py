@@ -9,6 +9,7 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from llmstep.engine.completion import Completion, Text, Written
     from llmstep.engine.progress import Progress
     from llmstep.engine.status import EngineStatus
     from llmstep.settings import Settings
@@ -61,6 +62,18 @@ class ModelEngine(Protocol):
 
     def known(self, ask: Ask, sampling: Sampling | None = None) -> Generation | None:
         """The answer, where it is in memory and needs no work."""
+
+    async def complete(
+        self, text: Text, sampling: Sampling, *, on_written: Callable[[int, Written], None] | None = None
+    ) -> Completion:
+        """Continuations of a text, without any template.
+
+        Args:
+            on_written: Called in this event loop with every continuation as soon as it has ended, and its number.
+
+        Raises:
+            LlmstepError: A `RequestError` when the text cannot be continued, or the model is at a server.
+        """
 
     async def load(self, *, on_progress: Callable[[Progress], None] | None = None) -> object:
         """Have the model ready; with a remote engine, make sure that its server answers.

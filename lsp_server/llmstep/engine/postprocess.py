@@ -28,6 +28,8 @@ class RawSample:
     """Sum of the natural log-probabilities of its tokens, at temperature 1; None where it is not known."""
     tokens: int
     """Number of those tokens, the end token included."""
+    steps: tuple[tuple[int, float], ...] = attrs.field(default=(), eq=False, repr=False)
+    """Ids and log-probabilities of those tokens, where the model runs in this process."""
 
 
 def finish(template: PromptTemplate, ask: Ask, samples: Iterable[RawSample]) -> list[Candidate]:

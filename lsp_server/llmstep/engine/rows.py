@@ -23,6 +23,7 @@ class _Row:
     tokens: int = 0
     """Tokens drawn, with the end token."""
     logprob: float = 0.0
+    steps: list[tuple[int, float]] = attrs.field(factory=list)
     done: bool = False
 
 
@@ -75,6 +76,7 @@ class Rows:
                 raise ArithmeticError("its logits are not numbers")
             row.tokens += 1
             row.logprob += logprob
+            row.steps.append((token, logprob))
             if token in self._end_ids:
                 row.done = True
             else:
@@ -96,7 +98,8 @@ class Rows:
     def sample(self, number: int) -> RawSample:
         """A sample as text."""
         row = self._rows[number]
-        return RawSample(continuation(self._tokenizer, self._before, row.ids), row.logprob, row.tokens)
+        text = continuation(self._tokenizer, self._before, row.ids)
+        return RawSample(text, row.logprob, row.tokens, tuple(row.steps))
 
 
 def rows_for(

@@ -18,6 +18,7 @@ from llmstep.errors import CancelledError, LlmstepError, RemoteError, RemoteRefu
 from llmstep.settings import Settings
 
 if TYPE_CHECKING:
+    from llmstep.engine.completion import Completion, Text, Written
     from llmstep.engine.interface import Generation, ModelEngine
     from llmstep.engine.progress import Progress
     from llmstep.engine.remote.place import Place
@@ -99,6 +100,14 @@ class SwitchingEngine:
     def known(self, ask: Ask, sampling: Sampling | None = None) -> Generation | None:
         """See `ModelEngine.known`."""
         return self._active.known(ask, sampling)
+
+    async def complete(
+        self, text: Text, sampling: Sampling, *, on_written: Callable[[int, Written], None] | None = None
+    ) -> Completion:
+        """See `ModelEngine.complete`; a neighbour is not asked."""
+        engine = self._configured(self._settings)
+        self._use(engine)
+        return await engine.complete(text, sampling, on_written=on_written)
 
     async def load(self, *, on_progress: Callable[[Progress], None] | None = None) -> object:
         """See `ModelEngine.load`; a model that another llmstep lends is not loaded here."""

@@ -5,9 +5,10 @@
 | `POST /` | `{tactic_state, prefix, context}`, optional `count` | `{suggestions, scores, model, elapsed_ms}` |
 | `POST /generate` | `{name, input, prefix}` (LeanCopilot) | `{outputs: [{output, score}]}` |
 | `POST /candidates` | another llmstep's, see `llmstep.engine.wire` | lines of JSON |
+| `POST /v1/completions`, `POST /v1/chat/completions`, `GET /v1/models` | OpenAI's | see `llmstep.http.openai` |
 | `GET /health` | | `{status, name, version, model, state, protocol, model_key, pid, waiting}` |
 
-An error is a status of 400 or above with `{error, hint, suggestions: []}`.
+An error is a status of 400 or above with `{error, hint, suggestions: []}`, below `/v1` with OpenAI's `{error: {…}}`.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ from llmstep.http.admission import Admission
 from llmstep.http.answers import RefusedError, error_answer, generate_answer, tactic_answer
 from llmstep.http.candidates import candidates, disconnected
 from llmstep.http.guards import Guards
+from llmstep.http.openai import openai_routes
+from llmstep.http.openai_answers import is_openai, openai_error
 from llmstep.http.requests import SuggestRequest, decode_generate, decode_tactic, read_body
 from llmstep.types import Sampling
 
@@ -81,6 +84,7 @@ def create_app(
             Route("/generate", _endpoint(decode_generate, generate_answer), methods=["POST"], name="generate"),
             Route(CANDIDATES, candidates, methods=["POST"], name="candidates"),
             Route("/health", _health, methods=["GET"], name="health"),
+            *openai_routes(),
         ],
         middleware=[Middleware(Guards, host=host, token=token)],
         exception_handlers={HTTPException: _http_error, LlmstepError: _error, ClientDisconnect: _gone},
@@ -179,9 +183,9 @@ async def _health(request: Request) -> Response:
     )
 
 
-async def _error(_: Request, error: Exception) -> Response:
+async def _error(request: Request, error: Exception) -> Response:
     assert isinstance(error, LlmstepError)
-    return error_answer(error)
+    return openai_error(error) if is_openai(request.url.path) else error_answer(error)
 
 
 async def _gone(_request: Request, _error: Exception) -> Response:
@@ -199,7 +203,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
     refused = RefusedError(
         error.status_code,
         message,
-        hint="The server answers POST /, POST /generate, POST /candidates and GET /health.",
+        hint="The server answers POST /, POST /generate, POST /candidates and GET /health, and OpenAI's API at /v1.",
         headers=error.headers,
     )
-    return error_answer(refused)
+    return openai_error(refused) if is_openai(request.url.path) else error_answer(refused)

@@ -19,6 +19,7 @@ from starlette.datastructures import Headers
 
 from llmstep.address import host_of, is_loopback, is_wildcard
 from llmstep.http.answers import RefusedError, error_answer
+from llmstep.http.openai_answers import is_openai, openai_error
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,7 +74,8 @@ class Guards:
         except RefusedError as error:
             if "expect" not in headers:  # who asks first whether the body is wanted has not sent it
                 await _discard(receive)
-            await error_answer(error)(scope, receive, send)
+            answer = openai_error if is_openai(scope["path"]) else error_answer
+            await answer(error)(scope, receive, send)
             return
         scope.setdefault("state", {})["client"] = client
         await self.app(scope, self._bounded(receive), send)

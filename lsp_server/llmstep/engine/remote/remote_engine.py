@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmstep.engine.progress import since
 from llmstep.engine.status import EngineStatus, StatusBoard, in_this_loop
+from llmstep.errors import RequestError
 from llmstep.types import Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from llmstep.engine import status
+    from llmstep.engine.completion import Completion, Text, Written
     from llmstep.engine.interface import Generation
     from llmstep.engine.remote.connection import Connection
     from llmstep.engine.remote.place import Place
@@ -56,6 +58,18 @@ class RemoteEngine:
         """None: whether an answer is in memory depends on which model the server has."""
         del ask, sampling
         return None
+
+    async def complete(
+        self, text: Text, sampling: Sampling, *, on_written: Callable[[int, Written], None] | None = None
+    ) -> Completion:
+        """
+        Raises:
+            RequestError: Always: texts without a template are that server's business.
+        """
+        del text, sampling, on_written
+        raise RequestError(
+            "The model of this llmstep is at another server.", hint="Ask that server for completions directly."
+        )
 
     async def unload(self) -> None:
         """Nothing of the model is here."""

@@ -1,0 +1,176 @@
+"""Texts that a model writes on, without any template: what OpenAI-compatible clients ask for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import attrs
+
+from llmstep.engine.prompt import EncodedPrompt, continuation
+from llmstep.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from llmstep.catalog.template import PromptTemplate
+    from llmstep.engine.loaded import LoadedModel
+    from llmstep.engine.postprocess import RawSample
+    from llmstep.types import Sampling
+
+_WINDOW = 12
+"""Tokens before one that may decide how it is written."""
+_TURN = "<|im_start|>{role}\n{content}<|im_end|>\n"
+
+
+@attrs.frozen
+class Text:
+    """What is to be continued."""
+
+    prompt: str = ""
+    messages: tuple[tuple[str, str], ...] = ()
+    """Roles and contents of a chat, instead of a prompt."""
+    stops: tuple[str, ...] = ()
+    """Texts that end a continuation, and are no part of it."""
+    logprobs: bool = False
+    """Whether the tokens of the continuations are wanted."""
+
+
+@attrs.frozen
+class Written:
+    """A continuation."""
+
+    text: str
+    finish: Literal["stop", "length"]
+    tokens: tuple[tuple[str, float], ...]
+    """Where wanted: texts of its tokens, and their natural log-probabilities at temperature 1. An end token is the last
+    one, with the empty text."""
+    drawn: int
+    """Number of tokens drawn, those behind a stop included."""
+
+
+@attrs.frozen
+class Completion:
+    """The answer to a `Text`."""
+
+    written: list[Written]
+    model: str
+    prompt_tokens: int
+
+
+def prompt_ids(loaded: LoadedModel, template: PromptTemplate, text: Text) -> list[int]:
+    """The ids that the model continues, with the special tokens that its tokenizer adds by itself.
+
+    A chat is written by the tokenizer's own rule. Without one, it becomes turns for a template made of turns, and else
+    the plain texts, one below the other.
+    """
+    tokenizer = loaded.tokenizer
+    if not text.messages:
+        return list(tokenizer(text.prompt, add_special_tokens=True)["input_ids"])
+    if getattr(tokenizer, "chat_template", None):
+        messages = [{"role": role, "content": content} for role, content in text.messages]
+        chat = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        return list(tokenizer(chat, add_special_tokens=False)["input_ids"])
+    if template.chat:
+        turns = [_TURN.replace("{role}", role).replace("{content}", content) for role, content in text.messages]
+        chat = "".join(turns) + "<|im_start|>assistant\n"
+    else:
+        chat = "\n".join(content for _, content in text.messages)
+    return list(tokenizer(chat, add_special_tokens=True)["input_ids"])
+
+
+def complete(
+    loaded: LoadedModel,
+    template: PromptTemplate,
+    text: Text,
+    sampling: Sampling,
+    *,
+    threads: int = 0,
+    on_step: Callable[[int, int], None] = lambda done, most: None,
+    on_written: Callable[[int, Written], None] | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> tuple[int, list[Written]]:
+    """The number of tokens of the prompt, and the continuations in the order drawn.
+
+    Args:
+        template: That of the model; it only says how a chat is written where the tokenizer does not.
+        sampling: With temperature 0 all `count` continuations are the same.
+        on_written: Called with every continuation as soon as it has ended, and how many had ended before.
+
+    Raises:
+        RequestError: The prompt is empty, or too long for the model.
+        GenerationError: The model failed.
+        CancelledError: `cancelled` said so.
+    """
+    from llmstep.engine.decode import decode
+
+    ids = prompt_ids(loaded, template, text)
+    if not ids:
+        raise RequestError("The prompt is empty.", hint="Give a text to be continued.")
+    longest = sampling.max_new_tokens
+    if loaded.positions is not None:
+        room = loaded.positions - (0 if loaded.start_id is not None else len(ids))
+        if room < 1 or len(ids) > loaded.positions:
+            raise RequestError(
+                f"The prompt has {len(ids)} tokens, and the maximum context length is {loaded.positions} tokens.",
+                hint="Send a shorter prompt.",
+            )
+        longest = min(longest, room)
+    before = [] if loaded.start_id is not None else ids
+    ended = 0
+
+    def tell(sample: RawSample) -> None:
+        nonlocal ended
+        if on_written is not None:
+            on_written(ended, _written(loaded, before, sample, text, longest))
+            ended += 1
+
+    samples = decode(
+        loaded,
+        EncodedPrompt(ids),
+        attrs.evolve(sampling, max_new_tokens=longest),
+        stops=text.stops,
+        threads=threads,
+        on_step=lambda done: on_step(done, longest),
+        on_sample=tell if on_written is not None else None,
+        cancelled=cancelled,
+    )
+    made = [_written(loaded, before, sample, text, longest) for sample in samples]
+    if sampling.temperature <= 0:
+        made *= sampling.count
+        if on_written is not None:
+            for number, each in enumerate(made[1:], start=1):
+                on_written(number, each)
+    return len(ids), made
+
+
+def _written(loaded: LoadedModel, before: list[int], sample: RawSample, text: Text, longest: int) -> Written:
+    """
+    Args:
+        before: Ids that the sample stands behind.
+    """
+    places = [place for place in (sample.text.find(stop) for stop in text.stops) if place >= 0]
+    end = min(places, default=len(sample.text))
+    hit = bool(places) or (bool(sample.steps) and sample.steps[-1][0] in loaded.end_ids)
+    return Written(
+        sample.text[:end],
+        "stop" if hit or sample.tokens < longest else "length",
+        tuple(_tokens(loaded, before, sample, end)) if text.logprobs else (),
+        sample.tokens,
+    )
+
+
+def _tokens(loaded: LoadedModel, before: list[int], sample: RawSample, end: int) -> Iterator[tuple[str, float]]:
+    """The tokens of `sample.text[:end]` as parts of it; one that ends inside a character has none of it."""
+    ids = list(before[-_WINDOW:])
+    place = 0
+    for token, logprob in sample.steps:
+        if place >= end and end < len(sample.text):
+            return
+        length = 0
+        if token not in loaded.end_ids:
+            known = continuation(loaded.tokenizer, [], ids[-_WINDOW:])
+            ids.append(token)
+            length = len(continuation(loaded.tokenizer, [], ids[-_WINDOW - 1 :])) - len(known)
+        after = min(end, max(place, place + length))
+        yield sample.text[place:after], logprob
+        place = after
