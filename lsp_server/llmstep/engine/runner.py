@@ -17,6 +17,7 @@ import attrs
 from llmstep.catalog.adapters import adapter_base
 from llmstep.engine import device as devices
 from llmstep.engine import light
+from llmstep.engine.completion import Text, Written, complete
 from llmstep.engine.decode import MAX_ROWS, decode
 from llmstep.engine.loaded import LoadedModel, Plan, release
 from llmstep.engine.postprocess import RawSample, finish, merged
@@ -247,11 +248,37 @@ class Runner:
             prompt,
             sampling,
             stops=template.stops,
-            threads=devices.cpu_threads(threads, self.plan.parameters) if self.plan.placement.device == "cpu" else 0,
+            threads=self._threads(threads),
             on_step=lambda done: on_step(done, most),
             on_sample=on_sample if on_candidate is not None else None,
             cancelled=cancelled,
         )
+
+    def complete(
+        self,
+        template: PromptTemplate,
+        text: Text,
+        sampling: Sampling,
+        *,
+        threads: int = 0,
+        on_step: Callable[[int, int], None] = lambda done, most: None,
+        on_written: Callable[[int, Written], None] | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> tuple[int, list[Written]]:
+        """See `llmstep.engine.completion.complete`."""
+        return complete(
+            self._loaded,
+            template,
+            text,
+            sampling,
+            threads=self._threads(threads),
+            on_step=on_step,
+            on_written=on_written,
+            cancelled=cancelled,
+        )
+
+    def _threads(self, wanted: int) -> int:
+        return devices.cpu_threads(wanted, self.plan.parameters) if self.plan.placement.device == "cpu" else 0
 
     def release(self) -> None:
         """Free the memory; the runner is of no use afterwards."""
