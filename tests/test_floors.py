@@ -22,6 +22,7 @@ FLOORS = {
     "search": 2.5,
     "bench": 2.5,
     "data": 2.5,
+    "premises": 2.5,
     "memory": 3.0,
     "assistant": 3.0,
     "doctor": 4.0,
@@ -33,7 +34,7 @@ FLOORS = {
 }
 """The rooms of docs/architecture.md."""
 HEAVY = {"torch", "transformers", "accelerate", "safetensors", "tokenizers"}
-LATE = {"engine", "training", "bench"}
+LATE = {"engine", "training", "bench", "premises"}
 """Rooms whose modules may import those at the top; the others only inside a function, or for a type."""
 
 

@@ -32,7 +32,8 @@ def other(value: Any) -> Any:
         return value + 1 if value != 1.0 else 0.5
     if isinstance(value, tuple):
         return ["lean", "--server"]
-    return {"auto": "cpu", "onDemand": "onIdle", "server": "client", "inProcess": "openai"}.get(value, "other")
+    others = {"auto": "cpu", "onDemand": "onIdle", "server": "client", "inProcess": "openai", "none": "lean"}
+    return others.get(value, "other")
 
 
 def get(settings: Settings, name: str) -> Any:

@@ -18,6 +18,7 @@ from llmstep.errors import LeanError, NoGoalError
 from llmstep.lean.site import find_site
 from llmstep.lean.text import mask, position_at
 from llmstep.memory import Document, Memory, SuggestionSet, sites_at
+from llmstep.premises.source import Whereabouts, source_of
 from llmstep.types import Ask, Check, Goal, Sampling, Suggestion, Verdict
 
 _STATEMENT = re.compile(r"[\[({⟨\])}⟩]|:=\s*(?:by\b[ \t]*\n?)?")
@@ -57,11 +58,13 @@ class Assistant:
         self.engine = engine
         self.lean = lean
         self.memory = memory or Memory()
+        self.premises = source_of(settings, lean)
 
     def configure(self, settings: Settings) -> None:
         """Use other settings from now on; what was suggested by another model is forgotten."""
         if _source(settings) != _source(self.settings):
             self.memory.forget()
+            self.premises = source_of(settings, self.lean)
         self.settings = settings
         self.engine.configure(settings)
         self.lean.configure(settings)
@@ -108,6 +111,11 @@ class Assistant:
         site, goal = await self._goal(document, sites, goals)
         key = site.key(document.text)
         ask = _ask(document.text, site, goal, site.prefix if prefix is None else prefix)
+        if self.premises is not None:
+            tell(Progress("goal", "Looking for premises"))
+            where = Whereabouts(document.uri, document.text, site)
+            found_premises = await self.premises.find(goal, where, self.settings.premises.count)
+            ask = attrs.evolve(ask, premises=found_premises)
         earlier = self.memory.find(document.uri, key) if more else None
         draws = earlier.draws if earlier else 0
         generation = await self.engine.generate(ask, self._sampling(count, seed, draws), on_progress=tell)
@@ -215,7 +223,7 @@ class Assistant:
 
 def _source(settings: Settings) -> tuple[object, ...]:
     """What decides where candidates come from."""
-    return (settings.model, settings.template, settings.engine, settings.remote)
+    return (settings.model, settings.template, settings.engine, settings.remote, settings.premises, settings.device)
 
 
 def _ask(text: str, site: Site, goal: Goal, prefix: str) -> Ask:

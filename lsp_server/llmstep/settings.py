@@ -23,6 +23,7 @@ Dtype = Literal["auto", "float32", "bfloat16", "float16", "int8"]
 Trigger = Literal["onDemand", "onIdle"]
 GoalProvider = Literal["server", "client"]
 EngineKind = Literal["inProcess", "openai", "llmstep"]
+PremiseKind = Literal["none", "lean", "index"]
 RemoteApi = Literal["auto", "completions", "chat"]
 
 
@@ -100,6 +101,17 @@ class RemoteSettings:
 
 
 @attrs.frozen(kw_only=True)
+class PremiseSettings:
+    """Premises, for prompt templates that read some (`byt5-retrieval`)."""
+
+    source: PremiseKind = _setting(
+        "none", "Where premises come from: nowhere, Lean's own searches, or an index made by `llmstep index`."
+    )
+    index: str = _setting("", "Folder of the index, with `index`.")
+    count: int = _setting(100, "Most premises for a goal.", least=1, most=1000)
+
+
+@attrs.frozen(kw_only=True)
 class Settings:
     """All settings, as one immutable record."""
 
@@ -134,6 +146,7 @@ class Settings:
         "Who checks where it can: llmstep's own Lean server, or the client through `llmstep/checkSuggestions`.",
     )
     remote: RemoteSettings = _section(RemoteSettings, "The server that runs the model.")
+    premises: PremiseSettings = _section(PremiseSettings, "Premises for prompts that read some.")
     inlay_hints: InlayHintSettings = _section(InlayHintSettings, "Inlay hints.")
     inline_completion: InlineCompletionSettings = _section(InlineCompletionSettings, "Ghost text.")
     check: CheckSettings = _section(CheckSettings, "Checks by Lean.")

@@ -48,6 +48,16 @@ class Sampling:
 
 
 @attrs.frozen
+class Premise:
+    """A definition or lemma that may help with a goal."""
+
+    name: str
+    """Full name."""
+    code: str
+    """How it is defined, or at least stated: `theorem Nat.add_comm (n m : Nat) : n + m = m + n`."""
+
+
+@attrs.frozen
 class Ask:
     """What a model is asked: everything its prompt may contain."""
 
@@ -60,6 +70,8 @@ class Ask:
     """Full name of the theorem, where known."""
     proof: str = ""
     """The tactics written so far, where known."""
+    premises: tuple[Premise, ...] = ()
+    """What may help, best first, for templates that read it."""
 
 
 @attrs.frozen

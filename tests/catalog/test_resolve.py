@@ -83,7 +83,7 @@ def test_a_template_for_another_family_is_refused(hub: Path, tmp_path: Path) -> 
         ModelError, match="The template pythia is for a decoder-only model, and byt5-small is an enc"
     ) as e:
         resolve(Settings(model="byt5-small", template="pythia"))
-    assert e.value.hint == "Set llmstep.template to one of byt5-state."
+    assert e.value.hint == "Set llmstep.template to one of byt5-state, byt5-retrieval."
     folder = model_folder(tmp_path / "m", {"model_type": "llama"})
     with pytest.raises(ModelError, match="byt5-state is for an encoder-decoder model"):
         resolve(Settings(model=str(folder), template="byt5-state"))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
 from llmstep.catalog.formats import FEW_SHOTS
 from llmstep.catalog.templates import TEMPLATES, get_template, guess_template
 from llmstep.errors import ModelError
-from llmstep.types import Ask, Goal
+from llmstep.types import Ask, Goal, Premise
 
 GOAL = Goal("p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q", ("case right\n⊢ q",))
 ASK = Ask(
@@ -15,8 +16,12 @@ ASK = Ask(
     context="import Mathlib\n\ntheorem and_of (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n  have h := hp\n",
     declaration="and_of",
     proof="have h := hp\n",
+    premises=(
+        Premise("and_intro", "theorem and_intro (hp : p) (hq : q) : p ∧ q"),
+        Premise("Nat.succ_le", "theorem succ_le : n < m"),
+    ),
 )
-WITH_PREFIX = Ask(GOAL, "exact ⟨", ASK.context, ASK.declaration, ASK.proof)
+WITH_PREFIX = attrs.evolve(ASK, prefix="exact ⟨")
 
 PROMPTS = {
     "starter": (
@@ -29,6 +34,12 @@ PROMPTS = {
     ),
     "byt5-state": (
         "p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q\n\ncase right\n⊢ q",
+        "p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q\n\ncase right\n⊢ q",
+    ),
+    "byt5-retrieval": (
+        "theorem <a>Nat.succ_le</a> : n < m\n\ntheorem <a>and_intro</a> (hp : p) (hq : q) : p ∧ q\n\n"
+        "p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q\n\ncase right\n⊢ q",
+        "theorem <a>Nat.succ_le</a> : n < m\n\ntheorem <a>and_intro</a> (hp : p) (hq : q) : p ∧ q\n\n"
         "p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q\n\ncase right\n⊢ q",
     ),
     "ntp-st": (
@@ -422,6 +433,7 @@ STOPS = {
     "starter": (),
     "pythia": (),
     "byt5-state": (),
+    "byt5-retrieval": (),
     "ntp-st": ("[/TAC]", "\n\n\n", "---"),
     "ntp-context": ("[/TAC]", "\n\n\n", "---"),
     "llemma-fewshot": ("---", "\n"),
@@ -548,6 +560,7 @@ CLEANED = [
     ("starter", BLOCK + "[GOAL]", BLOCK),
     ("byt5-state", "rw [<a>Nat.add_comm</a>, <a>Nat.mul_comm</a>]", "rw [Nat.add_comm, Nat.mul_comm]"),
     ("byt5-state", BLOCK, BLOCK),
+    ("byt5-retrieval", "rw [<a>Nat.add_comm</a>]", "rw [Nat.add_comm]"),
     ("ntp-st", "exact ⟨hp, hq⟩\n[/TAC]", "exact ⟨hp, hq⟩"),
     ("ntp-st", "exact ⟨hp, hq⟩\n[/TA", "exact ⟨hp, hq⟩"),
     ("ntp-st", "[TAC]\nexact hp\n[/TAC]\n[STATE]", "exact hp"),
@@ -609,7 +622,8 @@ def test_an_unknown_template_is_named_with_those_there_are() -> None:
         ("wellecks/llmstep-mathlib4-pythia2.8b", "causal", "pythia"),
         ("someone/my-llmstep-model", "causal", "pythia"),
         ("kaiyuy/leandojo-lean4-tacgen-byt5-small", "seq2seq", "byt5-state"),
-        ("kaiyuy/leandojo-lean4-retriever-tacgen-byt5-small", "seq2seq", None),
+        ("kaiyuy/leandojo-lean4-retriever-tacgen-byt5-small", "seq2seq", "byt5-retrieval"),
+        ("kaiyuy/leandojo-lean4-retriever-byt5-small", "seq2seq", None),
         ("l3lab/ntp-mathlib-st-deepseek-coder-1.3b", "causal", "ntp-st"),
         ("l3lab/ntp-mathlib-context-deepseek-coder-1.3b", "causal", "ntp-context"),
         ("wellecks/ntpctx-llama3-8b", "causal", "ntp-context"),

@@ -13,11 +13,12 @@ from llmstep.engine.interface import Generation
 from llmstep.errors import BusyError, DownloadError, LlmstepError, ModelNotFoundError, NoGoalError, RequestError
 from llmstep.http.requests import CandidatesRequest, decode_candidates
 from llmstep.settings import RemoteSettings, Settings
-from llmstep.types import Ask, Candidate, Goal, Sampling
+from llmstep.types import Ask, Candidate, Goal, Premise, Sampling
 
 from .conftest import STATE, Running, running
 
-ASK = Ask(Goal(STATE, ("case b\n⊢ 𝔸",)), "exact ", "theorem t : p := by\n", "Foo.t", "intro h")
+PREMISE = Premise("A.b", "theorem b : 𝔸")
+ASK = Ask(Goal(STATE, ("case b\n⊢ 𝔸",)), "exact ", "theorem t : p := by\n", "Foo.t", "intro h", (PREMISE,))
 SAMPLING = Sampling(7, 0.5, 0.9, 33, 11)
 
 
@@ -39,6 +40,9 @@ def test_the_request_survives_the_wire() -> None:
         ({"others": "x"}, 'The field "others" is no list of texts.'),
         ({"others": [1]}, 'The field "others" is no list of texts.'),
         ({"others": ["\ud800"]}, 'The field "others" is not valid Unicode.'),
+        ({"premises": "x"}, 'The field "premises" is no list of pairs'),
+        ({"premises": [["a"]]}, 'The field "premises" is no list of pairs'),
+        ({"premises": [["a", 1]]}, 'The field "premises" is a number, not a text.'),
         ({"proof": []}, 'The field "proof" is a list, not a text.'),
         ({"sampling": []}, 'The "count" of the sampling is missing or out of bounds.'),
         ({"sampling": {"count": 257}}, 'The "count" of the sampling is missing or out of bounds.'),

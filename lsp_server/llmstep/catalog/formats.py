@@ -1,7 +1,7 @@
 """The exact texts of the prompt formats, as their models were trained on them.
 
-Places to fill are `{goal}`, `{context}`, `{file}`, `{prefix}`, `{declaration}` and `{proof}`; any other brace is plain
-text. `{context}` and `{file}` are the file before the goal, the first one without line breaks around it.
+Places to fill are `{goal}`, `{premises}`, `{context}`, `{file}`, `{prefix}`, `{declaration}` and `{proof}`; any other
+brace is plain text. `{context}` and `{file}` are the file before the goal, the first one without line breaks around it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ PYTHIA = "[GOAL]{goal}[PROOFSTEP]{prefix}"
 
 STATE_ONLY = "{goal}"
 """kaiyuy/leandojo-lean4-tacgen-byt5-small: the encoder reads the state, the decoder starts with the prefix."""
+
+PREMISES_STATE = "{premises}{goal}"
+"""kaiyuy/leandojo-lean4-retriever-tacgen-byt5-small (ReProver): premises in front of the state."""
 
 NTP_STATE = """\
 /- You are proving a theorem in Lean 4.

@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 
 from llmstep.catalog import cleaning
+from llmstep.catalog.premises import in_front
 
 if TYPE_CHECKING:
     from llmstep.types import Ask
 
 Family = Literal["causal", "seq2seq"]
 
-_PLACE = re.compile(r"\{(goal|context|file|prefix|declaration|proof)\}")
+_PLACE = re.compile(r"\{(goal|premises|context|file|prefix|declaration|proof)\}")
 
 UNNAMED = "example"
 """What stands for the name of a declaration that has none or is not known."""
@@ -75,6 +76,8 @@ class PromptTemplate:
     """What is left of a longer one: its end, or its beginning and its end with `...` between them."""
     max_new_tokens: int = 128
     """Longest answer in tokens."""
+    premise_bytes: int = 0
+    """Premises are put in front of the goal until both together have this many bytes."""
     also: PromptTemplate | None = None
     """A second prompt for the same goal, which reads the file: half of the samples come from it."""
 
@@ -83,6 +86,11 @@ class PromptTemplate:
         """Whether the model reads the file before the goal."""
         own = "{context}" in self.text or "{file}" in self.text
         return own or (self.also is not None and self.also.uses_context)
+
+    @property
+    def uses_premises(self) -> bool:
+        """Whether the model reads premises."""
+        return "{premises}" in self.text
 
     def draws(self, ask: Ask, count: int) -> tuple[tuple[PromptTemplate, int], ...]:
         """What is asked for `count` samples: templates with one prompt each, and the samples that each gives.
@@ -103,8 +111,11 @@ class PromptTemplate:
         return tuple(parts)
 
     def _fill(self, place: str, ask: Ask) -> Segment:
+        goal = (ask.goal.text if self.goals == "main" else ask.goal.state).strip()
         if place == "goal":
-            return Segment("goal", (ask.goal.text if self.goals == "main" else ask.goal.state).strip())
+            return Segment("goal", goal)
+        if place == "premises":
+            return Segment("context", in_front(goal, ask.premises, self.premise_bytes))
         if place == "context":
             return Segment("context", ask.context.strip("\n"))
         if place == "file":

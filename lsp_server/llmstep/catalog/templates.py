@@ -77,6 +77,19 @@ _ALL = (
         max_prompt_tokens=2300,
         max_new_tokens=512,
     ),
+    PromptTemplate(
+        name="byt5-retrieval",
+        summary="premises, all goals",
+        text=formats.PREMISES_STATE,
+        family="seq2seq",
+        prefix_place="decoder",
+        erased=("<a>", "</a>"),
+        special="eos",
+        max_prompt_tokens=2301,  # the authors count the bytes of the premises without the end token
+        premise_bytes=2300,
+        context_tokens=2300,
+        max_new_tokens=512,
+    ),
     _ntp("ntp-st", "all goals, after an instruction", formats.NTP_STATE, max_prompt_tokens=3968),
     _ntp(
         "ntp-context",
@@ -154,7 +167,8 @@ TEMPLATES: dict[str, PromptTemplate] = {template.name: template for template in 
 """All templates by name."""
 
 _GUESSES: tuple[tuple[str, Family, str], ...] = (
-    (r"retriever|critic", "causal", ""),  # no step models, or ones that need premises
+    (r"retriever-tacgen", "seq2seq", "byt5-retrieval"),
+    (r"retriever|critic", "causal", ""),  # no step models
     (r"retriever|critic", "seq2seq", ""),
     (r"byt5", "seq2seq", "byt5-state"),
     (r"ntp.*(context|ctx)", "causal", "ntp-context"),

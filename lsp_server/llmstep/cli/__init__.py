@@ -14,6 +14,7 @@ from llmstep import __version__
 from llmstep.cli.bench import bench
 from llmstep.cli.data import data
 from llmstep.cli.doctor import doctor
+from llmstep.cli.index import index
 from llmstep.cli.lsp import lsp
 from llmstep.cli.models import models
 from llmstep.cli.prove import prove
@@ -47,6 +48,7 @@ def _options(
 app.add_typer(bench, name="bench")
 app.add_typer(models, name="models")
 app.command()(data)
+app.command()(index)
 app.command()(train)
 app.command("train-starter")(train_starter)
 app.command()(doctor)

@@ -46,6 +46,11 @@ NonLoopbackOption = Annotated[
     bool, typer.Option("--allow-non-loopback", help="Agree that goals are sent to another machine.")
 ]
 
+PremisesOption = Annotated[
+    str | None, typer.Option("--premises", help="none, lean (its own searches) or index, for templates that read some.")
+]
+PremiseIndexOption = Annotated[Path | None, typer.Option("--premise-index", help="Folder made by `llmstep index`.")]
+
 SHORTEST_TOKEN = 16
 
 

@@ -17,6 +17,8 @@ from llmstep.cli.options import (
     KeyFileOption,
     ModelOption,
     NonLoopbackOption,
+    PremiseIndexOption,
+    PremisesOption,
     RemoteApiOption,
     RemoteModelOption,
     RemoteUrlOption,
@@ -81,6 +83,8 @@ def suggest(
     remote_api: RemoteApiOption = None,
     api_key_file: KeyFileOption = None,
     allow_non_loopback: NonLoopbackOption = False,
+    premises: PremisesOption = None,
+    premise_index: PremiseIndexOption = None,
     lean: Annotated[
         str | None,
         typer.Option(
@@ -109,6 +113,8 @@ def suggest(
             "temperature": temperature,
             "lean.command": lean_command(lean),
             "check.enabled": None if check else False,
+            "premises.source": premises or ("index" if premise_index else None),
+            "premises.index": str(premise_index) if premise_index else None,
             **engine_options(engine, remote_url, remote_model, remote_api, api_key_file, allow_non_loopback),
         }
     )
@@ -158,12 +164,15 @@ async def _at_place(
 
 async def _for_goal(settings: Settings, goal: Goal, prefix: str, seed: int | None, show: OnProgress) -> Answer:
     from llmstep.engine.switching import SwitchingEngine
+    from llmstep.premises.source import source_of
     from llmstep.types import Ask, Sampling, Suggestion
 
     engine = SwitchingEngine(settings)
+    source = source_of(settings, None)
+    premises = await source.find(goal, None, settings.premises.count) if source else ()
     sampling = Sampling(settings.count, settings.temperature, settings.top_p, settings.max_new_tokens, seed)
     try:
-        made = await engine.generate(Ask(goal, prefix=prefix), sampling, on_progress=show)
+        made = await engine.generate(Ask(goal, prefix=prefix, premises=premises), sampling, on_progress=show)
     finally:
         await close_soon(engine)
     suggestions = tuple(Suggestion(candidate) for candidate in made.candidates)

@@ -1,7 +1,7 @@
 """How one llmstep asks another for candidates: `POST /candidates`.
 
-The request is an object `{goal, others, prefix, context, declaration, proof}`, with `sampling` `{count, temperature,
-top_p, max_new_tokens, seed}` and `model_key` where wanted. The answer is lines of JSON: `{"progress": …}` any number
+The request is an object `{goal, others, prefix, context, declaration, proof}`, with `premises` `[[name, code], …]`,
+`sampling` `{count, temperature, top_p, max_new_tokens, seed}` and `model_key` where wanted. The answer is lines of JSON: `{"progress": …}` any number
 of times, `{}` as a sign of life, and at the end `{"generation": …}` or `{"error": …}`. Closing the connection before
 the end stops the model.
 """
@@ -54,6 +54,7 @@ def request_of(ask: Ask, sampling: Sampling, key: str) -> dict[str, Any]:
         "context": ask.context,
         "declaration": ask.declaration,
         "proof": ask.proof,
+        **({"premises": [[premise.name, premise.code] for premise in ask.premises]} if ask.premises else {}),
         "sampling": attrs.asdict(sampling),
         **({"model_key": key} if key else {}),
     }

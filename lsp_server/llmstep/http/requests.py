@@ -14,7 +14,7 @@ import attrs
 from llmstep.assistant import ask_behind
 from llmstep.errors import RequestError
 from llmstep.http.answers import RefusedError
-from llmstep.types import Ask, Goal, Sampling
+from llmstep.types import Ask, Goal, Premise, Sampling
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -108,11 +108,18 @@ def decode_candidates(body: bytes) -> CandidatesRequest:
     if not _text(raw, "goal", hint).strip():
         raise RequestError('The field "goal" is missing or empty.', hint=hint)
     goal = Goal(_text(raw, "goal", hint), tuple(_text({"others": other}, "others", hint) for other in others))
-    ask = Ask(goal, **{name: _text(raw, name, hint) for name in ("prefix", "context", "declaration", "proof")})
+    texts = {name: _text(raw, name, hint) for name in ("prefix", "context", "declaration", "proof")}
+    ask = Ask(goal, **texts, premises=_premises(raw.get("premises") or [], hint))
     sampling = raw.get("sampling")
     return CandidatesRequest(
         ask, None if sampling is None else _sampling(sampling), _text(raw, "model_key", hint) or None
     )
+
+
+def _premises(raw: Any, hint: str) -> tuple[Premise, ...]:
+    if not isinstance(raw, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in raw):
+        raise RequestError('The field "premises" is no list of pairs of name and code.', hint=hint)
+    return tuple(Premise(*(_text({"premises": part}, "premises", hint) for part in pair)) for pair in raw)
 
 
 def _sampling(raw: Any) -> Sampling:

@@ -1,0 +1,121 @@
+"""The premises of a library: from LeanDojo's `corpus.jsonl`, or from the Lean files of a project."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+
+from llmstep.data.project import lean_files
+from llmstep.errors import RequestError
+from llmstep.lean.declaration import COMMAND, PROVING, find_declaration
+from llmstep.lean.layout import Layout
+from llmstep.lean.text import mask
+from llmstep.types import Premise
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_IMPORT: Final = re.compile(r"^(?:public\s+|private\s+|meta\s+)*import\s+(?:all\s+)?([\w.«»']+)", re.MULTILINE)
+
+
+@attrs.frozen
+class CorpusFile:
+    """A file of a library."""
+
+    path: str
+    """Below the library's folder, with slashes."""
+    imports: tuple[str, ...]
+    """Paths of files that it imports, as far as they are in the corpus."""
+    premises: tuple[Premise, ...]
+    lines: tuple[int, ...]
+    """Last line of each premise, from 1."""
+
+
+def read_corpus(source: Path) -> list[CorpusFile]:
+    """The files of `corpus.jsonl`, or of a project.
+
+    Raises:
+        RequestError: There is no such source, it is of neither kind, or it has no premises.
+    """
+    if not source.exists():
+        raise RequestError(
+            f"There is no {source}.", hint="Give LeanDojo's corpus.jsonl or the folder of a Lean project."
+        )
+    files = _of_jsonl(source) if source.suffix == ".jsonl" else _of_project(source)
+    if not any(file.premises for file in files):
+        raise RequestError(
+            f"There are no premises in {source}.", hint="Give LeanDojo's corpus.jsonl or a Lean project."
+        )
+    return files
+
+
+def imported_modules(text: str) -> tuple[str, ...]:
+    """The modules that a Lean file imports."""
+    return tuple(_IMPORT.findall(mask(text)))
+
+
+def module_path(module: str) -> str:
+    """`Mathlib/Logic/Basic.lean` for `Mathlib.Logic.Basic`."""
+    return module.replace("«", "").replace("»", "").replace(".", "/") + ".lean"
+
+
+def _of_jsonl(source: Path) -> list[CorpusFile]:
+    files = []
+    for number, line in enumerate(source.read_text(encoding="utf-8").split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+            kept = [each for each in record["premises"] if _is_well_formed(each)]
+            files.append(
+                CorpusFile(
+                    str(record["path"]),
+                    tuple(map(str, record["imports"])),
+                    tuple(Premise(str(each["full_name"]), str(each["code"])) for each in kept),
+                    tuple(int(each["end"][0]) for each in kept),
+                )
+            )
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise RequestError(
+                f"Line {number} of {source} is no file of a corpus.",
+                hint='Each line has the form {"path", "imports", "premises": [{"full_name", "code", "end"}]}.',
+            ) from error
+    return files
+
+
+def _is_well_formed(premise: dict[str, Any]) -> bool:
+    """What ReProver's authors keep: no premise without a name or code, of a `mutual` block, or of broken syntax."""
+    name = premise["full_name"]
+    return bool(name and premise["code"]) and "user__.n" not in name and not (name[0] == "[" and name[-1] == "]")
+
+
+def _of_project(source: Path) -> list[CorpusFile]:
+    found = lean_files(source)
+    root = source if source.is_dir() else source.parent
+    paths = {file.relative_to(root).as_posix() for file in found}
+    files = []
+    for file in found:
+        text = file.read_text(encoding="utf-8", errors="replace").replace("\r\n", "\n")
+        imports = tuple(path for path in map(module_path, imported_modules(text)) if path in paths)
+        files.append(CorpusFile(file.relative_to(root).as_posix(), imports, *_declarations(text)))
+    return files
+
+
+def _declarations(text: str) -> tuple[tuple[Premise, ...], tuple[int, ...]]:
+    """The declarations with a name and their last lines: of theorems the statements, of definitions everything."""
+    masked = mask(text)
+    premises, lines = [], []
+    for command in COMMAND.finditer(masked):
+        declaration = find_declaration(masked, command.end()) if command["anywhere"] in PROVING else None
+        if declaration is None or not declaration.name:
+            continue
+        end = declaration.start + len(masked[declaration.start : declaration.end].rstrip())
+        lines.append(text.count("\n", 0, end) + 1)
+        if command["anywhere"] in {"theorem", "lemma"}:
+            body = Layout(masked, declaration.body, declaration.end, declaration.column).body
+            end = body.start if body else end
+        premises.append(Premise(declaration.name, text[declaration.start : end].rstrip()))
+    return tuple(premises), tuple(lines)

@@ -1,0 +1,67 @@
+"""Premises from an index, by ReProver's encoder. Loads torch when it is first asked."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from llmstep.errors import SettingsError
+from llmstep.lean.text import position_at
+
+if TYPE_CHECKING:
+    from llmstep.premises.encoder import Encoder
+    from llmstep.premises.index import PremiseIndex
+    from llmstep.premises.source import Whereabouts
+    from llmstep.types import Goal, Premise
+
+
+class Retriever:
+    """The nearest premises of an index.
+
+    Args:
+        folder: The index, as `llmstep index` wrote it.
+        device: As in the settings.
+        threads: As in the settings.
+    """
+
+    def __init__(self, folder: str, device: str = "auto", threads: int = 0) -> None:
+        self.folder = folder
+        self.device = device
+        self.threads = threads
+        self._loaded: tuple[PremiseIndex, Encoder] | None = None
+        self._lock = asyncio.Lock()
+
+    async def find(self, goal: Goal, where: Whereabouts | None, count: int) -> tuple[Premise, ...]:
+        """See `PremiseSource.find`.
+
+        Raises:
+            SettingsError: No index is set.
+            ModelError: The index or its encoder cannot be loaded.
+        """
+        if not self.folder:
+            raise SettingsError(
+                "Premises are to come from an index, and none is set.",
+                hint="Make one with `llmstep index`, and set llmstep.premises.index to its folder.",
+            )
+        async with self._lock:  # one model, one question at a time
+            return await asyncio.to_thread(self._find, goal.state, where, count)
+
+    def _find(self, state: str, where: Whereabouts | None, count: int) -> tuple[Premise, ...]:
+        index, encoder = self._ready()
+        allowed = None
+        if where is not None:
+            line = position_at(where.text, where.site.scope).line + 1
+            allowed = index.accessible(where.text, unquote(where.uri), line)
+        [query] = encoder.embed([state])
+        return tuple(premise for premise, _ in index.nearest(query, count, allowed))
+
+    def _ready(self) -> tuple[PremiseIndex, Encoder]:
+        if self._loaded is None:
+            from llmstep.premises.encoder import Encoder
+            from llmstep.premises.index import PremiseIndex
+
+            index = PremiseIndex.load(Path(self.folder).expanduser())
+            self._loaded = index, Encoder(index.encoder, self.device, self.threads)
+        return self._loaded

@@ -1,0 +1,57 @@
+"""What the rest of the package knows of premises, and the source that the settings mean."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import attrs
+
+from llmstep.catalog.templates import TEMPLATES
+
+if TYPE_CHECKING:
+    from llmstep.lean.place import Site
+    from llmstep.lean.workspace import LeanWorkspace
+    from llmstep.settings import Settings
+    from llmstep.types import Goal, Premise
+
+
+@attrs.frozen
+class Whereabouts:
+    """Where a goal stands."""
+
+    uri: str
+    text: str
+    """The whole file."""
+    site: Site
+
+
+class PremiseSource(Protocol):
+    """Finds premises for goals. What it holds goes when it does."""
+
+    async def find(self, goal: Goal, where: Whereabouts | None, count: int) -> tuple[Premise, ...]:
+        """The premises that are most likely to help, best first, at most `count`.
+
+        Args:
+            where: The place of the goal; None for a goal without a file, for which some sources know nothing.
+
+        Raises:
+            LlmstepError: The source cannot be used.
+        """
+
+
+def source_of(settings: Settings, lean: LeanWorkspace | None) -> PremiseSource | None:
+    """The source that the settings mean.
+
+    None where they want none, name a template that does not read premises, or want Lean and there is none.
+    """
+    if settings.template in TEMPLATES and not TEMPLATES[settings.template].uses_premises:
+        return None
+    if settings.premises.source == "index":
+        from llmstep.premises.retriever import Retriever
+
+        return Retriever(settings.premises.index, settings.device, settings.threads)
+    if settings.premises.source == "lean" and lean is not None:
+        from llmstep.premises.lean_search import LeanSearch
+
+        return LeanSearch(lean)
+    return None

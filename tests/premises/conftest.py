@@ -1,0 +1,72 @@
+"""A tiny retriever and a small corpus."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def encoder(tmp_path: Path) -> Path:
+    """An encoder of ReProver's shape with random weights."""
+    import torch
+    from transformers import ByT5Tokenizer, T5Config, T5EncoderModel
+
+    torch.manual_seed(5)
+    config = T5Config(
+        vocab_size=384,
+        d_model=32,
+        d_kv=8,
+        d_ff=48,
+        num_layers=2,
+        num_heads=4,
+        feed_forward_proj="gated-gelu",
+        pad_token_id=0,
+        eos_token_id=1,
+        initializer_factor=3.0,
+    )
+    T5EncoderModel(config).save_pretrained(tmp_path / "encoder")
+    ByT5Tokenizer().save_pretrained(tmp_path / "encoder")
+    return tmp_path / "encoder"
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """Three files as LeanDojo's `corpus.jsonl` has them."""
+    logic = ".lake/packages/std/Std/Logic.lean"
+    file = tmp_path / "corpus.jsonl"
+    records = [
+        record(logic, [], ("And.swap", "theorem And.swap : a ∧ b → b ∧ a", 3), ("Or.swap", "theorem swap : a ∨ b", 5)),
+        record(
+            "Lib/Nat/Basic.lean",
+            [logic],
+            ("Nat.add_comm", "theorem add_comm (n m : ℕ) : n + m = m + n", 4),
+            ("Nat.succ_pos", "theorem succ_pos (n : ℕ) : 0 < succ n", 9),
+            ("Nat.double", "def double (n : ℕ) : ℕ := n + n", 12),
+        ),
+        record("Lib/Lonely.lean", [], ("lonely", "theorem lonely : α = α", 2)),
+    ]
+    file.write_text("".join(json.dumps(each, ensure_ascii=False) + "\n" for each in records), encoding="utf-8")
+    return file
+
+
+def record(path: str, imports: list[str], *premises: tuple[str, str, int]) -> dict[str, object]:
+    return {
+        "path": path,
+        "imports": imports,
+        "premises": [
+            {
+                "full_name": name,
+                "code": code,
+                "start": [line, 1],
+                "end": [line, len(code)],
+                "kind": "commanddeclaration",
+            }
+            for name, code, line in premises
+        ],
+    }

@@ -1,0 +1,154 @@
+"""Premises on their way into the prompt: through the assistant with a real Lean, and from the command line."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+import torch
+from lsprotocol.types import Position
+from transformers import ByT5Tokenizer, T5Config, T5ForConditionalGeneration
+from typer.testing import CliRunner
+
+from llmstep.assistant import Assistant, Document
+from llmstep.catalog.premises import in_front
+from llmstep.catalog.templates import get_template
+from llmstep.cli import app
+from llmstep.engine.engine import Engine
+from llmstep.lean.workspace import LeanWorkspace
+from llmstep.premises.index import PremiseIndex
+from llmstep.premises.lean_search import LeanSearch
+from llmstep.premises.retriever import Retriever
+from llmstep.settings import LeanSettings, PremiseSettings, Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from llmstep.types import Ask
+
+TEXT = """\
+theorem pear_swap (p q : Prop) (h : p ∧ q) : q ∧ p := ⟨h.2, h.1⟩
+
+theorem ripe (a b : Prop) (h : a ∧ b) : b ∧ a := by
+  sorry
+"""
+STATE = "a b : Prop\nh : a ∧ b\n⊢ b ∧ a"
+
+
+@pytest.fixture
+def generator(tmp_path: Path) -> Path:
+    """A tiny ByT5 with random weights, large enough for an answer that depends on the question."""
+    torch.manual_seed(8)
+    config = T5Config(
+        vocab_size=384,
+        d_model=64,
+        d_kv=16,
+        d_ff=96,
+        num_layers=3,
+        num_decoder_layers=2,
+        num_heads=4,
+        feed_forward_proj="gated-gelu",
+        tie_word_embeddings=False,
+        decoder_start_token_id=0,
+        pad_token_id=0,
+        eos_token_id=1,
+    )
+    model = T5ForConditionalGeneration(config)
+    head = torch.full((384, 64), -1.0)
+    head[35:129] = torch.randn(94, 64)  # the bytes of visible ASCII, so that every answer is a text
+    model.lm_head.weight = torch.nn.Parameter(head)
+    folder = tmp_path / "generator"
+    model.save_pretrained(folder)
+    ByT5Tokenizer().save_pretrained(folder)
+    (folder / "llmstep.json").write_text('{"template": "byt5-retrieval"}')
+    return folder
+
+
+def run(*arguments: object) -> dict[str, Any]:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    answer: dict[str, Any] = json.loads(result.stdout)
+    return answer
+
+
+@pytest.mark.lean
+async def test_what_lean_names_is_in_the_prompt(
+    generator: Path, tmp_path: Path, lean_command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(
+        model=str(generator),
+        device="cpu",
+        count=1,
+        max_new_tokens=8,
+        lean=LeanSettings(command=lean_command, timeout_seconds=120),
+        premises=PremiseSettings(source="lean", count=1),
+    )
+    asked: list[Ask] = []
+    generate = Engine.generate
+
+    async def recorded(self: Engine, ask: Ask, *given: Any, **named: Any) -> Any:
+        asked.append(ask)
+        return await generate(self, ask, *given, **named)
+
+    monkeypatch.setattr(Engine, "generate", recorded)
+    engine, lean = Engine(settings), LeanWorkspace(settings)
+    assistant = Assistant(settings, engine, lean)
+    document = Document((tmp_path / "Fruit.lean").as_uri(), 1, TEXT)
+    try:
+        found = await assistant.suggest(document, Position(3, 2))
+        assistant.configure(attrs.evolve(settings, premises=PremiseSettings()))
+        await assistant.suggest(document, Position(3, 2), more=True)
+    finally:
+        await engine.close()
+        await lean.close()
+    assert found.goal.state == STATE
+    with_lean, without = (get_template("byt5-retrieval").prompt(ask) for ask in asked)
+    assert with_lean == f"theorem <a>pear_swap</a> (p q : Prop) (h : p ∧ q) : q ∧ p\n\n{STATE}"
+    assert without == STATE
+
+
+def test_the_nearest_of_an_index_are_in_front_of_the_state(
+    generator: Path, encoder: Path, corpus: Path, tmp_path: Path
+) -> None:
+    goal, index = tmp_path / "goal.txt", tmp_path / "index"
+    goal.write_text(STATE, encoding="utf-8")
+    result = CliRunner().invoke(app, ["index", "--corpus", str(corpus), "-o", str(index), "--encoder", str(encoder)])
+    assert result.exit_code == 0, result.output
+    common = ["suggest", "--temperature", 0, "--device", "cpu", "--json", "--model", generator]
+    alone = run(*common, "--goal-file", goal)
+    helped = run(*common, "--goal-file", goal, "--premise-index", index)
+    assert helped["suggestions"] != alone["suggestions"]
+
+    from llmstep.premises.encoder import Encoder
+
+    [query] = Encoder(str(encoder)).embed([STATE])
+    premises = [premise for premise, _ in PremiseIndex.load(index).nearest(query, 100)]
+    assert len(premises) == 6
+    written = tmp_path / "written.txt"
+    written.write_text(in_front(STATE, premises, 2300) + STATE, encoding="utf-8")
+    plain = run(*common, "--goal-file", written, "--template", "byt5-state")
+    assert plain["suggestions"] == helped["suggestions"]
+    assert plain["suggestions"]
+
+
+def test_the_settings_decide_who_is_asked(tmp_path: Path) -> None:
+    lean = LeanWorkspace(Settings())
+    engine = Engine(Settings())
+    assistant = Assistant(Settings(), engine, lean)
+    assert assistant.premises is None
+    assistant.configure(Settings(premises=PremiseSettings(source="lean")))
+    assert isinstance(assistant.premises, LeanSearch)
+    assistant.configure(Settings(premises=PremiseSettings(source="index", index=str(tmp_path))))
+    assert isinstance(assistant.premises, Retriever)
+    kept = assistant.premises
+    assistant.configure(Settings(count=3, premises=PremiseSettings(source="index", index=str(tmp_path))))
+    assert assistant.premises is kept  # with the encoder that it has loaded
+    assistant.configure(Settings(template="byt5-retrieval", premises=PremiseSettings(source="lean")))
+    assert isinstance(assistant.premises, LeanSearch)
+    assistant.configure(Settings(template="pythia", premises=PremiseSettings(source="lean")))
+    assert assistant.premises is None  # it would search in vain
+    refused = CliRunner().invoke(app, ["suggest", "--premises", "google", "--goal-file", str(tmp_path)])
+    assert refused.exit_code != 0
+    assert "llmstep.premises.source" in str(refused.exception)
