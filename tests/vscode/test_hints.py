@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.async_api import expect
-from vscode_lean import OR
+from vscode_lean import OR, WEAKEN
 from vscode_window import plain
 
 if TYPE_CHECKING:
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.lean, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
 
-async def hinted(window: Window, name: str) -> tuple[OpenFile, Locator, str]:
-    """A file with one hint, the hint, and its step."""
-    file = await window.open(name, OR)
-    await file.place("/ sorry", 2)
+async def hinted(window: Window, name: str, text: str = OR) -> tuple[OpenFile, Locator, str]:
+    """A file with one hint at its `sorry`, the hint, and its step."""
+    file = await window.open(name, text)
+    await file.place(" sorry", 1)
     step = (await window.suggest())[0].removesuffix("✓").strip()
     await window.press("Escape")
     hint = file.hint("✓")
@@ -32,7 +32,6 @@ async def hinted(window: Window, name: str) -> tuple[OpenFile, Locator, str]:
 async def test_it_stands_behind_its_goal_and_a_key_accepts_it(window: Window, judge: Judge) -> None:
     file, hint, step = await hinted(window, "Key.lean")
     assert await file.line("sorry") == f"/- 𝔸𝔸 -/ sorry{step} ✓"
-    await window.picture("05-hint")
     await window.press("Alt+m", "Alt+a")
     assert await file.saved() == OR.replace("sorry", step)
     await expect(hint).to_have_count(0)
@@ -40,10 +39,16 @@ async def test_it_stands_behind_its_goal_and_a_key_accepts_it(window: Window, ju
     await file.close()
 
 
-async def test_a_double_click_accepts_it(window: Window, judge: Judge) -> None:
-    file, hint, step = await hinted(window, "Click.lean")
+async def test_it_tells_of_its_step_and_a_double_click_accepts_it(window: Window, judge: Judge) -> None:
+    file, hint, step = await hinted(window, "Weaken.lean", WEAKEN)
+    await hint.hover()
+    hover = window.page.locator(".monaco-hover:visible").filter(has_text="generated")
+    told = plain(await hover.inner_text())
+    assert told.startswith(f"{step}\n\ncloses the goal\n\n")
+    assert told.endswith("(starter)\n\nDouble-click to insert")
+    await window.picture("05-hint")
     await hint.dblclick()
-    assert await file.saved() == OR.replace("sorry", step)
+    assert await file.saved() == WEAKEN.replace("sorry", step)
     await expect(hint).to_have_count(0)
     assert judge(file.path) == []
     await file.close()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.async_api import expect
-from vscode_lean import OR
+from vscode_lean import OR, WEAKEN
 from vscode_window import MENU, plain
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ pytestmark = [pytest.mark.lean, pytest.mark.slow, pytest.mark.asyncio(loop_scope
 
 
 async def test_from_the_lightbulb_to_a_proof_that_lean_accepts(window: Window, judge: Judge) -> None:
-    file = await window.open("Lightbulb.lean", OR)
-    await file.place("/ sorry", 2)
+    file = await window.open("Weaken.lean", WEAKEN)
+    await file.place("sorry")
     bulb = file.editor.locator(".lightBulbWidget:visible, [class*='codicon-gutter-lightbulb']:visible").first
     await bulb.wait_for()
     assert await window.menu(until_it_has="llmstep: suggest") == [
@@ -38,7 +38,7 @@ async def test_from_the_lightbulb_to_a_proof_that_lean_accepts(window: Window, j
     assert best.endswith("✓")
 
     await window.press("Enter")
-    assert await file.saved() == OR.replace("sorry", plain(best.removesuffix("✓")))
+    assert await file.saved() == WEAKEN.replace("sorry", plain(best.removesuffix("✓")))
     await window.picture("03-accepted")
     assert judge(file.path) == []
     assert await window.messages() == []

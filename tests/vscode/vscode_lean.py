@@ -19,6 +19,11 @@ theorem u : True := trivial
 """
 """The bundled model closes this goal; each 𝔸 is two units in UTF-16, so that positions are not what they seem."""
 
+WEAKEN = """theorem weaken (p q : Prop) (hp : p) : p ∨ q := by
+  sorry
+"""
+"""The same goal in a file as one would have it, for the pictures."""
+
 
 @attrs.frozen
 class Judge:
