@@ -60,8 +60,8 @@ def test_the_number_format(wanted: device.Dtype, where: str, capability: tuple[i
 
 def test_bytes_are_for_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
     placement = device.place("cpu", "int8")
-    assert (placement.dtype, placement.torch_dtype) == ("int8", device.torch.float32)
-    monkeypatch.setattr(device.torch.backends.mps, "is_available", lambda: True)
+    assert (placement.dtype, placement.torch_dtype) == ("int8", torch.float32)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     with pytest.raises(SettingsError, match="int8, which is for CPUs"):
         device.place("mps", "int8")
 

@@ -612,7 +612,7 @@ from llmstep.types import Ask, Goal, Sampling
 assert not importers, importers
 
 async def main():
-    engine = Engine(Settings(model="starter"))
+    engine = Engine(Settings(model="starter", device="cpu", dtype="bfloat16"))  # what the starter needs torch for
     turns = 0
 
     async def count():
@@ -624,7 +624,7 @@ async def main():
     counting = asyncio.create_task(count())
     answer = await engine.generate(Ask(Goal("p q : Prop\\nh : p\\n⊢ p ∨ q")), Sampling(count=8, seed=1))
     counting.cancel()
-    assert importers == {"torch": "llmstep-model"}, importers
+    assert importers == dict.fromkeys(("torch", "transformers"), "llmstep-model"), importers
     assert turns > 20, turns
     assert answer.model == "starter"
     print(len(answer.candidates))

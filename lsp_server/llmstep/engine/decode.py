@@ -6,13 +6,12 @@ leave. Models of an unknown architecture are run by `generate` of transformers i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
 import attrs
-import torch
 
 from llmstep.engine.rows import Rows, close_gaps, rows_for
-from llmstep.engine.sampling import Drawer
 from llmstep.errors import CancelledError, GenerationError, LlmstepError
 
 if TYPE_CHECKING:
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from llmstep.engine.prompt import EncodedPrompt
     from llmstep.types import Sampling
 
+_NO_MEMORY = re.compile("allocate memory|out of memory")
+"""What torch's allocators say, in a RuntimeError of one class or another."""
 MAX_ROWS = 32
 """Most samples decoded at once: each row holds keys and values of its own."""
 
@@ -55,11 +56,10 @@ def decode(
         CancelledError: `cancelled` said so.
         GenerationError: The model failed, for example for want of memory.
     """
-    if threads and torch.get_num_threads() != threads:
-        torch.set_num_threads(threads)  # of this thread
+    drawing = _drawing(loaded)
     count = sampling.count if sampling.temperature > 0 else 1
     device = loaded.plan.placement.device
-    drawer = Drawer(sampling, device)
+    drawer = drawing.Drawer(sampling, device)
     steps = 0
 
     def poll() -> None:
@@ -68,7 +68,7 @@ def decode(
 
     samples: list[RawSample] = []
     try:
-        with torch.inference_mode():
+        with drawing.session(threads):
             while len(samples) < count:
                 poll()
                 size = min(MAX_ROWS, count - len(samples))
@@ -97,10 +97,10 @@ def decode(
                 samples += [rows.sample(number) for number in range(size)]
     except LlmstepError:
         raise
-    except (MemoryError, torch.OutOfMemoryError) as error:
+    except MemoryError as error:
         raise _out_of_memory(loaded) from error
     except Exception as error:
-        if "allocate memory" in str(error):  # torch's allocator for CPUs raises a RuntimeError
+        if _NO_MEMORY.search(str(error)):
             raise _out_of_memory(loaded) from error
         raise GenerationError(
             f"The model {loaded.plan.name} failed while generating: {type(error).__name__}: {error}.",
@@ -109,10 +109,21 @@ def decode(
     return samples
 
 
+def _drawing(loaded: LoadedModel) -> Any:
+    """The module that draws from the logits of a model."""
+    if loaded.plan.needs_torch:
+        from llmstep.engine import sampling
+
+        return sampling
+    from llmstep.engine import light_sampling
+
+    return light_sampling
+
+
 def _draw(
     network: Network,
     prompt: EncodedPrompt,
-    drawer: Drawer,
+    drawer: Any,
     rows: Rows,
     longest: int,
     after_step: Callable[[list[int]], None],

@@ -1,4 +1,7 @@
-"""Where a model runs: device, number format, threads, and how much memory is free there."""
+"""Where a model runs: device, number format, threads, and how much memory is free there.
+
+torch is imported by what asks about it: the starter does without.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,12 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 import psutil
-import torch
 
 from llmstep.errors import SettingsError
 
 if TYPE_CHECKING:
+    import torch
+
     from llmstep.settings import Device, Dtype
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 1}
@@ -35,6 +39,8 @@ class Placement:
     @property
     def torch_dtype(self) -> torch.dtype:
         """The format of activations."""
+        import torch
+
         dtype: torch.dtype = getattr(torch, "float32" if self.dtype == "int8" else self.dtype)
         return dtype
 
@@ -45,6 +51,8 @@ def place(device: Device, dtype: Dtype) -> Placement:
     Raises:
         SettingsError: The device that is asked for is not there, or cannot do the format.
     """
+    import torch
+
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     chosen = choose_device(device, cuda=cuda, mps=mps)
     if dtype == "int8" and chosen != "cpu":
@@ -65,6 +73,8 @@ def choose_device(wanted: Device, *, cuda: bool, mps: bool) -> Literal["cpu", "c
     if wanted == "auto":
         return "cuda" if cuda else "mps" if mps else "cpu"
     if (wanted == "cuda" and not cuda) or (wanted == "mps" and not mps):
+        import torch
+
         name = "CUDA" if wanted == "cuda" else "MPS (Apple)"
         raise SettingsError(
             f"The setting llmstep.device is {wanted}, but torch {torch.__version__} finds no {name} device.",
@@ -111,6 +121,8 @@ def _allowed_cores() -> int:
 def free_bytes(device: str) -> int:
     """Memory that a model could take on `device` now."""
     if device == "cuda":
+        import torch
+
         free, _ = torch.cuda.mem_get_info()
         # What torch's allocator holds without using it is free for us.
         return int(free + torch.cuda.memory_reserved() - torch.cuda.memory_allocated())

@@ -1,25 +1,27 @@
-"""The starter model without transformers, whose import alone takes longer than the starter needs for an answer.
+"""The starter model without torch and transformers, whose import takes far longer than the starter needs for an answer.
 
 The starter is a GPT-NeoX whose files come with the package, so that nothing of what may be strange about a downloaded
-model has to be expected. Its weights stand in objects with the names that the modules of transformers have.
+model has to be expected.
 """
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
-import torch
-from safetensors.torch import load_file
+from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
 from llmstep.catalog.store import STARTER_DIR
-from llmstep.engine.causal import CausalNetwork
+from llmstep.engine.device import Placement
+from llmstep.engine.light_network import LightNetwork
 from llmstep.engine.loaded import LoadedModel, Plan
 
 if TYPE_CHECKING:
-    from llmstep.engine.device import Placement
+    from llmstep.settings import Settings
+
+PLACEMENT = Placement("cpu", "float32")
 
 
 @attrs.frozen
@@ -45,12 +47,12 @@ class Config:
         return int(self.hidden_size // self.num_attention_heads * self.rotary_share)
 
 
-def suits(placement: Placement) -> bool:
-    """Whether the starter can be run here as it is to be run."""
-    return placement.device == "cpu" and placement.dtype == "float32"
+def suits(settings: Settings) -> bool:
+    """Whether the starter may be run so, also where there is a GPU: there it would not be faster."""
+    return settings.device in ("auto", "cpu") and settings.dtype in ("auto", "float32")
 
 
-def inspect(name: str, placement: Placement) -> Plan:
+def inspect(name: str) -> Plan:
     """The starter's plan; nothing has to be looked for."""
     raw = json.loads((STARTER_DIR / "config.json").read_text("utf-8"))
     rope = raw["rope_parameters"]
@@ -69,39 +71,27 @@ def inspect(name: str, placement: Placement) -> Plan:
         folder=STARTER_DIR,
         config=config,
         family="causal",
-        placement=placement,
+        placement=PLACEMENT,
         parameters=parameters,
         weight_bytes=4 * parameters,
         trust_remote_code=False,
+        needs_torch=False,
     )
 
 
 def load(plan: Plan) -> LoadedModel:
     """Read the starter's weights and tokenizer."""
     config: Config = plan.config
-    root: Any = _Part()
-    for name, tensor in load_file(STARTER_DIR / "model.safetensors").items():
-        _put(root, name.split("."), tensor.float())
-    base = root.gpt_neox
-    base.layers = [base.layers.children[str(number)] for number in range(config.num_hidden_layers)]
-    base.rotary_emb = _rotary(config)
-    for layer in base.layers:
-        layer.attention.rotary_ndims = config.rotary
-        layer.input_layernorm.eps = layer.post_attention_layernorm.eps = config.layer_norm_eps
-    base.final_layer_norm.eps = config.layer_norm_eps
-    root.lm_head = _Part()
-    root.lm_head.weight = base.embed_in.weight
-    root.config = config
     tokenizer = LightTokenizer()
     return LoadedModel(
         plan=plan,
-        model=root,
+        model=None,
         tokenizer=tokenizer,
         end_ids=frozenset({tokenizer.eos_token_id}),
         pad_id=tokenizer.eos_token_id,
         start_id=None,
         positions=config.max_position_embeddings,
-        network=CausalNetwork(root),
+        network=LightNetwork(config, load_file(STARTER_DIR / "model.safetensors")),
     )
 
 
@@ -121,36 +111,3 @@ class LightTokenizer:
     def decode(self, token_ids: list[int], *, skip_special_tokens: bool, clean_up_tokenization_spaces: bool) -> str:
         """The text; blanks are never cleaned up, as the starter's settings say."""
         return str(self._inner.decode(token_ids, skip_special_tokens=skip_special_tokens))
-
-
-class _Part:
-    """An object with tensors and parts under their names; a product or norm without a bias has None there."""
-
-    bias: Any = None
-
-    def __init__(self) -> None:
-        self.children: dict[str, _Part] = {}
-
-    def __getattr__(self, name: str) -> Any:
-        if name in self.__dict__.get("children", {}):
-            return self.children[name]
-        raise AttributeError(name)
-
-
-def _put(part: _Part, path: list[str], tensor: torch.Tensor) -> None:
-    for name in path[:-1]:
-        part = part.children.setdefault(name, _Part())
-    setattr(part, path[-1], tensor)
-
-
-def _rotary(config: Config) -> Any:
-    """What the rotary module of transformers computes: cosine and sine, [1, positions, rotary] each."""
-    powers = torch.arange(0, config.rotary, 2, dtype=torch.float32) / config.rotary
-    frequencies = 1.0 / config.rope_theta**powers
-
-    def rotary(_: torch.Tensor, positions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        angles = positions[..., None].float() * frequencies
-        angles = torch.cat((angles, angles), -1)
-        return angles.cos(), angles.sin()
-
-    return rotary

@@ -1,4 +1,4 @@
-"""A model on its way into memory, and there; without transformers, so that the starter can do without it."""
+"""A model on its way into memory, and there; without torch, so that the starter can do without it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import gc
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import torch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +31,8 @@ class Plan:
     trust_remote_code: bool
     adapter: Path | None = None
     """Folder of a LoRA adapter that is merged into the weights; `folder` is its base's."""
+    needs_torch: bool = True
+    """False for the starter on a CPU."""
 
 
 @attrs.define(eq=False)
@@ -55,7 +56,7 @@ class LoadedModel:
 def release(device: str) -> None:
     """Give memory back to the system after the last reference to a model is gone."""
     gc.collect()
-    if device == "cuda":
-        torch.cuda.empty_cache()
-    elif device == "mps":
-        torch.mps.empty_cache()
+    if device != "cpu":
+        import torch
+
+        (torch.cuda if device == "cuda" else torch.mps).empty_cache()

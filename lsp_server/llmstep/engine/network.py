@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-import torch
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -16,10 +14,11 @@ if TYPE_CHECKING:
 class Network(Protocol):
     """A model with the keys and values of one prompt and of the samples behind it.
 
-    The samples are rows 0 to n-1. All have the same length, so that nothing is padded or masked.
+    The samples are rows 0 to n-1. All have the same length, so that nothing is padded or masked. Tokens and logits are
+    tensors of torch, or arrays of numpy for the starter.
     """
 
-    def read(self, prompt: EncodedPrompt, rows: int, longest: int, poll: Callable[[], None]) -> torch.Tensor:
+    def read(self, prompt: EncodedPrompt, rows: int, longest: int, poll: Callable[[], None]) -> Any:
         """Read a prompt at batch 1, for `rows` samples of at most `longest` tokens.
 
         What the last prompt and this one have in common is not computed again: for a causal model the tokens at which
@@ -35,7 +34,7 @@ class Network(Protocol):
             Logits of the first token, float32, shape [1, vocabulary].
         """
 
-    def step(self, tokens: torch.Tensor) -> torch.Tensor:
+    def step(self, tokens: Any) -> Any:
         """Logits behind one more token for each row: int64 of shape [rows] in, float32 [rows, vocabulary] out."""
 
     def drop(self, moves: list[tuple[int, int]], left: int) -> None:
@@ -54,6 +53,8 @@ def network_for(model: Any, start_id: int | None, make: Make | None = None) -> N
         make: Makes the products of a model's weights, from their name and the weight; None leaves them as they are.
             Where the model cannot be run with other products there is no network.
     """
+    import torch
+
     from llmstep.engine import causal, modules, t5
     from llmstep.engine.linear import in_place
 

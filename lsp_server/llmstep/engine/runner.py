@@ -1,7 +1,7 @@
 """One loaded model answering asks: prompt, samples, candidates.
 
-Used in the worker's thread only; importing this module imports torch. transformers, which takes longer to import than
-the starter to answer, is imported for other models only.
+Used in the worker's thread only. torch and transformers, which take far longer to import than the starter to answer,
+are imported for other models only.
 """
 
 from __future__ import annotations
@@ -69,11 +69,11 @@ def prepare(
         ModelError: It cannot be found, downloaded or loaded.
         CancelledError: `cancelled` said so during the download.
     """
-    placement = devices.place(settings.device, settings.dtype)
-    if choice.record is not None and choice.record.bundled and light.suits(placement):
+    if choice.record is not None and choice.record.bundled and light.suits(settings):
         _check_family(choice, "causal")
         report(Progress("load", f"Loading {choice.name}"))
-        return light.inspect(choice.name, placement)
+        return light.inspect(choice.name)
+    placement = devices.place(settings.device, settings.dtype)
     from llmstep.engine.download import fetch
     from llmstep.engine.plan import inspect
 
@@ -150,7 +150,7 @@ class Runner:
             CancelledError: `cancelled` said so.
         """
         started = time.perf_counter()
-        if isinstance(plan.config, light.Config):
+        if not plan.needs_torch:
             loaded = light.load(plan)
         else:
             from llmstep.engine.loader import load

@@ -7,14 +7,24 @@ whenever those end.
 from __future__ import annotations
 
 import secrets
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from llmstep.types import Sampling
+
+
+@contextmanager
+def session(threads: int) -> Iterator[None]:
+    """Around the drawing of samples: no gradients, and so many CPU threads (0 leaves torch's number)."""
+    if threads and torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)  # of this thread
+    with torch.inference_mode():
+        yield
 
 
 class Drawer:
