@@ -134,6 +134,9 @@ def test_what_is_part_of_the_method() -> None:
     both = method_record(Method(tactics="both", samples=8, seed=3), "starter")
     assert both["model"] == "starter"
     assert (both["samples"], both["seed"], both["temperature"]) == (8, 3, 0.7)
+    assert "engine" not in both
+    assert method_record(Method(tactics="model"), "auto", "openai big")["engine"] == "openai big"
+    assert "engine" not in method_record(Method(tactics="list"), "auto", "openai big")
 
 
 def test_the_summary() -> None:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from llmstep.bench.results import read_lines
 from llmstep.bench.statistics import wilson
-from llmstep.errors import GenerationError, LeanCrashedError, LeanTimeoutError, NoGoalError, RequestError
+from llmstep.errors import GenerationError, LeanCrashedError, LeanTimeoutError, NoGoalError
 from llmstep.lean.site import find_sites
 
 if TYPE_CHECKING:
@@ -71,16 +72,19 @@ class Summary:
     method: dict[str, Any]
 
 
-def method_record(method: Method, model: str) -> dict[str, Any]:
+def method_record(method: Method, model: str, served: str = "") -> dict[str, Any]:
     """What the results say about how was searched.
 
     Args:
         method: As given to the prover.
         model: As asked for, `auto` for example.
+        served: With a model at a server, the kind of engine and the model's name there.
     """
     record: dict[str, Any] = {"tactics": method.tactics, "expansions": method.expansions, "timeout": method.seconds}
     if method.tactics != "list":
         record |= {"model": model, "samples": method.samples, "temperature": method.temperature, "seed": method.seed}
+        if served:
+            record["engine"] = served
     return record | {"length_power": method.length_power}
 
 
@@ -90,25 +94,7 @@ def read_results(out: Path, method: dict[str, Any]) -> dict[str, Result]:
     Raises:
         RequestError: A line is no result, or one of a run with another method.
     """
-    if not out.exists():
-        return {}
-    content = out.read_bytes()
-    whole = content[: content.rfind(b"\n") + 1]
-    if len(whole) < len(content):
-        out.write_bytes(whole)
-    results: dict[str, Result] = {}
-    for number, line in enumerate(whole.decode("utf-8").splitlines(), start=1):
-        try:
-            result = Result(**json.loads(line))
-        except (ValueError, TypeError):
-            raise RequestError(f"{out}:{number} is no result.", hint="Give another file for the results.") from None
-        if result.method != method:
-            raise RequestError(
-                f"{out} has results of another method: {_difference(result.method, method)}.",
-                hint="Give the same options, or another file for the results.",
-            )
-        results[result.name] = result
-    return results
+    return read_lines(out, method, Result)
 
 
 async def run_search(
@@ -173,8 +159,3 @@ def summarise(results: Sequence[Result], record: dict[str, Any]) -> Summary:
         model=next((result.model for result in results if result.model), None),
         method=record,
     )
-
-
-def _difference(old: dict[str, Any], new: dict[str, Any]) -> str:
-    names = [name for name in (*old, *new) if old.get(name) != new.get(name)]
-    return ", ".join(f"{name} {old.get(name)} there, {new.get(name)} here" for name in dict.fromkeys(names))

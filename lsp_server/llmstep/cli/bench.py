@@ -11,12 +11,21 @@ import attrs
 import typer
 
 from llmstep.cli.bench_capacity import capacity
+from llmstep.cli.bench_merge import merge, search_told
+from llmstep.cli.bench_quality import quality
 from llmstep.cli.bench_runtime import runtime
 from llmstep.cli.options import (
     DeviceOption,
+    EngineOption,
+    KeyFileOption,
     ModelOption,
+    NonLoopbackOption,
+    RemoteApiOption,
+    RemoteModelOption,
+    RemoteUrlOption,
     TemperatureOption,
     TemplateOption,
+    engine_options,
     lean_command,
     settings_with,
 )
@@ -35,7 +44,7 @@ from llmstep.cli.searching import (
 from llmstep.errors import RequestError
 
 if TYPE_CHECKING:
-    from llmstep.bench.search import Result, Summary
+    from llmstep.bench.search import Result
 
 bench = typer.Typer(help="Benchmarks.", no_args_is_help=True)
 
@@ -46,6 +55,8 @@ def _bench() -> None:
 
 
 bench.command()(capacity)
+bench.command()(merge)
+bench.command()(quality)
 bench.command()(runtime)
 
 
@@ -76,6 +87,12 @@ def search(
     temperature: TemperatureOption = None,
     length_power: LengthPowerOption = 0,
     seed: SeedOption = 0,
+    engine: EngineOption = None,
+    remote_url: RemoteUrlOption = None,
+    remote_model: RemoteModelOption = None,
+    remote_api: RemoteApiOption = None,
+    api_key_file: KeyFileOption = None,
+    allow_non_loopback: NonLoopbackOption = False,
     lean: LeanOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
@@ -93,6 +110,7 @@ def search(
             "device": device,
             "temperature": temperature,
             "lean.command": lean_command(lean),
+            **engine_options(engine, remote_url, remote_model, remote_api, api_key_file, allow_non_loopback),
         }
     )
     from llmstep.bench.search import method_record, run_search, summarise
@@ -114,7 +132,8 @@ def search(
         length_power=length_power,
         patience=0,
     )
-    record = method_record(method, settings.model)
+    served = "" if settings.engine == "inProcess" else f"{settings.engine} {settings.remote.model}".rstrip()
+    record = method_record(method, settings.model, served)
     done = 0
 
     def tell(result: Result, old: bool) -> None:
@@ -134,7 +153,7 @@ def search(
             json.dumps({**attrs.asdict(summary), "shard": shard, "results": str(out)}, ensure_ascii=False, indent=2)
         )
     else:
-        typer.echo(_told(summary, out))
+        typer.echo(f"{search_told(summary)}; results in {out}")
 
 
 @bench.command()
@@ -160,13 +179,3 @@ def checks(
     for cost in costs:
         times = f"{cost.open_ms:15.0f} | {cost.check_ms:10.1f} | {cost.bare_ms:9.1f}"
         typer.echo(f"{cost.theorems_above:14} | {times} | {cost.ratio:12.2f} | {cost.waited_ms:11.1f}")
-
-
-def _told(summary: Summary, out: Path) -> str:
-    low, high = summary.interval
-    errors = f", {summary.errors} errors" if summary.errors else ""
-    return (
-        f"{summary.proved} of {summary.theorems} proved: {summary.rate:.1%}"
-        f" (95 % confidence: {low:.1%} to {high:.1%}){errors};"
-        f" {summary.expansions} expansions, {summary.seconds:.0f} s; results in {out}"
-    )

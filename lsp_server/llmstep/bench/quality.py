@@ -1,0 +1,202 @@
+"""How good single suggestions are: one request a goal, every step run in Lean, results kept so that a run can go on.
+
+This is what a user of an editor meets, unlike proof search: of how many goals does the answer hold a step that Lean
+accepts, or one that closes the goal.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import time
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from llmstep.bench.results import read_lines
+from llmstep.bench.statistics import wilson
+from llmstep.errors import GenerationError, LeanCrashedError, LeanTimeoutError, NoGoalError
+from llmstep.types import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from pathlib import Path
+
+    from llmstep.bench.theorems import Theorem
+    from llmstep.settings import Settings
+    from llmstep.types import Suggestion
+
+_OF_THE_GOAL = (NoGoalError, LeanTimeoutError, LeanCrashedError, GenerationError)
+"""Errors that say something about one goal, after which the next one is asked."""
+_RESAMPLES = 2000
+
+Judged = tuple[str, int, "Sequence[Suggestion]", str]
+"""Model, number of samples drawn, all distinct steps with their verdicts, and why some have none."""
+
+
+@attrs.frozen
+class GoalResult:
+    """What came of one goal: a line of the results."""
+
+    name: str
+    outcome: str
+    """`closes`, `progress`, `none` or `error`: the best that Lean said of a step."""
+    drawn: int
+    """Samples."""
+    steps: int
+    """Distinct ones that are no empty texts."""
+    accepted: int
+    """Those that Lean runs and that change the goal, closing ones among them."""
+    closing: int
+    unchecked: int
+    """Those that Lean said nothing about."""
+    first: str
+    """Verdict of the step that the model itself likes best."""
+    seconds: float
+    model: str | None
+    method: dict[str, Any]
+    message: str = ""
+    """With `error`, what it was."""
+
+    def line(self) -> str:
+        return json.dumps(attrs.asdict(self), ensure_ascii=False) + "\n"
+
+
+@attrs.frozen
+class Share:
+    """A share, with its 95 % confidence interval."""
+
+    share: float
+    interval: tuple[float, float]
+
+
+@attrs.frozen
+class QualitySummary:
+    """The result of the benchmark, or of the part of it that is done."""
+
+    goals: int
+    errors: int
+    accepted: Share
+    """Goals with a step that Lean accepts."""
+    closed: Share
+    """Goals with a step that closes them."""
+    first: Share
+    """Goals where the step that the model likes best is accepted."""
+    steps: Share
+    """Accepted ones of all distinct steps; the interval is a bootstrap over goals, as the steps of one are alike."""
+    seconds: float
+    model: str | None
+    method: dict[str, Any]
+
+
+def quality_record(settings: Settings, seed: int) -> dict[str, Any]:
+    """What the results say about how was asked."""
+    sampling = {"count": settings.count, "temperature": settings.temperature, "top_p": settings.top_p}
+    where = {} if settings.engine == "inProcess" else {"engine": settings.engine, "served": settings.remote.model}
+    model = {"model": settings.model, "template": settings.template}
+    return {"benchmark": "quality", **model, **where, **sampling, "tokens": settings.max_new_tokens, "seed": seed}
+
+
+async def run_quality(
+    goals: Sequence[Theorem],
+    ask: Callable[[Theorem], Awaitable[Judged]],
+    record: dict[str, Any],
+    out: Path,
+    on_result: Callable[[GoalResult, bool], None] = lambda _, __: None,
+) -> list[GoalResult]:
+    """Ask for each goal once; those with a result in `out` are not asked again, unless it is an error.
+
+    Args:
+        goals: Places in files.
+        ask: Gives the steps for one of them, judged.
+        record: See `quality_record`.
+        out: JSONL file for the results, written as they come.
+        on_result: Called with each result, and whether it was there already.
+
+    Raises:
+        RequestError: `out` belongs to another run.
+        LlmstepError: Lean or the model cannot be used at all.
+    """
+    known = read_lines(out, record, GoalResult)
+    results: list[GoalResult] = []
+    for goal in goals:
+        result = known.get(goal.name)
+        old = result is not None and result.outcome != "error"
+        if result is None or not old:
+            result = await _asked(goal, ask, record)
+            with out.open("a", encoding="utf-8") as file:
+                file.write(result.line())
+        results.append(result)
+        on_result(result, old)
+    return results
+
+
+async def _asked(goal: Theorem, ask: Callable[[Theorem], Awaitable[Judged]], record: dict[str, Any]) -> GoalResult:
+    started = time.perf_counter()
+    try:
+        model, drawn, steps, doubt = await ask(goal)
+    except _OF_THE_GOAL as error:
+        return GoalResult(goal.name, "error", 0, 0, 0, 0, 0, "", 0.0, None, record, str(error))
+    verdicts = [step.check.verdict for step in steps]
+    closing = verdicts.count(Verdict.CLOSES)
+    accepted = closing + verdicts.count(Verdict.PROGRESS)
+    unchecked = verdicts.count(Verdict.UNCHECKED)
+    outcome = "closes" if closing else "progress" if accepted else "none"
+    if steps and unchecked == len(steps):
+        outcome = "error"
+    likeliest = max(steps, key=_score, default=None)
+    return GoalResult(
+        goal.name,
+        outcome,
+        drawn,
+        len(steps),
+        accepted,
+        closing,
+        unchecked,
+        likeliest.check.verdict.value if likeliest is not None else "",
+        round(time.perf_counter() - started, 3),
+        model,
+        record,
+        doubt if outcome == "error" else "",
+    )
+
+
+def _score(step: Suggestion) -> float:
+    return -math.inf if step.candidate.score is None else step.candidate.score
+
+
+def summarise_quality(results: Sequence[GoalResult]) -> QualitySummary:
+    """The shares; goals that ended with an error count as goals without an accepted step."""
+    return QualitySummary(
+        goals=len(results),
+        errors=sum(each.outcome == "error" for each in results),
+        accepted=_share(sum(each.outcome in ("closes", "progress") for each in results), len(results)),
+        closed=_share(sum(each.outcome == "closes" for each in results), len(results)),
+        first=_share(sum(each.first in ("closes", "progress") for each in results), len(results)),
+        steps=_step_share(results),
+        seconds=round(sum(each.seconds for each in results), 1),
+        model=next((each.model for each in results if each.model), None),
+        method=results[0].method if results else {},
+    )
+
+
+def _share(part: int, whole: int) -> Share:
+    low, high = wilson(part, whole)
+    return Share(round(part / whole, 4) if whole else 0.0, (round(low, 4), round(high, 4)))
+
+
+def _step_share(results: Sequence[GoalResult]) -> Share:
+    """The share of accepted steps; resampled are whole goals, so that the likeness of one goal's steps counts."""
+    pairs = [(each.accepted, each.steps) for each in results if each.steps]
+    if not pairs:
+        return Share(0.0, (0.0, 1.0))
+    draw = random.Random(0)
+    shares = []
+    for _ in range(_RESAMPLES):
+        sample = draw.choices(pairs, k=len(pairs))
+        shares.append(sum(part for part, _ in sample) / sum(whole for _, whole in sample))
+    shares.sort()
+    low, high = shares[int(0.025 * _RESAMPLES)], shares[int(0.975 * _RESAMPLES)]
+    share = sum(part for part, _ in pairs) / sum(whole for _, whole in pairs)
+    return Share(round(share, 4), (round(low, 4), round(high, 4)))
