@@ -29,6 +29,7 @@ def run(*arguments: object) -> str:
 
 
 @pytest.mark.lean
+@pytest.mark.slow
 def test_a_benchmark_becomes_a_model_whose_steps_lean_accepts(tmp_path: Path, lean: Path) -> None:
     """The starter says `exact`; the benchmark's authors always write `apply`."""
     theorems = []

@@ -51,6 +51,7 @@ def logged(out: Path, key: str) -> list[float]:
     return [record[key] for record in history if key in record]
 
 
+@pytest.mark.slow
 def test_two_processes_learn_from_both_halves_of_each_step(tmp_path: Path) -> None:
     """Two processes with 8 pairs each do what one does with 16, and not what one does with 8.
 

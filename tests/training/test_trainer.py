@@ -120,6 +120,19 @@ def test_the_goal_counts_in_the_training_loss_alone(settings: Path, tmp_path: Pa
     assert next(record["eval_loss"] for record in history if "eval_loss" in record) < weighted - 1
 
 
+def test_mixed_precision_learns_the_same_with_other_roundings(settings: Path, tmp_path: Path) -> None:
+    for precision in ("float32", "bf16"):
+        run(settings, "--out", tmp_path / precision, "--max-steps", 8, "--precision", precision)
+    exact, mixed = (losses(tmp_path / precision) for precision in ("float32", "bf16"))
+    assert mixed != exact
+    assert [loss for _, loss in mixed] == pytest.approx([loss for _, loss in exact], rel=0.03)
+    config = json.loads((tmp_path / "bf16" / "config.json").read_text())
+    assert config["dtype"] == "float16"  # what is written does not depend on it
+    if not torch.accelerator.is_available():
+        with pytest.raises(SettingsError, match="fp16 is for GPUs"):
+            run(settings, "--out", tmp_path / "fp16", "--precision", "fp16")
+
+
 def test_a_new_tokenizer_can_be_made_for_other_pairs(settings: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.jsonl"
     other.write_text(json.dumps({"goal": "⊢ zyzzyva = zyzzyva", "tactic": "exact zyzzyva"}) + "\n", encoding="utf-8")

@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from llmstep.errors import LeanTimeoutError
+from llmstep.lean.elide import elide
 from llmstep.lean.refusal import hypothesis_names
 from llmstep.lean.text import position_at
 from llmstep.lean.tokens import NAME
@@ -57,9 +58,10 @@ class LeanSearch:
         """See `PremiseSource.find`; a goal without a file has no premises."""
         if where is None:
             return ()
+        text = elide(where.text, where.site.scope)  # as for checks, so that Lean keeps what it knows
         names: dict[str, None] = {}
         for search in SEARCHES:
-            shadow = where.site.shadow_text(where.text, search)
+            shadow = where.site.shadow_text(text, search)
             try:
                 messages = await self.lean.messages(where.uri, shadow.text)
             except LeanTimeoutError:  # premises are a help, and suggestions go on without
@@ -68,16 +70,16 @@ class LeanSearch:
             names.update(dict.fromkeys(named(said)))
         own = {*hypothesis_names(goal.text), where.site.declaration, where.site.short}
         wanted = [name for name in names if name not in own][:_CANDIDATES]
-        return (await self._checked(where, wanted))[:count] if wanted else ()
+        return (await self._checked(where.uri, text[: where.site.scope], wanted))[:count] if wanted else ()
 
-    async def _checked(self, where: Whereabouts, names: Sequence[str]) -> tuple[Premise, ...]:
-        """The names that mean something in front of the declaration, with their types."""
-        before = where.text[: where.site.scope] + _FILLER
+    async def _checked(self, uri: str, before: str, names: Sequence[str]) -> tuple[Premise, ...]:
+        """The names that mean something behind `before`, the text in front of the declaration, with their types."""
+        before += _FILLER
         text = before + "".join(f"#check {name}\n" for name in names)
         first = position_at(text, len(before)).line
         answers = {
             each["range"]["start"]["line"] - first: str(each["message"])
-            for each in await self.lean.messages(where.uri, text)
+            for each in await self.lean.messages(uri, text)
             if each.get("severity") == INFORMATION
         }
         found: dict[str, Premise] = {}

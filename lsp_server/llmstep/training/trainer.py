@@ -46,6 +46,8 @@ def run_training(config: TrainConfig, resume: bool = False) -> dict[str, Any]:
         SettingsError, ModelError: As `TrainConfig.checked`, `read_pairs`, `load_base` and `template_of`.
     """
     config = config.checked()
+    if config.precision == "fp16" and not torch.accelerator.is_available():
+        raise SettingsError("fp16 is for GPUs, and there is none.", hint="Choose the precision bf16 or float32.")
     if config.threads:
         torch.set_num_threads(config.threads)
     set_seed(config.seed)
