@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 
 from llmstep.catalog import store
-from llmstep.catalog.adapters import adapter_base
 from llmstep.catalog.added import all_records
 from llmstep.catalog.models import BYTES_PER_WEIGHT, STARTER, ModelRecord, find_record
 from llmstep.catalog.store import STARTER_DIR, cache_path, is_cached
@@ -149,7 +148,7 @@ def _folder(folder: Path, settings: Settings) -> ModelChoice:
         raise ModelNotFoundError(
             f"There is no folder {folder}.", hint="Set llmstep.model to a model's folder, name or hub id."
         )
-    if not (folder / store.CONFIG).is_file() and adapter_base(folder) is None:
+    if not (folder / store.CONFIG).is_file() and store.adapter_base(folder) is None:
         raise ModelLoadError(
             f"The folder {folder} holds no model: it has no {store.CONFIG}.",
             hint="Set llmstep.model to the folder that a model was saved to.",

@@ -20,6 +20,10 @@ CONFIG = "config.json"
 HINTS = "llmstep.json"
 """A file beside a model that names the template it was trained with: `{"template": "pythia"}`."""
 
+ADAPTER = "adapter_config.json"
+"""The file that tells peft about a LoRA adapter, with the base's hub id or folder in it."""
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 _TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
 
@@ -36,14 +40,35 @@ def cache_path(model: ModelRecord | str) -> Path | None:
     name = record.repo_id if record is not None else str(model)
     if is_path(name):
         folder = Path(name).expanduser()
-        return folder if (folder / CONFIG).is_file() else None
+        return folder if any((folder / name).is_file() for name in (CONFIG, ADAPTER)) else None
     return _in_hub_cache(name)
 
 
 def is_cached(model: ModelRecord | str) -> bool:
-    """Whether configuration, tokenizer and all weights of a model are on this machine."""
+    """Whether configuration, tokenizer and all weights of a model are on this machine; of an adapter, its base too."""
     folder = cache_path(model)
+    base = adapter_base(folder) if folder else None
+    if folder is not None and base is not None:
+        whole = str(Path(base).resolve()) if Path(base).is_dir() else base
+        return (folder / ADAPTER_WEIGHTS).is_file() and is_cached(whole)
     return folder is not None and has_weights(folder) and any((folder / name).is_file() for name in _TOKENIZERS)
+
+
+def adapter_base(folder: Path) -> str | None:
+    """Hub id or folder of the base, where `folder` holds a LoRA adapter of peft; None where it holds a whole model.
+
+    Raises:
+        ModelLoadError: The adapter does not say what its base is.
+    """
+    if (folder / CONFIG).is_file() or not (folder / ADAPTER).is_file():
+        return None
+    base = read_json(folder / ADAPTER).get("base_model_name_or_path")
+    if not isinstance(base, str) or not base:
+        raise ModelLoadError(
+            f"The adapter in {folder} does not say which model it is for.",
+            hint=f"Set base_model_name_or_path in its {ADAPTER} to that model's id or folder.",
+        )
+    return base
 
 
 def has_weights(folder: Path) -> bool:
@@ -110,7 +135,7 @@ def _in_hub_cache(repo_id: str) -> Path | None:
     from huggingface_hub.errors import HFValidationError
 
     try:
-        file = try_to_load_from_cache(repo_id, CONFIG)
+        files = [try_to_load_from_cache(repo_id, name) for name in (CONFIG, ADAPTER)]
     except HFValidationError:
         return None
-    return Path(file).parent if isinstance(file, str) else None
+    return next((Path(file).parent for file in files if isinstance(file, str)), None)

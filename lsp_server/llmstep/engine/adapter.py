@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from llmstep.catalog.adapters import ADAPTER_WEIGHTS
+from llmstep.catalog.store import ADAPTER_WEIGHTS
 from llmstep.errors import ModelLoadError
 
 if TYPE_CHECKING:

@@ -17,8 +17,7 @@ from huggingface_hub import HfApi, constants, snapshot_download, try_to_load_fro
 from huggingface_hub.errors import HFValidationError
 from tqdm.std import tqdm
 
-from llmstep.catalog.adapters import ADAPTER
-from llmstep.catalog.store import is_path
+from llmstep.catalog.store import ADAPTER, is_path
 from llmstep.engine import hub_errors
 from llmstep.engine.files import is_complete, needed_files, weight_files
 from llmstep.engine.progress import Progress, format_bytes

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from llmstep.catalog.adapters import ADAPTER, ADAPTER_WEIGHTS
-from llmstep.catalog.store import HINTS
+from llmstep.catalog.store import ADAPTER, ADAPTER_WEIGHTS, HINTS
 from llmstep.errors import ModelLoadError
 
 if TYPE_CHECKING:

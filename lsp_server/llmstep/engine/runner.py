@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from llmstep.catalog.adapters import adapter_base
+from llmstep.catalog.store import adapter_base
 from llmstep.engine import device as devices
 from llmstep.engine import light
 from llmstep.engine.completion import Text, Written, complete
