@@ -1,9 +1,9 @@
 """What a check costs, next to the least that Lean needs to say anything about an edit.
 
-On one server, in turns: some candidates are judged by the checker one after the other, then the same texts are sent as a
-bare `didChange` with one `$/lean/plainGoal` in a document of its own, then as a client without a checker would have to
-ask, with `textDocument/waitForDiagnostics` in between. Lean finishes what it does in the background before each turn.
-All is repeated below more and more theorems.
+On one server, in turns: some candidates are judged by the checker one after the other, then the same texts are sent as
+a bare `didChange` with one `$/lean/plainGoal` in a document of its own, then as a client without a checker would have
+to ask, with `textDocument/waitForDiagnostics` in between. Lean finishes what it does in the background before each
+turn. All is repeated below more and more theorems.
 """
 
 from __future__ import annotations

@@ -84,7 +84,8 @@ def subject(settings: Settings) -> Subject:
     network = network_for(loaded.model, loaded.start_id, recorded)
     if network is None and settings.dtype == "int8":
         raise RequestError(f"{settings.model} cannot be run in int8.", hint="Measure float32.")
-    loaded.network = network or loaded.network
+    if loaded.plan.needs_torch:
+        loaded.network = network or loaded.network
     dtype = "int8" if settings.dtype == "int8" else loaded.plan.placement.dtype
     random_weights = template is None
     return Subject(loaded, random_weights, template, dtype, time.perf_counter() - started, seen)
@@ -98,7 +99,16 @@ def _real(settings: Settings) -> tuple[LoadedModel, PromptTemplate]:
     plain = attrs.evolve(settings, dtype="float32") if settings.dtype == "int8" else settings
     choice = resolve(plain)
     plan = prepare(plain, choice, None, lambda _: None, lambda: False)
-    return load(plan), choice.template
+    if plan.needs_torch:
+        return load(plan), choice.template
+    from llmstep.engine import light
+    from llmstep.engine.plan import inspect
+
+    # `generate` wants the modules of transformers; they get the same weights.
+    whole = load(inspect(plan.folder, name=plan.name, placement=plan.placement))
+    if settings.dtype == "int8":
+        return whole, choice.template
+    return attrs.evolve(light.load(plan), model=whole.model, tokenizer=whole.tokenizer), choice.template
 
 
 def run_benchmark(

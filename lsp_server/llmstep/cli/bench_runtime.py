@@ -1,4 +1,4 @@
-"""`llmstep bench runtime`: how long a request takes."""
+"""`llmstep bench runtime` and `start`: how long a request takes, in a running process and in a new one."""
 
 from __future__ import annotations
 
@@ -63,6 +63,24 @@ def runtime(
         tell=lambda line: typer.echo(line, err=True),
     )
     typer.echo(json.dumps(attrs.asdict(report), ensure_ascii=False, indent=2) if as_json else _told(report))
+
+
+def start(
+    model: Annotated[str, typer.Option("--model", "-m", help="The model that answers.")] = "starter",
+    rounds: Annotated[int, typer.Option(min=1, help="Processes of each kind.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Time whole processes from their start to the first answer, next to importing torch alone."""
+    from llmstep.bench.start import start_cost
+
+    cost = start_cost(model, rounds, tell=lambda line: typer.echo(line, err=True))
+    if as_json:
+        typer.echo(json.dumps(attrs.asdict(cost), indent=2))
+        return
+    typer.echo(
+        f"{cost.model}: {cost.answer_ms:.0f} ms from start to end with an answer ({cost.suggestions:.1f} suggestions);"
+        f" importing torch alone {cost.import_ms:.0f} ms, {cost.ratio:.2f} times that"
+    )
 
 
 def _told(report: Report) -> str:

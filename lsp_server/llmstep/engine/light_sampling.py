@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
-from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,9 +19,19 @@ if TYPE_CHECKING:
 Array = NDArray[np.float32]
 
 
+@functools.cache
+def _pools() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
 def session(threads: int) -> AbstractContextManager[None]:
-    """Around the drawing of samples; products as small as the starter's take one thread whatever is set."""
-    return nullcontext()
+    """Around the drawing of samples: so many threads for numpy's products, one where `threads` is 0.
+
+    By itself numpy's OpenBLAS takes one for each core, which wait for each other by spinning: on busy cores a request
+    of the starter then takes ten times as long.
+    """
+    limit: AbstractContextManager[None] = _pools().limit(limits=threads or 1, user_api="blas")
+    return limit
 
 
 class Drawer:

@@ -1,0 +1,27 @@
+"""The time to the first answer: whole processes, and what is said of one that fails."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from llmstep.bench.start import start_cost
+from llmstep.errors import LlmstepError
+
+
+def test_the_starter_against_the_import_of_torch() -> None:
+    command = [sys.executable, "-m", "llmstep", "bench", "start", "--rounds", "2", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    cost = json.loads(done.stdout)
+    assert (cost["model"], cost["rounds"]) == ("starter", 2)
+    assert cost["suggestions"] >= 1
+    assert min(cost["answer_ms"], cost["import_ms"], cost["ratio"]) > 0
+
+
+def test_a_model_that_does_not_answer() -> None:
+    with pytest.raises(LlmstepError, match=r"failed: llmstep: .*no-such-model"):
+        start_cost("no-such-model", 1)
