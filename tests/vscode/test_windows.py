@@ -38,9 +38,9 @@ async def workbench(
         await made.stop()
 
 
-def has_torch(process: psutil.Process) -> bool:
-    """Whether the library that models run in is in a process's memory."""
-    return "libtorch_cpu" in Path(f"/proc/{process.pid}/maps").read_text()
+def has_read_weights(process: psutil.Process) -> bool:
+    """Whether the library that a model's weights are read with is in a process's memory."""
+    return "_safetensors" in Path(f"/proc/{process.pid}/maps").read_text()
 
 
 async def suggested(window: Window, name: str) -> str:
@@ -60,14 +60,14 @@ async def test_one_model_for_two_windows(
     assert (await suggested(window, "First.lean")).endswith("✓")
     assert (await window.status_says("idle")).startswith("starter · cpu idle")
     [first] = workbench.companions()
-    assert has_torch(first)
+    assert has_read_weights(first)
 
     (tmp_path / "other").mkdir()
     await other_window.load(tmp_path / "other")
     assert (await suggested(other_window, "Second.lean")).endswith("✓")
     assert (await other_window.status_says("idle")).startswith("starter · cpu · shared idle")
     [second] = [each for each in workbench.companions() if each.pid != first.pid]
-    assert not has_torch(second)
+    assert not has_read_weights(second)
     await other_window.picture("10-second-window")
 
     # The first one goes; the second loads the model itself.
@@ -76,13 +76,13 @@ async def test_one_model_for_two_windows(
     assert (await suggested(other_window, "Third.lean")).endswith("✓")
     assert (await other_window.status_says("idle")).startswith("starter · cpu idle")
     assert workbench.companions() == [second]
-    assert has_torch(second)
+    assert has_read_weights(second)
 
     # And the first, started again, uses the second's.
     await window.command("llmstep: Restart the Server")
     assert (await suggested(window, "Fourth.lean")).endswith("✓")
     assert (await window.status_says("idle")).startswith("starter · cpu · shared idle")
     [third] = [each for each in workbench.companions() if each.pid != second.pid]
-    assert not has_torch(third)
+    assert not has_read_weights(third)
     for each in (window, other_window):
         await each.page.context.close()
