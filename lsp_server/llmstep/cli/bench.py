@@ -13,7 +13,7 @@ import typer
 from llmstep.cli.bench_capacity import capacity
 from llmstep.cli.bench_merge import merge, search_told
 from llmstep.cli.bench_quality import quality
-from llmstep.cli.bench_runtime import runtime
+from llmstep.cli.bench_runtime import runtime, start
 from llmstep.cli.options import (
     DeviceOption,
     EngineOption,
@@ -58,6 +58,7 @@ bench.command()(capacity)
 bench.command()(merge)
 bench.command()(quality)
 bench.command()(runtime)
+bench.command()(start)
 
 
 @bench.command()
