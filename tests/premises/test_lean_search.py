@@ -94,6 +94,7 @@ async def test_a_goal_without_a_file_has_none() -> None:
         ("Try this:\n  [apply] refine Nat.le_trans ?_ ?h\n  -- Remaining subgoals:\n  -- ⊢ a ≤ b", ["Nat.le_trans"]),
         ("Try this:\n  [apply] refine foo ?_\nRemaining goals:\n⊢ bar ≤ baz", ["foo"]),
         ("Library suggestions:\n  foo.bar\n  baz'", ["foo.bar", "baz'"]),
+        ("Library suggestions:\n  foo.bar (score: 0.5) [simp]\n  baz (score: 0.25)", ["foo.bar", "baz"]),
         ("could not close the goal with exact foo", []),
         ("", []),
     ],

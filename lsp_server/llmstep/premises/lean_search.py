@@ -35,7 +35,7 @@ _CANDIDATES: Final = 64
 """Most names that `#check` is asked about."""
 
 _SUGGESTS: Final = re.compile(r"^\s*(?:Try th(?:is|ese):|Library suggestions:|\[apply\]|•)", re.MULTILINE)
-_REMARK: Final = re.compile(r"^\s*--.*$|Remaining (?:sub)?goals:[\s\S]*", re.MULTILINE)
+_REMARK: Final = re.compile(r"^\s*--.*$|Remaining (?:sub)?goals:[\s\S]*|\(score: .*$", re.MULTILINE)
 _NAME: Final = re.compile(rf"(?<![\w.?«'!])@?({NAME})")
 _WORDS: Final = frozenset(
     {"Try", "this", "these", "Library", "suggestions", "apply", "exact", "refine", "rw", "rewrite", "nth_rw", "erw"}
