@@ -75,7 +75,8 @@ def test_capacity_is_the_last_number_that_holds() -> None:
 
 
 def test_more_copies_hold_more_than_that_many_times_more() -> None:
-    one, four = (capacity(Setup(name="d", seconds=[0.25], replicas=n), think=20, limit=1.0).users for n in (1, 4))
+    setups = [Setup(name="d", seconds=[0.25], replicas=number) for number in (1, 4)]
+    one, four = (capacity(setup, think=20, limit=1.0, requests=4000).users for setup in setups)
     assert four > 4 * one
 
 
@@ -113,6 +114,18 @@ def test_the_table(tmp_path: Path) -> None:
         "together": 1,
         "slowdown": 1.0,
     }
+
+
+def test_what_bench_runtime_prints_is_taken(tmp_path: Path) -> None:
+    options = ["--model", "tiny-shape", "--rounds", "1", "--samples", "2", "--fixed-tokens", "2", "--threads", "1"]
+    measured = CliRunner().invoke(app, ["bench", "runtime", *options, "--json"], catch_exceptions=False)
+    (tmp_path / "report.json").write_text(measured.stdout)
+    [row] = json.loads(run("--runtime", str(tmp_path / "report.json"), "--limit", "60", "--think", "60", "--json"))[
+        "rows"
+    ]
+    assert row["setup"]["name"] == "tiny-shape (float32)"
+    assert len(row["setup"]["seconds"]) == 3
+    assert row["users"] > 1
 
 
 @pytest.mark.parametrize(

@@ -87,6 +87,18 @@ CATALOG: tuple[ModelRecord, ...] = (
         aliases=("byt5", "leandojo"),
     ),
     ModelRecord(
+        name="reprover",
+        repo_id="kaiyuy/leandojo-lean4-retriever-tacgen-byt5-small",
+        template="byt5-retrieval",
+        summary="LeanDojo's tactic generator with retrieval; wants premises, from an index for example",
+        family="seq2seq",
+        parameters=300_000_000,
+        dtype="float32",
+        licence="mit",
+        score="25.0 to 26.5 %",
+        score_source="model card and README of InternLM",
+    ),
+    ModelRecord(
         name="llmstep-pythia-410m",
         repo_id="30hzzh/llmstep-mathlib4-Pythia410m",
         template="pythia",

@@ -61,11 +61,12 @@ def serve(
     allow_non_loopback: NonLoopbackOption = False,
     preload: Annotated[bool, typer.Option(help="Load the model now, not with the first request.")] = True,
 ) -> None:
-    """Answer the `llmstep` tactic (and LeanCopilot) over HTTP until Ctrl-C.
+    """Answer the `llmstep` tactic (and LeanCopilot, llmlean) over HTTP until Ctrl-C.
 
     POST / takes {"tactic_state", "prefix", "context"} and answers
     {"suggestions", "scores", "model", "elapsed_ms"}. POST /generate speaks
-    LeanCopilot's protocol for external models. GET /health says what runs.
+    LeanCopilot's protocol for external models, /v1 that of OpenAI's
+    completions and chats. GET /health says what runs.
     """
     settings = settings_with(
         {
