@@ -6,6 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING
 
+import attrs
 import pytest
 from typer.testing import CliRunner
 
@@ -117,14 +118,15 @@ def test_the_table(tmp_path: Path) -> None:
 
 
 def test_what_bench_runtime_prints_is_taken(tmp_path: Path) -> None:
-    options = ["--model", "tiny-shape", "--rounds", "1", "--samples", "2", "--fixed-tokens", "2", "--threads", "1"]
-    measured = CliRunner().invoke(app, ["bench", "runtime", *options, "--json"], catch_exceptions=False)
-    (tmp_path / "report.json").write_text(measured.stdout)
-    [row] = json.loads(run("--runtime", str(tmp_path / "report.json"), "--limit", "60", "--think", "60", "--json"))[
-        "rows"
+    from llmstep.bench.runtime import CaseResult, Report, Times
+
+    cases = [
+        CaseResult(str(number), 9, 20.0, Times.of([0.1 * number] * 3), Times.of([0.1]), 0.1, 200.0) for number in (1, 2)
     ]
-    assert row["setup"]["name"] == "tiny-shape (float32)"
-    assert len(row["setup"]["seconds"]) == 3
+    report = Report("starter", False, "float32", None, 10, 0.5, 1, 0.2, 1, {}, tuple(cases))
+    (tmp_path / "report.json").write_text(json.dumps(attrs.asdict(report)))
+    [row] = json.loads(run("--runtime", str(tmp_path / "report.json"), "--think", "2", "--json"))["rows"]
+    assert (row["setup"]["name"], row["setup"]["seconds"]) == ("starter (float32)", [0.1, 0.2])
     assert row["users"] > 1
 
 
