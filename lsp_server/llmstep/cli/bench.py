@@ -13,7 +13,7 @@ import typer
 from llmstep.cli.bench_capacity import capacity
 from llmstep.cli.bench_merge import merge, search_told
 from llmstep.cli.bench_quality import quality
-from llmstep.cli.bench_runtime import runtime, start
+from llmstep.cli.bench_runtime import growth, runtime, start
 from llmstep.cli.options import (
     DeviceOption,
     EngineOption,
@@ -55,6 +55,7 @@ def _bench() -> None:
 
 
 bench.command()(capacity)
+bench.command()(growth)
 bench.command()(merge)
 bench.command()(quality)
 bench.command()(runtime)

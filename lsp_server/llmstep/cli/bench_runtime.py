@@ -1,4 +1,4 @@
-"""`llmstep bench runtime` and `start`: how long a request takes, in a running process and in a new one."""
+"""`llmstep bench runtime`, `start` and `growth`: how long a request takes."""
 
 from __future__ import annotations
 
@@ -81,6 +81,45 @@ def start(
         f"{cost.model}: {cost.answer_ms:.0f} ms from start to end with an answer ({cost.suggestions:.1f} suggestions);"
         f" importing torch alone {cost.import_ms:.0f} ms, {cost.ratio:.2f} times that"
     )
+
+
+def growth(
+    model: ModelOption = None,
+    dtype: Annotated[str | None, typer.Option(help="float32, int8, bfloat16 or float16.")] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Requests of each size.")] = 3,
+    samples: Annotated[list[int] | None, typer.Option(min=1, help="Numbers of samples; may be repeated.")] = None,
+    prompts: Annotated[list[int] | None, typer.Option(min=4, help="Tokens of prompts; may be repeated.")] = None,
+    new_tokens: Annotated[int, typer.Option(min=1, help="New tokens of every sample, its end ignored.")] = 32,
+    picture: Annotated[Path | None, typer.Option(help="SVG file for two charts.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Time requests of growing size: samples 1 to 64, prompts of 50 to 2000 tokens."""
+    settings = settings_with({"model": model, "dtype": dtype})
+    from llmstep.bench import growth as sizes
+    from llmstep.bench.picture import charts
+    from llmstep.bench.runtime_model import subject
+
+    found = sizes.growth(
+        subject(settings),
+        samples=samples or sizes.SAMPLES,
+        prompts=prompts or sizes.PROMPTS,
+        new_tokens=new_tokens,
+        rounds=rounds,
+        tell=lambda line: typer.echo(line, err=True),
+    )
+    if picture is not None:
+        rows = [(float(cost.samples), cost.seconds) for cost in found.by_samples]
+        columns = [(float(cost.prompt_tokens), cost.seconds) for cost in found.by_prompt]
+        name = f"{found.model}, {found.dtype}"
+        panels = [(f"{name}: by samples", "samples", rows), (f"{name}: by prompt", "tokens", columns)]
+        picture.write_text(charts(panels), encoding="utf-8")
+    if as_json:
+        typer.echo(json.dumps(attrs.asdict(found), indent=2))
+        return
+    typer.echo(f"{found.model} ({found.dtype}), {found.new_tokens} new tokens, {found.threads} threads")
+    typer.echo("samples | prompt | seconds | CPU seconds")
+    for cost in (*found.by_samples, *found.by_prompt):
+        typer.echo(f"{cost.samples:7} | {cost.prompt_tokens:6} | {cost.seconds:7.3f} | {cost.cpu_seconds:11.3f}")
 
 
 def _told(report: Report) -> str:
