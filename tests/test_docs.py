@@ -1,0 +1,31 @@
+"""The pages: every link to a file of the repository leads to one, and every test they name is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+_LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)(?:#[^)]*)?\)")
+_TEST = re.compile(r"\[(test_\w+\.py)\]\(([^)]+)\)((?:[^|\[]*`test_\w+`)?)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert [link for link in _LINK.findall(text) if not (page.parent / link).exists()] == []
+    named = re.findall(r"`(tests/[\w/]+\.py)`", text)
+    assert [file for file in named if not (ROOT / file).is_file()] == []
+
+
+def test_the_tests_that_the_table_of_servers_names_exist() -> None:
+    page = ROOT / "docs" / "servers.md"
+    named = _TEST.findall(page.read_text(encoding="utf-8"))
+    assert len(named) >= 6
+    for _, link, rest in named:
+        source = (page.parent / link).read_text(encoding="utf-8")
+        for function in re.findall(r"`(test_\w+)`", rest):
+            assert f"def {function}(" in source, (link, function)
