@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { declaredNames } from '../settings';
 
@@ -21,6 +23,20 @@ suite('the extension', () => {
   test('gives goals itself where the Lean 4 extension is absent', async () => {
     const api = await extension?.activate();
     assert.equal(api?.goals.available, false);
+  });
+
+  test('has every page of its walkthrough, each with a picture', async () => {
+    const { contributes } = extension?.packageJSON as {
+      contributes: { walkthroughs: { steps: { media: { markdown: string } }[] }[] };
+    };
+    const pages = contributes.walkthroughs.flatMap(({ steps }) => steps.map(({ media }) => media.markdown));
+    assert.equal(pages.length, 4);
+    for (const page of pages) {
+      const file = path.join(extension?.extensionPath ?? '', page);
+      const [, picture] = /!\[[^\]]+\]\(([^)]+)\)/.exec(await readFile(file, 'utf8')) ?? [];
+      assert.ok(picture !== undefined, `${page} has no picture`);
+      assert.ok((await readFile(path.join(path.dirname(file), picture))).length < 150_000);
+    }
   });
 
   test('every setting has a description, an order and a scope', () => {
