@@ -3,6 +3,7 @@ import type { Notifier } from '../notify';
 import type { FillAnswer, ProveAnswer } from '../server/protocol';
 import type { Session } from '../server/session';
 import { applyEdits } from './edits';
+import { Menu } from './menu';
 import { type PlaceArgument, editorAt, leanEditor, placeOf } from './place';
 import { withProgress } from './run';
 
@@ -20,6 +21,7 @@ export class ProofCommands {
     if (place === undefined) {
       return undefined;
     }
+    const menu = new Menu(given !== undefined);
     const answer = await withProgress<ProveAnswer>(this.session, 'Completing the proof', 'llmstep.prove', place);
     if (answer.proof === null) {
       void this.notify.info(`No proof was found in ${answer.expansions} expansions.`, {
@@ -27,7 +29,7 @@ export class ProofCommands {
         run: () => vscode.commands.executeCommand('llmstep.suggest', place),
       });
     } else if (editorAt(place) !== undefined) {
-      await vscode.commands.executeCommand('editor.action.quickFix');
+      await menu.open();
     }
     return answer;
   }

@@ -3,6 +3,7 @@ import type { Notifier } from '../notify';
 import type { ShownSuggestion, SuggestAnswer } from '../server/protocol';
 import type { Session } from '../server/session';
 import { insert } from './edits';
+import { Menu } from './menu';
 import { type PlaceArgument, editorAt, leanEditor, placeOf } from './place';
 
 const STATUS_MS = 8000;
@@ -25,6 +26,7 @@ export class SuggestCommands {
     if (place === undefined) {
       return undefined;
     }
+    const menu = new Menu(given !== undefined);
     const answer = await this.session.execute<SuggestAnswer>('llmstep.suggest', { ...place, ...more });
     if (answer.suggestions.length === 0) {
       void this.notify.info(`No step was found: ${answer.summary}.`, {
@@ -32,7 +34,7 @@ export class SuggestCommands {
         run: () => vscode.commands.executeCommand('llmstep.suggest', { ...place, ...more, more: true }),
       });
     } else if (editorAt(place) !== undefined) {
-      await vscode.commands.executeCommand('editor.action.quickFix');
+      await menu.open();
     } else {
       vscode.window.setStatusBarMessage(`llmstep: ${answer.summary}`, STATUS_MS);
     }
