@@ -25,9 +25,7 @@ async def test_a_wrong_setting_is_told_with_a_button_that_opens_it(window: Windo
         assert said == "The setting llmstep.count is 'many'. It must be a whole number."
         await window.picture("08-wrong-setting")
         await window.notification("llmstep.count").get_by_role("button", name="Open Settings").click()
-        shown = window.page.locator(
-            ".settings-editor .setting-item-contents"
-        ).first  # of all with such names
+        shown = window.page.locator(".settings-editor .setting-item-contents").first  # of all with such names
         await expect(shown).to_contain_text("Number of samples per request.")
         await window.command("View: Close Editor")
         await file.place("/ sorry", 2)
