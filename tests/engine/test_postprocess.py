@@ -111,6 +111,8 @@ PREFIXED = [
     ("pythia", "constructor\n· ", " exact hp\n· exact hq", "constructor\n· exact hp\n· exact hq"),
     # the other templates
     ("starter", "intro", " h", "intro h"),
+    ("byt5-retrieval", "exact ", "hp", "exact hp"),
+    ("byt5-retrieval", "rw [", "<a>Nat.add_comm</a>]", "rw [Nat.add_comm]"),
     ("byt5-state", "exact", " hp", "exact hp"),
     ("byt5-state", "exact ", "hp", "exact hp"),
     ("byt5-state", "exact ", " hp", "exact hp"),
