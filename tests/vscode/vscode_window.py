@@ -72,12 +72,21 @@ class Window:
         """Write a file into the folder and open it."""
         path = self.folder / name
         path.write_text(text)
-        await self.press("Control+p")
-        await self._type_into_pick(str(path))
-        await self.page.locator(PICK).filter(has_text=name).first.wait_for()
-        await self.press("Enter")
         editor = self.page.locator(f'.editor-instance .monaco-editor[data-uri$="{name}"]')
-        await expect(editor).to_be_visible()
+
+        async def shown() -> bool:
+            """Once more where the list was renewed just when Enter came, which then opened nothing."""
+            await self.press("Control+p")
+            await self._type_into_pick(str(path))
+            await self.page.locator(PICK).filter(has_text=name).first.wait_for()
+            await self.press("Enter")
+            try:
+                await editor.wait_for(timeout=10_000)
+            except PageTimeoutError:
+                return False
+            return True
+
+        await until(f"the file {name} in an editor", shown)
         await expect(self.page.locator(f'.tab.active[data-resource-name="{name}"]')).to_be_visible()
         return OpenFile(self, path, text, editor)
 
