@@ -10,9 +10,10 @@ import pytest
 import pytest_asyncio
 from lsprotocol.types import Diagnostic, Position, Range
 
-from llmstep.assistant import Assistant, Document, SuggestionSet, proof_so_far
+from llmstep.assistant import Assistant, Document, SuggestionSet
 from llmstep.engine.engine import Engine
 from llmstep.errors import LeanError, NoGoalError
+from llmstep.lean.asking import proof_so_far
 from llmstep.lean.site import Site, find_site
 from llmstep.lean.text import position_at
 from llmstep.lean.workspace import LeanWorkspace

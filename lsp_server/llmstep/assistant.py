@@ -5,8 +5,6 @@ goal (from the editor's Lean or our own) -> candidates (from the model) -> check
 
 from __future__ import annotations
 
-import re
-import textwrap
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
@@ -15,14 +13,10 @@ import attrs
 
 from llmstep.engine.progress import Progress, since
 from llmstep.errors import LeanError, NoGoalError
-from llmstep.lean.site import find_site
-from llmstep.lean.text import mask, position_at
+from llmstep.lean.asking import ask_at
 from llmstep.memory import Document, Memory, SuggestionSet, sites_at
 from llmstep.premises.source import Whereabouts, source_of
-from llmstep.types import Ask, Check, Goal, Sampling, Suggestion, Verdict
-
-_STATEMENT = re.compile(r"[\[({⟨\])}⟩]|:=\s*(?:by\b[ \t]*\n?)?")
-"""What can stand between the keyword of a declaration and the `:=` of its proof."""
+from llmstep.types import Check, Goal, Sampling, Suggestion, Verdict
 
 if TYPE_CHECKING:
     from lsprotocol.types import Diagnostic, Position, Range
@@ -110,7 +104,7 @@ class Assistant:
         tell(Progress("goal", "Asking Lean for the goal"))
         site, goal = await self._goal(document, sites, goals)
         key = site.key(document.text)
-        ask = _ask(document.text, site, goal, site.prefix if prefix is None else prefix)
+        ask = ask_at(document.text, site, goal, site.prefix if prefix is None else prefix)
         if self.premises is not None:
             tell(Progress("goal", "Looking for premises"))
             where = Whereabouts(document.uri, document.text, site)
@@ -224,44 +218,6 @@ class Assistant:
 def _source(settings: Settings) -> tuple[object, ...]:
     """What decides where candidates come from."""
     return (settings.model, settings.template, settings.engine, settings.remote, settings.premises, settings.device)
-
-
-def _ask(text: str, site: Site, goal: Goal, prefix: str) -> Ask:
-    return Ask(
-        goal=goal,
-        prefix=prefix,
-        context=(text[: site.start] + site.lead).replace("\r\n", "\n"),  # as Lean reads it
-        declaration=site.declaration,
-        proof=proof_so_far(text, site),
-    )
-
-
-def ask_behind(context: str, goal: Goal, prefix: str) -> Ask:
-    """The ask at the end of a file, for clients that send the text before the goal: the same as at that place.
-
-    Args:
-        context: The text up to the place where the next step goes; it may be a part of the file, or empty.
-    """
-    site = find_site(context + "sorry", position_at(context, len(context))) if context.strip() else None
-    if site is None or site.start != len(context):
-        return Ask(goal, prefix, context)
-    return _ask(context, site, goal, prefix)
-
-
-def proof_so_far(text: str, site: Site) -> str:
-    """The steps between the `:= by` of the declaration and the site, without the indentation that all have."""
-    masked = mask(text[site.scope : site.start])
-    depth = 0
-    for match in _STATEMENT.finditer(masked):
-        token = match.group()
-        if token in "([{⟨":
-            depth += 1
-        elif token in ")]}⟩":
-            depth -= 1
-        elif depth == 0:
-            written = text[site.scope + match.end() : site.start].replace("\r\n", "\n")
-            return textwrap.dedent(written.rstrip()).strip("\n")
-    return ""
 
 
 def _merge(generation: Generation, earlier: SuggestionSet | None) -> list[Suggestion]:

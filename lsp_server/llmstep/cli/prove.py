@@ -85,7 +85,7 @@ def prove(
     )
     text = read_text(file)
     position = position_of(text, line, column, file.name)
-    from llmstep.assistant import proof_so_far
+    from llmstep.lean.asking import proof_so_far
     from llmstep.cli.progress import shown_progress
     from llmstep.lean.site import find_sites
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from llmstep.assistant import ask_behind
 from llmstep.errors import RequestError
 from llmstep.http.answers import RefusedError
+from llmstep.lean.asking import ask_behind
 from llmstep.types import Ask, Goal, Premise, Sampling
 
 if TYPE_CHECKING:

@@ -120,7 +120,7 @@ async def prove(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict[s
     _, sites = sites_at(document.text, wanted.position, wanted.diagnostics)
 
     async def work(report: Callable[[Progress], None]) -> tuple[Attempt, str]:
-        from llmstep.assistant import proof_so_far
+        from llmstep.lean.asking import proof_so_far
         from llmstep.search.prover import Prover
 
         assistant = await ls.ready()
@@ -159,7 +159,7 @@ async def fill_sorries(ls: LlmstepServer, params: types.ExecuteCommandParams) ->
     document = ls.documents.snapshot(wanted.uri)
 
     async def work(report: Callable[[Progress], None]) -> tuple[list[Filled], str]:
-        from llmstep.assistant import proof_so_far
+        from llmstep.lean.asking import proof_so_far
         from llmstep.search.prover import Prover
 
         assistant = await ls.ready()
