@@ -74,7 +74,9 @@ class FileChecker:
             NoGoalError: There is no goal.
             LeanError: Lean does not answer.
         """
-        text = elide(text, site.scope)
+        return await self._baseline(elide(text, site.scope), site)
+
+    async def _baseline(self, text: str, site: Site) -> Baseline:
         key = _digest(site.shadow(text, PLACEHOLDER))
         known = self._baselines.get(key)
         if known is None:
@@ -90,10 +92,10 @@ class FileChecker:
             NoGoalError: There is no goal at the site.
             LeanError: Lean does not answer even without the candidate.
         """
-        baseline = await self.baseline(text, site)
+        text = elide(text, site.scope)
+        baseline = await self._baseline(text, site)
         if reason := refusal(candidate, site, hypothesis_names(baseline.goals[0])):
             return Check(Verdict.INVALID, message=reason)
-        text = elide(text, site.scope)
         key = _digest(site.shadow(text, candidate))
         check = self._checks.get(key)
         if check is None:

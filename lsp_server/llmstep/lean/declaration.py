@@ -86,14 +86,12 @@ def find_declaration(masked: str, offset: int) -> Declaration | None:
     mutual = False
     last: re.Match[str] | None = None
     end = len(masked)
-    for command in find_commands(masked):
+    for command, inside in find_commands(masked):
         if command.start() > offset:
             end = command.start()
             break
-        last = command
+        last, mutual = command, inside
         _enter(scopes, command)
-        if command.group("anywhere") in {"mutual", "end"}:
-            mutual = command.group("anywhere") == "mutual"
     keyword = last and last.group("anywhere")
     if last is None or keyword not in PROVING or offset < last.end():
         return None
@@ -112,8 +110,15 @@ def find_declaration(masked: str, offset: int) -> Declaration | None:
 
 
 @functools.lru_cache(maxsize=4)
-def find_commands(masked: str) -> tuple[re.Match[str], ...]:
-    return tuple(COMMAND.finditer(masked))
+def find_commands(masked: str) -> tuple[tuple[re.Match[str], bool], ...]:
+    """The commands of masked text, and whether each stands in a `mutual` block."""
+    found = []
+    mutual = False
+    for command in COMMAND.finditer(masked):
+        if command.group("anywhere") in {"mutual", "end"}:
+            mutual = command.group("anywhere") == "mutual"
+        found.append((command, mutual))
+    return tuple(found)
 
 
 def _enter(scopes: list[str], command: re.Match[str]) -> None:

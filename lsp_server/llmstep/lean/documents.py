@@ -31,6 +31,8 @@ class Document:
     """The process in which it is open; None when it must be opened before the next use."""
     diagnostics: list[Params] = attrs.field(factory=list)
     """The last that came for `version`, as Lean sent them."""
+    until: int | None = None
+    """The first line of which nothing needs to be told; None when all of the text counts."""
     calls: set[asyncio.Future[Any]] = attrs.field(factory=set)
     """Pending requests about `version`."""
     settled: bool = False
@@ -47,8 +49,6 @@ class Document:
     """Lean said that nothing of `version` is being processed."""
     _heard: bool = False
     """Something came from the worker since the document was opened."""
-    until: int | None = None
-    """The first line of which nothing needs to be told; None when all of the text counts."""
     _line: int = 0
     """First line that Lean is working at."""
     _late_at: tuple[int, int] = (0, -1)

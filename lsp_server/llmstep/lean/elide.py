@@ -7,7 +7,6 @@ more with every proof above it.
 from __future__ import annotations
 
 import functools
-import itertools
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -54,14 +53,10 @@ def _elided(text: str) -> str:
 def _proofs(masked: str) -> Iterator[tuple[int, int]]:
     """Extents of the proofs, from `by` to the last of their characters."""
     commands = find_commands(masked)
-    mutual = False
-    for command, following in itertools.zip_longest(commands, commands[1:]):
-        keyword = command.group("anywhere")
-        if keyword in {"mutual", "end"}:
-            mutual = keyword == "mutual"
-        if keyword not in _THEOREMS or mutual:
+    limits = [command.start() for command, _ in commands[1:]] + [len(masked)]
+    for (command, mutual), limit in zip(commands, limits, strict=False):
+        if command.group("anywhere") not in _THEOREMS or mutual:
             continue
-        limit = following.start() if following else len(masked)
         start = _proof_start(masked, command.end(), limit)
         if start is None or _TRAILER.search(masked, start, limit):
             continue
