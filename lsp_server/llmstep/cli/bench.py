@@ -14,25 +14,19 @@ from llmstep.cli.bench_capacity import capacity
 from llmstep.cli.bench_merge import merge, search_told
 from llmstep.cli.bench_quality import quality
 from llmstep.cli.bench_runtime import growth, runtime, start
+from llmstep.cli.engine_flags import EngineFlags, takes_engine
 from llmstep.cli.options import (
     DeviceOption,
-    EngineOption,
-    KeyFileOption,
+    LeanOption,
     ModelOption,
-    NonLoopbackOption,
-    RemoteApiOption,
-    RemoteModelOption,
-    RemoteUrlOption,
     TemperatureOption,
     TemplateOption,
-    engine_options,
     lean_command,
     settings_with,
 )
 from llmstep.cli.process import run
 from llmstep.cli.searching import (
     ExpansionsOption,
-    LeanOption,
     LengthPowerOption,
     SamplesOption,
     SeedOption,
@@ -63,6 +57,7 @@ bench.command()(start)
 
 
 @bench.command()
+@takes_engine
 def search(
     theorems: Annotated[
         Path,
@@ -89,12 +84,8 @@ def search(
     temperature: TemperatureOption = None,
     length_power: LengthPowerOption = 0,
     seed: SeedOption = 0,
-    engine: EngineOption = None,
-    remote_url: RemoteUrlOption = None,
-    remote_model: RemoteModelOption = None,
-    remote_api: RemoteApiOption = None,
-    api_key_file: KeyFileOption = None,
-    allow_non_loopback: NonLoopbackOption = False,
+    *,
+    engine: EngineFlags,
     lean: LeanOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
@@ -112,7 +103,7 @@ def search(
             "device": device,
             "temperature": temperature,
             "lean.command": lean_command(lean),
-            **engine_options(engine, remote_url, remote_model, remote_api, api_key_file, allow_non_loopback),
+            **engine.settings(),
         }
     )
     from llmstep.bench.search import method_record, run_search, summarise

@@ -11,24 +11,19 @@ import attrs
 import typer
 
 from llmstep.cli.bench_merge import quality_told
+from llmstep.cli.engine_flags import EngineFlags, takes_engine
 from llmstep.cli.options import (
     CountOption,
     DeviceOption,
-    EngineOption,
-    KeyFileOption,
+    LeanOption,
     ModelOption,
-    NonLoopbackOption,
-    RemoteApiOption,
-    RemoteModelOption,
-    RemoteUrlOption,
     TemperatureOption,
     TemplateOption,
-    engine_options,
     lean_command,
     settings_with,
 )
 from llmstep.cli.process import close_soon, run
-from llmstep.cli.searching import LeanOption, SeedOption  # noqa: TC001 - typer reads the annotations
+from llmstep.cli.searching import SeedOption  # noqa: TC001 - typer reads the annotations
 from llmstep.errors import RequestError
 
 if TYPE_CHECKING:
@@ -39,6 +34,7 @@ if TYPE_CHECKING:
     from llmstep.settings import Settings
 
 
+@takes_engine
 def quality(
     goals: Annotated[
         Path,
@@ -61,12 +57,8 @@ def quality(
     device: DeviceOption = None,
     temperature: TemperatureOption = None,
     seed: SeedOption = 0,
-    engine: EngineOption = None,
-    remote_url: RemoteUrlOption = None,
-    remote_model: RemoteModelOption = None,
-    remote_api: RemoteApiOption = None,
-    api_key_file: KeyFileOption = None,
-    allow_non_loopback: NonLoopbackOption = False,
+    *,
+    engine: EngineFlags,
     lean: LeanOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
@@ -85,7 +77,7 @@ def quality(
             "count": count,
             "temperature": temperature,
             "lean.command": lean_command(lean),
-            **engine_options(engine, remote_url, remote_model, remote_api, api_key_file, allow_non_loopback),
+            **engine.settings(),
         }
     )
     from llmstep.bench.quality import quality_record, run_quality, summarise_quality

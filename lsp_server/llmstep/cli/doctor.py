@@ -8,18 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmstep.cli.options import (
-    EngineOption,
-    KeyFileOption,
-    ModelOption,
-    NonLoopbackOption,
-    RemoteApiOption,
-    RemoteModelOption,
-    RemoteUrlOption,
-    engine_options,
-    lean_command,
-    settings_with,
-)
+from llmstep.cli.engine_flags import EngineFlags, takes_engine
+from llmstep.cli.options import ModelOption, lean_command, settings_with
 
 if TYPE_CHECKING:
     from llmstep.doctor.finding import Finding
@@ -27,16 +17,13 @@ if TYPE_CHECKING:
 _STYLES = {"ok": "green", "note": "yellow", "missing": "red"}
 
 
+@takes_engine
 def doctor(
     file: Annotated[Path | None, typer.Argument(help="A Lean file or folder; default the current folder.")] = None,
     model: ModelOption = None,
     lean: Annotated[str | None, typer.Option(help="Command of the Lean server to look at.")] = None,
-    engine: EngineOption = None,
-    remote_url: RemoteUrlOption = None,
-    remote_model: RemoteModelOption = None,
-    remote_api: RemoteApiOption = None,
-    api_key_file: KeyFileOption = None,
-    allow_non_loopback: NonLoopbackOption = False,
+    *,
+    engine: EngineFlags,
     as_json: Annotated[bool, typer.Option("--json", help="Print {usable, findings} instead of text.")] = False,
 ) -> None:
     """Look at the installation, and say one line of advice for each thing missing.
@@ -51,7 +38,7 @@ def doctor(
         {
             "model": model,
             "lean.command": lean_command(lean),
-            **engine_options(engine, remote_url, remote_model, remote_api, api_key_file, allow_non_loopback),
+            **engine.settings(),
         }
     )
     findings = []

@@ -29,21 +29,9 @@ TemplateOption = Annotated[
 DeviceOption = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 CountOption = Annotated[int | None, typer.Option("--count", "-n", help="Number of samples to draw.")]
 TemperatureOption = Annotated[float | None, typer.Option("--temperature", help="Sampling temperature; 0 is greedy.")]
-
-EngineOption = Annotated[
+LeanOption = Annotated[
     str | None,
-    typer.Option(help="inProcess, openai (an OpenAI-compatible server) or llmstep (another `llmstep serve`)."),
-]
-RemoteUrlOption = Annotated[str | None, typer.Option(help="Address of that server: http://127.0.0.1:8000/v1.")]
-RemoteModelOption = Annotated[
-    str | None, typer.Option(help="Name of the model at that server; default the first that it lists.")
-]
-RemoteApiOption = Annotated[str | None, typer.Option(help="With openai: auto, completions or chat.")]
-KeyFileOption = Annotated[
-    Path | None, typer.Option("--api-key-file", help="File with that server's key; LLMSTEP_API_KEY wins.")
-]
-NonLoopbackOption = Annotated[
-    bool, typer.Option("--allow-non-loopback", help="Agree that goals are sent to another machine.")
+    typer.Option(help="Command of the Lean server; default `lake serve --` in a Lake project, else `lean --server`."),
 ]
 
 PremisesOption = Annotated[
@@ -52,29 +40,6 @@ PremisesOption = Annotated[
 PremiseIndexOption = Annotated[Path | None, typer.Option("--premise-index", help="Folder made by `llmstep index`.")]
 
 SHORTEST_TOKEN = 16
-
-
-def engine_options(
-    engine: str | None, url: str | None, model: str | None, api: str | None, key_file: Path | None, consent: bool
-) -> dict[str, Any]:
-    """The options of a remote engine as settings.
-
-    Raises:
-        SettingsError: There is a server, but an engine that asks none.
-    """
-    if url is not None and engine in (None, "inProcess"):
-        raise SettingsError(
-            "There is a --remote-url, but the model runs in this process.",
-            hint="Give --engine openai or --engine llmstep too.",
-        )
-    return {
-        "engine": engine,
-        "remote.url": url,
-        "remote.model": model,
-        "remote.api": api,
-        "remote.apiKeyFile": str(key_file) if key_file else None,
-        "remote.allowNonLoopback": consent or None,
-    }
 
 
 def settings_with(options: Mapping[str, Any]) -> Settings:

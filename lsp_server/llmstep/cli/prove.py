@@ -8,18 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from llmstep.cli.engine_flags import EngineFlags, takes_engine
 from llmstep.cli.options import (
     DeviceOption,
-    EngineOption,
-    KeyFileOption,
+    LeanOption,
     ModelOption,
-    NonLoopbackOption,
-    RemoteApiOption,
-    RemoteModelOption,
-    RemoteUrlOption,
     TemperatureOption,
     TemplateOption,
-    engine_options,
     lean_command,
     settings_with,
 )
@@ -27,7 +22,6 @@ from llmstep.cli.process import run
 from llmstep.cli.searching import (
     OUTCOMES,
     ExpansionsOption,
-    LeanOption,
     LengthPowerOption,
     SamplesOption,
     SeedOption,
@@ -42,6 +36,7 @@ if TYPE_CHECKING:
     from llmstep.search.prover import Attempt
 
 
+@takes_engine
 def prove(
     file: Annotated[Path, typer.Argument(help="A Lean file.", show_default=False)],
     line: Annotated[int, typer.Option("--line", "-l", help="Line of the goal, from 1.", show_default=False)],
@@ -56,12 +51,8 @@ def prove(
     temperature: TemperatureOption = None,
     length_power: LengthPowerOption = 0,
     seed: SeedOption = 0,
-    engine: EngineOption = None,
-    remote_url: RemoteUrlOption = None,
-    remote_model: RemoteModelOption = None,
-    remote_api: RemoteApiOption = None,
-    api_key_file: KeyFileOption = None,
-    allow_non_loopback: NonLoopbackOption = False,
+    *,
+    engine: EngineFlags,
     lean: LeanOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print {proof, expansions, seconds, model}.")] = False,
 ) -> None:
@@ -80,13 +71,13 @@ def prove(
             "device": device,
             "temperature": temperature,
             "lean.command": lean_command(lean),
-            **engine_options(engine, remote_url, remote_model, remote_api, api_key_file, allow_non_loopback),
+            **engine.settings(),
         }
     )
     text = read_text(file)
     position = position_of(text, line, column, file.name)
-    from llmstep.lean.asking import proof_so_far
     from llmstep.cli.progress import shown_progress
+    from llmstep.lean.asking import proof_so_far
     from llmstep.lean.site import find_sites
 
     method = method_of(

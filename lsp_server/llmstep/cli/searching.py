@@ -28,10 +28,6 @@ LengthPowerOption = Annotated[
     typer.Option(min=0, max=1, help="Divide a score by the number of steps to this power: 0 is the sum, 1 the mean."),
 ]
 SeedOption = Annotated[int, typer.Option(min=0, help="Another one draws other samples.")]
-LeanOption = Annotated[
-    str | None,
-    typer.Option(help="Command of the Lean server; default `lake serve --` in a Lake project, else `lean --server`."),
-]
 
 OUTCOMES = {
     "exhausted": "no state is left to expand",

@@ -8,19 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from llmstep.cli.engine_flags import EngineFlags, takes_engine
 from llmstep.cli.options import (
     CountOption,
     DeviceOption,
-    EngineOption,
-    KeyFileOption,
     ModelOption,
-    NonLoopbackOption,
-    RemoteApiOption,
-    RemoteModelOption,
-    RemoteUrlOption,
     TemperatureOption,
     TemplateOption,
-    engine_options,
     read_token,
     settings_with,
 )
@@ -33,6 +27,7 @@ if TYPE_CHECKING:
     from llmstep.settings import Settings
 
 
+@takes_engine
 def serve(
     host: Annotated[
         str | None, typer.Option(help="Address to listen at; any but this machine's own wants a token.")
@@ -53,12 +48,8 @@ def serve(
     ] = 0,
     count: CountOption = None,
     temperature: TemperatureOption = None,
-    engine: EngineOption = None,
-    remote_url: RemoteUrlOption = None,
-    remote_model: RemoteModelOption = None,
-    remote_api: RemoteApiOption = None,
-    api_key_file: KeyFileOption = None,
-    allow_non_loopback: NonLoopbackOption = False,
+    *,
+    engine: EngineFlags,
     preload: Annotated[bool, typer.Option(help="Load the model now, not with the first request.")] = True,
 ) -> None:
     """Answer the `llmstep` tactic (and LeanCopilot, llmlean) over HTTP until Ctrl-C.
@@ -77,7 +68,7 @@ def serve(
             "device": device,
             "count": count,
             "temperature": temperature,
-            **engine_options(engine, remote_url, remote_model, remote_api, api_key_file, allow_non_loopback),
+            **engine.settings(),
         }
     )
     run(_serve(settings, read_token(token_file), preload=preload, at_once=at_once), status=0)

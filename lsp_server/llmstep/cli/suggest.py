@@ -10,21 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import attrs
 import typer
 
+from llmstep.cli.engine_flags import EngineFlags, takes_engine
 from llmstep.cli.options import (
     CountOption,
     DeviceOption,
-    EngineOption,
-    KeyFileOption,
+    LeanOption,
     ModelOption,
-    NonLoopbackOption,
     PremiseIndexOption,
     PremisesOption,
-    RemoteApiOption,
-    RemoteModelOption,
-    RemoteUrlOption,
     TemperatureOption,
     TemplateOption,
-    engine_options,
     lean_command,
     settings_with,
 )
@@ -56,6 +51,7 @@ class Answer:
     summary: str
 
 
+@takes_engine
 def suggest(
     file: Annotated[Path | None, typer.Argument(help="A Lean file.", show_default=False)] = None,
     line: Annotated[int | None, typer.Option("--line", "-l", help="Line of the goal, from 1.")] = None,
@@ -77,20 +73,11 @@ def suggest(
     device: DeviceOption = None,
     temperature: TemperatureOption = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Fix the draw.")] = None,
-    engine: EngineOption = None,
-    remote_url: RemoteUrlOption = None,
-    remote_model: RemoteModelOption = None,
-    remote_api: RemoteApiOption = None,
-    api_key_file: KeyFileOption = None,
-    allow_non_loopback: NonLoopbackOption = False,
+    *,
+    engine: EngineFlags,
     premises: PremisesOption = None,
     premise_index: PremiseIndexOption = None,
-    lean: Annotated[
-        str | None,
-        typer.Option(
-            help="Command of the Lean server; default `lake serve --` in a Lake project, else `lean --server`."
-        ),
-    ] = None,
+    lean: LeanOption = None,
     check: Annotated[bool, typer.Option(help="Run every suggestion in Lean and rank by what Lean says.")] = True,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print {goal, model, elapsed_ms, suggestions} instead of a table.")
@@ -115,7 +102,7 @@ def suggest(
             "check.enabled": None if check else False,
             "premises.source": premises or ("index" if premise_index else None),
             "premises.index": str(premise_index) if premise_index else None,
-            **engine_options(engine, remote_url, remote_model, remote_api, api_key_file, allow_non_loopback),
+            **engine.settings(),
         }
     )
     from llmstep.cli.progress import shown_progress
