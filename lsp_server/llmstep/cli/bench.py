@@ -14,6 +14,7 @@ from llmstep.cli.bench_capacity import capacity
 from llmstep.cli.bench_merge import merge, search_told
 from llmstep.cli.bench_quality import quality
 from llmstep.cli.bench_runtime import growth, runtime, start
+from llmstep.cli.bench_theorems import HeaderOption, TheoremsOption, out_option, part_of, shard_option
 from llmstep.cli.engine_flags import EngineFlags, takes_engine
 from llmstep.cli.options import (
     DeviceOption,
@@ -35,7 +36,6 @@ from llmstep.cli.searching import (
     a_prover,
     method_of,
 )
-from llmstep.errors import RequestError
 
 if TYPE_CHECKING:
     from llmstep.bench.search import Result
@@ -59,21 +59,11 @@ bench.command()(start)
 @bench.command()
 @takes_engine
 def search(
-    theorems: Annotated[
-        Path,
-        typer.Option(
-            help='JSONL of {"name", "statement", "header"} or {"file", "line", "column"}.', show_default=False
-        ),
-    ],
+    theorems: TheoremsOption,
     lean_project: Annotated[Path, typer.Option(help="Folder of the Lean project that statements are proved in.")],
-    out: Annotated[
-        Path | None,
-        typer.Option(help="JSONL for the results; a run goes on where it stopped. Default: beside the theorems' name."),
-    ] = None,
-    shard: Annotated[str, typer.Option(help="Part i/n of the theorems, for one of n machines.")] = "1/1",
-    header: Annotated[
-        Path | None, typer.Option(help="File with what stands above statements without a header, imports for example.")
-    ] = None,
+    out: Annotated[Path | None, out_option("theorems")] = None,
+    shard: Annotated[str, shard_option("theorems")] = "1/1",
+    header: HeaderOption = None,
     expansions: ExpansionsOption = 100,
     samples: SamplesOption = 32,
     timeout: TimeoutOption = 600,
@@ -107,14 +97,8 @@ def search(
         }
     )
     from llmstep.bench.search import method_record, run_search, summarise
-    from llmstep.bench.theorems import read_theorems, shard_of
-    from llmstep.cli.suggest import read_text
 
-    if not lean_project.is_dir():
-        raise RequestError(f"{lean_project} is no folder.", hint="Give that of the Lean project.")
-    every = read_theorems(theorems, lean_project, read_text(header) if header else "")
-    chosen = shard_of(every, shard)
-    out = out or Path(f"{theorems.stem}.{shard.replace('/', 'of')}.results.jsonl")
+    part = part_of(theorems, lean_project, header=header, shard=shard, out=out, kind="results")
     method = method_of(
         settings,
         tactics=tactics,
@@ -127,26 +111,19 @@ def search(
     )
     served = "" if settings.engine == "inProcess" else f"{settings.engine} {settings.remote.model}".rstrip()
     record = method_record(method, settings.model, served)
-    done = 0
 
-    def tell(result: Result, old: bool) -> None:
-        nonlocal done
-        done += 1
-        outcome = f"{result.outcome} ({result.message})" if result.message else result.outcome
-        how = "known" if old else f"{result.expansions} expansions, {result.seconds:.1f} s"
-        typer.echo(f"[{done}/{len(chosen)}] {result.name}: {outcome}, {how}", err=True)
+    def how(result: Result) -> str:
+        return f"{result.expansions} expansions, {result.seconds:.1f} s"
 
     async def work() -> list[Result]:
         async with a_prover(settings) as prover:
-            return await run_search(chosen, prover, method, record, out, tell)
+            return await run_search(part.theorems, prover, method, record, part.results, part.teller(how))
 
     summary = summarise(run(work()), record)
     if as_json:
-        typer.echo(
-            json.dumps({**attrs.asdict(summary), "shard": shard, "results": str(out)}, ensure_ascii=False, indent=2)
-        )
+        typer.echo(part.as_json(summary))
     else:
-        typer.echo(f"{search_told(summary)}; results in {out}")
+        typer.echo(f"{search_told(summary)}; results in {part.results}")
 
 
 @bench.command()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
 
-import attrs
 import typer
 
 from llmstep.cli.bench_merge import quality_told
+from llmstep.cli.bench_theorems import HeaderOption, TheoremsOption, out_option, part_of, shard_option
 from llmstep.cli.engine_flags import EngineFlags, takes_engine
 from llmstep.cli.options import (
     CountOption,
@@ -24,7 +23,6 @@ from llmstep.cli.options import (
 )
 from llmstep.cli.process import close_soon, run
 from llmstep.cli.searching import SeedOption  # noqa: TC001 - typer reads the annotations
-from llmstep.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -36,21 +34,11 @@ if TYPE_CHECKING:
 
 @takes_engine
 def quality(
-    goals: Annotated[
-        Path,
-        typer.Option(
-            help='JSONL of {"name", "statement", "header"} or {"file", "line", "column"}.', show_default=False
-        ),
-    ],
+    goals: TheoremsOption,
     lean_project: Annotated[Path, typer.Option(help="Folder of the Lean project that the goals are in.")],
-    out: Annotated[
-        Path | None,
-        typer.Option(help="JSONL for the results; a run goes on where it stopped. Default: beside the goals' name."),
-    ] = None,
-    shard: Annotated[str, typer.Option(help="Part i/n of the goals, for one of n machines.")] = "1/1",
-    header: Annotated[
-        Path | None, typer.Option(help="File with what stands above statements without a header, imports for example.")
-    ] = None,
+    out: Annotated[Path | None, out_option("goals")] = None,
+    shard: Annotated[str, shard_option("goals")] = "1/1",
+    header: HeaderOption = None,
     count: CountOption = None,
     model: ModelOption = None,
     template: TemplateOption = None,
@@ -81,34 +69,22 @@ def quality(
         }
     )
     from llmstep.bench.quality import quality_record, run_quality, summarise_quality
-    from llmstep.bench.theorems import read_theorems, shard_of
-    from llmstep.cli.suggest import read_text
 
-    if not lean_project.is_dir():
-        raise RequestError(f"{lean_project} is no folder.", hint="Give that of the Lean project.")
-    every = read_theorems(goals, lean_project, read_text(header) if header else "")
-    chosen = shard_of(every, shard)
-    out = out or Path(f"{goals.stem}.{shard.replace('/', 'of')}.quality.jsonl")
+    part = part_of(goals, lean_project, header=header, shard=shard, out=out, kind="quality")
     record = quality_record(settings, seed)
-    done = 0
 
-    def tell(result: GoalResult, old: bool) -> None:
-        nonlocal done
-        done += 1
-        outcome = f"{result.outcome} ({result.message})" if result.message else result.outcome
-        how = "known" if old else f"{result.accepted} of {result.steps} steps accepted, {result.seconds:.1f} s"
-        typer.echo(f"[{done}/{len(chosen)}] {result.name}: {outcome}, {how}", err=True)
+    def how(result: GoalResult) -> str:
+        return f"{result.accepted} of {result.steps} steps accepted, {result.seconds:.1f} s"
 
     async def work() -> list[GoalResult]:
         async with _asking(settings, seed) as ask:
-            return await run_quality(chosen, ask, record, out, tell)
+            return await run_quality(part.theorems, ask, record, part.results, part.teller(how))
 
     summary = summarise_quality(run(work()))
     if as_json:
-        more = {"shard": shard, "results": str(out)}
-        typer.echo(json.dumps({**attrs.asdict(summary), **more}, ensure_ascii=False, indent=2))
+        typer.echo(part.as_json(summary))
     else:
-        typer.echo(f"{quality_told(summary)}\nresults in {out}")
+        typer.echo(f"{quality_told(summary)}\nresults in {part.results}")
 
 
 @contextlib.asynccontextmanager

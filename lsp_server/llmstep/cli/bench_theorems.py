@@ -1,0 +1,95 @@
+"""What `llmstep bench search` and `quality` share: their theorems or goals, where results go, how they are told."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import attrs
+import typer
+
+from llmstep.cli.suggest import read_text
+from llmstep.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from llmstep.bench.quality import GoalResult, QualitySummary
+    from llmstep.bench.search import Result, Summary
+    from llmstep.bench.theorems import Theorem
+
+R = TypeVar("R", bound="Result | GoalResult")
+
+TheoremsOption = Annotated[
+    Path,
+    typer.Option(help='JSONL of {"name", "statement", "header"} or {"file", "line", "column"}.', show_default=False),
+]
+HeaderOption = Annotated[
+    Path | None, typer.Option(help="File with what stands above statements without a header, imports for example.")
+]
+
+
+def out_option(what: str) -> Any:
+    """The option `--out` of a benchmark of `what`, "theorems" for example."""
+    return typer.Option(
+        help=f"JSONL for the results; a run goes on where it stopped. Default: beside the {what}' name."
+    )
+
+
+def shard_option(what: str) -> Any:
+    """The option `--shard` of a benchmark of `what`."""
+    return typer.Option(help=f"Part i/n of the {what}, for one of n machines.")
+
+
+@attrs.frozen
+class Part:
+    """What one machine does."""
+
+    theorems: list[Theorem]
+    shard: str
+    """Which part of all theorems these are: i/n."""
+    results: Path
+
+    def teller(self, how: Callable[[R], str]) -> Callable[[R, bool], None]:
+        """Tells each result in a line on stderr: its number, name and outcome, and `how` it came about.
+
+        What is returned takes a result, and whether an earlier run had it.
+        """
+        numbers = itertools.count(1)
+
+        def tell(result: R, old: bool) -> None:
+            outcome = f"{result.outcome} ({result.message})" if result.message else result.outcome
+            told = "known" if old else how(result)
+            typer.echo(f"[{next(numbers)}/{len(self.theorems)}] {result.name}: {outcome}, {told}", err=True)
+
+        return tell
+
+    def as_json(self, summary: Summary | QualitySummary) -> str:
+        """What `--json` prints."""
+        record = {**attrs.asdict(summary), "shard": self.shard, "results": str(self.results)}
+        return json.dumps(record, ensure_ascii=False, indent=2)
+
+
+def part_of(file: Path, project: Path, *, header: Path | None, shard: str, out: Path | None, kind: str) -> Part:
+    """The theorems of a shard, and the file for their results.
+
+    Args:
+        file: JSONL of theorems; see `llmstep.bench.theorems`.
+        project: Folder of the Lean project.
+        header: File with what stands above statements without a header.
+        shard: i/n.
+        out: File for the results; None for one in the current folder, named after `file`, the shard and `kind`.
+        kind: What the results are called in that name.
+
+    Raises:
+        RequestError: The project is no folder, a file cannot be read, or there is no such shard.
+    """
+    from llmstep.bench.theorems import read_theorems, shard_of
+
+    if not project.is_dir():
+        raise RequestError(f"{project} is no folder.", hint="Give that of the Lean project.")
+    every = read_theorems(file, project, read_text(header) if header else "")
+    results = out or Path(f"{file.stem}.{shard.replace('/', 'of')}.{kind}.jsonl")
+    return Part(shard_of(every, shard), shard, results)
