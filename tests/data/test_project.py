@@ -77,6 +77,12 @@ EXPECTED = [
     ("swap'", "case inr\np q : Prop\nh✝ : q\n⊢ q ∨ p", "all_goals (first | left; assumption | skip)"),
     ("example p q : Prop\nhp : p\n⊢ p", "p q : Prop\nhp : p\n⊢ p", "exact hp"),
 ]
+ANCHORS = (
+    *("obtain ⟨hp", "constructor\n", "exact hq", "have again", "exact ⟨hp,", "exact again", "induction n", "rfl\n"),
+    *("simp\nend", "cases h;", "exact .inr", "try exact", "all_goals (", "exact hp)"),
+)
+"""How the text goes on at each step."""
+BEFORE = [STEPS[: STEPS.index(anchor)] for anchor in ANCHORS]
 
 
 @pytest.fixture
@@ -109,7 +115,9 @@ async def test_each_step_has_the_goals_that_lean_tells(project: Path, lean_comma
         await server.stop()
     assert told == {"Broken.lean": 0, "Plain.lean": 0, "Steps.lean": 14, "Refused.lean": 1}
     assert [(pair.theorem, pair.goal, pair.tactic) for pair in found.pairs[:-1]] == EXPECTED
+    assert [pair.file_context for pair in found.pairs[:-1]] == BEFORE
     assert found.pairs[-1].theorem == "right"
+    assert found.pairs[-1].file_context == REFUSED[: REFUSED.index("assumption")]
     assert dict(found.left_out) == {"steps of theorems with an error or sorry": 5, "steps without a goal": 1}
 
 
@@ -124,6 +132,7 @@ async def test_a_file_that_takes_too_long_is_left_out(tmp_path: Path, lean_comma
         await server.stop()
     assert dict(found.left_out) == {"files that Lean cannot read": 1}
     assert [pair.tactic for pair in found.pairs] == ["have :\n  True := by trivial", "trivial", "trivial"]
+    assert found.pairs[1].file_context == "theorem t : True := by\n  have :\n    True := by "  # as Lean reads it
 
 
 def test_the_command_makes_pairs_of_a_project_and_of_a_file(project: Path, lean: Path, tmp_path: Path) -> None:
@@ -137,9 +146,12 @@ def test_the_command_makes_pairs_of_a_project_and_of_a_file(project: Path, lean:
     assert result.exit_code == 0, result.output
     pairs = [json.loads(line) for line in (out / "train.jsonl").read_text(encoding="utf-8").splitlines()]
     expected = [
-        {"goal": goal, "tactic": tactic, "theorem": theorem} for theorem, goal, tactic in EXPECTED if len(tactic) <= 30
+        {"goal": goal, "tactic": tactic, "theorem": theorem, "file_context": before}
+        for (theorem, goal, tactic), before in zip(EXPECTED, BEFORE, strict=True)
+        if len(tactic) <= 30
     ]
     assert pairs == expected
+    assert "no text of their file" not in result.output
     assert "train: 11 pairs of 4 theorems" in result.output
     assert "left out: 3 steps longer than 30 characters" in result.output
 

@@ -15,7 +15,7 @@ from llmstep.data.leandojo import leandojo_pairs
 from llmstep.data.pair import Pair
 from llmstep.data.split import hashed_part, split
 from llmstep.errors import RequestError
-from llmstep.training.pairs import read_pairs
+from llmstep.training.pairs import Example, read_pairs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,7 +89,85 @@ def test_a_benchmark_keeps_its_parts(tmp_path: Path) -> None:
     assert "valid: 2 pairs of 1 theorems" in said
     assert "test: 1 pairs of 1 theorems" in said
     assert "left out: 1 steps with sorry, 1 steps without a goal, 1 empty steps, 1 duplicates" in said
-    assert read_pairs(tmp_path / "pairs" / "valid.jsonl")[1] == ("x : ℕ\n⊢ x = x", "rfl")
+    assert "6 pairs have no text of their file, which only templates that read the file need; for LeanDojo's," in said
+    assert read_pairs(tmp_path / "pairs" / "valid.jsonl")[1] == Example("x : ℕ\n⊢ x = x", "rfl")
+
+
+SOURCE = """\
+import Mathlib.Init
+
+/-- theorem Foo.other : True := by trivial -/
+@[simp]
+theorem Foo.other : True := by trivial
+
+namespace Foo
+
+/-- Both sides, by `simp` -/
+theorem swap (p q : Prop) : (p ∧ q ↔ q ∧ p) ∧ (p → p) := by
+  constructor
+  · constructor <;> intro h
+    · exact ⟨h.2,
+        h.1⟩
+    · simp [h]
+  · intro h
+    simp at h ⊢
+    exact h
+
+theorem twice : True ∧ True := by
+  refine ⟨?_, ?_⟩
+  · trivial
+  · trivial
+end Foo
+"""
+
+
+def test_the_text_before_a_step_is_read_from_the_repository(tmp_path: Path) -> None:
+    """Only where the text leaves no doubt which step was traced."""
+    repository = tmp_path / "mathlib4"
+    (repository / "Mathlib").mkdir(parents=True)
+    (repository / "Mathlib" / "Foo.lean").write_bytes(SOURCE.replace("\n", "\r\n").encode())
+    traced = {
+        "Foo.twice": (20, [("refine ⟨?_, ?_⟩", "refine"), ("trivial", "trivial\n  · "), ("trivial", "trivial\nend")]),
+        "Foo.swap": (
+            9,
+            [
+                ("constructor", "constructor\n"),
+                ("constructor <;> intro h", "constructor <;>"),
+                ("constructor", ""),  # the one before `<;>` is no step of its own: which is which?
+                ("exact ⟨h.2,\n        h.1⟩", "exact ⟨h.2"),
+                ("simp [h]", "simp [h]"),
+                ("intro h", "intro h\n    · exact"),
+                ("intro h", "intro h\n    simp"),
+                ("simp at h ⊢", "simp at"),
+                ("exact h", "exact h\n"),
+                ("not there", ""),
+            ],
+        ),
+        "Foo.gone": (20, [("trivial", "")]),  # another theorem stands there now
+        "Foo.other": (3, [("trivial", "trivial\n\n")]),
+    }
+    theorems = []
+    for name, (line, steps) in traced.items():
+        record = theorem(name, *((f"⊢ {name} {number}", tactic) for number, (tactic, _) in enumerate(steps)))
+        theorems.append(record | {"file_path": "Mathlib/Foo.lean", "start": [line, 1]})
+    theorems.append(theorem("Foo.away", ("⊢ q", "simp")) | {"file_path": "Mathlib/Away.lean"})
+    theorems.append({key: value for key, value in theorem("Bare", ("⊢ r", "rfl")).items() if key != "file_path"})
+    folder = save(tmp_path / "random", train=theorems)
+
+    said = run(folder, "-o", tmp_path / "out", "--repository", repository)
+    made = lines(tmp_path / "out" / "train.jsonl")
+    known = {(line["goal"], line["tactic"]): line.get("file_context") for line in made}
+    for name, (_, steps) in traced.items():
+        for number, (tactic, anchor) in enumerate(steps):
+            before = SOURCE[: SOURCE.index(anchor)] if anchor and anchor != "constructor\n" else None
+            assert known[(f"⊢ {name} {number}", tactic)] == before, (name, tactic)
+    assert known[("⊢ q", "simp")] is known[("⊢ r", "rfl")] is None
+    bare = sum(each is None for each in known.values())
+    assert f"{bare} pairs have no text of their file, which only templates that read the file need\n" in said
+
+    said = run(folder, "-o", tmp_path / "out", "--repository", repository, "--no-context")
+    assert not any("file_context" in line for line in lines(tmp_path / "out" / "train.jsonl"))
+    assert "their file" not in said
 
 
 def test_theorems_are_divided_whole_and_always_alike(tmp_path: Path) -> None:
@@ -144,6 +222,23 @@ def test_a_pair_is_kept_once_in_the_most_held_out_part() -> None:
     assert divided.duplicates == 3
 
 
+def test_jsonl_keeps_the_text_of_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "pairs.jsonl"
+    records = [
+        {"goal": "⊢ p", "tactic": "x", "file_context": "theorem a : p := by\r\n  "},
+        {"goal": "⊢ p", "tactic": "y", "file_context": ""},
+    ]
+    file.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    run(file, "-o", tmp_path / "out", "--valid-share", 0)
+    assert [line.get("file_context") for line in lines(tmp_path / "out" / "train.jsonl")] == [
+        "theorem a : p := by\n  ",
+        None,
+    ]
+    kept = read_pairs(tmp_path / "out" / "train.jsonl")
+    assert kept == [Example("⊢ p", "x", "theorem a : p := by\n  "), Example("⊢ p", "y")]
+    assert read_pairs(tmp_path / "out" / "train.jsonl", context=False) == [Example("⊢ p", "x"), Example("⊢ p", "y")]
+
+
 def test_jsonl_with_and_without_theorems(tmp_path: Path) -> None:
     file = tmp_path / "pairs.jsonl"
     file.write_text(
@@ -164,7 +259,16 @@ def test_jsonl_with_and_without_theorems(tmp_path: Path) -> None:
     assert dict(short.left_out) == {"steps longer than 4 characters": 1}
 
 
-@pytest.mark.parametrize("line", ["not json", "[]", '{"goal": "⊢ p"}', '{"goal": "⊢ p", "tactic": "x", "theorem": 1}'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "not json",
+        "[]",
+        '{"goal": "⊢ p"}',
+        '{"goal": "⊢ p", "tactic": "x", "theorem": 1}',
+        '{"goal": "⊢ p", "tactic": "x", "file_context": 3}',
+    ],
+)
 def test_a_broken_line_is_named(tmp_path: Path, line: str) -> None:
     file = tmp_path / "pairs.jsonl"
     file.write_text('{"goal": "⊢ p", "tactic": "x"}\n' + line + "\n", encoding="utf-8")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 WORDS = ("p", "q", "r", "s", "A", "B", "rain", "wet")
@@ -57,16 +58,32 @@ def byt5(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def llama(tmp_path: Path, pairs_file: Path) -> Path:
+def llama(tmp_path: Path, pairs_file: Path, save_llama: SaveLlama) -> Path:
     """A tiny Llama with random weights, and a tokenizer made for the pairs."""
+    from llmstep.training.pairs import read_pairs
+
+    texts = [text for pair in read_pairs(pairs_file) for text in (pair.goal, pair.tactic)]
+    return save_llama(tmp_path / "llama", texts, vocabulary=320, positions=256)
+
+
+class SaveLlama(Protocol):
+    """Writes a tiny Llama with random weights, and a tokenizer made for `texts`."""
+
+    def __call__(self, folder: Path, texts: Sequence[str], *, vocabulary: int, positions: int) -> Path: ...
+
+
+@pytest.fixture(scope="session")
+def save_llama() -> SaveLlama:
+    return _save_llama
+
+
+def _save_llama(folder: Path, texts: Sequence[str], *, vocabulary: int, positions: int) -> Path:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from llmstep.training.pairs import read_pairs
     from llmstep.training.tokenizer import train_tokenizer
 
-    folder = tmp_path / "llama"
-    tokenizer = train_tokenizer((text for pair in read_pairs(pairs_file) for text in pair), 320)
+    tokenizer = train_tokenizer(texts, vocabulary)
     torch.manual_seed(3)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -75,7 +92,7 @@ def llama(tmp_path: Path, pairs_file: Path) -> Path:
         num_hidden_layers=2,
         num_attention_heads=4,
         num_key_value_heads=2,
-        max_position_embeddings=256,
+        max_position_embeddings=positions,
         bos_token_id=tokenizer.eos_token_id,
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,

@@ -6,9 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from typer.testing import CliRunner
-
-from llmstep.cli import app
+from command_line import run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,14 +16,6 @@ LEAN = """\
 theorem swap (x y : Prop) (hx : x) (hy : y) : y := by
   sorry
 """
-
-
-def run(*arguments: object) -> str:
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == 0, result.output
-    return result.stdout
 
 
 @pytest.mark.lean

@@ -15,7 +15,7 @@ from llmstep.engine.prompt import encode
 from llmstep.errors import ModelError, SettingsError
 from llmstep.settings import Settings
 from llmstep.training.config import read_config
-from llmstep.training.pairs import IGNORED, Padding, encode_pairs
+from llmstep.training.pairs import IGNORED, Example, Padding, encode_pairs
 from llmstep.training.trainer import last_checkpoint, run_training
 from llmstep.types import Ask, Goal
 
@@ -58,7 +58,7 @@ def test_the_model_learns_what_it_is_asked_for_later() -> None:
     """Encoder and decoder see in training the very ids that the engine gives them."""
     tokenizer, template = ByT5Tokenizer(), get_template("byt5-state")
     goal, tactic = "p q : Prop\nhp : p\n⊢ p\n\ncase b\n⊢ q", "exact hp"
-    [example] = encode_pairs(tokenizer, template, [(goal, tactic)], 200)
+    [example] = encode_pairs(tokenizer, template, [Example(goal, tactic)], 200)
     ask = Ask(Goal.from_state(goal))
     prompt = encode(template, ask, tokenizer, 1000)
     assert example["input_ids"] == prompt.input_ids == [*(byte + 3 for byte in goal.encode()), 1]
@@ -69,7 +69,7 @@ def test_the_model_learns_what_it_is_asked_for_later() -> None:
     assert batch["labels"][1].tolist() == [7, 8, 1, *[IGNORED] * (len(example["labels"]) - 3)]
     assert batch["input_ids"].shape == batch["attention_mask"].shape == (2, len(example["input_ids"]))
     assert batch["attention_mask"][1].tolist() == [1, 1, *[0] * (len(example["input_ids"]) - 2)]
-    assert encode_pairs(tokenizer, template, [(goal, tactic)], len(prompt.input_ids) + len(tactic)) == []
+    assert encode_pairs(tokenizer, template, [Example(goal, tactic)], len(prompt.input_ids) + len(tactic)) == []
 
 
 def test_the_first_loss_is_the_mean_over_all_labels_of_the_step(byt5: Path, pairs_file: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from llmstep.cli.train import train
 from llmstep.errors import ModelError, ModelNotFoundError, SettingsError
 from llmstep.settings import Settings
 from llmstep.training.config import read_config
-from llmstep.training.pairs import IGNORED, Padding, encode_pairs, read_pairs
+from llmstep.training.pairs import IGNORED, Example, Padding, encode_pairs, read_pairs
 from llmstep.training.tokenizer import train_tokenizer
 from llmstep.training.trainer import last_checkpoint, run_training
 
@@ -152,13 +152,13 @@ def test_the_time_limit_ends_a_run_with_a_checkpoint(settings: Path, tmp_path: P
 
 
 def test_the_loss_is_on_the_tactic_and_the_end_token() -> None:
-    pairs = [("h : p\n⊢ p", "exact h"), ("⊢ True", "trivial")]
-    tokenizer = train_tokenizer([text for pair in pairs for text in pair], 300)
+    pairs = [Example("h : p\n⊢ p", "exact h"), Example("⊢ True", "trivial")]
+    tokenizer = train_tokenizer([text for pair in pairs for text in (pair.goal, pair.tactic)], 300)
     examples = encode_pairs(tokenizer, get_template("pythia"), pairs, 100)
-    for (goal, tactic), example in zip(pairs, examples, strict=True):
-        assert tokenizer.decode(example["input_ids"]) == f"[GOAL]{goal}[PROOFSTEP]{tactic}<|endoftext|>"
+    for pair, example in zip(pairs, examples, strict=True):
+        assert tokenizer.decode(example["input_ids"]) == f"[GOAL]{pair.goal}[PROOFSTEP]{pair.tactic}<|endoftext|>"
         learned = [label for label in example["labels"] if label != IGNORED]
-        assert tokenizer.decode(learned) == f"{tactic}<|endoftext|>"
+        assert tokenizer.decode(learned) == f"{pair.tactic}<|endoftext|>"
         assert example["labels"][: -len(learned)] == [IGNORED] * (len(example["labels"]) - len(learned))
     assert len(encode_pairs(tokenizer, get_template("pythia"), pairs, len(examples[1]["input_ids"]))) == 1
 

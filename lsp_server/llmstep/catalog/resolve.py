@@ -135,6 +135,8 @@ def _choice(record: ModelRecord, settings: Settings) -> ModelChoice:
         )
     template = get_template(settings.template or record.template)
     _check_family(template, record.family, record.name)
+    if record.added:
+        template = _as_trained(template, cache_path(record))
     return ModelChoice(
         source=str(STARTER_DIR) if record.bundled else record.repo_id,
         template=attrs.evolve(template, stops=(*template.stops, *record.stops)),
@@ -172,7 +174,17 @@ def _other(source: str, folder: Path | None, settings: Settings) -> ModelChoice:
     template = get_template(named)
     if family is not None:
         _check_family(template, family, source)
+    template = _as_trained(template, folder)
     return ModelChoice(source=source, template=template, trust_remote_code=settings.trust_remote_code)
+
+
+def _as_trained(template: PromptTemplate, folder: Path | None) -> PromptTemplate:
+    """The template with prompts no longer than those that the model in `folder` was trained on."""
+    hints = store.read_json(folder / store.HINTS) if folder else {}
+    most = hints.get("max_prompt_tokens")
+    if hints.get("template") != template.name or not isinstance(most, int) or most < 1:
+        return template
+    return template.shortened(most)
 
 
 def _guess(source: str, config: dict[str, object], family: Family | None) -> str:

@@ -18,7 +18,10 @@ STARTER_DIR = Path(__file__).parent / "starter"
 
 CONFIG = "config.json"
 HINTS = "llmstep.json"
-"""A file beside a model that names the template it was trained with: `{"template": "pythia"}`."""
+"""A file beside a model that names the template it was trained with: `{"template": "pythia"}`.
+
+With `"max_prompt_tokens"` it says how long its prompts were at most, where that is less than the template has them.
+"""
 
 ADAPTER = "adapter_config.json"
 """The file that tells peft about a LoRA adapter, with the base's hub id or folder in it."""

@@ -84,13 +84,27 @@ class PromptTemplate:
     @property
     def uses_context(self) -> bool:
         """Whether the model reads the file before the goal."""
-        own = "{context}" in self.text or "{file}" in self.text
-        return own or (self.also is not None and self.also.uses_context)
+        return self.needs_context or (self.also is not None and self.also.uses_context)
+
+    @property
+    def needs_context(self) -> bool:
+        """Whether each of its prompts has the file before the goal."""
+        return "{context}" in self.text or "{file}" in self.text
+
+    @property
+    def reads_place(self) -> bool:
+        """Whether a prompt depends on where the goal is: on the file before it, the theorem or the proof so far."""
+        return self.uses_context or "{declaration}" in self.text or "{proof}" in self.text
 
     @property
     def uses_premises(self) -> bool:
         """Whether the model reads premises."""
         return "{premises}" in self.text
+
+    def shortened(self, most: int) -> PromptTemplate:
+        """The template with prompts of at most `most` tokens; those of `also`, too."""
+        also = self.also.shortened(most) if self.also else None
+        return attrs.evolve(self, max_prompt_tokens=min(self.max_prompt_tokens, most), also=also)
 
     def draws(self, ask: Ask, count: int) -> tuple[tuple[PromptTemplate, int], ...]:
         """What is asked for `count` samples: templates with one prompt each, and the samples that each gives.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
 
+import attrs
 import typer
 
 from llmstep.cli.options import lean_command, settings_with
@@ -29,6 +30,15 @@ def data(
         str | None, typer.Option(help="Command of the Lean server; default `lake serve --` or `lean --server`.")
     ] = None,
     seconds: Annotated[float, typer.Option(min=1, help="Longest time for Lean on one file.")] = 600,
+    repository: Annotated[
+        Path | None,
+        typer.Option(
+            help="Repository that LeanDojo traced, for the text before each tactic.", file_okay=False, exists=True
+        ),
+    ] = None,
+    context: Annotated[
+        bool, typer.Option("--context/--no-context", help="Keep the file's text before each tactic.")
+    ] = True,
 ) -> None:
     """Make pairs of goal and tactic for `llmstep train`.
 
@@ -45,7 +55,9 @@ def data(
     settings = settings_with({"lean.command": lean_command(lean)})
     found = Found()
     for source in sources:
-        found.extend(_pairs_of(source, max_chars, seconds, settings))
+        found.extend(_pairs_of(source, max_chars, seconds, settings, repository if context else None))
+    if not context:
+        found.pairs = [attrs.evolve(pair, file="", at=0) for pair in found.pairs]
     divided = split(found.pairs, valid_share)
     if not divided.parts["train"]:
         raise RequestError(
@@ -60,6 +72,11 @@ def data(
         found.left_out["duplicates"] = divided.duplicates
     if found.left_out:
         typer.echo(f"left out{_left_out(found)}")
+    if context and (bare := sum(not pair.file_context for pairs in divided.parts.values() for pair in pairs)):
+        typer.echo(
+            f"{bare:,} pairs have no text of their file, which only templates that read the file need"
+            + ("" if repository else "; for LeanDojo's, --repository names the folder to read it from")
+        )
 
 
 def _left_out(found: Found) -> str:
@@ -68,7 +85,7 @@ def _left_out(found: Found) -> str:
     return f": {reasons}" if reasons else ""
 
 
-def _pairs_of(source: Path, longest: int, seconds: float, settings: Settings) -> Found:
+def _pairs_of(source: Path, longest: int, seconds: float, settings: Settings, repository: Path | None) -> Found:
     """The pairs of a source of whatever kind.
 
     Raises:
@@ -87,7 +104,7 @@ def _pairs_of(source: Path, longest: int, seconds: float, settings: Settings) ->
     if files:
         found = Found()
         for file in files:
-            found.extend(leandojo_pairs(file, longest))
+            found.extend(leandojo_pairs(file, longest, repository))
         return found
     if source.is_dir() or source.suffix == ".lean":
         return run(_of_project(source, longest, seconds, settings))

@@ -1,4 +1,4 @@
-"""Pairs from JSONL files, one `{"goal", "tactic", "theorem"?}` a line, and back."""
+"""Pairs from JSONL files, one `{"goal", "tactic", "theorem"?, "file_context"?}` a line, and back."""
 
 from __future__ import annotations
 
@@ -29,12 +29,16 @@ def jsonl_pairs(file: Path, longest: int) -> Found:
             continue
         record = _record(line)
         goal, tactic, theorem = (record.get(key) for key in ("goal", "tactic", "theorem"))
-        if not isinstance(goal, str) or not isinstance(tactic, str) or not isinstance(theorem, str | None):
+        before = record.get("file_context") or ""
+        texts = (goal, tactic, before)
+        if not all(isinstance(text, str) for text in texts) or not isinstance(theorem, str | None):
             raise RequestError(
                 f"Line {number} of {file} is no pair.",
-                hint='Each line has the form {"goal": "...", "tactic": "...", "theorem": "..."}.',
+                hint='Each line has the form {"goal": "...", "tactic": "...", "theorem": "..."}, with texts alone.',
             )
-        found.add(Pair(goal.strip(), tactic.strip(), theorem or f"goal {goal.strip()}"), longest)
+        goal, tactic, before = (str(text).replace("\r\n", "\n") for text in texts)
+        name = theorem or f"goal {goal.strip()}"
+        found.add(Pair(goal.strip(), tactic.strip(), name, file=before, at=len(before)), longest)
     return found
 
 
@@ -44,6 +48,8 @@ def write_jsonl(file: Path, pairs: Iterable[Pair]) -> None:
     with new.open("w", encoding="utf-8", newline="\n") as lines:
         for pair in pairs:
             record = {"goal": pair.goal, "tactic": pair.tactic, "theorem": pair.theorem}
+            if before := pair.file_context:
+                record["file_context"] = before
             lines.write(json.dumps(record, ensure_ascii=False) + "\n")
     new.replace(file)
 

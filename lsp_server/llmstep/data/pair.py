@@ -24,6 +24,15 @@ class Pair:
     """Full name of the theorem, or what stands for it: pairs of one theorem never come into different parts."""
     part: Part | None = None
     """The part of the data that it belongs to, where the source says so."""
+    file: str = attrs.field(default="", repr=False)
+    """The text of the file with the step, with LF line breaks, shared by its pairs; empty where it is not known."""
+    at: int = 0
+    """Offset of the step's first character in `file`."""
+
+    @property
+    def file_context(self) -> str:
+        """What stands before the step in its file; empty where it is not known."""
+        return self.file[: self.at]
 
 
 @attrs.define

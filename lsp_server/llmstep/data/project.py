@@ -96,7 +96,7 @@ async def _file_pairs(server: LeanServer, uri: str, text: str, longest: int, sec
             goals = await asyncio.gather(*(_state(server, uri, place, seconds) for place in places))
             name = declaration.name or f"example {goals[0] if goals else ''}"
             for item, goal in zip(items, goals, strict=True):
-                found.add(Pair(goal, step_text(text, item), name), longest)
+                found.add(Pair(goal, step_text(text, item), name, file=text, at=item.start), longest)
         return found
     finally:
         await server.close(uri)

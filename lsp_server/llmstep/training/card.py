@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from llmstep import __version__
 from llmstep.catalog.models import find_record
-from llmstep.training.pairs import prompt_and_answer
+from llmstep.training.pairs import Example, answer_text
 
 if TYPE_CHECKING:
     from llmstep.catalog.template import PromptTemplate
     from llmstep.training.config import TrainConfig
 
-_EXAMPLE = ("p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q", "exact ⟨hp, hq⟩")
+_EXAMPLE = Example(
+    "p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q",
+    "exact ⟨hp, hq⟩",
+    "theorem both (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n  ",
+)
 _KINDS = {"causal": "text-generation", "seq2seq": "text2text-generation"}
 
 
@@ -34,7 +38,8 @@ def model_card(config: TrainConfig, template: PromptTemplate, report: dict[str, 
         f"pipeline_tag: {_KINDS[template.family]}",
         "tags:\n- lean4\n- theorem-proving\n- llmstep" + ("\n- lora" if config.lora else ""),
     ]
-    prompt, answer = prompt_and_answer(template, *_EXAMPLE)
+    ask = _EXAMPLE.ask()
+    prompt, answer = template.prompt(ask), answer_text(template, ask, _EXAMPLE.tactic)
     rows = [
         ("base", base or "none, trained from scratch"),
         ("method", _method(config)),

@@ -99,9 +99,17 @@ def template_of(named: str, base: str, family: Family) -> PromptTemplate:
 
 
 def save_model(
-    model: Any, tokenizer: Any, out: Path, *, half: bool, template: str, weights: dict[str, Any] | None = None
+    model: Any,
+    tokenizer: Any,
+    out: Path,
+    *,
+    half: bool,
+    template: PromptTemplate,
+    weights: dict[str, Any] | None = None,
 ) -> None:
-    """Writes weights, configuration, tokenizer, and the template's name to `llmstep.json`, which the engine reads.
+    """Writes weights, configuration, tokenizer, and `llmstep.json`, which the engine reads.
+
+    That file has the template's name, and for one that reads the file the length of the longest prompt in training.
 
     With ``half`` the model is made 16 bits wide in place: bfloat16 where the base was or where activations are known to
     outgrow float16 (encoder-decoders), else float16. An adapter is small and stays as it is. Each file is whole when it
@@ -118,10 +126,13 @@ def save_model(
         model = model.bfloat16() if wide else model.half()
     if weights is not None:
         weights = {name: tensor.to(model.dtype) for name, tensor in weights.items()}
+    hints: dict[str, Any] = {"template": template.name}
+    if template.uses_context:
+        hints["max_prompt_tokens"] = template.max_prompt_tokens
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out, prefix=".new-") as new:
         model.save_pretrained(new, **({"state_dict": weights} if weights is not None else {}))
         tokenizer.save_pretrained(new)
-        (Path(new) / HINTS).write_text(json.dumps({"template": template}) + "\n", encoding="utf-8")
+        (Path(new) / HINTS).write_text(json.dumps(hints) + "\n", encoding="utf-8")
         for file in Path(new).iterdir():
             file.replace(out / file.name)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from llmstep.errors import SettingsError
-from llmstep.types import Ask, Goal
+import attrs
+
+from llmstep.engine.prompt import encode
+from llmstep.errors import ModelError, SettingsError
+from llmstep.lean.asking import ask_behind
+from llmstep.types import Goal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -15,13 +19,31 @@ if TYPE_CHECKING:
     import torch
 
     from llmstep.catalog.template import PromptTemplate
+    from llmstep.types import Ask
 
 IGNORED = -100
 """Label of the positions that do not count in the loss."""
 
 
-def read_pairs(file: Path) -> list[tuple[str, str]]:
-    """The ``(goal, tactic)`` pairs of a JSONL file; other keys of a line are ignored.
+@attrs.frozen
+class Example:
+    """A goal, and the tactic that a model learns to write for it."""
+
+    goal: str
+    tactic: str
+    file_context: str = ""
+    """What stands before the tactic in its file, for templates that read it."""
+
+    def ask(self) -> Ask:
+        """What a model is asked later at the place of the tactic."""
+        return ask_behind(self.file_context, Goal.from_state(self.goal), "")
+
+
+def read_pairs(file: Path, *, context: bool = True) -> list[Example]:
+    """The pairs of a JSONL file: `goal`, `tactic` and, where there is one, `file_context`; other keys are ignored.
+
+    Args:
+        context: Whether `file_context` is kept.
 
     Raises:
         SettingsError: The file cannot be read, holds no pair, or a line is none; the line is named.
@@ -34,15 +56,15 @@ def read_pairs(file: Path) -> list[tuple[str, str]]:
                     continue
                 try:
                     record = json.loads(line)
-                    goal, tactic = record["goal"], record["tactic"]
-                except (ValueError, TypeError, KeyError) as error:
+                    texts = [record["goal"], record["tactic"], record.get("file_context") or ""]
+                except (ValueError, TypeError, KeyError, AttributeError) as error:
                     raise SettingsError(
                         f"Line {number} of {file} is no pair.",
                         hint='Each line has the form {"goal": "...", "tactic": "..."}.',
                     ) from error
-                if not isinstance(goal, str) or not isinstance(tactic, str):
-                    raise SettingsError(f"Line {number} of {file} is no pair of texts.", hint="Write both as strings.")
-                pairs.append((goal, tactic))
+                if not all(isinstance(text, str) for text in texts):
+                    raise SettingsError(f"Line {number} of {file} is no pair of texts.", hint="Write them as strings.")
+                pairs.append(Example(texts[0], texts[1], texts[2] if context else ""))
     except OSError as error:
         raise SettingsError(f"{file} cannot be read: {error.strerror}.", hint="Check the path.") from error
     if not pairs:
@@ -50,38 +72,71 @@ def read_pairs(file: Path) -> list[tuple[str, str]]:
     return pairs
 
 
-def prompt_and_answer(template: PromptTemplate, goal: str, tactic: str) -> tuple[str, str]:
-    """The text that the model is shown and the text that it learns to write, without the end token."""
-    prompt = template.prompt(Ask(Goal.from_state(goal)))
-    return prompt, template.prefix_lead + tactic + (template.stops[0] if template.stops else "")
+def answer_text(template: PromptTemplate, ask: Ask, tactic: str) -> str:
+    """The text that the model learns to write, without the end token."""
+    # A prompt that writes on in the file leaves the last blank before the tactic to the answer.
+    blank = " " if "{file}" in template.text and ask.context.endswith(" ") else ""
+    end = "\n" if "\n" in template.stops else "".join(template.stops[:1])
+    return blank + template.prefix_lead + tactic + end
+
+
+def with_longest(template: PromptTemplate, max_tokens: int, positions: int | None = None) -> PromptTemplate:
+    """The template to train, and later to ask, with: one that reads the file cuts it so that pairs have `max_tokens`.
+
+    Templates without the file are as they were: pairs that are longer are left out.
+
+    Args:
+        positions: Most tokens that the model can read; None where there is no fixed limit.
+    """
+    if not template.uses_context:
+        return template
+    most = max_tokens if positions is None else min(max_tokens, positions)
+    longest = max(1, most - min(template.max_new_tokens, max(1, most // 2)))
+    return template.shortened(longest)
 
 
 def encode_pairs(
-    tokenizer: Any, template: PromptTemplate, pairs: Iterable[tuple[str, str]], max_tokens: int
+    tokenizer: Any,
+    template: PromptTemplate,
+    pairs: Iterable[Example],
+    max_tokens: int,
+    positions: int | None = None,
 ) -> list[dict[str, list[int]]]:
     """``input_ids`` and ``labels`` of each pair; the loss is on the answer and the end token alone.
 
     A causal model reads both as one text. An encoder-decoder model reads the prompt, and the labels are those of its
-    decoder. Prompt and answer are encoded apart, because that is how the answer is generated later. Pairs of more than
-    ``max_tokens`` tokens in both together are left out.
+    decoder. The prompt is made, and cut where it is too long, by what makes it when the model is used; prompt and
+    answer are encoded apart, because that is how the answer is generated later. A template with two prompts gives two
+    examples a pair. Those of more than ``max_tokens`` tokens in both together are left out.
+
+    Args:
+        positions: Most tokens that the model can read; None where there is no fixed limit.
     """
-    texts = [prompt_and_answer(template, goal, tactic) for goal, tactic in pairs]
-    if not texts:
-        return []
-    with_special = template.special == "bos"
-    prompts = tokenizer([prompt for prompt, _ in texts], add_special_tokens=with_special)["input_ids"]
-    answers = tokenizer([answer for _, answer in texts], add_special_tokens=False)["input_ids"]
     examples = []
-    for prompt, answer in zip(prompts, answers, strict=True):
-        read = [*prompt, tokenizer.eos_token_id] if template.special == "eos" else list(prompt)
-        written = [*answer, tokenizer.eos_token_id]
-        if len(read) + len(written) > max_tokens:
-            continue
-        if template.family == "seq2seq":
-            examples.append({"input_ids": read, "labels": written})
-        else:
-            examples.append({"input_ids": read + written, "labels": [IGNORED] * len(read) + written})
+    limit = _room(template, positions)
+    for pair in pairs:
+        ask = pair.ask()
+        for part, _ in template.draws(ask, 2):
+            try:
+                read = encode(part, ask, tokenizer, limit).input_ids
+            except ModelError:  # there is no room for a goal, or nothing to read
+                continue
+            answer = tokenizer(answer_text(part, ask, pair.tactic), add_special_tokens=False)["input_ids"]
+            written = [*answer, tokenizer.eos_token_id]
+            if len(read) + len(written) > max_tokens:
+                continue
+            if part.family == "seq2seq":
+                examples.append({"input_ids": read, "labels": written})
+            else:
+                examples.append({"input_ids": read + written, "labels": [IGNORED] * len(read) + written})
     return examples
+
+
+def _room(template: PromptTemplate, positions: int | None) -> int:
+    """Most tokens of a prompt that the model has room for when it is used."""
+    if positions is None:
+        return template.max_prompt_tokens
+    return positions if template.family == "seq2seq" else positions - min(template.max_new_tokens, positions // 2)
 
 
 class Padding:

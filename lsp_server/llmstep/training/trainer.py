@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import torch
 from transformers import TrainingArguments, set_seed
 
@@ -19,13 +20,14 @@ from llmstep.training.adapters import with_lora
 from llmstep.training.card import model_card
 from llmstep.training.model import load_base, new_model, save_model, template_of
 from llmstep.training.pair_trainer import PairTrainer
-from llmstep.training.pairs import Padding, encode_pairs, prompt_and_answer, read_pairs
+from llmstep.training.pairs import Padding, answer_text, encode_pairs, read_pairs, with_longest
 from llmstep.training.schedule import CLOCK, Clock
 from llmstep.training.tokenizer import train_tokenizer
 
 if TYPE_CHECKING:
     from llmstep.catalog.template import PromptTemplate
     from llmstep.training.config import TrainConfig
+    from llmstep.training.pairs import Example
 
 
 def last_checkpoint(out: Path) -> Path | None:
@@ -55,11 +57,17 @@ def run_training(config: TrainConfig, resume: bool = False) -> dict[str, Any]:
     checkpoint = last_checkpoint(out) if resume else None
     pairs = read_pairs(Path(config.train))
     model, tokenizer, template = _start(config, pairs, checkpoint)
-    train = encode_pairs(tokenizer, template, pairs, config.max_tokens)
+    if not template.reads_place:
+        pairs = [attrs.evolve(pair, file_context="") for pair in pairs]
+    elif template.needs_context:
+        _need_context(template, pairs, config)
+    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    template = with_longest(template, config.max_tokens, positions)
+    train = encode_pairs(tokenizer, template, pairs, config.max_tokens, positions)
     if not train:
         raise SettingsError(f"No pair has at most {config.max_tokens} tokens.", hint="Raise `max_tokens`.")
-    held_out = read_pairs(Path(config.valid))[: config.valid_pairs] if config.valid else []
-    valid = encode_pairs(tokenizer, template, held_out, config.max_tokens)
+    held_out = read_pairs(Path(config.valid), context=template.reads_place) if config.valid else []
+    valid = encode_pairs(tokenizer, template, held_out[: config.valid_pairs], config.max_tokens, positions)
 
     before = json.loads((checkpoint / CLOCK).read_text())["seconds"] if checkpoint else 0.0
     done = int(checkpoint.name.rsplit("-", 1)[1]) if checkpoint else 0
@@ -98,9 +106,7 @@ def run_training(config: TrainConfig, resume: bool = False) -> dict[str, Any]:
     return report
 
 
-def _start(
-    config: TrainConfig, pairs: list[tuple[str, str]], checkpoint: Path | None
-) -> tuple[Any, Any, PromptTemplate]:
+def _start(config: TrainConfig, pairs: list[Example], checkpoint: Path | None) -> tuple[Any, Any, PromptTemplate]:
     """The model to start from, its tokenizer, and the template."""
     if not config.from_scratch:
         model, tokenizer = load_base(config.base)
@@ -115,12 +121,27 @@ def _start(
         return *load_base(str(checkpoint)), template
     known = read_pairs(Path(config.vocabulary_from)) if config.vocabulary_from else pairs
     sample = known[:: max(1, len(known) // 40_000)]
-    texts = (text for pair in sample for text in prompt_and_answer(template, *pair))
+    asks = (
+        (each.ask(), each.tactic) for each in (attrs.evolve(p, file_context=p.file_context[-4000:]) for p in sample)
+    )
+    texts = (text for ask, tactic in asks for text in (template.prompt(ask), answer_text(template, ask, tactic)))
     tokenizer = train_tokenizer(texts, config.architecture.vocabulary)
     try:
         return new_model(config.architecture, tokenizer), tokenizer, template
     except ValueError as error:
         raise ModelLoadError(f"No model has this shape: {error}.", hint="Change the section [architecture].") from error
+
+
+def _need_context(template: PromptTemplate, pairs: list[Example], config: TrainConfig) -> None:
+    """
+    Raises:
+        SettingsError: The template reads the file, and no pair has any of it.
+    """
+    if not any(pair.file_context.strip() for pair in pairs):
+        raise SettingsError(
+            f"The template {template.name} reads the file before the goal, and no pair of {config.train} has its text.",
+            hint="Make the pairs anew with `llmstep data` from Lean files, or choose another template.",
+        )
 
 
 def _decoder_start(model: Any) -> int:
@@ -147,7 +168,7 @@ def _write(
     if config.merge:
         model = model.merge_and_unload()
     out = Path(config.out)
-    save_model(model, tokenizer, out, half=config.half, template=template.name, weights=weights)
+    save_model(model, tokenizer, out, half=config.half, template=template, weights=weights)
     card = model_card(config, template, report, adapter=config.lora and not config.merge)
     (out / "README.md").write_text(card, encoding="utf-8")
     (out / "checkpoints" / "training.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
