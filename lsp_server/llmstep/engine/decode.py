@@ -58,8 +58,7 @@ def decode(
     """
     drawing = _drawing(loaded)
     count = sampling.count if sampling.temperature > 0 else 1
-    device = loaded.plan.placement.device
-    drawer = drawing.Drawer(sampling, device)
+    drawer = drawing.Drawer(sampling, loaded.device)
     steps = 0
 
     def poll() -> None:

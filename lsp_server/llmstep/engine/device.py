@@ -60,7 +60,9 @@ def place(device: Device, dtype: Dtype) -> Placement:
             f"The setting llmstep.dtype is int8, which is for CPUs, and the device is {chosen}.",
             hint="Set llmstep.dtype to auto, or llmstep.device to cpu.",
         )
-    capability = torch.cuda.get_device_capability() if chosen == "cuda" else (0, 0)
+    capability = (0, 0)
+    if chosen == "cuda":  # of the oldest: a model may be divided among all
+        capability = min(torch.cuda.get_device_capability(index) for index in range(torch.cuda.device_count()))
     return Placement(chosen, choose_dtype(dtype, chosen, capability))
 
 
@@ -118,14 +120,23 @@ def _allowed_cores() -> int:
     return os.cpu_count() or 1
 
 
-def free_bytes(device: str) -> int:
-    """Memory that a model could take on `device` now."""
-    if device == "cuda":
-        import torch
+def cuda_free_bytes() -> dict[int, int]:
+    """Memory that a model could take now, on each CUDA device."""
+    import torch
 
-        free, _ = torch.cuda.mem_get_info()
-        # What torch's allocator holds without using it is free for us.
-        return int(free + torch.cuda.memory_reserved() - torch.cuda.memory_allocated())
+    # What torch's allocator holds without using it is free for us.
+    return {
+        index: int(
+            torch.cuda.mem_get_info(index)[0] + torch.cuda.memory_reserved(index) - torch.cuda.memory_allocated(index)
+        )
+        for index in range(torch.cuda.device_count())
+    }
+
+
+def free_bytes(device: str) -> int:
+    """Memory that a model could take on `device` now; with `cuda`, on all GPUs together."""
+    if device == "cuda":
+        return sum(cuda_free_bytes().values())
     free = int(psutil.virtual_memory().available)
     limit = container_free_bytes()
     return free if limit is None else min(free, limit)

@@ -34,7 +34,7 @@ def generate(
         rows: Filled.
         after_step: Called after every step with the numbers of the samples that it finished; may raise to stop.
     """
-    device = loaded.plan.placement.device
+    device = loaded.device
     greedy = sampling.temperature <= 0
     config = GenerationConfig(
         max_new_tokens=sampling.max_new_tokens,
@@ -94,6 +94,6 @@ def _seeded(seed: int | None, device: str) -> Iterator[None]:
     """
     if seed is None:
         seed = secrets.randbits(63)  # a fresh process would otherwise always start with the same numbers
-    with torch.random.fork_rng(devices=[torch.cuda.current_device()] if device == "cuda" else []):
+    with torch.random.fork_rng(devices=[torch.device(device)] if device.startswith("cuda") else []):
         torch.manual_seed(seed)
         yield

@@ -49,6 +49,8 @@ class LoadedModel:
     """First token of the decoder; None for causal models."""
     positions: int | None
     """Most tokens of prompt and answer together; None where positions are relative."""
+    device: str = "cpu"
+    """Where it takes tokens; that of the first layer, when it is divided among several GPUs."""
     network: Network | None = None
     """What decodes with the model; None leaves it to `generate`."""
 

@@ -16,6 +16,7 @@ from llmstep.engine.loaded import LoadedModel, Plan
 from llmstep.engine.network import network_for
 from llmstep.engine.plan import first_line, needs_code, quiet, too_large
 from llmstep.engine.progress import Progress, format_bytes
+from llmstep.engine.spread import device_map, input_device
 from llmstep.errors import CancelledError, LlmstepError, ModelLoadError
 
 if TYPE_CHECKING:
@@ -45,8 +46,9 @@ def load(
             if plan.placement.dtype == "int8":
                 model, packed_network = _packed(plan, common)
             else:
-                model = _read(plan, common, plan.placement.torch_dtype)
-                model = model.to(plan.placement.device).eval().requires_grad_(False)
+                where = device_map(plan, lambda: _skeleton(plan, plan.placement.torch_dtype))
+                model = _read(plan, common, plan.placement.torch_dtype, where)
+                model = (model if where else model.to(plan.placement.device)).eval().requires_grad_(False)
                 if plan.placement.device == "cpu":
                     _detach(model)
         except LlmstepError:
@@ -67,10 +69,16 @@ def _auto(plan: Plan) -> Any:
     return AutoModelForSeq2SeqLM if plan.family == "seq2seq" else AutoModelForCausalLM
 
 
-def _read(plan: Plan, common: dict[str, Any], dtype: Any) -> Any:
-    """The module with its weights."""
+def _skeleton(plan: Plan, dtype: Any) -> Any:
+    """The module on the meta device, which takes no memory."""
+    with torch.device("meta"):
+        return _auto(plan).from_config(plan.config, dtype=dtype, trust_remote_code=plan.trust_remote_code)
+
+
+def _read(plan: Plan, common: dict[str, Any], dtype: Any, where: dict[str, int] | None = None) -> Any:
+    """The module with its weights, on the devices of `where` if it is given."""
     model, info = _auto(plan).from_pretrained(
-        plan.folder, config=plan.config, dtype=dtype, output_loading_info=True, **common
+        plan.folder, config=plan.config, dtype=dtype, device_map=where, output_loading_info=True, **common
     )
     if missing := sorted(info["missing_keys"]):
         raise ModelLoadError(
@@ -117,6 +125,7 @@ def _ready(plan: Plan, model: Any, tokenizer: Any) -> LoadedModel:
         model=model,
         tokenizer=tokenizer,
         end_ids=frozenset(ends),
+        device=str(input_device(model)) if plan.placement.dtype != "int8" else "cpu",
         pad_id=pad if pad is not None else min(ends, default=0),
         start_id=start,
         positions=positions if isinstance(positions, int) and positions > 0 else None,

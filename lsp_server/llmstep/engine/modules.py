@@ -10,6 +10,7 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from llmstep.engine.kv_cache import RoomyCache, RoomyLayer
 from llmstep.engine.network import common_length
+from llmstep.engine.spread import input_device
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +40,7 @@ class CausalModules:
 
     def __init__(self, model: Any) -> None:
         self._model = model
+        self._device = input_device(model)
         self._layers = len(DynamicCache(config=model.config).layers)
         self.forget()
 
@@ -56,7 +58,7 @@ class CausalModules:
         for start in range(known, len(ids), _CHUNK):
             poll()
             chunk = ids[start : start + _CHUNK]
-            logits = self._run(torch.tensor([chunk], device=self._model.device), self._prompt)
+            logits = self._run(torch.tensor([chunk], device=self._device), self._prompt)
             self._ids = ids[: start + len(chunk)]
         self._rows = self._prompt.spread(rows, longest)
         return logits
@@ -69,7 +71,7 @@ class CausalModules:
 
     def _run(self, ids: torch.Tensor, cache: RoomyCache) -> torch.Tensor:
         output = self._model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
-        logits: torch.Tensor = output.logits[:, -1].float()
+        logits: torch.Tensor = output.logits[:, -1].to(self._device).float()
         return logits
 
 
@@ -82,6 +84,7 @@ class Seq2SeqModules:
 
     def __init__(self, model: Any, start_id: int) -> None:
         self._model = model
+        self._device = input_device(model)
         self._start_id = start_id
         self._layers = len(
             model.get_decoder().layers if hasattr(model.get_decoder(), "layers") else model.decoder.block
@@ -97,7 +100,7 @@ class Seq2SeqModules:
         self._encoder_output: Any = None
 
     def read(self, prompt: EncodedPrompt, rows: int, longest: int, poll: Callable[[], None]) -> torch.Tensor:
-        device = self._model.device
+        device = self._device
         if prompt.input_ids != self._ids:
             self.forget()
             poll()
@@ -121,7 +124,7 @@ class Seq2SeqModules:
             past_key_values=self._both,
             use_cache=True,
         )
-        logits: torch.Tensor = output.logits[:, -1].float()
+        logits: torch.Tensor = output.logits[:, -1].to(self._device).float()
         return logits
 
     def drop(self, moves: list[tuple[int, int]], left: int) -> None:

@@ -57,10 +57,11 @@ def network_for(model: Any, start_id: int | None, make: Make | None = None) -> N
 
     from llmstep.engine import causal, modules, t5
     from llmstep.engine.linear import in_place
+    from llmstep.engine.spread import is_divided
 
     if not modules.knows(model):
         return None
-    plain = make is not None or (model.dtype == torch.float32 and model.device.type == "cpu")
+    plain = make is not None or (model.dtype == torch.float32 and model.device.type == "cpu" and not is_divided(model))
     if not plain or not (causal if start_id is None else t5).knows(model):
         if make is not None:
             return None

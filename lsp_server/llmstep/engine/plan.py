@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_ROOM = 1.2
+ROOM = 1.2
 """Memory for a model over that of its weights: activations, and the keys and values of the tokens."""
 
 
@@ -72,7 +72,7 @@ def inspect(
         trust_remote_code=trust_remote_code,
     )
     free = devices.free_bytes(placement.device) + freeable
-    if plan.weight_bytes * _ROOM > free:
+    if plan.weight_bytes * ROOM > free:
         raise too_large(plan, free)
     return plan
 
@@ -130,16 +130,18 @@ def _unknown(name: str, kind: object) -> ModelLoadError:
 
 def too_large(plan: Plan, free: int) -> ModelTooLargeError:
     """The error for a model for which `free` bytes are not enough."""
-    needed = format_bytes(plan.weight_bytes * _ROOM)
+    needed = format_bytes(plan.weight_bytes * ROOM)
     ways = ["choose a smaller model"]
     if plan.placement.dtype == "float32":
         ways.insert(0, "set llmstep.dtype to bfloat16, which takes half of it")
     if plan.placement.device != "cpu":
         ways.append("set llmstep.device to cpu")
     hint = ", or ".join(["close other programs", *ways])
+    gpus = len(devices.cuda_free_bytes()) if plan.placement.device == "cuda" else 1
+    together = f" on {gpus} GPUs together" if gpus > 1 else ""
     return ModelTooLargeError(
         f"The model {plan.name} needs about {needed} of memory in {plan.placement.dtype} on {plan.placement.device}, "
-        f"and {format_bytes(free)} are free.",
+        f"and {format_bytes(free)} are free{together}.",
         hint=f"{hint[0].upper()}{hint[1:]}.",
     )
 
