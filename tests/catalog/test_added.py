@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import platformdirs
 import pytest
-from typer.testing import CliRunner
+from command_line import run
+from tiny_models import neox, saved
 
 from llmstep.catalog import added
 from llmstep.catalog.models import CATALOG, ModelRecord, find_record
 from llmstep.catalog.resolve import resolve
 from llmstep.catalog.templates import get_template
-from llmstep.cli import app
 from llmstep.engine.remote.questions import template_of
 from llmstep.errors import LlmstepError, ModelNotFoundError, RequestError, SettingsError
 from llmstep.settings import RemoteSettings, Settings
@@ -35,21 +35,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A GPT-NeoX of one layer whose tokens are bytes."""
-    from transformers import ByT5Tokenizer, GPTNeoXConfig, GPTNeoXForCausalLM
-
-    made: Path = tmp_path_factory.mktemp("models") / "tiny one"
-    config = GPTNeoXConfig(
-        vocab_size=384, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, eos_token_id=1
-    )
-    GPTNeoXForCausalLM(config).save_pretrained(made)
-    ByT5Tokenizer().save_pretrained(made)
-    return made
+    model = neox(hidden_size=16, num_hidden_layers=1, intermediate_size=16, initializer_range=0.02)
+    return saved(model, tmp_path_factory.mktemp("models") / "tiny one")
 
 
-def run(*arguments: str) -> str:
-    ended = CliRunner().invoke(app, ["models", *arguments], catch_exceptions=False)
-    assert ended.exit_code == 0, ended.output
-    return ended.output
+def models(*arguments: str) -> str:
+    return run("models", *arguments)
 
 
 def record(name: str = "mine", model: str = "someone/some-model", **more: Any) -> ModelRecord:
@@ -57,7 +48,7 @@ def record(name: str = "mine", model: str = "someone/some-model", **more: Any) -
 
 
 def test_added_listed_used_removed(tiny: Path, home: Path) -> None:
-    out = run("add", "mine", str(tiny), "--template", "ntp-st", "--stop", "\\n\\n", "--stop", "∎")
+    out = models("add", "mine", str(tiny), "--template", "ntp-st", "--stop", "\\n\\n", "--stop", "∎")
     assert out.startswith(f"Added mine: {tiny}, template ntp-st\n--- prompt for an example (")
     prompt = get_template("ntp-st").prompt(_ask())
     assert f"({len(prompt.encode())} tokens) ---\n{prompt}\n--- end of the prompt ---\n" in out
@@ -74,17 +65,17 @@ def test_added_listed_used_removed(tiny: Path, home: Path) -> None:
             }
         ]
     }
-    rows = json.loads(run("--json"))
+    rows = json.loads(models("--json"))
     assert [row["name"] for row in rows] == [*(each.name for each in CATALOG), "mine"]
     assert (rows[-1]["cached"], rows[-1]["added"], rows[-1]["template"]) == (True, True, "ntp-st")
     assert rows[-1]["size_bytes"] == (tiny / "model.safetensors").stat().st_size
-    assert "mine" in run().splitlines()[-1]
+    assert "mine" in models().splitlines()[-1]
     choice = resolve(Settings(model="MINE"))
     assert (choice.source, choice.name) == (str(tiny), "mine")
     assert choice.template.stops == ("[/TAC]", "\n\n\n", "---", "\n\n", "∎")
-    assert run("remove", "mine") == f"Removed mine ({tiny}); its files are left alone.\n"
+    assert models("remove", "mine") == f"Removed mine ({tiny}); its files are left alone.\n"
     assert (tiny / "config.json").is_file()
-    assert len(json.loads(run("--json"))) == len(CATALOG)
+    assert len(json.loads(models("--json"))) == len(CATALOG)
     with pytest.raises(ModelNotFoundError):
         resolve(Settings(model="mine"))
 
@@ -98,7 +89,7 @@ def _ask() -> Any:
 def test_a_dry_run_keeps_nothing(tiny: Path, home: Path, tmp_path: Path) -> None:
     (tmp_path / "goal").write_text("n : ℕ\n⊢ n = n\n", "utf-8")
     options = ("--goal-file", str(tmp_path / "goal"), "--prefix", "exact ", "--dry-run", "--json")
-    shown = json.loads(run("add", "mine", str(tiny), *options))
+    shown = json.loads(models("add", "mine", str(tiny), *options))
     prompt = "[GOAL]n : ℕ\n⊢ n = n[PROOFSTEP]exact"  # the template by the architecture
     assert shown == {
         "name": "mine",
@@ -115,7 +106,7 @@ def test_a_dry_run_keeps_nothing(tiny: Path, home: Path, tmp_path: Path) -> None
 
 
 def test_a_hub_id_that_is_not_here_is_added_without_a_download() -> None:
-    shown = json.loads(run("add", "group", "our-group/step-prover", "--template", "llemma", "--json"))
+    shown = json.loads(models("add", "group", "our-group/step-prover", "--template", "llemma", "--json"))
     assert (shown["tokens"], shown["saved"]) == (None, True)
     first, second = shown["prompts"]
     assert first == get_template("llemma-fewshot").prompt(_ask())
@@ -123,14 +114,14 @@ def test_a_hub_id_that_is_not_here_is_added_without_a_download() -> None:
     found = find_record("group")
     assert found is not None
     assert (found.repo_id, found.template) == ("our-group/step-prover", "llemma")
-    again = run("add", "Group", "our-group/step-prover-2", "--template", "bfs")
+    again = models("add", "Group", "our-group/step-prover-2", "--template", "bfs")
     assert again.startswith("Replaced Group: our-group/step-prover-2, template bfs\n")
     assert "its tokenizer is not on this machine yet" in again
     assert [each.repo_id for each in added.added_records()] == ["our-group/step-prover-2"]
 
 
 def test_an_encoder_decoder_model_shows_what_its_decoder_starts_with() -> None:
-    out = run("add", "enc", "our-group/byt5-steps", "--template", "byt5-state", "--prefix", "rw [")
+    out = models("add", "enc", "our-group/byt5-steps", "--template", "byt5-state", "--prefix", "rw [")
     assert f"---\n{EXAMPLE}\n---" in out
     assert "The decoder starts with: 'rw ['\n" in out
     assert "An answer ends at the model's end token.\n" in out
@@ -156,7 +147,7 @@ REFUSED = [
 @pytest.mark.parametrize(("arguments", "message"), REFUSED)
 def test_refusals(arguments: tuple[str, ...], message: str, home: Path) -> None:
     with pytest.raises(LlmstepError) as caught:
-        run(*arguments)
+        models(*arguments)
     assert caught.value.message == message
     assert caught.value.hint
     assert not home.exists()
@@ -164,7 +155,7 @@ def test_refusals(arguments: tuple[str, ...], message: str, home: Path) -> None:
 
 def test_a_template_for_another_kind_of_model_is_refused(tiny: Path) -> None:
     with pytest.raises(LlmstepError, match="byt5-state is for an encoder-decoder model"):
-        run("add", "mine", str(tiny), "--template", "byt5-state")
+        models("add", "mine", str(tiny), "--template", "byt5-state")
 
 
 @pytest.mark.parametrize(

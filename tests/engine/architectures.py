@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tiny_models import byt5_config
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -66,14 +68,7 @@ def make(name: str) -> Any:
             )
         ),
         "t5": lambda: t.T5ForConditionalGeneration(t.T5Config(**t5)),
-        "byt5": lambda: t.T5ForConditionalGeneration(
-            t.T5Config(
-                **{**t5, "num_layers": 3},
-                num_decoder_layers=2,
-                feed_forward_proj="gated-gelu",
-                tie_word_embeddings=False,
-            )
-        ),
+        "byt5": lambda: t.T5ForConditionalGeneration(byt5_config(bos_token_id=0)),
         "mt5": lambda: t.MT5ForConditionalGeneration(t.MT5Config(**t5)),
     }
     torch.manual_seed(sum(map(ord, name)))

@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tiny_models import byt5_config, byte_level_tokenizer, llama, neox, saved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from transformers import PreTrainedTokenizerFast
 
     from llmstep.engine.loaded import LoadedModel
 
@@ -34,61 +33,22 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Folders of `neox`, `llama` and `byt5`: two layers, hidden size 32, random weights."""
     import torch
     import transformers
-    from transformers import (
-        ByT5Tokenizer,
-        GPTNeoXConfig,
-        GPTNeoXForCausalLM,
-        LlamaConfig,
-        LlamaForCausalLM,
-        T5Config,
-        T5ForConditionalGeneration,
-    )
+    from transformers import T5ForConditionalGeneration
 
     torch.set_num_threads(1)  # more only wait for each other with models this small
     transformers.utils.logging.disable_progress_bar()
     torch.manual_seed(20)
     root = tmp_path_factory.mktemp("models")
-    tokenizer = _byte_level_tokenizer()
-    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
-    common = {"vocab_size": len(tokenizer), "max_position_embeddings": 256, "initializer_range": 0.3}
-    ends = {"bos_token_id": 0, "eos_token_id": 0}
-    t5 = T5Config(
-        vocab_size=384,
-        d_model=32,
-        d_kv=16,
-        d_ff=64,
-        num_layers=2,
-        num_heads=2,
-        decoder_start_token_id=0,
-        feed_forward_proj="gated-gelu",
-        tie_word_embeddings=False,
-    )
-    saved = {
-        "neox": (GPTNeoXForCausalLM(GPTNeoXConfig(**common, **sizes, **ends)), tokenizer),
-        "llama": (LlamaForCausalLM(LlamaConfig(**common, **sizes, **ends)), tokenizer),
-        "byt5": (T5ForConditionalGeneration(t5), ByT5Tokenizer()),
+    tokenizer = byte_level_tokenizer(CORPUS * 10, 340, [END], eos_token=END, bos_token=END, pad_token=END)
+    of_tokenizer = {"vocab_size": len(tokenizer), "bos_token_id": 0, "eos_token_id": 0}
+    sizes = {"intermediate_size": 64, "max_position_embeddings": 256}
+    t5 = byt5_config(d_model=32, d_ff=64, num_layers=2, num_heads=2)
+    made = {
+        "neox": (neox(**of_tokenizer, **sizes), tokenizer),
+        "llama": (llama(**of_tokenizer, **sizes), tokenizer),
+        "byt5": (T5ForConditionalGeneration(t5), None),
     }
-    for name, parts in saved.items():
-        for part in parts:
-            part.save_pretrained(root / name)
-    return {name: root / name for name in saved}
-
-
-def _byte_level_tokenizer() -> PreTrainedTokenizerFast:
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=340,
-        special_tokens=[END],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(CORPUS * 10, trainer)
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END, bos_token=END, pad_token=END)
+    return {name: saved(model, root / name, words) for name, (model, words) in made.items()}
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 import pytest_asyncio
+from tiny_models import llama, saved
 
 from llmstep.engine.engine import Engine
 from llmstep.engine.postprocess import merged
@@ -32,24 +33,9 @@ ASK = Ask(GOAL, context=FILE)
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Llama of two layers whose tokens are bytes, long enough for the examples."""
     import torch
-    from transformers import ByT5Tokenizer, LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(3)
-    config = LlamaConfig(
-        vocab_size=384,
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=48,
-        max_position_embeddings=2048,
-        initializer_range=0.3,
-        bos_token_id=0,
-        eos_token_id=1,
-    )
-    made: Path = tmp_path_factory.mktemp("llemma") / "llemma-tiny"
-    LlamaForCausalLM(config).save_pretrained(made)
-    ByT5Tokenizer().save_pretrained(made)
-    return made
+    return saved(llama(max_position_embeddings=2048, bos_token_id=0), tmp_path_factory.mktemp("llemma") / "llemma-tiny")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

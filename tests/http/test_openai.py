@@ -12,6 +12,7 @@ import httpx
 import openai
 import pytest
 import pytest_asyncio
+from tiny_models import neox, saved
 
 from llmstep.engine.completion import Text
 from llmstep.engine.engine import Engine
@@ -339,17 +340,12 @@ async def test_an_unexpected_failure_and_the_end_of_the_server_are_told() -> Non
 @pytest.fixture(scope="module")
 def chatting(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny GPT-NeoX whose tokens are bytes, with a rule for chats."""
-    from transformers import ByT5Tokenizer, GPTNeoXConfig, GPTNeoXForCausalLM
+    from transformers import ByT5Tokenizer
 
-    made: Path = tmp_path_factory.mktemp("chat") / "llmstep-chat"
-    config = GPTNeoXConfig(
-        vocab_size=384, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, eos_token_id=1
-    )
     tokenizer = ByT5Tokenizer()
     tokenizer.chat_template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>"
-    GPTNeoXForCausalLM(config).save_pretrained(made)
-    tokenizer.save_pretrained(made)
-    return made
+    model = neox(hidden_size=16, num_hidden_layers=1, intermediate_size=16, initializer_range=0.02)
+    return saved(model, tmp_path_factory.mktemp("chat") / "llmstep-chat", tokenizer)
 
 
 def without_rule(folder: Path, copy: Path) -> Path:

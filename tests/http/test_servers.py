@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from tiny_models import byt5_config, byte_level_tokenizer, llama, neox, saved
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,57 +22,25 @@ if TYPE_CHECKING:
 
 STATE = "p q : Prop\nhp : p\n⊢ p ∨ q"
 FILE = "theorem t (p q : Prop) (hp : p) : p ∨ q := by\n  "
-SIZES = {"num_hidden_layers": 1, "hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 48}
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """One layer each, tokens are bytes."""
     import torch
-    import transformers as t
+    from transformers import T5ForConditionalGeneration
 
     torch.manual_seed(8)
-    common = {"eos_token_id": 1, "pad_token_id": 0}
+    ends = {"eos_token_id": 1, "pad_token_id": 0}
+    tokens = byte_level_tokenizer([], 258, ["<pad>", "</s>"], pad_token="<pad>", eos_token="</s>")
+    byt5 = byt5_config(d_model=32, d_ff=48, num_layers=1, num_decoder_layers=1, num_heads=2)
     made = {
-        "byt5": t.T5ForConditionalGeneration(
-            t.T5Config(
-                **common,
-                vocab_size=384,
-                d_model=32,
-                d_kv=16,
-                d_ff=48,
-                num_layers=1,
-                num_heads=2,
-                decoder_start_token_id=0,
-                feed_forward_proj="gated-gelu",
-                tie_word_embeddings=False,
-            )
-        ),
-        "pythia": t.GPTNeoXForCausalLM(t.GPTNeoXConfig(**common, **SIZES, vocab_size=258, initializer_range=0.3)),
-        "llemma": t.LlamaForCausalLM(t.LlamaConfig(**common, **SIZES, vocab_size=258, initializer_range=0.3)),
+        "byt5": (T5ForConditionalGeneration(byt5), None),
+        "pythia": (neox(vocab_size=258, num_hidden_layers=1, **ends), tokens),
+        "llemma": (llama(vocab_size=258, num_hidden_layers=1, **ends), tokens),
     }
-    root: Path = tmp_path_factory.mktemp("servers")
-    for name, model in made.items():
-        model.save_pretrained(root / name)
-        tokenizer = t.ByT5Tokenizer() if name == "byt5" else bytes_alone()
-        tokenizer.save_pretrained(root / name)
-    return {name: root / name for name in made}
-
-
-def bytes_alone() -> Any:
-    """A tokenizer of bytes that, unlike ByT5's, puts nothing behind a text."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    special = ["<pad>", "</s>"]
-    tokenizer.train_from_iterator(
-        [], trainers.BpeTrainer(vocab_size=258, special_tokens=special, initial_alphabet=alphabet, show_progress=False)
-    )
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", eos_token="</s>")
+    root = tmp_path_factory.mktemp("servers")
+    return {name: saved(model, root / name, tokenizer) for name, (model, tokenizer) in made.items()}
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from tiny_models import byt5_config, saved
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,24 +16,11 @@ if TYPE_CHECKING:
 def encoder(tmp_path: Path) -> Path:
     """An encoder of ReProver's shape with random weights."""
     import torch
-    from transformers import ByT5Tokenizer, T5Config, T5EncoderModel
+    from transformers import T5EncoderModel
 
     torch.manual_seed(5)
-    config = T5Config(
-        vocab_size=384,
-        d_model=32,
-        d_kv=8,
-        d_ff=48,
-        num_layers=2,
-        num_heads=4,
-        feed_forward_proj="gated-gelu",
-        pad_token_id=0,
-        eos_token_id=1,
-        initializer_factor=3.0,
-    )
-    T5EncoderModel(config).save_pretrained(tmp_path / "encoder")
-    ByT5Tokenizer().save_pretrained(tmp_path / "encoder")
-    return tmp_path / "encoder"
+    config = byt5_config(d_model=32, d_kv=8, d_ff=48, num_layers=2, initializer_factor=3.0, tie_word_embeddings=True)
+    return saved(T5EncoderModel(config), tmp_path / "encoder")
 
 
 @pytest.fixture

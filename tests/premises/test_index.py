@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
+from command_line import run
 from lsprotocol.types import Position
 from safetensors.torch import load_file, save_file
 from transformers import ByT5Tokenizer, T5EncoderModel
-from typer.testing import CliRunner
 
 from llmstep.catalog.premises import marked
-from llmstep.cli import app
 from llmstep.errors import LlmstepError, ModelLoadError, ModelNotFoundError, RequestError, SettingsError
 from llmstep.lean.site import find_site
 from llmstep.premises.corpus import read_corpus
@@ -28,14 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STATE = "n m : ℕ\nh : 0 < n\n⊢ n + m = m + n\n\ncase b\n⊢ 0 < succ n"
-
-
-def run(*arguments: object) -> str:
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == 0, result.output
-    return result.stdout
 
 
 def plain_vector(folder: Path, text: str) -> torch.Tensor:

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 import torch
+from command_line import run
 from lsprotocol.types import Position
-from transformers import ByT5Tokenizer, T5Config, T5ForConditionalGeneration
-from typer.testing import CliRunner
+from tiny_models import BYT5_VOCABULARY, byt5_config, saved
+from transformers import T5ForConditionalGeneration
 
 from llmstep.assistant import Assistant, Document
 from llmstep.catalog.premises import in_front
 from llmstep.catalog.templates import get_template
-from llmstep.cli import app
 from llmstep.engine.engine import Engine
+from llmstep.errors import SettingsError
 from llmstep.lean.workspace import LeanWorkspace
 from llmstep.premises.index import PremiseIndex
 from llmstep.premises.lean_search import LeanSearch
@@ -41,36 +42,18 @@ STATE = "a b : Prop\nh : a ∧ b\n⊢ b ∧ a"
 def generator(tmp_path: Path) -> Path:
     """A tiny ByT5 with random weights, large enough for an answer that depends on the question."""
     torch.manual_seed(8)
-    config = T5Config(
-        vocab_size=384,
-        d_model=64,
-        d_kv=16,
-        d_ff=96,
-        num_layers=3,
-        num_decoder_layers=2,
-        num_heads=4,
-        feed_forward_proj="gated-gelu",
-        tie_word_embeddings=False,
-        decoder_start_token_id=0,
-        pad_token_id=0,
-        eos_token_id=1,
-    )
-    model = T5ForConditionalGeneration(config)
-    head = torch.full((384, 64), -1.0)
+    model = T5ForConditionalGeneration(byt5_config())
+    head = torch.full((BYT5_VOCABULARY, 64), -1.0)
     head[35:129] = torch.randn(94, 64)  # the bytes of visible ASCII, so that every answer is a text
     model.lm_head.weight = torch.nn.Parameter(head)
-    folder = tmp_path / "generator"
-    model.save_pretrained(folder)
-    ByT5Tokenizer().save_pretrained(folder)
+    folder = saved(model, tmp_path / "generator")
     (folder / "llmstep.json").write_text('{"template": "byt5-retrieval"}')
     return folder
 
 
-def run(*arguments: object) -> dict[str, Any]:
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    assert result.exit_code == 0, result.output
-    answer: dict[str, Any] = json.loads(result.stdout)
-    return answer
+def answer(*arguments: object) -> dict[str, Any]:
+    printed: dict[str, Any] = json.loads(run("suggest", *arguments))
+    return printed
 
 
 @pytest.mark.lean
@@ -114,11 +97,10 @@ def test_the_nearest_of_an_index_are_in_front_of_the_state(
 ) -> None:
     goal, index = tmp_path / "goal.txt", tmp_path / "index"
     goal.write_text(STATE, encoding="utf-8")
-    result = CliRunner().invoke(app, ["index", "--corpus", str(corpus), "-o", str(index), "--encoder", str(encoder)])
-    assert result.exit_code == 0, result.output
-    common = ["suggest", "--temperature", 0, "--device", "cpu", "--json", "--model", generator]
-    alone = run(*common, "--goal-file", goal)
-    helped = run(*common, "--goal-file", goal, "--premise-index", index)
+    run("index", "--corpus", corpus, "-o", index, "--encoder", encoder)
+    common = ["--temperature", 0, "--device", "cpu", "--json", "--model", generator]
+    alone = answer(*common, "--goal-file", goal)
+    helped = answer(*common, "--goal-file", goal, "--premise-index", index)
     assert helped["suggestions"] != alone["suggestions"]
 
     from llmstep.premises.encoder import Encoder
@@ -128,7 +110,7 @@ def test_the_nearest_of_an_index_are_in_front_of_the_state(
     assert len(premises) == 6
     written = tmp_path / "written.txt"
     written.write_text(in_front(STATE, premises, 2300) + STATE, encoding="utf-8")
-    plain = run(*common, "--goal-file", written, "--template", "byt5-state")
+    plain = answer(*common, "--goal-file", written, "--template", "byt5-state")
     assert plain["suggestions"] == helped["suggestions"]
     assert plain["suggestions"]
 
@@ -149,6 +131,5 @@ def test_the_settings_decide_who_is_asked(tmp_path: Path) -> None:
     assert isinstance(assistant.premises, LeanSearch)
     assistant.configure(Settings(template="pythia", premises=PremiseSettings(source="lean")))
     assert assistant.premises is None  # it would search in vain
-    refused = CliRunner().invoke(app, ["suggest", "--premises", "google", "--goal-file", str(tmp_path)])
-    assert refused.exit_code != 0
-    assert "llmstep.premises.source" in str(refused.exception)
+    with pytest.raises(SettingsError, match=r"llmstep\.premises\.source"):
+        run("suggest", "--premises", "google", "--goal-file", tmp_path)
