@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from typer import Typer
-from typer.testing import CliRunner
+from command_line import run as llmstep
 
-from llmstep.cli.data import data
 from llmstep.data.jsonl import jsonl_pairs, write_jsonl
 from llmstep.data.leandojo import leandojo_pairs
 from llmstep.data.pair import Pair
@@ -50,14 +49,7 @@ TRUE = theorem("Foo.true", ("⊢ True", "trivial"))
 GIVEN_UP = theorem("Foo.open", ("⊢ True", "sorry"), ("no goals", "done"), ("⊢ True", "exact sorry_free"), ("⊢ p", " "))
 
 
-def run(*arguments: object) -> str:
-    app = Typer()
-    app.command()(data)
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == 0, result.output
-    return result.output
+run = functools.partial(llmstep, "data")
 
 
 def save(folder: Path, **files: list[dict[str, Any]]) -> Path:

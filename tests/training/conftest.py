@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+from tiny_models import byt5_config, saved
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,28 +34,10 @@ def pairs_file(tmp_path: Path) -> Path:
 def byt5(tmp_path: Path) -> Path:
     """A tiny encoder-decoder of ByT5's shape with random weights, and ByT5's tokenizer."""
     import torch
-    from transformers import ByT5Tokenizer, T5Config, T5ForConditionalGeneration
+    from transformers import T5ForConditionalGeneration
 
-    folder = tmp_path / "byt5"
     torch.manual_seed(3)
-    config = T5Config(
-        vocab_size=384,
-        d_model=64,
-        d_kv=16,
-        d_ff=96,
-        num_layers=3,
-        num_decoder_layers=2,
-        num_heads=4,
-        feed_forward_proj="gated-gelu",
-        tie_word_embeddings=False,
-        decoder_start_token_id=0,
-        pad_token_id=0,
-        eos_token_id=1,
-        dropout_rate=0.0,
-    )
-    T5ForConditionalGeneration(config).save_pretrained(folder)
-    ByT5Tokenizer().save_pretrained(folder)
-    return folder
+    return saved(T5ForConditionalGeneration(byt5_config(dropout_rate=0.0)), tmp_path / "byt5")
 
 
 @pytest.fixture
@@ -97,6 +80,4 @@ def _save_llama(folder: Path, texts: Sequence[str], *, vocabulary: int, position
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
+    return saved(LlamaForCausalLM(config), folder, tokenizer)

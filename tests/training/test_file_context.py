@@ -6,12 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from typer.testing import CliRunner
+from command_line import run
 
 from llmstep.catalog.formats import NTP_CONTEXT
 from llmstep.catalog.resolve import resolve
 from llmstep.catalog.templates import get_template
-from llmstep.cli import app
 from llmstep.engine import runner
 from llmstep.engine.prompt import encode
 from llmstep.errors import SettingsError
@@ -48,14 +47,6 @@ end Facts
 TEXTS = [TEXT, NTP_CONTEXT]
 LAST = "exact ⟨hb, ha⟩"
 GOAL = "a b : Prop\nha : a\nhb : b\n⊢ b ∧ a"
-
-
-def run(*arguments: object) -> str:
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == 0, result.output
-    return result.stdout
 
 
 @pytest.mark.lean

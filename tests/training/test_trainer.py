@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
+from command_line import run as llmstep
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer
-from typer import Typer
-from typer.testing import CliRunner
 
 from llmstep.catalog.resolve import STARTER_DIR, resolve
 from llmstep.catalog.templates import get_template
-from llmstep.cli.train import train
 from llmstep.errors import ModelError, ModelNotFoundError, SettingsError
 from llmstep.settings import Settings
 from llmstep.training.config import read_config
@@ -28,14 +27,7 @@ if TYPE_CHECKING:
 SHAPE = "[architecture]\nhidden = 32\nlayers = 2\nheads = 2\nfeed_forward = 64\nvocabulary = 320\npositions = 128\n"
 
 
-def run(*arguments: object) -> str:
-    app = Typer()
-    app.command()(train)
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == 0, result.output
-    return result.output
+run = functools.partial(llmstep, "train")
 
 
 def losses(out: Path) -> list[tuple[int, float]]:
