@@ -1,22 +1,51 @@
 import * as vscode from 'vscode';
+import type { QuickFixAsk } from '../server/session';
 
-const SETTLE_MS = 600;
+const ASKED_ANEW_MS = 1500;
+const SHOWN_MS = 1000;
+const TRIES = 3;
 
 /** A menu of quick fixes that a command opens when it has something to show. */
 export class Menu {
-  readonly #settled: Promise<void>;
+  readonly #askedAnew: Promise<unknown>;
 
   /**
-   * @param fromLightbulb - Whether the command was itself taken from such a menu. VS Code asks for quick fixes anew once
-   * the command has ended, and what comes of that closes an open menu; it tells nobody, so that an answer which is there
-   * at once has to wait.
+   * @param asked - What VS Code has asked for quick fixes.
+   * @param fromLightbulb - Whether the command was itself taken from such a menu. VS Code then asks for quick fixes anew
+   * as soon as the command has ended, and a menu that is on its way is given up for that; so it is opened after it.
    */
-  constructor(fromLightbulb: boolean) {
-    this.#settled = fromLightbulb ? new Promise((resolve) => setTimeout(resolve, SETTLE_MS)) : Promise.resolve();
+  constructor(
+    private readonly asked: vscode.Event<QuickFixAsk>,
+    fromLightbulb: boolean,
+  ) {
+    this.#askedAnew = fromLightbulb ? this.#next(true, ASKED_ANEW_MS) : Promise.resolve();
   }
 
   async open(): Promise<void> {
-    await this.#settled;
-    await vscode.commands.executeCommand('editor.action.quickFix');
+    await this.#askedAnew;
+    for (let tries = 0; tries < TRIES; tries++) {
+      const answered = this.#next(false, SHOWN_MS);
+      await vscode.commands.executeCommand('editor.action.quickFix');
+      if ((await answered)?.cancelled !== true) {
+        return;
+      }
+    }
+  }
+
+  /** The next question of a kind, once it is answered or given up; undefined when none came in time. */
+  #next(automatic: boolean, milliseconds: number): Promise<QuickFixAsk | undefined> {
+    return new Promise((resolve) => {
+      const done = (ask?: QuickFixAsk): void => {
+        clearTimeout(timer);
+        listener.dispose();
+        resolve(ask);
+      };
+      const timer = setTimeout(done, milliseconds);
+      const listener = this.asked((ask) => {
+        if (ask.automatic === automatic) {
+          done(ask);
+        }
+      });
+    });
   }
 }

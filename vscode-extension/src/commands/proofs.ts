@@ -21,7 +21,7 @@ export class ProofCommands {
     if (place === undefined) {
       return undefined;
     }
-    const menu = new Menu(given !== undefined);
+    const menu = new Menu(this.session.onDidAskForQuickFixes, given !== undefined);
     const answer = await withProgress<ProveAnswer>(this.session, 'Completing the proof', 'llmstep.prove', place);
     if (answer.proof === null) {
       void this.notify.info(`No proof was found in ${answer.expansions} expansions.`, {

@@ -26,7 +26,7 @@ export class SuggestCommands {
     if (place === undefined) {
       return undefined;
     }
-    const menu = new Menu(given !== undefined);
+    const menu = new Menu(this.session.onDidAskForQuickFixes, given !== undefined);
     const answer = await this.session.execute<SuggestAnswer>('llmstep.suggest', { ...place, ...more });
     if (answer.suggestions.length === 0) {
       void this.notify.info(`No step was found: ${answer.summary}.`, {

@@ -15,6 +15,14 @@ import { ignore, logOf } from './stderr';
 
 export type SessionState = 'stopped' | 'starting' | 'running';
 
+/** A question of VS Code for quick fixes, when it is over. */
+export interface QuickFixAsk {
+  /** Asked to light the lightbulb, and not to open the menu. */
+  readonly automatic: boolean;
+  /** Given up before there was an answer. */
+  readonly cancelled: boolean;
+}
+
 const SELECTOR = ['lean4', 'lean'].flatMap((language) =>
   ['file', 'untitled'].map((scheme) => ({ language, scheme })),
 );
@@ -36,7 +44,10 @@ export class Session implements vscode.Disposable {
   #crashes: number[] = [];
   readonly #changed = new vscode.EventEmitter<SessionState>();
 
+  readonly #asked = new vscode.EventEmitter<QuickFixAsk>();
+
   readonly onDidChangeState = this.#changed.event;
+  readonly onDidAskForQuickFixes = this.#asked.event;
 
   constructor(private readonly host: SessionHost) {}
 
@@ -108,6 +119,7 @@ export class Session implements vscode.Disposable {
   dispose(): void {
     void this.stop();
     this.#changed.dispose();
+    this.#asked.dispose();
   }
 
   #next(work: () => Promise<void>): Promise<void> {
@@ -171,6 +183,14 @@ export class Session implements vscode.Disposable {
       initializationFailedHandler: () => false,
       errorHandler: ERRORS,
       middleware: {
+        provideCodeActions: async (document, range, context, token, next) => {
+          try {
+            return await next(document, range, context, token);
+          } finally {
+            const automatic = context.triggerKind === vscode.CodeActionTriggerKind.Automatic;
+            this.#asked.fire({ automatic, cancelled: token.isCancellationRequested });
+          }
+        },
         workspace: {
           // The server asks for its settings when it starts; what it was told at `initialize` could not be unset.
           configuration: (params) =>
