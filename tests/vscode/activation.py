@@ -30,16 +30,12 @@ async def measure(program: Path, vsix: Path, times: int) -> list[int]:
         machine = {"llmstep.python": sys.executable, "llmstep.http.port": free_port()}
         user = {"llmstep.model": "starter"}
         workbench = Workbench(Path(home) / "workbench", program, extensions=[vsix], user=user, machine=machine)
-        try:
-            await workbench.start()
-            async with async_playwright() as playwright:
-                chromium = shutil.which("chromium-headless-shell")
-                browser = await playwright.chromium.launch(
-                    executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"]
-                )
-                return [await once(workbench, await browser.new_page()) for _ in range(times)]
-        finally:
-            await workbench.stop()
+        async with workbench, async_playwright() as playwright:
+            chromium = shutil.which("chromium-headless-shell")
+            browser = await playwright.chromium.launch(
+                executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"]
+            )
+            return [await once(workbench, await browser.new_page()) for _ in range(times)]
 
 
 async def once(workbench: Workbench, page: Page) -> int:

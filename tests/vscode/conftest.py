@@ -7,6 +7,7 @@ interface is used, because its other one would keep pytest-asyncio's loop of the
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -22,13 +23,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from install import InstallError, install
 from vscode_lean import Judge
-from vscode_window import Window
+from vscode_window import Window, window_of_workbench
 from vscode_workbench import Workbench, free_port
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Callable
 
     from playwright.async_api import Browser
+    from vscode_window import NewWindow
 
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "build" / "vscode"
@@ -101,22 +103,23 @@ def strangers() -> set[str]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def new_window(
-    browser: Browser, pictures: Path, strangers: set[str]
-) -> AsyncIterator[Callable[[Workbench], Awaitable[Window]]]:
-    """Makes windows; what their pages ask for is watched."""
+async def new_window(browser: Browser, pictures: Path, strangers: set[str]) -> AsyncIterator[NewWindow]:
+    """Opens windows and closes them again; what their pages ask for is watched."""
 
     def watch(address: str) -> None:
         parts = urlsplit(address)
         if parts.scheme in ("http", "https", "ws", "wss") and parts.hostname != "127.0.0.1":
             strangers.add(str(parts.hostname))
 
-    async def make(workbench: Workbench) -> Window:
+    @contextlib.asynccontextmanager
+    async def make(workbench: Workbench) -> AsyncIterator[Window]:
         context = await browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
         context.on("request", lambda request: watch(request.url))
         page = await context.new_page()
         page.on("websocket", lambda socket: watch(socket.url))
-        return Window(workbench, page, pictures)
+        yield Window(workbench, page, pictures)
+        # Else the page of a workbench that has ended goes on trying to reach it, beside the other tests.
+        await context.close()
 
     yield make
     assert strangers == set()
@@ -155,18 +158,11 @@ async def workbench(
     """The workbench of most tests."""
     home = tmp_path_factory.mktemp("vscode")
     made = Workbench(home, program, extensions=[vsix], user=user_settings, machine=machine_settings())
-    try:
-        yield await made.start()
-    finally:
-        await made.stop()
+    async with made:
+        yield made
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def window(workbench: Workbench, new_window: Callable[[Workbench], Awaitable[Window]]) -> Window:
-    """Its window."""
-    made = await new_window(workbench)
-    await made.load()
-    return made
+window = window_of_workbench("session")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

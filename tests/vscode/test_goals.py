@@ -11,11 +11,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 from vscode_lean import OR
-from vscode_window import MENU, until
+from vscode_window import MENU, until, window_of_workbench
 from vscode_workbench import Workbench
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Callable
 
     from vscode_lean import Judge
     from vscode_window import Window
@@ -59,17 +59,11 @@ async def workbench(
             "LLMSTEP_TEST_LEAN_REQUESTS": str(home / "requests"),
         },
     )
-    try:
-        yield await made.start()
-    finally:
-        await made.stop()
+    async with made:
+        yield made
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def window(workbench: Workbench, new_window: Callable[[Workbench], Awaitable[Window]]) -> Window:
-    made = await new_window(workbench)
-    await made.load()
-    return made
+window = window_of_workbench("module")
 
 
 def requests(workbench: Workbench) -> list[dict[str, Any]]:

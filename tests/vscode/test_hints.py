@@ -40,7 +40,7 @@ async def test_it_stands_behind_its_goal_and_a_key_accepts_it(window: Window, ju
 
 
 async def test_it_tells_of_its_step_and_a_double_click_accepts_it(window: Window, judge: Judge) -> None:
-    file, hint, step = await hinted(window, "Weaken.lean", WEAKEN)
+    file, hint, step = await hinted(window, "DoubleClick.lean", WEAKEN)
     await hint.hover()
     hover = window.page.locator(".monaco-hover:visible").filter(has_text="generated")
     told = plain(await hover.inner_text())

@@ -11,10 +11,10 @@ import pytest
 from vscode_workbench import SECONDS, Workbench
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
     from pathlib import Path
 
-    from vscode_window import Window
+    from vscode_window import NewWindow
 
 pytestmark = [pytest.mark.lean, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
@@ -23,7 +23,7 @@ async def test_in_the_extension_host(
     pytestconfig: pytest.Config,
     tmp_path: Path,
     program: Path,
-    new_window: Callable[[Workbench], Awaitable[Window]],
+    new_window: NewWindow,
     user_settings: dict[str, Any],
     machine_settings: Callable[..., dict[str, Any]],
 ) -> None:
@@ -39,11 +39,9 @@ async def test_in_the_extension_host(
         # The driver lets tests into the extension host; with it there are no notifications on the screen.
         environment={"LLMSTEP_TEST_REPORT": str(report), "VSCODE_OPTIONS": "enable-smoke-test-driver"},
     )
-    try:
-        await workbench.start()
-        window = await new_window(workbench)
-        lines: list[str] = []
-        ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    lines: list[str] = []
+    ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    async with workbench, new_window(workbench) as window:
         page = window.page
         await page.expose_function("codeAutomationLog", lambda _, words: lines.append(" ".join(map(str, words))))
         await page.expose_function("codeAutomationExit", lambda code: ended.set_result(code))
@@ -54,8 +52,6 @@ async def test_in_the_extension_host(
             ]
         )
         status = await asyncio.wait_for(ended, 3 * SECONDS)
-    finally:
-        await workbench.stop()
     results = json.loads(report.read_text()) if report.exists() else []
     for each in results:
         print(each["state"], each["milliseconds"], "ms", each["title"])

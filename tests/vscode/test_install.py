@@ -18,11 +18,11 @@ import pytest_asyncio
 from playwright.async_api import expect
 from vscode_lean import OR
 from vscode_wheelhouse import make_wheelhouse
-from vscode_window import until
+from vscode_window import until, window_of_workbench
 from vscode_workbench import Workbench
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from vscode_lean import Judge
@@ -54,17 +54,11 @@ async def workbench(
         machine=machine_settings(**more),
         environment={"PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": ""},  # nothing but the wheelhouse
     )
-    try:
-        yield await made.start()
-    finally:
-        await made.stop()
+    async with made:
+        yield made
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def window(workbench: Workbench, new_window: Callable[[Workbench], Awaitable[Window]]) -> Window:
-    made = await new_window(workbench)
-    await made.load()
-    return made
+window = window_of_workbench("module")
 
 
 async def test_asked_cancelled_completed_used_removed(window: Window, workbench: Workbench, judge: Judge) -> None:

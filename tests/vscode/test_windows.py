@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 from vscode_lean import OR
-from vscode_window import until
+from vscode_window import until, window_of_workbench
 from vscode_workbench import Workbench
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Callable
 
     import psutil
-    from vscode_window import Window
+    from vscode_window import NewWindow, Window
 
 pytestmark = [pytest.mark.lean, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
@@ -32,10 +32,8 @@ async def workbench(
     made = Workbench(
         tmp_path_factory.mktemp("windows"), program, extensions=[vsix], user=user_settings, machine=machine_settings()
     )
-    try:
-        yield await made.start()
-    finally:
-        await made.stop()
+    async with made:
+        yield made
 
 
 def has_read_weights(process: psutil.Process) -> bool:
@@ -52,11 +50,19 @@ async def suggested(window: Window, name: str) -> str:
     return best
 
 
+window = window_of_workbench("module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def other_window(workbench: Workbench, new_window: NewWindow) -> AsyncIterator[Window]:
+    """One that shows nothing yet."""
+    async with new_window(workbench) as made:
+        yield made
+
+
 async def test_one_model_for_two_windows(
-    workbench: Workbench, new_window: Callable[[Workbench], Awaitable[Window]], tmp_path: Path
+    workbench: Workbench, window: Window, other_window: Window, tmp_path: Path
 ) -> None:
-    window, other_window = await new_window(workbench), await new_window(workbench)
-    await window.load()
     assert (await suggested(window, "First.lean")).endswith("✓")
     assert (await window.status_says("idle")).startswith("starter · cpu idle")
     [first] = workbench.companions()
@@ -84,5 +90,3 @@ async def test_one_model_for_two_windows(
     assert (await window.status_says("idle")).startswith("starter · cpu · shared idle")
     [third] = [each for each in workbench.companions() if each.pid != second.pid]
     assert not has_read_weights(third)
-    for each in (window, other_window):
-        await each.page.context.close()

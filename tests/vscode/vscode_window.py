@@ -8,19 +8,20 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
+import pytest_asyncio
 from playwright.async_api import TimeoutError as PageTimeoutError
 from playwright.async_api import expect
-from vscode_workbench import SECONDS
+from vscode_workbench import SECONDS, Workbench
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
-    from typing import Any
+    from typing import Any, Literal
 
     from playwright.async_api import Locator, Page
-    from vscode_workbench import Workbench
 
 expect.set_options(timeout=SECONDS * 1000)
 
@@ -78,11 +79,13 @@ class Window:
             """Once more where the list was renewed just when Enter came, which then opened nothing."""
             await self.press("Control+p")
             await self._type_into_pick(str(path))
-            await self.page.locator(PICK).filter(has_text=name).first.wait_for()
-            await self.press("Enter")
             try:
+                await self.page.locator(PICK + ".focused").filter(has_text=name).wait_for(timeout=10_000)
+                await self.press("Enter")
                 await editor.wait_for(timeout=10_000)
             except PageTimeoutError:
+                await self.picture(f"not-opened-{name}-{time.monotonic():.0f}")
+                await self.press("Escape")
                 return False
             return True
 
@@ -235,6 +238,22 @@ class Window:
         """Keep a picture of the window."""
         self.pictures.mkdir(parents=True, exist_ok=True)
         await self.page.screenshot(path=self.pictures / f"{name}.png")
+
+
+NewWindow = Callable[[Workbench], AbstractAsyncContextManager[Window]]
+"""Opens a window that shows nothing yet, and closes it in the end."""
+
+
+def window_of_workbench(scope: Literal["session", "module"]) -> Any:
+    """The fixture of a window with the folder of the fixture `workbench`."""
+
+    @pytest_asyncio.fixture(scope=scope, loop_scope="session")
+    async def window(workbench: Workbench, new_window: NewWindow) -> AsyncIterator[Window]:
+        async with new_window(workbench) as made:
+            await made.load()
+            yield made
+
+    return window
 
 
 class OpenFile:

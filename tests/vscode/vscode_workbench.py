@@ -114,7 +114,7 @@ class Workbench:
         """A path as the page names it."""
         return f"vscode-remote://127.0.0.1:{self.port}{path}"
 
-    async def start(self) -> Workbench:
+    async def __aenter__(self) -> Workbench:
         """Install the extensions and start the server."""
         for each in self._extensions:
             done = await asyncio.to_thread(
@@ -139,11 +139,15 @@ class Workbench:
                 stderr=log,
                 start_new_session=True,
             )
-        await self._until_up(self._process)
+        try:
+            await self._until_up(self._process)
+        except BaseException:
+            await self.__aexit__()
+            raise
         return self
 
-    async def stop(self) -> None:
-        """End the server and all that it has started; a second call does nothing."""
+    async def __aexit__(self, *_: object) -> None:
+        """End the server and all that it has started."""
         process, self._process = self._process, None
         if process is None:
             return
