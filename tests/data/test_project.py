@@ -7,10 +7,8 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from typer import Typer
-from typer.testing import CliRunner
+from command_line import run
 
-from llmstep.cli.data import data
 from llmstep.data.project import lean_files, project_pairs
 from llmstep.errors import RequestError
 from llmstep.lean.server import LeanServer
@@ -136,14 +134,9 @@ async def test_a_file_that_takes_too_long_is_left_out(tmp_path: Path, lean_comma
 
 
 def test_the_command_makes_pairs_of_a_project_and_of_a_file(project: Path, lean: Path, tmp_path: Path) -> None:
-    app = Typer()
-    app.command()(data)
     out = tmp_path / "out"
-    result = CliRunner().invoke(
-        app,
-        [str(project / "Steps.lean"), "-o", str(out), "--lean", str(lean), "--valid-share", "0", "--max-chars", "30"],
-    )
-    assert result.exit_code == 0, result.output
+    options = ("--lean", lean, "--valid-share", 0, "--max-chars", 30)
+    said = run("data", project / "Steps.lean", "-o", out, *options)
     pairs = [json.loads(line) for line in (out / "train.jsonl").read_text(encoding="utf-8").splitlines()]
     expected = [
         {"goal": goal, "tactic": tactic, "theorem": theorem, "file_context": before}
@@ -151,9 +144,9 @@ def test_the_command_makes_pairs_of_a_project_and_of_a_file(project: Path, lean:
         if len(tactic) <= 30
     ]
     assert pairs == expected
-    assert "no text of their file" not in result.output
-    assert "train: 11 pairs of 4 theorems" in result.output
-    assert "left out: 3 steps longer than 30 characters" in result.output
+    assert "no text of their file" not in said
+    assert "train: 11 pairs of 4 theorems" in said
+    assert "left out: 3 steps longer than 30 characters" in said
 
 
 def test_a_folder_without_lean_files_is_refused(tmp_path: Path) -> None:
