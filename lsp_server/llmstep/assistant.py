@@ -15,7 +15,8 @@ from llmstep.engine.progress import Progress, since
 from llmstep.errors import LeanError, NoGoalError
 from llmstep.lean.asking import ask_at
 from llmstep.memory import Document, Memory, SuggestionSet, sites_at
-from llmstep.premises.source import Whereabouts, source_of
+from llmstep.premises.asked import premises_for
+from llmstep.premises.source import Whereabouts
 from llmstep.types import Check, Goal, Sampling, Suggestion, Verdict
 
 if TYPE_CHECKING:
@@ -52,13 +53,13 @@ class Assistant:
         self.engine = engine
         self.lean = lean
         self.memory = memory or Memory()
-        self.premises = source_of(settings, lean)
+        self.premises = premises_for(settings, lean)
 
     def configure(self, settings: Settings) -> None:
         """Use other settings from now on; what was suggested by another model is forgotten."""
         if _source(settings) != _source(self.settings):
             self.memory.forget()
-            self.premises = source_of(settings, self.lean)
+            self.premises = premises_for(settings, self.lean)
         self.settings = settings
         self.engine.configure(settings)
         self.lean.configure(settings)
@@ -108,8 +109,7 @@ class Assistant:
         if self.premises is not None:
             tell(Progress("goal", "Looking for premises"))
             where = Whereabouts(document.uri, document.text, site)
-            found_premises = await self.premises.find(goal, where, self.settings.premises.count)
-            ask = attrs.evolve(ask, premises=found_premises)
+            ask = attrs.evolve(ask, premises=await self.premises.find(goal, where))
         earlier = self.memory.find(document.uri, key) if more else None
         draws = earlier.draws if earlier else 0
         generation = await self.engine.generate(ask, self._sampling(count, seed, draws), on_progress=tell)

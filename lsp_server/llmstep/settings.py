@@ -109,6 +109,7 @@ class PremiseSettings:
     )
     index: str = _setting("", "Folder of the index, with `index`.")
     count: int = _setting(100, "Most premises for a goal.", least=1, most=1000)
+    timeout_seconds: float = _setting(20.0, "Longest time that Lean searches for the premises of one goal.", least=0.1)
 
 
 @attrs.frozen(kw_only=True)

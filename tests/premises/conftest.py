@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from tiny_models import byt5_config, saved
+from tiny_models import BYT5_VOCABULARY, byt5_config, saved
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +21,22 @@ def encoder(tmp_path: Path) -> Path:
     torch.manual_seed(5)
     config = byt5_config(d_model=32, d_kv=8, d_ff=48, num_layers=2, initializer_factor=3.0, tie_word_embeddings=True)
     return saved(T5EncoderModel(config), tmp_path / "encoder")
+
+
+@pytest.fixture
+def generator(tmp_path: Path) -> Path:
+    """A tiny ByT5 with random weights, large enough for an answer that depends on the question."""
+    import torch
+    from transformers import T5ForConditionalGeneration
+
+    torch.manual_seed(8)
+    model = T5ForConditionalGeneration(byt5_config())
+    head = torch.full((BYT5_VOCABULARY, 64), -1.0)
+    head[35:129] = torch.randn(94, 64)  # the bytes of visible ASCII, so that every answer is a text
+    model.lm_head.weight = torch.nn.Parameter(head)
+    folder = saved(model, tmp_path / "generator")
+    (folder / "llmstep.json").write_text('{"template": "byt5-retrieval"}')
+    return folder
 
 
 @pytest.fixture

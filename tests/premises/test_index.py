@@ -88,8 +88,8 @@ async def test_premises_come_in_the_order_of_the_exact_cosine(index: Path, encod
     expected = sorted(premises, key=lambda each: -cosine[each])
     assert len({round(value, 4) for value in cosine.values()}) == 6  # no ties that rounding could decide
     retriever = Retriever(str(index), "cpu")
-    assert list(await retriever.find(Goal.from_state(STATE), None, 10)) == expected
-    assert list(await retriever.find(Goal.from_state(STATE), None, 2)) == expected[:2]
+    assert list(await retriever.find(Goal.from_state(STATE), None, 10, 60)) == expected
+    assert list(await retriever.find(Goal.from_state(STATE), None, 2, 60)) == expected[:2]
     found = PremiseIndex.load(index).nearest(query, 6)
     assert [score for _, score in found] == pytest.approx([cosine[each] for each in expected], abs=1e-5)
 
@@ -137,7 +137,7 @@ async def test_a_goal_in_a_file_gets_what_the_file_imports(index: Path, tmp_path
     site = find_site(text, Position(3, 2))
     assert site is not None
     where = Whereabouts((tmp_path / "My.lean").as_uri(), text, site)
-    found = await Retriever(str(index), "cpu").find(Goal("p : Prop\n⊢ p"), where, 100)
+    found = await Retriever(str(index), "cpu").find(Goal("p : Prop\n⊢ p"), where, 100, 60)
     assert {premise.name for premise in found} == {"And.swap", "Or.swap"}
 
 
@@ -193,7 +193,7 @@ def test_what_is_no_corpus_is_refused(tmp_path: Path, content: str, message: str
 async def test_an_index_that_cannot_be_used_says_why(index: Path, encoder: Path, tmp_path: Path) -> None:
     async def refused(folder: Path | str, kind: type[LlmstepError], message: str) -> None:
         with pytest.raises(kind, match=message):
-            await Retriever(str(folder), "cpu").find(Goal("⊢ p"), None, 5)
+            await Retriever(str(folder), "cpu").find(Goal("⊢ p"), None, 5, 60)
 
     await refused("", SettingsError, "none is set")
     await refused(tmp_path, ModelLoadError, "holds no index")

@@ -48,7 +48,7 @@ async def premises(search: LeanSearch, folder: Path, line: int, text: str = TEXT
     site = find_site(text, Position(line, 2))
     assert site is not None
     goal = await search.lean.goal(uri, text, site)
-    return list(await search.find(goal, Whereabouts(uri, text, site), count))
+    return list(await search.find(goal, Whereabouts(uri, text, site), count, seconds=60))
 
 
 @pytest.mark.lean
@@ -75,14 +75,14 @@ async def test_the_place_is_judged_as_before_after_a_search(search: LeanSearch, 
     uri, site = (tmp_path / "Fruit.lean").as_uri(), find_site(TEXT, Position(8, 2))
     assert site is not None
     goal = await search.lean.goal(uri, TEXT, site)
-    await search.find(goal, Whereabouts(uri, TEXT, site), 5)
+    await search.find(goal, Whereabouts(uri, TEXT, site), 5, seconds=60)
     checks = await search.lean.check(uri, TEXT, site, goal, ["exact pear_swap a b h", "exact h"])
     assert [check.verdict.value for check in checks] == ["closes", "invalid"]
 
 
 async def test_a_goal_without_a_file_has_none() -> None:
     search = LeanSearch(LeanWorkspace(Settings()))
-    assert await search.find(Goal("⊢ True"), None, 5) == ()
+    assert await search.find(Goal("⊢ True"), None, 5, seconds=60) == ()
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
-import torch
 from command_line import run
 from lsprotocol.types import Position
-from tiny_models import BYT5_VOCABULARY, byt5_config, saved
-from transformers import T5ForConditionalGeneration
 
 from llmstep.assistant import Assistant, Document
 from llmstep.catalog.premises import in_front
@@ -27,6 +24,7 @@ from llmstep.settings import LeanSettings, PremiseSettings, Settings
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from llmstep.premises.source import PremiseSource
     from llmstep.types import Ask
 
 TEXT = """\
@@ -36,19 +34,6 @@ theorem ripe (a b : Prop) (h : a ∧ b) : b ∧ a := by
   sorry
 """
 STATE = "a b : Prop\nh : a ∧ b\n⊢ b ∧ a"
-
-
-@pytest.fixture
-def generator(tmp_path: Path) -> Path:
-    """A tiny ByT5 with random weights, large enough for an answer that depends on the question."""
-    torch.manual_seed(8)
-    model = T5ForConditionalGeneration(byt5_config())
-    head = torch.full((BYT5_VOCABULARY, 64), -1.0)
-    head[35:129] = torch.randn(94, 64)  # the bytes of visible ASCII, so that every answer is a text
-    model.lm_head.weight = torch.nn.Parameter(head)
-    folder = saved(model, tmp_path / "generator")
-    (folder / "llmstep.json").write_text('{"template": "byt5-retrieval"}')
-    return folder
 
 
 def answer(*arguments: object) -> dict[str, Any]:
@@ -115,20 +100,24 @@ def test_the_nearest_of_an_index_are_in_front_of_the_state(
     assert plain["suggestions"]
 
 
+def source_in(assistant: Assistant) -> PremiseSource | None:
+    return assistant.premises.source if assistant.premises else None
+
+
 def test_the_settings_decide_who_is_asked(tmp_path: Path) -> None:
     lean = LeanWorkspace(Settings())
     engine = Engine(Settings())
     assistant = Assistant(Settings(), engine, lean)
     assert assistant.premises is None
     assistant.configure(Settings(premises=PremiseSettings(source="lean")))
-    assert isinstance(assistant.premises, LeanSearch)
+    assert isinstance(source_in(assistant), LeanSearch)
     assistant.configure(Settings(premises=PremiseSettings(source="index", index=str(tmp_path))))
-    assert isinstance(assistant.premises, Retriever)
+    assert isinstance(source_in(assistant), Retriever)
     kept = assistant.premises
     assistant.configure(Settings(count=3, premises=PremiseSettings(source="index", index=str(tmp_path))))
     assert assistant.premises is kept  # with the encoder that it has loaded
     assistant.configure(Settings(template="byt5-retrieval", premises=PremiseSettings(source="lean")))
-    assert isinstance(assistant.premises, LeanSearch)
+    assert isinstance(source_in(assistant), LeanSearch)
     assistant.configure(Settings(template="pythia", premises=PremiseSettings(source="lean")))
     assert assistant.premises is None  # it would search in vain
     with pytest.raises(SettingsError, match=r"llmstep\.premises\.source"):

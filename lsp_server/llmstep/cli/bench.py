@@ -20,9 +20,12 @@ from llmstep.cli.options import (
     DeviceOption,
     LeanOption,
     ModelOption,
+    PremiseIndexOption,
+    PremisesOption,
     TemperatureOption,
     TemplateOption,
     lean_command,
+    premise_settings,
     settings_with,
 )
 from llmstep.cli.process import run
@@ -76,6 +79,8 @@ def search(
     seed: SeedOption = 0,
     *,
     engine: EngineFlags,
+    premises: PremisesOption = None,
+    premise_index: PremiseIndexOption = None,
     lean: LeanOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
@@ -93,6 +98,7 @@ def search(
             "device": device,
             "temperature": temperature,
             "lean.command": lean_command(lean),
+            **premise_settings(premises, premise_index),
             **engine.settings(),
         }
     )
@@ -110,7 +116,7 @@ def search(
         patience=0,
     )
     served = "" if settings.engine == "inProcess" else f"{settings.engine} {settings.remote.model}".rstrip()
-    record = method_record(method, settings.model, served)
+    record = method_record(method, settings.model, served, settings.premises.source)
 
     def how(result: Result) -> str:
         return f"{result.expansions} expansions, {result.seconds:.1f} s"

@@ -13,9 +13,12 @@ from llmstep.cli.options import (
     DeviceOption,
     LeanOption,
     ModelOption,
+    PremiseIndexOption,
+    PremisesOption,
     TemperatureOption,
     TemplateOption,
     lean_command,
+    premise_settings,
     settings_with,
 )
 from llmstep.cli.process import run
@@ -53,6 +56,8 @@ def prove(
     seed: SeedOption = 0,
     *,
     engine: EngineFlags,
+    premises: PremisesOption = None,
+    premise_index: PremiseIndexOption = None,
     lean: LeanOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print {proof, expansions, seconds, model}.")] = False,
 ) -> None:
@@ -71,6 +76,7 @@ def prove(
             "device": device,
             "temperature": temperature,
             "lean.command": lean_command(lean),
+            **premise_settings(premises, premise_index),
             **engine.settings(),
         }
     )

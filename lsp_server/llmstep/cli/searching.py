@@ -62,12 +62,13 @@ async def a_prover(settings: Settings) -> AsyncIterator[Prover]:
     """A prover whose engine and Lean are gone afterwards."""
     from llmstep.engine.switching import SwitchingEngine
     from llmstep.lean.workspace import LeanWorkspace
+    from llmstep.premises.asked import premises_for
     from llmstep.search.prover import Prover
 
     engine = SwitchingEngine(settings)
     lean = LeanWorkspace(settings)
     try:
-        yield Prover(engine, lean)
+        yield Prover(engine, lean, premises_for(settings, lean))
     finally:
         await lean.close()
         await close_soon(engine)

@@ -13,8 +13,10 @@ from llmstep.cli.options import (
     CountOption,
     DeviceOption,
     ModelOption,
+    PremiseIndexOption,
     TemperatureOption,
     TemplateOption,
+    premise_settings,
     read_token,
     settings_with,
 )
@@ -50,6 +52,7 @@ def serve(
     temperature: TemperatureOption = None,
     *,
     engine: EngineFlags,
+    premise_index: PremiseIndexOption = None,
     preload: Annotated[bool, typer.Option(help="Load the model now, not with the first request.")] = True,
 ) -> None:
     """Answer the `llmstep` tactic (and LeanCopilot, llmlean) over HTTP until Ctrl-C.
@@ -68,6 +71,7 @@ def serve(
             "device": device,
             "count": count,
             "temperature": temperature,
+            **premise_settings(None, premise_index),
             **engine.settings(),
         }
     )
@@ -81,17 +85,22 @@ async def _serve(settings: Settings, token: str | Mapping[str, str] | None, *, p
     from llmstep.engine.switching import SwitchingEngine
     from llmstep.http.app import create_app
     from llmstep.http.server import serve as listen
+    from llmstep.premises.asked import premises_for
+    from llmstep.types import Goal
 
     if settings.engine == "inProcess":
         resolve(settings)  # a wrong one is told before anything is opened
     engine = SwitchingEngine(settings)
     server: HttpServer | None = None
     try:
-        app = create_app(engine, settings, token=token, at_once=at_once)
+        premises = premises_for(settings, None)
+        app = create_app(engine, settings, token=token, at_once=at_once, premises=premises)
         server = await listen(app, settings.http.host, settings.http.port)
         if preload:
             with shown_progress() as show:
                 await engine.load(on_progress=show)
+            if premises is not None:
+                await premises.find(Goal("⊢ True"), None)  # reads index and encoder
         name = engine.status.model if preload or settings.engine != "inProcess" else resolve(settings).name
         where = f" of {engine.status.url}" if engine.status.url else ""
         typer.echo(f"llmstep listens at {server.url} with the model {name}{where}")

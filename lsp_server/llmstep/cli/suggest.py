@@ -21,6 +21,7 @@ from llmstep.cli.options import (
     TemperatureOption,
     TemplateOption,
     lean_command,
+    premise_settings,
     settings_with,
 )
 from llmstep.cli.process import close_soon, run
@@ -100,8 +101,7 @@ def suggest(
             "temperature": temperature,
             "lean.command": lean_command(lean),
             "check.enabled": None if check else False,
-            "premises.source": premises or ("index" if premise_index else None),
-            "premises.index": str(premise_index) if premise_index else None,
+            **premise_settings(premises, premise_index),
             **engine.settings(),
         }
     )
@@ -151,12 +151,12 @@ async def _at_place(
 
 async def _for_goal(settings: Settings, goal: Goal, prefix: str, seed: int | None, show: OnProgress) -> Answer:
     from llmstep.engine.switching import SwitchingEngine
-    from llmstep.premises.source import source_of
+    from llmstep.premises.asked import premises_for
     from llmstep.types import Ask, Sampling, Suggestion
 
     engine = SwitchingEngine(settings)
-    source = source_of(settings, None)
-    premises = await source.find(goal, None, settings.premises.count) if source else ()
+    source = premises_for(settings, None)
+    premises = await source.find(goal, None) if source else ()
     sampling = Sampling(settings.count, settings.temperature, settings.top_p, settings.max_new_tokens, seed)
     try:
         made = await engine.generate(Ask(goal, prefix=prefix, premises=premises), sampling, on_progress=show)

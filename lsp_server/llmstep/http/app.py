@@ -18,6 +18,7 @@ import logging
 import os
 from typing import TYPE_CHECKING, Any
 
+import attrs
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -35,13 +36,14 @@ from llmstep.http.candidates import candidates, disconnected
 from llmstep.http.guards import Guards
 from llmstep.http.openai import openai_routes
 from llmstep.http.openai_answers import is_openai, openai_error
-from llmstep.http.requests import SuggestRequest, decode_generate, decode_tactic, read_body
+from llmstep.http.requests import SuggestRequest, decode_generate, decode_tactic, read_body, whereabouts
 from llmstep.types import Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from llmstep.engine.interface import Generation, ModelEngine
+    from llmstep.premises.asked import Premises
     from llmstep.settings import Settings
 
 _GONE = Response(status_code=499)  # nobody is there to read it
@@ -59,8 +61,9 @@ def create_app(
     *,
     token: str | Mapping[str, str] | None = None,
     at_once: int = 0,
+    premises: Premises | None = None,
 ) -> Starlette:
-    """The application; `app.state.settings` may be replaced while it runs.
+    """The application; `app.state.settings` and `app.state.premises` may be replaced while it runs.
 
     Args:
         engine: Where candidates come from; the caller opens and closes it.
@@ -68,6 +71,7 @@ def create_app(
         token: Bearer token that every request must carry, or several by the names of their owners.
         at_once: Most requests that the engine works at; 0 takes one for a model in this process, which answers one
             after the other, and 16 for a server, which may take them together.
+        premises: Finds premises for the tactic and for LeanCopilot. Other llmsteps and OpenAI's clients send their own.
 
     Raises:
         SettingsError: Other machines could reach the server, and there is no token.
@@ -91,6 +95,7 @@ def create_app(
     )
     app.state.engine = engine
     app.state.settings = settings
+    app.state.premises = premises
     app.state.stopping = asyncio.Event()
     app.state.admission = Admission(
         lambda: at_once or (1 if app.state.settings.engine == "inProcess" else 16),
@@ -152,11 +157,17 @@ async def _in_turn(request: Request, wanted: SuggestRequest) -> Generation:
     """The engine's answer in the client's turn, or at once where it is known."""
     state = request.app.state
     sampling = _sampling(state.settings, wanted.count)
-    known: Generation | None = state.engine.known(wanted.ask, sampling)
-    if known is not None:
-        return known
+    premises: Premises | None = state.premises
+    ask, where = wanted.ask, whereabouts(wanted.ask) if premises else None
+    helpful = premises.known(ask.goal, where) if premises else ()
+    if helpful is not None:
+        known: Generation | None = state.engine.known(attrs.evolve(ask, premises=helpful), sampling)
+        if known is not None:
+            return known
     async with state.admission.turn(request.state.client):
-        made: Generation = await state.engine.generate(wanted.ask, sampling)
+        if premises:
+            ask = attrs.evolve(ask, premises=await premises.find(ask.goal, where))
+        made: Generation = await state.engine.generate(ask, sampling)
         return made
 
 

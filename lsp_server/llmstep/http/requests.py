@@ -13,7 +13,9 @@ import attrs
 
 from llmstep.errors import RequestError
 from llmstep.http.answers import RefusedError
-from llmstep.lean.asking import ask_behind
+from llmstep.lean.asking import ask_behind, site_behind
+from llmstep.lean.place import PLACEHOLDER
+from llmstep.premises.source import Whereabouts
 from llmstep.types import Ask, Goal, Premise, Sampling
 
 if TYPE_CHECKING:
@@ -38,6 +40,12 @@ class SuggestRequest:
     ask: Ask
     count: int | None = None
     """Number of samples to draw; None means the setting."""
+
+
+def whereabouts(ask: Ask) -> Whereabouts | None:
+    """Where a goal stands, as far as the text before it shows; in which file is not known."""
+    site = site_behind(ask.context)
+    return Whereabouts("", ask.context + PLACEHOLDER, site) if site else None
 
 
 @attrs.frozen

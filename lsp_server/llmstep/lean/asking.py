@@ -10,6 +10,7 @@ import re
 import textwrap
 from typing import TYPE_CHECKING, Final
 
+from llmstep.lean.place import PLACEHOLDER
 from llmstep.lean.site import find_site
 from llmstep.lean.text import mask, position_at
 from llmstep.types import Ask
@@ -39,10 +40,14 @@ def ask_behind(context: str, goal: Goal, prefix: str) -> Ask:
     Args:
         context: The text up to the place where the next step goes; it may be a part of the file, or empty.
     """
-    site = find_site(context + "sorry", position_at(context, len(context))) if context.strip() else None
-    if site is None or site.start != len(context):
-        return Ask(goal, prefix, context)
-    return ask_at(context, site, goal, prefix)
+    site = site_behind(context)
+    return ask_at(context, site, goal, prefix) if site else Ask(goal, prefix, context)
+
+
+def site_behind(context: str) -> Site | None:
+    """The site of a `sorry` behind the text before a goal; None where the text shows no proof there."""
+    site = find_site(context + PLACEHOLDER, position_at(context, len(context))) if context.strip() else None
+    return site if site is not None and site.start == len(context) else None
 
 
 def proof_so_far(text: str, site: Site) -> str:

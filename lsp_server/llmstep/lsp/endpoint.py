@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from llmstep.engine.interface import ModelEngine
     from llmstep.http.server import HttpServer
+    from llmstep.premises.asked import Premises
     from llmstep.settings import Settings
 
 _SECONDS_BETWEEN_TRIES = 3.0
@@ -30,9 +31,10 @@ _log = logging.getLogger(__name__)
 class Endpoint:
     """Keeps the endpoint where the settings want it."""
 
-    def __init__(self, engine: ModelEngine, settings: Settings) -> None:
+    def __init__(self, engine: ModelEngine, settings: Settings, premises: Premises | None = None) -> None:
         self._engine = engine
         self._settings = settings
+        self._premises = premises
         self._now = asyncio.Event()
         self._app: Starlette | None = None
         self._server: HttpServer | None = None
@@ -43,12 +45,12 @@ class Endpoint:
         """Where it listens; None when it does not."""
         return self._server.url if self._server else None
 
-    async def configure(self, settings: Settings) -> None:
+    async def configure(self, settings: Settings, premises: Premises | None) -> None:
         """Use other settings; what has changed decides whether the server moves."""
         moved = settings.http != self._settings.http
-        self._settings = settings
+        self._settings, self._premises = settings, premises
         if self._app is not None:
-            self._app.state.settings = settings
+            self._app.state.settings, self._app.state.premises = settings, premises
         if moved:
             await self.stop()
             self.start()
@@ -100,7 +102,7 @@ class Endpoint:
         from llmstep.http.server import serve
 
         http = self._settings.http
-        self._app = create_app(self._engine, self._settings, token=own_token())
+        self._app = create_app(self._engine, self._settings, token=own_token(), premises=self._premises)
         server = self._server = await serve(self._app, http.host, http.port)
         _log.info("the tactic is answered at %s", server.url)
         try:

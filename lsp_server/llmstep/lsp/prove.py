@@ -124,7 +124,7 @@ async def prove(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict[s
         from llmstep.search.prover import Prover
 
         assistant = await ls.ready()
-        prover = Prover(assistant.engine, assistant.lean)
+        prover = Prover(assistant.engine, assistant.lean, assistant.premises)
         method = wanted.method(ls)
         found = await prover.prove(document.uri, document.text, sites, method, written=proof_so_far, on_progress=report)
         return found, _outcome(found)
@@ -166,7 +166,7 @@ async def fill_sorries(ls: LlmstepServer, params: types.ExecuteCommandParams) ->
         results = await fill(
             document.uri,
             document.text,
-            Prover(assistant.engine, assistant.lean),
+            Prover(assistant.engine, assistant.lean, assistant.premises),
             wanted.method(ls),
             written=proof_so_far,
             on_progress=report,

@@ -110,9 +110,10 @@ class LlmstepServer(LanguageServer):
         sharing = Sharing()
         self.engine = SwitchingEngine(self.settings, sharing.neighbour)
         self.lean = LeanWorkspace(self.settings)
-        self.endpoint = sharing.endpoint = Endpoint(self.engine, self.settings)
+        assistant = Assistant(self.settings, self.engine, self.lean, self.memory)
+        self.endpoint = sharing.endpoint = Endpoint(self.engine, self.settings, assistant.premises)
         self.endpoint.start()
-        return Assistant(self.settings, self.engine, self.lean, self.memory)
+        return assistant
 
     async def ready(self) -> Assistant:
         """The assistant, once it exists.
@@ -132,7 +133,7 @@ class LlmstepServer(LanguageServer):
             return
         started.result().configure(settings)
         if self.endpoint is not None:
-            self.spawn(self.endpoint.configure(settings))
+            self.spawn(self.endpoint.configure(settings, started.result().premises))
         self.status.send()
         inlay_hints.refresh(self)
 

@@ -8,10 +8,14 @@ them; where it is missing, as where a search finds nothing, the others are left.
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
 from typing import TYPE_CHECKING, Any, Final
 
-from llmstep.errors import LeanTimeoutError
+from lsprotocol.types import Position
+
+from llmstep.errors import LeanError
 from llmstep.lean.elide import elide
 from llmstep.lean.refusal import hypothesis_names
 from llmstep.lean.text import position_at
@@ -20,8 +24,6 @@ from llmstep.types import Premise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-    from lsprotocol.types import Position
 
     from llmstep.lean.workspace import LeanWorkspace
     from llmstep.premises.source import Whereabouts
@@ -48,25 +50,32 @@ class LeanSearch:
     """Premises that Lean's own searches name.
 
     Args:
-        lean: The servers; a search takes as long as `lean.timeout_seconds` at most.
+        lean: The servers.
     """
 
     def __init__(self, lean: LeanWorkspace) -> None:
         self.lean = lean
 
-    async def find(self, goal: Goal, where: Whereabouts | None, count: int) -> tuple[Premise, ...]:
-        """See `PremiseSource.find`; a goal without a file has no premises."""
-        if where is None:
+    async def find(self, goal: Goal, where: Whereabouts | None, count: int, seconds: float) -> tuple[Premise, ...]:
+        """See `PremiseSource.find`; a goal without a file has no premises.
+
+        The searches share the time. One that does not end in it, or fails, is left out: premises are a help, and
+        suggestions go on without.
+        """
+        if where is None or not where.uri:
             return ()
         text = elide(where.text, where.site.scope)  # as for checks, so that Lean keeps what it knows
         names: dict[str, None] = {}
+        end = time.monotonic() + seconds
         for search in SEARCHES:
-            shadow = where.site.shadow_text(text, search)
+            shadow = where.site.shadow_text(text, f"{where.steps}\n{search}" if where.steps else search)
             try:
-                messages = await self.lean.messages(where.uri, shadow.text)
-            except LeanTimeoutError:  # premises are a help, and suggestions go on without
+                asked = self.lean.messages(where.uri, shadow.text)
+                messages = await asyncio.wait_for(asked, max(0.0, end - time.monotonic()))
+            except (LeanError, asyncio.TimeoutError):
                 continue
-            said = [each["message"] for each in messages if _inside(each, shadow.start, shadow.end)]
+            start = Position(shadow.end.line, 0) if where.steps else shadow.start
+            said = [each["message"] for each in messages if _inside(each, start, shadow.end)]
             names.update(dict.fromkeys(named(said)))
         own = {*hypothesis_names(goal.text), where.site.declaration, where.site.short}
         wanted = [name for name in names if name not in own][:_CANDIDATES]
@@ -77,9 +86,13 @@ class LeanSearch:
         before += _FILLER
         text = before + "".join(f"#check {name}\n" for name in names)
         first = position_at(text, len(before)).line
+        try:
+            messages = await self.lean.messages(uri, text)
+        except LeanError:
+            return ()
         answers = {
             each["range"]["start"]["line"] - first: str(each["message"])
-            for each in await self.lean.messages(uri, text)
+            for each in messages
             if each.get("severity") == INFORMATION
         }
         found: dict[str, Premise] = {}

@@ -33,8 +33,8 @@ class Retriever:
         self._loaded: tuple[PremiseIndex, Encoder] | None = None
         self._lock = asyncio.Lock()
 
-    async def find(self, goal: Goal, where: Whereabouts | None, count: int) -> tuple[Premise, ...]:
-        """See `PremiseSource.find`.
+    async def find(self, goal: Goal, where: Whereabouts | None, count: int, seconds: float) -> tuple[Premise, ...]:
+        """See `PremiseSource.find`; it is so quick that it needs no limit.
 
         Raises:
             SettingsError: No index is set.
@@ -45,8 +45,12 @@ class Retriever:
                 "Premises are to come from an index, and none is set.",
                 hint="Make one with `llmstep index`, and set llmstep.premises.index to its folder.",
             )
+        # A thread cannot be stopped: who is cancelled leaves it, and the next one waits for its end.
+        return await asyncio.shield(asyncio.ensure_future(self._in_turn(goal.state, where, count)))
+
+    async def _in_turn(self, state: str, where: Whereabouts | None, count: int) -> tuple[Premise, ...]:
         async with self._lock:  # one model, one question at a time
-            return await asyncio.to_thread(self._find, goal.state, where, count)
+            return await asyncio.to_thread(self._find, state, where, count)
 
     def _find(self, state: str, where: Whereabouts | None, count: int) -> tuple[Premise, ...]:
         index, encoder = self._ready()

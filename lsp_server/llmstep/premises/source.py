@@ -21,18 +21,22 @@ class Whereabouts:
 
     uri: str
     text: str
-    """The whole file."""
+    """The whole file, or as much of it as is known."""
     site: Site
+    steps: str = ""
+    """What a proof has, at the site, before the goal: steps that are not in the text."""
 
 
 class PremiseSource(Protocol):
     """Finds premises for goals. What it holds goes when it does."""
 
-    async def find(self, goal: Goal, where: Whereabouts | None, count: int) -> tuple[Premise, ...]:
+    async def find(self, goal: Goal, where: Whereabouts | None, count: int, seconds: float) -> tuple[Premise, ...]:
         """The premises that are most likely to help, best first, at most `count`.
 
         Args:
-            where: The place of the goal; None for a goal without a file, for which some sources know nothing.
+            where: The place of the goal; None for a goal without a file, for which some sources know nothing. Its
+                `uri` is empty where only the text is known.
+            seconds: Longest search. What a source needs to be ready for its first goal does not count.
 
         Raises:
             LlmstepError: The source cannot be used.

@@ -117,4 +117,4 @@ class LeanExpander:
             shadow = self._site.shadow_text(self._text, steps)
             before = shadow.text[: offset_at(shadow.text, shadow.end)] + "\n"
         written = "\n".join(part for part in (self._written, steps) if part)
-        return Scene(goals[0], before, self._site.declaration, written, again)
+        return Scene(goals[0], before, self._site.declaration, written, again, steps)

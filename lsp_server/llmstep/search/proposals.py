@@ -10,11 +10,11 @@ import attrs
 from llmstep.types import Ask, Goal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from llmstep.engine.interface import ModelEngine
     from llmstep.engine.progress import Progress
-    from llmstep.types import Sampling
+    from llmstep.types import Premise, Sampling
 
 Tactics = Literal["model", "list", "both"]
 
@@ -59,6 +59,8 @@ class Scene:
     """The steps before this one."""
     again: int = 0
     """How often steps were proposed for this before."""
+    steps: str = ""
+    """The steps of the search that lead to it, as one text; the file does not have them."""
 
 
 class Proposer(Protocol):
@@ -78,14 +80,20 @@ class ModelTactics:
         engine: Holds the model.
         sampling: How to draw, for each goal.
         on_progress: Told when the model is downloaded or loaded.
+        premises: Finds premises, for models that read some.
     """
 
     def __init__(
-        self, engine: ModelEngine, sampling: Sampling, on_progress: Callable[[Progress], None] | None = None
+        self,
+        engine: ModelEngine,
+        sampling: Sampling,
+        on_progress: Callable[[Progress], None] | None = None,
+        premises: Callable[[Scene], Awaitable[tuple[Premise, ...]]] | None = None,
     ) -> None:
         self._engine = engine
         self._sampling = sampling
         self._on_progress = on_progress
+        self._premises = premises
         self.model: str | None = None
         """Name of the model that answered last."""
 
@@ -93,8 +101,16 @@ class ModelTactics:
         """
         Raises:
             ModelError: The model cannot be loaded or run.
+            LlmstepError: The premises cannot be had.
         """
-        ask = Ask(Goal(scene.goal), context=scene.context, declaration=scene.declaration, proof=scene.proof)
+        premises = await self._premises(scene) if self._premises else ()
+        ask = Ask(
+            Goal(scene.goal),
+            context=scene.context,
+            declaration=scene.declaration,
+            proof=scene.proof,
+            premises=premises,
+        )
         made = await self._engine.generate(ask, self._warmer(scene.again), on_progress=self._told)
         self.model = made.model
         equal = -math.log(max(1, len(made.candidates)))  # for those whose probability the server does not tell

@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import attrs
 
 from llmstep.engine.progress import Progress
 from llmstep.lean.place import PLACEHOLDER
+from llmstep.premises.source import Whereabouts
 from llmstep.search.best_first import Limits, Report, best_first
 from llmstep.search.lean_expander import LeanExpander
 from llmstep.search.proposals import FIXED_TACTICS, FixedTactics, Mixture, ModelTactics, Tactics
 from llmstep.search.script import join
 from llmstep.search.state import canonical
-from llmstep.types import Sampling
+from llmstep.types import Goal, Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,8 +28,10 @@ if TYPE_CHECKING:
     from llmstep.engine.interface import ModelEngine
     from llmstep.lean.site import Site
     from llmstep.lean.workspace import LeanWorkspace
-    from llmstep.search.proposals import Proposer
-    from llmstep.types import Goal
+    from llmstep.premises.asked import Premises
+    from llmstep.search.proposals import Proposer, Scene
+    from llmstep.types import Premise
+
 _NUMBER = re.compile(r"\?[mu]\.\d+")
 
 
@@ -84,11 +88,13 @@ class Prover:
     Args:
         engine: Proposes steps; not used with `list`.
         lean: Runs them.
+        premises: Finds premises for each state, for models that read some.
     """
 
-    def __init__(self, engine: ModelEngine, lean: LeanWorkspace) -> None:
+    def __init__(self, engine: ModelEngine, lean: LeanWorkspace, premises: Premises | None = None) -> None:
         self._engine = engine
         self.lean = lean
+        self._premises = premises
 
     async def prove(
         self,
@@ -118,7 +124,8 @@ class Prover:
         started = time.monotonic()
         on_progress(Progress("goal", "Asking Lean for the goal"))
         site, goal = await self.lean.locate(uri, text, sites)
-        model = ModelTactics(self._engine, _sampling(method), on_progress)
+        helped = partial(self._helped, uri, text, site) if self._premises else None
+        model = ModelTactics(self._engine, _sampling(method), on_progress, helped)
         expander = LeanExpander(self.lean, _proposer(method, model), uri, text, site, goal, written(text, site))
 
         def report(found: Report) -> None:
@@ -148,6 +155,11 @@ class Prover:
             model.model,
             method.tactics,
         )
+
+    async def _helped(self, uri: str, text: str, site: Site, scene: Scene) -> tuple[Premise, ...]:
+        """Premises for a state of a proof at a site."""
+        assert self._premises is not None
+        return await self._premises.find(Goal(scene.goal), Whereabouts(uri, text, site, scene.steps))
 
     async def _accepted(self, uri: str, text: str, site: Site, proof: str) -> bool:
         """Whether the whole file has no error with the proof that it does not have with `sorry` in its place."""

@@ -1,0 +1,60 @@
+"""A source of premises as the rest of the package asks it: once for each goal, and for so long."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final
+
+from llmstep.premises.source import source_of
+
+if TYPE_CHECKING:
+    from llmstep.lean.workspace import LeanWorkspace
+    from llmstep.premises.source import PremiseSource, Whereabouts
+    from llmstep.settings import Settings
+    from llmstep.types import Goal, Premise
+
+_REMEMBERED: Final = 512
+"""Goals whose premises are kept."""
+
+_Key = tuple[str, str, str, int]
+
+
+class Premises:
+    """What a source says, remembered: another draw, or another way to the same state of a proof, asks nobody.
+
+    Args:
+        source: Who is asked.
+        count: Most premises for a goal.
+        seconds: Longest search.
+    """
+
+    def __init__(self, source: PremiseSource, count: int, seconds: float) -> None:
+        self.source = source
+        self._count = count
+        self._seconds = seconds
+        self._found: OrderedDict[_Key, tuple[Premise, ...]] = OrderedDict()
+
+    def known(self, goal: Goal, where: Whereabouts | None) -> tuple[Premise, ...] | None:
+        """What was found for a goal; None where nobody was asked."""
+        return self._found.get(_key(goal, where))
+
+    async def find(self, goal: Goal, where: Whereabouts | None) -> tuple[Premise, ...]:
+        """See `PremiseSource.find`."""
+        key = _key(goal, where)
+        if key not in self._found:
+            self._found[key] = await self.source.find(goal, where, self._count, self._seconds)
+            while len(self._found) > _REMEMBERED:
+                self._found.popitem(last=False)
+        return self._found[key]
+
+
+def premises_for(settings: Settings, lean: LeanWorkspace | None) -> Premises | None:
+    """The premises that the settings mean; None as in `source_of`."""
+    source = source_of(settings, lean)
+    wanted = settings.premises
+    return None if source is None else Premises(source, wanted.count, wanted.timeout_seconds)
+
+
+def _key(goal: Goal, where: Whereabouts | None) -> _Key:
+    """The goal and the file with the place of the proof; by which steps the proof came to the goal does not matter."""
+    return (goal.state, "", "", -1) if where is None else (goal.state, where.uri, where.text, where.site.start)
