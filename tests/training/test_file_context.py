@@ -153,6 +153,17 @@ def test_long_files_are_cut_and_not_left_out() -> None:
     assert encode_pairs(tokenizer, with_longest(template, 120), [long], 120) == []  # the format alone is longer
 
 
+def test_many_pairs_give_what_each_gives_alone() -> None:
+    """Files are cut in several threads."""
+    tokenizer = train_tokenizer(TEXTS, 420)
+    template = with_longest(get_template("llemma"), 700)
+    pairs = [Example(GOAL, f"exact h{n}", (TEXT * n)[: 400 * n]) for n in range(12)]
+    alone = [example for pair in pairs for example in encode_pairs(tokenizer, template, [pair], 700)]
+    assert encode_pairs(tokenizer, template, pairs, 700) == alone
+    assert len(alone) == 23  # without a file there is one prompt
+    assert encode_pairs(tokenizer, template, [], 700) == []
+
+
 def test_a_folder_says_how_long_its_prompts_were(tmp_path: Path, save_llama: Any) -> None:
     folder = save_llama(tmp_path / "model", TEXTS, vocabulary=420, positions=1024)
     (folder / "llmstep.json").write_text(json.dumps({"template": "llemma", "max_prompt_tokens": 700}))

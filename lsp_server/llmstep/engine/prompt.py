@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from llmstep.types import Ask
 
 
+_JOINED = 16
+"""More tokens than can become fewer where a text goes on."""
+
+
 class Tokenizer(Protocol):
     """The part of a Hugging Face tokenizer that is used here."""
 
@@ -129,11 +133,20 @@ def _fit(
 
 def _cut_context(template: PromptTemplate, context: str, room: int, count: Any) -> str:
     """`context` in at most `room` tokens (and those of `...`), by the template's rule."""
-    if len(context) <= room * 16 and count(context) <= room:  # too long to be worth counting otherwise
+    if not _surely_longer(context, room, count) and count(context) <= room:
         return context
     if room < 2:
         return ""
     return (cutting.middle_out if template.context_cut == "middle" else cutting.tail)(context, room, count)
+
+
+def _surely_longer(text: str, room: int, count: Callable[[str], int]) -> bool:
+    """Whether the beginning of a text already has more than `room` tokens, so that all of it need not be counted.
+
+    What follows may join the last few tokens of the beginning, never more.
+    """
+    start = text[: 4 * room]  # about as many tokens as there is room for
+    return len(start) < len(text) and (len(text) > 16 * room or count(start) > room + _JOINED)
 
 
 def _replace(segments: tuple[Segment, ...], kind: str, text: str) -> tuple[Segment, ...]:

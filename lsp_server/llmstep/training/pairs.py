@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -13,7 +15,7 @@ from llmstep.lean.asking import ask_behind
 from llmstep.types import Goal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     import torch
@@ -98,7 +100,7 @@ def with_longest(template: PromptTemplate, max_tokens: int, positions: int | Non
 def encode_pairs(
     tokenizer: Any,
     template: PromptTemplate,
-    pairs: Iterable[Example],
+    pairs: Sequence[Example],
     max_tokens: int,
     positions: int | None = None,
 ) -> list[dict[str, list[int]]]:
@@ -112,9 +114,12 @@ def encode_pairs(
     Args:
         positions: Most tokens that the model can read; None where there is no fixed limit.
     """
-    examples = []
+    if not pairs:
+        return []
     limit = _room(template, positions)
-    for pair in pairs:
+
+    def of(pair: Example) -> list[dict[str, list[int]]]:
+        examples = []
         ask = pair.ask()
         for part, _ in template.draws(ask, 2):
             try:
@@ -129,7 +134,15 @@ def encode_pairs(
                 examples.append({"input_ids": read, "labels": written})
             else:
                 examples.append({"input_ids": read + written, "labels": [IGNORED] * len(read) + written})
-    return examples
+        return examples
+
+    first, *others = pairs
+    found = of(first)  # alone, as a tokenizer may set itself up in its first call
+    if not template.uses_context:
+        return [*found, *(example for pair in others for example in of(pair))]
+    # To cut a file, parts of it are tokenized many times; tokenizers in Rust do this beside each other.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return [*found, *(example for made in pool.map(of, others) for example in made)]
 
 
 def _room(template: PromptTemplate, positions: int | None) -> int:
