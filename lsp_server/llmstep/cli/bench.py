@@ -11,6 +11,7 @@ import attrs
 import typer
 
 from llmstep.cli.bench_capacity import capacity
+from llmstep.cli.bench_editor import editor
 from llmstep.cli.bench_merge import merge, search_told
 from llmstep.cli.bench_quality import quality
 from llmstep.cli.bench_runtime import growth, runtime, start
@@ -52,6 +53,7 @@ def _bench() -> None:
 
 
 bench.command()(capacity)
+bench.command()(editor)
 bench.command()(growth)
 bench.command()(merge)
 bench.command()(quality)
