@@ -41,6 +41,17 @@ def test_positions_go_there_and_back() -> None:
     assert position_at(LINES, 10_000) == Position(line=3, character=5)
 
 
+def test_offset_at_in_a_long_text() -> None:
+    """Against the lines themselves: short and long ones, empty ones, with and without a break at the end."""
+    draw = random.Random(7)
+    for _ in range(30):
+        lines = ["∀x" * draw.choice((0, 0, 1, 2, 40, 300)) for _ in range(draw.randrange(1, 400))]
+        text = "\n".join(lines)
+        starts = [0, *(index + 1 for index, character in enumerate(text) if character == "\n")]
+        assert [offset_at(text, Position(line, 0)) for line in range(len(lines))] == starts
+        assert [offset_at(text, Position(len(lines) + more, 3)) for more in (0, 1, 33, 1000, 10**6)] == [len(text)] * 5
+
+
 def test_line_end_leaves_the_line_break_out() -> None:
     assert LINES[: line_end(LINES, 3)] == "theorem 𝔸 (é : e\u0301) : ∀ p"
     assert line_end(LINES, len(LINES)) == len(LINES)

@@ -6,6 +6,7 @@ with `\\n` or `\\r\\n`, as Lean counts them: a lone `\\r` and the other line sep
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Final
 
@@ -16,6 +17,8 @@ _BLOCK_END: Final = re.compile(r"/-|-/")
 _STRING_END: Final = re.compile(r"\\.|\"", re.DOTALL)
 _CHARACTER: Final = re.compile(r"'(?:\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)|[^\\'\n])'")
 _VISIBLE: Final = re.compile(r"[^\s]")
+_FEW_LINES: Final = 32
+"""So many are found one after the other."""
 
 
 def utf16_length(text: str) -> int:
@@ -38,11 +41,9 @@ def line_end(text: str, offset: int) -> int:
 
 def offset_at(text: str, position: Position) -> int:
     """Offset of a position; one behind the end of its line or of the text is taken as that end."""
-    start = 0
-    for _ in range(position.line):
-        start = text.find("\n", start) + 1
-        if start == 0:
-            return len(text)
+    start = _line_offset(text, position.line)
+    if start is None:
+        return len(text)
     line = text[start : line_end(text, start)]
     if line.isascii():
         return start + min(position.character, len(line))
@@ -54,11 +55,37 @@ def offset_at(text: str, position: Position) -> int:
     return start + len(line)
 
 
+def _line_offset(text: str, number: int) -> int | None:
+    """Offset of the start of a line, counted from 0; None behind the last one.
+
+    Goes over as many characters at a time as there are lines to go, which hold no more line breaks than that: a long
+    text is counted in few calls.
+    """
+    start = 0
+    while number > _FEW_LINES and start < len(text):
+        end = start + number
+        number -= text.count("\n", start, end)
+        start = end
+    if number == 0:
+        return line_start(text, start)
+    for _ in range(number):
+        start = text.find("\n", start) + 1
+        if start == 0:
+            return None
+    return start
+
+
 def position_at(text: str, offset: int) -> Position:
     """Position of an offset, which is cut to the length of the text."""
     offset = max(0, min(offset, len(text)))
     start = line_start(text, offset)
-    return Position(line=text.count("\n", 0, start), character=utf16_length(text[start:offset]))
+    return Position(line=_lines_before(text, start), character=utf16_length(text[start:offset]))
+
+
+@functools.lru_cache(maxsize=8)
+def _lines_before(text: str, offset: int) -> int:
+    """Number of line breaks in front of an offset; all suggestions for a goal are put at the same place."""
+    return text.count("\n", 0, offset)
 
 
 def range_at(text: str, start: int, end: int) -> Range:
@@ -79,7 +106,7 @@ def minimal_edit(old: str, new: str) -> TextEdit | None:
     """
     if old == new:
         return None
-    prefix = _common_prefix(old, new)
+    prefix = common_prefix(old, new)
     if prefix and old[prefix - 1] == "\r":
         prefix -= 1
     suffix = _common_suffix(old, new, min(len(old), len(new)) - prefix)
@@ -88,7 +115,7 @@ def minimal_edit(old: str, new: str) -> TextEdit | None:
     return TextEdit(range=range_at(old, prefix, len(old) - suffix), new_text=new[prefix : len(new) - suffix])
 
 
-def _common_prefix(old: str, new: str) -> int:
+def common_prefix(old: str, new: str) -> int:
     """Length of the longest common prefix: bisection, since slices compare much faster than characters."""
     low, high = 0, min(len(old), len(new))
     while low < high:
