@@ -11,7 +11,8 @@ from lsprotocol.types import Position
 from llmstep.data.pair import Found, Pair
 from llmstep.errors import LeanError, RequestError
 from llmstep.lean.blocks import CASES, Block
-from llmstep.lean.declaration import COMMAND, PROVING, Declaration, find_declaration
+from llmstep.lean.commands import COMMAND, PROVING
+from llmstep.lean.declaration import Declaration, find_declaration
 from llmstep.lean.layout import Layout
 from llmstep.lean.text import mask, offset_at, position_at
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from llmstep.lean.declaration import find_commands, find_declaration
+from llmstep.lean.commands import find_commands
+from llmstep.lean.declaration import find_declaration
 from llmstep.lean.layout import Layout
 from llmstep.lean.text import mask
 
@@ -62,8 +63,8 @@ class Repository:
         if len(lines) < line or not lines:
             return None
         begin = len(text) - len(lines[-1])
-        command = next((each for each, _ in find_commands(masked) if each.end() > begin), None)
-        declaration = find_declaration(masked, command.end()) if command else None
+        command = next((each for each in find_commands(masked) if each.end > begin), None)
+        declaration = find_declaration(masked, command.end) if command else None
         if declaration is None or declaration.name != name:
             return None
         return Steps(text, masked, declaration)

@@ -10,7 +10,7 @@ import functools
 import re
 from typing import TYPE_CHECKING, Final
 
-from llmstep.lean.declaration import find_commands
+from llmstep.lean.commands import find_commands
 from llmstep.lean.text import mask
 from llmstep.lean.tokens import CLOSING, OPENING, tokenize
 
@@ -53,20 +53,27 @@ def _elided(text: str) -> str:
 def _proofs(masked: str) -> Iterator[tuple[int, int]]:
     """Extents of the proofs, from `by` to the last of their characters."""
     commands = find_commands(masked)
-    limits = [command.start() for command, _ in commands[1:]] + [len(masked)]
-    for (command, mutual), limit in zip(commands, limits, strict=False):
-        if command.group("anywhere") not in _THEOREMS or mutual:
+    limits = [command.start for command in commands[1:]] + [len(masked)]
+    for command, limit in zip(commands, limits, strict=False):
+        if command.keyword not in _THEOREMS or command.mutual:
             continue
-        start = _proof_start(masked, command.end(), limit)
-        if start is None or _TRAILER.search(masked, start, limit):
-            continue
-        margin = len(command.group()) - len(command.group().lstrip())
-        if any(len(line.group(1)) <= margin for line in _LINE.finditer(masked, start, limit)):
-            continue  # a command that is not known here, or a proof of an unusual shape
-        end = start + len(masked[start:limit].rstrip())
-        if not _WIDE.search(masked, start, end):
-            continue  # no line has room
-        yield start, end
+        first = command.start
+        proof = _proof(masked[first:limit], command.end - first, command.margin)
+        if proof is not None:
+            yield first + proof[0], first + proof[1]
+
+
+@functools.lru_cache(maxsize=8192)
+def _proof(theorem: str, keyword_end: int, margin: int) -> tuple[int, int] | None:
+    """Extent of the proof in a theorem's own text, which most edits of a file leave as it is."""
+    limit = len(theorem)
+    start = _proof_start(theorem, keyword_end, limit)
+    if start is None or _TRAILER.search(theorem, start, limit):
+        return None
+    if any(len(line.group(1)) <= margin for line in _LINE.finditer(theorem, start, limit)):
+        return None  # a command that is not known here, or a proof of an unusual shape
+    end = start + len(theorem[start:limit].rstrip())
+    return (start, end) if _WIDE.search(theorem, start, end) else None  # else no line has room
 
 
 def _proof_start(masked: str, start: int, end: int) -> int | None:

@@ -10,7 +10,8 @@ import attrs
 
 from llmstep.data.project import lean_files
 from llmstep.errors import RequestError
-from llmstep.lean.declaration import COMMAND, PROVING, find_declaration
+from llmstep.lean.commands import COMMAND, PROVING
+from llmstep.lean.declaration import find_declaration
 from llmstep.lean.layout import Layout
 from llmstep.lean.text import mask
 from llmstep.types import Premise
