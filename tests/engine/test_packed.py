@@ -77,11 +77,6 @@ def test_the_second_start_does_without_the_original(
     for loaded in (first, second):
         assert torch.equal(logits(loaded.network), expected)
         assert (loaded.end_ids, loaded.start_id, loaded.pad_id) == (plain.end_ids, plain.start_id, plain.pad_id)
-        in_memory = [tensor for tensor in loaded.model.parameters() if tensor.device.type != "meta"]
-        assert not any(
-            "Linear" in type(part).__name__ and part.weight.device.type != "meta" for part in loaded.model.modules()
-        )
-        assert all(tensor.dtype == torch.float32 for tensor in in_memory)
     close = logits(plain.network)
     assert (close.log_softmax(-1) - expected.log_softmax(-1)).abs().mean() < 0.1
 
@@ -121,11 +116,11 @@ def test_a_damaged_file_is_made_anew(
 
 def test_other_files_are_another_model(copy_of: Callable[[str], Path]) -> None:
     folder = copy_of("neox")
-    before = packed.path_for(plan_of(folder))
+    before = packed.path_for("some/model", folder)
     assert before.name.startswith("some-model-")
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes())
-    assert packed.path_for(plan_of(folder)) != before
+    assert packed.path_for("some/model", folder) != before
 
 
 def test_what_cannot_be_run_in_int8(copy_of: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from llmstep.catalog.template import PromptTemplate
-    from llmstep.engine.linear import Linear, Weight
+    from llmstep.engine.linear import Linear
     from llmstep.engine.loaded import LoadedModel
     from llmstep.settings import Settings
 
@@ -76,9 +76,9 @@ def subject(settings: Settings) -> Subject:
             raise RequestError("This CPU has no exact products of bytes.", hint="Measure float32.")
         make = int8.int8
 
-    def recorded(name: str, weight: Weight) -> Linear:
-        seen[name] = weight.shape
-        product: Linear = make(name, weight)
+    def recorded(name: str, modules: Sequence[Any]) -> Linear:
+        seen[name] = (sum(len(module.weight) for module in modules), modules[0].weight.shape[1])
+        product: Linear = make(name, modules)
         return product
 
     network = network_for(loaded.model, loaded.start_id, recorded)

@@ -14,7 +14,7 @@ from llmstep.cli.bench_capacity import capacity
 from llmstep.cli.bench_editor import editor
 from llmstep.cli.bench_merge import merge, search_told
 from llmstep.cli.bench_quality import quality
-from llmstep.cli.bench_runtime import growth, runtime, start
+from llmstep.cli.bench_runtime import growth, load, runtime, start
 from llmstep.cli.bench_theorems import HeaderOption, TheoremsOption, out_option, part_of, shard_option
 from llmstep.cli.engine_flags import EngineFlags, takes_engine
 from llmstep.cli.options import (
@@ -59,6 +59,7 @@ bench.command()(merge)
 bench.command()(quality)
 bench.command()(runtime)
 bench.command()(start)
+bench.command()(load)
 
 
 @bench.command()

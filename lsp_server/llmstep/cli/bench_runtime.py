@@ -83,6 +83,25 @@ def start(
     )
 
 
+def load(
+    model: Annotated[str, typer.Option("--model", "-m", help="A model, or the shape of one.")] = "byt5-300m-shape",
+    rounds: Annotated[int, typer.Option(min=1, help="Processes.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Time how a model in eight bits is loaded from its packed file, in processes of their own."""
+    from llmstep.bench.loading import load_cost
+
+    cost = load_cost(model, rounds, tell=lambda line: typer.echo(line, err=True))
+    if as_json:
+        typer.echo(json.dumps(attrs.asdict(cost), indent=2))
+        return
+    typer.echo(
+        f"{cost.model}, packed ({cost.file_bytes / 1e6:.0f} MB): torch imported in {cost.import_seconds:.2f} s,"
+        f" loaded in {cost.load_seconds:.2f} s ({cost.loaded_bytes / 1e9:.2f} GB),"
+        f" first answer {cost.answer_seconds:.2f} s (at most {cost.peak_bytes / 1e9:.2f} GB)"
+    )
+
+
 def growth(
     model: ModelOption = None,
     dtype: Annotated[str | None, typer.Option(help="float32, int8, bfloat16 or float16.")] = None,

@@ -13,7 +13,7 @@ import torch
 from torch.nn import functional
 
 from llmstep.engine.activations import activation
-from llmstep.engine.linear import Linear, Make, in_place, joined, single
+from llmstep.engine.linear import Linear, Make, in_place
 from llmstep.engine.network import common_length
 from llmstep.engine.shared_cache import SharedCache
 
@@ -86,22 +86,25 @@ class CausalNetwork:
         base = model.gpt_neox if neox else model.model
         heads = config.num_attention_heads
         width = getattr(config, "head_dim", None) or config.hidden_size // heads
-        self._rotary_module = base.rotary_emb
-        first = base.layers[0]
+        epsilon = config.layer_norm_eps if neox else config.rms_norm_eps
+        self._frequencies = base.rotary_emb.inv_freq
+        self._scaling = base.rotary_emb.attention_scaling
         self._shape = Shape(
             heads=heads,
             key_heads=heads if neox else config.num_key_value_heads,
             width=width,
-            rotary=first.attention.rotary_ndims if neox else width,
+            rotary=2 * len(self._frequencies),
             interleaved=neox,
             gated=not neox,
             parallel=neox and config.use_parallel_residual,
         )
         self._act = activation(config.hidden_act)
         self._embed = (base.embed_in if neox else base.embed_tokens).weight
-        self._layers = [(_neox if neox else _llama)(layer, f"{i}.", make) for i, layer in enumerate(base.layers)]
-        self._norm = _norm(base.final_layer_norm if neox else base.norm)
-        self._head = make("head", single(model.lm_head))
+        self._layers = [
+            (_neox if neox else _llama)(layer, f"{i}.", make, epsilon) for i, layer in enumerate(base.layers)
+        ]
+        self._norm = _norm(base.final_layer_norm if neox else base.norm, epsilon)
+        self._head = make("head", [model.lm_head])
         self._cos = self._sin = torch.empty(0, self._shape.rotary)
         self.forget()
 
@@ -199,43 +202,42 @@ class CausalNetwork:
         """Have rotations for so many positions: cosine, and sine with the sign of its half."""
         if positions <= len(self._cos):
             return
-        places = torch.arange(max(positions, 2 * len(self._cos)))[None]
-        cos, sin = self._rotary_module(self._embed, places)
-        half = self._shape.rotary // 2
-        self._cos, self._sin = cos[0], torch.cat((-sin[0, :, :half], sin[0, :, half:]), -1)
+        places = torch.arange(max(positions, 2 * len(self._cos)), dtype=torch.float32)
+        angles = places[:, None] * self._frequencies
+        cos, sin = angles.cos() * self._scaling, angles.sin() * self._scaling
+        self._cos, self._sin = torch.cat((cos, cos), -1), torch.cat((-sin, sin), -1)
 
 
-def _neox(layer: Any, name: str, make: Make) -> Layer:
+def _neox(layer: Any, name: str, make: Make, epsilon: float) -> Layer:
     return Layer(
-        attention_norm=_norm(layer.input_layernorm),
-        query_key_value=make(name + "query_key_value", single(layer.attention.query_key_value)),
+        attention_norm=_norm(layer.input_layernorm, epsilon),
+        query_key_value=make(name + "query_key_value", [layer.attention.query_key_value]),
         query_norm=None,
         key_norm=None,
-        attention_out=make(name + "attention_out", single(layer.attention.dense)),
-        mlp_norm=_norm(layer.post_attention_layernorm),
-        mlp_in=make(name + "mlp_in", single(layer.mlp.dense_h_to_4h)),
-        mlp_out=make(name + "mlp_out", single(layer.mlp.dense_4h_to_h)),
+        attention_out=make(name + "attention_out", [layer.attention.dense]),
+        mlp_norm=_norm(layer.post_attention_layernorm, epsilon),
+        mlp_in=make(name + "mlp_in", [layer.mlp.dense_h_to_4h]),
+        mlp_out=make(name + "mlp_out", [layer.mlp.dense_4h_to_h]),
     )
 
 
-def _llama(layer: Any, name: str, make: Make) -> Layer:
+def _llama(layer: Any, name: str, make: Make, epsilon: float) -> Layer:
     attention, mlp = layer.self_attn, layer.mlp
     normed = hasattr(attention, "q_norm")
     return Layer(
-        attention_norm=_norm(layer.input_layernorm),
-        query_key_value=make(name + "query_key_value", joined((attention.q_proj, attention.k_proj, attention.v_proj))),
-        query_norm=_norm(attention.q_norm) if normed else None,
-        key_norm=_norm(attention.k_norm) if normed else None,
-        attention_out=make(name + "attention_out", single(attention.o_proj)),
-        mlp_norm=_norm(layer.post_attention_layernorm),
-        mlp_in=make(name + "mlp_in", joined((mlp.gate_proj, mlp.up_proj))),
-        mlp_out=make(name + "mlp_out", single(mlp.down_proj)),
+        attention_norm=_norm(layer.input_layernorm, epsilon),
+        query_key_value=make(name + "query_key_value", [attention.q_proj, attention.k_proj, attention.v_proj]),
+        query_norm=_norm(attention.q_norm, epsilon) if normed else None,
+        key_norm=_norm(attention.k_norm, epsilon) if normed else None,
+        attention_out=make(name + "attention_out", [attention.o_proj]),
+        mlp_norm=_norm(layer.post_attention_layernorm, epsilon),
+        mlp_in=make(name + "mlp_in", [mlp.gate_proj, mlp.up_proj]),
+        mlp_out=make(name + "mlp_out", [mlp.down_proj]),
     )
 
 
-def _norm(module: Any) -> Norm:
-    epsilon = module.eps if hasattr(module, "eps") else module.variance_epsilon
-    return module.weight.data, getattr(module, "bias", None), float(epsilon)
+def _norm(module: Any, epsilon: float) -> Norm:
+    return module.weight.data, getattr(module, "bias", None), epsilon
 
 
 def _normed(hidden: torch.Tensor, norm: Norm) -> torch.Tensor:

@@ -10,12 +10,16 @@ The kernel is oneDNN's, for unsigned activations: they are moved up by 128.
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import torch
 
+from llmstep.engine.linear import joined
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from llmstep.engine.linear import Linear, Weight
 
 _ZERO = 128
@@ -44,8 +48,17 @@ def quantize(weight: Weight) -> Quantized:
 
 def product(weight: Quantized) -> Linear:
     """The product with a weight in eight bits; it keeps a copy in the kernel's own order and not `weight.matrix`."""
-    packed = torch.ops.onednn.qlinear_prepack(weight.matrix, None)
-    scales, bias = weight.scales, weight.bias
+    return ordered_product(in_order(weight.matrix), weight.scales, weight.bias)
+
+
+def in_order(matrix: torch.Tensor) -> torch.Tensor:
+    """A weight, int8 [out, in], in the kernel's own order: an opaque tensor of oneDNN."""
+    ordered: torch.Tensor = torch.ops.onednn.qlinear_prepack(matrix, None)
+    return ordered
+
+
+def ordered_product(packed: torch.Tensor, scales: torch.Tensor, bias: torch.Tensor | None) -> Linear:
+    """The product with a weight that is in the kernel's order already."""
     zeros = torch.zeros(len(scales), dtype=torch.int32)
     run = torch.ops.onednn.qlinear_pointwise
 
@@ -61,9 +74,9 @@ def product(weight: Quantized) -> Linear:
     return multiply
 
 
-def int8(_name: str, weight: Weight) -> Linear:
-    """Quantizes a weight on the way."""
-    return product(quantize(weight))
+def int8(_name: str, modules: Sequence[Any]) -> Linear:
+    """Quantizes weights on the way."""
+    return product(quantize(joined(modules)))
 
 
 @functools.cache

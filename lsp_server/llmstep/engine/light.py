@@ -17,6 +17,7 @@ from llmstep.catalog.store import STARTER_DIR
 from llmstep.engine.device import Placement
 from llmstep.engine.light_network import LightNetwork
 from llmstep.engine.loaded import LoadedModel, Plan
+from llmstep.engine.plain_tokenizer import JsonTokenizer
 
 if TYPE_CHECKING:
     from llmstep.settings import Settings
@@ -82,32 +83,21 @@ def inspect(name: str) -> Plan:
 def load(plan: Plan) -> LoadedModel:
     """Read the starter's weights and tokenizer."""
     config: Config = plan.config
-    tokenizer = LightTokenizer()
+    tokenizer = _tokenizer()
     return LoadedModel(
         plan=plan,
         model=None,
         tokenizer=tokenizer,
-        end_ids=frozenset({tokenizer.eos_token_id}),
-        pad_id=tokenizer.eos_token_id,
+        end_ids=frozenset({tokenizer.eos_token_id or 0}),
+        pad_id=tokenizer.eos_token_id or 0,
         start_id=None,
         positions=config.max_position_embeddings,
         network=LightNetwork(config, load_file(STARTER_DIR / "model.safetensors")),
     )
 
 
-class LightTokenizer:
-    """The starter's tokenizer, as much of it as llmstep uses."""
-
-    def __init__(self) -> None:
-        self._inner = Tokenizer.from_file(str(STARTER_DIR / "tokenizer.json"))
-        settings = json.loads((STARTER_DIR / "tokenizer_config.json").read_text("utf-8"))
-        self.bos_token_id: int | None = None
-        self.eos_token_id = int(self._inner.token_to_id(settings["eos_token"]) or 0)
-        self.pad_token_id = self.eos_token_id
-
-    def __call__(self, text: str, *, add_special_tokens: bool) -> dict[str, list[int]]:
-        return {"input_ids": self._inner.encode(text, add_special_tokens=add_special_tokens).ids}
-
-    def decode(self, token_ids: list[int], *, skip_special_tokens: bool, clean_up_tokenization_spaces: bool) -> str:
-        """The text; blanks are never cleaned up, as the starter's settings say."""
-        return str(self._inner.decode(token_ids, skip_special_tokens=skip_special_tokens))
+def _tokenizer() -> JsonTokenizer:
+    inner = Tokenizer.from_file(str(STARTER_DIR / "tokenizer.json"))
+    settings = json.loads((STARTER_DIR / "tokenizer_config.json").read_text("utf-8"))
+    end = int(inner.token_to_id(settings["eos_token"]) or 0)
+    return JsonTokenizer(inner, {"bos": None, "eos": end, "pad": end})

@@ -29,14 +29,9 @@ class Weight:
     matrix: torch.Tensor
     bias: torch.Tensor | None = None
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Outputs and inputs."""
-        return self.matrix.shape[0], self.matrix.shape[1]
 
-
-Make = Callable[[str, Weight], Linear]
-"""Makes the product of a weight, which has a name that is unique in its model."""
+Make = Callable[[str, Sequence[Any]], Linear]
+"""Makes one product of several `nn.Linear` with the same input, by a name that is unique in their model."""
 
 
 def plain(weight: Weight) -> Linear:
@@ -48,31 +43,26 @@ def plain(weight: Weight) -> Linear:
     return lambda x: product(x, matrix, bias, "none", [], "")
 
 
-def in_place(_name: str, weight: Weight) -> Linear:
-    """The product in float32 with a weight where it is."""
-    return plain(weight)
+def in_place(_name: str, modules: Sequence[Any]) -> Linear:
+    """The product in float32 with weights where they are."""
+    return plain(joined(modules))
 
 
 def joined(modules: Sequence[Any]) -> Weight:
     """Several `nn.Linear` with the same input as one.
 
-    Their weights become views of the joined one, so that they go on working and memory is not needed twice.
+    The weights of several become views of the joined one, so that they go on working and memory is not needed twice.
     """
     matrix = _join([module.weight for module in modules])
     bias = None if modules[0].bias is None else _join([module.bias for module in modules])
     start = 0
-    for module in modules:
+    for module in modules if len(modules) > 1 else ():
         end = start + module.weight.shape[0]
         module.weight.data = matrix[start:end]
         if bias is not None:
             module.bias.data = bias[start:end]
         start = end
     return Weight(matrix, bias)
-
-
-def single(module: Any) -> Weight:
-    """The weight of one `nn.Linear`."""
-    return Weight(module.weight.data, None if module.bias is None else module.bias.data)
 
 
 def _join(parts: list[torch.Tensor]) -> torch.Tensor:

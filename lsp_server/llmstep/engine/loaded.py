@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from llmstep.engine.network import Network
 
 
+ROOM = 1.2
+"""Memory for a model over that of its weights: activations, and the keys and values of the tokens."""
+
+
 @attrs.frozen
 class Plan:
     """A model that looks loadable, and how it will be loaded."""
@@ -33,6 +37,8 @@ class Plan:
     """Folder of a LoRA adapter that is merged into the weights; `folder` is its base's."""
     needs_torch: bool = True
     """False for the starter on a CPU."""
+    packed: Path | None = None
+    """Its file in eight bits, from which it is loaded without transformers."""
 
 
 @attrs.define(eq=False)

@@ -6,6 +6,7 @@ import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import torch
 import transformers
 from tqdm.std import tqdm
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from llmstep.engine.network import Network
-
 
 def load(
     plan: Plan, *, report: Callable[[Progress], None] = lambda _: None, cancelled: Callable[[], bool] = lambda: False
@@ -41,16 +40,7 @@ def load(
     common = {"local_files_only": True, "trust_remote_code": plan.trust_remote_code}
     with quiet(), _reporting(message, report, cancelled):
         try:
-            tokenizer = _tokenizer(plan, common)
-            packed_network = None
-            if plan.placement.dtype == "int8":
-                model, packed_network = _packed(plan, common)
-            else:
-                where = device_map(plan, lambda: _skeleton(plan, plan.placement.torch_dtype))
-                model = _read(plan, common, plan.placement.torch_dtype, where)
-                model = (model if where else model.to(plan.placement.device)).eval().requires_grad_(False)
-                if plan.placement.device == "cpu":
-                    _detach(model)
+            loaded = _in_int8(plan, common) if plan.placement.dtype == "int8" else _whole(plan, common)
         except LlmstepError:
             raise
         except (MemoryError, torch.OutOfMemoryError) as error:
@@ -60,9 +50,36 @@ def load(
                 raise too_large(plan, devices.free_bytes(plan.placement.device)) from error
             raise _unloadable(plan, error) from error
     report(Progress("load", message, 1, 1))
-    loaded = _ready(plan, model, tokenizer)
-    loaded.network = packed_network or network_for(model, loaded.start_id)
     return loaded
+
+
+def _whole(plan: Plan, common: dict[str, Any]) -> LoadedModel:
+    """A model in a format that torch computes in."""
+    tokenizer = _tokenizer(plan, common)
+    where = device_map(plan, lambda: _skeleton(plan, plan.placement.torch_dtype))
+    model = _read(plan, common, plan.placement.torch_dtype, where)
+    model = (model if where else model.to(plan.placement.device)).eval().requires_grad_(False)
+    if plan.placement.device == "cpu":
+        _detach(model)
+    loaded = _ready(plan, model, tokenizer)
+    loaded.network = network_for(model, loaded.start_id)
+    return loaded
+
+
+def _in_int8(plan: Plan, common: dict[str, Any]) -> LoadedModel:
+    """A model from its packed form, which is made where there is none."""
+    from llmstep.engine import packed
+
+    found = packed.find(plan.name, plan.folder, plan.adapter, plan.placement)
+    if found is None:
+        tokenizer = _tokenizer(plan, common)
+        # In the file's own format weights stay in the mapped file until they are quantized, one by one.
+        model = _read(plan, common, "auto").eval().requires_grad_(False)
+        path = packed.path_for(plan.name, plan.folder, plan.adapter)
+        packed.pack(_ready(plan, model, tokenizer), path)
+        del model
+        found = attrs.evolve(plan, packed=path)
+    return packed.load(found)
 
 
 def _auto(plan: Plan) -> Any:
@@ -92,24 +109,6 @@ def _read(plan: Plan, common: dict[str, Any], dtype: Any, where: dict[str, int] 
     return model
 
 
-def _packed(plan: Plan, common: dict[str, Any]) -> tuple[Any, Network]:
-    """The module without its products' weights, and the network that has them in eight bits."""
-    from llmstep.engine import packed
-
-    with torch.device("meta"):
-        model = _auto(plan).from_config(plan.config, dtype=torch.float32)
-    for module in model.modules():
-        for name, part in module.named_children():
-            if type(part).__name__.endswith("RotaryEmbedding"):  # its frequencies are computed, not stored
-                setattr(module, name, type(part)(plan.config))
-    with contextlib.suppress(OSError):
-        model.generation_config = GenerationConfig.from_pretrained(plan.folder, local_files_only=True)
-    model = model.eval().requires_grad_(False)
-    # In the file's own format weights stay in the mapped file until they are quantized, one by one.
-    network = packed.load(plan, _start_id(plan, model), model, lambda: _read(plan, common, "auto"))
-    return model, network
-
-
 def _ready(plan: Plan, model: Any, tokenizer: Any) -> LoadedModel:
     ends = set()
     for holder in (model.generation_config, model.config, tokenizer):
@@ -125,7 +124,7 @@ def _ready(plan: Plan, model: Any, tokenizer: Any) -> LoadedModel:
         model=model,
         tokenizer=tokenizer,
         end_ids=frozenset(ends),
-        device=str(input_device(model)) if plan.placement.dtype != "int8" else "cpu",
+        device=str(input_device(model)),
         pad_id=pad if pad is not None else min(ends, default=0),
         start_id=start,
         positions=positions if isinstance(positions, int) and positions > 0 else None,

@@ -66,8 +66,14 @@ def network_for(model: Any, start_id: int | None, make: Make | None = None) -> N
         if make is not None:
             return None
         return modules.CausalModules(model) if start_id is None else modules.Seq2SeqModules(model, start_id)
-    made_by = make or in_place
-    return causal.CausalNetwork(model, made_by) if start_id is None else t5.T5Network(model, start_id, made_by)
+    return plain_network(model, start_id, make or in_place)
+
+
+def plain_network(model: Any, start_id: int | None, make: Make) -> Network:
+    """The network of plain tensor operations for a model that is known to have one; its modules may be bare ones."""
+    from llmstep.engine import causal, t5
+
+    return causal.CausalNetwork(model, make) if start_id is None else t5.T5Network(model, start_id, make)
 
 
 def common_length(first: list[int], second: list[int]) -> int:

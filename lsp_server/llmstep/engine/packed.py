@@ -1,8 +1,9 @@
 """Models in eight bits, quantized once and kept on disk, so that the next start reads a quarter of the bytes.
 
-A packed model is one safetensors file in the user's cache: the products' weights and scales, and whatever else the
-network reads (embeddings, norms) in float32. It is read tensor by tensor into the kernel's own order, and not mapped:
-mapped pages would be in memory beside what the kernel keeps.
+A packed model is one safetensors file in the user's cache: the products' weights and scales, whatever else the network
+reads (embeddings, norms) in float32, the tokenizer, and what llmstep wants to know of the model. It is loaded without
+transformers, and read tensor by tensor into the kernel's own order: mapped pages would be in memory beside what the
+kernel keeps.
 """
 
 from __future__ import annotations
@@ -14,113 +15,185 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import platformdirs
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
-from llmstep.engine import int8
+from llmstep.engine import bare, int8
 from llmstep.engine.files import weight_paths
-from llmstep.engine.network import network_for
+from llmstep.engine.kernel_order import Orders, bytes_of
+from llmstep.engine.linear import joined
+from llmstep.engine.loaded import LoadedModel, Plan
+from llmstep.engine.network import network_for, plain_network
+from llmstep.engine.plain_tokenizer import restore, take_down
+from llmstep.engine.tensor_file import TensorFile
+from llmstep.engine.tokenizer import read_tokenizer
 from llmstep.errors import ModelLoadError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from io import FileIO
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from llmstep.engine.linear import Linear, Weight
-    from llmstep.engine.loaded import Plan
-    from llmstep.engine.network import Network
+    from llmstep.engine.device import Placement
+    from llmstep.engine.linear import Linear
 
-FORMAT = 1
+FORMAT = 2
 """Goes up when the contents of a packed file change their meaning."""
 
-_DTYPES = {"I8": torch.int8, "F32": torch.float32}
+_FACTS = "llmstep"
+_KEPT = ("end_ids", "pad_id", "start_id", "positions")
 
 
-def path_for(plan: Plan) -> Path:
-    """Where the packed form of a model is or would be; another one when the model's files change."""
-    digest = hashlib.sha256(f"{FORMAT}\0".encode())
-    digest.update((plan.folder / "config.json").read_bytes())
-    for path in (*weight_paths(plan.folder), *(weight_paths(plan.adapter) if plan.adapter else ())):
+def path_for(name: str, folder: Path, adapter: Path | None = None) -> Path:
+    """Where the packed form of a model is or would be; another one when the model's files change.
+
+    And on another kind of processor or with another torch, whose kernels want weights in another order.
+    """
+    digest = hashlib.sha256(f"{FORMAT}\0{torch.__version__}\0{Orders().description()}\0".encode())
+    digest.update((folder / "config.json").read_bytes())
+    for path in (*weight_paths(folder), *(weight_paths(adapter) if adapter else ())):
         status = path.stat()
         # In the hub's cache the name of the file behind the link is the hash of its contents.
         digest.update(f"{path.resolve()}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
-    name = re.sub(r"[^\w.-]+", "-", plan.name).strip("-")[-60:]
-    return platformdirs.user_cache_path("llmstep") / "packed" / f"{name}-{digest.hexdigest()[:16]}.safetensors"
+    short = re.sub(r"[^\w.-]+", "-", name).strip("-")[-60:]
+    return platformdirs.user_cache_path("llmstep") / "packed" / f"{short}-{digest.hexdigest()[:16]}.safetensors"
 
 
-def load(plan: Plan, start_id: int | None, skeleton: Any, read: Callable[[], Any]) -> Network:
-    """The network that runs a model in eight bits.
+def find(name: str, folder: Path, adapter: Path | None, placement: Placement) -> Plan | None:
+    """The plan of a model that is there in packed form; None where it is not, or is damaged."""
+    with contextlib.suppress(OSError, ValueError, KeyError, ModelLoadError):
+        return attrs.evolve(plan_of(path_for(name, folder, adapter), name, placement), folder=folder, adapter=adapter)
+    return None
+
+
+def plan_of(path: Path, name: str, placement: Placement) -> Plan:
+    """The plan of a packed file.
+
+    Raises:
+        OSError: There is no such file.
+        ValueError, KeyError: It is damaged, or something else.
+    """
+    with _opened(path) as file:
+        facts = json.loads(file.metadata[_FACTS])
+    return Plan(
+        name=name,
+        folder=path.parent,
+        config=bare.tree(facts["config"], {}, ()).config,
+        family="causal" if facts["start_id"] is None else "seq2seq",
+        placement=placement,
+        parameters=facts["parameters"],
+        weight_bytes=path.stat().st_size,
+        trust_remote_code=False,
+        packed=path,
+    )
+
+
+def pack(loaded: LoadedModel, path: Path) -> None:
+    """Quantize a model and write it into a file.
 
     Args:
-        plan: The model.
-        start_id: First token of the decoder; None for causal models.
-        skeleton: The module on the `meta` device, where weights take no memory; it gets what is not quantized.
-        read: Reads the module with its weights; called when there is no packed form of it.
+        loaded: With a module of transformers, in any format.
 
     Raises:
         ModelLoadError: The CPU or the architecture cannot do it.
     """
+    plan, model = loaded.plan, loaded.model
     if not int8.works():
         raise _impossible(f"This processor has no exact products of bytes, which {plan.name} needs in int8.")
-    path = path_for(plan)
-    if path.is_file():
-        with contextlib.suppress(OSError, ValueError, KeyError):  # damaged: made anew
-            return _open(path, skeleton, start_id)
-    _pack(read(), start_id, path, plan)
-    return _open(path, skeleton, start_id)
-
-
-def _pack(model: Any, start_id: int | None, path: Path, plan: Plan) -> None:
     tensors: dict[str, torch.Tensor] = {}
+    shapes: dict[str, tuple[int, ...]] = {}
 
-    def collect(name: str, weight: Weight) -> Linear:
-        quantized = int8.quantize(weight)
-        tensors[f"matrix.{name}"], tensors[f"scales.{name}"] = quantized.matrix, quantized.scales
+    def collect(name: str, modules: Sequence[Any]) -> Linear:
+        quantized = int8.quantize(joined(modules))
+        shapes[name] = tuple(quantized.matrix.shape)
+        tensors[f"matrix.{name}"] = bytes_of(int8.in_order(quantized.matrix))
+        tensors[f"scales.{name}"] = quantized.scales
         if quantized.bias is not None:
             tensors[f"bias.{name}"] = quantized.bias
         return lambda x: x
 
-    if network_for(model, start_id, collect) is None:
-        raise _impossible(f"The architecture of {plan.name} ({plan.config.model_type}) cannot be run in int8.")
-    for name, parameter in _others(model).items():
-        tensors[f"other.{name}"] = parameter.detach().float().contiguous()
+    if network_for(model, loaded.start_id, collect) is None:
+        raise _impossible(f"The architecture of {plan.name} ({model.config.model_type}) cannot be run in int8.")
+    for name, tensor in _others(model):
+        tensors[f"other.{name}"] = tensor.detach().float().contiguous()
+    if taken := take_down(loaded.tokenizer):
+        tensors["tokenizer"] = torch.frombuffer(bytearray(taken), dtype=torch.uint8)
+    facts = {
+        "config": bare.read_config(model.config),
+        "parameters": plan.parameters,
+        "shapes": shapes,
+        "products": [name for name, module in model.named_modules() if isinstance(module, nn.Linear)],
+        "numbers": {
+            f"{name}.attention_scaling": float(module.attention_scaling)
+            for name, module in model.named_modules()
+            if hasattr(module, "attention_scaling")
+        },
+        **{name: getattr(loaded, name) for name in _KEPT},
+        "end_ids": sorted(loaded.end_ids),
+    }
+    _save(tensors, {_FACTS: json.dumps(facts)}, path)
+
+
+def load(plan: Plan) -> LoadedModel:
+    """The model of a plan that `find` made.
+
+    Raises:
+        ModelLoadError: It cannot be read, or there is something wrong with the original's tokenizer.
+    """
+    assert plan.packed is not None
+    try:
+        with _opened(plan.packed) as file:
+            facts = json.loads(file.metadata[_FACTS])
+
+            orders = Orders()
+
+            def take(name: str, _modules: Sequence[Any]) -> Linear:
+                weight, memory = orders.empty(*facts["shapes"][name])
+                file.read_into(f"matrix.{name}", memory)
+                bias = file.read(f"bias.{name}") if f"bias.{name}" in file else None
+                return int8.ordered_product(weight, file.read(f"scales.{name}"), bias)
+
+            others = {name: file.read(f"other.{name}") for name in file.names("other.")}
+            model = bare.tree(facts["config"], {**others, **facts["numbers"]}, facts["products"])
+            network = plain_network(model, facts["start_id"], take)
+            taken = file.read("tokenizer").numpy().tobytes() if "tokenizer" in file else None
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelLoadError(
+            f"The packed form of {plan.name} in {plan.packed} cannot be read ({error}).",
+            hint="Delete that file: it is made anew from the model.",
+        ) from error
+    tokenizer = restore(taken) if taken else read_tokenizer(plan.adapter or plan.folder, plan.name)
+    kept = {name: facts[name] for name in _KEPT}
+    kept["end_ids"] = frozenset(kept["end_ids"])
+    return LoadedModel(plan=plan, model=model, tokenizer=tokenizer, network=network, **kept)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[TensorFile]:
+    """
+    Raises:
+        OSError: There is no such file.
+        ValueError: It is damaged.
+    """
+    with path.open("rb", buffering=0) as file:
+        yield TensorFile(file, path.stat().st_size)
+
+
+def _save(tensors: dict[str, torch.Tensor], metadata: dict[str, str], path: Path) -> None:
+    from safetensors.torch import save_file
+
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(f".{os.getpid()}.part")
     try:
-        save_file(tensors, part)
+        save_file(tensors, part, metadata)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
 
 
-def _open(path: Path, model: Any, start_id: int | None) -> Network:
-    """
-    Raises:
-        ValueError: The file is damaged.
-        KeyError: A tensor is missing.
-    """
-    with path.open("rb", buffering=0) as file:
-        tensors = _Tensors(file, path.stat().st_size)
-        for name in _others(model):
-            holder, _, attribute = name.rpartition(".")
-            parameter = nn.Parameter(tensors.read(f"other.{name}"), requires_grad=False)
-            setattr(model.get_submodule(holder), attribute, parameter)
-
-        def take(name: str, _weight: Weight) -> Linear:
-            bias = tensors.read(f"bias.{name}") if f"bias.{name}" in tensors else None
-            return int8.product(int8.Quantized(tensors.read(f"matrix.{name}"), tensors.read(f"scales.{name}"), bias))
-
-        network = network_for(model, start_id, take)
-    assert network is not None  # as when it was packed
-    return network
-
-
-def _others(model: Any) -> dict[str, torch.Tensor]:
-    """Parameters that belong to no product, each once."""
-    found: dict[str, torch.Tensor] = {}
+def _others(model: Any) -> Iterator[tuple[str, torch.Tensor]]:
+    """Parameters that belong to no product, each once, and the frequencies of rotary embeddings."""
     seen: set[int] = set()
     for holder, module in model.named_modules():
         if isinstance(module, nn.Linear):
@@ -128,43 +201,9 @@ def _others(model: Any) -> dict[str, torch.Tensor]:
         for name, parameter in module.named_parameters(holder, recurse=False):
             if id(parameter) not in seen:
                 seen.add(id(parameter))
-                found[name] = parameter
-    return found
-
-
-class _Tensors:
-    """The tensors of a safetensors file, read one at a time.
-
-    Raises:
-        ValueError: The header is no header, or the file is shorter or longer than it says.
-    """
-
-    def __init__(self, file: FileIO, size: int) -> None:
-        length = int.from_bytes(file.read(8), "little")
-        if not 0 < length < size:
-            raise ValueError("no header")
-        self._header = json.loads(file.read(length))
-        self._file, self._start = file, 8 + length
-        ends = [entry["data_offsets"][1] for name, entry in self._header.items() if name != "__metadata__"]
-        if self._start + max(ends, default=0) != size:
-            raise ValueError("the size is not that of the header")
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._header
-
-    def read(self, name: str) -> torch.Tensor:
-        entry = self._header[name]
-        start, end = entry["data_offsets"]
-        tensor = torch.empty(entry["shape"], dtype=_DTYPES[entry["dtype"]])
-        self._file.seek(self._start + start)
-        view = memoryview(tensor.view(-1).view(torch.uint8).numpy()) if tensor.numel() else memoryview(b"")
-        done = 0
-        while done < end - start:
-            count = self._file.readinto(view[done:])
-            if not count:
-                raise ValueError("the file ends early")
-            done += count
-        return tensor
+                yield name, parameter
+        if hasattr(module, "inv_freq"):
+            yield f"{holder}.inv_freq", module.inv_freq
 
 
 def _impossible(message: str) -> ModelLoadError:

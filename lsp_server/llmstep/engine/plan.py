@@ -20,16 +20,13 @@ from transformers import (
 
 from llmstep.engine import device as devices
 from llmstep.engine.files import Weights, broken, measure, weight_paths
-from llmstep.engine.loaded import Plan
+from llmstep.engine.loaded import ROOM, Plan
 from llmstep.engine.progress import format_bytes
 from llmstep.errors import ModelLoadError, ModelNotFoundError, ModelTooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-ROOM = 1.2
-"""Memory for a model over that of its weights: activations, and the keys and values of the tokens."""
 
 
 def inspect(

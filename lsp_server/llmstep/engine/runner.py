@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from llmstep.catalog.store import adapter_base
+from llmstep.catalog.store import adapter_base, cache_path
 from llmstep.engine import device as devices
 from llmstep.engine import light
 from llmstep.engine.completion import Text, Written, complete
 from llmstep.engine.decode import MAX_ROWS, decode
-from llmstep.engine.loaded import LoadedModel, Plan, release
+from llmstep.engine.loaded import ROOM, LoadedModel, Plan, release
 from llmstep.engine.postprocess import RawSample, finish, merged
 from llmstep.engine.progress import Progress, since
 from llmstep.engine.prompt import encode
@@ -74,10 +74,13 @@ def prepare(
         report(Progress("load", f"Loading {choice.name}"))
         return light.inspect(choice.name)
     placement = devices.place(settings.device, settings.dtype)
+    freeable = held.plan.weight_bytes if held and held.plan.placement.device == placement.device else 0
+    packed = _packed(choice, placement) if placement.dtype == "int8" else None
+    if packed is not None and packed.weight_bytes * ROOM <= devices.free_bytes("cpu") + freeable:
+        report(Progress("load", f"Loading {choice.name}"))
+        return packed
     from llmstep.engine.download import fetch
     from llmstep.engine.plan import inspect
-
-    freeable = held.plan.weight_bytes if held and held.plan.placement.device == placement.device else 0
 
     def look(folder: Path, file_bytes: int | None = None) -> Plan:
         plan = inspect(
@@ -108,6 +111,21 @@ def prepare(
         return attrs.evolve(plan, adapter=folder)
     report(Progress("load", f"Loading {choice.name}"))
     return look(folder)
+
+
+def _packed(choice: ModelChoice, placement: devices.Placement) -> Plan | None:
+    """The plan of a model that is there in eight bits; made without transformers."""
+    folder = cache_path(choice.source)
+    base = adapter_base(folder) if folder else None
+    whole = cache_path(base) if base else folder
+    if folder is None or whole is None:
+        return None
+    from llmstep.engine import packed
+
+    plan = packed.find(choice.name, whole, folder if base else None, placement)
+    if plan is not None:
+        _check_family(choice, plan.family)
+    return plan
 
 
 def _check_family(choice: ModelChoice, family: str) -> None:
@@ -152,6 +170,10 @@ class Runner:
         started = time.perf_counter()
         if not plan.needs_torch:
             loaded = light.load(plan)
+        elif plan.packed is not None:
+            from llmstep.engine import packed
+
+            loaded = packed.load(plan)
         else:
             from llmstep.engine.loader import load
 

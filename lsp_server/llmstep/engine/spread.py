@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from llmstep.engine import device as devices
-from llmstep.engine.plan import ROOM, too_large
+from llmstep.engine.loaded import ROOM
+from llmstep.engine.plan import too_large
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

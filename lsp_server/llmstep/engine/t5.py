@@ -9,7 +9,8 @@ import torch
 from torch.nn import functional
 
 from llmstep.engine.activations import activation
-from llmstep.engine.linear import Linear, Make, in_place, joined, single
+from llmstep.engine.distances import Distances
+from llmstep.engine.linear import Linear, Make, in_place
 from llmstep.engine.shared_cache import SharedCache
 
 if TYPE_CHECKING:
@@ -86,11 +87,17 @@ class T5Network:
         self._decoder_norm = model.decoder.final_layer_norm.weight
         # Keys and values of all the decoder's layers in one product, [layers x 2 x heads x width].
         attentions = [block.layer[1].EncDecAttention for block in decoder]
-        self._cross = make("cross", joined([part for each in attentions for part in (each.k, each.v)]))
-        self._encoder_bias = _Distances(encoder[0].layer[0].SelfAttention, bidirectional=True)
-        self._decoder_bias = _Distances(decoder[0].layer[0].SelfAttention, bidirectional=False)
+        self._cross = make("cross", [part for each in attentions for part in (each.k, each.v)])
+        self._encoder_bias, self._decoder_bias = (
+            Distances(
+                stack[0].layer[0].SelfAttention.relative_attention_bias.weight,
+                config.relative_attention_max_distance,
+                bidirectional=stack is encoder,
+            )
+            for stack in (encoder, decoder)
+        )
         self._scale = config.d_model**-0.5 if config.scale_decoder_outputs else 1.0
-        self._head = make("head", single(model.lm_head))
+        self._head = make("head", [model.lm_head])
         self.forget()
 
     def forget(self) -> None:
@@ -183,46 +190,6 @@ class T5Network:
         return self._head(self._normed(hidden, self._decoder_norm) * self._scale)
 
 
-class _Distances:
-    """What a stack adds to its scores, by the distance from query to key.
-
-    Args:
-        attention: The first attention of the stack, which holds it for all.
-        bidirectional: Whether queries see what comes after them.
-    """
-
-    def __init__(self, attention: Any, *, bidirectional: bool) -> None:
-        self._attention = attention
-        self._bidirectional = bidirectional
-        self._reach = 0
-        self._bias = torch.empty(0)
-
-    def square(self, length: int) -> torch.Tensor:
-        """For every query and key of a text, [heads, length, length]."""
-        self._extend(length)
-        places = torch.arange(length)
-        return self._bias[:, places[None, :] - places[:, None] + self._reach]
-
-    def row(self, position: int) -> torch.Tensor:
-        """For the query at `position` and all keys up to itself, [heads, position + 1]."""
-        self._extend(position + 1)
-        return self._bias[:, self._reach - position : self._reach + 1]
-
-    def _extend(self, reach: int) -> None:
-        """Have all distances from -reach to reach, [heads, 2 reach + 1]."""
-        if reach <= self._reach:
-            return
-        self._reach = max(reach, 2 * self._reach, 64)
-        attention = self._attention
-        buckets = attention._relative_position_bucket(
-            torch.arange(-self._reach, self._reach + 1),
-            bidirectional=self._bidirectional,
-            num_buckets=attention.relative_attention_num_buckets,
-            max_distance=attention.relative_attention_max_distance,
-        )
-        self._bias = attention.relative_attention_bias.weight[buckets].T.contiguous()
-
-
 def _block(block: Any, name: str, make: Make, gated: bool) -> Block:
     own = block.layer[0].SelfAttention
     dense = block.layer[-1].DenseReluDense
@@ -231,19 +198,19 @@ def _block(block: Any, name: str, make: Make, gated: bool) -> Block:
         to_input = block.layer[1].EncDecAttention
         cross = CrossAttention(
             norm=block.layer[1].layer_norm.weight,
-            query=make(name + "cross_query", single(to_input.q)),
-            out=make(name + "cross_out", single(to_input.o)),
+            query=make(name + "cross_query", [to_input.q]),
+            out=make(name + "cross_out", [to_input.o]),
         )
     return Block(
         attention=Attention(
             norm=block.layer[0].layer_norm.weight,
-            query_key_value=make(name + "query_key_value", joined((own.q, own.k, own.v))),
-            out=make(name + "attention_out", single(own.o)),
+            query_key_value=make(name + "query_key_value", [own.q, own.k, own.v]),
+            out=make(name + "attention_out", [own.o]),
         ),
         feed_forward=FeedForward(
             norm=block.layer[-1].layer_norm.weight,
-            inner=make(name + "mlp_in", joined((dense.wi_0, dense.wi_1)) if gated else single(dense.wi)),
-            out=make(name + "mlp_out", single(dense.wo)),
+            inner=make(name + "mlp_in", [dense.wi_0, dense.wi_1] if gated else [dense.wi]),
+            out=make(name + "mlp_out", [dense.wo]),
         ),
         cross=cross,
     )

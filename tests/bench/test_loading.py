@@ -1,0 +1,29 @@
+"""Loading a packed model in processes of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from llmstep.bench.loading import load_cost
+from llmstep.engine import int8
+from llmstep.errors import LlmstepError
+
+
+@pytest.mark.skipif(not int8.works(), reason="this CPU has no exact products of bytes")
+def test_a_small_shape() -> None:
+    command = [sys.executable, "-m", "llmstep", "bench", "load", "--model", "tiny-shape", "--rounds", "1", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    cost = json.loads(done.stdout)
+    assert (cost["model"], cost["rounds"], cost["transformers"]) == ("tiny-shape", 1, False)
+    assert min(cost["import_seconds"], cost["load_seconds"], cost["answer_seconds"]) > 0
+    assert 100_000 < cost["file_bytes"] < cost["loaded_bytes"] <= cost["peak_bytes"]
+
+
+def test_a_model_that_is_not_there() -> None:
+    with pytest.raises(LlmstepError, match=r"failed: .*no-such-shape"):
+        load_cost("no-such-shape", 1)
