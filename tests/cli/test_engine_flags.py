@@ -29,23 +29,23 @@ NONE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    ("words", "before", "behind"),
+    ("words", "before"),
     [
-        (["suggest"], "seed", "premises"),
-        (["prove"], "seed", "lean"),
-        (["serve"], "temperature", "preload"),
-        (["doctor"], "lean", "as_json"),
-        (["bench", "search"], "seed", "lean"),
-        (["bench", "quality"], "seed", "lean"),
+        (["suggest"], "seed"),
+        (["prove"], "seed"),
+        (["serve"], "temperature"),
+        (["doctor"], "lean"),
+        (["bench", "search"], "seed"),
+        (["bench", "quality"], "seed"),
     ],
 )
-def test_the_options_stand_together_in_every_command(words: list[str], before: str, behind: str) -> None:
+def test_the_options_stand_together_in_every_command(words: list[str], before: str) -> None:
     command: Any = get_command(app)
     for word in words:
         command = command.commands[word]
     names = [parameter.name for parameter in command.params]
     first = names.index("engine")
-    assert names[first - 1 : first + 7] == [before, *FLAGS, behind]
+    assert names[first - 1 : first + 6] == [before, *FLAGS]
     flags = command.params[first : first + 6]
     assert [parameter.opts for parameter in flags] == [[option] for option in OPTIONS]
     assert not any(parameter.secondary_opts for parameter in flags)  # no --no-allow-non-loopback
