@@ -2,6 +2,8 @@ import * as vscode from 'vscode';
 import type { QuickFixAsk } from '../server/session';
 
 const ASKED_ANEW_MS = 1500;
+/** How long VS Code puts off a question of its own behind one of the user's (500 ms), and some room for a busy machine. */
+const PUT_OFF_MS = 800;
 const SHOWN_MS = 1000;
 const TRIES = 3;
 
@@ -12,13 +14,14 @@ export class Menu {
   /**
    * @param asked - What VS Code has asked for quick fixes.
    * @param fromLightbulb - Whether the command was itself taken from such a menu. VS Code then asks for quick fixes anew
-   * as soon as the command has ended, and a menu that is on its way is given up for that; so it is opened after it.
+   * as soon as the command has ended, takes note of that half a second later, and gives up a menu that is on its way by
+   * then, sometimes without telling anybody; so it is opened after that.
    */
   constructor(
     private readonly asked: vscode.Event<QuickFixAsk>,
     fromLightbulb: boolean,
   ) {
-    this.#askedAnew = fromLightbulb ? this.#next(true, ASKED_ANEW_MS) : Promise.resolve();
+    this.#askedAnew = fromLightbulb ? this.#noted() : Promise.resolve();
   }
 
   async open(): Promise<void> {
@@ -29,6 +32,12 @@ export class Menu {
       if ((await answered)?.cancelled !== true) {
         return;
       }
+    }
+  }
+
+  async #noted(): Promise<void> {
+    if ((await this.#next(true, ASKED_ANEW_MS)) !== undefined) {
+      await new Promise((resolve) => setTimeout(resolve, PUT_OFF_MS));
     }
   }
 
