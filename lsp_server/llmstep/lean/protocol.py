@@ -6,6 +6,7 @@ methods, so parameters and results stay what `json` made of them.
 
 from __future__ import annotations
 
+import contextvars
 import json
 import os
 from typing import TYPE_CHECKING, Any
@@ -70,6 +71,15 @@ def raw_converter() -> cattrs.Converter:
 
 class LeanProtocol(JsonRPCProtocol):
     """Sends text as it is, like editors do, where pygls escapes what is not ASCII."""
+
+    def handle_message(self, message: Any) -> None:
+        """As pygls does it; but it tells kinds of messages by structure, which for a notification takes longer than all
+        the rest, and Lean sends one or two for each command of a file.
+        """
+        if type(message) is JsonRPCNotification and message.jsonrpc == self.VERSION and not self._shutdown:
+            contextvars.copy_context().run(self._handle_notification, message.method, message.params)
+        else:
+            super().handle_message(message)
 
     def _send_data(self, data: Any) -> None:
         if self.writer is not None:
