@@ -150,7 +150,8 @@ def test_windows_share_one_model() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "llmstep", "bench", "editor", "--quick", "--only", "length"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as process:
+    own = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True, env=own) as process:
         assert process.stderr is not None
         assert process.stderr.readline() == "100 lines: done\n"
         children = psutil.Process(process.pid).children(recursive=True)
@@ -160,6 +161,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
         assert process.stderr.read() == ""
     _, alive = psutil.wait_procs(children, timeout=30)
     assert alive == []
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -47,10 +48,7 @@ def editor(
     from llmstep.bench.editor import QUICK, Plan
 
     plan = QUICK if quick else Plan()
-    with tempfile.TemporaryDirectory(prefix="llmstep-bench-") as folder:
-        found = run(
-            _measure(Path(folder).resolve(), model, lean_command(lean), plan, PARTS if only is None else (only,))
-        )
+    found = run(_measure(model, lean_command(lean), plan, PARTS if only is None else (only,)))
     if picture is not None:
         picture.write_text(_charts(found, model), encoding="utf-8")
     if as_json:
@@ -63,9 +61,7 @@ def editor(
         console.print(table)
 
 
-async def _measure(
-    folder: Path, model: str, lean: Sequence[str] | None, plan: Plan, parts: Sequence[str]
-) -> dict[str, Any]:
+async def _measure(model: str, lean: Sequence[str] | None, plan: Plan, parts: Sequence[str]) -> dict[str, Any]:
     """The parts by their names."""
     from llmstep.bench import editor as bench
     from llmstep.bench import windows as many
@@ -75,12 +71,15 @@ async def _measure(
 
     alone = bench.options(model, lean)
     found: dict[str, Any] = {}
-    if "latency" in parts:
-        found["latency"] = await bench.latency(folder, alone, plan, tell)
-    if "length" in parts:
-        found["length"] = await bench.lengths(folder, alone, plan, tell)
-    if "windows" in parts:
-        found["windows"] = await many.windows(folder, bench.options(model, lean, port=many.free_port()), plan, tell)
+    with tempfile.TemporaryDirectory(prefix="llmstep-bench-") as made:  # here, since `run` ends the process
+        folder = Path(os.path.realpath(made))
+        if "latency" in parts:
+            found["latency"] = await bench.latency(folder, alone, plan, tell)
+        if "length" in parts:
+            found["length"] = await bench.lengths(folder, alone, plan, tell)
+        if "windows" in parts:
+            shared = bench.options(model, lean, port=many.free_port())
+            found["windows"] = await many.windows(folder, shared, plan, tell)
     return found
 
 
