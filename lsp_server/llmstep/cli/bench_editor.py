@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +19,7 @@ from llmstep.cli.tables import PIPE_WIDTH
 from llmstep.errors import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from llmstep.bench.editor import Latency, Length, Plan, Trips
     from llmstep.bench.windows import Windows
@@ -71,8 +71,7 @@ async def _measure(model: str, lean: Sequence[str] | None, plan: Plan, parts: Se
 
     alone = bench.options(model, lean)
     found: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory(prefix="llmstep-bench-") as made:  # here, since `run` ends the process
-        folder = Path(os.path.realpath(made))
+    with _folder() as folder:  # not around `run`, which ends the process when it is interrupted
         if "latency" in parts:
             found["latency"] = await bench.latency(folder, alone, plan, tell)
         if "length" in parts:
@@ -81,6 +80,13 @@ async def _measure(model: str, lean: Sequence[str] | None, plan: Plan, parts: Se
             shared = bench.options(model, lean, port=many.free_port())
             found["windows"] = await many.windows(folder, shared, plan, tell)
     return found
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    """Where the files would be; none of them exists on disk."""
+    with tempfile.TemporaryDirectory(prefix="llmstep-bench-") as made:
+        yield Path(made).resolve()
 
 
 def _plain(found: dict[str, Any]) -> dict[str, Any]:
