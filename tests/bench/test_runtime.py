@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -35,7 +36,9 @@ def test_pairs_and_ratios(tiny: Subject) -> None:
     told: list[str] = []
     cases = cases_of(None, tiny)
     assert [len(case.prompt.input_ids) for case in cases] == [50, 200, 400]
-    report = run_benchmark(tiny, cases, samples=3, fixed=4, rounds=3, threads=1, upstream=True, tell=told.append)
+    report = run_benchmark(
+        tiny, cases, samples=3, fixed=4, rounds=3, threads=1, against="upstream-generate", tell=told.append
+    )
     assert (report.random_weights, report.fixed_tokens, report.samples, report.threads) == (True, 4, 3, 1)
     assert (report.dtype, report.model, len(told)) == ("float32", "tiny-shape", 6)
     assert report.peak_bytes > 50_000_000
@@ -71,7 +74,7 @@ def test_without_anything_to_compare_with(tiny: Subject) -> None:
 
 def test_generate_draws_as_many_tokens(tiny: Subject) -> None:
     """The comparison is of the same work: the same prompt, samples and tokens."""
-    from llmstep.bench.runtime import _theirs
+    from llmstep.bench.opponents import opponent
     from llmstep.bench.runtime_model import cases_of
     from llmstep.types import Sampling
 
@@ -85,7 +88,8 @@ def test_generate_draws_as_many_tokens(tiny: Subject) -> None:
 
     model.generate = generate
     try:
-        _theirs(tiny.loaded, cases_of(None, tiny)[0], Sampling(5, 0.5, 1.0, 7), fixed=True)
+        ask = opponent("upstream-generate", tiny.loaded, Sampling(5, 0.5, 1.0, 7), fixed=True, threads=1)
+        ask(cases_of(None, tiny)[0].prompt)
     finally:
         del model.generate
     assert made == [(5, 57)]
@@ -174,3 +178,19 @@ def test_wrong_words() -> None:
         subject(attrs.evolve(Settings(), model="giant-shape"))
     with pytest.raises(RequestError, match="nothing called vllm"):
         invoke("--model", "tiny-shape", "--against", "vllm")
+
+
+def test_ctranslate2_is_for_encoder_decoder_models_and_has_to_be_there(
+    tiny: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from llmstep.bench.opponents import opponent
+    from llmstep.errors import RequestError
+    from llmstep.types import Sampling
+
+    monkeypatch.setitem(sys.modules, "ctranslate2", None)
+    with pytest.raises(RequestError, match="not installed") as caught:
+        opponent("ctranslate2", tiny.loaded, Sampling(), fixed=True, threads=1)
+    assert caught.value.hint == "pip install ctranslate2"
+    monkeypatch.setitem(sys.modules, "ctranslate2", object())
+    with pytest.raises(RequestError, match="for encoder-decoder models"):
+        opponent("ctranslate2", tiny.loaded, Sampling(), fixed=True, threads=1)

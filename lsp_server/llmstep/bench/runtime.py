@@ -1,4 +1,4 @@
-"""How long a request takes, next to the plain `generate` of upstream's servers with the same model object.
+"""How long a request takes, next to another way to answer it, the plain `generate` of upstream's servers above all.
 
 Upstream's protocol: one request after the other, 10 samples, temperature 0.5, at most 128 new tokens. Each round asks
 both, in changing order, so that whatever else the machine does meets both alike; the ratio is the median of the rounds'
@@ -13,8 +13,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import torch
-from transformers import GenerationConfig
 
 from llmstep.bench.hardware import peak_bytes
 from llmstep.engine.decode import decode
@@ -105,6 +103,8 @@ class Report:
     load_seconds: float
     peak_bytes: int
     """Largest resident memory of the process up to the end of our first requests."""
+    against: str | None
+    """What is measured beside it, as `upstream` in the cases."""
     machine: dict[str, Any]
     cases: tuple[CaseResult, ...]
 
@@ -115,8 +115,7 @@ def measure(
     sampling: Sampling,
     *,
     rounds: int,
-    fixed: bool,
-    upstream: bool,
+    against: Callable[[EncodedPrompt], None] | None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> tuple[list[CaseResult], int]:
     """Ask every case once a round.
@@ -126,12 +125,11 @@ def measure(
         cases: Prompts.
         sampling: How to draw.
         rounds: At least one.
-        fixed: Whether every sample has `sampling.max_new_tokens` tokens; the model then has no end tokens.
-        upstream: Whether `generate` is asked, too.
+        against: What is asked, too; see `llmstep.bench.opponents`.
         tell: Called with a line for each round.
 
     Returns:
-        A result for each case, and the peak of the memory before `generate` was first asked.
+        A result for each case, and the peak of the memory before the other was first asked.
     """
     network: Any = loaded.network
     for case in cases[:1]:  # the first request of a process pays for much that no other one does
@@ -147,23 +145,24 @@ def measure(
         seen[case.name].append(_ours(loaded, case, sampling))
 
     def ask_theirs(case: Case) -> None:
-        theirs[case.name].append(_theirs(loaded, case, sampling, fixed=fixed))
+        assert against is not None
+        theirs[case.name].append(_theirs(against, case))
 
     for case in cases:
         ask_ours(case)
     peak = peak_bytes()
-    if upstream:
+    if against is not None:
         for case in cases:
             ask_theirs(case)
     for number in range(1, rounds):
         for case in cases:
-            order = [ask_ours, ask_theirs] if upstream else [ask_ours]
+            order = [ask_ours, ask_theirs] if against is not None else [ask_ours]
             for ask in order if number % 2 else reversed(order):
                 ask(case)
             told = f"{case.name}: {ours[case.name][-1].seconds:.2f} s, seen {seen[case.name][-1].seconds:.2f} s"
             tell(
                 f"[{number + 1}/{rounds}] {told}"
-                + (f", generate {theirs[case.name][-1].seconds:.2f} s" if upstream else "")
+                + (f", the other {theirs[case.name][-1].seconds:.2f} s" if theirs[case.name] else "")
             )
     results = [_result(case, ours[case.name], seen[case.name], theirs[case.name]) for case in cases]
     return results, peak
@@ -190,24 +189,9 @@ def _ours(loaded: LoadedModel, case: Case, sampling: Sampling) -> _Run:
     return _Run(time.perf_counter() - started, time.process_time() - cpu, first, tokens)
 
 
-def _theirs(loaded: LoadedModel, case: Case, sampling: Sampling, *, fixed: bool) -> _Run:
-    """The call that upstream's servers make."""
+def _theirs(ask: Callable[[EncodedPrompt], None], case: Case) -> _Run:
     started, cpu = time.perf_counter(), time.process_time()
-    ids = torch.tensor([case.prompt.input_ids], device=loaded.plan.placement.device)
-    config = GenerationConfig(
-        do_sample=True,
-        temperature=sampling.temperature,
-        top_k=0,
-        num_return_sequences=sampling.count,
-        max_new_tokens=sampling.max_new_tokens,
-        min_new_tokens=sampling.max_new_tokens if fixed else None,
-        eos_token_id=sorted(loaded.end_ids) or None,
-        pad_token_id=loaded.pad_id,
-        decoder_start_token_id=loaded.start_id,
-    )
-    with torch.inference_mode():
-        out = loaded.model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), generation_config=config)
-    loaded.tokenizer.batch_decode(out)
+    ask(case.prompt)
     return _Run(time.perf_counter() - started, time.process_time() - cpu)
 
 

@@ -12,6 +12,7 @@ import torch
 
 from llmstep.bench import shapes
 from llmstep.bench.hardware import Floor, Speeds, machine
+from llmstep.bench.opponents import opponent
 from llmstep.bench.runtime import Case, Report, measure
 from llmstep.engine.device import cpu_threads
 from llmstep.engine.linear import in_place
@@ -121,7 +122,7 @@ def run_benchmark(
     fixed: int | None = None,
     rounds: int = 5,
     threads: int = 0,
-    upstream: bool = False,
+    against: str | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Report:
     """Measure a model; see `llmstep.bench.runtime.measure`.
@@ -135,7 +136,7 @@ def run_benchmark(
         fixed: New tokens of every sample, whose end is then ignored; None takes 32 where weights are random.
         rounds: Requests for each case.
         threads: CPU threads; 0 as the engine does it.
-        upstream: Whether plain `generate` is measured beside it.
+        against: What is measured beside it, one of `opponents.NAMES`.
         tell: Called with a line for each round.
     """
     if fixed is None and model.random_weights:
@@ -145,9 +146,8 @@ def run_benchmark(
     torch.set_num_threads(used)
     record = machine()
     sampling = Sampling(samples, temperature, 1.0, fixed or longest)
-    results, peak = measure(
-        loaded, cases, sampling, rounds=rounds, fixed=fixed is not None, upstream=upstream, tell=tell
-    )
+    other = opponent(against, loaded, sampling, fixed=fixed is not None, threads=used) if against else None
+    results, peak = measure(loaded, cases, sampling, rounds=rounds, against=other, tell=tell)
     if floor := model.floor():
         steps = [round(result.new_tokens / samples) for result in results]  # of an average sample
         results = [
@@ -164,6 +164,7 @@ def run_benchmark(
         threads=used,
         load_seconds=model.load_seconds,
         peak_bytes=peak,
+        against=against,
         machine=record,
         cases=tuple(results),
     )

@@ -15,7 +15,7 @@ from llmstep.errors import RequestError
 if TYPE_CHECKING:
     from llmstep.bench.runtime import Report
 
-UPSTREAM = "upstream-generate"
+AGAINST = ("upstream-generate", "ctranslate2")
 
 
 def runtime(
@@ -26,7 +26,7 @@ def runtime(
     template: TemplateOption = None,
     device: DeviceOption = None,
     dtype: Annotated[str | None, typer.Option(help="float32, int8, bfloat16 or float16.")] = None,
-    against: Annotated[str | None, typer.Option(help=f"`{UPSTREAM}`: the plain generate of transformers.")] = None,
+    against: Annotated[str | None, typer.Option(help=f"What to measure beside it: {' or '.join(AGAINST)}.")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Requests for each case.")] = 5,
     samples: Annotated[int, typer.Option(min=1, help="Samples per request.")] = 10,
     temperature: Annotated[float, typer.Option(min=0.01, help="Sampling temperature.")] = 0.5,
@@ -38,14 +38,14 @@ def runtime(
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 as the server does it.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON, the pairs included.")] = False,
 ) -> None:
-    """Time requests, one after the other, next to the plain generate call of upstream's servers.
+    """Time requests, one after the other, next to another way to answer them, such as upstream's plain generate call.
 
     The models byt5-300m-shape and pythia-2.8b-shape have the true shape and random weights.
 
     Example: llmstep bench runtime --model byt5-300m-shape --against upstream-generate
     """
-    if against not in (None, UPSTREAM):
-        raise RequestError(f"There is nothing called {against} to compare with.", hint=f"Known is {UPSTREAM}.")
+    if against is not None and against not in AGAINST:
+        raise RequestError(f"There is nothing called {against} to compare with.", hint=f"Known: {', '.join(AGAINST)}.")
     settings = settings_with({"model": model, "template": template, "device": device, "dtype": dtype})
     from llmstep.bench.runtime_model import cases_of, run_benchmark, subject
 
@@ -59,7 +59,7 @@ def runtime(
         fixed=fixed_tokens,
         rounds=rounds,
         threads=threads,
-        upstream=against is not None,
+        against=against,
         tell=lambda line: typer.echo(line, err=True),
     )
     typer.echo(json.dumps(attrs.asdict(report), ensure_ascii=False, indent=2) if as_json else _told(report))
@@ -149,7 +149,7 @@ def _told(report: Report) -> str:
         f" {report.threads} threads, load {report.machine['load_before']}",
         f"loaded in {report.load_seconds:.1f} s, at most {report.peak_bytes / 1e9:.2f} GB resident",
         "case | prompt | median (s) | p95 | seen before | first candidate | tokens/s | floor | CPU (s)"
-        " | generate | ratio | seen | CPU ratio | seen",
+        f" | {report.against or 'other'} | ratio | seen | CPU ratio | seen",
     ]
     for case in report.cases:
         floor = "-" if case.floor is None else f"{case.floor:.3f}"

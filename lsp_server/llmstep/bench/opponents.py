@@ -1,0 +1,103 @@
+"""What a request is compared with: other ways to answer it with the same weights."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from transformers import GenerationConfig
+
+from llmstep.errors import RequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from llmstep.engine.loaded import LoadedModel
+    from llmstep.engine.prompt import EncodedPrompt
+    from llmstep.types import Sampling
+
+GENERATE = "upstream-generate"
+CTRANSLATE2 = "ctranslate2"
+NAMES = (GENERATE, CTRANSLATE2)
+
+
+def opponent(
+    name: str, loaded: LoadedModel, sampling: Sampling, *, fixed: bool, threads: int
+) -> Callable[[EncodedPrompt], None]:
+    """Another way to answer.
+
+    Args:
+        name: One of `NAMES`.
+        loaded: The model, with a module of transformers in float32.
+        sampling: How to draw.
+        fixed: Whether every sample has `sampling.max_new_tokens` tokens.
+        threads: CPU threads.
+
+    Raises:
+        RequestError: It is not installed, or cannot run the model.
+    """
+    if name == GENERATE:
+        return lambda prompt: _generate(loaded, prompt, sampling, fixed=fixed)
+    return _ctranslate2(loaded, sampling, fixed=fixed, threads=threads)
+
+
+def _generate(loaded: LoadedModel, prompt: EncodedPrompt, sampling: Sampling, *, fixed: bool) -> None:
+    """The call that upstream's servers make."""
+    ids = torch.tensor([prompt.input_ids], device=loaded.plan.placement.device)
+    config = GenerationConfig(
+        do_sample=True,
+        temperature=sampling.temperature,
+        top_k=0,
+        num_return_sequences=sampling.count,
+        max_new_tokens=sampling.max_new_tokens,
+        min_new_tokens=sampling.max_new_tokens if fixed else None,
+        eos_token_id=sorted(loaded.end_ids) or None,
+        pad_token_id=loaded.pad_id,
+        decoder_start_token_id=loaded.start_id,
+    )
+    with torch.inference_mode():
+        out = loaded.model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), generation_config=config)
+    loaded.tokenizer.batch_decode(out)
+
+
+def _ctranslate2(
+    loaded: LoadedModel, sampling: Sampling, *, fixed: bool, threads: int
+) -> Callable[[EncodedPrompt], None]:
+    """CTranslate2 with weights in eight bits, converted from the same module; encoder-decoder models only.
+
+    For time only: its converter takes the scale of T5 1.1's logits from `tie_word_embeddings`, which transformers 5
+    sets for all of T5, so that what it draws is flatter than it should be.
+    """
+    try:
+        import ctranslate2
+    except ImportError:
+        raise RequestError("CTranslate2 is not installed.", hint="pip install ctranslate2") from None
+    if loaded.start_id is None:
+        raise RequestError(
+            "The comparison with CTranslate2 is for encoder-decoder models.", hint="Compare with upstream-generate."
+        )
+    with tempfile.TemporaryDirectory(prefix="llmstep-bench-") as folder:
+        original, converted = Path(folder) / "original", Path(folder) / "converted"
+        loaded.model.save_pretrained(original)
+        loaded.tokenizer.save_pretrained(original)
+        converter: Any = ctranslate2.converters.TransformersConverter(str(original), low_cpu_mem_usage=True)
+        converter.convert(str(converted), quantization="int8")
+        translator = ctranslate2.Translator(
+            str(converted), compute_type="int8_float32", inter_threads=1, intra_threads=threads
+        )
+
+    def ask(prompt: EncodedPrompt) -> None:
+        translator.translate_batch(
+            [loaded.tokenizer.convert_ids_to_tokens(prompt.input_ids)],
+            beam_size=1,
+            num_hypotheses=sampling.count,
+            sampling_topk=0,
+            sampling_temperature=sampling.temperature,
+            max_decoding_length=sampling.max_new_tokens,
+            min_decoding_length=sampling.max_new_tokens if fixed else 1,
+            return_scores=True,
+        )
+
+    return ask
