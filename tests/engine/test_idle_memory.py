@@ -1,0 +1,47 @@
+"""Memory goes back to the system when an idle model is unloaded."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import attrs
+import psutil
+import pytest
+from tiny_models import llama, saved
+
+from llmstep.engine.engine import Engine
+from llmstep.settings import Settings
+from llmstep.types import Ask, Goal, Sampling
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="resident memory is counted otherwise elsewhere")
+async def test_an_idle_model_gives_its_memory_back(tmp_path: Path) -> None:
+    model = llama(hidden_size=768, intermediate_size=3072, num_hidden_layers=6, num_attention_heads=12)
+    weights = sum(parameter.nbytes for parameter in model.parameters())
+    assert weights > 150e6
+    folder = saved(model, tmp_path / "model")
+    del model
+    resident = psutil.Process(os.getpid()).memory_info
+    settings = attrs.evolve(Settings(), model=str(folder), template="pythia", device="cpu", idle_unload_minutes=0)
+    engine = Engine(settings)
+    try:
+        before = resident().rss
+        answer = await engine.generate(Ask(Goal("⊢ p")), Sampling(2, 0.5, 1.0, 4, seed=1))
+        assert answer.drawn == 2
+        loaded = resident().rss
+        assert loaded - before > 0.8 * weights
+        engine.configure(attrs.evolve(settings, idle_unload_minutes=0.05 / 60))
+        for _ in range(600):
+            if engine.status.state == "empty":
+                break
+            await asyncio.sleep(0.05)
+        assert engine.status.state == "empty"
+        assert loaded - resident().rss > 0.9 * weights
+    finally:
+        await engine.close()
