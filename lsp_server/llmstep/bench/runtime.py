@@ -103,10 +103,10 @@ class Report:
     load_seconds: float
     peak_bytes: int
     """Largest resident memory of the process up to the end of our first requests."""
-    against: str | None
-    """What is measured beside it, as `upstream` in the cases."""
     machine: dict[str, Any]
     cases: tuple[CaseResult, ...]
+    against: str | None = None
+    """What is measured beside it, as `upstream` in the cases."""
 
 
 def measure(
