@@ -63,6 +63,10 @@ def place(device: Device, dtype: Dtype) -> Placement:
     capability = (0, 0)
     if chosen == "cuda":  # of the oldest: a model may be divided among all
         capability = min(torch.cuda.get_device_capability(index) for index in range(torch.cuda.device_count()))
+    if dtype == "fast" and chosen == "cpu":
+        from llmstep.engine.fastest import fastest
+
+        return Placement("cpu", fastest())
     return Placement(chosen, choose_dtype(dtype, chosen, capability))
 
 
@@ -86,12 +90,12 @@ def choose_device(wanted: Device, *, cuda: bool, mps: bool) -> Literal["cpu", "c
 
 
 def choose_dtype(wanted: Dtype, device: str, capability: tuple[int, int] = (0, 0)) -> str:
-    """`auto` is float32 on CPUs, which need not have anything faster; half precision on GPUs.
+    """`auto` is float32 on CPUs, which need not have anything faster, and half precision on GPUs; so is `fast` on GPUs.
 
     bfloat16 keeps float32's range, so that models trained in it cannot overflow; CUDA devices have it in hardware from
     compute capability 8.0 on.
     """
-    if wanted != "auto":
+    if wanted not in ("auto", "fast"):
         return wanted
     if device == "cpu":
         return "float32"

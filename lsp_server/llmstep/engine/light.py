@@ -50,7 +50,7 @@ class Config:
 
 def suits(settings: Settings) -> bool:
     """Whether the starter may be run so, also where there is a GPU: there it would not be faster."""
-    return settings.device in ("auto", "cpu") and settings.dtype in ("auto", "float32")
+    return settings.device in ("auto", "cpu") and settings.dtype in ("auto", "fast", "float32")
 
 
 def inspect(name: str) -> Plan:

@@ -76,6 +76,13 @@ def plain_network(model: Any, start_id: int | None, make: Make) -> Network:
     return causal.CausalNetwork(model, make) if start_id is None else t5.T5Network(model, start_id, make)
 
 
+def plain_architectures() -> frozenset[str]:
+    """The architectures (`model_type`) that have a network of plain tensor operations, the only ones for int8."""
+    from llmstep.engine import causal, t5
+
+    return causal.ARCHITECTURES | t5.ARCHITECTURES
+
+
 def common_length(first: list[int], second: list[int]) -> int:
     """Number of tokens at which two texts begin alike."""
     length = 0

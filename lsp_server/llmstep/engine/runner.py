@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from llmstep.catalog.store import adapter_base, cache_path
+from llmstep.catalog.store import CONFIG, adapter_base, cache_path, read_json
 from llmstep.engine import device as devices
 from llmstep.engine import light
 from llmstep.engine.completion import Text, Written, complete
 from llmstep.engine.decode import MAX_ROWS, decode
 from llmstep.engine.loaded import ROOM, LoadedModel, Plan, release
+from llmstep.engine.network import plain_architectures
 from llmstep.engine.postprocess import RawSample, finish, merged
 from llmstep.engine.progress import Progress, since
 from llmstep.engine.prompt import encode
@@ -86,7 +87,7 @@ def prepare(
         plan = inspect(
             folder,
             name=choice.name,
-            placement=placement,
+            placement=_possible(placement, folder) if settings.dtype == "fast" else placement,
             trust_remote_code=choice.trust_remote_code,
             freeable=freeable,
             file_bytes=file_bytes,
@@ -111,6 +112,15 @@ def prepare(
         return attrs.evolve(plan, adapter=folder)
     report(Progress("load", f"Loading {choice.name}"))
     return look(folder)
+
+
+def _possible(placement: devices.Placement, folder: Path) -> devices.Placement:
+    """The fastest format for a model, where that is not one which its architecture cannot be run in."""
+    if placement.dtype != "int8" or read_json(folder / CONFIG).get("model_type") in plain_architectures():
+        return placement
+    from llmstep.engine.fastest import fastest
+
+    return devices.Placement("cpu", fastest(("float32", "bfloat16")))
 
 
 def _packed(choice: ModelChoice, placement: devices.Placement) -> Plan | None:

@@ -1,0 +1,97 @@
+"""The format that is fastest on this machine: measured once, remembered, and used where the architecture can."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import attrs
+import pytest
+
+from llmstep.catalog.resolve import resolve
+from llmstep.engine import fastest, int8, packed
+from llmstep.engine.device import Placement, place
+from llmstep.engine.runner import prepare
+from llmstep.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for module in (fastest, packed):
+        monkeypatch.setattr(module.platformdirs, "user_cache_path", lambda _: tmp_path / "cache")
+    return tmp_path / "cache"
+
+
+def measured(monkeypatch: pytest.MonkeyPatch, **times: float) -> list[int]:
+    """Has these times measured; counts how often."""
+    calls: list[int] = []
+
+    def measure() -> dict[str, float]:
+        calls.append(1)
+        return times
+
+    monkeypatch.setattr(fastest, "measure", measure)
+    return calls
+
+
+def test_the_times_of_this_machine() -> None:
+    times = fastest.measure()
+    assert "float32" in times
+    assert ("int8" in times) == int8.works()
+    assert all(0 < seconds < 1 for seconds in times.values())
+
+
+@pytest.mark.parametrize(
+    ("times", "best"),
+    [
+        ({"float32": 4.0, "bfloat16": 2.0, "int8": 1.0}, "int8"),
+        ({"float32": 4.0, "bfloat16": 1.0, "int8": 0.95}, "bfloat16"),  # hardly faster is not worth the rounding
+        ({"float32": 4.0, "bfloat16": 30.0, "int8": 5.0}, "float32"),
+        ({"float32": 4.0}, "float32"),
+    ],
+)
+def test_the_fastest_is_taken(monkeypatch: pytest.MonkeyPatch, times: dict[str, float], best: str) -> None:
+    measured(monkeypatch, **times)
+    assert place("cpu", "fast") == Placement("cpu", best)
+    assert place("cpu", "auto") == Placement("cpu", "float32")
+
+
+def test_it_is_measured_once_a_machine(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+    calls = measured(monkeypatch, float32=4.0, int8=1.0)
+    assert [fastest.fastest(), fastest.fastest()] == ["int8", "int8"]
+    assert fastest.fastest(("float32", "bfloat16")) == "float32"
+    assert len(calls) == 1
+    [times] = json.loads((cache / "formats.json").read_text()).values()
+    assert times == {"float32": 4.0, "int8": 1.0}
+
+    monkeypatch.setattr(fastest, "_machine", lambda: "another")
+    fastest.fastest()
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize("damage", ["", "[]", '{"x": 1', '{"here": {"int8": 1}}'])
+def test_what_cannot_be_read_is_measured_anew(monkeypatch: pytest.MonkeyPatch, cache: Path, damage: str) -> None:
+    calls = measured(monkeypatch, float32=1.0)
+    monkeypatch.setattr(fastest, "_machine", lambda: "here")
+    cache.mkdir()
+    (cache / "formats.json").write_text(damage)
+    assert fastest.fastest() == "float32"
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize(("name", "dtype"), [("neox", "int8"), ("byt5", "int8"), ("bart", "bfloat16")])
+def test_what_int8_cannot_run_gets_the_next_best(
+    tiny_models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, dtype: str
+) -> None:
+    from architectures import make
+    from tiny_models import saved
+
+    measured(monkeypatch, float32=4.0, bfloat16=2.0, int8=1.0)
+    folder = tiny_models[name] if name in tiny_models else saved(make(name), tmp_path / name)
+    template = "pythia" if name == "neox" else "byt5-state"
+    settings = attrs.evolve(Settings(), model=str(folder), template=template, device="cpu", dtype="fast")
+    plan = prepare(settings, resolve(settings), None, lambda _: None, lambda: False)
+    assert plan.placement == Placement("cpu", dtype)
