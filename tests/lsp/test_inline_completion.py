@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -116,6 +117,11 @@ async def test_hints_without_edits(opened: Callable[..., Page], shared: Editor, 
     assert hint.text_edits
     push(shared, {"llmstep": {**options, "inlayHints": {"insertOnDoubleClick": False}}})
     [bare] = await page.hints()
+    for _ in range(100):  # the setting holds once the server has come to it
+        if bare.text_edits is None:
+            break
+        await asyncio.sleep(0.05)
+        [bare] = await page.hints()
     assert bare.text_edits is None
     assert (bare.label, bare.position, bare.tooltip) == (hint.label, hint.position, hint.tooltip)
     push(shared, {"llmstep": options})

@@ -114,13 +114,14 @@ class FileChecker:
         return [each["message"] for each in await self.messages(text) if each.get("severity") == ERROR]
 
     async def messages(self, text: str) -> list[Diagnostic]:
-        """What Lean says about a whole text.
+        """What Lean says about a whole text, from its beginning to its end; Lean itself tells what it finds first.
 
         Raises:
             LeanError: Lean does not answer.
         """
         async with self._lock:
-            return await self.shadow.read(text)
+            said = await self.shadow.read(text)
+        return sorted(said, key=_place)
 
     async def close(self) -> None:
         """Closes the shadow document; what is known stays known."""
@@ -216,6 +217,11 @@ def _no_goal(goals: list[str] | None, outcome: Outcome, site: Site, text: str) -
 
 def _line(diagnostic: Diagnostic) -> int:
     return int(diagnostic["range"]["start"]["line"]) if diagnostic.get("severity") == ERROR else -1
+
+
+def _place(diagnostic: Diagnostic) -> tuple[int, int]:
+    start = diagnostic["range"]["start"]
+    return int(start["line"]), int(start["character"])
 
 
 def _digest(text: str) -> str:
