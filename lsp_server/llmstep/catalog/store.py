@@ -52,8 +52,7 @@ def is_cached(model: ModelRecord | str) -> bool:
     folder = cache_path(model)
     base = adapter_base(folder) if folder else None
     if folder is not None and base is not None:
-        whole = str(Path(base).resolve()) if Path(base).is_dir() else base
-        return (folder / ADAPTER_WEIGHTS).is_file() and is_cached(whole)
+        return (folder / ADAPTER_WEIGHTS).is_file() and is_cached(base)
     return folder is not None and has_weights(folder) and any((folder / name).is_file() for name in _TOKENIZERS)
 
 
@@ -71,7 +70,7 @@ def adapter_base(folder: Path) -> str | None:
             f"The adapter in {folder} does not say which model it is for.",
             hint=f"Set base_model_name_or_path in its {ADAPTER} to that model's id or folder.",
         )
-    return base
+    return str(Path(base).resolve()) if Path(base).is_dir() else base
 
 
 def has_weights(folder: Path) -> bool:

@@ -42,6 +42,13 @@ class Plan:
     packed: Path | None = None
     """Its file in eight bits, from which it is loaded without transformers."""
 
+    @property
+    def tokenizer_folder(self) -> Path:
+        """Where its tokenizer is: with an adapter that brings one, else with the weights."""
+        if self.adapter is not None and (self.adapter / "tokenizer_config.json").is_file():
+            return self.adapter
+        return self.folder
+
 
 @attrs.define(eq=False)
 class LoadedModel:

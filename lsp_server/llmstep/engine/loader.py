@@ -147,9 +147,8 @@ def _start_id(plan: Plan, model: Any) -> int | None:
 
 def _tokenizer(plan: Plan, common: dict[str, Any]) -> Any:
     hint = "Put the tokenizer's files (tokenizer.json, tokenizer_config.json) beside the weights."
-    own = plan.adapter is not None and (plan.adapter / "tokenizer_config.json").is_file()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(plan.adapter if own else plan.folder, **common)
+        tokenizer = AutoTokenizer.from_pretrained(plan.tokenizer_folder, **common)
     except Exception as error:
         if not plan.trust_remote_code and _brings_code(plan.folder):
             raise needs_code(plan.name) from error

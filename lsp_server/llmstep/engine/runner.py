@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
@@ -27,6 +26,8 @@ from llmstep.engine.prompt import encode
 from llmstep.errors import ModelLoadError, ModelNotFoundError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from llmstep.catalog.resolve import ModelChoice
     from llmstep.catalog.template import PromptTemplate
     from llmstep.settings import Settings
@@ -106,7 +107,7 @@ def prepare(
 
         require_peft(choice.name)
         try:
-            plan = look(get(str(Path(base).resolve()) if Path(base).is_dir() else base, look))
+            plan = look(get(base, look))
         except ModelNotFoundError as error:
             raise ModelNotFoundError(f"The base of the adapter {choice.name} is missing. {error.message}") from error
         return attrs.evolve(plan, adapter=folder)
