@@ -11,7 +11,6 @@ import contextlib
 import math
 import random
 import statistics
-import time
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -191,12 +190,12 @@ async def lengths(
         for lines in plan.lines:
             goal += 1
             page = Page.open(made, folder / f"Lines{lines}.lean", lines, goal)
-            first, got = await _asked(page)
+            first, got = await page.ask_seconds()
             again = []
             for _ in range(plan.asks):
                 goal += 1
                 page.restate(goal)
-                seconds, some = await _asked(page)
+                seconds, some = await page.ask_seconds()
                 again.append(seconds)
                 got = min(got, some)
             trips = await round_trips(page, plan.rounds)
@@ -204,13 +203,6 @@ async def lengths(
             found.append(Length(lines, trips, round(first, 3), round(statistics.median(again), 3), got))
             tell(f"{lines} lines: done")
     return found
-
-
-async def _asked(page: Page) -> tuple[float, int]:
-    """Seconds from asking to the answer, and the number of suggestions."""
-    started = time.perf_counter()
-    suggestions = await page.ask()
-    return time.perf_counter() - started, len(suggestions)
 
 
 async def round_trips(page: Page, rounds: int) -> Trips:

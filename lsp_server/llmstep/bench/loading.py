@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from llmstep.errors import LlmstepError
+from llmstep.bench.processes import run_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,12 +81,8 @@ def load_cost(model: str, rounds: int, tell: Callable[[str], None] = lambda _: N
 
 
 def _child(work: str, path: Path, model: str) -> dict[str, Any]:
-    arguments = [sys.executable, "-m", "llmstep.bench.loading", work, str(path), model]
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise LlmstepError(f"A process of the benchmark failed: {last}", hint="Run the same command by itself.")
-    told: dict[str, Any] = json.loads(done.stdout or "{}")
+    printed = run_python(["-m", "llmstep.bench.loading", work, str(path), model])
+    told: dict[str, Any] = json.loads(printed or "{}")
     return told
 
 

@@ -6,9 +6,6 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-from transformers import GenerationConfig
-
 from llmstep.errors import RequestError
 
 if TYPE_CHECKING:
@@ -19,8 +16,7 @@ if TYPE_CHECKING:
     from llmstep.types import Sampling
 
 GENERATE = "upstream-generate"
-CTRANSLATE2 = "ctranslate2"
-NAMES = (GENERATE, CTRANSLATE2)
+OPPONENTS = (GENERATE, "ctranslate2")
 
 
 def opponent(
@@ -29,7 +25,7 @@ def opponent(
     """Another way to answer.
 
     Args:
-        name: One of `NAMES`.
+        name: One of `OPPONENTS`.
         loaded: The model, with a module of transformers in float32.
         sampling: How to draw.
         fixed: Whether every sample has `sampling.max_new_tokens` tokens.
@@ -45,6 +41,9 @@ def opponent(
 
 def _generate(loaded: LoadedModel, prompt: EncodedPrompt, sampling: Sampling, *, fixed: bool) -> None:
     """The call that upstream's servers make."""
+    import torch
+    from transformers import GenerationConfig
+
     ids = torch.tensor([prompt.input_ids], device=loaded.plan.placement.device)
     config = GenerationConfig(
         do_sample=True,

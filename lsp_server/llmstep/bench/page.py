@@ -89,6 +89,12 @@ class Page:
         answer = await self.companion.command("llmstep.suggest", argument)
         return list(answer["suggestions"])
 
+    async def ask_seconds(self) -> tuple[float, int]:
+        """How long suggestions at the `sorry` take, and their number."""
+        started = time.perf_counter()
+        suggestions = await self.ask()
+        return time.perf_counter() - started, len(suggestions)
+
     async def action_seconds(self) -> tuple[float, int]:
         """How long code actions at the `sorry` take, and their number."""
         here = types.Position(self._first + 1, 4)

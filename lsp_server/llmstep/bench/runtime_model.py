@@ -136,7 +136,7 @@ def run_benchmark(
         fixed: New tokens of every sample, whose end is then ignored; None takes 32 where weights are random.
         rounds: Requests for each case.
         threads: CPU threads; 0 as the engine does it.
-        against: What is measured beside it, one of `opponents.NAMES`.
+        against: What is measured beside it, one of `opponents.OPPONENTS`.
         tell: Called with a line for each round.
     """
     if fixed is None and model.random_weights:

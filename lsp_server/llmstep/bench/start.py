@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -17,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from llmstep.errors import LlmstepError
+from llmstep.bench.processes import run_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -72,9 +70,5 @@ def start_cost(model: str, rounds: int, tell: Callable[[str], None] = lambda _: 
 def _seconds(arguments: Sequence[str]) -> tuple[float, str]:
     """How long a Python takes with these arguments, and what it printed."""
     started = time.perf_counter()
-    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
-    seconds = time.perf_counter() - started
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise LlmstepError(f"A process of the benchmark failed: {last}", hint="Run the same command by itself.")
-    return seconds, done.stdout
+    printed = run_python(arguments)
+    return time.perf_counter() - started, printed

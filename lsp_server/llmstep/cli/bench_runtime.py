@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import attrs
 import typer
 
+from llmstep.bench.opponents import OPPONENTS
 from llmstep.cli.options import DeviceOption, ModelOption, TemplateOption, settings_with
 from llmstep.errors import RequestError
 
 if TYPE_CHECKING:
     from llmstep.bench.runtime import Report
-
-AGAINST = ("upstream-generate", "ctranslate2")
 
 
 def runtime(
@@ -26,7 +25,7 @@ def runtime(
     template: TemplateOption = None,
     device: DeviceOption = None,
     dtype: Annotated[str | None, typer.Option(help="float32, int8, bfloat16 or float16.")] = None,
-    against: Annotated[str | None, typer.Option(help=f"What to measure beside it: {' or '.join(AGAINST)}.")] = None,
+    against: Annotated[str | None, typer.Option(help=f"What to measure beside it: {' or '.join(OPPONENTS)}.")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Requests for each case.")] = 5,
     samples: Annotated[int, typer.Option(min=1, help="Samples per request.")] = 10,
     temperature: Annotated[float, typer.Option(min=0.01, help="Sampling temperature.")] = 0.5,
@@ -44,8 +43,10 @@ def runtime(
 
     Example: llmstep bench runtime --model byt5-300m-shape --against upstream-generate
     """
-    if against is not None and against not in AGAINST:
-        raise RequestError(f"There is nothing called {against} to compare with.", hint=f"Known: {', '.join(AGAINST)}.")
+    if against is not None and against not in OPPONENTS:
+        raise RequestError(
+            f"There is nothing called {against} to compare with.", hint=f"Known: {', '.join(OPPONENTS)}."
+        )
     settings = settings_with({"model": model, "template": template, "device": device, "dtype": dtype})
     from llmstep.bench.runtime_model import cases_of, run_benchmark, subject
 

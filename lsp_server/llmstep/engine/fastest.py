@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from llmstep.engine import int8
 from llmstep.engine.linear import Weight, plain
+from llmstep.engine.whole_file import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -112,8 +113,5 @@ def _remembered() -> dict[str, float] | None:
 
 
 def _remember(times: dict[str, float]) -> None:
-    with contextlib.suppress(OSError):  # then it is measured again
-        _file().parent.mkdir(parents=True, exist_ok=True)
-        part = _file().with_suffix(f".{os.getpid()}.part")
+    with contextlib.suppress(OSError), whole_file(_file()) as part:  # else it is measured again
         part.write_text(json.dumps({_machine(): times}, indent=1), encoding="utf-8")
-        part.replace(_file())

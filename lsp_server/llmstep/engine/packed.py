@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +28,7 @@ from llmstep.engine.network import network_for, plain_network
 from llmstep.engine.plain_tokenizer import restore, take_down
 from llmstep.engine.tensor_file import TensorFile
 from llmstep.engine.tokenizer import read_tokenizer
+from llmstep.engine.whole_file import whole_file
 from llmstep.errors import ModelLoadError
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def load(plan: Plan) -> LoadedModel:
             f"The packed form of {plan.name} in {plan.packed} cannot be read ({error}).",
             hint="Delete that file: it is made anew from the model.",
         ) from error
-    tokenizer = restore(taken) if taken else read_tokenizer(plan.adapter or plan.folder, plan.name)
+    tokenizer = restore(taken) if taken else read_tokenizer(plan.tokenizer_folder, plan.name)
     kept = {name: facts[name] for name in _KEPT}
     kept["end_ids"] = frozenset(kept["end_ids"])
     return LoadedModel(plan=plan, model=model, tokenizer=tokenizer, network=network, **kept)
@@ -183,13 +183,8 @@ def _opened(path: Path) -> Iterator[TensorFile]:
 def _save(tensors: dict[str, torch.Tensor], metadata: dict[str, str], path: Path) -> None:
     from safetensors.torch import save_file
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f".{os.getpid()}.part")
-    try:
+    with whole_file(path) as part:
         save_file(tensors, part, metadata)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _others(model: Any) -> Iterator[tuple[str, torch.Tensor]]:
