@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 import psutil
 import pytest
+from test_engine import until
 from tiny_models import llama, saved
 
 from llmstep.engine.engine import Engine
@@ -37,10 +37,7 @@ async def test_an_idle_model_gives_its_memory_back(tmp_path: Path) -> None:
         loaded = resident().rss
         assert loaded - before > 0.8 * weights
         engine.configure(attrs.evolve(settings, idle_unload_minutes=0.05 / 60))
-        for _ in range(600):
-            if engine.status.state == "empty":
-                break
-            await asyncio.sleep(0.05)
+        await until(lambda: engine.status.state == "empty")
         assert engine.status.state == "empty"
         assert loaded - resident().rss > 0.9 * weights
     finally:

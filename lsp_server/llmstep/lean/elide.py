@@ -66,21 +66,20 @@ def _proofs(masked: str) -> Iterator[tuple[int, int]]:
 @functools.lru_cache(maxsize=8192)
 def _proof(theorem: str, keyword_end: int, margin: int) -> tuple[int, int] | None:
     """Extent of the proof in a theorem's own text, which most edits of a file leave as it is."""
-    limit = len(theorem)
-    start = _proof_start(theorem, keyword_end, limit)
-    if start is None or _TRAILER.search(theorem, start, limit):
+    start = _proof_start(theorem, keyword_end)
+    if start is None or _TRAILER.search(theorem, start):
         return None
-    if any(len(line.group(1)) <= margin for line in _LINE.finditer(theorem, start, limit)):
+    if any(len(line.group(1)) <= margin for line in _LINE.finditer(theorem, start)):
         return None  # a command that is not known here, or a proof of an unusual shape
-    end = start + len(theorem[start:limit].rstrip())
+    end = start + len(theorem[start:].rstrip())
     return (start, end) if _WIDE.search(theorem, start, end) else None  # else no line has room
 
 
-def _proof_start(masked: str, start: int, end: int) -> int | None:
+def _proof_start(masked: str, start: int) -> int | None:
     """Offset of the `by` behind the `:=` of a theorem whose keyword ends at `start`."""
     open_brackets: list[str] = []
     assigned = False
-    for token in tokenize(masked, start, end):
+    for token in tokenize(masked, start, len(masked)):
         if assigned:
             return token.start if token.text == "by" else None
         if token.text in OPENING:

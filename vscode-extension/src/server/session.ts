@@ -43,7 +43,6 @@ export class Session implements vscode.Disposable {
   #work: Promise<void> = Promise.resolve();
   #crashes: number[] = [];
   readonly #changed = new vscode.EventEmitter<SessionState>();
-
   readonly #asked = new vscode.EventEmitter<QuickFixAsk>();
 
   readonly onDidChangeState = this.#changed.event;
