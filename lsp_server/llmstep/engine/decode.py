@@ -92,7 +92,8 @@ def decode(
                     generate(loaded, prompt, attrs.evolve(sampling, seed=seed), rows, after_step)
                 else:
                     drawer.begin(size)
-                    _draw(loaded.network, prompt, drawer, rows, sampling.max_new_tokens, after_step, poll)
+                    draw = _way(loaded.network)
+                    draw(loaded.network, prompt, drawer, rows, sampling.max_new_tokens, after_step, poll)
                 samples += [rows.sample(number) for number in range(size)]
     except LlmstepError:
         raise
@@ -117,6 +118,15 @@ def _drawing(loaded: LoadedModel) -> Any:
     from llmstep.engine import light_sampling
 
     return light_sampling
+
+
+def _way(network: Network) -> Callable[..., None]:
+    """How to draw with a network: one on a GPU is a step ahead of what is known."""
+    if getattr(network, "runs_ahead", False):
+        from llmstep.engine.gpu import ahead
+
+        return ahead.draw
+    return _draw
 
 
 def _draw(

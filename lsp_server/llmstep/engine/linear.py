@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional
 
 Linear = Callable[[torch.Tensor], torch.Tensor]
-"""From [rows, in] to [rows, out], float32."""
+"""From [rows, in] to [rows, out]; float32 on CPUs, the model's format elsewhere."""
 
 _LARGE = 1 << 18
 """Weights from which on oneDNN's larger cost of a call is won back."""
@@ -35,16 +35,16 @@ Make = Callable[[str, Sequence[Any]], Linear]
 
 
 def plain(weight: Weight) -> Linear:
-    """The product in float32."""
+    """The product in the weight's format."""
     matrix, bias = weight.matrix, weight.bias
-    if not _ONEDNN or matrix.numel() < _LARGE:
+    if not _ONEDNN or matrix.numel() < _LARGE or matrix.device.type != "cpu":
         return lambda x: functional.linear(x, matrix, bias)
     product = torch.ops.mkldnn._linear_pointwise
     return lambda x: product(x, matrix, bias, "none", [], "")
 
 
 def in_place(_name: str, modules: Sequence[Any]) -> Linear:
-    """The product in float32 with weights where they are."""
+    """The product with weights where they are, in their format."""
     return plain(joined(modules))
 
 

@@ -61,7 +61,11 @@ def network_for(model: Any, start_id: int | None, make: Make | None = None) -> N
 
     if not modules.knows(model):
         return None
-    plain = make is not None or (model.dtype == torch.float32 and model.device.type == "cpu" and not is_divided(model))
+    if start_id is None and model.device.type == "cuda" and not is_divided(model) and causal.knows(model):
+        from llmstep.engine.gpu.network import StaticNetwork
+
+        return StaticNetwork(model, make or in_place)
+    plain = model.device.type == "cpu" and (make is not None or model.dtype == torch.float32) and not is_divided(model)
     if not plain or not (causal if start_id is None else t5).knows(model):
         if make is not None:
             return None

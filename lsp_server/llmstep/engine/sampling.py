@@ -67,10 +67,16 @@ class Drawer:
             numbers = torch.rand(self._count, generator=self._generator, dtype=torch.float64)
             if len(rows) < self._count:
                 numbers = numbers[list(rows)]
-            tokens = self._sample(logits, numbers.to(self._device))
+            tokens = self._sample(logits, self._sent(numbers))
             tokens = tokens.clamp_max(logits.shape[-1] - 1)  # logits that are no numbers lead beyond the end
         chosen = logits.expand(len(rows), -1).gather(1, tokens[:, None])
         return tokens, (chosen - logits.logsumexp(-1, keepdim=True))[:, 0]
+
+    def _sent(self, numbers: torch.Tensor) -> torch.Tensor:
+        """Numbers on their way to the device; nobody waits for what a CUDA device does meanwhile."""
+        if self._device.startswith("cuda"):
+            return numbers.pin_memory().to(self._device, non_blocking=True)
+        return numbers.to(self._device)
 
     def _sample(self, logits: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
         """Tokens by inversion of the cumulative distribution at `numbers`, which lie in [0, 1)."""
