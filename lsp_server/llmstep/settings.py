@@ -19,7 +19,7 @@ import attrs
 from llmstep.errors import SettingsError
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
-Dtype = Literal["auto", "fast", "float32", "bfloat16", "float16", "int8"]
+Dtype = Literal["auto", "fast", "float32", "bfloat16", "float16", "int8", "int4"]
 Trigger = Literal["onDemand", "onIdle"]
 GoalProvider = Literal["server", "client"]
 EngineKind = Literal["inProcess", "openai", "llmstep"]

@@ -58,12 +58,13 @@ def test_the_number_format(wanted: device.Dtype, where: str, capability: tuple[i
     assert choose_dtype(wanted, where, capability) == chosen
 
 
-def test_bytes_are_for_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_bits_are_not_for_every_device(monkeypatch: pytest.MonkeyPatch) -> None:
     placement = device.place("cpu", "int8")
     assert (placement.dtype, placement.torch_dtype) == ("int8", torch.float32)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
-    with pytest.raises(SettingsError, match="int8, which is for CPUs"):
-        device.place("mps", "int8")
+    for few in ("int8", "int4"):
+        with pytest.raises(SettingsError, match=f"{few}, which is for .*CUDA devices, and the device is mps"):
+            device.place("mps", few)
 
 
 def test_on_this_machine() -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Dtype = Literal["float32", "bfloat16", "float16"]
 
-BYTES_PER_WEIGHT: dict[str, int] = {"float32": 4, "bfloat16": 2, "float16": 2}
+BYTES_PER_WEIGHT: dict[str, int] = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 1, "int4": 1}
 
 
 @attrs.frozen(kw_only=True)

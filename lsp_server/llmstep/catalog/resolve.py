@@ -118,7 +118,7 @@ def _auto(settings: Settings, hardware: Hardware) -> ModelRecord:
 def _runs_well(record: ModelRecord, settings: Settings, hardware: Hardware) -> bool:
     if record.parameters is None or record.parameters > AUTO_PARAMETERS[hardware.device]:
         return False
-    if settings.dtype != "auto":
+    if settings.dtype in BYTES_PER_WEIGHT:
         width = BYTES_PER_WEIGHT[settings.dtype]
     else:
         width = 4 if hardware.device == "cpu" else BYTES_PER_WEIGHT[record.dtype]

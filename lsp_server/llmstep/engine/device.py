@@ -34,14 +34,19 @@ class Placement:
 
     device: Literal["cpu", "cuda", "mps"]
     dtype: str
-    """`float32`, `bfloat16`, `float16`, or `int8`: products in eight bits and everything else in float32."""
+    """`float32`, `bfloat16`, `float16`, or `int8` or `int4`: products in few bits and everything else in more."""
 
     @property
     def torch_dtype(self) -> torch.dtype:
         """The format of activations."""
         import torch
 
-        dtype: torch.dtype = getattr(torch, "float32" if self.dtype == "int8" else self.dtype)
+        name = self.dtype
+        if name == "int4":
+            name = "bfloat16"  # the only one that the kernel takes
+        elif name == "int8":
+            name = "float32" if self.device == "cpu" else choose_dtype("auto", self.device, cuda_capability())
+        dtype: torch.dtype = getattr(torch, name)
         return dtype
 
 
@@ -55,19 +60,41 @@ def place(device: Device, dtype: Dtype) -> Placement:
 
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     chosen = choose_device(device, cuda=cuda, mps=mps)
-    if dtype == "int8" and chosen != "cpu":
-        raise SettingsError(
-            f"The setting llmstep.dtype is int8, which is for CPUs, and the device is {chosen}.",
-            hint="Set llmstep.dtype to auto, or llmstep.device to cpu.",
-        )
-    capability = (0, 0)
-    if chosen == "cuda":  # of the oldest: a model may be divided among all
-        capability = min(torch.cuda.get_device_capability(index) for index in range(torch.cuda.device_count()))
+    capability = cuda_capability() if chosen == "cuda" else (0, 0)
+    _check_bits(dtype, chosen, capability)
     if dtype == "fast" and chosen == "cpu":
         from llmstep.engine.fastest import fastest
 
         return Placement("cpu", fastest())
     return Placement(chosen, choose_dtype(dtype, chosen, capability))
+
+
+def _check_bits(dtype: Dtype, device: str, capability: tuple[int, int]) -> None:
+    """
+    Raises:
+        SettingsError: The device has no products in so few bits.
+    """
+    places = {"int8": {"cpu": "CPUs", "cuda": "CUDA devices"}, "int4": {"cuda": "CUDA devices"}}.get(dtype)
+    if places is not None and device not in places:
+        raise SettingsError(
+            f"The setting llmstep.dtype is {dtype}, which is for {' and '.join(places.values())}, "
+            f"and the device is {device}.",
+            hint=f"Set llmstep.dtype to auto, or llmstep.device to {' or '.join(places)}.",
+        )
+    if dtype == "int4" and capability < (8, 0):
+        raise SettingsError(
+            "The setting llmstep.dtype is int4, which wants a CUDA device of compute capability 8.0 or higher, "
+            f"and this one has {capability[0]}.{capability[1]}.",
+            hint="Set llmstep.dtype to auto or int8.",
+        )
+
+
+def cuda_capability() -> tuple[int, int]:
+    """That of the oldest CUDA device: a model may be divided among all."""
+    import torch
+
+    found: tuple[int, int] = min(map(torch.cuda.get_device_capability, range(torch.cuda.device_count())))
+    return found
 
 
 def choose_device(wanted: Device, *, cuda: bool, mps: bool) -> Literal["cpu", "cuda", "mps"]:

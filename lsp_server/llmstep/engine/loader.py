@@ -13,11 +13,13 @@ from tqdm.std import tqdm
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, GenerationConfig
 
 from llmstep.engine import device as devices
+from llmstep.engine.gpu import few_bits
+from llmstep.engine.gpu.network import StaticNetwork
 from llmstep.engine.loaded import LoadedModel, Plan
 from llmstep.engine.network import network_for
 from llmstep.engine.plan import first_line, needs_code, quiet, too_large
 from llmstep.engine.progress import Progress, format_bytes
-from llmstep.engine.spread import device_map, input_device
+from llmstep.engine.spread import device_map, input_device, roomiest
 from llmstep.errors import CancelledError, LlmstepError, ModelLoadError
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ def load(
     common = {"local_files_only": True, "trust_remote_code": plan.trust_remote_code}
     with quiet(), _reporting(message, report, cancelled):
         try:
-            loaded = _in_int8(plan, common) if plan.placement.dtype == "int8" else _whole(plan, common)
+            loaded = _way(plan)(plan, common)
         except LlmstepError:
             raise
         except (MemoryError, torch.OutOfMemoryError) as error:
@@ -51,6 +53,12 @@ def load(
             raise _unloadable(plan, error) from error
     report(Progress("load", message, 1, 1))
     return loaded
+
+
+def _way(plan: Plan) -> Callable[[Plan, dict[str, Any]], LoadedModel]:
+    if plan.placement == devices.Placement("cpu", "int8"):
+        return _in_int8
+    return _in_few_bits if plan.placement.dtype in few_bits.FORMATS else _whole
 
 
 def _whole(plan: Plan, common: dict[str, Any]) -> LoadedModel:
@@ -80,6 +88,20 @@ def _in_int8(plan: Plan, common: dict[str, Any]) -> LoadedModel:
         del model
         found = attrs.evolve(plan, packed=path)
     return packed.load(found)
+
+
+def _in_few_bits(plan: Plan, common: dict[str, Any]) -> LoadedModel:
+    """A model on one GPU in eight or four bits, made of weights that are read slice by slice from the mapped file."""
+    tokenizer = _tokenizer(plan, common)
+    device = roomiest(plan)
+    model = _read(plan, common, "auto").eval().requires_grad_(False)
+    loaded = _ready(plan, model, tokenizer)
+    activations = plan.placement.torch_dtype
+    make = few_bits.maker(plan.placement.dtype, device, activations)
+    loaded.network = StaticNetwork(model, make, device=device, dtype=activations)
+    loaded.device = str(device)
+    model.to("meta")  # what it was made of is of no more use
+    return loaded
 
 
 def _auto(plan: Plan) -> Any:

@@ -77,7 +77,7 @@ def prepare(
         return light.inspect(choice.name)
     placement = devices.place(settings.device, settings.dtype)
     freeable = held.plan.weight_bytes if held and held.plan.placement.device == placement.device else 0
-    packed = _packed(choice, placement) if placement.dtype == "int8" else None
+    packed = _packed(choice, placement) if placement == devices.Placement("cpu", "int8") else None
     if packed is not None and packed.weight_bytes * ROOM <= devices.free_bytes("cpu") + freeable:
         report(Progress("load", f"Loading {choice.name}"))
         return packed
@@ -92,6 +92,7 @@ def prepare(
             trust_remote_code=choice.trust_remote_code,
             freeable=freeable,
             file_bytes=file_bytes,
+            shrink=settings.dtype in ("auto", "fast"),
         )
         _check_family(choice, plan.family)
         return plan

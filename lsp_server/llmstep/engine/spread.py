@@ -47,6 +47,17 @@ def device_map(plan: Plan, skeleton: Callable[[], Any]) -> DeviceMap | None:
     return divided
 
 
+def roomiest(plan: Plan) -> torch.device:
+    """The device for a model that is not divided: the current CUDA device where it fits it, else the freest."""
+    if plan.placement.device != "cuda":
+        return torch.device(plan.placement.device)
+    free = devices.cuda_free_bytes()
+    current = torch.cuda.current_device()
+    if plan.weight_bytes * ROOM <= free[current]:
+        return torch.device("cuda", current)
+    return torch.device("cuda", max(free, key=lambda index: free[index]))
+
+
 def divide(model: Any, limits: Mapping[int, int]) -> DeviceMap | None:
     """The layers of a model over devices, evenly, in their order; no layer is divided. None when they do not fit.
 
