@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from architectures import make
 
-from llmstep.engine import int8
-from llmstep.engine.linear import Weight
+from llmstep.engine import eight_bits, int8
+from llmstep.engine.compiled import single
+from llmstep.engine.linear import Linear, Weight
 from llmstep.engine.network import network_for
 from llmstep.engine.prompt import EncodedPrompt
 
+Product = Callable[[int8.Quantized], Linear]
 DRAW = torch.Generator().manual_seed(3)
 PROMPT = EncodedPrompt([5, 80, 7, 300, 11, 42, 9, 120], [6, 30])
 
@@ -32,13 +36,23 @@ def by_hand(x: torch.Tensor, weight: Weight) -> torch.Tensor:
 pytestmark = pytest.mark.skipif(not int8.works(), reason="this CPU has no exact products of bytes")
 
 
+@pytest.fixture(params=["tiles", "onednn"])
+def product(request: pytest.FixtureRequest) -> Product:
+    """The product of each kernel."""
+    if request.param == "onednn":
+        return int8.product
+    if eight_bits.kernel() != "tiles":
+        pytest.skip("this CPU has no products of bytes for compiled kernels")
+    return single.product
+
+
 @pytest.mark.parametrize(("outputs", "inputs"), [(8, 16), (33, 70), (256, 512)])
 @pytest.mark.parametrize("rows", [1, 3, 10, 65])
 @pytest.mark.parametrize("biased", [False, True])
-def test_the_product_is_that_of_the_rounded_numbers(outputs: int, inputs: int, rows: int, biased: bool) -> None:
+def test_the_product_is_that_of_the_rounded_numbers(outputs: int, inputs: int, rows: int, biased: bool, product: Product) -> None:
     weight = Weight(random(outputs, inputs), random(outputs) if biased else None)
     x = random(rows, inputs) * torch.logspace(-3, 3, rows)[:, None]
-    got = int8.product(int8.quantize(weight))(x)
+    got = product(int8.quantize(weight))(x)
     expected = by_hand(x, weight)
     # A quotient that lies on the edge may fall to either side, which moves a result by one step of one weight.
     edge = x.abs().amax(1, keepdim=True) / 127 * weight.matrix.abs().max() + 1e-5
@@ -48,17 +62,17 @@ def test_the_product_is_that_of_the_rounded_numbers(outputs: int, inputs: int, r
     assert float((got - true).norm() / true.norm()) < 0.02
 
 
-def test_a_row_does_not_depend_on_those_beside_it() -> None:
+def test_a_row_does_not_depend_on_those_beside_it(product: Product) -> None:
     """To the last bit, whatever is beside it and however many rows there are."""
-    multiply = int8.product(int8.quantize(Weight(random(200, 300), random(200))))
+    multiply = product(int8.quantize(Weight(random(200, 300), random(200))))
     row = random(1, 300)
     alone = multiply(row)
     for others in (random(9, 300) * 1000, torch.zeros(31, 300), random(64, 300) * 1e-6):
         assert torch.equal(multiply(torch.cat((others, row)))[-1:], alone)
 
 
-def test_zeros_and_what_is_no_number() -> None:
-    multiply = int8.product(int8.quantize(Weight(torch.cat((random(4, 32), torch.zeros(1, 32))))))
+def test_zeros_and_what_is_no_number(product: Product) -> None:
+    multiply = product(int8.quantize(Weight(torch.cat((random(4, 32), torch.zeros(1, 32))))))
     out = multiply(torch.stack((torch.zeros(32), torch.full((32,), torch.nan), torch.ones(32))))
     assert (out[0] == 0).all()
     assert out[1].isnan().all()
@@ -72,7 +86,7 @@ def test_log_probabilities_stay_near(name: str) -> None:
     model = make(name)
     start = 0 if model.config.is_encoder_decoder else None
     tables = []
-    for network in (network_for(model, start), network_for(model, start, int8.int8)):
+    for network in (network_for(model, start), eight_bits.network(model, start)):
         assert network is not None
         with torch.inference_mode():
             steps = [network.read(PROMPT, 3, 4, lambda: None).expand(3, -1)]
@@ -86,5 +100,5 @@ def test_log_probabilities_stay_near(name: str) -> None:
 
 
 def test_what_cannot_be_run_in_int8_has_no_network() -> None:
-    assert network_for(make("gpt2"), None, int8.int8) is None
-    assert network_for(make("bart"), 0, int8.int8) is None
+    assert eight_bits.network(make("gpt2"), None) is None
+    assert eight_bits.network(make("bart"), 0) is None

@@ -8,7 +8,7 @@ import attrs
 import pytest
 import torch
 
-from llmstep.engine import int8, packed
+from llmstep.engine import eight_bits, int8, packed
 from llmstep.engine.decode import decode
 from llmstep.engine.device import Placement
 from llmstep.engine.loader import load
@@ -70,7 +70,7 @@ def test_the_second_start_does_without_the_original(
     calls = reads(monkeypatch)
     plan = plan_of(tiny_models[name])
     plain = loaded_models[name]
-    expected = logits(network_for(plain.model, plain.start_id, int8.int8))
+    expected = logits(eight_bits.network(plain.model, plain.start_id))
     first = load(plan)
     second = load(plan)
     assert len(calls) == 1
@@ -125,10 +125,10 @@ def test_other_files_are_another_model(copy_of: Callable[[str], Path]) -> None:
 
 def test_what_cannot_be_run_in_int8(copy_of: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
     plan = plan_of(copy_of("neox"))
-    monkeypatch.setattr(packed, "network_for", lambda *_: None)
+    monkeypatch.setattr(packed, "is_plain", lambda *_: False)
     with pytest.raises(ModelLoadError, match="cannot be run in int8") as caught:
         load(plan)
     assert "llmstep.dtype" in caught.value.hint
-    monkeypatch.setattr(int8, "works", lambda: False)
+    monkeypatch.setattr(eight_bits, "kernel", lambda: None)
     with pytest.raises(ModelLoadError, match="no exact products of bytes"):
         load(attrs.evolve(plan, name="m"))

@@ -12,7 +12,7 @@ import attrs
 import psutil
 import torch
 
-from llmstep.engine import int8
+from llmstep.engine import eight_bits, int8
 from llmstep.engine.linear import Weight, plain
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Speeds:
         bandwidth = block.nbytes / _best(block.sum)
         rows, inner, outer = 256, 2048, 2048
         weight = Weight(torch.randn(outer, inner))
-        multiply = int8.product(int8.quantize(weight)) if dtype == "int8" else plain(weight)
+        multiply = eight_bits.product(int8.quantize(weight)) if dtype == "int8" else plain(weight)
         x = torch.randn(rows, inner)
         return cls(bandwidth, 2 * rows * inner * outer / _best(lambda: multiply(x)))
 

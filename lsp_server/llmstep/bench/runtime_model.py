@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import torch
 
-from llmstep.bench import shapes
+from llmstep.bench import gpu, shapes
 from llmstep.bench.hardware import Floor, Speeds, machine
 from llmstep.bench.opponents import opponent
 from llmstep.bench.runtime import Case, Report, measure
-from llmstep.engine.device import cpu_threads
+from llmstep.engine import eight_bits
+from llmstep.engine.device import cpu_threads, place
 from llmstep.engine.linear import in_place
 from llmstep.engine.network import network_for
 from llmstep.engine.prompt import EncodedPrompt, encode
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from llmstep.catalog.template import PromptTemplate
+    from llmstep.engine.int8 import Quantized
     from llmstep.engine.linear import Linear
     from llmstep.engine.loaded import LoadedModel
     from llmstep.settings import Settings
@@ -49,7 +51,9 @@ class Subject:
     """Outputs and inputs of the network's products, by name."""
 
     def floor(self) -> Floor | None:
-        """The floor of a request on the CPU; None elsewhere, and where `generate` runs the model."""
+        """The floor of a request on a CPU or a CUDA device; None elsewhere, and where `generate` runs the model."""
+        if self.loaded.plan.placement.device == "cuda":
+            return gpu.floor(self.shapes, self.dtype, self.loaded.device)
         if not self.shapes or self.loaded.plan.placement.device != "cpu":
             return None
         return Floor.of(self.shapes, 1 if self.dtype == "int8" else 4, Speeds.measure(self.dtype))
@@ -64,27 +68,35 @@ def subject(settings: Settings) -> Subject:
     """
     started = time.perf_counter()
     template = None
-    if settings.model.endswith(shapes.SUFFIX):
+    shape = settings.model.endswith(shapes.SUFFIX)
+    if gpu.chosen(settings):
+        placement = place(settings.device, settings.dtype)
+        loaded, template = (gpu.shape(settings.model, placement), None) if shape else _real(settings)
+        found = loaded.plan.placement.dtype
+        return Subject(loaded, shape, template, found, time.perf_counter() - started, gpu.shapes_of(loaded))
+    if shape:
         loaded = shapes.make(settings.model)
     else:
         loaded, template = _real(settings)
     seen: dict[str, tuple[int, int]] = {}
-    make: Any = in_place
-    if settings.dtype == "int8":
-        from llmstep.engine import int8
 
-        if not int8.works():
-            raise RequestError("This CPU has no exact products of bytes.", hint="Measure float32.")
-        make = int8.int8
-
-    def recorded(name: str, modules: Sequence[Any]) -> Linear:
+    def note(name: str, modules: Sequence[Any]) -> None:
         seen[name] = (sum(len(module.weight) for module in modules), modules[0].weight.shape[1])
-        product: Linear = make(name, modules)
-        return product
 
-    network = network_for(loaded.model, loaded.start_id, recorded)
-    if network is None and settings.dtype == "int8":
-        raise RequestError(f"{settings.model} cannot be run in int8.", hint="Measure float32.")
+    def plain(name: str, modules: Sequence[Any]) -> Linear:
+        note(name, modules)
+        return in_place(name, modules)
+
+    def in_eight_bits(name: str, modules: Sequence[Any]) -> Quantized:
+        note(name, modules)
+        return eight_bits.quantize(name, modules)
+
+    if settings.dtype == "int8":
+        network = eight_bits.network(loaded.model, loaded.start_id, in_eight_bits)
+        if network is None:
+            raise RequestError(f"{settings.model} cannot be run in int8 on this CPU.", hint="Measure float32.")
+    else:
+        network = network_for(loaded.model, loaded.start_id, plain)
     if loaded.plan.needs_torch:
         loaded.network = network or loaded.network
     dtype = "int8" if settings.dtype == "int8" else loaded.plan.placement.dtype
@@ -97,7 +109,8 @@ def _real(settings: Settings) -> tuple[LoadedModel, PromptTemplate]:
     from llmstep.engine.loader import load
     from llmstep.engine.runner import prepare
 
-    plain = attrs.evolve(settings, dtype="float32") if settings.dtype == "int8" else settings
+    in_eight_bits = settings.dtype == "int8" and not gpu.chosen(settings)  # which are made of it afterwards
+    plain = attrs.evolve(settings, dtype="float32") if in_eight_bits else settings
     choice = resolve(plain)
     plan = prepare(plain, choice, None, lambda _: None, lambda: False)
     if plan.needs_torch:
@@ -107,7 +120,7 @@ def _real(settings: Settings) -> tuple[LoadedModel, PromptTemplate]:
 
     # `generate` wants the modules of transformers; they get the same weights.
     whole = load(inspect(plan.folder, name=plan.name, placement=plan.placement))
-    if settings.dtype == "int8":
+    if in_eight_bits:
         return whole, choice.template
     return attrs.evolve(light.load(plan), model=whole.model, tokenizer=whole.tokenizer), choice.template
 
@@ -144,7 +157,7 @@ def run_benchmark(
     loaded = model.loaded if fixed is None else attrs.evolve(model.loaded, end_ids=frozenset())
     used = cpu_threads(threads, loaded.plan.parameters)
     torch.set_num_threads(used)
-    record = machine()
+    record = machine() | gpu.machine(loaded.device)
     sampling = Sampling(samples, temperature, 1.0, fixed or longest)
     other = opponent(against, loaded, sampling, fixed=fixed is not None, threads=used) if against else None
     results, peak = measure(loaded, cases, sampling, rounds=rounds, against=other, tell=tell)

@@ -6,7 +6,7 @@ sample; here a layer is a handful of tensor operations. Any weight may be replac
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import attrs
 import torch
@@ -18,7 +18,7 @@ from llmstep.engine.network import common_length
 from llmstep.engine.shared_cache import SharedCache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from llmstep.engine.prompt import EncodedPrompt
 
@@ -32,18 +32,22 @@ Norm = tuple[torch.Tensor, Any, float]
 """Weight, bias (None for RMS norms) and epsilon."""
 
 
+P = TypeVar("P")
+"""Whatever a product with a weight is in a network."""
+
+
 @attrs.frozen(eq=False)
-class Layer:
+class Layer(Generic[P]):
     """One block; products may be of any kind."""
 
     attention_norm: Norm
-    query_key_value: Linear
+    query_key_value: P
     query_norm: Norm | None
     key_norm: Norm | None
-    attention_out: Linear
+    attention_out: P
     mlp_norm: Norm
-    mlp_in: Linear
-    mlp_out: Linear
+    mlp_in: P
+    mlp_out: P
 
 
 @attrs.frozen
@@ -81,29 +85,14 @@ class CausalNetwork:
     """
 
     def __init__(self, model: Any, make: Make = in_place) -> None:
-        config = model.config
-        neox = config.model_type == "gpt_neox"
-        base = model.gpt_neox if neox else model.model
-        heads = config.num_attention_heads
-        width = getattr(config, "head_dim", None) or config.hidden_size // heads
-        epsilon = config.layer_norm_eps if neox else config.rms_norm_eps
+        shape = self._shape = shape_of(model)
+        base = model.gpt_neox if shape.interleaved else model.model
         self._frequencies = base.rotary_emb.inv_freq
         self._scaling = base.rotary_emb.attention_scaling
-        self._shape = Shape(
-            heads=heads,
-            key_heads=heads if neox else config.num_key_value_heads,
-            width=width,
-            rotary=2 * len(self._frequencies),
-            interleaved=neox,
-            gated=not neox,
-            parallel=neox and config.use_parallel_residual,
-        )
-        self._act = activation(config.hidden_act)
-        self._embed = (base.embed_in if neox else base.embed_tokens).weight
-        self._layers = [
-            (_neox if neox else _llama)(layer, f"{i}.", make, epsilon) for i, layer in enumerate(base.layers)
-        ]
-        self._norm = _norm(base.final_layer_norm if neox else base.norm, epsilon)
+        self._act = activation(model.config.hidden_act)
+        self._embed = (base.embed_in if shape.interleaved else base.embed_tokens).weight
+        self._layers = layers_of(model, make)
+        self._norm = norm_of(base.final_layer_norm if shape.interleaved else base.norm, self._layers[0].mlp_norm[2])
         self._head = make("head", [model.lm_head])
         self._cos = self._sin = torch.empty(0, self._shape.rotary)
         self.forget()
@@ -159,7 +148,7 @@ class CausalNetwork:
         return hidden
 
     def _split(
-        self, layer: Layer, hidden: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor
+        self, layer: Layer[Linear], hidden: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Queries, keys and values of tokens, [tokens, heads, width] each, the first two rotated."""
         shape = self._shape
@@ -180,7 +169,7 @@ class CausalNetwork:
         rotated.copy_(torch.addcmul(rotated * cos, rotated.roll(shape.rotary // 2, -1), sin))
         return queries, keys, values
 
-    def _rest(self, layer: Layer, hidden: torch.Tensor, attended: torch.Tensor) -> torch.Tensor:
+    def _rest(self, layer: Layer[Linear], hidden: torch.Tensor, attended: torch.Tensor) -> torch.Tensor:
         """What follows the attention in a block."""
         attended = layer.attention_out(attended)
         if self._shape.parallel:
@@ -190,7 +179,7 @@ class CausalNetwork:
         attended += hidden
         return attended + self._mlp(layer, attended)
 
-    def _mlp(self, layer: Layer, hidden: torch.Tensor) -> torch.Tensor:
+    def _mlp(self, layer: Layer[Linear], hidden: torch.Tensor) -> torch.Tensor:
         inner = layer.mlp_in(_normed(hidden, layer.mlp_norm))
         assert self._act is not None
         if self._shape.gated:
@@ -208,35 +197,61 @@ class CausalNetwork:
         self._cos, self._sin = torch.cat((cos, cos), -1), torch.cat((-sin, sin), -1)
 
 
-def _neox(layer: Any, name: str, make: Make, epsilon: float) -> Layer:
+def shape_of(model: Any) -> Shape:
+    """What the layers of a model have in common; it has to be one that is known here."""
+    config = model.config
+    neox = config.model_type == "gpt_neox"
+    base = model.gpt_neox if neox else model.model
+    heads = config.num_attention_heads
+    return Shape(
+        heads=heads,
+        key_heads=heads if neox else config.num_key_value_heads,
+        width=getattr(config, "head_dim", None) or config.hidden_size // heads,
+        rotary=2 * len(base.rotary_emb.inv_freq),
+        interleaved=neox,
+        gated=not neox,
+        parallel=neox and config.use_parallel_residual,
+    )
+
+
+def layers_of(model: Any, make: Callable[[str, Sequence[Any]], P]) -> list[Layer[P]]:
+    """The blocks of a model, with products as `make` makes them."""
+    if model.config.model_type == "gpt_neox":
+        return [
+            _neox(layer, f"{i}.", make, model.config.layer_norm_eps) for i, layer in enumerate(model.gpt_neox.layers)
+        ]
+    return [_llama(layer, f"{i}.", make, model.config.rms_norm_eps) for i, layer in enumerate(model.model.layers)]
+
+
+def _neox(layer: Any, name: str, make: Callable[[str, Sequence[Any]], P], epsilon: float) -> Layer[P]:
     return Layer(
-        attention_norm=_norm(layer.input_layernorm, epsilon),
+        attention_norm=norm_of(layer.input_layernorm, epsilon),
         query_key_value=make(name + "query_key_value", [layer.attention.query_key_value]),
         query_norm=None,
         key_norm=None,
         attention_out=make(name + "attention_out", [layer.attention.dense]),
-        mlp_norm=_norm(layer.post_attention_layernorm, epsilon),
+        mlp_norm=norm_of(layer.post_attention_layernorm, epsilon),
         mlp_in=make(name + "mlp_in", [layer.mlp.dense_h_to_4h]),
         mlp_out=make(name + "mlp_out", [layer.mlp.dense_4h_to_h]),
     )
 
 
-def _llama(layer: Any, name: str, make: Make, epsilon: float) -> Layer:
+def _llama(layer: Any, name: str, make: Callable[[str, Sequence[Any]], P], epsilon: float) -> Layer[P]:
     attention, mlp = layer.self_attn, layer.mlp
     normed = hasattr(attention, "q_norm")
     return Layer(
-        attention_norm=_norm(layer.input_layernorm, epsilon),
+        attention_norm=norm_of(layer.input_layernorm, epsilon),
         query_key_value=make(name + "query_key_value", [attention.q_proj, attention.k_proj, attention.v_proj]),
-        query_norm=_norm(attention.q_norm, epsilon) if normed else None,
-        key_norm=_norm(attention.k_norm, epsilon) if normed else None,
+        query_norm=norm_of(attention.q_norm, epsilon) if normed else None,
+        key_norm=norm_of(attention.k_norm, epsilon) if normed else None,
         attention_out=make(name + "attention_out", [attention.o_proj]),
-        mlp_norm=_norm(layer.post_attention_layernorm, epsilon),
+        mlp_norm=norm_of(layer.post_attention_layernorm, epsilon),
         mlp_in=make(name + "mlp_in", [mlp.gate_proj, mlp.up_proj]),
         mlp_out=make(name + "mlp_out", [mlp.down_proj]),
     )
 
 
-def _norm(module: Any, epsilon: float) -> Norm:
+def norm_of(module: Any, epsilon: float) -> Norm:
     return module.weight.data, getattr(module, "bias", None), epsilon
 
 

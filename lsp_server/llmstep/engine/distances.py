@@ -34,6 +34,11 @@ class Distances:
         self._extend(position + 1)
         return self._bias[:, self._reach - position : self._reach + 1]
 
+    def table(self, reach: int) -> tuple[torch.Tensor, int]:
+        """For all distances from -r to r, key less query, with r of at least `reach`: [heads, 2 r + 1], and r."""
+        self._extend(reach)
+        return self._bias, self._reach
+
     def _extend(self, reach: int) -> None:
         """Have all distances from -reach to reach, [heads, 2 reach + 1]."""
         if reach <= self._reach:

@@ -20,7 +20,7 @@ import platformdirs
 import torch
 from torch.nn import functional
 
-from llmstep.engine import int8
+from llmstep.engine import eight_bits, int8
 from llmstep.engine.linear import Weight, plain
 from llmstep.engine.whole_file import whole_file
 
@@ -42,7 +42,7 @@ _GAIN = 1.1
 MAKERS: dict[str, Callable[[torch.Tensor], Linear]] = {
     "float32": lambda matrix: plain(Weight(matrix)),
     "bfloat16": lambda matrix: _half(matrix.bfloat16()),
-    "int8": lambda matrix: int8.product(int8.quantize(Weight(matrix))),
+    "int8": lambda matrix: eight_bits.product(int8.quantize(Weight(matrix))),
 }
 """Makes the product with a weight, by format; the most exact one first."""
 
@@ -72,7 +72,7 @@ def measure() -> dict[str, float]:
     x = torch.randn(_ROWS, _SIZE, generator=draw)
     products: dict[str, list[Linear]] = {}
     for name, make in MAKERS.items():
-        if name == "int8" and not int8.works():
+        if name == "int8" and eight_bits.kernel() is None:
             continue
         with contextlib.suppress(NotImplementedError, RuntimeError):
             products[name] = [make(matrix) for matrix in matrices]

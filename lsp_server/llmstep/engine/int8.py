@@ -10,16 +10,12 @@ The kernel is oneDNN's, for unsigned activations: they are moved up by 128.
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 import torch
 
-from llmstep.engine.linear import joined
-
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from llmstep.engine.linear import Linear, Weight
 
 _ZERO = 128
@@ -72,11 +68,6 @@ def ordered_product(packed: torch.Tensor, scales: torch.Tensor, bias: torch.Tens
         return out if bias is None else out.add_(bias)
 
     return multiply
-
-
-def int8(_name: str, modules: Sequence[Any]) -> Linear:
-    """Quantizes weights on the way."""
-    return product(quantize(joined(modules)))
 
 
 @functools.cache

@@ -55,7 +55,7 @@ def network_for(model: Any, start_id: int | None, make: Make | None = None) -> N
     """
     import torch
 
-    from llmstep.engine import causal, modules, t5
+    from llmstep.engine import causal, modules
     from llmstep.engine.linear import in_place
     from llmstep.engine.spread import is_divided
 
@@ -65,12 +65,21 @@ def network_for(model: Any, start_id: int | None, make: Make | None = None) -> N
         from llmstep.engine.gpu.network import StaticNetwork
 
         return StaticNetwork(model, make or in_place)
-    plain = model.device.type == "cpu" and (make is not None or model.dtype == torch.float32) and not is_divided(model)
-    if not plain or not (causal if start_id is None else t5).knows(model):
+    if not is_plain(model, start_id) or (make is None and model.dtype != torch.float32):
         if make is not None:
             return None
         return modules.CausalModules(model) if start_id is None else modules.Seq2SeqModules(model, start_id)
     return plain_network(model, start_id, make or in_place)
+
+
+def is_plain(model: Any, start_id: int | None) -> bool:
+    """Whether a model can be run as plain tensor operations, with weights in whatever format."""
+    from llmstep.engine import causal, modules, t5
+    from llmstep.engine.spread import is_divided
+
+    if not modules.knows(model) or model.device.type != "cpu" or is_divided(model):
+        return False
+    return causal.knows(model) if start_id is None else t5.knows(model)
 
 
 def plain_network(model: Any, start_id: int | None, make: Make) -> Network:

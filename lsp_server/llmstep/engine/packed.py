@@ -19,12 +19,12 @@ import platformdirs
 import torch
 from torch import nn
 
-from llmstep.engine import bare, int8
+from llmstep.engine import bare, eight_bits, int8
+from llmstep.engine.compiled.weights import TiledWeight, empty_tiles, tiled
 from llmstep.engine.files import weight_paths
 from llmstep.engine.kernel_order import Orders, bytes_of
-from llmstep.engine.linear import joined
 from llmstep.engine.loaded import LoadedModel, Plan
-from llmstep.engine.network import network_for, plain_network
+from llmstep.engine.network import is_plain, plain_network
 from llmstep.engine.plain_tokenizer import restore, take_down
 from llmstep.engine.tensor_file import TensorFile
 from llmstep.engine.tokenizer import read_tokenizer
@@ -32,13 +32,14 @@ from llmstep.engine.whole_file import whole_file
 from llmstep.errors import ModelLoadError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from llmstep.engine.device import Placement
-    from llmstep.engine.linear import Linear
+    from llmstep.engine.int8 import Quantized
+    from llmstep.engine.linear import Linear, Make
 
-FORMAT = 2
+FORMAT = 3
 """Goes up when the contents of a packed file change their meaning."""
 
 _FACTS = "llmstep"
@@ -48,9 +49,10 @@ _KEPT = ("end_ids", "pad_id", "start_id", "positions")
 def path_for(name: str, folder: Path, adapter: Path | None = None) -> Path:
     """Where the packed form of a model is or would be; another one when the model's files change.
 
-    And on another kind of processor or with another torch, whose kernels want weights in another order.
+    And on another kind of processor, whose kernels want weights in another order; oneDNN's depends on torch, too.
     """
-    digest = hashlib.sha256(f"{FORMAT}\0{torch.__version__}\0{Orders().description()}\0".encode())
+    order = "tiles" if eight_bits.kernel() == "tiles" else f"{torch.__version__}\0{Orders().description()}"
+    digest = hashlib.sha256(f"{FORMAT}\0{order}\0".encode())
     digest.update((folder / "config.json").read_bytes())
     for path in (*weight_paths(folder), *(weight_paths(adapter) if adapter else ())):
         status = path.stat()
@@ -99,22 +101,22 @@ def pack(loaded: LoadedModel, path: Path) -> None:
         ModelLoadError: The CPU or the architecture cannot do it.
     """
     plan, model = loaded.plan, loaded.model
-    if not int8.works():
+    kernel = eight_bits.kernel()
+    if kernel is None:
         raise _impossible(f"This processor has no exact products of bytes, which {plan.name} needs in int8.")
     tensors: dict[str, torch.Tensor] = {}
     shapes: dict[str, tuple[int, ...]] = {}
 
     def collect(name: str, modules: Sequence[Any]) -> Linear:
-        quantized = int8.quantize(joined(modules))
+        quantized = eight_bits.quantize(name, modules)
         shapes[name] = tuple(quantized.matrix.shape)
-        tensors[f"matrix.{name}"] = bytes_of(int8.in_order(quantized.matrix))
-        tensors[f"scales.{name}"] = quantized.scales
-        if quantized.bias is not None:
-            tensors[f"bias.{name}"] = quantized.bias
+        parts = _in_tiles(quantized) if kernel == "tiles" else _in_order(quantized)
+        tensors.update({f"{part}.{name}": tensor for part, tensor in parts.items()})
         return lambda x: x
 
-    if network_for(model, loaded.start_id, collect) is None:
+    if not is_plain(model, loaded.start_id):
         raise _impossible(f"The architecture of {plan.name} ({model.config.model_type}) cannot be run in int8.")
+    plain_network(model, loaded.start_id, collect)
     for name, tensor in _others(model):
         tensors[f"other.{name}"] = tensor.detach().float().contiguous()
     if taken := take_down(loaded.tokenizer):
@@ -123,6 +125,7 @@ def pack(loaded: LoadedModel, path: Path) -> None:
         "config": bare.read_config(model.config),
         "parameters": plan.parameters,
         "shapes": shapes,
+        "kernel": kernel,
         "products": [name for name, module in model.named_modules() if isinstance(module, nn.Linear)],
         "numbers": {
             f"{name}.attention_scaling": float(module.attention_scaling)
@@ -146,17 +149,14 @@ def load(plan: Plan) -> LoadedModel:
         with _opened(plan.packed) as file:
             facts = json.loads(file.metadata[_FACTS])
 
-            orders = Orders()
-
-            def take(name: str, _modules: Sequence[Any]) -> Linear:
-                weight, memory = orders.empty(*facts["shapes"][name])
-                file.read_into(f"matrix.{name}", memory)
-                bias = file.read(f"bias.{name}") if f"bias.{name}" in file else None
-                return int8.ordered_product(weight, file.read(f"scales.{name}"), bias)
-
             others = {name: file.read(f"other.{name}") for name in file.names("other.")}
             model = bare.tree(facts["config"], {**others, **facts["numbers"]}, facts["products"])
-            network = plain_network(model, facts["start_id"], take)
+            start = facts["start_id"]
+            network = (
+                eight_bits.compiled_network(model, start, _taking_tiles(file, facts["shapes"]))
+                if facts["kernel"] == "tiles"
+                else plain_network(model, start, _taking_ordered(file, facts["shapes"]))
+            )
             taken = file.read("tokenizer").numpy().tobytes() if "tokenizer" in file else None
     except (OSError, ValueError, KeyError) as error:
         raise ModelLoadError(
@@ -167,6 +167,41 @@ def load(plan: Plan) -> LoadedModel:
     kept = {name: facts[name] for name in _KEPT}
     kept["end_ids"] = frozenset(kept["end_ids"])
     return LoadedModel(plan=plan, model=model, tokenizer=tokenizer, network=network, **kept)
+
+
+def _in_tiles(quantized: Quantized) -> dict[str, torch.Tensor]:
+    """What a weight of the compiled kernel is read from."""
+    weight = tiled(quantized)
+    return {"matrix": weight.matrix, "sums": weight.sums, "scales": weight.scales, "bias": weight.bias}
+
+
+def _taking_tiles(file: TensorFile, shapes: dict[str, list[int]]) -> Callable[[str, Sequence[Any]], TiledWeight]:
+    def take(name: str, _modules: Sequence[Any]) -> TiledWeight:
+        outputs, inputs = shapes[name]
+        matrix = empty_tiles(outputs, inputs)
+        file.read_into(f"matrix.{name}", memoryview(matrix.view(-1).view(torch.uint8).numpy()))
+        sums, scales, bias = (file.read(f"{part}.{name}") for part in ("sums", "scales", "bias"))
+        return TiledWeight(outputs, inputs, matrix, sums, scales, bias)
+
+    return take
+
+
+def _in_order(quantized: Quantized) -> dict[str, torch.Tensor]:
+    """What a weight of oneDNN's kernel is read from."""
+    parts = {"matrix": bytes_of(int8.in_order(quantized.matrix)), "scales": quantized.scales}
+    return parts if quantized.bias is None else {**parts, "bias": quantized.bias}
+
+
+def _taking_ordered(file: TensorFile, shapes: dict[str, list[int]]) -> Make:
+    orders = Orders()
+
+    def take(name: str, _modules: Sequence[Any]) -> Linear:
+        weight, memory = orders.empty(*shapes[name])
+        file.read_into(f"matrix.{name}", memory)
+        bias = file.read(f"bias.{name}") if f"bias.{name}" in file else None
+        return int8.ordered_product(weight, file.read(f"scales.{name}"), bias)
+
+    return take
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import attrs
 import torch
@@ -14,45 +14,49 @@ from llmstep.engine.linear import Linear, Make, in_place
 from llmstep.engine.shared_cache import SharedCache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from llmstep.engine.prompt import EncodedPrompt
 
 ARCHITECTURES = frozenset({"t5"})
 
 
+P = TypeVar("P")
+"""Whatever a product with a weight is in a network."""
+
+
 @attrs.frozen(eq=False)
-class Attention:
+class Attention(Generic[P]):
     """One self-attention."""
 
     norm: torch.Tensor
-    query_key_value: Linear
-    out: Linear
+    query_key_value: P
+    out: P
 
 
 @attrs.frozen(eq=False)
-class CrossAttention:
+class CrossAttention(Generic[P]):
     """One attention to the encoder's output; its keys and values come from `T5Network._cross`."""
 
     norm: torch.Tensor
-    query: Linear
-    out: Linear
+    query: P
+    out: P
 
 
 @attrs.frozen(eq=False)
-class FeedForward:
+class FeedForward(Generic[P]):
     norm: torch.Tensor
-    inner: Linear
-    out: Linear
+    inner: P
+    out: P
 
 
 @attrs.frozen(eq=False)
-class Block:
+class Block(Generic[P]):
     """One layer of the encoder, or of the decoder with its attention to the encoder."""
 
-    attention: Attention
-    feed_forward: FeedForward
-    cross: CrossAttention | None = None
+    attention: Attention[P]
+    feed_forward: FeedForward[P]
+    cross: CrossAttention[P] | None = None
 
 
 def knows(model: Any) -> bool:
@@ -81,8 +85,8 @@ class T5Network:
         self._epsilon = config.layer_norm_epsilon
         self._embed = model.shared.weight
         encoder, decoder = model.encoder.block, model.decoder.block
-        self._encoder = [_block(block, f"encoder.{i}.", make, self._gated) for i, block in enumerate(encoder)]
-        self._decoder = [_block(block, f"decoder.{i}.", make, self._gated) for i, block in enumerate(decoder)]
+        self._encoder = [block_of(block, f"encoder.{i}.", make, self._gated) for i, block in enumerate(encoder)]
+        self._decoder = [block_of(block, f"decoder.{i}.", make, self._gated) for i, block in enumerate(decoder)]
         self._encoder_norm = model.encoder.final_layer_norm.weight
         self._decoder_norm = model.decoder.final_layer_norm.weight
         # Keys and values of all the decoder's layers in one product, [layers x 2 x heads x width].
@@ -169,13 +173,15 @@ class T5Network:
             hidden += self._feed_forward(block.feed_forward, hidden)
         return hidden
 
-    def _split(self, attention: Attention, hidden: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def _split(
+        self, attention: Attention[Linear], hidden: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Queries, keys and values, [tokens, heads, width] each."""
         out = attention.query_key_value(self._normed(hidden, attention.norm))
         queries, keys, values = out.view(len(hidden), 3, self._heads, self._width).unbind(1)
         return queries, keys, values
 
-    def _feed_forward(self, part: FeedForward, hidden: torch.Tensor) -> torch.Tensor:
+    def _feed_forward(self, part: FeedForward[Linear], hidden: torch.Tensor) -> torch.Tensor:
         inner = part.inner(self._normed(hidden, part.norm))
         assert self._act is not None
         if self._gated:
@@ -190,7 +196,8 @@ class T5Network:
         return self._head(self._normed(hidden, self._decoder_norm) * self._scale)
 
 
-def _block(block: Any, name: str, make: Make, gated: bool) -> Block:
+def block_of(block: Any, name: str, make: Callable[[str, Sequence[Any]], P], gated: bool) -> Block[P]:
+    """The parts of a layer, with products as `make` makes them."""
     own = block.layer[0].SelfAttention
     dense = block.layer[-1].DenseReluDense
     cross = None

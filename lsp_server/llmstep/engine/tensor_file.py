@@ -10,7 +10,7 @@ import torch
 if TYPE_CHECKING:
     from io import FileIO
 
-_DTYPES = {"I8": torch.int8, "U8": torch.uint8, "F32": torch.float32}
+_DTYPES = {"I8": torch.int8, "U8": torch.uint8, "I32": torch.int32, "F32": torch.float32}
 
 
 class TensorFile:

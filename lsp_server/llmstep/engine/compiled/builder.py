@@ -1,0 +1,276 @@
+"""Writes the operations of a transformer's parts into a program, on memory that all its layers share.
+
+hidden: the residual stream, float32; bytes: what products read, with a scale for each row; wide: what most products
+write; attended: what attention writes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import torch
+
+from llmstep.engine.compiled import program as p
+from llmstep.engine.compiled.attention import BLOCK
+from llmstep.engine.compiled.rowwise import PLAIN
+from llmstep.engine.compiled.weights import TILE, tiles
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from llmstep.engine.compiled.program import Program
+    from llmstep.engine.compiled.weights import TiledWeight
+
+
+@attrs.frozen
+class Norm:
+    """A norm's weight, bias (None for RMS norms) and epsilon."""
+
+    weight: torch.Tensor
+    bias: torch.Tensor | None
+    epsilon: float
+
+
+@attrs.frozen
+class Heads:
+    """Where a product has its queries, keys and values, in numbers from the beginning of a row."""
+
+    heads: int
+    key_heads: int
+    width: int
+    """Of one head."""
+    query: tuple[int, int]
+    """That of the first head, and from head to head."""
+    key: tuple[int, int]
+    value: tuple[int, int]
+    scale: float = 1.0
+    query_norm: Norm | None = None
+    key_norm: Norm | None = None
+
+
+@attrs.frozen
+class Cache:
+    """A prompt's keys and values, by their numbers in a program's memory, and the states that say how many they are."""
+
+    keys: int
+    values: int
+    room: int
+    length: int
+
+
+@attrs.frozen
+class Angles:
+    """Numbers of cosines and sines in a program's memory, [positions, half] each."""
+
+    cos: int = 0
+    sin: int = 0
+    half: int = 0
+    """Numbers of a head's half that is rotated; 0 for none."""
+
+
+@attrs.frozen
+class Bytes:
+    """What a product reads."""
+
+    rows: int
+    stride: int
+    scales: int
+
+
+class Builder:
+    """Writes a program.
+
+    Args:
+        program: Empty or not.
+        hidden: Width of the residual stream.
+        widest: Outputs of the widest product but for the last, and inputs of the widest.
+        attended: Queries' heads times their width.
+        vocabulary: Outputs of the last product.
+    """
+
+    def __init__(self, program: Program, hidden: int, widest: int, attended: int, vocabulary: int) -> None:
+        self.program = program
+        self._widths = {
+            "hidden": tiles(hidden) * TILE,
+            "wide": tiles(widest) * TILE,
+            "attended": tiles(attended) * TILE,
+            "logits": tiles(vocabulary) * TILE,
+        }
+        self._bytes = -(-max(widest, hidden, attended) // 64) * 64
+        self._vocabulary = vocabulary
+        self.rows = 0
+        self.numbers = {name: program.memory(torch.empty(0)) for name in self._widths}
+        self.read = Bytes(program.memory(torch.empty(0)), self._bytes, program.memory(torch.empty(0)))
+        self.kept = Bytes(program.memory(torch.empty(0)), self._bytes, program.memory(torch.empty(0)))
+        self.hidden = self.logits = torch.empty(0)
+        self._group, self._head = 1, 0
+
+    def reserve(self, rows: int, most_logits: int) -> None:
+        """Have room for so many rows, and logits of so many."""
+        if rows > self.rows:
+            self.rows = rows
+            for name, width in self._widths.items():
+                if name != "logits":
+                    tensor = torch.zeros(rows, width)
+                    self.program.replace(self.numbers[name], tensor)
+                    if name == "hidden":
+                        self.hidden = tensor
+            for each in (self.read, self.kept):
+                self.program.replace(each.rows, torch.zeros(rows, self._bytes, dtype=torch.uint8))
+                self.program.replace(each.scales, torch.zeros(rows))
+        if most_logits > len(self.logits):
+            self.logits = torch.zeros(most_logits, self._widths["logits"])
+            self.program.replace(self.numbers["logits"], self.logits)
+
+    def scratch_for(self, state: np.ndarray) -> int:
+        """Numbers that one thread needs beside this memory."""
+        lengths = [int(state[each]) for each in (p.LENGTH, p.INPUT, p.CROSS, p.LONGEST)]
+        columns = max(lengths[:3]) + lengths[3] + 4 * TILE
+        queries = max(BLOCK, self._group * max(1, int(state[p.MOST])))
+        attention = queries * (2 * self._head + columns + TILE)
+        return max(attention, self._widths["wide"], self._widths["hidden"])
+
+    def norm(self, norm: Norm, *, into: Bytes | None = None) -> None:
+        """The norm of the residual stream, as bytes."""
+        target = into or self.read
+        memory, hidden = self.program.memory, self.numbers["hidden"]
+        self.program.add(
+            p.NORM,
+            hidden,
+            self._stride("hidden"),
+            len(norm.weight),
+            memory(norm.weight),
+            memory(norm.bias),
+            target.rows,
+            target.stride,
+            target.scales,
+            numbers=(norm.epsilon,),
+        )
+
+    def quantize(self, name: str, width: int, *, activation: int = PLAIN, gated: bool = False) -> None:
+        """The first `width` numbers of rows as bytes, through an activation function."""
+        read = self.read
+        self.program.add(
+            p.GATE,
+            self.numbers[name],
+            self._stride(name),
+            width,
+            activation,
+            int(gated),
+            read.rows,
+            read.stride,
+            read.scales,
+        )
+
+    def product(self, weight: TiledWeight, target: str, *, read: Bytes | None = None) -> None:
+        """Bytes times a weight; what goes to the residual stream is added to it."""
+        read = read or self.read
+        memory = self.program.memory
+        self.program.add(
+            p.PRODUCT,
+            read.rows,
+            read.stride,
+            read.scales,
+            memory(weight.matrix),
+            weight.quarters,
+            memory(weight.sums),
+            memory(weight.scales),
+            memory(weight.bias),
+            weight.tiles,
+            self.numbers[target],
+            self._stride(target),
+            int(target == "hidden"),
+        )
+
+    def store(self, heads: Heads, cache: Cache, angles: Angles) -> None:
+        """Keys and values of a prompt's tokens, from `wide`, into a cache."""
+        self._group, self._head = heads.heads // heads.key_heads, heads.width
+        self.program.add(
+            p.STORE,
+            heads.key_heads,
+            self.numbers["wide"],
+            self._stride("wide"),
+            *_in_bytes(heads.key),
+            *_in_bytes(heads.value),
+            heads.width,
+            cache.keys,
+            cache.values,
+            cache.room,
+            *self._norm(heads.key_norm),
+            angles.cos,
+            angles.sin,
+            angles.half,
+            numbers=(_epsilon(heads), heads.scale),
+        )
+
+    def attend(
+        self, heads: Heads, cache: Cache, angles: Angles, *, causal: bool, biases: int = 0, reach: int = p.ZERO
+    ) -> None:
+        """Attention of rows to what a cache has."""
+        self.program.add(
+            p.ATTEND,
+            heads.key_heads,
+            heads.heads // heads.key_heads,
+            self.numbers["wide"],
+            self._stride("wide"),
+            *_in_bytes(heads.query),
+            heads.width,
+            cache.keys,
+            cache.values,
+            cache.room,
+            cache.length,
+            int(causal),
+            biases,
+            reach,
+            self.numbers["attended"],
+            self._stride("attended"),
+            *self._norm(heads.query_norm),
+            angles.cos,
+            angles.sin,
+            angles.half,
+            numbers=(_epsilon(heads), heads.scale),
+        )
+
+    def attend_rows(self, heads: Heads, cache: Cache, own: tuple[int, int], angles: Angles, biases: int = 0) -> None:
+        """Attention of samples to the prompt and to their own tokens."""
+        self.program.add(
+            p.ATTEND_ROWS,
+            heads.key_heads,
+            heads.heads // heads.key_heads,
+            self.numbers["wide"],
+            self._stride("wide"),
+            *_in_bytes(heads.query),
+            *_in_bytes(heads.key),
+            *_in_bytes(heads.value),
+            heads.width,
+            cache.keys,
+            cache.values,
+            *own,
+            biases,
+            self.numbers["attended"],
+            self._stride("attended"),
+            *self._norm(heads.query_norm),
+            *self._norm(heads.key_norm),
+            angles.cos,
+            angles.sin,
+            angles.half,
+            numbers=(_epsilon(heads), heads.scale),
+        )
+
+    def _stride(self, name: str) -> int:
+        return 4 * self._widths[name]
+
+    def _norm(self, norm: Norm | None) -> tuple[int, int]:
+        if norm is None:
+            return 0, 0
+        return self.program.memory(norm.weight), self.program.memory(norm.bias)
+
+
+def _in_bytes(place: tuple[int, int]) -> tuple[int, int]:
+    return 4 * place[0], 4 * place[1]
+
+
+def _epsilon(heads: Heads) -> float:
+    norm: Any = heads.query_norm
+    return 0.0 if norm is None else float(norm.epsilon)
