@@ -11,6 +11,8 @@ SETUP := $(VENV)/.ready
 LEAN := build/lean/bin/lean
 EXTENSION := vscode-extension
 NODE_MODULES := $(EXTENSION)/node_modules/.ready
+# Suites for the second processor: those that wait most, and others until both have the same to do (tests/beside.py).
+BESIDE := colab emacs http lean_package lsp neovim vscode
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
@@ -38,7 +40,7 @@ workbench: $(SETUP) $(NODE_MODULES) # The VS Code of the tests; where it cannot 
 	@$(BIN)/python tests/vscode/install.py build/vscode/workbench || [ -z "$${CI:-}" ]
 
 test: lean programs workbench ## Run all tests.
-	@$(BIN)/python -m pytest tests $(PYTEST)
+	@$(BIN)/python -m pytest tests $(BESIDE:%=--beside tests/%) $(PYTEST)
 
 test-vscode: lean programs workbench ## Run the tests in a real VS Code.
 	@$(BIN)/python -m pytest tests/vscode $(PYTEST)

@@ -6,11 +6,13 @@ only difference, and `lean_package/test_package.py` asserts that it is.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import os
 import re
 import subprocess
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -41,13 +43,23 @@ def package(lean: Path) -> Path:
     library = (lean.parent.parent / "lib" / "lean" / "Lean.olean").stat()
     key = hashlib.sha256(repr((texts, str(lean), library.st_mtime_ns, library.st_size)).encode()).hexdigest()[:16]
     out = ROOT / "build" / "lean_package" / key
-    if not (out / "LLMstep.olean").is_file():
-        (out / "LLMstep").mkdir(parents=True, exist_ok=True)
-        with ThreadPoolExecutor() as pool:
-            for stage in STAGES:
-                modules = [f"LLMstep/{name}" if name else "LLMstep" for name in stage]
-                assert list(pool.map(lambda m: compiled(lean, out, m, texts[m]), modules)) == [(0, "")] * len(stage)
+    if not out.is_dir():
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out.parent) as name:
+            compile_all(lean, Path(name), texts)
+            with contextlib.suppress(OSError):  # a pytest beside this one has been faster
+                (Path(name) / "package").rename(out)
     return out
+
+
+def compile_all(lean: Path, folder: Path, texts: dict[str, str]) -> None:
+    """Makes `package` in a folder."""
+    out = folder / "package"
+    (out / "LLMstep").mkdir(parents=True)
+    with ThreadPoolExecutor() as pool:
+        for stage in STAGES:
+            modules = [f"LLMstep/{name}" if name else "LLMstep" for name in stage]
+            assert list(pool.map(lambda m: compiled(lean, out, m, texts[m]), modules)) == [(0, "")] * len(stage)
 
 
 def compiled(lean: Path, out: Path, module: str, text: str) -> tuple[int, str]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import beside
 import pytest
 from compiled_package import package
 
@@ -17,6 +18,14 @@ KIT = ROOT / "tests" / "lean_kit"
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    beside.add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    beside.configure(config)
 
 
 def pytest_report_header() -> str:
