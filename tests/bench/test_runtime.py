@@ -115,9 +115,9 @@ def test_speeds_are_of_this_world() -> None:
     assert 1e8 < speeds.operations_per_second < 1e15
 
 
-@pytest.mark.parametrize("name", ["byt5-300m-shape", "pythia-2.8b-shape"])
+@pytest.mark.parametrize("name", ["byt5-300m-shape", "pythia-2.8b-shape", "qwen2-7b-shape", "llama-7b-shape"])
 def test_the_shapes_are_those_of_the_published_models(name: str) -> None:
-    """Parameters as their cards say (300 million for ByT5 small, 2 775 208 960 for Pythia), without making them."""
+    """Parameters as their cards say (ByT5 small, Pythia, Qwen2.5-7B, Llama 2 7B), without making them."""
     import torch
     from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
@@ -128,7 +128,13 @@ def test_the_shapes_are_those_of_the_published_models(name: str) -> None:
     with torch.device("meta"):
         model = auto.from_config(config)
     count = sum(parameter.numel() for parameter in model.parameters())
-    assert count == {"byt5-300m-shape": 299_072_512, "pythia-2.8b-shape": 2_775_208_960}[name]
+    published = {
+        "byt5-300m-shape": 299_072_512,
+        "pythia-2.8b-shape": 2_775_208_960,
+        "qwen2-7b-shape": 7_615_616_512,
+        "llama-7b-shape": 6_738_415_616,
+    }
+    assert count == published[name]
 
 
 def test_json_on_the_command_line() -> None:

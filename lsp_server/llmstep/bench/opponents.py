@@ -34,6 +34,11 @@ def opponent(
     Raises:
         RequestError: It is not installed, or cannot run the model.
     """
+    if loaded.model.device.type == "meta":
+        raise RequestError(
+            f"The weights of {loaded.plan.name} are there in {loaded.plan.placement.dtype} only.",
+            hint="Compare in another format.",
+        )
     if name == GENERATE:
         return lambda prompt: _generate(loaded, prompt, sampling, fixed=fixed)
     return _ctranslate2(loaded, sampling, fixed=fixed, threads=threads)

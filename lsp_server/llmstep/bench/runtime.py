@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from llmstep.bench.hardware import peak_bytes
+from llmstep.bench import gpu
 from llmstep.engine.decode import decode
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Report:
     threads: int
     load_seconds: float
     peak_bytes: int
-    """Largest resident memory of the process up to the end of our first requests."""
+    """Largest memory up to the end of our first requests: of the process, or of the GPUs where the model is on one."""
     machine: dict[str, Any]
     cases: tuple[CaseResult, ...]
     against: str | None = None
@@ -146,11 +146,11 @@ def measure(
 
     def ask_theirs(case: Case) -> None:
         assert against is not None
-        theirs[case.name].append(_theirs(against, case))
+        theirs[case.name].append(_theirs(against, case, loaded.device))
 
     for case in cases:
         ask_ours(case)
-    peak = peak_bytes()
+    peak = gpu.peak_bytes(loaded.device)
     if against is not None:
         for case in cases:
             ask_theirs(case)
@@ -185,13 +185,15 @@ def _ours(loaded: LoadedModel, case: Case, sampling: Sampling) -> _Run:
         first = first or time.perf_counter() - started
 
     samples = decode(loaded, case.prompt, sampling, on_sample=on_sample)
+    gpu.synchronize(loaded.device)
     tokens = sum(sample.tokens for sample in samples)
     return _Run(time.perf_counter() - started, time.process_time() - cpu, first, tokens)
 
 
-def _theirs(ask: Callable[[EncodedPrompt], None], case: Case) -> _Run:
+def _theirs(ask: Callable[[EncodedPrompt], None], case: Case, device: str) -> _Run:
     started, cpu = time.perf_counter(), time.process_time()
     ask(case.prompt)
+    gpu.synchronize(device)
     return _Run(time.perf_counter() - started, time.process_time() - cpu)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from llmstep.engine.device import Placement
 from llmstep.engine.loaded import LoadedModel, Plan
 from llmstep.errors import RequestError
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SUFFIX = "-shape"
+IN_FULL = Placement("cpu", "float32")
 
 
 def _byt5_300m() -> Any:
@@ -52,6 +54,38 @@ def _pythia_2b8() -> Any:
     )
 
 
+def _qwen2_7b() -> Any:
+    from transformers import Qwen2Config
+
+    return Qwen2Config(
+        vocab_size=152064,
+        hidden_size=3584,
+        num_hidden_layers=28,
+        num_attention_heads=28,
+        num_key_value_heads=4,
+        intermediate_size=18944,
+        max_position_embeddings=32768,
+        tie_word_embeddings=False,
+        bos_token_id=0,
+        eos_token_id=0,
+    )
+
+
+def _llama_7b() -> Any:
+    from transformers import LlamaConfig
+
+    return LlamaConfig(
+        vocab_size=32000,
+        hidden_size=4096,
+        num_hidden_layers=32,
+        num_attention_heads=32,
+        intermediate_size=11008,
+        max_position_embeddings=4096,
+        bos_token_id=0,
+        eos_token_id=0,
+    )
+
+
 def _small() -> Any:
     from transformers import GPTNeoXConfig
 
@@ -63,12 +97,18 @@ def _small() -> Any:
 SHAPES: dict[str, Callable[[], Any]] = {
     "byt5-300m-shape": _byt5_300m,
     "pythia-2.8b-shape": _pythia_2b8,
+    "qwen2-7b-shape": _qwen2_7b,
+    "llama-7b-shape": _llama_7b,
     "tiny-shape": _small,
 }
 
 
-def make(name: str) -> LoadedModel:
-    """A model of a shape, in float32 on the CPU, without a network; its tokens are bytes for whatever reads them.
+def make(name: str, placement: Placement = IN_FULL) -> LoadedModel:
+    """A model of a shape, without a network; its tokens are bytes for whatever reads them.
+
+    Args:
+        placement: Where, and in which format. In few bits (`int8`, `int4`) the weights wait on the CPU, in the format
+            of the activations.
 
     Raises:
         RequestError: There is no such shape.
@@ -76,16 +116,15 @@ def make(name: str) -> LoadedModel:
     from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, ByT5Tokenizer
     from transformers.initialization import no_init_weights
 
-    from llmstep.engine.device import Placement
-
     if name not in SHAPES:
         raise RequestError(f"There is no shape {name}.", hint=f"Known are {', '.join(SHAPES)}.")
     config = SHAPES[name]()
     family = "seq2seq" if config.is_encoder_decoder else "causal"
     auto = AutoModelForSeq2SeqLM if family == "seq2seq" else AutoModelForCausalLM
-    with no_init_weights():
-        model = auto.from_config(config, dtype=torch.float32).eval().requires_grad_(False)
-    generator = torch.Generator().manual_seed(1)
+    where = "cpu" if placement.dtype in ("int8", "int4") else placement.device
+    with no_init_weights(), torch.device(where):
+        model = auto.from_config(config, dtype=placement.torch_dtype).eval().requires_grad_(False)
+    generator = torch.Generator(where).manual_seed(1)
     for parameter in model.parameters():
         if parameter.dim() == 1:
             parameter.fill_(1.0)
@@ -97,9 +136,9 @@ def make(name: str) -> LoadedModel:
         folder=Path(),
         config=config,
         family=family,
-        placement=Placement("cpu", "float32"),
+        placement=placement,
         parameters=parameters,
-        weight_bytes=4 * parameters,
+        weight_bytes=parameters * placement.torch_dtype.itemsize,
         trust_remote_code=False,
     )
     return LoadedModel(
@@ -110,4 +149,5 @@ def make(name: str) -> LoadedModel:
         pad_id=0,
         start_id=0 if family == "seq2seq" else None,
         positions=None,
+        device=str(model.device),
     )

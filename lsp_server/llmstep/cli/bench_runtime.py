@@ -24,7 +24,9 @@ def runtime(
     model: ModelOption = None,
     template: TemplateOption = None,
     device: DeviceOption = None,
-    dtype: Annotated[str | None, typer.Option(help="float32, int8, bfloat16 or float16.")] = None,
+    dtype: Annotated[
+        str | None, typer.Option(help="float32 or int8; on a GPU bfloat16, float16 and int4 as well.")
+    ] = None,
     against: Annotated[str | None, typer.Option(help=f"What to measure beside it: {' or '.join(OPPONENTS)}.")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Requests for each case.")] = 5,
     samples: Annotated[int, typer.Option(min=1, help="Samples per request.")] = 10,
@@ -39,7 +41,8 @@ def runtime(
 ) -> None:
     """Time requests, one after the other, next to another way to answer them, such as upstream's plain generate call.
 
-    The models byt5-300m-shape and pythia-2.8b-shape have the true shape and random weights.
+    The models byt5-300m-shape, pythia-2.8b-shape, qwen2-7b-shape and llama-7b-shape have the true shape and random
+    weights.
 
     Example: llmstep bench runtime --model byt5-300m-shape --against upstream-generate
     """
@@ -144,11 +147,12 @@ def growth(
 
 def _told(report: Report) -> str:
     tokens = "" if report.fixed_tokens is None else f", {report.fixed_tokens} tokens each"
+    memory = "GPU memory" if "gpus" in report.machine else "memory"
     weights = ", random weights of the true shape" if report.random_weights else ""
     lines = [
         f"{report.model} ({report.dtype}{weights}): {report.samples} samples at {report.temperature}{tokens},"
         f" {report.threads} threads, load {report.machine['load_before']}",
-        f"loaded in {report.load_seconds:.1f} s, at most {report.peak_bytes / 1e9:.2f} GB resident",
+        f"loaded in {report.load_seconds:.1f} s, at most {report.peak_bytes / 1e9:.2f} GB of {memory}",
         "case | prompt | median (s) | p95 | seen before | first candidate | tokens/s | floor | CPU (s)"
         f" | {report.against or 'other'} | ratio | seen | CPU ratio | seen",
     ]
