@@ -1,6 +1,6 @@
-"""The network for GPUs, on the CPU: the same samples as the others, what is recorded, and memory that stays.
+"""The networks for GPUs, on the CPU: the same samples as the others, what is recorded, and memory that stays.
 
-That its tokens are those of `generate` is in `test_network.py`.
+That their tokens are those of `generate` is in `test_network.py`.
 """
 
 from __future__ import annotations
@@ -17,27 +17,31 @@ from recording import Recording
 
 from llmstep.engine.causal import CausalNetwork
 from llmstep.engine.decode import decode
+from llmstep.engine.gpu import t5
 from llmstep.engine.gpu.ahead import Numbers
 from llmstep.engine.gpu.memory import Bucket
 from llmstep.engine.gpu.network import StaticNetwork
+from llmstep.engine.gpu.t5 import StaticT5
 from llmstep.engine.modules import CausalModules, Seq2SeqModules
 from llmstep.engine.network import network_for
 from llmstep.engine.prompt import EncodedPrompt
+from llmstep.engine.t5 import T5Network
 from llmstep.errors import CancelledError, GenerationError
 from llmstep.types import Sampling
 
 if TYPE_CHECKING:
+    from llmstep.engine.gpu.steps import Steps
     from llmstep.engine.loaded import LoadedModel
     from llmstep.engine.postprocess import RawSample
 
 PROMPT = EncodedPrompt([5, 80, 7, 300, 11, 42, 9, 120])
-FAMILIES = ("neox", "llama")
+FAMILIES = ("neox", "llama", "byt5")
 
 
 class Watched:
     """A network that counts the rows of its steps."""
 
-    def __init__(self, network: StaticNetwork) -> None:
+    def __init__(self, network: Steps) -> None:
         self.network = network
         self.rows: list[int] = []
 
@@ -49,15 +53,22 @@ class Watched:
         return getattr(self.network, name)
 
 
+def static(model: Any, start_id: int | None, recorder: Any = None) -> Steps:
+    if start_id is None:
+        return StaticNetwork(model, recorder=recorder)
+    return StaticT5(model, start_id, recorder=recorder)
+
+
 def on_gpu(loaded: LoadedModel, **changes: Any) -> tuple[LoadedModel, Watched, Recording]:
     """The same model as it is run on a GPU, with records that are made on the CPU."""
     recording = Recording()
-    network = Watched(StaticNetwork(loaded.model, recorder=recording))
+    network = Watched(static(loaded.model, loaded.start_id, recording))
     return attrs.evolve(loaded, network=network, **changes), network, recording
 
 
 def prompt_for(loaded: LoadedModel, text: str = "[GOAL]⊢ p → q[PROOFSTEP]") -> EncodedPrompt:
-    return EncodedPrompt(loaded.tokenizer(text, add_special_tokens=False)["input_ids"])
+    ids = loaded.tokenizer(text, add_special_tokens=False)["input_ids"]
+    return EncodedPrompt(ids, [] if loaded.start_id is None else ids[:3])
 
 
 def assert_same(found: list[RawSample], expected: list[RawSample]) -> None:
@@ -82,7 +93,7 @@ def test_a_seed_gives_the_samples_of_the_other_network(
 ) -> None:
     """Samples that end one after the other, in two batches, with ends and stops, twice."""
     plain = loaded_models[name]
-    assert isinstance(plain.network, CausalNetwork)
+    assert isinstance(plain.network, (CausalNetwork, T5Network))
     prompt = prompt_for(plain)
     sampling = Sampling(max_new_tokens=40, seed=5, **options)
     free = decode(attrs.evolve(plain, end_ids=frozenset()), prompt, sampling)
@@ -153,12 +164,13 @@ def greedy(network: Any, prompt: EncodedPrompt, rows: int, steps: int, longest: 
     return texts
 
 
-def test_memory_that_grows_takes_what_is_known_along() -> None:
+@pytest.mark.parametrize("name", ["llama", "byt5"])
+def test_memory_that_grows_takes_what_is_known_along(name: str) -> None:
     """More rows, a longer prompt, rows that outgrow their room: all records are void, and the answers the same."""
-    model = make("llama")
+    model = make(name)
     recording = Recording()
-    network = StaticNetwork(model, recorder=recording)
-    other = CausalNetwork(model)
+    start = 0 if model.config.is_encoder_decoder else None
+    network, other = static(model, start, recording), network_for(model, start)
     longer = EncodedPrompt(PROMPT.input_ids * 50)
     for prompt, rows, steps in ((PROMPT, 2, 20), (PROMPT, 9, 10), (longer, 9, 10), (PROMPT, 3, 150), (PROMPT, 33, 4)):
         before = recording.recorded
@@ -166,6 +178,33 @@ def test_memory_that_grows_takes_what_is_known_along() -> None:
         assert recording.recorded > before
     assert network._memory.room == Bucket(33, 512, 256)
     assert greedy(network, PROMPT, 2, 20, longest=5) == greedy(other, PROMPT, 2, 20)  # room for what is said and more
+
+
+@pytest.mark.parametrize("name", ["llama", "byt5"])
+@pytest.mark.parametrize("allocation", [0, 1, 2, 3])
+def test_too_little_memory_leaves_a_sound_state(name: str, allocation: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever memory runs out while more is reserved, smaller and larger requests are answered afterwards."""
+    model = make(name)
+    start = 0 if model.config.is_encoder_decoder else None
+    network, other = static(model, start, Recording()), network_for(model, start)
+    longer = EncodedPrompt(PROMPT.input_ids * 50)
+    greedy(network, PROMPT, 2, 20)
+    plain = torch.Tensor.new_zeros
+    allocations = 0
+
+    def short(*arguments: Any, **options: Any) -> torch.Tensor:
+        nonlocal allocations
+        allocations += 1
+        if allocations > allocation:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return plain(*arguments, **options)
+
+    with monkeypatch.context() as context:
+        context.setattr(torch.Tensor, "new_zeros", short)
+        with pytest.raises(torch.OutOfMemoryError):
+            greedy(network, longer, 9, 20)
+    for prompt, rows, steps in ((PROMPT, 2, 20), (longer, 9, 20), (PROMPT, 9, 150)):
+        assert greedy(network, prompt, rows, steps) == greedy(other, prompt, rows, steps)
 
 
 @pytest.mark.parametrize(
@@ -219,35 +258,42 @@ def test_what_cannot_be_recorded_is_run_as_it_is(
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("name", ["neox", "neox-serial", "llama", "qwen2", "qwen3"])
+@pytest.mark.parametrize("name", ["neox", "neox-serial", "llama", "qwen2", "qwen3", "t5", "byt5"])
 def test_half_precision_is_near(name: str, dtype: torch.dtype) -> None:
     """As near to float32 as the modules of transformers are in the same format, or nearer than twice their distance."""
-    model = make(name)
+    model, half = make(name), make(name).to(dtype)
+    start = 0 if model.config.is_encoder_decoder else None
+    if start is not None and dtype == torch.float16:
+        assert not t5.knows(half)
+        return
 
-    def tables(network: Any) -> torch.Tensor:
+    def table(network: Any) -> torch.Tensor:
         with torch.inference_mode():
             steps = [network.read(PROMPT, 3, 4, lambda: None).expand(3, -1).clone()]
             steps += [network.step(torch.tensor(each)).clone() for each in ([4, 5, 6], [9, 9, 9], [70, 200, 2])]
         return torch.stack(steps).log_softmax(-1)
 
-    exact = tables(StaticNetwork(model))
-    torch.testing.assert_close(exact, tables(CausalNetwork(model)), atol=1e-4, rtol=1e-4)
-    half = make(name).to(dtype)
-    found = (tables(StaticNetwork(half)) - exact).abs().mean()
-    assert 0 < found < 2 * (tables(CausalModules(half)) - exact).abs().mean()
+    exact = table(static(model, start))
+    torch.testing.assert_close(exact, table(network_for(model, start)), atol=1e-4, rtol=1e-4)
+    found = (table(static(half, start)) - exact).abs().mean()
+    modules = CausalModules(half) if start is None else Seq2SeqModules(half, start)
+    assert 0 < found < 2 * (table(modules) - exact).abs().mean()
 
 
-def test_it_is_for_cuda_devices(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Made:
-        def __init__(self, model: Any, make: Any) -> None:
-            self.model = model
+def test_they_are_for_cuda_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Causal:
+        def __init__(self, model: Any, make: Any) -> None: ...
 
-    monkeypatch.setattr("llmstep.engine.gpu.network.StaticNetwork", Made)
-    for name, kind in (("qwen2", Made), ("gpt2", CausalModules), ("t5", Seq2SeqModules)):
+    class Seq2Seq:
+        def __init__(self, model: Any, start_id: int) -> None: ...
+
+    monkeypatch.setattr("llmstep.engine.gpu.network.StaticNetwork", Causal)
+    monkeypatch.setattr("llmstep.engine.gpu.t5.StaticT5", Seq2Seq)
+    for name, kind in (("qwen2", Causal), ("gpt2", CausalModules), ("t5", Seq2Seq), ("mt5", Seq2SeqModules)):
         model = make(name)
         with monkeypatch.context() as context:
             context.setattr(type(model), "device", torch.device("cuda", 1))
-            network = network_for(model, 0 if name == "t5" else None)
+            network = network_for(model, 0 if model.config.is_encoder_decoder else None)
         assert type(network) is kind
 
 

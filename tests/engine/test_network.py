@@ -14,6 +14,7 @@ from recording import Recording
 
 from llmstep.engine import causal, t5
 from llmstep.engine.gpu.network import StaticNetwork
+from llmstep.engine.gpu.t5 import StaticT5
 from llmstep.engine.modules import CAUSAL, SEQ2SEQ, CausalModules, Seq2SeqModules, knows
 from llmstep.engine.network import network_for
 from llmstep.engine.prompt import EncodedPrompt
@@ -29,12 +30,12 @@ START = 0
 known_model = functools.cache(make)
 PLAIN = ("neox", "neox-serial", "llama", "llama-rope", "mistral", "qwen2", "qwen3", "t5", "byt5")
 """Those that are run on plain tensors."""
-STATIC = PLAIN[:-2]
-"""Those that are run in memory that stays where it is on GPUs; here on the CPU, as they are or from records."""
-CASES = [*ALL, *(f"{name}, plain" for name in PLAIN), *(f"{name}, static" for name in STATIC)]
+RECORDED = ("neox", "llama", "qwen2", "byt5")
+CASES = [*ALL, *(f"{name}, plain" for name in PLAIN), *(f"{name}, static" for name in PLAIN)]
+"""In memory that stays where it is, as on GPUs, the same are run; here on the CPU, as they are or from records."""
 
 
-@pytest.fixture(scope="module", params=[*CASES, *(f"{name}, recorded" for name in ("neox", "llama", "qwen2"))])
+@pytest.fixture(scope="module", params=[*CASES, *(f"{name}, recorded" for name in RECORDED)])
 def case(request: pytest.FixtureRequest) -> tuple[Any, Callable[[], Network]]:
     """A model, and what makes networks for it that have read nothing yet."""
     torch.set_num_threads(1)
@@ -42,10 +43,11 @@ def case(request: pytest.FixtureRequest) -> tuple[Any, Callable[[], Network]]:
     model = known_model(name)
     seq2seq = model.config.is_encoder_decoder
     start = START if seq2seq else None
-    if kind == "static":
-        return model, lambda: StaticNetwork(model)
-    if kind == "recorded":
-        return model, lambda: StaticNetwork(model, recorder=Recording())
+    if kind in ("static", "recorded"):
+        make_recorder = Recording if kind == "recorded" else lambda: None
+        if seq2seq:
+            return model, lambda: StaticT5(model, START, recorder=make_recorder())
+        return model, lambda: StaticNetwork(model, recorder=make_recorder())
     if kind == "plain":
         assert isinstance(network_for(model, start), (t5.T5Network, causal.CausalNetwork))
         return model, lambda: network_for(model, start)  # type: ignore[return-value]
@@ -195,7 +197,6 @@ def test_every_known_architecture_is_compared() -> None:
     assert all(knows(model) for model in models)
     assert {model.config.model_type for model in models} == CAUSAL | SEQ2SEQ
     assert {make(name).config.model_type for name in PLAIN} == causal.ARCHITECTURES | t5.ARCHITECTURES
-    assert {make(name).config.model_type for name in STATIC} == causal.ARCHITECTURES
 
 
 def test_what_plain_tensors_cannot_do_is_left_to_the_modules() -> None:

@@ -61,10 +61,14 @@ def network_for(model: Any, start_id: int | None, make: Make | None = None) -> N
 
     if not modules.knows(model):
         return None
-    if start_id is None and model.device.type == "cuda" and not is_divided(model) and causal.knows(model):
-        from llmstep.engine.gpu.network import StaticNetwork
+    if model.device.type == "cuda" and not is_divided(model):
+        from llmstep.engine.gpu import network as static
+        from llmstep.engine.gpu import t5 as static_t5
 
-        return StaticNetwork(model, make or in_place)
+        if start_id is None and causal.knows(model):
+            return static.StaticNetwork(model, make or in_place)
+        if start_id is not None and make is None and static_t5.knows(model):
+            return static_t5.StaticT5(model, start_id)
     if not is_plain(model, start_id) or (make is None and model.dtype != torch.float32):
         if make is not None:
             return None

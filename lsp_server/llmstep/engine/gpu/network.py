@@ -7,39 +7,32 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from llmstep.engine.gpu.blocks import Decoder
-from llmstep.engine.gpu.graphs import CudaRecorder, Graphs, Recorder
-from llmstep.engine.gpu.memory import Bucket, Memory
+from llmstep.engine.gpu.memory import FIRST_OWN, Bucket, Memory
+from llmstep.engine.gpu.steps import Steps
 from llmstep.engine.linear import in_place
 from llmstep.engine.network import common_length
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from llmstep.engine.gpu.graphs import Recorder
     from llmstep.engine.linear import Make
     from llmstep.engine.prompt import EncodedPrompt
 
 _CHUNK = 512
 """Tokens of a prompt that are read at once; more need memory for the scores of each with each."""
-_FIRST_OWN = 128
-"""Tokens that rows have room for at first; those that grow longer get twice as much."""
 
 
-class StaticNetwork:
-    """See `llmstep.engine.network.Network`; for the architectures that `llmstep.engine.causal.knows`.
-
-    Logits of a step are valid until the next step. The shape of a step is one of a few (`memory.Bucket`): rows beyond
-    those that are alive, and room behind the last token, are computed and not looked at.
+class StaticNetwork(Steps):
+    """A network for the architectures that `llmstep.engine.causal.knows`.
 
     Args:
         model: The module of transformers.
         make: Makes the products of weights, by name.
         device: Where to compute; None where the model's weights are.
         dtype: In which format; None in that of the weights.
-        recorder: Records steps; None takes CUDA graphs on CUDA devices and runs steps as they are elsewhere.
+        recorder: As in `Steps`.
     """
-
-    runs_ahead = True
-    """Whether a step can be started before anybody has looked at the last one; see `llmstep.engine.gpu.ahead`."""
 
     def __init__(
         self,
@@ -51,26 +44,19 @@ class StaticNetwork:
         recorder: Recorder | None = None,
     ) -> None:
         self._device = device or model.device
-        self._decoder = Decoder(model, make, self._device, dtype or model.dtype)
-        if recorder is None and self._device.type == "cuda":
-            recorder = CudaRecorder(self._device)
-        self._graphs = Graphs(recorder)
-        decoder = self._decoder
-        self._memory = Memory(len(decoder.blocks), decoder.key_heads, decoder.width, self._device, decoder.dtype)
+        self._decoder = decoder = Decoder(model, make, self._device, dtype or model.dtype)
         self._cos, self._sin = decoder.rotations(0)
-        self.forget()
-
-    def forget(self) -> None:
-        # The memory stays, and with it the records of steps.
-        self._ids: list[int] = []
-        self._own = 0
+        memory = Memory(
+            len(decoder.blocks), decoder.key_heads, decoder.width, decoder.width**-0.5, self._device, decoder.dtype
+        )
+        super().__init__(memory, recorder)
 
     def read(self, prompt: EncodedPrompt, rows: int, longest: int, poll: Callable[[], None]) -> torch.Tensor:
         ids = prompt.input_ids
         known = min(common_length(self._ids, ids), len(ids) - 1)  # the last one is read for its logits
         self._ids = ids[:known]
         self._own = 0
-        self._reserve(Bucket.of(rows, len(ids), min(longest, _FIRST_OWN)), known)
+        self._reserve(Bucket.of(rows, len(ids), min(longest, FIRST_OWN)), known)
         hidden = torch.empty(0)
         for start in range(known, len(ids), _CHUNK):
             chunk = ids[start : start + _CHUNK]
@@ -78,18 +64,6 @@ class StaticNetwork:
             self._ids = ids[: start + len(chunk)]
         self._memory.begin(len(ids))
         return self._decoder.logits(hidden[-1:])
-
-    def step(self, tokens: torch.Tensor) -> torch.Tensor:
-        bucket = Bucket.of(len(tokens), len(self._ids), self._own + 1)
-        self._reserve(bucket, len(self._ids))
-        self._memory.tokens[: len(tokens)] = tokens
-        logits = self._graphs.run(bucket, lambda: self._step(bucket))
-        self._memory.advance()
-        self._own += 1
-        return logits[: len(tokens)]
-
-    def drop(self, moves: list[tuple[int, int]], left: int) -> None:
-        self._memory.move(moves)  # the rows that are not left are computed and ignored, or the next bucket is smaller
 
     def _read(self, ids: torch.Tensor, start: int, poll: Callable[[], None]) -> torch.Tensor:
         """Read part of a prompt; hidden states [new, hidden]."""
@@ -105,20 +79,17 @@ class StaticNetwork:
         return hidden
 
     def _step(self, bucket: Bucket) -> torch.Tensor:
-        """One token more for every row of a bucket; what changes from step to step is read from tensors that stay."""
         decoder, memory = self._decoder, self._memory
         cos = self._cos.index_select(0, memory.position)
         sin = self._sin.index_select(0, memory.position)
-        bias = memory.bias(bucket)
+        bias = torch.cat((memory.prompt_bias(bucket), memory.own_bias(bucket)))
         hidden = decoder.embed(memory.tokens[: bucket.rows])
         for number, block in enumerate(decoder.blocks):
-            parts = decoder.split(block, hidden, cos, sin)
-            hidden = decoder.rest(block, hidden, memory.attend_rows(number, bucket, *parts, bias))
+            queries, keys, values = decoder.split(block, hidden, cos, sin)
+            memory.write(number, bucket, keys, values)
+            hidden = decoder.rest(block, hidden, memory.attend(number, bucket, queries, bias))
         return decoder.logits(hidden)
 
-    def _reserve(self, bucket: Bucket, known: int) -> None:
-        """Have memory for a bucket, with `known` tokens of the prompt and what the rows have already."""
-        if self._memory.reserve(bucket, known, self._own):
-            room = self._memory.room
+    def _fit(self, room: Bucket) -> None:
+        if len(self._sin) < room.prompt + room.own:
             self._cos, self._sin = self._decoder.rotations(room.prompt + room.own)
-            self._graphs.clear()
