@@ -53,6 +53,9 @@ class CudaRecorder:
         graph = torch.cuda.CUDAGraph()
         with (
             torch.cuda.device(self._device),
+            torch.cuda.stream(
+                torch.cuda.current_stream(self._device)
+            ),  # to which a recording that fails does not return
             # What other threads do with the device does not concern this recording.
             torch.cuda.graph(graph, pool=self._pool, stream=self._stream, capture_error_mode="thread_local"),
         ):
