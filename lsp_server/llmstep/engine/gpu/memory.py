@@ -171,7 +171,7 @@ class Memory:
         asked = self._asked(queries)
         to_prompt = self._to_prompt(layer, bucket, asked).view(self._heads, rows, group, room)
         to_own = torch.matmul(asked, self._own[0, layer, :rows, :, : bucket.own].transpose(2, 3)).transpose(0, 1)
-        weights = self._weights(torch.cat((to_prompt, to_own), -1).add_(bias))  # [heads, rows, group, prompt + own]
+        weights = torch.cat((to_prompt, to_own), -1).add_(bias).softmax(-1)  # [heads, rows, group, prompt + own]
         out = torch.matmul(weights[..., room:].transpose(0, 1), self._own[1, layer, :rows, :, : bucket.own])
         shared = weights[..., :room].reshape(self._heads, rows * group, room)
         from_prompt = torch.bmm(shared, self._prompt[1, layer, :, :room]).view(self._heads, rows, group, self._width)
@@ -181,12 +181,12 @@ class Memory:
         """As `attend`, to the row's own tokens alone; with as many heads for keys, and a bias [heads, own]."""
         own_keys, own_values = self._own[:, layer, : bucket.rows, :, : bucket.own]
         scores = torch.matmul(self._asked(queries), own_keys.transpose(2, 3)).add_(bias[:, None])
-        return torch.matmul(self._weights(scores), own_values).reshape(bucket.rows, -1)
+        return torch.matmul(scores.softmax(-1), own_values).reshape(bucket.rows, -1)
 
     def attend_shared(self, layer: int, bucket: Bucket, queries: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
         """As `attend`, to the prompt alone and from any number of tokens; the bias is [prompt]."""
         scores = self._to_prompt(layer, bucket, self._asked(queries)).add_(bias)
-        out = torch.bmm(self._weights(scores), self._prompt[1, layer, :, : bucket.prompt])
+        out = torch.bmm(scores.softmax(-1), self._prompt[1, layer, :, : bucket.prompt])
         return out.view(self._heads, len(queries), -1).transpose(0, 1).reshape(len(queries), -1)
 
     def _asked(self, queries: torch.Tensor) -> torch.Tensor:
@@ -197,9 +197,6 @@ class Memory:
         """Scores of the prompt, [heads, tokens x group, prompt]."""
         together = asked.transpose(0, 1).reshape(self._heads, -1, self._width)
         return torch.bmm(together, self._prompt[0, layer, :, : bucket.prompt].transpose(1, 2))
-
-    def _weights(self, scores: torch.Tensor) -> torch.Tensor:
-        return scores.softmax(-1, dtype=torch.float32).to(scores.dtype)
 
     def _zeros_where(self, seen: torch.Tensor) -> torch.Tensor:
         return torch.zeros_like(seen, dtype=self._own.dtype).masked_fill_(~seen, -torch.inf)
