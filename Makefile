@@ -15,8 +15,10 @@ NODE_MODULES := $(EXTENSION)/node_modules/.ready
 BESIDE := colab emacs http lean_package lsp neovim vscode
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
+# Tests start hundreds of processes; each would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup lean programs workbench demo test test-neovim test-emacs test-vscode vsix lint format starter clean
+.PHONY: help setup lean programs workbench ready demo test test-neovim test-emacs test-vscode vsix lint format starter clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,10 +38,12 @@ demo: lean ## Suggest next steps for real goals on a real Lean server.
 programs: # What the tests of the editors drive, from apt.
 	@.ci/programs
 
-workbench: $(SETUP) $(NODE_MODULES) # The VS Code of the tests; where it cannot be, its tests are skipped, but not in CI.
-	@$(BIN)/python tests/vscode/install.py build/vscode/workbench || [ -z "$${CI:-}" ]
+workbench: $(NODE_MODULES) # The VS Code of the tests; where it cannot be, its tests are skipped, but not in CI.
+	@$${PYTHON:-python3} tests/vscode/install.py build/vscode/workbench || [ -z "$${CI:-}" ]
 
-test: lean programs workbench ## Run all tests.
+ready: lean programs workbench # All that the tests and the linters need.
+
+test: ready ## Run all tests.
 	@$(BIN)/python -m pytest tests $(BESIDE:%=--beside tests/%) $(PYTEST)
 
 test-vscode: lean programs workbench ## Run the tests in a real VS Code.
@@ -63,12 +67,14 @@ vsix: $(SETUP) $(NODE_MODULES) ## Package the VS Code extension, with the wheel 
 	@cd $(EXTENSION) && npm run --silent package -- -o ../build/ && ls -sh ../build/llmstep-*.vsix
 
 lint: $(SETUP) $(NODE_MODULES) ## Run every linter and type checker; all report before it fails.
-	@status=0; \
+	@status=0; said=$$(mktemp); \
+	(cd $(EXTENSION); status=0; npm run --silent check || status=1; npm run --silent lint || status=1; exit $$status) \
+		>$$said 2>&1 & beside=$$!; \
 	$(BIN)/ruff check . || status=1; \
 	$(BIN)/ruff format --check . || status=1; \
 	$(BIN)/mypy || status=1; \
-	(cd $(EXTENSION) && npm run --silent check) || status=1; \
-	(cd $(EXTENSION) && npm run --silent lint) || status=1; \
+	wait $$beside || status=1; \
+	cat $$said; rm $$said; \
 	exit $$status
 
 format: $(SETUP) ## Format the Python code.
