@@ -85,7 +85,7 @@ def assert_same(found: list[RawSample], expected: list[RawSample]) -> None:
         {"count": 1, "temperature": 0.0},
         {"count": 10, "temperature": 1.0},
         {"count": 10, "temperature": 3.0, "top_p": 0.8},
-        {"count": 40, "temperature": 2.0},
+        {"count": 34, "temperature": 2.0},
     ],
 )
 def test_a_seed_gives_the_samples_of_the_other_network(
@@ -95,9 +95,9 @@ def test_a_seed_gives_the_samples_of_the_other_network(
     plain = loaded_models[name]
     assert isinstance(plain.network, (CausalNetwork, T5Network))
     prompt = prompt_for(plain)
-    sampling = Sampling(max_new_tokens=40, seed=5, **options)
+    sampling = Sampling(max_new_tokens=20, seed=5, **options)
     free = decode(attrs.evolve(plain, end_ids=frozenset()), prompt, sampling)
-    ends = frozenset({free[0].steps[20][0], free[-1].steps[9][0]})
+    ends = frozenset({free[0].steps[12][0], free[-1].steps[5][0]})
     stop = next(letter for letter in free[0].text if letter.isascii())
     for end_ids, stops in ((ends, ()), (frozenset(), (stop,)), (frozenset(), ())):
         expected = decode(attrs.evolve(plain, end_ids=end_ids), prompt, sampling, stops=stops)
