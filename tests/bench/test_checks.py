@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
+from command_line import run
+
+from llmstep.bench import checks
 from llmstep.bench.checks import measured_text
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 
 def test_the_text_has_its_theorems_above_the_place() -> None:
@@ -22,10 +25,9 @@ def test_the_text_has_its_theorems_above_the_place() -> None:
     assert "(h0 h1 : p)" in text
 
 
-def test_table_of_the_real_lean(lean: Path) -> None:
-    command = [sys.executable, "-m", "llmstep", "bench", "checks", "--lean", str(lean), "--candidates", "3"]
-    done = subprocess.run([*command, "--above", "0", "--above", "2", "--json"], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    rows = json.loads(done.stdout)
+def test_table_of_the_real_lean(lean: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "PAUSE_SECONDS", 0.0)  # for true figures, which are not asked for here
+    arguments = ["--lean", lean, "--candidates", 3, "--above", 0, "--above", 2, "--json"]
+    rows = json.loads(run("bench", "checks", *arguments))
     assert [(row["theorems_above"], row["candidates"]) for row in rows] == [(0, 3), (2, 3)]
     assert all(row[name] > 0 for name in ("check_ms", "bare_ms", "waited_ms", "ratio", "open_ms") for row in rows)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree
+
+from command_line import run
 
 from llmstep.bench.picture import charts
 
@@ -20,22 +20,8 @@ def test_the_starter(tmp_path: Path) -> None:
     """It has 2048 positions, so that a prompt of 5000 tokens becomes one that leaves room for the answer."""
     picture = tmp_path / "growth.svg"
     sizes = ["--samples", "1", "--samples", "3", "--prompts", "8", "--prompts", "5000"]
-    command = [
-        sys.executable,
-        "-m",
-        "llmstep",
-        "bench",
-        "growth",
-        "--model",
-        "starter",
-        "--rounds",
-        "1",
-        "--new-tokens",
-        "2",
-    ]
-    done = subprocess.run([*command, *sizes, "--picture", str(picture), "--json"], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    rest = ["--rounds", 1, "--new-tokens", 2, "--picture", picture, "--json"]
+    found = json.loads(run("bench", "growth", "--model", "starter", *sizes, *rest))
     assert (found["model"], found["new_tokens"], found["rounds"], found["random_weights"]) == ("starter", 2, 1, False)
     assert [(cost["samples"], cost["prompt_tokens"]) for cost in found["by_samples"]] == [(1, 200), (3, 200)]
     assert [(cost["samples"], cost["prompt_tokens"]) for cost in found["by_prompt"]] == [(10, 8), (10, 2046)]

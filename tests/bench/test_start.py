@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
+from command_line import run
 
 from llmstep.bench.start import start_cost
 from llmstep.errors import LlmstepError
 
 
 def test_the_starter_against_the_import_of_torch() -> None:
-    command = [sys.executable, "-m", "llmstep", "bench", "start", "--rounds", "2", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    cost = json.loads(done.stdout)
+    cost = json.loads(run("bench", "start", "--rounds", 2, "--json"))
     assert (cost["model"], cost["rounds"]) == ("starter", 2)
     assert cost["suggestions"] >= 1
     assert min(cost["answer_ms"], cost["import_ms"], cost["ratio"]) > 0
