@@ -113,7 +113,7 @@ def make(name: str, placement: Placement = IN_FULL) -> LoadedModel:
     Raises:
         RequestError: There is no such shape.
     """
-    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, ByT5Tokenizer
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
     from transformers.initialization import no_init_weights
 
     if name not in SHAPES:
@@ -144,10 +144,21 @@ def make(name: str, placement: Placement = IN_FULL) -> LoadedModel:
     return LoadedModel(
         plan=plan,
         model=model,
-        tokenizer=ByT5Tokenizer(),
+        tokenizer=_bytes(),
         end_ids=frozenset(),
         pad_id=0,
         start_id=0 if family == "seq2seq" else None,
         positions=None,
         device=str(model.device),
     )
+
+
+def _bytes() -> Any:
+    """ByT5's tokenizer for any vocabulary: tokens beyond the bytes, which random weights draw, begin anew."""
+    from transformers import ByT5Tokenizer
+
+    class Bytes(ByT5Tokenizer):  # type: ignore[misc]
+        def _convert_id_to_token(self, index: int) -> str:
+            return chr((index - self.offset) % 256)
+
+    return Bytes()

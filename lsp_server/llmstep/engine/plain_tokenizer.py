@@ -71,11 +71,11 @@ class ByteTokenizer:
         return {"input_ids": ids}
 
     def decode(self, token_ids: list[int], *, skip_special_tokens: bool, clean_up_tokenization_spaces: bool) -> str:
-        """The text; bytes that are no UTF-8 are left out."""
+        """The text; bytes that are no UTF-8 are left out, and tokens beyond the bytes begin anew."""
         parts = bytearray()
         for number in token_ids:
             if number not in self._named:
-                parts.append(number - _SPECIAL_BYTES)
+                parts.append((number - _SPECIAL_BYTES) % 256)
             elif not skip_special_tokens:
                 parts += self._named[number].encode()
         return parts.decode("utf-8", errors="ignore")
@@ -90,7 +90,7 @@ def take_down(tokenizer: Any) -> bytes | None:
     inner = getattr(tokenizer, "backend_tokenizer", None)
     if inner is not None:
         notes: dict[str, Any] = {"ids": ids, "json": inner.to_str()}
-    elif type(tokenizer).__name__ == "ByT5Tokenizer":
+    elif any(kind.__name__ == "ByT5Tokenizer" for kind in type(tokenizer).__mro__):
         tokens = tokenizer.added_tokens_decoder.items()
         named = {number: (token.content, token.lstrip, token.rstrip) for number, token in tokens}
         notes = {"ids": ids, "named": named}
