@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -117,11 +119,27 @@ async def test_hints_without_edits(opened: Callable[..., Page], shared: Editor, 
     assert hint.text_edits
     push(shared, {"llmstep": {**options, "inlayHints": {"insertOnDoubleClick": False}}})
     [bare] = await page.hints()
-    for _ in range(100):  # the setting holds once the server has come to it
-        if bare.text_edits is None:
-            break
-        await asyncio.sleep(0.05)
-        [bare] = await page.hints()
     assert bare.text_edits is None
     assert (bare.label, bare.position, bare.tooltip) == (hint.label, hint.position, hint.tooltip)
+    push(shared, {"llmstep": options})
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+async def test_settings_hold_for_the_request_behind_them(
+    opened: Callable[..., Page], shared: Editor, options: dict[str, Any]
+) -> None:
+    """However late a busy server reads both: here it is stopped until they have come."""
+    assert shared.process is not None
+    page = opened(AND)
+    await page.suggest(page.at("sorry"))
+    for inserts in (False, True):
+        shared.process.send_signal(signal.SIGSTOP)
+        try:
+            push(shared, {"llmstep": {**options, "inlayHints": {"insertOnDoubleClick": inserts}}})
+            asked = asyncio.ensure_future(page.hints())
+            await asyncio.sleep(0.05)
+        finally:
+            shared.process.send_signal(signal.SIGCONT)
+        [hint] = await asked
+        assert (hint.text_edits is not None) is inserts
     push(shared, {"llmstep": options})

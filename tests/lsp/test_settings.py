@@ -65,8 +65,8 @@ def test_null_is_no_value(server: LlmstepServer) -> None:
 @pytest.mark.parametrize(
     "settings", [{"llmstep": {"count": 4}}, {"count": 4}, {"llmstep.count": 4}, {"llmstep": {"count": 4}, "lean4": {}}]
 )
-async def test_forms_in_which_editors_push(server: LlmstepServer, settings: Any) -> None:
-    await server.sync.changed(settings)
+def test_forms_in_which_editors_push(server: LlmstepServer, settings: Any) -> None:
+    server.sync.changed(settings)
     assert server.settings.count == 4
 
 
@@ -81,12 +81,12 @@ async def test_forms_in_which_editors_push(server: LlmstepServer, settings: Any)
         ({"llmstep": 3}, "The settings of llmstep must be an object, not 3. Correct them."),
     ],
 )
-async def test_a_wrong_value_is_told_and_changes_nothing(
+def test_a_wrong_value_is_told_and_changes_nothing(
     server: LlmstepServer, wire: Wire, settings: Any, sentence: str
 ) -> None:
     server.sync.push({"count": 7, "model": "starter"})
     before = server.settings
-    await server.sync.changed(settings)
+    server.sync.changed(settings)
     assert wire.messages == [sentence]
     assert server.settings is before
     server.sync.push({"count": 8})

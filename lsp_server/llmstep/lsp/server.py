@@ -239,8 +239,8 @@ def did_close(ls: LlmstepServer, params: types.DidCloseTextDocumentParams) -> No
     ls.memory.forget(params.text_document.uri)
 
 
-async def did_change_configuration(ls: LlmstepServer, params: types.DidChangeConfigurationParams) -> None:
-    await ls.sync.changed(params.settings)
+def did_change_configuration(ls: LlmstepServer, params: types.DidChangeConfigurationParams) -> None:
+    ls.sync.changed(params.settings)
 
 
 def _register(ls: LlmstepServer) -> None:

@@ -73,12 +73,15 @@ class SettingsSync:
         except (JsonRpcException, asyncio.TimeoutError) as error:
             _log.warning("llmstep: the client did not register for changes of the configuration: %s", error)
 
-    async def changed(self, settings: Any) -> None:
-        """`workspace/didChangeConfiguration`: the settings inline, or a sign to ask for them."""
+    def changed(self, settings: Any) -> None:
+        """`workspace/didChangeConfiguration`: the settings inline, or a sign to ask for them.
+
+        Those that are inline hold for the very next message, which may have been read already.
+        """
         if settings:
             self.push(settings)
         else:
-            await self.pull()
+            self._ls.spawn(self.pull())
 
     def push(self, raw: Any) -> None:
         """Take a configuration of the editor; a wrong one is shown and dropped."""
