@@ -12,7 +12,9 @@ import builtins
 import contextlib
 import json
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -25,7 +27,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from typing import IO
 
 PAUSE = 0.1
 """Seconds between two looks at the file of reports."""
@@ -36,7 +39,9 @@ PATIENCE = 60.0
 def add_options(parser: pytest.Parser) -> None:
     parser.addoption("--beside", action="append", default=[], metavar="PATH", help="run these tests beside the others")
     parser.addoption("--beside-reports", metavar="FILE", help="where the pytest beside another one writes its reports")
-    parser.addoption("--beside-life", type=int, metavar="FD", help="the pipe whose end ends it")
+    parser.addoption(
+        "--beside-life", type=int, metavar="FD", help="a socket; when its other end goes, so does this pytest"
+    )
 
 
 def configure(config: pytest.Config) -> None:
@@ -87,9 +92,10 @@ class First:
         self._beside: dict[str, pytest.Item] = {}
         self._reports: dict[str, list[pytest.TestReport]] = {}
         self._done: set[str] = set()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._second: Apart | None = None
         self._lines: Iterator[str | None] = iter(())
         self._output = Path()
+        self._begun = self._others_done = self._all_done = 0.0
 
     def pytest_report_header(self) -> str:
         return f"beside the others: {', '.join(self._paths)}"
@@ -122,43 +128,22 @@ class First:
             tests, reports, self._output = folder / "tests", folder / "reports", folder / "output"
             tests.write_text("".join(f"{nodeid}\n" for nodeid in self._beside), encoding="utf-8")
             reports.touch()
-            life, end = os.pipe()
-            own = [
-                "--rootdir",
-                str(self._config.rootpath),
-                "--beside-reports",
-                str(reports),
-                "--beside-life",
-                str(life),
-            ]
-            own += ["-c", str(ini)] if (ini := self._config.inipath) else []
-            command = [sys.executable, "-m", "pytest", *own, f"@{tests}"]
-            with (
-                self._output.open("wb") as output,
-                reports.open(encoding="utf-8") as lines,
-                os.fdopen(end, "wb") as held,
-            ):
+            options = ["--rootdir", str(self._config.rootpath), "--beside-reports", str(reports)]
+            options += ["-c", str(ini)] if (ini := self._config.inipath) else []
+            with self._output.open("wb") as output, reports.open(encoding="utf-8") as lines:
                 self._lines = _lines(lines)
-                self._process = subprocess.Popen(
-                    command,
-                    cwd=self._config.rootpath,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    pass_fds=(life,),
-                )
-                os.close(life)
+                self._begun = time.time()
+                self._second = Apart([*options, f"@{tests}"], self._config.rootpath, output)
                 try:
                     yield
                 finally:
-                    if not self._beside.keys() <= self._done:
-                        held.close()
-                    _wait(self._process)
+                    self._second.end(at_once=not self._beside.keys() <= self._done)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
         if item.nodeid not in self._beside:
             return None
+        self._others_done = self._others_done or time.time()
         hook = item.ihook
         hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         for report in self._reports_of(item):
@@ -166,22 +151,27 @@ class First:
         hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
         return True
 
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Whether both had the same to do."""
+        if self._all_done:
+            beside, others = (round(end - self._begun) for end in (self._all_done, self._others_done))
+            terminalreporter.line(f"{others} s, and beside it {beside} s for {', '.join(self._paths)}")
+
     def _reports_of(self, item: pytest.Item) -> list[pytest.TestReport]:
         """Those of a test, once it is done."""
-        assert self._process is not None
-        while item.nodeid not in self._done:
-            ended = self._process.poll() is not None  # before the look: what it wrote last counts
+        assert self._second is not None
+        ended = False
+        while True:
             while (line := next(self._lines)) is not None:
                 self._take(*json.loads(line))
             if item.nodeid in self._done:
-                break
+                return self._reports.pop(item.nodeid)
             if ended:
                 said = self._output.read_text(encoding="utf-8", errors="replace")[-5000:]
-                message = f"The pytest beside this one ended with status {self._process.returncode}:\n{said}"
+                message = f"The pytest beside this one ended before its tests:\n{said}"
                 failed = pytest.TestReport(item.nodeid, item.location, {}, "failed", message, "call")
                 return [*self._reports.pop(item.nodeid, []), failed]
-            time.sleep(PAUSE)
-        return self._reports.pop(item.nodeid)
+            ended = self._second.has_ended(PAUSE)  # then there may be lines that were not there before
 
     def _take(self, kind: str, value: Any) -> None:
         hook = self._config.hook
@@ -189,6 +179,7 @@ class First:
             report = hook.pytest_report_from_serializable(config=self._config, data=value)
             if isinstance(report.longrepr, list):  # where a skip was and why: a tuple, which JSON has not
                 report.longrepr = tuple(report.longrepr)
+            self._all_done = max(self._all_done, report.stop)
             self._reports.setdefault(report.nodeid, []).append(report)
         elif kind == "warning":
             message, name, where = value
@@ -211,10 +202,38 @@ def _lines(file: Any) -> Iterator[str | None]:
             yield None
 
 
-def _wait(process: subprocess.Popen[bytes]) -> None:
-    """For the end of the second pytest, but not forever."""
-    try:
-        process.wait(PATIENCE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+class Apart:
+    """A pytest that is nobody's child: tests that look at the processes below their own do not see it.
+
+    It has one end of a line whose other end is here; each sees when the other is gone.
+    """
+
+    _START = "import os, sys\nif pid := os.fork(): print(pid)\nelse: os.dup2(2, 1); os.execv(sys.argv[1], sys.argv[1:])"
+
+    def __init__(self, arguments: Sequence[str], folder: Path, output: IO[bytes]) -> None:
+        self._line, theirs = socket.socketpair()
+        life = theirs.fileno()
+        command = [sys.executable, "-m", "pytest", "--beside-life", str(life), *arguments]
+        with theirs:
+            started = subprocess.run(
+                [sys.executable, "-c", self._START, *command],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=output,
+                pass_fds=(life,),
+                check=True,
+            )
+        self._pid = int(started.stdout)
+
+    def has_ended(self, seconds: float) -> bool:
+        """Whether it has, or does within this time."""
+        return bool(select.select([self._line], [], [], seconds)[0])
+
+    def end(self, *, at_once: bool) -> None:
+        """Wait for its end, but not forever; `at_once` it leaves its tests undone."""
+        with self._line:
+            if at_once:
+                self._line.shutdown(socket.SHUT_WR)
+            if not self.has_ended(PATIENCE):
+                os.kill(self._pid, signal.SIGKILL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -43,7 +44,7 @@ def run(folder: Path, *arguments: str, **files: str) -> tuple[int, list[str]]:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "--beside", "slow", "-p", "no:asyncio", *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent), "COLUMNS": "120"},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent), "COLUMNS": "120", "TMPDIR": str(folder)},
         capture_output=True,
         text=True,
         timeout=250,
@@ -87,6 +88,7 @@ def test_fails(kept): assert [1, 2] == [1, 3]
     assert "SKIPPED [1] slow/test_a.py:" in shown
     assert "DeprecationWarning: careful" in shown
     assert sum(line.startswith("PASSED ") for line in lines) == 9
+    assert re.search(r"^\d+ s, and beside it \d+ s for slow$", shown, re.MULTILINE)
     assert lines[-1].strip("= ").startswith("1 failed, 9 passed, 1 skipped, 1 warning, 1 error in ")
 
 
@@ -109,7 +111,7 @@ def test_a_second_pytest_that_dies_is_told(tmp_path: Path) -> None:
         slow__test_a="import os\ndef test_first(): pass\ndef test_dies(): os._exit(7)\ndef test_after(): pass\n",
     )
     assert status == 1
-    assert lines.count("The pytest beside this one ended with status 7:") == 2  # for each test without a report
+    assert lines.count("The pytest beside this one ended before its tests:") == 2  # for each test without a report
     assert lines[-1].strip("= ").startswith("2 failed, 2 passed in ")
 
 
@@ -138,6 +140,14 @@ def test_it_ends_when_the_first_is_killed(tmp_path: Path) -> None:
     assert status == -signal.SIGKILL
     while not (tmp_path / "ended").exists():
         time.sleep(0.05)
+
+
+def test_it_is_no_child_of_the_first(tmp_path: Path) -> None:
+    """Some tests look at the processes below their own."""
+    looks = "import psutil\ndef test_one():\n    meet('one', 'two')\n    assert psutil.Process().children() == []\n"
+    held = "def test_two():\n    meet('two', 'one')\n    meet('two', 'seen')\n"
+    status, _ = run(tmp_path, fast__test_f=looks + "    meet('seen', 'seen')\n", slow__test_a=held)
+    assert status == 0
 
 
 def test_without_others_nothing_runs_beside(tmp_path: Path) -> None:
