@@ -95,6 +95,34 @@ def test_generate_draws_as_many_tokens(tiny: Subject) -> None:
     assert made == [(5, 57)]
 
 
+def test_generate_in_half_precision_leaves_the_model_as_it_is() -> None:
+    import torch
+
+    from llmstep.bench.opponents import opponent
+    from llmstep.bench.runtime_model import cases_of, subject
+    from llmstep.settings import Settings
+    from llmstep.types import Sampling
+
+    tiny = subject(attrs.evolve(Settings(), model="tiny-shape"))
+    before = {name: each.clone() for name, each in tiny.loaded.model.named_parameters()}
+    dtypes: list[torch.dtype] = []
+    kind = type(tiny.loaded.model)
+    plain = kind.generate
+
+    def generate(model: Any, **arguments: Any) -> Any:
+        dtypes.append(model.dtype)
+        return plain(model, **arguments)
+
+    kind.generate = generate
+    try:
+        ask = opponent("generate-bfloat16", tiny.loaded, Sampling(2, 0.5, 1.0, 3), fixed=True, threads=1)
+        ask(cases_of(None, tiny, (20,))[0].prompt)
+    finally:
+        kind.generate = plain
+    assert dtypes == [torch.bfloat16]
+    assert all(torch.equal(each, before[name]) for name, each in tiny.loaded.model.named_parameters())
+
+
 def test_the_floor_counts_what_a_request_must_read() -> None:
     from llmstep.bench.hardware import Floor, Speeds
 
@@ -140,11 +168,11 @@ def test_the_shapes_are_those_of_the_published_models(name: str) -> None:
 def test_json_on_the_command_line() -> None:
     result = invoke(
         *("--model", "tiny-shape", "--against", "upstream-generate", "--rounds", "2", "--samples", "2"),
-        *("--fixed-tokens", "3", "--threads", "1", "--json"),
+        *("--fixed-tokens", "3", "--threads", "1", "--json", "--prompt-tokens", "50", "--prompt-tokens", "90"),
     )
     assert result.exit_code == 0, result.output
     report = json.loads(result.stdout)
-    assert [case["name"] for case in report["cases"]] == ["50 tokens", "200 tokens", "400 tokens"]
+    assert [case["name"] for case in report["cases"]] == ["50 tokens", "90 tokens"]
     assert all(len(case["pairs"]) == 2 and case["ratio_median"] > 0 for case in report["cases"])
     assert report["random_weights"] is True
     assert "[2/2] 50 tokens: " in result.stderr

@@ -9,13 +9,16 @@ import attrs
 import pytest
 
 from llmstep.catalog.resolve import resolve
-from llmstep.engine import fastest, int8, packed
+from llmstep.engine import fastest, int8, packed, runner
 from llmstep.engine.device import Placement, place
+from llmstep.engine.loader import load
 from llmstep.engine.runner import prepare
 from llmstep.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from llmstep.engine.plan import Plan
 
 
 @pytest.fixture(autouse=True)
@@ -95,3 +98,30 @@ def test_what_int8_cannot_run_gets_the_next_best(
     settings = attrs.evolve(Settings(), model=str(folder), template=template, device="cpu", dtype="fast")
     plan = prepare(settings, resolve(settings), None, lambda _: None, lambda: False)
     assert plan.placement == Placement("cpu", dtype)
+
+
+def test_auto_is_the_fastest_for_what_is_not_small(
+    tiny_models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Small models stay in float32, and formats that are named are taken as they are; also where packed weights lie."""
+    measured(monkeypatch, float32=4.0, bfloat16=2.0, int8=1.0)
+    folder = tiny_models["neox"]
+
+    def plan(dtype: str) -> Plan:
+        settings = attrs.evolve(Settings(), model=str(folder), template="pythia", device="cpu", dtype=dtype)
+        return prepare(settings, resolve(settings), None, lambda _: None, lambda: False)
+
+    assert plan("auto").placement.dtype == "float32"
+    size = (folder / "model.safetensors").stat().st_size
+    monkeypatch.setattr(runner, "_LARGE", size + 1)
+    assert plan("auto").placement.dtype == "float32"
+    monkeypatch.setattr(runner, "_LARGE", size)
+    made = plan("auto")
+    assert (made.placement.dtype, made.packed) == ("int8", None)
+    load(made)
+    assert plan("auto").packed is not None
+    assert plan("fast").packed is not None
+    assert plan("float32").packed is None
+    assert plan("float32").placement.dtype == "float32"
+    monkeypatch.setattr(runner, "_LARGE", size + 1)
+    assert plan("auto").packed is None

@@ -49,7 +49,9 @@ def product(request: pytest.FixtureRequest) -> Product:
 @pytest.mark.parametrize(("outputs", "inputs"), [(8, 16), (33, 70), (256, 512)])
 @pytest.mark.parametrize("rows", [1, 3, 10, 65])
 @pytest.mark.parametrize("biased", [False, True])
-def test_the_product_is_that_of_the_rounded_numbers(outputs: int, inputs: int, rows: int, biased: bool, product: Product) -> None:
+def test_the_product_is_that_of_the_rounded_numbers(
+    outputs: int, inputs: int, rows: int, biased: bool, product: Product
+) -> None:
     weight = Weight(random(outputs, inputs), random(outputs) if biased else None)
     x = random(rows, inputs) * torch.logspace(-3, 3, rows)[:, None]
     got = product(int8.quantize(weight))(x)

@@ -15,6 +15,7 @@ from llmstep.engine.loader import load
 from llmstep.engine.network import network_for
 from llmstep.engine.plan import inspect
 from llmstep.engine.prompt import EncodedPrompt
+from llmstep.engine.tensor_file import TensorFile
 from llmstep.errors import ModelLoadError
 from llmstep.types import Sampling
 
@@ -87,6 +88,23 @@ def test_it_answers(tiny_models: dict[str, Path], name: str) -> None:
     samples = decode(loaded, PROMPT, Sampling(count=5, temperature=1.0, max_new_tokens=6, seed=1))
     assert len(samples) == 5
     assert all(0 < sample.tokens <= 6 for sample in samples)
+
+
+def test_embeddings_stay_in_the_file(
+    copy_of: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, cache: Path
+) -> None:
+    """A request needs few of their rows; they may be deleted while they are used."""
+    plan = plan_of(copy_of("neox"))
+    expected = logits(load(plan).network)
+    monkeypatch.setattr(packed, "_LARGE", 1000)
+    mapped: list[str] = []
+    plain = TensorFile.mapped
+    monkeypatch.setattr(TensorFile, "mapped", lambda file, name: mapped.append(name) or plain(file, name))
+    loaded = load(plan)
+    assert mapped == ["other.gpt_neox.embed_in.weight"]
+    [file] = (cache / "packed").iterdir()
+    file.unlink()
+    assert torch.equal(logits(loaded.network), expected)
 
 
 def test_half_precision_on_disk_is_no_obstacle(copy_of: Callable[[str], Path]) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import attrs
 
 from llmstep.errors import RequestError
 
@@ -16,7 +19,8 @@ if TYPE_CHECKING:
     from llmstep.types import Sampling
 
 GENERATE = "upstream-generate"
-OPPONENTS = (GENERATE, "ctranslate2")
+HALF = "generate-bfloat16"
+OPPONENTS = (GENERATE, HALF, "ctranslate2")
 
 
 def opponent(
@@ -41,7 +45,23 @@ def opponent(
         )
     if name == GENERATE:
         return lambda prompt: _generate(loaded, prompt, sampling, fixed=fixed)
+    if name == HALF:
+        halved = attrs.evolve(loaded, model=_in_half(loaded.model))
+        return lambda prompt: _generate(halved, prompt, sampling, fixed=fixed)
     return _ctranslate2(loaded, sampling, fixed=fixed, threads=threads)
+
+
+def _in_half(model: Any) -> Any:
+    """A copy of a module in bfloat16, made parameter by parameter: whole copies in float32 would not fit beside it."""
+    import torch
+
+    halves = {
+        id(each): torch.nn.Parameter(each.detach().to(torch.bfloat16), requires_grad=False)
+        for each in model.parameters()
+    }
+    copied = copy.deepcopy(model, dict(halves))
+    copied.config.dtype = torch.bfloat16
+    return copied
 
 
 def _generate(loaded: LoadedModel, prompt: EncodedPrompt, sampling: Sampling, *, fixed: bool) -> None:

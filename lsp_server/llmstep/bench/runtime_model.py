@@ -15,9 +15,9 @@ from llmstep.bench.hardware import Floor, Speeds, machine
 from llmstep.bench.opponents import opponent
 from llmstep.bench.runtime import Case, Report, measure
 from llmstep.engine import eight_bits
-from llmstep.engine.device import cpu_threads, place
+from llmstep.engine.device import SMALL, cpu_threads, place
 from llmstep.engine.linear import in_place
-from llmstep.engine.network import network_for
+from llmstep.engine.network import is_plain, network_for
 from llmstep.engine.prompt import EncodedPrompt, encode
 from llmstep.errors import RequestError
 from llmstep.types import Ask, Goal, Sampling
@@ -91,7 +91,8 @@ def subject(settings: Settings) -> Subject:
         note(name, modules)
         return eight_bits.quantize(name, modules)
 
-    if settings.dtype == "int8":
+    dtype = _format(settings, loaded)
+    if dtype == "int8":
         network = eight_bits.network(loaded.model, loaded.start_id, in_eight_bits)
         if network is None:
             raise RequestError(f"{settings.model} cannot be run in int8 on this CPU.", hint="Measure float32.")
@@ -99,9 +100,19 @@ def subject(settings: Settings) -> Subject:
         network = network_for(loaded.model, loaded.start_id, plain)
     if loaded.plan.needs_torch:
         loaded.network = network or loaded.network
-    dtype = "int8" if settings.dtype == "int8" else loaded.plan.placement.dtype
     random_weights = template is None
     return Subject(loaded, random_weights, template, dtype, time.perf_counter() - started, seen)
+
+
+def _format(settings: Settings, loaded: LoadedModel) -> str:
+    """int8 where the settings say it, or would have the engine choose it; else the format of the model."""
+    large = loaded.plan.parameters >= SMALL
+    if settings.dtype == "fast" or (settings.dtype == "auto" and large):
+        from llmstep.engine.fastest import fastest
+
+        if is_plain(loaded.model, loaded.start_id) and fastest() == "int8":
+            return "int8"
+    return "int8" if settings.dtype == "int8" else loaded.plan.placement.dtype
 
 
 def _real(settings: Settings) -> tuple[LoadedModel, PromptTemplate]:
@@ -109,8 +120,10 @@ def _real(settings: Settings) -> tuple[LoadedModel, PromptTemplate]:
     from llmstep.engine.loader import load
     from llmstep.engine.runner import prepare
 
-    in_eight_bits = settings.dtype == "int8" and not gpu.chosen(settings)  # which are made of it afterwards
-    plain = attrs.evolve(settings, dtype="float32") if in_eight_bits else settings
+    in_eight_bits = settings.dtype == "int8" and not gpu.chosen(settings)
+    quick = settings.dtype in ("auto", "fast", "int8") and not gpu.chosen(settings)
+    # Eight bits are made of it afterwards.
+    plain = attrs.evolve(settings, dtype="float32") if quick else settings
     choice = resolve(plain)
     plan = prepare(plain, choice, None, lambda _: None, lambda: False)
     if plan.needs_torch:
@@ -183,10 +196,10 @@ def run_benchmark(
     )
 
 
-def cases_of(file: Path | None, model: Subject) -> list[Case]:
+def cases_of(file: Path | None, model: Subject, lengths: Sequence[int] = PROMPT_TOKENS) -> list[Case]:
     """The prompts of a JSONL file of {"goal", "prefix"}; without one, goals of the benchmark's own.
 
-    For random weights the prompts are random, too, of 50, 200 and 400 tokens.
+    For random weights the prompts are random, too, of so many tokens.
 
     Raises:
         RequestError: A line of the file is no case.
@@ -194,7 +207,7 @@ def cases_of(file: Path | None, model: Subject) -> list[Case]:
     if file is not None:
         asks = _read(file)
     elif model.template is None:
-        return [_random(length) for length in PROMPT_TOKENS]
+        return [_random(length) for length in lengths]
     else:
         asks = [(f"goal {number}", Ask(Goal(text))) for number, text in enumerate(GOALS, start=1)]
     loaded = model.loaded

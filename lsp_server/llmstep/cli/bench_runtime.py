@@ -25,7 +25,11 @@ def runtime(
     template: TemplateOption = None,
     device: DeviceOption = None,
     dtype: Annotated[
-        str | None, typer.Option(help="float32 or int8; on a GPU bfloat16, float16 and int4 as well.")
+        str | None, typer.Option(help="auto, float32 or int8; on a GPU bfloat16, float16 and int4 as well.")
+    ] = None,
+    prompt_tokens: Annotated[
+        list[int] | None,
+        typer.Option(min=1, help="Length of a random prompt, for random weights; may be given more than once."),
     ] = None,
     against: Annotated[str | None, typer.Option(help=f"What to measure beside it: {' or '.join(OPPONENTS)}.")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Requests for each case.")] = 5,
@@ -51,12 +55,12 @@ def runtime(
             f"There is nothing called {against} to compare with.", hint=f"Known: {', '.join(OPPONENTS)}."
         )
     settings = settings_with({"model": model, "template": template, "device": device, "dtype": dtype})
-    from llmstep.bench.runtime_model import cases_of, run_benchmark, subject
+    from llmstep.bench.runtime_model import PROMPT_TOKENS, cases_of, run_benchmark, subject
 
     measured = subject(settings)
     report = run_benchmark(
         measured,
-        cases_of(cases, measured),
+        cases_of(cases, measured, prompt_tokens or PROMPT_TOKENS),
         samples=samples,
         temperature=temperature,
         longest=max_new_tokens,

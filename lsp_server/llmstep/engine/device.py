@@ -117,7 +117,7 @@ def choose_device(wanted: Device, *, cuda: bool, mps: bool) -> Literal["cpu", "c
 
 
 def choose_dtype(wanted: Dtype, device: str, capability: tuple[int, int] = (0, 0)) -> str:
-    """`auto` is float32 on CPUs, which need not have anything faster, and half precision on GPUs; so is `fast` on GPUs.
+    """`auto` and `fast` are half precision on GPUs, and on CPUs float32 as long as no model is known (see `runner`).
 
     bfloat16 keeps float32's range, so that models trained in it cannot overflow; CUDA devices have it in hardware from
     compute capability 8.0 on.

@@ -2,8 +2,7 @@
 
 A packed model is one safetensors file in the user's cache: the products' weights and scales, whatever else the network
 reads (embeddings, norms) in float32, the tokenizer, and what llmstep wants to know of the model. It is loaded without
-transformers, and read tensor by tensor into the kernel's own order: mapped pages would be in memory beside what the
-kernel keeps.
+transformers. Weights are in the kernel's own order and read straight into its memory; embeddings stay in the file.
 """
 
 from __future__ import annotations
@@ -43,6 +42,8 @@ FORMAT = 3
 """Goes up when the contents of a packed file change their meaning."""
 
 _FACTS = "llmstep"
+_LARGE = 1 << 20
+"""Bytes of embeddings; other tensors that belong to no product are smaller."""
 _KEPT = ("end_ids", "pad_id", "start_id", "positions")
 
 
@@ -149,7 +150,7 @@ def load(plan: Plan) -> LoadedModel:
         with _opened(plan.packed) as file:
             facts = json.loads(file.metadata[_FACTS])
 
-            others = {name: file.read(f"other.{name}") for name in file.names("other.")}
+            others = {name: _other(file, f"other.{name}") for name in file.names("other.")}
             model = bare.tree(facts["config"], {**others, **facts["numbers"]}, facts["products"])
             start = facts["start_id"]
             network = (
@@ -167,6 +168,11 @@ def load(plan: Plan) -> LoadedModel:
     kept = {name: facts[name] for name in _KEPT}
     kept["end_ids"] = frozenset(kept["end_ids"])
     return LoadedModel(plan=plan, model=model, tokenizer=tokenizer, network=network, **kept)
+
+
+def _other(file: TensorFile, name: str) -> torch.Tensor:
+    """What belongs to no product. Of embeddings a request needs few rows, so that they stay in the file."""
+    return file.mapped(name) if file.size(name) >= _LARGE else file.read(name)
 
 
 def _in_tiles(quantized: Quantized) -> dict[str, torch.Tensor]:

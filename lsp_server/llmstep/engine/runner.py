@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from llmstep.settings import Settings
     from llmstep.types import Ask, Candidate, Sampling
 
+_LARGE = 2 * devices.SMALL
+"""Bytes of weights from which on `auto` looks for the fastest format on a CPU."""
+
 Report = Callable[[Progress], None]
 
 
@@ -77,7 +80,7 @@ def prepare(
         return light.inspect(choice.name)
     placement = devices.place(settings.device, settings.dtype)
     freeable = held.plan.weight_bytes if held and held.plan.placement.device == placement.device else 0
-    packed = _packed(choice, placement) if placement == devices.Placement("cpu", "int8") else None
+    packed = _packed(choice, settings) if placement.device == "cpu" else None
     if packed is not None and packed.weight_bytes * ROOM <= devices.free_bytes("cpu") + freeable:
         report(Progress("load", f"Loading {choice.name}"))
         return packed
@@ -88,7 +91,7 @@ def prepare(
         plan = inspect(
             folder,
             name=choice.name,
-            placement=_possible(placement, folder) if settings.dtype == "fast" else placement,
+            placement=_format(settings, placement, folder, file_bytes),
             trust_remote_code=choice.trust_remote_code,
             freeable=freeable,
             file_bytes=file_bytes,
@@ -116,17 +119,32 @@ def prepare(
     return look(folder)
 
 
-def _possible(placement: devices.Placement, folder: Path) -> devices.Placement:
-    """The fastest format for a model, where that is not one which its architecture cannot be run in."""
-    if placement.dtype != "int8" or read_json(folder / CONFIG).get("model_type") in plain_architectures():
+def _format(
+    settings: Settings, placement: devices.Placement, folder: Path, file_bytes: int | None
+) -> devices.Placement:
+    """Where a model goes and in which format, as the settings say it.
+
+    On a CPU `fast` is the fastest format that its architecture can be run in; so is `auto` for models that are slow
+    enough for it to matter.
+    """
+    if placement.device != "cpu" or settings.dtype not in ("auto", "fast"):
         return placement
+    if settings.dtype == "auto":
+        from llmstep.engine.files import weight_paths
+
+        size = sum(path.stat().st_size for path in weight_paths(folder)) if file_bytes is None else file_bytes
+        if size < _LARGE:
+            return placement
     from llmstep.engine.fastest import fastest
 
-    return devices.Placement("cpu", fastest(("float32", "bfloat16")))
+    in_int8 = read_json(folder / CONFIG).get("model_type") in plain_architectures()
+    return devices.Placement("cpu", fastest() if in_int8 else fastest(("float32", "bfloat16")))
 
 
-def _packed(choice: ModelChoice, placement: devices.Placement) -> Plan | None:
-    """The plan of a model that is there in eight bits; made without transformers."""
+def _packed(choice: ModelChoice, settings: Settings) -> Plan | None:
+    """The plan of a model that is there in eight bits, if that is its format; made without transformers."""
+    if settings.dtype not in ("auto", "fast", "int8"):
+        return None
     folder = cache_path(choice.source)
     base = adapter_base(folder) if folder else None
     whole = cache_path(base) if base else folder
@@ -134,9 +152,13 @@ def _packed(choice: ModelChoice, placement: devices.Placement) -> Plan | None:
         return None
     from llmstep.engine import packed
 
-    plan = packed.find(choice.name, whole, folder if base else None, placement)
-    if plan is not None:
-        _check_family(choice, plan.family)
+    plan = packed.find(choice.name, whole, folder if base else None, devices.Placement("cpu", "int8"))
+    if plan is None:
+        return None
+    exact = devices.Placement("cpu", "float32")
+    if settings.dtype != "int8" and _format(settings, exact, whole, None) != plan.placement:
+        return None
+    _check_family(choice, plan.family)
     return plan
 
 

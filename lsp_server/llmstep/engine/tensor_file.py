@@ -1,10 +1,11 @@
-"""The tensors of a safetensors file, read one at a time into memory of their own, and not mapped."""
+"""The tensors of a safetensors file, one at a time: read into memory of their own, or where they are in the file."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 if TYPE_CHECKING:
@@ -50,6 +51,24 @@ class TensorFile:
         if start < end:
             self.read_into(name, memoryview(tensor.view(-1).view(torch.uint8).numpy()))
         return tensor
+
+    def mapped(self, name: str) -> torch.Tensor:
+        """The tensor where it is in the file, of which what is used is read.
+
+        Raises:
+            KeyError: There is no such tensor.
+        """
+        entry = self._header[name]
+        dtype = _DTYPES[entry["dtype"]]
+        start, end = entry["data_offsets"]
+        # Private, so that torch may take it for memory like any other.
+        octets = np.memmap(self._file.name, np.uint8, "c", self._start + start, (end - start,))
+        return torch.from_numpy(octets).view(dtype).view(entry["shape"])
+
+    def size(self, name: str) -> int:
+        """Bytes of a tensor."""
+        start, end = self._header[name]["data_offsets"]
+        return int(end - start)
 
     def read_into(self, name: str, memory: memoryview) -> None:
         """Read a tensor's bytes into memory of their size.
