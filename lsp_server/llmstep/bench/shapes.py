@@ -155,10 +155,10 @@ def make(name: str, placement: Placement = IN_FULL) -> LoadedModel:
 
 def _bytes() -> Any:
     """ByT5's tokenizer for any vocabulary: tokens beyond the bytes, which random weights draw, begin anew."""
-    from transformers import ByT5Tokenizer
+    import transformers
 
-    class Bytes(ByT5Tokenizer):  # type: ignore[misc]
+    class ByT5Tokenizer(transformers.ByT5Tokenizer):  # type: ignore[misc]
         def _convert_id_to_token(self, index: int) -> str:
             return chr((index - self.offset) % 256)
 
-    return Bytes()
+    return ByT5Tokenizer()

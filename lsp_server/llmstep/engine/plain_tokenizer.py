@@ -90,7 +90,7 @@ def take_down(tokenizer: Any) -> bytes | None:
     inner = getattr(tokenizer, "backend_tokenizer", None)
     if inner is not None:
         notes: dict[str, Any] = {"ids": ids, "json": inner.to_str()}
-    elif any(kind.__name__ == "ByT5Tokenizer" for kind in type(tokenizer).__mro__):
+    elif type(tokenizer).__name__ == "ByT5Tokenizer":
         tokens = tokenizer.added_tokens_decoder.items()
         named = {number: (token.content, token.lstrip, token.rstrip) for number, token in tokens}
         notes = {"ids": ids, "named": named}
