@@ -14,6 +14,7 @@ import platformdirs
 from llmstep.catalog.models import CATALOG, ModelRecord, find_record
 from llmstep.catalog.templates import get_template
 from llmstep.errors import RequestError, SettingsError
+from llmstep.whole_file import whole_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,11 +126,9 @@ def _write(records: list[ModelRecord]) -> None:
         for each in records
     ]
     place = file()
-    new = place.with_suffix(".new")
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        new.write_text(json.dumps({"models": models}, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-        new.replace(place)
+        with whole_file(place) as new:
+            new.write_text(json.dumps({"models": models}, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise SettingsError(
             f"Your models cannot be written to {place}: {error.strerror}.", hint="Make that folder writable."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmstep.data.pair import Found, Pair
 from llmstep.errors import RequestError
+from llmstep.whole_file import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,14 +45,12 @@ def jsonl_pairs(file: Path, longest: int) -> Found:
 
 def write_jsonl(file: Path, pairs: Iterable[Pair]) -> None:
     """Writes pairs; the file is whole when it appears."""
-    new = file.with_name(f".{file.name}.new")
-    with new.open("w", encoding="utf-8", newline="\n") as lines:
+    with whole_file(file) as new, new.open("w", encoding="utf-8", newline="\n") as lines:
         for pair in pairs:
             record = {"goal": pair.goal, "tactic": pair.tactic, "theorem": pair.theorem}
             if before := pair.file_context:
                 record["file_context"] = before
             lines.write(json.dumps(record, ensure_ascii=False) + "\n")
-    new.replace(file)
 
 
 def _record(line: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from llmstep.training.starter import equality, first_order, nat, propositional
 from llmstep.training.starter.lean_run import Pair, checked_pairs
+from llmstep.whole_file import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -63,9 +64,8 @@ def _write_shard(job: tuple[Sequence[str], int, Path]) -> int:
     lean, seed, file = job
     if not file.exists():
         pairs = make_shard(lean, seed)
-        part = file.with_suffix(".part")
-        part.write_text("".join(json.dumps(asdict(p), ensure_ascii=False) + "\n" for p in pairs), encoding="utf-8")
-        part.rename(file)
+        with whole_file(file) as part:
+            part.write_text("".join(json.dumps(asdict(p), ensure_ascii=False) + "\n" for p in pairs), encoding="utf-8")
     with file.open(encoding="utf-8") as lines:
         return sum(1 for _ in lines)
 
