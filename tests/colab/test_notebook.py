@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 from contextlib import asynccontextmanager
@@ -18,6 +17,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from llmstep.bench.windows import free_port
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
@@ -25,13 +26,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationW
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "docs" / "colab" / "llmstep.ipynb"
 GOAL = "p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Run:

@@ -18,6 +18,8 @@ import httpx
 import psutil
 import pytest
 
+from llmstep.bench.windows import free_port
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -212,12 +214,6 @@ def test_sigterm_ends_it_while_it_loads() -> None:
     assert process.stderr is not None
     assert process.stderr.readline() == "Loading starter ...\n"
     assert finish(process) == (0, "", "")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 def test_the_port_of_the_environment_and_ctrl_c() -> None:

@@ -18,6 +18,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from test_suggest import AND, generating
 
+from llmstep.bench.windows import free_port
 from llmstep.errors import RequestError
 from llmstep.lsp.server import LlmstepServer
 from llmstep.lsp.transport import run_tcp, run_ws
@@ -27,13 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.lean
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def gone(processes: list[psutil.Process]) -> None:

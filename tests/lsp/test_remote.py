@@ -19,10 +19,10 @@ import pytest_asyncio
 from client import SECONDS, Editor, editor
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
-from test_life import free_port
 from test_models import push
 from test_suggest import AND, generating
 
+from llmstep.bench.windows import free_port
 from llmstep.catalog.resolve import STARTER_DIR
 from llmstep.engine.remote.openai import OpenAiEngine
 from llmstep.settings import RemoteSettings, Settings

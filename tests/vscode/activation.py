@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING
 
 from playwright.async_api import async_playwright
 from vscode_window import Window
-from vscode_workbench import Workbench, free_port
+from vscode_workbench import Workbench
+
+from llmstep.bench.windows import free_port
 
 if TYPE_CHECKING:
     from playwright.async_api import Page

@@ -24,7 +24,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from install import InstallError, install
 from vscode_lean import Judge
 from vscode_window import Window, window_of_workbench
-from vscode_workbench import Workbench, free_port
+from vscode_workbench import Workbench
+
+from llmstep.bench.windows import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

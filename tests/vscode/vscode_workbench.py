@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
 import urllib.parse
@@ -16,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 from install import entry, node
+
+from llmstep.bench.windows import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,13 +49,6 @@ QUIET = {
     "window.dialogStyle": "custom",
 }
 """User settings that keep the workbench from showing what no test is about."""
-
-
-def free_port() -> int:
-    """A port that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Workbench:
