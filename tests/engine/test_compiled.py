@@ -17,9 +17,6 @@ import torch
 from architectures import VOCABULARY, make
 
 from llmstep.engine import eight_bits, int8
-from llmstep.engine.compiled import compiler, machine, rowwise
-from llmstep.engine.compiled.causal import CompiledCausal
-from llmstep.engine.compiled.t5 import CompiledT5
 from llmstep.engine.compiled.weights import in_tiles
 from llmstep.engine.network import network_for, plain_network
 from llmstep.engine.prompt import EncodedPrompt
@@ -30,7 +27,12 @@ if TYPE_CHECKING:
 
     from llmstep.engine.network import Network
 
-pytestmark = pytest.mark.skipif(eight_bits.kernel() != "tiles", reason="this CPU has no products of bytes (VNNI)")
+if eight_bits.kernel() != "tiles":
+    pytest.skip("this CPU has no products of bytes (VNNI) for compiled kernels", allow_module_level=True)
+
+from llmstep.engine.compiled import compiler, machine, rowwise
+from llmstep.engine.compiled.causal import CompiledCausal
+from llmstep.engine.compiled.t5 import CompiledT5
 
 CAUSAL = ("neox", "neox-serial", "llama", "llama-rope", "mistral", "qwen2", "qwen3")
 NAMES = (*CAUSAL, "t5", "byt5")

@@ -9,7 +9,6 @@ import torch
 from architectures import make
 
 from llmstep.engine import eight_bits, int8
-from llmstep.engine.compiled import single
 from llmstep.engine.linear import Linear, Weight
 from llmstep.engine.network import network_for
 from llmstep.engine.prompt import EncodedPrompt
@@ -42,7 +41,9 @@ def product(request: pytest.FixtureRequest) -> Product:
     if request.param == "onednn":
         return int8.product
     if eight_bits.kernel() != "tiles":
-        pytest.skip("this CPU has no products of bytes for compiled kernels")
+        pytest.skip("this CPU has no products of bytes (VNNI) for compiled kernels")
+    from llmstep.engine.compiled import single
+
     return single.product
 
 

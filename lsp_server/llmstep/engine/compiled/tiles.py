@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
@@ -43,10 +42,9 @@ def _call(builder: ir.IRBuilder, name: str, result: Any, arguments: tuple[Any, .
 
 def _dot(builder: ir.IRBuilder, sums: Any, row: Any, weights: Any) -> Any:
     """`sums` and four products each of unsigned bytes of the row and signed ones of the weights (VNNI)."""
-    if llvm.llvm_version_info >= (22, 0, 0):
-        bytes_ = ir.VectorType(_I8, 4 * _LANES)
-        row, weights = builder.bitcast(row, bytes_), builder.bitcast(weights, bytes_)
-    return _call(builder, f"llvm.x86.avx512.vpdpbusd.{BITS}", _INTS, (sums, row, weights))
+    octets = ir.VectorType(_I8, 4 * _LANES)
+    arguments = sums, builder.bitcast(row, octets), builder.bitcast(weights, octets)
+    return _call(builder, f"llvm.x86.avx512.vpdpbusd.{BITS}", _INTS, arguments)
 
 
 def _fma(builder: ir.IRBuilder, one: Any, other: Any, more: Any) -> Any:
