@@ -65,6 +65,7 @@ def session(tmp_path: Path, lean: Path) -> Callable[[Path], Session]:
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(home),
             "HF_HOME": str(home / "hf"),
+            "LLMSTEP_PORT": "0",
             **{f"XDG_{kind}_HOME": str(home / kind.lower()) for kind in ("CONFIG", "DATA", "STATE", "CACHE")},
         }
         home.mkdir()
