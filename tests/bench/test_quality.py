@@ -146,6 +146,11 @@ def test_a_model_at_a_server_is_part_of_the_method() -> None:
     assert "engine" not in RECORD
 
 
+def test_the_format_of_the_weights_is_part_of_the_method() -> None:
+    assert quality_record(Settings(dtype="int8"), 0) == {**RECORD, "dtype": "int8"}
+    assert "dtype" not in RECORD
+
+
 METHOD = {"tactics": "model", "expansions": 4}
 
 

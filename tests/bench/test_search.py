@@ -137,6 +137,9 @@ def test_what_is_part_of_the_method() -> None:
     assert "engine" not in both
     assert method_record(Method(tactics="model"), "auto", "openai big")["engine"] == "openai big"
     assert "engine" not in method_record(Method(tactics="list"), "auto", "openai big")
+    assert method_record(Method(tactics="model"), "auto", dtype="int8")["dtype"] == "int8"
+    assert "dtype" not in method_record(Method(tactics="model"), "auto", "openai big", dtype="int8")
+    assert "dtype" not in method_record(Method(tactics="list"), "auto", dtype="int8")
 
 
 def test_the_summary() -> None:

@@ -1,4 +1,4 @@
-"""The six options of the engine: their place in each command, and what they become."""
+"""The seven options of the engine: their place in each command, and what they become."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from llmstep.cli.engine_flags import EngineFlags, takes_engine
 if TYPE_CHECKING:
     from .conftest import Run
 
-FLAGS = ["engine", "remote_url", "remote_model", "remote_api", "api_key_file", "allow_non_loopback"]
+FLAGS = ["dtype", "engine", "remote_url", "remote_model", "remote_api", "api_key_file", "allow_non_loopback"]
 OPTIONS = ["--" + name.replace("_", "-") for name in FLAGS]
 NONE: dict[str, Any] = {
+    "dtype": None,
     "engine": None,
     "remote.url": None,
     "remote.model": None,
@@ -44,9 +45,9 @@ def test_the_options_stand_together_in_every_command(words: list[str], before: s
     for word in words:
         command = command.commands[word]
     names = [parameter.name for parameter in command.params]
-    first = names.index("engine")
-    assert names[first - 1 : first + 6] == [before, *FLAGS]
-    flags = command.params[first : first + 6]
+    first = names.index("dtype")
+    assert names[first - 1 : first + 7] == [before, *FLAGS]
+    flags = command.params[first : first + 7]
     assert [parameter.opts for parameter in flags] == [[option] for option in OPTIONS]
     assert not any(parameter.secondary_opts for parameter in flags)  # no --no-allow-non-loopback
 
@@ -69,11 +70,22 @@ def test_every_command_reads_them(llmstep: Run, words: tuple[str, ...]) -> None:
     assert ended.out == ""
 
 
+def test_a_format_is_one_of_this_process(llmstep: Run) -> None:
+    ended = llmstep("serve", "--engine", "openai", "--remote-url", "http://127.0.0.1:1/v1", "--dtype", "int8")
+    assert (ended.status, ended.out) == (1, "")
+    assert "There is a --dtype, but the model runs at a server." in ended.err
+    ended = llmstep("serve", "--dtype", "int7")
+    assert (ended.status, ended.out) == (1, "")
+    assert "llmstep.dtype is 'int7'" in ended.err
+    assert "one of auto, fast, float32" in ended.err
+
+
 @pytest.mark.parametrize(
     ("options", "changed"),
     [
         ([], {}),
         (["--engine", "inProcess"], {"engine": "inProcess"}),
+        (["--dtype", "int8", "--engine", "inProcess"], {"dtype": "int8", "engine": "inProcess"}),
         (
             ["--engine", "openai", "--remote-url", "http://h/v1", "--remote-model", "m", "--remote-api", "chat"],
             {"engine": "openai", "remote.url": "http://h/v1", "remote.model": "m", "remote.api": "chat"},

@@ -95,6 +95,8 @@ def quality_record(settings: Settings, seed: int) -> dict[str, Any]:
     sampling = {"count": settings.count, "temperature": settings.temperature, "top_p": settings.top_p}
     where = {} if settings.engine == "inProcess" else {"engine": settings.engine, "served": settings.remote.model}
     model = {"model": settings.model, "template": settings.template}
+    if settings.dtype != "auto" and not where:
+        model["dtype"] = settings.dtype
     return {"benchmark": "quality", **model, **where, **sampling, "tokens": settings.max_new_tokens, "seed": seed}
 
 

@@ -72,7 +72,9 @@ class Summary:
     method: dict[str, Any]
 
 
-def method_record(method: Method, model: str, served: str = "", premises: str = "none") -> dict[str, Any]:
+def method_record(
+    method: Method, model: str, served: str = "", premises: str = "none", dtype: str = "auto"
+) -> dict[str, Any]:
     """What the results say about how was searched.
 
     Args:
@@ -80,12 +82,15 @@ def method_record(method: Method, model: str, served: str = "", premises: str = 
         model: As asked for, `auto` for example.
         served: With a model at a server, the kind of engine and the model's name there.
         premises: Where premises come from, as in the settings.
+        dtype: Format of the weights of a model in this process, as in the settings.
     """
     record: dict[str, Any] = {"tactics": method.tactics, "expansions": method.expansions, "timeout": method.seconds}
     if method.tactics != "list":
         record |= {"model": model, "samples": method.samples, "temperature": method.temperature, "seed": method.seed}
         if served:
             record["engine"] = served
+        elif dtype != "auto":
+            record["dtype"] = dtype
         if premises != "none":
             record["premises"] = premises
     return record | {"length_power": method.length_power}

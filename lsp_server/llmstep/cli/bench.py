@@ -119,7 +119,7 @@ def search(
         patience=0,
     )
     served = "" if settings.engine == "inProcess" else f"{settings.engine} {settings.remote.model}".rstrip()
-    record = method_record(method, settings.model, served, settings.premises.source)
+    record = method_record(method, settings.model, served, settings.premises.source, settings.dtype)
 
     def how(result: Result) -> str:
         return f"{result.expansions} expansions, {result.seconds:.1f} s"

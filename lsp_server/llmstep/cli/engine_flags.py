@@ -18,8 +18,14 @@ Command = Callable[..., None]
 
 @attrs.frozen
 class EngineFlags:
-    """The six options, each a field of its name."""
+    """The seven options, each a field of its name."""
 
+    dtype: Annotated[
+        str | None,
+        typer.Option(
+            help="Format of the weights in this process: auto, fast, float32, bfloat16, float16, int8 or int4."
+        ),
+    ] = None
     engine: Annotated[
         str | None,
         typer.Option(help="inProcess, openai (an OpenAI-compatible server) or llmstep (another `llmstep serve`)."),
@@ -40,14 +46,20 @@ class EngineFlags:
         """The options as settings, by their dotted names; None for those that are not given.
 
         Raises:
-            SettingsError: There is a server, but an engine that asks none.
+            SettingsError: There is a server, but an engine that asks none; or a format for weights that a server has.
         """
         if self.remote_url is not None and self.engine in (None, "inProcess"):
             raise SettingsError(
                 "There is a --remote-url, but the model runs in this process.",
                 hint="Give --engine openai or --engine llmstep too.",
             )
+        if self.dtype is not None and self.engine not in (None, "inProcess"):
+            raise SettingsError(
+                "There is a --dtype, but the model runs at a server.",
+                hint="Leave it out, and choose the format where that server is started.",
+            )
         return {
+            "dtype": self.dtype,
             "engine": self.engine,
             "remote.url": self.remote_url,
             "remote.model": self.remote_model,
@@ -58,7 +70,7 @@ class EngineFlags:
 
 
 def takes_engine(command: Command) -> Command:
-    """Make the six options of a command's keyword-only parameter `engine: EngineFlags`, in its place.
+    """Make the seven options of a command's keyword-only parameter `engine: EngineFlags`, in its place.
 
     Typer reads a command's options from its signature, so the command is wrapped in one with theirs.
     """
