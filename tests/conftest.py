@@ -18,6 +18,8 @@ KIT = ROOT / "tests" / "lean_kit"
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# Tests have caches of their own; what numba compiles, which takes 20 s, is shared by all.
+os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / "build" / "numba"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from llmstep.engine import eight_bits, int8
 from llmstep.engine.linear import Weight, plain
-from llmstep.engine.whole_file import whole_file
+from llmstep.whole_file import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

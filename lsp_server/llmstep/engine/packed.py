@@ -27,8 +27,8 @@ from llmstep.engine.network import is_plain, plain_network
 from llmstep.engine.plain_tokenizer import restore, take_down
 from llmstep.engine.tensor_file import TensorFile
 from llmstep.engine.tokenizer import read_tokenizer
-from llmstep.engine.whole_file import whole_file
 from llmstep.errors import ModelLoadError
+from llmstep.whole_file import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -8,74 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import attrs
 import torch
 
 from llmstep.engine.compiled import program as p
 from llmstep.engine.compiled.attention import BLOCK
+from llmstep.engine.compiled.parts import Bytes
 from llmstep.engine.compiled.rowwise import PLAIN
 from llmstep.engine.compiled.weights import TILE, tiles
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from llmstep.engine.compiled.parts import Angles, Cache, Heads, Norm
     from llmstep.engine.compiled.program import Program
     from llmstep.engine.compiled.weights import TiledWeight
-
-
-@attrs.frozen
-class Norm:
-    """A norm's weight, bias (None for RMS norms) and epsilon."""
-
-    weight: torch.Tensor
-    bias: torch.Tensor | None
-    epsilon: float
-
-
-@attrs.frozen
-class Heads:
-    """Where a product has its queries, keys and values, in numbers from the beginning of a row."""
-
-    heads: int
-    key_heads: int
-    width: int
-    """Of one head."""
-    query: tuple[int, int]
-    """That of the first head, and from head to head."""
-    key: tuple[int, int]
-    value: tuple[int, int]
-    scale: float = 1.0
-    query_norm: Norm | None = None
-    key_norm: Norm | None = None
-
-
-@attrs.frozen
-class Cache:
-    """A prompt's keys and values, by their numbers in a program's memory, and the states that say how many they are."""
-
-    keys: int
-    values: int
-    room: int
-    length: int
-
-
-@attrs.frozen
-class Angles:
-    """Numbers of cosines and sines in a program's memory, [positions, half] each."""
-
-    cos: int = 0
-    sin: int = 0
-    half: int = 0
-    """Numbers of a head's half that is rotated; 0 for none."""
-
-
-@attrs.frozen
-class Bytes:
-    """What a product reads."""
-
-    rows: int
-    stride: int
-    scales: int
 
 
 class Builder:

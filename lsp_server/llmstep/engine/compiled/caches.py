@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from llmstep.engine.compiled.builder import Cache
+from llmstep.engine.compiled.parts import Cache
 from llmstep.engine.compiled.weights import TILE
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ import torch
 
 from llmstep.engine.causal import layers_of, norm_of, shape_of
 from llmstep.engine.compiled import program as p
-from llmstep.engine.compiled.builder import Angles, Builder, Heads, Norm
+from llmstep.engine.compiled.builder import Builder
 from llmstep.engine.compiled.caches import OwnCache, PromptCache
+from llmstep.engine.compiled.parts import Angles, Heads, Norm
 from llmstep.engine.compiled.rowwise import ACTIVATIONS
 from llmstep.engine.compiled.runner import Runner
 from llmstep.engine.network import common_length

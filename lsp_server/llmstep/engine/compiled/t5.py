@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from llmstep.engine.compiled import program as p
-from llmstep.engine.compiled.builder import Angles, Builder, Heads, Norm
+from llmstep.engine.compiled.builder import Builder
 from llmstep.engine.compiled.caches import OwnCache, PromptCache
+from llmstep.engine.compiled.parts import Angles, Heads, Norm
 from llmstep.engine.compiled.rowwise import ACTIVATIONS
 from llmstep.engine.compiled.runner import Runner
 from llmstep.engine.distances import Distances
