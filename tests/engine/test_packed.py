@@ -90,6 +90,14 @@ def test_it_answers(tiny_models: dict[str, Path], name: str) -> None:
     assert all(0 < sample.tokens <= 6 for sample in samples)
 
 
+def test_packing_leaves_the_model_where_it_is(loaded_models: dict[str, LoadedModel], tmp_path: Path) -> None:
+    """Weights that are mapped stay mapped: what is joined for a product is given up with it."""
+    model = loaded_models["byt5"].model
+    places = [each.data_ptr() for each in model.parameters()]
+    packed.pack(loaded_models["byt5"], tmp_path / "packed.safetensors")
+    assert [each.data_ptr() for each in model.parameters()] == places
+
+
 def test_embeddings_stay_in_the_file(
     copy_of: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, cache: Path
 ) -> None:

@@ -8,7 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Literal
 
 from llmstep.engine import int8
-from llmstep.engine.linear import joined
+from llmstep.engine.linear import read_together
 from llmstep.engine.network import is_plain, plain_network
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def product(weight: Quantized) -> Linear:
 
 def quantize(_name: str, modules: Sequence[Any]) -> Quantized:
     """Several `nn.Linear` with the same input as one weight in eight bits."""
-    return int8.quantize(joined(modules))
+    return int8.quantize(read_together(modules))
 
 
 def network(

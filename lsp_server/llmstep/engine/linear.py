@@ -53,8 +53,8 @@ def joined(modules: Sequence[Any]) -> Weight:
 
     The weights of several become views of the joined one, so that they go on working and memory is not needed twice.
     """
-    matrix = _join([module.weight for module in modules])
-    bias = None if modules[0].bias is None else _join([module.bias for module in modules])
+    whole = read_together(modules)
+    matrix, bias = whole.matrix, whole.bias
     start = 0
     for module in modules if len(modules) > 1 else ():
         end = start + module.weight.shape[0]
@@ -62,7 +62,13 @@ def joined(modules: Sequence[Any]) -> Weight:
         if bias is not None:
             module.bias.data = bias[start:end]
         start = end
-    return Weight(matrix, bias)
+    return whole
+
+
+def read_together(modules: Sequence[Any]) -> Weight:
+    """Several `nn.Linear` with the same input as one; they are left as they are."""
+    bias = None if modules[0].bias is None else _join([module.bias for module in modules])
+    return Weight(_join([module.weight for module in modules]), bias)
 
 
 def _join(parts: list[torch.Tensor]) -> torch.Tensor:
