@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
+import sys
 import threading
 import time
 import weakref
@@ -70,6 +72,25 @@ def test_jobs_run_one_at_a_time_in_order(worker: Worker) -> None:
     assert order == [0, 1, 2]
     assert len(threads) == 1
     assert threading.get_ident() not in threads
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a niceness for each thread")
+def test_other_threads_have_the_processor_first(worker: Worker) -> None:
+    """The model's thread and those that it starts are nicer than the process; its other threads stay as they are."""
+
+    def niceness() -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    def work(_: Job[Any]) -> list[int]:
+        found = [niceness()]
+        helper = threading.Thread(target=lambda: found.append(niceness()))
+        helper.start()
+        helper.join()
+        return found
+
+    before = niceness()
+    assert worker.submit("a", work).result(LONG) == [min(19, before + 5)] * 2
+    assert niceness() == before
 
 
 def test_identical_requests_share_one_run(worker: Worker) -> None:

@@ -6,7 +6,10 @@ thread is the only place where the model is touched, and it sleeps while there i
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
+import sys
 import threading
 import time
 import traceback
@@ -21,6 +24,9 @@ from llmstep.engine.progress import Progress
 from llmstep.errors import BusyError, CancelledError, GenerationError, LlmstepError
 
 _log = logging.getLogger(__name__)
+
+_NICENESS = 5
+"""How much longer the model waits for a processor than the editor's requests and Lean do."""
 
 T = TypeVar("T")
 OnProgress = Callable[[Progress], None]
@@ -155,6 +161,7 @@ class Worker:
         self._on_change()
 
     def _serve(self) -> None:
+        _give_precedence()
         while (job := self._next()) is not None:
             self._on_change()
             self._run(job)
@@ -225,3 +232,14 @@ def _forget_frames(error: BaseException) -> None:
     """Drop the tracebacks: their frames keep the model alive, and callers may keep an error for long."""
     for each in causes(error):
         each.__traceback__ = None
+
+
+def _give_precedence() -> None:
+    """Let other threads have the processor before this one, and before those that it starts.
+
+    On Linux niceness belongs to a thread; elsewhere it is that of the whole process and stays as it is.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            thread = threading.get_native_id()
+            os.setpriority(os.PRIO_PROCESS, thread, min(19, os.getpriority(os.PRIO_PROCESS, thread) + _NICENESS))
