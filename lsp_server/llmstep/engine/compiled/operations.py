@@ -16,7 +16,9 @@ from llmstep.engine.compiled.tiles import MOST_ROWS, OUTPUTS, bytes_tile
 _FEW = 24
 """Rows up to which a piece of a product is several tiles of outputs, and not one tile for many rows."""
 _TILES = 4
-"""Tiles of outputs in such a piece."""
+"""Most tiles of outputs in such a piece."""
+_PIECES = 16
+"""Pieces that a small product should have at least, so that threads end together."""
 
 
 @compiled
@@ -24,12 +26,18 @@ def pieces(operation, state):
     """In how many pieces an operation is done."""
     kind, rows = operation[0], state[ROWS]
     if kind == PRODUCT:
-        tiles = operation[9]
-        return (tiles + _TILES - 1) // _TILES if rows <= _FEW else tiles
+        each = _tiles_each(operation[9], rows)
+        return (operation[9] + each - 1) // each
     if kind == ATTEND:
         tokens = max(1, BLOCK // operation[2])
         return operation[1] * ((rows + tokens - 1) // tokens)
     return operation[1] if kind in (STORE, ATTEND_ROWS) else rows
+
+
+@compiled
+def _tiles_each(tiles, rows):
+    """Tiles in a piece of a product."""
+    return max(1, min(_TILES, tiles // _PIECES)) if rows <= _FEW else 1
 
 
 @compiled
@@ -75,10 +83,8 @@ def _run_product(operation, piece, table, rows):
     weight, count = table[operation[4]], operation[5]
     sums, scales, bias, tiles = table[operation[6]], table[operation[7]], table[operation[8]], operation[9]
     out, out_stride, add = table[operation[10]], operation[11], operation[12]
-    first, last = piece, piece + 1
-    if rows <= _FEW:
-        first, last = piece * _TILES, min((piece + 1) * _TILES, tiles)
-    for tile in range(first, last):
+    each = _tiles_each(tiles, rows)
+    for tile in range(piece * each, min((piece + 1) * each, tiles)):
         offset = tile * OUTPUTS * 4
         for row in range(0, rows, MOST_ROWS):
             bytes_tile(

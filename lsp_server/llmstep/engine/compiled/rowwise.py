@@ -40,7 +40,7 @@ _CUBE = np.float32(0.044715)
 @compiled
 def exp(x):
     """To about seven digits: 2^n, made of its bits, times the series of 2^f for f up to a half."""
-    power = min(max(x * _LOG2E, _LOWEST), _HIGHEST) if x == x else x
+    power = min(max(x * _LOG2E, _LOWEST), _HIGHEST) + (x - x)  # what is no number stays none
     whole = np.int32(power + _SHIFT) - np.int32(128)
     f = power - np.float32(whole)
     series = _ONE + f * (_C1 + f * (_C2 + f * (_C3 + f * (_C4 + f * (_C5 + f * _C6)))))
