@@ -113,9 +113,9 @@ def test_auto_is_the_fastest_for_what_is_not_small(
 
     assert plan("auto").placement.dtype == "float32"
     size = (folder / "model.safetensors").stat().st_size
-    monkeypatch.setattr(runner, "_LARGE", size + 1)
+    monkeypatch.setattr(runner, "LARGE", size + 1)
     assert plan("auto").placement.dtype == "float32"
-    monkeypatch.setattr(runner, "_LARGE", size)
+    monkeypatch.setattr(runner, "LARGE", size)
     made = plan("auto")
     assert (made.placement.dtype, made.packed) == ("int8", None)
     load(made)
@@ -123,5 +123,5 @@ def test_auto_is_the_fastest_for_what_is_not_small(
     assert plan("fast").packed is not None
     assert plan("float32").packed is None
     assert plan("float32").placement.dtype == "float32"
-    monkeypatch.setattr(runner, "_LARGE", size + 1)
+    monkeypatch.setattr(runner, "LARGE", size + 1)
     assert plan("auto").packed is None

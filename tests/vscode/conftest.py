@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import pytest
 import pytest_asyncio
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.append(str(Path(__file__).parent))
 
 from install import InstallError, install
 from vscode_lean import Judge

@@ -197,6 +197,17 @@ class Engine:
         tell = in_this_loop(on_progress) if on_progress else None
         return await asyncio.wrap_future(self._worker.submit(key, work, tell))
 
+    async def awaited(self) -> ModelChoice | None:
+        """The model of the settings, where it is not in memory yet.
+
+        Raises:
+            ModelError: There is no such model.
+        """
+        settings = self._settings
+        choice = await self._chosen(settings)
+        runner = self._runner
+        return None if runner is not None and runner.serves(settings, choice) else choice
+
     async def unload(self) -> None:
         """Free the model's memory, behind the requests that wait now."""
         await asyncio.wrap_future(self._worker.submit("unload", lambda _: self._release()))

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from llmstep.settings import Settings
     from llmstep.types import Ask, Candidate, Sampling
 
-_LARGE = 2 * devices.SMALL
-"""Bytes of weights from which on `auto` looks for the fastest format on a CPU."""
+LARGE = 2 * devices.SMALL
+"""Bytes of weights from which on a model is not small: `auto` looks for the fastest format for it on a CPU."""
 
 Report = Callable[[Progress], None]
 
@@ -133,7 +133,7 @@ def _format(
         from llmstep.engine.files import weight_paths
 
         size = sum(path.stat().st_size for path in weight_paths(folder)) if file_bytes is None else file_bytes
-        if size < _LARGE:
+        if size < LARGE:
             return placement
     from llmstep.engine.fastest import fastest
 

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from llmstep.engine.engine import Engine
+from llmstep.engine.meanwhile import Meanwhile
 from llmstep.engine.remote.llmstep import LlmstepEngine
 from llmstep.engine.remote.openai import OpenAiEngine
 from llmstep.errors import CancelledError, LlmstepError, RemoteError, RemoteRefusedError
@@ -37,13 +38,17 @@ class SwitchingEngine:
     Args:
         settings: See `configure`.
         neighbour: Asked before each request for which the model would be loaded in this process.
+        in_the_meantime: Whether the starter answers while a larger model is loaded.
     """
 
-    def __init__(self, settings: Settings, neighbour: Neighbour | None = None) -> None:
+    def __init__(
+        self, settings: Settings, neighbour: Neighbour | None = None, *, in_the_meantime: bool = False
+    ) -> None:
         self._settings = settings
         self._neighbour = neighbour
         self._place: Place | None = None
         self.own = Engine(settings)
+        self._meanwhile = Meanwhile(self.own) if in_the_meantime else None
         self._openai = OpenAiEngine(settings)
         self._llmstep = LlmstepEngine(settings)
         self._shared = LlmstepEngine(settings, "shared", self._neighbours_place, tries=1)
@@ -95,6 +100,10 @@ class SwitchingEngine:
                 _log.info("the other llmstep lends its model no more, it is loaded here: %s", error.message)
         engine = self._configured(self._settings)
         self._use(engine)
+        if engine is self.own and self._meanwhile is not None:
+            answer = await self._meanwhile.generate(ask, sampling, on_progress)
+            if answer is not None:
+                return answer
         return await engine.generate(ask, sampling, on_progress=on_progress)
 
     def known(self, ask: Ask, sampling: Sampling | None = None) -> Generation | None:
@@ -126,6 +135,8 @@ class SwitchingEngine:
         await self.own.unload()
 
     async def close(self) -> None:
+        if self._meanwhile is not None:
+            await self._meanwhile.close()
         await asyncio.gather(*(engine.close() for engine in self._all))
 
     def _configured(self, settings: Settings) -> ModelEngine:

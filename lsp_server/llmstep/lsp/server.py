@@ -108,7 +108,7 @@ class LlmstepServer(LanguageServer):
         from llmstep.lsp.sharing import Sharing
 
         sharing = Sharing()
-        self.engine = SwitchingEngine(self.settings, sharing.neighbour)
+        self.engine = SwitchingEngine(self.settings, sharing.neighbour, in_the_meantime=True)
         self.lean = LeanWorkspace(self.settings)
         assistant = Assistant(self.settings, self.engine, self.lean, self.memory)
         self.endpoint = sharing.endpoint = Endpoint(self.engine, self.settings, assistant.premises)

@@ -1,0 +1,104 @@
+"""The starter answers while a larger model is on its way into memory."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import TYPE_CHECKING
+
+import attrs
+
+from llmstep.catalog.store import adapter_base, cache_path
+from llmstep.engine.engine import Engine
+from llmstep.errors import CancelledError, LlmstepError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from llmstep.catalog.resolve import ModelChoice
+    from llmstep.engine.interface import Generation
+    from llmstep.engine.progress import Progress
+    from llmstep.settings import Settings
+    from llmstep.types import Ask, Sampling
+
+_log = logging.getLogger(__name__)
+
+
+class Meanwhile:
+    """A second engine with the starter, for as long as the model of the settings is being loaded.
+
+    Args:
+        own: The engine whose model it is about.
+    """
+
+    def __init__(self, own: Engine) -> None:
+        self._own = own
+        self._starter: Engine | None = None
+        self._loading: asyncio.Task[object] | None = None
+        self._failed: Settings | None = None
+
+    async def generate(
+        self, ask: Ask, sampling: Sampling | None, on_progress: Callable[[Progress], None] | None
+    ) -> Generation | None:
+        """The starter's answer, and the model's loading begun; None where the model itself is the one to ask.
+
+        That is so when it is in memory, when it is small or not on this machine, and when it could not be loaded, so
+        that requests say why.
+        """
+        settings = self._own.settings
+        if settings == self._failed or not await self._is_awaited():
+            return None
+        if self._loading is None or self._loading.done():
+            self._loading = asyncio.ensure_future(self._load(settings))
+        if self._starter is None:
+            self._starter = Engine(settings)
+        self._starter.configure(attrs.evolve(settings, model="starter", template="", device="cpu", dtype="auto"))
+        try:
+            return await self._starter.generate(ask, sampling, on_progress=on_progress)
+        except LlmstepError as error:
+            _log.info("the starter has no answer, the model is waited for: %s", error.message)
+            return None
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        if self._loading is not None:
+            self._loading.cancel()
+        await self._end()
+
+    async def _is_awaited(self) -> bool:
+        """Whether the model of the settings is on this machine, not in memory, and large enough to be waited for."""
+        try:
+            choice = await self._own.awaited()
+        except LlmstepError:
+            return False
+        if choice is None or (choice.record is not None and choice.record.bundled):
+            return False
+        return await asyncio.to_thread(_is_large, choice)
+
+    async def _load(self, settings: Settings) -> None:
+        try:
+            await self._own.load()
+        except CancelledError:
+            return
+        except LlmstepError as error:
+            _log.info("the model could not be loaded: %s", error.message)
+            self._failed = settings
+        await self._end()
+
+    async def _end(self) -> None:
+        starter, self._starter = self._starter, None
+        if starter is not None:
+            await starter.close()
+
+
+def _is_large(choice: ModelChoice) -> bool:
+    from llmstep.engine.files import weight_paths
+    from llmstep.engine.runner import LARGE
+
+    folder = cache_path(choice.source)
+    base = adapter_base(folder) if folder else None
+    whole = cache_path(base) if base else folder
+    with contextlib.suppress(LlmstepError, OSError):
+        return whole is not None and sum(path.stat().st_size for path in weight_paths(whole)) >= LARGE
+    return False
