@@ -126,9 +126,13 @@ async def test_other_settings_are_followed(
     assert (await engine.generate(ASK, FEW)).model == "starter"
     gate.open.set()
     await until(lambda: engine.status.state == "idle")
-    await engine.generate(ASK, FEW)
-    await until(lambda: engine.status.model == other.model and engine.status.state == "idle")
-    assert (await engine.generate(ASK, FEW)).model == other.model
+    for _ in range(int(LONG / 0.01)):
+        answer = await engine.generate(ASK, FEW)
+        assert answer.model in ("starter", other.model)
+        if answer.model == other.model:
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail("it did not answer")
 
 
 @pytest.mark.parametrize("case", ["small", "asked by name", "not wanted"])

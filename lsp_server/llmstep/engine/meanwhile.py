@@ -49,7 +49,7 @@ class Meanwhile:
         settings = self._own.settings
         if settings == self._failed or not await self._is_awaited():
             return None
-        if self._loading is None or self._loading.done():
+        if self._loading is None:
             self._loading = asyncio.ensure_future(self._load(settings))
         if self._starter is None:
             self._starter = Engine(settings)
@@ -84,6 +84,8 @@ class Meanwhile:
         except LlmstepError as error:
             _log.info("the model could not be loaded: %s", error.message)
             self._failed = settings
+        finally:
+            self._loading = None
         await self._end()
 
     async def _end(self) -> None:

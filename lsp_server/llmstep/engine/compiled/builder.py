@@ -44,7 +44,6 @@ class Builder:
             "logits": tiles(vocabulary) * TILE,
         }
         self._bytes = -(-max(widest, hidden, attended) // 64) * 64
-        self._vocabulary = vocabulary
         self.rows = 0
         self.numbers = {name: program.memory(torch.empty(0)) for name in self._widths}
         self.read = Bytes(program.memory(torch.empty(0)), self._bytes, program.memory(torch.empty(0)))
