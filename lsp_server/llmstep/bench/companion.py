@@ -128,7 +128,14 @@ class Companion:
 
     async def until_busy(self) -> None:
         """Wait for the beginning of work."""
-        while not self.busy:
+        await self._until(busy=True)
+
+    async def until_idle(self) -> None:
+        """Wait for the end of work; the model may be loaded behind the first answer, which is then the starter's."""
+        await self._until(busy=False)
+
+    async def _until(self, *, busy: bool) -> None:
+        while self.busy != busy:
             self._news.clear()
             await self._news.wait()
 

@@ -135,6 +135,7 @@ async def latency(
     async with companion(folder, settings) as made:
         page = Page.open(made, folder / "Typed.lean", 100)
         await page.ask()
+        await made.until_idle()
         rest = await round_trips(page, plan.rounds)
         tell("at rest: done")
         async with _generating(made, folder) as runs:
@@ -185,6 +186,7 @@ async def lengths(
     async with companion(folder, settings) as made:
         warm = Page.open(made, folder / "Warm.lean", 5)  # loads the model and starts Lean
         await warm.ask()
+        await made.until_idle()
         warm.close()
         goal = warm.goal
         for lines in plan.lines:

@@ -92,14 +92,7 @@ class T5Network:
         # Keys and values of all the decoder's layers in one product, [layers x 2 x heads x width].
         attentions = [block.layer[1].EncDecAttention for block in decoder]
         self._cross = make("cross", [part for each in attentions for part in (each.k, each.v)])
-        self._encoder_bias, self._decoder_bias = (
-            Distances(
-                stack[0].layer[0].SelfAttention.relative_attention_bias.weight,
-                config.relative_attention_max_distance,
-                bidirectional=stack is encoder,
-            )
-            for stack in (encoder, decoder)
-        )
+        self._encoder_bias, self._decoder_bias = distances_of(model)
         self._scale = config.d_model**-0.5 if config.scale_decoder_outputs else 1.0
         self._head = make("head", [model.lm_head])
         self.forget()
@@ -194,6 +187,19 @@ class T5Network:
 
     def _logits(self, hidden: torch.Tensor) -> torch.Tensor:
         return self._head(self._normed(hidden, self._decoder_norm) * self._scale)
+
+
+def distances_of(model: Any) -> tuple[Distances, Distances]:
+    """The biases of the encoder's attention to itself, and of the decoder's."""
+    encoder, decoder = (
+        Distances(
+            stack.block[0].layer[0].SelfAttention.relative_attention_bias.weight,
+            model.config.relative_attention_max_distance,
+            bidirectional=stack is model.encoder,
+        )
+        for stack in (model.encoder, model.decoder)
+    )
+    return encoder, decoder
 
 
 def block_of(block: Any, name: str, make: Callable[[str, Sequence[Any]], P], gated: bool) -> Block[P]:

@@ -10,6 +10,7 @@ from llmstep.engine.causal import layers_of, norm_of, shape_of
 from llmstep.engine.compiled import program as p
 from llmstep.engine.compiled.builder import Builder
 from llmstep.engine.compiled.caches import OwnCache, PromptCache
+from llmstep.engine.compiled.network import CompiledNetwork
 from llmstep.engine.compiled.parts import Angles, Heads, Norm
 from llmstep.engine.compiled.rowwise import ACTIVATIONS
 from llmstep.engine.compiled.runner import Runner
@@ -26,7 +27,7 @@ _CHUNK = 256
 """Tokens of a prompt that are read at once; each needs a row of the memory between products."""
 
 
-class CompiledCausal:
+class CompiledCausal(CompiledNetwork):
     """A decoder-only model in eight bits; a `Network`.
 
     Args:
@@ -65,9 +66,6 @@ class CompiledCausal:
         self._vocabulary = head.outputs
         self.forget()
 
-    def forget(self) -> None:
-        self._ids: list[int] = []
-
     def read(self, prompt: EncodedPrompt, rows: int, longest: int, poll: Callable[[], None]) -> torch.Tensor:
         runner, state, ids = self._runner, self._runner.program.state, prompt.input_ids
         known = min(common_length(self._ids, ids), len(ids) - 1)  # the last one is read for its logits
@@ -85,16 +83,6 @@ class CompiledCausal:
             self._ids = ids[: start + len(chunk)]
         self._own.begin(rows, longest)
         return runner.logits_of_last(self._head_part, self._vocabulary)
-
-    def step(self, tokens: torch.Tensor) -> torch.Tensor:
-        runner = self._runner
-        runner.embed(self._embed, tokens)
-        runner.run(*self._step_part)
-        runner.program.state[p.OWN] += 1
-        return runner.logits(len(tokens), self._vocabulary)
-
-    def drop(self, moves: list[tuple[int, int]], left: int) -> None:
-        self._own.drop(moves)
 
     def _write(self, write: Builder, number: int, *, rows: bool) -> tuple[int, int]:
         """One layer."""

@@ -9,23 +9,24 @@ import torch
 from llmstep.engine.compiled import program as p
 from llmstep.engine.compiled.builder import Builder
 from llmstep.engine.compiled.caches import OwnCache, PromptCache
+from llmstep.engine.compiled.network import CompiledNetwork
 from llmstep.engine.compiled.parts import Angles, Heads, Norm
 from llmstep.engine.compiled.rowwise import ACTIVATIONS
 from llmstep.engine.compiled.runner import Runner
-from llmstep.engine.distances import Distances
-from llmstep.engine.t5 import block_of
+from llmstep.engine.t5 import block_of, distances_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from llmstep.engine.compiled.weights import TiledWeight
+    from llmstep.engine.distances import Distances
     from llmstep.engine.prompt import EncodedPrompt
     from llmstep.engine.t5 import FeedForward
 
 _NOT_ROTATED = Angles()
 
 
-class CompiledT5:
+class CompiledT5(CompiledNetwork):
     """An encoder-decoder model in eight bits; a `Network`.
 
     Args:
@@ -47,14 +48,7 @@ class CompiledT5:
         # Keys and values of all the decoder's layers in one product, [layers x 2 x heads x width].
         cross: TiledWeight = take("cross", [part for each in attentions for part in (each.k, each.v)])
         head: TiledWeight = take("head", [model.lm_head])
-        self._encoder_bias, self._decoder_bias = (
-            Distances(
-                stack[0].layer[0].SelfAttention.relative_attention_bias.weight,
-                config.relative_attention_max_distance,
-                bidirectional=stack is encoder,
-            )
-            for stack in (encoder, decoder)
-        )
+        self._encoder_bias, self._decoder_bias = distances_of(model)
         program = p.Program()
         heads, width = config.num_heads, config.d_kv
         inner = heads * width
@@ -84,9 +78,6 @@ class CompiledT5:
         self._vocabulary = head.outputs
         self.forget()
 
-    def forget(self) -> None:
-        self._ids: list[int] = []
-
     def read(self, prompt: EncodedPrompt, rows: int, longest: int, poll: Callable[[], None]) -> torch.Tensor:
         runner, state = self._runner, self._runner.program.state
         if prompt.input_ids != self._ids:
@@ -105,16 +96,6 @@ class CompiledT5:
             runner.run(*part)
         self._own.begin(rows, longest)
         return runner.logits_of_last(self._head_part, self._vocabulary)
-
-    def step(self, tokens: torch.Tensor) -> torch.Tensor:
-        runner = self._runner
-        runner.embed(self._embed, tokens)
-        runner.run(*self._step_part)
-        runner.program.state[p.OWN] += 1
-        return runner.logits(len(tokens), self._vocabulary)
-
-    def drop(self, moves: list[tuple[int, int]], left: int) -> None:
-        self._own.drop(moves)
 
     def _encode(self, ids: torch.Tensor, poll: Callable[[], None]) -> None:
         runner = self._runner
