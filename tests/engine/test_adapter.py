@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM
 from llmstep.catalog.resolve import resolve
 from llmstep.catalog.store import cache_path, is_cached
 from llmstep.engine.loader import load
-from llmstep.engine.runner import prepare
+from llmstep.engine.prepare import prepare
 from llmstep.errors import DownloadError, ModelNotFoundError
 from llmstep.settings import Settings
 

@@ -9,10 +9,11 @@ import attrs
 import pytest
 
 from llmstep.catalog.resolve import resolve
-from llmstep.engine import fastest, int8, packed, runner
+from llmstep.engine import fastest, int8, packed
+from llmstep.engine import prepare as preparing
 from llmstep.engine.device import Placement, place
 from llmstep.engine.loader import load
-from llmstep.engine.runner import prepare
+from llmstep.engine.prepare import prepare
 from llmstep.settings import Settings
 
 if TYPE_CHECKING:
@@ -113,9 +114,9 @@ def test_auto_is_the_fastest_for_what_is_not_small(
 
     assert plan("auto").placement.dtype == "float32"
     size = (folder / "model.safetensors").stat().st_size
-    monkeypatch.setattr(runner, "LARGE", size + 1)
+    monkeypatch.setattr(preparing, "LARGE", size + 1)
     assert plan("auto").placement.dtype == "float32"
-    monkeypatch.setattr(runner, "LARGE", size)
+    monkeypatch.setattr(preparing, "LARGE", size)
     made = plan("auto")
     assert (made.placement.dtype, made.packed) == ("int8", None)
     load(made)
@@ -123,5 +124,5 @@ def test_auto_is_the_fastest_for_what_is_not_small(
     assert plan("fast").packed is not None
     assert plan("float32").packed is None
     assert plan("float32").placement.dtype == "float32"
-    monkeypatch.setattr(runner, "LARGE", size + 1)
+    monkeypatch.setattr(preparing, "LARGE", size + 1)
     assert plan("auto").packed is None

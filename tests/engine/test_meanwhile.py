@@ -10,7 +10,7 @@ import attrs
 import pytest
 import pytest_asyncio
 
-from llmstep.engine import runner as runners
+from llmstep.engine import prepare
 from llmstep.engine.runner import Runner
 from llmstep.engine.switching import SwitchingEngine
 from llmstep.errors import ModelLoadError
@@ -49,7 +49,7 @@ class Gate:
 
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> Gate:
-    monkeypatch.setattr(runners, "LARGE", 1000)
+    monkeypatch.setattr(prepare, "LARGE", 1000)
     return Gate(monkeypatch)
 
 
@@ -142,7 +142,7 @@ async def test_what_is_not_waited_for(
     """A small model is there soon, the starter is itself, and a program that asks once wants what it names."""
     gate.open.set()
     if case == "small":
-        monkeypatch.setattr(runners, "LARGE", 1 << 30)
+        monkeypatch.setattr(prepare, "LARGE", 1 << 30)
     if case == "asked by name":
         settings = attrs.evolve(settings, model="starter", template="")
     engine = SwitchingEngine(settings, in_the_meantime=case != "not wanted")

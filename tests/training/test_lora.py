@@ -15,7 +15,7 @@ from llmstep.catalog.resolve import STARTER_DIR, resolve
 from llmstep.engine import engine as engine_module
 from llmstep.engine.files import is_complete, needed_files
 from llmstep.engine.loader import load
-from llmstep.engine.runner import prepare
+from llmstep.engine.prepare import prepare
 from llmstep.errors import ModelLoadError, ModelNotFoundError, SettingsError
 from llmstep.settings import Settings
 from llmstep.training.config import read_config

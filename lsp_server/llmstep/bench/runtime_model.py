@@ -118,7 +118,7 @@ def _format(settings: Settings, loaded: LoadedModel) -> str:
 def _real(settings: Settings) -> tuple[LoadedModel, PromptTemplate]:
     from llmstep.catalog.resolve import resolve
     from llmstep.engine.loader import load
-    from llmstep.engine.runner import prepare
+    from llmstep.engine.prepare import prepare
 
     in_eight_bits = settings.dtype == "int8" and not gpu.chosen(settings)
     quick = settings.dtype in ("auto", "fast", "int8") and not gpu.chosen(settings)

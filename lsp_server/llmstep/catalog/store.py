@@ -56,6 +56,18 @@ def is_cached(model: ModelRecord | str) -> bool:
     return folder is not None and has_weights(folder) and any((folder / name).is_file() for name in _TOKENIZERS)
 
 
+def cached_weights(model: str) -> tuple[Path, Path | None] | None:
+    """The folder with a model's weights, and that of the adapter that is merged into them; None when one is not here.
+
+    Raises:
+        ModelLoadError: As with `adapter_base`.
+    """
+    folder = cache_path(model)
+    base = adapter_base(folder) if folder else None
+    whole = cache_path(base) if base else folder
+    return None if whole is None else (whole, folder if base else None)
+
+
 def adapter_base(folder: Path) -> str | None:
     """Hub id or folder of the base, where `folder` holds a LoRA adapter of peft; None where it holds a whole model.
 

@@ -117,7 +117,7 @@ def choose_device(wanted: Device, *, cuda: bool, mps: bool) -> Literal["cpu", "c
 
 
 def choose_dtype(wanted: Dtype, device: str, capability: tuple[int, int] = (0, 0)) -> str:
-    """`auto` and `fast` are half precision on GPUs, and on CPUs float32 as long as no model is known (see `runner`).
+    """`auto` and `fast` are half precision on GPUs, and on CPUs float32 as long as no model is known (see `prepare`).
 
     bfloat16 keeps float32's range, so that models trained in it cannot overflow; CUDA devices have it in hardware from
     compute capability 8.0 on.

@@ -267,7 +267,8 @@ class Engine:
         if self._runner is not None and self._runner.serves(settings, choice):
             return self._runner
         self._publish(state="loading", model=choice.name, device="", dtype="")
-        from llmstep.engine.runner import Runner, prepare
+        from llmstep.engine.prepare import prepare
+        from llmstep.engine.runner import Runner
 
         def report(progress: Progress) -> None:
             self._publish(state="downloading" if progress.stage == "download" else "loading")

@@ -109,6 +109,15 @@ def weight_paths(folder: Path) -> list[Path]:
         raise broken(index, "cannot be read") from error
 
 
+def weights_size(folder: Path) -> int:
+    """Bytes of the files with the weights.
+
+    Raises:
+        ModelLoadError: As with `weight_paths`.
+    """
+    return sum(path.stat().st_size for path in weight_paths(folder))
+
+
 @attrs.frozen
 class Weights:
     """What the weight files hold, read without loading them."""

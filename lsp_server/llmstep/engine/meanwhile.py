@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from llmstep.catalog.store import adapter_base, cache_path
+from llmstep.catalog.store import cached_weights
 from llmstep.engine.engine import Engine
 from llmstep.errors import CancelledError, LlmstepError
 
@@ -95,12 +95,10 @@ class Meanwhile:
 
 
 def _is_large(choice: ModelChoice) -> bool:
-    from llmstep.engine.files import weight_paths
-    from llmstep.engine.runner import LARGE
+    from llmstep.engine.files import weights_size
+    from llmstep.engine.prepare import LARGE
 
-    folder = cache_path(choice.source)
-    base = adapter_base(folder) if folder else None
-    whole = cache_path(base) if base else folder
     with contextlib.suppress(LlmstepError, OSError):
-        return whole is not None and sum(path.stat().st_size for path in weight_paths(whole)) >= LARGE
+        found = cached_weights(choice.source)
+        return found is not None and weights_size(found[0]) >= LARGE
     return False

@@ -6,7 +6,7 @@ write; attended: what attention writes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -19,7 +19,8 @@ from llmstep.engine.compiled.weights import TILE, tiles
 if TYPE_CHECKING:
     import numpy as np
 
-    from llmstep.engine.compiled.parts import Angles, Cache, Heads, Norm
+    from llmstep.engine.causal_parts import Norm
+    from llmstep.engine.compiled.parts import Angles, Cache, Heads
     from llmstep.engine.compiled.program import Program
     from llmstep.engine.compiled.weights import TiledWeight
 
@@ -217,5 +218,4 @@ def _in_bytes(place: tuple[int, int]) -> tuple[int, int]:
 
 
 def _epsilon(heads: Heads) -> float:
-    norm: Any = heads.query_norm
-    return 0.0 if norm is None else float(norm.epsilon)
+    return 0.0 if heads.query_norm is None else heads.query_norm.epsilon

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from llmstep.engine.causal import layers_of, norm_of, shape_of
+from llmstep.engine.causal_parts import base_of, embeddings_of, last_norm_of, layers_of, shape_of
 from llmstep.engine.compiled import program as p
 from llmstep.engine.compiled.builder import Builder
 from llmstep.engine.compiled.caches import OwnCache, PromptCache
 from llmstep.engine.compiled.network import CompiledNetwork
-from llmstep.engine.compiled.parts import Angles, Heads, Norm
+from llmstep.engine.compiled.parts import Angles, Heads
 from llmstep.engine.compiled.rowwise import ACTIVATIONS
 from llmstep.engine.compiled.runner import Runner
 from llmstep.engine.network import common_length
@@ -19,7 +19,7 @@ from llmstep.engine.network import common_length
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from llmstep.engine.causal import Layer
+    from llmstep.engine.causal_parts import Layer
     from llmstep.engine.compiled.weights import TiledWeight
     from llmstep.engine.prompt import EncodedPrompt
 
@@ -36,14 +36,12 @@ class CompiledCausal(CompiledNetwork):
     """
 
     def __init__(self, model: Any, take: Callable[[str, Sequence[Any]], TiledWeight]) -> None:
-        config = model.config
-        base = model.gpt_neox if config.model_type == "gpt_neox" else model.model
         shape = self._shape = shape_of(model)
-        self._act = ACTIVATIONS[config.hidden_act]
-        self._embed = (base.embed_in if shape.interleaved else base.embed_tokens).weight
+        self._act = ACTIVATIONS[model.config.hidden_act]
+        self._embed = embeddings_of(model)
         self._layers = layers_of(model, take)
-        self._frequencies, self._scaling = base.rotary_emb.inv_freq, base.rotary_emb.attention_scaling
-        last = norm_of(base.final_layer_norm if shape.interleaved else base.norm, self._layers[0].mlp_norm[2])
+        rotary = base_of(model).rotary_emb
+        self._frequencies, self._scaling = rotary.inv_freq, rotary.attention_scaling
         head: TiledWeight = take("head", [model.lm_head])
         program = p.Program()
         widest = max(max(layer.query_key_value.outputs, layer.mlp_in.outputs) for layer in self._layers)
@@ -60,7 +58,7 @@ class CompiledCausal(CompiledNetwork):
         for number in range(count):
             self._write(write, number, rows=True)
         self._head_part = len(program)
-        write.norm(Norm(*last))
+        write.norm(last_norm_of(model))
         write.product(head, "logits")
         self._step_part = start, len(program)
         self._vocabulary = head.outputs
@@ -89,20 +87,19 @@ class CompiledCausal(CompiledNetwork):
         layer = self._layers[number]
         heads, cache = self._heads(layer), self._prompt.layers[number]
         start = len(write.program)
-        write.norm(Norm(*layer.attention_norm))
+        write.norm(layer.attention_norm)
         write.product(layer.query_key_value, "wide")
         if rows:
             write.attend_rows(heads, cache, self._own.layers[number], self._angles)
         else:
             write.store(heads, cache, self._angles)
             write.attend(heads, cache, self._angles, causal=True)
-        mlp_norm = Norm(*layer.mlp_norm)
         if self._shape.parallel:  # the MLP reads what the attention has not been added to
-            write.norm(mlp_norm, into=write.kept)
+            write.norm(layer.mlp_norm, into=write.kept)
         write.quantize("attended", layer.attention_out.inputs)
         write.product(layer.attention_out, "hidden")
         if not self._shape.parallel:
-            write.norm(mlp_norm)
+            write.norm(layer.mlp_norm)
         write.product(layer.mlp_in, "wide", read=write.kept if self._shape.parallel else None)
         write.quantize("wide", layer.mlp_out.inputs, activation=self._act, gated=self._shape.gated)
         write.product(layer.mlp_out, "hidden")
@@ -116,8 +113,7 @@ class CompiledCausal(CompiledNetwork):
         else:
             keys = shape.heads * width
             places = ((0, width), (keys, width), (keys + shape.key_heads * width, width))
-        query_norm, key_norm = (Norm(*norm) if norm else None for norm in (layer.query_norm, layer.key_norm))
-        return Heads(shape.heads, shape.key_heads, width, *places, width**-0.5, query_norm, key_norm)
+        return Heads(shape.heads, shape.key_heads, width, *places, width**-0.5, layer.query_norm, layer.key_norm)
 
     def _reach(self, positions: int) -> None:
         """Have rotations for so many positions, [positions, half]."""

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _FLAGS = {"reassoc", "contract", "arcp", "nsz", "afn"}
 """Sums in any order; but what is no number stays none."""
+_njit: Callable[..., Callable[[Callable[..., Any]], Callable[..., Any]]] = functools.partial(
+    numba.njit, nogil=True, fastmath=_FLAGS, error_model="numpy"
+)
 
 
 @functools.cache
@@ -45,7 +48,7 @@ def folder() -> Path:
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Part of what `kept` compiles."""
-    return numba.njit(nogil=True, fastmath=_FLAGS, error_model="numpy")(function)  # type: ignore[no-any-return]
+    return _njit()(function)
 
 
 def kept(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -56,4 +59,4 @@ def kept(function: Callable[..., Any]) -> Callable[..., Any]:
     except OSError:
         return compiled(function)
     numba.config.CACHE_DIR = str(place)
-    return numba.njit(nogil=True, fastmath=_FLAGS, error_model="numpy", cache=True)(function)  # type: ignore[no-any-return]
+    return _njit(cache=True)(function)

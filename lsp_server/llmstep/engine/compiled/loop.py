@@ -21,14 +21,15 @@ def run(operations, numbers, table, state, counters, scratch, first, last):
         numbers: float32 [operations, 2]
         table: Addresses of memory, int64.
         state: int64
-        counters: int64 [operations, LINE], 0 before the first thread begins.
+        counters: int64 [last - first, LINE], 0 before the first thread begins.
         scratch: Address of memory of this thread alone.
     """
     start = counters.ctypes.data
     for number in range(first, last):
         operation = operations[number]
         total = pieces(operation, state)
-        taken, done = start + number * LINE * 8, start + number * LINE * 8 + 64
+        taken = start + (number - first) * LINE * 8
+        done = taken + 64
         while True:
             piece = fetch_add(taken, 1)
             if piece >= total:

@@ -49,7 +49,7 @@ class Machine:
         operations, numbers = program.listing
         last = len(program) if last is None else last
         # Fresh ones, since a thread may still be on its way through the last.
-        counters = np.zeros((len(program), LINE), np.int64)
+        counters = np.zeros((last - first, LINE), np.int64)
         common = (operations, numbers, program.table, program.state.copy(), counters)
         for tasks, scratch in zip(self._tasks, self._scratch[1:], strict=True):
             tasks.put((*common, scratch.ctypes.data, first, last))

@@ -7,16 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 if TYPE_CHECKING:
-    import torch
-
-
-@attrs.frozen
-class Norm:
-    """A norm's weight, bias (None for RMS norms) and epsilon."""
-
-    weight: torch.Tensor
-    bias: torch.Tensor | None
-    epsilon: float
+    from llmstep.engine.causal_parts import Norm
 
 
 @attrs.frozen

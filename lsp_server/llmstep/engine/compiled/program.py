@@ -67,6 +67,7 @@ class Program:
             return 0
         self._addresses.append(tensor.data_ptr())
         self._held.append(tensor)
+        self._table = None
         return len(self._held) - 1
 
     def replace(self, number: int, tensor: torch.Tensor) -> None:
@@ -78,7 +79,7 @@ class Program:
     @property
     def table(self) -> np.ndarray:
         """Addresses by number, int64."""
-        if self._table is None or len(self._table) != len(self._addresses):
+        if self._table is None:
             self._table = np.array(self._addresses, np.int64)
         return self._table
 
@@ -87,6 +88,7 @@ class Program:
         row = [kind, *operands]
         self._rows.append(row + [0] * (WIDTH - len(row)))
         self._numbers.append([*numbers, 0.0, 0.0][:2])
+        self._listing = None
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -94,7 +96,7 @@ class Program:
     @property
     def listing(self) -> tuple[np.ndarray, np.ndarray]:
         """Operations, int64 [operations, WIDTH], and their fractions, float32 [operations, 2]."""
-        if self._listing is None or len(self._listing[0]) != len(self._rows):
+        if self._listing is None:
             self._listing = (
                 np.array(self._rows, np.int64).reshape(-1, WIDTH),
                 np.array(self._numbers, np.float32).reshape(-1, 2),

@@ -35,7 +35,7 @@ class Runner:
 
     def run(self, first: int, last: int) -> None:
         """Run a part of the program."""
-        self._machine.reserve(self._scratch())
+        self._machine.reserve(self._builder.scratch_for(self.program.state))
         self._machine.run(self.program, first, last)
 
     def logits_of_last(self, first: int, vocabulary: int) -> torch.Tensor:
@@ -49,7 +49,3 @@ class Runner:
     def logits(self, rows: int, vocabulary: int) -> torch.Tensor:
         """A copy of the logits of the first rows, [rows, vocabulary]."""
         return self._builder.logits[:rows, :vocabulary].clone()
-
-    def _scratch(self) -> int:
-        """Numbers that a thread needs beside the shared memory."""
-        return self._builder.scratch_for(self.program.state)

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from llmstep.engine.causal_parts import Norm
 from llmstep.engine.compiled import program as p
 from llmstep.engine.compiled.builder import Builder
 from llmstep.engine.compiled.caches import OwnCache, PromptCache
 from llmstep.engine.compiled.network import CompiledNetwork
-from llmstep.engine.compiled.parts import Angles, Heads, Norm
+from llmstep.engine.compiled.parts import Angles, Heads
 from llmstep.engine.compiled.rowwise import ACTIVATIONS
 from llmstep.engine.compiled.runner import Runner
 from llmstep.engine.t5 import block_of, distances_of
@@ -54,7 +55,7 @@ class CompiledT5(CompiledNetwork):
         inner = heads * width
         blocks = (*self._encoder, *self._decoder)
         widest = max(cross.outputs, *(block.feed_forward.inner.outputs for block in blocks))
-        write = self._builder = Builder(program, config.d_model, widest, inner, head.outputs)
+        write = Builder(program, config.d_model, widest, inner, head.outputs)
         self._self = Heads(heads, heads, width, (0, width), (inner, width), (2 * inner, width))
         self._runner = Runner(program, write)
         layers = len(self._decoder)
