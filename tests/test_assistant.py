@@ -231,6 +231,7 @@ def test_the_proof_so_far(text: str, proof: str) -> None:
 @pytest.fixture(scope="module")
 def settings(lean_command: tuple[str, ...]) -> Settings:
     return Settings(
+        automation="off",
         model="starter",
         device="cpu",
         count=16,

@@ -24,6 +24,8 @@ FLOORS = {
     "bench": 2.5,
     "data": 2.5,
     "premises": 2.5,
+    "automation": 2.5,
+    "gathering": 3.0,
     "memory": 3.0,
     "assistant": 3.0,
     "doctor": 4.0,

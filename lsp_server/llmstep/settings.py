@@ -24,6 +24,7 @@ Trigger = Literal["onDemand", "onIdle"]
 GoalProvider = Literal["server", "client"]
 EngineKind = Literal["inProcess", "openai", "llmstep"]
 PremiseKind = Literal["none", "lean", "index"]
+Switch = Literal["on", "off"]
 RemoteApi = Literal["auto", "completions", "chat"]
 
 
@@ -136,6 +137,10 @@ class Settings:
     temperature: float = _setting(0.7, "Sampling temperature; 0 is greedy.", least=0, most=5)
     top_p: float = _setting(1.0, "Nucleus sampling: total probability of the tokens kept.", least=0.01, most=1)
     max_new_tokens: int = _setting(128, "Upper bound on the tokens of one candidate.", least=1, most=4096)
+    automation: Switch = _setting("on", "Try Lean's own tactics as well, while the model works.")
+    automation_tactics: tuple[str, ...] = _setting(
+        (), "Tactics to try; empty means a list of Lean's and Mathlib's, and what the goal's shape suggests."
+    )
     trigger: Trigger = _setting("onDemand", "When to suggest: on demand, or when the cursor rests on a goal.")
     idle_delay_ms: int = _setting(800, "With `onIdle`, how long the cursor rests first.", least=50)
     idle_unload_minutes: float = _setting(15.0, "Free the model's memory after this long; 0 never.", least=0)

@@ -42,7 +42,8 @@ def _table(suggestions: Sequence[Suggestion]) -> Table:
     table.add_column(overflow="fold")
     for number, each in enumerate(suggestions, start=1):
         score = each.candidate.score
-        table.add_row(f" {number}", mark(each.check), "-" if score is None else f"{score:.2f}", Text(each.text))
+        shown = "Lean" if each.candidate.source == "lean" else "-" if score is None else f"{score:.2f}"
+        table.add_row(f" {number}", mark(each.check), shown, Text(each.text))
     return table
 
 

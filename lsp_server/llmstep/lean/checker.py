@@ -105,6 +105,27 @@ class FileChecker:
                 self._checks.put(key, check)
         return check
 
+    async def informations(self, text: str, site: Site, tactic: str) -> list[str]:
+        """What a tactic tells at a site: the texts of its informations; none where it takes too long.
+
+        Raises:
+            NoGoalError: There is no goal at the site.
+            LeanError: Lean does not answer even without the tactic.
+        """
+        text = elide(text, site.scope)
+        await self._baseline(text, site)
+        if refusal(tactic, site):
+            return []
+        shadow = site.shadow_text(text, tactic)
+        async with self._lock:
+            if not self.shadow.is_ready(text[: site.start]):
+                await self._settle(text, site)
+            try:
+                outcome = await self._run(shadow)
+            except _TooLongError:
+                return []
+        return outcome.informations()
+
     async def errors(self, text: str) -> list[str]:
         """The messages of the errors in a whole text.
 

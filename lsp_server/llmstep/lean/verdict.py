@@ -53,6 +53,15 @@ class Outcome:
         found = [(_start(each), each) for each in self.diagnostics if each.get("severity") == ERROR]
         return sorted(found, key=lambda pair: pair[0])
 
+    def informations(self) -> list[str]:
+        """The texts of the informations that stand at the candidate."""
+        end = (self.shadow.end.line, self.shadow.end.character)
+        return [
+            str(each["message"])
+            for each in self.diagnostics
+            if each.get("severity") == INFORMATION and self.start <= _start(each) <= end
+        ]
+
     def signature(self, place: Place, diagnostic: Diagnostic) -> tuple[bool, int, int, str]:
         """An error without what depends on the candidate; places behind it count from the probe."""
         line, character = place

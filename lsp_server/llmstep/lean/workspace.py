@@ -14,6 +14,7 @@ from pygls.uris import to_fs_path
 from llmstep.errors import CancelledError, LeanCrashedError, NoGoalError
 from llmstep.lean.checker import FileChecker
 from llmstep.lean.project import TOOLCHAIN, Project, find_project, server_command
+from llmstep.lean.proposals import proposed
 from llmstep.lean.server import LeanServer
 from llmstep.types import Check, Goal
 
@@ -126,6 +127,16 @@ class LeanWorkspace:
                 if on_result is not None:
                     on_result(index, check)
         return checks
+
+    async def proposals(self, uri: str, text: str, site: Site, tactic: str) -> list[str]:
+        """The texts that a searching tactic such as `exact?` proposes at a site, best first.
+
+        Raises:
+            NoGoalError: There is no goal.
+            LeanError: Lean cannot be started, or fails on the text without the tactic.
+        """
+        async with self._file(uri) as checker:
+            return proposed(await _again(lambda: checker.informations(text, site, tactic)))
 
     async def errors(self, uri: str, text: str) -> list[str]:
         """The messages of all errors that Lean finds in a file with this text, to its end.

@@ -61,7 +61,8 @@ def _shortened(label: str) -> str:
 def _tooltip(known: SuggestionSet, shown: Suggestion) -> str:
     """The step in full, what it leaves, and the others with their verdicts."""
     others = [each for each in known.suggestions if each is not shown]
-    parts = [f"```lean\n{shown.text}\n```", verdict_words(shown)]
+    source = "; one of Lean's own tactics" if shown.candidate.source == "lean" else ""
+    parts = [f"```lean\n{shown.text}\n```", verdict_words(shown) + source]
     if shown.check.goals:
         parts.append("```lean\n" + "\n\n".join(shown.check.goals) + "\n```")
     if others:

@@ -86,7 +86,8 @@ async def suggest(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict
     """Suggest steps at a position.
 
     Returns:
-        `{goal, model, elapsedMs, summary, suggestions: [{text, score, verdict, remainingGoals, edit}]}`, best first.
+        `{goal, model, elapsedMs, summary, suggestions: [{text, score, verdict, source, remainingGoals, edit}]}`, best
+        first.
 
     Raises:
         RequestError: The argument is malformed, or the document is not open.
@@ -104,6 +105,8 @@ async def suggest(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict
             progress = await WorkDone.begin(ls, params.work_done_token, "llmstep", lambda: run.cancel(STOPPED))
             found = await _work(ls, document, wanted, progress.report)
             outcome = found.summary()
+            if found.failure is not None:
+                ls.show_error(found.failure)
             _log.debug("%s, line %d: %s", document.uri, wanted.position.line + 1, outcome)
     except LlmstepError as error:
         outcome = error.message
@@ -169,6 +172,7 @@ def answer(document: Document, found: SuggestionSet) -> dict[str, Any]:
                 "text": each.text,
                 "score": each.candidate.score,
                 "verdict": each.check.verdict.value,
+                "source": each.candidate.source,
                 "remainingGoals": list(each.check.goals),
                 "edit": found.site.edit(document.text, each.text),
             }
