@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import attrs
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
+    from llmstep.engine.interface import Generation
     from llmstep.memory import SuggestionSet
 
 pytestmark = [pytest.mark.lean, pytest.mark.asyncio(loop_scope="module")]
@@ -76,13 +78,30 @@ async def test_every_suggestion_begins_with_the_prefix(assistant: Assistant, tmp
     assert all(each.text.startswith("exact") for each in found.suggestions)
 
 
-async def test_they_are_shown_while_the_model_works(assistant: Assistant, tmp_path: Path) -> None:
+class SlowEngine(SwitchingEngine):
+    """Answers when a suggestion of Lean's has been shown."""
+
+    shown: asyncio.Event
+
+    async def generate(self, *args: object, **more: object) -> Generation:
+        await self.shown.wait()
+        return await super().generate(*args, **more)  # type: ignore[arg-type]
+
+
+async def test_they_are_shown_while_the_model_works(assistant: Assistant, settings: Settings, tmp_path: Path) -> None:
+    engine = SlowEngine(settings)
+    engine.shown = asyncio.Event()
     updates: list[SuggestionSet] = []
-    text = "theorem t (a b c : Prop) (h : a ∧ (b ∨ c)) : (c ∨ b) ∧ a := by\n  sorry\n"
-    await ask(assistant, tmp_path, text, on_update=updates.append)
-    early = [update for update in updates if not update.model]
-    assert early
-    assert early[0].suggestions[0].candidate.source == "lean"
+
+    def on_update(found: SuggestionSet) -> None:
+        updates.append(found)
+        engine.shown.set()
+
+    found = await ask(Assistant(settings, engine, assistant.lean), tmp_path, SWAP, on_update=on_update)
+    await engine.close()
+    assert (updates[0].model, updates[0].drawn) == ("", 0)
+    assert [each.candidate.source for each in updates[0].suggestions] == ["lean"]
+    assert (found.model, found.drawn) == ("starter", 4)
 
 
 async def test_a_tactic_that_a_file_lacks_is_tried_once(

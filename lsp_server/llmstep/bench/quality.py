@@ -7,7 +7,6 @@ accepts, or one that closes the goal.
 from __future__ import annotations
 
 import json
-import math
 import random
 import time
 from typing import TYPE_CHECKING, Any
@@ -52,7 +51,7 @@ class GoalResult:
     unchecked: int
     """Those that Lean said nothing about."""
     first: str
-    """Verdict of the step that the model itself likes best."""
+    """Verdict of the likeliest step, before Lean is asked."""
     seconds: float
     model: str | None
     method: dict[str, Any]
@@ -82,7 +81,7 @@ class QualitySummary:
     closed: Share
     """Goals with a step that closes them."""
     first: Share
-    """Goals where the step that the model likes best is accepted."""
+    """Goals where the likeliest step, before Lean is asked, is accepted."""
     steps: Share
     """Accepted ones of all distinct steps; the interval is a bootstrap over goals, as the steps of one are alike."""
     seconds: float
@@ -147,7 +146,7 @@ async def _asked(goal: Theorem, ask: Callable[[Theorem], Awaitable[Judged]], rec
     outcome = "closes" if closing else "progress" if accepted else "none"
     if steps and unchecked == len(steps):
         outcome = "error"
-    likeliest = max(steps, key=_score, default=None)
+    likeliest = max(steps, key=lambda step: step.candidate.likelihood, default=None)
     return GoalResult(
         goal.name,
         outcome,
@@ -162,10 +161,6 @@ async def _asked(goal: Theorem, ask: Callable[[Theorem], Awaitable[Judged]], rec
         record,
         doubt if outcome == "error" else "",
     )
-
-
-def _score(step: Suggestion) -> float:
-    return -math.inf if step.candidate.score is None else step.candidate.score
 
 
 def summarise_quality(results: Sequence[GoalResult]) -> QualitySummary:

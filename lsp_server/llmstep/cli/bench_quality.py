@@ -23,6 +23,7 @@ from llmstep.cli.options import (
 )
 from llmstep.cli.process import close_soon, run
 from llmstep.cli.searching import SeedOption  # noqa: TC001 - typer reads the annotations
+from llmstep.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -45,6 +46,9 @@ def quality(
     device: DeviceOption = None,
     temperature: TemperatureOption = None,
     seed: SeedOption = 0,
+    source: Annotated[
+        str, typer.Option(help="Whose steps count: model, lean (Lean's own tactics) or both.", show_default=True)
+    ] = "model",
     *,
     engine: EngineFlags,
     lean: LeanOption = None,
@@ -57,8 +61,11 @@ def quality(
 
     Example: llmstep bench quality --goals goals.jsonl --lean-project . --count 10
     """
+    if source not in ("model", "lean", "both"):
+        raise RequestError(f"The source is {source!r}.", hint="It must be model, lean or both.")
     settings = settings_with(
         {
+            "automation": "off" if source == "model" else "on",
             "model": model,
             "template": template,
             "device": device,
@@ -72,12 +79,14 @@ def quality(
 
     part = part_of(goals, lean_project, header=header, shard=shard, out=out, kind="quality")
     record = quality_record(settings, seed)
+    if source != "model":
+        record["source"] = source
 
     def how(result: GoalResult) -> str:
         return f"{result.accepted} of {result.steps} steps accepted, {result.seconds:.1f} s"
 
     async def work() -> list[GoalResult]:
-        async with _asking(settings, seed) as ask:
+        async with _asking(settings, seed, source) as ask:
             return await run_quality(part.theorems, ask, record, part.results, part.teller(how))
 
     summary = summarise_quality(run(work()))
@@ -88,7 +97,7 @@ def quality(
 
 
 @contextlib.asynccontextmanager
-async def _asking(settings: Settings, seed: int) -> AsyncIterator[Callable[[Theorem], Awaitable[Judged]]]:
+async def _asking(settings: Settings, seed: int, source: str) -> AsyncIterator[Callable[[Theorem], Awaitable[Judged]]]:
     """What the editor does at a place, engine and Lean included, which are gone afterwards."""
     from llmstep.assistant import Assistant, Document
     from llmstep.engine.switching import SwitchingEngine
@@ -100,7 +109,10 @@ async def _asking(settings: Settings, seed: int) -> AsyncIterator[Callable[[Theo
 
     async def ask(goal: Theorem) -> Judged:
         found = await assistant.suggest(Document(goal.uri, 1, goal.text), goal.position, seed=seed)
-        return found.model, found.drawn, (*found.suggestions, *found.rejected), found.note
+        steps = (*found.suggestions, *found.rejected)
+        if source == "lean":
+            steps = tuple(each for each in steps if each.candidate.chance is not None)
+        return found.model, found.drawn, steps, found.note
 
     try:
         yield ask
