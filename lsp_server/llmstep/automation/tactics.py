@@ -9,8 +9,9 @@ import attrs
 from llmstep.automation.shape import Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
+    from llmstep.automation.shape import Hypothesis
     from llmstep.types import Goal
 
 
@@ -86,32 +87,49 @@ def _tactic(text: str) -> LeanTactic:
 
 
 def _shaped(shape: Shape) -> Iterator[LeanTactic]:
-    """Steps that the goal's own text suggests."""
+    """Steps that the goal's own text suggests, alone and with what may finish the goal behind them."""
     yield from _for_target(shape)
-    for name, operator, bound in map(attrs.astuple, shape.hypotheses):
-        first, second = shape.fresh("h"), shape.fresh("h", 1)
-        if operator == "∧":
-            yield LeanTactic(f"obtain ⟨{first}, {second}⟩ := {name}", 0.45)
-        elif operator == "∨":
-            yield LeanTactic(f"rcases {name} with {name} | {name}", 0.45)
-        elif operator == "∃":
-            yield LeanTactic(f"obtain ⟨{shape.fresh(bound or 'x')}, {first}⟩ := {name}", 0.45)
-        elif operator == "=":
-            yield LeanTactic(f"subst {name}", 0.3)
-            yield from (LeanTactic(f"rw [{arrow}{name}]", 0.4) for arrow in ("", "← "))
-        elif operator in {"→", "∀", "¬", "↔"}:
-            yield LeanTactic(f"apply {name}" if operator != "↔" else f"rw [{name}]", 0.4)
-        elif operator in {"Nat", "ℕ"}:
-            yield LeanTactic(f"induction {name} <;> simp_all", 0.6)
-            yield LeanTactic(f"induction {name}", 0.25)
-            yield LeanTactic(f"cases {name}", 0.15)
+    for hypothesis in shape.hypotheses:
+        yield from _for_hypothesis(shape, hypothesis)
 
 
-def _for_target(shape: Shape) -> Iterable[LeanTactic]:
+def _for_target(shape: Shape) -> Iterator[LeanTactic]:
     if shape.introduced:
-        names = shape.introduced
-        yield LeanTactic(f"intro {' '.join(names)}", 0.65)
-        if len(names) > 1:
-            yield LeanTactic(f"intro {names[0]}", 0.45)
+        names = " ".join(shape.introduced)
+        yield LeanTactic(f"intro {names}", 0.65)
+        if len(shape.introduced) > 1:
+            yield LeanTactic(f"intro {shape.introduced[0]}", 0.45)
+        yield LeanTactic(f"intro {names}; simp_all", 0.6)
     if shape.target == "∨":
         yield from (LeanTactic(side, 0.2) for side in ("left", "right"))
+    elif shape.target in {"∧", "↔"}:
+        yield LeanTactic("constructor <;> simp_all", 0.6)
+    elif shape.target == "∃":
+        yield LeanTactic("exact ⟨_, by assumption⟩", 0.7)
+
+
+def _for_hypothesis(shape: Shape, hypothesis: Hypothesis) -> Iterator[LeanTactic]:
+    name, operator = hypothesis.name, hypothesis.operator
+    first, second = shape.fresh("h"), shape.fresh("h", 1)
+    if operator == "∧":
+        yield LeanTactic(f"obtain ⟨{first}, {second}⟩ := {name}", 0.45)
+    elif operator == "∨":
+        yield LeanTactic(f"rcases {name} with {name} | {name}", 0.45)
+        yield LeanTactic(f"rcases {name} with {name} | {name} <;> simp_all", 0.6)
+    elif operator == "∃":
+        variable = shape.fresh(hypothesis.bound or "x")
+        yield LeanTactic(f"obtain ⟨{variable}, {first}⟩ := {name}", 0.45)
+        if shape.target == "∃":
+            yield LeanTactic(f"obtain ⟨{variable}, {first}⟩ := {name}; exact ⟨{variable}, by simp_all⟩", 0.6)
+    elif operator == "=":
+        yield LeanTactic(f"subst {name}", 0.3)
+        yield from (LeanTactic(f"rw [{arrow}{name}]", 0.4) for arrow in ("", "← "))
+    elif operator == "↔":
+        yield LeanTactic(f"rw [{name}]", 0.4)
+    elif operator in {"→", "∀", "¬"}:
+        yield LeanTactic(f"apply {name}", 0.4)
+        yield LeanTactic(f"apply {name} <;> assumption", 0.65)
+    elif operator in {"Nat", "ℕ"}:
+        yield LeanTactic(f"induction {name} <;> simp_all", 0.6)
+        yield LeanTactic(f"induction {name}", 0.25)
+        yield LeanTactic(f"cases {name}", 0.15)

@@ -68,5 +68,6 @@ def quality_told(summary: QualitySummary) -> str:
             told("goals with a step that closes them", summary.closed),
             told("goals whose likeliest step is accepted", summary.first),
             told("distinct steps that are accepted", summary.steps),
+            *([f"median time to the first accepted step: {summary.shown:.2f} s"] if summary.shown is not None else []),
         )
     )

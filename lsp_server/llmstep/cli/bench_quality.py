@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from llmstep.bench.quality import GoalResult, Judged
     from llmstep.bench.theorems import Theorem
+    from llmstep.memory import SuggestionSet
     from llmstep.settings import Settings
 
 
@@ -45,10 +47,10 @@ def quality(
     template: TemplateOption = None,
     device: DeviceOption = None,
     temperature: TemperatureOption = None,
-    seed: SeedOption = 0,
     source: Annotated[
         str, typer.Option(help="Whose steps count: model, lean (Lean's own tactics) or both.", show_default=True)
     ] = "model",
+    seed: SeedOption = 0,
     *,
     engine: EngineFlags,
     lean: LeanOption = None,
@@ -100,19 +102,28 @@ def quality(
 async def _asking(settings: Settings, seed: int, source: str) -> AsyncIterator[Callable[[Theorem], Awaitable[Judged]]]:
     """What the editor does at a place, engine and Lean included, which are gone afterwards."""
     from llmstep.assistant import Assistant, Document
+    from llmstep.bench.quality import Judged
     from llmstep.engine.switching import SwitchingEngine
     from llmstep.lean.workspace import LeanWorkspace
+    from llmstep.types import Verdict
 
     engine = SwitchingEngine(settings)
     lean = LeanWorkspace(settings)
     assistant = Assistant(settings, engine, lean)
 
     async def ask(goal: Theorem) -> Judged:
-        found = await assistant.suggest(Document(goal.uri, 1, goal.text), goal.position, seed=seed)
+        started = time.perf_counter()
+        shown: list[float] = []
+
+        def on_update(found: SuggestionSet) -> None:
+            if found.best is not None and found.best.check.verdict in (Verdict.CLOSES, Verdict.PROGRESS):
+                shown.append(time.perf_counter() - started)
+
+        found = await assistant.suggest(Document(goal.uri, 1, goal.text), goal.position, seed=seed, on_update=on_update)
         steps = (*found.suggestions, *found.rejected)
         if source == "lean":
             steps = tuple(each for each in steps if each.candidate.chance is not None)
-        return found.model, found.drawn, steps, found.note
+        return Judged(found.model, found.drawn, steps, found.note, shown[0] if shown else None)
 
     try:
         yield ask
