@@ -20,7 +20,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ROOT / "lean"
-STAGES = [["Options"], ["Client"], ["Check"], ["Tactic", "Rpc", "Try"], [""]]
+STAGES = [["Options", "Guard"], ["Client"], ["Check"], ["Tactic", "Rpc", "Try"], [""]]
 """The modules in the order of their imports; those of one stage are compiled at the same time."""
 
 

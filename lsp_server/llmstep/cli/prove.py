@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,6 +33,7 @@ from llmstep.cli.searching import (
     method_of,
 )
 from llmstep.cli.suggest import position_of, read_text
+from llmstep.printable import json_text, printable
 
 if TYPE_CHECKING:
     from llmstep.search.prover import Attempt
@@ -105,9 +105,9 @@ def prove(
     with shown_progress() as show:
         found = run(work())
     if as_json:
-        typer.echo(json.dumps(as_record(found), ensure_ascii=False, indent=2))
+        typer.echo(json_text(as_record(found)))
     else:
-        typer.echo(_told(found))
+        typer.echo(printable(_told(found)))
 
 
 def as_record(found: Attempt) -> dict[str, object]:

@@ -17,7 +17,7 @@ from lsprotocol.types import Position
 
 from llmstep.errors import LeanError
 from llmstep.lean.elide import elide
-from llmstep.lean.refusal import hypothesis_names
+from llmstep.lean.prefilter import hypothesis_names
 from llmstep.lean.text import position_at
 from llmstep.lean.tokens import NAME
 from llmstep.types import Premise
