@@ -107,10 +107,13 @@ partial def isFixed : Syntax → Bool
 /-- The first thing in `stx` that no suggestion may hold. -/
 partial def forbidden? (allowNative : Bool) : Syntax → Option String
   | .atom _ text =>
-    if outside.contains text then some s!"uses `{text}`, which asks another program" else word? allowNative text
+    if outside.contains text then some s!"uses `{text}`, which asks another program"
+    else if text == "unsafe" then none -- a rule of `aesop`, or the term below
+    else word? allowNative text
   | .ident _ _ name _ => name? allowNative name
   | .node _ kind args =>
-    let here : Option String := match args.toList with
+    let here : Option String := if kind == `Lean.Parser.Term.unsafe then word? allowNative "unsafe" else
+      match args.toList with
       | first :: option :: rest =>
         if isWord "set_option" first then
           let value := rest.find? fun arg => !arg.isOfKind `null || arg.getNumArgs > 0

@@ -113,6 +113,16 @@ async def test_what_is_known_is_not_asked_again(checker: FileChecker, server: Le
     assert await server.change(uri, SITE.shadow(TEXT, "exact hq")) == version
 
 
+async def test_compiled_code_proves_where_the_user_says_so(checker: FileChecker) -> None:
+    text = "theorem native : 2 + 2 = 4 ∧ 1 = 1 := by\n  sorry\n"
+    site = site_in(text, text.index("sorry"))
+    settings = CheckSettings(timeout_seconds=10, allow_native_decide=True)
+    trusting = FileChecker(checker.shadow.server, checker.shadow.uri, settings, patience=120)
+    assert (await trusting.check(text, site, "native_decide")).verdict is Verdict.CLOSES
+    assert (await trusting.check(text, site, "constructor; decide +native")).verdict is Verdict.PROGRESS
+    assert (await trusting.check(text, site, "exact sorryAx _")).verdict is Verdict.INVALID
+
+
 async def test_no_verdict_is_not_remembered(checker: FileChecker) -> None:
     """A candidate that was too slow once is judged when it is asked for again."""
     text = TEXT.replace("theorem t", "theorem slow")

@@ -68,6 +68,7 @@ def test_the_longest_candidate() -> None:
         "exact #[1, 2].size",
         "exact #v[1]",
         "simp [#s]",
+        "aesop (add unsafe 50% apply h)",
     ],
 )
 def test_what_a_model_may_write(text: str) -> None:

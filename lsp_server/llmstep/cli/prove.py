@@ -21,6 +21,7 @@ from llmstep.cli.options import (
     settings_with,
 )
 from llmstep.cli.process import run
+from llmstep.cli.say import say
 from llmstep.cli.searching import (
     OUTCOMES,
     ExpansionsOption,
@@ -33,7 +34,7 @@ from llmstep.cli.searching import (
     method_of,
 )
 from llmstep.cli.suggest import position_of, read_text
-from llmstep.printable import json_text, printable
+from llmstep.printable import json_text
 
 if TYPE_CHECKING:
     from llmstep.search.prover import Attempt
@@ -107,7 +108,7 @@ def prove(
     if as_json:
         typer.echo(json_text(as_record(found)))
     else:
-        typer.echo(printable(_told(found)))
+        say(_told(found))
 
 
 def as_record(found: Attempt) -> dict[str, object]:

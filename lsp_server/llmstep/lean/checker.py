@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import attrs
 
-from llmstep.errors import LeanCrashedError, LeanTimeoutError, NoGoalError
+from llmstep.errors import LeanCrashedError, LeanTimeoutError
 from llmstep.lean.elide import elide
 from llmstep.lean.place import PLACEHOLDER, Site
 from llmstep.lean.prefilter import hypothesis_names, may_name_itself, prefilter

@@ -107,6 +107,8 @@ def _words(tokens: Sequence[Lexeme], hypotheses: set[str], *, native: bool) -> s
         if token.text == "@[":
             return "It is not a step: `@[` begins a command."
         parts = token.parts
+        if token.text in {"unsafe", "safe"} and index and tokens[index - 1].text == "add":
+            continue  # a rule of `aesop`; a term there would need brackets
         field = bool(parts) and token.glued and tokens[index - 1].text == "." and tokens[index - 1].glued
         for number, part in enumerate(parts):
             joined = part + "%" if _percent_follows(tokens, index) and number == len(parts) - 1 else part

@@ -52,7 +52,7 @@ COMMANDS: Final = frozenset(
     }
 )
 """Words that begin a command or go on with one. A field of such a name is fine: `s.prefix`, `h.end`."""
-SOFT_COMMANDS: Final = frozenset({"alias", "recall", "seal", "module", "local", "scoped", "public", "meta"})
+SOFT_COMMANDS: Final = frozenset({"alias", "recall", "seal", "module"})
 """Words that begin commands only with some imports, or are names elsewhere: fine where the goal has them."""
 
 _FLAG: Final = (0, 0)
