@@ -26,6 +26,7 @@ EngineKind = Literal["inProcess", "openai", "llmstep"]
 PremiseKind = Literal["none", "lean", "index"]
 Switch = Literal["on", "off"]
 RemoteApi = Literal["auto", "completions", "chat"]
+BuildImports = Literal["never", "once"]
 
 
 def _setting(default: Any, doc: str, *, least: float | None = None, most: float | None = None) -> Any:
@@ -56,6 +57,21 @@ class LeanSettings:
     )
     timeout_seconds: float = _setting(60.0, "Longest wait for Lean to elaborate what stands above a goal.", least=1)
     idle_minutes: float = _setting(10.0, "Stop the Lean server after this long without use; 0 never.", least=0)
+    start_minutes: float = _setting(
+        30.0, "Longest wait for Lean to start; the first start in a project may download a toolchain.", least=0.01
+    )
+    build_imports: BuildImports = _setting(
+        "never",
+        "Whether Lean builds imports that are out of date when llmstep opens a file: never, or once. A build takes"
+        " long, and must not run beside another build of the same project.",
+    )
+    open_files: int = _setting(
+        2, "So many files at most are kept elaborated; with Mathlib each may cost gigabytes.", least=1, most=64
+    )
+    environment: tuple[str, ...] = _setting(
+        (),
+        "Names of environment variables that Lean is given beside those that it needs; names of secrets do not pass.",
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -65,6 +81,11 @@ class CheckSettings:
     enabled: bool = _setting(True, "Run every candidate in Lean and rank by what Lean says.")
     timeout_seconds: float = _setting(5.0, "Longest time for one candidate.", least=0.1)
     max_heartbeats: int = _setting(200_000, "Lean's limit on the work of one declaration; 0 is no limit.", least=0)
+    memory_mb: int = _setting(
+        0,
+        "Most private memory of one of Lean's processes in MB; it is ended above. 0 is half of the machine's memory.",
+        least=0,
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -196,12 +217,12 @@ class Settings:
 def wire_name(field: str) -> str:
     """`idle_delay_ms` as editors write it: `idleDelayMs`."""
     head, *rest = field.split("_")
-    return head + "".join(part.capitalize() for part in rest)
+    return head + "".join("MB" if part == "mb" else part.capitalize() for part in rest)
 
 
 def field_name(wire: str) -> str:
     """The other way round: `remote.apiKeyFile` is `remote.api_key_file`."""
-    return re.sub(r"[A-Z]", lambda letter: "_" + letter.group().lower(), wire)
+    return re.sub(r"MB|[A-Z]", lambda letters: "_" + letters.group().lower(), wire)
 
 
 def _nest(raw: Mapping[str, Any]) -> dict[str, Any]:

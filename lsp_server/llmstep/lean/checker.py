@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import attrs
 
-from llmstep.errors import LeanCrashedError, LeanTimeoutError, NoGoalError
+from llmstep.errors import LeanCrashedError, LeanMemoryError, LeanTimeoutError, NoGoalError
 from llmstep.lean.elide import elide
 from llmstep.lean.place import PLACEHOLDER, Site
 from llmstep.lean.refusal import admits, hypothesis_names, may_admit, may_name_itself, refusal
@@ -53,6 +53,8 @@ class FileChecker:
     def __init__(self, server: LeanServer, uri: str, settings: CheckSettings, patience: float) -> None:
         self.settings = settings
         self.shadow = Shadow(server, uri, patience)
+        self.used = 0.0
+        """When it was last asked, in seconds of the loop's clock."""
         self._lock = asyncio.Lock()
         self._baselines: Memo[Baseline] = Memo(64)
         self._checks: Memo[Check] = Memo(4096)
@@ -149,6 +151,17 @@ class FileChecker:
         async with self._lock:
             await self.shadow.close()
 
+    async def refresh(self) -> bool:
+        """Forgets everything, and has Lean read the imports again, where they have changed; True if they have."""
+        self.used = asyncio.get_running_loop().time()
+        await self.shadow.look_at_imports()
+        if not self.shadow.is_outdated:
+            return False
+        async with self._lock:
+            await self.shadow.reopen()
+        self._baselines, self._checks = Memo(64), Memo(4096)
+        return True
+
     async def _settle(self, text: str, site: Site) -> Baseline:
         shadow = site.shadow_text(text, PLACEHOLDER)
         outcome, goals = await self.shadow.settle(text[: site.start], shadow)
@@ -166,6 +179,8 @@ class FileChecker:
             except LeanCrashedError:
                 if last:
                     return Check(Verdict.UNCHECKED, message="Lean crashed on it.")
+            except LeanMemoryError as error:
+                return Check(Verdict.UNCHECKED, message=error.message)
             except _TooLongError:
                 return Check(Verdict.UNCHECKED, message=f"no answer within {self.settings.timeout_seconds:g} s")
         raise AssertionError

@@ -8,10 +8,13 @@ import re
 from typing import TYPE_CHECKING, TypeVar
 
 from llmstep.errors import LeanError, LeanTimeoutError, LlmstepError
+from llmstep.lean.header import header_error, imports_of
+from llmstep.lean.imports import Imports
 from llmstep.lean.verdict import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Sequence
+    from pathlib import Path
 
     from lsprotocol.types import Position
 
@@ -53,6 +56,11 @@ class Shadow:
         """The text up to the candidates that Lean has elaborated, and the process that did."""
         self._late = False
         self.is_open = False
+        self._imports = Imports()
+        self._read_for: tuple[int | None, list[str]] | None = None
+        """The opening of the document, and its imports, that `_imports` are those of."""
+        self.is_outdated = False
+        """What the imports said is no longer known, so that Lean has to read them again."""
 
     async def settle(self, prefix: str, rest: ShadowText) -> tuple[Outcome, list[str] | None]:
         """Has Lean elaborate a document to its end, however long it takes (up to `patience`).
@@ -73,8 +81,32 @@ class Shadow:
             self.server.plain_goal(self.uri, rest.start, self.patience),
             self._outcome(rest, self.server.wait(self.uri, version, self.patience), self.patience),
         )
+        await self._read_imports(rest.text, outcome.diagnostics)
         self._ready = (prefix, self.server.pid)
         return outcome, goals
+
+    async def _read_imports(self, text: str, said: Sequence[Diagnostic]) -> None:
+        """Notes what the imports were read from, where Lean has just read them.
+
+        Raises:
+            LeanError: It could not.
+        """
+        opening = (self.server.opening(self.uri), imports_of(text))
+        if error := header_error(said, text, self.server.root):
+            self.is_outdated = True
+            raise error
+        if self._read_for != opening:
+            worker = await asyncio.to_thread(self.server.worker, self.uri)
+            self._imports = await asyncio.to_thread(Imports.read, worker, text, self.server.root)
+            self._read_for = opening
+
+    async def look_at_imports(self) -> None:
+        """Notes whether the imports have changed since they were read."""
+        self.is_outdated = self.is_outdated or await asyncio.to_thread(self._imports.changed)
+
+    def rests_on(self, file: Path) -> bool:
+        """Whether a file is among the imports."""
+        return self._imports.rest_on(file)
 
     def is_ready(self, prefix: str) -> bool:
         """Whether an edit behind `prefix` is all that Lean has to elaborate."""
@@ -116,7 +148,9 @@ class Shadow:
         self._ready = None
         self.is_open = True
         try:
-            return await self.server.wait(self.uri, await self.server.change(self.uri, text), self.patience)
+            said = await self.server.wait(self.uri, await self.server.change(self.uri, text), self.patience)
+            await self._read_imports(text, said)
+            return said
         except (LeanError, asyncio.CancelledError):
             self._late = True
             raise
@@ -131,6 +165,11 @@ class Shadow:
         self._ready = None
         self.is_open = False
         await self.server.close(self.uri)
+
+    async def reopen(self) -> None:
+        """Closes the document, so that Lean reads the imports again at its next use."""
+        await self.close()
+        self.is_outdated, self._imports, self._read_for = False, Imports(), None
 
     async def _change(self, shadow: ShadowText) -> int:
         if not shadow.whole:
