@@ -327,7 +327,7 @@ async def test_a_command_that_ends_at_once(tmp_path: Path, script: str, message:
 
 def answering(result: str) -> str:
     """A shell script that answers its first request with a result."""
-    body = '{"jsonrpc": "2.0", "id": "llmstep-1", "result": %s}' % result
+    body = f'{{"jsonrpc": "2.0", "id": "llmstep-1", "result": {result}}}'
     return f"read -r line; printf 'Content-Length: {len(body)}\\r\\n\\r\\n{body}'; exec sleep 100"
 
 
@@ -335,19 +335,35 @@ def answering(result: str) -> str:
     ("script", "error", "message"),
     [
         ("exec sleep 100", LeanTimeoutError, r"^Lean is still starting after 0\.5 seconds\. It has said nothing\.$"),
-        ("echo 'info: downloading component' >&2; exec sleep 100", LeanTimeoutError,
-         r"^Lean is still starting after 0\.5 seconds\. It said last: info: downloading component$"),
-        ("while read line; do echo '{\"nonsense'; done", LeanError,
-         r"`.*` prints text instead of a Lean server's messages: \{\"nonsense$"),
-        ("yes | tr -d '\\n'", LeanError, r"` prints text instead of a Lean server's messages: \(a line without an end\)$"),
+        (
+            "echo 'info: downloading component' >&2; exec sleep 100",
+            LeanTimeoutError,
+            r"^Lean is still starting after 0\.5 seconds\. It said last: info: downloading component$",
+        ),
+        (
+            "while read line; do echo '{\"nonsense'; done",
+            LeanError,
+            r"`.*` prints text instead of a Lean server's messages: \{\"nonsense$",
+        ),
+        (
+            "yes | tr -d '\\n'",
+            LeanError,
+            r"` prints text instead of a Lean server's messages: \(a line without an end\)$",
+        ),
         ("exec cat", LeanError, r"` is no Lean server: it answers `initialize` with an error: Method Not Found"),
         (answering("null"), LeanError, r"` is no Lean server: its answer to `initialize` has no capabilities\.$"),
-        (answering('{"capabilities": {}, "serverInfo": {"name": "pyright"}}'), LeanError,
-         r"` is no Lean server but pyright\.$"),
+        (
+            answering('{"capabilities": {}, "serverInfo": {"name": "pyright"}}'),
+            LeanError,
+            r"` is no Lean server but pyright\.$",
+        ),
         ("exec <&-; exec sleep 100", LeanError, r"` closed its input\.$"),
         ("exec >&-; exec sleep 100", LeanError, r"` closed its output\.$"),
-        ("echo \"error: unknown configuration option 'server.reportDelayMs'\" >&2; exit 1", LeanError,
-         r"` does not know the option server\.reportDelayMs: the project's Lean is older than 4\.8, "),
+        (
+            "echo \"error: unknown configuration option 'server.reportDelayMs'\" >&2; exit 1",
+            LeanError,
+            r"` does not know the option server\.reportDelayMs: the project's Lean is older than 4\.8, ",
+        ),
     ],
 )
 async def test_a_command_that_is_no_lean(

@@ -48,10 +48,20 @@ class FileChecker:
         uri: Its address.
         settings: Limits for a candidate.
         patience: Longest wait in seconds for what stands above a goal.
+        variables_by_proof: See `elide`.
     """
 
-    def __init__(self, server: LeanServer, uri: str, settings: CheckSettings, patience: float) -> None:
+    def __init__(
+        self,
+        server: LeanServer,
+        uri: str,
+        settings: CheckSettings,
+        patience: float,
+        *,
+        variables_by_proof: bool = False,
+    ) -> None:
         self.settings = settings
+        self.variables_by_proof = variables_by_proof
         self.shadow = Shadow(server, uri, patience)
         self.used = 0.0
         """When it was last asked, in seconds of the loop's clock."""
@@ -76,7 +86,11 @@ class FileChecker:
             NoGoalError: There is no goal.
             LeanError: Lean does not answer.
         """
-        return await self._baseline(elide(text, site.scope), site)
+        return await self._baseline(self.elided(text, site), site)
+
+    def elided(self, text: str, site: Site) -> str:
+        """The text with what stands above the declaration of a site taken as given."""
+        return elide(text, site.scope, variables_by_proof=self.variables_by_proof)
 
     async def _baseline(self, text: str, site: Site) -> Baseline:
         key = _digest(site.shadow(text, PLACEHOLDER))
@@ -94,7 +108,7 @@ class FileChecker:
             NoGoalError: There is no goal at the site.
             LeanError: Lean does not answer even without the candidate.
         """
-        text = elide(text, site.scope)
+        text = self.elided(text, site)
         baseline = await self._baseline(text, site)
         if reason := refusal(candidate, site, hypothesis_names(baseline.goals[0])):
             return Check(Verdict.INVALID, message=reason)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     import psutil
 
+    from llmstep.errors import LlmstepError
+
 logger = logging.getLogger(__name__)
 
 Params = dict[str, Any]
@@ -61,6 +63,8 @@ class LeanClient(JsonRPCClient):
         self._drain: asyncio.Task[None] | None = None
         self._writer_watch: asyncio.Task[None] | None = None
         self._closing = False
+        self._cause: LlmstepError | None = None
+        """Why it was ended from here."""
         self._shut = ""
         """The stream that a process which lives on has closed."""
         self._numbers = itertools.count(1)
@@ -179,6 +183,12 @@ class LeanClient(JsonRPCClient):
             self.kill(members)
         await self.gone()
 
+    def end(self, error: LlmstepError) -> None:
+        """Kills the whole family; pending requests end with this error."""
+        self._cause = error
+        fail(self._calls, error)
+        self.kill()
+
     def kill(self, members: Iterable[psutil.Process] = ()) -> None:
         """Kills the whole family at once."""
         self.alive = False
@@ -194,8 +204,10 @@ class LeanClient(JsonRPCClient):
             await asyncio.wait((self._reader, reaped), timeout=STOP_SECONDS)
             reaped.cancel()
 
-    def death(self) -> LeanCrashedError:
+    def death(self) -> LlmstepError:
         """The error of a request to a dead server, with the last line that it wrote to its standard error."""
+        if self._cause is not None:
+            return self._cause
         status = self._process.returncode if self._process else None
         last = next((line.strip() for line in reversed(self.stderr) if line.strip()), "")
         if self._shut:

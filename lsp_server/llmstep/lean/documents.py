@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from llmstep.errors import CancelledError, LeanCrashedError, LeanMemoryError
+from llmstep.errors import CancelledError, LeanCrashedError
 from llmstep.lean.client import LeanClient, Params, fail
+from llmstep.lean.memory_limit import too_large
 from llmstep.lean.text import minimal_edit
 
 if TYPE_CHECKING:
@@ -192,14 +193,6 @@ class Document:
         if self.opened and self._published and self._quiet and not self.told.done():
             self.settled = True
             self.told.set_result(self.diagnostics)
-
-
-def too_large(limit: int) -> LeanMemoryError:
-    """The error of a request whose worker was ended because of its size."""
-    return LeanMemoryError(
-        f"Lean was stopped: it took more than {limit // 1_000_000} MB of memory.",
-        hint="Raise llmstep.check.memoryMB if the machine has more, or look for what grows above the goal.",
-    )
 
 
 def _future() -> asyncio.Future[Any]:

@@ -173,6 +173,11 @@ def document_of(process: psutil.Process) -> str:
     return _document(process.cmdline())
 
 
+def is_watchdog(process: psutil.Process) -> bool:
+    """Whether it is the one that the workers belong to."""
+    return _role(process.cmdline()) == "watchdog"
+
+
 def _document(words: list[str]) -> str:
     """The watchdog starts a worker with the document's URI as its last argument."""
     return words[-1] if "--worker" in words else ""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 
 from llmstep.errors import LeanNotFoundError
+from llmstep.lean.version import TOOLCHAIN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from llmstep.settings import CheckSettings, LeanSettings
 
 LAKEFILES = ("lakefile.lean", "lakefile.toml")
-TOOLCHAIN = "lean-toolchain"
+
 
 REPORT_DELAY_MS = 7
 """When Lean begins to report an edit. A report that begins at once finds the candidate unfinished, and before it waits
@@ -61,6 +63,15 @@ def find_project(path: Path, trusted: Sequence[Path] = ()) -> Project:
                 return Project(candidate, lake, passed_over)
             passed_over = passed_over or candidate
     return Project(folder, lake=False, passed_over=passed_over)
+
+
+def working_folder() -> tuple[Path, ...]:
+    """The folder that a command is run in, which the user has chosen, unless everybody can write there."""
+    try:
+        here = Path.cwd()
+        return () if os.name == "posix" and here.stat().st_mode & stat.S_IWOTH else (here,)
+    except OSError:
+        return ()
 
 
 def server_command(project: Project, lean: LeanSettings, check: CheckSettings) -> tuple[str, ...]:
@@ -114,10 +125,15 @@ def _check_mode(name: str, folder: Path) -> None:
         )
 
 
+def elan_home() -> Path:
+    """Where elan keeps toolchains, and its programs."""
+    home = os.environ.get("ELAN_HOME")
+    return Path(home) if home else Path.home() / ".elan"
+
+
 def _elan_bin() -> Path:
     """Where elan puts `lean` and `lake`; editors started from a desktop often lack it on their PATH."""
-    home = os.environ.get("ELAN_HOME")
-    return (Path(home) if home else Path.home() / ".elan") / "bin"
+    return elan_home() / "bin"
 
 
 def _is_root(folder: Path) -> bool:

@@ -14,12 +14,14 @@ from pygls.uris import to_fs_path
 from llmstep.errors import BusyError, CancelledError, NoGoalError
 from llmstep.lean import build
 from llmstep.lean.checker import FileChecker
+from llmstep.lean.elide import elide
 from llmstep.lean.home import Again, Home, make_room
 from llmstep.lean.memory_limit import limit_of
-from llmstep.lean.project import TOOLCHAIN, Project, find_project, server_command
+from llmstep.lean.project import Project, find_project, server_command, working_folder
 from llmstep.lean.proposals import proposed
 from llmstep.lean.server import LeanServer
 from llmstep.lean.starting import ServerOptions
+from llmstep.lean.version import TOOLCHAIN, takes_variables_by_proof
 from llmstep.types import Check, Goal
 
 if TYPE_CHECKING:
@@ -47,10 +49,10 @@ class LeanWorkspace:
 
     Args:
         settings: Command, limits and times of Lean.
-        folders: Gives the folders that the user has opened; see `find_project`.
+        folders: Gives the folders that the user has opened, see `find_project`; by default the working folder.
     """
 
-    def __init__(self, settings: Settings, folders: Callable[[], Sequence[Path]] = tuple) -> None:
+    def __init__(self, settings: Settings, folders: Callable[[], Sequence[Path]] = working_folder) -> None:
         self.settings = settings
         self.on_outdated: Callable[[str], None] | None = None
         """Called with the address of a file of which nothing that Lean said before holds any more."""
@@ -137,8 +139,12 @@ class LeanWorkspace:
             NoGoalError: There is no goal.
             LeanError: Lean cannot be started, or fails on the text without the tactic.
         """
-        async with self._file(uri) as checker:
-            return proposed(await _again(lambda: checker.informations(text, site, tactic)))
+        async with self._file(uri) as (checker, again):
+            return proposed(await again(lambda: checker.informations(text, site, tactic)))
+
+    def elided(self, uri: str, text: str, site: Site) -> str:
+        """The text as it is checked: what stands above the declaration of a site is taken as given."""
+        return elide(text, site.scope, variables_by_proof=takes_variables_by_proof(self._project(uri).root))
 
     async def errors(self, uri: str, text: str) -> list[str]:
         """The messages of all errors that Lean finds in a file with this text, to its end.
@@ -200,7 +206,8 @@ class LeanWorkspace:
 
     def saved(self, files: Sequence[Path]) -> bool:
         """Files were written: what rests on them is no longer known; False where nothing does."""
-        return any([self._outdate(home, files) for home in self._homes.values()])
+        found = [self._outdate(home, files) for home in self._homes.values()]
+        return any(found)
 
     def _outdate(self, home: Home, files: Sequence[Path] | None = None) -> bool:
         found = False
@@ -223,7 +230,13 @@ class LeanWorkspace:
         checker = home.files.get(uri)
         if checker is None:
             settings = self.settings
-            checker = FileChecker(home.server, uri, settings.check, settings.lean.timeout_seconds)
+            checker = FileChecker(
+                home.server,
+                uri,
+                settings.check,
+                settings.lean.timeout_seconds,
+                variables_by_proof=home.variables_by_proof,
+            )
             home.files[uri] = checker
         home.files.move_to_end(uri)
         home.users += 1
@@ -254,7 +267,8 @@ class LeanWorkspace:
             lean, check = self.settings.lean, self.settings.check
             options = ServerOptions(lean.start_minutes * 60, lean.build_imports, lean.environment, limit_of(check))
             command = server_command(project, lean, check)
-            home = Home(LeanServer(command, project.root, timeout=lean.timeout_seconds, options=options), project)
+            server = LeanServer(command, project.root, timeout=lean.timeout_seconds, options=options)
+            home = Home(server, project, takes_variables_by_proof(project.root))
             self._homes[key] = home
         return home
 
