@@ -42,7 +42,7 @@ def refusal(candidate: str, site: Site, hypotheses: Iterable[str] = ()) -> str |
         return f"It uses `{admitting[0]}`, which proves nothing."
     if running := sorted(words & _RUNNING):
         return f"It uses `{running[0]}`, which runs code while Lean checks it."
-    if "llmstep" in words:
+    if "llmstep" in words or "llmstep?" in words:
         return "It calls `llmstep` again."
     if closing := _unopened(tokens):
         return f"It closes a bracket that it has not opened: `{closing}`."
