@@ -128,7 +128,7 @@ class FileChecker:
             NoGoalError: There is no goal at the site.
             LeanError: Lean does not answer even without the tactic.
         """
-        text = elide(text, site.scope)
+        text = self.elided(text, site)
         await self._baseline(text, site)
         if refusal(tactic, site):
             return []

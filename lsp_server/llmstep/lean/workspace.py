@@ -15,6 +15,7 @@ from llmstep.errors import BusyError, CancelledError, NoGoalError
 from llmstep.lean import build
 from llmstep.lean.checker import FileChecker
 from llmstep.lean.elide import elide
+from llmstep.lean.goal_layout import laid_out
 from llmstep.lean.home import Again, Home, make_room
 from llmstep.lean.memory_limit import limit_of
 from llmstep.lean.project import Project, find_project, server_command, working_folder
@@ -83,7 +84,8 @@ class LeanWorkspace:
         """
         async with self._file(uri, on_wait) as (checker, again):
             baseline = await again(lambda: checker.baseline(text, site))
-        return Goal(baseline.goals[0], baseline.goals[1:])
+            main, *others = await again(lambda: laid_out(checker, text, site, baseline.goals))
+        return Goal(main, tuple(others))
 
     async def locate(
         self, uri: str, text: str, sites: Sequence[Site], on_wait: OnWait | None = None
