@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import OrderedDict
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 import attrs
 
 from llmstep.errors import LeanCrashedError, LeanMemoryError, LeanTimeoutError, NoGoalError
 from llmstep.lean.elide import elide
+from llmstep.lean.memo import Memo
 from llmstep.lean.place import PLACEHOLDER, Site
 from llmstep.lean.refusal import admits, hypothesis_names, may_admit, may_name_itself, refusal
 from llmstep.lean.shadow import Shadow
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from llmstep.lean.server import LeanServer
     from llmstep.lean.verdict import Diagnostic
     from llmstep.settings import CheckSettings
-
-T = TypeVar("T")
 
 SHOW_TERM = "set_option pp.deepTerms true in set_option pp.proofs true in set_option pp.maxSteps 1000000 in show_term"
 _SORRY_USED = "It uses `sorry`, which proves nothing."
@@ -276,22 +274,3 @@ def _place(diagnostic: Diagnostic) -> tuple[int, int]:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-class Memo(Generic[T]):
-    """The latest results."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._known: OrderedDict[str, T] = OrderedDict()
-
-    def get(self, key: str) -> T | None:
-        if key in self._known:
-            self._known.move_to_end(key)
-        return self._known.get(key)
-
-    def put(self, key: str, value: T) -> None:
-        self._known[key] = value
-        self._known.move_to_end(key)
-        while len(self._known) > self._size:
-            self._known.popitem(last=False)

@@ -17,7 +17,7 @@ from pygls.io_ import run_async
 
 from llmstep.errors import CancelledError, LeanCrashedError, LeanError, LeanNotFoundError, LeanTimeoutError
 from llmstep.lean import process
-from llmstep.lean.output import Output, split_lines
+from llmstep.lean.output import Output, how_it_ended, split_lines
 from llmstep.lean.protocol import SERVER_REQUESTS, LeanProtocol, raw_converter
 
 if TYPE_CHECKING:
@@ -77,6 +77,11 @@ class LeanClient(JsonRPCClient):
     @property
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether a request waits for an answer."""
+        return bool(self._calls)
 
     def members(self) -> list[psutil.Process]:
         """The running processes of the server; by their mark where the one that we started left the others alone."""
@@ -208,14 +213,11 @@ class LeanClient(JsonRPCClient):
         """The error of a request to a dead server, with the last line that it wrote to its standard error."""
         if self._cause is not None:
             return self._cause
-        status = self._process.returncode if self._process else None
-        last = next((line.strip() for line in reversed(self.stderr) if line.strip()), "")
-        if self._shut:
-            what = f"closed its {self._shut}"
-        else:
-            how = "" if status is None else f" by signal {-status}" if status < 0 else f" with exit status {status}"
-            what = f"ended{how}"
-        return LeanCrashedError(f"The Lean server {what}{': ' + last if last else '.'}", hint="Try again.")
+        return LeanCrashedError(
+            "The Lean server "
+            + how_it_ended(self._process.returncode if self._process else None, self._shut, self.stderr),
+            hint="Try again.",
+        )
 
     async def _listen(self, child: Process) -> None:
         """Reads messages until the server closes its output, which it does when it dies.

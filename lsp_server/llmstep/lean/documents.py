@@ -153,7 +153,9 @@ class Document:
         if self.opened or not self.diagnostics:
             return ""
         last = self.diagnostics[-1]
-        at_top = last["range"]["start"] == {"line": 0, "character": 0} and last.get("severity") == INFORMATION
+        start, end = last["range"]["start"], last["range"]["end"]
+        whole = (start["line"], start["character"], end["character"]) == (0, 0, 0) and end["line"] > 0
+        at_top = whole and last.get("severity") == INFORMATION
         lines = str(last["message"]).strip().splitlines() if at_top else []
         return lines[-1][:200] if lines else ""
 

@@ -22,7 +22,7 @@ _STALE: Final = "Imports are out of date"
 _FAILED: Final = re.compile(r"\A`[^`]*\bsetup-file\b[^`]*` failed:")
 _UNREADABLE: Final = re.compile(
     r"unknown module prefix|object file '.*' of module|unknown package|bad import|no such file.*\.olean"
-    r"|failed to (?:read|open) file|cannot import|import .* failed"
+    r"|failed to (?:read|open) file"
 )
 
 
@@ -58,9 +58,11 @@ def _error(message: str, text: str, root: Path) -> LeanError | None:
     if message.startswith(_STALE):
         return LeanImportsError("The imports of this file are out of date.", hint=_advice(text, root))
     if _LOCK in message:
-        return LeanProjectError(
+        error = LeanProjectError(
             "Another Lake is configuring this project.", hint="Wait until it has finished, and ask again."
         )
+        error.retryable = True
+        return error
     if _INVALID in message or _FAILED.match(message):
         said = [line.strip() for line in _FAILED.sub("", message).splitlines() if line.strip()]
         said = [line for line in said if line != "stderr:" and not line.startswith(_INVALID)]

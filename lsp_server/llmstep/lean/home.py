@@ -13,8 +13,10 @@ from llmstep.lean.memory_limit import limit_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+    from pathlib import Path
 
     from llmstep.lean.checker import FileChecker
+    from llmstep.lean.process import LeanProcess
     from llmstep.lean.project import Project
     from llmstep.lean.server import LeanServer
     from llmstep.settings import Settings
@@ -24,6 +26,15 @@ T = TypeVar("T")
 KNOWN_FILES: Final = 64
 LOCK_SECONDS: Final = 2.0
 """How long to leave to another Lake before Lean is started anew."""
+
+
+@attrs.frozen
+class ServerInfo:
+    """A running Lean server, for `llmstep doctor` and the status."""
+
+    root: Path
+    command: tuple[str, ...]
+    processes: list[LeanProcess]
 
 
 @attrs.define(eq=False)
@@ -52,9 +63,12 @@ class Again:
             return await work()
         except LeanCrashedError:
             return await work()
-        except LeanProjectError:  # a lock of another Lake, or a lakefile that has been corrected since
-            await asyncio.sleep(LOCK_SECONDS)
-            await self.server.restart()
+        except LeanProjectError as error:  # a lock of another Lake, or a lakefile that has been corrected since
+            failed = self.server.pid
+            if error.retryable:
+                await asyncio.sleep(LOCK_SECONDS)
+            if self.server.pid == failed:  # else another question has done it
+                await self.server.restart()
             return await work()
 
 

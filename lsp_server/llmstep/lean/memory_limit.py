@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from llmstep.settings import CheckSettings
 
 _SECONDS: Final = 0.2
+_SECONDS_AT_REST: Final = 1.0
 _LOOKS_BETWEEN_LISTS: Final = 5
 """A list of the processes costs more than a look at one."""
 
@@ -42,7 +43,7 @@ async def watch(client: LeanClient, limit: int, on_end: Callable[[str], None]) -
     looks = 0
     while client.alive:
         if looks % _LOOKS_BETWEEN_LISTS == 0:
-            members = client.members()
+            members = await asyncio.to_thread(process.family, client.pid) if client.pid else []
         looks += 1
         for member in members:
             try:
@@ -55,7 +56,7 @@ async def watch(client: LeanClient, limit: int, on_end: Callable[[str], None]) -
                         client.end(too_large(limit))
             except psutil.Error:
                 continue
-        await asyncio.sleep(_SECONDS)
+        await asyncio.sleep(_SECONDS if client.is_asked else _SECONDS_AT_REST)
 
 
 def too_large(limit: int) -> LeanMemoryError:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PATIENCE: Final = 5.0
 """So many seconds after something that is no message the first message may still come: wrappers greet."""
@@ -44,6 +47,20 @@ class Output:
         if body.lstrip().startswith(b"{"):
             self._spoke, self.noise = True, ""
         return body
+
+
+def how_it_ended(status: int | None, shut: str, stderr: Sequence[str]) -> str:
+    """What became of a process, as the rest of a sentence, with the last line that it wrote to its standard error.
+
+    Args:
+        status: Its exit status, negative for a signal; None where it is not known.
+        shut: The stream that it closed although it lives on; empty where that is not so.
+        stderr: What it wrote to its standard error.
+    """
+    how = "" if status is None else f" by signal {-status}" if status < 0 else f" with exit status {status}"
+    what = f"closed its {shut}" if shut else f"ended{how}"
+    last = next((line.strip() for line in reversed(stderr) if line.strip()), "")
+    return what + (f": {last}" if last else ".")
 
 
 def split_lines(data: bytes) -> list[bytes]:

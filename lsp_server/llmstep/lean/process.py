@@ -150,7 +150,10 @@ def private_bytes(process: psutil.Process) -> int:
     systems also has the pages of .olean files that no other process has read, and takes milliseconds.
     """
     if not sys.platform.startswith("linux"):
-        return int(process.memory_full_info().uss)
+        try:
+            return int(process.memory_full_info().uss)
+        except psutil.AccessDenied:  # macOS tells it to few
+            return int(process.memory_info().rss)
     kilobytes = 0
     try:
         with open(f"/proc/{process.pid}/status", encoding="utf-8", errors="replace") as status:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import attrs
 from pygls.uris import to_fs_path
 
 from llmstep.errors import BusyError, CancelledError, NoGoalError
@@ -16,7 +15,7 @@ from llmstep.lean import build
 from llmstep.lean.checker import FileChecker
 from llmstep.lean.elide import elide
 from llmstep.lean.goal_layout import laid_out
-from llmstep.lean.home import Again, Home, make_room
+from llmstep.lean.home import Again, Home, ServerInfo, make_room
 from llmstep.lean.memory_limit import limit_of
 from llmstep.lean.project import Project, find_project, server_command, working_folder
 from llmstep.lean.proposals import proposed
@@ -28,21 +27,11 @@ from llmstep.types import Check, Goal
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from llmstep.lean.process import LeanProcess
     from llmstep.lean.site import Site
     from llmstep.lean.verdict import Diagnostic
     from llmstep.settings import Settings
 
 OnWait = Callable[[str], None]
-
-
-@attrs.frozen
-class ServerInfo:
-    """A running Lean server, for `llmstep doctor` and the status."""
-
-    root: Path
-    command: tuple[str, ...]
-    processes: list[LeanProcess]
 
 
 class LeanWorkspace:
