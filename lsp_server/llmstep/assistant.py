@@ -60,7 +60,7 @@ class Assistant:
         self.memory = memory or Memory()
         self.premises = premises_for(settings, lean)
         self.automation = Automation()
-        lean.on_outdated = self.memory.forget
+        lean.on_outdated = self._outdated
 
     def configure(self, settings: Settings) -> None:
         """Use other settings from now on; what was suggested by another model is forgotten."""
@@ -258,6 +258,11 @@ class Assistant:
     def edited(self, document: Document) -> None:
         """Forget what an edit has made stale: sets whose text up to the goal, or whose place, is no longer the same."""
         self.memory.edited(document)
+
+    def _outdated(self, uri: str) -> None:
+        """The imports of a document have changed: nothing that is known of it holds any more."""
+        self.memory.forget(uri)
+        self.automation.forget(uri)
 
     def closed(self, uri: str) -> None:
         """Forget a document."""

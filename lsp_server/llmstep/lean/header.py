@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from llmstep.errors import LeanImportsError, LeanProjectError
+from llmstep.lean.project import LAKEFILES
 from llmstep.lean.text import mask
 
 if TYPE_CHECKING:
@@ -80,7 +81,11 @@ def _error(message: str, text: str, root: Path) -> LeanError | None:
 
 
 def _advice(text: str, root: Path) -> str:
-    modules = " ".join(imports_of(text)) or "the modules that it imports"
+    modules = " ".join(imports_of(text))
+    if not modules:
+        return "It is Lean's own library: install the toolchain again; `llmstep doctor` says which it is."
+    if not any((root / name).is_file() for name in LAKEFILES):
+        return f"The file is in no Lake project: {root} has no lakefile that would say where the module is."
     return (
         f"Run `lake build {modules}` in {root}, with Mathlib `lake exe cache get` first;"
         " in an editor, Build the Imports does that."
