@@ -62,16 +62,10 @@ class LeanSettings:
     )
     build_imports: BuildImports = _setting(
         "never",
-        "Whether Lean builds imports that are out of date when llmstep opens a file: never, or once. A build takes"
-        " long, and must not run beside another build of the same project.",
+        "Whether Lean builds imports that are out of date when llmstep opens a file; no other build may run then.",
     )
-    open_files: int = _setting(
-        2, "So many files at most are kept elaborated; with Mathlib each may cost gigabytes.", least=1, most=64
-    )
-    environment: tuple[str, ...] = _setting(
-        (),
-        "Names of environment variables that Lean is given beside those that it needs; names of secrets do not pass.",
-    )
+    open_files: int = _setting(2, "Most files kept elaborated; with Mathlib each costs gigabytes.", least=1, most=64)
+    environment: tuple[str, ...] = _setting((), "Further environment variables that Lean is given; never secrets.")
 
 
 @attrs.frozen(kw_only=True)

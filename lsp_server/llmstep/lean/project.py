@@ -65,6 +65,14 @@ def find_project(path: Path, trusted: Sequence[Path] = ()) -> Project:
     return Project(folder, lake=False, passed_over=passed_over)
 
 
+def existing(path: Path) -> Path:
+    """The path, below the nearest folder that exists: a file may be new, and so may its folder."""
+    folder = path.absolute().parent
+    while not folder.is_dir():
+        folder = folder.parent
+    return folder / path.name
+
+
 def working_folder() -> tuple[Path, ...]:
     """The folder that a command is run in, which the user has chosen, unless everybody can write there."""
     try:

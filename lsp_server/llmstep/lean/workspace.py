@@ -17,7 +17,7 @@ from llmstep.lean.elide import elide
 from llmstep.lean.goal_layout import laid_out
 from llmstep.lean.home import Again, Home, ServerInfo, make_room
 from llmstep.lean.memory_limit import limit_of
-from llmstep.lean.project import Project, find_project, server_command, working_folder
+from llmstep.lean.project import Project, existing, find_project, server_command, working_folder
 from llmstep.lean.proposals import proposed
 from llmstep.lean.server import LeanServer
 from llmstep.lean.starting import ServerOptions
@@ -248,7 +248,7 @@ class LeanWorkspace:
             self._rest(home)
 
     def _project(self, uri: str) -> Project:
-        return find_project(_existing(Path(to_fs_path(uri) or "Untitled.lean")), self._folders())
+        return find_project(existing(Path(to_fs_path(uri) or "Untitled.lean")), self._folders())
 
     def _home(self, project: Project) -> Home:
         inside = project.lake or (project.root / TOOLCHAIN).is_file()
@@ -294,11 +294,3 @@ class LeanWorkspace:
     async def _stopped(self) -> None:
         if self._stopping:
             await asyncio.wait(self._stopping)
-
-
-def _existing(path: Path) -> Path:
-    """The path, below the nearest folder that exists: a file may be new, and so may its folder."""
-    folder = path.absolute().parent
-    while not folder.is_dir():
-        folder = folder.parent
-    return folder / path.name
