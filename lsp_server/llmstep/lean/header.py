@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 _IMPORT: Final = re.compile(r"(?:public\s+)?(?:meta\s+)?import\s+(?:all\s+)?(?:runtime\s+)?([^\s]+)")
 _OTHERS: Final = re.compile(r"\s*(?:module|prelude)?\s*\Z")
+_LONGEST: Final = 100_000
+"""So many characters at most are looked through for imports."""
+_LINE: Final = 200
 _LOCK: Final = "could not acquire an exclusive configuration lock"
 _INVALID: Final = "Invalid Lake configuration"
 _STALE: Final = "Imports are out of date"
@@ -30,7 +33,8 @@ _UNREADABLE: Final = re.compile(
 def imports_of(text: str) -> list[str]:
     """The modules that a file imports, as they are written."""
     names = []
-    for line in mask(text).split("\n"):
+    text = text[:_LONGEST]
+    for line in mask(text[: text.rfind("import") + _LINE]).split("\n"):
         match = _IMPORT.match(line.strip())
         if match:
             names.append(match[1].replace("«", "").replace("»", ""))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import time
 from typing import TYPE_CHECKING, TypeVar
 
 from llmstep.errors import LeanError, LeanTimeoutError, LlmstepError
@@ -13,7 +14,7 @@ from llmstep.lean.imports import Imports
 from llmstep.lean.verdict import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
     from lsprotocol.types import Position
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 GRACE_SECONDS = 4.0
 """How long Lean may take to come back from a candidate that was given up."""
+
+_REST = 10
+"""So many times what a look at the imports takes, none is taken: with Mathlib there are thousands of files."""
 
 _NEXT = "\n\nexample : True := by\n"
 _AT_ONCE = _NEXT + "  trivial\n"
@@ -59,6 +63,7 @@ class Shadow:
         self._imports = Imports()
         self._read_for: tuple[int | None, list[str]] | None = None
         """The opening of the document, and its imports, that `_imports` are those of."""
+        self._look_again = 0.0
         self.is_outdated = False
         """What the imports said is no longer known, so that Lean has to read them again."""
 
@@ -102,7 +107,10 @@ class Shadow:
 
     async def look_at_imports(self) -> None:
         """Notes whether the imports have changed since they were read."""
-        self.is_outdated = self.is_outdated or await asyncio.to_thread(self._imports.changed)
+        if self.is_outdated or time.monotonic() < self._look_again:
+            return
+        self.is_outdated, took = await asyncio.to_thread(_timed, self._imports.changed)
+        self._look_again = time.monotonic() + _REST * took
 
     def rests_on(self, file: Path) -> bool:
         """Whether a file is among the imports."""
@@ -182,6 +190,12 @@ class Shadow:
         if shadow.whole:
             told = [{**each, "message": _NEXT_TOKEN.sub(_END, each["message"])} for each in told]
         return Outcome(shadow, told, None if goals is None else tuple(goals))
+
+
+def _timed(look: Callable[[], bool]) -> tuple[bool, float]:
+    """What it says, and the seconds of work that it took."""
+    started = time.thread_time()
+    return look(), time.thread_time() - started
 
 
 async def _both(first: Awaitable[T], second: Awaitable[U]) -> tuple[T, U]:
