@@ -5,7 +5,7 @@
 
     lean          the `lean` to start
     say, delay    what `serve` writes to its standard error first, and the seconds that it then waits
-    locks         how many times `serve` cannot get the lock, and serves without the workspace
+    locks, mute   how many times `serve` cannot get the lock, and serves without the workspace; whether the files tell
     refuse        an option that `serve` does not know, as an older Lean
     options       Lean options of the lakefile
     build_delay   seconds that each module takes to build
@@ -78,6 +78,8 @@ def serve(control: dict[str, object]) -> None:
     if int(str(control.get("locks", 0))) > 0:
         CONTROL.write_text(json.dumps({**control, "locks": int(str(control["locks"])) - 1}), encoding="utf-8")
         say(LOCK)
+        if control.get("mute"):  # says nothing of it in the files
+            os.execv(str(control["lean"]), [str(control["lean"]), "--server", *options])
         os.environ["LAKE_INVALID_CONFIG"] = LOCK
     os.environ["LAKE"] = str(BIN / "lake")
     os.environ["LEAN_PATH"] = str(Path.cwd() / LIBRARY)

@@ -224,6 +224,16 @@ async def test_a_lock_of_another_lake(
         await verdicts(workspace, uri, "exact hp", text=text)
     assert caught.value.message == "Another Lake is configuring this project."
     assert len(lake.calls("serve")) == 4
+    lake.control(locks=1, mute=True)
+    await workspace.restart()
+    await workspace.build_imports(uri, PLAIN, str)
+    assert await verdicts(workspace, uri, "exact old_name p hp") == [Verdict.CLOSES]
+    assert len(lake.calls("serve")) == 6
+    await workspace.restart()
+    lake.control(locks=9)
+    with pytest.raises(LeanProjectError, match=r"^Another Lake is configuring this project\."):
+        await verdicts(workspace, uri, "exact old_name p hp")
+    await workspace.restart()
     lake.control(locks=0, failure="error: ././lakefile.toml:3:1: unexpected end of input")
     with pytest.raises(LeanProjectError) as caught:
         await verdicts(workspace, uri, "exact hp", text=text)

@@ -43,19 +43,22 @@ def imports_of(text: str) -> list[str]:
     return names
 
 
-def header_error(diagnostics: Iterable[dict[str, Any]], text: str, root: Path) -> LeanError | None:
+def header_error(
+    diagnostics: Iterable[dict[str, Any]], text: str, root: Path, stderr: Iterable[str] = ()
+) -> LeanError | None:
     """The error that says why Lean could not read the imports of a document; None where it could.
 
     Args:
         diagnostics: Of the document, as Lean sent them.
         text: Of the document.
         root: The folder that the server runs in.
+        stderr: What the server wrote to its standard error; Lake tells there that it serves without the workspace.
     """
     for each in diagnostics:
         start = each["range"]["start"]
         at_top = each.get("severity") == 1 and (start["line"], start["character"]) == (0, 0)
         if at_top and (error := _error(str(each["message"]), text, root)):
-            return error
+            return _locked() if any(_LOCK in line for line in stderr) else error
     return None
 
 
@@ -63,11 +66,7 @@ def _error(message: str, text: str, root: Path) -> LeanError | None:
     if message.startswith(_STALE):
         return LeanImportsError("The imports of this file are out of date.", hint=_advice(text, root))
     if _LOCK in message:
-        error = LeanProjectError(
-            "Another Lake is configuring this project.", hint="Wait until it has finished, and ask again."
-        )
-        error.retryable = True
-        return error
+        return _locked()
     if _INVALID in message or _FAILED.match(message):
         said = [line.strip() for line in _FAILED.sub("", message).splitlines() if line.strip()]
         said = [line for line in said if line != "stderr:" and not line.startswith(_INVALID)]
@@ -82,6 +81,14 @@ def _error(message: str, text: str, root: Path) -> LeanError | None:
             hint=_advice(text, root),
         )
     return None
+
+
+def _locked() -> LeanProjectError:
+    error = LeanProjectError(
+        "Another Lake is configuring this project.", hint="Wait until it has finished, and ask again."
+    )
+    error.retryable = True
+    return error
 
 
 def _advice(text: str, root: Path) -> str:

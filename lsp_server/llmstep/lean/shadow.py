@@ -97,7 +97,7 @@ class Shadow:
             LeanError: It could not.
         """
         opening = (self.server.opening(self.uri), imports_of(text))
-        if error := header_error(said, text, self.server.root):
+        if error := header_error(said, text, self.server.root, self.server.stderr):
             self.is_outdated = True
             raise error
         if self._read_for != opening:
