@@ -26,7 +26,7 @@ from tag_lean_package import without_module_header  # noqa: E402
 __all__ = ["SOURCES", "environment", "package", "without_module_header"]
 
 SOURCES = ROOT / "lean"
-STAGES = [["Options"], ["Client"], ["Check"], ["Tactic", "Rpc", "Try"], [""]]
+STAGES = [["Options", "Guard"], ["Client"], ["Check"], ["Tactic", "Rpc", "Try"], [""]]
 """The modules in the order of their imports; those of one stage are compiled at the same time."""
 
 

@@ -15,6 +15,7 @@ FLOORS = {
     "errors": 1.0,
     "settings": 1.0,
     "address": 1.0,
+    "printable": 1.0,
     "whole_file": 1.0,
     "catalog": 1.0,
     "lean": 2.0,

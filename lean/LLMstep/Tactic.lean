@@ -51,7 +51,7 @@ def plural (n : Nat) (one many : String) : String := if n == 1 then s!"1 {one}" 
 def report (stx : Syntax) (texts : Array String) : TacticM Unit := do
   let options ← getOptions
   let others ← printed (← getUnsolvedGoals).tail
-  let distinct := (texts.toList.map fun t => toString t.trimAsciiEnd).filter (!·.isEmpty) |>.eraseDups
+  let distinct := (texts.toList.map fun t => normal (toString t.trimAsciiEnd)).filter (!·.isEmpty) |>.eraseDups
   let mut checked : Array Checked := #[]
   for text in distinct do
     Core.checkInterrupted

@@ -19,6 +19,7 @@ from llmstep.engine.progress import Progress
 from llmstep.errors import LeanError, ModelError, NoGoalError
 from llmstep.gathering import Gathering
 from llmstep.lean.asking import ask_at
+from llmstep.lean.prefilter import hypothesis_names, prefilter
 from llmstep.memory import Document, Memory, SuggestionSet, sites_at
 from llmstep.premises.asked import premises_for
 from llmstep.premises.source import Whereabouts
@@ -199,6 +200,10 @@ class Assistant:
         if not texts:
             return ""
         if not self.settings.check.enabled:
+            names, native = hypothesis_names(found.goal.text), self.settings.check.allow_native_decide
+            for text in texts:
+                if reason := prefilter(text, found.site, names, native=native):
+                    gathering.judged(text, Check(Verdict.INVALID, message=reason))
             return "checks are switched off"
         checked = 0
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from llmstep.engine.progress import since
+from llmstep.lean.step import inserted
 from llmstep.types import Suggestion, Verdict
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ class Gathering:
     ) -> None:
         self._started = started
         self._set = empty
-        self._suggestions = {each.text: each for each in known}
+        self._suggestions = {inserted(each.text): each for each in known}
+        """By what an edit inserts."""
         self._memory = memory
         self._on_update = on_update
 
@@ -48,30 +50,33 @@ class Gathering:
 
     def unchecked(self) -> list[str]:
         """The texts without a verdict, in the order they came."""
-        return [text for text, each in self._suggestions.items() if each.check.verdict is Verdict.UNCHECKED]
+        return [each.text for each in self._suggestions.values() if each.check.verdict is Verdict.UNCHECKED]
 
     def model_candidates(self, candidates: Iterable[Candidate]) -> None:
         """Adds candidates of the model; one that is known from Lean's tactics keeps its verdict."""
         for candidate in candidates:
-            known = self._suggestions.get(candidate.text)
+            step = inserted(candidate.text)
+            known = self._suggestions.get(step)
             if known is None:
-                self._suggestions[candidate.text] = Suggestion(candidate)
+                self._suggestions[step] = Suggestion(candidate)
             elif known.candidate.source == "lean":
                 both = attrs.evolve(candidate, chance=max(candidate.likelihood, known.candidate.likelihood))
-                self._suggestions[candidate.text] = attrs.evolve(known, candidate=both)
+                self._suggestions[step] = attrs.evolve(known, candidate=both)
 
     def accepted(self, suggestion: Suggestion) -> None:
         """A suggestion that is judged already; one that the model gave as well stays the model's."""
-        known = self._suggestions.get(suggestion.text)
+        step = inserted(suggestion.text)
+        known = self._suggestions.get(step)
         if known is not None:
             chance = max(known.candidate.likelihood, suggestion.candidate.likelihood)
             suggestion = attrs.evolve(suggestion, candidate=attrs.evolve(known.candidate, chance=chance))
-        self._suggestions[suggestion.text] = suggestion
+        self._suggestions[step] = suggestion
         self.update()
 
     def judged(self, text: str, check: Check) -> None:
         """The verdict on one of them."""
-        self._suggestions[text] = attrs.evolve(self._suggestions[text], check=check)
+        step = inserted(text)
+        self._suggestions[step] = attrs.evolve(self._suggestions[step], check=check)
 
     def update(self, **changes: Any) -> SuggestionSet:
         """The set as it is now, with these fields changed; remembered and told."""

@@ -75,10 +75,9 @@ class CheckSettings:
     enabled: bool = _setting(True, "Run every candidate in Lean and rank by what Lean says.")
     timeout_seconds: float = _setting(5.0, "Longest time for one candidate.", least=0.1)
     max_heartbeats: int = _setting(200_000, "Lean's limit on the work of one declaration; 0 is no limit.", least=0)
-    memory_mb: int = _setting(
-        0,
-        "Most private memory of one of Lean's processes in MB; it is ended above. 0 is half of the machine's memory.",
-        least=0,
+    memory_mb: int = _setting(0, "Most private MB of one of Lean's processes; 0 is half of the machine's.", least=0)
+    allow_native_decide: bool = _setting(
+        False, "Accept proofs by compiled code (`native_decide`), which rest on an axiom that believes the compiler."
     )
 
 

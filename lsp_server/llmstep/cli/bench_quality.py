@@ -23,6 +23,7 @@ from llmstep.cli.options import (
     settings_with,
 )
 from llmstep.cli.process import close_soon, run
+from llmstep.cli.say import say
 from llmstep.cli.searching import SeedOption  # noqa: TC001 - typer reads the annotations
 from llmstep.errors import RequestError
 
@@ -93,9 +94,9 @@ def quality(
 
     summary = summarise_quality(run(work()))
     if as_json:
-        typer.echo(part.as_json(summary))
+        say(part.as_json(summary))
     else:
-        typer.echo(f"{quality_told(summary)}\nresults in {part.results}")
+        say(f"{quality_told(summary)}\nresults in {part.results}")
 
 
 @contextlib.asynccontextmanager

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from llmstep.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -40,8 +42,8 @@ def shown_progress(console: Console | None = None) -> Iterator[Callable[[Step], 
             nonlocal stage
             if step.stage != stage:
                 stage = step.stage
-                bar.reset(task, description=step.message, total=step.total or None)
-            bar.update(task, description=step.message, completed=step.done, total=step.total or None)
+                bar.reset(task, description=printable(step.message), total=step.total or None)
+            bar.update(task, description=printable(step.message), completed=step.done, total=step.total or None)
 
         yield show
 
@@ -54,6 +56,6 @@ def _lines(console: Console) -> Callable[[Step], None]:
         now = (step.stage, step.message if step.stage == "goal" else "")  # what Lean says while it starts is all new
         if now != last:
             last = now
-            console.print(f"{step.message} ...", markup=False, highlight=False, soft_wrap=True)
+            console.print(f"{printable(step.message)} ...", markup=False, highlight=False, soft_wrap=True)
 
     return show

@@ -21,6 +21,7 @@ from llmstep.cli.options import (
     settings_with,
 )
 from llmstep.cli.process import close_soon, run
+from llmstep.cli.say import say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,7 +104,7 @@ async def _serve(settings: Settings, token: str | Mapping[str, str] | None, *, p
                 await premises.find(Goal("⊢ True"), None)  # reads index and encoder
         name = engine.status.model if preload or settings.engine != "inProcess" else resolve(settings).name
         where = f" of {engine.status.url}" if engine.status.url else ""
-        typer.echo(f"llmstep listens at {server.url} with the model {name}{where}")
+        say(f"llmstep listens at {server.url} with the model {name}{where}")
         sys.stdout.flush()
         await server.wait()
     finally:

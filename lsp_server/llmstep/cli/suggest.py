@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
@@ -26,6 +25,7 @@ from llmstep.cli.options import (
 )
 from llmstep.cli.process import close_soon, run
 from llmstep.errors import RequestError
+from llmstep.printable import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,7 +128,7 @@ def suggest(
             document = Document(file.resolve().as_uri(), 1, text)
             answer = run(_at_place(settings, document, position, prefix, seed, show))
     if as_json:
-        typer.echo(json.dumps(as_record(answer), ensure_ascii=False, indent=2))
+        typer.echo(json_text(as_record(answer)))
     else:
         _print(answer)
 

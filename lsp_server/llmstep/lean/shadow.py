@@ -36,7 +36,7 @@ _AFTER_A_PAUSE = _NEXT + "  iterate 100 sleep 2\n  trivial\n"
 about the candidate is known, and the next edit ends it. Without it Lean would be done, and would make its index of the
 whole file for every candidate, which in long files costs far more than the candidate."""
 
-_NEXT_TOKEN = re.compile(r"\Aunexpected token 'example'")
+_NEXT_TOKEN = re.compile(r"\Aunexpected token '(?:example|#print)'")
 _END = "unexpected end of input"
 """What Lean says of a candidate that stops short, when nothing stands behind it."""
 
@@ -67,12 +67,13 @@ class Shadow:
         self.is_outdated = False
         """What the imports said is no longer known, so that Lean has to read them again."""
 
-    async def settle(self, prefix: str, rest: ShadowText) -> tuple[Outcome, list[str] | None]:
+    async def settle(self, prefix: str, rest: ShadowText, question: str = "") -> tuple[Outcome, list[str] | None]:
         """Has Lean elaborate a document to its end, however long it takes (up to `patience`).
 
         Args:
             prefix: The text up to the candidate.
             rest: The document with the placeholder.
+            question: A command behind it.
 
         Returns:
             The outcome, and the goals at the placeholder.
@@ -81,10 +82,10 @@ class Shadow:
         self.is_open = True
         if self._late:
             await self._recover(prefix)
-        version = await self.server.change(self.uri, rest.text + (_AT_ONCE if rest.whole else ""))
+        version = await self.server.change(self.uri, rest.text + (_asked(question) + _AT_ONCE if rest.whole else ""))
         goals, outcome = await _both(
             self.server.plain_goal(self.uri, rest.start, self.patience),
-            self._outcome(rest, self.server.wait(self.uri, version, self.patience), self.patience),
+            self._outcome(rest, self.server.wait(self.uri, version, self.patience), self.patience, question),
         )
         await self._read_imports(rest.text, outcome.diagnostics)
         self._ready = (prefix, self.server.pid)
@@ -136,14 +137,21 @@ class Shadow:
         """Lean has to elaborate more than a candidate, since the text above was changed."""
         self._ready = None
 
-    async def run(self, shadow: ShadowText, seconds: float) -> Outcome:
+    async def run(self, shadow: ShadowText, seconds: float, question: str | None = None) -> Outcome:
         """Has Lean elaborate a candidate behind the text that is ready, for so many seconds at most.
+
+        Args:
+            question: A command behind the candidate, whose answer is among the diagnostics; with one, an empty one
+                included, the goals are not asked for.
 
         When it takes longer or the caller is cancelled, the candidate is taken back, which stops Lean.
         """
         try:
-            version = await self._change(shadow)
-            return await self._outcome(shadow, self.server.report(self.uri, version, seconds), seconds)
+            version = await self._change(shadow, question or "")
+            report = self.server.report(self.uri, version, seconds)
+            if question is not None:
+                return self._told(shadow, await report, None, question)
+            return await self._outcome(shadow, report, seconds, "")
         except (LeanError, asyncio.CancelledError):
             ready, self._ready = self._ready, None
             self._late = True
@@ -179,17 +187,31 @@ class Shadow:
         await self.close()
         self.is_outdated, self._imports, self._read_for = False, Imports(), None
 
-    async def _change(self, shadow: ShadowText) -> int:
+    async def _change(self, shadow: ShadowText, question: str) -> int:
         if not shadow.whole:
             return await self.server.change(self.uri, shadow.text)
-        until = shadow.text.count("\n") + _NEXT.index("example")
-        return await self.server.change(self.uri, shadow.text + _AFTER_A_PAUSE, until)
+        asked = _asked(question)
+        until = shadow.text.count("\n") + asked.count("\n") + _NEXT.index("example")
+        return await self.server.change(self.uri, shadow.text + asked + _AFTER_A_PAUSE, until)
 
-    async def _outcome(self, shadow: ShadowText, diagnostics: Awaitable[list[Diagnostic]], seconds: float) -> Outcome:
+    async def _outcome(
+        self, shadow: ShadowText, diagnostics: Awaitable[list[Diagnostic]], seconds: float, question: str
+    ) -> Outcome:
         told, goals = await _both(diagnostics, self.server.plain_goal(self.uri, shadow.probe, seconds))
+        return self._told(shadow, told, None if goals is None else tuple(goals), question)
+
+    def _told(
+        self, shadow: ShadowText, told: list[Diagnostic], goals: tuple[str, ...] | None, question: str
+    ) -> Outcome:
         if shadow.whole:
             told = [{**each, "message": _NEXT_TOKEN.sub(_END, each["message"])} for each in told]
-        return Outcome(shadow, told, None if goals is None else tuple(goals))
+        asked = shadow.text.count("\n") + _asked(question).index(question) if question and shadow.whole else None
+        return Outcome(shadow, told, goals, asked)
+
+
+def _asked(question: str) -> str:
+    """A question as it stands behind a candidate; its text begins on the line with the number of its offset."""
+    return f"\n\n{question}" if question else ""
 
 
 def _timed(look: Callable[[], bool]) -> tuple[bool, float]:

@@ -12,6 +12,7 @@ from lsprotocol import types
 
 from llmstep.lean.text import position_at
 from llmstep.lsp.code_actions import title
+from llmstep.printable import printable
 from llmstep.types import Suggestion, Verdict
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _tooltip(known: SuggestionSet, shown: Suggestion) -> str:
         lines = [f"- {_code(title(each))}: {verdict_words(each)}" for each in others[:_MOST_OTHERS]]
         parts.append("Others:\n\n" + "\n".join(lines))
     parts.append(f"{known.summary()} ({known.model})")
-    return "\n\n".join(parts)
+    return printable("\n\n".join(parts))
 
 
 def verdict_words(suggestion: Suggestion) -> str:

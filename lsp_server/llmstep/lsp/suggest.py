@@ -17,6 +17,7 @@ from llmstep.lsp.goals import ClientGoals
 from llmstep.lsp.progress import WorkDone
 from llmstep.lsp.runs import STOPPED
 from llmstep.memory import sites_at
+from llmstep.printable import printable
 
 if TYPE_CHECKING:
     from llmstep.assistant import OnProgress
@@ -166,7 +167,7 @@ def answer(document: Document, found: SuggestionSet) -> dict[str, Any]:
         "goal": found.goal.state,
         "model": found.model,
         "elapsedMs": found.elapsed_ms,
-        "summary": found.summary(),
+        "summary": printable(found.summary()),
         "suggestions": [
             {
                 "text": each.text,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lsprotocol.types import Position
 
 from llmstep.errors import LeanError
-from llmstep.lean.refusal import hypothesis_names
+from llmstep.lean.prefilter import hypothesis_names
 from llmstep.lean.text import position_at
 from llmstep.lean.tokens import NAME
 from llmstep.types import Premise
