@@ -38,6 +38,7 @@ def other(value: Any) -> Any:
         "server": "client",
         "inProcess": "openai",
         "none": "lean",
+        "never": "once",
         "on": "off",
     }
     return others.get(value, "other")

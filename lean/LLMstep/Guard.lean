@@ -23,7 +23,7 @@ def running : List String := [
   "reduceNat", "bv_check", "private"]
 
 /-- Tactics that ask another program or machine. -/
-def outside : List String := ["llmstep", "llmqed", "suggest_tactics", "search_proof", "select_premises", "polyrith",
+def outside : List String := ["llmstep", "llmstep?", "llmqed", "suggest_tactics", "search_proof", "select_premises", "polyrith",
   "hammer", "smt", "smt_show", "leansearch", "moogle", "loogle", "statesearch", "gptf", "sagredo", "leanaide"]
 
 /-- Words that make the compiler's word an axiom. -/

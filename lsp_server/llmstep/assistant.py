@@ -61,6 +61,7 @@ class Assistant:
         self.memory = memory or Memory()
         self.premises = premises_for(settings, lean)
         self.automation = Automation()
+        lean.on_outdated = self._outdated
 
     def configure(self, settings: Settings) -> None:
         """Use other settings from now on; what was suggested by another model is forgotten."""
@@ -110,7 +111,7 @@ class Assistant:
         tell = on_progress or _silent
         _, sites = sites_at(document.text, position, diagnostics)
         tell(Progress("goal", "Asking Lean for the goal"))
-        site, goal = await self._goal(document, sites, goals)
+        site, goal = await self._goal(document, sites, goals, lambda words: tell(Progress("goal", words)))
         ask = ask_at(document.text, site, goal, site.prefix if prefix is None else prefix)
         key = site.key(document.text)
         earlier = self.memory.find(document.uri, key) if more else None
@@ -225,10 +226,12 @@ class Assistant:
             gathering.judged(text, check)
         return _commonest_doubt(checks)
 
-    async def _goal(self, document: Document, sites: Sequence[Site], goals: GoalSource | None) -> tuple[Site, Goal]:
+    async def _goal(
+        self, document: Document, sites: Sequence[Site], goals: GoalSource | None, on_wait: Callable[[str], None]
+    ) -> tuple[Site, Goal]:
         """The first of the sites at which Lean has a goal, and that goal."""
         if goals is None:
-            return await self.lean.locate(document.uri, document.text, sites)
+            return await self.lean.locate(document.uri, document.text, sites, on_wait)
         missing = NoGoalError("There is no goal here.", hint="Put the cursor at a tactic, a `sorry` or after `by`.")
         for site in sites:
             try:
@@ -260,6 +263,11 @@ class Assistant:
     def edited(self, document: Document) -> None:
         """Forget what an edit has made stale: sets whose text up to the goal, or whose place, is no longer the same."""
         self.memory.edited(document)
+
+    def _outdated(self, uri: str) -> None:
+        """The imports of a document have changed: nothing that is known of it holds any more."""
+        self.memory.forget(uri)
+        self.automation.forget(uri)
 
     def closed(self, uri: str) -> None:
         """Forget a document."""

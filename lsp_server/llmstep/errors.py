@@ -121,6 +121,24 @@ class LeanTimeoutError(LeanError):
     retryable = True
 
 
+class LeanImportsError(LeanError):
+    """Imports of a file are missing or out of date."""
+
+    code = "lean_imports"
+
+
+class LeanProjectError(LeanError):
+    """Lake cannot read the configuration of a project."""
+
+    code = "lean_project"
+
+
+class LeanMemoryError(LeanError):
+    """Lean was ended because it took more memory than it may."""
+
+    code = "lean_memory"
+
+
 class LeanCrashedError(LeanError):
     """The Lean server, or its worker for this file, died."""
 

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from verdict_cases import Case, read_table
 
-from llmstep.errors import NoGoalError
+from llmstep.errors import LeanImportsError, NoGoalError
 from llmstep.lean.checker import FileChecker
 from llmstep.lean.server import LeanServer
 from llmstep.lean.site import Site, find_site
@@ -190,11 +190,6 @@ async def test_a_closed_document_opens_again(checker: FileChecker) -> None:
             "Lean reports at line 2: Unknown identifier `foo`",
         ),
         (
-            "import Nowhere\ntheorem t (p : Prop) (hp : p) : p := by\n  ‸",
-            "There is no goal here: an earlier step or the file's header fails.",
-            "Lean reports at line 1: ",
-        ),
-        (
             "theorem t (p : Prop) (hp : p) : p := by\n  have k := (hp\n  exact ⟨hp, ‸sorry⟩\n",
             "There is no goal here: an earlier step or the file's header fails.",
             "Lean reports at line 2: ",
@@ -207,6 +202,16 @@ async def test_no_goal(checker: FileChecker, text: str, message: str, hint: str)
         await checker.baseline(plain, site_in(plain, text.index("‸")))
     assert caught.value.message == message
     assert caught.value.hint.startswith(hint)
+
+
+async def test_an_import_that_is_nowhere(checker: FileChecker) -> None:
+    text = "import Nowhere\ntheorem t (p : Prop) (hp : p) : p := by\n  sorry\n"
+    site = find_site(text, position_at(text, text.index("sorry")))
+    assert site is not None
+    with pytest.raises(LeanImportsError) as caught:
+        await checker.baseline(text, site)
+    assert caught.value.message == "Lean cannot read an import of this file: unknown module prefix 'Nowhere'"
+    assert caught.value.hint.startswith("The file is in no Lake project: ")
 
 
 async def test_the_report_of_a_new_document_is_the_final_answer(server: LeanServer) -> None:

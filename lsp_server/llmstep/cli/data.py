@@ -117,11 +117,11 @@ def _pairs_of(source: Path, longest: int, seconds: float, settings: Settings, re
 
 async def _of_project(source: Path, longest: int, seconds: float, settings: Settings) -> Found:
     from llmstep.data.project import lean_files, project_pairs
-    from llmstep.lean.project import find_project, server_command
+    from llmstep.lean.project import find_project, server_command, working_folder
     from llmstep.lean.server import LeanServer
 
     files = lean_files(source)
-    project = find_project(source)
+    project = find_project(source, working_folder())
     server = LeanServer(server_command(project, settings.lean, settings.check), project.root, timeout=seconds)
     try:
         return await project_pairs(

@@ -49,12 +49,13 @@ def shown_progress(console: Console | None = None) -> Iterator[Callable[[Step], 
 
 
 def _lines(console: Console) -> Callable[[Step], None]:
-    last = ""
+    last = ("", "")
 
     def show(step: Step) -> None:
         nonlocal last
-        if step.stage != last:
-            last = step.stage
+        now = (step.stage, step.message if step.stage == "goal" else "")  # what Lean says while it starts is all new
+        if now != last:
+            last = now
             console.print(f"{printable(step.message)} ...", markup=False, highlight=False, soft_wrap=True)
 
     return show

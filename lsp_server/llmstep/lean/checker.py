@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import OrderedDict
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 import attrs
 
-from llmstep.errors import LeanCrashedError, LeanTimeoutError
+from llmstep.errors import LeanCrashedError, LeanMemoryError, LeanTimeoutError
 from llmstep.lean.elide import elide
+from llmstep.lean.memo import Memo
 from llmstep.lean.place import PLACEHOLDER, Site
 from llmstep.lean.prefilter import hypothesis_names, may_name_itself, prefilter
 from llmstep.lean.recheck import bracketed, doubt, is_whole, named, question
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from llmstep.lean.verdict import Diagnostic
     from llmstep.settings import CheckSettings
 
-T = TypeVar("T")
-
 _UNKEPT = "skipKernelTC"
 """An option with which Lean's kernel checks nothing."""
 
@@ -39,11 +37,23 @@ class FileChecker:
         uri: Its address.
         settings: Limits for a candidate.
         patience: Longest wait in seconds for what stands above a goal.
+        variables_by_proof: See `elide`.
     """
 
-    def __init__(self, server: LeanServer, uri: str, settings: CheckSettings, patience: float) -> None:
+    def __init__(
+        self,
+        server: LeanServer,
+        uri: str,
+        settings: CheckSettings,
+        patience: float,
+        *,
+        variables_by_proof: bool = False,
+    ) -> None:
         self.settings = settings
+        self.variables_by_proof = variables_by_proof
         self.shadow = Shadow(server, uri, patience)
+        self.used = 0.0
+        """When it was last asked, in seconds of the loop's clock."""
         self._lock = asyncio.Lock()
         self._baselines: Memo[Baseline] = Memo(64)
         self._checks: Memo[Check] = Memo(4096)
@@ -65,7 +75,11 @@ class FileChecker:
             NoGoalError: There is no goal.
             LeanError: Lean does not answer.
         """
-        return await self._baseline(elide(text, site.scope), site)
+        return await self._baseline(self.elided(text, site), site)
+
+    def elided(self, text: str, site: Site) -> str:
+        """The text with what stands above the declaration of a site taken as given."""
+        return elide(text, site.scope, variables_by_proof=self.variables_by_proof)
 
     async def _baseline(self, text: str, site: Site) -> Baseline:
         key = _digest(site.shadow(text, PLACEHOLDER))
@@ -83,7 +97,7 @@ class FileChecker:
             NoGoalError: There is no goal at the site.
             LeanError: Lean does not answer even without the candidate.
         """
-        text = elide(text, site.scope)
+        text = self.elided(text, site)
         baseline = await self._baseline(text, site)
         names = hypothesis_names(baseline.goals[0])
         if reason := prefilter(candidate, site, names, native=self.settings.allow_native_decide):
@@ -106,7 +120,7 @@ class FileChecker:
             NoGoalError: There is no goal at the site.
             LeanError: Lean does not answer even without the tactic.
         """
-        text = elide(text, site.scope)
+        text = self.elided(text, site)
         await self._baseline(text, site)
         if prefilter(tactic, site, native=self.settings.allow_native_decide):
             return []
@@ -144,6 +158,17 @@ class FileChecker:
         async with self._lock:
             await self.shadow.close()
 
+    async def refresh(self) -> bool:
+        """Forgets everything, and has Lean read the imports again, where they have changed; True if they have."""
+        self.used = asyncio.get_running_loop().time()
+        await self.shadow.look_at_imports()
+        if not self.shadow.is_outdated:
+            return False
+        async with self._lock:
+            await self.shadow.reopen()
+        self._baselines, self._checks = Memo(64), Memo(4096)
+        return True
+
     async def _settle(self, text: str, site: Site) -> Baseline:
         text, name = named(text, site)
         shadow = site.shadow_text(text, PLACEHOLDER)
@@ -165,6 +190,8 @@ class FileChecker:
             except LeanCrashedError:
                 if last:
                     return Check(Verdict.UNCHECKED, message="Lean crashed on it.")
+            except LeanMemoryError as error:
+                return Check(Verdict.UNCHECKED, message=error.message)
             except _TooLongError:
                 return Check(Verdict.UNCHECKED, message=f"no answer within {self.settings.timeout_seconds:g} s")
         raise AssertionError
@@ -227,22 +254,3 @@ def _place(diagnostic: Diagnostic) -> tuple[int, int]:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-class Memo(Generic[T]):
-    """The latest results."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._known: OrderedDict[str, T] = OrderedDict()
-
-    def get(self, key: str) -> T | None:
-        if key in self._known:
-            self._known.move_to_end(key)
-        return self._known.get(key)
-
-    def put(self, key: str, value: T) -> None:
-        self._known[key] = value
-        self._known.move_to_end(key)
-        while len(self._known) > self._size:
-            self._known.popitem(last=False)

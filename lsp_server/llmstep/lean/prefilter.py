@@ -14,6 +14,7 @@ from llmstep.lean.prefilter_options import computed_option, refused_option
 from llmstep.lean.step import step_lines
 from llmstep.lean.text import mask
 from llmstep.lean.tokens import CLOSING, OPENING, tokenize
+from llmstep.lean.words import CALLS
 from llmstep.printable import strange_character
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def _word(word: str, *, name: bool, native: bool) -> str | None:
         return None
     if word in vocabulary.ADMITTING:
         return f"It uses `{word}`, which proves nothing."
-    if word == "llmstep":
+    if word in CALLS:
         return "It calls `llmstep` again."
     if word in vocabulary.OUTSIDE:
         return f"It uses `{word}`, which asks another program."

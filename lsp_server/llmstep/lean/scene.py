@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from lsprotocol.types import Diagnostic, Position
 
-WORDS: Final = frozenset({"sorry", "llmstep", "_"})
+WORDS: Final = frozenset({"sorry", "llmstep", "llmstep?", "_"})
 UNSOLVED: Final = "unsolved goals"
 HOLE: Final = "don't know how to synthesize placeholder"
 

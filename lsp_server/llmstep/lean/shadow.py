@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import time
 from typing import TYPE_CHECKING, TypeVar
 
 from llmstep.errors import LeanError, LeanTimeoutError, LlmstepError
+from llmstep.lean.header import header_error, imports_of
+from llmstep.lean.imports import Imports
 from llmstep.lean.verdict import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable, Sequence
+    from pathlib import Path
 
     from lsprotocol.types import Position
 
@@ -21,6 +25,9 @@ if TYPE_CHECKING:
 
 GRACE_SECONDS = 4.0
 """How long Lean may take to come back from a candidate that was given up."""
+
+_REST = 10
+"""So many times what a look at the imports takes, none is taken: with Mathlib there are thousands of files."""
 
 _NEXT = "\n\nexample : True := by\n"
 _AT_ONCE = _NEXT + "  trivial\n"
@@ -53,6 +60,12 @@ class Shadow:
         """The text up to the candidates that Lean has elaborated, and the process that did."""
         self._late = False
         self.is_open = False
+        self._imports = Imports()
+        self._read_for: tuple[int | None, list[str]] | None = None
+        """The opening of the document, and its imports, that `_imports` are those of."""
+        self._look_again = 0.0
+        self.is_outdated = False
+        """What the imports said is no longer known, so that Lean has to read them again."""
 
     async def settle(self, prefix: str, rest: ShadowText, question: str = "") -> tuple[Outcome, list[str] | None]:
         """Has Lean elaborate a document to its end, however long it takes (up to `patience`).
@@ -74,8 +87,35 @@ class Shadow:
             self.server.plain_goal(self.uri, rest.start, self.patience),
             self._outcome(rest, self.server.wait(self.uri, version, self.patience), self.patience, question),
         )
+        await self._read_imports(rest.text, outcome.diagnostics)
         self._ready = (prefix, self.server.pid)
         return outcome, goals
+
+    async def _read_imports(self, text: str, said: Sequence[Diagnostic]) -> None:
+        """Notes what the imports were read from, where Lean has just read them.
+
+        Raises:
+            LeanError: It could not.
+        """
+        opening = (self.server.opening(self.uri), imports_of(text))
+        if error := header_error(said, text, self.server.root, self.server.stderr):
+            self.is_outdated = True
+            raise error
+        if self._read_for != opening:
+            worker = await asyncio.to_thread(self.server.worker, self.uri)
+            self._imports = await asyncio.to_thread(Imports.read, worker, text, self.server.root)
+            self._read_for = opening
+
+    async def look_at_imports(self) -> None:
+        """Notes whether the imports have changed since they were read."""
+        if self.is_outdated or time.monotonic() < self._look_again:
+            return
+        self.is_outdated, took = await asyncio.to_thread(_timed, self._imports.changed)
+        self._look_again = time.monotonic() + _REST * took
+
+    def rests_on(self, file: Path) -> bool:
+        """Whether a file is among the imports."""
+        return self._imports.rest_on(file)
 
     def is_ready(self, prefix: str) -> bool:
         """Whether an edit behind `prefix` is all that Lean has to elaborate."""
@@ -124,7 +164,9 @@ class Shadow:
         self._ready = None
         self.is_open = True
         try:
-            return await self.server.wait(self.uri, await self.server.change(self.uri, text), self.patience)
+            said = await self.server.wait(self.uri, await self.server.change(self.uri, text), self.patience)
+            await self._read_imports(text, said)
+            return said
         except (LeanError, asyncio.CancelledError):
             self._late = True
             raise
@@ -139,6 +181,11 @@ class Shadow:
         self._ready = None
         self.is_open = False
         await self.server.close(self.uri)
+
+    async def reopen(self) -> None:
+        """Closes the document, so that Lean reads the imports again at its next use."""
+        await self.close()
+        self.is_outdated, self._imports, self._read_for = False, Imports(), None
 
     async def _change(self, shadow: ShadowText, question: str) -> int:
         if not shadow.whole:
@@ -165,6 +212,12 @@ class Shadow:
 def _asked(question: str) -> str:
     """A question as it stands behind a candidate; its text begins on the line with the number of its offset."""
     return f"\n\n{question}" if question else ""
+
+
+def _timed(look: Callable[[], bool]) -> tuple[bool, float]:
+    """What it says, and the seconds of work that it took."""
+    started = time.thread_time()
+    return look(), time.thread_time() - started
 
 
 async def _both(first: Awaitable[T], second: Awaitable[U]) -> tuple[T, U]:

@@ -18,6 +18,8 @@ _BEFORE_BY: Final = frozenset(
 _AFTER_BY: Final = frozenset({")", "]", "}", "⟩", ",", "|", ";", "else", "then"})
 _STRING: Final = re.compile(r'[ \t]*"(?:[^"\\]|\\.)*"', re.DOTALL)
 _ESCAPE: Final = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|\n\s*|(.))", re.DOTALL)
+CALLS: Final = frozenset({"llmstep", "llmstep?"})
+"""The names of the tactic of the Lean package."""
 _CONTROL: Final = {"n": "\n", "t": "\t", "r": "\r"}
 
 
@@ -25,14 +27,14 @@ def replaced_word(scene: Scene) -> list[Site]:
     """`sorry`, a call of `llmstep` or a hole: at the cursor, else the nearest on its line."""
     start, end = scene.line
     spans = {
-        word: _call_end(scene, word) if word.token.text == "llmstep" else word.token.end
+        word: _call_end(scene, word) if word.token.text in CALLS else word.token.end
         for word in scene.layout.words
         if start <= word.token.start < end and _replaceable(scene, word)
     }
     if not spans:
         return []
     word = min(spans, key=lambda word: max(word.token.start - scene.offset, scene.offset - spans[word], 0))
-    if word.token.text == "llmstep":
+    if word.token.text in CALLS:
         call = scene.text[word.token.end : spans[word]].strip()
         return [_step_site(scene, SiteKind.CALL, word.item, spans[word], prefix=_unquote(call))]
     if word.is_step:
