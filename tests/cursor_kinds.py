@@ -151,7 +151,8 @@ def table(seen: list[Seen]) -> str:
     rows = ["| cursor | same goal |", "| --- | --- |"]
     for kind in KINDS:
         tried = [each for each in seen if each.kind == kind]
-        rows.append(f"| {kind} | {sum(each.same for each in tried)} of {len(tried)} |")
+        cell = kind.replace("|", "\\|")
+        rows.append(f"| {cell} | {sum(each.same for each in tried)} of {len(tried)} |")
     return "\n".join([*rows, f"| all | {sum(each.same for each in seen)} of {len(seen)} |"])
 
 

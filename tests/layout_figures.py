@@ -111,4 +111,5 @@ if __name__ == "__main__":
     print(f"A million characters, milliseconds; {processor()}, Python {platform.python_version()}.\n")
     print("| text of | mask | place, with mask and layout | eliding |\n| --- | --- | --- | --- |")
     for name, row in figures().items():
-        print(f"| {name} | {' | '.join(f'{1000 * each:.0f}' for each in row)} |")
+        cell = name.replace("|", "\\|")
+        print(f"| {cell} | {' | '.join(f'{1000 * each:.0f}' for each in row)} |")

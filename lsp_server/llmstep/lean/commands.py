@@ -26,8 +26,6 @@ _MODIFIER_WORDS: Final = (
     "scoped",
     "meta",
 )
-_MODIFIERS: Final = rf"(?:(?:{'|'.join(_MODIFIER_WORDS)})\s+)*"
-_ATTRIBUTES: Final = r"(?:@\[(?:[^\[\]]|\[[^\[\]]*\])*\]\s*)*"
 PROVING: Final = ("theorem", "lemma", "example", "def", "abbrev", "instance", "irreducible_def")
 """Commands that may hold a proof."""
 _ANYWHERE: Final = (
@@ -86,13 +84,6 @@ _IN: Final = re.compile(rf"[^\n]*?(?<![\w.])in[ \t]+(?=@\[|{_MODIFIER}|{_ANYWHER
 _HOLDING: Final = frozenset({"open", "set_option", "include", "omit", "universe", "variable"})
 """Commands that may hold for the one behind `in` alone."""
 
-COMMAND: Final = re.compile(
-    rf"""
-    ^[ \t]*{_ATTRIBUTES}{_MODIFIERS}(?P<anywhere>{"|".join(_ANYWHERE)})(?![\w'!?.])
-  | ^(?:{_ATTRIBUTES}{_MODIFIERS}(?P<margin>{"|".join(_AT_MARGIN)})(?![\w'!?]) | @\[ | \#\w )
-    """,
-    re.MULTILINE | re.VERBOSE,
-)
 SCOPES: Final = frozenset({"namespace", "section", "mutual", "end"})
 _KEPT_TEXTS: Final = 4
 _TRIES: Final = 16
