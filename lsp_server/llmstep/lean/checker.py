@@ -11,6 +11,7 @@ import attrs
 from llmstep.errors import LeanCrashedError, LeanMemoryError, LeanTimeoutError
 from llmstep.lean.elide import elide
 from llmstep.lean.memo import Memo
+from llmstep.lean.place import PLACEHOLDER
 from llmstep.lean.prefilter import hypothesis_names, may_name_itself, prefilter
 from llmstep.lean.recheck import bracketed, doubt, is_whole, named, question
 from llmstep.lean.shadow import Shadow
@@ -214,7 +215,8 @@ class FileChecker:
         Args:
             whole: Lean takes the declaration as finished, so that its axioms tell of a `sorry`.
         """
-        for shown in (False, True) if whole else (True,):
+        converts = site.placeholder != PLACEHOLDER  # `conv` cannot show a term
+        for shown in (False,) if converts else (False, True) if whole else (True,):
             shadow = site.shadow_text(text, bracketed(candidate, shown=shown))
             outcome = await self._run(shadow, question(name))
             if found := doubt(site, baseline, outcome, shown=shown, native=self.settings.allow_native_decide):

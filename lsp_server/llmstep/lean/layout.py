@@ -175,6 +175,8 @@ class Layout:
     def _dedent(self, token: Token) -> None:
         if token.text in CLOSING:
             return
+        if token.text in {"termination_by", "decreasing_by"}:
+            self._pop_to(None, token.start)
         while isinstance(self._top, Bracket) and self._outer_step(token):
             self._pop(token.start)
             while isinstance(self._top, Block) and token.column < self._top.column:

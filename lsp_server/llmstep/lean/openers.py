@@ -30,6 +30,8 @@ def first_of_block(scene: Scene) -> Item | None:
     """The first step of the block whose opener the cursor is at."""
     found = None
     for block in scene.layout.blocks:
+        if block.opener.text == "<;>":
+            continue  # it takes one step
         if block.items and _head_start(block) <= scene.offset <= _head_end(scene, block):
             found = block.items[0]
     return found
@@ -42,8 +44,9 @@ def around_blocks(scene: Scene) -> Item | None:
         if item is None or scene.offset > item.end:
             continue
         inner = item.inner
-        if inner is not None and inner.items and scene.offset <= (inner.bar or inner.opener).start:
-            return item
+        if inner is not None and inner.items:
+            words_end = (inner.bar or inner.opener).start if inner.opener is not item.first else inner.items[0].start
+            return item if scene.offset <= words_end else None
         return None
     return None
 
@@ -66,7 +69,7 @@ def _head_start(block: Block) -> int:
         return block.owner.start
     if block.kind in {"bullet", "paren"}:
         return block.opener.end
-    if block.kind == "combinator":
+    if block.kind == "combinator" and block.opener.text != "|":
         return block.items[0].start
     return block.opener.start
 

@@ -218,7 +218,9 @@ def _before_step(scene: Scene) -> list[Site]:
     first: Token | None = tokens[0] if tokens and scene.offset <= tokens[0].start else None
     here = first or next((token for token in tokens if token.start == scene.offset), None)
     item = scene.item_at(here) if here else None
-    return [_before(scene, item)] if item else []
+    if item is None or item.block.opener.text == "<;>":  # which takes one step
+        return []
+    return [_before(scene, item)]
 
 
 def _before(scene: Scene, item: Item) -> Site:

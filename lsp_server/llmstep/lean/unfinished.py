@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def unfinished_step(scene: Scene) -> tuple[Item, int] | None:
     """The unfinished step that the cursor is in, behind, or on the line below; and the offset behind it."""
     for block in scene.around:
-        item = next((item for item in reversed(block.items) if item.start < scene.offset), None)
+        item = next((item for item in reversed(block.items) if item.start <= scene.offset), None)
         if item is not None:
             break
     else:

@@ -89,7 +89,9 @@ def replaced_step(scene: Scene, kind: SiteKind, item: Item | None, end: int, pre
     assert item is not None
     block = item.block
     anchors = (item.start,)
-    if block.inline and len(block.items) == 1 and block.opener.text in {"by", "=>"}:
+    among = block.kind == "alternative" or (block.owner is not None and block.owner.matches)
+    on_line = among and block.opener.margin != "|"  # several alternatives on one line have no room below
+    if block.inline and len(block.items) == 1 and block.opener.text in {"by", "=>"} and not on_line:
         return scene.block_site(
             kind,
             block.opener.end,
