@@ -196,14 +196,14 @@ class Assistant:
         Returns:
             Why some have no verdict; empty where all have one.
         """
+        names, native = hypothesis_names(found.goal.text), self.settings.check.allow_native_decide
+        for text in gathering.unchecked():  # by text alone, with or without Lean
+            if reason := prefilter(text, found.site, names, native=native):
+                gathering.judged(text, Check(Verdict.INVALID, message=reason))
         texts = gathering.unchecked()
         if not texts:
             return ""
         if not self.settings.check.enabled:
-            names, native = hypothesis_names(found.goal.text), self.settings.check.allow_native_decide
-            for text in texts:
-                if reason := prefilter(text, found.site, names, native=native):
-                    gathering.judged(text, Check(Verdict.INVALID, message=reason))
             return "checks are switched off"
         checked = 0
 

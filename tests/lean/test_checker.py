@@ -114,7 +114,7 @@ async def test_what_is_known_is_not_asked_again(checker: FileChecker, server: Le
 
 
 async def test_compiled_code_proves_where_the_user_says_so(checker: FileChecker) -> None:
-    text = "theorem native : 2 + 2 = 4 ∧ 1 = 1 := by\n  sorry\n"
+    text = "theorem compiled : 2 + 2 = 4 ∧ 1 = 1 := by\n  sorry\n"
     site = site_in(text, text.index("sorry"))
     settings = CheckSettings(timeout_seconds=10, allow_native_decide=True)
     trusting = FileChecker(checker.shadow.server, checker.shadow.uri, settings, patience=120)

@@ -11,7 +11,6 @@ import attrs
 from llmstep.errors import LeanCrashedError, LeanMemoryError, LeanTimeoutError
 from llmstep.lean.elide import elide
 from llmstep.lean.memo import Memo
-from llmstep.lean.place import PLACEHOLDER, Site
 from llmstep.lean.prefilter import hypothesis_names, may_name_itself, prefilter
 from llmstep.lean.recheck import bracketed, doubt, is_whole, named, question
 from llmstep.lean.shadow import Shadow
@@ -20,7 +19,7 @@ from llmstep.lean.verdict import ERROR, Baseline, Outcome, axioms_in, baseline_o
 from llmstep.types import Check, Verdict
 
 if TYPE_CHECKING:
-    from llmstep.lean.place import ShadowText
+    from llmstep.lean.place import ShadowText, Site
     from llmstep.lean.server import LeanServer
     from llmstep.lean.verdict import Diagnostic
     from llmstep.settings import CheckSettings
@@ -82,7 +81,7 @@ class FileChecker:
         return elide(text, site.scope, variables_by_proof=self.variables_by_proof)
 
     async def _baseline(self, text: str, site: Site) -> Baseline:
-        key = _digest(site.shadow(text, PLACEHOLDER))
+        key = _digest(site.shadow(text, site.placeholder))
         known = self._baselines.get(key)
         if known is None:
             async with self._lock:
@@ -171,10 +170,10 @@ class FileChecker:
 
     async def _settle(self, text: str, site: Site) -> Baseline:
         text, name = named(text, site)
-        shadow = site.shadow_text(text, PLACEHOLDER)
+        shadow = site.shadow_text(text, site.placeholder)
         outcome, goals = await self.shadow.settle(text[: site.start], shadow, question(name))
         if not goals or outcome.goals == tuple(goals):  # the placeholder was never reached
-            raise no_goal(goals, outcome, site, text)
+            raise no_goal(goals, await self.shadow.read(text[: site.until]), site, text)
         if error := statement_error(text, site, outcome, goals):
             raise error
         return baseline_of(outcome, goals, (text.count("\n", 0, site.scope), 0))

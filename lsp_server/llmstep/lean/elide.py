@@ -7,10 +7,13 @@ more with every proof above it.
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from typing import TYPE_CHECKING, Final
 
 from llmstep.lean.commands import find_commands
+from llmstep.lean.layout import MOST_TOKENS
+from llmstep.lean.masking import Blanks
 from llmstep.lean.text import mask
 from llmstep.lean.tokens import CLOSING, OPENING, tokenize
 
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 _THEOREMS: Final = frozenset({"theorem", "lemma", "example"})
 _STAND_IN: Final = "sorry"
 _ROOM: Final = " " * len(_STAND_IN)
-_VISIBLE: Final = re.compile(r"[^\r\n]")
+_BLANKS: Final = Blanks("\r\n")
 _OTHER_SHAPES: Final = frozenset({"let", "have", "show", "fun", "λ", "match", "if", "do", "by", "where", "|", "sorry"})
 """With one of these in a statement, or an alternative in place of a proof, text cannot tell where the proof begins."""
 _TRAILER: Final = re.compile(r"\b(?:where|termination_by|decreasing_by|deriving)\b")
@@ -48,6 +51,8 @@ def elide(text: str, end: int, *, variables_by_proof: bool = False) -> str:
         end: Where to stop.
         variables_by_proof: A `variable` may enter a theorem by its proof alone, so that theorems below one keep theirs.
     """
+    if text.startswith("\ufeff"):  # Lean reads no byte order mark
+        text = " " + text[1:]
     return _elided(text[:end], variables_by_proof) + text[end:]
 
 
@@ -60,7 +65,7 @@ def _elided(text: str, variables_by_proof: bool) -> str:
     for start, end in _proofs(masked):
         if variable is not None and variable.start() < start:
             break
-        blank = _VISIBLE.sub(" ", text[start:end])
+        blank = text[start:end].translate(_BLANKS)
         parts += [text[done:start], blank.replace(_ROOM, _STAND_IN, 1)]
         done = end
     return "".join(parts) + text[done:]
@@ -102,7 +107,7 @@ def _proof_start(masked: str, start: int) -> int | None:
     """Offset of the `by` behind the `:=` of a theorem whose keyword ends at `start`."""
     open_brackets: list[str] = []
     assigned = False
-    for token in tokenize(masked, start, len(masked)):
+    for token in itertools.islice(tokenize(masked, start, len(masked)), MOST_TOKENS):
         if assigned:
             return token.start if token.text == "by" else None
         if token.text in OPENING:

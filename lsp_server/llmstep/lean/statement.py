@@ -51,10 +51,15 @@ def statement_error(text: str, site: Site, outcome: Outcome, goals: Sequence[str
     )
 
 
-def no_goal(goals: list[str] | None, outcome: Outcome, site: Site, text: str) -> NoGoalError:
-    """Why there is no goal: all are accomplished, or something above fails."""
-    above = [error for place, error in outcome.errors() if place < outcome.start and not is_unsolved(error)]
-    scope = text.count("\n", 0, site.scope)
+def no_goal(goals: list[str] | None, own: Sequence[Diagnostic], site: Site, text: str) -> NoGoalError:
+    """Why there is no goal: all are accomplished, or something above fails.
+
+    Args:
+        own: What Lean says about the text as it is, to the end of the declaration: an error that comes from leaving
+            out what stands below the goal is none of the user's.
+    """
+    start, scope = position_at(text, site.start), text.count("\n", 0, site.scope)
+    above = [error for error in own if _place(error) < (start.line, start.character) and not is_unsolved(error)]
     fatal = [error for error in above if _line(error) >= scope or _line(error) == 0]
     if fatal:
         hint = f"Lean reports at line {_line(fatal[0]) + 1}: {fatal[0]['message'].strip().splitlines()[0]}"
@@ -66,6 +71,11 @@ def no_goal(goals: list[str] | None, outcome: Outcome, site: Site, text: str) ->
 
 def _line(diagnostic: Diagnostic) -> int:
     return int(diagnostic["range"]["start"]["line"]) if diagnostic.get("severity") == ERROR else -1
+
+
+def _place(diagnostic: Diagnostic) -> tuple[int, int]:
+    start = diagnostic["range"]["start"]
+    return int(start["line"]), int(start["character"])
 
 
 def _found(message: str, error: Diagnostic) -> NoGoalError:

@@ -121,7 +121,10 @@ def judge(site: Site, baseline: Baseline, outcome: Outcome) -> Check:
 def first_error(baseline: Baseline, outcome: Outcome) -> str | None:
     """The first error that is the candidate's: one inside of it before one elsewhere."""
     elsewhere: str | None = None
+    end = outcome.shadow.end.line, outcome.shadow.end.character
     for place, error in outcome.errors():
+        if place >= end and is_unsolved(error):
+            continue  # at the bracket that closes a block: a step may leave goals
         if place >= outcome.start:
             if outcome.signature(place, error) not in baseline.errors:
                 return one_line(error)
