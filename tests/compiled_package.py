@@ -23,7 +23,7 @@ sys.path.append(str(ROOT / "scripts"))
 
 from tag_lean_package import without_module_header  # noqa: E402
 
-__all__ = ["SOURCES", "environment", "package", "without_module_header"]
+__all__ = ["SOURCES", "STAGES", "environment", "package", "without_module_header"]
 
 SOURCES = ROOT / "lean"
 STAGES = [["Options", "Guard"], ["Client"], ["Check"], ["Tactic", "Rpc", "Try"], [""]]
