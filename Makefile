@@ -18,7 +18,7 @@ export TOKENIZERS_PARALLELISM ?= false
 # Tests start hundreds of processes; each would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup lean programs workbench ready demo test test-neovim test-emacs test-vscode vsix lint format starter clean
+.PHONY: help setup lean programs workbench ready demo test soak test-neovim test-emacs test-vscode vsix lint format starter clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,6 +45,9 @@ ready: lean programs workbench # All that the tests and the linters need.
 
 test: ready ## Run all tests.
 	@$(BIN)/python -m pytest tests $(BESIDE:%=--beside tests/%) $(PYTEST)
+
+soak: lean ## Long tests, not in CI: an editor played at random, faults, many clients, wrong messages (an hour).
+	@.ci/soak $(BIN)/python $${LLMSTEP_TEST_LEAN:-$(LEAN)}
 
 test-vscode: lean programs workbench ## Run the tests in a real VS Code.
 	@$(BIN)/python -m pytest tests/vscode $(PYTEST)

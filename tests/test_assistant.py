@@ -17,7 +17,7 @@ from llmstep.lean.asking import proof_so_far
 from llmstep.lean.site import Site, find_site
 from llmstep.lean.text import position_at
 from llmstep.lean.workspace import LeanWorkspace
-from llmstep.memory import SETS_PER_DOCUMENT, Memory, sites_at
+from llmstep.memory import SETS_PER_DOCUMENT, Edit, Memory, sites_at
 from llmstep.settings import CheckSettings, LeanSettings, Settings
 from llmstep.types import Candidate, Check, Goal, Suggestion, Verdict
 
@@ -172,7 +172,7 @@ def test_sets_come_in_the_order_of_their_places() -> None:
 )
 def test_an_edit_drops_the_sets_it_makes_stale(old: str, new: str, left: list[int]) -> None:
     memory = remembered(TWO, "sorry /- 1", "sorry /- 2")
-    memory.edited(Document("file:///a.lean", 2, TWO.replace(old, new)))
+    memory.edited("file:///a.lean", Edit.between(TWO, TWO.replace(old, new)))
     assert [known.site.start for known in memory.sets("file:///a.lean")] == [
         TWO.index(f"sorry /- {number}") for number in left
     ]

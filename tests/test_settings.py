@@ -8,7 +8,8 @@ import attrs
 import pytest
 
 from llmstep.errors import SettingsError
-from llmstep.settings import Settings, wire_name
+from llmstep.setting_values import wire_name
+from llmstep.settings import Settings
 
 
 def fields(cls: type, prefix: str = "") -> list[tuple[str, Any, Any]]:

@@ -13,7 +13,8 @@ import pytest
 
 from llmstep.catalog.models import CATALOG
 from llmstep.errors import SettingsError
-from llmstep.settings import Settings, wire_name
+from llmstep.setting_values import wire_name
+from llmstep.settings import Settings
 
 EXTENSION = Path(__file__).parents[1] / "vscode-extension"
 PACKAGE = json.loads((EXTENSION / "package.json").read_text(encoding="utf-8"))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from llmstep.aside import aside
 from llmstep.automation.source import Automation
 from llmstep.engine.progress import Progress
 from llmstep.errors import LeanError, ModelError, NoGoalError
@@ -109,11 +110,11 @@ class Assistant:
         """
         started = time.perf_counter()
         tell = on_progress or _silent
-        _, sites = sites_at(document.text, position, diagnostics)
+        _, sites = await aside(sites_at, document.text, position, diagnostics)
         tell(Progress("goal", "Asking Lean for the goal"))
         site, goal = await self._goal(document, sites, goals, lambda words: tell(Progress("goal", words)))
-        ask = ask_at(document.text, site, goal, site.prefix if prefix is None else prefix)
-        key = site.key(document.text)
+        ask = await aside(ask_at, document.text, site, goal, site.prefix if prefix is None else prefix)
+        key = await aside(site.key, document.text)
         earlier = self.memory.find(document.uri, key) if more else None
         empty = SuggestionSet(
             uri=document.uri,
@@ -198,7 +199,7 @@ class Assistant:
         """
         names, native = hypothesis_names(found.goal.text), self.settings.check.allow_native_decide
         for text in gathering.unchecked():  # by text alone, with or without Lean
-            if reason := prefilter(text, found.site, names, native=native):
+            if reason := await aside(prefilter, text, found.site, names, native=native):
                 gathering.judged(text, Check(Verdict.INVALID, message=reason))
         texts = gathering.unchecked()
         if not texts:
@@ -259,10 +260,6 @@ class Assistant:
     def sets(self, uri: str) -> list[SuggestionSet]:
         """All that is known for a document, in the order of the places."""
         return self.memory.sets(uri)
-
-    def edited(self, document: Document) -> None:
-        """Forget what an edit has made stale: sets whose text up to the goal, or whose place, is no longer the same."""
-        self.memory.edited(document)
 
     def _outdated(self, uri: str) -> None:
         """The imports of a document have changed: nothing that is known of it holds any more."""

@@ -10,6 +10,7 @@ import attrs
 from lsprotocol.types import Diagnostic, Position, Range
 
 from llmstep.lean.site import find_sites
+from llmstep.lean.text import common_prefix
 from llmstep.types import Goal, Suggestion, Verdict
 
 if TYPE_CHECKING:
@@ -30,6 +31,24 @@ class Document:
     uri: str
     version: int | None
     text: str
+
+
+@attrs.frozen
+class Edit:
+    """A text before and after an edit."""
+
+    before: str
+    after: str
+    since: int
+    """Offset of the first character that is not the same."""
+
+    @classmethod
+    def between(cls, before: str, after: str) -> Edit:
+        return cls(before, after, common_prefix(before, after))
+
+    def leaves(self, site: Site) -> bool:
+        """Whether a place is still there, with its key, which is told here without going through the text above it."""
+        return self.since >= site.end and site.behind(self.before) == site.behind(self.after)
 
 
 def sites_at(text: str, where: Position | Range, diagnostics: Sequence[Diagnostic] = ()) -> tuple[Position, list[Site]]:
@@ -161,24 +180,31 @@ class Memory:
         """The set of a goal."""
         return self._documents.get(uri, OrderedDict()).get(key)
 
+    def has(self, uri: str) -> bool:
+        """Whether anything is known for a document."""
+        return bool(self._documents.get(uri))
+
+    def first(self, uri: str, keys: Sequence[str]) -> SuggestionSet | None:
+        """The set of the first of some goals for which one is known."""
+        return next((known for key in keys if (known := self.find(uri, key))), None)
+
     def known(
         self, document: Document, where: Position | Range, diagnostics: Sequence[Diagnostic] = ()
     ) -> SuggestionSet | None:
-        """What is known for the goal at a position or range."""
-        if not self._documents.get(document.uri):
+        """What is known for the goal at a position or range. Takes as long as the text is."""
+        if not self.has(document.uri):
             return None
         _, sites = sites_at(document.text, where, diagnostics)
-        found = (self.find(document.uri, site.key(document.text)) for site in sites)
-        return next((known for known in found if known), None)
+        return self.first(document.uri, [site.key(document.text) for site in sites])
 
     def sets(self, uri: str) -> list[SuggestionSet]:
         """The sets of a document in the order of their places."""
         return sorted(self._documents.get(uri, {}).values(), key=lambda known: known.site.start)
 
-    def edited(self, document: Document) -> None:
+    def edited(self, uri: str, edit: Edit) -> None:
         """Forget the sets whose goal is no longer there in the new text."""
-        sets = self._documents.get(document.uri, OrderedDict())
-        for key in [key for key, known in sets.items() if known.site.key(document.text) != key]:
+        sets = self._documents.get(uri, OrderedDict())
+        for key in [key for key, known in sets.items() if not edit.leaves(known.site)]:
             del sets[key]
 
     def forget(self, uri: str | None = None) -> None:

@@ -7,16 +7,15 @@ names the setting, so that nothing is dropped silently.
 
 from __future__ import annotations
 
-import difflib
 import os
-import re
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping  # noqa: TC003 attrs reads the annotations
 from typing import Any, Literal
 
 import attrs
 
 from llmstep.errors import SettingsError
+from llmstep.setting_values import decode, nest, shown
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Dtype = Literal["auto", "fast", "float32", "bfloat16", "float16", "int8", "int4"]
@@ -175,12 +174,25 @@ class Settings:
 
     @classmethod
     def decode(cls, raw: Mapping[str, Any] | None) -> Settings:
-        """Settings from an editor's (possibly partial) object.
+        """Settings from a (possibly partial) object.
 
         Raises:
             SettingsError: A key is unknown, or a value has the wrong type or is out of bounds.
         """
-        return typing.cast("Settings", _decode(cls, _nest(raw or {}), "llmstep"))
+        settings, wrong = cls.read(raw)
+        if wrong:
+            raise next(iter(wrong.values()))
+        return settings
+
+    @classmethod
+    def read(cls, raw: Mapping[str, Any] | None) -> tuple[Settings, dict[str, SettingsError]]:
+        """The same from one in which some may be wrong: those have their defaults, and all others hold.
+
+        Returns:
+            The settings, and what is wrong, by the full name of the setting: `llmstep.http.port`.
+        """
+        wrong: dict[str, SettingsError] = {}
+        return typing.cast("Settings", decode(cls, nest(raw or {}, wrong), "llmstep", wrong)), wrong
 
     @classmethod
     def from_environment(cls, base: Settings | None = None) -> Settings:
@@ -192,9 +204,9 @@ class Settings:
         if device := os.environ.get("LLMSTEP_DEVICE"):
             raw["device"] = device
         if port := os.environ.get("LLMSTEP_PORT"):
-            if not port.isdecimal():
+            if not port.isdecimal() or len(port) > 20:
                 raise SettingsError(
-                    f"The environment variable LLMSTEP_PORT is {port!r}, which is no port number.",
+                    f"The environment variable LLMSTEP_PORT is {shown(port)}, which is no port number.",
                     hint="Set it to a number, 6000 for example, or unset it.",
                 )
             raw["http"] = {"port": int(port)}
@@ -205,93 +217,3 @@ class Settings:
             device=given.device if "device" in raw else settings.device,
             http=attrs.evolve(settings.http, port=given.http.port) if "http" in raw else settings.http,
         )
-
-
-def wire_name(field: str) -> str:
-    """`idle_delay_ms` as editors write it: `idleDelayMs`."""
-    head, *rest = field.split("_")
-    return head + "".join("MB" if part == "mb" else part.capitalize() for part in rest)
-
-
-def field_name(wire: str) -> str:
-    """The other way round: `remote.apiKeyFile` is `remote.api_key_file`."""
-    return re.sub(r"MB|[A-Z]", lambda letters: "_" + letters.group().lower(), wire)
-
-
-def _nest(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Dotted keys turned into nested objects; a leading `llmstep` section is unwrapped."""
-    if set(raw) == {"llmstep"} and isinstance(raw["llmstep"], Mapping):
-        raw = raw["llmstep"]
-    nested: dict[str, Any] = {}
-    for key, value in raw.items():
-        *sections, last = key.removeprefix("llmstep.").split(".")
-        place = nested
-        for section in sections:
-            place = place.setdefault(section, {})
-        if isinstance(value, Mapping) and isinstance(place.get(last), dict):
-            place[last].update(value)
-        else:
-            place[last] = dict(value) if isinstance(value, Mapping) else value
-    return nested
-
-
-def _decode(cls: type, raw: Any, where: str) -> Any:
-    if not isinstance(raw, Mapping):
-        raise SettingsError(
-            f"The setting {where} must be an object, not {_show(raw)}.", hint="Correct it in the settings."
-        )
-    hints = typing.get_type_hints(cls)
-    fields = {wire_name(field.name): field for field in attrs.fields(cls)}
-    values: dict[str, Any] = {}
-    for key, value in raw.items():
-        field = fields.get(key)
-        if field is None:
-            near = difflib.get_close_matches(key, fields, n=1)
-            raise SettingsError(
-                f"There is no setting {where}.{key}.",
-                hint=f"Did you mean {where}.{near[0]}?" if near else "Remove it from the settings.",
-            )
-        name = f"{where}.{key}"
-        expected = hints[field.name]
-        if attrs.has(expected):
-            values[field.name] = _decode(expected, value, name)
-        elif value is not None:  # an editor sends null for a setting that was never set
-            values[field.name] = _value(expected, value, name, field.metadata)
-    return cls(**values)
-
-
-def _value(expected: Any, value: Any, name: str, bounds: Mapping[str, Any]) -> Any:
-    if typing.get_origin(expected) is Literal:
-        allowed = typing.get_args(expected)
-        if value not in allowed:
-            raise _wrong(name, value, "one of " + ", ".join(allowed))
-        return value
-    if typing.get_origin(expected) is tuple:
-        if isinstance(value, str) or not isinstance(value, (list, tuple)):
-            raise _wrong(name, value, 'a list of words such as ["lake", "serve", "--"]')
-        if not all(isinstance(word, str) for word in value):
-            raise _wrong(name, value, "a list of words")
-        return tuple(value)
-    if expected is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if type(value) is not expected:
-        raise _wrong(
-            name,
-            value,
-            {bool: "true or false", int: "a whole number", float: "a number"}.get(expected, "a text"),
-        )
-    least, most = bounds.get("least"), bounds.get("most")
-    if least is not None and value < least:
-        raise _wrong(name, value, f"at least {least}")
-    if most is not None and value > most:
-        raise _wrong(name, value, f"at most {most}")
-    return value
-
-
-def _wrong(name: str, value: Any, wanted: str) -> SettingsError:
-    return SettingsError(f"The setting {name} is {_show(value)}.", hint=f"It must be {wanted}.")
-
-
-def _show(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 
-from llmstep.errors import SettingsError
 from llmstep.lsp.server import LlmstepServer
 
 
@@ -43,7 +43,7 @@ def server(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> LlmstepServer:
 
 
 def test_later_layers_win_and_leave_the_rest(server: LlmstepServer) -> None:
-    assert server.sync.initialize({"goalProvider": "client", "count": 3, "http": {"port": 1}}) is None
+    server.sync.initialize({"goalProvider": "client", "count": 3, "http": {"port": 1}})
     server.sync.push({"count": 4, "http": {"enabled": False}})
     assert server.settings.goal_provider == "client"
     assert server.settings.count == 4
@@ -81,22 +81,69 @@ def test_forms_in_which_editors_push(server: LlmstepServer, settings: Any) -> No
         ({"llmstep": 3}, "The settings of llmstep must be an object, not 3. Correct them."),
     ],
 )
-def test_a_wrong_value_is_told_and_changes_nothing(
+def test_a_wrong_value_is_told_and_all_others_hold(
     server: LlmstepServer, wire: Wire, settings: Any, sentence: str
 ) -> None:
     server.sync.push({"count": 7, "model": "starter"})
-    before = server.settings
-    server.sync.changed(settings)
+    server.sync.changed({"model": "starter", "temperature": 0.5, **settings})
     assert wire.messages == [sentence]
-    assert server.settings is before
+    whole = "llmstep" in settings  # then there is nothing else to take
+    assert (server.settings.count, server.settings.model) == (7 if whole or "count" in settings else 10, "starter")
+    assert server.settings.temperature == (0.7 if whole else 0.5)
+    server.sync.changed({"model": "starter", "temperature": 0.5, **settings})
+    assert wire.messages == [sentence], "told once while it stays"
     server.sync.push({"count": 8})
     assert server.settings.count == 8
+    server.sync.changed(settings)
+    assert wire.messages == [sentence] * 2, "told again when it has come again"
 
 
-def test_wrong_initialization_options_are_told(server: LlmstepServer) -> None:
-    error = server.sync.initialize({"device": "abacus"})
-    assert isinstance(error, SettingsError)
-    assert server.settings.device == "auto"
+WRONG = {
+    "count": float("nan"),
+    "temperature": float("inf"),
+    "topP": -float("inf"),
+    "maxNewTokens": 10**5000,
+    "idleDelayMs": 1e400,
+    "lean.timeoutSeconds": 10**400,
+    "model": "a\ud800b",
+    "template": "a\0b",
+    "device": ["cpu"],
+    "http": 3,
+    "lean": {"command": ["lean\n"]},
+    "x" * 5000: 1,
+    "check": {"check": {"check": {"enabled": True}}},
+}
+
+
+def test_each_wrong_initialization_option_is_told_and_all_others_hold(server: LlmstepServer, wire: Wire) -> None:
+    server.sync.initialize({**WRONG, "http.port": 6001, "trigger": "onIdle", "remote": {"model": "m", "urll": "x"}})
+    assert len(wire.messages) == 6, "the first five, and how many more there are"
+    assert wire.messages[-1] == "9 more settings are wrong. Correct them in the settings."
+    assert all(len(message) < 300 for message in wire.messages)
+    assert (server.settings.http.port, server.settings.trigger) == (6001, "onIdle")
+    assert server.settings.remote.model == "m"
+    assert server.settings.count == 10
+
+
+@pytest.mark.parametrize("name", WRONG, ids=lambda name: name[:20])
+def test_what_is_said_about_a_wrong_value_is_one_short_sentence(server: LlmstepServer, wire: Wire, name: str) -> None:
+    before = server.settings
+    server.sync.initialize({name: WRONG[name]})
+    [message] = wire.messages
+    assert re.match(r"(The setting|There is no setting) llmstep\.[\w.]+ ?.*\. \w.*[.?]$", message), message
+    assert len(message) < 300
+    assert server.settings == before
+
+
+def test_a_wrong_environment_is_told_and_the_editor_holds(
+    server: LlmstepServer, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LLMSTEP_PORT", "9" * 5000)
+    server.sync.push({"count": 3})
+    assert server.settings.count == 3
+    [message] = wire.messages
+    assert message.startswith("The environment variable LLMSTEP_PORT is '999")
+    assert len(message) < 250
 
 
 def test_the_environment_wins_over_the_editor(server: LlmstepServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,7 @@ def added_records() -> tuple[ModelRecord, ...]:
         raise _unreadable(error.strerror or str(error)) from None
     try:
         return tuple(_record(each) for each in json.loads(content)["models"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _unreadable(f"{type(error).__name__}: {error}") from None
 
 

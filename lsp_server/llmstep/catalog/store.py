@@ -137,6 +137,9 @@ def read_json(file: Path) -> dict[str, Any]:
         content = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
+    except RecursionError:
+        hint = "Download the model again."
+        raise ModelLoadError(f"The file {file} cannot be read: it is nested too deeply.", hint=hint) from None
     except (OSError, ValueError) as error:
         raise ModelLoadError(f"The file {file} cannot be read: {error}.", hint="Download the model again.") from error
     if not isinstance(content, dict):

@@ -11,6 +11,7 @@ import sys
 import typer
 
 from llmstep import __version__
+from llmstep.cli import faults
 from llmstep.cli.bench import bench
 from llmstep.cli.data import data
 from llmstep.cli.doctor import doctor
@@ -21,7 +22,6 @@ from llmstep.cli.prove import prove
 from llmstep.cli.serve import serve
 from llmstep.cli.suggest import suggest
 from llmstep.cli.train import train, train_starter
-from llmstep.errors import LlmstepError
 
 app = typer.Typer(
     name="llmstep",
@@ -60,11 +60,15 @@ app.command()(suggest)
 
 def main() -> None:
     """Run the command line; errors that the user can act on are shown as one line, without a traceback."""
+    faults.open_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # not every system's encoding has a goal's
     try:
-        app()
-    except LlmstepError as error:
-        typer.secho(f"llmstep: {error}", fg=typer.colors.RED, err=True)
-        sys.exit(1)
+        faults.check_arguments(sys.argv[1:])
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # not when the interpreter ends, which would tell an error in its own way
+    except Exception as error:
+        faults.end(error)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
 
 
@@ -26,6 +28,7 @@ def lsp(
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    configure()
     server = LlmstepServer()
     if tcp:
         status = run_tcp(server, *_address(tcp))
@@ -36,8 +39,16 @@ def lsp(
     end_process(status)
 
 
+def configure() -> None:
+    """Have the event loop come to its turn: threads that work on a long text give way to it soon."""
+    from llmstep.lsp.upkeep import Upkeep
+
+    sys.setswitchinterval(0.001)  # Python's own is five milliseconds
+    Upkeep.begin()
+
+
 def _address(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
-    if not colon or not port.isdecimal():
+    if not colon or not port.isdecimal() or len(port) > 5 or int(port) > 65535:
         raise typer.BadParameter(f"{text!r} is not of the form HOST:PORT, 127.0.0.1:8765 for example")
     return host.strip("[]") or "127.0.0.1", int(port)

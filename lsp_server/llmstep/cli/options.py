@@ -15,7 +15,8 @@ import attrs
 import typer
 
 from llmstep.errors import SettingsError
-from llmstep.settings import Settings, field_name
+from llmstep.setting_values import field_name
+from llmstep.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

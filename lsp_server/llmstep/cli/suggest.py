@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
-from typing import TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated
 
 import attrs
 import typer
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from llmstep.types import Goal, Suggestion
 
     OnProgress = Callable[[Progress], None]
+
+
+_MOST_BYTES = 64 << 20
 
 
 @attrs.frozen
@@ -217,18 +221,36 @@ def _print(answer: Answer) -> None:
 def _read_goal(file: Path) -> Goal:
     from llmstep.types import Goal
 
-    state = _decode(sys.stdin.buffer.read(), "stdin") if str(file) == "-" else read_text(file)
+    state = _decode(_bounded(sys.stdin.buffer, "stdin"), "stdin") if str(file) == "-" else read_text(file)
     if not state.strip():
         raise RequestError("The goal is empty.", hint="Give it as Lean prints it: hypotheses, then a line with ⊢.")
     return Goal.from_state(state)
 
 
 def read_text(file: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        RequestError: It cannot be read, is too long, or is no text.
+    """
     try:
-        content = file.read_bytes()
+        with file.open("rb") as source:
+            content = _bounded(source, f"The file {file}")
     except OSError as error:
+        if file.is_symlink() and not file.exists():
+            raise RequestError(
+                f"The file {file} is a link to {os.readlink(file)}, which is not there.", hint="Give another file."
+            ) from None
         raise RequestError(f"The file {file} cannot be read: {error.strerror}.", hint="Give another file.") from None
     return _decode(content, str(file))
+
+
+def _bounded(source: IO[bytes], name: str) -> bytes:
+    content = source.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        most = _MOST_BYTES >> 20
+        raise RequestError(f"{name} has more than {most} MB.", hint="Give a file that is not as long.")
+    return content
 
 
 def _decode(content: bytes, name: str) -> str:

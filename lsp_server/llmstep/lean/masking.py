@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+_PIECE: Final = 1 << 16
+_LONGEST_OPENING: Final = 64
 _OPENING: Final = re.compile(r"--|/-|r#*\"|\"|'|«+")
 _COMMENT_MARKS: Final = re.compile(r"(?:/-\s*)+|(?:-/\s*)+")
 """Runs of opening or of closing marks of block comments."""
@@ -39,6 +41,22 @@ _BLANKS: Final = Blanks()
 """White space stays."""
 
 
+def _next_opening(text: str, at: int) -> re.Match[str] | None:
+    """Found piece by piece, since no other thread runs while a search goes through a text."""
+    while at < len(text):
+        end = min(at + _PIECE, len(text))
+        found = _OPENING.search(text, at, end + _LONGEST_OPENING)
+        if found is not None:
+            return _OPENING.match(text, found.start())
+        at = end
+    return None
+
+
+def _blanks(text: str, start: int, end: int) -> list[str]:
+    """The same for what becomes blanks."""
+    return [text[at : min(at + _PIECE, end)].translate(_BLANKS) for at in range(start, end, _PIECE)]
+
+
 def mask(text: str) -> str:
     """`text` with comments, and what stands inside of strings and character literals, turned into blanks.
 
@@ -48,7 +66,7 @@ def mask(text: str) -> str:
     parts: list[str] = []
     done = at = 0
     quoted = line = -1  # the next `»`, and the line break in front of it if there is one
-    while opening := _OPENING.search(text, at):
+    while opening := _next_opening(text, at):
         start, token = opening.start(), opening.group()
         if token == "--":
             end = text.find("\n", start)
@@ -86,7 +104,7 @@ def mask(text: str) -> str:
             at = len(text) if end < 0 else end + len(closing)
             inner_end = _before_quote(text, inner, at, closing)
         if inner < inner_end:
-            parts += (text[done:inner], text[inner:inner_end].translate(_BLANKS))
+            parts += (text[done:inner], *_blanks(text, inner, inner_end))
             done = inner_end
     parts.append(text[done:])
     return "".join(parts)

@@ -130,9 +130,12 @@ class Site:
 
     def key(self, text: str) -> str:
         """Identity of the place: kept by edits below the line behind it, lost by all others."""
-        around = text[: self.end], _following(text, self.end), text[slice(*self.rest)]
-        parts = (self.kind.value, str(self.start), self.lead, self.indent, *around)
+        parts = (self.kind.value, str(self.start), self.lead, self.indent, text[: self.end], *self.behind(text))
         return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+    def behind(self, text: str) -> tuple[str, str]:
+        """What stands behind the place and belongs to its identity."""
+        return _following(text, self.end), text[slice(*self.rest)]
 
     def _filled(self, candidate: str) -> tuple[str, int, int]:
         """The new text, and where in it the candidate begins and ends."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from llmstep.errors import RequestError
 from llmstep.lsp import inlay_hints
-from llmstep.lsp.suggest import read_diagnostic, read_position
+from llmstep.lsp.arguments import read_argument, read_diagnostics, read_position, read_uri
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lsprotocol import types
 
     from llmstep.lsp.server import LlmstepServer
@@ -36,25 +37,25 @@ class ChooseArguments:
         Raises:
             RequestError: Something is missing, or has a wrong type.
         """
-        raw = arguments[0] if arguments else None
         try:
-            assert isinstance(raw, Mapping)
+            raw = read_argument(arguments)
             step = raw.get("step", 0)
-            assert type(step) is int
+            if type(step) is not int:
+                raise TypeError("not a whole number")
             return cls(
-                str(raw["textDocument"]["uri"]),
+                read_uri(raw),
                 read_position(raw["position"]),
-                tuple(read_diagnostic(each) for each in raw.get("diagnostics", ())),
+                read_diagnostics(raw),
                 step,
             )
-        except (AssertionError, KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError):
             raise RequestError(
                 "The command was called without a document and a position.",
                 hint="Its argument is {textDocument: {uri}, position: {line, character}, step?}.",
             ) from None
 
 
-def choose(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict[str, Any] | None:
+async def choose(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict[str, Any] | None:
     """Show another suggestion of the goal at a position: `step` is 1 for the next, -1 for the one before.
 
     Returns:
@@ -62,17 +63,17 @@ def choose(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict[str, A
     """
     wanted = ChooseArguments.decode(params.arguments)
     document = ls.documents.snapshot(wanted.uri)
-    known = ls.memory.known(document, wanted.position, wanted.diagnostics)
+    known = await ls.places.known(document, wanted.position, wanted.diagnostics)
     if known is None or not known.suggestions:
         return None
     index = (_index(known) + wanted.step) % len(known.suggestions)
     known = attrs.evolve(known, chosen=known.suggestions[index].text)
     ls.memory.remember(known)
     inlay_hints.refresh(ls)
-    return _answer(document, known)
+    return await ls.places.read(document, _answer, document, known)
 
 
-def accept(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict[str, Any] | None:
+async def accept(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict[str, Any] | None:
     """The suggestion that the hint shows at a position, for the client to insert.
 
     Returns:
@@ -80,8 +81,10 @@ def accept(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict[str, A
     """
     wanted = ChooseArguments.decode(params.arguments)
     document = ls.documents.snapshot(wanted.uri)
-    known = ls.memory.known(document, wanted.position, wanted.diagnostics)
-    return None if known is None or not known.suggestions else _answer(document, known)
+    known = await ls.places.known(document, wanted.position, wanted.diagnostics)
+    if known is None or not known.suggestions:
+        return None
+    return await ls.places.read(document, _answer, document, known)
 
 
 def _answer(document: Document, known: SuggestionSet) -> dict[str, Any]:

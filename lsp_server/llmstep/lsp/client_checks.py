@@ -9,7 +9,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from llmstep.lean.prefilter import hypothesis_names, prefilter
-from llmstep.lsp.protocol import CHECK_SUGGESTIONS, Checked, CheckedSuggestions, CheckParams
+from llmstep.lsp.own_types import CHECK_SUGGESTIONS, Checked, CheckedSuggestions, CheckParams
 from llmstep.types import Check, Verdict
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
-from llmstep.memory import sites_at
 from llmstep.printable import printable
 from llmstep.types import Suggestion, Verdict
 
@@ -26,22 +25,27 @@ CLOSES_MARK = "✓"
 OPTIONS = types.CodeActionOptions(code_action_kinds=[types.CodeActionKind.QuickFix], resolve_provider=False)
 
 
-def code_actions(ls: LlmstepServer, params: types.CodeActionParams) -> list[types.CodeAction]:
+async def code_actions(ls: LlmstepServer, params: types.CodeActionParams) -> list[types.CodeAction]:
     """`textDocument/codeAction`: nothing where there is no goal."""
     document = ls.documents.find(params.text_document.uri)
     if document is None or not _wanted(params.context.only):
         return []
     diagnostics = params.context.diagnostics
-    position, sites = sites_at(document.text, params.range, diagnostics)
-    if not sites:
+    place = await ls.places.at(document, params.range, diagnostics)
+    if not place.sites:
         return []
+    position = place.position
     ls.idle.touch(document, position)
-    known = ls.memory.known(document, params.range, diagnostics)
-    actions = [_insert(ls, document, known, each) for each in known.suggestions] if known else []
+    known = ls.memory.first(document.uri, place.keys)
+    actions = await ls.places.read(document, _inserts, ls, document, known) if known else []
     if actions:
         actions[0].is_preferred = True
     ask = _ask(document, position, diagnostics, more=bool(actions))
     return [*actions, ask, _prove(document, position, diagnostics)]
+
+
+def _inserts(ls: LlmstepServer, document: Document, known: SuggestionSet) -> list[types.CodeAction]:
+    return [_insert(ls, document, known, each) for each in known.suggestions]
 
 
 def _wanted(only: Sequence[types.CodeActionKind | str] | None) -> bool:

@@ -27,11 +27,12 @@ RESTART_LEAN = "llmstep.restartLean"
 async def status(ls: LlmstepServer, _: types.ExecuteCommandParams) -> dict[str, Any]:
     """`{state, model, device, lastMs, message, settings, http, lean}`: what runs, and where."""
     assistant = await ls.ready()
+    servers = await asyncio.to_thread(assistant.lean.servers)
     return {
         **ls.status.record(),
         "version": ls.version,
         "http": ls.endpoint.url if ls.endpoint else None,
-        "lean": [attrs.asdict(server, value_serializer=_plain) for server in assistant.lean.servers()],
+        "lean": [attrs.asdict(server, value_serializer=_plain) for server in servers],
     }
 
 

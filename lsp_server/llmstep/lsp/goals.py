@@ -9,7 +9,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from llmstep.errors import LeanError, LeanTimeoutError, NoGoalError
-from llmstep.lsp.protocol import PLAIN_GOAL, PlainGoal
+from llmstep.lsp.own_types import PLAIN_GOAL, PlainGoal
 from llmstep.types import Goal
 
 if TYPE_CHECKING:

@@ -7,16 +7,15 @@ editors do whenever the cursor has moved.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
-from lsprotocol import types
+from pygls.exceptions import JsonRpcException
 
-from llmstep.lean.text import offset_at, position_at
 from llmstep.lsp.suggest import suggest_quietly
-from llmstep.memory import sites_at
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from lsprotocol import types
 
     from llmstep.lsp.server import LlmstepServer
     from llmstep.memory import Document
@@ -47,14 +46,11 @@ class Idle:
         now = self._ls.documents.find(document.uri)
         if now is None or now.version != document.version or self._ls.runs.busy(document.uri):
             return
-        _, sites = sites_at(now.text, position)
-        if sites and self._ls.memory.known(now, position) is None:
-            self._ls.spawn(suggest_quietly(self._ls, now, position))
+        self._ls.spawn(self._look(now, position))
 
-
-def end_of_change(document: Document, changes: Sequence[types.TextDocumentContentChangeEvent]) -> types.Position | None:
-    """Where the last change ended; None when the whole text was replaced."""
-    if not changes or not isinstance(changes[-1], types.TextDocumentContentChangePartial):
-        return None
-    last = changes[-1]
-    return position_at(document.text, offset_at(document.text, last.range.start) + len(last.text))
+    async def _look(self, document: Document, position: types.Position) -> None:
+        with contextlib.suppress(JsonRpcException):  # edited meanwhile
+            place = await self._ls.places.at(document, position)
+            busy = self._ls.runs.busy(document.uri)
+            if place.sites and not busy and self._ls.memory.first(document.uri, place.keys) is None:
+                await suggest_quietly(self._ls, document, position)

@@ -23,13 +23,15 @@ _LONGEST_LABEL = 60
 _MOST_OTHERS = 9
 
 
-def inlay_hints(ls: LlmstepServer, params: types.InlayHintParams) -> list[types.InlayHint]:
+async def inlay_hints(ls: LlmstepServer, params: types.InlayHintParams) -> list[types.InlayHint]:
     """`textDocument/inlayHint`: those in the range that is asked for."""
     document = ls.documents.find(params.text_document.uri)
     if document is None or not ls.settings.inlay_hints.enabled:
         return []
-    inserts = ls.settings.inlay_hints.insert_on_double_click
-    hints = (_hint(document, known, inserts) for known in ls.memory.sets(document.uri))
+    sets = ls.memory.sets(document.uri)
+    if not sets:
+        return []
+    hints = await ls.places.read(document, _hints, document, sets, ls.settings.inlay_hints.insert_on_double_click)
     return [hint for hint in hints if hint and params.range.start <= hint.position <= params.range.end]
 
 
@@ -38,6 +40,10 @@ def refresh(ls: LlmstepServer) -> None:
     workspace = ls.client_capabilities.workspace
     if workspace and workspace.inlay_hint and workspace.inlay_hint.refresh_support:
         ls.workspace_inlay_hint_refresh(None)
+
+
+def _hints(document: Document, sets: list[SuggestionSet], inserts: bool) -> list[types.InlayHint | None]:
+    return [_hint(document, known, inserts) for known in sets]
 
 
 def _hint(document: Document, known: SuggestionSet, inserts: bool) -> types.InlayHint | None:

@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 OPTIONS = types.InlineCompletionOptions()
 
 
-def inline_completion(ls: LlmstepServer, params: types.InlineCompletionParams) -> list[types.InlineCompletionItem]:
+async def inline_completion(
+    ls: LlmstepServer, params: types.InlineCompletionParams
+) -> list[types.InlineCompletionItem]:
     """`textDocument/inlineCompletion`: the steps for the goal at the cursor, the one that the hint shows first."""
     document = ls.documents.find(params.text_document.uri)
     if document is None or not ls.settings.inline_completion.enabled:
         return []
-    known = ls.memory.known(document, params.position)
-    return _items(document, known, params.position) if known else []
+    known = await ls.places.known(document, params.position)
+    return await ls.places.read(document, _items, document, known, params.position) if known else []
 
 
 def _items(document: Document, known: SuggestionSet, cursor: types.Position) -> list[types.InlineCompletionItem]:

@@ -85,7 +85,7 @@ class WorkDone:
     def end(self, message: str) -> None:
         """Take the progress away; a second call does nothing."""
         if self._token is not None:
-            self._ls.work_done_progress.tokens.pop(self._token)
+            self._ls.work_done_progress.tokens.pop(self._token, None)  # another request may have had the same
             self._ls.work_done_progress.end(self._token, types.WorkDoneProgressEnd(message=printable(message)))
         self._token = None
 

@@ -4,23 +4,52 @@
   at the outer future. Here the request's own task runs the command.
 - Positions are UTF-16 whatever else the client offers, since Lean's own server knows nothing else.
 - Errors that the user can act on become JSON-RPC errors with a `hint`, without a traceback in the log.
+- Messages are decoded and checked in the thread that reads them (`receive`), and what the text of a document becomes
+  is worked out there; the event loop is left to hand them on.
+- Each request is answered: one that is wrong with one sentence that says where, never with a traceback.
 - `exit` ends the message loop instead of the interpreter, so that children and threads are stopped in order.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
+import json
+import logging
+import threading
 import uuid
 from typing import TYPE_CHECKING, Any
 
 import attrs
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams, JsonRpcServerNotInitialized
-from pygls.protocol import LanguageServerProtocol, lsp_method
+from pygls.exceptions import (
+    JsonRpcException,
+    JsonRpcInvalidParams,
+    JsonRpcInvalidRequest,
+    JsonRpcServerNotInitialized,
+)
+from pygls.protocol import (
+    JsonRPCNotification,
+    JsonRPCRequestMessage,
+    JsonRPCResponseMessage,
+    LanguageServerProtocol,
+    lsp_method,
+)
 
-from llmstep.errors import CancelledError, LlmstepError, RequestError
+from llmstep.errors import LlmstepError
 from llmstep.lsp.documents import Documents
+from llmstep.lsp.framing import INVALID_PARAMS, INVALID_REQUEST, Fault, is_identity
+from llmstep.lsp.own_types import (
+    CHECK_SUGGESTIONS,
+    PLAIN_GOAL,
+    CheckRequest,
+    CheckResponse,
+    PlainGoalRequest,
+    PlainGoalResponse,
+)
+from llmstep.lsp.refusals import known_identity, response_error
+from llmstep.lsp.strict import strict, what_is_wrong
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -28,88 +57,18 @@ if TYPE_CHECKING:
 
     from cattrs import Converter
 
+    from llmstep.lsp.documents import NewText
+    from llmstep.lsp.outbox import Outbox
     from llmstep.lsp.server import LlmstepServer
 
-PLAIN_GOAL = "llmstep/plainGoal"
-CHECK_SUGGESTIONS = "llmstep/checkSuggestions"
-STATUS = "llmstep/status"
+_log = logging.getLogger(__name__)
 
-
-@attrs.define
-class PlainGoal:
-    """The open goals at a position, as Lean prints them; the same form as the answer of `$/lean/plainGoal`."""
-
-    goals: list[str]
-    rendered: str = ""
-
-
-@attrs.define
-class PlainGoalRequest:
-    """Server to client: which goals are open here?"""
-
-    # No defaults: lsprotocol's converter does not send them.
-    id: int | str
-    method: str
-    params: types.TextDocumentPositionParams
-    jsonrpc: str
-
-
-@attrs.define
-class PlainGoalResponse:
-    """Its answer."""
-
-    id: int | str
-    jsonrpc: str
-    result: PlainGoal | None = None
-
-
-@attrs.define
-class CheckParams:
-    """What the client's Lean is to check: the form that `LLMstep.checkSuggestions` of the Lean package takes."""
-
-    # lsprotocol's converter has no names of its own for these: they are the wire's.
-    textDocument: types.TextDocumentIdentifier  # noqa: N815
-    position: types.Position
-    suggestions: list[str]
-    maxHeartbeats: int  # noqa: N815
-
-
-@attrs.define
-class Checked:
-    """A suggestion with the verdict of the client's Lean."""
-
-    text: str
-    verdict: str
-    goals: list[str] = attrs.field(factory=list)
-    message: str = ""
-
-
-@attrs.define
-class CheckedSuggestions:
-    """The suggestions in the order asked."""
-
-    checked: list[Checked]
-
-
-@attrs.define
-class CheckRequest:
-    """Server to client: what does Lean say about these suggestions here?"""
-
-    id: int | str
-    method: str
-    params: CheckParams
-    jsonrpc: str
-
-
-@attrs.define
-class CheckResponse:
-    """Its answer; null where the file does not import the package."""
-
-    id: int | str
-    jsonrpc: str
-    result: CheckedSuggestions | None = None
-
-
+_NOTEBOOKS = (
+    types.NOTEBOOK_DOCUMENT_DID_OPEN,
+    types.NOTEBOOK_DOCUMENT_DID_CHANGE,
+    types.NOTEBOOK_DOCUMENT_DID_CLOSE,
+)
+"""pygls would keep them; no request is about them."""
 _REQUESTS = {PLAIN_GOAL: PlainGoalRequest, CHECK_SUGGESTIONS: CheckRequest}
 _RESPONSES = {PLAIN_GOAL: PlainGoalResponse, CHECK_SUGGESTIONS: CheckResponse}
 
@@ -121,7 +80,11 @@ class LlmstepProtocol(LanguageServerProtocol):
 
     def __init__(self, server: LlmstepServer, converter: Converter) -> None:
         self.documents = Documents(None)
-        super().__init__(server, converter)
+        self.outbox: Outbox | None = None
+        self._new_text: NewText | None = None
+        super().__init__(server, strict(converter))
+        for method in _NOTEBOOKS:
+            self.fm.builtin_features.pop(method)
 
     # pygls wraps these two in a cache; for two requests more that is not worth its types.
     def get_message_type(  # type: ignore[override]
@@ -139,9 +102,23 @@ class LlmstepProtocol(LanguageServerProtocol):
         utf16 = [types.PositionEncodingKind.Utf16]
         if params.capabilities.general is not None:
             params.capabilities.general = attrs.evolve(params.capabilities.general, position_encodings=utf16)
+        folders = params.workspace_folders or []
+        try:
+            documents = Documents(params.root_uri, workspace_folders=folders)
+        except ValueError:
+            raise JsonRpcInvalidParams("The parameters of initialize are wrong: rootUri is no address.") from None
         result: types.InitializeResult = yield from super().lsp_initialize(params)
-        self._workspace = self.documents = Documents(params.root_uri, workspace_folders=params.workspace_folders or [])
+        self._workspace = self.documents = documents
         return result
+
+    @lsp_method(types.TEXT_DOCUMENT_DID_CHANGE)
+    def lsp_text_document__did_change(self, params: types.DidChangeTextDocumentParams) -> None:
+        """Have an edit take effect: the one that the thread which read the message has worked out."""
+        new, self._new_text = self._new_text, None
+        new = new or self.documents.edit(params)
+        if new is not None:
+            self.documents.take(new)
+            self._server.edited(new)
 
     @lsp_method(types.WORKSPACE_EXECUTE_COMMAND)
     async def lsp_workspace__execute_command(  # type: ignore[override]
@@ -187,39 +164,134 @@ class LlmstepProtocol(LanguageServerProtocol):
             self.notify(types.CANCEL_REQUEST, types.CancelParams(id=msg_id))
             raise
 
-    def structure_message(self, data: dict[str, Any]) -> Any:
-        """pygls leaves a request that it cannot read without an answer; the client would wait for ever."""
+    # --- messages from the client
+
+    def receive(self, data: Any, loop: asyncio.AbstractEventLoop) -> None:
+        """Take what a wire has decoded, in the thread that reads it; returns when the event loop has handed it on."""
+        message, handled = self.read(data), threading.Event()
+        new = None
+        if isinstance(message, types.DidChangeTextDocumentNotification):
+            new = self.documents.edit(message.params)
+
+        def hand_on() -> None:
+            self._new_text = new
+            self._server.upkeep.touch()
+            try:
+                self.handle_message(message)
+            finally:
+                self._new_text = None
+                handled.set()
+
+        loop.call_soon_threadsafe(hand_on)
+        handled.wait()
+
+    def read(self, data: Any) -> Any:
+        """A decoded message as a value of its type, or what is wrong with it as a `Fault`."""
+        if isinstance(data, Fault):
+            return data
+        if not isinstance(data, dict) or data.get("jsonrpc") != self.VERSION:
+            return Fault(INVALID_REQUEST, "The message is no JSON-RPC 2.0.", "It must be an object with jsonrpc: 2.0.")
+        method, msg_id = data.get("method"), data.get("id")
+        if "method" in data and not isinstance(method, str):
+            return Fault(INVALID_REQUEST, "The method of a message must be a text.", id=known_identity(msg_id))
+        if "id" in data and not is_identity(msg_id):
+            return Fault(INVALID_REQUEST, "The id of a message must be a whole number or a text.")
+        if method is None and not ({"id", "result"} <= data.keys() or {"id", "error"} <= data.keys()):
+            return Fault(INVALID_REQUEST, "A message without a method must be an answer.", id=known_identity(msg_id))
+        kind = self.get_message_type(method) if method is not None else None
+        if kind is not None and "id" in data and "id" not in attrs.fields_dict(kind):
+            return Fault(
+                INVALID_REQUEST, f"{method} is a notification.", "Send it without an id.", id=known_identity(msg_id)
+            )
         try:
-            return super().structure_message(data)
-        except JsonRpcException as error:
-            if "id" in data and "method" in data:
-                self._send_response(data["id"], error=error.to_response_error())
-            raise
+            if method is not None and kind is None:
+                return self._unknown(data, method)
+            return self.structure_message(data)
+        except Exception as error:
+            message, hint = what_is_wrong(method, error)
+            if method is None:  # whoever waits for the answer gets an error in its place
+                return types.ResponseErrorMessage(msg_id, types.ResponseError(INVALID_PARAMS, message))
+            return Fault(INVALID_PARAMS, message, hint, id=known_identity(msg_id))
+
+    def structure_message(self, data: dict[str, Any]) -> Any:
+        """The message as a value of its type; raises what the converter raises, where pygls logs a traceback."""
+        if "method" in data:
+            kind = self.get_message_type(data["method"])
+            assert kind is not None
+            return self._converter.structure(data, kind)
+        if data.get("error") is not None:
+            return self._converter.structure(data, types.ResponseErrorMessage)
+        answer = self._result_types.pop(data["id"], None) or JsonRPCResponseMessage
+        return self._converter.structure(data, answer)
+
+    def _unknown(self, data: dict[str, Any], method: str) -> Any:
+        if "id" in data:
+            return JsonRPCRequestMessage(data["id"], method, self.VERSION, data.get("params"))
+        return JsonRPCNotification(method, self.VERSION, data.get("params"))
+
+    def handle_message(self, message: Any) -> None:
+        """Hand a message on; nothing that it may hold ends the server."""
+        if isinstance(message, Fault):
+            _log.debug("a wrong message: %s", message.message)
+            if message.id is not None or message.code != INVALID_PARAMS:
+                error = {"code": message.code, "message": message.message, "data": {"hint": message.hint}}
+                self._send_data({"jsonrpc": self.VERSION, "id": message.id, "error": error})  # also where it is null
+            return
+        if self._shutdown and (msg_id := getattr(message, "id", None)) is not None and hasattr(message, "method"):
+            self._refuse(msg_id, JsonRpcInvalidRequest("llmstep is shutting down."))
+            return
+        try:
+            super().handle_message(message)
+        except Exception:
+            _log.exception("a message could not be handled")
 
     def _handle_request(self, msg_id: int | str, method_name: str, params: Any) -> None:
         if self._workspace is None and method_name != types.INITIALIZE:
-            error = JsonRpcServerNotInitialized("The first request must be `initialize`.")
-            self._send_response(msg_id, error=error.to_response_error())
+            self._refuse(msg_id, JsonRpcServerNotInitialized("The first request must be `initialize`."))
+        elif self._workspace is not None and method_name == types.INITIALIZE:
+            self._refuse(msg_id, JsonRpcInvalidRequest("`initialize` was answered already; it may be sent once only."))
+        else:
+            super()._handle_request(msg_id, method_name, params)
+
+    def _handle_notification(self, method_name: str, params: Any) -> None:
+        if self._workspace is not None or method_name == types.EXIT:  # the protocol has those before it dropped
+            super()._handle_notification(method_name, params)
+
+    def _handle_cancel_notification(self, msg_id: int | str) -> None:
+        if isinstance(self._request_futures.get(msg_id), asyncio.Future):  # one of the client's
+            super()._handle_cancel_notification(msg_id)
+
+    def _handle_response(
+        self, msg_id: int | str, result: Any | None = None, error: types.ResponseError | None = None
+    ) -> None:
+        future = self._request_futures.get(msg_id)
+        if isinstance(future, asyncio.Future) or (future is not None and future.done()):
+            _log.debug("an answer to a request that was not sent")
             return
-        super()._handle_request(msg_id, method_name, params)
+        super()._handle_response(msg_id, result, error)
+
+    # --- messages to the client
+
+    def _refuse(self, msg_id: int | str, error: JsonRpcException) -> None:
+        self._send_response(msg_id, error=error.to_response_error())
+
+    def _send_data(self, data: Any) -> None:
+        if self.outbox is None:
+            super()._send_data(data)
+        else:
+            self.outbox.put(functools.partial(self._encode, data))
+
+    def _encode(self, data: Any) -> bytes:
+        body = json.dumps(data, default=self._serialize_message).encode()
+        return b"Content-Length: %d\r\n\r\n" % len(body) + body
 
     def _send_handler_result(self, future: Future[Any], *, msg_id: int | str) -> None:
         error = None if future.cancelled() else future.exception()
-        if isinstance(error, (LlmstepError, JsonRpcException)):
-            self._request_futures.pop(msg_id, None)
-            self._send_response(msg_id, error=response_error(error))
-        else:
+        if error is None:
             super()._send_handler_result(future, msg_id=msg_id)
-
-
-def response_error(error: LlmstepError | JsonRpcException) -> types.ResponseError:
-    """The error as JSON-RPC sends it: one sentence, and in `data` what to do next."""
-    if isinstance(error, JsonRpcException):
-        return error.to_response_error()
-    code: int = types.LSPErrorCodes.RequestFailed
-    if isinstance(error, RequestError):
-        code = types.ErrorCodes.InvalidParams
-    elif isinstance(error, CancelledError):
-        code = types.LSPErrorCodes.ServerCancelled
-    data = {"hint": error.hint, "code": error.code, "retryable": error.retryable}
-    return types.ResponseError(code=int(code), message=error.message, data=data)
+            return
+        self._request_futures.pop(msg_id, None)
+        if not isinstance(error, (LlmstepError, JsonRpcException)):
+            _log.error("a request failed", exc_info=error)
+            error = LlmstepError("llmstep failed at this request.", hint="Its log tells more; please report it.")
+        self._send_response(msg_id, error=response_error(error))

@@ -5,27 +5,28 @@ What is found is returned, and remembered like a suggestion, so that the lightbu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from llmstep.aside import aside
 from llmstep.errors import LlmstepError, RequestError
 from llmstep.lean.text import range_at
 from llmstep.lsp import code_actions, inlay_hints
+from llmstep.lsp.arguments import read_argument, read_diagnostics, read_position, read_uri
 from llmstep.lsp.progress import WorkDone
 from llmstep.lsp.runs import STOPPED
-from llmstep.lsp.suggest import read_diagnostic, read_position
-from llmstep.memory import SuggestionSet, sites_at
+from llmstep.memory import Edit, SuggestionSet
+from llmstep.setting_values import shown
 from llmstep.types import Candidate, Check, Suggestion, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from lsprotocol import types
 
     from llmstep.engine.progress import Progress
-    from llmstep.lean.site import Site
+    from llmstep.lsp.runs import Run
     from llmstep.lsp.server import LlmstepServer
     from llmstep.memory import Document
     from llmstep.search.prover import Attempt, Method
@@ -59,13 +60,11 @@ class ProveArguments:
         Raises:
             RequestError: Something is missing, or has a wrong type or value.
         """
-        raw = arguments[0] if arguments else None
         try:
-            assert isinstance(raw, Mapping)
+            raw = read_argument(arguments)
             position = read_position(raw["position"]) if placed else None
-            diagnostics = tuple(read_diagnostic(each) for each in raw.get("diagnostics", ()))
-            made = cls(str(raw["textDocument"]["uri"]), position, diagnostics, _options(raw))
-        except (AssertionError, KeyError, TypeError, ValueError):
+            made = cls(read_uri(raw), position, read_diagnostics(raw), _options(raw))
+        except (KeyError, TypeError, ValueError):
             raise RequestError(
                 f"{code_actions.PROVE if placed else FILL_SORRIES} was called without what it works on.",
                 hint="Its argument is {textDocument: {uri}" + (", position: {line, character}}." if placed else "}."),
@@ -93,11 +92,11 @@ def _options(raw: Mapping[str, Any]) -> dict[str, Any]:
             continue
         number = isinstance(value, int if name != "seconds" else (int, float)) and not isinstance(value, bool)
         if not number or not least <= value <= most:
-            raise RequestError(f"{name} is {value!r}.", hint=f"It must be a number from {least:g} to {most:g}.")
+            raise RequestError(f"{name} is {shown(value)}.", hint=f"It must be a number from {least:g} to {most:g}.")
         found[name] = value
     if (tactics := raw.get("tactics")) is not None:
         if tactics not in ("model", "list", "both"):
-            raise RequestError(f"tactics is {tactics!r}.", hint="It must be model, list or both.")
+            raise RequestError(f"tactics is {shown(tactics)}.", hint="It must be model, list or both.")
         found["tactics"] = tactics
     return found
 
@@ -117,20 +116,22 @@ async def prove(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict[s
     wanted = ProveArguments.decode(params.arguments, placed=True)
     document = ls.documents.snapshot(wanted.uri)
     assert wanted.position is not None
-    _, sites = sites_at(document.text, wanted.position, wanted.diagnostics)
+    position = wanted.position
 
-    async def work(report: Callable[[Progress], None]) -> tuple[Attempt, str]:
+    async def work(run: Run, report: Callable[[Progress], None]) -> tuple[Attempt, str]:
         from llmstep.lean.asking import proof_so_far
         from llmstep.search.prover import Prover
 
+        sites = (await ls.places.at(document, position, wanted.diagnostics, latest=False)).sites
+        run.works_at(sites)
         assistant = await ls.ready()
         prover = Prover(assistant.engine, assistant.lean, assistant.premises)
         method = wanted.method(ls)
         found = await prover.prove(document.uri, document.text, sites, method, written=proof_so_far, on_progress=report)
         return found, _outcome(found)
 
-    found = await _run(ls, params, document, sites, work)
-    _remember(ls, document, found)
+    found = await _run(ls, params, document, work)
+    await _remember(ls, document, found)
     return {
         "proof": found.proof,
         "edit": found.edit,
@@ -158,10 +159,11 @@ async def fill_sorries(ls: LlmstepServer, params: types.ExecuteCommandParams) ->
     wanted = ProveArguments.decode(params.arguments, placed=False)
     document = ls.documents.snapshot(wanted.uri)
 
-    async def work(report: Callable[[Progress], None]) -> tuple[list[Filled], str]:
+    async def work(run: Run, report: Callable[[Progress], None]) -> tuple[list[Filled], str]:
         from llmstep.lean.asking import proof_so_far
         from llmstep.search.prover import Prover
 
+        run.works_at([each.site for each in await aside(find_sorries, document.text)])
         assistant = await ls.ready()
         results = await fill(
             document.uri,
@@ -173,15 +175,15 @@ async def fill_sorries(ls: LlmstepServer, params: types.ExecuteCommandParams) ->
         )
         return results, f"{sum(not each.reason for each in results)} of {len(results)} proved"
 
-    results = await _run(ls, params, document, [each.site for each in find_sorries(document.text)], work)
+    results = await _run(ls, params, document, work)
     answer: dict[str, Any] = {"proved": [], "failed": []}
     for each in results:
-        where = range_at(document.text, each.sorry.start, each.sorry.end)
+        where = await aside(range_at, document.text, each.sorry.start, each.sorry.end)
         if each.reason or each.attempt is None:
             answer["failed"].append({"range": where, "reason": each.reason})
         else:
             answer["proved"].append({"range": where, "edit": each.attempt.edit, "proof": each.attempt.proof})
-            _remember(ls, document, each.attempt)
+            await _remember(ls, document, each.attempt)
     return answer
 
 
@@ -189,8 +191,7 @@ async def _run(
     ls: LlmstepServer,
     params: types.ExecuteCommandParams,
     document: Document,
-    sites: Sequence[Site],
-    work: Callable[[Callable[[Progress], None]], Awaitable[tuple[Any, str]]],
+    work: Callable[[Run, Callable[[Progress], None]], Awaitable[tuple[Any, str]]],
 ) -> Any:
     """Do the work as the document's run, with progress that the user may cancel."""
     progress: WorkDone | None = None
@@ -202,9 +203,9 @@ async def _run(
         ls.status.step(step)
 
     try:
-        with ls.runs.begin(document, sites) as run:
+        with ls.runs.begin(document.uri) as run:
             progress = await WorkDone.begin(ls, params.work_done_token, "llmstep", lambda: run.cancel(STOPPED))
-            result, outcome = await work(report)
+            result, outcome = await work(run, report)
             return result
     except LlmstepError as error:
         outcome = error.message
@@ -216,11 +217,11 @@ async def _run(
             progress.end(outcome)
 
 
-def _remember(ls: LlmstepServer, document: Document, found: Attempt) -> None:
+async def _remember(ls: LlmstepServer, document: Document, found: Attempt) -> None:
     """Offer a proof like a suggestion, the first of its goal, unless the goal has changed meanwhile."""
+    key = await aside(found.site.key, document.text)
     now = ls.documents.find(document.uri)
-    key = found.site.key(document.text)
-    if found.proof is None or now is None or found.site.key(now.text) != key:
+    if found.proof is None or now is None or not Edit.between(document.text, now.text).leaves(found.site):
         return
     known = ls.memory.find(document.uri, key) or SuggestionSet(
         uri=document.uri,

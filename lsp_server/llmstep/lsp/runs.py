@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from llmstep.lean.site import Site
-    from llmstep.memory import Document
+    from llmstep.memory import Edit
 
 REPLACED = (types.LSPErrorCodes.ServerCancelled, "A newer request replaced this one.")
 EDITED = (types.LSPErrorCodes.ContentModified, "The text up to the goal has changed.")
@@ -26,11 +26,12 @@ STOPPED = (types.LSPErrorCodes.RequestCancelled, "The work was stopped.")
 class Run:
     """The work on one goal; belongs to the task that made it."""
 
-    def __init__(self, document: Document, sites: Sequence[Site]) -> None:
+    def __init__(self) -> None:
         task = asyncio.current_task()
         if task is None:
             raise RequestError("A run needs a task of its own.")
-        self._keys = [(site, site.key(document.text)) for site in sites]
+        self._sites: Sequence[Site] | None = None
+        self._edits: list[Edit] = []
         self.reason: tuple[types.LSPErrorCodes, str] | None = None
         self._task = task
 
@@ -40,9 +41,19 @@ class Run:
             self.reason = reason
             self._task.cancel()
 
-    def concerns(self, text: str) -> bool:
-        """Whether the places that it works on are still there, unchanged, in a newer text."""
-        return all(site.key(text) == key for site, key in self._keys)
+    def works_at(self, sites: Sequence[Site]) -> None:
+        """What it works on, in the text that it began with; edits made since then count."""
+        self._sites = sites
+        edits, self._edits = self._edits, []
+        for edit in edits:
+            self.edited(edit)
+
+    def edited(self, edit: Edit) -> None:
+        """End the work when its places are no longer there, unchanged, in the new text."""
+        if self._sites is None:
+            self._edits.append(edit)
+        elif not all(edit.leaves(site) for site in self._sites):
+            self.cancel(EDITED)
 
 
 class Runs:
@@ -52,15 +63,14 @@ class Runs:
         self._runs: dict[str, Run] = {}
 
     @contextmanager
-    def begin(self, document: Document, sites: Sequence[Site]) -> Iterator[Run]:
+    def begin(self, uri: str) -> Iterator[Run]:
         """Make the current task the run of a document; the one before is cancelled.
 
         Raises:
             JsonRpcException: The run was cancelled, for a reason other than the client's `$/cancelRequest`.
         """
-        uri = document.uri
         self.stop(uri, REPLACED)
-        run = self._runs[uri] = Run(document, sites)
+        run = self._runs[uri] = Run()
         try:
             yield run
         except asyncio.CancelledError:
@@ -72,14 +82,15 @@ class Runs:
             if self._runs.get(uri) is run:
                 del self._runs[uri]
 
-    def busy(self, uri: str) -> bool:
-        return uri in self._runs
+    def busy(self, uri: str | None = None) -> bool:
+        """Whether there is a run, of one document or of any."""
+        return bool(self._runs) if uri is None else uri in self._runs
 
-    def edited(self, document: Document) -> None:
+    def edited(self, uri: str, edit: Edit) -> None:
         """End the run of a document when the text up to its goal, or what stands there, has changed."""
-        run = self._runs.get(document.uri)
-        if run is not None and not run.concerns(document.text):
-            run.cancel(EDITED)
+        run = self._runs.get(uri)
+        if run is not None:
+            run.edited(edit)
 
     def stop(self, uri: str | None = None, reason: tuple[types.LSPErrorCodes, str] = STOPPED) -> int:
         """End the run of one document, or all; the number of those that were in flight."""

@@ -27,10 +27,12 @@ from llmstep.lsp import (
     suggest,
 )
 from llmstep.lsp.log import ClientLog
+from llmstep.lsp.places import Places
 from llmstep.lsp.protocol import LlmstepProtocol
 from llmstep.lsp.runs import CLOSED, Runs
 from llmstep.lsp.settings import SettingsSync
 from llmstep.lsp.status import Status
+from llmstep.lsp.upkeep import Upkeep
 from llmstep.memory import Memory
 from llmstep.settings import Settings
 
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from llmstep.assistant import Assistant
     from llmstep.engine.switching import SwitchingEngine
     from llmstep.lean.workspace import LeanWorkspace
-    from llmstep.lsp.documents import Documents
+    from llmstep.lsp.documents import Documents, NewText
     from llmstep.lsp.endpoint import Endpoint
 
 _SECONDS_TO_CLOSE = 3.0
@@ -59,9 +61,11 @@ class LlmstepServer(LanguageServer):
         self.settings = Settings()
         self.memory = Memory()
         self.runs = Runs()
+        self.places = Places(self)
         self.sync = SettingsSync(self)
         self.status = Status(self)
         self.idle = idle.Idle(self)
+        self.upkeep = Upkeep(self.runs.busy)
         self.engine: SwitchingEngine | None = None
         self.lean: LeanWorkspace | None = None
         self.endpoint: Endpoint | None = None
@@ -80,9 +84,12 @@ class LlmstepServer(LanguageServer):
 
     async def start(self) -> None:
         """Everything that the answer to `initialize` need not wait for."""
+        if self._assistant is not None:
+            return  # `initialized` came before
         loop = asyncio.get_running_loop()
         self._assistant = loop.create_future()
         logging.getLogger("llmstep").addHandler(ClientLog(self, loop))
+        self.spawn(self.upkeep.run())
         await self.sync.pull()
         try:
             assistant = await self._assemble()
@@ -101,17 +108,17 @@ class LlmstepServer(LanguageServer):
 
     async def _assemble(self) -> Assistant:
         # In a thread, because the loop has answers to give meanwhile.
-        for module in ("llmstep.engine.switching", "llmstep.lean.workspace"):
+        for module in ("llmstep.engine.switching", "llmstep.lean.apart"):
             await asyncio.to_thread(importlib.import_module, module)
         from llmstep.assistant import Assistant
         from llmstep.engine.switching import SwitchingEngine
-        from llmstep.lean.workspace import LeanWorkspace
+        from llmstep.lean.apart import LeanApart
         from llmstep.lsp.endpoint import Endpoint
         from llmstep.lsp.sharing import Sharing
 
         sharing = Sharing()
         self.engine = SwitchingEngine(self.settings, sharing.neighbour, in_the_meantime=True)
-        self.lean = LeanWorkspace(self.settings, lambda: imports.folders(self))
+        self.lean = LeanApart(self.settings, lambda: imports.folders(self))
         assistant = Assistant(self.settings, self.engine, self.lean, self.memory)
         self.endpoint = sharing.endpoint = Endpoint(self.engine, self.settings, assistant.premises)
         self.endpoint.start()
@@ -138,6 +145,14 @@ class LlmstepServer(LanguageServer):
             self.spawn(self.endpoint.configure(settings, started.result().premises))
         self.status.send()
         inlay_hints.refresh(self)
+
+    def edited(self, new: NewText) -> None:
+        """An edit ends the work that it makes useless, at once, and takes stale suggestions away."""
+        self.runs.edited(new.uri, new.edit)
+        self.memory.edited(new.uri, new.edit)
+        document = self.documents.find(new.uri)
+        if document is not None and new.at is not None:
+            self.idle.touch(document, new.at)
 
     # --- end
 
@@ -205,9 +220,7 @@ class LlmstepServer(LanguageServer):
 
 def initialize(ls: LlmstepServer, params: types.InitializeParams) -> None:
     set_trace(ls, types.SetTraceParams(params.trace or types.TraceValue.Off))
-    error = ls.sync.initialize(params.initialization_options)
-    if error is not None:
-        ls.show_error(error)  # the protocol allows messages before the answer
+    ls.sync.initialize(params.initialization_options)
 
 
 def set_trace(ls: LlmstepServer, params: types.SetTraceParams) -> None:
@@ -224,18 +237,6 @@ def did_open(ls: LlmstepServer, params: types.DidOpenTextDocumentParams) -> None
     ls.memory.forget(params.text_document.uri)
 
 
-def did_change(ls: LlmstepServer, params: types.DidChangeTextDocumentParams) -> None:
-    """An edit ends the work that it makes useless, at once, and takes stale suggestions away."""
-    document = ls.documents.find(params.text_document.uri)
-    if document is None:
-        return
-    ls.runs.edited(document)
-    ls.memory.edited(document)
-    position = idle.end_of_change(document, params.content_changes)
-    if position is not None:
-        ls.idle.touch(document, position)
-
-
 def did_close(ls: LlmstepServer, params: types.DidCloseTextDocumentParams) -> None:
     ls.runs.stop(params.text_document.uri, CLOSED)
     ls.memory.forget(params.text_document.uri)
@@ -250,7 +251,6 @@ def _register(ls: LlmstepServer) -> None:
     ls.feature(types.INITIALIZED)(initialized)
     ls.feature(types.SET_TRACE)(set_trace)
     ls.feature(types.TEXT_DOCUMENT_DID_OPEN)(did_open)
-    ls.feature(types.TEXT_DOCUMENT_DID_CHANGE)(did_change)
     ls.feature(types.TEXT_DOCUMENT_DID_CLOSE)(did_close)
     ls.feature(types.TEXT_DOCUMENT_DID_SAVE)(imports.did_save)
     ls.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)(imports.did_change_watched_files)

@@ -1,8 +1,8 @@
 """Settings from the editor: at `initialize`, when asked for, and when pushed.
 
 Later layers win: defaults, initialization options, the editor's configuration (the latest pull or push as a whole),
-environment variables, what a command changed in this session. A wrong value is told to the user in one sentence, and
-the settings stay as they were.
+environment variables, what a command changed in this session. Each wrong value is told to the user in one
+sentence, once while it stays; the setting keeps the value that it had before, and all others hold.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 SECTION = "llmstep"
 _SECONDS = 5.0
+_MOST_TOLD = 5
+_DEEPEST = 8
 
 _log = logging.getLogger(__name__)
 
@@ -33,17 +35,18 @@ class SettingsSync:
 
     def __init__(self, ls: LlmstepServer) -> None:
         self._ls = ls
-        self._initial: Mapping[str, Any] = {}
-        self._configured: Mapping[str, Any] = {}
+        self._initial: dict[str, Any] = {}
+        self._configured: dict[str, Any] = {}
+        self._of_editor = Settings()
+        self._wrong_initially: list[SettingsError] = []
+        self._wrong: list[SettingsError] = []
+        """All that is wrong now; the user was told."""
         self._session: dict[str, Any] = {}
 
-    def initialize(self, options: Any) -> SettingsError | None:
-        """Take the initialization options; the error, if any, is shown once the client can show it."""
-        try:
-            self._apply(initial=_section(options))
-        except SettingsError as error:
-            return error
-        return None
+    def initialize(self, options: Any) -> None:
+        """Take the initialization options; what is wrong is shown, as the protocol allows before the answer."""
+        self._initial, self._wrong_initially = self._take(options, {})
+        self._apply(self._wrong_initially)
 
     async def pull(self) -> None:
         """Ask the editor for its configuration, where it can be asked."""
@@ -84,11 +87,9 @@ class SettingsSync:
             self._ls.spawn(self.pull())
 
     def push(self, raw: Any) -> None:
-        """Take a configuration of the editor; a wrong one is shown and dropped."""
-        try:
-            self._apply(configured=_section(raw))
-        except SettingsError as error:
-            self._ls.show_error(error)
+        """Take a configuration of the editor."""
+        self._configured, wrong = self._take(raw, self._configured)
+        self._apply([*self._wrong_initially, *wrong])
 
     def override(self, **changes: Any) -> None:
         """Settings that a command chose; they hold until the editor's value for them changes.
@@ -96,26 +97,51 @@ class SettingsSync:
         Raises:
             SettingsError: A value is wrong.
         """
-        self._apply(session={**self._session, **changes})
+        self._apply(self._wrong, {**self._session, **changes})
 
-    def _apply(
-        self,
-        *,
-        initial: Mapping[str, Any] | None = None,
-        configured: Mapping[str, Any] | None = None,
-        session: dict[str, Any] | None = None,
-    ) -> None:
-        initial = self._initial if initial is None else initial
-        configured = self._configured if configured is None else configured
-        editor = Settings.decode({**_flat(initial), **_flat(configured)})
-        before = Settings.decode({**_flat(self._initial), **_flat(self._configured)})
+    def _take(self, raw: Any, before: dict[str, Any]) -> tuple[dict[str, Any], list[SettingsError]]:
+        """A layer of the editor's settings, and what is wrong in it; a wrong one keeps the value that it had before."""
+        try:
+            layer = _flat(_section(raw))
+        except SettingsError as error:
+            return before, [error]
+        _, wrong = Settings.read(layer)
+        names = {name.removeprefix(f"{SECTION}.") for name in wrong}
+        inner = tuple(f"{name}." for name in names if name not in layer)  # of a section that there is not
+        for key in [key for key in layer if key in names or key.startswith(inner)]:
+            del layer[key]
+            if key in before:
+                layer[key] = before[key]
+        return layer, list(wrong.values())
+
+    def _apply(self, wrong: list[SettingsError], session: dict[str, Any] | None = None) -> None:
+        editor = Settings.decode({**self._initial, **self._configured})
         if session is None:
             session = {
-                key: value for key, value in self._session.items() if getattr(editor, key) == getattr(before, key)
+                key: value
+                for key, value in self._session.items()
+                if getattr(editor, key) == getattr(self._of_editor, key)
             }
-        settings = attrs.evolve(Settings.from_environment(editor), **session)
-        self._initial, self._configured, self._session = initial, configured, session
-        self._ls.configure(settings)
+        try:
+            base = Settings.from_environment(editor)
+        except SettingsError as error:
+            wrong, base = [*wrong, error], editor
+        settings = attrs.evolve(base, **session)
+        self._session, self._of_editor = session, editor
+        self._tell(wrong)
+        if settings != self._ls.settings:
+            self._ls.configure(settings)
+
+    def _tell(self, wrong: list[SettingsError]) -> None:
+        """Show what was not wrong before; of very many the first ones."""
+        told = {str(error) for error in self._wrong}
+        new = [error for error in wrong if str(error) not in told]
+        self._wrong = wrong
+        for error in new[:_MOST_TOLD]:
+            self._ls.show_error(error)
+        if len(new) > _MOST_TOLD:
+            more = len(new) - _MOST_TOLD
+            self._ls.show_error(SettingsError(f"{more} more settings are wrong.", hint="Correct them in the settings."))
 
 
 def _section(settings: Any) -> Mapping[str, Any]:
@@ -123,9 +149,12 @@ def _section(settings: Any) -> Mapping[str, Any]:
     if settings is None:
         return {}
     if isinstance(settings, Mapping) and SECTION in settings:
-        settings = settings[SECTION] or {}
+        settings = settings[SECTION]
+        if settings is None:
+            return {}
     if not isinstance(settings, Mapping):
-        raise SettingsError(f"The settings of llmstep must be an object, not {settings!r}.", hint="Correct them.")
+        shown = repr(settings)[:60]
+        raise SettingsError(f"The settings of llmstep must be an object, not {shown}.", hint="Correct them.")
     return settings
 
 
@@ -133,8 +162,9 @@ def _flat(raw: Mapping[str, Any], path: str = "") -> dict[str, Any]:
     """Nested sections as dotted keys, so that layers can be laid over each other; null leaves what is below."""
     flat: dict[str, Any] = {}
     for key, value in raw.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{path}{key}.")
+        name = (path + key).removeprefix(f"{SECTION}.")
+        if isinstance(value, Mapping) and name.count(".") < _DEEPEST:
+            flat |= _flat(value, f"{name}.")
         elif value is not None:
-            flat[path + key] = value
+            flat[name] = value
     return flat

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from llmstep.lsp.own_types import STATUS
 from llmstep.lsp.progress import describe
-from llmstep.lsp.protocol import STATUS
 
 if TYPE_CHECKING:
     from llmstep.engine.progress import Progress

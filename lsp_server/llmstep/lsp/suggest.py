@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+import re
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
+from llmstep.aside import aside
 from llmstep.errors import LlmstepError, RequestError
 from llmstep.lsp import inlay_hints
+from llmstep.lsp.arguments import read_argument, read_diagnostics, read_position, read_uri
 from llmstep.lsp.client_checks import ClientChecks
 from llmstep.lsp.goals import ClientGoals
 from llmstep.lsp.progress import WorkDone
 from llmstep.lsp.runs import STOPPED
-from llmstep.memory import sites_at
 from llmstep.printable import printable
+from llmstep.setting_values import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lsprotocol import types
+
     from llmstep.assistant import OnProgress
     from llmstep.lsp.server import LlmstepServer
     from llmstep.memory import Document, SuggestionSet
 
 _MOST_SAMPLES = 256
+_LONGEST_PREFIX = 4096
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 _log = logging.getLogger(__name__)
 
@@ -46,41 +53,33 @@ class SuggestArguments:
         Raises:
             RequestError: Something is missing, or has a wrong type or value.
         """
-        raw = arguments[0] if arguments else None
         try:
-            assert isinstance(raw, Mapping)
+            raw = read_argument(arguments)
             made = cls(
-                str(raw["textDocument"]["uri"]),
+                read_uri(raw),
                 read_position(raw["position"]),
                 raw.get("prefix"),
                 raw.get("count"),
-                bool(raw.get("more", False)),
-                tuple(read_diagnostic(each) for each in raw.get("diagnostics", ())),
+                raw.get("more") or False,
+                read_diagnostics(raw),
             )
-        except (AssertionError, KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError):
             raise RequestError(
                 "llmstep.suggest was called without a document and a position.",
                 hint="Its argument is {textDocument: {uri}, position: {line, character}, prefix?, count?, more?}.",
             ) from None
-        if not isinstance(made.prefix, str | None):
-            raise RequestError(f"The prefix is {made.prefix!r}.", hint="It must be a text.")
+        if made.prefix is not None and not _is_prefix(made.prefix):
+            hint = f"It must be a text of at most {_LONGEST_PREFIX} characters, without control characters."
+            raise RequestError(f"The prefix is {shown(made.prefix)}.", hint=hint)
         if made.count is not None and (type(made.count) is not int or not 1 <= made.count <= _MOST_SAMPLES):
-            raise RequestError(f"The count is {made.count!r}.", hint=f"It must be a number from 1 to {_MOST_SAMPLES}.")
+            raise RequestError(f"The count is {shown(made.count)}.", hint=f"It must be from 1 to {_MOST_SAMPLES}.")
+        if not isinstance(made.more, bool):
+            raise RequestError(f"`more` is {shown(made.more)}.", hint="It must be true or false.")
         return made
 
 
-def read_position(raw: Any) -> types.Position:
-    """A position of a command's argument; KeyError, TypeError or ValueError where it is none."""
-    line, character = int(raw["line"]), int(raw["character"])
-    if line < 0 or character < 0:
-        raise ValueError("lines and characters are counted from 0")
-    return types.Position(line, character)
-
-
-def read_diagnostic(raw: Any) -> types.Diagnostic:
-    """A diagnostic of a command's argument, as far as sites need it; raises like `read_position`."""
-    place = types.Range(read_position(raw["range"]["start"]), read_position(raw["range"]["end"]))
-    return types.Diagnostic(place, str(raw["message"]))
+def _is_prefix(raw: Any) -> bool:
+    return isinstance(raw, str) and len(raw) <= _LONGEST_PREFIX and not _CONTROL.search(raw)
 
 
 async def suggest(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict[str, Any]:
@@ -101,8 +100,9 @@ async def suggest(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict
     progress: WorkDone | None = None
     outcome = "Stopped"
     try:
-        _, sites = sites_at(document.text, wanted.position, wanted.diagnostics)
-        with ls.runs.begin(document, sites) as run:
+        with ls.runs.begin(document.uri) as run:
+            place = await ls.places.at(document, wanted.position, wanted.diagnostics, latest=False)
+            run.works_at(place.sites)
             progress = await WorkDone.begin(ls, params.work_done_token, "llmstep", lambda: run.cancel(STOPPED))
             found = await _work(ls, document, wanted, progress.report)
             outcome = found.summary()
@@ -116,14 +116,14 @@ async def suggest(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict
     finally:
         if progress is not None:
             progress.end(outcome)
-    return answer(document, found)
+    return await aside(answer, document, found)
 
 
 async def suggest_quietly(ls: LlmstepServer, document: Document, position: types.Position) -> None:
     """The same unasked: no progress, and what goes wrong is only logged."""
     try:
-        _, sites = sites_at(document.text, position)
-        with ls.runs.begin(document, sites):
+        with ls.runs.begin(document.uri) as run:
+            run.works_at((await ls.places.at(document, position, latest=False)).sites)
             await _work(ls, document, SuggestArguments(document.uri, position), lambda _: None)
     except (LlmstepError, JsonRpcException) as error:
         _log.debug("no suggestions when idle: %s", error)

@@ -11,23 +11,27 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 import sys
 import threading
 from typing import TYPE_CHECKING, NoReturn
 
-from pygls.io_ import run_async, run_websocket
+from pygls.io_ import WebSocketWriter
 
 from llmstep.address import is_loopback
 from llmstep.errors import RequestError
+from llmstep.lsp.framing import PARSE_ERROR, Fault, Stream, decode, read_messages
+from llmstep.lsp.outbox import Outbox
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from websockets.asyncio.server import ServerConnection  # type: ignore[import-not-found, unused-ignore]
 
     from llmstep.lsp.server import LlmstepServer
 
-_CHUNK = 1 << 16
+_SECONDS_TO_DRAIN = 2.0
+"""How long a client may take to read the last answers."""
 
 _log = logging.getLogger(__name__)
 
@@ -72,60 +76,62 @@ def end_process(status: int) -> NoReturn:
 async def _stdio(server: LlmstepServer) -> int:
     wire = os.dup(1)
     os.dup2(2, 1)  # what a library prints must not reach the wire
-    reader = asyncio.StreamReader()
+    try:
+        return await _wired(server, lambda size: os.read(0, size), lambda data: os.write(wire, data))
+    finally:
+        os.close(wire)
+
+
+async def _wired(server: LlmstepServer, read: Callable[[int], bytes], write: Callable[[memoryview], int]) -> int:
+    """Serve the client at two blocking ends, each with a thread of its own, since pipes and files cannot be watched
+    alike on all systems; the threads are daemons, as a read has no end.
+    """
     loop = asyncio.get_running_loop()
-    # A thread of its own, as pipes and files cannot be watched alike on all systems; a daemon, as a read has no end.
-    threading.Thread(target=_pump, args=(0, reader, loop), name="stdin", daemon=True).start()
-    server.protocol.set_writer(_Pipe(wire, server))
-    return await _serve(server, _messages(server, reader))
+    ended = asyncio.Event()
 
-
-def _pump(source: int, reader: asyncio.StreamReader, loop: asyncio.AbstractEventLoop) -> None:
-    """Read a file descriptor to its end into `reader`."""
-    with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: the loop has ended before the input
-        while data := os.read(source, _CHUNK):
-            loop.call_soon_threadsafe(reader.feed_data, data)
-        loop.call_soon_threadsafe(reader.feed_eof)
-
-
-class _Pipe:
-    """Writes to a file descriptor; a client that has gone ends the server."""
-
-    def __init__(self, descriptor: int, server: LlmstepServer) -> None:
-        self._descriptor = descriptor
-        self._server = server
-
-    def write(self, data: bytes) -> None:
+    def write_all(data: bytes) -> None:
         rest = memoryview(data)
-        try:
-            while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
-        except OSError:
-            self._server.leave(1)
+        while rest:
+            rest = rest[write(rest) :]
 
-    def close(self) -> None:
-        os.close(self._descriptor)
+    def lost() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(server.leave, 1)
+
+    def pump() -> None:
+        with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: the loop has ended before the input
+            for data in read_messages(Stream(read)):
+                server.protocol.receive(data, loop)
+                outbox.wait_for_room()
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(ended.set)
+
+    outbox = server.protocol.outbox = Outbox(write_all, lost)
+    threading.Thread(target=pump, name="llmstep-in", daemon=True).start()
+    status = await _serve(server, ended.wait())
+    await asyncio.to_thread(outbox.drain, _SECONDS_TO_DRAIN)
+    return status
 
 
 async def _tcp(server: LlmstepServer, host: str, port: int) -> int:
-    client: asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Future()
-
-    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if client.done():
-            writer.close()
-        else:
-            client.set_result((reader, writer))
-
-    async with await asyncio.start_server(connected, host, port) as listener:
-        _announce("tcp", listener.sockets[0].getsockname())
-        reader, writer = await client
-        listener.close()
-        server.protocol.set_writer(writer)
-        status = await _serve(server, _messages(server, reader))
-        with contextlib.suppress(OSError):
-            await writer.drain()
-            writer.close()
-        return status
+    loop = asyncio.get_running_loop()
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError as error:
+            raise RequestError(
+                f"The language server cannot listen at {host}:{port}: {error.strerror or error}.",
+                hint="Choose another port, or 0 for any free one.",
+            ) from None
+        listener.listen(1)
+        listener.setblocking(False)
+        _announce("tcp", listener.getsockname())
+        client, _ = await loop.sock_accept(listener)
+    with client:
+        client.setblocking(True)
+        return await _wired(server, client.recv, client.send)
 
 
 async def _ws(server: LlmstepServer, host: str, port: int) -> int:
@@ -140,21 +146,25 @@ async def _ws(server: LlmstepServer, host: str, port: int) -> int:
     async def connected(socket: ServerConnection) -> None:
         if listener.is_serving() and not status.done():
             listener.close(close_connections=False)
-            connection = run_websocket(socket, threading.Event(), server.protocol, _log, server.report_server_error)
-            status.set_result(await _serve(server, connection))
+            server.protocol.set_writer(WebSocketWriter(socket), include_headers=False)
+            status.set_result(await _serve(server, _frames(server, socket)))
 
     async with serve(connected, host, port) as listener:
         _announce("ws", next(iter(listener.sockets)).getsockname())
         return await status
 
 
-async def _messages(server: LlmstepServer, reader: asyncio.StreamReader) -> None:
-    """Handle messages until the stream ends."""
-    with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-        await run_async(threading.Event(), reader, server.protocol, _log, server.report_server_error)
+async def _frames(server: LlmstepServer, socket: ServerConnection) -> None:
+    """Handle the messages of a WebSocket until it closes."""
+    loop = asyncio.get_running_loop()
+    async for data in socket:
+        message, end = await asyncio.to_thread(decode, data if isinstance(data, bytes) else data.encode())
+        if end is not None:
+            message = Fault(PARSE_ERROR, "The message goes on behind its end.", "Send it again.")
+        await asyncio.to_thread(server.protocol.receive, message, loop)
 
 
-async def _serve(server: LlmstepServer, connection: Awaitable[None]) -> int:
+async def _serve(server: LlmstepServer, connection: Awaitable[object]) -> int:
     """Serve until the client leaves or the process is told to stop; then stop everything."""
     loop = asyncio.get_running_loop()
     with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):  # Windows; not in the main thread

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from llmstep.aside import aside
 from llmstep.engine.progress import Progress
 from llmstep.errors import LeanTimeoutError, LlmstepError, NoGoalError
 from llmstep.lean.place import SiteKind
@@ -78,7 +79,7 @@ async def fill(
         LeanError: Lean cannot be started, or crashes.
         ModelError: The model cannot be loaded or run.
     """
-    sorries = find_sorries(text)
+    sorries = await aside(find_sorries, text)
     results: list[Filled] = []
     for number, sorry in enumerate(sorries):
 

@@ -153,6 +153,8 @@ def read_config(file: Path | None, flags: Mapping[str, Any]) -> TrainConfig:
             values = tomllib.loads(file.read_text(encoding="utf-8"))
         except OSError as error:
             raise SettingsError(f"{file} cannot be read: {error.strerror}.", hint="Check the path.") from error
+        except UnicodeDecodeError as error:
+            raise SettingsError(f"{file} is not UTF-8 (byte {error.start}).", hint="Save it as UTF-8.") from error
         except tomllib.TOMLDecodeError as error:
             raise SettingsError(f"{file} is no valid TOML: {error}.", hint="Mend that line.") from error
     values |= {key: value for key, value in flags.items() if value is not None}

@@ -1,0 +1,25 @@
+"""Work on long texts beside an event loop, in threads of its own.
+
+Pure Python in a thread lets the loop run every few milliseconds, so that a text of megabytes delays no message. The
+threads are not those of `asyncio.to_thread`, where a download or the reading of a model may take all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+_threads = ThreadPoolExecutor(2, thread_name_prefix="llmstep-text")
+
+
+async def aside(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What `work` returns or raises, from a thread; cancelled before it has begun, it never begins."""
+    return await asyncio.get_running_loop().run_in_executor(_threads, functools.partial(work, *args, **kwargs))

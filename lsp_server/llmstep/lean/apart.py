@@ -1,0 +1,80 @@
+"""The Lean servers on an event loop of their own, in a thread beside that of the editor's messages.
+
+Lean sends megabytes about a long file, and what is done with them takes long as well. On a loop of its own that holds
+up nothing but Lean's other files.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import threading
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from llmstep.lean.workspace import LeanWorkspace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from llmstep.settings import Settings
+
+T = TypeVar("T")
+
+
+class LeanApart(LeanWorkspace):
+    """A workspace whose coroutines may be awaited from any loop; functions given to them are called on that loop.
+
+    Cancelling the caller cancels the work. `close` ends the thread.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="llmstep-lean", daemon=True)
+        self._thread.start()
+
+    def configure(self, settings: Settings) -> None:
+        """Uses other settings from the next call on."""
+        self._loop.call_soon_threadsafe(super().configure, settings)
+
+    async def close(self) -> None:
+        """Stops all servers for good."""
+        try:
+            await self._there(super().close())
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+
+    async def _there(self, work: Coroutine[Any, Any, T]) -> T:
+        if asyncio.get_running_loop() is self._loop:
+            return await work
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+
+
+def _here(value: Any) -> Any:
+    """A function as one that may be called from another thread, and runs on the loop that is running now."""
+    if not callable(value):
+        return value
+    loop = asyncio.get_running_loop()
+
+    @functools.wraps(value)
+    def hand_on(*args: Any) -> None:
+        loop.call_soon_threadsafe(value, *args)
+
+    return hand_on
+
+
+def _apart(method: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Coroutine[Any, Any, Any]]:
+    @functools.wraps(method)
+    async def there(self: LeanApart, *args: Any, **kwargs: Any) -> Any:
+        if asyncio.get_running_loop() is self._loop:
+            return await method(self, *args, **kwargs)
+        given = [_here(value) for value in args]
+        return await self._there(method(self, *given, **{name: _here(value) for name, value in kwargs.items()}))
+
+    return there
+
+
+for _name, _method in vars(LeanWorkspace).items():
+    if inspect.iscoroutinefunction(_method) and not _name.startswith("_") and _name not in vars(LeanApart):
+        setattr(LeanApart, _name, _apart(_method))

@@ -1,0 +1,120 @@
+"""Where candidates may go in open documents: worked out beside the event loop, kept until another text is asked for."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, TypeVar
+
+import attrs
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+
+from llmstep.aside import aside
+from llmstep.memory import sites_at
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from llmstep.lean.site import Site
+    from llmstep.lsp.server import LlmstepServer
+    from llmstep.memory import Document, SuggestionSet
+
+T = TypeVar("T")
+
+_KEPT = 16
+"""Editors ask for the code actions of one place again and again."""
+
+
+@attrs.frozen
+class Place:
+    """The sites that may be meant by a position or range."""
+
+    position: types.Position
+    sites: list[Site]
+    keys: list[str]
+    """Of the sites, as the memory knows them."""
+
+
+class Places:
+    """Answers about texts, for the version that was asked about only."""
+
+    def __init__(self, ls: LlmstepServer) -> None:
+        self._ls = ls
+        self._text = ""
+        self._known: OrderedDict[str, Place] = OrderedDict()
+        """For that text, the one that was asked about last."""
+
+    async def at(
+        self,
+        document: Document,
+        where: types.Position | types.Range,
+        diagnostics: Sequence[types.Diagnostic] = (),
+        *,
+        latest: bool = True,
+    ) -> Place:
+        """The sites at a place, the likeliest first; none where there is no goal.
+
+        Args:
+            latest: The answer is of use only for the latest version.
+
+        Raises:
+            JsonRpcException: The document was edited meanwhile, and the latest version is wanted.
+        """
+        told = [(each.range, each.message) for each in diagnostics]
+        key = repr((where, told))
+        if document.text is not self._text:
+            self._known.clear()
+            self._text = document.text
+        place = self._known.get(key)
+        if place is None:
+            work = self.read if latest else self._read_any
+            place = await work(document, _place, document.text, where, diagnostics)
+            if document.text is self._text:
+                self._known[key] = place
+                while len(self._known) > _KEPT:
+                    self._known.popitem(last=False)
+        return place
+
+    async def known(
+        self,
+        document: Document,
+        where: types.Position | types.Range,
+        diagnostics: Sequence[types.Diagnostic] = (),
+    ) -> SuggestionSet | None:
+        """What is remembered for the goal at a place.
+
+        Raises:
+            JsonRpcException: The document was edited meanwhile.
+        """
+        if not self._ls.memory.has(document.uri):
+            return None
+        place = await self.at(document, where, diagnostics)
+        return self._ls.memory.first(document.uri, place.keys)
+
+    async def read(self, document: Document, work: Callable[..., T], *arguments: object) -> T:
+        """What a function makes of a document's text.
+
+        Raises:
+            JsonRpcException: The document was edited meanwhile.
+        """
+
+        def checked() -> T:
+            self._check(document)  # what has waited may have nothing to do any more
+            return work(*arguments)
+
+        result = await aside(checked)
+        self._check(document)
+        return result
+
+    async def _read_any(self, _: Document, work: Callable[..., T], *arguments: object) -> T:
+        return await aside(work, *arguments)
+
+    def _check(self, document: Document) -> None:
+        now = self._ls.documents.find(document.uri)
+        if now is None or now.text is not document.text:
+            raise JsonRpcException("The text has changed.", code=int(types.LSPErrorCodes.ContentModified))
+
+
+def _place(text: str, where: types.Position | types.Range, diagnostics: Sequence[types.Diagnostic]) -> Place:
+    position, sites = sites_at(text, where, diagnostics)
+    return Place(position, sites, [site.key(text) for site in sites])
