@@ -10,6 +10,7 @@ import { checkSuggestions, plainGoal, serverMessage, statusChanged } from './ser
 import { Session } from './server/session';
 import { declaredNames, serverSettings, setting } from './settings';
 import { StatusItem } from './status';
+import { TacticPort } from './tacticPort';
 
 const SHOW_LOG = commandAction('Show Log', 'llmstep.showLog');
 const RESTART = commandAction('Restart', 'llmstep.restart');
@@ -23,6 +24,7 @@ export class Extension {
   readonly keeper: EnvironmentKeeper;
   readonly launcher: Launcher;
   readonly session: Session;
+  readonly #tacticPort = new TacticPort();
 
   constructor(readonly context: vscode.ExtensionContext) {
     const names = declaredNames(context.extension.packageJSON);
@@ -39,6 +41,7 @@ export class Extension {
   }
 
   activate(): void {
+    this.#tacticPort.apply(); // first of all: the Lean 4 extension starts its server at the same time
     this.context.subscriptions.push(
       this.log,
       this.goals,
@@ -51,6 +54,9 @@ export class Extension {
       vscode.workspace.onDidChangeConfiguration((event) => {
         if (event.affectsConfiguration('llmstep.python')) {
           void this.session.restart();
+        }
+        if (event.affectsConfiguration('llmstep.http.port')) {
+          this.#tacticPort.apply();
         }
       }),
     );
