@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 PLAIN_GOAL = "llmstep/plainGoal"
 CHECK_SUGGESTIONS = "llmstep/checkSuggestions"
 STATUS = "llmstep/status"
+KNOWN = "llmstep/known"
 
 
 @attrs.define
@@ -110,7 +111,26 @@ class CheckResponse:
     result: CheckedSuggestions | None = None
 
 
-_REQUESTS = {PLAIN_GOAL: PlainGoalRequest, CHECK_SUGGESTIONS: CheckRequest}
+@attrs.define
+class KnownParams:
+    """A place of a document; the diagnostics at it help to find the goal."""
+
+    textDocument: types.TextDocumentIdentifier  # noqa: N815
+    position: types.Position
+    diagnostics: list[types.Diagnostic] = attrs.field(factory=list)
+
+
+@attrs.define
+class KnownRequest:
+    """Client to server: what is known for the goal here?"""
+
+    id: int | str
+    method: str
+    params: KnownParams
+    jsonrpc: str
+
+
+_REQUESTS = {PLAIN_GOAL: PlainGoalRequest, CHECK_SUGGESTIONS: CheckRequest, KNOWN: KnownRequest}
 _RESPONSES = {PLAIN_GOAL: PlainGoalResponse, CHECK_SUGGESTIONS: CheckResponse}
 
 

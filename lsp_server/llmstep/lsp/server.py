@@ -22,12 +22,13 @@ from llmstep.lsp import (
     imports,
     inlay_hints,
     inline_completion,
+    known,
     messages,
     prove,
     suggest,
 )
 from llmstep.lsp.log import ClientLog
-from llmstep.lsp.protocol import LlmstepProtocol
+from llmstep.lsp.protocol import KNOWN, LlmstepProtocol
 from llmstep.lsp.runs import CLOSED, Runs
 from llmstep.lsp.settings import SettingsSync
 from llmstep.lsp.status import Status
@@ -62,6 +63,7 @@ class LlmstepServer(LanguageServer):
         self.sync = SettingsSync(self)
         self.status = Status(self)
         self.idle = idle.Idle(self)
+        self.ghost = inline_completion.Ghost(self)
         self.engine: SwitchingEngine | None = None
         self.lean: LeanWorkspace | None = None
         self.endpoint: Endpoint | None = None
@@ -258,6 +260,7 @@ def _register(ls: LlmstepServer) -> None:
     ls.feature(types.TEXT_DOCUMENT_CODE_ACTION, code_actions.OPTIONS)(code_actions.code_actions)
     ls.feature(types.TEXT_DOCUMENT_INLAY_HINT)(inlay_hints.inlay_hints)
     ls.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, inline_completion.OPTIONS)(inline_completion.inline_completion)
+    ls.feature(KNOWN)(known.known)
     ls.command(code_actions.SUGGEST)(suggest.suggest)
     ls.command(code_actions.PROVE)(prove.prove)
     ls.command(prove.FILL_SORRIES)(prove.fill_sorries)

@@ -11,13 +11,13 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from llmstep.errors import LlmstepError, RequestError
-from llmstep.lsp import inlay_hints
+from llmstep.lsp import inlay_hints, known, rejected
 from llmstep.lsp.client_checks import ClientChecks
 from llmstep.lsp.goals import ClientGoals
 from llmstep.lsp.progress import WorkDone
 from llmstep.lsp.runs import STOPPED
+from llmstep.lsp.suggestion_record import record
 from llmstep.memory import sites_at
-from llmstep.printable import printable
 
 if TYPE_CHECKING:
     from llmstep.assistant import OnProgress
@@ -87,8 +87,8 @@ async def suggest(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict
     """Suggest steps at a position.
 
     Returns:
-        `{goal, model, elapsedMs, summary, suggestions: [{text, score, verdict, source, remainingGoals, edit}]}`, best
-        first.
+        `{goal, model, elapsedMs, summary, suggestions, rejected}`: suggestions are `{text, score, verdict, source,
+        remainingGoals, edit}`, best first; rejected ones are `{text, reason}`.
 
     Raises:
         RequestError: The argument is malformed, or the document is not open.
@@ -116,7 +116,8 @@ async def suggest(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict
     finally:
         if progress is not None:
             progress.end(outcome)
-    return answer(document, found)
+    ls.spawn(rejected.tell(ls, found))
+    return record(document, found)
 
 
 async def suggest_quietly(ls: LlmstepServer, document: Document, position: types.Position) -> None:
@@ -134,6 +135,7 @@ async def _work(ls: LlmstepServer, document: Document, wanted: SuggestArguments,
 
     def on_update(found: SuggestionSet) -> None:
         nonlocal best
+        known.tell(ls, document.uri)
         if found.best != best:
             best = found.best
             inlay_hints.refresh(ls)
@@ -159,24 +161,3 @@ async def _work(ls: LlmstepServer, document: Document, wanted: SuggestArguments,
     finally:
         ls.status.step(None)
         inlay_hints.refresh(ls)
-
-
-def answer(document: Document, found: SuggestionSet) -> dict[str, Any]:
-    """The set as the command's result."""
-    return {
-        "goal": found.goal.state,
-        "model": found.model,
-        "elapsedMs": found.elapsed_ms,
-        "summary": printable(found.summary()),
-        "suggestions": [
-            {
-                "text": each.text,
-                "score": each.candidate.score,
-                "verdict": each.check.verdict.value,
-                "source": each.candidate.source,
-                "remainingGoals": list(each.check.goals),
-                "edit": found.site.edit(document.text, each.text),
-            }
-            for each in found.suggestions
-        ],
-    }
