@@ -7,7 +7,7 @@ import type { CheckParams, CheckReply } from './server/protocol';
 export const LEAN4_EXTENSION = 'leanprover.lean4';
 
 /** How long a question waits for a client that starts, or starts again. */
-const START_MS = 5000;
+const START_MS = 10_000;
 const TRIES = 2;
 
 /** The answer of `$/lean/plainGoal`. */
@@ -32,8 +32,8 @@ interface Lean4Exports {
  */
 export class Lean4Goals implements vscode.Disposable {
   #provider: LeanClientProvider | undefined;
-  /** Files whose client was waited for in vain, for which nothing waits until it runs. */
-  readonly #absent = new Set<string>();
+  /** Clients that were waited for in vain, for which nothing waits again until they run; undefined stands for none. */
+  readonly #absent = new Set<LeanClient | undefined>();
   readonly #changed = new vscode.EventEmitter<void>();
   readonly #subscription: vscode.Disposable;
 
@@ -130,12 +130,12 @@ export class Lean4Goals implements vscode.Disposable {
   /** The client of a file, once it runs; undefined where it does not, or where the file's worker has ended. */
   async #running(uri: string, token: vscode.CancellationToken): Promise<LeanClient | undefined> {
     const find = (): LeanClient | undefined => this.#client(uri);
-    const client = await untilItRuns(find, token, this.#absent.has(uri) ? 0 : this.startMs);
+    const client = await untilItRuns(find, token, this.#absent.has(find()) ? 0 : this.startMs);
     if (client === undefined) {
-      this.#absent.add(uri);
+      this.#absent.add(find());
       return undefined;
     }
-    this.#absent.delete(uri);
+    this.#absent.delete(client);
     return isDead(client, uri) ? undefined : client;
   }
 

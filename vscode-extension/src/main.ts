@@ -5,8 +5,9 @@ import { EnvironmentKeeper } from './environment/keeper';
 import { Lean4Goals } from './goals';
 import { Launcher } from './launcher';
 import { Notifier, commandAction } from './notify';
+import { SuggestionsPanel } from './panel/panel';
 import { show } from './server/messages';
-import { checkSuggestions, plainGoal, serverMessage, statusChanged } from './server/protocol';
+import { checkSuggestions, knownChanged, plainGoal, serverMessage, statusChanged } from './server/protocol';
 import { Session } from './server/session';
 import { declaredNames, serverSettings, setting } from './settings';
 import { StatusItem } from './status';
@@ -24,6 +25,7 @@ export class Extension {
   readonly keeper: EnvironmentKeeper;
   readonly launcher: Launcher;
   readonly session: Session;
+  readonly panel: SuggestionsPanel;
   readonly #tacticPort = new TacticPort();
 
   constructor(readonly context: vscode.ExtensionContext) {
@@ -38,6 +40,7 @@ export class Extension {
       crashed: (again) => { this.#crashed(again); },
       failed: (error) => { this.#failed(error); },
     });
+    this.panel = new SuggestionsPanel(context.extensionUri, this.session, this.notify);
   }
 
   activate(): void {
@@ -47,6 +50,7 @@ export class Extension {
       this.goals,
       this.status,
       this.session,
+      this.panel,
       ...registerCommands(this),
       this.session.onDidChangeState((state) => { this.status.session(state); }),
       this.goals.onDidChange(() => void this.session.configure()),
@@ -80,7 +84,11 @@ export class Extension {
     client.onRequest(plainGoal, ({ textDocument, position }, token) => this.goals.ask(textDocument.uri, position, token));
     client.onRequest(checkSuggestions, (asked, token) => this.goals.check(asked, token));
     client.onNotification(serverMessage, (message) => void show(this.notify, message));
-    client.onNotification(statusChanged, (status) => { this.status.server(status); });
+    client.onNotification(knownChanged, () => { this.panel.later(); });
+    client.onNotification(statusChanged, (status) => {
+      this.status.server(status);
+      this.panel.server(status);
+    });
   }
 
   #crashed(again: boolean): void {

@@ -9,6 +9,7 @@ export const CLIENT_ONLY: ReadonlySet<string> = new Set([
   'install.torchIndexUrl',
   'install.wheelhouse',
   'goalsFromLean4Extension',
+  'panel.openOnRun',
   'trace.server',
 ]);
 

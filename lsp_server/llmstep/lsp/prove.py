@@ -13,6 +13,7 @@ import attrs
 from llmstep.errors import LlmstepError, RequestError
 from llmstep.lean.text import range_at
 from llmstep.lsp import code_actions, inlay_hints
+from llmstep.lsp.known import tell
 from llmstep.lsp.progress import WorkDone
 from llmstep.lsp.runs import STOPPED
 from llmstep.lsp.suggest import read_diagnostic, read_position
@@ -236,6 +237,7 @@ def _remember(ls: LlmstepServer, document: Document, found: Attempt) -> None:
     proof = Suggestion(Candidate(found.proof, score=0.0), Check(Verdict.CLOSES))
     others = [each for each in (*known.suggestions, *known.rejected) if each.text != found.proof]
     ls.memory.remember(known.judged([proof, *others]))
+    tell(ls, document.uri)
     inlay_hints.refresh(ls)
 
 

@@ -116,6 +116,7 @@ async def suggest(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict
     finally:
         if progress is not None:
             progress.end(outcome)
+        known.tell(ls, document.uri)  # that the work is over
     ls.spawn(rejected.tell(ls, found))
     return record(document, found)
 
@@ -128,6 +129,8 @@ async def suggest_quietly(ls: LlmstepServer, document: Document, position: types
             await _work(ls, document, SuggestArguments(document.uri, position), lambda _: None)
     except (LlmstepError, JsonRpcException) as error:
         _log.debug("no suggestions when idle: %s", error)
+    finally:
+        known.tell(ls, document.uri)
 
 
 async def _work(ls: LlmstepServer, document: Document, wanted: SuggestArguments, report: OnProgress) -> SuggestionSet:

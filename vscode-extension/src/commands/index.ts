@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import type { Extension } from '../main';
+import type { SuggestionsPanel } from '../panel/panel';
 import { showActions } from './actions';
 import { Doctor } from './doctor';
 import { EnvironmentCommands } from './environment';
@@ -10,10 +11,16 @@ import { ProofCommands } from './proofs';
 import { tell } from './run';
 import { SuggestCommands } from './suggest';
 
+/** Insert the step that a link of a hint names: `{textDocument, position, text}`. */
+function insertStep(panel: SuggestionsPanel, step: unknown): Promise<boolean> | undefined {
+  const { text, ...place } = step as PlaceArgument & { text?: unknown };
+  return typeof text === 'string' ? panel.insert(place, text) : undefined;
+}
+
 /** Register all commands, those of the server's code actions among them; a failure is told in one place. */
 export function registerCommands(extension: Extension): { dispose(): unknown }[] {
-  const { context, keeper, launcher, log, notify, session } = extension;
-  const suggest = new SuggestCommands(session, notify);
+  const { context, keeper, launcher, log, notify, panel, session } = extension;
+  const suggest = new SuggestCommands(session, notify, panel);
   const proofs = new ProofCommands(session, notify);
   const models = new ModelCommands(session, notify);
   const environment = new EnvironmentCommands(context, launcher, keeper, session, notify);
@@ -29,9 +36,17 @@ export function registerCommands(extension: Extension): { dispose(): unknown }[]
     run.catch((error: unknown) => { tell(notify, error); });
     return undefined;
   };
+  const told = (run: Promise<unknown>): Promise<unknown> => run.catch((error: unknown) => { tell(notify, error); });
+  panel.runs = {
+    suggest: (place, more) => told(suggest.suggest(place, more, 'panel')),
+    prefix: (place) => told(suggest.suggestWithPrefix(place)),
+    prove: (place) => told(proofs.prove(place, 'panel')),
+  };
   const commands: Record<string, (argument?: unknown) => unknown> = {
     suggest: (place) => aside(place, suggest.suggest(place as PlaceArgument | undefined)),
     suggestWithPrefix: () => suggest.suggestWithPrefix(),
+    insert: (step) => insertStep(panel, step),
+    showPanel: () => panel.show(),
     acceptBest: () => suggest.accept(),
     nextSuggestion: () => suggest.turn(1),
     previousSuggestion: () => suggest.turn(-1),
