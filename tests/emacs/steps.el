@@ -52,5 +52,9 @@
   (let ((coding-system-for-write 'utf-8))
     (write-region (json-encode t/record) nil (getenv "RECORD"))))
 
+;; lean4-mode may be loaded before the block, or behind it.
+(add-to-list 'load-path (file-name-directory (or load-file-name buffer-file-name)))
+(when (getenv "LEAN4_MODE_FIRST")
+  (require 'lean4-lsp))
 (load (getenv "BLOCK") nil t)
 ;;; steps.el ends here

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 KEEPER = Path(__file__).with_name("keeper.py")
 
-SECONDS = 90.0
+SECONDS = 240.0
 """Longest wait for anything; a test that meets it fails."""
 
 QUIET = {

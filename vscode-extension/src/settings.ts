@@ -20,6 +20,14 @@ export function setting<T>(name: string): T {
   return vscode.workspace.getConfiguration(SECTION).get<T>(name) as T;
 }
 
+/** Change a setting where the user keeps it: in the workspace if it is set there. */
+export async function changeSetting(name: string, value: unknown): Promise<void> {
+  const configuration = vscode.workspace.getConfiguration(SECTION);
+  const inWorkspace = configuration.inspect(name)?.workspaceValue !== undefined;
+  const target = inWorkspace ? vscode.ConfigurationTarget.Workspace : vscode.ConfigurationTarget.Global;
+  await configuration.update(name, value, target);
+}
+
 /** Names of the settings that package.json declares, without `llmstep.`. */
 export function declaredNames(packageJson: unknown): string[] {
   const { contributes } = packageJson as {

@@ -16,6 +16,7 @@ from llmstep.errors import LlmstepError
 from llmstep.lsp import (
     choose,
     code_actions,
+    code_lens,
     commands,
     download,
     idle,
@@ -140,6 +141,7 @@ class LlmstepServer(LanguageServer):
             self.spawn(self.endpoint.configure(settings, started.result().premises))
         self.status.send()
         inlay_hints.refresh(self)
+        code_lens.refresh(self)
 
     # --- end
 
@@ -260,6 +262,7 @@ def _register(ls: LlmstepServer) -> None:
     ls.feature(types.TEXT_DOCUMENT_CODE_ACTION, code_actions.OPTIONS)(code_actions.code_actions)
     ls.feature(types.TEXT_DOCUMENT_INLAY_HINT)(inlay_hints.inlay_hints)
     ls.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, inline_completion.OPTIONS)(inline_completion.inline_completion)
+    ls.feature(types.TEXT_DOCUMENT_CODE_LENS, code_lens.OPTIONS)(code_lens.code_lens)
     ls.feature(KNOWN)(known.known)
     ls.command(code_actions.SUGGEST)(suggest.suggest)
     ls.command(code_actions.PROVE)(prove.prove)

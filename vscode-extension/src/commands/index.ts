@@ -1,12 +1,12 @@
 import * as vscode from 'vscode';
 import type { Extension } from '../main';
 import type { SuggestionsPanel } from '../panel/panel';
-import { showActions } from './actions';
+import { showActions, toggleIdle } from './actions';
 import { Doctor } from './doctor';
 import { EnvironmentCommands } from './environment';
 import { buildImports } from './imports';
 import { ModelCommands } from './models';
-import type { PlaceArgument } from './place';
+import { type PlaceArgument, goTo } from './place';
 import { ProofCommands } from './proofs';
 import { tell } from './run';
 import { SuggestCommands } from './suggest';
@@ -29,11 +29,12 @@ export function registerCommands(extension: Extension): { dispose(): unknown }[]
    * Let a run that the lightbulb has given its place go on by itself. The lightbulb asks for its entries anew when a
    * command of it ends, and that would take the menu back which the command has just opened.
    */
-  const aside = (place: unknown, run: Promise<unknown>): Promise<unknown> | undefined => {
+  const aside = (place: unknown, run: () => Promise<unknown>): Promise<unknown> | undefined => {
     if (place === undefined) {
-      return run;
+      return run();
     }
-    run.catch((error: unknown) => { tell(notify, error); });
+    goTo(place as PlaceArgument);
+    run().catch((error: unknown) => { tell(notify, error); });
     return undefined;
   };
   const told = (run: Promise<unknown>): Promise<unknown> => run.catch((error: unknown) => { tell(notify, error); });
@@ -43,14 +44,14 @@ export function registerCommands(extension: Extension): { dispose(): unknown }[]
     prove: (place) => told(proofs.prove(place, 'panel')),
   };
   const commands: Record<string, (argument?: unknown) => unknown> = {
-    suggest: (place) => aside(place, suggest.suggest(place as PlaceArgument | undefined)),
+    suggest: (place) => aside(place, () => suggest.suggest(place as PlaceArgument | undefined)),
     suggestWithPrefix: () => suggest.suggestWithPrefix(),
     insert: (step) => insertStep(panel, step),
     showPanel: () => panel.show(),
     acceptBest: () => suggest.accept(),
     nextSuggestion: () => suggest.turn(1),
     previousSuggestion: () => suggest.turn(-1),
-    prove: (place) => aside(place, proofs.prove(place as PlaceArgument | undefined)),
+    prove: (place) => aside(place, () => proofs.prove(place as PlaceArgument | undefined)),
     fillSorries: () => proofs.fillSorries(),
     selectModel: (name) => models.select(name),
     downloadModel: (name) => models.download(name),
@@ -64,6 +65,7 @@ export function registerCommands(extension: Extension): { dispose(): unknown }[]
     setApiKey: () => environment.setApiKey(),
     doctor: () => doctor.examine(),
     showLog: () => { log.show(); },
+    toggleIdle: () => toggleIdle(),
     showActions: () => showActions(session),
     openSettings: () => vscode.commands.executeCommand('workbench.action.openSettings', '@ext:llmstep.llmstep'),
     openWalkthrough: () => vscode.commands.executeCommand('workbench.action.openWalkthrough', 'llmstep.llmstep#start'),

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import * as vscode from 'vscode';
 
-/** The page of the panel. It runs our script only, and loads nothing but it and the style sheet. */
-export function page(webview: vscode.Webview, extension: vscode.Uri): string {
+/**
+ * The page of the panel. It holds its script and its style sheet, runs nothing else, and loads nothing at all.
+ *
+ * @param script - The bundled script.
+ */
+export function page(script: string, style: string): string {
   const nonce = randomBytes(16).toString('base64');
-  const at = (...path: string[]): string => webview.asWebviewUri(vscode.Uri.joinPath(extension, ...path)).toString();
   const policy = `default-src 'none'; style-src 'nonce-${nonce}'; script-src 'nonce-${nonce}'; base-uri 'none'; form-action 'none'`;
   return `<!DOCTYPE html>
 <html lang="en">
@@ -12,11 +14,11 @@ export function page(webview: vscode.Webview, extension: vscode.Uri): string {
   <meta charset="UTF-8">
   <meta http-equiv="Content-Security-Policy" content="${policy}">
   <meta name="viewport" content="width=device-width, initial-scale=1.0">
-  <link rel="stylesheet" nonce="${nonce}" href="${at('media', 'panel.css')}">
   <title>llmstep suggestions</title>
+  <style nonce="${nonce}">${style}</style>
 </head>
 <body>
-  <script nonce="${nonce}" src="${at('dist', 'panel.js')}"></script>
+  <script nonce="${nonce}">${script.replaceAll('</script', '<\\/script')}</script>
 </body>
 </html>`;
 }

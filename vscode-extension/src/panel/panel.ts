@@ -47,17 +47,16 @@ export class SuggestionsPanel implements vscode.WebviewViewProvider, vscode.Disp
     ];
   }
 
-  resolveWebviewView(view: vscode.WebviewView): void {
+  async resolveWebviewView(view: vscode.WebviewView): Promise<void> {
     this.#view = view;
-    const roots = ['dist', 'media'].map((name) => vscode.Uri.joinPath(this.extension, name));
-    view.webview.options = { enableScripts: true, localResourceRoots: roots };
+    view.webview.options = { enableScripts: true, localResourceRoots: [] };
     view.webview.onDidReceiveMessage((message) => {
       const request = readRequest(message);
       return request === undefined ? undefined : this.#take(request);
     });
     view.onDidChangeVisibility(() => { this.later(); });
     view.onDidDispose(() => { this.#view = undefined; });
-    view.webview.html = page(view.webview, this.extension);
+    view.webview.html = page(await this.#read('dist', 'panel.js'), await this.#read('media', 'panel.css'));
   }
 
   /** A run begins: show the view, unless the user does not want that; the editor keeps the focus. */
@@ -104,6 +103,10 @@ export class SuggestionsPanel implements vscode.WebviewViewProvider, vscode.Disp
     const inserted = await insert(editor, step.edit);
     await vscode.commands.executeCommand('setContext', 'llmstep.accepted', true);
     return inserted;
+  }
+
+  async #read(...path: string[]): Promise<string> {
+    return new TextDecoder().decode(await vscode.workspace.fs.readFile(vscode.Uri.joinPath(this.extension, ...path)));
   }
 
   async #refresh(): Promise<void> {

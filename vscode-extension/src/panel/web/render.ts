@@ -8,12 +8,13 @@ type Send = (request: PanelRequest) => void;
 /** The parts of the page for a state. */
 export function render(state: PanelState, send: Send): HTMLElement[] {
   const { known, busy, activity, place } = state;
-  const said = busy || activity !== '' ? activity : (known?.summary ?? (place === '' ? 'Open a Lean file.' : 'No suggestions for this place yet.'));
+  const nothing = place === '' ? 'Open a Lean file.' : 'No suggestions for this place yet.';
+  const said = busy || activity !== '' ? activity : known === null ? nothing : facts(known);
   return [
     element('h1', {}, place === '' ? 'llmstep' : visible(place)),
     toolbar(state, send),
     element('p', { role: 'status', class: 'said' }, visible(said)),
-    ...(known === null ? [] : [goal(known), suggestions(known, send), ...rejected(known), facts(known)]),
+    ...(known === null ? [] : [element('div', { class: 'known' }, goal(known), steps(known, send))]),
   ];
 }
 
@@ -40,15 +41,16 @@ function goal({ goals }: Known): HTMLElement {
   );
 }
 
-function suggestions(known: Known, send: Send): HTMLElement {
+function steps(known: Known, send: Send): HTMLElement {
   const { length } = known.suggestions;
   return element(
     'section',
-    { 'aria-labelledby': 'suggestions' },
+    { class: 'steps', 'aria-labelledby': 'suggestions' },
     element('h2', { id: 'suggestions' }, `Suggestions (${length})`),
     length === 0
       ? element('p', {}, known.working ? 'None yet.' : 'Lean accepts none of them.')
       : element('ol', {}, ...known.suggestions.map((each, index) => suggestion(known, each, index, send))),
+    ...rejected(known),
   );
 }
 
@@ -122,8 +124,9 @@ function rejected({ rejected: refused }: Known): HTMLElement[] {
   ];
 }
 
-function facts({ model, elapsedMs, summary }: Known): HTMLElement {
-  return element('p', { class: 'facts' }, visible(`${model} · ${(elapsedMs / 1000).toFixed(1)} s · ${summary}`));
+/** What the run was: model, time, counts. */
+function facts({ model, elapsedMs, summary }: Known): string {
+  return `${model} · ${(elapsedMs / 1000).toFixed(1)} s · ${summary}`;
 }
 
 function plural(count: number, noun: string): string {
