@@ -196,8 +196,8 @@ async def test_what_a_step_leaves_is_folded_as_a_difference(window: Window, pane
 
 
 async def test_verdicts_come_in_live(window: Window, panel: Panel, workbench: Workbench) -> None:
-    workbench.configure(llmstep__temperature=3.0)  # many different steps, so that their checks take a while
     file = await suggested(window, panel, "Live.lean", CLOSES)
+    workbench.configure(llmstep__temperature=3.0)  # many different steps, so that their checks take a while
     frame = await panel.frame()
     await frame.evaluate(WATCH)
 
@@ -213,11 +213,13 @@ async def test_verdicts_come_in_live(window: Window, panel: Panel, workbench: Wo
     async def all_seen() -> bool:
         return await seen() == wants
 
-    await until("verdicts that come in", all_seen)
+    try:
+        await until("verdicts that come in", all_seen)
+    finally:
+        workbench.configure(llmstep__temperature=None)
     await expect(await panel.button("Stop")).to_be_disabled()
     await expect((await panel.locator("ol .about")).filter(has_text="is being checked …")).to_have_count(0)
     assert await window.page.locator(MENU).count() == 0  # what the panel began, the panel shows
-    workbench.configure(llmstep__temperature=None)
     await back(window, file)
     await file.close()
 
