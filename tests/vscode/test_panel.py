@@ -45,12 +45,12 @@ WATCH = """() => {
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def panel(window: Window, workbench: Workbench) -> AsyncIterator[Panel]:
     """The panel, which stays open; runs would open it as well."""
-    workbench.configure(llmstep__panel__openOnRun=True)
+    workbench.configure(llmstep__panel__openOnRun=True, llmstep__automation="off")
     made = Panel(window)
     await window.command("llmstep: Show the Suggestions")
     await made.frame()
     yield made
-    workbench.configure(llmstep__panel__openOnRun=None)
+    workbench.configure(llmstep__panel__openOnRun=None, llmstep__automation=None)
     if await made.shown():
         await window.command("View: Hide Panel")
 
@@ -69,13 +69,13 @@ async def test_a_run_opens_it_and_the_editor_keeps_the_focus(window: Window, wor
     panel = Panel(window)
     file = await window.open("Opened.lean", TWO)
     await file.place(SPLITS, 2)
-    await window.suggest(until_one_has="→")  # the tests' own settings do not want it
+    await window.suggest(until_one_has="")  # the tests' own settings do not want it
     await window.press("Escape")
     assert not await panel.shown()
     workbench.configure(llmstep__panel__openOnRun=True)
 
     async def opened() -> bool:
-        await window.suggest(until_one_has="→")
+        await window.suggest(until_one_has="")
         await window.press("Escape")
         return await panel.shown()
 
@@ -89,6 +89,7 @@ async def test_a_run_opens_it_and_the_editor_keeps_the_focus(window: Window, wor
 async def test_its_list_is_that_of_the_menu_and_follows_the_cursor(window: Window, panel: Panel) -> None:
     file = await window.open("Listed.lean", TWO)
     await file.place(SPLITS, 2)
+    await until("steps of the model alone", lambda: said_after_run(window, panel))
     titles = await window.suggest(until_one_has="→")
     await window.press("Escape")
     await until("the steps", panel.steps)
@@ -112,6 +113,13 @@ async def test_its_list_is_that_of_the_menu_and_follows_the_cursor(window: Windo
     await file.place(SPLITS, 2)
     await until("the first steps", lambda: said(panel, "leave goals"))
     await file.close()
+
+
+async def said_after_run(window: Window, panel: Panel) -> bool:
+    """Whether a run has no tactics of Lean's own, since that setting has reached the server."""
+    await window.suggest(until_one_has="→")
+    await window.press("Escape")
+    return "generated" in await panel.said() and "Lean's own" not in await panel.said()
 
 
 async def said(panel: Panel, text: str) -> bool:

@@ -36,6 +36,8 @@ export interface Suggestion {
   /** Mean log-probability of its tokens; null where a server does not tell it. */
   readonly score: number | null;
   readonly verdict: 'closes' | 'progress' | 'unchecked';
+  /** The model, or one of Lean's own tactics. */
+  readonly source: 'model' | 'lean';
   readonly remainingGoals: readonly string[];
   readonly edit: TextEdit;
 }

@@ -55,7 +55,7 @@ function steps(known: Known, send: Send): HTMLElement {
 }
 
 function suggestion(known: Known, each: Suggestion, index: number, send: Send): HTMLElement {
-  const { text, verdict, score, remainingGoals } = each;
+  const { text, verdict, score, source, remainingGoals } = each;
   const closes = verdict === 'closes';
   const about = `about-${index}`;
   const left = remainingGoals.filter((goal) => !known.goals.slice(1).includes(goal));
@@ -69,7 +69,7 @@ function suggestion(known: Known, each: Suggestion, index: number, send: Send): 
     element('code', {}, visible(text)),
   );
   const copy = button(`copy ${text}`, 'Copy', () => { send({ type: 'copy', text }); }, { class: 'copy', 'aria-label': `Copy ${visible(text)}` });
-  const rated = score === null ? '' : ` · score ${score.toFixed(2)}`;
+  const rated = source === 'lean' ? " · one of Lean's own tactics" : score === null ? '' : ` · score ${score.toFixed(2)}`;
   return element(
     'li',
     { class: verdict },
