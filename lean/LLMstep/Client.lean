@@ -59,11 +59,10 @@ def curl (args : Array String) (input : String) : CoreM (UInt32 × String × Str
     status ← child.tryWait
   return (status.getD 0, ← IO.ofExcept out.get, ← IO.ofExcept err.get)
 
-/-- Is `url` on this machine? A full URL counts by its host as well. -/
+/-- Is `url` on this machine? -/
 def isNear (url : String) : Bool :=
-  let place := ((url.splitOn "://").getLastD "").takeWhile fun c => c != '/'
-  let host := toString place
-  ["127.", "localhost:", "[::1]:"].any (host.startsWith ·) || ["localhost", "[::1]"].contains host
+  let place := toString (((url.splitOn "://").getLastD "").takeWhile (· != '/'))
+  ["127.", "localhost:", "[::1]:"].any (place.startsWith ·)
 
 /-- When a server was first found missing, by address: for milliseconds from then on it may still be starting. -/
 initialize missingSince : IO.Ref (Std.HashMap String Nat) ← IO.mkRef {}
@@ -75,11 +74,10 @@ partial def untilItListens {α : Type} (url : String) (act : CoreM (UInt32 × α
   if answer.1 != 7 then
     missingSince.modify (·.erase url)
     return answer
-  unless isNear url do return answer
   let now ← IO.monoMsNow
   let since := (← missingSince.get)[url]?.getD now
   missingSince.modify (·.insert url since)
-  if now ≥ since + 10000 then return answer
+  if !isNear url || now ≥ since + 10000 then return answer
   pause 500
   untilItListens url act
 

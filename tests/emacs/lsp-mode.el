@@ -6,7 +6,8 @@
       lsp-enable-suggest-server-download nil
       lsp-response-timeout 120
       lsp-restart 'ignore)
-(require 'lean4-lsp)
+(unless (featurep 'lean4-lsp)
+  (load t/lean4-lsp nil t))
 
 (find-file (getenv "FILE"))
 (lsp-workspace-folders-add (directory-file-name default-directory))

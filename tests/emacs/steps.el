@@ -53,8 +53,8 @@
     (write-region (json-encode t/record) nil (getenv "RECORD"))))
 
 ;; lean4-mode may be loaded before the block, or behind it.
-(add-to-list 'load-path (file-name-directory (or load-file-name buffer-file-name)))
+(defconst t/lean4-lsp (expand-file-name "lean4-lsp.el" (file-name-directory load-file-name)))
 (when (getenv "LEAN4_MODE_FIRST")
-  (require 'lean4-lsp))
+  (load t/lean4-lsp nil t))
 (load (getenv "BLOCK") nil t)
 ;;; steps.el ends here
