@@ -147,6 +147,7 @@ async def test_lean_goes_during_a_question(
     window: Window, workbench: Workbench, name: str, command: str, by_the_client: bool
 ) -> None:
     """The goal still comes: from the client that was asked once more, or from a Lean server of llmstep's own."""
+    (workbench.home / "gate").touch()
     gate = workbench.home / f"gate-{name}"
     waits = f'#eval show IO Unit from do\n  while !(← System.FilePath.pathExists "{gate}") do IO.sleep 50\n\n'
     file = await window.open(f"{name}.lean", waits + OR)
@@ -156,8 +157,10 @@ async def test_lean_goes_during_a_question(
     await until("the question", lambda: [each for each in requests(workbench)[asked:] if "asked" in each])
     await window.command(command)
     gate.touch()
-    await expect(window.page.locator(MENU).first).to_contain_text("✓")
-    await window.press("Escape")
+    await expect(file.hint("✓")).to_have_count(1)
+    await window.press(
+        "Escape"
+    )  # the menu, which waits for Lean's own actions, and so for ever where its worker has gone
     assert [message for message in await window.messages() if "llmstep" in message or "Lean" in message] == []
     new = answers(workbench)[answered:]
     assert [each["goals"] for each in new] == [["p q : Prop\nhp : p\n⊢ p ∨ q"]] * by_the_client
@@ -168,6 +171,7 @@ async def test_a_call_of_the_tactic_is_answered_and_its_steps_stand_once(
     window: Window, workbench: Workbench, judge: Judge
 ) -> None:
     """The tactic finds the companion's port, which is not the usual one, and its step is the one that is selected."""
+    (workbench.home / "gate").touch()
     await window.command("Lean 4: Restart Server")  # the test before has stopped it
     text = "import LLMstep\n\n" + OR.replace("sorry", "llmstep")
     file = await window.open("Called.lean", text)
