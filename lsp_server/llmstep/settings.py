@@ -97,13 +97,6 @@ class InlineCompletionSettings:
 
 
 @attrs.frozen(kw_only=True)
-class CodeLensSettings:
-    """Links at each `sorry`."""
-
-    enabled: bool = _setting(False, "Show *suggest* and *prove* above each line with a `sorry`.")
-
-
-@attrs.frozen(kw_only=True)
 class RemoteSettings:
     """The server that runs the model when `engine` is not `inProcess`.
 
@@ -176,7 +169,7 @@ class Settings:
     premises: PremiseSettings = _section(PremiseSettings, "Premises for prompts that read some.")
     inlay_hints: InlayHintSettings = _section(InlayHintSettings, "Inlay hints.")
     inline_completion: InlineCompletionSettings = _section(InlineCompletionSettings, "Ghost text.")
-    code_lens: CodeLensSettings = _section(CodeLensSettings, "Links at each `sorry`.")
+    code_lens: bool = _setting(False, "Show *suggest* and *prove* above each line with a `sorry`.")
     check: CheckSettings = _section(CheckSettings, "Checks by Lean.")
     lean: LeanSettings = _section(LeanSettings, "The Lean server.")
     http: HttpSettings = _section(HttpSettings, "The HTTP endpoint of the tactic.")

@@ -33,7 +33,7 @@ async def test_each_sorry_has_a_link_for_a_step_and_for_a_proof(
 ) -> None:
     page = opened(TEXT)
     assert await lenses(page) == []
-    push(shared, {"llmstep": {**options, "codeLens": {"enabled": True}}})
+    push(shared, {"llmstep": {**options, "codeLens": True}})
     found = await lenses(page)
     places = [
         types.Range(page.at("-/ sorry", 3), page.at("-/ sorry", 8)),

@@ -17,7 +17,7 @@ OPTIONS = types.CodeLensOptions(resolve_provider=False)
 def code_lens(ls: LlmstepServer, params: types.CodeLensParams) -> list[types.CodeLens]:
     """`textDocument/codeLens`: "suggest" and "prove" at each `sorry` that stands for a proof."""
     document = ls.documents.find(params.text_document.uri)
-    if document is None or not ls.settings.code_lens.enabled:
+    if document is None or not ls.settings.code_lens:
         return []
     # Here, because the search is not needed before.
     from llmstep.lean.text import range_at
