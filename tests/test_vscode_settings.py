@@ -25,6 +25,7 @@ CLIENT_ONLY = {
     "install.torchIndexUrl",
     "install.wheelhouse",
     "goalsFromLean4Extension",
+    "panel.openOnRun",
     "trace.server",
 }
 """Settings of the extension itself."""

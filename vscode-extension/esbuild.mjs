@@ -16,10 +16,20 @@ const options = {
 };
 await rm('dist', { recursive: true, force: true });
 const extension = { ...options, entryPoints: ['src/extension.ts'], outfile: 'dist/extension.js' };
-if (process.argv.includes('--watch')) {
-  await (await esbuild.context(extension)).watch();
-} else {
-  await esbuild.build(extension);
+const panel = {
+  ...options,
+  platform: 'browser',
+  format: 'iife',
+  target: 'es2022',
+  entryPoints: ['src/panel/web/main.ts'],
+  outfile: 'dist/panel.js',
+};
+for (const bundle of [extension, panel]) {
+  if (process.argv.includes('--watch')) {
+    await (await esbuild.context(bundle)).watch();
+  } else {
+    await esbuild.build(bundle);
+  }
 }
 if (process.argv.includes('--tests')) {
   await rm('dist-test', { recursive: true, force: true });

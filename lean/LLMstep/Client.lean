@@ -59,14 +59,35 @@ def curl (args : Array String) (input : String) : CoreM (UInt32 × String × Str
     status ← child.tryWait
   return (status.getD 0, ← IO.ofExcept out.get, ← IO.ofExcept err.get)
 
+/-- Is `url` on this machine? -/
+def isNear (url : String) : Bool :=
+  let place := toString (((url.splitOn "://").getLastD "").takeWhile (· != '/'))
+  ["127.", "localhost:", "[::1]:"].any (place.startsWith ·)
+
+/-- When a server was first found missing, by address: for milliseconds from then on it may still be starting. -/
+initialize missingSince : IO.Ref (Std.HashMap String Nat) ← IO.mkRef {}
+
+/-- Calls `act` again while the connection is refused by this machine, for ten seconds in which the server of an editor
+that has just been opened may come. Later questions of the same file do not wait again until it has been there. -/
+partial def untilItListens {α : Type} (url : String) (act : CoreM (UInt32 × α)) : CoreM (UInt32 × α) := do
+  let answer ← act
+  if answer.1 != 7 then
+    missingSince.modify (·.erase url)
+    return answer
+  let now ← IO.monoMsNow
+  let since := (← missingSince.get)[url]?.getD now
+  missingSince.modify (·.insert url since)
+  if !isNear url || now ≥ since + 10000 then return answer
+  pause 500
+  untilItListens url act
+
 /-- Posts `body`. It goes through a pipe and the token through a file: others can read the arguments of a process. -/
 def post (url body : String) (token? : Option String) (seconds : Nat) : CoreM (UInt32 × String × String) := do
   let args := #["--disable", "--silent", "--show-error", "--globoff", "--max-time", toString seconds,
     "--connect-timeout", toString (min seconds 5), "--header", "Content-Type: application/json", "--header", "Expect:",
     "--data-binary", "@-", "--write-out", "\n%{http_code}", "--url", url]
   -- A proxy is right for a notebook far away and wrong for this machine.
-  let near := ["127.0.0.1", "localhost"].any fun host => url.startsWith s!"http://{host}:"
-  let args := if near then args ++ #["--noproxy", "*"] else args
+  let args := if isNear url then args ++ #["--noproxy", "*"] else args
   let some token := token? | curl args body
   let (handle, file) ← IO.FS.createTempFile
   try
@@ -88,8 +109,8 @@ def readAnswer (status body : String) : CoreM (Array String) := do
 /-- Answers by address and request, for as long as the file is open: re-elaboration does not ask again. -/
 initialize answers : IO.Ref (Std.HashMap String (Array String)) ← IO.mkRef {}
 
-/-- Asks the server for steps that start with `pre`. -/
-def ask (state pre context : String) : CoreM (Array String) := do
+/-- Asks the server for steps that start with `pre`; a patient question waits for a server that may be starting. -/
+def ask (state pre context : String) (patient := true) : CoreM (Array String) := do
   let options ← getOptions
   let url ← serverUrl
   let body := (Json.mkObj [("tactic_state", state), ("prefix", pre), ("context", context),
@@ -102,7 +123,7 @@ def ask (state pre context : String) : CoreM (Array String) := do
     catch _ => throwError "LLMSTEP_TOKEN_FILE names {file}, which cannot be read."
   pause 200 -- not one request per keystroke while the prefix is typed
   let seconds := max 1 (llmstep.timeout.get options)
-  let (status, out, err) ← post url body token? seconds
+  let (status, out, err) ← (if patient then untilItListens url else id) <| post url body token? seconds
   if status == 7 then throwError "no server answers at {url}\n\
     Start one with `llmstep serve`, or open this file in an editor with the llmstep extension."
   if status == 28 then throwError "the server at {url} did not answer within {seconds} seconds.\n\

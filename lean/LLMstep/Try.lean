@@ -14,7 +14,7 @@ open Lean Meta Elab
 @[try_suggestion]
 def trySuggestions (goal : MVarId) (_ : Try.Info) : MetaM (Array (TSyntax `tactic)) := do
   unless Elab.inServer.get (← getOptions) do return #[]
-  let texts ← try ask ("\n\n".intercalate (← printed [goal])) "" "" catch _ => return #[]
+  let texts ← try ask ("\n\n".intercalate (← printed [goal])) "" "" (patient := false) catch _ => return #[]
   let env ← getEnv
   let allowNative := llmstep.allowNativeDecide.get (← getOptions)
   return texts.filterMap fun text => (allowed env (normal text) allowNative).toOption.map fun stx =>

@@ -139,6 +139,12 @@ class LeanMemoryError(LeanError):
     code = "lean_memory"
 
 
+class EditorLeanTimeoutError(LeanTimeoutError):
+    """The Lean server that the editor runs did not answer in time."""
+
+    code = "editor_lean_timeout"
+
+
 class LeanCrashedError(LeanError):
     """The Lean server, or its worker for this file, died."""
 

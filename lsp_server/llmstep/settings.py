@@ -168,6 +168,7 @@ class Settings:
     premises: PremiseSettings = _section(PremiseSettings, "Premises for prompts that read some.")
     inlay_hints: InlayHintSettings = _section(InlayHintSettings, "Inlay hints.")
     inline_completion: InlineCompletionSettings = _section(InlineCompletionSettings, "Ghost text.")
+    code_lens: bool = _setting(False, "Show *suggest* and *prove* above each line with a `sorry`.")
     check: CheckSettings = _section(CheckSettings, "Checks by Lean.")
     lean: LeanSettings = _section(LeanSettings, "The Lean server.")
     http: HttpSettings = _section(HttpSettings, "The HTTP endpoint of the tactic.")

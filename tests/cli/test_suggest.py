@@ -59,7 +59,7 @@ def test_json_has_exactly_this_shape(llmstep: Run) -> None:
     ended = llmstep("suggest", "--goal-file", "-", *STARTER, "--json", stdin=GOAL.encode())
     assert ended.status == 0
     answer = json.loads(ended.out)
-    assert list(answer) == ["goal", "model", "elapsed_ms", "suggestions"]
+    assert list(answer) == ["goal", "model", "elapsed_ms", "suggestions", "rejected"]
     assert (answer["goal"], answer["model"]) == (GOAL, "starter")
     assert answer["elapsed_ms"] > 0
     assert 1 <= len(answer["suggestions"]) <= 10

@@ -51,7 +51,7 @@ def record(ended: Ended) -> Any:
 def test_a_step_that_closes_the_goal(llmstep: Run, lean: Path, tmp_path: Path) -> None:
     ended = ask(llmstep, write(tmp_path, SWAP), 2, 3, lean, "--prefix", "exact ⟨h.2, h.1⟩", "--json")
     answer = record(ended)
-    assert list(answer) == ["goal", "model", "elapsed_ms", "suggestions"]
+    assert list(answer) == ["goal", "model", "elapsed_ms", "suggestions", "rejected"]
     assert (answer["goal"], answer["model"]) == ("p q : Prop\nh : p ∧ q\n⊢ q ∧ p", "starter")
     first = answer["suggestions"][0]
     assert list(first) == ["text", "score", "verdict", "source", "remaining_goals"]

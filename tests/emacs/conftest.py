@@ -35,10 +35,10 @@ def emacs() -> str:
 
 
 @pytest.fixture
-def play(emacs: str, lean: Path, tmp_path: Path) -> Callable[[str, str, str], tuple[dict[str, Any], Path]]:
+def play(emacs: str, lean: Path, tmp_path: Path) -> Callable[..., tuple[dict[str, Any], Path]]:
     """Runs a script of this folder on a text, after a block of the page; what it recorded, and the file."""
 
-    def run(script: str, block: str, text: str) -> tuple[dict[str, Any], Path]:
+    def run(script: str, block: str, text: str, **more: str) -> tuple[dict[str, Any], Path]:
         blocks = re.findall(r"\n```elisp\n;; ([^\n]*)\n(.*?)\n```\n", PAGE.read_text(), re.DOTALL)
         folder = tmp_path / "project"
         folder.mkdir()
@@ -60,6 +60,7 @@ def play(emacs: str, lean: Path, tmp_path: Path) -> Callable[[str, str, str], tu
             "RECORD": str(record),
             "LEAN": str(lean),
             "BLOCK": str(page),
+            **more,
         }
         load = ["-l", str(HERE / "steps.el"), "-l", str(HERE / script)]
         done = subprocess.run(

@@ -6,10 +6,8 @@
       lsp-enable-suggest-server-download nil
       lsp-response-timeout 120
       lsp-restart 'ignore)
-(lsp-register-client
- (make-lsp-client :new-connection (lsp-stdio-connection (list (getenv "LEAN") "--server"))
-                  :activation-fn (lsp-activate-on "lean4")
-                  :server-id 'lean4-lsp))
+(unless (featurep 'lean4-lsp)
+  (load t/lean4-lsp nil t))
 
 (find-file (getenv "FILE"))
 (lsp-workspace-folders-add (directory-file-name default-directory))

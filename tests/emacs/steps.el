@@ -52,5 +52,9 @@
   (let ((coding-system-for-write 'utf-8))
     (write-region (json-encode t/record) nil (getenv "RECORD"))))
 
+;; lean4-mode may be loaded before the block, or behind it.
+(defconst t/lean4-lsp (expand-file-name "lean4-lsp.el" (file-name-directory load-file-name)))
+(when (getenv "LEAN4_MODE_FIRST")
+  (load t/lean4-lsp nil t))
 (load (getenv "BLOCK") nil t)
 ;;; steps.el ends here

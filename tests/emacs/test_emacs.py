@@ -28,13 +28,17 @@ def complaints(lean: Path, file: Path) -> list[str]:
     return [json.loads(line)["data"] for line in done.stdout.splitlines() if line.startswith("{")]
 
 
-@pytest.mark.parametrize("kind", ["eglot", "lsp-mode"])
+@pytest.mark.parametrize(
+    ("kind", "order"),
+    [("eglot", {}), ("lsp-mode", {}), ("lsp-mode", {"LEAN4_MODE_FIRST": "1"})],
+    ids=["eglot", "lsp-mode", "lsp-mode behind lean4-mode"],
+)
 def test_a_step_is_found_chosen_and_accepted_by_lean(
-    kind: str, play: Callable[[str, str, str], tuple[dict[str, Any], Path]], lean: Path
+    kind: str, order: dict[str, str], play: Callable[..., tuple[dict[str, Any], Path]], lean: Path
 ) -> None:
     # lsp-mode 8.0.0 takes UTF-16 units for characters, so that its edits miss their place behind a 𝔸.
     text = TEXT if kind == "eglot" else TEXT.replace("/- 𝔸𝔸 -/ ", "")
-    seen, file = play(f"{kind}.el", kind, text)
+    seen, file = play(f"{kind}.el", kind, text, **order)
     assert seen["offered"] == ["llmstep: suggest the next step", "llmstep: complete the proof"]
     assert seen["known"][-2:] == ["llmstep: more suggestions", "llmstep: complete the proof"]
     best = seen["known"][0]

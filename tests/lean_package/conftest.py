@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import re
@@ -60,6 +61,16 @@ class Model:
     dropped: threading.Event = field(default_factory=threading.Event)
     """Set when a client closes its connection before it has an answer."""
     port: int = 0
+    handler: type[BaseHTTPRequestHandler] = BaseHTTPRequestHandler
+
+    @contextlib.contextmanager
+    def also_at(self, port: int) -> Iterator[None]:
+        """Listen at another port as well."""
+        server = ThreadingHTTPServer(("127.0.0.1", port), self.handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield
+        server.shutdown()
+        server.server_close()
 
     def reset(self, *suggestions: str) -> Model:
         self.answer, self.requests = list(suggestions), []
@@ -99,6 +110,7 @@ def running_model() -> Iterator[Model]:
             self.end_headers()
             self.wfile.write(data)
 
+    model.handler = Handler
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     model.port = server.server_port
     threading.Thread(target=server.serve_forever, daemon=True).start()

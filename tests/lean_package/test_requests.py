@@ -18,9 +18,11 @@ AND = "theorem t (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n"
 
 def eventually(holds: Callable[[], bool], seconds: float = 20) -> bool:
     end = time.monotonic() + seconds
-    while not holds() and time.monotonic() < end:
+    while time.monotonic() < end:
+        if holds():
+            return True
         time.sleep(0.02)
-    return holds()
+    return False
 
 
 def curls() -> list[list[str]]:
@@ -155,9 +157,24 @@ def refused_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def test_a_server_that_starts_after_lean_is_waited_for(editor: Any, model: Any) -> None:
+    port = refused_port()
+    model.reset("exact ⟨hp, hq⟩")
+    document = editor.start(f"set_option llmstep.port {port}\n" + AND + "  llmstep\n  exact ⟨hp, hq⟩\n")
+    assert eventually(lambda: any(f"http://127.0.0.1:{port}/" in arguments for arguments in curls()))
+    with model.also_at(port):
+        assert "1 closing" in document.wait().said
+    assert [request.body["prefix"] for request in model.requests] == [""]
+    document.close()
+
+
 def test_no_server(editor: Any, model: Any) -> None:
     port = refused_port()
-    document = editor.open(f"set_option llmstep.port {port}\n" + AND + "  llmstep\n  exact ⟨hp, hq⟩\n")
+    text = f"set_option llmstep.port {port}\n" + AND + "  llmstep\n  exact ⟨hp, hq⟩\n"
+    document = editor.start(text)
+    begun = time.monotonic()
+    document.wait()
+    assert time.monotonic() - begun > 9  # it may have been starting
     (message,) = document.messages
     assert (message.severity, message.start, message.end) == (2, (4, 2), (4, 9))
     assert message.text == (
@@ -165,6 +182,11 @@ def test_no_server(editor: Any, model: Any) -> None:
         "Start one with `llmstep serve`, or open this file in an editor with the llmstep extension."
     )
     assert document.actions == []
+    begun = time.monotonic()
+    document.change(document.text + "\n").wait()
+    assert time.monotonic() - begun < 5  # nothing is waited for twice
+    assert document.said == message.text
+    document.close()
 
 
 def test_a_failure_is_not_remembered(editor: Any, model: Any) -> None:

@@ -143,3 +143,22 @@ async def test_settings_hold_for_the_request_behind_them(
         [hint] = await asked
         assert (hint.text_edits is not None) is inserts
     push(shared, {"llmstep": options})
+
+
+@pytest.mark.usefixtures("on")
+async def test_no_line_shows_a_step_as_hint_and_as_ghost_text(opened: Callable[..., Page], shared: Editor) -> None:
+    page = opened(AND)
+    await page.suggest(page.at("sorry"))
+    assert await page.hints() != []
+    refreshes = shared.refreshes
+    assert await ghosts(page, page.at("sorry"))
+    assert await shared.until(lambda: shared.refreshes > refreshes)
+    assert await page.hints() == []
+
+    # a cursor in the same line changes nothing, one elsewhere brings the hint back
+    await page.actions(page.at("sorry", 3))
+    assert await page.hints() == []
+    refreshes = shared.refreshes
+    await page.actions(types.Position(0, 0))
+    assert await shared.until(lambda: shared.refreshes > refreshes)
+    assert await page.hints() != []

@@ -84,7 +84,7 @@ async def test_the_result_and_the_actions_after_it(opened: Callable[..., Page], 
     page = opened(OR)
     refreshes = shared.refreshes
     answer = await page.suggest(page.at("sorry"))
-    assert set(answer) == {"goal", "model", "elapsedMs", "summary", "suggestions"}
+    assert set(answer) == {"goal", "model", "elapsedMs", "summary", "suggestions", "rejected"}
     assert answer["goal"] == "p q : Prop\nhp : p\n⊢ p ∨ q"
     assert answer["model"] == "starter"
     assert answer["elapsedMs"] > 0
@@ -103,7 +103,8 @@ async def test_the_result_and_the_actions_after_it(opened: Callable[..., Page], 
 
     actions = await page.actions(page.at("sorry"))
     assert titles(actions)[-2:] == [MORE, PROVE]
-    assert [title.removesuffix(" ✓") for title in titles(actions)[:-2]] == [each["text"] for each in suggestions]
+    marks = {"closes": " ✓", "progress": " → 1 goal", "unchecked": ""}
+    assert titles(actions)[:-2] == [each["text"] + marks[each["verdict"]] for each in suggestions]
     assert [action.is_preferred or False for action in actions] == [True] + [False] * (len(suggestions) + 1)
     assert actions[0].data["verdict"] == suggestions[0]["verdict"]
 
@@ -343,3 +344,32 @@ async def test_edits_are_applied_in_utf16(opened: Callable[..., Page]) -> None:
         assert each["edit"]["range"]["start"] == {"line": 1, "character": start.character}
     page.set(AND)
     assert (await page.suggest(page.at("sorry"), count=2))["goal"].endswith("⊢ p ∧ q")
+
+
+async def test_an_editor_that_has_no_questions_gets_the_summary(opened: Callable[..., Page], shared: Editor) -> None:
+    page = opened(OR)
+    answer = await page.suggest(page.at("sorry"), prefix="exact no_such_thing_at_all ", count=4)
+    assert answer["rejected"]
+    assert await shared.until(lambda: shared.messages) == [f"No step was found: {answer['summary']}."]
+
+
+async def test_a_call_that_the_tactic_has_answered_offers_nothing_twice(opened: Callable[..., Page]) -> None:
+    """Lean's own code actions have the tactic's steps; ours come behind them, and without these."""
+    page = opened(OR.replace("sorry", "llmstep"))
+    place = types.Range(page.at("llmstep"), page.at("llmstep", 7))
+    head = "llmstep: 4 suggestions, 2 distinct: 1 closing the goal, 1 leaving goals, 0 rejected"
+
+    def said(*entries: str) -> list[types.Diagnostic]:
+        return [types.Diagnostic(place, "\n  [apply] ".join([head, *entries]), source="Lean 4")]
+
+    answered = said("exact Or.inl hp -- closes the goal", "constructor\n  Remaining goals:\n  ⊢ p")
+    assert titles(await page.actions(place, diagnostics=answered)) == [MORE, PROVE]
+    answer = await page.suggest(page.at("llmstep"))
+    first, *rest = [each["text"] for each in answer["suggestions"]]
+    actions = await page.actions(place, diagnostics=said(f"{first} -- closes the goal"))
+    assert [action.data is not None for action in actions] == [True] * len(rest) + [False, False]
+    assert first not in {title.removesuffix(" ✓") for title in titles(actions)}
+    assert not any(action.is_preferred for action in actions)
+    # without its answer, because no server was there for example, ours are what there is
+    failed = [types.Diagnostic(place, "llmstep: no server answers at http://127.0.0.1:6000/", source="Lean 4")]
+    assert (await page.actions(place, diagnostics=failed))[0].is_preferred

@@ -39,11 +39,13 @@ vim.lsp.util.apply_workspace_edit(action.edit, 'utf-16')
 r.text = t.text()
 vim.cmd('write')
 
--- Without the Lean client the question cannot be answered, and llmstep says so.
+-- Without the Lean client llmstep asks a Lean server of its own.
 vim.cmd('undo')
 clients.leanls:stop(true)
 t.await('the end of the Lean client', function()
   return #vim.lsp.get_clients({ bufnr = t.buffer, name = 'leanls' }) == 0
 end)
-local _, problem = run(clients.llmstep, 'llmstep.suggest', place)
+local alone, problem = run(clients.llmstep, 'llmstep.suggest', place)
 r.problem = problem
+r.goal_alone = alone and alone.goal
+r.status_alone = run(clients.llmstep, 'llmstep.status')

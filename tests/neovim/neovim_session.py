@@ -53,6 +53,8 @@ class Session:
             "FILE": str(self.file),
             "RECORD": str(record),
             "LEAN": str(self.lean),
+            "DEPENDENCY": str(self._other(".lake/packages/dep/Dep.lean", "lakefile.toml")),
+            "LIBRARY": str(self._other("../library/Init.lean", "none.txt")),
             "PYTHON": sys.executable,
             "SETTINGS": json.dumps({**SETTINGS, **settings, "lean": lean}),
         }
@@ -67,6 +69,14 @@ class Session:
         assert done.returncode == 0, f"{script} failed in Neovim:\n{done.stdout}\n{done.stderr}"
         recorded: dict[str, Any] = json.loads(record.read_text())
         return recorded
+
+    def _other(self, name: str, marker: str) -> Path:
+        """Another Lean file, with a file of a name beside it."""
+        file = (self.folder / name).resolve()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("theorem u : True := trivial\n")
+        (file.parent / marker).touch()
+        return file
 
     def complaints(self) -> list[str]:
         """What a Lean of the tests' own says about the file on disk."""

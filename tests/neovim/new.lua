@@ -36,6 +36,17 @@ local function choose(title)
   })
 end
 
+-- A jump into a dependency, or into the library of Lean, and back.
+r.clients = {}
+for _, path in ipairs({ os.getenv('DEPENDENCY'), os.getenv('LIBRARY') }) do
+  vim.cmd('edit ' .. vim.fn.fnameescape(path))
+  t.await('the server at ' .. path, function() return #vim.lsp.get_clients({ bufnr = 0, name = 'llmstep' }) > 0 end)
+  vim.wait(300)
+  table.insert(r.clients, #vim.lsp.get_clients({ name = 'llmstep' }))
+end
+vim.cmd('buffer ' .. t.buffer)
+t.place('sorry')
+
 choose('llmstep: suggest the next step')
 r.last_progress = t.await('the end of the run', function()
   local last = progress[#progress]

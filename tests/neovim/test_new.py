@@ -29,6 +29,7 @@ def test_menu_hint_and_prefix(played: tuple[Session, dict[str, Any]]) -> None:
     assert seen["version"] == "0.11"
     assert seen["filetype"] == "lean"
     assert seen["root"] == str(it.folder)
+    assert seen["clients"] == [1, 1]
     assert (seen["first_progress"]["kind"], seen["first_progress"]["title"]) == ("begin", "llmstep")
     assert re.match(
         r"32 generated, \d+ distinct, \d+ of Lean's own tactics: \d+ closes? the goal", seen["last_progress"]["message"]
@@ -71,7 +72,9 @@ def test_goals_from_the_lean_client(new_nvim: Path, session: Callable[[Path], Se
     best = answer["suggestions"][0]
     assert best["edit"]["range"] == PLACE
     assert seen["text"] == it.file.read_text() == TEXT.replace("sorry", best["edit"]["newText"])
-    assert "did not give the goal: no Lean client is attached" in seen["problem"]
+    assert "problem" not in seen
+    assert seen["goal_alone"] == answer["goal"]
+    assert len(seen["status_alone"]["lean"]) == 1
     if checked:
         assert best["verdict"] == "closes"
         assert it.complaints() == []

@@ -129,8 +129,13 @@ async def new_window(browser: Browser, pictures: Path, strangers: set[str]) -> A
 
 @pytest.fixture(scope="session")
 def user_settings() -> dict[str, Any]:
-    """The user's settings of llmstep in the tests: the bundled model, enough samples to find what it knows."""
-    return {"llmstep.model": "starter", "llmstep.count": 32, "llmstep.maxNewTokens": 48}
+    """The user's settings in the tests: the bundled model, enough samples to find what it knows, no panel by itself."""
+    return {
+        "llmstep.model": "starter",
+        "llmstep.count": 32,
+        "llmstep.maxNewTokens": 48,
+        "llmstep.panel.openOnRun": False,
+    }
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 from pathlib import Path
@@ -44,6 +45,7 @@ async def workbench(
     user_settings: dict[str, Any],
     machine_settings: Callable[..., dict[str, Any]],
     lean_command: tuple[str, ...],
+    package: Path,
 ) -> AsyncIterator[Workbench]:
     """A workbench with both extensions; checks are off at first, because they have to use a Lean server."""
     home = tmp_path_factory.mktemp("beside")
@@ -57,6 +59,8 @@ async def workbench(
         environment={
             "LLMSTEP_TEST_LEAN_SERVER": json.dumps(lean_command),
             "LLMSTEP_TEST_LEAN_REQUESTS": str(home / "requests"),
+            "LLMSTEP_TEST_LEAN_GATE": str(home / "gate"),
+            "LEAN_PATH": str(package),
         },
     )
     async with made:
@@ -67,26 +71,33 @@ window = window_of_workbench("module")
 
 
 def requests(workbench: Workbench) -> list[dict[str, Any]]:
-    """What the exported client was asked, after the note that it was there."""
+    """What the exported client was asked, and answered, after the note that it was there."""
     file = workbench.home / "requests"
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
+def answers(workbench: Workbench) -> list[dict[str, Any]]:
+    """The questions for goals that it answered."""
+    return [each for each in requests(workbench) if each.get("method") == "$/lean/plainGoal"]
+
+
 async def test_goals_come_through_the_other_extensions_client(window: Window, workbench: Workbench) -> None:
+    """Also those that are asked for while its server starts for the first time."""
     file = await window.open("Beside.lean", OR)
     await until("the other extension's client", lambda: requests(workbench))
     await file.place("/ sorry", 2)
     await window.menu(until_it_has="llmstep: suggest")
     await window.choose("llmstep: suggest the next step")
+    await asyncio.sleep(1)  # the question is there, and the server is not
+    (workbench.home / "gate").touch()
     await expect(window.page.locator(MENU).first).to_contain_text("exact")
     titles = (await window.menu_titles())[:-2]
     assert titles
     assert not any(title.endswith("✓") for title in titles)  # nothing was checked
     await window.press("Escape")
 
-    [ready, question] = requests(workbench)
-    assert ready == {"method": "initialize"}
-    assert question["method"] == "$/lean/plainGoal"
+    assert requests(workbench)[0] == {"method": "initialize"}
+    [question] = answers(workbench)
     assert question["goals"] == ["p q : Prop\nhp : p\n⊢ p ∨ q"]
     assert question["params"] == {
         "textDocument": {"uri": file.path.as_uri()},
@@ -111,13 +122,69 @@ async def test_checks_use_a_lean_server_of_llmsteps_own(window: Window, workbenc
     workbench.configure(llmstep__check__enabled=None)
     file = await window.open("Checked.lean", OR)
     await file.place("/ sorry", 2)
-    before = len(requests(workbench))
+    before = len(answers(workbench))
     await window.suggest()
     await window.press("Enter")
     assert await file.saved() != OR
     assert judge(file.path) == []
-    new = [each for each in requests(workbench)[before:] if each["method"] == "$/lean/plainGoal"]
+    new = answers(workbench)[before:]
     assert new
     assert all(each["params"]["textDocument"]["uri"] == file.path.as_uri() for each in new)
     assert len(workbench.lean_servers()) == 1
+    await file.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "command", "by_the_client"),
+    [
+        ("Restarted", "Lean 4: Restart Server", True),
+        ("FileRestarted", "Lean 4: Restart File", True),
+        ("Killed", "Lean 4: Kill the Workers (Test)", False),
+        ("Stopped", "Lean 4: Stop Server", False),
+    ],
+)
+async def test_lean_goes_during_a_question(
+    window: Window, workbench: Workbench, name: str, command: str, by_the_client: bool
+) -> None:
+    """The goal still comes: from the client that was asked once more, or from a Lean server of llmstep's own."""
+    (workbench.home / "gate").touch()
+    gate = workbench.home / f"gate-{name}"
+    waits = f'#eval show IO Unit from do\n  while !(← System.FilePath.pathExists "{gate}") do IO.sleep 50\n\n'
+    file = await window.open(f"{name}.lean", waits + OR)
+    await file.place("/ sorry", 2)
+    asked, answered = len(requests(workbench)), len(answers(workbench))
+    await window.press("Alt+m", "Alt+n")
+    await until("the question", lambda: [each for each in requests(workbench)[asked:] if "asked" in each])
+    await window.command(command)
+    gate.touch()
+    await expect(file.hint("✓")).to_have_count(1)
+    await window.press(
+        "Escape"
+    )  # the menu, which waits for Lean's own actions, and so for ever where its worker has gone
+    assert [message for message in await window.messages() if "llmstep" in message or "Lean" in message] == []
+    new = answers(workbench)[answered:]
+    assert [each["goals"] for each in new] == [["p q : Prop\nhp : p\n⊢ p ∨ q"]] * by_the_client
+    await file.close()
+
+
+async def test_a_call_of_the_tactic_is_answered_and_its_steps_stand_once(
+    window: Window, workbench: Workbench, judge: Judge
+) -> None:
+    """The tactic finds the companion's port, which is not the usual one, and its step is the one that is selected."""
+    (workbench.home / "gate").touch()
+    await window.command("Lean 4: Restart Server")  # the test before has stopped it
+    text = "import LLMstep\n\n" + OR.replace("sorry", "llmstep")
+    file = await window.open("Called.lean", text)
+    await file.place("/ llmstep", 4)
+    await expect(file.editor.locator(".squiggly-info").first).to_be_visible()
+    titles = await window.menu(until_it_has="closes the goal")
+    assert titles[-2:] == ["llmstep: more suggestions", "llmstep: complete the proof"]
+    assert all(title.startswith("llmstep: ") for title in titles)
+    assert len(set(titles)) == len(titles)
+    focused = window.page.locator(MENU + ".focused")
+    await expect(focused).to_contain_text("closes the goal")
+    await window.picture("19-tactic")
+    await window.press("Enter")
+    saved = await file.saved()
+    assert "llmstep\n" not in saved
     await file.close()

@@ -270,12 +270,16 @@ class OpenFile:
         before = self.text[: self.text.index(mark) + shift].split("\n")
         await self.window.go_to(len(before), len(before[-1]) + 1)
 
+    @property
+    def tab(self) -> Locator:
+        """The file's tab while there is something to save."""
+        return self.window.page.locator(f'.tab.active.dirty[data-resource-name="{self.path.name}"]')
+
     async def saved(self) -> str:
         """Save once the editor has something to save; the text that is then on disk."""
-        unsaved = self.window.page.locator(f'.tab.active.dirty[data-resource-name="{self.path.name}"]')
-        await unsaved.wait_for()
+        await self.tab.wait_for()
         await self.window.press("Control+s")
-        await expect(unsaved).to_have_count(0)
+        await expect(self.tab).to_have_count(0)
         self.text = self.path.read_text()
         return self.text
 

@@ -1,5 +1,5 @@
 import type { CancellationToken } from 'vscode';
-import type { LeanClient } from './goals';
+import type { LeanClient } from './leanClient';
 import type { CheckParams, CheckReply } from './server/protocol';
 
 const METHOD_NOT_FOUND = -32601;

@@ -1,9 +1,14 @@
 import * as vscode from 'vscode';
 import { ErrorCodes, ResponseError } from 'vscode-languageclient/node';
 import { checkWith } from './checks';
+import { type LeanClient, isDead, runs, untilItRuns, whileAlive } from './leanClient';
 import type { CheckParams, CheckReply } from './server/protocol';
 
 export const LEAN4_EXTENSION = 'leanprover.lean4';
+
+/** How long a question waits for a client that starts, or starts again. */
+const START_MS = 10_000;
+const TRIES = 2;
 
 /** The answer of `$/lean/plainGoal`. */
 export interface PlainGoal {
@@ -11,15 +16,8 @@ export interface PlainGoal {
   readonly rendered: string;
 }
 
-/** The parts of the Lean 4 extension's exports that are used here. */
-export interface LeanClient {
-  isRunning?(): boolean;
-  sendRequest(method: string, params: unknown, token?: vscode.CancellationToken): Promise<unknown>;
-}
-
 interface LeanClientProvider {
   findClient(uri: unknown): LeanClient | undefined;
-  getActiveClient(): LeanClient | undefined;
 }
 
 interface Lean4Exports {
@@ -34,13 +32,18 @@ interface Lean4Exports {
  */
 export class Lean4Goals implements vscode.Disposable {
   #provider: LeanClientProvider | undefined;
+  /** Clients that were waited for in vain, for which nothing waits again until they run; undefined stands for none. */
+  readonly #absent = new Set<LeanClient | undefined>();
   readonly #changed = new vscode.EventEmitter<void>();
   readonly #subscription: vscode.Disposable;
 
   /** Fires when `available` has changed. */
   readonly onDidChange = this.#changed.event;
 
-  constructor(private readonly log: vscode.LogOutputChannel) {
+  constructor(
+    private readonly log: vscode.LogOutputChannel,
+    private readonly startMs = START_MS,
+  ) {
     this.#subscription = vscode.extensions.onDidChange(() => { this.connect(); });
   }
 
@@ -52,7 +55,7 @@ export class Lean4Goals implements vscode.Disposable {
   connect(): void {
     const extension = vscode.extensions.getExtension<Lean4Exports | undefined>(LEAN4_EXTENSION);
     if (extension === undefined) {
-      this.#set(undefined);
+      this.use(undefined);
       return;
     }
     if (this.#provider === undefined) {
@@ -65,21 +68,52 @@ export class Lean4Goals implements vscode.Disposable {
   /**
    * The open goals at a position; null where Lean sees no goal.
    *
-   * @throws ResponseError `MethodNotFound` where that extension has no Lean server for the file: llmstep then asks its own.
+   * A server that starts is waited for, and asked once more where it fails: it may have been restarted meanwhile.
+   *
+   * @throws ResponseError `MethodNotFound` where that extension's Lean does not answer: llmstep then asks its own.
    */
   async ask(uri: string, position: unknown, token: vscode.CancellationToken): Promise<PlainGoal | null> {
-    const client = this.#client(vscode.Uri.parse(uri));
-    if (client === undefined) {
-      throw new ResponseError(ErrorCodes.MethodNotFound, 'The Lean 4 extension has no Lean server for this file.');
-    }
     const params = { textDocument: { uri }, position };
-    return ((await client.sendRequest('$/lean/plainGoal', params, token)) as PlainGoal | null | undefined) ?? null;
+    for (let tries = 0; tries < TRIES; tries++) {
+      const client = await this.#running(uri, token);
+      if (client === undefined) {
+        break;
+      }
+      try {
+        const answer = await whileAlive(client, uri, () => client.sendRequest('$/lean/plainGoal', params, token));
+        return (answer as PlainGoal | null | undefined) ?? null;
+      } catch (error) {
+        if (token.isCancellationRequested) {
+          throw error;
+        }
+        this.log.info(`The Lean 4 extension did not give the goal: ${String(error)}`);
+      }
+    }
+    throw new ResponseError(ErrorCodes.MethodNotFound, 'The Lean 4 extension has no Lean server for this file.');
   }
 
   /** Verdicts on suggestions; null where this Lean cannot give them. */
   async check(asked: CheckParams, token: vscode.CancellationToken): Promise<CheckReply | null> {
-    const client = this.#client(vscode.Uri.parse(asked.textDocument.uri));
-    return client === undefined ? null : checkWith(client, asked, token);
+    const { uri } = asked.textDocument;
+    const client = this.#client(uri);
+    if (!runs(client) || isDead(client, uri)) {
+      return null;
+    }
+    try {
+      return await whileAlive(client, uri, () => checkWith(client, asked, token));
+    } catch (error) {
+      this.log.info(`The Lean 4 extension did not check: ${String(error)}`);
+      return null;
+    }
+  }
+
+  /** Use the clients of a provider; undefined when there is none any more. */
+  use(provider: LeanClientProvider | undefined): void {
+    const before = this.#provider;
+    this.#provider = provider;
+    if ((before === undefined) !== (provider === undefined)) {
+      this.#changed.fire();
+    }
   }
 
   dispose(): void {
@@ -90,23 +124,23 @@ export class Lean4Goals implements vscode.Disposable {
   async #wait(extension: vscode.Extension<Lean4Exports | undefined>): Promise<void> {
     const exported = await extension.activate();
     const features = await exported?.lean4EnabledFeatures;
-    this.#set(features?.clientProvider);
+    this.use(features?.clientProvider);
   }
 
-  #client(uri: vscode.Uri): LeanClient | undefined {
-    if (this.#provider === undefined) {
+  /** The client of a file, once it runs; undefined where it does not, or where the file's worker has ended. */
+  async #running(uri: string, token: vscode.CancellationToken): Promise<LeanClient | undefined> {
+    const find = (): LeanClient | undefined => this.#client(uri);
+    const client = await untilItRuns(find, token, this.#absent.has(find()) ? 0 : this.startMs);
+    if (client === undefined) {
+      this.#absent.add(find());
       return undefined;
     }
-    const found = this.#provider.findClient(extUri(uri)) ?? this.#provider.getActiveClient();
-    return found?.isRunning?.() === false ? undefined : found;
+    this.#absent.delete(client);
+    return isDead(client, uri) ? undefined : client;
   }
 
-  #set(provider: LeanClientProvider | undefined): void {
-    const before = this.#provider;
-    this.#provider = provider;
-    if ((before === undefined) !== (provider === undefined)) {
-      this.#changed.fire();
-    }
+  #client(uri: string): LeanClient | undefined {
+    return this.#provider?.findClient(extUri(vscode.Uri.parse(uri)));
   }
 }
 

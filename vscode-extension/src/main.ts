@@ -5,11 +5,13 @@ import { EnvironmentKeeper } from './environment/keeper';
 import { Lean4Goals } from './goals';
 import { Launcher } from './launcher';
 import { Notifier, commandAction } from './notify';
+import { SuggestionsPanel } from './panel/panel';
 import { show } from './server/messages';
-import { checkSuggestions, plainGoal, serverMessage, statusChanged } from './server/protocol';
+import { checkSuggestions, knownChanged, plainGoal, serverMessage, statusChanged } from './server/protocol';
 import { Session } from './server/session';
 import { declaredNames, serverSettings, setting } from './settings';
 import { StatusItem } from './status';
+import { TacticPort } from './tacticPort';
 
 const SHOW_LOG = commandAction('Show Log', 'llmstep.showLog');
 const RESTART = commandAction('Restart', 'llmstep.restart');
@@ -23,6 +25,8 @@ export class Extension {
   readonly keeper: EnvironmentKeeper;
   readonly launcher: Launcher;
   readonly session: Session;
+  readonly panel: SuggestionsPanel;
+  readonly #tacticPort = new TacticPort();
 
   constructor(readonly context: vscode.ExtensionContext) {
     const names = declaredNames(context.extension.packageJSON);
@@ -36,14 +40,17 @@ export class Extension {
       crashed: (again) => { this.#crashed(again); },
       failed: (error) => { this.#failed(error); },
     });
+    this.panel = new SuggestionsPanel(context.extensionUri, this.session, this.notify);
   }
 
   activate(): void {
+    this.#tacticPort.apply(); // first of all: the Lean 4 extension starts its server at the same time
     this.context.subscriptions.push(
       this.log,
       this.goals,
       this.status,
       this.session,
+      this.panel,
       ...registerCommands(this),
       this.session.onDidChangeState((state) => { this.status.session(state); }),
       this.goals.onDidChange(() => void this.session.configure()),
@@ -51,6 +58,9 @@ export class Extension {
       vscode.workspace.onDidChangeConfiguration((event) => {
         if (event.affectsConfiguration('llmstep.python')) {
           void this.session.restart();
+        }
+        if (event.affectsConfiguration('llmstep.http.port')) {
+          this.#tacticPort.apply();
         }
       }),
     );
@@ -74,7 +84,11 @@ export class Extension {
     client.onRequest(plainGoal, ({ textDocument, position }, token) => this.goals.ask(textDocument.uri, position, token));
     client.onRequest(checkSuggestions, (asked, token) => this.goals.check(asked, token));
     client.onNotification(serverMessage, (message) => void show(this.notify, message));
-    client.onNotification(statusChanged, (status) => { this.status.server(status); });
+    client.onNotification(knownChanged, () => { this.panel.later(); });
+    client.onNotification(statusChanged, (status) => {
+      this.status.server(status);
+      this.panel.server(status);
+    });
   }
 
   #crashed(again: boolean): void {

@@ -25,11 +25,9 @@ const WORKBENCH: Toasts = {
  * The one door for notifications. What holds for all of them:
  * - one sentence says what happened, a second one at most what to do next;
  * - an error has a button that helps, the log if nothing better;
- * - the same notification is not shown again while it is still there.
+ * - what happens again is shown again: VS Code puts it in place of the same one before, which may lie unseen in the bell.
  */
 export class Notifier {
-  readonly #shown = new Set<string>();
-
   constructor(
     private readonly log: vscode.LogOutputChannel,
     private readonly toasts: Toasts = WORKBENCH,
@@ -54,16 +52,8 @@ export class Notifier {
   }
 
   async #show(show: Show, message: string, actions: readonly Action[]): Promise<void> {
-    if (this.#shown.has(message)) {
-      return;
-    }
-    this.#shown.add(message);
-    try {
-      const chosen = await show(message, ...actions.map((action) => action.title));
-      await actions.find((action) => action.title === chosen)?.run();
-    } finally {
-      this.#shown.delete(message);
-    }
+    const chosen = await show(message, ...actions.map((action) => action.title));
+    await actions.find((action) => action.title === chosen)?.run();
   }
 
   #showLog(): Action {

@@ -9,6 +9,7 @@ export const CLIENT_ONLY: ReadonlySet<string> = new Set([
   'install.torchIndexUrl',
   'install.wheelhouse',
   'goalsFromLean4Extension',
+  'panel.openOnRun',
   'trace.server',
 ]);
 
@@ -17,6 +18,14 @@ export const CLIENT_ONLY: ReadonlySet<string> = new Set([
 // eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters
 export function setting<T>(name: string): T {
   return vscode.workspace.getConfiguration(SECTION).get<T>(name) as T;
+}
+
+/** Change a setting where the user keeps it: in the workspace if it is set there. */
+export async function changeSetting(name: string, value: unknown): Promise<void> {
+  const configuration = vscode.workspace.getConfiguration(SECTION);
+  const inWorkspace = configuration.inspect(name)?.workspaceValue !== undefined;
+  const target = inWorkspace ? vscode.ConfigurationTarget.Workspace : vscode.ConfigurationTarget.Global;
+  await configuration.update(name, value, target);
 }
 
 /** Names of the settings that package.json declares, without `llmstep.`. */

@@ -54,6 +54,8 @@ class Answer:
     suggestions: tuple[Suggestion, ...]
     """Best first; none that Lean refused."""
     summary: str
+    rejected: tuple[Suggestion, ...] = ()
+    """Those that Lean refused, by score."""
 
 
 @takes_engine
@@ -86,7 +88,10 @@ def suggest(
     check: Annotated[bool, typer.Option(help="Run every suggestion in Lean and rank by what Lean says.")] = True,
     automation: Annotated[bool | None, typer.Option(help="Try Lean's own tactics as well.", show_default="yes")] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print {goal, model, elapsed_ms, suggestions} instead of a table.")
+        bool, typer.Option("--json", help="Print {goal, model, elapsed_ms, suggestions, rejected} instead of a table.")
+    ] = False,
+    show_all: Annotated[
+        bool, typer.Option("--all", help="Also print what Lean rejected, with its reasons; --json always does.")
     ] = False,
 ) -> None:
     """Suggest next steps for a goal, best first.
@@ -95,6 +100,7 @@ def suggest(
     the score is the mean log-probability of its tokens, the verdict is
     closes, progress or unchecked, the source is model or lean (one of
     Lean's own tactics), and the goals are those that it leaves.
+    Each rejected one is {text, reason}.
 
     Example: llmstep suggest Demo.lean --line 4 --column 3
     """
@@ -134,7 +140,7 @@ def suggest(
     if as_json:
         typer.echo(json_text(as_record(answer)))
     else:
-        _print(answer)
+        _print(answer, show_all)
 
 
 async def _at_place(
@@ -153,7 +159,7 @@ async def _at_place(
     finally:
         await lean.close()
         await close_soon(engine)
-    return Answer(found.goal, found.model, found.elapsed_ms, found.suggestions, found.summary())
+    return Answer(found.goal, found.model, found.elapsed_ms, found.suggestions, found.summary(), found.rejected)
 
 
 async def _for_goal(settings: Settings, goal: Goal, prefix: str, seed: int | None, show: OnProgress) -> Answer:
@@ -207,15 +213,15 @@ def as_record(answer: Answer) -> dict[str, object]:
             }
             for each in answer.suggestions
         ],
+        "rejected": [{"text": each.text, "reason": each.check.message} for each in answer.rejected],
     }
 
 
-def _print(answer: Answer) -> None:
+def _print(answer: Answer, show_all: bool) -> None:
     from llmstep.cli.tables import print_suggestions
 
-    print_suggestions(
-        answer.goal, answer.suggestions, f"{answer.summary}; {answer.model}, {answer.elapsed_ms / 1000:.1f} s"
-    )
+    summary = f"{answer.summary}; {answer.model}, {answer.elapsed_ms / 1000:.1f} s"
+    print_suggestions(answer.goal, answer.suggestions, summary, rejected=answer.rejected if show_all else ())
 
 
 def _read_goal(file: Path) -> Goal:

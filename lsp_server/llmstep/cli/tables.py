@@ -20,8 +20,10 @@ PIPE_WIDTH = 500
 """Columns when the output does not go to a terminal: no line of a suggestion may be broken."""
 
 
-def print_suggestions(goal: Goal, suggestions: Sequence[Suggestion], summary: str) -> None:
-    """The goal, the ranked suggestions with verdict and score, and the summary, on stdout."""
+def print_suggestions(
+    goal: Goal, suggestions: Sequence[Suggestion], summary: str, *, rejected: Sequence[Suggestion] = ()
+) -> None:
+    """The goal, the ranked suggestions with verdict and score, rejected ones with Lean's reason, the summary."""
     console = Console()
     if not console.is_terminal:
         console = Console(width=PIPE_WIDTH)
@@ -31,6 +33,9 @@ def print_suggestions(goal: Goal, suggestions: Sequence[Suggestion], summary: st
         console.print(_table(suggestions))
     else:
         console.print(Text("  No suggestion."))
+    if rejected:
+        console.print(Text("\n  Rejected by Lean:"))
+        console.print(_reasons(rejected))
     console.print()
     console.print(Text(printable(summary), style="dim"))
 
@@ -45,6 +50,15 @@ def _table(suggestions: Sequence[Suggestion]) -> Table:
         score = each.candidate.score
         shown = "Lean" if each.candidate.source == "lean" else "-" if score is None else f"{score:.2f}"
         table.add_row(f" {number}", mark(each.check), shown, Text(printable(each.text)))
+    return table
+
+
+def _reasons(rejected: Sequence[Suggestion]) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
+    table.add_column(overflow="fold")
+    table.add_column(overflow="fold", style="dim")
+    for each in rejected:
+        table.add_row(Text(printable(each.text)), Text(printable(each.check.message)))
     return table
 
 

@@ -5,6 +5,7 @@ Answers from memory: an editor drops a provider that takes two seconds, and a mo
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
@@ -22,6 +23,11 @@ SUGGEST = "llmstep.suggest"
 PROVE = "llmstep.prove"
 CLOSES_MARK = "✓"
 
+_ANSWER = re.compile(r"llmstep: \d+ suggestions?, \d+ distinct")
+_ENTRY = re.compile(r"\n +\[apply\] ")
+_AFTERWORD = re.compile(r" -- closes the goal|\n +Remaining goals:")
+"""The message of the Lean package, `LLMstep/Tactic.lean`."""
+
 OPTIONS = types.CodeActionOptions(code_action_kinds=[types.CodeActionKind.QuickFix], resolve_provider=False)
 
 
@@ -32,20 +38,41 @@ async def code_actions(ls: LlmstepServer, params: types.CodeActionParams) -> lis
         return []
     diagnostics = params.context.diagnostics
     place = await ls.places.at(document, params.range, diagnostics)
+    known = ls.memory.first(document.uri, place.keys)
+    ls.ghost.cursor_at(known)
     if not place.sites:
         return []
     position = place.position
     ls.idle.touch(document, position)
-    known = ls.memory.first(document.uri, place.keys)
-    actions = await ls.places.read(document, _inserts, ls, document, known) if known else []
-    if actions:
+    tactic = tactic_answer(diagnostics)
+    actions = await ls.places.read(document, _inserts, ls, document, known, tactic) if known else []
+    if actions and tactic is None:
         actions[0].is_preferred = True
-    ask = _ask(document, position, diagnostics, more=bool(actions))
+    ask = _ask(document, position, diagnostics, more=bool(actions) or tactic is not None)
     return [*actions, ask, _prove(document, position, diagnostics)]
 
 
-def _inserts(ls: LlmstepServer, document: Document, known: SuggestionSet) -> list[types.CodeAction]:
-    return [_insert(ls, document, known, each) for each in known.suggestions]
+def _inserts(
+    ls: LlmstepServer, document: Document, known: SuggestionSet, tactic: set[str] | None
+) -> list[types.CodeAction]:
+    steps = [each for each in known.suggestions if _words(each.text) not in (tactic or ())]
+    return [_insert(ls, document, known, each) for each in steps]
+
+
+def tactic_answer(diagnostics: Sequence[types.Diagnostic]) -> set[str] | None:
+    """The steps that the tactic `llmstep` offers itself, each with single blanks; None where it has not answered.
+
+    Lean's own code actions insert them.
+    """
+    for each in diagnostics:
+        if _ANSWER.match(str(each.message)):
+            entries = _ENTRY.split(str(each.message))[1:]
+            return {_words(_AFTERWORD.split(entry)[0]) for entry in entries}
+    return None
+
+
+def _words(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _wanted(only: Sequence[types.CodeActionKind | str] | None) -> bool:
@@ -95,11 +122,17 @@ def _place(document: Document, position: types.Position, diagnostics: Sequence[t
     return argument
 
 
-def title(suggestion: Suggestion) -> str:
+def label(suggestion: Suggestion) -> str:
     """The tactic, its first line if it has several, with a mark if it closes the goal."""
     first, *rest = suggestion.text.splitlines() or [""]
     mark = f" {CLOSES_MARK}" if suggestion.check.verdict is Verdict.CLOSES else ""
     return printable(f"{first}{' …' if rest else ''}{mark}")
+
+
+def title(suggestion: Suggestion) -> str:
+    """The label, and how many goals the step leaves if it leaves any."""
+    count = len(suggestion.check.goals) if suggestion.check.verdict is Verdict.PROGRESS else 0
+    return label(suggestion) + (f" → {count} goal{'' if count == 1 else 's'}" if count else "")
 
 
 def workspace_edit(ls: LlmstepServer, document: Document, edit: types.TextEdit) -> types.WorkspaceEdit:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
-from llmstep.errors import LeanError, LeanTimeoutError, NoGoalError
+from llmstep.errors import EditorLeanTimeoutError, LeanError, NoGoalError
 from llmstep.lsp.own_types import PLAIN_GOAL, PlainGoal
 from llmstep.types import Goal
 
@@ -49,7 +49,7 @@ class ClientGoals:
                     f"The editor's Lean server did not give the goal: {error.message}", hint="Is it running?"
                 ) from None
             except asyncio.TimeoutError:
-                raise LeanTimeoutError(
+                raise EditorLeanTimeoutError(
                     f"The editor's Lean server did not give the goal within {timeout:g} seconds.",
                     hint="Wait until Lean has finished the file, or raise llmstep.lean.timeoutSeconds.",
                 ) from None

@@ -6,12 +6,14 @@ those that are given at resolve only.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
 from llmstep.lean.text import position_at
-from llmstep.lsp.code_actions import title
+from llmstep.lsp.code_actions import label
+from llmstep.lsp.known import insert_link, shows_known
 from llmstep.printable import printable
 from llmstep.types import Suggestion, Verdict
 
@@ -28,10 +30,11 @@ async def inlay_hints(ls: LlmstepServer, params: types.InlayHintParams) -> list[
     document = ls.documents.find(params.text_document.uri)
     if document is None or not ls.settings.inlay_hints.enabled:
         return []
-    sets = ls.memory.sets(document.uri)
+    sets = [known for known in ls.memory.sets(document.uri) if not ls.ghost.shows(known)]
     if not sets:
         return []
-    hints = await ls.places.read(document, _hints, document, sets, ls.settings.inlay_hints.insert_on_double_click)
+    inserts = ls.settings.inlay_hints.insert_on_double_click
+    hints = await ls.places.read(document, _hints, ls, document, sets, inserts)
     return [hint for hint in hints if hint and params.range.start <= hint.position <= params.range.end]
 
 
@@ -42,38 +45,46 @@ def refresh(ls: LlmstepServer) -> None:
         ls.workspace_inlay_hint_refresh(None)
 
 
-def _hints(document: Document, sets: list[SuggestionSet], inserts: bool) -> list[types.InlayHint | None]:
-    return [_hint(document, known, inserts) for known in sets]
+def _hints(
+    ls: LlmstepServer, document: Document, sets: list[SuggestionSet], inserts: bool
+) -> list[types.InlayHint | None]:
+    return [_hint(ls, document, known, inserts) for known in sets]
 
 
-def _hint(document: Document, known: SuggestionSet, inserts: bool) -> types.InlayHint | None:
+def _hint(ls: LlmstepServer, document: Document, known: SuggestionSet, inserts: bool) -> types.InlayHint | None:
     shown = known.shown
     if shown is None:
         return None
     edit = known.site.edit(document.text, shown.text)
     return types.InlayHint(
         position=position_at(document.text, known.site.end),
-        label=_shortened(title(shown)),
+        label=_shortened(label(shown)),
         text_edits=[edit] if inserts else None,
-        tooltip=types.MarkupContent(types.MarkupKind.Markdown, _tooltip(known, shown)),
+        tooltip=types.MarkupContent(types.MarkupKind.Markdown, _tooltip(ls, document, known, shown)),
         padding_left=True,
         padding_right=True,
     )
 
 
-def _shortened(label: str) -> str:
-    return label if len(label) <= _LONGEST_LABEL else label[: _LONGEST_LABEL - 2].rstrip() + " …"
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_LABEL else text[: _LONGEST_LABEL - 2].rstrip() + " …"
 
 
-def _tooltip(known: SuggestionSet, shown: Suggestion) -> str:
-    """The step in full, what it leaves, and the others with their verdicts."""
+def _tooltip(ls: LlmstepServer, document: Document, known: SuggestionSet, shown: Suggestion) -> str:
+    """The step in full, what it leaves, and the others with their verdicts, as links where the client can insert."""
     others = [each for each in known.suggestions if each is not shown]
+    place = position_at(document.text, known.site.start)
+
+    def name(other: Suggestion) -> str:
+        code = _code(label(other))
+        return f"[{code}]({insert_link(document.uri, place, other.text)})" if shows_known(ls) else code
+
     source = "; one of Lean's own tactics" if shown.candidate.source == "lean" else ""
     parts = [f"```lean\n{shown.text}\n```", verdict_words(shown) + source]
     if shown.check.goals:
         parts.append("```lean\n" + "\n\n".join(shown.check.goals) + "\n```")
     if others:
-        lines = [f"- {_code(title(each))}: {verdict_words(each)}" for each in others[:_MOST_OTHERS]]
+        lines = [f"- {name(each)}: {verdict_words(each)}" for each in others[:_MOST_OTHERS]]
         parts.append("Others:\n\n" + "\n".join(lines))
     parts.append(f"{known.summary()} ({known.model})")
     return printable("\n\n".join(parts))
@@ -94,7 +105,7 @@ def verdict_words(suggestion: Suggestion) -> str:
 
 
 def _code(text: str) -> str:
-    """Inline code, also of a text with backticks."""
-    fence = "``" if "`" in text else "`"
-    pad = " " if fence == "``" else ""
+    """Inline code, also of a text with backticks: the fence is longer than any row of them."""
+    longest = max((len(row) for row in re.findall("`+", text)), default=0)
+    fence, pad = "`" * (longest + 1), " " if longest else ""
     return f"{fence}{pad}{text}{pad}{fence}"

@@ -1,4 +1,4 @@
-"""What this server asks its client beyond the protocol: goals and checks of the client's own Lean server."""
+"""What server and client ask each other beyond the protocol: goals and checks of the client's Lean, what is known."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from lsprotocol import types  # noqa: TC002 the converter needs it
 PLAIN_GOAL = "llmstep/plainGoal"
 CHECK_SUGGESTIONS = "llmstep/checkSuggestions"
 STATUS = "llmstep/status"
+KNOWN = "llmstep/known"
 
 
 @attrs.define
@@ -83,3 +84,22 @@ class CheckResponse:
     id: int | str
     jsonrpc: str
     result: CheckedSuggestions | None = None
+
+
+@attrs.define
+class KnownParams:
+    """A place of a document; the diagnostics at it help to find the goal."""
+
+    textDocument: types.TextDocumentIdentifier  # noqa: N815
+    position: types.Position
+    diagnostics: list[types.Diagnostic] = attrs.field(factory=list)
+
+
+@attrs.define
+class KnownRequest:
+    """Client to server: what is known for the goal here?"""
+
+    id: int | str
+    method: str
+    params: KnownParams
+    jsonrpc: str

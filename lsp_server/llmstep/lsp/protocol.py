@@ -42,9 +42,11 @@ from llmstep.lsp.documents import Documents
 from llmstep.lsp.framing import INVALID_PARAMS, INVALID_REQUEST, Fault, is_identity
 from llmstep.lsp.own_types import (
     CHECK_SUGGESTIONS,
+    KNOWN,
     PLAIN_GOAL,
     CheckRequest,
     CheckResponse,
+    KnownRequest,
     PlainGoalRequest,
     PlainGoalResponse,
 )
@@ -69,7 +71,7 @@ _NOTEBOOKS = (
     types.NOTEBOOK_DOCUMENT_DID_CLOSE,
 )
 """pygls would keep them; no request is about them."""
-_REQUESTS = {PLAIN_GOAL: PlainGoalRequest, CHECK_SUGGESTIONS: CheckRequest}
+_REQUESTS = {PLAIN_GOAL: PlainGoalRequest, CHECK_SUGGESTIONS: CheckRequest, KNOWN: KnownRequest}
 _RESPONSES = {PLAIN_GOAL: PlainGoalResponse, CHECK_SUGGESTIONS: CheckResponse}
 
 

@@ -14,6 +14,7 @@ from llmstep.errors import LlmstepError, RequestError
 from llmstep.lean.text import range_at
 from llmstep.lsp import code_actions, inlay_hints
 from llmstep.lsp.arguments import read_argument, read_diagnostics, read_position, read_uri
+from llmstep.lsp.known import tell
 from llmstep.lsp.progress import WorkDone
 from llmstep.lsp.runs import STOPPED
 from llmstep.memory import Edit, SuggestionSet
@@ -237,6 +238,7 @@ async def _remember(ls: LlmstepServer, document: Document, found: Attempt) -> No
     proof = Suggestion(Candidate(found.proof, score=0.0), Check(Verdict.CLOSES))
     others = [each for each in (*known.suggestions, *known.rejected) if each.text != found.proof]
     ls.memory.remember(known.judged([proof, *others]))
+    tell(ls, document.uri)
     inlay_hints.refresh(ls)
 
 

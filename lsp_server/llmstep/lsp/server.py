@@ -16,17 +16,20 @@ from llmstep.errors import LlmstepError
 from llmstep.lsp import (
     choose,
     code_actions,
+    code_lens,
     commands,
     download,
     idle,
     imports,
     inlay_hints,
     inline_completion,
+    known,
     messages,
     prove,
     suggest,
 )
 from llmstep.lsp.log import ClientLog
+from llmstep.lsp.own_types import KNOWN
 from llmstep.lsp.places import Places
 from llmstep.lsp.protocol import LlmstepProtocol
 from llmstep.lsp.runs import CLOSED, Runs
@@ -66,6 +69,7 @@ class LlmstepServer(LanguageServer):
         self.status = Status(self)
         self.idle = idle.Idle(self)
         self.upkeep = Upkeep(self.runs.busy)
+        self.ghost = inline_completion.Ghost(self)
         self.engine: SwitchingEngine | None = None
         self.lean: LeanWorkspace | None = None
         self.endpoint: Endpoint | None = None
@@ -145,6 +149,7 @@ class LlmstepServer(LanguageServer):
             self.spawn(self.endpoint.configure(settings, started.result().premises))
         self.status.send()
         inlay_hints.refresh(self)
+        code_lens.refresh(self)
 
     def edited(self, new: NewText) -> None:
         """An edit ends the work that it makes useless, at once, and takes stale suggestions away."""
@@ -258,6 +263,8 @@ def _register(ls: LlmstepServer) -> None:
     ls.feature(types.TEXT_DOCUMENT_CODE_ACTION, code_actions.OPTIONS)(code_actions.code_actions)
     ls.feature(types.TEXT_DOCUMENT_INLAY_HINT)(inlay_hints.inlay_hints)
     ls.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, inline_completion.OPTIONS)(inline_completion.inline_completion)
+    ls.feature(types.TEXT_DOCUMENT_CODE_LENS, code_lens.OPTIONS)(code_lens.code_lens)
+    ls.feature(KNOWN)(known.known)
     ls.command(code_actions.SUGGEST)(suggest.suggest)
     ls.command(code_actions.PROVE)(prove.prove)
     ls.command(prove.FILL_SORRIES)(prove.fill_sorries)

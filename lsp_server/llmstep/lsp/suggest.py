@@ -11,13 +11,13 @@ from pygls.exceptions import JsonRpcException
 
 from llmstep.aside import aside
 from llmstep.errors import LlmstepError, RequestError
-from llmstep.lsp import inlay_hints
+from llmstep.lsp import inlay_hints, known, rejected
 from llmstep.lsp.arguments import read_argument, read_diagnostics, read_position, read_uri
 from llmstep.lsp.client_checks import ClientChecks
 from llmstep.lsp.goals import ClientGoals
 from llmstep.lsp.progress import WorkDone
 from llmstep.lsp.runs import STOPPED
-from llmstep.printable import printable
+from llmstep.lsp.suggestion_record import record
 from llmstep.setting_values import shown
 
 if TYPE_CHECKING:
@@ -86,8 +86,8 @@ async def suggest(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict
     """Suggest steps at a position.
 
     Returns:
-        `{goal, model, elapsedMs, summary, suggestions: [{text, score, verdict, source, remainingGoals, edit}]}`, best
-        first.
+        `{goal, model, elapsedMs, summary, suggestions, rejected}`: suggestions are `{text, score, verdict, source,
+        remainingGoals, edit}`, best first; rejected ones are `{text, reason}`.
 
     Raises:
         RequestError: The argument is malformed, or the document is not open.
@@ -116,7 +116,9 @@ async def suggest(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict
     finally:
         if progress is not None:
             progress.end(outcome)
-    return await aside(answer, document, found)
+        known.tell(ls, document.uri)  # that the work is over
+    ls.spawn(rejected.tell(ls, found))
+    return await aside(record, document, found)
 
 
 async def suggest_quietly(ls: LlmstepServer, document: Document, position: types.Position) -> None:
@@ -127,6 +129,8 @@ async def suggest_quietly(ls: LlmstepServer, document: Document, position: types
             await _work(ls, document, SuggestArguments(document.uri, position), lambda _: None)
     except (LlmstepError, JsonRpcException) as error:
         _log.debug("no suggestions when idle: %s", error)
+    finally:
+        known.tell(ls, document.uri)
 
 
 async def _work(ls: LlmstepServer, document: Document, wanted: SuggestArguments, report: OnProgress) -> SuggestionSet:
@@ -134,6 +138,7 @@ async def _work(ls: LlmstepServer, document: Document, wanted: SuggestArguments,
 
     def on_update(found: SuggestionSet) -> None:
         nonlocal best
+        known.tell(ls, document.uri)
         if found.best != best:
             best = found.best
             inlay_hints.refresh(ls)
@@ -159,24 +164,3 @@ async def _work(ls: LlmstepServer, document: Document, wanted: SuggestArguments,
     finally:
         ls.status.step(None)
         inlay_hints.refresh(ls)
-
-
-def answer(document: Document, found: SuggestionSet) -> dict[str, Any]:
-    """The set as the command's result."""
-    return {
-        "goal": found.goal.state,
-        "model": found.model,
-        "elapsedMs": found.elapsed_ms,
-        "summary": printable(found.summary()),
-        "suggestions": [
-            {
-                "text": each.text,
-                "score": each.candidate.score,
-                "verdict": each.check.verdict.value,
-                "source": each.candidate.source,
-                "remainingGoals": list(each.check.goals),
-                "edit": found.site.edit(document.text, each.text),
-            }
-            for each in found.suggestions
-        ],
-    }

@@ -2,15 +2,14 @@
 const { spawn } = require('node:child_process');
 
 class LeanServer {
-  constructor([command, ...args]) {
-    this.running = true;
+  /** @param hear Called with method and parameters of each notification. */
+  constructor([command, ...args], hear) {
+    this.hear = hear;
     this.waiting = new Map();
     this.next = 0;
     this.rest = Buffer.alloc(0);
     this.child = spawn(command, args, { stdio: ['pipe', 'pipe', 'ignore'] });
-    this.child.on('exit', () => {
-      this.running = false;
-    });
+    this.child.stdin.on('error', () => undefined); // it has ended
     this.child.stdout.on('data', (data) => this.read(data));
   }
 
@@ -27,6 +26,11 @@ class LeanServer {
 
   stop() {
     this.child.kill();
+    this.hear = () => undefined;
+    for (const { reject } of this.waiting.values()) {
+      reject(Object.assign(new Error('Pending response rejected since connection got disposed'), { code: -32097 }));
+    }
+    this.waiting.clear();
   }
 
   send(message) {
@@ -53,6 +57,8 @@ class LeanServer {
     if (message.method !== undefined) {
       if (message.id !== undefined) {
         this.send({ jsonrpc: '2.0', id: message.id, result: null }); // registrations and refreshes
+      } else {
+        this.hear(message.method, message.params);
       }
       return;
     }
@@ -61,7 +67,7 @@ class LeanServer {
     if (message.error === undefined) {
       resolve?.(message.result);
     } else {
-      reject?.(new Error(message.error.message));
+      reject?.(Object.assign(new Error(message.error.message), { code: message.error.code }));
     }
   }
 }

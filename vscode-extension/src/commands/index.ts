@@ -1,19 +1,26 @@
 import * as vscode from 'vscode';
 import type { Extension } from '../main';
-import { showActions } from './actions';
+import type { SuggestionsPanel } from '../panel/panel';
+import { showActions, toggleIdle } from './actions';
 import { Doctor } from './doctor';
 import { EnvironmentCommands } from './environment';
 import { buildImports } from './imports';
 import { ModelCommands } from './models';
-import type { PlaceArgument } from './place';
+import { type PlaceArgument, goTo } from './place';
 import { ProofCommands } from './proofs';
 import { tell } from './run';
 import { SuggestCommands } from './suggest';
 
+/** Insert the step that a link of a hint names: `{textDocument, position, text}`. */
+function insertStep(panel: SuggestionsPanel, step: unknown): Promise<boolean> | undefined {
+  const { text, ...place } = step as PlaceArgument & { text?: unknown };
+  return typeof text === 'string' ? panel.insert(place, text) : undefined;
+}
+
 /** Register all commands, those of the server's code actions among them; a failure is told in one place. */
 export function registerCommands(extension: Extension): { dispose(): unknown }[] {
-  const { context, keeper, launcher, log, notify, session } = extension;
-  const suggest = new SuggestCommands(session, notify);
+  const { context, keeper, launcher, log, notify, panel, session } = extension;
+  const suggest = new SuggestCommands(session, notify, panel);
   const proofs = new ProofCommands(session, notify);
   const models = new ModelCommands(session, notify);
   const environment = new EnvironmentCommands(context, launcher, keeper, session, notify);
@@ -22,20 +29,29 @@ export function registerCommands(extension: Extension): { dispose(): unknown }[]
    * Let a run that the lightbulb has given its place go on by itself. The lightbulb asks for its entries anew when a
    * command of it ends, and that would take the menu back which the command has just opened.
    */
-  const aside = (place: unknown, run: Promise<unknown>): Promise<unknown> | undefined => {
+  const aside = (place: unknown, run: () => Promise<unknown>): Promise<unknown> | undefined => {
     if (place === undefined) {
-      return run;
+      return run();
     }
-    run.catch((error: unknown) => { tell(notify, error); });
+    goTo(place as PlaceArgument);
+    run().catch((error: unknown) => { tell(notify, error); });
     return undefined;
   };
+  const told = (run: Promise<unknown>): Promise<unknown> => run.catch((error: unknown) => { tell(notify, error); });
+  panel.runs = {
+    suggest: (place, more) => told(suggest.suggest(place, more, 'panel')),
+    prefix: (place) => told(suggest.suggestWithPrefix(place)),
+    prove: (place) => told(proofs.prove(place, 'panel')),
+  };
   const commands: Record<string, (argument?: unknown) => unknown> = {
-    suggest: (place) => aside(place, suggest.suggest(place as PlaceArgument | undefined)),
+    suggest: (place) => aside(place, () => suggest.suggest(place as PlaceArgument | undefined)),
     suggestWithPrefix: () => suggest.suggestWithPrefix(),
+    insert: (step) => insertStep(panel, step),
+    showPanel: () => panel.show(),
     acceptBest: () => suggest.accept(),
     nextSuggestion: () => suggest.turn(1),
     previousSuggestion: () => suggest.turn(-1),
-    prove: (place) => aside(place, proofs.prove(place as PlaceArgument | undefined)),
+    prove: (place) => aside(place, () => proofs.prove(place as PlaceArgument | undefined)),
     fillSorries: () => proofs.fillSorries(),
     selectModel: (name) => models.select(name),
     downloadModel: (name) => models.download(name),
@@ -49,6 +65,7 @@ export function registerCommands(extension: Extension): { dispose(): unknown }[]
     setApiKey: () => environment.setApiKey(),
     doctor: () => doctor.examine(),
     showLog: () => { log.show(); },
+    toggleIdle: () => toggleIdle(),
     showActions: () => showActions(session),
     openSettings: () => vscode.commands.executeCommand('workbench.action.openSettings', '@ext:llmstep.llmstep'),
     openWalkthrough: () => vscode.commands.executeCommand('workbench.action.openWalkthrough', 'llmstep.llmstep#start'),

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import type { QuickFixAsk } from '../server/session';
+import type { QuickFixAsk } from '../server/options';
 
 const ASKED_ANEW_MS = 1500;
 /** How long VS Code puts off a question of its own behind one of the user's (500 ms), and some room for a busy machine. */

@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import type { Notifier } from '../notify';
 import type { ModelEntry } from '../server/protocol';
 import type { Session } from '../server/session';
+import { changeSetting } from '../settings';
 import { withProgress } from './run';
 
 /** A model in the picker; an empty name stands for one that the user types. */
@@ -31,7 +32,7 @@ export class ModelCommands {
     }
     const argument = { model: item.name, load: true };
     await withProgress(this.session, `Switching to ${item.name}`, 'llmstep.selectModel', argument);
-    await remember(item.name);
+    await changeSetting('model', item.name);
     void this.notify.info(`llmstep now uses ${item.name}.`);
     return item.name;
   }
@@ -121,14 +122,6 @@ export function needs({ parameters, bundled }: ModelEntry): string {
 
 export function bytes(count: number): string {
   return count >= 1e9 ? `${(count / 1e9).toFixed(1)} GB` : `${Math.max(1, Math.round(count / 1e6))} MB`;
-}
-
-/** Keep the choice where the user keeps the setting: in the workspace if it is set there. */
-async function remember(model: string): Promise<void> {
-  const configuration = vscode.workspace.getConfiguration('llmstep');
-  const inWorkspace = configuration.inspect('model')?.workspaceValue !== undefined;
-  const target = inWorkspace ? vscode.ConfigurationTarget.Workspace : vscode.ConfigurationTarget.Global;
-  await configuration.update('model', model, target);
 }
 
 function codeNote({ trustRemoteCode }: ModelEntry): string {

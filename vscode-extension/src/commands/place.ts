@@ -37,6 +37,16 @@ export function editorAt({ textDocument, position }: Place): vscode.TextEditor |
   return there ? editor : undefined;
 }
 
+/** Put the cursor at a place of the active editor, unless it is in that line: a link above the line was clicked. */
+export function goTo({ textDocument, position }: Place): void {
+  const editor = leanEditor();
+  const here = editor?.document.uri.toString() === vscode.Uri.parse(textDocument.uri).toString();
+  if (here && editor.selection.active.line !== position.line) {
+    const at = new vscode.Position(position.line, position.character);
+    editor.selection = new vscode.Selection(at, at);
+  }
+}
+
 function plain({ line, character }: vscode.Position): { line: number; character: number } {
   return { line, character };
 }

@@ -14,8 +14,8 @@ export class ProofCommands {
     private readonly notify: Notifier,
   ) {}
 
-  /** Search for a proof of the goal, and open the menu, whose first entry is the proof. */
-  async prove(given?: PlaceArgument): Promise<ProveAnswer | undefined> {
+  /** Search for a proof of the goal, and open the menu, whose first entry is the proof; the panel shows it by itself. */
+  async prove(given?: PlaceArgument, from: 'editor' | 'panel' = 'editor'): Promise<ProveAnswer | undefined> {
     const editor = leanEditor();
     const place = given ?? (editor === undefined ? undefined : placeOf(editor));
     if (place === undefined) {
@@ -28,7 +28,7 @@ export class ProofCommands {
         title: 'Suggest a Step',
         run: () => vscode.commands.executeCommand('llmstep.suggest', place),
       });
-    } else if (editorAt(place) !== undefined) {
+    } else if (from === 'editor' && editorAt(place) !== undefined) {
       await menu.open();
     }
     return answer;

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
-import type { Notifier } from '../notify';
+import { type Notifier, commandAction } from '../notify';
+import type { SuggestionsPanel } from '../panel/panel';
 import type { ShownSuggestion, SuggestAnswer } from '../server/protocol';
 import type { Session } from '../server/session';
 import { insert } from './edits';
@@ -13,26 +14,35 @@ export class SuggestCommands {
   constructor(
     private readonly session: Session,
     private readonly notify: Notifier,
+    private readonly panel: SuggestionsPanel,
   ) {}
 
   /**
    * Ask for steps, at the place that the lightbulb gives or at the cursor, and open the menu with what came.
    *
-   * The menu stays closed when the user has gone elsewhere meanwhile.
+   * The menu stays closed when the user has gone elsewhere meanwhile, and for runs that the panel began.
    */
-  async suggest(given?: PlaceArgument, more: { prefix?: string } = {}): Promise<SuggestAnswer | undefined> {
+  async suggest(
+    given?: PlaceArgument,
+    more: { prefix?: string; more?: boolean } = {},
+    from: 'editor' | 'panel' = 'editor',
+  ): Promise<SuggestAnswer | undefined> {
     const editor = leanEditor();
     const place = given ?? (editor === undefined ? undefined : placeOf(editor));
     if (place === undefined) {
       return undefined;
     }
     const menu = new Menu(this.session.onDidAskForQuickFixes, given !== undefined);
+    await this.panel.showForRun();
     const answer = await this.session.execute<SuggestAnswer>('llmstep.suggest', { ...place, ...more });
+    if (from === 'panel') {
+      return answer;
+    }
     if (answer.suggestions.length === 0) {
       void this.notify.info(`No step was found: ${answer.summary}.`, {
         title: 'Try Again',
         run: () => vscode.commands.executeCommand('llmstep.suggest', { ...place, ...more, more: true }),
-      });
+      }, ...(answer.rejected.length === 0 ? [] : [commandAction('Show Rejected', 'llmstep.showPanel')]));
     } else if (editorAt(place) !== undefined) {
       await menu.open();
     } else {
@@ -41,18 +51,18 @@ export class SuggestCommands {
     return answer;
   }
 
-  async suggestWithPrefix(): Promise<SuggestAnswer | undefined> {
+  async suggestWithPrefix(given?: PlaceArgument): Promise<SuggestAnswer | undefined> {
     const editor = leanEditor();
-    if (editor === undefined) {
+    const place = given ?? (editor === undefined ? undefined : placeOf(editor));
+    if (place === undefined) {
       return undefined;
     }
-    const place = placeOf(editor);
     const prefix = await vscode.window.showInputBox({
       title: 'Suggest the next step with a prefix',
       prompt: 'How the step begins',
       placeHolder: 'rw [',
     });
-    return prefix === undefined ? undefined : this.suggest(place, { prefix });
+    return prefix === undefined ? undefined : this.suggest(place, { prefix }, given === undefined ? 'editor' : 'panel');
   }
 
   /** Insert the step that the hint at the cursor shows; where there is none, ask for steps. */

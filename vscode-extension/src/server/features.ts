@@ -3,8 +3,10 @@ import type { ClientCapabilities, FeatureState, ServerCapabilities, StaticFeatur
 /** What this client tells the server, and takes into its own hands. */
 export class CompanionFeature implements StaticFeature {
   fillClientCapabilities(capabilities: ClientCapabilities): void {
-    // The server then sends `llmstep/message` instead of `window/showMessage`, so that there can be a fitting button.
-    capabilities.experimental = { ...(capabilities.experimental as object | undefined), llmstepMessages: true };
+    // The server then sends `llmstep/message` instead of `window/showMessage`, so that there can be a fitting button,
+    // and tells the panel of news.
+    const own = { llmstepMessages: true, llmstepKnown: true };
+    capabilities.experimental = { ...(capabilities.experimental as object | undefined), ...own };
   }
 
   preInitialize(capabilities: ServerCapabilities): void {

@@ -33,8 +33,11 @@ export interface Place {
 /** One entry of the answer of `llmstep.suggest`. */
 export interface Suggestion {
   readonly text: string;
-  readonly score: number;
+  /** Mean log-probability of its tokens; null where a server does not tell it. */
+  readonly score: number | null;
   readonly verdict: 'closes' | 'progress' | 'unchecked';
+  /** The model, or one of Lean's own tactics. */
+  readonly source: 'model' | 'lean';
   readonly remainingGoals: readonly string[];
   readonly edit: TextEdit;
 }
@@ -45,10 +48,23 @@ export interface SuggestAnswer {
   readonly elapsedMs: number;
   readonly summary: string;
   readonly suggestions: readonly Suggestion[];
+  /** What Lean refused. */
+  readonly rejected: readonly { readonly text: string; readonly reason: string }[];
+}
+
+/** The answer of `llmstep/known`: the same from memory, with edits for the text as it is. */
+export interface Known extends SuggestAnswer {
+  readonly version: number | null;
+  /** The main goal, and those behind it. */
+  readonly goals: readonly string[];
+  /** Whether a run is going on in the document. */
+  readonly working: boolean;
 }
 
 export const statusChanged = new NotificationType<Status>('llmstep/status');
 export const serverMessage = new NotificationType<ServerMessage>('llmstep/message');
+export const known = new RequestType<Place, Known | null, void>('llmstep/known');
+export const knownChanged = new NotificationType<{ readonly textDocument: TextDocumentIdentifier }>('llmstep/knownChanged');
 export const plainGoal = new RequestType<Place, PlainGoal | null, void>('llmstep/plainGoal');
 
 /** What `LLMstep.checkSuggestions` of the Lean package takes. */

@@ -1,37 +1,11 @@
 import * as vscode from 'vscode';
-import {
-  CloseAction,
-  ErrorAction,
-  type ErrorHandler,
-  ExecuteCommandRequest,
-  LanguageClient,
-  type LanguageClientOptions,
-  State,
-  WorkDoneProgress,
-} from 'vscode-languageclient/node';
+import { ExecuteCommandRequest, LanguageClient, State, WorkDoneProgress } from 'vscode-languageclient/node';
 import { CompanionFeature } from './features';
 import { NotRunning, type SessionHost, type WorkDoneProgressValue } from './host';
-import { ignore, logOf } from './stderr';
+import { type QuickFixAsk, clientOptions } from './options';
+import { type Known, type Place, known } from './protocol';
 
 export type SessionState = 'stopped' | 'starting' | 'running';
-
-/** A question of VS Code for quick fixes, when it is over. */
-export interface QuickFixAsk {
-  /** Asked to light the lightbulb, and not to open the menu. */
-  readonly automatic: boolean;
-  /** Given up before there was an answer. */
-  readonly cancelled: boolean;
-}
-
-const SELECTOR = ['lean4', 'lean'].flatMap((language) =>
-  ['file', 'untitled'].map((scheme) => ({ language, scheme })),
-);
-
-/** Whether to start again is decided here and not in the client, which would keep its state of a dead server. */
-const ERRORS: ErrorHandler = {
-  error: () => ({ action: ErrorAction.Continue, handled: true }),
-  closed: () => ({ action: CloseAction.DoNotRestart, handled: true }),
-};
 
 const MOST_CRASHES = 4;
 const CRASHES_WITHIN_MS = 180_000;
@@ -115,6 +89,12 @@ export class Session implements vscode.Disposable {
     }
   }
 
+  /** What the server knows for the goal at a place; null where that is nothing, or where no server runs. */
+  async known(place: Place): Promise<Known | null> {
+    const client = this.#state === 'running' ? this.#client : undefined;
+    return (await client?.sendRequest(known, place).catch(() => null)) ?? null;
+  }
+
   dispose(): void {
     void this.stop();
     this.#changed.dispose();
@@ -143,7 +123,7 @@ export class Session implements vscode.Disposable {
         'llmstep',
         'llmstep',
         { command, args: [...args], options: { cwd, env } },
-        this.#options(),
+        clientOptions(this.host, () => this.configure(), (ask) => { this.#asked.fire(ask); }),
       );
       client.registerFeature(new CompanionFeature());
       client.onDidChangeState(({ newState }) => { this.#follow(client, newState); });
@@ -172,32 +152,6 @@ export class Session implements vscode.Disposable {
       }
     }
     this.#set('stopped');
-  }
-
-  #options(): LanguageClientOptions {
-    return {
-      documentSelector: SELECTOR,
-      outputChannel: this.host.log,
-      stdioOptions: { stdout: ignore, stderr: logOf },
-      initializationFailedHandler: () => false,
-      errorHandler: ERRORS,
-      middleware: {
-        provideCodeActions: async (document, range, context, token, next) => {
-          try {
-            return await next(document, range, context, token);
-          } finally {
-            const automatic = context.triggerKind === vscode.CodeActionTriggerKind.Automatic;
-            this.#asked.fire({ automatic, cancelled: token.isCancellationRequested });
-          }
-        },
-        workspace: {
-          // The server asks for its settings when it starts; what it was told at `initialize` could not be unset.
-          configuration: (params) =>
-            params.items.map((item) => (item.section === 'llmstep' ? this.host.settings() : null)),
-          didChangeConfiguration: () => this.configure(),
-        },
-      },
-    };
   }
 
   #follow(client: LanguageClient, state: State): void {

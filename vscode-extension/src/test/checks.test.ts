@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
 import { checkWith } from '../checks';
-import type { LeanClient } from '../goals';
+import type { LeanClient } from '../leanClient';
 
 const ASKED = {
   textDocument: { uri: 'file:///A.lean' },

@@ -22,6 +22,8 @@ export async function run(): Promise<void> {
   await import('./install.test');
   await import('./settings.test');
   await import('./checks.test');
+  await import('./goals.test');
+  await import('./panel.test');
   await import('./notify.test');
   await import('./views.test');
   await import('./keybindings.test');

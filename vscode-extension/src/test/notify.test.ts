@@ -44,13 +44,9 @@ suite('notifications', () => {
     assert.deepEqual(pressed, ['Two']);
   });
 
-  test('the same is not shown twice at once', async () => {
+  test('the same is shown again, also while nobody has answered the first', () => {
     const { notify, toasts } = recorder();
-    const first = notify.error('It failed.');
-    await notify.error('It failed.');
-    assert.equal(toasts.length, 1);
-    toasts[0]?.press();
-    await first;
+    void notify.error('It failed.');
     void notify.error('It failed.');
     assert.equal(toasts.length, 2);
   });
@@ -74,6 +70,7 @@ suite('notifications', () => {
     ['lean_crashed', 'Lean died.', ['Restart Lean']],
     ['lean_imports', 'The imports of this file are out of date.', ['Build the Imports']],
     ['lean_memory', 'Lean took too much. Raise llmstep.check.memoryMB.', ['Open Settings']],
+    ['editor_lean_timeout', 'The editor took long.', ['Restart File']],
     ['generation', 'The model failed.', []],
   ];
   for (const [code, sentence, buttons] of cases) {

@@ -1,0 +1,80 @@
+import type * as vscode from 'vscode';
+
+/** An entry of `$/lean/fileProgress`. */
+interface Processing {
+  readonly kind?: number;
+}
+
+const FATAL = 2;
+const POLL_MS = 100;
+
+/** The parts of the Lean 4 extension's client that are used here. */
+export interface LeanClient {
+  /** Undefined during the first start, as `running` is not set before. */
+  isRunning?(): boolean | undefined;
+  /** Rejects with an error of the server, or with a string where there is no server. */
+  sendRequest(method: string, params: unknown, token?: vscode.CancellationToken): Promise<unknown>;
+  /** The last progress of each file; a later entry of the same file replaces an earlier one. */
+  readonly progress?: ReadonlyMap<{ toString(): string }, readonly Processing[]>;
+  readonly progressChanged?: vscode.Event<[string, readonly Processing[]]>;
+}
+
+/** Whether a client answers questions; only `true` says so. */
+export function runs(client: LeanClient | undefined): client is LeanClient {
+  return client?.isRunning?.() === true;
+}
+
+/** Whether the worker of a file has ended by itself: Lean keeps questions for it until the file is edited. */
+export function isDead(client: LeanClient, uri: string): boolean {
+  let dead = false;
+  for (const [file, processing] of client.progress ?? []) {
+    dead = file.toString() === uri ? isFatal(processing) : dead;
+  }
+  return dead;
+}
+
+/** The client once it runs; undefined when it does not within the time, or the question is given up. */
+export async function untilItRuns(
+  find: () => LeanClient | undefined,
+  token: vscode.CancellationToken,
+  milliseconds: number,
+): Promise<LeanClient | undefined> {
+  const end = Date.now() + milliseconds;
+  for (;;) {
+    const client = find();
+    if (runs(client)) {
+      return client;
+    }
+    if (Date.now() >= end || token.isCancellationRequested) {
+      return undefined;
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+/**
+ * What a question gives, or an error as soon as the worker of the file ends.
+ *
+ * @throws Error in any case of failure, also where the client rejects with a string.
+ */
+export function whileAlive<T>(client: LeanClient, uri: string, question: () => Promise<T>): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const fail = (reason: unknown): void => {
+      listener?.dispose();
+      reject(reason instanceof Error ? reason : new Error(String(reason)));
+    };
+    const listener = client.progressChanged?.(([file, processing]) => {
+      if (file === uri && isFatal(processing)) {
+        fail('The file worker has ended.');
+      }
+    });
+    question().then((answer) => {
+      listener?.dispose();
+      resolve(answer);
+    }, fail);
+  });
+}
+
+function isFatal(processing: readonly Processing[]): boolean {
+  return processing.some(({ kind }) => kind === FATAL);
+}

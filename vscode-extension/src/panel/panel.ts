@@ -1,0 +1,169 @@
+import * as vscode from 'vscode';
+import { insert } from '../commands/edits';
+import { type PlaceArgument, leanEditor, placeOf } from '../commands/place';
+import type { Notifier } from '../notify';
+import type { Known, Status } from '../server/protocol';
+import type { Session } from '../server/session';
+import { setting } from '../settings';
+import { type PanelRequest, type PanelState, readRequest } from './messages';
+import { page } from './page';
+
+export const PANEL = 'llmstep.suggestions';
+/** Changes that come closer together are shown at once. */
+const GATHER_MS = 60;
+const AT_REST: ReadonlySet<string> = new Set(['idle', 'empty']);
+
+/** Runs that the panel's buttons begin, at a place. */
+export interface PanelRuns {
+  suggest(place: PlaceArgument, more: { more?: boolean; prefix?: string }): unknown;
+  prefix(place: PlaceArgument): unknown;
+  prove(place: PlaceArgument): unknown;
+}
+
+/** The view with all suggestions for the goal at the cursor. */
+export class SuggestionsPanel implements vscode.WebviewViewProvider, vscode.Disposable {
+  #view: vscode.WebviewView | undefined;
+  #place: PlaceArgument | undefined;
+  #status: Status | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #asked = 0;
+  /** Set by the commands, which know the panel. */
+  runs: PanelRuns | undefined;
+  readonly #subscriptions: vscode.Disposable[];
+
+  constructor(
+    private readonly extension: vscode.Uri,
+    private readonly session: Session,
+    private readonly notify: Notifier,
+  ) {
+    const later = (): void => { this.later(); };
+    this.#subscriptions = [
+      vscode.window.registerWebviewViewProvider(PANEL, this),
+      vscode.window.onDidChangeTextEditorSelection(later),
+      vscode.window.onDidChangeActiveTextEditor(later),
+      vscode.workspace.onDidChangeTextDocument(later),
+      vscode.languages.onDidChangeDiagnostics(later),
+      session.onDidChangeState(later),
+    ];
+  }
+
+  async resolveWebviewView(view: vscode.WebviewView): Promise<void> {
+    this.#view = view;
+    view.webview.options = { enableScripts: true, localResourceRoots: [] };
+    view.webview.onDidReceiveMessage((message) => {
+      const request = readRequest(message);
+      return request === undefined ? undefined : this.#take(request);
+    });
+    view.onDidChangeVisibility(() => { this.later(); });
+    view.onDidDispose(() => { this.#view = undefined; });
+    view.webview.html = page(await this.#read('dist', 'panel.js'), await this.#read('media', 'panel.css'));
+  }
+
+  /** A run begins: show the view, unless the user does not want that; the editor keeps the focus. */
+  async showForRun(): Promise<void> {
+    if (setting<boolean>('panel.openOnRun') && this.#view?.visible !== true) {
+      await vscode.commands.executeCommand(`${PANEL}.focus`, { preserveFocus: true });
+    }
+  }
+
+  async show(): Promise<void> {
+    await vscode.commands.executeCommand(`${PANEL}.focus`);
+  }
+
+  server(status: Status): void {
+    this.#status = status;
+    this.later();
+  }
+
+  /** Show what is known, soon. */
+  later(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      void this.#refresh();
+    }, GATHER_MS);
+  }
+
+  dispose(): void {
+    clearTimeout(this.#timer);
+    this.#subscriptions.forEach((each) => { each.dispose(); });
+  }
+
+  /** Insert a known step at a place; what is not known there is not inserted. */
+  async insert(place: PlaceArgument, text: string): Promise<boolean> {
+    const known = await this.session.known(place);
+    const editor = vscode.window.visibleTextEditors.find(
+      ({ document }) => document.uri.toString() === vscode.Uri.parse(place.textDocument.uri).toString(),
+    );
+    const step = known?.suggestions.find((each) => each.text === text);
+    if (step === undefined || editor?.document.version !== known?.version || editor === undefined) {
+      void this.notify.info('This step is not known for the goal any more. Ask for suggestions again.');
+      return false;
+    }
+    await vscode.window.showTextDocument(editor.document, { viewColumn: editor.viewColumn ?? vscode.ViewColumn.Active });
+    const inserted = await insert(editor, step.edit);
+    await vscode.commands.executeCommand('setContext', 'llmstep.accepted', true);
+    return inserted;
+  }
+
+  async #read(...path: string[]): Promise<string> {
+    return new TextDecoder().decode(await vscode.workspace.fs.readFile(vscode.Uri.joinPath(this.extension, ...path)));
+  }
+
+  async #refresh(): Promise<void> {
+    if (this.#view?.visible !== true) {
+      return;
+    }
+    const asked = ++this.#asked;
+    const editor = leanEditor();
+    const place = editor === undefined ? undefined : placeOf(editor);
+    const known = place === undefined ? null : await this.session.known(place);
+    if (asked !== this.#asked) {
+      return; // a later question has the newer answer
+    }
+    this.#place = place;
+    await this.#view.webview.postMessage(this.#state(editor, known));
+  }
+
+  #state(editor: vscode.TextEditor | undefined, known: Known | null): PanelState {
+    const { state, message } = this.#status ?? { state: 'idle', message: '' };
+    const running = this.session.state === 'running';
+    const busy = running && !AT_REST.has(state);
+    const name = editor?.document.uri.path.split('/').at(-1);
+    return {
+      place: editor === undefined || name === undefined ? '' : `${name}, line ${editor.selection.active.line + 1}`,
+      known,
+      busy,
+      activity: running ? (busy ? message || state : '') : 'llmstep does not run.',
+    };
+  }
+
+  async #take(request: PanelRequest): Promise<void> {
+    const place = this.#place;
+    switch (request.type) {
+      case 'ready':
+        return this.#refresh();
+      case 'leave':
+        return vscode.commands.executeCommand('workbench.action.focusActiveEditorGroup');
+      case 'stop':
+        return vscode.commands.executeCommand('llmstep.stop');
+      case 'copy':
+        return vscode.env.clipboard.writeText(request.text);
+    }
+    if (place === undefined) {
+      return;
+    }
+    switch (request.type) {
+      case 'insert':
+        await this.insert(place, request.text);
+        break;
+      case 'prefix':
+        await this.runs?.prefix(place);
+        break;
+      case 'prove':
+        await this.runs?.prove(place);
+        break;
+      default:
+        await this.runs?.suggest(place, request.type === 'more' ? { more: true } : {});
+    }
+  }
+}

@@ -1,0 +1,43 @@
+/** A line of a goal that a step leaves, against the goal before. */
+export interface Line {
+  readonly kind: 'same' | 'added' | 'removed';
+  readonly text: string;
+}
+
+/** The lines of two texts in the order of a longest common subsequence; what has gone stands before what has come. */
+export function difference(before: string, after: string): Line[] {
+  const [old, now] = [before.split('\n'), after.split('\n')];
+  // common[i][j]: length of a longest common subsequence of old[i..] and now[j..]
+  const common = Array.from({ length: old.length + 1 }, () => new Array<number>(now.length + 1).fill(0));
+  const length = (i: number, j: number): number => common[i]?.[j] ?? 0;
+  for (let i = old.length - 1; i >= 0; i--) {
+    for (let j = now.length - 1; j >= 0; j--) {
+      const row = common[i] ?? [];
+      row[j] = old[i] === now[j] ? length(i + 1, j + 1) + 1 : Math.max(length(i + 1, j), length(i, j + 1));
+    }
+  }
+  const lines: Line[] = [];
+  let [i, j] = [0, 0];
+  while (i < old.length || j < now.length) {
+    const [gone, come] = [old[i], now[j]];
+    if (gone !== undefined && gone === come) {
+      lines.push({ kind: 'same', text: gone });
+      i++;
+      j++;
+    } else if (gone !== undefined && (come === undefined || length(i + 1, j) >= length(i, j + 1))) {
+      lines.push({ kind: 'removed', text: gone });
+      i++;
+    } else if (come !== undefined) {
+      lines.push({ kind: 'added', text: come });
+      j++;
+    }
+  }
+  return lines;
+}
+
+/** A text with the characters that cannot be seen, or that turn others around, written out. */
+export function visible(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
+    character === '\n' ? character : `\\u{${(character.codePointAt(0) ?? 0).toString(16).toUpperCase()}}`,
+  );
+}

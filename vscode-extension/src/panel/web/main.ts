@@ -1,0 +1,58 @@
+// The script of the panel's page.
+import type { PanelRequest, PanelState } from '../messages';
+import { render } from './render';
+
+declare function acquireVsCodeApi(): { postMessage(request: PanelRequest): void };
+
+const api = acquireVsCodeApi();
+const root = document.body.appendChild(document.createElement('main'));
+/** Keys of what the user has unfolded. */
+const unfolded = new Set<string>();
+
+const steps = (): HTMLElement[] => [...root.querySelectorAll<HTMLElement>('.step')];
+
+/** Draw a state; what has the focus, and what is unfolded, stays so. */
+function show(state: PanelState): void {
+  const focused = document.activeElement?.getAttribute('data-key');
+  root.replaceChildren(...render(state, (request) => { api.postMessage(request); }));
+  for (const details of root.querySelectorAll('details')) {
+    const key = details.getAttribute('data-key') ?? '';
+    details.open = unfolded.has(key);
+    details.addEventListener('toggle', () => unfolded[details.open ? 'add' : 'delete'](key));
+  }
+  if (focused !== undefined && focused !== null) {
+    const again = [...root.querySelectorAll<HTMLElement>('[data-key]')].find((each) => each.getAttribute('data-key') === focused);
+    (again ?? steps()[0])?.focus();
+  }
+}
+
+/** Arrows walk through the steps and unfold, Escape goes back to the editor; Enter is the button's own key. */
+function press(event: KeyboardEvent): void {
+  if (event.ctrlKey || event.altKey || event.metaKey) {
+    return;
+  }
+  const all = steps();
+  const at = all.findIndex((step) => step.closest('li')?.contains(document.activeElement) === true);
+  const to: Readonly<Record<string, number>> = { ArrowDown: at + 1, ArrowUp: at < 0 ? 0 : at - 1, Home: 0, End: all.length - 1 };
+  const details = all[at]?.closest('li')?.querySelector('details');
+  const next = to[event.key];
+  if (event.key === 'Escape') {
+    api.postMessage({ type: 'leave' });
+  } else if (next !== undefined) {
+    all[Math.max(0, Math.min(next, all.length - 1))]?.focus();
+  } else if ((event.key === 'ArrowRight' || event.key === 'ArrowLeft') && details !== undefined && details !== null) {
+    details.open = event.key === 'ArrowRight';
+  } else {
+    return;
+  }
+  event.preventDefault();
+}
+
+window.addEventListener('message', ({ data }: MessageEvent<PanelState>) => { show(data); });
+window.addEventListener('keydown', press);
+window.addEventListener('focus', () => {
+  if (document.activeElement === null || document.activeElement === document.body) {
+    steps()[0]?.focus();
+  }
+});
+api.postMessage({ type: 'ready' });

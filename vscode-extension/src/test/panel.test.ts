@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import * as vscode from 'vscode';
+import { readRequest } from '../panel/messages';
+import { page } from '../panel/page';
+import { difference, visible } from '../panel/web/difference';
+
+suite('the panel', () => {
+  test('what a step changes: lines that stay, go and come', () => {
+    const signs = { same: ' ', added: '+', removed: '-' };
+    const changes = (before: string, after: string): string[] =>
+      difference(before, after).map(({ kind, text }) => signs[kind] + text);
+    assert.deepEqual(changes('p q : Prop\n⊢ p → q', 'p q : Prop\nh : p\n⊢ q'), [' p q : Prop', '-⊢ p → q', '+h : p', '+⊢ q']);
+    assert.deepEqual(changes('⊢ p ∧ q', 'case left\n⊢ p'), ['-⊢ p ∧ q', '+case left', '+⊢ p']);
+    assert.deepEqual(changes('a\nb\nc', 'a\nc'), [' a', '-b', ' c']);
+    assert.deepEqual(changes('a', 'a'), [' a']);
+  });
+
+  test('characters that cannot be seen are written out', () => {
+    assert.equal(visible('exact h\u202E\u0007\n  · 𝔸'), 'exact h\\u{202E}\\u{7}\n  · 𝔸');
+  });
+
+  test('other messages than its own are no requests', () => {
+    assert.deepEqual(readRequest({ type: 'insert', text: 'rfl', more: 1 }), { type: 'insert', text: 'rfl' });
+    assert.deepEqual(readRequest({ type: 'stop' }), { type: 'stop' });
+    for (const message of [undefined, null, 3, 'stop', {}, { type: 'insert' }, { type: 'copy', text: 1 }, { type: 'eval', text: '1' }]) {
+      assert.equal(readRequest(message), undefined);
+    }
+  });
+
+  test('the page allows its own script and style sheet, and nothing else', () => {
+    const made = page('"</script>"', 'p { color: red }');
+    const nonce = /script-src 'nonce-([^']{20,})'/.exec(made)?.[1] ?? '';
+    assert.ok(nonce);
+    assert.match(made, /content="default-src 'none'; style-src 'nonce-[^']+'; script-src 'nonce-[^']+'; base-uri 'none'; form-action 'none'"/);
+    assert.equal(made.split(`nonce="${nonce}"`).length - 1, 2);
+    assert.equal(made.split('</script>').length - 1, 1);
+    assert.doesNotMatch(made, /src=|href=/);
+    assert.notEqual(made, page('"</script>"', 'p { color: red }'));
+  });
+
+  test('the port of the tactic is not announced as an application', () => {
+    const ports = vscode.workspace.getConfiguration('remote').get<Record<string, { onAutoForward?: string }>>('portsAttributes');
+    assert.equal(ports?.['6000']?.onAutoForward, 'ignore');
+  });
+});
