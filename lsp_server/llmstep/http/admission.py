@@ -27,8 +27,8 @@ class Admission:
 
     Args:
         at_once: Gives the number of requests that may be in work at a time.
-        most_waiting: Most requests that wait; further ones are refused with 503.
-        most_of_a_client: Most requests that wait for one client; further ones are refused with 429.
+        most_waiting: Most requests that wait; further ones are refused with 429.
+        most_of_a_client: Most requests that wait for one client; further ones are refused with 429 too.
         seconds: Gives about how long one request takes, for `Retry-After`.
     """
 
@@ -101,7 +101,7 @@ class Admission:
             )
         if self.waiting >= self._most_waiting:
             raise RefusedError(
-                503, f"{self.waiting} requests wait already.", hint="Try again in a while.", headers=headers
+                429, f"{self.waiting} requests wait already.", hint="Try again in a while.", headers=headers
             )
 
     def _take(self, client: str) -> None:
