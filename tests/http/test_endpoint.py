@@ -196,12 +196,29 @@ def test_a_second_server_names_the_first(served: Served) -> None:
     assert err.count("\n") == 1
 
 
-def test_sigterm_ends_it_while_it_works(served: Served) -> None:
+def test_sigterm_lets_the_work_end(served: Served) -> None:
     long = request_bytes(tactic_state=CONJUNCTION + " ∧ q ∧ q ∧ p", prefix="have ", count=256)
     with socket.create_connection(("127.0.0.1", served.port)) as connection:
         connection.sendall(long)
         wait_for_state(served, "generating")
         status, out, err = finish(served.process)
+        answer = connection.makefile("rb").read()
+    assert (status, out) == (0, "")
+    assert "Traceback" not in err
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b'"model":"starter"' in answer
+
+
+@pytest.mark.parametrize(("options", "number"), [(("--drain-seconds", "0"), signal.SIGTERM), ((), signal.SIGINT)])
+def test_ctrl_c_and_a_drain_of_no_time_end_it_at_once(options: tuple[str, ...], number: int) -> None:
+    process = start("--port", "0", "--model", "starter", "--device", "cpu", *options)
+    url, port = first_line(process)
+    long = request_bytes(tactic_state=CONJUNCTION + " ∧ q ∧ q ∧ p", prefix="have ", count=256)
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(long)
+        with httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
+            wait_for_state(Served(process, url, port, client), "generating")
+        status, out, err = finish(process, number)
         answer = connection.makefile("rb").read()
     assert (status, out) == (0, "")
     assert "Traceback" not in err

@@ -66,7 +66,7 @@ def text(doc: str, *, required: bool = False) -> Any:
     return field(doc, {"type": "string", "pattern": r"\S"}, read, default="", required=True)
 
 
-def whole(doc: str, least: int, most: int, default: int | None = None) -> Any:
+def whole(doc: str, least: int, most: int, default: int | None = None, *, required: bool = False) -> Any:
     """A whole number."""
 
     def read(value: Any) -> int:
@@ -74,10 +74,11 @@ def whole(doc: str, least: int, most: int, default: int | None = None) -> Any:
             raise Wrong(f"a whole number from {least} to {most}", value)
         return value
 
-    return field(doc, {"type": "integer", "minimum": least, "maximum": most}, read, default=default)
+    shape = {"type": "integer", "minimum": least, "maximum": most}
+    return field(doc, shape, read, default=default, required=required)
 
 
-def number(doc: str, least: float, most: float, default: float | None = None) -> Any:
+def number(doc: str, least: float, most: float, default: float | None = None, *, required: bool = False) -> Any:
     """A number."""
 
     def read(value: Any) -> float:
@@ -85,7 +86,8 @@ def number(doc: str, least: float, most: float, default: float | None = None) ->
             raise Wrong(f"a number from {least:g} to {most:g}", value)
         return float(value)
 
-    return field(doc, {"type": "number", "minimum": least, "maximum": most}, read, default=default)
+    shape = {"type": "number", "minimum": least, "maximum": most}
+    return field(doc, shape, read, default=default, required=required)
 
 
 def flag(doc: str, *, default: bool = False) -> Any:

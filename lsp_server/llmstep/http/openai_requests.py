@@ -96,8 +96,7 @@ def _content(message: dict[str, Any]) -> str:
 
 
 def _read_format(value: Any) -> None:
-    kind = value.get("type", "text") if isinstance(value, dict) else value or "text"
-    if kind != "text":
+    if not isinstance(value, dict) or value.get("type", "text") != "text":
         raise Wrong("", said="This server answers plain text only.", hint="Leave it out.")
 
 
@@ -143,6 +142,9 @@ MESSAGES = {
 }
 
 
+_FORMAT = {"type": "object", "properties": {"type": {"const": "text"}}}
+
+
 @attrs.frozen
 class StreamOptions:
     """What a stream has beside samples."""
@@ -161,7 +163,7 @@ class _Body:
     stop: tuple[str, ...] = field("Texts that end a sample.", STOPS, read_stops, default=())
     stream: bool = flag("Answer in events, a sample in each.")
     stream_options: StreamOptions | None = part("What a stream has beside samples.", StreamOptions, wording)
-    response_format: None = field("Nothing but plain text.", {"type": "object"}, _read_format)
+    response_format: None = field("Nothing but plain text.", _FORMAT, _read_format)
 
 
 @attrs.frozen

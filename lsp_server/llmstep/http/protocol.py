@@ -31,6 +31,8 @@ UNPLACED_SECONDS = 2.0
 WRITE_SECONDS = 30.0
 """Longest time in which a client reads nothing of an answer that is larger than the buffers."""
 RETRY_AFTER = "1"
+_READ_BYTES = 1 << 14
+"""Read at a time: so many bytes can be thousands of chunks, and others have to get their turn in between."""
 
 
 class Protocol(H11Protocol):
@@ -61,6 +63,8 @@ class Protocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.address = self.client[0] if self.client else ""
+        if hasattr(transport, "max_size"):  # of asyncio's own transports
+            transport.max_size = _READ_BYTES
         self._placed = self._places.enter(self)
         if not self._placed:
             self.app = self._no_place

@@ -51,20 +51,16 @@ def _wrong_sampling(name: str, _wrong: Wrong) -> RequestError:
 
 @attrs.frozen
 class SamplingBody:
-    """How candidates are drawn; all but the seed have to be there."""
+    """How candidates are drawn."""
 
-    count: int | None = whole("Number of samples.", 1, MOST_SAMPLES)
-    temperature: float | None = number("0 is greedy.", 0, 5)
-    top_p: float | None = number("Nucleus sampling: total probability of the tokens kept.", 0.01, 1)
-    max_new_tokens: int | None = whole("Most tokens of a candidate.", 1, 4096)
+    count: int = whole("Number of samples.", 1, MOST_SAMPLES, required=True)
+    temperature: float = number("0 is greedy.", 0, 5, required=True)
+    top_p: float = number("Nucleus sampling: total probability of the tokens kept.", 0.01, 1, required=True)
+    max_new_tokens: int = whole("Most tokens of a candidate.", 1, 4096, required=True)
     seed: int | None = whole("Makes the samples repeatable.", 0, (1 << 63) - 1)
 
     def sampling(self) -> Sampling:
-        values: dict[str, Any] = attrs.asdict(self)
-        for name in ("count", "temperature", "top_p", "max_new_tokens"):
-            if values[name] is None:
-                raise _wrong_sampling(name, Wrong("there"))
-        return Sampling(**values)
+        return Sampling(self.count, self.temperature, self.top_p, self.max_new_tokens, self.seed)
 
 
 def _read_others(value: Any) -> tuple[str, ...]:
