@@ -79,9 +79,19 @@ schema = schemathesis.openapi.from_dict(description())
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 def test_schemathesis_over_http(case: Any, url: str) -> None:
     """Statuses, content types and answers are those described; good requests are taken and others refused."""
-    case.body = plain(case.body)
+    case.body = alone(plain(case.body))
     # A POST that is no JSON is refused before one looks whether its page takes it.
     case.call_and_validate(base_url=url, excluded_checks=[unsupported_method])
+
+
+def alone(body: Any) -> Any:
+    """`body` without what is good by itself and not together, which JSON Schema cannot say."""
+    if isinstance(body, dict):
+        if body.get("best_of") in range(1, 257):
+            del body["best_of"]
+        if isinstance(body.get("prompt"), list) and body.get("n") in range(1, 257):
+            body["n"] = 1
+    return body
 
 
 def plain(value: Any) -> Any:

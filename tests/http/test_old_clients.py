@@ -34,7 +34,7 @@ async def test_a_password_counts_as_the_token() -> None:
         url = f"http://anything:{TOKEN}@127.0.0.1:{it.server.port}/"
         async with httpx.AsyncClient(trust_env=False) as client:
             assert (await client.post(url, json=BODY)).status_code == 200
-            for wrong in (f":{TOKEN}x", TOKEN, f"{TOKEN}:", ":", ""):
+            for wrong in (f":{TOKEN}x", TOKEN, f"{TOKEN}:", ":", "x"):
                 given = {"Authorization": "Basic " + base64.b64encode(wrong.encode()).decode()}
                 assert (await client.post(it.server.url, json=BODY, headers=given)).status_code == 401
             for broken in ("Basic", "Basic !!", "Basic \xff"):
@@ -43,15 +43,16 @@ async def test_a_password_counts_as_the_token() -> None:
 
 
 async def test_what_old_clients_show_without_a_token() -> None:
-    """The first llmstep's `suggest.py` joins `suggestions`; LeanCopilot reads `outputs`; neither looks at the status."""
-    async with running("127.0.0.1", TOKEN) as it:
-        async with httpx.AsyncClient(base_url=it.server.url, trust_env=False) as client:
-            shown = "[SUGGESTION]".join((await client.post("/", json=BODY)).json()["suggestions"])
-            assert shown.startswith("-- llmstep: This server wants a token. ")
-            outputs = (await client.post("/generate", json={"name": "m", "input": STATE, "prefix": ""})).json()[
-                "outputs"
-            ]
-            assert [(each["output"], each["score"]) for each in outputs] == [(shown, 0.0)]
+    """The first llmstep joins `suggestions`, LeanCopilot reads `outputs`, and neither looks at the status."""
+    async with (
+        running("127.0.0.1", TOKEN) as it,
+        httpx.AsyncClient(base_url=it.server.url, trust_env=False) as client,
+    ):
+        shown = "[SUGGESTION]".join((await client.post("/", json=BODY)).json()["suggestions"])
+        assert shown.startswith("-- llmstep: This server wants a token. ")
+        asked = {"name": "m", "input": STATE, "prefix": ""}
+        outputs = (await client.post("/generate", json=asked)).json()["outputs"]
+        assert [(each["output"], each["score"]) for each in outputs] == [(shown, 0.0)]
 
 
 @pytest.mark.parametrize("state", ["no goals", " no goals\n", "No goals", "goals accomplished"])

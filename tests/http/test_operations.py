@@ -134,7 +134,7 @@ async def test_a_drain_answers_what_is_in_work_and_takes_nothing_new() -> None:
         assert b" 200 " in await reader.readuntil(b"\r\n")
         draining = asyncio.ensure_future(it.server.drain(20))
         assert await asyncio.wait_for(reader.read(), 5)  # the rest of that answer, and the end of an idle connection
-        with pytest.raises(OSError):
+        with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", it.server.port)
         assert not draining.done()
         it.engine.hold.set()
