@@ -53,8 +53,9 @@ def run(main: Coroutine[Any, Any, T], *, status: int | None = None, terminated: 
 
 def end_now(status: int) -> NoReturn:
     """Leave without waiting for threads."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # a full disk, or a pipe that nobody reads any more
+            stream.flush()
     os._exit(status)
 
 

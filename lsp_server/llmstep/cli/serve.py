@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 import attrs
 import typer
 
+from llmstep.cli.access_log import opened_log
 from llmstep.cli.engine_flags import EngineFlags, takes_engine
 from llmstep.cli.options import (
     CountOption,
@@ -24,10 +24,9 @@ from llmstep.cli.options import (
     settings_with,
 )
 from llmstep.cli.process import close_soon, run
-from llmstep.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator, Mapping
+    from collections.abc import Coroutine, Mapping
 
     from llmstep.http.server import HttpServer
     from llmstep.settings import Settings
@@ -143,8 +142,8 @@ class _Serving:
                         await premises.find(Goal("⊢ True"), None)  # reads index and encoder
                 name = engine.status.model if preload or settings.engine != "inProcess" else resolve(settings).name
                 where = f" of {engine.status.url}" if engine.status.url else ""
-                typer.echo(f"llmstep listens at {server.url} with the model {name}{where}")
-                sys.stdout.flush()
+                with contextlib.suppress(OSError):  # it serves all the same where nobody can read that
+                    print(f"llmstep listens at {server.url} with the model {name}{where}", flush=True)  # noqa: T201
                 self.ending = asyncio.Event()
                 await _first(server.wait(), self.ending.wait())
                 if self.ending.is_set():
@@ -164,38 +163,3 @@ async def _first(*waits: Coroutine[Any, Any, object]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-@contextlib.contextmanager
-def opened_log(path: Path | None) -> Iterator[Callable[[str], object] | None]:
-    """What takes the lines of the access log: a file that grows, stderr, or nothing.
-
-    Raises:
-        SettingsError: The file cannot be written.
-    """
-    if path is None:
-        yield None
-        return
-    if str(path) == "-":
-        yield _Lines(sys.stderr)
-        return
-    try:
-        file = path.open("a", encoding="utf-8")
-    except OSError as error:
-        raise SettingsError(
-            f"The access log {path} cannot be written: {error.strerror}.", hint="Give a file in a folder of your own."
-        ) from None
-    with file:
-        yield _Lines(file)
-
-
-class _Lines:
-    """Writes lines to a file; a full disk ends the log and not the server."""
-
-    def __init__(self, file: TextIO) -> None:
-        self._file = file
-
-    def __call__(self, line: str) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            self._file.write(line + "\n")
-            self._file.flush()

@@ -72,10 +72,10 @@ class Admission:
         Raises:
             RefusedError: Too many wait.
         """
-        if self.running < self._at_once() and not self._waiting:
+        if self._is_free:
             self._take(client)
         else:
-            self._refuse_if_full(client)
+            self.check(client)
             ready = asyncio.get_running_loop().create_future()
             self._waiting.setdefault(client, deque()).append(ready)
             self._next()  # there may be more places than before
@@ -89,7 +89,18 @@ class Admission:
         finally:
             self._give_back(client)
 
-    def _refuse_if_full(self, client: str) -> None:
+    @property
+    def _is_free(self) -> bool:
+        return not self._waiting and self.running < self._at_once()
+
+    def check(self, client: str) -> None:
+        """See at once whether `turn` would refuse a client, before anything is done for it.
+
+        Raises:
+            RefusedError: It would.
+        """
+        if self._is_free:
+            return
         headers = {"Retry-After": str(self.retry_after)}
         own = len(self._waiting.get(client, ()))
         if own >= self._most_of_a_client:

@@ -156,6 +156,11 @@ async def _generate(request: Request, wanted: SuggestRequest) -> Generation:
         CancelledError: The server stops.
     """
     state = request.app.state
+    known = _known(request, wanted)
+    if known is not None:
+        return known
+    if not state.premises:
+        state.admission.check(request.state.client)
     work = asyncio.ensure_future(_in_turn(request, wanted))
     gone = asyncio.ensure_future(disconnected(request.receive))
     stop = asyncio.ensure_future(state.stopping.wait())
@@ -175,16 +180,27 @@ async def _generate(request: Request, wanted: SuggestRequest) -> Generation:
         await asyncio.gather(work, gone, stop, return_exceptions=True)
 
 
-async def _in_turn(request: Request, wanted: SuggestRequest) -> Generation:
-    """The engine's answer in the client's turn, or at once where it is known."""
+def _known(request: Request, wanted: SuggestRequest) -> Generation | None:
+    """The answer where nothing has to be done for it: the goal is solved, or the answer is in memory."""
     state = request.app.state
     if wanted.solved:
         return Generation([], state.engine.status.model, 0, 0.0)
+    if state.premises:
+        return None
+    known: Generation | None = state.engine.known(wanted.ask, _sampling(state.settings, wanted.count))
+    if known is not None:
+        state.watch.made(known)
+    return known
+
+
+async def _in_turn(request: Request, wanted: SuggestRequest) -> Generation:
+    """The engine's answer in the client's turn, or at once where it is known with the premises found before."""
+    state = request.app.state
     sampling = _sampling(state.settings, wanted.count)
     premises: Premises | None = state.premises
     ask = wanted.ask
     where = await aside(lambda: whereabouts(ask), len(ask.context)) if premises else None
-    helpful = premises.known(ask.goal, where) if premises else ()
+    helpful = premises.known(ask.goal, where) if premises else None
     if helpful is not None:
         known: Generation | None = state.engine.known(attrs.evolve(ask, premises=helpful), sampling)
         if known is not None:
