@@ -7,7 +7,7 @@
 | `POST /candidates` | another llmstep's, see `llmstep.engine.wire` | lines of JSON |
 | `POST /v1/completions`, `POST /v1/chat/completions`, `GET /v1/models` | OpenAI's | see `llmstep.http.openai` |
 | `POST /api/generate`, `POST /api/chat`, `GET /api/tags` | Ollama's | see `llmstep.http.ollama` |
-| `GET /health`, `GET /ready` | | alive; the model is loaded; see `llmstep.http.state` |
+| `GET /health`, `GET /ready` | | alive; the model is loaded; see `llmstep.http.ready` |
 | `GET /metrics`, `GET /openapi.json` | | numbers for Prometheus; a description of all this |
 
 An error is a status of 400 or above with `{error, hint, suggestions: []}`, below `/v1` with OpenAI's `{error: {…}}`,
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -28,9 +29,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from llmstep import __version__
 from llmstep.address import is_loopback
 from llmstep.engine.interface import Generation
-from llmstep.engine.wire import CANDIDATES
+from llmstep.engine.wire import CANDIDATES, PROTOCOL, model_key
 from llmstep.errors import CancelledError, LlmstepError, SettingsError
 from llmstep.http.admission import Admission
 from llmstep.http.answers import RefusedError, error_answer, generate_answer, tactic_answer, unexpected
@@ -40,9 +42,9 @@ from llmstep.http.guards import Guards
 from llmstep.http.ollama import ollama_routes
 from llmstep.http.openai import openai_routes
 from llmstep.http.openapi import openapi
+from llmstep.http.ready import ready
 from llmstep.http.requests import SuggestRequest, decode_generate, decode_tactic, whereabouts
 from llmstep.http.shapes import answer_for
-from llmstep.http.state import health, ready
 from llmstep.http.watch import Watch, Watching, metrics
 from llmstep.types import Sampling
 
@@ -98,7 +100,7 @@ def create_app(
             Route(CANDIDATES, candidates, methods=["POST"], name="candidates"),
             *openai_routes(),
             *ollama_routes(),
-            Route("/health", health, methods=["GET"], name="health"),
+            Route("/health", _health, methods=["GET"], name="health"),
             Route("/ready", ready, methods=["GET"], name="ready"),
             Route("/metrics", metrics, methods=["GET"], name="metrics"),
             Route("/openapi.json", openapi, methods=["GET"], name="openapi"),
@@ -218,6 +220,24 @@ def _sampling(settings: Settings, count: int | None) -> Sampling | None:
     if count is None:
         return None
     return Sampling(count, settings.temperature, settings.top_p, settings.max_new_tokens)
+
+
+async def _health(request: Request) -> Response:
+    """Alive: always 200."""
+    state = request.app.state
+    return JSONResponse(
+        {
+            "status": "ok",
+            "name": "llmstep",
+            "version": __version__,
+            "model": state.engine.status.model,
+            "state": state.engine.status.state,
+            "protocol": PROTOCOL,
+            "model_key": model_key(state.settings),
+            "pid": os.getpid(),
+            "waiting": state.admission.waiting,
+        }
+    )
 
 
 async def _error(request: Request, error: Exception) -> Response:

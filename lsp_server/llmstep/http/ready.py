@@ -1,36 +1,14 @@
-"""`GET /health` and `GET /ready`: whether the process is alive, and whether its model is there."""
+"""`GET /ready`: whether the model is there."""
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse
 
-from llmstep import __version__
-from llmstep.engine.wire import PROTOCOL, model_key
-
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
-
-
-async def health(request: Request) -> Response:
-    """Alive: always 200."""
-    state = request.app.state
-    return JSONResponse(
-        {
-            "status": "ok",
-            "name": "llmstep",
-            "version": __version__,
-            "model": state.engine.status.model,
-            "state": state.engine.status.state,
-            "protocol": PROTOCOL,
-            "model_key": model_key(state.settings),
-            "pid": os.getpid(),
-            "waiting": state.admission.waiting,
-        }
-    )
 
 
 async def ready(request: Request) -> Response:
