@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +25,7 @@ from llmstep.cli.options import (
     settings_with,
 )
 from llmstep.cli.process import close_soon, run
+from llmstep.cli.say import say
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
@@ -143,7 +145,8 @@ class _Serving:
                 name = engine.status.model if preload or settings.engine != "inProcess" else resolve(settings).name
                 where = f" of {engine.status.url}" if engine.status.url else ""
                 with contextlib.suppress(OSError):  # it serves all the same where nobody can read that
-                    print(f"llmstep listens at {server.url} with the model {name}{where}", flush=True)  # noqa: T201
+                    say(f"llmstep listens at {server.url} with the model {name}{where}")
+                    sys.stdout.flush()
                 self.ending = asyncio.Event()
                 await _first(server.wait(), self.ending.wait())
                 if self.ending.is_set():
