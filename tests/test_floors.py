@@ -19,6 +19,7 @@ FLOORS = {
     "printable": 1.0,
     "aside": 1.0,
     "whole_file": 1.0,
+    "strict_json": 1.0,
     "catalog": 1.0,
     "lean": 2.0,
     "engine": 2.0,

@@ -162,3 +162,9 @@ class RequestError(LlmstepError):
     """A request to one of the faces (command line, HTTP, LSP command) is malformed."""
 
     code = "request"
+
+
+class ContextLengthError(RequestError):
+    """A prompt has more tokens than the model reads."""
+
+    code = "context_length_exceeded"

@@ -82,6 +82,10 @@ class Hub:
         refused: Status and headers to answer with for paths that contain a text.
         dies_after: Number of bytes of a file after which the connection breaks and the hub is gone.
         stalls_after: Number of bytes of a file after which nothing comes until `go_on` is set.
+        changed: Bytes that come for files instead of their own.
+        elsewhere: Another hub that large files are sent from.
+        answers: Whole answers, head and body, for paths that contain a text.
+        keys: The `Authorization` headers that came.
     """
 
     COMMIT = "c" * 40
@@ -91,6 +95,10 @@ class Hub:
         self.requests: list[str] = []
         self.declared: dict[str, int] = {}
         self.refused: dict[str, tuple[int, dict[str, str]]] = {}
+        self.changed: dict[str, bytes] = {}
+        self.elsewhere: Hub | None = None
+        self.answers: dict[str, Callable[[Any], None]] = {}
+        self.keys: list[str] = []
         self.dies_after: int | None = None
         self.stalls_after: int | None = None
         self.go_on = threading.Event()
@@ -143,6 +151,11 @@ class _HubHandler(http.server.BaseHTTPRequestHandler):
         hub = self.hub
         path = self.path.partition("?")[0]
         hub.requests.append(f"{self.command} {path}")
+        hub.keys.append(self.headers.get("Authorization", ""))
+        for part, answer in hub.answers.items():
+            if part in path:
+                self.close_connection = True
+                return answer(self.wfile)
         for part, (status, headers) in hub.refused.items():
             if part in path:
                 return self._answer(status, b"{}", headers)
@@ -159,19 +172,31 @@ class _HubHandler(http.server.BaseHTTPRequestHandler):
 
     def _info(self, repo: str) -> Any:
         sizes = {name: self.hub.declared.get(name, len(data)) for name, data in self.hub.repos[repo].items()}
-        siblings = [{"rfilename": name, "size": size} for name, size in sizes.items()]
+        siblings: list[dict[str, Any]] = [{"rfilename": name, "size": size} for name, size in sizes.items()]
+        for each in siblings:
+            data = self.hub.repos[repo][each["rfilename"]]
+            each["blobId"] = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+            if _is_large(each["rfilename"]):
+                digest = hashlib.sha256(data).hexdigest()
+                each["lfs"] = {"size": each["size"], "sha256": digest, "pointerSize": 134}
         return {"_id": "1", "id": repo, "sha": Hub.COMMIT, "private": False, "siblings": siblings, "tags": []}
 
     def _tree(self, repo: str) -> Any:
         files = self.hub.repos[repo].items()
-        return [{"type": "file", "path": name, "size": len(data), "oid": _etag(data)} for name, data in files]
+        return [{"type": "file", "path": name, "size": len(data), "oid": _etag(name, data)} for name, data in files]
 
     def _json(self, value: Any) -> None:
         self._answer(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
 
     def _file(self, data: bytes, name: str) -> None:
-        headers = {"X-Repo-Commit": Hub.COMMIT, "ETag": f'"{_etag(data)}"'}
+        headers = {"X-Repo-Commit": Hub.COMMIT, "ETag": f'"{_etag(name, data)}"'}
         hub = self.hub
+        if hub.elsewhere is not None and _is_large(name):
+            linked = {"X-Linked-ETag": headers["ETag"], "X-Linked-Size": str(len(data))}
+            place = f"{hub.elsewhere.url}{self.path.partition('?')[0]}"
+            self._answer(302, b"", {**headers, **linked, "Location": place})
+            return
+        data = hub.changed.get(name, data)
         if self.command == "GET" and name.endswith(".safetensors"):
             for limit in (hub.dies_after, hub.stalls_after):
                 if limit is not None:
@@ -203,8 +228,15 @@ class _HubHandler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 
 
-def _etag(data: bytes) -> str:
-    return hashlib.sha1(data).hexdigest()
+def _is_large(name: str) -> bool:
+    return name.endswith((".safetensors", ".bin"))
+
+
+def _etag(name: str, data: bytes) -> str:
+    """As the hub has them: git's for small files, SHA-256 for large ones."""
+    if _is_large(name):
+        return hashlib.sha256(data).hexdigest()
+    return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
 
 
 @pytest.fixture
@@ -223,6 +255,7 @@ def hub(tiny_models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "DOWNLOAD_CHUNK_SIZE", 16_384)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user-cache"))
     for module in (file_download, _http):  # the client waits for seconds before each of its five retries
         monkeypatch.setattr(module, "time", _NoSleep())
     yield hub

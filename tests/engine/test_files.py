@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from llmstep.engine.files import is_complete, measure, needed_files, weight_files, weight_paths
+from llmstep.catalog.store import read_json
+from llmstep.engine.files import is_complete, measure, needed_files, weight_files, weight_paths, weights_size
 from llmstep.errors import ModelLoadError
 
 if TYPE_CHECKING:
@@ -165,3 +167,32 @@ def test_no_weights(tmp_path: Path) -> None:
         weight_paths(tmp_path)
     assert caught.value.message == f"The model in {tmp_path} has no weights that transformers reads."
     assert "GGUF" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "content", [b"[" * 100_000, b"9" * 5000, b"\xff", b"{", b"[]", b'{"weight_map": 3}', b'{"weight_map": {"a": NaN}}']
+)
+def test_files_of_json_that_is_none_are_one_sentence(tmp_path: Path, content: bytes) -> None:
+    header = (
+        content if content != b'{"weight_map": {"a": NaN}}' else b'{"a": {"shape": [1e400], "data_offsets": [0, 0]}}'
+    )
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(len(header).to_bytes(8, "little") + header)
+    (tmp_path / "pytorch_model.bin.index.json").write_bytes(content)
+    with pytest.raises(ModelLoadError, match=r"The model file .* is not a safetensors file\."):
+        measure([weights])
+    weights.unlink()
+    with pytest.raises(ModelLoadError, match=r"The model file .* cannot be read\."):
+        weight_paths(tmp_path)
+    (tmp_path / "config.json").write_bytes(content)
+    if content[:1] != b"{" or content == b"{":
+        with pytest.raises(ModelLoadError, match=r"The file .* (cannot be read: it .*|holds no JSON object)\."):
+            read_json(tmp_path / "config.json")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links want rights there")
+def test_a_link_into_nothing_is_a_missing_file(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").symlink_to(tmp_path / "nothing")
+    for look in (weights_size, lambda folder: measure(weight_paths(folder))):
+        with pytest.raises(ModelLoadError, match=r"The model file .* is missing\."):
+            look(tmp_path)

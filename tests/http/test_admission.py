@@ -188,7 +188,7 @@ async def test_the_bounds() -> None:
     with pytest.raises(RefusedError) as caught:
         async with admission.turn("c"):
             pass
-    assert (caught.value.status, caught.value.message) == (503, "5 requests wait already.")
+    assert (caught.value.status, caught.value.message) == (429, "5 requests wait already.")
     await line.end(6)
     await asyncio.gather(*tasks)
     assert (admission.running, admission.waiting) == (0, 0)

@@ -128,7 +128,7 @@ def test_several_goals_and_count(served: Served) -> None:
     state = "case left\np q : Prop\nhp : p\nhq : q\n⊢ p\n\ncase right\np q : Prop\nhp : p\nhq : q\n⊢ q"
     answer = served.ask(tactic_state=state, prefix="", context="", count=3).json()
     assert 1 <= len(answer["suggestions"]) <= 3
-    assert served.ask(tactic_state="⊢ True", prefix="", context="", count=1).json()["suggestions"]
+    assert served.ask(tactic_state="p : Prop\nh : p\n⊢ p", prefix="", context="", count=1).json()["suggestions"]
 
 
 def test_the_same_question_is_answered_from_memory(served: Served) -> None:
@@ -196,12 +196,29 @@ def test_a_second_server_names_the_first(served: Served) -> None:
     assert err.count("\n") == 1
 
 
-def test_sigterm_ends_it_while_it_works(served: Served) -> None:
+def test_sigterm_lets_the_work_end(served: Served) -> None:
     long = request_bytes(tactic_state=CONJUNCTION + " ∧ q ∧ q ∧ p", prefix="have ", count=256)
     with socket.create_connection(("127.0.0.1", served.port)) as connection:
         connection.sendall(long)
         wait_for_state(served, "generating")
         status, out, err = finish(served.process)
+        answer = connection.makefile("rb").read()
+    assert (status, out) == (0, "")
+    assert "Traceback" not in err
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert b'"model":"starter"' in answer
+
+
+@pytest.mark.parametrize(("options", "number"), [(("--drain-seconds", "0"), signal.SIGTERM), ((), signal.SIGINT)])
+def test_ctrl_c_and_a_drain_of_no_time_end_it_at_once(options: tuple[str, ...], number: int) -> None:
+    process = start("--port", "0", "--model", "starter", "--device", "cpu", *options)
+    url, port = first_line(process)
+    long = request_bytes(tactic_state=CONJUNCTION + " ∧ q ∧ q ∧ p", prefix="have ", count=256)
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(long)
+        with httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
+            wait_for_state(Served(process, url, port, client), "generating")
+        status, out, err = finish(process, number)
         answer = connection.makefile("rb").read()
     assert (status, out) == (0, "")
     assert "Traceback" not in err
@@ -225,6 +242,43 @@ def test_the_port_of_the_environment_and_ctrl_c() -> None:
     health = httpx.get(f"{url}/health", trust_env=False).json()
     assert (health["model"], health["state"]) == ("starter", "empty")
     assert finish(process, signal.SIGINT) == (0, "", "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no such device")
+def test_a_full_or_closed_stdout_and_a_stuck_log_do_not_end_it(tmp_path: Path) -> None:
+    port = free_port()
+    reading, writing = os.pipe()  # nobody reads the log
+    command = [sys.executable, "-m", "llmstep", "serve", "--no-preload", "--model", "starter", "--access-log", "-"]
+    with open("/dev/full", "wb") as full:
+        process = subprocess.Popen([*command, "--port", str(port)], stdout=full, stderr=writing)
+    os.close(writing)
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=20) as client:
+            deadline = time.monotonic() + 60
+            while True:
+                try:
+                    client.get("/health")
+                    break
+                except httpx.ConnectError:
+                    assert time.monotonic() < deadline
+                    time.sleep(0.05)
+            for _ in range(700):  # more lines than a pipe holds
+                assert client.get("/health").status_code == 200
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+        os.close(reading)
+
+
+def test_the_access_log_is_a_file_of_lines(tmp_path: Path) -> None:
+    log = tmp_path / "access.jsonl"
+    process = start("--port", "0", "--no-preload", "--model", "starter", "--access-log", str(log))
+    url, _ = first_line(process)
+    assert httpx.get(f"{url}/health", trust_env=False).status_code == 200
+    assert httpx.get(f"{url}/ready", trust_env=False).status_code == 503
+    assert finish(process) == (0, "", "")
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [(line["page"], line["status"]) for line in lines] == [("/health", 200), ("/ready", 503)]
 
 
 def test_the_option_wins_over_the_environment() -> None:

@@ -166,7 +166,12 @@ async def test_without_the_token_nothing_is_answered(with_token: Running, given:
     del asked.headers["Authorization"]
     asked.headers.update(headers)
     answer = await client.send(asked)
-    refused(answer, 401, "This server wants a token.")
+    content = answer.json()
+    assert (answer.status_code, content["error"]) == (401, "This server wants a token.")
+    assert "Authorization: Bearer" in content["hint"]
+    said = f"-- llmstep: {content['error']} {content['hint']}"  # old clients show nothing but steps
+    assert content["suggestions"] == ([] if path == "/health" else [said])
+    assert content.get("outputs") == ([{"output": said, "score": 0.0}] if path == "/generate" else None)
     assert answer.headers["www-authenticate"] == 'Bearer realm="llmstep"'
     assert with_token.engine.asked == []
 

@@ -177,6 +177,33 @@ async def test_chat(up: Up) -> None:
 
 async def test_models(up: Up) -> None:
     assert [model.id async for model in up.client.models.list()] == ["starter"]
+    assert (await up.client.models.retrieve("starter")).object == "model"
+    with pytest.raises(openai.NotFoundError, match="no model of that name") as caught:
+        await up.client.models.retrieve("meta/other")
+    assert caught.value.code == "model_not_found"
+
+
+async def test_several_prompts_in_one_request(up: Up) -> None:
+    prompts = [PROMPT, "[GOAL]⊢ True[PROOFSTEP]"]
+    options: dict[str, Any] = {"model": "any", "n": 2, "max_tokens": 30, "temperature": 0}
+    made = await up.client.completions.create(prompt=prompts, **options)
+    alone = [await up.client.completions.create(prompt=prompt, **options) for prompt in prompts]
+    assert [choice.index for choice in made.choices] == [0, 1, 2, 3]
+    assert [choice.text for choice in made.choices] == [choice.text for each in alone for choice in each.choices]
+    assert made.usage is not None
+    assert made.usage.prompt_tokens == sum(each.usage.prompt_tokens for each in alone if each.usage)
+    stream = await up.client.completions.create(prompt=prompts, stream=True, **options)
+    indices = [choice.index async for chunk in stream for choice in chunk.choices]
+    assert sorted(indices) == [0, 1, 2, 3]
+
+
+async def test_an_assistants_content_may_be_null(up: Up) -> None:
+    messages: Any = [
+        {"role": "user", "content": "[GOAL]⊢ True[PROOFSTEP]"},
+        {"role": "assistant", "content": None},
+    ]
+    made = await up.client.chat.completions.create(model="any", messages=messages, max_tokens=4)
+    assert made.choices
 
 
 async def test_llmleans_request(up: Up) -> None:
@@ -225,8 +252,18 @@ async def test_llmsteps_own_engine_gets_the_candidates_of_the_model_in_process(u
 
 REFUSED: list[tuple[str, dict[str, Any], str | None, str]] = [
     ("completions", {}, "prompt", "The prompt must be one text."),
-    ("completions", {"prompt": ["a", "b"]}, "prompt", "The prompt must be one text."),
     ("completions", {"prompt": [1, 2]}, "prompt", "The prompt must be one text."),
+    ("completions", {"prompt": []}, "prompt", "The prompt must be one text."),
+    ("completions", {"prompt": ["a"] * 20, "n": 20}, "n", "All prompts together get 256 samples at most."),
+    ("completions", {"prompt": "a", "logprobs": 5}, "logprobs", "the tokens drawn, and none of others."),
+    (
+        "chat/completions",
+        {"messages": [{"role": "user", "content": "a"}], "logprobs": True, "top_logprobs": 2},
+        "top_logprobs",
+        "the tokens drawn, and none of others.",
+    ),
+    ("chat/completions", {"messages": [{"role": "user", "content": None}]}, "messages", "The content of a message"),
+    ("completions", {"prompt": "a", "seed": 10**30}, "seed", "seed must be a whole number from 0 to"),
     ("completions", {"prompt": "a", "n": 0}, "n", "n must be a whole number from 1 to 256."),
     ("completions", {"prompt": "a", "n": True}, "n", "n must be a whole number from 1 to 256."),
     ("completions", {"prompt": "a", "temperature": "hot"}, "temperature", "temperature must be a number from 0 to 5."),
@@ -257,12 +294,21 @@ async def test_refusals_have_openais_form(
     assert answer.status_code == 400
     error = answer.json()["error"]
     assert message in error["message"]
-    assert (error["type"], error["param"], error["code"]) == ("invalid_request_error", param, "request")
+    code = "context_length_exceeded" if "context length" in message else "request"
+    assert (error["type"], error["param"], error["code"]) == ("invalid_request_error", param, code)
+
+
+@pytest.mark.parametrize("stream", ["false", 1, [], "true"])
+async def test_stream_is_true_or_false(up: Up, stream: Any) -> None:
+    answer = await up.plain.post("/v1/completions", json={"prompt": "a", "stream": stream})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"] == "stream must be true or false."
 
 
 async def test_the_package_raises_its_own_errors(up: Up) -> None:
-    with pytest.raises(openai.BadRequestError, match="maximum context length"):
+    with pytest.raises(openai.BadRequestError, match="maximum context length") as caught:
         await up.client.completions.create(model="any", prompt="p " * 5000)
+    assert caught.value.code == "context_length_exceeded"
     with pytest.raises(openai.AuthenticationError, match="This server wants a token"):
         await up.client.with_options(api_key="wrong").completions.create(model="any", prompt="p")
     with pytest.raises(openai.NotFoundError, match="There is no /v1/embeddings here"):

@@ -12,6 +12,7 @@ from typing import Any
 
 from llmstep.catalog.models import ModelRecord, find_record
 from llmstep.errors import ModelLoadError
+from llmstep.strict_json import JsonError, loads
 
 STARTER_DIR = Path(__file__).parent / "starter"
 """The folder of the starter model."""
@@ -134,14 +135,17 @@ def read_json(file: Path) -> dict[str, Any]:
         ModelLoadError: The file holds no JSON object.
     """
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = loads(file.read_bytes(), lenient=True)
     except FileNotFoundError:
         return {}
-    except RecursionError:
-        hint = "Download the model again."
-        raise ModelLoadError(f"The file {file} cannot be read: it is nested too deeply.", hint=hint) from None
-    except (OSError, ValueError) as error:
-        raise ModelLoadError(f"The file {file} cannot be read: {error}.", hint="Download the model again.") from error
+    except OSError as error:
+        raise ModelLoadError(
+            f"The file {file} cannot be read: {error.strerror or error}.", hint="Download the model again."
+        ) from error
+    except JsonError as error:
+        raise ModelLoadError(
+            f"The file {file} cannot be read: it {error}.", hint="Download the model again."
+        ) from error
     if not isinstance(content, dict):
         raise ModelLoadError(f"The file {file} holds no JSON object.", hint="Download the model again.")
     return content

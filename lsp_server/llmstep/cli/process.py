@@ -14,7 +14,7 @@ import sys
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from llmstep.engine.interface import ModelEngine
 
@@ -23,11 +23,12 @@ T = TypeVar("T")
 _SECONDS_TO_CLOSE = 1.0
 
 
-def run(main: Coroutine[Any, Any, T], *, status: int | None = None) -> T:
+def run(main: Coroutine[Any, Any, T], *, status: int | None = None, terminated: Callable[[], bool] | None = None) -> T:
     """What `main` returns or raises. SIGINT and SIGTERM cancel it; when it has cleaned up, the process ends.
 
     Args:
         status: Exit status after a signal; None means that of shells, 128 and the signal's number.
+        terminated: Called with the first SIGTERM; when it says True, `main` ends by itself and is not cancelled.
     """
     loop = asyncio.new_event_loop()
     task = loop.create_task(main)
@@ -35,6 +36,8 @@ def run(main: Coroutine[Any, Any, T], *, status: int | None = None) -> T:
 
     def stop(number: int) -> None:
         received.append(number)
+        if terminated is not None and received == [signal.SIGTERM] and terminated():
+            return
         task.cancel()
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -50,8 +53,9 @@ def run(main: Coroutine[Any, Any, T], *, status: int | None = None) -> T:
 
 def end_now(status: int) -> NoReturn:
     """Leave without waiting for threads."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # a full disk, or a pipe that nobody reads any more
+            stream.flush()
     os._exit(status)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import sys
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
+import attrs
 import typer
 
+from llmstep.cli.access_log import opened_log
 from llmstep.cli.engine_flags import EngineFlags, takes_engine
 from llmstep.cli.options import (
     CountOption,
@@ -24,7 +28,7 @@ from llmstep.cli.process import close_soon, run
 from llmstep.cli.say import say
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Coroutine, Mapping
 
     from llmstep.http.server import HttpServer
     from llmstep.settings import Settings
@@ -54,6 +58,13 @@ def serve(
     *,
     engine: EngineFlags,
     premise_index: PremiseIndexOption = None,
+    access_log: Annotated[
+        Path | None,
+        typer.Option(help="File for a line of JSON about each request, without goals and steps; - is stderr."),
+    ] = None,
+    drain_seconds: Annotated[
+        float, typer.Option(min=0, help="After SIGTERM, the longest wait for the answers to requests in work.")
+    ] = 25.0,
     preload: Annotated[bool, typer.Option(help="Load the model now, not with the first request.")] = True,
 ) -> None:
     """Answer the `llmstep` tactic (and LeanCopilot, llmlean) over HTTP until Ctrl-C.
@@ -61,7 +72,11 @@ def serve(
     POST / takes {"tactic_state", "prefix", "context"} and answers
     {"suggestions", "scores", "model", "elapsed_ms"}. POST /generate speaks
     LeanCopilot's protocol for external models, /v1 that of OpenAI's
-    completions and chats. GET /health says what runs.
+    completions and chats, /api that of Ollama's. GET /health says what runs,
+    /ready whether the model is loaded, /metrics tells numbers to Prometheus,
+    /openapi.json describes all of it.
+
+    SIGTERM ends it when what is in work has been answered, Ctrl-C at once.
     """
     settings = settings_with(
         {
@@ -76,38 +91,78 @@ def serve(
             **engine.settings(),
         }
     )
-    run(_serve(settings, read_token(token_file), preload=preload, at_once=at_once), status=0)
+    serving = _Serving(settings, read_token(token_file), at_once, access_log, drain_seconds)
+    run(serving.run(preload=preload), status=0, terminated=serving.drain)
 
 
-async def _serve(settings: Settings, token: str | Mapping[str, str] | None, *, preload: bool, at_once: int) -> None:
-    """Serve until cancelled."""
-    from llmstep.catalog.resolve import resolve
-    from llmstep.cli.progress import shown_progress
-    from llmstep.engine.switching import SwitchingEngine
-    from llmstep.http.app import create_app
-    from llmstep.http.server import serve as listen
-    from llmstep.premises.asked import premises_for
-    from llmstep.types import Goal
+@attrs.define
+class _Serving:
+    """One run of the command."""
 
-    if settings.engine == "inProcess":
-        resolve(settings)  # a wrong one is told before anything is opened
-    engine = SwitchingEngine(settings)
-    server: HttpServer | None = None
+    settings: Settings
+    token: str | Mapping[str, str] | None
+    at_once: int
+    access_log: Path | None
+    drain_seconds: float
+    ending: asyncio.Event | None = None
+    """Set by the first SIGTERM, from when the server listens."""
+
+    def drain(self) -> bool:
+        """Have the server end when what is in work has been answered; False where nothing is."""
+        if self.ending is None or self.drain_seconds <= 0:
+            return False
+        self.ending.set()
+        return True
+
+    async def run(self, *, preload: bool) -> None:
+        """Serve until cancelled, or told to drain."""
+        from llmstep.catalog.resolve import resolve
+        from llmstep.cli.progress import shown_progress
+        from llmstep.engine.switching import SwitchingEngine
+        from llmstep.http.app import create_app
+        from llmstep.http.server import serve as listen
+        from llmstep.premises.asked import premises_for
+        from llmstep.types import Goal
+
+        settings = self.settings
+        if settings.engine == "inProcess":
+            resolve(settings)  # a wrong one is told before anything is opened
+        engine = SwitchingEngine(settings)
+        server: HttpServer | None = None
+        with opened_log(self.access_log) as log:
+            try:
+                premises = premises_for(settings, None)
+                app = create_app(
+                    engine, settings, token=self.token, at_once=self.at_once, premises=premises, access_log=log
+                )
+                server = await listen(app, settings.http.host, settings.http.port)
+                if preload:
+                    with shown_progress() as show:
+                        await engine.load(on_progress=show)
+                    app.state.ready = True
+                    if premises is not None:
+                        await premises.find(Goal("⊢ True"), None)  # reads index and encoder
+                name = engine.status.model if preload or settings.engine != "inProcess" else resolve(settings).name
+                where = f" of {engine.status.url}" if engine.status.url else ""
+                with contextlib.suppress(OSError):  # it serves all the same where nobody can read that
+                    say(f"llmstep listens at {server.url} with the model {name}{where}")
+                    sys.stdout.flush()
+                self.ending = asyncio.Event()
+                await _first(server.wait(), self.ending.wait())
+                if self.ending.is_set():
+                    await server.drain(self.drain_seconds)
+            finally:
+                if server is not None:
+                    await server.stop()
+                await close_soon(engine)
+
+
+async def _first(*waits: Coroutine[Any, Any, object]) -> None:
+    """Wait until one of several has ended."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
     try:
-        premises = premises_for(settings, None)
-        app = create_app(engine, settings, token=token, at_once=at_once, premises=premises)
-        server = await listen(app, settings.http.host, settings.http.port)
-        if preload:
-            with shown_progress() as show:
-                await engine.load(on_progress=show)
-            if premises is not None:
-                await premises.find(Goal("⊢ True"), None)  # reads index and encoder
-        name = engine.status.model if preload or settings.engine != "inProcess" else resolve(settings).name
-        where = f" of {engine.status.url}" if engine.status.url else ""
-        say(f"llmstep listens at {server.url} with the model {name}{where}")
-        sys.stdout.flush()
-        await server.wait()
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        if server is not None:
-            await server.stop()
-        await close_soon(engine)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 
 from llmstep.engine.prompt import EncodedPrompt, continuation
-from llmstep.errors import RequestError
+from llmstep.engine.shorten import fitted_ids
+from llmstep.errors import ContextLengthError, RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 _WINDOW = 12
 """Tokens before one that may decide how it is written."""
-_TURN = "<|im_start|>{role}\n{content}<|im_end|>\n"
 
 
 @attrs.frozen
@@ -33,6 +33,8 @@ class Text:
     """Texts that end a continuation, and are no part of it."""
     logprobs: bool = False
     """Whether the tokens of the continuations are wanted."""
+    cut: bool = False
+    """Whether a prompt that is too long loses its beginning, instead of being refused."""
 
 
 @attrs.frozen
@@ -55,27 +57,6 @@ class Completion:
     written: list[Written]
     model: str
     prompt_tokens: int
-
-
-def prompt_ids(loaded: LoadedModel, template: PromptTemplate, text: Text) -> list[int]:
-    """The ids that the model continues, with the special tokens that its tokenizer adds by itself.
-
-    A chat is written by the tokenizer's own rule. Without one, it becomes turns for a template made of turns, and else
-    the plain texts, one below the other.
-    """
-    tokenizer = loaded.tokenizer
-    if not text.messages:
-        return list(tokenizer(text.prompt, add_special_tokens=True)["input_ids"])
-    if getattr(tokenizer, "chat_template", None):
-        messages = [{"role": role, "content": content} for role, content in text.messages]
-        chat = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-        return list(tokenizer(chat, add_special_tokens=False)["input_ids"])
-    if template.chat:
-        turns = [_TURN.replace("{role}", role).replace("{content}", content) for role, content in text.messages]
-        chat = "".join(turns) + "<|im_start|>assistant\n"
-    else:
-        chat = "\n".join(content for _, content in text.messages)
-    return list(tokenizer(chat, add_special_tokens=True)["input_ids"])
 
 
 def complete(
@@ -103,14 +84,14 @@ def complete(
     """
     from llmstep.engine.decode import decode
 
-    ids = prompt_ids(loaded, template, text)
+    longest = sampling.max_new_tokens
+    ids = fitted_ids(loaded, template, text, longest)
     if not ids:
         raise RequestError("The prompt is empty.", hint="Give a text to be continued.")
-    longest = sampling.max_new_tokens
     if loaded.positions is not None:
         room = loaded.positions - (0 if loaded.start_id is not None else len(ids))
         if room < 1 or len(ids) > loaded.positions:
-            raise RequestError(
+            raise ContextLengthError(
                 f"The prompt has {len(ids)} tokens, and the maximum context length is {loaded.positions} tokens.",
                 hint="Send a shorter prompt.",
             )

@@ -10,18 +10,20 @@ import contextlib
 import shutil
 import threading
 import time
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from huggingface_hub import HfApi, constants, snapshot_download, try_to_load_from_cache
-from huggingface_hub.errors import HFValidationError
+from huggingface_hub.errors import HFValidationError, OfflineModeIsEnabled
 from tqdm.std import tqdm
 
 from llmstep.catalog.store import ADAPTER, is_path
 from llmstep.engine import hub_errors
+from llmstep.engine.arrived import Promise, check_arrived, check_cached
 from llmstep.engine.files import is_complete, needed_files, weight_files
+from llmstep.engine.hub_client import bounded_session
 from llmstep.engine.progress import Progress, format_bytes
-from llmstep.errors import CancelledError, ModelNotFoundError
+from llmstep.errors import CancelledError, DownloadError, ModelNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 STALL_SECONDS = 300.0
 """A download that brings nothing for this long has failed; the client reports steps of 10 MB, hence no less."""
 _POLL_SECONDS = 0.05
+_SLACK = 1 << 24
+"""Bytes that may come again after a broken connection."""
 
 
 def fetch(
@@ -51,7 +55,8 @@ def fetch(
 
     Raises:
         ModelNotFoundError: There is no such folder, or no such model on the hub.
-        DownloadError: The download failed.
+        DownloadError: The download failed, or brought something else than the hub says.
+        ModelLoadError: A file in the cache is not what the hub gave out.
         CancelledError: `cancelled` said so.
     """
     if is_path(source):
@@ -65,7 +70,11 @@ def fetch(
         folder = cached_folder(source, code=code)
     except HFValidationError as error:
         raise hub_errors.translate(error, source) from None
-    return folder or _Download(source, report, code, check).run(cancelled)
+    if folder is None:
+        return _Download(source, report, code, check).run(cancelled)
+    paths = [folder / name for name in weight_files(path.name for path in folder.iterdir())]
+    check_cached(paths, tell=lambda _: report(_checking(source)), cancelled=cancelled)
+    return folder
 
 
 def cached_folder(repo_id: str, *, code: bool = False) -> Path | None:
@@ -134,8 +143,11 @@ class _Download:
 
     def _fetch(self) -> Path:
         self._tell(0)
-        info = HfApi(endpoint=constants.ENDPOINT).model_info(self.repo_id, files_metadata=True)
-        sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
+        bounded_session()
+        info = self._info()
+        sizes = {file.rfilename: 0 if file.size is None else file.size for file in info.siblings or []}
+        if not isinstance(info.sha, str) or not all(map(_is_plain, sizes, sizes.values())):
+            raise hub_errors.unreadable(self.repo_id)
         names = needed_files(sizes, code=self.code)
         weights = weight_files(sizes)
         if not weights:
@@ -151,8 +163,38 @@ class _Download:
         if missing := [name for name in names if not (folder / name).exists()]:
             # The hub went away between two requests, and what was cached before was returned.
             raise ConnectionError(f"{len(missing)} files did not come")
+        self._check(folder, info, names)
         self._tell(self.total)
         return folder
+
+    def _info(self, revision: str | None = None) -> Any:
+        try:
+            return HfApi(endpoint=constants.ENDPOINT).model_info(self.repo_id, revision=revision, files_metadata=True)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
+            if isinstance(error, OfflineModeIsEnabled | HFValidationError):
+                raise
+            raise hub_errors.unreadable(self.repo_id) from None
+
+    def _check(self, folder: Path, info: Any, names: list[str]) -> None:
+        """Compare what came with what the hub says.
+
+        Raises:
+            DownloadError: They differ.
+        """
+        if info.sha and info.sha != folder.name:  # something was published in between
+            info = self._info(folder.name)
+        promises = {
+            file.rfilename: Promise(file.size, file.lfs.sha256 if file.lfs else None)
+            for file in info.siblings or []
+            if file.rfilename in names
+        }
+
+        def tell(_done: int) -> None:
+            self._moved = time.monotonic()
+            if not self._stop.is_set():
+                self.report(_checking(self.repo_id))
+
+        check_arrived(self.repo_id, folder, promises, tell=tell, cancelled=self._stop.is_set)
 
     def _snapshot(self, names: list[str], bar: type[Any]) -> Path:
         self._bars.append([])
@@ -168,11 +210,17 @@ class _Download:
 
         Raises:
             CancelledError: The download was cancelled: this is the place where the client's threads notice it.
+            DownloadError: More comes than the hub has said.
         """
         if self._stop.is_set():
             raise CancelledError("The download was cancelled.")
         with self._lock:
             done = sum(max((int(bar.n) for bar in bars), default=0) for bars in self._bars)
+        if done > self.total + _SLACK:
+            raise DownloadError(
+                f"The download of {self.repo_id} brings more than the hub says.",
+                hint="A mirror (HF_ENDPOINT) or a proxy on the way changes files; try again without it.",
+            )
         self._tell(min(done, self.total))
 
     def _tell(self, done: int) -> None:
@@ -180,6 +228,18 @@ class _Download:
         if not self._stop.is_set():
             size = f" ({format_bytes(self.total)})" if self.total else ""
             self.report(Progress("download", f"Downloading {self.repo_id}{size}", done, self.total))
+
+
+def _is_plain(name: object, size: object) -> bool:
+    """Whether the hub tells a file of the repository with its size, and not a place outside of it."""
+    if not isinstance(name, str) or not isinstance(size, int) or size < 0:
+        return False
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts and "\\" not in name
+
+
+def _checking(repo_id: str) -> Progress:
+    return Progress("download", f"Checking the files of {repo_id}")
 
 
 def _bar_class(download: _Download) -> type[Any]:

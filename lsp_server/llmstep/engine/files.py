@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fnmatch
-import json
 import math
 import re
 from pathlib import Path
@@ -13,6 +12,7 @@ import attrs
 
 from llmstep.catalog.store import ADAPTER, ADAPTER_WEIGHTS, HINTS
 from llmstep.errors import ModelLoadError
+from llmstep.strict_json import loads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -79,7 +79,7 @@ def is_complete(folder: Path, *, code: bool = False) -> bool:
     has_tokenizer = any(fnmatch.filter(names, pattern) for pattern in TOKENIZER)
     if "config.json" not in names or not has_tokenizer:
         return False
-    if code and '"auto_map"' in (folder / "config.json").read_text("utf-8") and not fnmatch.filter(names, "*.py"):
+    if code and b'"auto_map"' in (folder / "config.json").read_bytes() and not fnmatch.filter(names, "*.py"):
         return False
     try:
         return all(path.exists() for path in weight_paths(folder))
@@ -103,7 +103,7 @@ def weight_paths(folder: Path) -> list[Path]:
     if index is None:
         return [folder / name for name in names]
     try:
-        shards = sorted(set(json.loads(index.read_text("utf-8"))["weight_map"].values()))
+        shards = sorted(set(loads(index.read_bytes())["weight_map"].values()))
         return [folder / Path(str(shard)).name for shard in shards]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise broken(index, "cannot be read") from error
@@ -115,7 +115,10 @@ def weights_size(folder: Path) -> int:
     Raises:
         ModelLoadError: As with `weight_paths`.
     """
-    return sum(path.stat().st_size for path in weight_paths(folder))
+    paths = weight_paths(folder)
+    if missing := next((path for path in paths if not path.is_file()), None):  # a link into nothing
+        raise broken(missing, "is missing")
+    return sum(path.stat().st_size for path in paths)
 
 
 @attrs.frozen
@@ -162,9 +165,11 @@ def _read_header(path: Path) -> int:
     if len(raw) < length:
         raise broken(path, f"is cut off inside its header, after {size} bytes")
     try:
-        tensors = {name: entry for name, entry in json.loads(raw).items() if name != "__metadata__"}
+        tensors = {name: entry for name, entry in loads(raw).items() if name != "__metadata__"}
         end = 8 + length + max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
         parameters: int = sum(math.prod(entry["shape"]) for entry in tensors.values())
+        if not isinstance(parameters, int):
+            raise ValueError("a shape of no whole numbers")
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise broken(path, "is not a safetensors file") from error
     if size != end:

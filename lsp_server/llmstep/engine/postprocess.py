@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING
 
 import attrs
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from llmstep.catalog.template import PromptTemplate
 
+_GOAL = re.compile(r"^[ \t]*⊢", re.MULTILINE)
+"""A line of a goal as Lean prints it; in a step `⊢` stands behind something, as in `at h ⊢`."""
 _WORD_MARKS = "'_.!?"
 """Characters beside letters and digits that occur inside the words of Lean."""
 
@@ -36,11 +39,16 @@ class RawSample:
 def finish(template: PromptTemplate, ask: Ask, samples: Iterable[RawSample]) -> list[Candidate]:
     """Distinct candidates, best mean log-probability first, those without one behind, in the order drawn.
 
-    Every candidate starts with `ask.prefix` exactly as typed, once. Dropped are samples that are empty, and those that
-    do not continue the prefix: after `exact ` a model may write `_mod_cast h`, which asks for another word.
+    Every candidate starts with `ask.prefix` exactly as typed, once. Dropped are samples that are empty, those that
+    do not continue the prefix (after `exact ` a model may write `_mod_cast h`, which asks for another word), and those
+    that hold a goal, which a model writes behind a step or instead of one.
     """
     texts = ((candidate_text(template, ask, sample.text), sample) for sample in samples)
-    return merged(Candidate(text, _score(sample), sample.tokens) for text, sample in texts if text is not None)
+    return merged(
+        Candidate(text, _score(sample), sample.tokens)
+        for text, sample in texts
+        if text is not None and not _GOAL.search(text)
+    )
 
 
 def merged(candidates: Iterable[Candidate]) -> list[Candidate]:

@@ -27,8 +27,8 @@ class Admission:
 
     Args:
         at_once: Gives the number of requests that may be in work at a time.
-        most_waiting: Most requests that wait; further ones are refused with 503.
-        most_of_a_client: Most requests that wait for one client; further ones are refused with 429.
+        most_waiting: Most requests that wait; further ones are refused with 429.
+        most_of_a_client: Most requests that wait for one client; further ones are refused with 429 too.
         seconds: Gives about how long one request takes, for `Retry-After`.
     """
 
@@ -72,10 +72,10 @@ class Admission:
         Raises:
             RefusedError: Too many wait.
         """
-        if self.running < self._at_once() and not self._waiting:
+        if self._is_free:
             self._take(client)
         else:
-            self._refuse_if_full(client)
+            self.check(client)
             ready = asyncio.get_running_loop().create_future()
             self._waiting.setdefault(client, deque()).append(ready)
             self._next()  # there may be more places than before
@@ -89,7 +89,18 @@ class Admission:
         finally:
             self._give_back(client)
 
-    def _refuse_if_full(self, client: str) -> None:
+    @property
+    def _is_free(self) -> bool:
+        return not self._waiting and self.running < self._at_once()
+
+    def check(self, client: str) -> None:
+        """See at once whether `turn` would refuse a client, before anything is done for it.
+
+        Raises:
+            RefusedError: It would.
+        """
+        if self._is_free:
+            return
         headers = {"Retry-After": str(self.retry_after)}
         own = len(self._waiting.get(client, ()))
         if own >= self._most_of_a_client:
@@ -101,7 +112,7 @@ class Admission:
             )
         if self.waiting >= self._most_waiting:
             raise RefusedError(
-                503, f"{self.waiting} requests wait already.", hint="Try again in a while.", headers=headers
+                429, f"{self.waiting} requests wait already.", hint="Try again in a while.", headers=headers
             )
 
     def _take(self, client: str) -> None:

@@ -21,13 +21,23 @@ class RefusedError(LlmstepError):
     Args:
         status: HTTP status of the answer.
         headers: Headers that belong to this status.
+        code: For programs.
     """
 
     code = "refused"
 
-    def __init__(self, status: int, message: str, *, hint: str = "", headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        hint: str = "",
+        headers: Mapping[str, str] | None = None,
+        code: str = "refused",
+    ) -> None:
         super().__init__(message, hint=hint)
         self.status = status
+        self.code = code
         self.headers = dict(headers or {})
 
 
@@ -69,10 +79,23 @@ def status_of(error: LlmstepError) -> int:
     return next((status for kind, status in by_class if isinstance(error, kind)), 500)
 
 
+def retry_headers(error: LlmstepError, retry_after: int) -> dict[str, str]:
+    """The headers of an error's answer: its own, and when to come again where that may help."""
+    headers = dict(error.headers) if isinstance(error, RefusedError) else {}
+    if status_of(error) == 429 or (status_of(error) == 503 and error.retryable):
+        headers.setdefault("Retry-After", str(retry_after))
+    return headers
+
+
 def error_answer(error: LlmstepError, *, retry_after: int = 1) -> JSONResponse:
     """`{error, hint, suggestions: []}`: a client that reads only `suggestions` finds none instead of a missing key."""
-    status = status_of(error)
-    headers = dict(error.headers) if isinstance(error, RefusedError) else {}
-    if status == 429 or (status == 503 and error.retryable):
-        headers.setdefault("Retry-After", str(retry_after))
-    return JSONResponse({"error": error.message, "hint": error.hint, "suggestions": []}, status, headers)
+    content = {"error": error.message, "hint": error.hint, "suggestions": []}
+    return JSONResponse(content, status_of(error), retry_headers(error, retry_after))
+
+
+def unexpected(error: BaseException) -> LlmstepError:
+    """What is said of an error that nobody foresaw; the log has its traceback."""
+    return LlmstepError(
+        f"llmstep met an unexpected error: {type(error).__name__}: {error}.",
+        hint="The server's log has the details; please report it.",
+    )

@@ -6,9 +6,12 @@
 | `POST /generate` | `{name, input, prefix}` (LeanCopilot) | `{outputs: [{output, score}]}` |
 | `POST /candidates` | another llmstep's, see `llmstep.engine.wire` | lines of JSON |
 | `POST /v1/completions`, `POST /v1/chat/completions`, `GET /v1/models` | OpenAI's | see `llmstep.http.openai` |
-| `GET /health` | | `{status, name, version, model, state, protocol, model_key, pid, waiting}` |
+| `POST /api/generate`, `POST /api/chat`, `GET /api/tags` | Ollama's | see `llmstep.http.ollama` |
+| `GET /health`, `GET /ready` | | alive; the model is loaded; see `llmstep.http.ready` |
+| `GET /metrics`, `GET /openapi.json` | | numbers for Prometheus; a description of all this |
 
-An error is a status of 400 or above with `{error, hint, suggestions: []}`, below `/v1` with OpenAI's `{error: {…}}`.
+An error is a status of 400 or above with `{error, hint, suggestions: []}`, below `/v1` with OpenAI's `{error: {…}}`,
+below `/api` with Ollama's `{error}`.
 """
 
 from __future__ import annotations
@@ -28,21 +31,27 @@ from starlette.routing import Route
 
 from llmstep import __version__
 from llmstep.address import is_loopback
+from llmstep.engine.interface import Generation
 from llmstep.engine.wire import CANDIDATES, PROTOCOL, model_key
 from llmstep.errors import CancelledError, LlmstepError, SettingsError
 from llmstep.http.admission import Admission
-from llmstep.http.answers import RefusedError, error_answer, generate_answer, tactic_answer
+from llmstep.http.answers import RefusedError, error_answer, generate_answer, tactic_answer, unexpected
+from llmstep.http.bodies import aside, decoded
 from llmstep.http.candidates import candidates, disconnected
 from llmstep.http.guards import Guards
+from llmstep.http.ollama import ollama_routes
 from llmstep.http.openai import openai_routes
-from llmstep.http.openai_answers import is_openai, openai_error
-from llmstep.http.requests import SuggestRequest, decode_generate, decode_tactic, read_body, whereabouts
+from llmstep.http.openapi import openapi
+from llmstep.http.ready import ready
+from llmstep.http.requests import SuggestRequest, decode_generate, decode_tactic, whereabouts
+from llmstep.http.shapes import answer_for
+from llmstep.http.watch import Watch, Watching, metrics
 from llmstep.types import Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from llmstep.engine.interface import Generation, ModelEngine
+    from llmstep.engine.interface import ModelEngine
     from llmstep.premises.asked import Premises
     from llmstep.settings import Settings
 
@@ -62,6 +71,7 @@ def create_app(
     token: str | Mapping[str, str] | None = None,
     at_once: int = 0,
     premises: Premises | None = None,
+    access_log: Callable[[str], object] | None = None,
 ) -> Starlette:
     """The application; `app.state.settings` and `app.state.premises` may be replaced while it runs.
 
@@ -71,6 +81,7 @@ def create_app(
         token: Bearer token that every request must carry, or several by the names of their owners.
         at_once: Most requests that the engine works at; 0 takes one for a model in this process, which answers one
             after the other, and 16 for a server, which may take them together.
+        access_log: Takes a line of JSON for each request.
         premises: Finds premises for the tactic and for LeanCopilot. Other llmsteps and OpenAI's clients send their own.
 
     Raises:
@@ -87,20 +98,37 @@ def create_app(
             Route("/", _endpoint(decode_tactic, tactic_answer), methods=["POST"], name="suggest"),
             Route("/generate", _endpoint(decode_generate, generate_answer), methods=["POST"], name="generate"),
             Route(CANDIDATES, candidates, methods=["POST"], name="candidates"),
-            Route("/health", _health, methods=["GET"], name="health"),
             *openai_routes(),
+            *ollama_routes(),
+            Route("/health", _health, methods=["GET"], name="health"),
+            Route("/ready", ready, methods=["GET"], name="ready"),
+            Route("/metrics", metrics, methods=["GET"], name="metrics"),
+            Route("/openapi.json", openapi, methods=["GET"], name="openapi"),
         ],
-        middleware=[Middleware(Guards, host=host, token=token)],
-        exception_handlers={HTTPException: _http_error, LlmstepError: _error, ClientDisconnect: _gone},
+        exception_handlers={
+            HTTPException: _http_error,
+            LlmstepError: _error,
+            ClientDisconnect: _gone,
+            Exception: _fault,
+        },
     )
-    app.state.engine = engine
-    app.state.settings = settings
-    app.state.premises = premises
-    app.state.stopping = asyncio.Event()
-    app.state.admission = Admission(
-        lambda: at_once or (1 if app.state.settings.engine == "inProcess" else 16),
+    state = app.state
+    state.engine = engine
+    state.settings = settings
+    state.premises = premises
+    state.stopping = asyncio.Event()
+    state.draining = False
+    state.ready = False
+    state.admission = Admission(
+        lambda: at_once or (1 if state.settings.engine == "inProcess" else 16),
         seconds=lambda: (engine.status.last_ms or 0.0) / 1000,
     )
+    state.watch = Watch(state, access_log)
+    pages = frozenset(route.path for route in app.routes if isinstance(route, Route))
+    app.user_middleware = [
+        Middleware(Watching, watch=state.watch, pages=pages),
+        Middleware(Guards, host=host, token=token, draining=lambda: state.draining),
+    ]
     return app
 
 
@@ -108,7 +136,7 @@ def _endpoint(
     decode: Callable[[bytes], SuggestRequest], encode: Callable[[Generation], dict[str, Any]]
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        wanted = decode(await read_body(request))
+        wanted = await decoded(request, decode)
         try:
             return JSONResponse(encode(await _generate(request, wanted)))
         except _Gone:
@@ -117,11 +145,7 @@ def _endpoint(
             return error_answer(error, retry_after=request.app.state.admission.retry_after)
         except Exception as error:
             _log.exception("llmstep: a request failed")
-            unexpected = LlmstepError(
-                f"llmstep met an unexpected error: {type(error).__name__}: {error}.",
-                hint="The server's log has the details; please report it.",
-            )
-            return error_answer(unexpected)
+            return error_answer(unexpected(error))
 
     return endpoint
 
@@ -134,6 +158,11 @@ async def _generate(request: Request, wanted: SuggestRequest) -> Generation:
         CancelledError: The server stops.
     """
     state = request.app.state
+    known = _known(request, wanted)
+    if known is not None:
+        return known
+    if not state.premises:
+        state.admission.check(request.state.client)
     work = asyncio.ensure_future(_in_turn(request, wanted))
     gone = asyncio.ensure_future(disconnected(request.receive))
     stop = asyncio.ensure_future(state.stopping.wait())
@@ -153,21 +182,37 @@ async def _generate(request: Request, wanted: SuggestRequest) -> Generation:
         await asyncio.gather(work, gone, stop, return_exceptions=True)
 
 
+def _known(request: Request, wanted: SuggestRequest) -> Generation | None:
+    """The answer where nothing has to be done for it: the goal is solved, or the answer is in memory."""
+    state = request.app.state
+    if wanted.solved:
+        return Generation([], state.engine.status.model, 0, 0.0)
+    if state.premises:
+        return None
+    known: Generation | None = state.engine.known(wanted.ask, _sampling(state.settings, wanted.count))
+    if known is not None:
+        state.watch.made(known)
+    return known
+
+
 async def _in_turn(request: Request, wanted: SuggestRequest) -> Generation:
-    """The engine's answer in the client's turn, or at once where it is known."""
+    """The engine's answer in the client's turn, or at once where it is known with the premises found before."""
     state = request.app.state
     sampling = _sampling(state.settings, wanted.count)
     premises: Premises | None = state.premises
-    ask, where = wanted.ask, whereabouts(wanted.ask) if premises else None
-    helpful = premises.known(ask.goal, where) if premises else ()
+    ask = wanted.ask
+    where = await aside(lambda: whereabouts(ask), len(ask.context)) if premises else None
+    helpful = premises.known(ask.goal, where) if premises else None
     if helpful is not None:
         known: Generation | None = state.engine.known(attrs.evolve(ask, premises=helpful), sampling)
         if known is not None:
+            state.watch.made(known)
             return known
     async with state.admission.turn(request.state.client):
         if premises:
             ask = attrs.evolve(ask, premises=await premises.find(ask.goal, where))
         made: Generation = await state.engine.generate(ask, sampling)
+        state.watch.made(made)
         return made
 
 
@@ -178,6 +223,7 @@ def _sampling(settings: Settings, count: int | None) -> Sampling | None:
 
 
 async def _health(request: Request) -> Response:
+    """Alive: always 200."""
     state = request.app.state
     return JSONResponse(
         {
@@ -196,7 +242,12 @@ async def _health(request: Request) -> Response:
 
 async def _error(request: Request, error: Exception) -> Response:
     assert isinstance(error, LlmstepError)
-    return openai_error(error) if is_openai(request.url.path) else error_answer(error)
+    return answer_for(request.url.path, error, retry_after=request.app.state.admission.retry_after)
+
+
+async def _fault(request: Request, error: Exception) -> Response:
+    _log.error("llmstep: a request failed", exc_info=error)
+    return answer_for(request.url.path, unexpected(error))
 
 
 async def _gone(_request: Request, _error: Exception) -> Response:
@@ -217,4 +268,4 @@ async def _http_error(request: Request, error: Exception) -> Response:
         hint="The server answers POST /, POST /generate, POST /candidates and GET /health, and OpenAI's API at /v1.",
         headers=error.headers,
     )
-    return openai_error(refused) if is_openai(request.url.path) else error_answer(refused)
+    return answer_for(request.url.path, refused)

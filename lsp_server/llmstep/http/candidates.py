@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 
 from llmstep.engine import wire
+from llmstep.engine.interface import Generation
 from llmstep.errors import BusyError, CancelledError, LlmstepError
-from llmstep.http.answers import RefusedError
-from llmstep.http.requests import decode_candidates, read_body
+from llmstep.http.answers import RefusedError, unexpected
+from llmstep.http.bodies import decoded
+from llmstep.http.requests import decode_candidates, is_solved
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
-    from llmstep.engine.interface import Generation, ModelEngine
+    from llmstep.engine.interface import ModelEngine
     from llmstep.engine.progress import Progress
 
 _log = logging.getLogger(__name__)
@@ -34,7 +36,7 @@ async def candidates(request: Request) -> Response:
         RefusedError: This llmstep has no model of its own, or not the one that is wanted.
         RequestError: The body is malformed.
     """
-    wanted = decode_candidates(await read_body(request))
+    wanted = await decoded(request, decode_candidates)
     state = request.app.state
     if state.settings.engine == "llmstep":
         raise RefusedError(
@@ -44,11 +46,14 @@ async def candidates(request: Request) -> Response:
         raise RefusedError(409, "This llmstep uses another model by now.", hint="Load the model yourself.")
 
     async def work(tell: Callable[[Progress], None]) -> Generation:
+        if is_solved(wanted.ask.goal):
+            return Generation([], state.engine.status.model, 0, 0.0)
         known: Generation | None = state.engine.known(wanted.ask, wanted.sampling)
         if known is not None:
             return known
         async with state.admission.turn(request.state.client):
             made: Generation = await state.engine.generate(wanted.ask, wanted.sampling, on_progress=tell)
+            state.watch.made(made)
             return made
 
     return _Lines(work, state.engine, state.stopping)
@@ -108,12 +113,7 @@ class _Lines(Response):
             return wire.error_line(error)
         if error is not None:
             _log.error("llmstep: a request failed", exc_info=error)
-            return wire.error_line(
-                LlmstepError(
-                    f"llmstep met an unexpected error: {type(error).__name__}: {error}.",
-                    hint="The server's log has the details; please report it.",
-                )
-            )
+            return wire.error_line(unexpected(error))
         return wire.generation_line(work.result(), self._engine.status.device)
 
 

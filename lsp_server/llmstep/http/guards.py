@@ -11,6 +11,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
 import contextlib
 import hmac
 from typing import TYPE_CHECKING
@@ -18,11 +20,11 @@ from typing import TYPE_CHECKING
 from starlette.datastructures import Headers
 
 from llmstep.address import host_of, is_loopback, is_wildcard
-from llmstep.http.answers import RefusedError, error_answer
-from llmstep.http.openai_answers import is_openai, openai_error
+from llmstep.http.answers import RefusedError
+from llmstep.http.shapes import answer_for
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -43,6 +45,7 @@ class Guards:
         token: The bearer token that every request must carry, or several, by the names of those who have them; None
             wants none.
         max_body_bytes: Longest body, chunked ones included.
+        draining: Whether the server ends, and takes no new work.
     """
 
     def __init__(
@@ -52,11 +55,13 @@ class Guards:
         host: str,
         token: str | Mapping[str, str] | None = None,
         max_body_bytes: int = MAX_BODY_BYTES,
+        draining: Callable[[], bool] = lambda: False,
     ) -> None:
         self.app = app
         self.host = host.lower()
         self.tokens = {"": token} if isinstance(token, str) else dict(token or {})
         self.max_body_bytes = max_body_bytes
+        self.draining = draining
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -69,13 +74,13 @@ class Guards:
             self._check_origin(headers)
             client = client_of(scope, headers, self._check_token(headers))
             if posting:
+                self._check_draining()
                 _check_content_type(headers)
                 self._check_length(headers)
         except RefusedError as error:
             if "expect" not in headers:  # who asks first whether the body is wanted has not sent it
                 await _discard(receive)
-            answer = openai_error if is_openai(scope["path"]) else error_answer
-            await answer(error)(scope, receive, send)
+            await answer_for(scope["path"], error)(scope, receive, send)
             return
         scope.setdefault("state", {})["client"] = client
         await self.app(scope, self._bounded(receive), send)
@@ -105,22 +110,30 @@ class Guards:
         """The name that belongs to the request's token."""
         if not self.tokens:
             return ""
-        scheme, _, given = headers.get("authorization", "").partition(" ")
-        names = [
-            name for name, token in self.tokens.items() if hmac.compare_digest(given.strip().encode(), token.encode())
-        ]
-        if scheme.lower() != "bearer" or not names:
+        given = _given_token(headers)
+        names = [name for name, token in self.tokens.items() if hmac.compare_digest(given, token.encode())]
+        if not names:
             raise RefusedError(
                 401,
                 "This server wants a token.",
-                hint="Send the header 'Authorization: Bearer ...' with the token the server was started with.",
+                hint="Send the header 'Authorization: Bearer ...' with the token the server was started with, "
+                "or write http://any:TOKEN@host for its address.",
                 headers={"WWW-Authenticate": 'Bearer realm="llmstep"'},
             )
         return names[0]
 
+    def _check_draining(self) -> None:
+        if self.draining():
+            raise RefusedError(
+                503,
+                "The llmstep server is stopping.",
+                hint="Try again in a while.",
+                headers={"Retry-After": "1", "Connection": "close"},
+            )
+
     def _check_length(self, headers: Headers) -> None:
         length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > self.max_body_bytes:
+        if not length.isdecimal() or len(length) > 18 or int(length) > self.max_body_bytes:
             raise self._too_large()
 
     def _bounded(self, receive: Receive) -> Receive:
@@ -155,6 +168,17 @@ def client_of(scope: Scope, headers: Headers, name: str) -> str:
         return name
     address = scope.get("client")
     return f"{address[0] if address else ''} {headers.get(CLIENT_HEADER, '')[:64]}".rstrip()
+
+
+def _given_token(headers: Headers) -> bytes:
+    """The token of a request: a bearer's, or the password of a client that knows nothing but passwords."""
+    scheme, _, given = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return given.strip().encode()
+    if scheme.lower() == "basic":
+        with contextlib.suppress(binascii.Error, ValueError):
+            return base64.b64decode(given.strip(), validate=True).partition(b":")[2]
+    return b""
 
 
 async def _discard(receive: Receive) -> None:

@@ -16,17 +16,19 @@ import attrs
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from llmstep.errors import CancelledError, LlmstepError
+from llmstep.engine.completion import Completion
+from llmstep.errors import CancelledError, LlmstepError, ModelNotFoundError
+from llmstep.http.answers import RefusedError, unexpected
+from llmstep.http.bodies import decoded
 from llmstep.http.candidates import disconnected
 from llmstep.http.openai_answers import PATHS, Form, error_body, event, openai_error
 from llmstep.http.openai_requests import OpenAiRequest, decode_openai
-from llmstep.http.requests import read_body
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
-    from llmstep.engine.completion import Completion, Written
+    from llmstep.engine.completion import Written
 
 SECONDS_BETWEEN_SIGNS = 5.0
 """A stream says something this often, so that neither side takes the other for dead."""
@@ -39,13 +41,25 @@ def openai_routes() -> list[Route]:
         Route(f"{PATHS}/completions", _completions, methods=["POST"], name="completions"),
         Route(f"{PATHS}/chat/completions", _chat, methods=["POST"], name="chat"),
         Route(f"{PATHS}/models", _models, methods=["GET"], name="models"),
+        Route(f"{PATHS}/models/{{model:path}}", _model, methods=["GET"], name="model"),
     ]
 
 
 async def _models(request: Request) -> Response:
+    return JSONResponse({"object": "list", "data": [_described(request.app.state.engine.status.model)]})
+
+
+async def _model(request: Request) -> Response:
     name = request.app.state.engine.status.model
-    model = {"id": name, "object": "model", "created": 0, "owned_by": "llmstep"}
-    return JSONResponse({"object": "list", "data": [model]})
+    if request.path_params["model"] != name:
+        code = ModelNotFoundError.code
+        hint = f"It has {name}."
+        raise RefusedError(404, "This server has no model of that name.", hint=hint, code=code)
+    return JSONResponse(_described(name))
+
+
+def _described(name: str) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": "llmstep"}
 
 
 async def _completions(request: Request) -> Response:
@@ -59,7 +73,8 @@ async def _chat(request: Request) -> Response:
 async def _answer(request: Request, *, chat: bool) -> Response:
     state = request.app.state
     try:
-        wanted = decode_openai(await read_body(request), chat=chat, top_p=state.settings.top_p)
+        top_p = state.settings.top_p
+        wanted = await decoded(request, lambda body: decode_openai(body, chat=chat, top_p=top_p))
         kind = "chatcmpl" if chat else "cmpl"
         form = Form(wanted, f"{kind}-{secrets.token_hex(12)}", int(time.time()), state.engine.status.model)
         if wanted.stream:
@@ -70,34 +85,52 @@ async def _answer(request: Request, *, chat: bool) -> Response:
 
 
 async def _whole(request: Request, wanted: OpenAiRequest, form: Form) -> Response:
+    made = await complete_whole(request, wanted)
+    if made is None:
+        return Response(status_code=499)  # nobody is there to read it
+    return JSONResponse(attrs.evolve(form, model=made.model).whole(made))
+
+
+async def complete_whole(request: Request, wanted: OpenAiRequest) -> Completion | None:
+    """The continuations when all have ended; None when the client goes before.
+
+    Raises:
+        LlmstepError: There are none.
+    """
     work = asyncio.ensure_future(_complete(request, wanted, None))
     stop = asyncio.ensure_future(request.app.state.stopping.wait())
     gone = asyncio.ensure_future(disconnected(request.receive))
     try:
         await asyncio.wait({work, stop, gone}, return_when=asyncio.FIRST_COMPLETED)
         if gone.done() and not work.done():
-            return Response(status_code=499)  # nobody is there to read it
+            return None
         failure = _failure(work)
         if failure is not None:
-            return openai_error(failure, retry_after=request.app.state.admission.retry_after)
-        return JSONResponse(attrs.evolve(form, model=work.result().model).whole(work.result()))
+            raise failure
+        return work.result()
     finally:
         await _cancel(work, stop, gone)
 
 
 async def _complete(request: Request, wanted: OpenAiRequest, told: asyncio.Queue[Any] | None) -> Completion:
-    """The continuations, in the client's turn."""
+    """The continuations of all texts, one after the other, in one turn of the client."""
     state = request.app.state
-
-    def tell(number: int, written: Written) -> None:
-        assert told is not None
-        told.put_nowait((number, written))
-
+    parts: list[Completion] = []
     async with state.admission.turn(request.state.client):
-        made: Completion = await state.engine.complete(
-            wanted.text, wanted.sampling, on_written=tell if told is not None else None
-        )
-        return made
+        for text in wanted.texts:
+            before = sum(len(part.written) for part in parts)
+
+            def tell(number: int, written: Written, before: int = before) -> None:
+                assert told is not None
+                told.put_nowait((before + number, written))
+
+            parts.append(
+                await state.engine.complete(text, wanted.sampling, on_written=tell if told is not None else None)
+            )
+    written = [each for part in parts for each in part.written]
+    made = Completion(written, parts[0].model, sum(part.prompt_tokens for part in parts))
+    state.watch.drew(sum(each.drawn for each in written), len(written))
+    return made
 
 
 class _Events(Response):
@@ -174,10 +207,8 @@ def _ended(work: asyncio.Future[Completion]) -> LlmstepError:
     if isinstance(error, LlmstepError):
         return error
     _log.error("llmstep: a request failed", exc_info=error)
-    return LlmstepError(
-        f"llmstep met an unexpected error: {type(error).__name__}: {error}.",
-        hint="The server's log has the details; please report it.",
-    )
+    assert error is not None
+    return unexpected(error)
 
 
 async def _cancel(*tasks: asyncio.Future[Any]) -> None:

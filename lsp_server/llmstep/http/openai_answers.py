@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from starlette.responses import JSONResponse
 
-from llmstep.http.answers import RefusedError, status_of
+from llmstep.http.answers import retry_headers, status_of
 
 if TYPE_CHECKING:
     from llmstep.engine.completion import Completion, Written
@@ -115,8 +115,4 @@ def error_body(error: LlmstepError) -> dict[str, Any]:
 
 def openai_error(error: LlmstepError, *, retry_after: int = 1) -> JSONResponse:
     """An error with its status."""
-    status = status_of(error)
-    headers = dict(error.headers) if isinstance(error, RefusedError) else {}
-    if status == 429 or (status == 503 and error.retryable):
-        headers.setdefault("Retry-After", str(retry_after))
-    return JSONResponse(error_body(error), status, headers)
+    return JSONResponse(error_body(error), status_of(error), retry_headers(error, retry_after))

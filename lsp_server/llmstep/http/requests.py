@@ -1,36 +1,100 @@
-"""Bodies of requests, read from JSON; everything malformed is a `RequestError` that says what is wrong.
-
-Unknown fields are ignored, so that clients newer than this server still get an answer.
-"""
+"""Bodies of requests, read from JSON; everything malformed is a `RequestError` that says what is wrong."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
 from llmstep.errors import RequestError
-from llmstep.http.answers import RefusedError
+from llmstep.http.fields import Wrong, decode, field, kind_of, number, part, read_text, text, whole
 from llmstep.lean.asking import ask_behind, site_behind
 from llmstep.lean.place import PLACEHOLDER
 from llmstep.premises.source import Whereabouts
+from llmstep.strict_json import JsonError, loads
 from llmstep.types import Ask, Goal, Premise, Sampling
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
-
-BODY_SECONDS = 30.0
-"""Longest wait for a body."""
 
 MOST_SAMPLES = 256
 """Upper bound of `count`, the same as that of the setting."""
 
+_SOLVED = frozenset({"no goals", "no goals.", "goals accomplished", "goals accomplished!"})
+"""What Lean prints, and what clients send, where nothing is left to prove."""
 _TACTIC_HINT = 'Send {"tactic_state": "...", "prefix": "...", "context": "..."}.'
 _GENERATE_HINT = 'Send {"name": "...", "input": "...", "prefix": "..."}.'
 _CANDIDATES_HINT = "Ask with the llmstep of the same version."
-_BOUNDS = {"count": (1, MOST_SAMPLES), "temperature": (0, 5), "top_p": (0.01, 1), "max_new_tokens": (1, 4096)}
+
+
+@attrs.frozen
+class TacticBody:
+    """The request of the `llmstep` tactic and of the first llmstep's clients."""
+
+    tactic_state: str = text("The goals as Lean prints them, the main one first.", required=True)
+    prefix: str = text("What every step has to begin with.")
+    context: str = text("The text of the file before the step; it may be a part of the file, or empty.")
+    count: int | None = whole("Number of samples to draw; without it that of the settings.", 1, MOST_SAMPLES)
+
+
+@attrs.frozen
+class GenerateBody:
+    """LeanCopilot's request to an external model."""
+
+    name: str = text("The model's name on the side of LeanCopilot; this server has one, so any name is right.")
+    input: str = text("The goals as Lean prints them.", required=True)
+    prefix: str = text("What every step has to begin with.")
+
+
+def _wrong_sampling(name: str, _wrong: Wrong) -> RequestError:
+    missing = "" if name == "seed" else "missing or "
+    return RequestError(f'The "{name}" of the sampling is {missing}out of bounds.', hint=_CANDIDATES_HINT)
+
+
+@attrs.frozen
+class SamplingBody:
+    """How candidates are drawn."""
+
+    count: int = whole("Number of samples.", 1, MOST_SAMPLES, required=True)
+    temperature: float = number("0 is greedy.", 0, 5, required=True)
+    top_p: float = number("Nucleus sampling: total probability of the tokens kept.", 0.01, 1, required=True)
+    max_new_tokens: int = whole("Most tokens of a candidate.", 1, 4096, required=True)
+    seed: int | None = whole("Makes the samples repeatable.", 0, (1 << 63) - 1)
+
+    def sampling(self) -> Sampling:
+        return Sampling(self.count, self.temperature, self.top_p, self.max_new_tokens, self.seed)
+
+
+def _read_others(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise Wrong("a list of texts", value, said='The field "others" is no list of texts.')
+    return tuple(map(read_text, value))
+
+
+def _read_premises(value: Any) -> tuple[Premise, ...]:
+    if not isinstance(value, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in value):
+        raise Wrong("a list", value, said='The field "premises" is no list of pairs of name and code.')
+    return tuple(Premise(read_text(name), read_text(code)) for name, code in value)
+
+
+_PAIR = {"type": "array", "items": {"type": "string"}, "minItems": 2, "maxItems": 2}
+
+
+@attrs.frozen
+class CandidatesBody:
+    """Another llmstep's request."""
+
+    goal: str = text("The main goal.", required=True)
+    others: tuple[str, ...] = field(
+        "The other goals.", {"type": "array", "items": {"type": "string"}}, _read_others, default=()
+    )
+    prefix: str = text("What every candidate has to begin with.")
+    context: str = text("The text of the file before the step.")
+    declaration: str = text("Full name of the theorem.")
+    proof: str = text("The steps so far.")
+    premises: tuple[Premise, ...] = field(
+        "Names and codes of premises.", {"type": "array", "items": _PAIR}, _read_premises, default=()
+    )
+    sampling: SamplingBody | None = part("Without it the settings of the server.", SamplingBody, _wrong_sampling)
+    model_key: str = text("Which model it has to be; empty takes any.")
 
 
 @attrs.frozen
@@ -41,11 +105,10 @@ class SuggestRequest:
     count: int | None = None
     """Number of samples to draw; None means the setting."""
 
-
-def whereabouts(ask: Ask) -> Whereabouts | None:
-    """Where a goal stands, as far as the text before it shows; in which file is not known."""
-    site = site_behind(ask.context)
-    return Whereabouts("", ask.context + PLACEHOLDER, site) if site else None
+    @property
+    def solved(self) -> bool:
+        """Whether the state says that nothing is left to prove."""
+        return is_solved(self.ask.goal)
 
 
 @attrs.frozen
@@ -59,18 +122,15 @@ class CandidatesRequest:
     """Which model it has to be; None takes any."""
 
 
-async def read_body(request: Request) -> bytes:
-    """The body.
+def is_solved(goal: Goal) -> bool:
+    """Whether a state says that nothing is left to prove."""
+    return goal.text.strip().lower() in _SOLVED
 
-    Raises:
-        RefusedError: It does not come, or is too long.
-    """
-    try:
-        return await asyncio.wait_for(request.body(), BODY_SECONDS)
-    except asyncio.TimeoutError:
-        raise RefusedError(
-            408, f"The body did not come within {BODY_SECONDS:g} seconds.", headers={"Connection": "close"}
-        ) from None
+
+def whereabouts(ask: Ask) -> Whereabouts | None:
+    """Where a goal stands, as far as the text before it shows; in which file is not known."""
+    site = site_behind(ask.context)
+    return Whereabouts("", ask.context + PLACEHOLDER, site) if site else None
 
 
 def decode_tactic(body: bytes) -> SuggestRequest:
@@ -81,25 +141,18 @@ def decode_tactic(body: bytes) -> SuggestRequest:
     Raises:
         RequestError: The body is no such object.
     """
-    raw = _object(body, _TACTIC_HINT)
-    state = _goal(raw, "tactic_state", _TACTIC_HINT)
-    prefix = _text(raw, "prefix", _TACTIC_HINT)
-    context = _text(raw, "context", _TACTIC_HINT)
-    return SuggestRequest(ask_behind(context, state, prefix), _count(raw))
+    read = decode(TacticBody, _object(body, _TACTIC_HINT), _wording(_TACTIC_HINT))
+    return SuggestRequest(ask_behind(read.context, Goal.from_state(read.tactic_state), read.prefix), read.count)
 
 
 def decode_generate(body: bytes) -> SuggestRequest:
     """LeanCopilot's request to an external model: `{name, input, prefix}`.
 
-    `name` is the model's name on LeanCopilot's side; this server has one model, so any name is right.
-
     Raises:
         RequestError: The body is no such object.
     """
-    raw = _object(body, _GENERATE_HINT)
-    _text(raw, "name", _GENERATE_HINT)
-    goal = _goal(raw, "input", _GENERATE_HINT)
-    return SuggestRequest(Ask(goal, prefix=_text(raw, "prefix", _GENERATE_HINT)))
+    read = decode(GenerateBody, _object(body, _GENERATE_HINT), _wording(_GENERATE_HINT))
+    return SuggestRequest(Ask(Goal.from_state(read.input), prefix=read.prefix))
 
 
 def decode_candidates(body: bytes) -> CandidatesRequest:
@@ -108,96 +161,39 @@ def decode_candidates(body: bytes) -> CandidatesRequest:
     Raises:
         RequestError: The body is no such object.
     """
-    hint = _CANDIDATES_HINT
-    raw = _object(body, hint)
-    others = raw.get("others") or []
-    if not isinstance(others, list) or not all(isinstance(other, str) for other in others):
-        raise RequestError('The field "others" is no list of texts.', hint=hint)
-    if not _text(raw, "goal", hint).strip():
-        raise RequestError('The field "goal" is missing or empty.', hint=hint)
-    goal = Goal(_text(raw, "goal", hint), tuple(_text({"others": other}, "others", hint) for other in others))
-    texts = {name: _text(raw, name, hint) for name in ("prefix", "context", "declaration", "proof")}
-    ask = Ask(goal, **texts, premises=_premises(raw.get("premises") or [], hint))
-    sampling = raw.get("sampling")
-    return CandidatesRequest(
-        ask, None if sampling is None else _sampling(sampling), _text(raw, "model_key", hint) or None
-    )
-
-
-def _premises(raw: Any, hint: str) -> tuple[Premise, ...]:
-    if not isinstance(raw, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in raw):
-        raise RequestError('The field "premises" is no list of pairs of name and code.', hint=hint)
-    return tuple(Premise(*(_text({"premises": part}, "premises", hint) for part in pair)) for pair in raw)
-
-
-def _sampling(raw: Any) -> Sampling:
-    values = dict(raw) if isinstance(raw, dict) else {}
-    for name, (least, most) in _BOUNDS.items():
-        value: Any = values.get(name)
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        if not (whole or (isinstance(value, float) and name in ("temperature", "top_p"))) or not least <= value <= most:
-            raise RequestError(f'The "{name}" of the sampling is missing or out of bounds.', hint=_CANDIDATES_HINT)
-    seed = values.get("seed")
-    if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 1 << 63):
-        raise RequestError('The "seed" of the sampling is out of bounds.', hint=_CANDIDATES_HINT)
-    return Sampling(**{name: values[name] for name in _BOUNDS}, seed=seed)
+    read = decode(CandidatesBody, _object(body, _CANDIDATES_HINT), _wording(_CANDIDATES_HINT))
+    ask = Ask(Goal(read.goal, read.others), read.prefix, read.context, read.declaration, read.proof, read.premises)
+    return CandidatesRequest(ask, read.sampling.sampling() if read.sampling else None, read.model_key or None)
 
 
 def _object(body: bytes, hint: str) -> dict[str, Any]:
     try:
-        raw = json.loads(body)
-    except json.JSONDecodeError as error:
-        raise RequestError(
-            f"The body is not JSON: {error.msg} (line {error.lineno}, column {error.colno}).", hint=hint
-        ) from None
-    except UnicodeDecodeError:
-        raise RequestError("The body is not UTF-8.", hint=hint) from None
-    except RecursionError:
-        raise RequestError("The body is nested too deeply.", hint=hint) from None
+        raw = loads(body, lenient=True)
+    except JsonError as error:
+        raise RequestError(f"The body {error}.", hint=hint) from None
     if not isinstance(raw, dict):
-        raise RequestError(f"The body is {_kind(raw)}, not an object.", hint=hint)
+        raise RequestError(f"The body is {kind_of(raw)}, not an object.", hint=hint)
     return raw
 
 
-def _text(raw: dict[str, Any], key: str, hint: str) -> str:
-    """The text under `key`; absent and null mean empty."""
-    value = raw.get(key)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise RequestError(f'The field "{key}" is {_kind(value)}, not a text.', hint=hint)
-    try:
-        value.encode()
-    except UnicodeEncodeError:  # JSON can escape half of a surrogate pair; no tokenizer takes it
-        raise RequestError(f'The field "{key}" is not valid Unicode.', hint="Escape whole characters.") from None
-    return value
+def _wording(hint: str) -> Any:
+    def word(name: str, wrong: Wrong) -> RequestError:
+        if name == "sampling":
+            return _wrong_sampling("count", wrong)
+        if wrong.said:
+            return RequestError(wrong.said, hint=wrong.hint or hint)
+        if wrong.wanted == "there":
+            return RequestError(f'The field "{name}" is missing or empty.', hint=hint)
+        if wrong.wanted == "valid Unicode":
+            return RequestError(f'The field "{name}" is not valid Unicode.', hint="Escape whole characters.")
+        if wrong.wanted == "a text" or isinstance(wrong.got, (dict, list)):
+            end = ", not a text." if wrong.wanted == "a text" else "."
+            return RequestError(f'The field "{name}" is {kind_of(wrong.got)}{end}', hint=_must(wrong, hint))
+        shown = json.dumps(wrong.got)[:40]
+        return RequestError(f'The field "{name}" is {shown}.', hint=_must(wrong, hint))
+
+    return word
 
 
-def _goal(raw: dict[str, Any], key: str, hint: str) -> Goal:
-    state = _text(raw, key, hint)
-    if not state.strip():
-        raise RequestError(f'The field "{key}" is missing or empty.', hint=hint)
-    return Goal.from_state(state)
-
-
-def _count(raw: dict[str, Any]) -> int | None:
-    count = raw.get("count")
-    if count is None:
-        return None
-    if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MOST_SAMPLES:
-        shown = json.dumps(count)[:40] if not isinstance(count, (dict, list)) else _kind(count)
-        raise RequestError(
-            f'The field "count" is {shown}.', hint=f"It must be a whole number from 1 to {MOST_SAMPLES}."
-        )
-    return count
-
-
-def _kind(value: object) -> str:
-    """What a JSON value is, for a sentence."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, float)):
-        return "a number"
-    return {"dict": "an object", "list": "a list"}.get(type(value).__name__, "a text")
+def _must(wrong: Wrong, hint: str) -> str:
+    return hint if wrong.wanted == "a text" else f"It must be {wrong.wanted}."

@@ -1,45 +1,36 @@
 """The endpoint on a socket, inside a running asyncio loop.
 
-No signal handler is installed, nothing is written to stdout (the language server's wire), and no access log is kept.
+No signal handler is installed, and nothing is written to stdout (the language server's wire).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import socket
-import sys
+import functools
+import time
 from typing import TYPE_CHECKING
 
 import uvicorn
 
 from llmstep.address import url_of
-from llmstep.errors import LlmstepError
+from llmstep.http.connections import places
+from llmstep.http.listening import ListenError, PortInUseError, bind
 from llmstep.http.probe import Health, probe
+from llmstep.http.protocol import Protocol
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator
 
     from starlette.applications import Starlette
 
-__all__ = ["Health", "HttpServer", "PortInUseError", "probe", "serve"]
+__all__ = ["Health", "HttpServer", "ListenError", "PortInUseError", "probe", "serve"]
 
-_MAX_CONNECTIONS = 256
 _SECONDS_TO_STOP = 2
-
-
-class ListenError(LlmstepError):
-    """The server cannot listen at the address wanted."""
-
-    code = "listen"
-
-
-class PortInUseError(ListenError):
-    """Another program listens at the port."""
-
-    code = "port_in_use"
-    retryable = True
+_SECONDS_BETWEEN_LOOKS = 0.05
+_BACKLOG = 2048
+"""Connections that the system keeps until they are taken in; a burst must not overflow it."""
 
 
 class _UvicornServer(uvicorn.Server):
@@ -85,6 +76,21 @@ class HttpServer:
         """Wait until the server has ended; cancelling the wait leaves the server alone."""
         await asyncio.shield(self._task)
 
+    async def drain(self, seconds: float) -> None:
+        """Stop listening, and wait until the requests in work have been answered.
+
+        Args:
+            seconds: Longest wait.
+        """
+        self.app.state.draining = True
+        for server in self._server.servers:
+            server.close()
+        until = time.monotonic() + seconds
+        while (left := self._server.server_state.connections) and time.monotonic() < until:
+            for connection in list(left):
+                connection.shutdown()  # at once, or with the end of the answer
+            await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
+
     async def stop(self) -> None:
         """Stop listening, answer the requests in work with 503, close all connections. A second call does nothing."""
         self.app.state.stopping.set()
@@ -104,7 +110,7 @@ async def serve(app: Starlette, host: str, port: int) -> HttpServer:
         ListenError: The address cannot be listened at.
     """
     try:
-        listener = _bind(host, port)
+        listener = bind(host, port)
     except PortInUseError:
         health = await probe(host, port)
         if health is None:
@@ -119,50 +125,15 @@ async def serve(app: Starlette, host: str, port: int) -> HttpServer:
         ws="none",
         lifespan="off",
         log_config=None,
+        log_level="critical",  # of malformed requests; failures of the application are logged by it
         access_log=False,
         proxy_headers=False,  # the guards read the headers of the client, not those it claims for another
         server_header=False,
-        limit_concurrency=_MAX_CONNECTIONS,
+        backlog=_BACKLOG,
         timeout_graceful_shutdown=_SECONDS_TO_STOP,
     )
+    config.load()
+    config.http_protocol_class = functools.partial(Protocol, places=places())  # type: ignore[assignment]
     server = HttpServer(app, _UvicornServer(config), listener)
     await server.started()
     return server
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    """A listening socket.
-
-    Raises:
-        ListenError: See `serve`.
-    """
-    try:
-        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (OSError, UnicodeError):
-        raise ListenError(f"There is no address {host!r} on this machine.", hint="Listen at 127.0.0.1.") from None
-    # `localhost` has an address of both kinds; clients that try IPv6 first fall back to IPv4, not all the other way.
-    family, kind, protocol, _, address = min(found, key=lambda info: info[0] != socket.AF_INET)
-    listener = socket.socket(family, kind, protocol)
-    try:
-        if sys.platform == "win32":  # there, SO_REUSEADDR would let two programs share the port
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        else:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(128)
-        listener.setblocking(False)
-    except OSError as error:
-        listener.close()
-        raise _listen_error(host, port, error) from None
-    return listener
-
-
-def _listen_error(host: str, port: int, error: OSError) -> ListenError:
-    if error.errno == errno.EADDRINUSE or getattr(error, "winerror", None) == 10048:
-        return PortInUseError(
-            f"Port {port} at {host} is used by another program.",
-            hint="End it, or choose another port with --port or the setting llmstep.http.port.",
-        )
-    if error.errno == errno.EACCES:
-        return ListenError(f"Listening at port {port} is not permitted.", hint="Choose a port above 1023.")
-    return ListenError(f"llmstep cannot listen at {host}: {error.strerror}.", hint="Listen at 127.0.0.1.")

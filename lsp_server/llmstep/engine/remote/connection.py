@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import getpass
+import hashlib
 import json
+import platform
 import random
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmstep.engine.remote.refusals import Passing, refusal
-from llmstep.errors import RemoteError
+from llmstep.errors import RemoteError, RemoteRefusedError
+from llmstep.strict_json import loads
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -30,9 +34,15 @@ FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 20.0
 """Longest pause for which a server's `Retry-After` is obeyed; where it wants more, the user is told instead."""
 CONNECT_SECONDS = 10.0
-_MOST_CONNECTIONS = 32
+CLIENT_HEADER = "X-Llmstep-Client"
+_MOST_KEPT = 32
+"""Connections that stay open without a request; the number of those in use is the caller's business."""
 _LONGEST_ERROR = 1 << 16
-_LONGEST_LINE = 1 << 24
+_LONGEST_LINE = 1 << 23
+LONGEST_ANSWER = 1 << 26
+"""Bytes; 256 samples of 4096 tokens with their log-probabilities."""
+_LONGEST_LIST = 1 << 22
+"""Bytes of a list of models, or of what a server says of itself."""
 
 
 async def persistently(work: Callable[[], Awaitable[T]], tries: int = TRIES) -> T:
@@ -77,10 +87,10 @@ class Connection:
 
         async def fetch() -> bytes:
             async with self.stream("GET", path) as response:
-                return await response.aread()
+                return await self.whole(response, _LONGEST_LIST)
 
         try:
-            return json.loads(await asyncio.wait_for(fetch(), seconds))
+            return loads(await asyncio.wait_for(fetch(), seconds))
         except asyncio.TimeoutError:
             raise Passing(self.too_slow(seconds)) from None
         except ValueError:
@@ -98,13 +108,18 @@ class Connection:
 
         client = await self._opened()
         content = None if body is None else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json"} if content is not None else {}
+        # Compressed answers would have to be unpacked before one knows how long they are.
+        headers = {"Accept-Encoding": "identity", CLIENT_HEADER: own_name()}
+        if content is not None:
+            headers["Content-Type"] = "application/json"
         headers |= self.place.key.headers() if self.place.key else {}
         url = self.place.url + path
         try:
             async with client.stream(method, url, content=content, headers=headers) as response:
                 if not response.is_success:
                     raise refusal(self.place, response.status_code, response.headers, await _beginning(response))
+                if response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
+                    raise self._compressed()
                 yield response
         except (httpx.ConnectError, httpx.ConnectTimeout):
             raise Passing(
@@ -130,20 +145,57 @@ class Connection:
         Raises:
             Passing: They are no UTF-8, or one is too long to be meant.
         """
-        rest = b""
-        async for data in response.aiter_bytes():
-            *whole, rest = (rest + data).split(b"\n")
-            if len(rest) > _LONGEST_LINE:
-                raise Passing(self.unreadable())
-            for line in whole:
-                yield self._text(line)
-        yield self._text(rest)
+        parts: list[bytes] = []
+        length = total = 0
+        async for data in response.aiter_raw():
+            total += len(data)
+            if total > LONGEST_ANSWER:
+                raise self.too_long()
+            first, *others = data.split(b"\n")
+            parts.append(first)
+            length += len(first)
+            if length > _LONGEST_LINE:
+                raise self.too_long()
+            for following in others:
+                yield self._text(b"".join(parts))
+                parts = [following]
+                length = len(following)
+        yield self._text(b"".join(parts))
+
+    async def whole(self, response: httpx.Response, most: int = LONGEST_ANSWER) -> bytes:
+        """An answer in one piece.
+
+        Args:
+            most: Bytes that it may have.
+
+        Raises:
+            RemoteRefusedError: It is longer.
+        """
+        body = bytearray()
+        async for data in response.aiter_raw():
+            body += data
+            if len(body) > most:
+                raise self.too_long()
+        return bytes(body)
 
     def _text(self, line: bytes) -> str:
         try:
             return line.decode("utf-8").strip("\r")
         except UnicodeDecodeError:
             raise Passing(self.unreadable()) from None
+
+    def too_long(self) -> RemoteRefusedError:
+        """The error for an answer without end."""
+        return RemoteRefusedError(
+            f"The answer of the server at {self.place.url} is longer than any that llmstep asks for.",
+            hint="Is llmstep.remote.url the address of the right server? See its log.",
+        )
+
+    def _compressed(self) -> RemoteRefusedError:
+        return RemoteRefusedError(
+            f"The server at {self.place.url} sends compressed answers, which llmstep does not ask for.",
+            hint="Switch compression off at the server, or at the proxy in front of it.",
+        )
 
     def unreadable(self) -> RemoteError:
         """The error for an answer that is not what the protocol says."""
@@ -177,17 +229,27 @@ class Connection:
 
         return httpx.AsyncClient(
             timeout=httpx.Timeout(self.silence, connect=min(CONNECT_SECONDS, self.silence)),
-            limits=httpx.Limits(max_connections=_MOST_CONNECTIONS),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=_MOST_KEPT),
             trust_env=not self.place.loopback,  # a proxy is not asked about this machine
             follow_redirects=False,  # the user's consent is for one address
         )
 
 
 async def _beginning(response: httpx.Response) -> bytes:
-    """As much of the body as may hold what an error says."""
+    """As much of the body as may hold what an error says; nothing of a compressed one."""
     body = b""
-    async for data in response.aiter_bytes():
-        body += data
-        if len(body) > _LONGEST_ERROR:
-            break
+    if response.headers.get("content-encoding", "identity").lower() in ("", "identity"):
+        async for data in response.aiter_raw():
+            body += data[:_LONGEST_ERROR]
+            if len(body) > _LONGEST_ERROR:
+                break
     return body
+
+
+def own_name() -> str:
+    """What tells this user of this machine from others behind the same address, and says neither's name."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        user = ""
+    return hashlib.sha256(f"llmstep {user} {platform.node()}".encode("utf-8", "replace")).hexdigest()[:16]

@@ -134,7 +134,7 @@ async def _once(
                     if answer.enough:
                         break
             else:
-                answer.whole((await response.aread()).decode("utf-8", "replace"))
+                answer.whole(await connection.whole(response))
     except NoAnswerError:
         raise Passing(connection.unreadable()) from None
     except RemoteError as error:  # the server's own words, in the midst of its answer

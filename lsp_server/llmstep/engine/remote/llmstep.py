@@ -5,7 +5,6 @@ Prompt, queue, cache and the cleaning of answers are that one's business; see `l
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from llmstep.engine.progress import since
 from llmstep.engine.remote.place import place_of
 from llmstep.engine.remote.remote_engine import RemoteEngine
 from llmstep.errors import LlmstepError, RemoteRefusedError
+from llmstep.strict_json import loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,13 +107,13 @@ class LlmstepEngine(RemoteEngine):
                         return found
         except StatusError as error:
             raise _other_version(connection) if error.status in (404, 405) else error from None
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             raise Passing(connection.unreadable()) from None
         raise Passing(connection.unreadable())
 
     def _read(self, line: str, on_progress: Callable[[Progress], None] | None) -> Generation | None:
         """The generation, when the line has it."""
-        raw = json.loads(line) if line else {}
+        raw = loads(line) if line else {}
         if "error" in raw:
             raise wire.read_error(raw["error"])
         if "generation" in raw:

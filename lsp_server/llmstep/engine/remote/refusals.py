@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmstep.engine.remote.place import KEY_VARIABLE
 from llmstep.errors import BusyError, LlmstepError, RemoteError, RemoteRefusedError
+from llmstep.strict_json import JsonError, loads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,8 +94,8 @@ def _said(body: bytes) -> str:
     """What an error's body says, one line; empty where it is a page or nothing."""
     text = body.decode("utf-8", "replace").strip()
     try:
-        text = message_of(json.loads(text))
-    except (ValueError, RecursionError):
+        text = message_of(loads(text))
+    except (JsonError, RecursionError):
         text = "" if text.startswith("<") else text
     line = " ".join(text.split()).rstrip(".: ")
     return line if len(line) <= _LONGEST_SAID else line[: _LONGEST_SAID - 2] + " …"
@@ -102,7 +103,9 @@ def _said(body: bytes) -> str:
 
 def message_of(raw: Any) -> str:
     """The message in an error object, in the forms that servers use."""
-    for name in ("error", "detail", "message"):
-        if isinstance(raw, dict) and raw.get(name):
-            return message_of(raw[name])
+    while isinstance(raw, dict):
+        following = next((raw[name] for name in ("error", "detail", "message") if raw.get(name)), None)
+        if following is None:
+            break
+        raw = following
     return raw if isinstance(raw, str) else json.dumps(raw, ensure_ascii=False) if raw else ""

@@ -6,7 +6,6 @@ log-probabilities; some servers mix them, so that each is recognised by what is 
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +14,15 @@ import attrs
 from llmstep.engine.postprocess import RawSample
 from llmstep.engine.remote.refusals import message_of
 from llmstep.errors import RemoteError
+from llmstep.strict_json import JsonError, loads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 END = "[DONE]"
+_MOST_CHOICES = 1024
+_LONGEST_SAMPLE = 1 << 18
+"""Characters; the longest sample has 4096 tokens."""
 
 
 class NoAnswerError(ValueError):
@@ -56,6 +59,7 @@ class Answer:
     def __init__(self, wanted: int, stops: Iterable[str]) -> None:
         self._wanted = wanted
         self._stops = tuple(stops)
+        self._longest_stop = max(map(len, self._stops), default=0)
         self._choices: dict[int, _Choice] = {}
 
     @property
@@ -94,21 +98,21 @@ class Answer:
         else:
             self.whole(data, ended=False)
 
-    def whole(self, body: str, *, ended: bool = True) -> None:
+    def whole(self, body: str | bytes, *, ended: bool = True) -> None:
         """Take an object with choices: a whole answer, or one of a stream."""
         try:
-            raw = json.loads(body)
-        except (ValueError, RecursionError):
-            raise NoAnswerError(body[:80]) from None
+            raw = loads(body)
+        except JsonError as error:
+            raise NoAnswerError(str(error)) from None
         if not isinstance(raw, dict):
-            raise NoAnswerError(body[:80])
+            raise NoAnswerError("no object")
         if raw.get("error"):
             raise RemoteError(f"The server failed: {message_of(raw['error'])[:200]}.", hint="See its log.")
-        for each in raw.get("choices") or ():
-            try:
+        try:
+            for each in raw.get("choices") or ():
                 self._take(each, ended)
-            except (AttributeError, KeyError, TypeError, ValueError):
-                raise NoAnswerError(body[:80]) from None
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
+            raise NoAnswerError("no choices") from None
 
     def _take(self, raw: dict[str, Any], ended: bool) -> None:
         choice = self._choices.setdefault(int(raw.get("index") or 0), _Choice())
@@ -118,11 +122,14 @@ class Answer:
         message = raw.get("delta") or raw.get("message") or {}
         text = raw["text"] if "text" in raw else message.get("content")
         if text:
+            if len(choice.text) + len(text) > _LONGEST_SAMPLE or len(self._choices) > _MOST_CHOICES:
+                raise ValueError("too long")
+            searched = max(0, len(choice.text) - self._longest_stop)
             choice.text += str(text)
             choice.pieces += 1
+            choice.stopped = any(choice.text.find(stop, searched) >= 0 for stop in self._stops)
         choice.logprobs += _logprobs(raw.get("logprobs"))
         choice.ended = ended or bool(raw.get("finish_reason"))
-        choice.stopped = any(stop in choice.text for stop in self._stops)
 
     def samples(self) -> Iterator[RawSample]:
         """The samples, in the order of their numbers."""

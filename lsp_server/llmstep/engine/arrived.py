@@ -1,0 +1,160 @@
+"""Whether the files of a model are what the hub gave out, by size and SHA-256.
+
+In the hub's cache a large file bears its SHA-256 as its name, so that a model that some other program downloaded can be
+looked at too, without a network. A file is read once; what was found right is remembered by its size and time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING
+
+import attrs
+import platformdirs
+
+from llmstep.engine.files import broken
+from llmstep.errors import CancelledError, DownloadError
+from llmstep.strict_json import JsonError, loads
+from llmstep.whole_file import whole_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+_PIECE = 1 << 22
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_MOST_REMEMBERED = 2000
+
+
+@attrs.frozen
+class Promise:
+    """What the hub says of a file."""
+
+    size: int | None = None
+    sha256: str | None = None
+
+
+def check_arrived(
+    repo_id: str,
+    folder: Path,
+    promises: Mapping[str, Promise],
+    *,
+    tell: Callable[[int], None] = lambda _: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> None:
+    """Check files that a download has brought; one that is wrong is deleted, so that the next download fetches it anew.
+
+    Args:
+        folder: Of the snapshot.
+        promises: By the names of the files.
+        tell: Called with the number of bytes read so far.
+
+    Raises:
+        DownloadError: A file has another size or another SHA-256 than the hub says.
+        CancelledError: `cancelled` said so.
+    """
+    before = 0
+    for name, promise in promises.items():
+        path = folder / name
+        blob = path.resolve()
+        size = blob.stat().st_size
+        wanted = promise.sha256 or _name_of(blob)
+        wrong = ""
+        if promise.size is not None and size != promise.size:
+            wrong = f"it has {size} bytes, not {promise.size}"
+        elif wanted is not None and not _is_remembered(blob, wanted):
+            got = sha256_of(blob, lambda done, before=before: tell(before + done), cancelled)  # type: ignore[misc]
+            if got == wanted:
+                _remember(blob, wanted)
+            else:
+                wrong = f"its SHA-256 is {got[:16]}…, not {wanted[:16]}…"
+        if wrong:
+            for each in {path, blob}:
+                each.unlink(missing_ok=True)
+            raise DownloadError(
+                f"The file {name} of {repo_id} is not what the hub says: {wrong}.",
+                hint="Ask again to download it anew; if it happens again, a mirror (HF_ENDPOINT) or a proxy on the way "
+                "changes files.",
+            )
+        before += size
+
+
+def check_cached(
+    paths: Iterable[Path],
+    *,
+    tell: Callable[[int], None] = lambda _: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> None:
+    """Check files in the hub's cache against their names; those that have no SHA-256 for a name are passed over.
+
+    Raises:
+        ModelLoadError: A file has another SHA-256 than its name says.
+        CancelledError: `cancelled` said so.
+    """
+    before = 0
+    for path in paths:
+        blob = path.resolve()
+        wanted = _name_of(blob)
+        if wanted is None or not blob.is_file() or _is_remembered(blob, wanted):
+            continue
+        got = sha256_of(blob, lambda done, before=before: tell(before + done), cancelled)  # type: ignore[misc]
+        if got != wanted:
+            raise broken(path, f"is not what the hub gave out: its SHA-256 is {got[:16]}…, not {wanted[:16]}…")
+        _remember(blob, wanted)
+        before += blob.stat().st_size
+
+
+def sha256_of(path: Path, tell: Callable[[int], None], cancelled: Callable[[], bool]) -> str:
+    """The SHA-256 of a file, as hexadecimal digits.
+
+    Raises:
+        CancelledError: `cancelled` said so.
+    """
+    digest = hashlib.sha256()
+    done = 0
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            if cancelled():
+                raise CancelledError("The check of the downloaded files was cancelled.", hint="Ask again to go on.")
+            digest.update(piece)
+            done += len(piece)
+            tell(done)
+    return digest.hexdigest()
+
+
+def _name_of(blob: Path) -> str | None:
+    """The SHA-256 that a file of the cache bears as its name."""
+    return blob.name if blob.parent.name == "blobs" and _SHA256.fullmatch(blob.name) else None
+
+
+def _memory() -> Path:
+    return platformdirs.user_cache_path("llmstep") / "arrived.json"
+
+
+def _remembered() -> dict[str, list[object]]:
+    try:
+        known = loads(_memory().read_bytes())
+    except (OSError, JsonError):
+        return {}  # it is only read again
+    return known if isinstance(known, dict) else {}
+
+
+def _stamp(blob: Path, sha256: str) -> list[object]:
+    stat = blob.stat()
+    return [sha256, stat.st_size, stat.st_mtime_ns]
+
+
+def _is_remembered(blob: Path, sha256: str) -> bool:
+    return _remembered().get(str(blob)) == _stamp(blob, sha256)
+
+
+def _remember(blob: Path, sha256: str) -> None:
+    known = _remembered()
+    known.pop(str(blob), None)
+    known[str(blob)] = _stamp(blob, sha256)
+    kept = dict(list(known.items())[-_MOST_REMEMBERED:])
+    with contextlib.suppress(OSError), whole_file(_memory()) as part:
+        part.write_text(json.dumps(kept), encoding="utf-8")

@@ -1,0 +1,77 @@
+"""Reading bodies: within a time, and off the event loop where they are long.
+
+What is done with a long body before the model is asked (JSON, the layout of a file's text) takes longer than others may
+wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+from llmstep.http.answers import RefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.requests import Request
+
+T = TypeVar("T")
+
+BODY_SECONDS = 30.0
+"""Longest wait for a body."""
+SHORT = 1 << 13
+"""Bytes of a body that is read at once."""
+_MOST_LONG = 64
+"""Most long bodies that wait to be read."""
+
+_threads = ThreadPoolExecutor(2, thread_name_prefix="llmstep-body")
+_long: set[object] = set()
+
+
+async def read_body(request: Request) -> bytes:
+    """The body.
+
+    Raises:
+        RefusedError: It does not come, or is too long.
+    """
+    try:
+        return await asyncio.wait_for(request.body(), BODY_SECONDS)
+    except asyncio.TimeoutError:
+        raise RefusedError(
+            408, f"The body did not come within {BODY_SECONDS:g} seconds.", headers={"Connection": "close"}
+        ) from None
+
+
+async def decoded(request: Request, decode: Callable[[bytes], T]) -> T:
+    """What a body says.
+
+    Raises:
+        RefusedError: As with `read_body`, or too many long bodies are being read already.
+        RequestError: That of `decode`.
+    """
+    body = await read_body(request)
+    return await aside(lambda: decode(body), len(body))
+
+
+async def aside(work: Callable[[], T], length: int) -> T:
+    """What `work` returns, done in a thread where the text that it is about is long.
+
+    Raises:
+        RefusedError: Too much waits for the threads already.
+    """
+    if length <= SHORT:
+        return work()
+    if len(_long) >= _MOST_LONG:
+        raise RefusedError(
+            429,
+            "Too many long requests are being read already.",
+            hint="Try again in a while, or send less of the file as context.",
+        )
+    token = object()
+    _long.add(token)
+    try:
+        return await asyncio.get_running_loop().run_in_executor(_threads, work)
+    finally:
+        _long.discard(token)

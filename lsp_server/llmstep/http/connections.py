@@ -1,0 +1,116 @@
+"""Who may hold a connection, and for how long without saying anything.
+
+A connection that waits for its client's bytes costs nothing but its place. Where places run out, the client with the
+most connections loses the one that has been silent longest, so that no number of silent ones locks anybody out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import OrderedDict
+from typing import Protocol
+
+MOST_CONNECTIONS = 1024
+MOST_OF_AN_ADDRESS = 512
+"""Behind a proxy everybody has its address, and on loopback the editor and all programs have the same one."""
+GRACE_SECONDS = 1.0
+"""A connection younger than this is not closed for another: its request is probably on the way."""
+_SPARE_FILES = 256
+"""Open files that the rest of the process needs."""
+
+
+class Held(Protocol):
+    """A connection."""
+
+    address: str
+    waiting_since: float
+    """When it began to wait for bytes, by `time.monotonic`."""
+
+    def let_go(self) -> None:
+        """Close it, because another needs the place."""
+
+
+class Places:
+    """The connections of one server.
+
+    Args:
+        most: Most connections.
+        most_of_an_address: Most connections from one address.
+    """
+
+    def __init__(self, most: int = MOST_CONNECTIONS, most_of_an_address: int = MOST_OF_AN_ADDRESS) -> None:
+        self.most = most
+        self.most_of_an_address = most_of_an_address
+        self._held: dict[str, set[Held]] = {}
+        self._waiting: dict[str, OrderedDict[Held, None]] = {}
+
+    @property
+    def count(self) -> int:
+        """Number of connections."""
+        return sum(map(len, self._held.values()))
+
+    def enter(self, held: Held) -> bool:
+        """Take a new connection in; False when there is no place for it.
+
+        One without a place is kept too: its request is answered with why, and ends it.
+        """
+        own = len(self._held.get(held.address, ()))
+        free = True
+        if own >= self.most_of_an_address:
+            free = self._make_room(held.address)
+        elif self.count >= self.most:
+            free = self._make_room(max(self._held, key=lambda address: len(self._held[address])))
+        self._held.setdefault(held.address, set()).add(held)
+        return free
+
+    def leave(self, held: Held) -> None:
+        """A connection has been closed."""
+        self.works(held)
+        own = self._held.get(held.address, set())
+        own.discard(held)
+        if not own:
+            self._held.pop(held.address, None)
+
+    def waits(self, held: Held) -> None:
+        """A connection waits for its client's bytes from now on."""
+        held.waiting_since = time.monotonic()
+        own = self._waiting.setdefault(held.address, OrderedDict())
+        own[held] = None
+        own.move_to_end(held)
+
+    def works(self, held: Held) -> None:
+        """A connection's request is being answered, or it is gone."""
+        own = self._waiting.get(held.address)
+        if own is not None:
+            own.pop(held, None)
+            if not own:
+                del self._waiting[held.address]
+
+    def _make_room(self, address: str) -> bool:
+        """Close the connection of an address that has been silent longest; False when none was silent long enough."""
+        oldest = next(iter(self._waiting.get(address, ())), None)
+        if oldest is None or time.monotonic() - oldest.waiting_since < GRACE_SECONDS:
+            return False
+        self.leave(oldest)
+        oldest.let_go()
+        return True
+
+
+def places() -> Places:
+    """As many as this process may have open files for; where it may, it allows itself more."""
+    files = 1 << 20
+    with contextlib.suppress(ImportError, OSError, ValueError):  # Windows has no such limit
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft != resource.RLIM_INFINITY:
+            wanted = MOST_CONNECTIONS * 2 + _SPARE_FILES
+            if soft < wanted:
+                files = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+                resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+            else:
+                files = soft
+    # Half of the files: connections without a place are open too, until they are told so.
+    most = max(16, min(MOST_CONNECTIONS, (files - _SPARE_FILES) // 2))
+    return Places(most, max(8, min(MOST_OF_AN_ADDRESS, most // 2)))

@@ -1,0 +1,157 @@
+"""`/api/generate`, `/api/chat` and `/api/tags`: the model for clients of Ollama, llmlean's default among them.
+
+They continue the client's own text, as the pages of OpenAI's API do. Like Ollama itself, they cut a text that is too
+long from its front.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import attrs
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from llmstep import __version__
+from llmstep.engine.completion import Text
+from llmstep.errors import LlmstepError
+from llmstep.http.bodies import decoded
+from llmstep.http.fields import decode, field, flag, number, part, text, whole
+from llmstep.http.openai import complete_whole
+from llmstep.http.openai_requests import (
+    MESSAGES,
+    MOST_TOKENS,
+    STOPS,
+    FieldError,
+    OpenAiRequest,
+    json_object,
+    read_messages,
+    read_stops,
+    wording,
+)
+from llmstep.http.shapes import OLLAMA, ollama_error
+from llmstep.types import Sampling
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from llmstep.engine.completion import Completion
+
+_OLLAMA_TEMPERATURE = 0.8
+
+
+@attrs.frozen
+class Options:
+    """How the text is drawn."""
+
+    temperature: float = number("0 is greedy.", 0, 5, _OLLAMA_TEMPERATURE)
+    top_p: float = number("Nucleus sampling: total probability of the tokens kept.", 0.01, 1, 0.9)
+    num_predict: int = whole("Most tokens; -1 and -2 are as many as there is room for.", -2, 1 << 30, -1)
+    seed: int | None = whole("Makes the answer repeatable.", 0, (1 << 63) - 1)
+    stop: tuple[str, ...] = field("Texts that end the answer.", STOPS, read_stops, default=())
+
+
+@attrs.frozen
+class OllamaGenerateBody:
+    """A text to be continued."""
+
+    prompt: str = text("The text.")
+    system: str = text("Comes before the text.")
+    stream: bool = flag("Answer in lines: the text, and the end.", default=True)
+    options: Options | None = part("How the text is drawn.", Options, wording)
+
+
+@attrs.frozen
+class OllamaChatBody:
+    """A chat to be continued."""
+
+    messages: tuple[tuple[str, str], ...] = field(
+        "What was said so far.", MESSAGES, read_messages, default=(), required=True
+    )
+    stream: bool = flag("Answer in lines: the text, and the end.", default=True)
+    options: Options | None = part("How the text is drawn.", Options, wording)
+
+
+def ollama_routes() -> list[Route]:
+    return [
+        Route(f"{OLLAMA}/generate", _generate, methods=["POST"], name="ollama_generate"),
+        Route(f"{OLLAMA}/chat", _chat, methods=["POST"], name="ollama_chat"),
+        Route(f"{OLLAMA}/tags", _tags, methods=["GET"], name="ollama_tags"),
+        Route(f"{OLLAMA}/version", _version, methods=["GET"], name="ollama_version"),
+    ]
+
+
+async def _tags(request: Request) -> Response:
+    name = request.app.state.engine.status.model
+    return JSONResponse({"models": [{"name": name, "model": name, "details": {"family": "llmstep"}}]})
+
+
+async def _version(_request: Request) -> Response:
+    return JSONResponse({"version": __version__})
+
+
+async def _generate(request: Request) -> Response:
+    return await _answer(request, chat=False)
+
+
+async def _chat(request: Request) -> Response:
+    return await _answer(request, chat=True)
+
+
+async def _answer(request: Request, *, chat: bool) -> Response:
+    state = request.app.state
+    try:
+        wanted = await decoded(request, lambda body: decode_ollama(body, chat=chat))
+        made = await complete_whole(request, wanted)
+    except LlmstepError as error:
+        return ollama_error(error, retry_after=state.admission.retry_after)
+    return Response(status_code=499) if made is None else _told(made, wanted)
+
+
+def decode_ollama(body: bytes, *, chat: bool) -> OpenAiRequest:
+    """
+    Args:
+        chat: Whether it came to `/api/chat`.
+
+    Raises:
+        FieldError: It is malformed, or asks for what this server does not do.
+    """
+    raw = json_object(body)
+    for name in ("images", "tools", "suffix"):
+        if raw.get(name):
+            raise FieldError(name, f"This server does not know {name}.", hint="Leave it out.")
+    if raw.get("format") not in (None, ""):
+        raise FieldError("format", "This server answers plain text only.", hint="Leave format out.")
+    read: Any = decode(OllamaChatBody if chat else OllamaGenerateBody, raw, wording)
+    options = read.options or Options()
+    if chat:
+        continued = Text(messages=read.messages, stops=options.stop, cut=True)
+    else:
+        prompt = f"{read.system}\n{read.prompt}" if read.system else read.prompt
+        continued = Text(prompt, stops=options.stop, cut=True)
+    longest = MOST_TOKENS if options.num_predict <= 0 else min(options.num_predict, MOST_TOKENS)
+    sampling = Sampling(1, options.temperature, options.top_p, longest, options.seed)
+    return OpenAiRequest((continued,), sampling, chat, read.stream, logprobs=False)
+
+
+def _told(made: Completion, wanted: OpenAiRequest) -> Response:
+    written = made.written[0]
+    now = datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    head = {"model": made.model, "created_at": now}
+    end = {
+        "done": True,
+        "done_reason": written.finish,
+        "prompt_eval_count": made.prompt_tokens,
+        "eval_count": written.drawn,
+    }
+
+    def said(content: str) -> dict[str, Any]:
+        return {"message": {"role": "assistant", "content": content}} if wanted.chat else {"response": content}
+
+    if not wanted.stream:
+        return JSONResponse({**head, **said(written.text), **end})
+    lines = [{**head, **said(written.text), "done": False}, {**head, **said(""), **end}]
+    body = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    return Response(body, media_type="application/x-ndjson")

@@ -1,0 +1,143 @@
+"""`GET /openapi.json`: what the server answers, made from the classes that read the requests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+from starlette.responses import JSONResponse
+
+from llmstep import __version__
+from llmstep.engine.wire import CANDIDATES
+from llmstep.http.fields import schema
+from llmstep.http.ollama import OllamaChatBody, OllamaGenerateBody
+from llmstep.http.openai_requests import REFUSED, ChatBody, CompletionBody
+from llmstep.http.requests import CandidatesBody, GenerateBody, TacticBody
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+_JSON = "application/json"
+_TEXTS = {"type": "array", "items": {"type": "string"}}
+_NUMBER = {"type": "number"}
+_OBJECT = {"type": "object"}
+_ERRORS = {
+    "400": "The request is malformed.",
+    "401": "The token is missing or wrong.",
+    "403": "The Host or the Origin is not this server's.",
+    "404": "There is no such page or model.",
+    "405": "The page does not take this method.",
+    "408": "The request did not come in time.",
+    "409": "The server has another model.",
+    "413": "The body is too long.",
+    "415": "The content type is not JSON.",
+    "429": "Too many requests wait.",
+    "500": "The server failed.",
+    "503": "The model is not there, or the server ends.",
+}
+
+
+def _answer(*required: str, **properties: Any) -> dict[str, Any]:
+    return {"type": "object", "required": list(required), "properties": properties}
+
+
+@attrs.frozen
+class Page:
+    """A page of the server."""
+
+    method: str
+    path: str
+    about: str
+    answer: dict[str, Any]
+    body: type | None = None
+    kind: str = _JSON
+    """Content type of the answer, where it is always the same one."""
+
+
+_STEPS = _answer(
+    "suggestions",
+    suggestions=_TEXTS,
+    scores={"type": "array", "items": {"type": ["number", "null"]}},
+    model={"type": "string"},
+    elapsed_ms=_NUMBER,
+)
+_OUTPUTS = {"type": "array", "items": _answer("output", "score", output={"type": "string"}, score=_NUMBER)}
+_CHOICES = _answer("id", "object", "choices", id={"type": "string"}, choices={"type": "array", "items": _OBJECT})
+_MODEL = _answer("id", "object", id={"type": "string"}, object={"const": "model"})
+_DONE = _answer("model", "done", model={"type": "string"}, done={"type": "boolean"})
+_HEALTH = _answer("status", "name", "version", status={"const": "ok"}, name={"const": "llmstep"})
+
+PAGES = (
+    Page("post", "/", "Next steps for a goal.", _STEPS, TacticBody),
+    Page("post", "/generate", "Next steps for LeanCopilot.", _answer("outputs", outputs=_OUTPUTS), GenerateBody),
+    Page(
+        "post",
+        CANDIDATES,
+        "Candidates for another llmstep, as lines of JSON.",
+        {},
+        CandidatesBody,
+        "application/x-ndjson",
+    ),
+    Page("post", "/v1/completions", f"OpenAI's completions. Refused: {', '.join(REFUSED)}.", _CHOICES, CompletionBody),
+    Page("post", "/v1/chat/completions", "OpenAI's chats, with the same refusals.", _CHOICES, ChatBody),
+    Page("get", "/v1/models", "The one model.", _answer("data", data={"type": "array", "items": _MODEL})),
+    Page("get", "/v1/models/{model}", "The one model, by its name.", _MODEL),
+    Page("post", "/api/generate", "Ollama's generate.", _DONE, OllamaGenerateBody),
+    Page("post", "/api/chat", "Ollama's chat.", _DONE, OllamaChatBody),
+    Page("get", "/api/tags", "Ollama's list of models.", _answer("models", models={"type": "array", "items": _OBJECT})),
+    Page("get", "/api/version", "The version.", _answer("version", version={"type": "string"})),
+    Page("get", "/health", "The process is alive.", _HEALTH),
+    Page("get", "/ready", "The model is loaded.", _answer("ready", ready={"const": True})),
+    Page("get", "/metrics", "Numbers for Prometheus.", {}, kind="text/plain"),
+    Page("get", "/openapi.json", "This description.", _OBJECT),
+)
+
+
+def description() -> dict[str, Any]:
+    """The description, as OpenAPI 3.1."""
+    bodies = {page.body.__name__: schema(page.body) for page in PAGES if page.body is not None}
+    paths: dict[str, Any] = {}
+    for page in PAGES:
+        paths.setdefault(page.path, {})[page.method] = _operation(page)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "llmstep",
+            "version": __version__,
+            "description": "Errors are `{error, hint, suggestions: []}`, below /v1 OpenAI's, below /api Ollama's.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": {**bodies, "Error": _answer("error")},
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{}, {"token": []}],
+    }
+
+
+def _operation(page: Page) -> dict[str, Any]:
+    error = {_JSON: {"schema": {"$ref": "#/components/schemas/Error"}}}
+    if page.path == "/ready":
+        error = {_JSON: {"schema": _OBJECT}}
+    content = {page.kind: {"schema": page.answer}} if page.answer else {page.kind: {}}
+    if page.kind == _JSON and page.path.startswith(("/v1/c", "/api/")) and page.body is not None:
+        content |= {"text/event-stream" if page.path.startswith("/v1") else "application/x-ndjson": {}}
+    made: dict[str, Any] = {
+        "summary": page.about,
+        "responses": {
+            "200": {"description": page.about, "content": content},
+            **{status: {"description": said, "content": error} for status, said in _ERRORS.items()},
+        },
+    }
+    if "{model}" in page.path:
+        made["parameters"] = [{"name": "model", "in": "path", "required": True, "schema": {"type": "string"}}]
+    if page.body is not None:
+        reference = {"$ref": f"#/components/schemas/{page.body.__name__}"}
+        made["requestBody"] = {"required": True, "content": {_JSON: {"schema": reference}}}
+    return made
+
+
+async def openapi(_request: Request) -> Response:
+    """The page."""
+    return JSONResponse(description())

@@ -1,0 +1,170 @@
+"""What a server does, for those who run it: numbers for Prometheus, and a line of JSON for each request.
+
+Neither holds a goal, a step, a token, or anything else that a client wrote, except the name that it gives itself.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import time
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+from prometheus_client.exposition import choose_encoder
+from starlette.responses import Response
+
+from llmstep import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.requests import Request
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from llmstep.engine.interface import Generation
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+_STATES = ("empty", "downloading", "loading", "idle", "generating")
+
+
+class Watch:
+    """The numbers of one application.
+
+    Args:
+        state: That of the application, with the engine and the queue.
+        log: Takes the lines of the access log; None keeps none.
+    """
+
+    def __init__(self, state: Any, log: Callable[[str], object] | None = None) -> None:
+        self.log = log
+        self.registry = CollectorRegistry()
+        made: dict[str, Any] = {"registry": self.registry, "namespace": "llmstep"}
+        Info("build", "The version.", **made).info({"version": __version__})
+        self._requests = Counter("requests", "Requests answered.", ["page", "status"], **made)
+        self._seconds = Histogram(
+            "request_seconds",
+            "From the head of a request to the end of its answer.",
+            ["page"],
+            buckets=_SECONDS,
+            **made,
+        )
+        self._open = Gauge("requests_open", "Requests being answered.", **made)
+        self._samples = Counter("samples", "Samples drawn from the model.", **made)
+        self._tokens = Counter("tokens", "Tokens of those samples, as far as they are known.", **made)
+        self._remembered = Counter("remembered", "Requests answered from memory.", **made)
+        Gauge("queue_waiting", "Requests that wait for their turn.", **made).set_function(
+            lambda: state.admission.waiting
+        )
+        Gauge("queue_running", "Requests that the model works at.", **made).set_function(
+            lambda: state.admission.running
+        )
+        Gauge("draining", "1 while the server ends and takes nothing new.", **made).set_function(
+            lambda: float(state.draining)
+        )
+        model = Gauge("model_state", "1 for the state that the model is in.", ["state"], **made)
+        for name in _STATES:
+            model.labels(name).set_function(functools.partial(_is_in, state, name))
+        self._model = Gauge("model", "1, with the name of the model.", ["name"], **made)
+        self._state = state
+
+    def made(self, generation: Generation) -> None:
+        """Count an answer of the engine."""
+        if generation.cached:
+            self._remembered.inc()
+        else:
+            self.drew(sum(each.tokens for each in generation.candidates), generation.drawn)
+
+    def drew(self, tokens: int, samples: int) -> None:
+        """Count samples and their tokens."""
+        self._tokens.inc(tokens)
+        self._samples.inc(samples)
+
+    def opened(self) -> None:
+        self._open.inc()
+
+    def closed(self, page: str, status: int, seconds: float) -> None:
+        """Count a request that has been answered."""
+        self._open.dec()
+        self._requests.labels(page, str(status)).inc()
+        self._seconds.labels(page).observe(seconds)
+
+    def page(self, accept: str) -> Response:
+        """The numbers, in the form that the scraper reads."""
+        self._model.clear()
+        self._model.labels(self._state.engine.status.model).set(1)
+        encode, kind = choose_encoder(accept)
+        return Response(encode(self.registry), headers={"Content-Type": kind})
+
+
+class Watching:
+    """ASGI middleware that counts and logs every request, refused ones too.
+
+    Args:
+        app: What is watched.
+        watch: Gives the numbers.
+        pages: Paths that are told apart; all others are one page, for their names are the clients'.
+    """
+
+    def __init__(self, app: ASGIApp, *, watch: Watch, pages: frozenset[str]) -> None:
+        self.app = app
+        self.watch = watch
+        self.pages = pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status = 499  # the client went before there was one
+        came = went = 0
+
+        async def received() -> Message:
+            nonlocal came
+            message = await receive()
+            came += len(message.get("body", b""))
+            return message
+
+        async def sent(message: Message) -> None:
+            nonlocal status, went
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            went += len(message.get("body", b""))
+            await send(message)
+
+        page = scope["path"] if scope["path"] in self.pages else "other"
+        self.watch.opened()
+        try:
+            await self.app(scope, received, sent)
+        finally:
+            seconds = time.perf_counter() - started
+            self.watch.closed(page, status, seconds)
+            if self.watch.log is not None:
+                self.watch.log(_line(scope, page, status, seconds, came, went))
+
+
+def _is_in(state: Any, name: str) -> float:
+    return float(state.engine.status.state == name)
+
+
+def _line(scope: Scope, page: str, status: int, seconds: float, came: int, went: int) -> str:
+    address = scope.get("client")
+    line = {
+        "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+        "address": address[0] if address else "",
+        "client": scope.get("state", {}).get("client", ""),
+        "method": scope["method"],
+        "page": page,
+        "status": status,
+        "ms": round(seconds * 1000, 1),
+        "bytes_in": came,
+        "bytes_out": went,
+    }
+    return json.dumps(line)
+
+
+async def metrics(request: Request) -> Response:
+    """`GET /metrics`."""
+    watch: Watch = request.app.state.watch
+    return watch.page(request.headers.get("accept", ""))
