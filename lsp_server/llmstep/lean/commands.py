@@ -66,9 +66,10 @@ _ANYWHERE_WORD: Final = rf"(?:{'|'.join(_ANYWHERE)})(?![\w'!?.])"
 _MARGIN_WORD: Final = rf"(?:{'|'.join(_AT_MARGIN)})(?![\w'!?])"
 _MODIFIER: Final = rf"(?:{'|'.join(_MODIFIER_WORDS)})\s"
 _HEAD: Final = re.compile(
-    rf"^\ufeff?[ \t]*(?=@\[|{_MODIFIER}|{_ANYWHERE_WORD})|^\ufeff?(?=#\w|{_MARGIN_WORD})", re.MULTILINE
+    rf"^\ufeff?(?=([ \t]*))\1(?=@\[|{_MODIFIER}|{_ANYWHERE_WORD})|^\ufeff?(?=#\w|{_MARGIN_WORD})", re.MULTILINE
 )
-"""In front of a line that may begin a command."""
+"""In front of a line that may begin a command. Its blanks are taken as a whole: no way is tried to part them."""
+_PIECE: Final = 1 << 16
 _PREFIX: Final = re.compile(rf"(?:{_MODIFIER}\s*)+")
 _KEYWORD: Final = re.compile(rf"(?P<anywhere>{_ANYWHERE_WORD})|(?P<margin>{_MARGIN_WORD})")
 _ATTRIBUTE: Final = re.compile(
@@ -123,12 +124,23 @@ def find_commands(masked: str) -> tuple[Command, ...]:
     return found
 
 
+def _next_head(masked: str, at: int) -> re.Match[str] | None:
+    """Found piece by piece, each of whole lines, since no other thread runs while a search goes through a text."""
+    while at < len(masked):
+        end = masked.find("\n", at + _PIECE)
+        end = len(masked) if end < 0 else end + 1
+        if head := _HEAD.search(masked, at, end):
+            return head
+        at = end
+    return None
+
+
 def _scan(masked: str, before: tuple[Command, ...]) -> list[Command]:
     """The commands behind those that are known. What was read as a prefix is not read again."""
     found: list[Command] = []
     mutual = bool(before) and before[-1].mutual
     at = before[-1].end if before else 0
-    while head := _HEAD.search(masked, at):
+    while head := _next_head(masked, at):
         start = head.start() + head.group().startswith("\ufeff")
         behind = _behind_prefix(masked, head.end())
         margin = head.end() - start

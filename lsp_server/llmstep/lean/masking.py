@@ -41,13 +41,13 @@ _BLANKS: Final = Blanks()
 """White space stays."""
 
 
-def _next_opening(text: str, at: int) -> re.Match[str] | None:
-    """Found piece by piece, since no other thread runs while a search goes through a text."""
+def _search(pattern: re.Pattern[str], text: str, at: int) -> re.Match[str] | None:
+    """What `search` finds, piece by piece, since no other thread runs while it goes through a text."""
     while at < len(text):
         end = min(at + _PIECE, len(text))
-        found = _OPENING.search(text, at, end + _LONGEST_OPENING)
+        found = pattern.search(text, at, end + _LONGEST_OPENING)
         if found is not None:
-            return _OPENING.match(text, found.start())
+            return pattern.match(text, found.start())
         at = end
     return None
 
@@ -66,7 +66,7 @@ def mask(text: str) -> str:
     parts: list[str] = []
     done = at = 0
     quoted = line = -1  # the next `»`, and the line break in front of it if there is one
-    while opening := _next_opening(text, at):
+    while opening := _search(_OPENING, text, at):
         start, token = opening.start(), opening.group()
         if token == "--":
             end = text.find("\n", start)
@@ -132,7 +132,7 @@ def _block_end(text: str, start: int) -> int:
     """Offset behind the block comment that opens at `start`; block comments nest."""
     depth = 1
     at = start + 3 if text[start + 2 : start + 3] in {"-", "!"} else start + 2
-    while marks := _COMMENT_MARKS.search(text, at):
+    while marks := _search(_COMMENT_MARKS, text, at):
         run, at = marks.group(), marks.end()
         count = run.count("/-") if run.startswith("/-") else -run.count("-/")
         if depth + count <= 0:
