@@ -106,6 +106,8 @@ class _Download:
         self.code = code
         self.check = check
         self.total = 0
+        self._sized = False
+        """Whether the hub has told the sizes of all files; not all mirrors do."""
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._bars: list[list[Any]] = []
@@ -153,6 +155,7 @@ class _Download:
         if not weights:
             raise hub_errors.no_weights(self.repo_id)
         cached = {name for name in names if isinstance(try_to_load_from_cache(self.repo_id, name), str)}
+        self._sized = all(file.size is not None for file in info.siblings or [] if file.rfilename in names)
         self.total = sum(sizes[name] for name in names if name not in cached)
         hub_errors.require_disk(self.repo_id, self.total, free_disk(Path(constants.HF_HUB_CACHE)))
         self._tell(0)
@@ -216,7 +219,7 @@ class _Download:
             raise CancelledError("The download was cancelled.")
         with self._lock:
             done = sum(max((int(bar.n) for bar in bars), default=0) for bars in self._bars)
-        if done > self.total + _SLACK:
+        if self._sized and done > self.total + _SLACK:
             raise DownloadError(
                 f"The download of {self.repo_id} brings more than the hub says.",
                 hint="A mirror (HF_ENDPOINT) or a proxy on the way changes files; try again without it.",
