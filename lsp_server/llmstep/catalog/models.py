@@ -43,6 +43,8 @@ class ModelRecord:
     trust_remote_code: bool = False
     """Whether it brings Python code of its own, which the user has to allow."""
     aliases: tuple[str, ...] = ()
+    gguf: str = ""
+    """A file of it for llama.cpp, `owner/name/FILE.gguf` on the hub."""
     bundled: bool = False
     added: bool = False
     """By the user; see `llmstep.catalog.added`. `repo_id` may then be a folder."""
@@ -224,6 +226,7 @@ CATALOG: tuple[ModelRecord, ...] = (
         score="82.4 %",
         score_source="its model card",
         aliases=("bfs-prover-v2", "bfs-prover"),
+        gguf="mradermacher/BFS-Prover-V2-7B-GGUF/BFS-Prover-V2-7B.Q4_K_M.gguf",
     ),
     ModelRecord(
         name="bfs-prover-v2-32b",

@@ -146,6 +146,11 @@ def _choice(record: ModelRecord, settings: Settings) -> ModelChoice:
 
 
 def _folder(folder: Path, settings: Settings) -> ModelChoice:
+    if folder.suffix.lower() == ".gguf":
+        raise ModelLoadError(
+            f"The model {folder} is a GGUF file, which only llama.cpp runs.",
+            hint="Set llmstep.engine to auto or to llama.cpp.",
+        )
     if not folder.is_dir():
         raise ModelNotFoundError(
             f"There is no folder {folder}.", hint="Set llmstep.model to a model's folder, name or hub id."

@@ -80,6 +80,7 @@ def serve(
 
 async def _serve(settings: Settings, token: str | Mapping[str, str] | None, *, preload: bool, at_once: int) -> None:
     """Serve until cancelled."""
+    from llmstep.catalog.gguf import is_gguf
     from llmstep.catalog.resolve import resolve
     from llmstep.cli.progress import shown_progress
     from llmstep.engine.switching import SwitchingEngine
@@ -88,7 +89,7 @@ async def _serve(settings: Settings, token: str | Mapping[str, str] | None, *, p
     from llmstep.premises.asked import premises_for
     from llmstep.types import Goal
 
-    if settings.engine == "inProcess":
+    if settings.in_process and not is_gguf(settings.model):
         resolve(settings)  # a wrong one is told before anything is opened
     engine = SwitchingEngine(settings)
     server: HttpServer | None = None
@@ -101,7 +102,8 @@ async def _serve(settings: Settings, token: str | Mapping[str, str] | None, *, p
                 await engine.load(on_progress=show)
             if premises is not None:
                 await premises.find(Goal("⊢ True"), None)  # reads index and encoder
-        name = engine.status.model if preload or settings.engine != "inProcess" else resolve(settings).name
+        known = preload or not settings.in_process or is_gguf(settings.model)
+        name = engine.status.model if known else resolve(settings).name
         where = f" of {engine.status.url}" if engine.status.url else ""
         typer.echo(f"llmstep listens at {server.url} with the model {name}{where}")
         sys.stdout.flush()

@@ -68,6 +68,22 @@ def fetch(
     return folder or _Download(source, report, code, check).run(cancelled)
 
 
+def fetch_file(
+    repo_id: str,
+    name: str,
+    *,
+    report: Callable[[Progress], None] = lambda _: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Path:
+    """One file of a repository on the hub, downloaded where it is not in the cache.
+
+    Raises:
+        ModelNotFoundError, DownloadError, CancelledError: As with `fetch`.
+    """
+    cached = try_to_load_from_cache(repo_id, name, cache_dir=constants.HF_HUB_CACHE)
+    return Path(cached) if isinstance(cached, str) else _File(repo_id, name, report).run(cancelled)
+
+
 def cached_folder(repo_id: str, *, code: bool = False) -> Path | None:
     """The folder of a model in the hub's cache, or None when something is missing; no request is made.
 
@@ -180,6 +196,31 @@ class _Download:
         if not self._stop.is_set():
             size = f" ({format_bytes(self.total)})" if self.total else ""
             self.report(Progress("download", f"Downloading {self.repo_id}{size}", done, self.total))
+
+
+class _File(_Download):
+    """The download of one file."""
+
+    def __init__(self, repo_id: str, name: str, report: Callable[[Progress], None]) -> None:
+        super().__init__(repo_id, report, False, lambda _folder, _bytes: None)
+        self.name = name
+
+    def _fetch(self) -> Path:
+        self._tell(0)
+        info = HfApi(endpoint=constants.ENDPOINT).model_info(self.repo_id, files_metadata=True)
+        sizes = {file.rfilename: file.size or 0 for file in info.siblings or []}
+        if self.name not in sizes:
+            raise ModelNotFoundError(
+                f"The repository {self.repo_id} has no file {self.name}.",
+                hint="Look at its list of files on the hub, and correct llmstep.model.",
+            )
+        self.total = sizes[self.name]
+        hub_errors.require_disk(self.repo_id, self.total, free_disk(Path(constants.HF_HUB_CACHE)))
+        path = self._snapshot([self.name], _bar_class(self)) / self.name
+        if not path.exists():
+            raise ConnectionError("the file did not come")
+        self._tell(self.total)
+        return path
 
 
 def _bar_class(download: _Download) -> type[Any]:

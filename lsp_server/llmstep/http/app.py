@@ -98,7 +98,7 @@ def create_app(
     app.state.premises = premises
     app.state.stopping = asyncio.Event()
     app.state.admission = Admission(
-        lambda: at_once or (1 if app.state.settings.engine == "inProcess" else 16),
+        lambda: at_once or (1 if app.state.settings.in_process else 16),
         seconds=lambda: (engine.status.last_ms or 0.0) / 1000,
     )
     return app
