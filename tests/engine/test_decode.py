@@ -9,6 +9,7 @@ import attrs
 import pytest
 import torch
 
+from llmstep.engine import generate as generate_module
 from llmstep.engine.decode import decode
 from llmstep.engine.prompt import EncodedPrompt
 from llmstep.engine.rows import Rows, rows_for
@@ -112,9 +113,11 @@ def by_generate(loaded: LoadedModel) -> LoadedModel:
     return attrs.evolve(loaded, network=None)
 
 
-@pytest.fixture(params=["own", "generate"])
-def way(request: pytest.FixtureRequest) -> Any:
-    """Both ways of decoding."""
+@pytest.fixture(params=["own", "generate", "generate, fixed cache"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The ways of decoding; a cache of a fixed size is what `generate` has on CUDA, where it compiles its step."""
+    if "fixed" in request.param:
+        monkeypatch.setattr(generate_module, "is_static", lambda loaded: loaded.start_id is None)
     return (lambda loaded: loaded) if request.param == "own" else by_generate
 
 

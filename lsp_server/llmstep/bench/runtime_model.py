@@ -51,9 +51,7 @@ class Subject:
     """Outputs and inputs of the network's products, by name."""
 
     def floor(self) -> Floor | None:
-        """The floor of a request on a CPU or a CUDA device; None elsewhere, and where `generate` runs the model."""
-        if self.loaded.plan.placement.device == "cuda":
-            return gpu.floor(self.shapes, self.dtype, self.loaded.device)
+        """The floor of a request on a CPU; None elsewhere, and where `generate` runs the model."""
         if not self.shapes or self.loaded.plan.placement.device != "cpu":
             return None
         return Floor.of(self.shapes, 1 if self.dtype == "int8" else 4, Speeds.measure(self.dtype))
@@ -71,9 +69,8 @@ def subject(settings: Settings) -> Subject:
     shape = settings.model.endswith(shapes.SUFFIX)
     if gpu.chosen(settings):
         placement = place(settings.device, settings.dtype)
-        loaded, template = (gpu.shape(settings.model, placement), None) if shape else _real(settings)
-        found = loaded.plan.placement.dtype
-        return Subject(loaded, shape, template, found, time.perf_counter() - started, gpu.shapes_of(loaded))
+        loaded, template = (shapes.make(settings.model, placement), None) if shape else _real(settings)
+        return Subject(loaded, shape, template, loaded.plan.placement.dtype, time.perf_counter() - started, {})
     if shape:
         loaded = shapes.make(settings.model)
     else:

@@ -1,7 +1,7 @@
 """N samples for one prompt.
 
 The prompt is read once and shared by all samples; each step adds a token to every sample, and those that have ended
-leave. Models of an unknown architecture are run by `generate` of transformers instead, with the same results.
+leave. Other models, and all on GPUs, are run by `generate` of transformers instead, with the same results.
 """
 
 from __future__ import annotations
@@ -92,8 +92,7 @@ def decode(
                     generate(loaded, prompt, attrs.evolve(sampling, seed=seed), rows, after_step)
                 else:
                     drawer.begin(size)
-                    draw = _way(loaded.network)
-                    draw(loaded.network, prompt, drawer, rows, sampling.max_new_tokens, after_step, poll)
+                    _draw(loaded.network, prompt, drawer, rows, sampling.max_new_tokens, after_step, poll)
                 samples += [rows.sample(number) for number in range(size)]
     except LlmstepError:
         raise
@@ -118,15 +117,6 @@ def _drawing(loaded: LoadedModel) -> Any:
     from llmstep.engine import light_sampling
 
     return light_sampling
-
-
-def _way(network: Network) -> Callable[..., None]:
-    """How to draw with a network: one on a GPU is a step ahead of what is known."""
-    if getattr(network, "runs_ahead", False):
-        from llmstep.engine.gpu import ahead
-
-        return ahead.draw
-    return _draw
 
 
 def _draw(

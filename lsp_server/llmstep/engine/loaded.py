@@ -66,6 +66,8 @@ class LoadedModel:
     """Most tokens of prompt and answer together; None where positions are relative."""
     device: str = "cpu"
     """Where it takes tokens; that of the first layer, when it is divided among several GPUs."""
+    compiles: bool = True
+    """Whether `generate` may compile its step for a GPU."""
     network: Network | None = None
     """What decodes with the model; None leaves it to `generate`."""
 

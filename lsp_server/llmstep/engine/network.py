@@ -45,43 +45,27 @@ class Network(Protocol):
 
 
 def network_for(model: Any, start_id: int | None, make: Make | None = None) -> Network | None:
-    """The fastest network for a model; None when its architecture is not one whose agreement with `generate` is tested.
+    """The network of plain tensor operations for a model; None where `generate` runs it.
 
     Args:
         model: A module of transformers.
         start_id: First token of the decoder; None for causal models.
         make: Makes the products of a model's weights, from their name and the weight; None leaves them as they are.
-            Where the model cannot be run with other products there is no network.
     """
     import torch
 
-    from llmstep.engine import causal, modules
     from llmstep.engine.linear import in_place
-    from llmstep.engine.spread import is_divided
 
-    if not modules.knows(model):
-        return None
-    if model.device.type == "cuda" and not is_divided(model):
-        from llmstep.engine.gpu import network as static
-        from llmstep.engine.gpu import t5 as static_t5
-
-        if start_id is None and causal.knows(model):
-            return static.StaticNetwork(model, make or in_place)
-        if start_id is not None and make is None and static_t5.knows(model):
-            return static_t5.StaticT5(model, start_id)
     if not is_plain(model, start_id) or (make is None and model.dtype != torch.float32):
-        if make is not None:
-            return None
-        return modules.CausalModules(model) if start_id is None else modules.Seq2SeqModules(model, start_id)
+        return None
     return plain_network(model, start_id, make or in_place)
 
 
 def is_plain(model: Any, start_id: int | None) -> bool:
     """Whether a model can be run as plain tensor operations, with weights in whatever format."""
-    from llmstep.engine import causal, modules, t5
-    from llmstep.engine.spread import is_divided
+    from llmstep.engine import causal, t5
 
-    if not modules.knows(model) or model.device.type != "cpu" or is_divided(model):
+    if not type(model).__module__.startswith("transformers.models.") or model.device.type != "cpu":
         return False
     return causal.knows(model) if start_id is None else t5.knows(model)
 

@@ -66,7 +66,6 @@ def prepare(
             trust_remote_code=choice.trust_remote_code,
             freeable=freeable,
             file_bytes=file_bytes,
-            shrink=settings.dtype in ("auto", "fast"),
         )
         _check_family(choice, plan.family)
         return plan
