@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from llmstep.catalog.memory import ROOM
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from llmstep.engine.device import Placement
     from llmstep.engine.network import Network
 
-
-ROOM = 1.2
-"""Memory for a model over that of its weights: activations, and the keys and values of the tokens."""
+__all__ = ["ROOM", "LoadedModel", "Plan", "release"]
 
 
 @attrs.frozen

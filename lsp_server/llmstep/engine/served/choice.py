@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import psutil
 
 from llmstep.catalog.gguf import choose_gguf, is_gguf
+from llmstep.catalog.memory import needed_bytes
 from llmstep.catalog.models import find_record
-from llmstep.engine.loaded import ROOM
 from llmstep.engine.served.launches import llama_server
 from llmstep.errors import LlmstepError
 
@@ -46,7 +46,7 @@ def prefers_llama_cpp(settings: Settings) -> bool:
     return (
         (settings.device != "cpu" and has_apple_gpu())
         or (parameters >= LARGE and not has_byte_products())
-        or file.stat().st_size * ROOM <= free < parameters * ROOM
+        or needed_bytes(file.stat().st_size) <= free < (record.needed_bytes("cpu") or 0)
     )
 
 

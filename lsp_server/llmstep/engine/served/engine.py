@@ -9,7 +9,7 @@ import attrs
 import psutil
 
 from llmstep.catalog.gguf import choose_gguf
-from llmstep.engine.loaded import ROOM
+from llmstep.catalog.memory import needed_bytes
 from llmstep.engine.progress import format_bytes
 from llmstep.engine.remote.openai import OpenAiEngine
 from llmstep.engine.served import launches
@@ -193,7 +193,7 @@ def _llama_cpp(settings: Settings, report: Callable[[Progress], None] | None, go
 
 
 def _require_memory(name: str, file: Path) -> None:
-    needed, free = file.stat().st_size * ROOM, psutil.virtual_memory().available
+    needed, free = needed_bytes(file.stat().st_size), psutil.virtual_memory().available
     if needed > free:
         raise ModelTooLargeError(
             f"The model {name} needs about {format_bytes(needed)} of memory, and {format_bytes(free)} are free.",
