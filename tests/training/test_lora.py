@@ -16,7 +16,7 @@ from llmstep.engine import engine as engine_module
 from llmstep.engine.files import is_complete, needed_files
 from llmstep.engine.loader import load
 from llmstep.engine.prepare import prepare
-from llmstep.errors import ModelLoadError, ModelNotFoundError, SettingsError
+from llmstep.errors import MissingPackageError, ModelLoadError, ModelNotFoundError, SettingsError
 from llmstep.settings import Settings
 from llmstep.training.config import read_config
 from llmstep.training.trainer import run_training
@@ -183,7 +183,7 @@ def test_without_peft_both_sides_say_what_to_install(
     out = tmp_path / "adapter"
     train(llama, pairs_file, out, max_steps=1)
     monkeypatch.setitem(__import__("sys").modules, "peft", None)
-    with pytest.raises(ModelLoadError, match="is a LoRA adapter, and peft") as caught:
+    with pytest.raises(MissingPackageError, match="needs peft, which is not installed") as caught:
         loaded(out)
     assert "llmstep[lora]" in caught.value.hint
     with pytest.raises(ModelLoadError, match="LoRA needs peft"):

@@ -68,3 +68,10 @@ def main() -> None:
     except LlmstepError as error:
         typer.secho(f"llmstep: {error}", fg=typer.colors.RED, err=True)
         sys.exit(1)
+    except ModuleNotFoundError as error:
+        from llmstep.engine.packages import EXTRAS, missing
+
+        if error.name not in EXTRAS:
+            raise
+        typer.secho(f"llmstep: {missing('This command', error.name)}", fg=typer.colors.RED, err=True)
+        sys.exit(1)

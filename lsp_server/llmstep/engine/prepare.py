@@ -13,6 +13,7 @@ from llmstep.engine import light
 from llmstep.engine.files import weights_size
 from llmstep.engine.loaded import ROOM, Plan
 from llmstep.engine.network import plain_architectures
+from llmstep.engine.packages import require
 from llmstep.engine.progress import Progress
 from llmstep.errors import ModelLoadError, ModelNotFoundError
 
@@ -49,6 +50,7 @@ def prepare(
         _check_family(choice, "causal")
         report(Progress("load", f"Loading {choice.name}"))
         return light.inspect(choice.name)
+    require(f"The model {choice.name}", "torch", "transformers")
     placement = devices.place(settings.device, settings.dtype)
     freeable = held.plan.weight_bytes if held and held.plan.placement.device == placement.device else 0
     packed = _packed(choice, settings) if placement.device == "cpu" else None
@@ -77,9 +79,7 @@ def prepare(
     folder = get(choice.source, lambda folder, size: None if adapter_base(folder) else look(folder, size))
     base = adapter_base(folder)
     if base is not None:
-        from llmstep.engine.adapter import require_peft
-
-        require_peft(choice.name)
+        require(f"The adapter {choice.name}", "peft")
         try:
             plan = look(get(base, look))
         except ModelNotFoundError as error:
