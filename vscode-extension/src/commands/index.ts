@@ -43,6 +43,7 @@ export function registerCommands(extension: Extension): { dispose(): unknown }[]
     stopServer: () => session.stop(),
     restartLean: () => session.execute('llmstep.restartLean'),
     install: () => environment.install(),
+    installTorch: () => environment.installTorch(),
     uninstall: () => environment.uninstall(),
     setApiKey: () => environment.setApiKey(),
     doctor: () => doctor.examine(),
