@@ -87,7 +87,6 @@ def test_an_adapter_is_trained_and_the_engine_merges_it(
     assert type(model.model) is type(auto.from_pretrained(base))
     for name, tensor in model.model.state_dict().items():
         torch.testing.assert_close(tensor, changed[name], atol=1e-6, rtol=1e-5)
-    assert model.network is not None  # it decodes as fast as its base
 
 
 def test_merged_in_training_is_merged_in_the_engine(llama: Path, pairs_file: Path, tmp_path: Path) -> None:

@@ -37,14 +37,14 @@ class Placement:
 
     device: Literal["cpu", "cuda", "mps"]
     dtype: str
-    """`float32`, `bfloat16`, `float16`, or on CPUs `int8`: products of bytes and everything else in float32."""
+    """`float32`, `bfloat16`, `float16`, or on CPUs `int8` or `int4`: products in few bits, all else in float32."""
 
     @property
     def torch_dtype(self) -> torch.dtype:
         """The format of activations."""
         import torch
 
-        dtype: torch.dtype = getattr(torch, "float32" if self.dtype == "int8" else self.dtype)
+        dtype: torch.dtype = getattr(torch, "float32" if self.dtype in ("int8", "int4") else self.dtype)
         return dtype
 
 
@@ -84,10 +84,6 @@ def place(device: Device, dtype: Dtype) -> Placement:
     chosen = choose_device(device, cuda=cuda, mps=mps)
     capability = cuda_capability() if chosen == "cuda" else (0, 0)
     _check_bits(dtype, chosen)
-    if dtype == "fast" and chosen == "cpu":
-        from llmstep.engine.fastest import fastest
-
-        return Placement("cpu", fastest())
     return Placement(chosen, choose_dtype(dtype, chosen, capability))
 
 
@@ -96,7 +92,7 @@ def _check_bits(dtype: Dtype, device: str) -> None:
     Raises:
         SettingsError: The device has no products in so few bits.
     """
-    if dtype in ("int8", "int4") and (device != "cpu" or dtype == "int4"):
+    if dtype in ("int8", "int4") and device != "cpu":
         raise SettingsError(
             f"The setting llmstep.dtype is {dtype}, which is for CPUs, and the device is {device}.",
             hint="Set llmstep.dtype to auto, or llmstep.engine to llama.cpp with a GGUF file of fewer bits.",

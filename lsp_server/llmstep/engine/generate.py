@@ -1,4 +1,4 @@
-"""Samples by `generate` of transformers: for every model on a GPU, and on CPUs for those without a network of ours."""
+"""Samples by `generate` of transformers: for every model on a GPU, and on CPUs where our decoder does not know one."""
 
 from __future__ import annotations
 
@@ -64,6 +64,7 @@ def generate(
     sampling: Sampling,
     rows: Rows,
     after_step: Callable[[list[int]], None],
+    threads: int = 0,
 ) -> None:
     """Draw all of `rows` at once.
 
@@ -73,7 +74,10 @@ def generate(
         sampling: How to draw; the count is that of `rows`.
         rows: Filled.
         after_step: Called after every step with the numbers of the samples that it finished; may raise to stop.
+        threads: CPU threads; 0 leaves torch's number.
     """
+    if threads and torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)  # of this thread
     device = loaded.device
     greedy = sampling.temperature <= 0
     config = GenerationConfig(
@@ -112,6 +116,8 @@ class _Steps:
 
     def see_logits(self, _input_ids: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
         """Called by `generate` with the model's own logits, shape [count, vocabulary], in float32."""
+        if torch.isnan(logits).any():
+            raise ArithmeticError("its logits are not numbers")
         self._logits = logits
         return logits
 

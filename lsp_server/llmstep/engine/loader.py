@@ -6,15 +6,14 @@ import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
-import attrs
 import torch
 import transformers
 from tqdm.std import tqdm
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, GenerationConfig
 
 from llmstep.engine import device as devices
+from llmstep.engine.generate import compile_step
 from llmstep.engine.loaded import ROOM, LoadedModel, Plan
-from llmstep.engine.network import network_for
 from llmstep.engine.plan import first_line, needs_code, quiet, too_large
 from llmstep.engine.progress import Progress, format_bytes
 from llmstep.errors import CancelledError, LlmstepError, ModelLoadError
@@ -39,7 +38,7 @@ def load(
     common = {"local_files_only": True, "trust_remote_code": plan.trust_remote_code}
     with quiet(), _reporting(message, report, cancelled):
         try:
-            loaded = _way(plan)(plan, common)
+            loaded = _whole(plan, common)
         except LlmstepError:
             raise
         except (MemoryError, torch.OutOfMemoryError) as error:
@@ -52,12 +51,7 @@ def load(
     return loaded
 
 
-def _way(plan: Plan) -> Callable[[Plan, dict[str, Any]], LoadedModel]:
-    return _in_int8 if plan.placement == devices.Placement("cpu", "int8") else _whole
-
-
 def _whole(plan: Plan, common: dict[str, Any]) -> LoadedModel:
-    """A model in a format that torch computes in."""
     tokenizer = _tokenizer(plan, common)
     model = _read(plan, common, plan.placement.torch_dtype, **_where(plan)).eval().requires_grad_(False)
     if {"cpu", "disk"} & set(map(str, getattr(model, "hf_device_map", {}).values())):
@@ -65,28 +59,8 @@ def _whole(plan: Plan, common: dict[str, Any]) -> LoadedModel:
     if plan.placement.device == "cpu":
         _detach(model)
     loaded = _ready(plan, model, tokenizer)
-    loaded.network = network_for(model, loaded.start_id)
-    if loaded.network is None:
-        from llmstep.engine.generate import compile_step
-
-        compile_step(loaded)
+    compile_step(loaded)
     return loaded
-
-
-def _in_int8(plan: Plan, common: dict[str, Any]) -> LoadedModel:
-    """A model from its packed form, which is made where there is none."""
-    from llmstep.engine import packed
-
-    found = packed.find(plan.name, plan.folder, plan.adapter, plan.placement)
-    if found is None:
-        tokenizer = _tokenizer(plan, common)
-        # In the file's own format weights stay in the mapped file until they are quantized, one by one.
-        model = _read(plan, common, "auto").eval().requires_grad_(False)
-        path = packed.path_for(plan.name, plan.folder, plan.adapter)
-        packed.pack(_ready(plan, model, tokenizer), path)
-        del model
-        found = attrs.evolve(plan, packed=path)
-    return packed.load(found)
 
 
 def _auto(plan: Plan) -> Any:
