@@ -2,6 +2,7 @@ module
 
 public meta import LLMstep.Options
 public meta import LLMstep.Client
+public meta import LLMstep.Guard
 public meta import LLMstep.Check
 public meta import LLMstep.Tactic
 public meta import LLMstep.Rpc

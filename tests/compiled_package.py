@@ -10,8 +10,8 @@ import contextlib
 import hashlib
 import itertools
 import os
-import re
 import subprocess
+import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,16 +19,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / "scripts"))
+
+from tag_lean_package import without_module_header  # noqa: E402
+
+__all__ = ["SOURCES", "environment", "package", "without_module_header"]
+
 SOURCES = ROOT / "lean"
-STAGES = [["Options"], ["Client"], ["Check"], ["Tactic", "Rpc", "Try"], [""]]
+STAGES = [["Options", "Guard"], ["Client"], ["Check"], ["Tactic", "Rpc", "Try"], [""]]
 """The modules in the order of their imports; those of one stage are compiled at the same time."""
-
-
-def without_module_header(text: str) -> str:
-    """A file of the package as a file that is not a module."""
-    text = re.sub(r"^module$", "", text, flags=re.MULTILINE)
-    text = re.sub(r"^public meta import ", "import ", text, flags=re.MULTILINE)
-    return re.sub(r"^public meta section$", "section", text, flags=re.MULTILINE)
 
 
 @pytest.fixture(scope="session")

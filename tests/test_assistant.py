@@ -231,6 +231,7 @@ def test_the_proof_so_far(text: str, proof: str) -> None:
 @pytest.fixture(scope="module")
 def settings(lean_command: tuple[str, ...]) -> Settings:
     return Settings(
+        automation="off",
         model="starter",
         device="cpu",
         count=16,
@@ -324,6 +325,17 @@ class TestOnTheRealThing:
         assistant.configure(settings)
         assert {each.check.verdict for each in result.suggestions} == {Verdict.UNCHECKED}
         assert result.summary().endswith("not checked (checks are switched off)")
+
+    async def test_what_text_alone_refuses_is_refused_without_checks(
+        self, assistant: Assistant, settings: Settings, tmp_path: Path
+    ) -> None:
+        assistant.configure(attrs.evolve(settings, check=CheckSettings(enabled=False)))
+        hostile = await assistant.suggest(document(tmp_path, AND), at(AND, "sorry"), prefix="run_tac ", seed=1)
+        assistant.configure(settings)
+        assert hostile.suggestions == ()
+        assert {each.check.message for each in hostile.rejected} == {
+            "It uses `run_tac`, which runs code while Lean checks it."
+        }
 
     async def test_more_adds_and_keeps_the_verdicts(self, assistant: Assistant, tmp_path: Path) -> None:
         page = document(tmp_path, AND)

@@ -32,7 +32,14 @@ def other(value: Any) -> Any:
         return value + 1 if value != 1.0 else 0.5
     if isinstance(value, tuple):
         return ["lean", "--server"]
-    others = {"auto": "cpu", "onDemand": "onIdle", "server": "client", "none": "lean"}
+    others = {
+        "auto": "cpu",
+        "onDemand": "onIdle",
+        "server": "client",
+        "none": "lean",
+        "never": "once",
+        "on": "off",
+    }
     return others.get(value, "other")
 
 

@@ -29,7 +29,16 @@ CLIENT_ONLY = {
 """Settings of the extension itself."""
 SERVER_ONLY = {"goalProvider", "checkProvider"}
 """What the extension decides by itself, by whether the Lean 4 extension answers."""
-NAMING = {"model", "template", "engine", "trustRemoteCode", "lean.command", "premises.index"}
+NAMING = {
+    "model",
+    "template",
+    "engine",
+    "trustRemoteCode",
+    "lean.command",
+    "lean.environment",
+    "lean.buildImports",
+    "premises.index",
+}
 """Settings that name a path, a command or a server, or that allow code to run, beside whole sections."""
 SECTIONS_OF_PATHS = ("remote.", "http.", "install.", "python")
 
@@ -138,7 +147,7 @@ def test_scopes(name: str) -> None:
     assert scope in {"window", "machine", "machine-overridable"}
     if name in {"remote.allowNonLoopback", "remote.apiKeyFile", "http.host"} or name.startswith("install."):
         assert scope == "machine"
-    if name in {"python", "device", "dtype", "threads", "lean.command", "premises.index"}:
+    if name in {"python", "device", "dtype", "threads", "lean.command", "lean.environment", "premises.index"}:
         assert scope == "machine-overridable"
 
 

@@ -2,6 +2,7 @@ module
 
 public meta import Lean
 public meta import LLMstep.Client
+public meta import LLMstep.Guard
 
 /-! Runs a suggestion at the goals of a proof and takes everything back. -/
 
@@ -41,6 +42,17 @@ def parsed (env : Environment) (text : String) : Except String Syntax :=
   match Parser.runParserCategory env `tactic (bracketed text) with
   | .ok stx => if stx.isOfKind ``Parser.Tactic.paren then .ok stx else .error "closes a bracket that it did not open"
   | .error e => .error (": ".intercalate ((e.splitOn ": ").drop 1))
+
+/-- `text`, parsed, if it may run at all: it is short, nothing in it is invisible, and it holds no program. -/
+def allowed (env : Environment) (text : String) (allowNative : Bool) : Except String Syntax := do
+  if text.length > longest then throw s!"is longer than {longest} characters"
+  if let some c := text.toList.find? isStrange then throw s!"holds a character that no step needs ({c.toNat})"
+  let stx ← parsed env text
+  if let some reason := forbidden? allowNative stx then throw reason
+  return stx
+
+/-- `text` as an editor's document would have it: with line feeds, and blanks for tabs. -/
+def normal (text : String) : String := (text.replace "\r\n" "\n").replace "\t" "  "
 
 /-- The tactics between the brackets. -/
 def tactics (stx : Syntax) : List Syntax := stx[1][0][0].getArgs.toList.filter (·.getNumArgs > 0)
@@ -83,8 +95,22 @@ def limited {α : Type} (heartbeats : Nat) (act : TacticM α) : TacticM α := do
     withTheReader Core.Context (fun c => { c with maxHeartbeats := most, cancelTk? := some token }) act
   finally done.set true
 
-/-- What is wrong with `goal`'s proof term, in which nothing stands for a goal any more. -/
-def flaw? (goal : MVarId) (proof : Expr) : MetaM (Option String) := goal.withContext do
+/-- What is wrong with a constant of a proof that was not there before: an axiom, or a lemma that rests on `sorry`. -/
+def constantFlaw? (before : Environment) (name : Name) : CoreM (Option String) := do
+  if before.contains name then return none
+  let axioms ← collectAxioms name
+  if axioms.contains ``sorryAx then return some "uses `sorry`"
+  return if axioms.all before.contains then none else some "believes compiled code"
+
+/-- What is wrong with `goal`'s proof term, in which nothing stands for a goal any more.
+
+`before`: the environment without the suggestion. -/
+def flaw? (before : Environment) (allowNative : Bool) (goal : MVarId) (proof : Expr) : MetaM (Option String) :=
+    goal.withContext do
+  for name in proof.getUsedConstants do
+    if !allowNative && native.any fun word => (parts name).getLastD "" == word then return some "believes compiled code"
+    let some flaw ← constantFlaw? before name | continue
+    unless allowNative && flaw == "believes compiled code" do return some flaw
   let mut given := #[← instantiateMVars (← goal.getType)]
   for x in (← getLCtx).getFVarIds do
     if (← x.getDecl).isAuxDecl && proof.containsFVar x then return some "uses the declaration that is being elaborated"
@@ -100,11 +126,21 @@ def firstError? : CoreM (Option String) := do
   let some error := (← Core.getMessageLog).toList.find? (·.severity == .error) | return none
   return some (← error.data.toString)
 
+/-- Whether Lean did not understand a part of what `goal` says, and reported that where it stands. -/
+def isBroken (goal : MVarId) : MetaM Bool := goal.withContext do
+  let mut broken := (← instantiateMVars (← goal.getType)).hasSyntheticSorry
+  for x in (← getLCtx).getFVarIds do broken := broken || (← instantiateMVars (← x.getType)).hasSyntheticSorry
+  return broken
+
 /-- Judges `text` at the open goals. -/
 def check (text : String) (limit : Nat) : TacticM Checked := do
   let invalid (message : String) : Checked := { text, verdict := "invalid", message := oneLine message }
   let goals ← getUnsolvedGoals
-  match parsed (← getEnv) text with
+  let environment ← getEnv
+  let allowNative := llmstep.allowNativeDecide.get (← getOptions)
+  for goal in goals do
+    if ← isBroken goal then return invalid "the goal holds an error of the text above it"
+  match allowed environment (normal text) allowNative with
   | .error e => return invalid e
   | .ok stx =>
     let run : TacticM Checked := do
@@ -119,12 +155,13 @@ def check (text : String) (limit : Nat) : TacticM Checked := do
       -- With every goal that is left filled by a name, the terms are whole, and nothing hides in them.
       left.forM fun goal => goal.assign (.fvar ⟨`llmstep.left⟩)
       for goal in goals do
-        if let some flaw ← flaw? goal (← instantiateMVars (.mvar goal)) then return invalid flaw
+        if let some flaw ← flaw? environment allowNative goal (← instantiateMVars (.mvar goal)) then
+          return invalid flaw
       return { text, goals := after.toArray, verdict := if left.all goals.tail.contains then "closes" else "progress" }
     isolated <| catchAll
       -- Errors must be logged even where the file does not parse; positions are those in the suggestion.
       (limited limit <| withTheReader Core.Context
-        (fun c => { c with suppressElabErrors := false, fileMap := FileMap.ofString (bracketed text) }) run)
+        (fun c => { c with suppressElabErrors := false, fileMap := FileMap.ofString (bracketed (normal text)) }) run)
       fun e => do
         Core.checkInterrupted -- an edit of the document goes on as what it is
         if e.isInterrupt || e.isMaxHeartbeat then return invalid "takes too long"

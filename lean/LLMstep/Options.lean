@@ -29,3 +29,7 @@ register_option llmstep.count : Nat := { defValue := 10, descr :=
 /-- Whether rejected suggestions are listed. -/
 register_option llmstep.verbose : Bool := { defValue := false, descr :=
   "also say which suggestions were rejected, and why" }
+
+/-- Whether compiled code may prove something. -/
+register_option llmstep.allowNativeDecide : Bool := { defValue := false, descr :=
+  "accept proofs by compiled code (`native_decide`), which rest on an axiom that believes the compiler" }

@@ -43,6 +43,7 @@ def checkSuggestions (p : CheckParams) : RequestM (RequestTask CheckReply) := do
         checked := checked.push (← first.ctx.val.runMetaM {} do
           let limit := p.maxHeartbeats?.getD (llmstep.maxHeartbeats.get (← getOptions))
           let result ← IO.mkRef ({ text, verdict := "invalid" } : Checked)
+          modifyEnv (·.unlockAsync) -- else only what bears the theorem's name may be added, and nothing here knows it
           discard <| Term.TermElabM.run' <| Tactic.run first.mvarId do
             setGoals (goals.toList.map (·.mvarId))
             result.set (← check text limit)

@@ -18,6 +18,9 @@ It needs a server: `llmstep serve`, or an editor with the llmstep extension. Out
 -/
 syntax (name := llmstepTactic) withPosition("llmstep" (lineEq str)?) : tactic
 
+/-- `llmstep?` is `llmstep`, under a name that no other package has. -/
+syntax (name := llmstepQuestion) withPosition("llmstep?" (lineEq str)?) : tactic
+
 /-- The last `limit` characters of the file before `stx`. -/
 def textBefore (stx : Syntax) (limit : Nat) : CoreM String := do
   let map ← getFileMap
@@ -48,7 +51,7 @@ def plural (n : Nat) (one many : String) : String := if n == 1 then s!"1 {one}" 
 def report (stx : Syntax) (texts : Array String) : TacticM Unit := do
   let options ← getOptions
   let others ← printed (← getUnsolvedGoals).tail
-  let distinct := (texts.toList.map fun t => toString t.trimAsciiEnd).filter (!·.isEmpty) |>.eraseDups
+  let distinct := (texts.toList.map fun t => normal (toString t.trimAsciiEnd)).filter (!·.isEmpty) |>.eraseDups
   let mut checked : Array Checked := #[]
   for text in distinct do
     Core.checkInterrupted
@@ -73,7 +76,7 @@ def report (stx : Syntax) (texts : Array String) : TacticM Unit := do
     {closing.size} closing the goal, {progress.length} leaving goals, {rejected.size} rejected")
   if llmstep.verbose.get options && !rejected.isEmpty then logInfoAt stx s!"llmstep: rejected\n{reasons}"
 
-@[inherit_doc llmstepTactic, tactic llmstepTactic] def evalLLMstep : Tactic := fun stx => withMainContext do
+@[inherit_doc llmstepTactic, tactic llmstepTactic, tactic llmstepQuestion] def evalLLMstep : Tactic := fun stx => withMainContext do
   -- `lake build` must not depend on a server, nor send anything anywhere.
   unless Elab.inServer.get (← getOptions) do
     logWarningAt stx "llmstep does nothing outside an editor: replace it with a step of the proof."

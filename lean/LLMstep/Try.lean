@@ -16,7 +16,8 @@ def trySuggestions (goal : MVarId) (_ : Try.Info) : MetaM (Array (TSyntax `tacti
   unless Elab.inServer.get (← getOptions) do return #[]
   let texts ← try ask ("\n\n".intercalate (← printed [goal])) "" "" catch _ => return #[]
   let env ← getEnv
-  return texts.filterMap fun text => (parsed env text).toOption.map fun stx =>
+  let allowNative := llmstep.allowNativeDecide.get (← getOptions)
+  return texts.filterMap fun text => (allowed env (normal text) allowNative).toOption.map fun stx =>
     match tactics stx with
     | [one] => ⟨one⟩
     | _ => ⟨stx⟩

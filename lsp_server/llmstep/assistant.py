@@ -1,28 +1,34 @@
 """The one use case: a position in, ranked and checked suggestions out, remembered per document.
 
-goal (from the editor's Lean or our own) -> candidates (from the model) -> checks (by our own Lean) -> ranking
+goal (from the editor's Lean or our own) -> candidates (from the model and from Lean's own tactics) -> checks (by our
+own Lean) -> ranking
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 import attrs
 
-from llmstep.engine.progress import Progress, since
-from llmstep.errors import LeanError, NoGoalError
+from llmstep.automation.source import Automation
+from llmstep.engine.progress import Progress
+from llmstep.errors import LeanError, ModelError, NoGoalError
+from llmstep.gathering import Gathering
 from llmstep.lean.asking import ask_at
+from llmstep.lean.prefilter import hypothesis_names, prefilter
 from llmstep.memory import Document, Memory, SuggestionSet, sites_at
 from llmstep.premises.asked import premises_for
 from llmstep.premises.source import Whereabouts
-from llmstep.types import Check, Goal, Sampling, Suggestion, Verdict
+from llmstep.types import Check, Goal, Sampling, Verdict
 
 if TYPE_CHECKING:
     from lsprotocol.types import Diagnostic, Position, Range
 
-    from llmstep.engine.interface import Generation, ModelEngine
+    from llmstep.engine.interface import ModelEngine
     from llmstep.lean.site import Site
     from llmstep.lean.workspace import LeanWorkspace
     from llmstep.settings import Settings
@@ -54,6 +60,8 @@ class Assistant:
         self.lean = lean
         self.memory = memory or Memory()
         self.premises = premises_for(settings, lean)
+        self.automation = Automation()
+        lean.on_outdated = self._outdated
 
     def configure(self, settings: Settings) -> None:
         """Use other settings from now on; what was suggested by another model is forgotten."""
@@ -97,87 +105,133 @@ class Assistant:
         Raises:
             NoGoalError: There is no goal at the position.
             LeanError: Lean cannot say what the goal is.
-            ModelError: The model cannot be loaded or run.
+            ModelError: The model cannot be loaded or run, and Lean's own tactics give nothing.
         """
         started = time.perf_counter()
         tell = on_progress or _silent
         _, sites = sites_at(document.text, position, diagnostics)
         tell(Progress("goal", "Asking Lean for the goal"))
-        site, goal = await self._goal(document, sites, goals)
-        key = site.key(document.text)
+        site, goal = await self._goal(document, sites, goals, lambda words: tell(Progress("goal", words)))
         ask = ask_at(document.text, site, goal, site.prefix if prefix is None else prefix)
-        if self.premises is not None:
-            tell(Progress("goal", "Looking for premises"))
-            where = Whereabouts(document.uri, document.text, site)
-            ask = attrs.evolve(ask, premises=await self.premises.find(goal, where))
+        key = site.key(document.text)
         earlier = self.memory.find(document.uri, key) if more else None
-        draws = earlier.draws if earlier else 0
-        generation = await self.engine.generate(ask, self._sampling(count, seed, draws), on_progress=tell)
-        found = SuggestionSet(
+        empty = SuggestionSet(
             uri=document.uri,
             version=document.version,
             site=site,
             key=key,
             goal=goal,
             prefix=ask.prefix,
-            model=generation.model,
-            elapsed_ms=since(started),
+            model="",
+            elapsed_ms=0.0,
             suggestions=(),
-            drawn=generation.drawn + (earlier.drawn if earlier else 0),
-            draws=draws + 1,
-        ).judged(_merge(generation, earlier))
-        return await self._check(found, document, started, checks, tell, on_update)
+            drawn=earlier.drawn if earlier else 0,
+            draws=(earlier.draws if earlier else 0) + 1,
+        )
+        known = (*earlier.suggestions, *earlier.rejected) if earlier else ()
+        gathering = Gathering(empty, known, self.memory, on_update, started)
+        tactics = asyncio.ensure_future(self._automate(gathering, document, empty, checks)) if not earlier else None
+        try:
+            if self.premises is not None:
+                tell(Progress("goal", "Looking for premises"))
+                where = Whereabouts(document.uri, document.text, site)
+                ask = attrs.evolve(ask, premises=await self.premises.find(goal, where))
+            try:
+                sampling = self._sampling(count, seed, earlier.draws if earlier else 0)
+                generation = await self.engine.generate(ask, sampling, on_progress=tell)
+            except ModelError as error:
+                if tactics is not None:
+                    await tactics
+                if not gathering.found:
+                    raise
+                return gathering.update(failure=error)
+            gathering.model_candidates(generation.candidates)
+            found = gathering.update(model=generation.model, drawn=empty.drawn + generation.drawn)
+            note = await self._check(gathering, document, found, checks, tell)
+            if tactics is not None:
+                await tactics
+            return gathering.update(note=note)
+        finally:
+            if tactics is not None:
+                tactics.cancel()
+
+    async def _automate(
+        self, gathering: Gathering, document: Document, wanted: SuggestionSet, source: CheckSource | None
+    ) -> None:
+        """Adds the tactics of Lean that it accepts. What goes wrong with them is left to the checks of the others."""
+        settings = self.settings
+        if settings.automation == "off" or not settings.check.enabled:
+            return
+        place = (document.uri, document.text, wanted.site)
+
+        async def judge(text: str) -> Check:
+            if source is not None:
+                checks = await source(document, wanted.site, wanted.goal, [text], lambda *_: None)
+                if checks is not None:
+                    return checks[0]
+            return (await self.lean.check(*place, wanted.goal, [text]))[0]
+
+        tried = self.automation.suggestions(
+            document.uri,
+            wanted.goal,
+            judge,
+            None if source is not None else lambda tactic: self.lean.proposals(*place, tactic),
+            tactics=settings.automation_tactics,
+            prefix=wanted.prefix,
+        )
+        with contextlib.suppress(LeanError, NoGoalError):
+            async for suggestion in tried:
+                gathering.accepted(suggestion)
 
     async def _check(
         self,
-        found: SuggestionSet,
+        gathering: Gathering,
         document: Document,
-        started: float,
+        found: SuggestionSet,
         source: CheckSource | None,
         tell: OnProgress,
-        on_update: OnUpdate | None,
-    ) -> SuggestionSet:
-        """Have Lean judge what is not judged yet, and remember the set after every step."""
-        suggestions = [*found.suggestions, *found.rejected]
-        pending = [index for index, each in enumerate(suggestions) if each.check.verdict is Verdict.UNCHECKED]
-        checked = 0
+    ) -> str:
+        """Has Lean judge what is not judged yet.
 
-        def update(note: str = "") -> SuggestionSet:
-            current = found.judged(suggestions, elapsed_ms=since(started), note=note)
-            self.memory.remember(current)
-            if on_update:
-                on_update(current)
-            return current
+        Returns:
+            Why some have no verdict; empty where all have one.
+        """
+        names, native = hypothesis_names(found.goal.text), self.settings.check.allow_native_decide
+        for text in gathering.unchecked():  # by text alone, with or without Lean
+            if reason := prefilter(text, found.site, names, native=native):
+                gathering.judged(text, Check(Verdict.INVALID, message=reason))
+        texts = gathering.unchecked()
+        if not texts:
+            return ""
+        if not self.settings.check.enabled:
+            return "checks are switched off"
+        checked = 0
 
         def on_result(number: int, check: Check) -> None:
             nonlocal checked
             checked += 1
-            suggestions[pending[number]] = attrs.evolve(suggestions[pending[number]], check=check)
-            tell(Progress("check", "Checking", checked, len(pending)))
-            update()
+            gathering.judged(texts[number], check)
+            tell(Progress("check", "Checking", checked, len(texts)))
+            gathering.update()
 
-        current = update()
-        if not pending:
-            return current
-        if not self.settings.check.enabled:
-            return update(note="checks are switched off")
-        tell(Progress("check", "Checking", 0, len(pending)))
+        tell(Progress("check", "Checking", 0, len(texts)))
         try:
-            texts = [suggestions[index].text for index in pending]
             checks = await source(document, found.site, found.goal, texts, on_result) if source else None
             if checks is None:
                 checked = 0
                 checks = await self.lean.check(document.uri, document.text, found.site, found.goal, texts, on_result)
         except (LeanError, NoGoalError) as error:  # the goal may have come from the editor
-            return update(note=error.message)
-        for index, check in zip(pending, checks, strict=True):
-            suggestions[index] = attrs.evolve(suggestions[index], check=check)
-        return update(note=_commonest_doubt(checks))
+            return error.message
+        for text, check in zip(texts, checks, strict=True):
+            gathering.judged(text, check)
+        return _commonest_doubt(checks)
 
-    async def _goal(self, document: Document, sites: Sequence[Site], goals: GoalSource | None) -> tuple[Site, Goal]:
+    async def _goal(
+        self, document: Document, sites: Sequence[Site], goals: GoalSource | None, on_wait: Callable[[str], None]
+    ) -> tuple[Site, Goal]:
         """The first of the sites at which Lean has a goal, and that goal."""
         if goals is None:
-            return await self.lean.locate(document.uri, document.text, sites)
+            return await self.lean.locate(document.uri, document.text, sites, on_wait)
         missing = NoGoalError("There is no goal here.", hint="Put the cursor at a tactic, a `sorry` or after `by`.")
         for site in sites:
             try:
@@ -210,6 +264,11 @@ class Assistant:
         """Forget what an edit has made stale: sets whose text up to the goal, or whose place, is no longer the same."""
         self.memory.edited(document)
 
+    def _outdated(self, uri: str) -> None:
+        """The imports of a document have changed: nothing that is known of it holds any more."""
+        self.memory.forget(uri)
+        self.automation.forget(uri)
+
     def closed(self, uri: str) -> None:
         """Forget a document."""
         self.memory.forget(uri)
@@ -226,14 +285,6 @@ def _source(settings: Settings) -> tuple[object, ...]:
         settings.device,
         settings.dtype,
     )
-
-
-def _merge(generation: Generation, earlier: SuggestionSet | None) -> list[Suggestion]:
-    """The suggestions of earlier draws with their checks, and the new candidates."""
-    known = {s.text: s for s in (*earlier.suggestions, *earlier.rejected)} if earlier else {}
-    for candidate in generation.candidates:
-        known.setdefault(candidate.text, Suggestion(candidate))
-    return list(known.values())
 
 
 def _commonest_doubt(checks: Sequence[Check]) -> str:

@@ -6,9 +6,13 @@ The message is one plain sentence that says what happened; `hint` is one that sa
 
 from __future__ import annotations
 
+from llmstep.printable import printable
+
 
 class LlmstepError(Exception):
     """Base of all errors that are shown to the user.
+
+    Both texts are made fit for a terminal: they may quote file names, Lean and other servers.
 
     Args:
         message: One plain sentence: what happened.
@@ -19,9 +23,9 @@ class LlmstepError(Exception):
     code: str = "error"
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        super().__init__(printable(message))
+        self.message = printable(message)
+        self.hint = printable(hint)
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".rstrip()
@@ -121,6 +125,24 @@ class LeanTimeoutError(LeanError):
 
     code = "lean_timeout"
     retryable = True
+
+
+class LeanImportsError(LeanError):
+    """Imports of a file are missing or out of date."""
+
+    code = "lean_imports"
+
+
+class LeanProjectError(LeanError):
+    """Lake cannot read the configuration of a project."""
+
+    code = "lean_project"
+
+
+class LeanMemoryError(LeanError):
+    """Lean was ended because it took more memory than it may."""
+
+    code = "lean_memory"
 
 
 class LeanCrashedError(LeanError):

@@ -15,6 +15,7 @@ from llmstep.types import Goal, Suggestion, Verdict
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from llmstep.errors import LlmstepError
     from llmstep.lean.site import Site
 
 SETS_PER_DOCUMENT = 64
@@ -69,6 +70,8 @@ class SuggestionSet:
     """Number of requests to the model; each is sampled afresh."""
     note: str = ""
     """Why some were not checked."""
+    failure: LlmstepError | None = None
+    """Why the model gave nothing, where Lean's own tactics are all that there is."""
     chosen: str = ""
     """The text of the one that the user has turned to; empty for the best."""
 
@@ -93,10 +96,18 @@ class SuggestionSet:
 
     def summary(self) -> str:
         """One line: how many came, how many are distinct, and what Lean said."""
-        distinct = len(self.suggestions) + len(self.rejected)
-        head = f"{self.drawn} generated, {distinct} distinct"
-        if not distinct:
-            return f"{self.drawn} generated, none of them a tactic"
+        everything = (*self.suggestions, *self.rejected)
+        distinct = sum(each.candidate.source == "model" for each in everything)
+        lean = len(everything) - distinct
+        head = f"{self.drawn} generated, {distinct} distinct" if distinct else f"{self.drawn} generated"
+        if self.failure is not None:
+            head = self.failure.message.rstrip(".")
+        elif not distinct and self.drawn:
+            head += ", none of them a tactic"
+        if not everything:
+            return head
+        if lean:
+            head += f", {lean} of Lean's own tactics"
         counts = Counter(suggestion.check.verdict for suggestion in self.suggestions)
         parts = [
             _count(counts[Verdict.CLOSES], "closes the goal", "close the goal"),

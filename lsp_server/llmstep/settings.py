@@ -24,7 +24,9 @@ Trigger = Literal["onDemand", "onIdle"]
 GoalProvider = Literal["server", "client"]
 EngineKind = Literal["auto", "inProcess", "openai", "vllm", "llama.cpp", "ollama", "llmstep"]
 PremiseKind = Literal["none", "lean", "index"]
+Switch = Literal["on", "off"]
 RemoteApi = Literal["auto", "completions", "chat"]
+BuildImports = Literal["never", "once"]
 
 
 def _setting(default: Any, doc: str, *, least: float | None = None, most: float | None = None) -> Any:
@@ -55,6 +57,15 @@ class LeanSettings:
     )
     timeout_seconds: float = _setting(60.0, "Longest wait for Lean to elaborate what stands above a goal.", least=1)
     idle_minutes: float = _setting(10.0, "Stop the Lean server after this long without use; 0 never.", least=0)
+    start_minutes: float = _setting(
+        30.0, "Longest wait for Lean to start; the first start in a project may download a toolchain.", least=0.01
+    )
+    build_imports: BuildImports = _setting(
+        "never",
+        "Whether Lean builds imports that are out of date when llmstep opens a file; no other build may run then.",
+    )
+    open_files: int = _setting(2, "Most files kept elaborated; with Mathlib each costs gigabytes.", least=1, most=64)
+    environment: tuple[str, ...] = _setting((), "Further environment variables that Lean is given; never secrets.")
 
 
 @attrs.frozen(kw_only=True)
@@ -64,6 +75,10 @@ class CheckSettings:
     enabled: bool = _setting(True, "Run every candidate in Lean and rank by what Lean says.")
     timeout_seconds: float = _setting(5.0, "Longest time for one candidate.", least=0.1)
     max_heartbeats: int = _setting(200_000, "Lean's limit on the work of one declaration; 0 is no limit.", least=0)
+    memory_mb: int = _setting(0, "Most private MB of one of Lean's processes; 0 is half of the machine's.", least=0)
+    allow_native_decide: bool = _setting(
+        False, "Accept proofs by compiled code (`native_decide`), which rest on an axiom that believes the compiler."
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -145,6 +160,10 @@ class Settings:
     temperature: float = _setting(0.7, "Sampling temperature; 0 is greedy.", least=0, most=5)
     top_p: float = _setting(1.0, "Nucleus sampling: total probability of the tokens kept.", least=0.01, most=1)
     max_new_tokens: int = _setting(128, "Upper bound on the tokens of one candidate.", least=1, most=4096)
+    automation: Switch = _setting("on", "Try Lean's own tactics as well, while the model works.")
+    automation_tactics: tuple[str, ...] = _setting(
+        (), "Tactics to try; empty means a list of Lean's and Mathlib's, and what the goal's shape suggests."
+    )
     trigger: Trigger = _setting("onDemand", "When to suggest: on demand, or when the cursor rests on a goal.")
     idle_delay_ms: int = _setting(800, "With `onIdle`, how long the cursor rests first.", least=50)
     idle_unload_minutes: float = _setting(15.0, "Free the model's memory after this long; 0 never.", least=0)
@@ -205,12 +224,12 @@ class Settings:
 def wire_name(field: str) -> str:
     """`idle_delay_ms` as editors write it: `idleDelayMs`."""
     head, *rest = field.split("_")
-    return head + "".join(part.capitalize() for part in rest)
+    return head + "".join("MB" if part == "mb" else part.capitalize() for part in rest)
 
 
 def field_name(wire: str) -> str:
     """The other way round: `remote.apiKeyFile` is `remote.api_key_file`."""
-    return re.sub(r"[A-Z]", lambda letter: "_" + letter.group().lower(), wire)
+    return re.sub(r"MB|[A-Z]", lambda letters: "_" + letters.group().lower(), wire)
 
 
 def _nest(raw: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import enum
 import math
+from typing import Literal
 
 import attrs
+
+CandidateSource = Literal["model", "lean"]
+"""Where a candidate comes from: the language model, or Lean's own tactics."""
 
 
 @attrs.frozen
@@ -85,6 +89,17 @@ class Candidate:
     does not tell it."""
     tokens: int = 0
     """Number of tokens generated, the end token included; `score * tokens` is the sum of log-probabilities."""
+    source: CandidateSource = "model"
+    chance: float | None = None
+    """Of a tactic of Lean: how likely it is to be the wanted step once Lean accepts it, from 0 to 1."""
+
+    @property
+    def likelihood(self) -> float:
+        """What candidates of both sources are compared by, from 0 to 1: the chance, or else the mean probability of
+        the model's tokens; 0 where neither is known."""
+        if self.chance is not None:
+            return self.chance
+        return 0.0 if self.score is None else math.exp(min(self.score, 0.0))
 
 
 class Verdict(enum.Enum):
@@ -127,10 +142,17 @@ class Suggestion:
 
     @property
     def rank(self) -> tuple[int, int, float]:
-        """Sort key: closing ones first, then the unknown and those with the fewest goals left, then by score.
+        """Sort key: closing ones first, then those that leave goals, the fewest first, then the unknown.
 
-        Those without a score come behind those with one, in the order they were given.
+        Among equals the likeliest comes first. Of two that close the goal, one of many lines has to be likelier. Those
+        of which nothing is known come last, in the order they were given.
         """
         order = {Verdict.CLOSES: 0, Verdict.PROGRESS: 1, Verdict.UNCHECKED: 2, Verdict.INVALID: 3}
-        score = self.candidate.score
-        return (order[self.check.verdict], len(self.check.goals), math.inf if score is None else -score)
+        likelihood = self.candidate.likelihood
+        if self.check.verdict is Verdict.CLOSES:
+            likelihood *= _PER_LINE ** self.text.count("\n")
+        return (order[self.check.verdict], len(self.check.goals), -likelihood)
+
+
+_PER_LINE = 0.9
+"""By so much each further line makes a step less wanted."""

@@ -9,7 +9,7 @@ import attrs
 import pytest
 from typer.testing import CliRunner
 
-from llmstep.bench.quality import GoalResult, quality_record, run_quality, summarise_quality
+from llmstep.bench.quality import GoalResult, Judged, quality_record, run_quality, summarise_quality
 from llmstep.bench.search import Result
 from llmstep.cli import app
 from llmstep.errors import LeanNotFoundError, RequestError
@@ -43,6 +43,22 @@ def bench(*arguments: str) -> str:
     ended = CliRunner().invoke(app, ["bench", *arguments], catch_exceptions=False)
     assert ended.exit_code == 0, ended.output
     return ended.output
+
+
+@pytest.mark.lean
+def test_steps_of_leans_own_tactics_are_counted(tmp_path: Path, lean: Path) -> None:
+    goals = write(tmp_path)
+    common = ["--goals", str(goals), "--lean-project", str(tmp_path), "--lean", str(lean), "--model", "starter"]
+    counted = {}
+    for source in ("lean", "both"):
+        bench("quality", *common, "--count", "4", "--source", source, "--out", str(tmp_path / source))
+        counted[source] = json.loads(bench("merge", str(tmp_path / source), "--json"))
+    assert {source: told["method"]["source"] for source, told in counted.items()} == {"lean": "lean", "both": "both"}
+    assert counted["lean"]["closed"]["share"] == 0.5  # of four goals, one is broken and one is not provable
+    assert counted["lean"]["steps"]["share"] == 1.0
+    assert counted["both"]["shown"] > 0
+    with pytest.raises(RequestError, match="The source is 'x'"):
+        bench("quality", *common, "--source", "x")
 
 
 @pytest.mark.lean
@@ -107,7 +123,7 @@ async def test_what_is_counted(tmp_path: Path) -> None:
     }
 
     async def ask(goal: Any) -> Any:
-        return "some", 6, steps[goal.name], "Lean was too slow."
+        return Judged("some", 6, steps[goal.name], "Lean was too slow.", shown={"a": 0.2, "b": 0.4}.get(goal.name))
 
     goals: Any = [attrs.make_class("Goal", ["name"])(name) for name in steps]
     results = await run_quality(goals, ask, RECORD, tmp_path / "out")
@@ -122,6 +138,7 @@ async def test_what_is_counted(tmp_path: Path) -> None:
     summary = summarise_quality(results)
     assert (summary.goals, summary.errors) == (5, 1)
     assert (summary.accepted.share, summary.closed.share, summary.first.share) == (0.4, 0.2, 0.2)
+    assert summary.shown == 0.3
     assert summary.accepted.interval == (0.1176, 0.7693)  # Wilson, 2 of 5
     assert summary.steps.share == pytest.approx(3 / 7, abs=1e-4)
     low, high = summary.steps.interval

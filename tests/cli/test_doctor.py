@@ -16,6 +16,7 @@ import pytest
 from llmstep import __version__
 from llmstep.doctor import examine, machine, models, servers
 from llmstep.doctor import lean as doctor_lean
+from llmstep.doctor import project as doctor_project
 from llmstep.doctor.finding import Finding
 from llmstep.engine.engine import Engine
 from llmstep.http.app import create_app
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
     from .conftest import Run
 
-TOPICS = ["llmstep", "libraries", "device", "memory", "Lean", "engine", "models", "cache", "port", "running"]
+TOPICS = ["llmstep", "libraries", "device", "memory", "Lean", "project"]
+TOPICS += ["engine", "models", "cache", "port", "running"]
 
 
 @pytest.mark.lean
@@ -116,6 +118,46 @@ def test_the_lean_of_a_lake_project(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     version = f"Lake version 5.0.0 (Lean version 4.35.0) in {project}"
     assert finding.text.startswith(f"{version}; Lake project {project}, toolchain leanprover/lean4:v4.30.0; server: ")
     assert finding.details["command"][:3] == [str(lake), "serve", "--"]
+
+
+def test_a_project_and_what_it_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is run: a look at `--version` would download the toolchain."""
+    file = tmp_path / "A.lean"
+    file.write_text("import Mathlib.Logic.Basic\nimport Own.Part\nimport Lean\n\nexample : True := trivial\n")
+    (tmp_path / "lakefile.toml").touch()
+    (tmp_path / "lean-toolchain").write_text("leanprover/lean4:v4.27.0\n")
+    (tmp_path / "lake-manifest.json").write_text('{"packages": [{"name": "mathlib", "type": "git"}]}')
+    bin_folder, toolchains = tmp_path / "elan" / "bin", tmp_path / "elan" / "toolchains"
+    for folder in (bin_folder, toolchains):
+        folder.mkdir(parents=True)
+    (bin_folder / "lake").write_text("#!/bin/sh\ntouch ran\necho 'Lake version 5 (Lean version 4.27.0)'\n")
+    (bin_folder / "lake").chmod(0o755)
+    monkeypatch.setenv("ELAN_HOME", str(tmp_path / "elan"))
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    found = doctor_lean.lean(Settings(), file)
+    assert (found.grade, found.details["installed"]) == ("note", False)
+    assert found.advice == "Run: elan toolchain install leanprover/lean4:v4.27.0"
+    assert not (tmp_path / "ran").exists()
+    (toolchains / "leanprover--lean4---v4.27.0").mkdir()
+    assert doctor_lean.lean(Settings(), file).details["version"] == "Lake version 5 (Lean version 4.27.0)"
+
+    look = project_of(file)
+    assert (look.grade, look.details["absent"]) == ("note", ["mathlib"])
+    assert "not fetched: mathlib" in look.text
+    library = tmp_path / ".lake/packages/mathlib/.lake/build/lib/lean/Mathlib/Logic"
+    library.mkdir(parents=True)
+    look = project_of(file)
+    assert look.details["unbuilt"] == ["Mathlib.Logic.Basic", "Own.Part"]
+    assert "lake build Mathlib.Logic.Basic Own.Part" in look.advice
+    (library / "Basic.olean").touch()
+    (tmp_path / ".lake/build/lib/lean/Own").mkdir(parents=True)
+    (tmp_path / ".lake/build/lib/lean/Own/Part.olean").touch()
+    look = project_of(file)
+    assert (look.grade, look.text) == ("ok", f"1 packages in {tmp_path}; 3 imports, all built")
+
+
+def project_of(file: Path) -> Finding:
+    return doctor_project.project(Settings(), file)
 
 
 def test_libraries_that_are_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -178,3 +178,11 @@ def test_candidates_of_several_prompts_are_merged_by_score() -> None:
     first = [Candidate("exact hp", -0.5, 4), Candidate("simp", -2.0, 2), Candidate("rfl", None, 1)]
     second = [Candidate("simp", -0.25, 3), Candidate("exact hp", -0.75, 4), Candidate("rfl", -3.0, 1)]
     assert merged([*first, *second]) == [second[0], first[0], second[2]]
+
+
+def test_what_no_edit_inserts_makes_no_difference() -> None:
+    texts = {"exact hp -- done": -0.3, "exact hp": -0.5, "exact hp\n-- closes it": -0.1, "exact hp /- ok -/": -0.2}
+    found = [Candidate(text, score, 3) for text, score in texts.items()]
+    assert merged(found) == [found[2]]
+    apart = [Candidate(text, -1.0, 3) for text in ("exact hp -- \u202e", "exact hp", "exact  hp", "/- a -/ exact hp")]
+    assert merged(apart) == apart

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import attrs
 import pytest
 import pytest_asyncio
+from verdict_cases import Case, read_table
 
-from llmstep.errors import NoGoalError
+from llmstep.errors import LeanImportsError, NoGoalError
 from llmstep.lean.checker import FileChecker
 from llmstep.lean.server import LeanServer
 from llmstep.lean.site import Site, find_site
@@ -23,48 +22,8 @@ from llmstep.types import Verdict
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-TABLE = Path(__file__).parent / "cases" / "checks.txt"
-
-
-@attrs.frozen
-class Expected:
-    candidate: str
-    verdict: Verdict
-    rest: str
-    """The goals that are left, or the beginning of the message."""
-
-
-@attrs.frozen
-class Case:
-    title: str
-    flags: frozenset[str]
-    text: str
-    cursor: int
-    expected: tuple[Expected, ...]
-
-
-def read_table() -> list[Case]:
-    return [read_case(part) for part in TABLE.read_text(encoding="utf-8").split("\n=== ")[1:]]
-
-
-def read_case(part: str) -> Case:
-    head, _, body = part.rstrip("\n").partition("\n")
-    title, _, given = head.partition(" [")
-    flags = frozenset(flag.strip() for flag in given.rstrip("]").split(","))
-    text, _, lines = body.replace("⇥", "\t").partition("\n---\n")
-    text += "" if "no newline" in flags else "\n"
-    if "crlf" in flags:
-        text = text.replace("\n", "\r\n")
-    expected = []
-    for line in lines.splitlines():
-        candidate, _, answer = line.rpartition(" ==> ")
-        verdict, _, rest = answer.partition(" ")
-        expected.append(Expected(candidate.replace("⏎", "\n"), Verdict(verdict), rest))
-    return Case(title, flags, text.replace("‸", ""), text.index("‸"), tuple(expected))
-
-
-CASES = read_table()
-
+CASES = read_table("checks.txt")
+STEPS = read_table("verdicts.txt")
 
 pytestmark = [pytest.mark.lean, pytest.mark.asyncio(loop_scope="module")]
 
@@ -91,9 +50,19 @@ def site_in(text: str, cursor: int) -> Site:
     return site
 
 
-async def test_the_table_is_large() -> None:
-    assert sum(len(case.expected) for case in CASES) >= 150
-    assert sum(len(case.expected) for case in CASES if "trap" in case.flags) >= 80
+@pytest.mark.parametrize("cases", [CASES, STEPS], ids=["checks", "verdicts"])
+async def test_the_tables_are_large(cases: list[Case]) -> None:
+    assert sum(len(case.expected) for case in cases) >= 150
+    assert sum(len(case.expected) for case in cases if "trap" in case.flags) >= 90
+
+
+@pytest.mark.parametrize("case", STEPS, ids=lambda case: case.title)
+async def test_what_a_step_may_be(checker: FileChecker, case: Case) -> None:
+    site = site_in(case.text, case.cursor)
+    for expected in case.expected:
+        check = await checker.check(case.text, site, expected.candidate)
+        said = check.message[: len(expected.rest)]
+        assert (expected.candidate, check.verdict, said) == (expected.candidate, expected.verdict, expected.rest)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
@@ -139,9 +108,19 @@ async def test_what_is_known_is_not_asked_again(checker: FileChecker, server: Le
     again = await checker.check(TEXT + "\ntheorem below : True := trivial\n", SITE, "exact  hp")
     assert await checker.check(TEXT, SITE, "exact  hp") is again
     version = await server.change(uri, SITE.shadow(TEXT, "exact hq"))
-    assert version == before + 2  # one for the check, one for this edit
+    assert version == before + 3  # two for the check, one for this edit
     assert await checker.check(TEXT, SITE, "exact hp") is first
     assert await server.change(uri, SITE.shadow(TEXT, "exact hq")) == version
+
+
+async def test_compiled_code_proves_where_the_user_says_so(checker: FileChecker) -> None:
+    text = "theorem compiled : 2 + 2 = 4 ∧ 1 = 1 := by\n  sorry\n"
+    site = site_in(text, text.index("sorry"))
+    settings = CheckSettings(timeout_seconds=10, allow_native_decide=True)
+    trusting = FileChecker(checker.shadow.server, checker.shadow.uri, settings, patience=120)
+    assert (await trusting.check(text, site, "native_decide")).verdict is Verdict.CLOSES
+    assert (await trusting.check(text, site, "constructor; decide +native")).verdict is Verdict.PROGRESS
+    assert (await trusting.check(text, site, "exact sorryAx _")).verdict is Verdict.INVALID
 
 
 async def test_no_verdict_is_not_remembered(checker: FileChecker) -> None:
@@ -211,11 +190,6 @@ async def test_a_closed_document_opens_again(checker: FileChecker) -> None:
             "Lean reports at line 2: Unknown identifier `foo`",
         ),
         (
-            "import Nowhere\ntheorem t (p : Prop) (hp : p) : p := by\n  ‸",
-            "There is no goal here: an earlier step or the file's header fails.",
-            "Lean reports at line 1: ",
-        ),
-        (
             "theorem t (p : Prop) (hp : p) : p := by\n  have k := (hp\n  exact ⟨hp, ‸sorry⟩\n",
             "There is no goal here: an earlier step or the file's header fails.",
             "Lean reports at line 2: ",
@@ -228,6 +202,16 @@ async def test_no_goal(checker: FileChecker, text: str, message: str, hint: str)
         await checker.baseline(plain, site_in(plain, text.index("‸")))
     assert caught.value.message == message
     assert caught.value.hint.startswith(hint)
+
+
+async def test_an_import_that_is_nowhere(checker: FileChecker) -> None:
+    text = "import Nowhere\ntheorem t (p : Prop) (hp : p) : p := by\n  sorry\n"
+    site = find_site(text, position_at(text, text.index("sorry")))
+    assert site is not None
+    with pytest.raises(LeanImportsError) as caught:
+        await checker.baseline(text, site)
+    assert caught.value.message == "Lean cannot read an import of this file: unknown module prefix 'Nowhere'"
+    assert caught.value.hint.startswith("The file is in no Lake project: ")
 
 
 async def test_the_report_of_a_new_document_is_the_final_answer(server: LeanServer) -> None:

@@ -12,6 +12,7 @@ from llmstep.lean.elide import elide
 from llmstep.lean.server import LeanServer
 from llmstep.lean.site import find_site
 from llmstep.lean.text import position_at
+from llmstep.lean.version import takes_variables_by_proof
 from llmstep.settings import CheckSettings
 from llmstep.types import Verdict
 
@@ -66,10 +67,51 @@ def test_a_proof_becomes_sorry(text: str, proof: str) -> None:
         "mutual\ntheorem a : True := by\n  trivial\ntheorem b : True := by\n  trivial\nend\n",
         "theorem t : (True := by\n  trivial\n",  # brackets that do not match
         "/- theorem t : True := by\n  trivial -/\n",
+        "theorem t : 1 + 1 = 2 := by rfl\n",  # `dsimp` may use a theorem whose proof is `rfl`
+        "@[simp] theorem t (n : Nat) : n = n := by\n  rfl\n",
+        "theorem t : ∀ n : Nat, n = n := by\n  intro n\n  exact rfl\n",
+        "theorem t : ∀ n : Nat, n = n := by intro n; show n = n; rfl\n",
+        "theorem t : ∀ n : Nat, n = n := by\n  exact fun _ => rfl\n",
+        "theorem t (p : Prop) : p ↔ p := by exact Iff.rfl\n",
+        "theorem t (n : Nat) : n = n := by (exact Eq.refl n)\n",
     ],
 )
 def test_what_text_cannot_tell_stays(text: str) -> None:
     assert elide(text + LAST, len(text)) == text + LAST
+
+
+def test_below_a_variable_a_proof_stays_where_it_may_decide_what_the_theorem_is_about() -> None:
+    """Before Lean 4.12 a `variable` that only the proof names is an argument of the theorem."""
+    first = "theorem a : True := by\n  trivial\n"
+    text = first + "section\nvariable (h : 1 = 1)\ntheorem b : True := by\n  have := h\n  trivial\nend\n" + first
+    new, old = elide(text, len(text)), elide(text, len(text), variables_by_proof=True)
+    assert new.count("sorry") == 3
+    assert old == new[: len(first)] + text[len(first) :]
+
+
+@pytest.mark.parametrize(
+    ("toolchain", "careful"),
+    [
+        ("leanprover/lean4:v4.12.0-rc1\n", False),
+        ("leanprover/lean4:v4.35.0", False),
+        ("leanprover/lean4:4.9.0", True),
+        ("v4.11.0", True),
+        ("leanprover/lean4:v5.0.0", False),
+        ("leanprover/lean4:nightly-2026-01-02", False),
+        ("leanprover/lean4:nightly-2024-03-01", True),
+        ("stable", True),
+        ("my-own-build", True),
+        (None, True),
+    ],
+)
+def test_which_versions_take_variables_by_proof(
+    toolchain: str | None, careful: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ELAN_TOOLCHAIN", raising=False)
+    if toolchain is not None:
+        (tmp_path / "lean-toolchain").write_text(toolchain, encoding="utf-8")
+    (tmp_path / "Sub").mkdir()
+    assert takes_variables_by_proof(tmp_path / "Sub") is careful
 
 
 def test_what_stands_below_stays() -> None:

@@ -17,9 +17,11 @@ import pytest_asyncio
 from lsprotocol.types import Position
 
 from llmstep.errors import CancelledError, LeanCrashedError, LeanError, LeanNotFoundError, LeanTimeoutError
+from llmstep.lean import output
 from llmstep.lean.process import MARK, describe, marked
 from llmstep.lean.project import find_project, server_command
 from llmstep.lean.server import LeanServer
+from llmstep.lean.starting import ServerOptions
 from llmstep.settings import CheckSettings, LeanSettings
 
 if TYPE_CHECKING:
@@ -249,6 +251,7 @@ PARENT = """
 import asyncio, json, sys
 from pathlib import Path
 from llmstep.lean.server import LeanServer
+from llmstep.lean.starting import ServerOptions
 
 async def main():
     command, root, text = json.loads(sys.argv[1])
@@ -308,7 +311,6 @@ async def test_no_such_folder(lean_command: tuple[str, ...], tmp_path: Path) -> 
          "ended with exit status 1: error: toolchain not installed"),
         ("exit 3", "ended with exit status 3."),
         ("kill -9 $$", "ended by signal 9."),
-        ("cat > /dev/null & exec >&-; echo 'no output' >&2; wait", "no output"),
     ],
 )  # fmt: skip
 async def test_a_command_that_ends_at_once(tmp_path: Path, script: str, message: str) -> None:
@@ -323,12 +325,45 @@ async def test_a_command_that_ends_at_once(tmp_path: Path, script: str, message:
     assert not server.alive
 
 
+def answering(result: str) -> str:
+    """A shell script that answers its first request with a result."""
+    body = f'{{"jsonrpc": "2.0", "id": "llmstep-1", "result": {result}}}'
+    return f"read -r line; printf 'Content-Length: {len(body)}\\r\\n\\r\\n{body}'; exec sleep 100"
+
+
 @pytest.mark.parametrize(
     ("script", "error", "message"),
     [
-        ("sleep 100", LeanTimeoutError, r"Lean did not answer within 0\.5 seconds"),
-        ("while read line; do echo '{\"nonsense'; done", LeanTimeoutError, r"within 0\.5 seconds"),
-        ("exec cat", LeanError, r"The Lean server refused to start: Method Not Found: initialize"),
+        ("exec sleep 100", LeanTimeoutError, r"^Lean is still starting after 0\.5 seconds\. It has said nothing\.$"),
+        (
+            "echo 'info: downloading component' >&2; exec sleep 100",
+            LeanTimeoutError,
+            r"^Lean is still starting after 0\.5 seconds\. It said last: info: downloading component$",
+        ),
+        (
+            "while read line; do echo '{\"nonsense'; done",
+            LeanError,
+            r"`.*` prints text instead of a Lean server's messages: \{\"nonsense$",
+        ),
+        (
+            "yes | tr -d '\\n'",
+            LeanError,
+            r"` prints text instead of a Lean server's messages: \(a line without an end\)$",
+        ),
+        ("exec cat", LeanError, r"` is no Lean server: it answers `initialize` with an error: Method Not Found"),
+        (answering("null"), LeanError, r"` is no Lean server: its answer to `initialize` has no capabilities\.$"),
+        (
+            answering('{"capabilities": {}, "serverInfo": {"name": "pyright"}}'),
+            LeanError,
+            r"` is no Lean server but pyright\.$",
+        ),
+        ("exec <&-; exec sleep 100", LeanError, r"` closed its input\.$"),
+        ("exec >&-; exec sleep 100", LeanError, r"` closed its output\.$"),
+        (
+            "echo \"error: unknown configuration option 'server.reportDelayMs'\" >&2; exit 1",
+            LeanError,
+            r"` does not know the option server\.reportDelayMs: the project's Lean is older than 4\.8, ",
+        ),
     ],
 )
 async def test_a_command_that_is_no_lean(
@@ -348,10 +383,17 @@ async def test_a_command_that_is_no_lean(
         return await spawned(*words, **options)
 
     monkeypatch.setattr(asyncio, "create_subprocess_exec", spawn)
-    server = LeanServer(("/bin/sh", "-c", script), tmp_path, timeout=0.5)
-    with pytest.raises(error, match=message):
+    monkeypatch.setattr(output, "PATIENCE", 0.2)
+    start = 0.5 if error is LeanTimeoutError else 60
+    server = LeanServer(("/bin/sh", "-c", script), tmp_path, timeout=0.5, options=ServerOptions(start_seconds=start))
+    with pytest.raises(error) as caught:
         await server.start()
+    assert re.search(message, caught.value.message)
+    assert caught.value.hint
     assert not server.alive
+    if error is LeanTimeoutError:
+        assert marked(marks[0]), "it goes on starting"
+        await server.stop()
     await eventually(lambda: marked(marks[0]) == [])
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from llmstep.errors import LeanNotFoundError
-from llmstep.lean.project import Project, find_program, find_project, server_command
+from llmstep.lean.project import Project, find_program, find_project, server_command, working_folder
 from llmstep.settings import CheckSettings, LeanSettings
 
 CHECK = CheckSettings(max_heartbeats=1234)
@@ -67,6 +67,45 @@ def test_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     touch(tmp_path / "lakefile.toml")
     monkeypatch.chdir(tmp_path)
     assert find_project(Path("Sub/A.lean")) == Project(tmp_path, lake=True)
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root can give files away")
+@pytest.mark.parametrize("name", ["lakefile.lean", "lakefile.toml", "lean-toolchain"])
+def test_a_lakefile_of_another_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """It is a program that Lake would run; only in a folder that the user has opened, or in the home, it counts."""
+    shared, work = tmp_path / "shared", tmp_path / "shared" / "me" / "work"
+    foreign, file = touch(shared / name), touch(work / "A.lean")
+    os.chown(foreign, 65534, 65534)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    lake = name != "lean-toolchain"
+    assert find_project(file) == Project(work, lake=False, passed_over=shared)
+    assert find_project(file, [work]) == Project(work, lake=False, passed_over=shared)
+    assert find_project(file, [tmp_path / "other", shared]) == Project(shared, lake)
+    touch(tmp_path / "lakefile.toml")
+    assert find_project(file) == Project(tmp_path, lake=True, passed_over=shared)
+    monkeypatch.setenv("HOME", str(shared))
+    assert find_project(file) == Project(shared, lake)
+    monkeypatch.setenv("HOME", "/")
+    assert find_project(file).passed_over == shared
+    own = touch(tmp_path / "own" / "lakefile.lean")
+    link = shared / "lakefile.lean"
+    link.unlink(missing_ok=True)
+    link.symlink_to(own)
+    os.chown(link, 65534, 65534, follow_symlinks=False)
+    assert find_project(file).passed_over == shared, "who can make a link chooses what it leads to"
+    monkeypatch.chdir(shared)
+    assert working_folder() == (shared,)
+    shared.chmod(0o1777)
+    assert working_folder() == ()
+
+
+def test_a_program_that_cannot_be_executed(tmp_path: Path) -> None:
+    touch(tmp_path / "tools" / "lean")
+    with pytest.raises(
+        LeanNotFoundError, match=r"tools/lean of the setting .* is a file that cannot be executed"
+    ) as caught:
+        server_command(Project(tmp_path, lake=False), LeanSettings(command=("tools/lean", "--server")), CHECK)
+    assert caught.value.hint.startswith(f"Run `chmod +x {tmp_path / 'tools' / 'lean'}`")
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ import pytest
 import pytest_asyncio
 
 from llmstep.errors import CancelledError, LeanNotFoundError, NoGoalError
-from llmstep.lean import workspace as workspace_module
 from llmstep.lean.site import Site, find_site, find_sites
 from llmstep.lean.text import position_at
 from llmstep.lean.workspace import LeanWorkspace
@@ -45,7 +44,8 @@ PLAIN, SITE = place(TEXT)
 @pytest.fixture(scope="module")
 def settings(lean_command: tuple[str, ...]) -> Settings:
     return Settings(
-        lean=LeanSettings(command=lean_command, timeout_seconds=120), check=CheckSettings(timeout_seconds=20)
+        lean=LeanSettings(command=lean_command, timeout_seconds=120, open_files=8),
+        check=CheckSettings(timeout_seconds=20),
     )
 
 
@@ -119,9 +119,8 @@ async def test_one_server_for_each_project_and_one_for_the_rest(settings: Settin
     assert not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" for pid in pids)
 
 
-async def test_few_files_stay_open(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workspace_module, "OPEN_FILES", 2)
-    workspace = LeanWorkspace(settings)
+async def test_few_files_stay_open(settings: Settings, tmp_path: Path) -> None:
+    workspace = LeanWorkspace(attrs.evolve(settings, lean=attrs.evolve(settings.lean, open_files=2)))
     uris = [(tmp_path / f"{name}.lean").as_uri() for name in "ABC"]
     try:
         for uri in (*uris, uris[1]):

@@ -204,6 +204,14 @@ class Document:
         self.change(old).wait()
         return found
 
+    def check(self, line: int, column: int, **parameters: Any) -> Any:
+        """The answer of `LLMstep.checkSuggestions`."""
+        place = self.lsp.at(self.name, line, column)
+        session = self.lsp.request("$/lean/rpc/connect", {"uri": self.lsp.uri(self.name)})["result"]["sessionId"]
+        request = {"sessionId": session, "method": "LLMstep.checkSuggestions", "params": {**place, **parameters}}
+        answer = self.lsp.request("$/lean/rpc/call", {**place, **request})
+        return answer.get("result", answer.get("error"))
+
     def close(self) -> None:
         self.lsp.notify("textDocument/didClose", {"textDocument": {"uri": self.lsp.uri(self.name)}})
 

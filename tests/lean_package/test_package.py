@@ -10,7 +10,7 @@ GOAL = "theorem t (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n"
 
 def test_the_sources_compile_against_the_kit(package: Any) -> None:
     oleans = {str(f.relative_to(package)) for f in package.rglob("*.olean")}
-    parts = {f"LLMstep/{name}.olean" for name in ("Options", "Client", "Check", "Tactic", "Rpc", "Try")}
+    parts = {f"LLMstep/{name}.olean" for name in ("Options", "Guard", "Client", "Check", "Tactic", "Rpc", "Try")}
     assert oleans == {"LLMstep.olean", *parts}
 
 
@@ -38,12 +38,12 @@ def test_stripping_changes_headers_only(sources: Any, strip: Any) -> None:
 
 
 def test_the_package_stays_small(sources: Any) -> None:
-    """About 300 lines of code, so that a new Lean version is an afternoon's work."""
+    """About 450 lines of code, a hundred of them the guard, so that a new Lean version is an afternoon's work."""
     code = 0
     for file in [sources / "LLMstep.lean", *(sources / "LLMstep").glob("*.lean")]:
         text = re.sub(r"/-.*?-/", "", file.read_text("utf-8"), flags=re.DOTALL)
         code += sum(bool(line.strip()) and not line.strip().startswith("--") for line in text.split("\n"))
-    assert code <= 325
+    assert code <= 450
 
 
 def test_outside_an_editor_nothing_is_asked_and_a_warning_says_so(outside: Any, model: Any) -> None:

@@ -13,15 +13,6 @@ PROOF = """theorem t (p q : Prop) (hp : p) (hq : q) : p ∧ q := by
 """
 
 
-def call(document: Any, line: int, column: int, **parameters: Any) -> Any:
-    lsp = document.lsp
-    place = lsp.at(document.name, line, column)
-    session = lsp.request("$/lean/rpc/connect", {"uri": lsp.uri(document.name)})["result"]["sessionId"]
-    request = {"sessionId": session, "method": "LLMstep.checkSuggestions", "params": {**place, **parameters}}
-    answer = lsp.request("$/lean/rpc/call", {**place, **request})
-    return answer.get("result", answer.get("error"))
-
-
 def verdicts(answer: Any) -> list[tuple[str, str]]:
     return [(c["text"], c["verdict"]) for c in answer["checked"]]
 
@@ -38,7 +29,7 @@ def test_verdicts_come_in_the_order_asked(editor: Any, model: Any) -> None:
         "exact («𝔸»)",
         "simp?",
     ]
-    answer = call(document, 4, 4, suggestions=texts)
+    answer = document.check(4, 4, suggestions=texts)
     assert verdicts(answer) == [
         ("exact hq", "invalid"),
         ("exact hp", "closes"),
@@ -62,10 +53,10 @@ def test_verdicts_come_in_the_order_asked(editor: Any, model: Any) -> None:
 def test_the_goals_are_those_of_plain_goal(editor: Any, model: Any) -> None:
     document = editor.open(PROOF)
     assert document.lsp.goals(document.name, 3, 29)[0].endswith("⊢ p")
-    after = call(document, 3, 29, suggestions=["exact hp", "exact ⟨hp, hq⟩", "all_goals assumption"])
+    after = document.check(3, 29, suggestions=["exact hp", "exact ⟨hp, hq⟩", "all_goals assumption"])
     assert [v for _, v in verdicts(after)] == ["closes", "invalid", "closes"]
     assert after["checked"][0]["goals"] == ["case right\np q : Prop\nhp : p\nhq : q\n𝔸 : p\n⊢ q"]
-    before = call(document, 3, 2, suggestions=["exact hp", "exact ⟨hp, hq⟩"])
+    before = document.check(3, 2, suggestions=["exact hp", "exact ⟨hp, hq⟩"])
     assert [v for _, v in verdicts(before)] == ["invalid", "closes"]
 
 
@@ -75,30 +66,30 @@ def test_namespaces_and_options_of_the_place(editor: Any, model: Any) -> None:
         "example : 1 = 1 := by\n  sorry\n"
     )
     document = editor.open(text)
-    answer = call(document, 8, 2, suggestions=["exact one", "repeat refine id ?_", "exact A.one"])
+    answer = document.check(8, 2, suggestions=["exact one", "repeat refine id ?_", "exact A.one"])
     assert [v for _, v in verdicts(answer)] == ["closes", "invalid", "closes"]
     assert answer["checked"][1]["message"] == "takes too long"
 
 
 def test_the_clients_limit(editor: Any, model: Any) -> None:
     document = editor.open("example (p : Prop) (h : p) : p := by\n  sorry\n")
-    answer = call(document, 3, 2, suggestions=["repeat refine id ?_", "exact h"], maxHeartbeats=100)
+    answer = document.check(3, 2, suggestions=["repeat refine id ?_", "exact h"], maxHeartbeats=100)
     assert [v for _, v in verdicts(answer)] == ["invalid", "closes"]
 
 
 @pytest.mark.parametrize(("line", "column"), [(0, 3), (3, 2), (5, 0)])
 def test_no_goal(editor: Any, model: Any, line: int, column: int) -> None:
     document = editor.open("example : True := by trivial\n\n\n\n")
-    error = call(document, line, column, suggestions=["trivial"])
+    error = document.check(line, column, suggestions=["trivial"])
     assert error["code"] == -32602
     assert error["message"].startswith("There is no goal")
 
 
 def test_a_file_that_imports_only_this_part(editor: Any, model: Any) -> None:
     document = editor.open("import LLMstep.Rpc\nexample : True := by\n  sorry\n")
-    assert verdicts(call(document, 2, 2, suggestions=["trivial"])) == [("trivial", "closes")]
+    assert verdicts(document.check(2, 2, suggestions=["trivial"])) == [("trivial", "closes")]
 
 
 def test_a_file_that_does_not_import_the_package(editor: Any, model: Any) -> None:
     document = editor.open("import Lean\nexample : True := by\n  sorry\n")
-    assert call(document, 2, 2, suggestions=["trivial"])["code"] == -32601
+    assert document.check(2, 2, suggestions=["trivial"])["code"] == -32601

@@ -26,6 +26,7 @@ def options(lean_command: tuple[str, ...]) -> dict[str, Any]:
         "device": "cpu",
         "count": 32,
         "maxNewTokens": 48,
+        "automation": "off",
         "lean": {"command": list(lean_command)},
         "http": {"enabled": False},
     }

@@ -96,6 +96,7 @@ def test_initialize_says_what_the_server_can_do(record_property: Callable[[str, 
         "llmstep.models",
         "llmstep.selectModel",
         "llmstep.stop",
+        "llmstep.buildImports",
         "llmstep.restartLean",
     }
 

@@ -30,7 +30,9 @@ def test_menu_hint_and_prefix(played: tuple[Session, dict[str, Any]]) -> None:
     assert seen["filetype"] == "lean"
     assert seen["root"] == str(it.folder)
     assert (seen["first_progress"]["kind"], seen["first_progress"]["title"]) == ("begin", "llmstep")
-    assert re.match(r"32 generated, \d+ distinct: \d+ closes? the goal", seen["last_progress"]["message"])
+    assert re.match(
+        r"32 generated, \d+ distinct, \d+ of Lean's own tactics: \d+ closes? the goal", seen["last_progress"]["message"]
+    )
 
     # The menu: the best step is preferred, and its edit is in the buffer.
     *steps, more, prove = seen["actions"]

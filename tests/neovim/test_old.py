@@ -23,7 +23,9 @@ def test_a_step_is_found_chosen_and_accepted_by_lean(old_nvim: Path, session: Ca
     assert seen["first_menu"] == ["llmstep: suggest the next step", "llmstep: complete the proof"]
 
     assert seen["progress"][0]["title"] == "llmstep"
-    assert re.match(r"32 generated, \d+ distinct: \d+ closes? the goal", seen["progress"][-1]["message"])
+    assert re.match(
+        r"32 generated, \d+ distinct, \d+ of Lean's own tactics: \d+ closes? the goal", seen["progress"][-1]["message"]
+    )
 
     *steps, more, prove = seen["actions"]
     assert [more["title"], prove["title"]] == ["llmstep: more suggestions", "llmstep: complete the proof"]

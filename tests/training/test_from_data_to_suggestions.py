@@ -57,6 +57,7 @@ def test_a_benchmark_becomes_a_model_whose_steps_lean_accepts(tmp_path: Path, le
     file = tmp_path / "Swap.lean"
     file.write_text(LEAN, encoding="utf-8")
     place = [file, "--line", 2, "--column", 3, "--lean", lean, "--temperature", 0, "--device", "cpu", "--json"]
+    place.append("--no-automation")
     steps = {
         chosen: [(each["text"], each["verdict"]) for each in json.loads(answer)["suggestions"]]
         for chosen, answer in ((each, run("suggest", *place, "--model", each)) for each in (model, "starter"))

@@ -64,7 +64,7 @@ async def test_suggest_with_a_prefix(window: Window, judge: Judge) -> None:
 
 async def test_a_step_that_leaves_goals_has_no_mark_and_lean_agrees(window: Window, judge: Judge) -> None:
     """On an implication the model begins with `intro`; after it one goal is left."""
-    text = "theorem t (p q : Prop) : p → q → p := by\n  sorry\n"
+    text = "theorem t (p q r : Prop) : p → q → r := by\n  sorry\n"
     file = await window.open("Progress.lean", text)
     await file.place("sorry")
     await window.command("llmstep: Suggest the Next Step with a Prefix…")

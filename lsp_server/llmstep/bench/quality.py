@@ -7,8 +7,8 @@ accepts, or one that closes the goal.
 from __future__ import annotations
 
 import json
-import math
 import random
+import statistics
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +31,20 @@ _OF_THE_GOAL = (NoGoalError, LeanTimeoutError, LeanCrashedError, GenerationError
 """Errors that say something about one goal, after which the next one is asked."""
 _RESAMPLES = 2000
 
-Judged = tuple[str, int, "Sequence[Suggestion]", str]
-"""Model, number of samples drawn, all distinct steps with their verdicts, and why some have none."""
+
+@attrs.frozen
+class Judged:
+    """The answer for one goal."""
+
+    model: str
+    drawn: int
+    """Samples."""
+    steps: Sequence[Suggestion]
+    """All distinct ones with their verdicts."""
+    doubt: str = ""
+    """Why some have none."""
+    shown: float | None = None
+    """Seconds to the first step that Lean accepts; None where it accepts none."""
 
 
 @attrs.frozen
@@ -52,12 +64,14 @@ class GoalResult:
     unchecked: int
     """Those that Lean said nothing about."""
     first: str
-    """Verdict of the step that the model itself likes best."""
+    """Verdict of the likeliest step, before Lean is asked."""
     seconds: float
     model: str | None
     method: dict[str, Any]
     message: str = ""
     """With `error`, what it was."""
+    shown: float | None = None
+    """Seconds to the first step that Lean accepts; None where it accepts none."""
 
     def line(self) -> str:
         return json.dumps(attrs.asdict(self), ensure_ascii=False) + "\n"
@@ -82,10 +96,12 @@ class QualitySummary:
     closed: Share
     """Goals with a step that closes them."""
     first: Share
-    """Goals where the step that the model likes best is accepted."""
+    """Goals where the likeliest step, before Lean is asked, is accepted."""
     steps: Share
     """Accepted ones of all distinct steps; the interval is a bootstrap over goals, as the steps of one are alike."""
     seconds: float
+    shown: float | None
+    """Median of the seconds to the first step that Lean accepts, of the goals that have one."""
     model: str | None
     method: dict[str, Any]
 
@@ -137,9 +153,10 @@ async def run_quality(
 async def _asked(goal: Theorem, ask: Callable[[Theorem], Awaitable[Judged]], record: dict[str, Any]) -> GoalResult:
     started = time.perf_counter()
     try:
-        model, drawn, steps, doubt = await ask(goal)
+        answer = await ask(goal)
     except _OF_THE_GOAL as error:
         return GoalResult(goal.name, "error", 0, 0, 0, 0, 0, "", 0.0, None, record, str(error))
+    steps = answer.steps
     verdicts = [step.check.verdict for step in steps]
     closing = verdicts.count(Verdict.CLOSES)
     accepted = closing + verdicts.count(Verdict.PROGRESS)
@@ -147,29 +164,27 @@ async def _asked(goal: Theorem, ask: Callable[[Theorem], Awaitable[Judged]], rec
     outcome = "closes" if closing else "progress" if accepted else "none"
     if steps and unchecked == len(steps):
         outcome = "error"
-    likeliest = max(steps, key=_score, default=None)
+    likeliest = max(steps, key=lambda step: step.candidate.likelihood, default=None)
     return GoalResult(
         goal.name,
         outcome,
-        drawn,
+        answer.drawn,
         len(steps),
         accepted,
         closing,
         unchecked,
         likeliest.check.verdict.value if likeliest is not None else "",
         round(time.perf_counter() - started, 3),
-        model,
+        answer.model,
         record,
-        doubt if outcome == "error" else "",
+        answer.doubt if outcome == "error" else "",
+        None if answer.shown is None else round(answer.shown, 3),
     )
-
-
-def _score(step: Suggestion) -> float:
-    return -math.inf if step.candidate.score is None else step.candidate.score
 
 
 def summarise_quality(results: Sequence[GoalResult]) -> QualitySummary:
     """The shares; goals that ended with an error count as goals without an accepted step."""
+    shown = [each.shown for each in results if each.shown is not None]
     return QualitySummary(
         goals=len(results),
         errors=sum(each.outcome == "error" for each in results),
@@ -178,6 +193,7 @@ def summarise_quality(results: Sequence[GoalResult]) -> QualitySummary:
         first=_share(sum(each.first in ("closes", "progress") for each in results), len(results)),
         steps=_step_share(results),
         seconds=round(sum(each.seconds for each in results), 1),
+        shown=round(statistics.median(shown), 3) if shown else None,
         model=next((each.model for each in results if each.model), None),
         method=results[0].method if results else {},
     )

@@ -62,7 +62,7 @@ def main() -> None:
     """Run the command line; errors that the user can act on are shown as one line, without a traceback."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8")  # goals have characters that not every system's encoding has
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # not every system's encoding has a goal's
     try:
         app()
     except LlmstepError as error:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import attrs
 import typer
 
+from llmstep.cli.say import say
 from llmstep.errors import RequestError
+from llmstep.printable import json_text
 
 if TYPE_CHECKING:
     from llmstep.bench.capacity import Capacity, Setup
@@ -64,14 +66,12 @@ def capacity(
     ]
     if as_json:
         record = {"think": think, "limit": limit, "seed": seed, "rows": [attrs.asdict(row) for row in rows]}
-        typer.echo(json.dumps(record, ensure_ascii=False, indent=2))
+        typer.echo(json_text(record))
         return
-    typer.echo(
-        f"| set-up | copies | together | mean alone (s) | people at p95 <= {limit:g} s | p50 (s) | p95 (s) | busy |"
-    )
-    typer.echo("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+    say(f"| set-up | copies | together | mean alone (s) | people at p95 <= {limit:g} s | p50 (s) | p95 (s) | busy |")
+    say("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     for row in rows:
-        typer.echo(_told(row))
+        say(_told(row))
 
 
 def _told(row: Capacity) -> str:

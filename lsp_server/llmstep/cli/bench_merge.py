@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 import attrs
 import typer
+
+from llmstep.cli.say import say
+from llmstep.printable import json_text
 
 if TYPE_CHECKING:
     from llmstep.bench.quality import QualitySummary, Share
@@ -37,9 +39,9 @@ def merge(
     of_search = isinstance(results[0], Result)
     summary: Any = summarise(results, results[0].method) if of_search else summarise_quality(results)
     if as_json:
-        typer.echo(json.dumps({**attrs.asdict(summary), "files": len(files)}, ensure_ascii=False, indent=2))
+        typer.echo(json_text({**attrs.asdict(summary), "files": len(files)}))
         return
-    typer.echo(search_told(summary) if of_search else quality_told(summary))
+    say(search_told(summary) if of_search else quality_told(summary))
 
 
 def search_told(summary: Summary) -> str:
@@ -68,5 +70,6 @@ def quality_told(summary: QualitySummary) -> str:
             told("goals with a step that closes them", summary.closed),
             told("goals whose likeliest step is accepted", summary.first),
             told("distinct steps that are accepted", summary.steps),
+            *([f"median time to the first accepted step: {summary.shown:.2f} s"] if summary.shown is not None else []),
         )
     )

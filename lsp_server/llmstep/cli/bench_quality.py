@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,13 +23,16 @@ from llmstep.cli.options import (
     settings_with,
 )
 from llmstep.cli.process import close_soon, run
+from llmstep.cli.say import say
 from llmstep.cli.searching import SeedOption  # noqa: TC001 - typer reads the annotations
+from llmstep.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from llmstep.bench.quality import GoalResult, Judged
     from llmstep.bench.theorems import Theorem
+    from llmstep.memory import SuggestionSet
     from llmstep.settings import Settings
 
 
@@ -44,6 +48,9 @@ def quality(
     template: TemplateOption = None,
     device: DeviceOption = None,
     temperature: TemperatureOption = None,
+    source: Annotated[
+        str, typer.Option(help="Whose steps count: model, lean (Lean's own tactics) or both.", show_default=True)
+    ] = "model",
     seed: SeedOption = 0,
     *,
     engine: EngineFlags,
@@ -57,8 +64,11 @@ def quality(
 
     Example: llmstep bench quality --goals goals.jsonl --lean-project . --count 10
     """
+    if source not in ("model", "lean", "both"):
+        raise RequestError(f"The source is {source!r}.", hint="It must be model, lean or both.")
     settings = settings_with(
         {
+            "automation": "off" if source == "model" else "on",
             "model": model,
             "template": template,
             "device": device,
@@ -72,35 +82,49 @@ def quality(
 
     part = part_of(goals, lean_project, header=header, shard=shard, out=out, kind="quality")
     record = quality_record(settings, seed)
+    if source != "model":
+        record["source"] = source
 
     def how(result: GoalResult) -> str:
         return f"{result.accepted} of {result.steps} steps accepted, {result.seconds:.1f} s"
 
     async def work() -> list[GoalResult]:
-        async with _asking(settings, seed) as ask:
+        async with _asking(settings, seed, source) as ask:
             return await run_quality(part.theorems, ask, record, part.results, part.teller(how))
 
     summary = summarise_quality(run(work()))
     if as_json:
-        typer.echo(part.as_json(summary))
+        say(part.as_json(summary))
     else:
-        typer.echo(f"{quality_told(summary)}\nresults in {part.results}")
+        say(f"{quality_told(summary)}\nresults in {part.results}")
 
 
 @contextlib.asynccontextmanager
-async def _asking(settings: Settings, seed: int) -> AsyncIterator[Callable[[Theorem], Awaitable[Judged]]]:
+async def _asking(settings: Settings, seed: int, source: str) -> AsyncIterator[Callable[[Theorem], Awaitable[Judged]]]:
     """What the editor does at a place, engine and Lean included, which are gone afterwards."""
     from llmstep.assistant import Assistant, Document
+    from llmstep.bench.quality import Judged
     from llmstep.engine.switching import SwitchingEngine
     from llmstep.lean.workspace import LeanWorkspace
+    from llmstep.types import Verdict
 
     engine = SwitchingEngine(settings)
     lean = LeanWorkspace(settings)
     assistant = Assistant(settings, engine, lean)
 
     async def ask(goal: Theorem) -> Judged:
-        found = await assistant.suggest(Document(goal.uri, 1, goal.text), goal.position, seed=seed)
-        return found.model, found.drawn, (*found.suggestions, *found.rejected), found.note
+        started = time.perf_counter()
+        shown: list[float] = []
+
+        def on_update(found: SuggestionSet) -> None:
+            if found.best is not None and found.best.check.verdict in (Verdict.CLOSES, Verdict.PROGRESS):
+                shown.append(time.perf_counter() - started)
+
+        found = await assistant.suggest(Document(goal.uri, 1, goal.text), goal.position, seed=seed, on_update=on_update)
+        steps = (*found.suggestions, *found.rejected)
+        if source == "lean":
+            steps = tuple(each for each in steps if each.candidate.chance is not None)
+        return Judged(found.model, found.drawn, steps, found.note, shown[0] if shown else None)
 
     try:
         yield ask

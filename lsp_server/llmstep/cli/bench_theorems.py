@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import attrs
 import typer
 
+from llmstep.cli.say import say
 from llmstep.cli.suggest import read_text
 from llmstep.errors import RequestError
 
@@ -62,7 +63,7 @@ class Part:
         def tell(result: R, old: bool) -> None:
             outcome = f"{result.outcome} ({result.message})" if result.message else result.outcome
             told = "known" if old else how(result)
-            typer.echo(f"[{next(numbers)}/{len(self.theorems)}] {result.name}: {outcome}, {told}", err=True)
+            say(f"[{next(numbers)}/{len(self.theorems)}] {result.name}: {outcome}, {told}", err=True)
 
         return tell
 

@@ -10,6 +10,7 @@ import typer
 
 from llmstep.cli.options import lean_command, settings_with
 from llmstep.cli.process import run
+from llmstep.cli.say import say
 
 if TYPE_CHECKING:
     from llmstep.data.pair import Found
@@ -67,13 +68,13 @@ def data(
     for part, pairs in divided.parts.items():
         if pairs:
             theorems = len({pair.theorem for pair in pairs})
-            typer.echo(f"{part}: {len(pairs):,} pairs of {theorems:,} theorems in {out / part}.jsonl")
+            say(f"{part}: {len(pairs):,} pairs of {theorems:,} theorems in {out / part}.jsonl")
     if divided.duplicates:
         found.left_out["duplicates"] = divided.duplicates
     if found.left_out:
-        typer.echo(f"left out{_left_out(found)}")
+        say(f"left out{_left_out(found)}")
     if context and (bare := sum(not pair.file_context for pairs in divided.parts.values() for pair in pairs)):
-        typer.echo(
+        say(
             f"{bare:,} pairs have no text of their file, which only templates that read the file need"
             + ("" if repository else "; for LeanDojo's, --repository names the folder to read it from")
         )
@@ -116,15 +117,15 @@ def _pairs_of(source: Path, longest: int, seconds: float, settings: Settings, re
 
 async def _of_project(source: Path, longest: int, seconds: float, settings: Settings) -> Found:
     from llmstep.data.project import lean_files, project_pairs
-    from llmstep.lean.project import find_project, server_command
+    from llmstep.lean.project import find_project, server_command, working_folder
     from llmstep.lean.server import LeanServer
 
     files = lean_files(source)
-    project = find_project(source)
+    project = find_project(source, working_folder())
     server = LeanServer(server_command(project, settings.lean, settings.check), project.root, timeout=seconds)
     try:
         return await project_pairs(
-            server, files, longest, seconds, lambda file, count: typer.echo(f"{file}: {count} pairs", err=True)
+            server, files, longest, seconds, lambda file, count: say(f"{file}: {count} pairs", err=True)
         )
     finally:
         await server.stop()

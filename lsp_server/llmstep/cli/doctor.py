@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +9,7 @@ import typer
 
 from llmstep.cli.engine_flags import EngineFlags, takes_engine
 from llmstep.cli.options import ModelOption, lean_command, settings_with
+from llmstep.printable import json_text, printable
 
 if TYPE_CHECKING:
     from llmstep.doctor.finding import Finding
@@ -47,7 +47,7 @@ def doctor(
         if not as_json:
             _print(finding)
     if as_json:
-        typer.echo(json.dumps(_as_record(findings, usable(findings)), ensure_ascii=False, indent=2))
+        typer.echo(json_text(_as_record(findings, usable(findings))))
     elif usable(findings):
         typer.echo("llmstep is usable.")
     else:
@@ -57,9 +57,11 @@ def doctor(
 
 
 def _print(finding: Finding) -> None:
-    typer.echo(typer.style(f"{finding.grade:8}", fg=_STYLES[finding.grade]) + f"{finding.topic}: {finding.text}")
+    typer.echo(
+        typer.style(f"{finding.grade:8}", fg=_STYLES[finding.grade]) + printable(f"{finding.topic}: {finding.text}")
+    )
     if finding.advice:
-        typer.echo(f"        -> {finding.advice}")
+        typer.echo(printable(f"        -> {finding.advice}"))
 
 
 def _as_record(findings: list[Finding], is_usable: bool) -> dict[str, object]:

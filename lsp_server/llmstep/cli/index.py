@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from llmstep.cli.say import say
+
 
 def index(
     corpus: Annotated[Path, typer.Option("--corpus", help="LeanDojo's corpus.jsonl, or the folder of a Lean project.")],
@@ -37,4 +39,4 @@ def index(
         vectors = model.embed(texts, batch_size, lambda done: bar.update(done - bar.pos))
     name = str(Path(model.name).resolve()) if Path(model.name).is_dir() else model.name
     PremiseIndex(name, files, vectors).save(out)
-    typer.echo(f"{len(texts):,} premises of {len(files):,} files in {out}")
+    say(f"{len(texts):,} premises of {len(files):,} files in {out}")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from llmstep.cli.models_add import add, remove
+from llmstep.printable import json_text, printable
 
 if TYPE_CHECKING:
     from llmstep.catalog.models import ModelRecord
@@ -37,7 +37,7 @@ def _models(
 
     rows = [_row(record) for record in all_records()]
     if as_json:
-        typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        typer.echo(json_text(rows))
         return
     _print_table(rows)
 
@@ -75,13 +75,13 @@ def _print_table(rows: list[dict[str, Any]]) -> None:
     for heading in ("model", "weights", "size", "licence", "reported miniF2F-test", "reported by", "here", "template"):
         table.add_column(heading, justify="right" if heading in ("weights", "size") else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*_cells(row))
+        table.add_row(*map(printable, _cells(row)))
     wanted = Measurement.get(console, console.options.update(width=PIPE_WIDTH, max_width=PIPE_WIDTH), table).maximum
     if wanted <= console.width:
         console.print(table)
         return
     for row in rows:
-        name, weights, size, licence, score, source, here, template = _cells(row)
+        name, weights, size, licence, score, source, here, template = map(printable, _cells(row))
         console.print(f"[bold]{name}[/bold]", highlight=False)
         console.print(
             f"  weights {weights}, size {size}, licence {licence}, template {template}, here: {here}", highlight=False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +9,9 @@ import attrs
 import typer
 
 from llmstep.cli.options import settings_with
+from llmstep.cli.say import say
 from llmstep.errors import RequestError
+from llmstep.printable import json_text
 
 if TYPE_CHECKING:
     from llmstep.catalog.models import ModelRecord
@@ -73,7 +74,7 @@ def add(
     )
     replaced = False if dry_run else added.add(record)
     if as_json:
-        typer.echo(json.dumps({**shown, "saved": not dry_run, "replaced": replaced}, ensure_ascii=False, indent=2))
+        typer.echo(json_text({**shown, "saved": not dry_run, "replaced": replaced}))
     else:
         _print(record, shown, dry_run=dry_run, replaced=replaced)
 
@@ -83,7 +84,7 @@ def remove(name: Annotated[str, typer.Argument(help="The name it was added with.
     from llmstep.catalog import added
 
     record = added.remove(name)
-    typer.echo(f"Removed {record.name} ({record.repo_id}); its files are left alone.")
+    say(f"Removed {record.name} ({record.repo_id}); its files are left alone.")
 
 
 def _dry_run(record: ModelRecord, template: PromptTemplate, goal_file: Path | None, prefix: str) -> dict[str, Any]:
@@ -126,18 +127,18 @@ def _example(goal_file: Path | None, prefix: str) -> Ask:
 
 def _print(record: ModelRecord, shown: dict[str, Any], *, dry_run: bool, replaced: bool) -> None:
     what = "Would add" if dry_run else "Replaced" if replaced else "Added"
-    typer.echo(f"{what} {record.name}: {record.repo_id}, template {shown['template']}")
+    say(f"{what} {record.name}: {record.repo_id}, template {shown['template']}")
     for number, prompt in enumerate(shown["prompts"]):
         tokens = f"{shown['tokens'][number]} tokens" if shown["tokens"] else "its tokenizer is not on this machine yet"
-        typer.echo(f"--- prompt for an example ({tokens}) ---")
-        typer.echo(prompt)
-        typer.echo("--- end of the prompt ---")
+        say(f"--- prompt for an example ({tokens}) ---")
+        say(prompt)
+        say("--- end of the prompt ---")
     if shown["decoder"]:
-        typer.echo(f"The decoder starts with: {shown['decoder']!r}")
+        say(f"The decoder starts with: {shown['decoder']!r}")
     stops = ", ".join(map(repr, shown["stops"]))
-    typer.echo(f"An answer ends at the model's end token{f', or at {stops}' if stops else ''}.")
+    say(f"An answer ends at the model's end token{f', or at {stops}' if stops else ''}.")
     if not dry_run:
-        typer.echo(f"Use it with: llmstep suggest FILE --line 1 --column 1 --model {record.name}")
+        say(f"Use it with: llmstep suggest FILE --line 1 --column 1 --model {record.name}")
 
 
 def _unescaped(stop: str) -> str:

@@ -88,6 +88,8 @@ def lean_command(option: str | None) -> list[str] | None:
         raise SettingsError(f"The Lean command {option!r} cannot be read: {error}.", hint="Close the quotes.") from None
     if not words:
         raise SettingsError("The Lean command is empty.", hint='Give a command such as --lean "lake serve --".')
+    if Path(words[0]).is_file():
+        words[0] = str(Path(words[0]).absolute())  # Lean is started in the folder of the project
     if len(words) == 1:
         words += {"lake": ["serve", "--"]}.get(Path(words[0]).stem, ["--server"])
     return words

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from llmstep.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -40,19 +42,20 @@ def shown_progress(console: Console | None = None) -> Iterator[Callable[[Step], 
             nonlocal stage
             if step.stage != stage:
                 stage = step.stage
-                bar.reset(task, description=step.message, total=step.total or None)
-            bar.update(task, description=step.message, completed=step.done, total=step.total or None)
+                bar.reset(task, description=printable(step.message), total=step.total or None)
+            bar.update(task, description=printable(step.message), completed=step.done, total=step.total or None)
 
         yield show
 
 
 def _lines(console: Console) -> Callable[[Step], None]:
-    last = ""
+    last = ("", "")
 
     def show(step: Step) -> None:
         nonlocal last
-        if step.stage != last:
-            last = step.stage
-            console.print(f"{step.message} ...", markup=False, highlight=False, soft_wrap=True)
+        now = (step.stage, step.message if step.stage == "goal" else "")  # what Lean says while it starts is all new
+        if now != last:
+            last = now
+            console.print(f"{printable(step.message)} ...", markup=False, highlight=False, soft_wrap=True)
 
     return show

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +21,7 @@ from llmstep.cli.options import (
     settings_with,
 )
 from llmstep.cli.process import run
+from llmstep.cli.say import say
 from llmstep.cli.searching import (
     OUTCOMES,
     ExpansionsOption,
@@ -34,6 +34,7 @@ from llmstep.cli.searching import (
     method_of,
 )
 from llmstep.cli.suggest import position_of, read_text
+from llmstep.printable import json_text
 
 if TYPE_CHECKING:
     from llmstep.search.prover import Attempt
@@ -105,9 +106,9 @@ def prove(
     with shown_progress() as show:
         found = run(work())
     if as_json:
-        typer.echo(json.dumps(as_record(found), ensure_ascii=False, indent=2))
+        typer.echo(json_text(as_record(found)))
     else:
-        typer.echo(_told(found))
+        say(_told(found))
 
 
 def as_record(found: Attempt) -> dict[str, object]:

@@ -21,6 +21,7 @@ from llmstep.cli.options import (
     settings_with,
 )
 from llmstep.cli.process import close_soon, run
+from llmstep.cli.say import say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -105,7 +106,7 @@ async def _serve(settings: Settings, token: str | Mapping[str, str] | None, *, p
         known = preload or not settings.in_process or is_gguf(settings.model)
         name = engine.status.model if known else resolve(settings).name
         where = f" of {engine.status.url}" if engine.status.url else ""
-        typer.echo(f"llmstep listens at {server.url} with the model {name}{where}")
+        say(f"llmstep listens at {server.url} with the model {name}{where}")
         sys.stdout.flush()
         await server.wait()
     finally:

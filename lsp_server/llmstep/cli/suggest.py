@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
@@ -26,6 +25,7 @@ from llmstep.cli.options import (
 )
 from llmstep.cli.process import close_soon, run
 from llmstep.errors import RequestError
+from llmstep.printable import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,15 +80,17 @@ def suggest(
     premise_index: PremiseIndexOption = None,
     lean: LeanOption = None,
     check: Annotated[bool, typer.Option(help="Run every suggestion in Lean and rank by what Lean says.")] = True,
+    automation: Annotated[bool | None, typer.Option(help="Try Lean's own tactics as well.", show_default="yes")] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print {goal, model, elapsed_ms, suggestions} instead of a table.")
     ] = False,
 ) -> None:
     """Suggest next steps for a goal, best first.
 
-    With --json each suggestion is {text, score, verdict, remaining_goals}:
+    With --json each suggestion is {text, score, verdict, source, remaining_goals}:
     the score is the mean log-probability of its tokens, the verdict is
-    closes, progress or unchecked, and the goals are those that it leaves.
+    closes, progress or unchecked, the source is model or lean (one of
+    Lean's own tactics), and the goals are those that it leaves.
 
     Example: llmstep suggest Demo.lean --line 4 --column 3
     """
@@ -101,6 +103,7 @@ def suggest(
             "temperature": temperature,
             "lean.command": lean_command(lean),
             "check.enabled": None if check else False,
+            "automation": None if automation is None else "on" if automation else "off",
             **premise_settings(premises, premise_index),
             **engine.settings(),
         }
@@ -125,7 +128,7 @@ def suggest(
             document = Document(file.resolve().as_uri(), 1, text)
             answer = run(_at_place(settings, document, position, prefix, seed, show))
     if as_json:
-        typer.echo(json.dumps(as_record(answer), ensure_ascii=False, indent=2))
+        typer.echo(json_text(as_record(answer)))
     else:
         _print(answer)
 
@@ -195,6 +198,7 @@ def as_record(answer: Answer) -> dict[str, object]:
                 "text": each.text,
                 "score": each.candidate.score,
                 "verdict": each.check.verdict.value,
+                "source": each.candidate.source,
                 "remaining_goals": list(each.check.goals),
             }
             for each in answer.suggestions

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from llmstep.printable import printable
 from llmstep.types import Verdict
 
 if TYPE_CHECKING:
@@ -24,14 +25,14 @@ def print_suggestions(goal: Goal, suggestions: Sequence[Suggestion], summary: st
     console = Console()
     if not console.is_terminal:
         console = Console(width=PIPE_WIDTH)
-    console.print(Text("\n".join(f"  {line}".rstrip() for line in goal.state.split("\n"))))
+    console.print(Text(printable("\n".join(f"  {line}".rstrip() for line in goal.state.split("\n")))))
     console.print()
     if suggestions:
         console.print(_table(suggestions))
     else:
         console.print(Text("  No suggestion."))
     console.print()
-    console.print(Text(summary, style="dim"))
+    console.print(Text(printable(summary), style="dim"))
 
 
 def _table(suggestions: Sequence[Suggestion]) -> Table:
@@ -42,7 +43,8 @@ def _table(suggestions: Sequence[Suggestion]) -> Table:
     table.add_column(overflow="fold")
     for number, each in enumerate(suggestions, start=1):
         score = each.candidate.score
-        table.add_row(f" {number}", mark(each.check), "-" if score is None else f"{score:.2f}", Text(each.text))
+        shown = "Lean" if each.candidate.source == "lean" else "-" if score is None else f"{score:.2f}"
+        table.add_row(f" {number}", mark(each.check), shown, Text(printable(each.text)))
     return table
 
 

@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from llmstep.cli.say import say
+
 _Text = str | None
 _Whole = int | None
 _Number = float | None
@@ -73,7 +75,7 @@ def train(
     if os.environ.get("RANK", "0") != "0":  # one of several processes; the first speaks
         return
     loss = "" if result["valid_loss"] is None else f", held-out loss {result['valid_loss']:.3f}"
-    typer.echo(f"{result['steps']} steps in {result['seconds']:.0f} s{loss}; the model is in {chosen.out}")
+    say(f"{result['steps']} steps in {result['seconds']:.0f} s{loss}; the model is in {chosen.out}")
 
 
 def train_starter(
@@ -92,14 +94,14 @@ def train_starter(
     from llmstep.training.starter import recipe
 
     evaluation = recipe.make_starter(
-        shlex.split(lean), out, seconds=seconds, shards=shards, processes=processes, threads=threads, report=typer.echo
+        shlex.split(lean), out, seconds=seconds, shards=shards, processes=processes, threads=threads, report=say
     )
     for source in ("generated", "textbook"):
         figures = evaluation[source]
-        typer.echo(
+        say(
             f"{source}: {figures['with_accepted_step']} of {figures['goals']} goals got a step that Lean accepts,"
             f" {figures['with_closing_step']} one that closes the goal"
         )
     if install:
         target = Path(__file__).parents[1] / "catalog" / "starter"
-        typer.echo(f"{recipe.install(out / 'model', target):,} bytes in {target}")
+        say(f"{recipe.install(out / 'model', target):,} bytes in {target}")

@@ -11,7 +11,7 @@ from lsprotocol.types import Position
 from llmstep.data.pair import Found, Pair
 from llmstep.errors import LeanError, RequestError
 from llmstep.lean.blocks import CASES, Block
-from llmstep.lean.commands import COMMAND, PROVING
+from llmstep.lean.commands import PROVING, find_commands
 from llmstep.lean.declaration import Declaration, find_declaration
 from llmstep.lean.layout import Layout
 from llmstep.lean.text import mask, offset_at, position_at
@@ -118,8 +118,8 @@ def _refused_at(text: str, diagnostic: Params) -> int | None:
 def _steps(text: str) -> Iterator[tuple[Declaration, list[Item]]]:
     """The declarations with steps, and the steps in the order of the text."""
     masked = mask(text)
-    for command in COMMAND.finditer(masked):
-        declaration = find_declaration(masked, command.end()) if command["anywhere"] in PROVING else None
+    for command in find_commands(masked):
+        declaration = find_declaration(masked, command.end) if command.keyword in PROVING else None
         if declaration is None:
             continue
         layout = Layout(masked, declaration.body, declaration.end, declaration.column)

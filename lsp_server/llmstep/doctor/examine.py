@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llmstep.doctor import engine, lean, machine, models, servers
+from llmstep.doctor import engine, lean, machine, models, project, servers
 from llmstep.doctor.finding import Finding
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def examine(settings: Settings, place: Path) -> Iterator[Finding]:
         ("device", machine.device),
         ("memory", machine.memory),
         ("Lean", lambda: lean.lean(settings, place)),
+        ("project", lambda: project.project(settings, place)),
         ("engine", lambda: engine.engine(settings)),
         ("models", lambda: models.models(settings)),
         ("cache", models.cache),

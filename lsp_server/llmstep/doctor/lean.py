@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmstep.doctor.finding import Finding
 from llmstep.errors import LlmstepError
+from llmstep.lean.environment import lean_environment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,19 +19,26 @@ SECONDS_FOR_LEAN = 15.0
 
 def lean(settings: Settings, place: Path) -> Finding:
     """The Lean of the project that `place` is in."""
-    from llmstep.lean.project import TOOLCHAIN, find_project, server_command
+    from llmstep.lean.project import find_project, server_command, working_folder
+    from llmstep.lean.version import pinned_toolchain
 
-    project = find_project(place)
-    toolchain = project.root / TOOLCHAIN
-    pinned = toolchain.read_text(encoding="utf-8", errors="replace").strip() if toolchain.is_file() else None
+    project = find_project(place, working_folder())
+    pinned = pinned_toolchain(project.root)
     kind = "Lake project" if project.lake else "folder without a Lake project"
-    details: dict[str, Any] = {"project": str(project.root), "lake": project.lake, "toolchain": pinned}
+    installed = is_installed(pinned)
+    details: dict[str, Any] = {
+        "project": str(project.root), "lake": project.lake, "toolchain": pinned, "installed": installed
+    }  # fmt: skip
     where = f"{kind} {project.root}" + (f", toolchain {pinned}" if pinned else "")
     try:
         command = server_command(project, settings.lean, settings.check)
     except LlmstepError as error:
         return Finding("Lean", "missing", f"{error.message[:-1]} ({where})", error.hint, details)
     details["command"] = list(command)
+    if installed is False and not settings.lean.command:
+        advice = f"Run: elan toolchain install {pinned}"
+        text = f"{where}, which is not installed; the first start downloads it, some hundred MB"
+        return Finding("Lean", "note", text, advice, details)
     version, problem = _lean_version(command[0], project.root)
     details["version"] = version
     if version is None:
@@ -39,12 +47,26 @@ def lean(settings: Settings, place: Path) -> Finding:
     return Finding("Lean", "ok", f"{version}; {where}; server: {' '.join(command)}", details=details)
 
 
+def is_installed(toolchain: str | None) -> bool | None:
+    """Whether elan has a toolchain; None where its name or the lack of an elan does not tell."""
+    from llmstep.lean.project import elan_home
+    from llmstep.lean.version import version_of
+
+    folder = elan_home() / "toolchains"
+    if toolchain is None or not folder.is_dir() or (version_of(toolchain) is None and "nightly-" not in toolchain):
+        return None
+    full = toolchain if ":" in toolchain or "/" in toolchain else f"leanprover/lean4:{toolchain}"
+    names = {full, toolchain, full.replace(":", ":v", 1)}
+    return any((folder / name.replace("/", "--").replace(":", "---")).is_dir() for name in names)
+
+
 def _lean_version(program: str, folder: Path) -> tuple[str | None, str]:
     """What `--version` prints, or None and why there is nothing."""
     try:
         done = subprocess.run(
             [program, "--version"],
             cwd=folder,
+            env=lean_environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",

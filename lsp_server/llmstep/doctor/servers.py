@@ -70,7 +70,8 @@ def running() -> Finding:
     }
     text = ", ".join(f"{command} (pid {pid})" for pid, command in companions.items()) or "no llmstep"
     if lean:
-        text += f"; {len(lean)} Lean processes of llmstep, {format_bytes(sum(each.rss_bytes for each in lean))}"
+        resident, private = sum(each.rss_bytes for each in lean), sum(each.private_bytes for each in lean)
+        text += f"; {len(lean)} Lean processes of llmstep, {format_bytes(resident)}, private {format_bytes(private)}"
     else:
         text += "; no Lean server of llmstep"
     if left:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from llmstep.lean.step import inserted
 from llmstep.types import Ask, Candidate
 
 if TYPE_CHECKING:
@@ -43,11 +44,15 @@ def finish(template: PromptTemplate, ask: Ask, samples: Iterable[RawSample]) -> 
 
 
 def merged(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """Each text once, with its best score, in the order of `finish`; for candidates of several prompts, too."""
+    """Each step once, with its best score, in the order of `finish`; for candidates of several prompts, too.
+
+    Comments behind a step and blanks, which no edit inserts, make no difference.
+    """
     best: dict[str, Candidate] = {}
     for candidate in candidates:
-        if candidate.text not in best or _rank(candidate) < _rank(best[candidate.text]):
-            best[candidate.text] = candidate
+        step = inserted(candidate.text)
+        if step not in best or _rank(candidate) < _rank(best[step]):
+            best[step] = candidate
     return sorted(best.values(), key=_rank)
 
 

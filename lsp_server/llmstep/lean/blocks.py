@@ -2,44 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
 import attrs
 
+from llmstep.lean.step_words import ALTERNATIVES as ALTERNATIVES
+from llmstep.lean.step_words import CASES as CASES
+from llmstep.lean.step_words import COMBINATORS as COMBINATORS
+from llmstep.lean.step_words import DISTRIBUTING, LEAVING, NO_STEP
+from llmstep.lean.step_words import SURE_STEPS as SURE_STEPS
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from llmstep.lean.tokens import Token
 
-BlockKind = Literal["by", "bullet", "alternative", "case", "branch", "combinator", "paren"]
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-ALTERNATIVES: Final = _words("cases induction match fun_cases fun_induction")
-"""Steps whose `| pattern => …` hold steps."""
-CASES: Final = _words("case case' next on_goal as_aux_lemma")
-"""Steps whose `=>` holds steps."""
-COMBINATORS: Final = _words(
-    "try repeat repeat' repeat1 repeat1' all_goals any_goals focus fail_if_success show_term iterate stop"
-    " with_reducible with_reducible_and_instances unhygienic"
-)
-"""Steps that are followed by steps."""
-CHOICES: Final = _words("first solve")
-"""Steps whose `|` holds steps."""
-PIPES: Final = CHOICES | ALTERNATIVES | _words("rcases obtain rintro rsuffices cases' fun")
-"""Steps that may hold a `|` of their own."""
-COMMAS: Final = _words("use exists existsi")
-"""Steps that may hold a `,` of their own."""
-NO_STEP: Final = _words(
-    "with at using then else from where generalizing in only _ do termination_by decreasing_by deriving"
-)
-"""Words that no step begins with."""
-SURE_STEPS: Final = _words(
-    "exact intro intros apply refine constructor cases induction rw simp simp_all simpa rcases obtain rintro omega"
-    " all_goals any_goals exfalso subst unfold by_cases ·"
-)
-"""Words that begin a step and nothing else: at the column of a block they end every bracket left open."""
+BlockKind = Literal["by", "bullet", "alternative", "case", "branch", "combinator", "paren", "conv"]
 
 
 @attrs.define(eq=False)
@@ -50,8 +28,16 @@ class Item:
     block: Block
     end: int
     """Offset behind its last token."""
-    piped: bool = False
-    """A `|` of its own was seen whose `=>` is still to come."""
+    bar: Token | None = None
+    """The `|` behind which a pattern stands whose `=>` is still to come."""
+    barred: bool = False
+    """A `|` that opens an absolute value was seen, and none that closes it."""
+    matches: bool = False
+    """A `fun` or a `with` was seen, to which the alternatives that follow belong."""
+    inner: Block | None = None
+    """The first block inside of it that is no term's."""
+    unclosed: Bracket | None = None
+    """The first bracket in it that stays open."""
 
     @property
     def start(self) -> int:
@@ -62,18 +48,57 @@ class Item:
         return self.first.text
 
 
+@attrs.define(eq=False, kw_only=True)
+class Frame:
+    """What can be open around a token."""
+
+    parent: Frame | None
+    """What it is inside of."""
+    owner: Item | None
+    """The step that it belongs to."""
+    depth: int = attrs.field(init=False)
+    """Number of frames around it."""
+    bracket: Bracket | None = attrs.field(init=False)
+    """The innermost bracket around what is inside of it."""
+    block: Block | None = attrs.field(init=False)
+    """The innermost block around what is inside of it."""
+    branch: Block | None = attrs.field(init=False)
+    """The innermost branch of an `if` around what is inside of it, with no bracket between."""
+    converts: bool = attrs.field(init=False)
+    """What is inside of it are steps of `conv`."""
+
+    def __attrs_post_init__(self) -> None:
+        parent = self.parent
+        self.depth = parent.depth + 1 if parent else 0
+        self.bracket = self if isinstance(self, Bracket) else parent.bracket if parent else None
+        self.block = self if isinstance(self, Block) else parent.block if parent else None
+        self.branch = None
+        self.converts = parent is not None and parent.converts
+        if isinstance(self, Block):
+            self.branch = self if self.kind == "branch" else parent.branch if parent else None
+            leaves = self.kind == "by" or (self.owner is not None and self.owner.head in LEAVING)
+            self.converts = self.kind == "conv" or (self.converts and not leaves)
+
+    @property
+    def outward(self) -> Iterator[Frame]:
+        """The frames around it, innermost first."""
+        frame = self.parent
+        while frame is not None:
+            yield frame
+            frame = frame.parent
+
+
 @attrs.define(eq=False)
-class Bracket:
-    """A bracket, and the step it was opened in."""
+class Bracket(Frame):
+    """A bracket."""
 
     token: Token
-    item: Item | None
     holds_steps: bool
     close: Token | None = None
 
 
 @attrs.define(eq=False)
-class Block:
+class Block(Frame):
     """A tactic block; the column of an empty one is its `hang`."""
 
     kind: BlockKind
@@ -81,18 +106,21 @@ class Block:
     column: int
     hang: int
     """Column of a first step on a line of its own."""
-    frames: tuple[Block | Bracket, ...]
-    """What is open around it, outermost first."""
-    owner: Item | None
-    """The step that it belongs to."""
+    bar: Token | None = None
+    """The `|` in front of its opener, which an alternative begins with."""
     items: list[Item] = attrs.field(factory=list)
     end: int = -1
     """Offset of the token that ended it."""
 
     @property
+    def frames(self) -> tuple[Block | Bracket, ...]:
+        """What is open around it, outermost first."""
+        return frames_of(self.parent)
+
+    @property
     def distributes(self) -> bool:
-        """Its steps run on each of several goals."""
-        return self.opener.text in {"<;>", "all_goals", "any_goals"}
+        """Its steps run several times, or on each of several goals."""
+        return self.opener.text in DISTRIBUTING or (self.kind == "case" and self.bar is not None)
 
     @property
     def inline(self) -> bool:
@@ -105,7 +133,7 @@ class Word:
     """A token that a candidate may replace, with its surroundings."""
 
     token: Token
-    frames: tuple[Block | Bracket, ...]
+    frame: Frame | None
     item: Item | None
     before: Token | None
     after: Token | None
@@ -113,6 +141,16 @@ class Word:
     @property
     def is_step(self) -> bool:
         return self.item is not None and self.item.first is self.token
+
+
+def frames_of(frame: Frame | None) -> tuple[Block | Bracket, ...]:
+    """A frame and what is around it, outermost first."""
+    found: list[Block | Bracket] = []
+    while frame is not None:
+        assert isinstance(frame, Block | Bracket)
+        found.append(frame)
+        frame = frame.parent
+    return tuple(reversed(found))
 
 
 def begins_step(token: Token) -> bool:

@@ -17,6 +17,7 @@ from pygls.io_ import run_async
 
 from llmstep.errors import CancelledError, LeanCrashedError, LeanError, LeanNotFoundError, LeanTimeoutError
 from llmstep.lean import process
+from llmstep.lean.output import Output, how_it_ended, split_lines
 from llmstep.lean.protocol import SERVER_REQUESTS, LeanProtocol, raw_converter
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import psutil
+
+    from llmstep.errors import LlmstepError
 
 logger = logging.getLogger(__name__)
 
@@ -40,16 +43,30 @@ class LeanClient(JsonRPCClient):
     Args:
         on_notification: Called with the method and the parameters of each notification in `listens`.
         listens: Methods of the notifications that are wanted.
+        on_stderr: Called with each line that it writes to its standard error.
     """
 
-    def __init__(self, on_notification: Callable[[str, Params], None], listens: Iterable[str]) -> None:
+    def __init__(
+        self,
+        on_notification: Callable[[str, Params], None],
+        listens: Iterable[str],
+        on_stderr: Callable[[str], None] | None = None,
+    ) -> None:
         super().__init__(LeanProtocol, raw_converter)
         self.mark = uuid.uuid4().hex
         self.alive = False
         self.stderr: collections.deque[str] = collections.deque(maxlen=50)
+        self.output: Output | None = None
+        self._on_stderr = on_stderr
         self._process: Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self._drain: asyncio.Task[None] | None = None
+        self._writer_watch: asyncio.Task[None] | None = None
+        self._closing = False
+        self._cause: LlmstepError | None = None
+        """Why it was ended from here."""
+        self._shut = ""
+        """The stream that a process which lives on has closed."""
         self._numbers = itertools.count(1)
         self._calls: set[asyncio.Future[Any]] = set()
         for method in SERVER_REQUESTS:
@@ -61,13 +78,23 @@ class LeanClient(JsonRPCClient):
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether a request waits for an answer."""
+        return bool(self._calls)
+
     def members(self) -> list[psutil.Process]:
         """The running processes of the server; by their mark where the one that we started left the others alone."""
         found = process.family(self.pid) if self.pid else []
         return found if len(found) > 1 else process.marked(self.mark)
 
-    async def spawn(self, command: Sequence[str], root: Path) -> None:
+    async def spawn(self, command: Sequence[str], root: Path, variables: Sequence[str] = ()) -> None:
         """Starts the process in `root`.
+
+        Args:
+            command: Its argument vector.
+            root: Its folder.
+            variables: Names of variables that it is given beside those that it needs.
 
         Raises:
             LeanNotFoundError: There is no such program.
@@ -76,7 +103,7 @@ class LeanClient(JsonRPCClient):
         _check_folder(root)
         try:
             self._process = await asyncio.create_subprocess_exec(
-                *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, cwd=root, **process.spawn_options(self.mark)
+                *command, stdin=PIPE, stdout=PIPE, stderr=PIPE, cwd=root, **process.spawn_options(self.mark, variables)
             )
         except FileNotFoundError:
             raise LeanNotFoundError(
@@ -85,12 +112,14 @@ class LeanClient(JsonRPCClient):
             ) from None
         except OSError as error:
             raise LeanError(
-                f"The program {command[0]} cannot be run: {error.strerror}.", hint="Correct llmstep.lean.command."
+                f"The program {command[0]} cannot be run: {error.strerror}.",
+                hint=f"Try `{command[0]} --version` in a terminal, and correct llmstep.lean.command if it is set.",
             ) from error
         self.protocol.set_writer(self._process.stdin)  # type: ignore[arg-type]
         self.alive = True
         self._drain = asyncio.create_task(self._keep_stderr(self._process))
         self._reader = asyncio.create_task(self._listen(self._process))
+        self._writer_watch = asyncio.create_task(self._watch_input(self._process))
 
     async def request(
         self,
@@ -145,6 +174,7 @@ class LeanClient(JsonRPCClient):
 
     async def close(self) -> None:
         """Shuts the server down, kills what is left of its family, and ends pending requests."""
+        self._closing = True
         fail(self._calls, CancelledError("The Lean server was stopped.", hint="Ask again."))
         members = self.members()  # while their parents can still be asked
         try:
@@ -157,6 +187,12 @@ class LeanClient(JsonRPCClient):
         finally:
             self.kill(members)
         await self.gone()
+
+    def end(self, error: LlmstepError) -> None:
+        """Kills the whole family; pending requests end with this error."""
+        self._cause = error
+        fail(self._calls, error)
+        self.kill()
 
     def kill(self, members: Iterable[psutil.Process] = ()) -> None:
         """Kills the whole family at once."""
@@ -173,12 +209,15 @@ class LeanClient(JsonRPCClient):
             await asyncio.wait((self._reader, reaped), timeout=STOP_SECONDS)
             reaped.cancel()
 
-    def death(self) -> LeanCrashedError:
+    def death(self) -> LlmstepError:
         """The error of a request to a dead server, with the last line that it wrote to its standard error."""
-        status = self._process.returncode if self._process else None
-        how = "" if status is None else f" by signal {-status}" if status < 0 else f" with exit status {status}"
-        last = next((line.strip() for line in reversed(self.stderr) if line.strip()), "")
-        return LeanCrashedError(f"The Lean server ended{how}{': ' + last if last else '.'}", hint="Try again.")
+        if self._cause is not None:
+            return self._cause
+        return LeanCrashedError(
+            "The Lean server "
+            + how_it_ended(self._process.returncode if self._process else None, self._shut, self.stderr),
+            hint="Try again.",
+        )
 
     async def _listen(self, child: Process) -> None:
         """Reads messages until the server closes its output, which it does when it dies.
@@ -187,22 +226,47 @@ class LeanClient(JsonRPCClient):
         reports an exit only when all pipes are closed.
         """
         assert child.stdout is not None
+        self.output = Output(child.stdout)
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            await run_async(self._stop_event, child.stdout, self.protocol, logger)
+            await run_async(self._stop_event, self.output, self.protocol, logger)
+        await self._lost(child, "output")
+
+    async def _watch_input(self, child: Process) -> None:
+        """A server that no longer reads can answer nothing."""
+        assert child.stdin is not None
+        with contextlib.suppress(ConnectionError):
+            await child.stdin.wait_closed()
+        await self._lost(child, "input")
+
+    async def _lost(self, child: Process, stream: str) -> None:
+        """A pipe is closed: says whether the process ended by itself, and ends what is left of it."""
+        if self._closing or not self.alive:
+            return
+        for _ in range(20):
+            if child.returncode is not None:
+                break
+            await asyncio.sleep(0.05)
+        else:
+            self._shut = self._shut or stream
+        await asyncio.sleep(0)  # what it wrote last is read
         self.kill()
-        last_words = asyncio.ensure_future(child.wait())
-        await asyncio.wait((last_words,), timeout=1.0)
-        last_words.cancel()
         fail(self._calls, self.death())
 
     async def _keep_stderr(self, child: Process) -> None:
         assert child.stderr is not None
         rest = b""
         while data := await child.stderr.read(4096):
-            *lines, rest = (rest + data).split(b"\n")
-            self.stderr.extend(line.decode("utf-8", "replace") for line in lines)
+            *lines, rest = split_lines(rest + data)
+            for line in lines:
+                self._say(line)
         if rest:
-            self.stderr.append(rest.decode("utf-8", "replace"))
+            self._say(rest)
+
+    def _say(self, raw: bytes) -> None:
+        line = raw.decode("utf-8", "replace")
+        self.stderr.append(line)
+        if self._on_stderr is not None and line.strip():
+            self._on_stderr(line.strip())
 
     def report_server_error(self, error: Exception, source: Any) -> None:
         logger.debug("unexpected message of the Lean server: %s (%s)", error, source)

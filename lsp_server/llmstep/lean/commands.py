@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import bisect
 import re
+import sys
 from typing import Final
 
 import attrs
@@ -25,8 +26,6 @@ _MODIFIER_WORDS: Final = (
     "scoped",
     "meta",
 )
-_MODIFIERS: Final = rf"(?:(?:{'|'.join(_MODIFIER_WORDS)})\s+)*"
-_ATTRIBUTES: Final = r"(?:@\[[^\]]*\]\s*)*"
 PROVING: Final = ("theorem", "lemma", "example", "def", "abbrev", "instance", "irreducible_def")
 """Commands that may hold a proof."""
 _ANYWHERE: Final = (
@@ -63,19 +62,34 @@ _AT_MARGIN: Final = (
 )
 """Commands that may also be tactics, or names: they count where a line has no indentation."""
 
-COMMAND: Final = re.compile(
-    rf"""
-    ^[ \t]*{_ATTRIBUTES}{_MODIFIERS}(?P<anywhere>{"|".join(_ANYWHERE)})(?![\w'!?.])
-  | ^(?:{_ATTRIBUTES}{_MODIFIERS}(?P<margin>{"|".join(_AT_MARGIN)})(?![\w'!?]) | @\[ | \#\w )
-    """,
-    re.MULTILINE | re.VERBOSE,
+_ANYWHERE_WORD: Final = rf"(?:{'|'.join(_ANYWHERE)})(?![\w'!?.])"
+_MARGIN_WORD: Final = rf"(?:{'|'.join(_AT_MARGIN)})(?![\w'!?])"
+_MODIFIER: Final = rf"(?:{'|'.join(_MODIFIER_WORDS)})\s"
+_HEAD: Final = re.compile(
+    rf"^\ufeff?[ \t]*(?=@\[|{_MODIFIER}|{_ANYWHERE_WORD})|^\ufeff?(?=#\w|{_MARGIN_WORD})", re.MULTILINE
 )
+"""In front of a line that may begin a command."""
+_PREFIX: Final = re.compile(rf"(?:{_MODIFIER}\s*)+")
+_KEYWORD: Final = re.compile(rf"(?P<anywhere>{_ANYWHERE_WORD})|(?P<margin>{_MARGIN_WORD})")
+_ATTRIBUTE: Final = re.compile(
+    r"(?:@\[[^\[\]]{0,500}\]\s*)+|@\[[^\[\]]{0,500}(?:\[[^\[\]]{0,500}(?:\[[^\[\]]{0,500}\][^\[\]]{0,500}){0,20}\][^\[\]]{0,500}){0,20}\]"
+)
+"""Attributes, which may have brackets of their own, two deep."""
+_BARE: Final = re.compile(r"(?:@\[\s*)+(?=@\[)")
+"""Attributes that cannot end, since others begin in them."""
+_LONGEST_ATTRIBUTE: Final = 2000
+_SPACE: Final = re.compile(r"\s*")
+_IN: Final = re.compile(rf"[^\n]*?(?<![\w.])in[ \t]+(?=@\[|{_MODIFIER}|{_ANYWHERE_WORD})")
+"""`open … in` in front of a command on its line."""
+_HOLDING: Final = frozenset({"open", "set_option", "include", "omit", "universe", "variable"})
+"""Commands that may hold for the one behind `in` alone."""
+
 SCOPES: Final = frozenset({"namespace", "section", "mutual", "end"})
 _KEPT_TEXTS: Final = 4
 _TRIES: Final = 16
 
 
-@attrs.frozen
+@attrs.define
 class Command:
     """A command of masked text, up to its keyword."""
 
@@ -110,20 +124,54 @@ def find_commands(masked: str) -> tuple[Command, ...]:
 
 
 def _scan(masked: str, before: tuple[Command, ...]) -> list[Command]:
-    """The commands behind those that are known."""
+    """The commands behind those that are known. What was read as a prefix is not read again."""
     found: list[Command] = []
     mutual = bool(before) and before[-1].mutual
-    for match in COMMAND.finditer(masked, before[-1].end if before else 0):
-        keyword = match.group("anywhere") or ""
-        if keyword in {"mutual", "end"}:
-            mutual = keyword == "mutual"
+    at = before[-1].end if before else 0
+    while head := _HEAD.search(masked, at):
+        start = head.start() + head.group().startswith("\ufeff")
+        behind = _behind_prefix(masked, head.end())
+        margin = head.end() - start
+        keyword = _KEYWORD.match(masked, behind)
+        word = (keyword and keyword.group("anywhere")) or ""
+        if keyword and keyword.group() in _HOLDING and (holding := _IN.match(masked, keyword.end())):
+            behind = _behind_prefix(masked, holding.end())
+            keyword = _KEYWORD.match(masked, behind)
+            word = (keyword and keyword.group("anywhere")) or ""
+        at = keyword.end() if keyword else max(head.end() + 2, behind)  # two: `@[` or `#` with a letter
+        if not keyword and (bare := _BARE.match(masked, start)):
+            at = bare.end()
+        if not word and margin:
+            continue  # words that count at the margin only, or a prefix of nothing
+        if word in {"mutual", "end"}:
+            mutual = word == "mutual"
         rest = ""
-        if keyword in SCOPES:
-            line = masked.find("\n", match.end())
-            rest = masked[match.end() :] if line < 0 else masked[match.end() : line]
-        text = match.group()
-        found.append(Command(match.start(), match.end(), len(text) - len(text.lstrip()), keyword, rest, mutual))
+        if word in SCOPES:
+            line = masked.find("\n", at)
+            rest = masked[at:] if line < 0 else masked[at:line]
+        found.append(Command(start, at, margin, word, rest, mutual))
     return found
+
+
+def _behind_prefix(masked: str, at: int) -> int:
+    """Offset behind the attributes and modifiers at an offset."""
+    while True:
+        if masked.startswith("@[", at):
+            end = _attribute_end(masked, at)
+        elif prefix := _PREFIX.match(masked, at):
+            end = prefix.end()
+        else:
+            end = None
+        if end is None:
+            return at
+        space = _SPACE.match(masked, end)
+        at = space.end() if space else end
+
+
+def _attribute_end(masked: str, at: int, end: int = sys.maxsize) -> int | None:
+    """Offset behind the attributes `@[…]` at an offset; None where their bracket stays open."""
+    found = _ATTRIBUTE.match(masked, at, min(at + _LONGEST_ATTRIBUTE, end))
+    return found.end() if found else None
 
 
 def _still_there(masked: str, text: str, commands: tuple[Command, ...]) -> tuple[Command, ...]:
@@ -147,9 +195,11 @@ def _separate(masked: str, start: int, end: int) -> bool:
     Args:
         start: Offset of the command before.
     """
-    attribute = masked.rfind("@[", 0, end)
-    if attribute >= 0:
-        closed = masked.find("]", attribute, end)
-        if closed < 0 or set(masked[closed + 1 : end].split()) <= set(_MODIFIER_WORDS):
+    attribute = masked.find("@[", max(0, end - _LONGEST_ATTRIBUTE), end)
+    while attribute >= 0:
+        closed = _attribute_end(masked, attribute, end)
+        if closed is None or set(masked[closed:end].split()) <= set(_MODIFIER_WORDS):
             return False
-    return masked[start:end].split()[-1] not in _MODIFIER_WORDS
+        attribute = masked.find("@[", attribute + 2, end)
+    words = masked[start:end].split()
+    return bool(words) and words[-1] not in _MODIFIER_WORDS

@@ -8,6 +8,8 @@ from typing import Final
 import attrs
 
 from llmstep.lean.commands import PROVING, SCOPES, Command, find_commands
+from llmstep.lean.own_commands import REACH, begins_word, own_commands
+from llmstep.lean.text import column_at
 from llmstep.lean.tokens import NAME
 
 _AFTER_KEYWORD: Final = re.compile(rf"\s*(?:\(\s*priority\s*:=[^)]*\)\s*)?(?P<name>{NAME})?")
@@ -47,20 +49,52 @@ def find_declaration(masked: str, offset: int) -> Declaration | None:
         last = command
         if command.keyword in SCOPES:
             _enter(scopes, command)
+    own, end = _own(masked, last, offset, end)
+    if own is not None and offset < own[1]:
+        return None
+    if own is not None:
+        return _declared(masked, own[0], own[1], end, scopes, mutual=last is not None and last.mutual)
     if last is None or last.keyword not in PROVING or offset < last.end:
         return None
     start = last.start + last.margin
-    name = _AFTER_KEYWORD.match(masked, last.end)
+    return _declared(masked, start, last.end, end, scopes, mutual=last.mutual, named=last.keyword != "example")
+
+
+def _own(masked: str, last: Command | None, offset: int, end: int) -> tuple[tuple[int, int] | None, int]:
+    """The project's own command around an offset, from its start to behind its word; and where what is there ends.
+
+    Args:
+        last: The known command in front of the offset.
+        end: Offset of the known command behind it.
+    """
+    found: tuple[int, int] | None = None
+    start = last.end if last else 0
+    if last is not None and not last.keyword and masked[last.start] != "#":  # behind attributes or modifiers
+        word = begins_word(masked, last.end)
+        if word and word[0] > last.start and offset >= word[1]:
+            found, start = (last.start, word[1]), word[1]
+    after_scope = last is None or last.keyword in SCOPES
+    for word in own_commands(masked, max(start, offset - REACH), min(end, offset + REACH), after_scope=after_scope):
+        if word[0] > offset:
+            return found, word[0]
+        found = word
+    return found, end
+
+
+def _declared(
+    masked: str, start: int, body: int, end: int, scopes: list[str], *, mutual: bool, named: bool = True
+) -> Declaration:
+    name = _AFTER_KEYWORD.match(masked, body)
     short = (name and name.group("name")) or ""
-    if last.keyword == "example" or short in {"where", "by", "from"}:
+    if not named or short in {"where", "by", "from"}:
         short = ""
-    column = start - (masked.rfind("\n", 0, start) + 1)
+    column = column_at(masked, start)
     full = short.removeprefix("_root_.")
     if short and full == short:
         full = ".".join((*(scope for scope in scopes if scope), short))
     written = short.removeprefix("_root_.")
     name_at = name.end("name") - len(written) if name and written else -1
-    return Declaration(start, last.end, end, column, full, written, name_at, last.mutual)
+    return Declaration(start, body, end, column, full, written, name_at, mutual)
 
 
 def _enter(scopes: list[str], command: Command) -> None:

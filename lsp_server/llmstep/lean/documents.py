@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from llmstep.errors import CancelledError, LeanCrashedError
 from llmstep.lean.client import LeanClient, Params, fail
+from llmstep.lean.memory_limit import too_large
 from llmstep.lean.text import minimal_edit
 
 if TYPE_CHECKING:
@@ -16,6 +18,11 @@ if TYPE_CHECKING:
 
     from lsprotocol.types import Position
 
+    from llmstep.settings import BuildImports
+
+_OPENINGS = itertools.count(1)
+
+INFORMATION = 3
 FATAL = 2
 """Kind of progress that says: nothing more will come for this part of the document."""
 
@@ -41,6 +48,8 @@ class Document:
     """The diagnostics once all that is wrong with `version` is among them; what linters say may be outstanding."""
     late: int = 0
     """Versions in a row, up to this one, with a request that came to its time limit while Lean got nowhere."""
+    opening: int = 0
+    """Number of the last opening, of all documents' openings."""
     opened: bool = False
     """Lean has finished a version since the document was opened, so that the imports are read."""
     _published: bool = False
@@ -54,14 +63,18 @@ class Document:
     _late_at: tuple[int, int] = (0, -1)
     """Version and line of the last request that came to its time limit."""
 
-    def open(self, client: LeanClient) -> None:
-        """Opens it in a server process, under its present version."""
+    def open(self, client: LeanClient, build_imports: BuildImports) -> None:
+        """Opens it in a server process, under its present version.
+
+        Without `dependencyBuildMode` Lean builds whatever is out of date, at every opening.
+        """
         self.home = client
+        self.opening = next(_OPENINGS)
         self.late = 0
         self.opened = self._heard = False
         self._renew()
         item = {"uri": self.uri, "languageId": "lean4", "version": self.version, "text": self.text}
-        client.notify("textDocument/didOpen", {"textDocument": item})
+        client.notify("textDocument/didOpen", {"textDocument": item, "dependencyBuildMode": build_imports})
 
     def edit(self, text: str, until: int | None = None) -> bool:
         """Brings it to `text` by the smallest single edit, which makes a new version; False if nothing changed.
@@ -129,6 +142,22 @@ class Document:
         fail(self.calls, error)
         self.shut()
         return error
+
+    def outgrew(self, limit: int) -> None:
+        """The worker was ended because it took more than `limit` bytes."""
+        fail(self.calls, too_large(limit))
+        self.shut()
+
+    def preparing(self) -> str:
+        """What Lake says about the imports while they are read; empty afterwards."""
+        if self.opened or not self.diagnostics:
+            return ""
+        last = self.diagnostics[-1]
+        start, end = last["range"]["start"], last["range"]["end"]
+        whole = (start["line"], start["character"], end["character"]) == (0, 0, 0) and end["line"] > 0
+        at_top = whole and last.get("severity") == INFORMATION
+        lines = str(last["message"]).strip().splitlines() if at_top else []
+        return lines[-1][:200] if lines else ""
 
     async def report(self, whole: Coroutine[Any, Any, list[Params]]) -> list[Params]:
         """The diagnostics of `version` as soon as it is reported; `whole` is the wait for everything."""

@@ -7,10 +7,13 @@ more with every proof above it.
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from typing import TYPE_CHECKING, Final
 
 from llmstep.lean.commands import find_commands
+from llmstep.lean.layout import MOST_TOKENS
+from llmstep.lean.masking import Blanks
 from llmstep.lean.text import mask
 from llmstep.lean.tokens import CLOSING, OPENING, tokenize
 
@@ -20,31 +23,49 @@ if TYPE_CHECKING:
 _THEOREMS: Final = frozenset({"theorem", "lemma", "example"})
 _STAND_IN: Final = "sorry"
 _ROOM: Final = " " * len(_STAND_IN)
-_VISIBLE: Final = re.compile(r"[^\r\n]")
+_BLANKS: Final = Blanks("\r\n")
 _OTHER_SHAPES: Final = frozenset({"let", "have", "show", "fun", "λ", "match", "if", "do", "by", "where", "|", "sorry"})
 """With one of these in a statement, or an alternative in place of a proof, text cannot tell where the proof begins."""
 _TRAILER: Final = re.compile(r"\b(?:where|termination_by|decreasing_by|deriving)\b")
 """Begins what stands behind a proof and belongs to the theorem."""
 _WIDE: Final = re.compile(rf"[^\r\n]{{{len(_STAND_IN)}}}")
+_VARIABLE: Final = re.compile(r"^[ \t]*variables?\b", re.MULTILINE)
+_STEP_END: Final = re.compile(r"[\r\n;]|<;>")
+_DEFINITIONAL: Final = frozenset({"intro", "intros", "show", "change", "unfold", "delta", "dsimp"})
+_RFL: Final = re.compile(
+    r"(?:(?:exact|apply|refine) +)?(?:(?:fun|λ)[^=↦]*(?:=>|↦) *)?@?(?:\w+\.)*(?:rfl|refl)\b[ \w.]*"
+)
+"""`rfl`, `exact rfl`, `exact fun _ => Iff.rfl`, `exact Eq.refl _`."""
 _LINE: Final = re.compile(r"^([ \t]*)\S", re.MULTILINE)
 
 
-def elide(text: str, end: int) -> str:
+def elide(text: str, end: int, *, variables_by_proof: bool = False) -> str:
     """`text` with `sorry` for each proof by tactics of a theorem that ends before the offset `end`.
 
     Every offset and every line stays where it is. A theorem whose proof cannot be told from text alone keeps it, and
-    so does one in a `mutual` block, whose proofs may need each other.
+    so does one in a `mutual` block, whose proofs may need each other, and one that holds by `rfl`, which tells `dsimp`
+    in older versions of Lean how to use it.
+
+    Args:
+        text: Of a file.
+        end: Where to stop.
+        variables_by_proof: A `variable` may enter a theorem by its proof alone, so that theorems below one keep theirs.
     """
-    return _elided(text[:end]) + text[end:]
+    if text.startswith("\ufeff"):  # Lean reads no byte order mark
+        text = " " + text[1:]
+    return _elided(text[:end], variables_by_proof) + text[end:]
 
 
 @functools.lru_cache(maxsize=4)
-def _elided(text: str) -> str:
+def _elided(text: str, variables_by_proof: bool) -> str:
     masked = mask(text)
+    variable = _VARIABLE.search(masked) if variables_by_proof else None
     parts: list[str] = []
     done = 0
     for start, end in _proofs(masked):
-        blank = _VISIBLE.sub(" ", text[start:end])
+        if variable is not None and variable.start() < start:
+            break
+        blank = text[start:end].translate(_BLANKS)
         parts += [text[done:start], blank.replace(_ROOM, _STAND_IN, 1)]
         done = end
     return "".join(parts) + text[done:]
@@ -59,8 +80,15 @@ def _proofs(masked: str) -> Iterator[tuple[int, int]]:
             continue
         first = command.start
         proof = _proof(masked[first:limit], command.end - first, command.margin)
-        if proof is not None:
+        named = command.keyword != "example"
+        if proof is not None and not (named and _is_by_rfl(masked[first + proof[0] : first + proof[1]])):
             yield first + proof[0], first + proof[1]
+
+
+def _is_by_rfl(proof: str) -> bool:
+    """Whether the term that a proof makes may be `rfl`, below binders at most."""
+    *steps, last = [part.strip(" \t()·") for part in _STEP_END.split(proof[2:]) if part.strip(" \t()·")] or [""]
+    return bool(_RFL.fullmatch(last)) and all(step.split()[0] in _DEFINITIONAL for step in steps)
 
 
 @functools.lru_cache(maxsize=8192)
@@ -79,7 +107,7 @@ def _proof_start(masked: str, start: int) -> int | None:
     """Offset of the `by` behind the `:=` of a theorem whose keyword ends at `start`."""
     open_brackets: list[str] = []
     assigned = False
-    for token in tokenize(masked, start, len(masked)):
+    for token in itertools.islice(tokenize(masked, start, len(masked)), MOST_TOKENS):
         if assigned:
             return token.start if token.text == "by" else None
         if token.text in OPENING:

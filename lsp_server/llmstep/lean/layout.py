@@ -2,26 +2,35 @@
 
 A block is a column with steps in it, opened by a token (`by`, `·`, `=>` of a case, `(` …). A step begins at the column
 of its block, or behind `;`, and reaches to the next one; a line to the left of the column ends the block.
+
+One pass over the tokens, each of which costs no more than the frames that it closes. What goes beyond `MOST_TOKENS` or
+`DEEPEST` is not laid out: the layout ends there.
 """
 
 from __future__ import annotations
 
-from llmstep.lean.blocks import (
+import itertools
+from collections import Counter
+from typing import Final
+
+from llmstep.lean.bars import arrows_ahead, opens_value, owner_of_bar
+from llmstep.lean.blocks import Block, BlockKind, Bracket, Frame, Item, Word, begins_step
+from llmstep.lean.step_words import (
     ALTERNATIVES,
     CASES,
     CHOICES,
     COMBINATORS,
     COMMAS,
-    PIPES,
+    CONVERSIONS,
+    LEAVING,
     SURE_STEPS,
-    Block,
-    BlockKind,
-    Bracket,
-    Item,
-    Word,
-    begins_step,
 )
 from llmstep.lean.tokens import CLOSING, OPENING, Token, tokenize
+
+MOST_TOKENS: Final = 10_000
+"""Of a declaration: some thousand lines of a proof."""
+DEEPEST: Final = 200
+"""Most blocks and brackets inside of one another."""
 
 
 class Layout:
@@ -40,70 +49,103 @@ class Layout:
         self.words: list[Word] = []
         self.body: Token | None = None
         """The `:=`, `where` or `|` behind which the body begins."""
-        self.tokens = list(tokenize(masked, start, end))
-        self._end = end
+        self.tokens = list(itertools.islice(tokenize(masked, start, end), MOST_TOKENS + 1))
+        self.end = end
+        """Where the layout ends: that of the declaration, or of what is laid out."""
+        if len(self.tokens) > MOST_TOKENS:
+            self.end = self.tokens.pop().start
         self._column = column
-        self._frames: list[Block | Bracket] = []
+        self._top: Frame | None = None
+        self._columns: Counter[int] = Counter()
+        self._open: Counter[str] = Counter()
         self._pending: BlockKind | None = None
+        self._counted: Token | None = None
+        """An `iterate` with a number behind it."""
         self._fresh = False
+        self._value = False
+        """The last `|` belongs to an absolute value."""
+        self._reach = start
+        """Offset behind the last token that belongs to the steps it is in."""
         self._wanted = words
+        self._arrows = arrows_ahead(self.tokens)
         last: Token | None = None
         before: Token | None = None
         for index, token in enumerate(self.tokens):
+            if self._top is not None and self._top.depth >= DEEPEST:
+                self.end = token.start
+                del self.tokens[index:]
+                break
             after = self.tokens[index + 1] if index + 1 < len(self.tokens) else None
             self._place(token, last, before)
             self._act(token, last, after)
             before, last = last, token
         if self._pending is not None and last is not None:
             self._push(last, before, None)
-        while self._frames:
-            self._pop(end)
+        while self._top is not None:
+            self._pop(self.end)
 
     def _place(self, token: Token, last: Token | None, before: Token | None) -> None:
         """Opens the block that is due, ends the blocks that `token` stands left of, begins a step."""
         if self._pending is not None and last is not None:
-            outside = token.leads and (token.column <= self._limit() or self._outer_step(token))
+            if last.text == "iterate" and token.text.isdigit():
+                self._counted = last
+                return
+            outside = token.leads and (self._is_left(token) or self._outer_step(token))
             begins = begins_step(token) and not outside
             self._push(last, before, token if begins else None)
             if begins:
                 return
         if token.leads:
             self._dedent(token)
-        top = self._frames[-1] if self._frames else None
+        top = self._top
         at_column = isinstance(top, Block) and token.leads and token.column == top.column
         if isinstance(top, Block) and (self._fresh or at_column) and begins_step(token):
-            top.items.append(Item(token, top, token.end))
+            self._begin(top, token)
         self._fresh = False
 
-    def _limit(self) -> int:
-        """A block inside another one is indented deeper than that; a bracket lifts the limit."""
-        if not self._frames:
-            return self._column
-        top = self._frames[-1]
-        return top.column if isinstance(top, Block) else -1
+    def _is_left(self, token: Token) -> bool:
+        """A block inside another one is indented deeper than that; a bracket lifts the limit.
+
+        The steps of an old proof may stand at the column of the declaration.
+        """
+        if self._top is None:
+            return token.column < self._column or (token.column == self._column and not begins_step(token))
+        return isinstance(self._top, Block) and token.column <= self._top.column
 
     def _outer_step(self, token: Token) -> bool:
         """`token` begins a step of a block around the open brackets, which were left open."""
-        columns = [frame.column for frame in self._frames if isinstance(frame, Block)]
-        return token.leads and token.text in SURE_STEPS and token.column in columns
+        return token.leads and token.text in SURE_STEPS and self._columns[token.column] > 0
+
+    def _begin(self, block: Block, token: Token) -> None:
+        if block.items:
+            block.items[-1].end = self._reach
+        block.items.append(Item(token, block, token.end))
 
     def _push(self, opener: Token, before: Token | None, first: Token | None) -> None:
         assert self._pending is not None
+        opener = self._counted or opener
         hang = self._hang(self._pending, opener, before)
         column = hang if first is None else first.column
-        block = Block(self._pending, opener, column, hang, tuple(self._frames), self._item())
+        owner = self._item()
+        block = Block(self._pending, opener, column, hang, parent=self._top, owner=owner)
+        if owner is not None:
+            if block.kind in {"alternative", "case"} and opener.text == "=>":
+                block.bar, owner.bar = owner.bar, None
+            if owner.inner is None and block.kind != "by" and opener.text != "<;>":
+                owner.inner = block
         if first is not None:
-            block.items.append(Item(first, block, first.end))
-        self._pending = None
+            self._begin(block, first)
+        self._pending = self._counted = None
         self.blocks.append(block)
-        self._frames.append(block)
+        self._top = block
+        self._columns[column] += 1
 
     def _hang(self, kind: BlockKind, opener: Token, before: Token | None) -> int:
         """Column of the first step of a block that hangs below its opener."""
         if kind in {"bullet", "paren"}:
             return opener.column + (2 if kind == "bullet" else 1)
-        outer = next((frame.column for frame in reversed(self._frames) if isinstance(frame, Block)), None)
-        if any(isinstance(frame, Bracket) for frame in self._frames):
+        outer = self._top.block.column if self._top and self._top.block else None
+        if self._top is not None and self._top.bracket is not None:
             return max(opener.indent, outer or 0) + 2
         if opener.margin in {"|", "_", "calc"}:
             return opener.hang
@@ -112,21 +154,32 @@ class Layout:
         return (self._column if before is self.body and opener.text == "by" else opener.indent) + 2
 
     def _pop(self, at: int) -> None:
-        frame = self._frames.pop()
+        frame = self._top
+        assert frame is not None
         if isinstance(frame, Block):
             frame.end = at
+            self._columns[frame.column] -= 1
+            if frame.items:
+                frame.items[-1].end = self._reach
+        elif isinstance(frame, Bracket):
+            self._open[frame.token.text] -= 1
+            if frame.close is None and frame.owner is not None and frame.owner.unclosed is None:
+                frame.owner.unclosed = frame
+        self._top = frame.parent
+
+    def _pop_to(self, frame: Frame | None, at: int) -> None:
+        """Closes what is inside of a frame."""
+        while self._top is not frame:
+            self._pop(at)
 
     def _dedent(self, token: Token) -> None:
         if token.text in CLOSING:
             return
-        while self._outer_step(token) and isinstance(self._frames[-1], Bracket):
+        while isinstance(self._top, Bracket) and self._outer_step(token):
             self._pop(token.start)
-            while isinstance(inner := self._frames[-1], Block) and token.column < inner.column:
+            while isinstance(self._top, Block) and token.column < self._top.column:
                 self._pop(token.start)
-        while self._frames:
-            top = self._frames[-1]
-            if not isinstance(top, Block) or (token.column >= top.column and top.items):
-                return
+        while isinstance(top := self._top, Block) and (token.column < top.column or not top.items):
             self._pop(token.start)
 
     def _act(self, token: Token, last: Token | None, after: Token | None) -> None:
@@ -137,28 +190,26 @@ class Layout:
         elif text == ",":
             self._comma(token)
         elif text == "|":
-            self._pipe(token)
-        elif text == "else":
-            self._else(token)
-        top = self._frames[-1] if self._frames else None
+            self._bar(token, last, after)
+        elif text == "else" and self._top is not None and self._top.branch is not None:
+            self._pop_to(self._top.branch.parent, token.start)
+        top = self._top
         item = top.items[-1] if isinstance(top, Block) and top.items else None
         if text == ";" and isinstance(top, Block):
             self._fresh = True
-            while isinstance(top, Block) and top.opener.text == "<;>":
+            while isinstance(self._top, Block) and self._top.opener.text == "<;>":
                 self._pop(token.start)
-                top = self._frames[-1]
             return
-        for frame in self._frames:
-            if isinstance(frame, Block) and frame.items:
-                frame.items[-1].end = token.end
+        self._reach = token.end
         starts = item is not None and item.first is token
         if text in self._wanted and self.body is not None:
-            self.words.append(Word(token, tuple(self._frames), self._item(), last, after))
-        if self.body is None and not self._frames and (text in {":=", "where"} or (text == "|" and token.leads)):
+            self.words.append(Word(token, top, self._item(), last, after))
+        if self.body is None and top is None and (text in {":=", "where"} or (text == "|" and token.leads)):
             self.body = token
         if text in OPENING:
             holds_steps = starts and text in "({"
-            self._frames.append(Bracket(token, self._item(), holds_steps))
+            self._open[text] += 1
+            self._top = Bracket(token, holds_steps, parent=top, owner=self._item())
             self._pending = "paren" if holds_steps else None
         elif text in {"by", "decreasing_by"}:
             self._pending = "by"
@@ -173,57 +224,68 @@ class Layout:
 
     def _inside(self, token: Token, item: Item) -> None:
         """Openers inside a step of the innermost block."""
-        if token.text == "=>" and (item.head in CASES or (item.head in ALTERNATIVES and item.piped)):
-            self._pending = "case" if item.head in CASES else "alternative"
-            item.piped = False
-        elif token.text == "|":
-            item.piped = True
-            if item.head in CHOICES:
+        text, head = token.text, item.head
+        if text == "=>":
+            if head in CASES and item.inner is None:
+                self._pending = "case"
+            elif head in ALTERNATIVES and item.bar is not None:
+                self._pending = "alternative"
+            elif head in CONVERSIONS and item.inner is None:
+                self._pending = "conv"
+            elif head in LEAVING and item.block.converts:
+                self._pending = "case"
+        elif text == "|":
+            if head in CHOICES:
                 self._pending = "combinator"
-        elif token.text in {"then", "else"} and item.head == "if":
+            elif item.bar is None and not self._value:
+                item.bar = token
+        elif text in {"then", "else"} and head == "if":
             self._pending = "branch"
+        elif text in {"fun", "λ", "with"} or (text == "match" and item.first is not token):
+            item.matches = True
 
     def _item(self) -> Item | None:
-        return next(
-            (frame.items[-1] for frame in reversed(self._frames) if isinstance(frame, Block) and frame.items), None
-        )
+        top = self._top
+        if isinstance(top, Block) and top.items:
+            return top.items[-1]
+        return top.owner if top else None
 
     def _close(self, token: Token) -> None:
         """A closing bracket ends all blocks down to its partner; one without a partner is ignored."""
-        for frame in reversed(self._frames):
-            if isinstance(frame, Bracket) and OPENING[frame.token.text] == token.text:
-                while self._frames[-1] is not frame:
-                    self._pop(token.start)
-                frame.close = token
-                self._frames.pop()
-                return
+        opening = _PARTNER[token.text]
+        if not self._open[opening]:
+            return
+        while not (isinstance(top := self._top, Bracket) and top.token.text == opening):
+            self._pop(token.start)
+        top.close = token
+        self._pop(token.start)
 
     def _comma(self, token: Token) -> None:
         """A comma in a term's bracket ends the blocks inside of it."""
-        bracket = next((frame for frame in reversed(self._frames) if isinstance(frame, Bracket)), None)
+        bracket = self._top.bracket if self._top else None
         if bracket is None or bracket.holds_steps:
             return
-        while (inner := self._frames[-1]) is not bracket:
+        while (inner := self._top) is not bracket:
             if isinstance(inner, Block) and inner.items and inner.items[-1].head in COMMAS:
                 return
             self._pop(token.start)
 
-    def _pipe(self, token: Token) -> None:
-        """`|` behind a step on the same line begins the next alternative, unless the step may hold it."""
-        while self._frames and not token.leads:
-            top = self._frames[-1]
-            if not isinstance(top, Block) or not top.items or top.items[-1].head in PIPES:
-                return
-            if top.kind not in {"alternative", "combinator", "by"}:
-                return
-            self._pop(token.start)
+    def _bar(self, token: Token, last: Token | None, after: Token | None) -> None:
+        """A `|` behind a step on the same line ends the blocks inside of what it belongs to."""
+        top = self._top
+        item = top.items[-1] if isinstance(top, Block) and top.items else None
+        self._value = False
+        if token.leads or item is None:
+            return
+        if item.barred or opens_value(token, last, after):
+            item.barred = not item.barred
+            self._value = True
+            return
+        if last is item.first and item.head == "intro":
+            item.matches = True
+        found, frame = owner_of_bar(item.block, arrow=token.start in self._arrows)
+        if found:
+            self._pop_to(frame, token.start)
 
-    def _else(self, token: Token) -> None:
-        for frame in reversed(self._frames):
-            if not isinstance(frame, Block):
-                return
-            if frame.kind == "branch":
-                while self._frames[-1] is not frame:
-                    self._pop(token.start)
-                self._pop(token.start)
-                return
+
+_PARTNER: Final = {closing: opening for opening, closing in OPENING.items()}

@@ -14,6 +14,8 @@ from llmstep.lean.text import newline_of, position_at, range_at
 
 PLACEHOLDER = "sorry"
 """What stands for a candidate when Lean is asked which goals it will face."""
+CONV_PLACEHOLDER = "tactic => sorry"
+"""The same inside of `conv`."""
 
 _NEXT_TEXT = re.compile(r"[^\n]*\n?\s*[^\n]*")
 
@@ -26,7 +28,7 @@ class SiteKind(enum.Enum):
     TERM = "term"
     """Replaces a `sorry` or a hole inside a term by `by …`."""
     CALL = "call"
-    """Replaces a call of the `llmstep` tactic."""
+    """Replaces a call of the `llmstep` tactic, or of one that searches, as `exact?`."""
     LINE = "line"
     """Fills a blank line of a block."""
     BLOCK = "block"
@@ -35,6 +37,8 @@ class SiteKind(enum.Enum):
     """Follows a step."""
     BEFORE = "before"
     """Goes in front of a step."""
+    UNFINISHED = "unfinished"
+    """Replaces a step that is typed only in part."""
 
 
 @attrs.frozen
@@ -93,6 +97,10 @@ class Site:
     """Closes the brackets around it that the text leaves open."""
     mutual: bool = False
     """The declaration is one of several in a `mutual` block."""
+    placeholder: str = PLACEHOLDER
+    """What stands for a candidate when Lean is asked."""
+    until: int = 0
+    """Offset of the end of that declaration."""
 
     def edit(self, text: str, candidate: str) -> TextEdit:
         """The edit that puts a candidate into the text, with its line breaks."""

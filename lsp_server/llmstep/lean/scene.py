@@ -10,16 +10,17 @@ import attrs
 from llmstep.lean.blocks import Block, Bracket, Item
 from llmstep.lean.declaration import Declaration, find_declaration
 from llmstep.lean.layout import Layout
-from llmstep.lean.place import Site, SiteKind
+from llmstep.lean.masking import comment_at
+from llmstep.lean.place import CONV_PLACEHOLDER, Site, SiteKind
 from llmstep.lean.text import line_end, line_start, mask, offset_at, position_at
 from llmstep.lean.tokens import OPENING, Token
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from lsprotocol.types import Diagnostic, Position
 
-WORDS: Final = frozenset({"sorry", "llmstep", "_"})
+WORDS: Final = frozenset({"sorry", "llmstep", "llmstep?", "_"})
 UNSOLVED: Final = "unsolved goals"
 HOLE: Final = "don't know how to synthesize placeholder"
 
@@ -27,7 +28,7 @@ masked_text = functools.lru_cache(maxsize=4)(mask)
 """`mask`, kept for the texts of the last calls: a cursor moves more often than a text changes."""
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, slots=False)
 class Scene:
     """A cursor in a declaration."""
 
@@ -50,6 +51,8 @@ class Scene:
         if declaration is None:
             return None
         layout = Layout(masked, declaration.body, declaration.end, declaration.column, WORDS)
+        if offset > layout.end:
+            return None
         starts = {message: _starts(text, diagnostics, message) for message in (UNSOLVED, HOLE)}
         return cls(text, masked, offset, declaration, layout, starts[UNSOLVED], starts[HOLE])
 
@@ -60,9 +63,10 @@ class Scene:
 
     @property
     def blanks(self) -> int:
-        """Number of blanks on the cursor's blank line; none where tabs hide which column is meant."""
+        """Number of blanks that the cursor's line begins with; none where tabs hide which column is meant."""
         start, end = self.line
-        return 0 if "\t" in self.text[start:end] else end - start
+        line = self.text[start:end]
+        return 0 if "\t" in line else len(line) - len(line.lstrip())
 
     @property
     def line_tokens(self) -> list[Token]:
@@ -78,14 +82,24 @@ class Scene:
     def around(self) -> list[Block]:
         """The blocks that the cursor is in, innermost first."""
         blocks = [block for block in self.layout.blocks if block.opener.end <= self.offset <= block.end]
-        return sorted(blocks, key=lambda block: len(block.frames), reverse=True)
+        return sorted(blocks, key=lambda block: block.depth, reverse=True)
 
     def ends_inside(self, item: Item) -> bool:
         """Whether a step ends in a block of its own, whose goals Lean shows at its end."""
-        return any(item.start < inner.first.start < item.end == inner.end for inner in self._items())
+        return item.start < self._last_starts.get(item.end, -1) < item.end
 
-    def _items(self) -> list[Item]:
-        return [item for block in self.layout.blocks for item in block.items]
+    @functools.cached_property
+    def _last_starts(self) -> dict[int, int]:
+        """For each offset that steps end at, where the last of them starts."""
+        items = sorted((item for block in self.layout.blocks for item in block.items), key=lambda item: item.start)
+        return {item.end: item.start for item in items}
+
+    def is_unsolved(self, block: Block) -> bool:
+        """Whether Lean says that goals are left at the end of a block."""
+        bracket = block.parent
+        if block.kind == "paren" and isinstance(bracket, Bracket) and bracket.close is not None:
+            return bracket.close.start in self.unsolved
+        return block.opener.start in self.unsolved
 
     def is_scope(self, block: Block) -> bool:
         """Whether a step beside the last one of `block` is meant to stand inside of it.
@@ -93,13 +107,36 @@ class Scene:
         A one-line `by` inside a step, the branch of a one-line `if`, and what follows `try` are finished: the next step
         follows the whole. Lean's word that goals are unsolved there changes that.
         """
-        if block.opener.start in self.unsolved:
+        if self.is_unsolved(block):
             return True
         if block.kind == "combinator":
             return not block.inline and block.opener.text not in {"|", "<;>"}
         if block.kind == "by":
             return block.owner is None or not block.inline
         return block.kind != "branch" or not block.inline
+
+    def item_at(self, token: Token) -> Item | None:
+        """The step that begins with a token."""
+        return self._items.get(token.start)
+
+    @functools.cached_property
+    def _items(self) -> dict[int, Item]:
+        return {item.start: item for block in self.layout.blocks for item in block.items}
+
+    def comment_line(self) -> int | None:
+        """Offset of the end of the line on which the comment ends that the cursor's line holds; None on other lines."""
+        start, end = self.line
+        if self.masked[start:end].strip():
+            return None
+        last = self.last_token
+        at = last.end if last else self.declaration.body
+        while at < len(self.text) and (found := comment_at(self.text, at)):
+            if found[0] >= end:
+                break
+            if found[1] > start:
+                return line_end(self.text, line_start(self.text, max(found[1], end)))
+            at = found[1]
+        return None
 
     def blank_after(self, offset: int) -> bool:
         """Nothing but comments follows on the line."""
@@ -141,6 +178,7 @@ class Scene:
             rest=rest,
             closers=closers,
             mutual=self.declaration.mutual,
+            until=self.declaration.end,
             **more,
         )
 
@@ -148,9 +186,12 @@ class Scene:
         """A site that belongs to a block."""
         more.setdefault("column", self._probe_column(block))
         more.setdefault("indent", block.column)
+        if block.converts:
+            more.setdefault("placeholder", CONV_PLACEHOLDER)
         single = block.opener.text == "<;>"
         frames = (*block.frames, block)
-        return self.site(kind, start, end, frames=frames, single=single, distributed=block.distributes, **more)
+        distributed = any(frame.distributes for frame in _inside_of_step(block))
+        return self.site(kind, start, end, frames=frames, single=single, distributed=distributed, **more)
 
     def _probe_column(self, block: Block) -> int:
         """Column of the block whose goals tell what a step of `block` leaves."""
@@ -172,7 +213,7 @@ class Scene:
         if not needing:
             return (end, end), ""
         outer = frames[needing[0]] if needing[0] < len(frames) else None
-        owner = _item(frames) if outer is None else outer.item if isinstance(outer, Bracket) else outer.owner
+        owner = _item(frames) if outer is None else outer.owner
         inner = next((frame for frame in frames[needing[-1] :] if isinstance(frame, Block)), None)
         start = end if inner is None else max(inner.end, end)
         last = self.layout.tokens[-1].end if owner is None else owner.end
@@ -183,19 +224,26 @@ class Scene:
             return True
         if frame.kind == "branch":
             return frame.opener.text == "then"
+        if frame.parent is not None:
+            return False
         body = self.layout.body
         begins = body is not None and not self.masked[body.end : frame.opener.start].strip()
-        return not frame.frames and not (begins and body is not None and body.text == ":=")
+        return not (begins and body is not None and body.text == ":=")
+
+
+def _inside_of_step(block: Block) -> Iterator[Block]:
+    """A block and those around it, out to the proof that it is a part of."""
+    frames = (block, *block.outward)
+    for frame in frames:
+        if isinstance(frame, Block):
+            yield frame
+            if frame.kind in {"by", "bullet", "alternative"}:
+                return
 
 
 def _item(frames: Sequence[Block | Bracket]) -> Item | None:
     """The step that the innermost block is at."""
     return next((frame.items[-1] for frame in reversed(frames) if isinstance(frame, Block) and frame.items), None)
-
-
-def step_at(blocks: Sequence[Block], token: Token) -> Item | None:
-    """The step that begins with `token`."""
-    return next((item for block in blocks for item in block.items if item.first is token), None)
 
 
 def _starts(text: str, diagnostics: Sequence[Diagnostic], message: str) -> frozenset[int]:

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from pygls.exceptions import JsonRpcException
 
-from llmstep.errors import CancelledError, LeanCrashedError, LeanError, LeanTimeoutError
+from llmstep.errors import CancelledError, LeanError, LeanTimeoutError
 from llmstep.lean import process, protocol
 from llmstep.lean.client import LeanClient, Params
 from llmstep.lean.documents import Document, wire
+from llmstep.lean.memory_limit import watch
+from llmstep.lean.starting import ServerOptions, begin, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from lsprotocol.types import Position
@@ -37,13 +39,21 @@ class LeanServer:
     Args:
         command: Argument vector of the server, see `llmstep.lean.project.server_command`.
         root: Folder it runs in.
-        timeout: Longest wait in seconds, for the start and for each request that names no other.
+        timeout: Longest wait in seconds for each request that names no other.
+        options: The wait for the start, and more.
     """
 
-    def __init__(self, command: Sequence[str], root: Path, *, timeout: float) -> None:
+    def __init__(
+        self, command: Sequence[str], root: Path, *, timeout: float, options: ServerOptions | None = None
+    ) -> None:
         self.command = tuple(command)
         self.root = root
         self.timeout = timeout
+        self.options = options or ServerOptions()
+        self.listeners: set[Callable[[str], None]] = set()
+        """Called with what Lean says while it starts, or prepares the imports of a document."""
+        self._last_words = ""
+        self._watch: asyncio.Task[None] | None = None
         self._client: LeanClient | None = None
         self._starting: asyncio.Task[LeanClient] | None = None
         self._stopped = False
@@ -60,6 +70,11 @@ class LeanServer:
         return self._client.pid if self._client is not None and self._client.alive else None
 
     @property
+    def is_starting(self) -> bool:
+        """Whether the process runs and is not ready yet."""
+        return self._starting is not None and not self._starting.done()
+
+    @property
     def stderr(self) -> list[str]:
         """The last lines (at most 50) that the server wrote to its standard error."""
         return list(self._client.stderr) if self._client else []
@@ -67,6 +82,20 @@ class LeanServer:
     def processes(self) -> list[LeanProcess]:
         """The server's processes with their memory."""
         return process.describe(self._client.members()) if self._client is not None and self._client.alive else []
+
+    def worker(self, uri: str) -> int | None:
+        """Process id of the worker of a document."""
+        return next((member.pid for member in self.processes() if member.uri == uri), None)
+
+    def opening(self, uri: str) -> int | None:
+        """Tells the openings of a document from one another; None when it is not open."""
+        document = self._documents.get(uri)
+        return document.opening if document is not None and document.home is not None else None
+
+    async def restart(self) -> None:
+        """Stops the server and starts another one."""
+        await self.stop()
+        await self.start()
 
     async def start(self) -> None:
         """Starts the server, unless it runs."""
@@ -85,6 +114,8 @@ class LeanServer:
         if self._starting is not None:
             self._starting.cancel()
             await asyncio.wait((self._starting,))
+        if self._watch is not None:
+            self._watch.cancel()
         if self._client is not None:
             client, self._client = self._client, None
             await client.close()
@@ -108,7 +139,7 @@ class LeanServer:
             document.home = None
         document.edit(text, until)
         if document.home is None:
-            document.open(client)
+            document.open(client, self.options.build_imports)
         return document.version
 
     async def close(self, uri: str) -> None:
@@ -161,7 +192,7 @@ class LeanServer:
             client = await self._running()
             self._check_present(document, version)
             if document.home is not client:
-                document.open(client)
+                document.open(client, self.options.build_imports)
             try:
                 result = await client.request(method, params, deadline - loop.time(), document.calls, limit=limit)
                 self._check_present(document, version)  # another task may have run since the answer came
@@ -215,30 +246,41 @@ class LeanServer:
         if self._client is not None and self._client.alive:
             return self._client
         if self._starting is None or self._starting.done():
+            self._last_words = ""
             self._starting = asyncio.create_task(self._start())
             self._starting.add_done_callback(lambda task: task.cancelled() or task.exception())
-        return await asyncio.shield(self._starting)  # others may wait for it too
+        where = f"run `{self.command[0]}` in {self.root}"
+        seconds = self.options.start_seconds
+        return await wait_for(self._starting, seconds, lambda: self._last_words, self._tell, where)
 
     async def _start(self) -> LeanClient:
-        client = LeanClient(self._notified, (PUBLISH, PROGRESS))
+        client = LeanClient(self._notified, (PUBLISH, PROGRESS), self._said)
         try:
-            await client.spawn(self.command, self.root)
-            await client.request("initialize", protocol.initialize_params(self.root), self.timeout)
-            client.notify("initialized", {})
-        except LeanCrashedError as error:
-            raise LeanError(
-                error.message.replace("The Lean server", f"The command `{' '.join(self.command)}`", 1),
-                hint=f"Run it in {self.root} to see more, or set llmstep.lean.command.",
-            ) from error
-        except JsonRpcException as error:
-            client.kill()
-            raise LeanError(f"The Lean server refused to start: {error.message}") from error
+            await begin(client, self.command, self.root, self.options.variables)
         except BaseException:
             client.kill()
             await client.gone()
             raise
         self._client = client
+        if self.options.memory_bytes is not None:
+            self._watch = asyncio.create_task(watch(client, self.options.memory_bytes, self._grown))
         return client
+
+    def _grown(self, uri: str) -> None:
+        """A worker was ended because of its size."""
+        document = self._documents.get(uri)
+        if document is not None:
+            document.outgrew(self.options.memory_bytes or 0)
+
+    def _said(self, line: str) -> None:
+        """Lean, Lake or elan wrote to the standard error."""
+        if self.is_starting:
+            self._last_words = line[:200]
+            self._tell(f"Starting Lean: {self._last_words}")
+
+    def _tell(self, what: str) -> None:
+        for listener in list(self.listeners):
+            listener(what)
 
     def _notified(self, method: str, params: Params) -> None:
         name = params if method == PUBLISH else params["textDocument"]
@@ -247,6 +289,8 @@ class LeanServer:
             return
         if method == PUBLISH:
             document.published(name.get("version"), params["diagnostics"], more=params.get("isIncremental", False))
+            if words := document.preparing():
+                self._tell(f"Lean prepares the imports: {words}")
         elif document.progressed(name.get("version"), params["processing"]) and not self._has_worker(document):
             document.crashed()
 

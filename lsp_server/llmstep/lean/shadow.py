@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import time
 from typing import TYPE_CHECKING, TypeVar
 
 from llmstep.errors import LeanError, LeanTimeoutError, LlmstepError
+from llmstep.lean.header import header_error, imports_of
+from llmstep.lean.imports import Imports
 from llmstep.lean.verdict import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable, Sequence
+    from pathlib import Path
 
     from lsprotocol.types import Position
 
@@ -22,6 +26,9 @@ if TYPE_CHECKING:
 GRACE_SECONDS = 4.0
 """How long Lean may take to come back from a candidate that was given up."""
 
+_REST = 10
+"""So many times what a look at the imports takes, none is taken: with Mathlib there are thousands of files."""
+
 _NEXT = "\n\nexample : True := by\n"
 _AT_ONCE = _NEXT + "  trivial\n"
 _AFTER_A_PAUSE = _NEXT + "  iterate 100 sleep 2\n  trivial\n"
@@ -29,7 +36,7 @@ _AFTER_A_PAUSE = _NEXT + "  iterate 100 sleep 2\n  trivial\n"
 about the candidate is known, and the next edit ends it. Without it Lean would be done, and would make its index of the
 whole file for every candidate, which in long files costs far more than the candidate."""
 
-_NEXT_TOKEN = re.compile(r"\Aunexpected token 'example'")
+_NEXT_TOKEN = re.compile(r"\Aunexpected token '(?:example|#print)'")
 _END = "unexpected end of input"
 """What Lean says of a candidate that stops short, when nothing stands behind it."""
 
@@ -53,13 +60,20 @@ class Shadow:
         """The text up to the candidates that Lean has elaborated, and the process that did."""
         self._late = False
         self.is_open = False
+        self._imports = Imports()
+        self._read_for: tuple[int | None, list[str]] | None = None
+        """The opening of the document, and its imports, that `_imports` are those of."""
+        self._look_again = 0.0
+        self.is_outdated = False
+        """What the imports said is no longer known, so that Lean has to read them again."""
 
-    async def settle(self, prefix: str, rest: ShadowText) -> tuple[Outcome, list[str] | None]:
+    async def settle(self, prefix: str, rest: ShadowText, question: str = "") -> tuple[Outcome, list[str] | None]:
         """Has Lean elaborate a document to its end, however long it takes (up to `patience`).
 
         Args:
             prefix: The text up to the candidate.
             rest: The document with the placeholder.
+            question: A command behind it.
 
         Returns:
             The outcome, and the goals at the placeholder.
@@ -68,13 +82,40 @@ class Shadow:
         self.is_open = True
         if self._late:
             await self._recover(prefix)
-        version = await self.server.change(self.uri, rest.text + (_AT_ONCE if rest.whole else ""))
+        version = await self.server.change(self.uri, rest.text + (_asked(question) + _AT_ONCE if rest.whole else ""))
         goals, outcome = await _both(
             self.server.plain_goal(self.uri, rest.start, self.patience),
-            self._outcome(rest, self.server.wait(self.uri, version, self.patience), self.patience),
+            self._outcome(rest, self.server.wait(self.uri, version, self.patience), self.patience, question),
         )
+        await self._read_imports(rest.text, outcome.diagnostics)
         self._ready = (prefix, self.server.pid)
         return outcome, goals
+
+    async def _read_imports(self, text: str, said: Sequence[Diagnostic]) -> None:
+        """Notes what the imports were read from, where Lean has just read them.
+
+        Raises:
+            LeanError: It could not.
+        """
+        opening = (self.server.opening(self.uri), imports_of(text))
+        if error := header_error(said, text, self.server.root, self.server.stderr):
+            self.is_outdated = True
+            raise error
+        if self._read_for != opening:
+            worker = await asyncio.to_thread(self.server.worker, self.uri)
+            self._imports = await asyncio.to_thread(Imports.read, worker, text, self.server.root)
+            self._read_for = opening
+
+    async def look_at_imports(self) -> None:
+        """Notes whether the imports have changed since they were read."""
+        if self.is_outdated or time.monotonic() < self._look_again:
+            return
+        self.is_outdated, took = await asyncio.to_thread(_timed, self._imports.changed)
+        self._look_again = time.monotonic() + _REST * took
+
+    def rests_on(self, file: Path) -> bool:
+        """Whether a file is among the imports."""
+        return self._imports.rest_on(file)
 
     def is_ready(self, prefix: str) -> bool:
         """Whether an edit behind `prefix` is all that Lean has to elaborate."""
@@ -96,14 +137,21 @@ class Shadow:
         """Lean has to elaborate more than a candidate, since the text above was changed."""
         self._ready = None
 
-    async def run(self, shadow: ShadowText, seconds: float) -> Outcome:
+    async def run(self, shadow: ShadowText, seconds: float, question: str | None = None) -> Outcome:
         """Has Lean elaborate a candidate behind the text that is ready, for so many seconds at most.
+
+        Args:
+            question: A command behind the candidate, whose answer is among the diagnostics; with one, an empty one
+                included, the goals are not asked for.
 
         When it takes longer or the caller is cancelled, the candidate is taken back, which stops Lean.
         """
         try:
-            version = await self._change(shadow)
-            return await self._outcome(shadow, self.server.report(self.uri, version, seconds), seconds)
+            version = await self._change(shadow, question or "")
+            report = self.server.report(self.uri, version, seconds)
+            if question is not None:
+                return self._told(shadow, await report, None, question)
+            return await self._outcome(shadow, report, seconds, "")
         except (LeanError, asyncio.CancelledError):
             ready, self._ready = self._ready, None
             self._late = True
@@ -116,7 +164,9 @@ class Shadow:
         self._ready = None
         self.is_open = True
         try:
-            return await self.server.wait(self.uri, await self.server.change(self.uri, text), self.patience)
+            said = await self.server.wait(self.uri, await self.server.change(self.uri, text), self.patience)
+            await self._read_imports(text, said)
+            return said
         except (LeanError, asyncio.CancelledError):
             self._late = True
             raise
@@ -132,17 +182,42 @@ class Shadow:
         self.is_open = False
         await self.server.close(self.uri)
 
-    async def _change(self, shadow: ShadowText) -> int:
+    async def reopen(self) -> None:
+        """Closes the document, so that Lean reads the imports again at its next use."""
+        await self.close()
+        self.is_outdated, self._imports, self._read_for = False, Imports(), None
+
+    async def _change(self, shadow: ShadowText, question: str) -> int:
         if not shadow.whole:
             return await self.server.change(self.uri, shadow.text)
-        until = shadow.text.count("\n") + _NEXT.index("example")
-        return await self.server.change(self.uri, shadow.text + _AFTER_A_PAUSE, until)
+        asked = _asked(question)
+        until = shadow.text.count("\n") + asked.count("\n") + _NEXT.index("example")
+        return await self.server.change(self.uri, shadow.text + asked + _AFTER_A_PAUSE, until)
 
-    async def _outcome(self, shadow: ShadowText, diagnostics: Awaitable[list[Diagnostic]], seconds: float) -> Outcome:
+    async def _outcome(
+        self, shadow: ShadowText, diagnostics: Awaitable[list[Diagnostic]], seconds: float, question: str
+    ) -> Outcome:
         told, goals = await _both(diagnostics, self.server.plain_goal(self.uri, shadow.probe, seconds))
+        return self._told(shadow, told, None if goals is None else tuple(goals), question)
+
+    def _told(
+        self, shadow: ShadowText, told: list[Diagnostic], goals: tuple[str, ...] | None, question: str
+    ) -> Outcome:
         if shadow.whole:
             told = [{**each, "message": _NEXT_TOKEN.sub(_END, each["message"])} for each in told]
-        return Outcome(shadow, told, None if goals is None else tuple(goals))
+        asked = shadow.text.count("\n") + _asked(question).index(question) if question and shadow.whole else None
+        return Outcome(shadow, told, goals, asked)
+
+
+def _asked(question: str) -> str:
+    """A question as it stands behind a candidate; its text begins on the line with the number of its offset."""
+    return f"\n\n{question}" if question else ""
+
+
+def _timed(look: Callable[[], bool]) -> tuple[bool, float]:
+    """What it says, and the seconds of work that it took."""
+    started = time.thread_time()
+    return look(), time.thread_time() - started
 
 
 async def _both(first: Awaitable[T], second: Awaitable[U]) -> tuple[T, U]:

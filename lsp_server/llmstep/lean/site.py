@@ -8,18 +8,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llmstep.lean.blocks import Block, Item
+from llmstep.lean.openers import around_blocks, closed_steps, first_of_block, unsolved_block
 from llmstep.lean.place import ShadowText, Site, SiteKind
-from llmstep.lean.scene import Scene, step_at
-from llmstep.lean.text import line_end, mask
-from llmstep.lean.words import replaced_word
+from llmstep.lean.scene import Scene
+from llmstep.lean.text import line_end
+from llmstep.lean.unfinished import unfinished_step
+from llmstep.lean.words import replaced_step, replaced_word
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lsprotocol.types import Diagnostic, Position
 
+    from llmstep.lean.blocks import Block, Item
     from llmstep.lean.tokens import Token
+
+MOST_SITES = 8
+"""So many places are tried at most."""
 
 __all__ = ["ShadowText", "Site", "SiteKind", "find_site", "find_sites"]
 
@@ -39,24 +44,47 @@ def find_sites(text: str, position: Position, diagnostics: Sequence[Diagnostic] 
     if scene is None:
         return []
     start, end = scene.line
-    if not scene.masked[start:end].strip():
-        if text[start:end].strip() or mask(text[: scene.offset] + "x")[-1] != "x":
-            return []  # a comment
-        return _filled_block(scene) or _dangling(scene) or _blank_line(scene)
-    for rule in (replaced_word, _opener, _filled_block, _dangling, _before_step, _after_step):
+    blank = not scene.masked[start:end].strip()
+    for rule in _BLANK_RULES if blank else _RULES:
         if sites := rule(scene):
-            return sites
+            inside = [site for site in sites if site.placeholder == sites[0].placeholder]  # not behind a `conv` block
+            return inside[:MOST_SITES]
     return []
+
+
+def _unsolved(scene: Scene) -> list[Site]:
+    """Where Lean says that goals are left at the end of a block: behind its last step."""
+    item = unsolved_block(scene)
+    return [_after(scene, item)] if item else []
 
 
 def _opener(scene: Scene) -> list[Site]:
-    """At `by`: in front of its first step; behind the last one if Lean says that goals are unsolved."""
-    for block in scene.layout.blocks:
-        if block.kind == "by" and block.items and block.opener.start <= scene.offset <= block.opener.end:
-            if block.opener.start in scene.unsolved:
-                return [_after(scene, block.items[-1])]
-            return [_before(scene, block.items[0])]
-    return []
+    """At what opens a block: in front of its first step."""
+    item = first_of_block(scene)
+    return [_before(scene, item)] if item else []
+
+
+def _head(scene: Scene) -> list[Site]:
+    """In the first words of a step with blocks of steps: Lean shows the goal that the whole step faces."""
+    item = around_blocks(scene)
+    return [_before(scene, item)] if item else []
+
+
+def _closer(scene: Scene) -> list[Site]:
+    """At the bracket that ends a block of steps: behind it."""
+    item = closed_steps(scene)
+    return [_after(scene, item)] if item else []
+
+
+def _unfinished(scene: Scene) -> list[Site]:
+    """In place of a step that is typed only in part; every candidate begins with what is there, if that is one line."""
+    found = unfinished_step(scene)
+    if found is None:
+        return []
+    item, end = found
+    written = scene.text[item.start : end]
+    prefix = "" if "\n" in written else written
+    return [replaced_step(scene, SiteKind.UNFINISHED, item, end, prefix=prefix)]
 
 
 def _filled_block(scene: Scene) -> list[Site]:
@@ -71,7 +99,7 @@ def _filled_block(scene: Scene) -> list[Site]:
     block = empty[-1]
     start, end = scene.line
     anchors = (scene.offset, block.opener.end, block.opener.start)
-    if block.opener.end < start:  # on a blank line behind
+    if block.opener.end < start and not scene.masked[start:end].strip():  # on a blank line behind
         column = scene.blanks if scene.blanks > _limit(scene, block) else block.hang
         return [_line_site(scene, block, column, anchors)]
     after = block.opener.end
@@ -97,14 +125,18 @@ def _filled_block(scene: Scene) -> list[Site]:
 
 def _limit(scene: Scene, block: Block) -> int:
     """The steps of a block stand to the right of this column."""
-    outer = next((frame.column for frame in reversed(block.frames) if isinstance(frame, Block)), None)
-    return scene.declaration.column if outer is None else outer
+    outer = block.parent.block if block.parent else None
+    return scene.declaration.column if outer is None else outer.column
 
 
 def _line_site(scene: Scene, block: Block, column: int, anchors: Sequence[int]) -> Site:
     start, end = scene.line
     kind = SiteKind.LINE if block.items else SiteKind.BLOCK
     probe = {} if block.items else {"column": None if block.kind != "combinator" else _limit(scene, block)}
+    comment = scene.comment_line()
+    if comment is not None:  # it stays
+        below = "\n" + " " * column
+        return scene.block_site(kind, comment, comment, block, lead=below, indent=column, anchors=anchors, **probe)
     return scene.block_site(kind, start, end, block, lead=" " * column, indent=column, anchors=anchors, **probe)
 
 
@@ -122,6 +154,9 @@ def _dangling(scene: Scene) -> list[Site]:
         return [scene.block_site(SiteKind.AFTER, token.end, end, block, lead=" ", anchors=(token.start,))]
     following = next((other for other in scene.layout.tokens if other.start >= token.end), None)
     block = next(iter(scene.around), None)
+    item = next((each for each in reversed(block.items) if each.start < token.start), None) if block else None
+    if item is not None and ":" not in scene.masked[item.start : token.start]:
+        return []  # no type that a proof could have
     column = block.column if block else scene.declaration.column
     if following is not None and following.column > column:
         return []
@@ -149,13 +184,13 @@ def _blank_line(scene: Scene) -> list[Site]:
     open_blocks = [block for block in scene.around if block.items and not _crosses(block, scene.offset)]
     blocks = [block for block in open_blocks if scene.is_scope(block)]
     ends = not any(token.start > scene.offset for token in scene.layout.tokens)
-    unfinished = any(block.opener.start in scene.unsolved for block in blocks)
+    unfinished = any(scene.is_unsolved(block) for block in blocks)
     if far and ends and not unfinished and not any(block.column <= column for block in blocks):
         return []  # the proof ended above
 
     def rank(block: Block) -> tuple[bool, bool, int]:
         fits = block.column <= column if column else True
-        return (block.opener.start not in scene.unsolved, not fits, -block.column if fits else block.column)
+        return (not scene.is_unsolved(block), not fits, -block.column if fits else block.column)
 
     if not blocks and open_blocks:
         blocks = open_blocks[-1:]
@@ -182,15 +217,13 @@ def _before_step(scene: Scene) -> list[Site]:
     tokens = scene.line_tokens
     first: Token | None = tokens[0] if tokens and scene.offset <= tokens[0].start else None
     here = first or next((token for token in tokens if token.start == scene.offset), None)
-    item = step_at(scene.layout.blocks, here) if here else None
-    if item is None or not (item.first.leads or scene.is_scope(item.block)):
-        return []
-    return [_before(scene, item)]
+    item = scene.item_at(here) if here else None
+    return [_before(scene, item)] if item else []
 
 
 def _before(scene: Scene, item: Item) -> Site:
     block = item.block
-    below = item.first.leads or block.kind == "bullet" or (block.inline and not block.frames)
+    below = item.first.leads or block.kind == "bullet" or (block.inline and block.parent is None)
     tail = "\n" + " " * item.first.column if below else "; "
     return scene.block_site(
         SiteKind.BEFORE, item.start, item.start, block, tail=tail, indent=item.first.column, anchors=(item.start,)
@@ -223,3 +256,10 @@ def _after(scene: Scene, item: Item) -> Site:
     lead = "\n" + " " * block.column
     anchors = () if scene.ends_inside(item) else (end,)
     return scene.block_site(SiteKind.AFTER, min(blanks, at), at, block, lead=lead, anchors=anchors)
+
+
+_BLANK_RULES = (_filled_block, _dangling, _unfinished, _head, _blank_line)
+_RULES = (
+    *(replaced_word, _unsolved, _filled_block, _opener, _dangling, _unfinished),
+    *(_before_step, _head, _closer, _after_step),
+)

@@ -7,6 +7,7 @@ import re
 from llmstep.lean.blocks import ALTERNATIVES, CASES, COMBINATORS, SURE_STEPS, begins_step
 from llmstep.lean.text import mask
 from llmstep.lean.tokens import tokenize
+from llmstep.printable import strange_character
 
 _STEPS = (
     SURE_STEPS | CASES | COMBINATORS | ALTERNATIVES | {"have", "show", "let", "exists", "use", "left", "right", "rfl"}
@@ -30,6 +31,14 @@ def step_lines(candidate: str) -> list[str]:
     if shift == 0 and rest and _lost_indentation(lines):
         shift = rest[0]
     return [lines[0].lstrip()] + [" " * max(0, _width(line) - shift) + line.lstrip() for line in lines[1:]]
+
+
+def inserted(candidate: str) -> str:
+    """What an edit inserts of a candidate, its indentation aside: two with the same are one.
+
+    One with a strange character, which is refused for it, is like no other.
+    """
+    return candidate if strange_character(candidate.replace("\r\n", "\n")) else "\n".join(step_lines(candidate))
 
 
 def several_steps(lines: list[str]) -> bool:

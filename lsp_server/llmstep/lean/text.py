@@ -1,4 +1,4 @@
-"""Offsets, UTF-16 positions and the lexical surface of Lean text.
+"""Offsets, UTF-16 positions and edits of Lean text.
 
 Offsets count Python characters (code points); positions count UTF-16 code units in a line, as on the wire. Lines end
 with `\\n` or `\\r\\n`, as Lean counts them: a lone `\\r` and the other line separators of Unicode end no line.
@@ -7,16 +7,12 @@ with `\\n` or `\\r\\n`, as Lean counts them: a lone `\\r` and the other line sep
 from __future__ import annotations
 
 import functools
-import re
 from typing import Final
 
 from lsprotocol.types import Position, Range, TextEdit
 
-_OPENING: Final = re.compile(r"--|/-|r#*\"|\"|'|«")
-_BLOCK_END: Final = re.compile(r"/-|-/")
-_STRING_END: Final = re.compile(r"\\.|\"", re.DOTALL)
-_CHARACTER: Final = re.compile(r"'(?:\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)|[^\\'\n])'")
-_VISIBLE: Final = re.compile(r"[^\s]")
+from llmstep.lean.masking import mask as mask
+
 _FEW_LINES: Final = 32
 """So many are found one after the other."""
 
@@ -24,6 +20,12 @@ _FEW_LINES: Final = 32
 def utf16_length(text: str) -> int:
     """Number of UTF-16 code units of `text`."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def column_at(text: str, offset: int) -> int:
+    """Number of characters in front of an offset on its line; a byte order mark is no text."""
+    start = line_start(text, offset)
+    return offset - start - (start == 0 and text.startswith("\ufeff"))
 
 
 def line_start(text: str, offset: int) -> int:
@@ -136,97 +138,3 @@ def _common_suffix(old: str, new: str, most: int) -> int:
         else:
             high = middle - 1
     return low
-
-
-def mask(text: str) -> str:
-    """`text` with comments, and what stands inside of strings and character literals, turned into blanks.
-
-    The length, the line breaks and the quotes stay, so that offsets mean the same in both. A comment or string without
-    an end reaches to the end of the text, as in Lean.
-    """
-    parts: list[str] = []
-    done = 0
-    at = 0
-    while opening := _OPENING.search(text, at):
-        start, token = opening.start(), opening.group()
-        if token == "--":
-            end = text.find("\n", start)
-            at = inner_end = len(text) if end < 0 else end
-            inner = start
-        elif token == "/-":
-            inner, at = start, _block_end(text, start)
-            inner_end = at
-        elif token == "'":
-            character = None if _in_name(text, start) else _CHARACTER.match(text, start)
-            if character is None:
-                at = start + 1
-                continue
-            inner, at = start + 1, character.end()
-            inner_end = at - 1
-        elif token == "«":
-            end = text.find("»", start)
-            at = start + 1 if end < 0 or "\n" in text[start:end] else end + 1
-            continue
-        elif token == '"':
-            inner, at = start + 1, _string_end(text, start + 1, interpolated=text[start - 1 : start] == "!")
-            inner_end = _before_quote(text, inner, at, '"')
-        else:
-            if _in_name(text, start):  # the `r` ends a name: an ordinary string follows
-                at = opening.end() - 1 if token == 'r"' else start + 1
-                continue
-            closing = '"' + "#" * (len(token) - 2)
-            inner = opening.end()
-            end = text.find(closing, inner)
-            at = len(text) if end < 0 else end + len(closing)
-            inner_end = _before_quote(text, inner, at, closing)
-        parts += (text[done:inner], _VISIBLE.sub(" ", text[inner:inner_end]))
-        done = inner_end
-    parts.append(text[done:])
-    return "".join(parts)
-
-
-def _in_name(text: str, offset: int) -> bool:
-    """Whether the character at `offset` continues a name that began before it."""
-    before = text[offset - 1 : offset]
-    return before.isalnum() or before in {"_", "'", "!", "?"}
-
-
-def _block_end(text: str, start: int) -> int:
-    """Offset behind the block comment that opens at `start`; block comments nest."""
-    depth = 1
-    at = start + 3 if text[start + 2 : start + 3] in {"-", "!"} else start + 2
-    while mark := _BLOCK_END.search(text, at):
-        depth += 1 if mark.group() == "/-" else -1
-        at = mark.end()
-        if depth == 0:
-            return at
-    return len(text)
-
-
-def _string_end(text: str, at: int, *, interpolated: bool) -> int:
-    """Offset behind the string whose inside begins at `at`; `{…}` of an interpolated one may hold strings."""
-    while mark := _STRING_END.search(text, at):
-        brace = text.find("{", at, mark.start()) if interpolated else -1
-        if brace >= 0:
-            at = _braces_end(text, brace + 1)
-        elif mark.group() == '"':
-            return mark.end()
-        else:
-            at = mark.end()
-    return len(text)
-
-
-def _braces_end(text: str, at: int) -> int:
-    depth = 1
-    while at < len(text) and depth:
-        if text[at] == '"':
-            at = _string_end(text, at + 1, interpolated=text[at - 1] == "!")
-            continue
-        depth += {"{": 1, "}": -1}.get(text[at], 0)
-        at += 1
-    return at
-
-
-def _before_quote(text: str, inner: int, end: int, closing: str) -> int:
-    """Where the inside of a string ends: before its closing quote, or at `end` if it has none."""
-    return max(inner, end - len(closing)) if text.endswith(closing, inner, end) else end

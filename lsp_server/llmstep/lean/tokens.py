@@ -10,7 +10,7 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_PART: Final = r"(?:«[^»\n]*»|[^\W\d][\w'!?]*)"
+_PART: Final = r"(?:«[^»\n]{0,200}»|[^\W\d][\w'!?]*)"
 NAME: Final = rf"{_PART}(?:\.(?:{_PART}|\d+))*"
 """A name with its dots; subscripts are word characters to Python as they are to Lean."""
 
@@ -20,7 +20,7 @@ OPENING: Final = {"(": ")", "[": "]", "{": "}", "⟨": "⟩"}
 CLOSING: Final = frozenset(OPENING.values())
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class Token:
     """A token and where it stands; `column` counts characters, as Lean's layout does."""
 
@@ -46,20 +46,22 @@ class Token:
 
 
 def tokenize(masked: str, start: int, end: int) -> Iterator[Token]:
-    """The tokens of `masked` (see `llmstep.lean.text.mask`) between two offsets."""
+    """The tokens of `masked` (see `llmstep.lean.masking.mask`) between two offsets."""
     line = masked.rfind("\n", 0, start) + 1
+    line += line == 0 and masked.startswith("\ufeff")
     opening = masked[line:start]
     fresh = not opening.strip()
     indent = len(opening) - len(opening.lstrip())
     margin = ""
     done = start
+    following = masked.find("\n", start)
     for match in _TOKEN.finditer(masked, start, end):
-        at = match.start()
-        newline = masked.rfind("\n", done, at)
-        if newline >= 0:
-            line, fresh = newline + 1, True
+        at, text = match.start(), match.group()
+        if 0 <= following < at:
+            line, fresh = masked.rfind("\n", done, at) + 1, True
+            following = masked.find("\n", at)
         done = match.end()
         leads = fresh
         if leads:
-            indent, margin, fresh = at - line, match.group(), False
-        yield Token(at, done, match.group(), at - line, leads, indent, margin)
+            indent, margin, fresh = at - line, text, False
+        yield Token(at, done, text, at - line, leads, indent, margin)

@@ -29,7 +29,7 @@ MESSAGE_LENGTH: Final = 240
 """Most characters of why a candidate was refused."""
 
 _METAVARIABLE: Final = re.compile(r"\?[\w.✝]+|✝[⁰¹²³⁴⁵⁶⁷⁸⁹]*")
-_SORRY: Final = re.compile(r"(?<![\w.])sorry(?:Ax)?(?![\w.])")
+_AXIOMS: Final = re.compile(r"depends on axioms: \[([^\]]*)\]|does not depend on any axioms")
 
 Place = tuple[int, int]
 """Line and character."""
@@ -43,6 +43,8 @@ class Outcome:
     diagnostics: Sequence[Diagnostic]
     goals: tuple[str, ...] | None
     """At the probe; None where Lean gave none."""
+    asked: int | None = None
+    """The line of the command that was put behind the candidate to ask Lean something."""
 
     @property
     def start(self) -> Place:
@@ -52,6 +54,15 @@ class Outcome:
         """Errors in the order of their places."""
         found = [(_start(each), each) for each in self.diagnostics if each.get("severity") == ERROR]
         return sorted(found, key=lambda pair: pair[0])
+
+    def informations(self) -> list[str]:
+        """The texts of the informations that stand at the candidate."""
+        end = (self.shadow.end.line, self.shadow.end.character)
+        return [
+            str(each["message"])
+            for each in self.diagnostics
+            if each.get("severity") == INFORMATION and self.start <= _start(each) <= end
+        ]
 
     def signature(self, place: Place, diagnostic: Diagnostic) -> tuple[bool, int, int, str]:
         """An error without what depends on the candidate; places behind it count from the probe."""
@@ -81,6 +92,10 @@ class Baseline:
     """Those that are left once the main goal is closed."""
     errors: frozenset[tuple[bool, int, int, str]]
     """Signatures of the errors that are no candidate's fault."""
+    axioms: frozenset[str] | None = None
+    """What the theorem rests on with the placeholder; None where Lean cannot be asked for that."""
+    warns: bool = False
+    """Lean warns of the placeholder, so that a candidate without a warning holds no `sorry`."""
 
 
 def judge(site: Site, baseline: Baseline, outcome: Outcome) -> Check:
@@ -106,7 +121,10 @@ def judge(site: Site, baseline: Baseline, outcome: Outcome) -> Check:
 def first_error(baseline: Baseline, outcome: Outcome) -> str | None:
     """The first error that is the candidate's: one inside of it before one elsewhere."""
     elsewhere: str | None = None
+    end = outcome.shadow.end.line, outcome.shadow.end.character
     for place, error in outcome.errors():
+        if place >= end and is_unsolved(error):
+            continue  # at the bracket that closes a block: a step may leave goals
         if place >= outcome.start:
             if outcome.signature(place, error) not in baseline.errors:
                 return one_line(error)
@@ -115,27 +133,29 @@ def first_error(baseline: Baseline, outcome: Outcome) -> str | None:
     return elsewhere
 
 
-def baseline_of(outcome: Outcome, goals: Sequence[str]) -> Baseline:
-    """The baseline from the answers about the placeholder; `goals` are those at its first character."""
+def baseline_of(outcome: Outcome, goals: Sequence[str], scope: Place) -> Baseline:
+    """The baseline from the answers about the placeholder; `goals` are those at its first character.
+
+    Args:
+        scope: Where the declaration begins.
+    """
     errors = frozenset(outcome.signature(place, error) for place, error in outcome.errors())
-    return Baseline(tuple(goals), outcome.goals or (), errors)
+    warns = outcome.says(WARNING, "sorry", scope)
+    return Baseline(tuple(goals), outcome.goals or (), errors, axioms_in(outcome), warns)
 
 
 def is_unsolved(diagnostic: Diagnostic) -> bool:
     return UNSOLVED in diagnostic.get("leanTags", ()) or diagnostic["message"].startswith("unsolved goals")
 
 
-def shows_sorry(outcome: Outcome) -> bool | None:
-    """Whether the term that `show_term` printed holds `sorry`; None when it printed none.
-
-    Its messages stand on the first line of the candidate, those of the tactics below it on the others.
-    """
-    terms = [
-        each["message"]
-        for each in outcome.diagnostics
-        if each.get("severity") == INFORMATION and _start(each)[0] == outcome.start[0] and _start(each) >= outcome.start
-    ]
-    return any(_SORRY.search(term) for term in terms) if terms else None
+def axioms_in(outcome: Outcome) -> frozenset[str] | None:
+    """The axioms of Lean's answer to `#print axioms`; None when it gave none."""
+    for each in outcome.diagnostics:
+        if each.get("severity") == INFORMATION and _start(each)[0] == outcome.asked:
+            found = _AXIOMS.search(each["message"])
+            if found:
+                return frozenset(name.strip() for name in (found.group(1) or "").split(",") if name.strip())
+    return None
 
 
 def one_line(diagnostic: Diagnostic) -> str:

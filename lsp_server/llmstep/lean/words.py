@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from llmstep.lean.blocks import Block, Item, Word
+from llmstep.lean.blocks import Item, Word, frames_of
 from llmstep.lean.place import Site, SiteKind
 
 if TYPE_CHECKING:
@@ -17,7 +17,10 @@ _BEFORE_BY: Final = frozenset(
 """A term `by …` can follow these without parentheses."""
 _AFTER_BY: Final = frozenset({")", "]", "}", "⟩", ",", "|", ";", "else", "then"})
 _STRING: Final = re.compile(r'[ \t]*"(?:[^"\\]|\\.)*"', re.DOTALL)
+_SEARCHES: Final = frozenset({"hint", "polyrith", "show_term"})
 _ESCAPE: Final = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|\n\s*|(.))", re.DOTALL)
+CALLS: Final = frozenset({"llmstep", "llmstep?"})
+"""The names of the tactic of the Lean package."""
 _CONTROL: Final = {"n": "\n", "t": "\t", "r": "\r"}
 
 
@@ -25,21 +28,37 @@ def replaced_word(scene: Scene) -> list[Site]:
     """`sorry`, a call of `llmstep` or a hole: at the cursor, else the nearest on its line."""
     start, end = scene.line
     spans = {
-        word: _call_end(scene, word) if word.token.text == "llmstep" else word.token.end
+        word: _call_end(scene, word) if word.token.text in CALLS else word.token.end
         for word in scene.layout.words
         if start <= word.token.start < end and _replaceable(scene, word)
     }
     if not spans:
-        return []
+        return [replaced_step(scene, SiteKind.CALL, call, call.end)] if (call := _search(scene)) else []
     word = min(spans, key=lambda word: max(word.token.start - scene.offset, scene.offset - spans[word], 0))
-    if word.token.text == "llmstep":
-        call = scene.text[word.token.end : spans[word]].strip()
-        return [_step_site(scene, SiteKind.CALL, word.item, spans[word], prefix=_unquote(call))]
+    if word.token.text in CALLS:
+        written = scene.text[word.token.end : spans[word]].strip()
+        return [replaced_step(scene, SiteKind.CALL, word.item, spans[word], prefix=_unquote(written))]
     if word.is_step:
-        return [_step_site(scene, SiteKind.SORRY, word.item, word.token.end)]
+        return [replaced_step(scene, SiteKind.SORRY, word.item, word.token.end)]
     if word.item is not None and scene.masked[word.item.start : word.item.end].split() == ["exact", "sorry"]:
-        return [_step_site(scene, SiteKind.SORRY, word.item, word.token.end)]
+        return [replaced_step(scene, SiteKind.SORRY, word.item, word.token.end)]
     return [_term_site(scene, word)]
+
+
+def _search(scene: Scene) -> Item | None:
+    """The step at the cursor that only asks Lean for another one: `exact?`, `simp?`, `show_term …`."""
+    for block in scene.layout.blocks:
+        for item in block.items:
+            if not (item.head in _SEARCHES or item.head.endswith("?")):
+                continue
+            start = item.start
+            if item is block.items[0] and not item.first.leads:
+                start = block.opener.start
+            between = sorted((scene.offset, start if scene.offset < start else item.end))
+            inside = start <= scene.offset <= item.end
+            if inside or not scene.masked[between[0] : between[1]].strip(" \t"):
+                return item
+    return None
 
 
 def _replaceable(scene: Scene, word: Word) -> bool:
@@ -65,7 +84,7 @@ def _unquote(literal: str) -> str:
     return _ESCAPE.sub(character, literal[1:-1])
 
 
-def _step_site(scene: Scene, kind: SiteKind, item: Item | None, end: int, prefix: str = "") -> Site:
+def replaced_step(scene: Scene, kind: SiteKind, item: Item | None, end: int, prefix: str = "") -> Site:
     """Replaces a step. One that stands alone behind `by` or `=>` may become a block below it."""
     assert item is not None
     block = item.block
@@ -91,14 +110,14 @@ def _term_site(scene: Scene, word: Word) -> Site:
     token, before, after = word.token, word.before, word.after
     bare = before is not None and before.text in _BEFORE_BY
     bare = bare and (after is None or after.leads or after.text in _AFTER_BY)
-    block = next((frame for frame in reversed(word.frames) if isinstance(frame, Block)), None)
+    block = word.frame.block if word.frame else None
     hang = max(token.hang, block.column + 2 if block else 0)
     opening, closing = ("by", "") if bare else ("(by", ")")
     return scene.site(
         SiteKind.TERM,
         token.start,
         token.end,
-        frames=word.frames,
+        frames=frames_of(word.frame),
         anchors=(),  # the goals there are those of the step around the term
         lead=opening + " ",
         long_lead=opening + "\n" + " " * hang,

@@ -4,51 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-import attrs
 from pygls.uris import to_fs_path
 
-from llmstep.errors import CancelledError, LeanCrashedError, NoGoalError
+from llmstep.errors import BusyError, CancelledError, NoGoalError
+from llmstep.lean import build
 from llmstep.lean.checker import FileChecker
-from llmstep.lean.project import TOOLCHAIN, Project, find_project, server_command
+from llmstep.lean.elide import elide
+from llmstep.lean.goal_layout import laid_out
+from llmstep.lean.home import Again, Home, ServerInfo, make_room
+from llmstep.lean.memory_limit import limit_of
+from llmstep.lean.project import Project, existing, find_project, server_command, working_folder
+from llmstep.lean.proposals import proposed
 from llmstep.lean.server import LeanServer
+from llmstep.lean.starting import ServerOptions
+from llmstep.lean.version import TOOLCHAIN, takes_variables_by_proof
 from llmstep.types import Check, Goal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Sequence
 
-    from llmstep.lean.process import LeanProcess
     from llmstep.lean.site import Site
     from llmstep.lean.verdict import Diagnostic
     from llmstep.settings import Settings
 
-T = TypeVar("T")
-
-OPEN_FILES = 8
-"""So many files of a server have a worker at the same time; each costs well over 100 MB."""
-KNOWN_FILES = 64
-
-
-@attrs.frozen
-class ServerInfo:
-    """A running Lean server, for `llmstep doctor` and the status."""
-
-    root: Path
-    command: tuple[str, ...]
-    processes: list[LeanProcess]
-
-
-@attrs.define(eq=False)
-class _Home:
-    """A server and the files that were checked with it, the latest last."""
-
-    server: LeanServer
-    files: OrderedDict[str, FileChecker] = attrs.field(factory=OrderedDict)
-    users: int = 0
-    timer: asyncio.TimerHandle | None = None
+OnWait = Callable[[str], None]
 
 
 class LeanWorkspace:
@@ -56,11 +39,15 @@ class LeanWorkspace:
 
     Args:
         settings: Command, limits and times of Lean.
+        folders: Gives the folders that the user has opened, see `find_project`; by default the working folder.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, folders: Callable[[], Sequence[Path]] = working_folder) -> None:
         self.settings = settings
-        self._homes: dict[Path | None, _Home] = {}
+        self.on_outdated: Callable[[str], None] | None = None
+        """Called with the address of a file of which nothing that Lean said before holds any more."""
+        self._folders = folders
+        self._homes: dict[Path | None, Home] = {}
         self._stopping: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -71,18 +58,27 @@ class LeanWorkspace:
             for key in list(self._homes):
                 self._stop(key)
 
-    async def goal(self, uri: str, text: str, site: Site) -> Goal:
+    async def goal(self, uri: str, text: str, site: Site, on_wait: OnWait | None = None) -> Goal:
         """The goals that a candidate at `site` will face.
+
+        Args:
+            uri: Address of the file.
+            text: Its text.
+            site: A place in it.
+            on_wait: Called with what Lean says while it starts, or prepares the imports.
 
         Raises:
             NoGoalError: There is none.
             LeanError: Lean cannot be started, or does not answer within the time limit.
         """
-        async with self._file(uri) as checker:
-            baseline = await _again(lambda: checker.baseline(text, site))
-        return Goal(baseline.goals[0], baseline.goals[1:])
+        async with self._file(uri, on_wait) as (checker, again):
+            baseline = await again(lambda: checker.baseline(text, site))
+            main, *others = await again(lambda: laid_out(checker, text, site, baseline.goals))
+        return Goal(main, tuple(others))
 
-    async def locate(self, uri: str, text: str, sites: Sequence[Site]) -> tuple[Site, Goal]:
+    async def locate(
+        self, uri: str, text: str, sites: Sequence[Site], on_wait: OnWait | None = None
+    ) -> tuple[Site, Goal]:
         """The first of several sites (see `find_sites`) that has a goal, and the goal.
 
         Raises:
@@ -92,7 +88,7 @@ class LeanWorkspace:
         first: NoGoalError | None = None
         for site in sites:
             try:
-                return site, await self.goal(uri, text, site)
+                return site, await self.goal(uri, text, site, on_wait)
             except NoGoalError as error:
                 first = first or error
         raise first or NoGoalError(
@@ -119,13 +115,27 @@ class LeanWorkspace:
             LeanError: Lean cannot be started, or fails on the text without any candidate.
         """
         checks: list[Check] = []
-        async with self._file(uri) as checker:
+        async with self._file(uri) as (checker, again):
             for index, candidate in enumerate(candidates):
-                check = await _again(lambda candidate=candidate: checker.check(text, site, candidate))  # type: ignore[misc]
+                check = await again(lambda candidate=candidate: checker.check(text, site, candidate))  # type: ignore[misc]
                 checks.append(check)
                 if on_result is not None:
                     on_result(index, check)
         return checks
+
+    async def proposals(self, uri: str, text: str, site: Site, tactic: str) -> list[str]:
+        """The texts that a searching tactic such as `exact?` proposes at a site, best first.
+
+        Raises:
+            NoGoalError: There is no goal.
+            LeanError: Lean cannot be started, or fails on the text without the tactic.
+        """
+        async with self._file(uri) as (checker, again):
+            return proposed(await again(lambda: checker.informations(text, site, tactic)))
+
+    def elided(self, uri: str, text: str, site: Site) -> str:
+        """The text as it is checked: what stands above the declaration of a site is taken as given."""
+        return elide(text, site.scope, variables_by_proof=takes_variables_by_proof(self._project(uri).root))
 
     async def errors(self, uri: str, text: str) -> list[str]:
         """The messages of all errors that Lean finds in a file with this text, to its end.
@@ -133,8 +143,8 @@ class LeanWorkspace:
         Raises:
             LeanError: Lean cannot be started, or does not answer within the time limit.
         """
-        async with self._file(uri) as checker:
-            return await _again(lambda: checker.errors(text))
+        async with self._file(uri) as (checker, again):
+            return await again(lambda: checker.errors(text))
 
     async def messages(self, uri: str, text: str) -> list[Diagnostic]:
         """Everything that Lean has to say about a file with this text, to its end.
@@ -142,8 +152,8 @@ class LeanWorkspace:
         Raises:
             LeanError: Lean cannot be started, or does not answer within the time limit.
         """
-        async with self._file(uri) as checker:
-            return await _again(lambda: checker.messages(text))
+        async with self._file(uri) as (checker, again):
+            return await again(lambda: checker.messages(text))
 
     def servers(self) -> list[ServerInfo]:
         """The servers that run."""
@@ -161,57 +171,114 @@ class LeanWorkspace:
         self._closed = True
         await self.restart()
 
+    async def build_imports(self, uri: str, text: str, on_line: Callable[[str], None]) -> None:
+        """Builds what a file with this text imports, and reads the imports of all files of the project again.
+
+        Args:
+            on_line: Called with each line that Lake prints.
+
+        Raises:
+            LeanProjectError: There is nothing to build, or the build fails.
+            BusyError: It is being built already.
+        """
+        home = self._home(self._project(uri))
+        if home.builds:
+            raise BusyError("The imports of this project are being built already.", hint="Wait until that has ended.")
+        commands = build.build_commands(home.project, text, self.settings.lean)
+        home.builds = True
+        try:
+            for checker in home.files.values():
+                await checker.close()  # Lake writes anew what they have mapped into memory
+            for command in commands:
+                await build.run(command, home.project.root, self.settings.lean.environment, on_line)
+        finally:
+            home.builds = False
+            self._outdate(home)
+
+    def saved(self, files: Sequence[Path]) -> bool:
+        """Files were written: what rests on them is no longer known; False where nothing does."""
+        found = [self._outdate(home, files) for home in self._homes.values()]
+        return any(found)
+
+    def _outdate(self, home: Home, files: Sequence[Path] | None = None) -> bool:
+        found = False
+        for uri, checker in home.files.items():
+            if files is None or any(checker.shadow.rests_on(file) for file in files):
+                checker.shadow.is_outdated = found = True
+                self._forget(uri)
+        return found
+
+    def _forget(self, uri: str) -> None:
+        if self.on_outdated is not None:
+            self.on_outdated(uri)
+
     @contextlib.asynccontextmanager
-    async def _file(self, uri: str) -> AsyncIterator[FileChecker]:
-        """The checker of a file; its server does not count as idle meanwhile."""
+    async def _file(self, uri: str, on_wait: OnWait | None = None) -> AsyncIterator[tuple[FileChecker, Again]]:
+        """The checker of a file, and what does a piece of work with it; its server does not count as idle meanwhile."""
         if self._closed:
             raise CancelledError("llmstep is shutting down.")
-        path = Path(to_fs_path(uri) or "Untitled.lean")
-        project = find_project(_existing(path))
-        home = self._home(project)
+        home = self._home(self._project(uri))
         checker = home.files.get(uri)
         if checker is None:
             settings = self.settings
-            checker = FileChecker(home.server, uri, settings.check, settings.lean.timeout_seconds)
+            checker = FileChecker(
+                home.server,
+                uri,
+                settings.check,
+                settings.lean.timeout_seconds,
+                variables_by_proof=home.variables_by_proof,
+            )
             home.files[uri] = checker
         home.files.move_to_end(uri)
         home.users += 1
         if home.timer is not None:
             home.timer.cancel()
             home.timer = None
+        if on_wait is not None:
+            home.server.listeners.add(on_wait)
         try:
-            await self._make_room(home)
-            yield checker
+            await make_room(uri, list(self._homes.values()), self.settings)
+            if await checker.refresh():
+                self._forget(uri)
+            yield checker, Again(home.server)
         finally:
+            if on_wait is not None:
+                home.server.listeners.discard(on_wait)
             home.users -= 1
             self._rest(home)
 
-    def _home(self, project: Project) -> _Home:
+    def _project(self, uri: str) -> Project:
+        return find_project(existing(Path(to_fs_path(uri) or "Untitled.lean")), self._folders())
+
+    def _home(self, project: Project) -> Home:
         inside = project.lake or (project.root / TOOLCHAIN).is_file()
         key = project.root if inside else None  # files outside of projects share one server
         home = self._homes.get(key)
         if home is None:
-            command = server_command(project, self.settings.lean, self.settings.check)
-            home = _Home(LeanServer(command, project.root, timeout=self.settings.lean.timeout_seconds))
+            lean, check = self.settings.lean, self.settings.check
+            options = ServerOptions(lean.start_minutes * 60, lean.build_imports, lean.environment, limit_of(check))
+            command = server_command(project, lean, check)
+            server = LeanServer(command, project.root, timeout=lean.timeout_seconds, options=options)
+            home = Home(server, project, takes_variables_by_proof(project.root))
             self._homes[key] = home
         return home
 
-    async def _make_room(self, home: _Home) -> None:
-        """Closes the shadow documents that were not used for longest."""
-        for checker in list(home.files.values())[:-OPEN_FILES]:
-            if checker.is_open and not checker.busy:
-                await checker.close()
-        while len(home.files) > KNOWN_FILES:
-            home.files.popitem(last=False)
-
-    def _rest(self, home: _Home) -> None:
+    def _rest(self, home: Home) -> None:
         """Stops a server after a while, unless somebody uses it."""
         minutes = self.settings.lean.idle_minutes
         if home.users or not minutes or self._closed:
             return
         key = next((key for key, value in self._homes.items() if value is home), None)
         if home in self._homes.values():
-            home.timer = asyncio.get_running_loop().call_later(minutes * 60, self._stop, key)
+            home.timer = asyncio.get_running_loop().call_later(minutes * 60, self._stop_idle, key)
+
+    def _stop_idle(self, key: Path | None) -> None:
+        """Stops a server that nobody uses, but not a start: it may be a download."""
+        home = self._homes.get(key)
+        if home is not None and (home.server.is_starting or home.builds):
+            self._rest(home)
+        else:
+            self._stop(key)
 
     def _stop(self, key: Path | None) -> None:
         """Stops a server in the background; the next call starts another one."""
@@ -227,19 +294,3 @@ class LeanWorkspace:
     async def _stopped(self) -> None:
         if self._stopping:
             await asyncio.wait(self._stopping)
-
-
-async def _again(work: Callable[[], Awaitable[T]]) -> T:
-    """Does a piece of work; once more if Lean crashes."""
-    try:
-        return await work()
-    except LeanCrashedError:
-        return await work()
-
-
-def _existing(path: Path) -> Path:
-    """The path, below the nearest folder that exists: a file may be new, and so may its folder."""
-    folder = path.absolute().parent
-    while not folder.is_dir():
-        folder = folder.parent
-    return folder / path.name

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
-from llmstep.lean.refusal import hypothesis_names, refusal
+from llmstep.lean.prefilter import hypothesis_names, prefilter
 from llmstep.lsp.protocol import CHECK_SUGGESTIONS, Checked, CheckedSuggestions, CheckParams
 from llmstep.types import Check, Verdict
 
@@ -45,7 +45,7 @@ class ClientChecks:
         names = hypothesis_names(goal.text)
         checks: dict[int, Check] = {}
         for number, text in enumerate(candidates):
-            if reason := refusal(text, site, names):
+            if reason := prefilter(text, site, names, native=self._ls.settings.check.allow_native_decide):
                 checks[number] = Check(Verdict.INVALID, message=reason)
                 on_result(number, checks[number])
         pending = [number for number in range(len(candidates)) if number not in checks]

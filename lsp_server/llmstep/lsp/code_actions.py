@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types
 
 from llmstep.memory import sites_at
+from llmstep.printable import printable
 from llmstep.types import Suggestion, Verdict
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def title(suggestion: Suggestion) -> str:
     """The tactic, its first line if it has several, with a mark if it closes the goal."""
     first, *rest = suggestion.text.splitlines() or [""]
     mark = f" {CLOSES_MARK}" if suggestion.check.verdict is Verdict.CLOSES else ""
-    return f"{first}{' …' if rest else ''}{mark}"
+    return printable(f"{first}{' …' if rest else ''}{mark}")
 
 
 def workspace_edit(ls: LlmstepServer, document: Document, edit: types.TextEdit) -> types.WorkspaceEdit:

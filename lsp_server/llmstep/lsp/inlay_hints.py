@@ -12,6 +12,7 @@ from lsprotocol import types
 
 from llmstep.lean.text import position_at
 from llmstep.lsp.code_actions import title
+from llmstep.printable import printable
 from llmstep.types import Suggestion, Verdict
 
 if TYPE_CHECKING:
@@ -61,14 +62,15 @@ def _shortened(label: str) -> str:
 def _tooltip(known: SuggestionSet, shown: Suggestion) -> str:
     """The step in full, what it leaves, and the others with their verdicts."""
     others = [each for each in known.suggestions if each is not shown]
-    parts = [f"```lean\n{shown.text}\n```", verdict_words(shown)]
+    source = "; one of Lean's own tactics" if shown.candidate.source == "lean" else ""
+    parts = [f"```lean\n{shown.text}\n```", verdict_words(shown) + source]
     if shown.check.goals:
         parts.append("```lean\n" + "\n\n".join(shown.check.goals) + "\n```")
     if others:
         lines = [f"- {_code(title(each))}: {verdict_words(each)}" for each in others[:_MOST_OTHERS]]
         parts.append("Others:\n\n" + "\n".join(lines))
     parts.append(f"{known.summary()} ({known.model})")
-    return "\n\n".join(parts)
+    return printable("\n\n".join(parts))
 
 
 def verdict_words(suggestion: Suggestion) -> str:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
+from llmstep.printable import printable
+
 if TYPE_CHECKING:
     import asyncio
 
@@ -28,9 +30,9 @@ class ClientLog(logging.Handler):
 
     def _send(self, level: int, message: str) -> None:
         if level >= logging.INFO:
-            self._ls.window_log_message(types.LogMessageParams(type=_type(level), message=message))
+            self._ls.window_log_message(types.LogMessageParams(type=_type(level), message=printable(message)))
         elif self._ls.protocol.trace is not types.TraceValue.Off:
-            self._ls.log_trace(types.LogTraceParams(message=message))
+            self._ls.log_trace(types.LogTraceParams(message=printable(message)))
 
 
 def _type(level: int) -> types.MessageType:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
+from llmstep.printable import printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -84,7 +86,7 @@ class WorkDone:
         """Take the progress away; a second call does nothing."""
         if self._token is not None:
             self._ls.work_done_progress.tokens.pop(self._token)
-            self._ls.work_done_progress.end(self._token, types.WorkDoneProgressEnd(message=message))
+            self._ls.work_done_progress.end(self._token, types.WorkDoneProgressEnd(message=printable(message)))
         self._token = None
 
 
@@ -104,8 +106,9 @@ async def _create(ls: LlmstepServer) -> types.ProgressToken | None:
 
 def describe(progress: Progress) -> str:
     """A step in words: `Checking 3/6`, `Loading starter 40 %`."""
+    message = printable(progress.message)
     if not progress.total or progress.stage == "search":
-        return progress.message
+        return message
     if progress.stage == "check":
-        return f"{progress.message} {progress.done}/{progress.total}"
-    return f"{progress.message} {100 * progress.done // progress.total} %"
+        return f"{message} {progress.done}/{progress.total}"
+    return f"{message} {100 * progress.done // progress.total} %"

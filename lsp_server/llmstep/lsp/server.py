@@ -19,6 +19,7 @@ from llmstep.lsp import (
     commands,
     download,
     idle,
+    imports,
     inlay_hints,
     inline_completion,
     messages,
@@ -94,6 +95,7 @@ class LlmstepServer(LanguageServer):
             return
         self._assistant.set_result(assistant)
         self.spawn(self.sync.subscribe())
+        self.spawn(imports.watch(self))
         assistant.engine.watch(self.status.send)
         self.status.send()
 
@@ -109,7 +111,7 @@ class LlmstepServer(LanguageServer):
 
         sharing = Sharing()
         self.engine = SwitchingEngine(self.settings, sharing.neighbour, in_the_meantime=True)
-        self.lean = LeanWorkspace(self.settings)
+        self.lean = LeanWorkspace(self.settings, lambda: imports.folders(self))
         assistant = Assistant(self.settings, self.engine, self.lean, self.memory)
         self.endpoint = sharing.endpoint = Endpoint(self.engine, self.settings, assistant.premises)
         self.endpoint.start()
@@ -250,6 +252,8 @@ def _register(ls: LlmstepServer) -> None:
     ls.feature(types.TEXT_DOCUMENT_DID_OPEN)(did_open)
     ls.feature(types.TEXT_DOCUMENT_DID_CHANGE)(did_change)
     ls.feature(types.TEXT_DOCUMENT_DID_CLOSE)(did_close)
+    ls.feature(types.TEXT_DOCUMENT_DID_SAVE)(imports.did_save)
+    ls.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)(imports.did_change_watched_files)
     ls.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)(did_change_configuration)
     ls.feature(types.TEXT_DOCUMENT_CODE_ACTION, code_actions.OPTIONS)(code_actions.code_actions)
     ls.feature(types.TEXT_DOCUMENT_INLAY_HINT)(inlay_hints.inlay_hints)
@@ -264,4 +268,5 @@ def _register(ls: LlmstepServer) -> None:
     ls.command(commands.MODELS)(commands.models)
     ls.command(commands.SELECT_MODEL)(commands.select_model)
     ls.command(commands.STOP)(commands.stop)
+    ls.command(imports.BUILD_IMPORTS)(imports.build_imports)
     ls.command(commands.RESTART_LEAN)(commands.restart_lean)

@@ -17,6 +17,7 @@ from llmstep.lsp.goals import ClientGoals
 from llmstep.lsp.progress import WorkDone
 from llmstep.lsp.runs import STOPPED
 from llmstep.memory import sites_at
+from llmstep.printable import printable
 
 if TYPE_CHECKING:
     from llmstep.assistant import OnProgress
@@ -86,7 +87,8 @@ async def suggest(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict
     """Suggest steps at a position.
 
     Returns:
-        `{goal, model, elapsedMs, summary, suggestions: [{text, score, verdict, remainingGoals, edit}]}`, best first.
+        `{goal, model, elapsedMs, summary, suggestions: [{text, score, verdict, source, remainingGoals, edit}]}`, best
+        first.
 
     Raises:
         RequestError: The argument is malformed, or the document is not open.
@@ -104,6 +106,8 @@ async def suggest(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict
             progress = await WorkDone.begin(ls, params.work_done_token, "llmstep", lambda: run.cancel(STOPPED))
             found = await _work(ls, document, wanted, progress.report)
             outcome = found.summary()
+            if found.failure is not None:
+                ls.show_error(found.failure)
             _log.debug("%s, line %d: %s", document.uri, wanted.position.line + 1, outcome)
     except LlmstepError as error:
         outcome = error.message
@@ -163,12 +167,13 @@ def answer(document: Document, found: SuggestionSet) -> dict[str, Any]:
         "goal": found.goal.state,
         "model": found.model,
         "elapsedMs": found.elapsed_ms,
-        "summary": found.summary(),
+        "summary": printable(found.summary()),
         "suggestions": [
             {
                 "text": each.text,
                 "score": each.candidate.score,
                 "verdict": each.check.verdict.value,
+                "source": each.candidate.source,
                 "remainingGoals": list(each.check.goals),
                 "edit": found.site.edit(document.text, each.text),
             }

@@ -10,7 +10,7 @@ import attrs
 
 from llmstep.data.project import lean_files
 from llmstep.errors import RequestError
-from llmstep.lean.commands import COMMAND, PROVING
+from llmstep.lean.commands import PROVING, find_commands
 from llmstep.lean.declaration import find_declaration
 from llmstep.lean.layout import Layout
 from llmstep.lean.text import mask
@@ -109,13 +109,13 @@ def _declarations(text: str) -> tuple[tuple[Premise, ...], tuple[int, ...]]:
     """The declarations with a name and their last lines: of theorems the statements, of definitions everything."""
     masked = mask(text)
     premises, lines = [], []
-    for command in COMMAND.finditer(masked):
-        declaration = find_declaration(masked, command.end()) if command["anywhere"] in PROVING else None
+    for command in find_commands(masked):
+        declaration = find_declaration(masked, command.end) if command.keyword in PROVING else None
         if declaration is None or not declaration.name:
             continue
         end = declaration.start + len(masked[declaration.start : declaration.end].rstrip())
         lines.append(text.count("\n", 0, end) + 1)
-        if command["anywhere"] in {"theorem", "lemma"}:
+        if command.keyword in {"theorem", "lemma"}:
             body = Layout(masked, declaration.body, declaration.end, declaration.column).body
             end = body.start if body else end
         premises.append(Premise(declaration.name, text[declaration.start : end].rstrip()))

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lsprotocol.types import Position
 
 from llmstep.errors import LeanError
-from llmstep.lean.elide import elide
-from llmstep.lean.refusal import hypothesis_names
+from llmstep.lean.prefilter import hypothesis_names
 from llmstep.lean.text import position_at
 from llmstep.lean.tokens import NAME
 from llmstep.types import Premise
@@ -64,7 +63,7 @@ class LeanSearch:
         """
         if where is None or not where.uri:
             return ()
-        text = elide(where.text, where.site.scope)  # as for checks, so that Lean keeps what it knows
+        text = self.lean.elided(where.uri, where.text, where.site)  # as for checks, so that Lean keeps what it knows
         names: dict[str, None] = {}
         end = time.monotonic() + seconds
         for search in SEARCHES:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llmstep.lean.text import offset_at
+from llmstep.printable import strange_character
 from llmstep.search.best_first import Step
 from llmstep.search.proposals import Scene
 from llmstep.search.script import join, must_finish, own_goals
 from llmstep.types import Check, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from llmstep.lean.site import Site
     from llmstep.lean.workspace import LeanWorkspace
@@ -33,6 +34,7 @@ class LeanExpander:
         site: Where the proof goes.
         goal: The goals there.
         written: The steps of the proof that stand before the site.
+        accepts: The last word on a finished proof; one that is refused leads nowhere, and the search goes on.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class LeanExpander:
         site: Site,
         goal: Goal,
         written: str = "",
+        accepts: Callable[[tuple[str, ...]], Awaitable[bool]] | None = None,
     ) -> None:
         self._lean = lean
         self._proposer = proposer
@@ -52,6 +55,7 @@ class LeanExpander:
         self._site = site
         self._goal = goal
         self._written = written
+        self._accepts = accepts
         self._finish = must_finish(text, site)
         self._unknown: set[str] = set()
 
@@ -74,13 +78,16 @@ class LeanExpander:
         """
         steps: list[Step] = []
         for proposal in await self._proposer.propose(self._scene(goals, proof, again)):
-            if proposal.tactic in self._unknown:
-                continue
+            if proposal.tactic in self._unknown or strange_character(proposal.tactic.replace("\r\n", "\n")):
+                continue  # joined with others, it would lose its carriage returns
             [check] = await self._check([(*proof, proposal.tactic)])
             if check.verdict is Verdict.INVALID and check.message == _UNKNOWN:
                 self._unknown.add(proposal.tactic)
-            steps.append(Step(proposal.tactic, proposal.logprob, self._left(check)))
-            if steps[-1].goals == ():
+            left = self._left(check)
+            if left == () and self._accepts is not None and not await self._accepts((*proof, proposal.tactic)):
+                left = None
+            steps.append(Step(proposal.tactic, proposal.logprob, left))
+            if left == ():
                 break
         return steps
 

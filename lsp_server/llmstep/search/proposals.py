@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 import attrs
 
+from llmstep.lean.step import inserted
 from llmstep.types import Ask, Goal
 
 if TYPE_CHECKING:
@@ -163,6 +164,7 @@ class Mixture:
         shares: dict[str, float] = {}
         for part in self._parts:
             for each in await part.propose(scene):
-                shares[each.tactic] = shares.get(each.tactic, 0.0) + math.exp(each.logprob) / len(self._parts)
+                step = inserted(each.tactic)
+                shares[step] = shares.get(step, 0.0) + math.exp(each.logprob) / len(self._parts)
         proposals = [Proposal(tactic, math.log(share) if share else -math.inf) for tactic, share in shares.items()]
         return sorted(proposals, key=lambda each: -each.logprob)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import time
-from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import attrs
 
 from llmstep.engine.progress import Progress
-from llmstep.lean.place import PLACEHOLDER
 from llmstep.premises.source import Whereabouts
+from llmstep.search.acceptance import Acceptance
 from llmstep.search.best_first import Limits, Report, best_first
 from llmstep.search.lean_expander import LeanExpander
 from llmstep.search.proposals import FIXED_TACTICS, FixedTactics, Mixture, ModelTactics, Tactics
@@ -31,8 +29,6 @@ if TYPE_CHECKING:
     from llmstep.premises.asked import Premises
     from llmstep.search.proposals import Proposer, Scene
     from llmstep.types import Premise
-
-_NUMBER = re.compile(r"\?[mu]\.\d+")
 
 
 @attrs.frozen(kw_only=True)
@@ -71,7 +67,7 @@ class Attempt:
     edit: TextEdit | None
     """Puts it into the file."""
     outcome: Literal["proved", "exhausted", "expansions", "seconds", "refused"]
-    """`refused`: a proof was found, but in the whole file Lean has something against it."""
+    """`refused`: proofs were found, but in the whole file Lean has something against each."""
     expansions: int
     states: int
     """Number of distinct states seen."""
@@ -126,7 +122,10 @@ class Prover:
         site, goal = await self.lean.locate(uri, text, sites)
         helped = partial(self._helped, uri, text, site) if self._premises else None
         model = ModelTactics(self._engine, _sampling(method), on_progress, helped)
-        expander = LeanExpander(self.lean, _proposer(method, model), uri, text, site, goal, written(text, site))
+        judge = Acceptance(self.lean, uri, text, site)
+        expander = LeanExpander(
+            self.lean, _proposer(method, model), uri, text, site, goal, written(text, site), judge.accepts
+        )
 
         def report(found: Report) -> None:
             on_progress(_progress(found, method))
@@ -136,19 +135,18 @@ class Prover:
             expander.root, expander, limits, key=canonical, length_power=method.length_power, on_report=report
         )
         steps = search.proof
-        accepted = False
         if steps is not None:
             on_progress(Progress("check", "Checking the proof"))
-            steps = await expander.shortened(steps)
-            accepted = await self._accepted(uri, text, site, join(steps))
-        proof = join(steps) if steps is not None and accepted else None
+            shorter = await expander.shortened(steps)
+            steps = shorter if shorter == steps or await judge.accepts(shorter) else steps
+        proof = None if steps is None else join(steps)
         return Attempt(
             site,
             goal,
-            steps if accepted else None,
+            steps,
             proof,
             None if proof is None else site.edit(text, proof),
-            "refused" if search.proof is not None and not accepted else search.outcome,
+            "refused" if proof is None and judge.refused else search.outcome,
             search.expansions,
             search.states,
             round(time.monotonic() - started, 3),
@@ -160,17 +158,6 @@ class Prover:
         """Premises for a state of a proof at a site."""
         assert self._premises is not None
         return await self._premises.find(Goal(scene.goal), Whereabouts(uri, text, site, scene.steps))
-
-    async def _accepted(self, uri: str, text: str, site: Site, proof: str) -> bool:
-        """Whether the whole file has no error with the proof that it does not have with `sorry` in its place."""
-        before = await self.lean.errors(uri, site.apply(text, PLACEHOLDER))
-        after = await self.lean.errors(uri, site.apply(text, proof))
-        return not (_counted(after) - _counted(before))
-
-
-def _counted(messages: Sequence[str]) -> Counter[str]:
-    """How often each message comes; the numbers of metavariables differ between runs."""
-    return Counter(_NUMBER.sub("?", message) for message in messages)
 
 
 def _sampling(method: Method) -> Sampling:

@@ -3,6 +3,7 @@ import type { Extension } from '../main';
 import { showActions } from './actions';
 import { Doctor } from './doctor';
 import { EnvironmentCommands } from './environment';
+import { buildImports } from './imports';
 import { ModelCommands } from './models';
 import type { PlaceArgument } from './place';
 import { ProofCommands } from './proofs';
@@ -41,6 +42,7 @@ export function registerCommands(extension: Extension): { dispose(): unknown }[]
     stop: () => (session.state === 'running' ? session.execute('llmstep.stop') : undefined),
     restart: () => session.restart(),
     stopServer: () => session.stop(),
+    buildImports: () => buildImports(session, notify),
     restartLean: () => session.execute('llmstep.restartLean'),
     install: () => environment.install(),
     installTorch: () => environment.installTorch(),

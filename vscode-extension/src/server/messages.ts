@@ -2,6 +2,7 @@ import { type Action, type Notifier, commandAction } from '../notify';
 import type { ServerMessage } from './protocol';
 
 const SELECT_MODEL = commandAction('Select Model…', 'llmstep.selectModel');
+const BUILD_IMPORTS = commandAction('Build the Imports', 'llmstep.buildImports');
 const RESTART_LEAN = commandAction('Restart Lean', 'llmstep.restartLean');
 
 /** Show a message of the server with the button that helps with this kind of error. */
@@ -25,7 +26,10 @@ export function actionsFor(code: string, sentence: string): Action[] {
       return [...settings, SELECT_MODEL];
     case 'lean_not_found':
       return [openSetting('lean.command')];
+    case 'lean_imports':
+      return [BUILD_IMPORTS];
     case 'lean':
+    case 'lean_project':
     case 'lean_crashed':
       return [...settings, RESTART_LEAN];
     default:

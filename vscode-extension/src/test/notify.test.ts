@@ -72,6 +72,8 @@ suite('notifications', () => {
     ['lean_not_found', 'There is no Lean.', ['Open Settings']],
     ['lean_timeout', 'Lean took long. Raise llmstep.lean.timeoutSeconds.', ['Open Settings']],
     ['lean_crashed', 'Lean died.', ['Restart Lean']],
+    ['lean_imports', 'The imports of this file are out of date.', ['Build the Imports']],
+    ['lean_memory', 'Lean took too much. Raise llmstep.check.memoryMB.', ['Open Settings']],
     ['generation', 'The model failed.', []],
   ];
   for (const [code, sentence, buttons] of cases) {

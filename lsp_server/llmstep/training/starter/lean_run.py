@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmstep.errors import LlmstepError
+from llmstep.lean.environment import lean_environment
 from llmstep.training.starter.script import Theorem, write_file
 
 if TYPE_CHECKING:
@@ -38,7 +39,12 @@ def messages(lean: Sequence[str], source: str, timeout: float = 900) -> list[dic
         file.write_text(source, encoding="utf-8")
         try:
             run = subprocess.run(
-                [*lean, "--json", str(file)], capture_output=True, text=True, timeout=timeout, check=False
+                [*lean, "--json", str(file)],
+                env=lean_environment(),
+                capture_output=True,
+                text=True,
+                timeout=timeout,
+                check=False,
             )
         except OSError as error:
             raise LlmstepError(f"Lean could not be started: {error}.", hint="Give its command with --lean.") from error

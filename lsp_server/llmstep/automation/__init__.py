@@ -1,0 +1,1 @@
+"""Lean's own tactics as a second source of candidates beside the model."""

@@ -1,0 +1,75 @@
+"""Whether a project is ready: its packages fetched, the imports of a file built, its lakefile the user's own."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from llmstep.doctor.finding import Finding
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from llmstep.settings import Settings
+
+_OF_THE_TOOLCHAIN: Final = frozenset({"Init", "Lean", "Lake", "Std"})
+_SHOWN: Final = 5
+
+
+def project(settings: Settings, place: Path) -> Finding:
+    """The project that `place` is in. Nothing is run and nothing is fetched."""
+    from llmstep.lean.header import imports_of
+    from llmstep.lean.imports import find_compiled
+    from llmstep.lean.project import find_project, working_folder
+
+    found = find_project(place, working_folder())
+    details: dict[str, Any] = {
+        "project": str(found.root),
+        "lake": found.lake,
+        "buildImports": settings.lean.build_imports,
+    }
+    if found.passed_over is not None:
+        text = f"the lakefile or toolchain file in {found.passed_over} belongs to another user and is not used"
+        advice = "Run llmstep in that folder if you trust it, or open it as the editor's folder."
+        return Finding("project", "note", text, advice, details | {"passed_over": str(found.passed_over)})
+    if not found.lake:
+        return Finding("project", "ok", f"{found.root} has no lakefile", details=details)
+    packages = _packages(found.root)
+    absent = [name for name, folder in packages.items() if not folder.is_dir()]
+    imports = imports_of(place.read_text(encoding="utf-8", errors="replace")) if place.is_file() else []
+    unbuilt = [
+        name
+        for name in imports
+        if name.partition(".")[0] not in _OF_THE_TOOLCHAIN and find_compiled(name, found.root) is None
+    ]
+    details |= {"packages": list(packages), "absent": absent, "imports": imports, "unbuilt": unbuilt}
+    text = f"{len(packages)} packages in {found.root}"
+    if absent:
+        advice = f"Run `lake build` in {found.root}, with Mathlib `lake exe cache get` first."
+        return Finding("project", "note", f"{text}, not fetched: {_some(absent)}", advice, details)
+    if unbuilt:
+        advice = f"Run in {found.root}: lake build {' '.join(unbuilt)} (with Mathlib `lake exe cache get` first)"
+        return Finding("project", "note", f"{text}; imports that are not built: {_some(unbuilt)}", advice, details)
+    built = f"; {len(imports)} imports, all built" if imports else ""
+    return Finding("project", "ok", text + built, details=details)
+
+
+def _packages(root: Path) -> dict[str, Path]:
+    """The packages of the manifest with their folders; those that a path names are where it says."""
+    try:
+        manifest = json.loads((root / "lake-manifest.json").read_text(encoding="utf-8"))
+        listed = [each for each in manifest.get("packages", []) if isinstance(each, dict)]
+    except (OSError, ValueError, AttributeError):
+        return {}
+    folder = root / str(manifest.get("packagesDir") or ".lake/packages")
+    packages = {}
+    for each in listed:
+        name = str(each.get("name", "")).strip("«»")
+        own = each.get("dir") if each.get("type") == "path" else None
+        packages[name] = root / str(own) if own else folder / name
+    return packages
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

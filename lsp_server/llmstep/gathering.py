@@ -1,0 +1,89 @@
+"""The suggestions of one run while they come in: from the model, from Lean's own tactics, judged one by one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from llmstep.engine.progress import since
+from llmstep.lean.step import inserted
+from llmstep.types import Suggestion, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from llmstep.memory import Memory, SuggestionSet
+    from llmstep.types import Candidate, Check
+
+
+class Gathering:
+    """A set of suggestions that grows; every change is remembered and told.
+
+    Args:
+        empty: The set without suggestions.
+        known: What earlier runs have found for the same goal.
+        memory: Keeps the set.
+        on_update: Called with the set after every change.
+        started: When the run began, by `time.perf_counter()`.
+    """
+
+    def __init__(
+        self,
+        empty: SuggestionSet,
+        known: Iterable[Suggestion],
+        memory: Memory,
+        on_update: Callable[[SuggestionSet], None] | None,
+        started: float,
+    ) -> None:
+        self._started = started
+        self._set = empty
+        self._suggestions = {inserted(each.text): each for each in known}
+        """By what an edit inserts."""
+        self._memory = memory
+        self._on_update = on_update
+
+    @property
+    def found(self) -> bool:
+        """Whether something can be shown."""
+        return any(each.check.verdict is not Verdict.INVALID for each in self._suggestions.values())
+
+    def unchecked(self) -> list[str]:
+        """The texts without a verdict, in the order they came."""
+        return [each.text for each in self._suggestions.values() if each.check.verdict is Verdict.UNCHECKED]
+
+    def model_candidates(self, candidates: Iterable[Candidate]) -> None:
+        """Adds candidates of the model; one that is known from Lean's tactics keeps its verdict."""
+        for candidate in candidates:
+            step = inserted(candidate.text)
+            known = self._suggestions.get(step)
+            if known is None:
+                self._suggestions[step] = Suggestion(candidate)
+            elif known.candidate.source == "lean":
+                both = attrs.evolve(candidate, chance=max(candidate.likelihood, known.candidate.likelihood))
+                self._suggestions[step] = attrs.evolve(known, candidate=both)
+
+    def accepted(self, suggestion: Suggestion) -> None:
+        """A suggestion that is judged already; one that the model gave as well stays the model's."""
+        step = inserted(suggestion.text)
+        known = self._suggestions.get(step)
+        if known is not None:
+            chance = max(known.candidate.likelihood, suggestion.candidate.likelihood)
+            suggestion = attrs.evolve(suggestion, candidate=attrs.evolve(known.candidate, chance=chance))
+        self._suggestions[step] = suggestion
+        self.update()
+
+    def judged(self, text: str, check: Check) -> None:
+        """The verdict on one of them."""
+        step = inserted(text)
+        self._suggestions[step] = attrs.evolve(self._suggestions[step], check=check)
+
+    def update(self, **changes: Any) -> SuggestionSet:
+        """The set as it is now, with these fields changed; remembered and told."""
+        self._set = self._set.judged(
+            list(self._suggestions.values()), **{"elapsed_ms": since(self._started), **changes}
+        )
+        self._memory.remember(self._set)
+        if self._on_update is not None:
+            self._on_update(self._set)
+        return self._set

@@ -1,0 +1,87 @@
+"""Builds what a file imports, when the user wants that: `lake build`, told of line by line, ended by a cancel."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import uuid
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT
+from typing import TYPE_CHECKING, Final
+
+from llmstep.errors import LeanNotFoundError, LeanProjectError
+from llmstep.lean import process
+from llmstep.lean.header import imports_of
+from llmstep.lean.output import split_lines
+from llmstep.lean.project import find_program
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from llmstep.lean.project import Project
+    from llmstep.settings import LeanSettings
+
+_MATHLIB: Final = ".lake/packages/mathlib"
+
+
+def build_commands(project: Project, text: str, lean: LeanSettings) -> list[tuple[str, ...]]:
+    """What builds the imports of a file with this text: Mathlib's cache where nothing of it is there, then the modules.
+
+    Raises:
+        LeanProjectError: It is in no Lake project, or imports nothing.
+        LeanNotFoundError: There is no lake.
+    """
+    if not project.lake:
+        raise LeanProjectError(
+            f"There is nothing to build: {project.root} is no Lake project.", hint="Open the folder of a project."
+        )
+    modules = imports_of(text)
+    if not modules:
+        raise LeanProjectError("There is nothing to build: the file imports nothing.", hint="Import a module first.")
+    own = lean.command[: lean.command.index("serve")] if "serve" in lean.command else ("lake",)
+    found = find_program(own[0], project.root)
+    if found is None:
+        raise LeanNotFoundError(
+            f"The program {own[0]} was not found.", hint="Install Lean with elan (https://lean-lang.org/install)."
+        )
+    lake = (found, *own[1:])
+    mathlib = project.root / _MATHLIB
+    fetch = [(*lake, "exe", "cache", "get")] if mathlib.is_dir() and not (mathlib / ".lake/build/lib").is_dir() else []
+    return [*fetch, (*lake, "build", *modules)]
+
+
+async def run(command: Sequence[str], root: Path, variables: Sequence[str], on_line: Callable[[str], None]) -> None:
+    """Runs a command of Lake to its end; when the caller is cancelled, all its processes are ended.
+
+    Args:
+        on_line: Called with each line that it prints.
+
+    Raises:
+        LeanProjectError: It cannot be run, or fails.
+    """
+    words = " ".join([os.path.basename(command[0]), *command[1:]])
+    mark = uuid.uuid4().hex
+    try:
+        child = await asyncio.create_subprocess_exec(
+            *command, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, cwd=root, **process.spawn_options(mark, variables)
+        )
+    except OSError as error:
+        raise LeanProjectError(f"`{words}` cannot be run: {error.strerror}.", hint=f"Run it in {root}.") from error
+    assert child.stdout is not None
+    wrong = last = ""
+    rest = b""
+    try:
+        while data := await child.stdout.read(4096):
+            *lines, rest = split_lines(rest + data)
+            for line in (raw.decode("utf-8", "replace").strip() for raw in lines):
+                if line:
+                    last = line[:200]
+                    wrong = wrong or (last if line.startswith("error:") else "")
+                    on_line(last)
+        status = await child.wait()
+    except BaseException:
+        process.end([*process.family(child.pid), *process.marked(mark)])
+        raise
+    if status:
+        said = wrong.removeprefix("error:").strip() or last or "it said nothing"
+        raise LeanProjectError(f"`{words}` failed: {said}", hint=f"Run it in {root} to see more.")

@@ -1,0 +1,94 @@
+"""A Lean server with the files that are checked with it, and the room that they may take."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import attrs
+
+from llmstep.errors import LeanCrashedError, LeanProjectError
+from llmstep.lean.memory_limit import limit_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from pathlib import Path
+
+    from llmstep.lean.checker import FileChecker
+    from llmstep.lean.process import LeanProcess
+    from llmstep.lean.project import Project
+    from llmstep.lean.server import LeanServer
+    from llmstep.settings import Settings
+
+T = TypeVar("T")
+
+KNOWN_FILES: Final = 64
+LOCK_SECONDS: Final = 2.0
+"""How long to leave to another Lake before Lean is started anew."""
+
+
+@attrs.frozen
+class ServerInfo:
+    """A running Lean server, for `llmstep doctor` and the status."""
+
+    root: Path
+    command: tuple[str, ...]
+    processes: list[LeanProcess]
+
+
+@attrs.define(eq=False)
+class Home:
+    """A server and the files that were checked with it, the latest last."""
+
+    server: LeanServer
+    project: Project
+    variables_by_proof: bool
+    """See `elide`."""
+    files: OrderedDict[str, FileChecker] = attrs.field(factory=OrderedDict)
+    users: int = 0
+    timer: asyncio.TimerHandle | None = None
+    builds: bool = False
+    """A build of its imports runs."""
+
+
+@attrs.frozen
+class Again:
+    """Does a piece of work; once more if Lean crashes, or with a new server if Lake could not configure the project."""
+
+    server: LeanServer
+
+    async def __call__(self, work: Callable[[], Awaitable[T]]) -> T:
+        try:
+            return await work()
+        except LeanCrashedError:
+            return await work()
+        except LeanProjectError as error:  # a lock of another Lake, or a lakefile that has been corrected since
+            failed = self.server.pid
+            if error.retryable:
+                await asyncio.sleep(LOCK_SECONDS)
+            if self.server.pid == failed:  # else another question has done it
+                await self.server.restart()
+            return await work()
+
+
+async def make_room(uri: str, homes: Sequence[Home], settings: Settings) -> None:
+    """Closes the shadow documents that were not used for longest, before one more is used.
+
+    So many stay as the settings allow, fewer where together they have more private memory than one may have.
+    """
+    others = [(key, file) for home in homes for key, file in home.files.items() if file.is_open and key != uri]
+    others.sort(key=lambda pair: pair[1].used)
+    most = settings.lean.open_files - 1
+    if others:
+        members = await asyncio.to_thread(lambda: [each for home in homes for each in home.server.processes()])
+        sizes = {member.uri: member.private_bytes for member in members if member.uri}
+        limit = limit_of(settings.check)
+        while most and sum(sizes.get(key, 0) for key, _ in [(uri, None), *others[-most:]]) > limit:
+            most -= 1
+    for _, checker in others[: max(0, len(others) - most)]:
+        if not checker.busy:
+            await checker.close()
+    for home in homes:
+        while len(home.files) > KNOWN_FILES:
+            home.files.popitem(last=False)

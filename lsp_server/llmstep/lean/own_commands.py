@@ -1,0 +1,69 @@
+"""Commands that a project has defined for itself: `problem`, `Statement`, any word at the margin that begins no step.
+
+Text cannot tell them for sure. A word counts where what stands in front of it may end a command.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from llmstep.lean.step_words import KNOWN_STEPS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_GOING_ON: Final = (
+    *("by", "with", "where", "then", "else", "from", "at", "using", "in", "do", "fun", "λ", "and", "only", "extends"),
+    *("generalizing", "termination_by", "decreasing_by", "deriving", "instance", "return", "finally", "catch", "calc"),
+)
+_WORD: Final = r"[^\W\d][\w'!?.]*"
+_HEAD: Final = re.compile(rf"^\ufeff?(?!(?:{'|'.join(_GOING_ON)})(?![\w'!?]))(?P<word>{_WORD})", re.MULTILINE)
+_DECLARES: Final = re.compile(rf"{_WORD}[ \t]+(?:[^\W\d]|[\"(\[{{«])[^\n]*(?:\n[ \t][^\n]*)*?:")
+"""A name or binders follow, and a colon, before the next line without indentation."""
+_ENDING: Final = frozenset(")]}⟩»\"'!?›_`.⁻✝")
+_LAST_WORD: Final = re.compile(r"[\w'!?]+\Z")
+_UNFINISHED: Final = frozenset({"by", "fun", "λ", "with", "at", "from", "then", "else", "do", "using", "have", "show"})
+REACH: Final = 100_000
+"""So many characters on both sides of a cursor are searched; longer proofs are not laid out anyway."""
+
+
+def own_commands(masked: str, start: int, end: int, *, after_scope: bool = True) -> Iterator[tuple[int, int]]:
+    """The first word of each of a project's own commands between two known ones: its offsets.
+
+    Args:
+        start: Offset behind the keyword of a known command, or the start of the text.
+        after_scope: That keyword needs nothing behind it, as `end`, or there is none.
+    """
+    steps_at_margin = False  # of a proof in the style of old Lean
+    for head in _HEAD.finditer(masked, start, end):
+        at, word = head.span("word"), head.group("word")
+        before = _last_visible(masked, start, at[0])
+        if word in KNOWN_STEPS:
+            steps_at_margin = True
+        elif _may_follow(masked, before, steps_at_margin, at[0]) if before >= start else after_scope:
+            steps_at_margin = False
+            yield at
+
+
+def begins_word(masked: str, offset: int) -> tuple[int, int] | None:
+    """The word at an offset that may be a command's."""
+    head = re.compile(_WORD).match(masked, offset)
+    return head.span() if head and head.group() not in KNOWN_STEPS else None
+
+
+def _may_follow(masked: str, before: int, steps_at_margin: bool, at: int) -> bool:
+    """Whether a command may begin at an offset, behind the character at another."""
+    character = masked[before]
+    if not (character.isalnum() or character in _ENDING):
+        return False
+    last = _LAST_WORD.search(masked, max(0, before - 32), before + 1)
+    unfinished = last is not None and last.group() in _UNFINISHED
+    return _DECLARES.match(masked, at) is not None if steps_at_margin or unfinished else True
+
+
+def _last_visible(masked: str, start: int, end: int) -> int:
+    at = end - 1
+    while at >= start and (masked[at].isspace() or masked[at] == "\ufeff"):
+        at -= 1
+    return at

@@ -1,0 +1,95 @@
+"""Why there is no goal to work on: none is left, something above fails, or the statement has an error of its own.
+
+What Lean understands of a statement with an error is not what was meant.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from llmstep.errors import NoGoalError
+from llmstep.lean.text import mask, position_at
+from llmstep.lean.tokens import CLOSING, OPENING, tokenize
+from llmstep.lean.verdict import ERROR, is_unsolved
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llmstep.lean.place import Site
+    from llmstep.lean.verdict import Diagnostic, Outcome
+
+_SORRY: Final = re.compile(r"(?<![\w.«'!?])sorry(?![\w.'!?»])")
+_KEYWORD: Final = re.compile(r"(?:theorem|lemma|example|def|abbrev|instance|irreducible_def)(?![\w'!?.])")
+
+
+def statement_error(text: str, site: Site, outcome: Outcome, goals: Sequence[str]) -> NoGoalError | None:
+    """The error of a statement that Lean did not understand; None for a statement in order.
+
+    Args:
+        outcome: With the placeholder at the site.
+        goals: Those there. A `sorry` in them that nobody wrote stands for what Lean did not understand.
+    """
+    masked = mask(text[: site.start])
+    begin, end = _statement(masked, site)
+    first, last = position_at(text, begin), position_at(text, end)
+    own = [
+        error
+        for place, error in outcome.errors()
+        if (first.line, first.character) <= place < (last.line, last.character) and not is_unsolved(error)
+    ]
+    if own:
+        return _found("The statement has an error of its own, so that nothing can be proved of it.", own[0])
+    if not any(_SORRY.search(mask(goal)) for goal in goals[:1]) or _SORRY.search(masked, site.scope):
+        return None
+    above = [error for place, error in outcome.errors() if place < outcome.start and not is_unsolved(error)]
+    if not above:
+        return None
+    inside = [error for error in above if error["range"]["start"]["line"] >= first.line]
+    return _found(
+        "The goal holds an error of the text above it, so that nothing can be proved of it.", [*inside, above[-1]][0]
+    )
+
+
+def no_goal(goals: list[str] | None, own: Sequence[Diagnostic], site: Site, text: str) -> NoGoalError:
+    """Why there is no goal: all are accomplished, or something above fails.
+
+    Args:
+        own: What Lean says about the text as it is, to the end of the declaration: an error that comes from leaving
+            out what stands below the goal is none of the user's.
+    """
+    start, scope = position_at(text, site.start), text.count("\n", 0, site.scope)
+    above = [error for error in own if _place(error) < (start.line, start.character) and not is_unsolved(error)]
+    fatal = [error for error in above if _line(error) >= scope or _line(error) == 0]
+    if fatal:
+        hint = f"Lean reports at line {_line(fatal[0]) + 1}: {fatal[0]['message'].strip().splitlines()[0]}"
+        return NoGoalError("There is no goal here: an earlier step or the file's header fails.", hint=hint)
+    if goals or goals is None:
+        return NoGoalError("There is no goal here.", hint="Put the cursor at a tactic, a `sorry` or after `by`.")
+    return NoGoalError("All goals are accomplished here.", hint="Put the cursor where Lean still shows a goal.")
+
+
+def _line(diagnostic: Diagnostic) -> int:
+    return int(diagnostic["range"]["start"]["line"]) if diagnostic.get("severity") == ERROR else -1
+
+
+def _place(diagnostic: Diagnostic) -> tuple[int, int]:
+    start = diagnostic["range"]["start"]
+    return int(start["line"]), int(start["character"])
+
+
+def _found(message: str, error: Diagnostic) -> NoGoalError:
+    line = error["range"]["start"]["line"] + 1
+    return NoGoalError(message, hint=f"Lean reports at line {line}: {error['message'].strip().splitlines()[0]}")
+
+
+def _statement(masked: str, site: Site) -> tuple[int, int]:
+    """Offsets of what stands between the name, or the keyword, of the declaration and its body."""
+    keyword = _KEYWORD.search(masked, site.scope)
+    start = site.name_at + len(site.short) if site.name_at >= 0 else keyword.end() if keyword else site.scope
+    depth = 0
+    for token in tokenize(masked, start, len(masked)):
+        depth += (token.text in OPENING) - (token.text in CLOSING)
+        if depth <= 0 and (token.text in {":=", "where"} or (token.text == "|" and token.leads)):
+            return start, token.start
+    return start, len(masked)

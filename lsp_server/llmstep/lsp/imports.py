@@ -1,0 +1,116 @@
+"""The imports of open files: noticed when they change, and built when the user asks for that."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+from pygls.uris import to_fs_path
+
+from llmstep.engine.progress import Progress
+from llmstep.errors import LlmstepError, RequestError
+from llmstep.lsp import inlay_hints
+from llmstep.lsp.progress import WorkDone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from llmstep.lsp.server import LlmstepServer
+
+BUILD_IMPORTS = "llmstep.buildImports"
+
+_WATCHED = ("**/*.lean", "**/*.ilean")
+"""Sources, and what Lean writes beside each compiled module."""
+_SECONDS = 5.0
+_DONE_OF = re.compile(r"\[(\d+)/(\d+)\]")
+"""How Lake and the cache of Mathlib tell how far they are."""
+
+_log = logging.getLogger(__name__)
+
+
+async def build_imports(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict[str, str]:
+    """Build what a file imports: `{textDocument: {uri}}`; ended by a cancel of the request or of its progress.
+
+    Returns:
+        `{said}`, the last line that Lake printed.
+
+    Raises:
+        RequestError: The argument is malformed, or the document is not open.
+        LeanError: There is nothing to build, or the build failed; the user has been told.
+    """
+    try:
+        uri = str(params.arguments[0]["textDocument"]["uri"])  # type: ignore[index]
+    except (IndexError, KeyError, TypeError):
+        raise RequestError(
+            "llmstep.buildImports was called without a document.", hint="Its argument is {textDocument: {uri}}."
+        ) from None
+    document = ls.documents.snapshot(uri)
+    task = asyncio.current_task()
+    assert task is not None
+    assistant = await ls.ready()
+    said = ""
+    progress = await WorkDone.begin(
+        ls, params.work_done_token, "llmstep: building the imports", task.cancel, {"goal": (0, 100)}
+    )
+
+    def on_line(line: str) -> None:
+        nonlocal said
+        said = line
+        found = _DONE_OF.search(line)
+        progress.report(Progress("goal", line, *(map(int, found.groups()) if found else (0, 0))))
+
+    outcome = "Stopped"
+    try:
+        await assistant.lean.build_imports(document.uri, document.text, on_line)
+        outcome = "The imports are built"
+    except LlmstepError as error:
+        outcome = error.message
+        ls.show_error(error)
+        raise
+    finally:
+        progress.end(outcome)
+        inlay_hints.refresh(ls)
+    return {"said": said}
+
+
+def did_save(ls: LlmstepServer, params: types.DidSaveTextDocumentParams) -> None:
+    """What rests on a file that was saved is no longer known."""
+    _written(ls, [params.text_document.uri])
+
+
+def did_change_watched_files(ls: LlmstepServer, params: types.DidChangeWatchedFilesParams) -> None:
+    """The same where another program wrote it, a build for example."""
+    _written(ls, [change.uri for change in params.changes])
+
+
+def _written(ls: LlmstepServer, uris: Iterable[str]) -> None:
+    files = [Path(path) for uri in uris if (path := to_fs_path(uri))]
+    if ls.lean is not None and files and ls.lean.saved(files):
+        inlay_hints.refresh(ls)
+
+
+async def watch(ls: LlmstepServer) -> None:
+    """Ask to be told of files that are written, where the client wants to be asked for that."""
+    workspace = ls.client_capabilities.workspace
+    watched = workspace.did_change_watched_files if workspace else None
+    if watched is None or not watched.dynamic_registration:
+        return
+    method = types.WORKSPACE_DID_CHANGE_WATCHED_FILES
+    options = types.DidChangeWatchedFilesRegistrationOptions([types.FileSystemWatcher(each) for each in _WATCHED])
+    params = types.RegistrationParams([types.Registration(id=method, method=method, register_options=options)])
+    try:
+        await ls.protocol.ask(types.CLIENT_REGISTER_CAPABILITY, params, timeout=_SECONDS)
+    except (JsonRpcException, asyncio.TimeoutError) as error:
+        _log.warning("llmstep: the client did not register for changes of files: %s", error)
+
+
+def folders(ls: LlmstepServer) -> list[Path]:
+    """The folders that the user has opened."""
+    documents = ls.documents
+    uris = [*documents.folders, *([documents.root_uri] if documents.root_uri else [])]
+    return [Path(path) for uri in uris if (path := to_fs_path(uri))]

@@ -1,0 +1,55 @@
+"""The last word on a proof: the whole file, as it would be with it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from llmstep.lean.place import PLACEHOLDER
+from llmstep.search.script import join
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llmstep.lean.site import Site
+    from llmstep.lean.workspace import LeanWorkspace
+
+_NUMBER = re.compile(r"\?[mu]\.\d+")
+
+
+class Acceptance:
+    """Whether a file takes a proof at one site.
+
+    Args:
+        lean: Runs the file.
+        uri: Its address.
+        text: Its text.
+        site: Where the proof goes.
+    """
+
+    def __init__(self, lean: LeanWorkspace, uri: str, text: str, site: Site) -> None:
+        self._lean = lean
+        self._uri = uri
+        self._text = text
+        self._site = site
+        self._before: Counter[str] | None = None
+        self.refused = 0
+        """Number of proofs that it did not take."""
+
+    async def accepts(self, steps: Sequence[str]) -> bool:
+        """Whether the whole file has no error with the proof that it does not have with `sorry` in its place.
+
+        Raises:
+            LeanError: Lean cannot be started or does not answer.
+        """
+        if self._before is None:
+            self._before = await self._errors(PLACEHOLDER)
+        accepted = not (await self._errors(join(steps)) - self._before)
+        self.refused += not accepted
+        return accepted
+
+    async def _errors(self, proof: str) -> Counter[str]:
+        """How often each message comes; the numbers of metavariables differ between runs."""
+        messages = await self._lean.errors(self._uri, self._site.apply(self._text, proof))
+        return Counter(_NUMBER.sub("?", message) for message in messages)

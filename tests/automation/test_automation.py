@@ -1,0 +1,163 @@
+"""Lean's own tactics beside the model: on the real Lean, with the bundled model or one that fails."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import attrs
+import pytest
+import pytest_asyncio
+
+from llmstep.assistant import Assistant, Document
+from llmstep.engine.switching import SwitchingEngine
+from llmstep.errors import ModelError
+from llmstep.lean.text import position_at
+from llmstep.lean.workspace import LeanWorkspace
+from llmstep.settings import LeanSettings, Settings
+from llmstep.types import Check, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from pathlib import Path
+
+    from llmstep.engine.interface import Generation
+    from llmstep.memory import SuggestionSet
+
+pytestmark = [pytest.mark.lean, pytest.mark.asyncio(loop_scope="module")]
+
+SWAP = "theorem t (p q : Prop) (h : p ∧ q) : q ∧ p := by\n  sorry\n"
+ADD = "theorem t : ∀ x y : Nat, x + y = y + x := by\n  sorry\n"
+
+
+@pytest.fixture(scope="module")
+def settings(lean_command: tuple[str, ...]) -> Settings:
+    return Settings(model="starter", device="cpu", count=4, max_new_tokens=48, lean=LeanSettings(command=lean_command))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def assistant(settings: Settings) -> AsyncIterator[Assistant]:
+    engine, lean = SwitchingEngine(settings), LeanWorkspace(settings)
+    yield Assistant(settings, engine, lean)
+    await lean.close()
+    await engine.close()
+
+
+def page(folder: Path, text: str) -> Document:
+    return Document((folder / "A.lean").as_uri(), 1, text)
+
+
+async def ask(assistant: Assistant, folder: Path, text: str, **more: object) -> SuggestionSet:
+    at = position_at(text, text.index("sorry"))
+    return await assistant.suggest(page(folder, text), at, seed=1, **more)  # type: ignore[arg-type]
+
+
+def of_lean(found: SuggestionSet) -> dict[str, Verdict]:
+    return {each.text: each.check.verdict for each in found.suggestions if each.candidate.source == "lean"}
+
+
+async def test_tactics_that_lean_accepts_stand_among_the_suggestions(assistant: Assistant, tmp_path: Path) -> None:
+    found = await ask(assistant, tmp_path, SWAP)
+    tactics = of_lean(found)
+    assert tactics["simp_all"] is Verdict.CLOSES
+    assert tactics["obtain ⟨h₁, h₂⟩ := h"] is Verdict.PROGRESS
+    assert found.suggestions[0].check.verdict is Verdict.CLOSES
+    assert "of Lean's own tactics" in found.summary()
+    assert not [each for each in found.rejected if each.candidate.source == "lean"]
+
+
+async def test_the_text_of_a_search_is_the_suggestion(assistant: Assistant, tmp_path: Path) -> None:
+    tactics = of_lean(await ask(assistant, tmp_path, ADD))
+    assert tactics["exact fun x y => Nat.add_comm x y"] is Verdict.CLOSES
+    assert not [text for text in tactics if text.endswith("?")]
+
+
+async def test_every_suggestion_begins_with_the_prefix(assistant: Assistant, tmp_path: Path) -> None:
+    found = await ask(assistant, tmp_path, ADD, prefix="exact")
+    assert "exact fun x y => Nat.add_comm x y" in of_lean(found)
+    assert all(each.text.startswith("exact") for each in found.suggestions)
+
+
+class SlowEngine(SwitchingEngine):
+    """Answers when a suggestion of Lean's has been shown."""
+
+    shown: asyncio.Event
+
+    async def generate(self, *args: object, **more: object) -> Generation:
+        await self.shown.wait()
+        return await super().generate(*args, **more)  # type: ignore[arg-type]
+
+
+async def test_they_are_shown_while_the_model_works(assistant: Assistant, settings: Settings, tmp_path: Path) -> None:
+    engine = SlowEngine(settings)
+    engine.shown = asyncio.Event()
+    updates: list[SuggestionSet] = []
+
+    def on_update(found: SuggestionSet) -> None:
+        updates.append(found)
+        engine.shown.set()
+
+    found = await ask(Assistant(settings, engine, assistant.lean), tmp_path, SWAP, on_update=on_update)
+    await engine.close()
+    assert (updates[0].model, updates[0].drawn) == ("", 0)
+    assert [each.candidate.source for each in updates[0].suggestions] == ["lean"]
+    assert (found.model, found.drawn) == ("starter", 4)
+
+
+async def test_a_tactic_that_a_file_lacks_is_tried_once(
+    assistant: Assistant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+    check = LeanWorkspace.check
+
+    async def noted(self: LeanWorkspace, *args: object) -> list[Check]:
+        tried.extend(args[4])  # type: ignore[arg-type]
+        return await check(self, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(LeanWorkspace, "check", noted)
+    uri_folder = tmp_path / "once"
+    await ask(assistant, uri_folder, SWAP)
+    assert "aesop" in tried
+    tried.clear()
+    await ask(assistant, uri_folder, ADD)
+    assert "simp_all" in tried
+    assert "aesop" not in tried
+
+
+async def test_a_model_that_fails_leaves_leans_tactics(
+    assistant: Assistant, settings: Settings, tmp_path: Path
+) -> None:
+    lost = attrs.evolve(settings, model=str(tmp_path / "no-model"))
+    engine = SwitchingEngine(lost)
+    found = await ask(Assistant(lost, engine, assistant.lean), tmp_path, SWAP)
+    assert isinstance(found.failure, ModelError)
+    assert found.summary().startswith(found.failure.message.rstrip("."))
+    assert of_lean(found)["simp_all"] is Verdict.CLOSES
+    off = Assistant(attrs.evolve(lost, automation="off"), engine, assistant.lean)
+    with pytest.raises(ModelError):
+        await ask(off, tmp_path, SWAP)
+    await engine.close()
+
+
+async def test_the_list_of_the_settings_and_the_prefilter(
+    assistant: Assistant, settings: Settings, tmp_path: Path
+) -> None:
+    listed = ("run_tac pure ()", "run_tac?", "constructor", "sorry")
+    own = attrs.evolve(settings, automation_tactics=listed)
+    found = await ask(Assistant(own, assistant.engine, assistant.lean), tmp_path, SWAP)
+    assert set(of_lean(found)) == {"constructor"}
+
+
+async def test_a_client_that_checks_judges_the_tactics_too(
+    assistant: Assistant, settings: Settings, tmp_path: Path
+) -> None:
+    asked: list[str] = []
+
+    async def client(*args: object) -> list[Check]:
+        texts: Sequence[str] = args[3]  # type: ignore[assignment]
+        asked.extend(texts)
+        return [Check(Verdict.CLOSES if text == "trivial" else Verdict.INVALID) for text in texts]
+
+    found = await ask(Assistant(settings, assistant.engine, assistant.lean), tmp_path, SWAP, checks=client)
+    assert of_lean(found) == {"trivial": Verdict.CLOSES}
+    assert not [text for text in asked if text.endswith("?")]

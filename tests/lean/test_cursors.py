@@ -1,0 +1,42 @@
+"""The goal at a cursor is the one that Lean shows there: by kinds of cursors, over proofs in many layouts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cursor_kinds
+import pytest
+import pytest_asyncio
+
+from llmstep.lean.server import LeanServer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+pytestmark = [pytest.mark.lean, pytest.mark.asyncio(loop_scope="module")]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(lean_command: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LeanServer]:
+    server = LeanServer(lean_command, tmp_path_factory.mktemp("cursors"), timeout=120)
+    yield server
+    await server.stop()
+
+
+async def test_ninety_nine_of_a_hundred_of_each_kind(server: LeanServer) -> None:
+    files = cursor_kinds.read([])
+    seen = [each for name, text in files.items() for each in await cursor_kinds.measure(server, name, text)]
+    print(cursor_kinds.table(seen))
+    for kind in cursor_kinds.KINDS:
+        tried = [each for each in seen if each.kind == kind]
+        others = [each for each in tried if not each.same]
+        assert tried
+        assert 100 * len(others) <= len(tried), others
+    assert len(seen) >= 800
+
+
+async def test_line_breaks_of_two_characters_change_nothing(server: LeanServer) -> None:
+    text = cursor_kinds.read([])["logic_course.lean"].replace("\n", "\r\n")
+    seen = await cursor_kinds.measure(server, "crlf.lean", text)
+    assert [each for each in seen if not each.same] == []
+    assert len(seen) >= 100

@@ -1,0 +1,162 @@
+"""What holds for every text: nothing is lost, nothing fails, and no text takes longer than its length."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import layout_figures
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llmstep.lean.elide import elide
+from llmstep.lean.site import find_sites
+from llmstep.lean.text import mask, minimal_edit, offset_at, position_at, range_at
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+HEAD = "theorem t (p : Prop) (hp : p) : p := by\n"
+PIECES = (
+    *(
+        "(",
+        ")",
+        "⟨",
+        "⟩",
+        "[",
+        "]",
+        "{",
+        "}",
+        "by ",
+        "by\n",
+        "· ",
+        ". ",
+        "| ",
+        "|x| ",
+        "=> ",
+        "case x => ",
+        "next =>\n",
+    ),
+    *(
+        "cases h with\n",
+        "match h with ",
+        "first ",
+        "<;> ",
+        "; ",
+        ", ",
+        ":= ",
+        "else ",
+        "if h then ",
+        "fun x => ",
+        "intro ",
+    ),
+    *("have : p := by\n", "exact ", "exact hp\n", "simp [", "rw [h", "sorry ", "llmstep ", "_ ", "conv =>\n", "calc "),
+    *("exact? ", "theorem u : p := ", "problem v : p := ", "end\n", "private ", "@[", "@[simp]\n", "mutual\n", "#x "),
+    *("-- ", "/- ", "-/ ", '"', 's!"{', 'r#"', "'", "'a'", "«", "»", "\\", "\n", "\r\n", "\n  ", "\n    ", "\t", " "),
+    *("𝔸", "é", "\u2028", "\ufeff", "h", "x.y ", "0 "),
+)
+texts = st.lists(st.sampled_from(PIECES), max_size=60).map("".join)
+any_text = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("\r\n𝔸a"), max_size=60)
+units = st.lists(st.sampled_from(PIECES), min_size=1, max_size=4).map("".join)
+
+
+@given(texts)
+@settings(deadline=None, max_examples=400)
+def test_a_mask_keeps_the_length_and_the_line_breaks(text: str) -> None:
+    masked = mask(text)
+    assert [len(line) for line in masked.split("\n")] == [len(line) for line in text.split("\n")]
+    assert all(now in {was, " "} for was, now in zip(text, masked, strict=True))
+
+
+@given(texts, st.integers(0, 400))
+@settings(deadline=None, max_examples=200)
+def test_what_is_elided_keeps_every_offset(text: str, end: int) -> None:
+    text = HEAD + "  exact hp\n" + text
+    elided = elide(text, min(end, len(text)))
+    assert [len(line) for line in elided.split("\n")] == [len(line) for line in text.split("\n")]
+    assert elided[end:] == text[end:]
+
+
+@given(any_text, st.integers(0, 60))
+@settings(deadline=None, max_examples=400)
+def test_positions_go_there_and_back(text: str, offset: int) -> None:
+    offset = min(offset, len(text))
+    position = position_at(text, offset)
+    if text[offset - 1 : offset + 1] != "\r\n":  # inside a line break there is no position
+        assert offset_at(text, position) == offset
+    line = text.split("\n")[position.line]
+    before = line[: offset - (len(text[:offset]) - len(text[:offset].split("\n")[-1]))]
+    assert position.character == len(before.encode("utf-16-le")) // 2
+
+
+@given(any_text, any_text, any_text, any_text)
+@settings(deadline=None, max_examples=400)
+def test_a_minimal_edit_gives_the_new_text(before: str, old: str, new: str, after: str) -> None:
+    first, second = before + old + after, before + new + after
+    edit = minimal_edit(first, second)
+    if edit is None:
+        assert first == second
+        return
+    start, end = offset_at(first, edit.range.start), offset_at(first, edit.range.end)
+    assert edit.range == range_at(first, start, end)
+    assert first[:start] + edit.new_text + first[end:] == second
+
+
+@given(texts, st.integers(0, 400), st.sampled_from(["exact hp", "constructor\n· exact hp"]))
+@settings(deadline=None, max_examples=400)
+def test_a_place_keeps_what_is_around_it(text: str, offset: int, candidate: str) -> None:
+    text = HEAD + text
+    for site in find_sites(text, position_at(text, min(len(HEAD) + offset, len(text)))):
+        assert 0 <= site.start <= site.end <= len(text)
+        result = site.apply(text, candidate)
+        assert result.startswith(text[: site.start])
+        assert result.endswith(text[site.end :])
+        shadow = site.shadow_text(text, candidate)
+        assert shadow.text[offset_at(shadow.text, shadow.start) :].startswith(candidate.split("\n")[0])
+
+
+@given(units)
+@settings(deadline=None, max_examples=40)
+def test_twice_the_text_takes_twice_the_steps(unit: str) -> None:
+    """Counted are the lines of Python that run for a cursor at the end, none of which works on more than a token."""
+    once, twice = (lines_run(HEAD + unit * count) for count in (300, 600))
+    assert twice <= 2.3 * once + 2000
+
+
+@pytest.mark.parametrize("name", list(layout_figures.texts(1)))
+def test_long_texts_take_no_time(name: str) -> None:
+    """A tenth of what the program measures, at a hundred times its time: only what grows faster than the text fails."""
+    text = layout_figures.texts(100_000)[name]
+    start = time.process_time()
+    layout_figures.place(text, len(text))
+    layout_figures.shadow(text)
+    assert time.process_time() - start < 4
+
+
+def test_no_depth_ends_in_a_recursion_error() -> None:
+    for unit in ('s!"{', "(", "by ", "/-", "· ", "fun x => (", '{s!"{'):
+        text = HEAD + unit * 50_000
+        assert len(mask(text)) == len(text)
+        find_sites(text, position_at(text, len(text)))
+
+
+def lines_run(text: str) -> int:
+    count = 0
+
+    def trace(frame: FrameType, event: str, argument: object) -> object:
+        nonlocal count
+        count += event == "line"
+        return trace
+
+    layout_figures.masked_text.cache_clear()
+    layout_figures.commands._recent.clear()
+    position = position_at(text, len(text))
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        find_sites(text, position)
+    finally:
+        sys.settrace(before)
+    return count
