@@ -1,0 +1,156 @@
+"""What a model's config.json says, in both the old and the new names of transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+ROTARY = frozenset({"default", "linear", "llama3", "yarn"})
+"""Rotary embeddings that do not depend on the length of the text."""
+ACTIVATIONS = frozenset({"gelu", "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "relu", "silu", "swish"})
+CAUSAL = frozenset({"gpt_neox", "llama", "mistral", "qwen2", "qwen3"})
+ARCHITECTURES = CAUSAL | {"t5"}
+
+
+@dataclass(frozen=True)
+class CausalConfig:
+    """A decoder-only model."""
+
+    architecture: str
+    vocabulary: int
+    hidden: int
+    layers: int
+    heads: int
+    key_heads: int
+    width: int
+    """Of one head."""
+    inner: int
+    """Width between the two products of the MLP."""
+    activation: str
+    epsilon: float
+    parallel: bool
+    """Whether attention and MLP read the same input, as in GPT-NeoX."""
+    rotary: int
+    """Leading numbers of a head that are rotated."""
+    rope: Mapping[str, Any]
+    positions: int | None
+
+    @property
+    def neox(self) -> bool:
+        return self.architecture == "gpt_neox"
+
+
+@dataclass(frozen=True)
+class T5Config:
+    """An encoder-decoder model."""
+
+    vocabulary: int
+    hidden: int
+    encoder_layers: int
+    decoder_layers: int
+    heads: int
+    width: int
+    inner: int
+    activation: str
+    gated: bool
+    epsilon: float
+    scaled: bool
+    """Whether the output is multiplied by `hidden ** -0.5` before the head."""
+    longest: int
+    """Distance from which on all share the last bias."""
+    architecture: str = "t5"
+    positions: None = None
+
+
+def why_not(config: Mapping[str, Any]) -> str | None:
+    """Why models with a configuration cannot be run, as a sentence; None where they can."""
+    kind = config.get("model_type")
+    if kind not in ARCHITECTURES:
+        return f"The architecture {kind!r} is not one of {', '.join(sorted(ARCHITECTURES))}."
+    if config.get("quantization_config"):
+        return "The weights are quantized already, in a format that is not known here."
+    try:
+        known = read(config)
+    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        return f"The configuration lacks something or has a wrong value ({type(error).__name__}: {error})."
+    if known.activation not in ACTIVATIONS:
+        return f"The activation function {known.activation!r} is not known here."
+    if isinstance(known, CausalConfig):
+        rotary = known.rope.get("rope_type") or known.rope.get("type") or "default"
+        if rotary not in ROTARY:
+            return f"The rotary embedding {rotary!r} is not known here."
+        if known.heads % known.key_heads:
+            return "The number of heads is no multiple of that of the key heads."
+    return None
+
+
+def read(config: Mapping[str, Any]) -> CausalConfig | T5Config:
+    """
+    Raises:
+        KeyError, TypeError, ValueError: Something is missing or not what it should be.
+    """
+    return _t5(config) if config["model_type"] == "t5" else _causal(config)
+
+
+def _causal(config: Mapping[str, Any]) -> CausalConfig:
+    neox = config["model_type"] == "gpt_neox"
+    hidden, heads = int(config["hidden_size"]), int(config["num_attention_heads"])
+    width = int((None if neox else config.get("head_dim")) or hidden // heads)
+    rope = dict(config.get("rope_parameters") or config.get("rope_scaling") or {})
+    theta = config.get("rotary_emb_base" if neox else "rope_theta", config.get("rope_theta"))
+    rope.setdefault("rope_theta", 10_000.0 if theta is None else theta)
+    share = config.get("rotary_pct", 0.25) if neox else config.get("partial_rotary_factor", 1.0)
+    share = float(rope.setdefault("partial_rotary_factor", share))
+    positions = int(config.get("max_position_embeddings", 2048))
+    rope.setdefault("original_max_position_embeddings", positions)
+    rope["max_position_embeddings"] = positions
+    if (window := _window(config)) is not None:
+        positions = min(positions, window)
+    return CausalConfig(
+        architecture=config["model_type"],
+        vocabulary=int(config["vocab_size"]),
+        hidden=hidden,
+        layers=int(config["num_hidden_layers"]),
+        heads=heads,
+        key_heads=heads if neox else int(config.get("num_key_value_heads") or heads),
+        width=width,
+        inner=int(config["intermediate_size"]),
+        activation=str(config.get("hidden_act", "gelu" if neox else "silu")),
+        epsilon=float(config.get("layer_norm_eps", 1e-5) if neox else config.get("rms_norm_eps", 1e-6)),
+        parallel=neox and bool(config.get("use_parallel_residual", True)),
+        rotary=int(width * share) // 2 * 2,
+        rope=rope,
+        positions=positions if positions > 0 else None,
+    )
+
+
+def _window(config: Mapping[str, Any]) -> int | None:
+    """Tokens that attention sees at most; texts are kept as short, since no window is made here."""
+    window = config.get("sliding_window")
+    if window is None or (config["model_type"].startswith("qwen") and not config.get("use_sliding_window", False)):
+        return None
+    return int(window)
+
+
+def _t5(config: Mapping[str, Any]) -> T5Config:
+    gate, _, name = str(config.get("feed_forward_proj", "relu")).rpartition("-")
+    gated = gate == "gated"
+    layers = int(config["num_layers"])
+    decoder_layers = config.get("num_decoder_layers")
+    scaled = config.get("scale_decoder_outputs")
+    return T5Config(
+        vocabulary=int(config["vocab_size"]),
+        hidden=int(config["d_model"]),
+        encoder_layers=layers,
+        decoder_layers=layers if decoder_layers is None else int(decoder_layers),
+        heads=int(config["num_heads"]),
+        width=int(config["d_kv"]),
+        inner=int(config["d_ff"]),
+        activation="gelu_new" if gated and name == "gelu" else name,
+        gated=gated,
+        epsilon=float(config.get("layer_norm_epsilon", 1e-6)),
+        # Only T5 1.1 says that its embeddings are not tied; newer files say by name what follows from it.
+        scaled=config.get("tie_word_embeddings", True) is not False if scaled is None else bool(scaled),
+        longest=int(config.get("relative_attention_max_distance", 128)),
+    )
