@@ -18,7 +18,7 @@ export TOKENIZERS_PARALLELISM ?= false
 # Tests start hundreds of processes; each would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup lean programs workbench ready demo test test-neovim test-emacs test-vscode vsix lint format starter clean
+.PHONY: help setup lean programs workbench ready demo test test-neovim test-emacs test-vscode test-arm vsix lint format starter clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,6 +59,10 @@ $(NODE_MODULES): $(EXTENSION)/package-lock.json
 	@command -v npm >/dev/null || { echo 'npm is missing: install Node.js 20 or newer' >&2; exit 1; }
 	@cd $(EXTENSION) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
+
+test-arm: $(SETUP) ## Run the decoder's ARM code under qemu (minutes; fetches 100 MB of packages once).
+	@[ -x build/arm/python ] || $(BIN)/python tests/decoder/arm_kit.py build/arm
+	@LLMSTEP_TEST_ARM=$(CURDIR)/build/arm/python $(BIN)/python -m pytest tests/decoder/test_products.py -k arm --timeout 1800 $(PYTEST)
 
 vsix: $(SETUP) $(NODE_MODULES) ## Package the VS Code extension, with the wheel in it, into build/.
 	@rm -rf $(EXTENSION)/wheel build/llmstep-*.vsix && mkdir -p build

@@ -59,7 +59,7 @@ def test_pairs_and_ratios(tiny: Subject) -> None:
         assert case.floor is not None
         assert 0 < case.floor < case.ours.median
     assert [case.floor for case in report.cases] == sorted(case.floor or 0 for case in report.cases)
-    assert tiny.loaded.network is not None
+    assert tiny.loaded.decoder is not None
 
 
 def test_without_anything_to_compare_with(tiny: Subject) -> None:

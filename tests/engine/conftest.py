@@ -62,6 +62,23 @@ def loaded_models(tiny_models: dict[str, Path]) -> dict[str, LoadedModel]:
     return {name: load(inspect(folder, name=name, placement=placement)) for name, folder in tiny_models.items()}
 
 
+@pytest.fixture(scope="session")
+def own_models(tiny_models: dict[str, Path]) -> dict[str, LoadedModel]:
+    """The tiny models as the engine loads them on a CPU."""
+    import attrs
+
+    from llmstep.engine import own_decoder
+    from llmstep.settings import Settings
+
+    settings = attrs.evolve(Settings(), dtype="float32")
+    found = {}
+    for name, folder in tiny_models.items():
+        plan = own_decoder.inspect(folder, name=name, settings=settings)
+        assert plan is not None
+        found[name] = own_decoder.load(plan)
+    return found
+
+
 @pytest.fixture
 def copy_of(tiny_models: dict[str, Path], tmp_path: Path) -> Callable[[str], Path]:
     """A copy of a tiny model that a test may damage."""

@@ -60,15 +60,15 @@ def byt5(tiny_models: dict[str, Path], **changes: Any) -> Settings:
 
 
 def model_of(engine: Engine) -> Any:
-    """The module in memory."""
+    """The model in memory."""
     assert engine._runner is not None
-    return engine._runner._loaded.model
+    return engine._runner._loaded.decoder
 
 
 def hook(engine: Engine, before: Callable[[], None]) -> Callable[[], None]:
     """Have `before` called before each pass through the engine's model; the answer is a function that ends it."""
     assert engine._runner is not None
-    network: Any = engine._runner._loaded.network
+    network: Any = engine._runner._loaded.decoder.network
     plain = {name: getattr(network, name) for name in ("read", "step")}
 
     def hooked(name: str) -> Any:
@@ -145,14 +145,14 @@ async def test_candidates(engine: Engine, tiny_models: dict[str, Path], which: A
     assert again == attrs.evolve(answer, cached=True, elapsed_ms=again.elapsed_ms)
 
 
-async def test_the_engine_adds_nothing_to_its_parts(engine: Engine, loaded_models: dict[str, LoadedModel]) -> None:
+async def test_the_engine_adds_nothing_to_its_parts(engine: Engine, own_models: dict[str, LoadedModel]) -> None:
     from llmstep.catalog.templates import get_template
     from llmstep.engine.decode import decode
     from llmstep.engine.postprocess import finish
     from llmstep.engine.prompt import encode
 
     template = get_template("pythia")
-    loaded = loaded_models["neox"]
+    loaded = own_models["neox"]
     sampling = attrs.evolve(FEW, seed=5)
     by_hand = finish(template, ASK, decode(loaded, encode(template, ASK, loaded.tokenizer, 200), sampling))
     answer = await engine.generate(ASK, sampling)
@@ -410,7 +410,7 @@ async def test_a_load_that_fails_half_way_leaves_a_working_engine(
     (odd / "config.json").write_text(text.replace('"num_hidden_layers": 2', '"num_hidden_layers": 3'))
     engine.configure(neox(tiny_models, model=str(odd)))
     for _ in range(2):
-        with pytest.raises(ModelLoadError, match="tensors lack"):
+        with pytest.raises(ModelLoadError, match="are incomplete"):
             await engine.generate(ASK, FEW)
     assert engine.status.state == "empty"
     engine.configure(neox(tiny_models))
@@ -518,7 +518,7 @@ async def test_loading_goes_on_when_the_request_is_cancelled(engine: Engine) -> 
 async def test_unload_frees_the_model(engine: Engine) -> None:
     await engine.generate(ASK, FEW)
     model = weakref.ref(model_of(engine))
-    tensor = weakref.ref(next(model_of(engine).parameters()))
+    tensor = weakref.ref(model_of(engine).network._embed)
     await engine.unload()
     assert model() is None
     assert tensor() is None

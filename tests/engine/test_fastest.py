@@ -9,23 +9,19 @@ import attrs
 import pytest
 
 from llmstep.catalog.resolve import resolve
-from llmstep.engine import fastest, int8, packed
-from llmstep.engine import prepare as preparing
+from llmstep.decoder import footprint
+from llmstep.engine import fastest
 from llmstep.engine.device import Placement, place
-from llmstep.engine.loader import load
 from llmstep.engine.prepare import prepare
 from llmstep.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from llmstep.engine.plan import Plan
-
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for module in (fastest, packed):
-        monkeypatch.setattr(module.platformdirs, "user_cache_path", lambda _: tmp_path / "cache")
+    monkeypatch.setattr(fastest.platformdirs, "user_cache_path", lambda _: tmp_path / "cache")
     return tmp_path / "cache"
 
 
@@ -44,16 +40,15 @@ def measured(monkeypatch: pytest.MonkeyPatch, **times: float) -> list[int]:
 def test_the_times_of_this_machine() -> None:
     times = fastest.measure()
     assert "float32" in times
-    assert ("int8" in times) == int8.works()
     assert all(0 < seconds < 1 for seconds in times.values())
 
 
 @pytest.mark.parametrize(
     ("times", "best"),
     [
-        ({"float32": 4.0, "bfloat16": 2.0, "int8": 1.0}, "int8"),
-        ({"float32": 4.0, "bfloat16": 1.0, "int8": 0.95}, "bfloat16"),  # hardly faster is not worth the rounding
-        ({"float32": 4.0, "bfloat16": 30.0, "int8": 5.0}, "float32"),
+        ({"float32": 4.0, "bfloat16": 2.0}, "bfloat16"),
+        ({"float32": 4.0, "bfloat16": 3.9}, "float32"),  # hardly faster is not worth the rounding
+        ({"float32": 4.0, "bfloat16": 30.0}, "float32"),
         ({"float32": 4.0}, "float32"),
     ],
 )
@@ -64,19 +59,19 @@ def test_the_fastest_is_taken(monkeypatch: pytest.MonkeyPatch, times: dict[str, 
 
 
 def test_it_is_measured_once_a_machine(monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
-    calls = measured(monkeypatch, float32=4.0, int8=1.0)
-    assert [fastest.fastest(), fastest.fastest()] == ["int8", "int8"]
-    assert fastest.fastest(("float32", "bfloat16")) == "float32"
+    calls = measured(monkeypatch, float32=4.0, bfloat16=1.0)
+    assert [fastest.fastest(), fastest.fastest()] == ["bfloat16", "bfloat16"]
+    assert fastest.fastest(("float32",)) == "float32"
     assert len(calls) == 1
     [times] = json.loads((cache / "formats.json").read_text()).values()
-    assert times == {"float32": 4.0, "int8": 1.0}
+    assert times == {"float32": 4.0, "bfloat16": 1.0}
 
     monkeypatch.setattr(fastest, "_machine", lambda: "another")
     fastest.fastest()
     assert len(calls) == 2
 
 
-@pytest.mark.parametrize("damage", ["", "[]", '{"x": 1', '{"here": {"int8": 1}}'])
+@pytest.mark.parametrize("damage", ["", "[]", '{"x": 1', '{"here": {"bfloat16": 1}}'])
 def test_what_cannot_be_read_is_measured_anew(monkeypatch: pytest.MonkeyPatch, cache: Path, damage: str) -> None:
     calls = measured(monkeypatch, float32=1.0)
     monkeypatch.setattr(fastest, "_machine", lambda: "here")
@@ -86,43 +81,29 @@ def test_what_cannot_be_read_is_measured_anew(monkeypatch: pytest.MonkeyPatch, c
     assert len(calls) == 1
 
 
-@pytest.mark.parametrize(("name", "dtype"), [("neox", "int8"), ("byt5", "int8"), ("bart", "bfloat16")])
-def test_what_int8_cannot_run_gets_the_next_best(
+@pytest.mark.parametrize(("name", "dtype"), [("neox", "float32"), ("byt5", "float32"), ("bart", "bfloat16")])
+def test_what_the_decoder_cannot_run_gets_the_fastest_of_torch(
     tiny_models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, dtype: str
 ) -> None:
     from architectures import make
     from tiny_models import saved
 
-    measured(monkeypatch, float32=4.0, bfloat16=2.0, int8=1.0)
+    measured(monkeypatch, float32=4.0, bfloat16=2.0)
     folder = tiny_models[name] if name in tiny_models else saved(make(name), tmp_path / name)
     template = "pythia" if name == "neox" else "byt5-state"
     settings = attrs.evolve(Settings(), model=str(folder), template=template, device="cpu", dtype="fast")
     plan = prepare(settings, resolve(settings), None, lambda _: None, lambda: False)
-    assert plan.placement == Placement("cpu", dtype)
+    assert (plan.placement, plan.needs_torch) == (Placement("cpu", dtype), name == "bart")
 
 
-def test_auto_is_the_fastest_for_what_is_not_small(
-    tiny_models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Small models stay in float32, and formats that are named are taken as they are; also where packed weights lie."""
-    measured(monkeypatch, float32=4.0, bfloat16=2.0, int8=1.0)
+def test_auto_is_int8_for_what_is_not_small(tiny_models: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small models stay in float32, and formats that are named are taken as they are."""
     folder = tiny_models["neox"]
 
-    def plan(dtype: str) -> Plan:
-        settings = attrs.evolve(Settings(), model=str(folder), template="pythia", device="cpu", dtype=dtype)
-        return prepare(settings, resolve(settings), None, lambda _: None, lambda: False)
+    def dtype(wanted: str) -> str:
+        settings = attrs.evolve(Settings(), model=str(folder), template="pythia", device="cpu", dtype=wanted)
+        return prepare(settings, resolve(settings), None, lambda _: None, lambda: False).placement.dtype
 
-    assert plan("auto").placement.dtype == "float32"
-    size = (folder / "model.safetensors").stat().st_size
-    monkeypatch.setattr(preparing, "LARGE", size + 1)
-    assert plan("auto").placement.dtype == "float32"
-    monkeypatch.setattr(preparing, "LARGE", size)
-    made = plan("auto")
-    assert (made.placement.dtype, made.packed) == ("int8", None)
-    load(made)
-    assert plan("auto").packed is not None
-    assert plan("fast").packed is not None
-    assert plan("float32").packed is None
-    assert plan("float32").placement.dtype == "float32"
-    monkeypatch.setattr(preparing, "LARGE", size + 1)
-    assert plan("auto").packed is None
+    assert [dtype(each) for each in ("auto", "int8", "int4", "float32")] == ["float32", "int8", "int4", "float32"]
+    monkeypatch.setattr(footprint, "SMALL", 1000)
+    assert [dtype(each) for each in ("auto", "fast", "float32")] == ["int8", "int8", "float32"]

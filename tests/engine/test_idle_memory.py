@@ -12,7 +12,7 @@ import pytest
 from test_engine import until
 from tiny_models import llama, saved
 
-from llmstep.engine import packed
+from llmstep.decoder import packed
 from llmstep.engine.engine import Engine
 from llmstep.settings import Settings
 from llmstep.types import Ask, Goal, Sampling

@@ -1,4 +1,4 @@
-"""Draws of single tokens, by torch and by numpy, against the softmax and against `generate`'s own warpers."""
+"""Draws of single tokens, by torch, by numpy and by compiled code, against the softmax and `generate`'s warpers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import pytest
 import torch
 from transformers import TemperatureLogitsWarper, TopPLogitsWarper
 
-from llmstep.engine import light_sampling, sampling
+from llmstep.decoder import SamplingParams, drawing
+from llmstep.decoder.compiled import choosing
+from llmstep.engine import sampling
 from llmstep.types import Sampling
 
 if TYPE_CHECKING:
@@ -21,10 +23,13 @@ DRAWS = 20_000
 
 
 class InNumpy:
-    """The drawer of the starter, for tensors."""
+    """The decoder's drawer, for tensors."""
+
+    kernel: Any = None
 
     def __init__(self, sampling: Sampling) -> None:
-        self._drawer = light_sampling.Drawer(sampling)
+        params = SamplingParams(sampling.temperature, sampling.top_p, seed=sampling.seed)
+        self._drawer = drawing.Drawer(params, self.kernel)
         self.begin = self._drawer.begin
 
     def draw(self, logits: torch.Tensor, rows: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -32,7 +37,13 @@ class InNumpy:
         return torch.from_numpy(tokens), torch.from_numpy(logprobs)
 
 
-@pytest.fixture(params=[sampling.Drawer, InNumpy], ids=["torch", "numpy"])
+class Compiled(InNumpy):
+    """The same with compiled code."""
+
+    kernel = staticmethod(choosing.chosen)
+
+
+@pytest.fixture(params=[sampling.Drawer, InNumpy, Compiled], ids=["torch", "numpy", "compiled"])
 def make(request: pytest.FixtureRequest) -> Make:
     return request.param  # type: ignore[no-any-return]
 

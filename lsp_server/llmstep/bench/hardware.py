@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import platform
 import time
@@ -10,10 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import psutil
-import torch
-
-from llmstep.engine import eight_bits, int8
-from llmstep.engine.linear import Weight, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,7 +29,7 @@ def peak_bytes() -> int:
 
 @attrs.frozen
 class Speeds:
-    """Best of a few rounds, with torch's threads."""
+    """Best of a few rounds, in the decoder's own products."""
 
     bytes_per_second: float
     """Reading memory that no cache holds."""
@@ -40,17 +37,27 @@ class Speeds:
     """Multiplications and additions in a large product of the format."""
 
     @classmethod
-    def measure(cls, dtype: str) -> Speeds:
+    def measure(cls, dtype: str, threads: int = 1) -> Speeds:
         """
         Args:
-            dtype: `float32` or `int8`.
+            dtype: `float32`, `int8` or `int4`.
         """
-        block = torch.ones(1 << 27, dtype=torch.float32)  # 512 MB
-        bandwidth = block.nbytes / _best(block.sum)
+        import numpy as np
+
+        from llmstep.decoder import weights
+        from llmstep.decoder.compiled.ready import ready
+        from llmstep.decoder.compiled.single import Product
+
+        ready()
+        kind: weights.Kind = "int8" if dtype == "int8" else "int4" if dtype == "int4" else "float32"
+        long = weights.empty("int8", 1 << 14, 1 << 14)  # 256 MB
+        long.matrix.fill(128)
+        one, read = np.ones((1, long.inputs), np.float32), Product(long, threads)
+        bandwidth = long.matrix.nbytes / _best(lambda: read(one))
         rows, inner, outer = 256, 2048, 2048
-        weight = Weight(torch.randn(outer, inner))
-        multiply = eight_bits.product(int8.quantize(weight)) if dtype == "int8" else plain(weight)
-        x = torch.randn(rows, inner)
+        square = weights.empty(kind, outer, inner)
+        square.matrix.fill(0)
+        x, multiply = np.ones((rows, inner), np.float32), Product(square, threads)
         return cls(bandwidth, 2 * rows * inner * outer / _best(lambda: multiply(x)))
 
 
@@ -59,13 +66,13 @@ class Floor:
     """The least time for a request: the weights of each step read once, and the prompt's products, nothing else."""
 
     speeds: Speeds
-    step_bytes: int
+    step_bytes: float
     """Weights that every decoding step reads."""
     prompt_weights: int
     """Weights that every token of the prompt is multiplied with."""
 
     @classmethod
-    def of(cls, shapes: Mapping[str, tuple[int, int]], bytes_each: int, speeds: Speeds) -> Floor:
+    def of(cls, shapes: Mapping[str, tuple[int, int]], bytes_each: float, speeds: Speeds) -> Floor:
         """
         Args:
             shapes: Outputs and inputs of a network's products, by name.
@@ -92,9 +99,16 @@ def machine() -> dict[str, Any]:
         "cores": psutil.cpu_count(logical=False),
         "load_before": load,
         "memory_bytes": psutil.virtual_memory().total,
-        "torch": torch.__version__,
+        "torch": _version("torch"),
         "python": platform.python_version(),
     }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def _processor() -> str:

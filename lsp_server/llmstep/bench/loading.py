@@ -30,8 +30,12 @@ class LoadCost:
     rounds: int
     file_bytes: int
     """Size of the packed file."""
+    first_seconds: float
+    """The first load, from the original."""
+    first_bytes: int
+    """Most memory that the process held by the end of it."""
     import_seconds: float
-    """Importing torch."""
+    """Importing numba and the compiled code."""
     load_seconds: float
     """From the packed file to a model that can be asked."""
     loaded_bytes: int
@@ -40,8 +44,8 @@ class LoadCost:
     """The first request: 10 samples of 32 tokens for a prompt of 200."""
     peak_bytes: int
     """Most memory that the process held in the end."""
-    transformers: bool
-    """Whether transformers was imported."""
+    torch: bool
+    """Whether torch was imported."""
 
 
 def load_cost(model: str, rounds: int, tell: Callable[[str], None] = lambda _: None) -> LoadCost:
@@ -55,14 +59,16 @@ def load_cost(model: str, rounds: int, tell: Callable[[str], None] = lambda _: N
         LlmstepError: A process failed.
     """
     with tempfile.TemporaryDirectory(prefix="llmstep-bench-") as folder:
-        path = Path(folder) / "packed.safetensors"
-        _child("pack", path, model)
-        tell(f"packed: {path.stat().st_size / 1e6:.0f} MB")
+        first = _child("pack", folder, model)
+        size = sum(path.stat().st_size for path in (Path(folder) / "packed").iterdir())
+        tell(
+            f"packed: {size / 1e6:.0f} MB in {first['load_seconds']:.1f} s,"
+            f" at most {first['loaded_bytes'] / 1e9:.2f} GB"
+        )
         seen: list[dict[str, Any]] = []
         for number in range(rounds):
-            seen.append(_child("load", path, model))
+            seen.append(_child("load", folder, model))
             tell(f"[{number + 1}/{rounds}] {seen[-1]['load_seconds']:.2f} s")
-        size = path.stat().st_size
 
     def median(name: str) -> float:
         return round(float(statistics.median(each[name] for each in seen)), 3)
@@ -71,61 +77,65 @@ def load_cost(model: str, rounds: int, tell: Callable[[str], None] = lambda _: N
         model=model,
         rounds=rounds,
         file_bytes=size,
+        first_seconds=round(first["load_seconds"], 3),
+        first_bytes=first["loaded_bytes"],
         import_seconds=median("import_seconds"),
         load_seconds=median("load_seconds"),
         loaded_bytes=int(median("loaded_bytes")),
         answer_seconds=median("answer_seconds"),
         peak_bytes=int(median("peak_bytes")),
-        transformers=any(each["transformers"] for each in seen),
+        torch=any(each["torch"] for each in seen),
     )
 
 
-def _child(work: str, path: Path, model: str) -> dict[str, Any]:
-    printed = run_python(["-m", "llmstep.bench.loading", work, str(path), model])
+def _child(work: str, folder: str, model: str) -> dict[str, Any]:
+    printed = run_python(["-m", "llmstep.bench.loading", work, folder, model])
     told: dict[str, Any] = json.loads(printed or "{}")
     return told
 
 
-def _pack(path: Path, model: str) -> None:
-    from llmstep.bench.runtime_model import subject
-    from llmstep.engine import packed
-    from llmstep.settings import Settings
+def _folder(place: Path, model: str) -> Path:
+    """The folder of a model; one of a shape is written first, in a process of its own."""
+    from llmstep.bench import shapes
+    from llmstep.catalog.store import cache_path
+    from llmstep.errors import ModelNotFoundError
 
-    packed.pack(subject(attrs.evolve(Settings(), model=model, dtype="float32")).loaded, path)
+    if model.endswith(shapes.SUFFIX):
+        if not place.is_dir():
+            place.mkdir()
+            run_python(["-m", "llmstep.bench.random_weights", model, str(place)])
+        return place
+    found = cache_path(model)
+    if found is None:
+        raise ModelNotFoundError(f"The model {model} is not on this machine.", hint="Name one that is, or a shape.")
+    return found
 
 
-def _load(path: Path, model: str) -> dict[str, Any]:
+def _load(place: Path, model: str) -> dict[str, Any]:
+    folder = _folder(place / "original", model)
     started = time.perf_counter()
-    import torch
-
-    imported = time.perf_counter()
     from llmstep.bench.hardware import peak_bytes
-    from llmstep.engine import packed
-    from llmstep.engine.decode import decode
-    from llmstep.engine.device import Placement, cpu_threads
-    from llmstep.engine.prompt import EncodedPrompt
-    from llmstep.types import Sampling
+    from llmstep.decoder import SamplingParams, load, prepare
+    from llmstep.engine.device import cpu_threads
 
-    torch.set_num_threads(cpu_threads(0, 1 << 30))
-    loaded = packed.load(packed.plan_of(path, model, Placement("cpu", "int8")))
+    prepare()
+    imported = time.perf_counter()
+    loaded = load(folder, quantization="int8", cache=place / "packed", threads=cpu_threads(0, 1 << 30))
     ready, held = time.perf_counter(), peak_bytes()
     draw = random.Random(1)
-    prompt = EncodedPrompt([draw.randrange(3, 256) for _ in range(_PROMPT)], [])
-    endless = attrs.evolve(loaded, end_ids=frozenset())
-    decode(endless, prompt, Sampling(_SAMPLES, 0.5, 1.0, _NEW_TOKENS))
+    prompt = [draw.randrange(3, 256) for _ in range(_PROMPT)]
+    endless = SamplingParams(temperature=0.5, max_tokens=_NEW_TOKENS, end_ids=frozenset())
+    loaded.sample(prompt, _SAMPLES, endless)
     return {
         "import_seconds": imported - started,
         "load_seconds": ready - imported,
         "loaded_bytes": held,
         "answer_seconds": time.perf_counter() - ready,
         "peak_bytes": peak_bytes(),
-        "transformers": "transformers" in sys.modules,
+        "torch": "torch" in sys.modules,
     }
 
 
 if __name__ == "__main__":
-    work, path, model = sys.argv[1:]
-    if work == "pack":
-        _pack(Path(path), model)
-    else:
-        sys.stdout.write(json.dumps(_load(Path(path), model)))
+    _, place, model = sys.argv[1:]
+    sys.stdout.write(json.dumps(_load(Path(place), model)))

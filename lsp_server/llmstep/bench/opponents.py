@@ -30,7 +30,7 @@ def opponent(
 
     Args:
         name: One of `OPPONENTS`.
-        loaded: The model, with a module of transformers in float32.
+        loaded: The model; where it has no module of transformers, one is read from its files in float32.
         sampling: How to draw.
         fixed: Whether every sample has `sampling.max_new_tokens` tokens.
         threads: CPU threads.
@@ -38,6 +38,8 @@ def opponent(
     Raises:
         RequestError: It is not installed, or cannot run the model.
     """
+    if loaded.model is None:
+        loaded = _in_full(loaded)
     if loaded.model.device.type == "meta":
         raise RequestError(
             f"The weights of {loaded.plan.name} are there in {loaded.plan.placement.dtype} only.",
@@ -49,6 +51,17 @@ def opponent(
         halved = attrs.evolve(loaded, model=_in_half(loaded.model))
         return lambda prompt: _generate(halved, prompt, sampling, fixed=fixed)
     return _ctranslate2(loaded, sampling, fixed=fixed, threads=threads)
+
+
+def _in_full(loaded: LoadedModel) -> LoadedModel:
+    """The same model as a module of transformers in float32."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, GenerationConfig
+
+    auto = AutoModelForCausalLM if loaded.start_id is None else AutoModelForSeq2SeqLM
+    module = auto.from_pretrained(loaded.plan.folder, dtype=torch.float32).eval().requires_grad_(False)
+    module.generation_config = GenerationConfig()
+    return attrs.evolve(loaded, model=module, tokenizer=AutoTokenizer.from_pretrained(loaded.plan.folder))
 
 
 def _in_half(model: Any) -> Any:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 import random
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
-import torch
 
 from llmstep.bench import gpu, shapes
 from llmstep.bench.hardware import Floor, Speeds, machine
 from llmstep.bench.opponents import opponent
 from llmstep.bench.runtime import Case, Report, measure
-from llmstep.engine import eight_bits
-from llmstep.engine.device import SMALL, cpu_threads, place
-from llmstep.engine.linear import in_place
-from llmstep.engine.network import is_plain, network_for
+from llmstep.decoder.model import Model
+from llmstep.engine import own_decoder
+from llmstep.engine.device import cpu_threads, place
+from llmstep.engine.network import network_for
 from llmstep.engine.prompt import EncodedPrompt, encode
 from llmstep.errors import RequestError
 from llmstep.types import Ask, Goal, Sampling
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from llmstep.catalog.template import PromptTemplate
-    from llmstep.engine.int8 import Quantized
-    from llmstep.engine.linear import Linear
     from llmstep.engine.loaded import LoadedModel
     from llmstep.settings import Settings
 
@@ -50,13 +47,18 @@ class Subject:
     shapes: dict[str, tuple[int, int]]
     """Outputs and inputs of the network's products, by name."""
 
-    def floor(self) -> Floor | None:
-        """The floor of a request on a CPU or a CUDA device; None elsewhere, and where `generate` runs the model."""
+    def floor(self, threads: int) -> Floor | None:
+        """The floor of a request on a CPU or a CUDA device; None elsewhere, and where `generate` runs the model.
+
+        Args:
+            threads: Threads of the request.
+        """
         if self.loaded.plan.placement.device == "cuda":
             return gpu.floor(self.shapes, self.dtype, self.loaded.device)
         if not self.shapes or self.loaded.plan.placement.device != "cpu":
             return None
-        return Floor.of(self.shapes, 1 if self.dtype == "int8" else 4, Speeds.measure(self.dtype))
+        each = {"int8": 1.0, "int4": 0.5625}.get(self.dtype, 4.0)
+        return Floor.of(self.shapes, each, Speeds.measure(self.dtype, threads))
 
 
 def subject(settings: Settings) -> Subject:
@@ -74,68 +76,36 @@ def subject(settings: Settings) -> Subject:
         loaded, template = (gpu.shape(settings.model, placement), None) if shape else _real(settings)
         found = loaded.plan.placement.dtype
         return Subject(loaded, shape, template, found, time.perf_counter() - started, gpu.shapes_of(loaded))
-    if shape:
-        loaded = shapes.make(settings.model)
+    if settings.dtype in own_decoder.FORMATS:
+        loaded, template = _own(settings, shape=shape)
     else:
-        loaded, template = _real(settings)
-    seen: dict[str, tuple[int, int]] = {}
-
-    def note(name: str, modules: Sequence[Any]) -> None:
-        seen[name] = (sum(len(module.weight) for module in modules), modules[0].weight.shape[1])
-
-    def plain(name: str, modules: Sequence[Any]) -> Linear:
-        note(name, modules)
-        return in_place(name, modules)
-
-    def in_eight_bits(name: str, modules: Sequence[Any]) -> Quantized:
-        note(name, modules)
-        return eight_bits.quantize(name, modules)
-
-    dtype = _format(settings, loaded)
-    if dtype == "int8":
-        network = eight_bits.network(loaded.model, loaded.start_id, in_eight_bits)
-        if network is None:
-            raise RequestError(f"{settings.model} cannot be run in int8 on this CPU.", hint="Measure float32.")
-    else:
-        network = network_for(loaded.model, loaded.start_id, plain)
-    if loaded.plan.needs_torch:
-        loaded.network = network or loaded.network
-    random_weights = template is None
-    return Subject(loaded, random_weights, template, dtype, time.perf_counter() - started, seen)
+        loaded, template = (shapes.make(settings.model), None) if shape else _real(settings)
+        loaded.network = network_for(loaded.model, loaded.start_id) or loaded.network
+    seen = loaded.decoder.network.shapes if isinstance(loaded.decoder, Model) else {}
+    return Subject(loaded, template is None, template, loaded.plan.placement.dtype, time.perf_counter() - started, seen)
 
 
-def _format(settings: Settings, loaded: LoadedModel) -> str:
-    """int8 where the settings say it, or would have the engine choose it; else the format of the model."""
-    large = loaded.plan.parameters >= SMALL
-    if settings.dtype == "fast" or (settings.dtype == "auto" and large):
-        from llmstep.engine.fastest import fastest
-
-        if is_plain(loaded.model, loaded.start_id) and fastest() == "int8":
-            return "int8"
-    return "int8" if settings.dtype == "int8" else loaded.plan.placement.dtype
+def _own(settings: Settings, *, shape: bool) -> tuple[LoadedModel, PromptTemplate | None]:
+    """A model that llmstep's own decoder runs, or the model as the engine loads it."""
+    if not shape:
+        return _real(settings)
+    plan = own_decoder.inspect(shapes.folder(settings.model), name=settings.model, settings=settings)
+    if plan is None:
+        raise RequestError(f"{settings.model} cannot be run in {settings.dtype} on a CPU.", hint="Take another shape.")
+    return own_decoder.load(plan), None
 
 
 def _real(settings: Settings) -> tuple[LoadedModel, PromptTemplate]:
     from llmstep.catalog.resolve import resolve
-    from llmstep.engine.loader import load
     from llmstep.engine.prepare import prepare
 
-    in_eight_bits = settings.dtype == "int8" and not gpu.chosen(settings)
-    quick = settings.dtype in ("auto", "fast", "int8") and not gpu.chosen(settings)
-    # Eight bits are made of it afterwards.
-    plain = attrs.evolve(settings, dtype="float32") if quick else settings
-    choice = resolve(plain)
-    plan = prepare(plain, choice, None, lambda _: None, lambda: False)
-    if plan.needs_torch:
-        return load(plan), choice.template
-    from llmstep.engine import light
-    from llmstep.engine.plan import inspect
+    choice = resolve(settings)
+    plan = prepare(settings, choice, None, lambda _: None, lambda: False)
+    if not plan.needs_torch:
+        return own_decoder.load(plan), choice.template
+    from llmstep.engine.loader import load
 
-    # `generate` wants the modules of transformers; they get the same weights.
-    whole = load(inspect(plan.folder, name=plan.name, placement=plan.placement))
-    if in_eight_bits:
-        return whole, choice.template
-    return attrs.evolve(light.load(plan), model=whole.model, tokenizer=whole.tokenizer), choice.template
+    return load(plan), choice.template
 
 
 def run_benchmark(
@@ -169,12 +139,17 @@ def run_benchmark(
         fixed = RANDOM_TOKENS
     loaded = model.loaded if fixed is None else attrs.evolve(model.loaded, end_ids=frozenset())
     used = cpu_threads(threads, loaded.plan.parameters)
-    torch.set_num_threads(used)
+    if loaded.decoder is not None:
+        loaded.decoder.threads = used
+    else:
+        import torch
+
+        torch.set_num_threads(used)
     record = machine() | gpu.machine(loaded.device)
     sampling = Sampling(samples, temperature, 1.0, fixed or longest)
     other = opponent(against, loaded, sampling, fixed=fixed is not None, threads=used) if against else None
     results, peak = measure(loaded, cases, sampling, rounds=rounds, against=other, tell=tell)
-    if floor := model.floor():
+    if floor := model.floor(used):
         steps = [round(result.new_tokens / samples) for result in results]  # of an average sample
         results = [
             attrs.evolve(result, floor=floor.seconds(result.prompt_tokens, step))

@@ -6,6 +6,9 @@ is fixed.
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +74,23 @@ def _qwen2_7b() -> Any:
     )
 
 
+def _qwen2_1b5() -> Any:
+    from transformers import Qwen2Config
+
+    return Qwen2Config(
+        vocab_size=151936,
+        hidden_size=1536,
+        num_hidden_layers=28,
+        num_attention_heads=12,
+        num_key_value_heads=2,
+        intermediate_size=8960,
+        max_position_embeddings=32768,
+        tie_word_embeddings=True,
+        bos_token_id=0,
+        eos_token_id=0,
+    )
+
+
 def _llama_7b() -> Any:
     from transformers import LlamaConfig
 
@@ -97,10 +117,36 @@ def _small() -> Any:
 SHAPES: dict[str, Callable[[], Any]] = {
     "byt5-300m-shape": _byt5_300m,
     "pythia-2.8b-shape": _pythia_2b8,
+    "qwen2-1.5b-shape": _qwen2_1b5,
     "qwen2-7b-shape": _qwen2_7b,
     "llama-7b-shape": _llama_7b,
     "tiny-shape": _small,
 }
+
+
+def folder(name: str) -> Path:
+    """A folder with a model of a shape, in bfloat16, for whatever loads models; it is gone when the process ends.
+
+    Raises:
+        RequestError: There is no such shape.
+    """
+    from llmstep.bench.random_weights import write
+
+    place = Path(tempfile.mkdtemp(prefix="llmstep-bench-"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    write(config_of(name), place)
+    return place
+
+
+def config_of(name: str) -> Any:
+    """The configuration of a shape.
+
+    Raises:
+        RequestError: There is no such shape.
+    """
+    if name not in SHAPES:
+        raise RequestError(f"There is no shape {name}.", hint=f"Known are {', '.join(SHAPES)}.")
+    return SHAPES[name]()
 
 
 def make(name: str, placement: Placement = IN_FULL) -> LoadedModel:
@@ -116,9 +162,7 @@ def make(name: str, placement: Placement = IN_FULL) -> LoadedModel:
     from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
     from transformers.initialization import no_init_weights
 
-    if name not in SHAPES:
-        raise RequestError(f"There is no shape {name}.", hint=f"Known are {', '.join(SHAPES)}.")
-    config = SHAPES[name]()
+    config = config_of(name)
     family = "seq2seq" if config.is_encoder_decoder else "causal"
     auto = AutoModelForSeq2SeqLM if family == "seq2seq" else AutoModelForCausalLM
     where = "cpu" if placement.dtype in ("int8", "int4") else placement.device

@@ -25,7 +25,7 @@ def runtime(
     template: TemplateOption = None,
     device: DeviceOption = None,
     dtype: Annotated[
-        str | None, typer.Option(help="auto, float32 or int8; on a GPU bfloat16, float16 and int4 as well.")
+        str | None, typer.Option(help="auto, float32, int8 or int4; on a GPU bfloat16 and float16 as well.")
     ] = None,
     prompt_tokens: Annotated[
         list[int] | None,
@@ -45,8 +45,8 @@ def runtime(
 ) -> None:
     """Time requests, one after the other, next to another way to answer them, such as upstream's plain generate call.
 
-    The models byt5-300m-shape, pythia-2.8b-shape, qwen2-7b-shape and llama-7b-shape have the true shape and random
-    weights.
+    The models byt5-300m-shape, pythia-2.8b-shape, qwen2-1.5b-shape, qwen2-7b-shape and llama-7b-shape have the true
+    shape and random weights.
 
     Example: llmstep bench runtime --model byt5-300m-shape --against upstream-generate
     """
@@ -96,7 +96,7 @@ def load(
     rounds: Annotated[int, typer.Option(min=1, help="Processes.")] = 5,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
-    """Time how a model in eight bits is loaded from its packed file, in processes of their own."""
+    """Time how a model in eight bits is loaded, first from its files and then packed, in processes of their own."""
     from llmstep.bench.loading import load_cost
 
     cost = load_cost(model, rounds, tell=lambda line: typer.echo(line, err=True))
@@ -104,7 +104,8 @@ def load(
         typer.echo(json.dumps(attrs.asdict(cost), indent=2))
         return
     typer.echo(
-        f"{cost.model}, packed ({cost.file_bytes / 1e6:.0f} MB): torch imported in {cost.import_seconds:.2f} s,"
+        f"{cost.model}: first load {cost.first_seconds:.1f} s (at most {cost.first_bytes / 1e9:.2f} GB);"
+        f" packed ({cost.file_bytes / 1e6:.0f} MB): imports {cost.import_seconds:.2f} s,"
         f" loaded in {cost.load_seconds:.2f} s ({cost.loaded_bytes / 1e9:.2f} GB),"
         f" first answer {cost.answer_seconds:.2f} s (at most {cost.peak_bytes / 1e9:.2f} GB)"
     )

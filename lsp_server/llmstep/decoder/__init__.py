@@ -46,6 +46,16 @@ class StoppedError(DecoderError):
 
 
 @dataclass(frozen=True)
+class Footprint:
+    """How large a model is."""
+
+    quantization: Literal["int8", "int4", "float32"]
+    parameters: int
+    weight_bytes: int
+    """Memory of the weights."""
+
+
+@dataclass(frozen=True)
 class SamplingParams:
     """How to draw."""
 
@@ -97,7 +107,9 @@ class Tokenizer(Protocol):
 class Decoder(Protocol):
     """A model in memory. It works for one thread at a time, and keeps the last prompt's keys and values."""
 
-    tokenizer: Tokenizer
+    @property
+    def tokenizer(self) -> Tokenizer: ...
+
     architecture: str
     """`model_type` of its configuration."""
     quantization: Literal["int8", "int4", "float32"]
@@ -156,6 +168,7 @@ def load(
     max_memory: int | None = None,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
+    adapter: Path | None = None,
     cache: Path | None = None,
 ) -> Decoder:
     """Read the model in a folder of files as the hub has them: config.json, safetensors, tokenizer.
@@ -167,6 +180,7 @@ def load(
         threads: Threads of the products; None takes one for small models, else one for each core.
         max_memory: Bytes that the model may take, with the keys and values of a usual prompt; None for no limit.
         cancelled: Asked between two weights.
+        adapter: Folder of a LoRA adapter that is put into the weights.
         cache: Folder for quantized models; None takes the user's.
 
     Raises:
@@ -181,8 +195,31 @@ def load(
         max_memory=max_memory,
         progress=progress or (lambda what, share: None),
         cancelled=cancelled or (lambda: False),
+        adapter=adapter,
         cache=cache,
     )
+
+
+def measure(folder: Path | str, quantization: Quantization = "auto", max_memory: int | None = None) -> Footprint:
+    """The size that a model would have, and with `auto` the format; by the headers of its files.
+
+    Raises:
+        UnsupportedError, DamagedError, MemoryShortError: As `load`.
+    """
+    from llmstep.decoder.folder import ModelFolder
+    from llmstep.decoder.footprint import choose
+
+    return choose(ModelFolder(Path(folder)), quantization, max_memory)
+
+
+def prepare(progress: Progress | None = None) -> None:
+    """Compile the decoder for this processor, where that has not been done; `load` does so too."""
+    from llmstep.decoder.loading import has_numba
+
+    if has_numba():
+        from llmstep.decoder.compiled.ready import ready
+
+        ready(progress or (lambda what, share: None))
 
 
 def supports(config: Mapping[str, Any]) -> bool:
@@ -197,3 +234,10 @@ def why_unsupported(folder: Path | str) -> str | None:
     from llmstep.decoder.folder import why_not
 
     return why_not(Path(folder))
+
+
+def why_unsupported_adapter(folder: Path) -> str | None:
+    """Why the LoRA adapter in a folder cannot be put into weights, as a sentence; None where it can."""
+    from llmstep.decoder.adapter import why_not
+
+    return why_not(folder)

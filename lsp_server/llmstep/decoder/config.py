@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ROTARY = frozenset({"default", "linear", "llama3", "yarn"})
 """Rotary embeddings that do not depend on the length of the text."""
@@ -127,7 +129,7 @@ def _causal(config: Mapping[str, Any]) -> CausalConfig:
 
 def _window(config: Mapping[str, Any]) -> int | None:
     """Tokens that attention sees at most; texts are kept as short, since no window is made here."""
-    window = config.get("sliding_window")
+    window = config.get("sliding_window", 4096 if config["model_type"] == "mistral" else None)
     if window is None or (config["model_type"].startswith("qwen") and not config.get("use_sliding_window", False)):
         return None
     return int(window)

@@ -56,7 +56,21 @@ def decode(
         CancelledError: `cancelled` said so.
         GenerationError: The model failed, for example for want of memory.
     """
-    drawing = _drawing(loaded)
+    if loaded.decoder is not None:
+        from llmstep.engine import own_decoder
+
+        return own_decoder.draw(
+            loaded,
+            prompt,
+            sampling,
+            stops=stops,
+            threads=threads,
+            on_step=on_step,
+            on_sample=on_sample,
+            cancelled=cancelled,
+        )
+    from llmstep.engine import sampling as drawing
+
     count = sampling.count if sampling.temperature > 0 else 1
     drawer = drawing.Drawer(sampling, loaded.device)
     steps = 0
@@ -107,17 +121,6 @@ def decode(
             hint="Try again; if it lasts, choose another model or device and report it with the log.",
         ) from error
     return samples
-
-
-def _drawing(loaded: LoadedModel) -> Any:
-    """The module that draws from the logits of a model."""
-    if loaded.plan.needs_torch:
-        from llmstep.engine import sampling
-
-        return sampling
-    from llmstep.engine import light_sampling
-
-    return light_sampling
 
 
 def _way(network: Network) -> Callable[..., None]:

@@ -6,6 +6,9 @@ torch is imported by what asks about it: the starter does without.
 from __future__ import annotations
 
 import os
+import platform
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -50,12 +53,36 @@ class Placement:
         return dtype
 
 
+def without_torch(device: Device) -> Literal["cpu"] | None:
+    """The CPU where it is what the settings mean and no GPU is there to be asked about; else None, and torch knows.
+
+    torch takes far longer to import than small models to answer, and a plain installation does without it.
+    """
+    if device == "cpu" or (device == "auto" and (find_spec("torch") is None or not _may_have_gpu())):
+        return "cpu"
+    return None
+
+
+def _may_have_gpu() -> bool:
+    """Whether there is a driver of a GPU, or the machine is one of Apple's that have one."""
+    if sys.platform == "darwin":
+        return platform.machine() == "arm64"
+    if sys.platform == "win32":
+        return (Path(os.environ.get("SYSTEMROOT", "C:/Windows")) / "System32" / "nvcuda.dll").exists()
+    return any(Path(each).exists() for each in ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd", "/dev/nvhost-gpu"))
+
+
 def place(device: Device, dtype: Dtype) -> Placement:
     """Device and number format for the settings, on this machine.
 
     Raises:
         SettingsError: The device that is asked for is not there, or cannot do the format.
     """
+    if device in ("cuda", "mps") and find_spec("torch") is None:
+        raise SettingsError(
+            f"The setting llmstep.device is {device}, and PyTorch, which runs models on GPUs, is not installed.",
+            hint="Install PyTorch and transformers, or set llmstep.device to auto.",
+        )
     import torch
 
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
@@ -74,14 +101,14 @@ def _check_bits(dtype: Dtype, device: str, capability: tuple[int, int]) -> None:
     Raises:
         SettingsError: The device has no products in so few bits.
     """
-    places = {"int8": {"cpu": "CPUs", "cuda": "CUDA devices"}, "int4": {"cuda": "CUDA devices"}}.get(dtype)
-    if places is not None and device not in places:
+    places = {"cpu": "CPUs", "cuda": "CUDA devices"}
+    if dtype in ("int8", "int4") and device not in places:
         raise SettingsError(
             f"The setting llmstep.dtype is {dtype}, which is for {' and '.join(places.values())}, "
             f"and the device is {device}.",
             hint=f"Set llmstep.dtype to auto, or llmstep.device to {' or '.join(places)}.",
         )
-    if dtype == "int4" and capability < (8, 0):
+    if dtype == "int4" and device == "cuda" and capability < (8, 0):
         raise SettingsError(
             "The setting llmstep.dtype is int4, which wants a CUDA device of compute capability 8.0 or higher, "
             f"and this one has {capability[0]}.{capability[1]}.",

@@ -318,8 +318,8 @@ def _resolve(settings: Settings, held: Runner | None) -> ModelChoice:
 
     if settings.model.strip().lower() != "auto":
         return resolve(settings)
-    from llmstep.engine import device as devices  # imports torch
+    from llmstep.engine import device as devices  # may import torch
 
-    device = devices.place(settings.device, settings.dtype).device
+    device = devices.without_torch(settings.device) or devices.place(settings.device, settings.dtype).device
     freeable = held.plan.weight_bytes if held and held.info.device == device else 0
     return resolve(settings, Hardware(device, devices.free_bytes(device) + freeable))

@@ -20,7 +20,6 @@ import platformdirs
 import torch
 from torch.nn import functional
 
-from llmstep.engine import eight_bits, int8
 from llmstep.engine.linear import Weight, plain
 from llmstep.whole_file import whole_file
 
@@ -33,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 _SIZE = 2048
 _WEIGHTS = 8
-"""Different weights that follow each other, 128 MB in float32 and 32 in int8, so that caches are of no use."""
+"""Different weights that follow each other, 128 MB in float32, so that caches are of no use."""
 _ROWS = 10
 _ROUNDS = 5
 _GAIN = 1.1
@@ -42,7 +41,6 @@ _GAIN = 1.1
 MAKERS: dict[str, Callable[[torch.Tensor], Linear]] = {
     "float32": lambda matrix: plain(Weight(matrix)),
     "bfloat16": lambda matrix: _half(matrix.bfloat16()),
-    "int8": lambda matrix: eight_bits.product(int8.quantize(Weight(matrix))),
 }
 """Makes the product with a weight, by format; the most exact one first."""
 
@@ -72,8 +70,6 @@ def measure() -> dict[str, float]:
     x = torch.randn(_ROWS, _SIZE, generator=draw)
     products: dict[str, list[Linear]] = {}
     for name, make in MAKERS.items():
-        if name == "int8" and eight_bits.kernel() is None:
-            continue
         with contextlib.suppress(NotImplementedError, RuntimeError):
             products[name] = [make(matrix) for matrix in matrices]
             products[name][0](x)

@@ -7,12 +7,12 @@ import json
 import math
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from llmstep.catalog.store import ADAPTER, ADAPTER_WEIGHTS, HINTS
-from llmstep.errors import ModelLoadError
+from llmstep.errors import ModelLoadError, ModelNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -107,6 +107,28 @@ def weight_paths(folder: Path) -> list[Path]:
         return [folder / Path(str(shard)).name for shard in shards]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise broken(index, "cannot be read") from error
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """What the config.json of a model says.
+
+    Raises:
+        ModelNotFoundError: The folder holds no model.
+        ModelLoadError: The file is broken.
+    """
+    path = folder / "config.json"
+    if not path.is_file():
+        raise ModelNotFoundError(
+            f"The folder {folder} holds no model: it has no config.json.",
+            hint="Give the folder that `save_pretrained` or `llmstep train` wrote, or an id on the hub.",
+        )
+    try:
+        raw = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise broken(path, "is not valid JSON") from error
+    if not isinstance(raw, dict):
+        raise broken(path, "is not valid JSON")
+    return raw
 
 
 def weights_size(folder: Path) -> int:

@@ -1,4 +1,4 @@
-"""A model on its way into memory, and there; without torch, so that the starter can do without it."""
+"""A model on its way into memory, and there; without torch, which most models on CPUs do without."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import attrs
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from llmstep.decoder import Decoder
     from llmstep.engine.device import Placement
     from llmstep.engine.network import Network
 
@@ -27,7 +28,7 @@ class Plan:
     name: str
     folder: Path
     config: Any
-    """The `transformers` config."""
+    """The `transformers` config; what config.json says, where the decoder runs the model."""
     family: str
     """`causal` or `seq2seq`."""
     placement: Placement
@@ -38,9 +39,7 @@ class Plan:
     adapter: Path | None = None
     """Folder of a LoRA adapter that is merged into the weights; `folder` is its base's."""
     needs_torch: bool = True
-    """False for the starter on a CPU."""
-    packed: Path | None = None
-    """Its file in eight bits, from which it is loaded without transformers."""
+    """False where llmstep's own decoder runs it."""
 
     @property
     def tokenizer_folder(self) -> Path:
@@ -68,6 +67,8 @@ class LoadedModel:
     """Where it takes tokens; that of the first layer, when it is divided among several GPUs."""
     network: Network | None = None
     """What decodes with the model; None leaves it to `generate`."""
+    decoder: Decoder | None = None
+    """What draws from the model, where that is llmstep's own decoder."""
 
 
 def release(device: str) -> None:

@@ -6,7 +6,6 @@ import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
-import attrs
 import torch
 import transformers
 from tqdm.std import tqdm
@@ -56,8 +55,6 @@ def load(
 
 
 def _way(plan: Plan) -> Callable[[Plan, dict[str, Any]], LoadedModel]:
-    if plan.placement == devices.Placement("cpu", "int8"):
-        return _in_int8
     return _in_few_bits if plan.placement.dtype in few_bits.FORMATS else _whole
 
 
@@ -72,22 +69,6 @@ def _whole(plan: Plan, common: dict[str, Any]) -> LoadedModel:
     loaded = _ready(plan, model, tokenizer)
     loaded.network = network_for(model, loaded.start_id)
     return loaded
-
-
-def _in_int8(plan: Plan, common: dict[str, Any]) -> LoadedModel:
-    """A model from its packed form, which is made where there is none."""
-    from llmstep.engine import packed
-
-    found = packed.find(plan.name, plan.folder, plan.adapter, plan.placement)
-    if found is None:
-        tokenizer = _tokenizer(plan, common)
-        # In the file's own format weights stay in the mapped file until they are quantized, one by one.
-        model = _read(plan, common, "auto").eval().requires_grad_(False)
-        path = packed.path_for(plan.name, plan.folder, plan.adapter)
-        packed.pack(_ready(plan, model, tokenizer), path)
-        del model
-        found = attrs.evolve(plan, packed=path)
-    return packed.load(found)
 
 
 def _in_few_bits(plan: Plan, common: dict[str, Any]) -> LoadedModel:

@@ -7,7 +7,6 @@ is given up.
 from __future__ import annotations
 
 import contextlib
-import json
 from typing import TYPE_CHECKING, Any
 
 import transformers
@@ -19,11 +18,11 @@ from transformers import (
 )
 
 from llmstep.engine import device as devices
-from llmstep.engine.files import Weights, broken, measure, weight_paths
+from llmstep.engine.files import Weights, broken, measure, read_config, weight_paths
 from llmstep.engine.gpu import few_bits
 from llmstep.engine.loaded import ROOM, Plan
 from llmstep.engine.progress import format_bytes
-from llmstep.errors import ModelLoadError, ModelNotFoundError, ModelTooLargeError
+from llmstep.errors import ModelLoadError, ModelTooLargeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,25 +93,15 @@ def _weight_bytes(config: Any, parameters: int, placement: devices.Placement, na
 
 
 def _config(folder: Path, name: str, trust_remote_code: bool) -> Any:
-    path = folder / "config.json"
-    if not path.is_file():
-        raise ModelNotFoundError(
-            f"The folder {folder} holds no model: it has no config.json.",
-            hint="Give the folder that `save_pretrained` or `llmstep train` wrote, or an id on the hub.",
-        )
-    try:
-        raw = json.loads(path.read_text("utf-8"))
-        kind = raw.get("model_type")
-        own_code = "auto_map" in raw
-    except (OSError, ValueError, AttributeError) as error:
-        raise broken(path, "is not valid JSON") from error
+    raw = read_config(folder)
+    kind, own_code = raw.get("model_type"), "auto_map" in raw
     if kind not in CONFIG_MAPPING and not (own_code and trust_remote_code):
         raise needs_code(name) if own_code else _unknown(name, kind)
     try:
         with quiet():
             return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=trust_remote_code)
     except Exception as error:
-        raise broken(path, f"cannot be read ({first_line(error)})") from error
+        raise broken(folder / "config.json", f"cannot be read ({first_line(error)})") from error
 
 
 def _family(config: Any, name: str, trust_remote_code: bool) -> str:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import attrs
 
-from llmstep.catalog.store import CONFIG, adapter_base, cached_weights, read_json
+from llmstep.catalog.store import adapter_base, cached_weights
+from llmstep.decoder import why_unsupported
 from llmstep.engine import device as devices
-from llmstep.engine import light
-from llmstep.engine.files import weights_size
-from llmstep.engine.loaded import ROOM, Plan
-from llmstep.engine.network import plain_architectures
+from llmstep.engine import own_decoder
+from llmstep.engine.files import is_complete, weights_size
 from llmstep.engine.progress import Progress
 from llmstep.errors import ModelLoadError, ModelNotFoundError
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from llmstep.catalog.resolve import ModelChoice
+    from llmstep.engine.loaded import Plan
     from llmstep.engine.runner import Runner
     from llmstep.settings import Settings
 
@@ -45,31 +46,24 @@ def prepare(
         ModelError: It cannot be found, downloaded or loaded.
         CancelledError: `cancelled` said so during the download.
     """
-    if choice.record is not None and choice.record.bundled and light.suits(settings):
-        _check_family(choice, "causal")
-        report(Progress("load", f"Loading {choice.name}"))
-        return light.inspect(choice.name)
-    placement = devices.place(settings.device, settings.dtype)
-    freeable = held.plan.weight_bytes if held and held.plan.placement.device == placement.device else 0
-    packed = _packed(choice, settings) if placement.device == "cpu" else None
-    if packed is not None and packed.weight_bytes * ROOM <= devices.free_bytes("cpu") + freeable:
-        report(Progress("load", f"Loading {choice.name}"))
-        return packed
-    from llmstep.engine.download import fetch
-    from llmstep.engine.plan import inspect
+    device = _device(settings, choice)
+    freeable = held.plan.weight_bytes if held and held.plan.placement.device == device else 0
 
-    def look(folder: Path, file_bytes: int | None = None) -> Plan:
-        plan = inspect(
-            folder,
-            name=choice.name,
-            placement=_format(settings, placement, folder, file_bytes),
-            trust_remote_code=choice.trust_remote_code,
-            freeable=freeable,
-            file_bytes=file_bytes,
-            shrink=settings.dtype in ("auto", "fast"),
-        )
+    def look(folder: Path, file_bytes: int | None = None, adapter: Path | None = None) -> Plan:
+        plan = None
+        if own_decoder.suits(settings, device):
+            plan = own_decoder.inspect(
+                folder, name=choice.name, settings=settings, freeable=freeable, file_bytes=file_bytes, adapter=adapter
+            )
+        plan = plan or _by_torch(settings, choice, folder, file_bytes, freeable, adapter)
         _check_family(choice, plan.family)
-        return plan
+        return attrs.evolve(plan, adapter=adapter)
+
+    found = None if choice.trust_remote_code else cached_weights(choice.source)
+    if found is not None and is_complete(found[0]):
+        report(Progress("load", f"Loading {choice.name}"))
+        return look(found[0], adapter=found[1])
+    from llmstep.engine.download import fetch
 
     def get(source: str, check: Callable[[Path, int], object]) -> Path:
         return fetch(source, report=report, cancelled=cancelled, code=choice.trust_remote_code, check=check)
@@ -78,54 +72,73 @@ def prepare(
     folder = get(choice.source, lambda folder, size: None if adapter_base(folder) else look(folder, size))
     base = adapter_base(folder)
     if base is not None:
-        from llmstep.engine.adapter import require_peft
-
-        require_peft(choice.name)
         try:
-            plan = look(get(base, look))
+            whole = get(base, look)
         except ModelNotFoundError as error:
             raise ModelNotFoundError(f"The base of the adapter {choice.name} is missing. {error.message}") from error
-        return attrs.evolve(plan, adapter=folder)
+        return look(whole, adapter=folder)
     report(Progress("load", f"Loading {choice.name}"))
     return look(folder)
 
 
-def _format(
-    settings: Settings, placement: devices.Placement, folder: Path, file_bytes: int | None
-) -> devices.Placement:
+def _device(settings: Settings, choice: ModelChoice) -> str:
+    """Where the model goes; the bundled one, which a GPU would not run faster, to the CPU unless told otherwise."""
+    bundled = choice.record is not None and choice.record.bundled
+    if bundled and settings.device == "auto":
+        return "cpu"
+    return devices.without_torch(settings.device) or devices.place(settings.device, "auto").device
+
+
+def _by_torch(
+    settings: Settings, choice: ModelChoice, folder: Path, file_bytes: int | None, freeable: int, adapter: Path | None
+) -> Plan:
+    """The plan of a model that llmstep's own decoder does not run.
+
+    Raises:
+        ModelError: It cannot be loaded, or a package that it needs is not installed.
+    """
+    missing = [name for name in ("torch", "transformers") if find_spec(name) is None]
+    if missing:
+        raise ModelLoadError(
+            f"The model {choice.name} needs {' and '.join(missing)}, which this installation does not have.",
+            hint="Install PyTorch and transformers, or choose a model that llmstep runs by itself: `llmstep models`.",
+        )
+    from llmstep.engine.plan import inspect
+
+    if adapter is not None:
+        from llmstep.engine.adapter import require_peft
+
+        require_peft(choice.name)
+    return inspect(
+        folder,
+        name=choice.name,
+        placement=_format(settings, choice, folder, file_bytes),
+        trust_remote_code=choice.trust_remote_code,
+        freeable=freeable,
+        file_bytes=file_bytes,
+        shrink=settings.dtype in ("auto", "fast"),
+    )
+
+
+def _format(settings: Settings, choice: ModelChoice, folder: Path, file_bytes: int | None) -> devices.Placement:
     """Where a model goes and in which format, as the settings say it.
 
-    On a CPU `fast` is the fastest format that its architecture can be run in; so is `auto` for models that are slow
-    enough for it to matter.
+    On a CPU `fast` is the fastest format that torch has; so is `auto` for models that are slow enough for it to matter.
     """
+    placement = devices.place(settings.device, settings.dtype)
+    if placement.device == "cpu" and placement.dtype in ("int8", "int4"):
+        why = why_unsupported(folder) or ""
+        raise ModelLoadError(
+            f"The model {choice.name} cannot be run in {placement.dtype} on a CPU. {why}".strip(),
+            hint="Set llmstep.dtype to auto.",
+        )
     if placement.device != "cpu" or settings.dtype not in ("auto", "fast"):
         return placement
     if settings.dtype == "auto" and (weights_size(folder) if file_bytes is None else file_bytes) < LARGE:
         return placement
     from llmstep.engine.fastest import fastest
 
-    in_int8 = read_json(folder / CONFIG).get("model_type") in plain_architectures()
-    return devices.Placement("cpu", fastest() if in_int8 else fastest(("float32", "bfloat16")))
-
-
-def _packed(choice: ModelChoice, settings: Settings) -> Plan | None:
-    """The plan of a model that is there in eight bits, if that is its format; made without transformers."""
-    if settings.dtype not in ("auto", "fast", "int8"):
-        return None
-    found = cached_weights(choice.source)
-    if found is None:
-        return None
-    from llmstep.engine import packed
-
-    whole, adapter = found
-    plan = packed.find(choice.name, whole, adapter, devices.Placement("cpu", "int8"))
-    if plan is None:
-        return None
-    exact = devices.Placement("cpu", "float32")
-    if settings.dtype != "int8" and _format(settings, exact, whole, None) != plan.placement:
-        return None
-    _check_family(choice, plan.family)
-    return plan
+    return devices.Placement("cpu", fastest())
 
 
 def _check_family(choice: ModelChoice, family: str) -> None:

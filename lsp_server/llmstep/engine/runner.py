@@ -1,7 +1,7 @@
 """One loaded model answering asks: prompt, samples, candidates.
 
 Used in the worker's thread only. torch and transformers, which take far longer to import than the starter to answer,
-are imported for other models only.
+are imported only for models that llmstep's own decoder does not run.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import attrs
 
 from llmstep.engine import device as devices
-from llmstep.engine import light
 from llmstep.engine.completion import Text, Written, complete
 from llmstep.engine.decode import MAX_ROWS, decode
 from llmstep.engine.loaded import LoadedModel, Plan, release
@@ -80,11 +79,9 @@ class Runner:
         """
         started = time.perf_counter()
         if not plan.needs_torch:
-            loaded = light.load(plan)
-        elif plan.packed is not None:
-            from llmstep.engine import packed
+            from llmstep.engine import own_decoder
 
-            loaded = packed.load(plan)
+            loaded = own_decoder.load(plan, report=report, cancelled=cancelled)
         else:
             from llmstep.engine.loader import load
 

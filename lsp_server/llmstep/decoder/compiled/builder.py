@@ -1,0 +1,229 @@
+"""Writes the operations of a transformer's parts into a program, on memory that all its layers share.
+
+hidden: the residual stream, float32; read: what products read, bytes with a scale for each row, or float32; wide: what
+most products write; attended: what attention writes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from llmstep.decoder import arrays
+from llmstep.decoder.compiled import program as p
+from llmstep.decoder.compiled.attention import BLOCK
+from llmstep.decoder.compiled.parts import Rows
+from llmstep.decoder.compiled.rowwise import PLAIN
+from llmstep.decoder.weights import GROUP, TILE, tiles
+
+if TYPE_CHECKING:
+    from llmstep.decoder.compiled.parts import Angles, Cache, Heads, Norm
+    from llmstep.decoder.compiled.program import Program
+    from llmstep.decoder.weights import Kind, Weight
+
+
+KINDS: dict[Kind, int] = {"int8": p.BYTES, "int4": p.NIBBLES, "float32": p.FLOATS}
+
+
+class Builder:
+    """Writes a program.
+
+    Args:
+        program: Empty or not.
+        hidden: Width of the residual stream.
+        widest: Outputs of the widest product but for the last, and inputs of the widest.
+        attended: Queries' heads times their width.
+        vocabulary: Outputs of the last product.
+        floats: Whether products read float32 and not bytes.
+    """
+
+    def __init__(
+        self, program: Program, hidden: int, widest: int, attended: int, vocabulary: int, *, floats: bool = False
+    ) -> None:
+        self.program = program
+        self._widths = {
+            "hidden": tiles(hidden) * TILE,
+            "wide": tiles(widest) * TILE,
+            "attended": tiles(attended) * TILE,
+            "logits": tiles(vocabulary) * TILE,
+        }
+        self._inputs = -(-max(widest, hidden, attended) // 64) * 64
+        self._floats = floats
+        self.rows = 0
+        self.numbers = {name: program.memory(arrays.empty(0)) for name in self._widths}
+        self.read, self.kept = self._rows(), self._rows()
+        self.hidden = self.logits = arrays.empty(0)
+        self._group, self._head = 1, 0
+
+    def _rows(self) -> Rows:
+        """What products read, without memory yet."""
+        memory, stride = self.program.memory, 4 * (self._inputs // GROUP + 1)
+        if self._floats:
+            return Rows(memory(arrays.empty(0)), 4 * self._inputs, 0, 0, 0)
+        return Rows(memory(arrays.empty(0)), self._inputs, memory(arrays.empty(0)), memory(arrays.empty(0)), stride)
+
+    def reserve(self, rows: int, most_logits: int) -> None:
+        """Have room for so many rows, and logits of so many."""
+        replace = self.program.replace
+        if rows > self.rows:
+            self.rows = rows
+            for name, width in self._widths.items():
+                if name != "logits":
+                    made = arrays.zeros((rows, width))
+                    replace(self.numbers[name], made)
+                    if name == "hidden":
+                        self.hidden = made
+            for each in (self.read, self.kept):
+                replace(each.rows, arrays.zeros((rows, self._inputs), np.float32 if self._floats else np.int8))
+                if not self._floats:
+                    replace(each.scales, arrays.zeros(rows))
+                    replace(each.more, arrays.zeros((rows, each.more_stride // 4), np.int32))
+        if most_logits > len(self.logits):
+            self.logits = arrays.zeros((most_logits, self._widths["logits"]))
+            replace(self.numbers["logits"], self.logits)
+
+    def scratch_for(self, state: np.ndarray) -> int:
+        """Numbers that one thread needs beside this memory."""
+        lengths = [int(state[each]) for each in (p.LENGTH, p.INPUT, p.CROSS, p.LONGEST)]
+        columns = max(lengths[:3]) + lengths[3] + 4 * TILE
+        queries = max(BLOCK, self._group * max(1, int(state[p.MOST])))
+        attention = queries * (2 * self._head + columns + TILE)
+        return int(max(attention, self._widths["wide"], self._widths["hidden"], TILE * TILE))
+
+    def norm(self, norm: Norm, *, into: Rows | None = None) -> None:
+        """The norm of the residual stream, for products."""
+        target = into or self.read
+        memory, hidden = self.program.memory, self.numbers["hidden"]
+        self.program.add(
+            p.NORM,
+            hidden,
+            self._stride("hidden"),
+            len(norm.weight),
+            memory(norm.weight),
+            memory(norm.bias),
+            *target.places,
+            numbers=(norm.epsilon,),
+        )
+
+    def quantize(self, name: str, width: int, *, activation: int = PLAIN, gated: bool = False) -> None:
+        """The first `width` numbers of rows for products, through an activation function."""
+        read = self.read
+        self.program.add(
+            p.GATE,
+            self.numbers[name],
+            self._stride(name),
+            width,
+            activation,
+            int(gated),
+            *read.places,
+        )
+
+    def product(self, weight: Weight, target: str, *, read: Rows | None = None) -> None:
+        """Rows times a weight; what goes to the residual stream is added to it."""
+        read = read or self.read
+        memory = self.program.memory
+        self.program.add(
+            p.PRODUCT,
+            KINDS[weight.kind],
+            *read.places,
+            memory(weight.matrix),
+            weight.count,
+            weight.tiles,
+            memory(weight.scales),
+            memory(weight.bias),
+            self.numbers[target],
+            self._stride(target),
+            int(target == "hidden"),
+        )
+
+    def store(self, heads: Heads, cache: Cache, angles: Angles) -> None:
+        """Keys and values of a prompt's tokens, from `wide`, into a cache."""
+        self._group, self._head = heads.heads // heads.key_heads, heads.width
+        self.program.add(
+            p.STORE,
+            heads.key_heads,
+            self.numbers["wide"],
+            self._stride("wide"),
+            *_in_bytes(heads.key),
+            *_in_bytes(heads.value),
+            heads.width,
+            cache.keys,
+            cache.values,
+            cache.room,
+            *self._norm(heads.key_norm),
+            angles.cos,
+            angles.sin,
+            angles.half,
+            numbers=(_epsilon(heads), heads.scale),
+        )
+
+    def attend(
+        self, heads: Heads, cache: Cache, angles: Angles, *, causal: bool, biases: int = 0, reach: int = p.ZERO
+    ) -> None:
+        """Attention of rows to what a cache has."""
+        self.program.add(
+            p.ATTEND,
+            heads.key_heads,
+            heads.heads // heads.key_heads,
+            self.numbers["wide"],
+            self._stride("wide"),
+            *_in_bytes(heads.query),
+            heads.width,
+            cache.keys,
+            cache.values,
+            cache.room,
+            cache.length,
+            int(causal),
+            biases,
+            reach,
+            self.numbers["attended"],
+            self._stride("attended"),
+            *self._norm(heads.query_norm),
+            angles.cos,
+            angles.sin,
+            angles.half,
+            numbers=(_epsilon(heads), heads.scale),
+        )
+
+    def attend_rows(self, heads: Heads, cache: Cache, own: tuple[int, int], angles: Angles, biases: int = 0) -> None:
+        """Attention of samples to the prompt and to their own tokens."""
+        self.program.add(
+            p.ATTEND_ROWS,
+            heads.key_heads,
+            heads.heads // heads.key_heads,
+            self.numbers["wide"],
+            self._stride("wide"),
+            *_in_bytes(heads.query),
+            *_in_bytes(heads.key),
+            *_in_bytes(heads.value),
+            heads.width,
+            cache.keys,
+            cache.values,
+            *own,
+            biases,
+            self.numbers["attended"],
+            self._stride("attended"),
+            *self._norm(heads.query_norm),
+            *self._norm(heads.key_norm),
+            angles.cos,
+            angles.sin,
+            angles.half,
+            numbers=(_epsilon(heads), heads.scale),
+        )
+
+    def _stride(self, name: str) -> int:
+        return 4 * self._widths[name]
+
+    def _norm(self, norm: Norm | None) -> tuple[int, int]:
+        if norm is None:
+            return 0, 0
+        return self.program.memory(norm.weight), self.program.memory(norm.bias)
+
+
+def _in_bytes(place: tuple[int, int]) -> tuple[int, int]:
+    return 4 * place[0], 4 * place[1]
+
+
+def _epsilon(heads: Heads) -> float:
+    return 0.0 if heads.query_norm is None else heads.query_norm.epsilon

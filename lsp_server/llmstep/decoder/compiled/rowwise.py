@@ -1,0 +1,200 @@
+"""Operations that treat each row by itself: norms, activations, and rounding to eight bits."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from llmstep.decoder.compiled.compiler import compiled
+from llmstep.decoder.compiled.native import as_bits, as_float, floats, ints, octets, shorts
+
+GROUP = 32
+"""As `tiles.GROUP`."""
+PLAIN, GELU, GELU_TANH, RELU, SILU = range(5)
+ACTIVATIONS = {
+    "gelu": GELU,
+    "gelu_new": GELU_TANH,
+    "gelu_fast": GELU_TANH,
+    "gelu_pytorch_tanh": GELU_TANH,
+    "relu": RELU,
+    "silu": SILU,
+    "swish": SILU,
+}
+"""By the names that configurations use."""
+
+_ONE, _HALF, _ZERO = np.float32(1), np.float32(0.5), np.float32(0)
+_TINY = np.float32(1e-30)
+_127 = np.float32(127)
+_SHIFT = np.float32(128.5)
+_LOG2E = np.float32(1 / math.log(2))
+_LOWEST = np.float32(-125)
+_HIGHEST = np.float32(126)
+_C1, _C2, _C3, _C4, _C5, _C6 = (np.float32(math.log(2) ** n / math.factorial(n)) for n in range(1, 7))
+_E0, _E1, _E2, _E3, _E4, _E5 = (
+    np.float32(n) for n in (0.3275911, 0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429)
+)
+_ROOT_HALF = np.float32(math.sqrt(0.5))
+_MOST_HALF = np.float32(65504)
+_HALF_SCALE = np.float32(2.0**-112)
+"""The exponent of 16 bits is less by that."""
+_TWICE = np.float32(2 * math.sqrt(2 / math.pi))
+_CUBE = np.float32(0.044715)
+
+
+@compiled
+def exp(x):
+    """To about seven digits: 2^n, made of its bits, times the series of 2^f for f up to a half."""
+    power = min(max(x * _LOG2E, _LOWEST), _HIGHEST) + (x - x)  # what is no number stays none
+    whole = np.int32(power + _SHIFT) - np.int32(128)
+    f = power - np.float32(whole)
+    series = _ONE + f * (_C1 + f * (_C2 + f * (_C3 + f * (_C4 + f * (_C5 + f * _C6)))))
+    return series * as_float((whole + np.int32(127)) << np.int32(23))
+
+
+@compiled
+def erf(x):
+    """Within 2e-7, by formula 7.1.26 of Abramowitz and Stegun's handbook."""
+    size = abs(x)
+    t = _ONE / (_ONE + _E0 * size)
+    rest = t * (_E1 + t * (_E2 + t * (_E3 + t * (_E4 + t * _E5)))) * exp(-size * size)
+    return _ONE - rest if x > _ZERO else rest - _ONE
+
+
+@compiled
+def largest(row, count):
+    """The largest absolute value of the bits `row`; those of what is no number are above all others."""
+    most = np.int32(0)
+    for i in range(count):
+        most = max(most, row[i] & np.int32(0x7FFFFFFF))
+    return as_float(most)
+
+
+@compiled
+def quantize(address, count, target, more):
+    """Round a row to -127..127, up to a whole number of groups; its scale.
+
+    Args:
+        target: Bytes, [groups x 32].
+        more: int32 [1 + groups]: -128 times the sum of the row, and -8 times that of each group, which weights in
+            eight and in four bits want (see `tiles`).
+    """
+    row = floats(address, count)
+    groups = (count + GROUP - 1) // GROUP
+    out, sums = octets(target, groups * GROUP), ints(more, 1 + groups)
+    most = largest(ints(address, count), count)
+    if most < _TINY:
+        most = _TINY
+    factor = _127 / most
+    for i in range(count):
+        out[i] = np.int8(np.int32(row[i] * factor + _SHIFT) - np.int32(128))
+    for i in range(count, groups * GROUP):
+        out[i] = np.int8(0)
+    total = np.int32(0)
+    for group in range(groups):
+        part = np.int32(0)
+        for i in range(GROUP):
+            part += np.int32(out[group * GROUP + i])
+        sums[1 + group] = np.int32(-8) * part
+        total += part
+    sums[0] = np.int32(-128) * total
+    return most / _127
+
+
+@compiled
+def to_halves(source, target, stride, count):
+    """Round numbers to 16 bits, `stride` numbers apart.
+
+    What is too large becomes the largest, and what is no number stays none.
+    """
+    row = floats(source, count)
+    out = shorts(target, (count - 1) * stride + 1)
+    for i in range(count):
+        bits = as_bits(row[i])
+        size = bits & np.int32(0x7FFFFFFF)
+        scaled = as_bits(min(as_float(size), _MOST_HALF) * _HALF_SCALE)
+        rounded = (scaled + np.int32(0xFFF) + ((scaled >> np.int32(13)) & np.int32(1))) >> np.int32(13)
+        if size >= np.int32(0x7F800000):
+            rounded = np.int32(0x7E00)
+        out[i * stride] = np.int16(rounded | ((bits >> np.int32(16)) & np.int32(0x8000)))
+
+
+@compiled
+def of_half(bits):
+    """The float32 of a positive number in 16 bits."""
+    return as_float((np.int32(bits) & np.int32(0x7FFF)) << np.int32(13)) / _HALF_SCALE
+
+
+@compiled
+def norm(source, width, weight, bias, epsilon, target):
+    """RMS norm, or with a bias the usual one, of a row."""
+    row, out, factors = floats(source, width), floats(target, width), floats(weight, width)
+    squares = _ZERO
+    if bias == 0:
+        for i in range(width):
+            squares += row[i] * row[i]
+        scale = _ONE / np.float32(math.sqrt(squares / np.float32(width) + epsilon))
+        for i in range(width):
+            out[i] = row[i] * scale * factors[i]
+        return
+    total = _ZERO
+    for i in range(width):
+        total += row[i]
+    mean = total / np.float32(width)
+    for i in range(width):
+        out[i] = row[i] - mean
+    for i in range(width):
+        squares += out[i] * out[i]
+    scale = _ONE / np.float32(math.sqrt(squares / np.float32(width) + epsilon))
+    moves = floats(bias, width)
+    for i in range(width):
+        out[i] = out[i] * scale * factors[i] + moves[i]
+
+
+@compiled
+def activate(kind, source, target, count):
+    """The activation function of every number."""
+    x, out = floats(source, count), floats(target, count)
+    if kind == GELU_TANH:
+        for i in range(count):
+            out[i] = x[i] / (_ONE + exp(-_TWICE * (x[i] + _CUBE * x[i] * x[i] * x[i])))
+    elif kind == SILU:
+        for i in range(count):
+            out[i] = x[i] / (_ONE + exp(-x[i]))
+    elif kind == RELU:
+        for i in range(count):
+            out[i] = x[i] if not x[i] < _ZERO else _ZERO
+    elif kind == GELU:
+        for i in range(count):
+            out[i] = _HALF * x[i] * (_ONE + erf(x[i] * _ROOT_HALF))
+    else:
+        for i in range(count):
+            out[i] = x[i]
+
+
+@compiled
+def gate(kind, gated, source, width, target):
+    """The activation of a row's numbers; with `gated`, of the first half times the second."""
+    activate(kind, source, target, width)
+    if gated:
+        up, out = floats(source + 4 * width, width), floats(target, width)
+        for i in range(width):
+            out[i] *= up[i]
+
+
+@compiled
+def softmax(address, seen, count):
+    """The softmax of the first `seen` of a row's numbers; the others become 0."""
+    row = floats(address, count)
+    most = row[0]
+    for i in range(1, seen):
+        most = max(most, row[i])
+    total = _ZERO
+    for i in range(seen):
+        row[i] = exp(row[i] - most)
+        total += row[i]
+    scale = _ONE / total
+    for i in range(seen):
+        row[i] *= scale
+    for i in range(seen, count):
+        row[i] = _ZERO

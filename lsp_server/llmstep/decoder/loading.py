@@ -1,0 +1,142 @@
+"""From a folder to a model in memory."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+from typing import TYPE_CHECKING, Any
+
+from llmstep.decoder import DamagedError, MemoryShortError, UnsupportedError, packed, tokenizer
+from llmstep.decoder.config import CausalConfig, T5Config
+from llmstep.decoder.folder import ModelFolder
+from llmstep.decoder.footprint import SMALL, choose
+from llmstep.decoder.model import Model
+from llmstep.decoder.source import FACTS, FolderSource, PackedSource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from llmstep.decoder import Footprint, Progress, Quantization
+    from llmstep.decoder.network import Network, Source
+
+_log = logging.getLogger(__name__)
+AGAIN = "Copy, save or download the model again."
+
+
+def load(
+    folder: Path,
+    *,
+    quantization: Quantization,
+    threads: int | None,
+    max_memory: int | None,
+    progress: Progress,
+    cancelled: Callable[[], bool],
+    adapter: Path | None,
+    cache: Path | None,
+) -> Model:
+    """See `llmstep.decoder.load`."""
+    model = ModelFolder(folder)
+    if adapter is not None:
+        model.adapt(adapter)
+    size = choose(model, quantization, max_memory)
+    words = tokenizer.read(model.tokenizer_path, model.end_ids)
+    count = threads or (1 if size.parameters < SMALL else cores())
+    extra: dict[str, Any] = {}
+    try:
+        if isinstance(model.config, CausalConfig) and by_numpy(model.config, size):
+            from llmstep.decoder.numpy_network import NumpyNetwork, session
+
+            network: Network = NumpyNetwork(model.config, model)
+            extra["session"] = session
+        else:
+            network = _compiled(model, size, count, progress, cancelled, cache)
+            progress("Reading weights", 1.0)
+            from llmstep.decoder.compiled.choosing import chosen
+
+            extra["kernel"] = chosen
+    except (ValueError, IndexError, TypeError) as error:
+        raise DamagedError(f"The weights in {folder} cannot be read ({error}).", AGAIN) from error
+    except MemoryError as error:
+        raise MemoryShortError(
+            f"The memory ran out while the model in {folder} was read.", "Close other programs, or use a smaller model."
+        ) from error
+    ends = model.end_ids | ({words.eos_token_id} if words.eos_token_id is not None else set())
+    return Model(
+        network,
+        words,
+        architecture=model.config.architecture,
+        quantization=size.quantization,
+        parameters=size.parameters,
+        weight_bytes=size.weight_bytes,
+        vocabulary=model.config.vocabulary,
+        positions=model.config.positions,
+        start_id=model.start_id,
+        end_ids=frozenset(ends),
+        threads=count,
+        **extra,
+    )
+
+
+def by_numpy(config: CausalConfig, size: Footprint) -> bool:
+    """Whether numpy runs a model: one so small that having numba takes longer; any GPT-NeoX where there is no numba."""
+    small = size.parameters < SMALL or not has_numba()
+    return config.neox and size.quantization == "float32" and small
+
+
+def has_numba() -> bool:
+    """Whether networks can be compiled; there are no packages of numba for Intel Macs, for example."""
+    return importlib.util.find_spec("numba") is not None
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _compiled(
+    model: ModelFolder,
+    size: Footprint,
+    threads: int,
+    progress: Progress,
+    cancelled: Callable[[], bool],
+    cache: Path | None,
+) -> Network:
+    if not has_numba():
+        raise UnsupportedError(
+            f"The model in {model.path} needs the package numba, which is not installed.",
+            "Run `pip install numba`; where there is none for this machine, the bundled model still works.",
+        )
+    from llmstep.decoder.compiled.ready import ready
+
+    ready(progress)
+
+    def tell(share: float) -> None:
+        progress("Reading weights", share)
+
+    kind = size.quantization
+    if kind == "float32":
+        return _network(model, FolderSource(model, kind, threads=threads, tell=tell, cancelled=cancelled), floats=True)
+    path = packed.path_for(model, kind, cache)
+    file = packed.find(path)
+    if file is not None:
+        try:
+            return _network(model, PackedSource(file, tell), floats=False)
+        except (DamagedError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+            _log.warning("llmstep: %s is made anew: %s", path, error)
+    with packed.Keeping(path) as keeping:
+        source = FolderSource(model, kind, threads=threads, writer=keeping.writer, tell=tell, cancelled=cancelled)
+        network = _network(model, source, floats=False)
+        keeping.finish({FACTS: source.facts})
+    return network
+
+
+def _network(model: ModelFolder, source: Source, *, floats: bool) -> Network:
+    from llmstep.decoder.compiled.causal import CompiledCausal
+    from llmstep.decoder.compiled.t5 import CompiledT5
+
+    if isinstance(model.config, T5Config):
+        assert model.start_id is not None
+        return CompiledT5(model.config, source, model.start_id, floats=floats)
+    return CompiledCausal(model.config, source, floats=floats)

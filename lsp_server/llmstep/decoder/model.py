@@ -1,0 +1,154 @@
+"""A model in memory that draws continuations; see `llmstep.decoder.Decoder`."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Literal
+
+from llmstep.decoder import MemoryShortError, SamplingParams, StoppedError
+from llmstep.decoder.drawing import Drawer
+from llmstep.decoder.rows import Rows, close_gaps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+    from llmstep.decoder import Continuation, Tokenizer
+    from llmstep.decoder.drawing import Kernel
+    from llmstep.decoder.network import Network
+
+MAX_ROWS = 32
+"""Most samples drawn at once: each row holds keys and values of its own."""
+
+
+class Model:
+    """A `Decoder`.
+
+    Args:
+        kernel: Draws tokens in compiled code.
+        session: Entered around the drawing of samples, with the number of threads.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        tokenizer: Tokenizer,
+        *,
+        architecture: str,
+        quantization: Literal["int8", "int4", "float32"],
+        parameters: int,
+        weight_bytes: int,
+        vocabulary: int,
+        positions: int | None,
+        start_id: int | None,
+        end_ids: frozenset[int],
+        threads: int,
+        kernel: Kernel | None = None,
+        session: Callable[[int], AbstractContextManager[object]] = contextlib.nullcontext,
+    ) -> None:
+        self.network, self.tokenizer = network, tokenizer
+        self.architecture, self.quantization = architecture, quantization
+        self.parameters, self.weight_bytes = parameters, weight_bytes
+        self.positions, self.start_id, self.end_ids, self.threads = positions, start_id, end_ids, threads
+        self._vocabulary, self._kernel, self._session = vocabulary, kernel, session
+
+    def forget(self) -> None:
+        self.network.forget()
+
+    def sample(
+        self,
+        prompt: str | Sequence[int],
+        n: int,
+        params: SamplingParams,
+        *,
+        prefix: Sequence[int] = (),
+        on_token: Callable[[int, int, float], None] | None = None,
+        on_end: Callable[[int, Continuation], None] | None = None,
+        on_step: Callable[[int], None] | None = None,
+        cancel: Callable[[], bool] | None = None,
+    ) -> list[Continuation]:
+        ids = list(self.tokenizer(prompt, add_special_tokens=True)["input_ids"] if isinstance(prompt, str) else prompt)
+        self._check(ids, prefix, n, params)
+        count = n if params.temperature > 0 else min(n, 1)
+        drawer = Drawer(params, self._kernel)
+        end_ids = self.end_ids if params.end_ids is None else params.end_ids
+        before = ids if self.start_id is None else list(prefix)
+        steps = 0
+        found: list[Continuation] = []
+
+        def poll() -> None:
+            if cancel is not None and cancel():
+                raise StoppedError("The generation was cancelled.")
+
+        def after_step(first: int, rows: Rows, drawn: list[tuple[int, int, float]], ended: list[int]) -> None:
+            nonlocal steps
+            steps += 1
+            if on_token is not None:
+                for number, token, logprob in drawn:
+                    on_token(first + number, token, logprob)
+            if on_end is not None:
+                for number in ended:
+                    on_end(first + number, rows.sample(number))
+            if on_step is not None:
+                on_step(steps)
+            poll()
+
+        try:
+            with self._session(self.threads):
+                while len(found) < count:
+                    poll()
+                    first, size = len(found), min(MAX_ROWS, count - len(found))
+                    rows = Rows(self.tokenizer, end_ids, before, size, params)
+                    drawer.begin(size)
+                    for drawn, ended in self._draw(ids, list(prefix), rows, size, drawer, params.max_tokens, poll):
+                        after_step(first, rows, drawn, ended)
+                    found += [rows.sample(number) for number in range(size)]
+        except MemoryError as error:
+            raise MemoryShortError(
+                "The memory was not enough for this request.", "Draw fewer or shorter samples, or use a smaller model."
+            ) from error
+        for number in range(count, n):
+            found.append(found[0])
+            if on_end is not None:
+                on_end(number, found[0])
+        return found
+
+    def _draw(
+        self,
+        ids: list[int],
+        prefix: list[int],
+        rows: Rows,
+        count: int,
+        drawer: Drawer,
+        longest: int,
+        poll: Callable[[], None],
+    ) -> Iterator[tuple[list[tuple[int, int, float]], list[int]]]:
+        """Draw all of `rows`, each until it has ended; each step's tokens, and the samples that they end."""
+        self.network.threads = self.threads
+        alive = list(range(count))
+        logits = self.network.read(ids, prefix, count, longest, poll)
+        while True:
+            tokens, logprobs = drawer.draw(logits, alive)
+            drawn = list(zip(alive, tokens.tolist(), logprobs.tolist(), strict=True))
+            finished = rows.take(alive, tokens.tolist(), logprobs.tolist())
+            yield drawn, [alive[place] for place in finished]
+            if finished:
+                alive, moves = close_gaps(alive, finished)
+                if not alive:
+                    return
+                for source, target in moves:
+                    tokens[target] = tokens[source]
+                tokens = tokens[: len(alive)]
+                self.network.drop(moves, len(alive))
+            logits = self.network.step(tokens)
+
+    def _check(self, ids: list[int], prefix: Sequence[int], n: int, params: SamplingParams) -> None:
+        if not ids:
+            raise ValueError("the prompt is empty")
+        if n < 0 or params.max_tokens < 1:
+            raise ValueError("there has to be at least one token of each sample")
+        wrong = next((token for token in (*ids, *prefix) if not 0 <= token < self._vocabulary), None)
+        if wrong is not None:
+            raise ValueError(f"the model has no token {wrong}")
+        if self.positions is not None and len(ids) + params.max_tokens > self.positions:
+            raise ValueError(f"the model reads and writes at most {self.positions} tokens")

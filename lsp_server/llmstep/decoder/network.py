@@ -1,0 +1,95 @@
+"""What drawing wants from a model: read a prompt once, then go on by one token for each of several samples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from llmstep.decoder.embedding import Embedding
+    from llmstep.decoder.weights import Weight
+
+
+class Network(Protocol):
+    """A model with the keys and values of one prompt and of the samples behind it.
+
+    The samples are rows 0 to n-1. All have the same length, so that nothing is padded or masked.
+    """
+
+    threads: int
+    shapes: dict[str, tuple[int, int]]
+    """Outputs and inputs of its products, by name."""
+
+    def read(
+        self, ids: list[int], prefix: list[int], rows: int, longest: int, poll: Callable[[], None]
+    ) -> NDArray[np.float32]:
+        """Read a prompt, for `rows` samples of at most `longest` tokens.
+
+        What the last prompt and this one have in common is not computed again: for a causal model the tokens at which
+        both begin, for an encoder-decoder model the encoder's side when the input is the same.
+
+        Args:
+            prefix: For an encoder-decoder model: what its output begins with, behind the start token.
+            poll: Called between parts of the work; may raise to end it.
+
+        Returns:
+            Logits of the first token, [1, vocabulary].
+        """
+
+    def step(self, tokens: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Logits behind one more token for each row: [rows] in, [rows, vocabulary] out."""
+
+    def drop(self, moves: list[tuple[int, int]], left: int) -> None:
+        """Keep `left` rows, after rows have been moved, each (from, to), into the places of others."""
+
+    def forget(self) -> None:
+        """Give up the keys and values of the last prompt."""
+
+
+class Source(Protocol):
+    """Gives a network its weights, by the names of transformers."""
+
+    shapes: dict[str, tuple[int, int]]
+    """Outputs and inputs of the products given so far, by name."""
+
+    def product(self, name: str, parts: Sequence[str], outputs: int, inputs: int) -> Weight:
+        """The weight of several linear layers with the same input, as one.
+
+        Args:
+            name: What it is called in the network.
+            parts: Names of the layers, without `.weight` and `.bias`.
+
+        Raises:
+            DamagedError: There is none, or it has another shape.
+        """
+
+    def vector(self, name: str, *shape: int) -> NDArray[Any]:
+        """A small tensor, float32; its shape is looked at from the end.
+
+        Raises:
+            DamagedError: There is none, or it has another shape.
+        """
+
+    def embedding(self, names: Sequence[str], tokens: int, width: int) -> Embedding:
+        """The embeddings, under the first of several names that is there.
+
+        Raises:
+            DamagedError: There are none, or they have another shape.
+        """
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a tensor."""
+
+
+def common_length(first: Sequence[int], second: Sequence[int]) -> int:
+    """Number of tokens at which two texts begin alike."""
+    length = 0
+    for one, other in zip(first, second, strict=False):
+        if one != other:
+            break
+        length += 1
+    return length

@@ -1,0 +1,241 @@
+"""GPT-NeoX in numpy, for models that are run before numba would be there, and where there is no numba."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
+
+from llmstep.decoder import DamagedError
+from llmstep.decoder.network import common_length
+from llmstep.decoder.rope import frequencies
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from llmstep.decoder.config import CausalConfig
+    from llmstep.decoder.folder import ModelFolder
+
+Array = NDArray[np.float32]
+_CHUNK = 512
+"""Tokens of a prompt that are read at once; more need memory for the scores of each with each."""
+_ERF = (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429)
+_ERF_SCALE = 0.3275911
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """Weights of one block, products transposed: [in, out]."""
+
+    attention_norm: tuple[Array, Array]
+    query_key_value: tuple[Array, Array]
+    attention_out: tuple[Array, Array]
+    mlp_norm: tuple[Array, Array]
+    mlp_in: tuple[Array, Array]
+    mlp_out: tuple[Array, Array]
+
+
+@dataclass(eq=False)
+class Memory:
+    """Keys and values of one layer: those of the prompt, shared, and those of the rows behind it."""
+
+    keys: Array
+    """[heads, prompt, width]"""
+    values: Array
+    row_keys: Array
+    """[rows, heads, longest, width]"""
+    row_values: Array
+
+
+class NumpyNetwork:
+    """A `Network`.
+
+    Raises:
+        DamagedError: A weight is missing.
+    """
+
+    def __init__(self, config: CausalConfig, model: ModelFolder) -> None:
+        self._config, self._model = config, model
+        self.threads = 1
+        self._layers = [self._layer(f"gpt_neox.layers.{number}.") for number in range(config.layers)]
+        self._norm = self._pair("gpt_neox.final_layer_norm")
+        self._embed = self._tensor("gpt_neox.embed_in.weight")
+        heads = [name for name in ("embed_out.weight", "lm_head.weight") if name in model.tensors]
+        self._head = self._tensor(heads[0]).T if heads else self._embed.T
+        self._frequencies, self._scaling = frequencies(config)
+        parts = ("query_key_value", "attention_out", "mlp_in", "mlp_out")
+        layers = {
+            f"{number}.{part}": getattr(each, part)[0] for number, each in enumerate(self._layers) for part in parts
+        }
+        self.shapes = {name: weight.shape[::-1] for name, weight in {**layers, "head": self._head}.items()}
+        self.forget()
+
+    def forget(self) -> None:
+        self._ids: list[int] = []
+        heads = self._config.heads
+        none = np.empty((heads, 0, self._config.width), np.float32)
+        rows = np.empty((0, heads, 0, self._config.width), np.float32)
+        self._memories = [Memory(none, none, rows, rows) for _ in self._layers]
+        self._position = self._drawn = 0
+
+    def read(self, ids: list[int], prefix: list[int], rows: int, longest: int, poll: Callable[[], None]) -> Array:
+        known = min(common_length(self._ids, ids), len(ids) - 1)  # the last one is read for its logits
+        self._ids = ids[:known]
+        for memory in self._memories:
+            memory.keys, memory.values = memory.keys[:, :known], memory.values[:, :known]
+        hidden = np.empty((0, 0), np.float32)
+        for start in range(known, len(ids), _CHUNK):
+            chunk = ids[start : start + _CHUNK]
+            hidden = self._chunk(chunk, start, poll)
+            self._ids = ids[: start + len(chunk)]
+        shape = (rows, self._config.heads, longest, self._config.width)
+        for memory in self._memories:
+            memory.row_keys, memory.row_values = np.empty(shape, np.float32), np.empty(shape, np.float32)
+        self._position, self._drawn = len(ids), 0
+        return self._logits(hidden[-1:])
+
+    def step(self, tokens: NDArray[np.int64]) -> Array:
+        hidden = self._embed[tokens]  # [rows, hidden]
+        cos, sin = self._rotations(self._position, 1)
+        self._position += 1
+        self._drawn += 1
+        for layer, memory in zip(self._layers, self._memories, strict=True):
+            queries, keys, values = self._split(layer, hidden, cos, sin)  # [rows, heads, width]
+            memory.row_keys[:, :, self._drawn - 1] = keys
+            memory.row_values[:, :, self._drawn - 1] = values
+            hidden = self._rest(layer, hidden, self._attend_rows(queries, memory))
+        return self._logits(hidden)
+
+    def drop(self, moves: list[tuple[int, int]], left: int) -> None:
+        for memory in self._memories:
+            for source, target in moves:
+                memory.row_keys[target], memory.row_values[target] = memory.row_keys[source], memory.row_values[source]
+            memory.row_keys, memory.row_values = memory.row_keys[:left], memory.row_values[:left]
+
+    def _chunk(self, ids: list[int], start: int, poll: Callable[[], None]) -> Array:
+        """Run part of a prompt; hidden states [new, hidden]."""
+        hidden = self._embed[ids]
+        cos, sin = self._rotations(start, len(ids))
+        later = np.triu(np.full((len(ids), start + len(ids)), -np.inf, np.float32), start + 1)
+        for layer, memory in zip(self._layers, self._memories, strict=True):
+            poll()
+            queries, keys, values = (part.swapaxes(0, 1) for part in self._split(layer, hidden, cos, sin))
+            memory.keys = np.concatenate((memory.keys, keys), 1)
+            memory.values = np.concatenate((memory.values, values), 1)
+            scores = queries @ memory.keys.swapaxes(1, 2) * np.float32(self._config.width**-0.5) + later
+            attended = (_softmax(scores) @ memory.values).swapaxes(0, 1)
+            hidden = self._rest(layer, hidden, attended.reshape(len(ids), -1))
+        return hidden
+
+    def _attend_rows(self, queries: Array, memory: Memory) -> Array:
+        """Each row sees the prompt and itself: [rows, heads, width] in, [rows, hidden] out."""
+        queries = queries * np.float32(self._config.width**-0.5)
+        keys, values = memory.row_keys[:, :, : self._drawn], memory.row_values[:, :, : self._drawn]
+        shared = (queries.swapaxes(0, 1) @ memory.keys.swapaxes(1, 2)).swapaxes(0, 1)  # [rows, heads, prompt]
+        own = (keys @ queries[..., None])[..., 0]  # [rows, heads, drawn]
+        weights = _softmax(np.concatenate((shared, own), -1))
+        prompt = memory.keys.shape[1]
+        attended = (weights[..., :prompt].swapaxes(0, 1) @ memory.values).swapaxes(0, 1)
+        attended = attended + (weights[..., None, prompt:] @ values)[:, :, 0]
+        return np.asarray(attended.reshape(len(queries), -1))
+
+    def _split(self, layer: Layer, hidden: Array, cos: Array, sin: Array) -> tuple[Array, Array, Array]:
+        """Queries, keys and values of tokens, [tokens, heads, width] each, the first two rotated."""
+        weight, bias = layer.query_key_value
+        out = self._normed(hidden, layer.attention_norm) @ weight + bias
+        out = out.reshape(len(hidden), self._config.heads, 3, self._config.width)
+        rotated, half = out[:, :, :2, : self._config.rotary], self._config.rotary // 2
+        turned = np.concatenate((-rotated[..., half:], rotated[..., :half]), -1)
+        out[:, :, :2, : self._config.rotary] = rotated * cos + turned * sin
+        return out[:, :, 0], out[:, :, 1], out[:, :, 2]
+
+    def _rest(self, layer: Layer, hidden: Array, attended: Array) -> Array:
+        """What follows the attention in a block."""
+        weight, bias = layer.attention_out
+        after = attended @ weight + bias + hidden
+        source = hidden if self._config.parallel else after
+        (first, first_bias), (second, second_bias) = layer.mlp_in, layer.mlp_out
+        return np.asarray(
+            _gelu(self._normed(source, layer.mlp_norm) @ first + first_bias) @ second + second_bias + after
+        )
+
+    def _logits(self, hidden: Array) -> Array:
+        return np.asarray(self._normed(hidden, self._norm) @ self._head)
+
+    def _normed(self, hidden: Array, norm: tuple[Array, Array]) -> Array:
+        centred = hidden - hidden.mean(-1, keepdims=True)
+        variance = np.square(centred).mean(-1, keepdims=True)
+        return np.asarray(centred / np.sqrt(variance + np.float32(self._config.epsilon)) * norm[0] + norm[1])
+
+    def _rotations(self, start: int, count: int) -> tuple[Array, Array]:
+        """Cosine and sine, each [tokens, 1, 1, rotary]."""
+        angles = np.arange(start, start + count, dtype=np.float32)[:, None, None, None] * self._frequencies
+        angles = np.concatenate((angles, angles), -1)
+        return np.cos(angles) * np.float32(self._scaling), np.sin(angles) * np.float32(self._scaling)
+
+    def _layer(self, name: str) -> Layer:
+        return Layer(
+            attention_norm=self._pair(name + "input_layernorm"),
+            query_key_value=self._product(name + "attention.query_key_value"),
+            attention_out=self._product(name + "attention.dense"),
+            mlp_norm=self._pair(name + "post_attention_layernorm"),
+            mlp_in=self._product(name + "mlp.dense_h_to_4h"),
+            mlp_out=self._product(name + "mlp.dense_4h_to_h"),
+        )
+
+    def _pair(self, name: str) -> tuple[Array, Array]:
+        bias = name + ".bias"  # that of a product may be missing
+        weight = self._tensor(name + ".weight")
+        return weight, self._tensor(bias) if bias in self._model.tensors else np.zeros(len(weight), np.float32)
+
+    def _product(self, name: str) -> tuple[Array, Array]:
+        weight, bias = self._pair(name)
+        return np.ascontiguousarray(weight.T), bias
+
+    def _tensor(self, name: str) -> Array:
+        if name not in self._model.tensors:
+            raise DamagedError(
+                f"The weights in {self._model.path} are incomplete: {name} is missing.",
+                "The weights and config.json do not belong together, or the model was not saved whole.",
+            )
+        file, part = self._model.tensors[name], name.removesuffix(".weight")
+        return self._model.rows(part, 0, file.shape(name)[0]) if part != name else file.read(name)
+
+
+@functools.cache
+def _pools() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def session(threads: int) -> AbstractContextManager[None]:
+    """Around the drawing of samples: so many threads for numpy's products.
+
+    By itself numpy's OpenBLAS takes one for each core, which wait for each other by spinning: on busy cores a request
+    of a small model then takes ten times as long.
+    """
+    limit: AbstractContextManager[None] = _pools().limit(limits=threads, user_api="blas")
+    return limit
+
+
+def _softmax(scores: Array) -> Array:
+    powers = np.exp(scores - scores.max(-1, keepdims=True))
+    return np.asarray(powers / powers.sum(-1, keepdims=True))
+
+
+def _gelu(x: Array) -> Array:
+    """x times the normal distribution's share below x.
+
+    numpy has no error function; this is formula 7.1.26 of Abramowitz and Stegun, which is exact to 1.5e-7.
+    """
+    places = np.abs(x) * np.float32(0.5**0.5)
+    t = 1.0 / (1.0 + np.float32(_ERF_SCALE) * places)
+    series = np.zeros_like(t)
+    for factor in reversed(_ERF):
+        series = (series + np.float32(factor)) * t
+    tail = 0.5 * series * np.exp(-places * places)  # beyond |x| on one side
+    return np.asarray(x * np.where(x < 0, tail, 1.0 - tail))

@@ -1,0 +1,116 @@
+"""The samples of one request while they are drawn: their tokens, scores and ends."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from llmstep.decoder import Continuation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from llmstep.decoder import SamplingParams, Tokenizer
+
+_ANCHOR = 16
+"""Tokens before the new ones that may decide how these are written."""
+
+
+@dataclass
+class _Row:
+    """One sample while it is drawn."""
+
+    tokens: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    reason: Literal["end", "stop", "length", ""] = ""
+
+
+class Rows:
+    """Samples that are drawn side by side.
+
+    Args:
+        before: Tokens that stand before the new ones where they are written.
+    """
+
+    def __init__(
+        self, tokenizer: Tokenizer, end_ids: frozenset[int], before: Sequence[int], count: int, params: SamplingParams
+    ) -> None:
+        self._tokenizer, self._end_ids, self._before, self._params = tokenizer, end_ids, before, params
+        # A stop can end inside the newest token and every token before it may hold as little as one byte of it.
+        self._tail = max((len(stop.encode()) for stop in params.stop), default=0) + 1
+        self._rows = [_Row() for _ in range(count)]
+
+    def take(self, rows: Iterable[int], tokens: Iterable[int], logprobs: Iterable[float]) -> list[int]:
+        """Add a token to each of `rows`.
+
+        Returns:
+            Positions in `rows` of the samples that this has finished.
+
+        Raises:
+            ArithmeticError: The model's logits are no numbers.
+        """
+        finished = []
+        for place, (number, token, logprob) in enumerate(zip(rows, tokens, logprobs, strict=True)):
+            row = self._rows[number]
+            if math.isnan(logprob):
+                raise ArithmeticError("its logits are not numbers")
+            row.tokens.append(token)
+            row.logprobs.append(logprob)
+            if token in self._end_ids:
+                row.reason = "end"
+            elif self._stopped(row):
+                row.reason = "stop"
+            elif len(row.tokens) >= self._params.max_tokens:
+                row.reason = "length"
+            if row.reason:
+                finished.append(place)
+        return finished
+
+    def _stopped(self, row: _Row) -> bool:
+        if not self._params.stop:
+            return False
+        tail = decoded(self._tokenizer, row.tokens[-self._tail :])
+        return any(stop in tail for stop in self._params.stop)
+
+    def sample(self, number: int) -> Continuation:
+        """A sample that has ended."""
+        row = self._rows[number]
+        kept = row.tokens[:-1] if row.reason == "end" else row.tokens
+        text = written(self._tokenizer, self._before, kept)
+        return Continuation(tuple(row.tokens), tuple(row.logprobs), text, row.reason or "length")
+
+
+def written(tokenizer: Tokenizer, before: Sequence[int], new: Sequence[int]) -> str:
+    """The text that new tokens add behind others.
+
+    Decoded alone, new tokens can lose the blank in front of their first word (tokenizers in SentencePiece style strip
+    it), so they are decoded behind the end of what is before them. Special tokens are shown, for stops to be found.
+    """
+    anchor = list(before[-_ANCHOR:])
+    known = decoded(tokenizer, anchor)
+    text = decoded(tokenizer, [*anchor, *new])
+    return text[len(known) :] if text.startswith(known) else decoded(tokenizer, list(new))
+
+
+def decoded(tokenizer: Tokenizer, tokens: list[int]) -> str:
+    return tokenizer.decode(tokens, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+
+
+def close_gaps(rows: list[int], finished: Sequence[int]) -> tuple[list[int], list[tuple[int, int]]]:
+    """The rows that are left when those at the positions `finished` leave, and how few of them have to move.
+
+    The last ones fill the gaps, so that their number and not that of all rows is what leaving costs.
+
+    Returns:
+        The rows left, in their new order, and the moves that make it, as (from, to).
+    """
+    gone = set(finished)
+    left = len(rows) - len(gone)
+    sources = [place for place in range(left, len(rows)) if place not in gone]
+    gaps = [place for place in sorted(gone) if place < left]
+    moves = list(zip(sources, gaps, strict=True))
+    rows = list(rows)
+    for source, gap in moves:
+        rows[gap] = rows[source]
+    return rows[:left], moves

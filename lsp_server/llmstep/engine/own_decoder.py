@@ -1,0 +1,219 @@
+"""Models that llmstep's own decoder runs (`llmstep.decoder`): on CPUs, without torch and transformers."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from llmstep import decoder
+from llmstep.engine import device as devices
+from llmstep.engine.device import Placement
+from llmstep.engine.files import measure, read_config, weight_paths
+from llmstep.engine.loaded import ROOM, LoadedModel, Plan
+from llmstep.engine.postprocess import RawSample
+from llmstep.engine.progress import Progress, format_bytes
+from llmstep.errors import CancelledError, GenerationError, ModelLoadError, ModelTooLargeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from llmstep.engine.prompt import EncodedPrompt
+    from llmstep.settings import Settings
+    from llmstep.types import Sampling
+
+FORMATS = ("auto", "fast", "float32", "int8", "int4")
+"""Values of the setting `dtype` that the decoder has a format for."""
+_SHARES = {"float32": 4.0, "int8": 1.02, "int4": 0.6}
+"""Bytes of a number, scales counted, where only the size of files is known."""
+
+
+def suits(settings: Settings, device: str) -> bool:
+    """Whether models that the decoder knows are run by it."""
+    return device == "cpu" and settings.dtype in FORMATS
+
+
+def inspect(
+    folder: Path,
+    *,
+    name: str,
+    settings: Settings,
+    freeable: int = 0,
+    file_bytes: int | None = None,
+    adapter: Path | None = None,
+) -> Plan | None:
+    """The plan of a model; None where the decoder does not know it.
+
+    Args:
+        freeable: Bytes that will be free when the model now in memory is gone.
+        file_bytes: Size of weights that are not there yet, to look before they are downloaded.
+        adapter: Folder of a LoRA adapter that is put into the weights.
+
+    Raises:
+        ModelLoadError: A file is broken.
+        ModelTooLargeError: The weights do not fit into memory.
+    """
+    config = read_config(folder)
+    if not decoder.supports(config) or "auto_map" in config:
+        return None
+    free = devices.free_bytes("cpu") + freeable
+    if file_bytes is None:
+        if decoder.why_unsupported(folder) is not None or (adapter and decoder.why_unsupported_adapter(adapter)):
+            return None
+        measure(weight_paths(folder))
+        with _told(name):
+            size = decoder.measure(folder, _quantization(settings), int(free / ROOM))
+    else:
+        size = _guess(config, _quantization(settings), file_bytes, int(free / ROOM))
+        if size.weight_bytes * ROOM > free:
+            raise _too_large(name, size, free)
+    return Plan(
+        name=name,
+        folder=folder,
+        config=config,
+        family="seq2seq" if config["model_type"] == "t5" else "causal",
+        placement=Placement("cpu", size.quantization),
+        parameters=size.parameters,
+        weight_bytes=size.weight_bytes,
+        trust_remote_code=False,
+        adapter=adapter,
+        needs_torch=False,
+    )
+
+
+def load(
+    plan: Plan, *, report: Callable[[Progress], None] = lambda _: None, cancelled: Callable[[], bool] = lambda: False
+) -> LoadedModel:
+    """Read tokenizer and weights.
+
+    Raises:
+        ModelLoadError: A file is broken, or weights are missing.
+        ModelTooLargeError: Memory ran out on the way.
+        CancelledError: `cancelled` said so between two weights.
+    """
+    message = f"Loading {plan.name} ({format_bytes(plan.weight_bytes)}, cpu)"
+
+    def tell(what: str, share: float) -> None:
+        reading = what.startswith("Reading")
+        report(Progress("load", message if reading else what, round(100 * share), 100))
+
+    report(Progress("load", message))
+    with _told(plan.name):
+        model = decoder.load(
+            plan.folder,
+            quantization=plan.placement.dtype,  # type: ignore[arg-type]
+            adapter=plan.adapter,
+            progress=tell,
+            cancelled=cancelled,
+        )
+    report(Progress("load", message, 1, 1))
+    ends = model.end_ids
+    pad = model.tokenizer.pad_token_id
+    return LoadedModel(
+        plan=plan,
+        model=None,
+        tokenizer=model.tokenizer,
+        end_ids=ends,
+        pad_id=pad if pad is not None else min(ends, default=0),
+        start_id=model.start_id,
+        positions=model.positions,
+        decoder=model,
+    )
+
+
+def draw(
+    loaded: LoadedModel,
+    prompt: EncodedPrompt,
+    sampling: Sampling,
+    *,
+    stops: tuple[str, ...],
+    threads: int,
+    on_step: Callable[[int], None],
+    on_sample: Callable[[RawSample], None] | None,
+    cancelled: Callable[[], bool],
+) -> list[RawSample]:
+    """See `llmstep.engine.decode.decode`."""
+    model = loaded.decoder
+    assert model is not None
+    if threads:
+        model.threads = threads
+    params = decoder.SamplingParams(
+        sampling.temperature, sampling.top_p, sampling.max_new_tokens, sampling.seed, stops, loaded.end_ids
+    )
+    with _failing(loaded.plan.name):
+        found = model.sample(
+            prompt.input_ids,
+            sampling.count if sampling.temperature > 0 else 1,
+            params,
+            prefix=prompt.decoder_ids,
+            on_end=None if on_sample is None else lambda number, each: on_sample(_raw(each)),
+            on_step=on_step,
+            cancel=cancelled,
+        )
+    return [_raw(each) for each in found]
+
+
+def _raw(each: decoder.Continuation) -> RawSample:
+    steps = tuple(zip(each.tokens, each.logprobs, strict=True))
+    return RawSample(each.text, each.logprob, len(each.tokens), steps)
+
+
+def _quantization(settings: Settings) -> decoder.Quantization:
+    known: dict[str, decoder.Quantization] = {"float32": "float32", "int8": "int8", "int4": "int4"}
+    return known.get(settings.dtype, "auto")
+
+
+def _guess(config: dict[str, Any], wanted: decoder.Quantization, file_bytes: int, free: int) -> decoder.Footprint:
+    """The size of a model whose weights are not there yet."""
+    stored = str(config.get("dtype") or config.get("torch_dtype") or "float32")
+    parameters = file_bytes // devices.BYTES.get(stored, 4)
+    if wanted == "auto" and parameters < devices.SMALL:
+        wanted = "float32"
+    elif wanted == "auto":
+        wanted = "int8" if parameters * _SHARES["int8"] <= free else "int4"
+    return decoder.Footprint(wanted, parameters, int(parameters * _SHARES[wanted]))
+
+
+def _too_large(name: str, size: decoder.Footprint, free: int) -> ModelTooLargeError:
+    return ModelTooLargeError(
+        f"The model {name} needs about {format_bytes(size.weight_bytes * ROOM)} of memory in {size.quantization} "
+        f"on cpu, and {format_bytes(free)} are free.",
+        hint="Close other programs, or choose a smaller model.",
+    )
+
+
+@contextlib.contextmanager
+def _told(name: str) -> Iterator[None]:
+    """Turn what the decoder says into what llmstep says."""
+    try:
+        yield
+    except decoder.StoppedError as error:
+        raise CancelledError("Loading the model was cancelled.") from error
+    except decoder.MemoryShortError as error:
+        raise ModelTooLargeError(f"The model {name} does not fit. {error.message}", hint=error.hint) from error
+    except decoder.DecoderError as error:
+        hint = error.hint or "Choose another model: `llmstep models` lists some."
+        raise ModelLoadError(f"The model {name} cannot be loaded. {error.message}", hint=hint) from error
+
+
+@contextlib.contextmanager
+def _failing(name: str) -> Iterator[None]:
+    """Turn failures while drawing into errors."""
+    try:
+        yield
+    except decoder.StoppedError as error:
+        raise CancelledError("The generation was cancelled.", hint="Ask again.") from error
+    except decoder.MemoryShortError as error:
+        raise GenerationError(
+            f"The memory of cpu was not enough for this request to {name}.",
+            hint="Lower llmstep.count or llmstep.maxNewTokens, or choose a smaller model.",
+        ) from error
+    except Exception as error:
+        from llmstep.errors import LlmstepError
+
+        if isinstance(error, LlmstepError):
+            raise
+        raise GenerationError(
+            f"The model {name} failed while generating: {type(error).__name__}: {error}.",
+            hint="Try again; if it lasts, choose another model or device and report it with the log.",
+        ) from error

@@ -1,0 +1,289 @@
+"""The public face: what a folder needs, what a request gets, and what goes wrong."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from prompts import NAMES, NEW, text
+from results import log_probabilities
+
+import llmstep.decoder as face
+from llmstep.catalog.store import STARTER_DIR
+from llmstep.decoder import SamplingParams, load
+from llmstep.decoder.compiled import compiler, ready
+from llmstep.decoder.tensor_file import TensorFile, TensorWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PACKAGE = Path(face.__file__).parent
+ALLOWED = {"numpy", "numba", "llvmlite", "safetensors", "tokenizers", "platformdirs", "threadpoolctl"}
+WARM = SamplingParams(temperature=1.0, max_tokens=8, seed=3)
+
+
+def test_it_imports_nothing_of_the_rest() -> None:
+    for file in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for name in names:
+                first = name.partition(".")[0]
+                known = first in sys.stdlib_module_names | ALLOWED or name.startswith("llmstep.decoder")
+                assert known, (file, name)
+
+
+def test_it_runs_where_torch_and_transformers_are_missing(folder_of: Any, tmp_path: Path) -> None:
+    program = f"""
+import sys
+for name in ("torch", "transformers"):
+    sys.modules[name] = None
+from pathlib import Path
+from llmstep.decoder import SamplingParams, load
+model = load({str(folder_of("byt5"))!r}, quantization="int4", cache=Path({str(tmp_path)!r}))
+print(len(model.sample("⊢ p", 3, SamplingParams(max_tokens=4, seed=1))))
+"""
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "3\n"
+
+
+def test_without_numba_the_starter_works_and_others_say_what_they_lack(folder_of: Any) -> None:
+    program = f"""
+import importlib.util, sys
+sys.modules["numba"] = None
+plain = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name == "numba" else plain(name, *rest)
+from llmstep.decoder import SamplingParams, UnsupportedError, load
+assert load({str(STARTER_DIR)!r}).sample("[GOAL]", 2, SamplingParams(max_tokens=3))
+assert load({str(folder_of("neox"))!r}, quantization="float32")
+try:
+    load({str(folder_of("llama"))!r})
+except UnsupportedError as error:
+    print(error.message, error.hint)
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "needs the package numba, which is not installed" in ran.stdout
+
+
+@pytest.mark.parametrize("name", ["neox", "llama", "byt5"])
+def test_streams_and_scores(name: str, folder_of: Any, cache: Path) -> None:
+    model = load(folder_of(name), quantization="int8", cache=cache)
+    tokens: dict[int, list[tuple[int, float]]] = {}
+    ended: list[int] = []
+    steps: list[int] = []
+    found = model.sample(
+        text(30),
+        40,
+        WARM,
+        on_token=lambda number, token, logprob: tokens.setdefault(number, []).append((token, logprob)),
+        on_end=lambda number, each: ended.append(number),
+        on_step=steps.append,
+    )
+    assert sorted(ended) == sorted(tokens) == list(range(40))
+    assert steps == list(range(1, len(steps) + 1))
+    for number, each in enumerate(found):
+        assert tokens[number] == list(zip(each.tokens, each.logprobs, strict=True))
+        assert each.finish_reason == ("end" if each.tokens[-1] in model.end_ids else "length")
+    network: Any = model
+    alone = log_probabilities(network, text(30), list(found[0].tokens[:-1]), 1)
+    assert found[0].logprob == pytest.approx(
+        sum(alone[place][token] for place, token in enumerate(found[0].tokens)), abs=1e-3
+    )
+
+
+def test_seeds_stops_and_ends(folder_of: Any, cache: Path) -> None:
+    model = load(folder_of("llama"), quantization="int8", cache=cache)
+
+    def draw(**changes: Any) -> list[face.Continuation]:
+        return model.sample(text(9), 6, SamplingParams(**{"temperature": 1.0, "max_tokens": 8, "seed": 3, **changes}))
+
+    free = draw(end_ids=frozenset())
+    assert draw(end_ids=frozenset()) == free
+    assert draw(seed=4, end_ids=frozenset()) != free
+    stop = next(letter for each in free for letter in each.text if letter.isascii())
+    for before, after in zip(free, draw(stop=("never said", stop), end_ids=frozenset()), strict=True):
+        if stop in before.text:
+            assert (after.finish_reason, stop in after.text) == ("stop", True)
+            assert before.tokens[: len(after.tokens)] == after.tokens
+        else:
+            assert after == before
+    end = free[0].tokens[2]
+    [first, *_] = draw(end_ids=frozenset({end}))
+    assert first.finish_reason == "end"
+    assert first.tokens[-1] == end
+    assert len(draw(top_p=0.3)) == 6
+
+
+def test_stopping_a_request(folder_of: Any, cache: Path) -> None:
+    model = load(folder_of("qwen2"), quantization="int8", cache=cache)
+    steps: list[int] = []
+    with pytest.raises(face.StoppedError):
+        model.sample(text(9), 3, WARM, on_step=steps.append, cancel=lambda: len(steps) == 2)
+    assert steps == [1, 2]
+    assert len(model.sample(text(9), 3, WARM)) == 3
+
+
+def test_requests_that_make_no_sense(folder_of: Any, cache: Path) -> None:
+    model = load(folder_of("llama"), quantization="int8", cache=cache)
+    for prompt, params in (([], WARM), ([384], WARM), ([-1], WARM), (text(699), WARM)):
+        with pytest.raises(ValueError, match=r"prompt|token"):
+            model.sample(prompt, 1, params)
+    assert model.sample(text(9), 0, WARM) == []
+
+
+@pytest.mark.parametrize("kind", ["int8", "int4"])
+@pytest.mark.parametrize("name", NAMES)
+def test_packed_is_the_same(name: str, kind: Any, folder_of: Any, tmp_path: Path) -> None:
+    told: list[tuple[str, float]] = []
+    first: Any = load(folder_of(name), quantization=kind, cache=tmp_path, progress=lambda *each: told.append(each))
+    [file] = tmp_path.iterdir()
+    assert told[-1] == ("Reading weights", 1.0)
+    from safetensors import safe_open
+
+    with safe_open(file, "np") as opened:
+        assert opened.get_tensor("scales.head").dtype == np.float32
+    second: Any = load(folder_of(name), quantization=kind, cache=tmp_path)
+    one, other = (log_probabilities(each, text(12), NEW) for each in (first, second))
+    assert np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("damage", [b"", b"\0" * 400, b"cut", b"header"])
+def test_a_damaged_packed_file_is_made_anew(folder_of: Any, tmp_path: Path, damage: bytes) -> None:
+    load(folder_of("neox"), quantization="int8", cache=tmp_path)
+    [file] = tmp_path.iterdir()
+    whole = file.read_bytes()
+    file.write_bytes({b"cut": whole[:-100], b"header": whole[:9] + b"x" + whole[10:]}.get(damage, damage))
+    load(folder_of("neox"), quantization="int8", cache=tmp_path)
+    assert file.read_bytes() == whole
+
+
+def test_where_nothing_can_be_kept(folder_of: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert load(folder_of("neox"), quantization="int8", cache=tmp_path / "file" / "below").quantization == "int8"
+
+
+def test_half_precision_on_disk(folder_of: Any, tmp_path: Path) -> None:
+    """bfloat16 and float16 are read as they are meant; several files are one model."""
+    exact: Any = load(folder_of("llama"), quantization="float32")
+    expected = log_probabilities(exact, text(12), NEW)
+    for dtype, bound in (("bfloat16", 0.1), ("float16", 0.02)):
+        import torch
+        from transformers import AutoModelForCausalLM
+
+        folder = shutil.copytree(folder_of("llama"), tmp_path / dtype)
+        model = AutoModelForCausalLM.from_pretrained(folder).to(getattr(torch, dtype))
+        (folder / "model.safetensors").unlink()
+        model.save_pretrained(folder, max_shard_size="100KB")
+        assert (folder / "model.safetensors.index.json").is_file()
+        found: Any = load(folder, quantization="float32")
+        assert np.abs(log_probabilities(found, text(12), NEW) - expected).mean() < bound
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "message"),
+    [
+        ("config.json", lambda path: path.unlink(), "has no config.json"),
+        ("config.json", lambda path: path.write_text("{"), "not valid JSON"),
+        ("config.json", lambda path: path.write_text('{"model_type": "bart"}'), "'bart' is not one of"),
+        ("config.json", lambda path: path.write_text('{"model_type": "llama"}'), "lacks something"),
+        ("model.safetensors", lambda path: path.unlink(), "not there as safetensors"),
+        ("model.safetensors", lambda path: path.write_bytes(path.read_bytes()[:-9]), "bytes where its header says"),
+        ("model.safetensors", lambda path: path.write_bytes(b"{}" * 20), "not a safetensors file"),
+        ("tokenizer_config.json", lambda path: path.unlink(), "not there as tokenizer.json"),
+    ],
+)
+def test_folders_that_are_no_model(
+    file: str, change: Callable[[Path], Any], message: str, folder_of: Any, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(folder_of("llama"), tmp_path / "copy"))
+    change(folder / file)
+    with pytest.raises(face.DecoderError, match=re.escape(message)):
+        load(folder, quantization="int8", cache=tmp_path / "cache")
+    if file != "model.safetensors" or not (folder / file).exists():
+        assert message in (face.why_unsupported(folder) or "")
+
+
+def test_weights_that_do_not_belong_to_the_configuration(folder_of: Any, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(folder_of("llama"), tmp_path / "copy"))
+    config = json.loads((folder / "config.json").read_text())
+    for change in ({"num_hidden_layers": 3}, {"hidden_size": 32}):
+        (folder / "config.json").write_text(json.dumps({**config, **change}))
+        with pytest.raises(face.DamagedError, match="incomplete"):
+            load(folder, quantization="int8", cache=tmp_path / "cache")
+
+
+def test_the_format_follows_the_memory(folder_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from llmstep.decoder import footprint
+
+    folder = folder_of("llama")
+    assert face.measure(folder).quantization == "float32"
+    sizes = {kind: face.measure(folder, kind).weight_bytes for kind in ("float32", "int8", "int4")}
+    assert sizes["int4"] < sizes["int8"] < sizes["float32"]
+    monkeypatch.setattr(footprint, "SMALL", 1000)
+    monkeypatch.setattr(footprint, "_with_cache", lambda model, size: size.weight_bytes)
+    assert face.measure(folder).quantization == "int8"
+    assert face.measure(folder, max_memory=sizes["int8"] - 1).quantization == "int4"
+    for quantization in ("auto", "int4"):
+        with pytest.raises(face.MemoryShortError, match="GB are free"):
+            load(folder, quantization=quantization, max_memory=sizes["int4"] - 1)  # type: ignore[arg-type]
+
+
+def test_loading_can_be_stopped(folder_of: Any, tmp_path: Path) -> None:
+    with pytest.raises(face.StoppedError):
+        load(folder_of("llama"), quantization="int8", cache=tmp_path, cancelled=lambda: True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_damaged_code_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever file is changed; and the code of one that was compiled elsewhere is put in place whole."""
+    built: list[Path] = []
+
+    def popen(command: Any, env: dict[str, str], **_: Any) -> Any:
+        made = Path(env[compiler.PLACE])
+        (made / "code.nbi").write_bytes(b"code")
+        ready.seal(made)
+        built.append(made)
+        return subprocess.Popen([sys.executable, "-c", ""])
+
+    class Opener:
+        Popen = staticmethod(popen)
+        DEVNULL = subprocess.DEVNULL
+
+    place = tmp_path / "code"
+    monkeypatch.setattr(ready, "folder", lambda: place)
+    monkeypatch.setattr(ready, "compile_now", lambda: None)
+    monkeypatch.setattr(ready, "subprocess", Opener)
+    told: list[float] = []
+    for damage in (None, b"", b"cod3", None):
+        ready._ready.clear()
+        if damage is not None:
+            (place / "code.nbi").write_bytes(damage)
+        ready.ready(lambda what, share: told.append(share))
+        assert (place / "code.nbi").read_bytes() == b"code"
+    assert len(built) == 3
+    assert told
+    assert all(0 <= share < 1 for share in told)
+    assert [path.name for path in tmp_path.iterdir()] == ["code"]
+    ready._ready.clear()
+
+
+def test_tensor_files(tmp_path: Path) -> None:
+    numbers = np.arange(12, dtype=np.float32).reshape(3, 4) - 5
+    writer = TensorWriter(tmp_path / "x.safetensors")
+    writer.write("bf16", "BF16", (3, 4), [(numbers.view(np.uint32) >> 16).astype(np.uint16)])
+    writer.write("f16", "F16", (3, 4), [numbers[:1].astype(np.float16), numbers[1:].astype(np.float16)])
+    assert writer.close({"a": "b"})
+    file = TensorFile(tmp_path / "x.safetensors")
+    assert file.metadata == {"a": "b"}
+    for name in ("bf16", "f16"):
+        assert np.array_equal(file.read(name), numbers)
+        assert np.array_equal(file.rows(name, 1, 3), numbers[1:])
+    with pytest.raises(IndexError):
+        file.rows("f16", 2, 4)
