@@ -74,12 +74,13 @@ def test_without_anything_to_compare_with(tiny: Subject) -> None:
 
 def test_generate_draws_as_many_tokens(tiny: Subject) -> None:
     """The comparison is of the same work: the same prompt, samples and tokens."""
-    from llmstep.bench.opponents import opponent
+    from llmstep.bench.opponents import in_full, opponent
     from llmstep.bench.runtime_model import cases_of
     from llmstep.types import Sampling
 
     made: list[tuple[int, ...]] = []
-    model = tiny.loaded.model
+    loaded = in_full(tiny.loaded)
+    model = loaded.model
     plain = model.generate
 
     def generate(**arguments: Any) -> Any:
@@ -88,7 +89,7 @@ def test_generate_draws_as_many_tokens(tiny: Subject) -> None:
 
     model.generate = generate
     try:
-        ask = opponent("upstream-generate", tiny.loaded, Sampling(5, 0.5, 1.0, 7), fixed=True, threads=1)
+        ask = opponent("upstream-generate", loaded, Sampling(5, 0.5, 1.0, 7), fixed=True, threads=1)
         ask(cases_of(None, tiny)[0].prompt)
     finally:
         del model.generate
@@ -98,15 +99,16 @@ def test_generate_draws_as_many_tokens(tiny: Subject) -> None:
 def test_generate_in_half_precision_leaves_the_model_as_it_is() -> None:
     import torch
 
-    from llmstep.bench.opponents import opponent
+    from llmstep.bench.opponents import in_full, opponent
     from llmstep.bench.runtime_model import cases_of, subject
     from llmstep.settings import Settings
     from llmstep.types import Sampling
 
     tiny = subject(attrs.evolve(Settings(), model="tiny-shape"))
-    before = {name: each.clone() for name, each in tiny.loaded.model.named_parameters()}
+    loaded = in_full(tiny.loaded)
+    before = {name: each.clone() for name, each in loaded.model.named_parameters()}
     dtypes: list[torch.dtype] = []
-    kind = type(tiny.loaded.model)
+    kind = type(loaded.model)
     plain = kind.generate
 
     def generate(model: Any, **arguments: Any) -> Any:
@@ -115,12 +117,12 @@ def test_generate_in_half_precision_leaves_the_model_as_it_is() -> None:
 
     kind.generate = generate
     try:
-        ask = opponent("generate-bfloat16", tiny.loaded, Sampling(2, 0.5, 1.0, 3), fixed=True, threads=1)
+        ask = opponent("generate-bfloat16", loaded, Sampling(2, 0.5, 1.0, 3), fixed=True, threads=1)
         ask(cases_of(None, tiny, (20,))[0].prompt)
     finally:
         kind.generate = plain
     assert dtypes == [torch.bfloat16]
-    assert all(torch.equal(each, before[name]) for name, each in tiny.loaded.model.named_parameters())
+    assert all(torch.equal(each, before[name]) for name, each in loaded.model.named_parameters())
 
 
 def test_the_floor_counts_what_a_request_must_read() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 import torch
 from huggingface_hub import try_to_load_from_cache
@@ -13,6 +14,7 @@ from transformers import AutoModelForCausalLM
 
 from llmstep.catalog.resolve import resolve
 from llmstep.catalog.store import cache_path, is_cached
+from llmstep.engine import own_decoder
 from llmstep.engine.loader import load
 from llmstep.engine.prepare import prepare
 from llmstep.errors import DownloadError, ModelNotFoundError
@@ -68,6 +70,13 @@ def test_an_adapter_comes_with_its_base(hub: Any, adapter: Path, tiny_models: di
             expected = expected + 3.0 * parts[f"{stem}.lora_B.weight"] @ parts[f"{stem}.lora_A.weight"]
             assert not torch.allclose(expected, tensor)
         torch.testing.assert_close(merged[name], expected, atol=1e-6, rtol=1e-5)
+
+    own: Any = own_decoder.load(plan).decoder
+    ids, new = [5, 80, 90, 33], [40, 41]
+    with torch.inference_mode():
+        logits = loaded.model(input_ids=torch.tensor([ids + new])).logits[0, len(ids) - 1 :]
+    found = [own.network.read(ids, [], 1, 3, lambda: None), *(own.network.step(np.array([token])) for token in new)]
+    np.testing.assert_allclose(np.concatenate(found), logits.numpy(), atol=1e-3)
 
     assert is_cached("tiny/adapter")
     assert cache_path("tiny/adapter") == plan.adapter

@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
 from llmstep.catalog.resolve import STARTER_DIR, resolve
 from llmstep.engine import engine as engine_module
+from llmstep.engine import own_decoder
 from llmstep.engine.files import is_complete, needed_files
 from llmstep.engine.loader import load
 from llmstep.engine.prepare import prepare
@@ -176,14 +177,18 @@ def test_what_cannot_be_merged_is_said(llama: Path, pairs_file: Path, tmp_path: 
         loaded(out)
 
 
-def test_without_peft_both_sides_say_what_to_install(
+def test_without_peft_training_says_what_to_install_and_the_decoder_does_without(
     llama: Path, pairs_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "adapter"
     train(llama, pairs_file, out, max_steps=1)
     monkeypatch.setitem(__import__("sys").modules, "peft", None)
+    settings = Settings(model=str(out), device="cpu")
+    plan = prepare(settings, resolve(settings), None, lambda _: None, lambda: False)
+    assert own_decoder.load(plan).decoder is not None
+    settings = Settings(model=str(out), device="cpu", dtype="bfloat16")
     with pytest.raises(MissingPackageError, match="needs peft, which is not installed") as caught:
-        loaded(out)
+        prepare(settings, resolve(settings), None, lambda _: None, lambda: False)
     assert "llmstep[lora]" in caught.value.hint
     with pytest.raises(ModelLoadError, match="LoRA needs peft"):
         train(llama, pairs_file, tmp_path / "other")

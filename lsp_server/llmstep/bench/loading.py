@@ -96,11 +96,10 @@ def _child(work: str, folder: str, model: str) -> dict[str, Any]:
 
 def _folder(place: Path, model: str) -> Path:
     """The folder of a model; one of a shape is written first, in a process of its own."""
-    from llmstep.bench import shapes
     from llmstep.catalog.store import cache_path
     from llmstep.errors import ModelNotFoundError
 
-    if model.endswith(shapes.SUFFIX):
+    if model.endswith("-shape"):
         if not place.is_dir():
             place.mkdir()
             run_python(["-m", "llmstep.bench.random_weights", model, str(place)])

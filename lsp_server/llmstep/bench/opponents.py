@@ -39,7 +39,7 @@ def opponent(
         RequestError: It is not installed, or cannot run the model.
     """
     if loaded.model is None:
-        loaded = _in_full(loaded)
+        loaded = in_full(loaded)
     if loaded.model.device.type == "meta":
         raise RequestError(
             f"The weights of {loaded.plan.name} are there in {loaded.plan.placement.dtype} only.",
@@ -53,7 +53,7 @@ def opponent(
     return _ctranslate2(loaded, sampling, fixed=fixed, threads=threads)
 
 
-def _in_full(loaded: LoadedModel) -> LoadedModel:
+def in_full(loaded: LoadedModel) -> LoadedModel:
     """The same model as a module of transformers in float32."""
     import torch
     from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, GenerationConfig
