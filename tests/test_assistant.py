@@ -350,8 +350,11 @@ class TestOnTheRealThing:
         await assistant.suggest(page, at(AND, "sorry"), count=2)
         assistant.configure(attrs.evolve(settings, temperature=0.5))
         assert assistant.sets(page.uri)
-        assistant.configure(attrs.evolve(settings, model="byt5-state"))
-        assert assistant.sets(page.uri) == []
+        for change in ({"model": "byt5-state"}, {"dtype": "bfloat16"}):
+            assistant.configure(settings)
+            await assistant.suggest(page, at(AND, "sorry"), count=2)
+            assistant.configure(attrs.evolve(settings, **change))
+            assert assistant.sets(page.uri) == []
         assistant.configure(settings)
 
     async def test_cancelling_stops_the_model_and_the_next_request_works(

@@ -37,7 +37,6 @@ def other(value: Any) -> Any:
         "auto": "cpu",
         "onDemand": "onIdle",
         "server": "client",
-        "inProcess": "openai",
         "none": "lean",
         "never": "once",
         "on": "off",
@@ -57,7 +56,7 @@ ALL = fields(Settings)
 
 @pytest.mark.parametrize(("name", "default", "doc"), ALL, ids=[name for name, *_ in ALL])
 def test_every_setting_decodes_dotted_and_nested(name: str, default: Any, doc: str) -> None:
-    value = {"dtype": "float32", "remote.api": "chat"}.get(name) or other(default)
+    value = {"dtype": "float32", "engine": "vllm", "remote.api": "chat"}.get(name) or other(default)
     expected = tuple(value) if isinstance(value, list) else value
     dotted = Settings.decode({name: value})
     assert get(dotted, name) == expected != default
@@ -88,7 +87,7 @@ def test_null_means_the_default() -> None:
         ({"temperature": "hot"}, "The setting llmstep.temperature is 'hot'.", "It must be a number."),
         ({"device": "gpu"}, "The setting llmstep.device is 'gpu'.", "It must be one of auto, cpu, cuda, mps."),
         ({"check.enabled": "no"}, "The setting llmstep.check.enabled is 'no'.", "It must be true or false."),
-        ({"engine": "vllm"}, "The setting llmstep.engine is 'vllm'.", "It must be one of inProcess, openai, llmstep."),
+        ({"engine": "tgi"}, "The setting llmstep.engine is 'tgi'.", "It must be one of auto, inProcess, openai, vllm,"),
         (
             {"remote.api": "rpc"},
             "The setting llmstep.remote.api is 'rpc'.",
@@ -112,7 +111,7 @@ def test_mistakes_are_named(raw: dict[str, Any], message: str, hint: str) -> Non
 
 def test_defaults_ask_no_other_machine_and_load_no_model_twice() -> None:
     settings = Settings()
-    assert (settings.engine, settings.share_model) == ("inProcess", True)
+    assert (settings.engine, settings.in_process, settings.share_model) == ("auto", True, True)
     assert not settings.remote.allow_non_loopback
     assert not settings.inline_completion.enabled
     assert settings.inlay_hints.insert_on_double_click

@@ -273,7 +273,15 @@ class Assistant:
 
 def _source(settings: Settings) -> tuple[object, ...]:
     """What decides where candidates come from."""
-    return (settings.model, settings.template, settings.engine, settings.remote, settings.premises, settings.device)
+    return (
+        settings.model,
+        settings.template,
+        settings.engine,
+        settings.remote,
+        settings.premises,
+        settings.device,
+        settings.dtype,
+    )
 
 
 def _commonest_doubt(checks: Sequence[Check]) -> str:

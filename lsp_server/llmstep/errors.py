@@ -55,6 +55,12 @@ class ModelLoadError(ModelError):
     code = "model_load"
 
 
+class MissingPackageError(ModelError):
+    """The model needs a package that a plain installation does not have."""
+
+    code = "missing_package"
+
+
 class ModelTooLargeError(ModelError):
     """The model does not fit into the memory of the device."""
 

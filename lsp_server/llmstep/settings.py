@@ -21,7 +21,7 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 Dtype = Literal["auto", "fast", "float32", "bfloat16", "float16", "int8", "int4"]
 Trigger = Literal["onDemand", "onIdle"]
 GoalProvider = Literal["server", "client"]
-EngineKind = Literal["inProcess", "openai", "llmstep"]
+EngineKind = Literal["auto", "inProcess", "openai", "vllm", "llama.cpp", "ollama", "llmstep"]
 PremiseKind = Literal["none", "lean", "index"]
 Switch = Literal["on", "off"]
 RemoteApi = Literal["auto", "completions", "chat"]
@@ -97,12 +97,20 @@ class InlineCompletionSettings:
 
 @attrs.frozen(kw_only=True)
 class RemoteSettings:
-    """The server that runs the model when `engine` is not `inProcess`.
+    """The server that runs the model when that is not llmstep itself.
 
     Its key is no setting: it comes from the environment (LLMSTEP_API_KEY) or a file.
     """
 
-    url: str = _setting("", "Address of the server, http://127.0.0.1:8000/v1 for example.")
+    url: str = _setting(
+        "",
+        "Address of the server, http://127.0.0.1:8000/v1 for example; without, `vllm` and `llama.cpp` start one.",
+    )
+    command: tuple[str, ...] = _setting(
+        (),
+        "Command that starts the server of `vllm` or `llama.cpp`, with options of yours, such as"
+        " `vllm serve --tensor-parallel-size 2`; empty takes the one that is installed.",
+    )
     model: str = _setting("", "Name of the model at the server; empty means the first that it lists.")
     api: RemoteApi = _setting(
         "auto", "With `openai`: raw completions, or chat; `auto` takes completions where the server has them."
@@ -136,8 +144,9 @@ class Settings:
     )
     template: str = _setting("", "Prompt template; empty means the one of the catalog.")
     engine: EngineKind = _setting(
-        "inProcess",
-        "Where the model runs: in llmstep, at an OpenAI-compatible server, or at another llmstep (see `remote.url`).",
+        "auto",
+        "Where the model runs: in llmstep, in a server that it starts (`vllm`, `llama.cpp`), or at one that runs"
+        " (`openai`, `ollama`, `llmstep`; see `remote.url`). `auto` is in llmstep, or llama.cpp where that is better.",
     )
     share_model: bool = _setting(
         True, "Use the model of another llmstep of this machine that has the port already, instead of loading it twice."
@@ -194,6 +203,11 @@ class Settings:
         """
         wrong: dict[str, SettingsError] = {}
         return typing.cast("Settings", decode(cls, nest(raw or {}, wrong), "llmstep", wrong)), wrong
+
+    @property
+    def in_process(self) -> bool:
+        """Whether the model belongs to this process: it is in it, or in a server that is chosen and started for it."""
+        return self.engine in ("auto", "inProcess")
 
     @classmethod
     def from_environment(cls, base: Settings | None = None) -> Settings:

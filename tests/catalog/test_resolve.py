@@ -194,11 +194,12 @@ def test_auto_takes_the_best_that_is_here_and_fits(hub: Path) -> None:
     assert resolve(Settings(), GPU).name == "bfs-prover-v2-7b"
     assert resolve(Settings(), Hardware("cuda", 15 * 10**9)).name == "ntp-state-1.3b"
     assert resolve(Settings(dtype="float32"), GPU).name == "ntp-state-1.3b"
-    for dtype, name in (("fast", "ntp-state-1.3b"), ("int8", "bfs-prover-v2-7b"), ("int4", "bfs-prover-v2-7b")):
-        assert resolve(Settings(dtype=dtype), Hardware("cuda", 15 * 10**9)).name == name
+    assert resolve(Settings(dtype="fast"), Hardware("cuda", 15 * 10**9)).name == "ntp-state-1.3b"
     assert resolve(Settings(), Hardware("cuda", 3 * 10**9)).name == "byt5-small"
     assert resolve(Settings(), Hardware("mps", 24 * 10**9)).name == "ntp-state-1.3b"
-    assert resolve(Settings(), Hardware("cpu", 10**9)).name == "starter"
+    assert resolve(Settings(), Hardware("cpu", 3 * 10**8)).name == "starter"
+    assert resolve(Settings(), Hardware("cpu", 4 * 10**8)).name == "byt5-small"  # in eight bits
+    assert resolve(Settings(dtype="float32"), Hardware("cpu", 4 * 10**8)).name == "starter"
     assert resolve(Settings(), Hardware("cpu", 64 * 10**9)).name == "byt5-small"
 
 

@@ -80,7 +80,7 @@ def test_suggestions_of_another_llmstep(llmstep: Run, box: str, tmp_path: Path) 
     [
         (("--remote-url", "http://127.0.0.1:1"), "There is a --remote-url, but the model runs in this process."),
         (("--engine", "openai"), "The setting llmstep.engine is openai, but llmstep.remote.url is empty."),
-        (("--engine", "vllm"), "The setting llmstep.engine is 'vllm'."),
+        (("--engine", "other"), "The setting llmstep.engine is 'other'."),
         (
             ("--engine", "openai", "--remote-url", "http://gpu.example.org"),
             "llmstep does not send goals to gpu.example.org unasked, because that is another machine.",

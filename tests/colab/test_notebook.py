@@ -79,6 +79,7 @@ async def test_the_notebook_serves_what_its_settings_name(tmp_path: Path) -> Non
         await run.cell("parameters")
         assert await run.cell("install") == ""
         assert (await run.cell("start")).splitlines()[-1] == f"llmstep listens at {url} with the model starter"
+        assert "llmstep listens at" in (folder / "llmstep.log").read_text()  # a pipe would fill
         assert await run.cell("tunnel") == "not wanted\n"
         assert (await run.cell("try")).strip()
         printed = await run.cell("settings")

@@ -107,6 +107,7 @@ async def test_models_lists_the_catalog(shared: Editor) -> None:
     assert len(models) > 5
     for model in models.values():
         assert model["sizeBytes"] is None or model["sizeBytes"] > 0
+        assert model["bundled"] or 0 < model["cpuBytes"] < model["gpuBytes"] * 2
         assert (model["name"] == "starter") is model["active"]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shutil
 import subprocess
@@ -92,11 +91,9 @@ class Served:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
-    """The starter model, told to sample, and with a chat template that leaves the prompt as it is."""
+    """The starter model, with a chat template that leaves the prompt as it is."""
     folder = tmp_path_factory.mktemp("served") / "starter"
     shutil.copytree(STARTER_DIR, folder)
-    config = json.loads((folder / "generation_config.json").read_text())
-    (folder / "generation_config.json").write_text(json.dumps({**config, "do_sample": True}))
     (folder / "chat_template.jinja").write_text("{% for m in messages %}{{ m['content'] }}{% endfor %}")
     made = Served(folder, free_port())
     await made.start()

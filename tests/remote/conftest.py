@@ -45,6 +45,8 @@ class FakeServer:
         has: The pages it has.
         obeys_n, obeys_stop, logprobs, streams: What it does with these.
         refuses: Fields that it refuses with a status of 400.
+        most: Most samples that it takes in a request.
+        numbers_all_zero: Whether every streamed sample has the number 0, as behind some gateways.
         hold: While set, samples wait behind their first piece.
         cuts: Number of answers that are to be cut short, after their third piece.
     """
@@ -63,6 +65,8 @@ class FakeServer:
         self.models: Any = {"object": "list", "data": [{"id": MODEL}, {"id": "another"}]}
         self.obeys_n = self.obeys_stop = self.logprobs = self.streams = self.says_done = True
         self.refuses: dict[str, str] = {}
+        self.most, self.says_most = 1 << 20, ""
+        self.numbers_all_zero = False
         self.hold: asyncio.Event | None = None
         self.cuts = 0
         self.longest_prompt: int | None = None
@@ -122,6 +126,8 @@ class FakeServer:
             return error(400, self.refuses[refused])
         if self.longest_prompt is not None and len(_prompt(body)) > self.longest_prompt:
             return error(400, f"This model's maximum context length is {self.longest_prompt} tokens.")
+        if body.get("n", 1) > self.most:
+            return error(400, self.says_most.format(n=body["n"]))
         count = body.get("n", 1) if self.obeys_n else 1
         samples = [self._text(body) for _ in range(count)]
         chat = path.endswith("chat/completions")
@@ -154,7 +160,8 @@ class FakeServer:
         sent = 0
         whole = False
         try:
-            for index, text in enumerate(samples):
+            for number, text in enumerate(samples):
+                index = 0 if self.numbers_all_zero else number
                 size = -(-len(text) // self.pieces) or 1
                 parts = [text[start : start + size] for start in range(0, len(text), size)]
                 for number, part in enumerate(parts):

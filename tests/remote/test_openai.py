@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -164,6 +165,52 @@ async def test_n_is_ignored(fake: FakeServer) -> None:
         assert sorted(each.body["seed"] for each in fake.asked) == [3, 4, 5, 6, 7, 8]
         await engine.generate(ASK, attrs.evolve(SIX, count=2, seed=20))
     assert [each.body["n"] for each in fake.asked[6:]] == [1, 1]
+
+
+@pytest.mark.parametrize("pieces", [1, 3])
+async def test_samples_that_cannot_be_told_apart_are_dropped_and_asked_for_one_by_one(
+    fake: FakeServer, pieces: int
+) -> None:
+    """LiteLLM's gateway gives every streamed sample the number 0."""
+    fake.numbers_all_zero = True
+    fake.pieces = pieces
+    fake.texts = ["rfl", "simp [h]"]
+    async with engine_for(fake.settings()) as engine:
+        answer = await engine.generate(ASK, SIX)
+        assert (answer.drawn, {each.text for each in answer.candidates}) == (6, {"rfl", "simp [h]"})
+        await engine.generate(ASK, attrs.evolve(SIX, count=2, seed=20))
+    assert [each.body["n"] for each in fake.asked] == [6, *[1] * 8]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Field 'n': Value must be between 1 <= value <= 4, but got {n}",
+        "n must be at most 4",
+        "n: Input should be less than or equal to 4",
+    ],
+)
+async def test_the_most_samples_that_a_server_names_are_asked_for(fake: FakeServer, said: str) -> None:
+    fake.most, fake.says_most = 4, said
+    async with engine_for(fake.settings()) as engine:
+        assert (await engine.generate(ASK, SIX)).drawn == 6
+        await engine.generate(ASK, attrs.evolve(SIX, count=9, seed=20))
+    assert [each.body["n"] for each in fake.asked] == [6, 4, 2, 4, 4, 1]
+
+
+async def test_servers_that_are_asked_for_one_sample_are_told_to_sample(fake: FakeServer) -> None:
+    """`transformers serve` decodes greedily otherwise; one that does not know the field refuses it once."""
+    fake.obeys_n = False
+    async with engine_for(fake.settings()) as engine:
+        await engine.generate(ASK, attrs.evolve(SIX, count=3))
+        told = [json.loads(each.body["generation_config"]) for each in fake.asked[1:]]
+        assert told == [{"do_sample": True, "top_k": 0}] * 2
+        fake.refuses = {"generation_config": "Unknown field: generation_config"}
+        assert (await engine.generate(ASK, attrs.evolve(SIX, count=2, seed=30))).drawn == 2
+        before = len(fake.asked)
+        await engine.generate(ASK, attrs.evolve(SIX, count=2, seed=40))
+        await engine.generate(ASK, attrs.evolve(SIX, temperature=0))
+    assert not any("generation_config" in each.body for each in fake.asked[before:])
 
 
 @pytest.mark.parametrize("status", [400, 422])

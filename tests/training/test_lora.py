@@ -17,7 +17,7 @@ from llmstep.engine import own_decoder
 from llmstep.engine.files import is_complete, needed_files
 from llmstep.engine.loader import load
 from llmstep.engine.prepare import prepare
-from llmstep.errors import ModelLoadError, ModelNotFoundError, SettingsError
+from llmstep.errors import MissingPackageError, ModelLoadError, ModelNotFoundError, SettingsError
 from llmstep.settings import Settings
 from llmstep.training.config import read_config
 from llmstep.training.trainer import run_training
@@ -88,7 +88,6 @@ def test_an_adapter_is_trained_and_the_engine_merges_it(
     assert type(model.model) is type(auto.from_pretrained(base))
     for name, tensor in model.model.state_dict().items():
         torch.testing.assert_close(tensor, changed[name], atol=1e-6, rtol=1e-5)
-    assert model.network is not None  # it decodes as fast as its base
 
 
 def test_merged_in_training_is_merged_in_the_engine(llama: Path, pairs_file: Path, tmp_path: Path) -> None:
@@ -188,7 +187,7 @@ def test_without_peft_training_says_what_to_install_and_the_decoder_does_without
     plan = prepare(settings, resolve(settings), None, lambda _: None, lambda: False)
     assert own_decoder.load(plan).decoder is not None
     settings = Settings(model=str(out), device="cpu", dtype="bfloat16")
-    with pytest.raises(ModelLoadError, match="is a LoRA adapter, and peft") as caught:
+    with pytest.raises(MissingPackageError, match="needs peft, which is not installed") as caught:
         prepare(settings, resolve(settings), None, lambda _: None, lambda: False)
     assert "llmstep[lora]" in caught.value.hint
     with pytest.raises(ModelLoadError, match="LoRA needs peft"):

@@ -109,7 +109,7 @@ class QualitySummary:
 def quality_record(settings: Settings, seed: int) -> dict[str, Any]:
     """What the results say about how was asked."""
     sampling = {"count": settings.count, "temperature": settings.temperature, "top_p": settings.top_p}
-    where = {} if settings.engine == "inProcess" else {"engine": settings.engine, "served": settings.remote.model}
+    where = {} if settings.in_process else {"engine": settings.engine, "served": settings.remote.model}
     model = {"model": settings.model, "template": settings.template}
     if settings.dtype != "auto" and not where:
         model["dtype"] = settings.dtype

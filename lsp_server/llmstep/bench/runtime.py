@@ -131,7 +131,7 @@ def measure(
     Returns:
         A result for each case, and the peak of the memory before the other was first asked.
     """
-    network: Any = loaded.decoder or loaded.network
+    network: Any = loaded.decoder
     for case in cases[:1]:  # the first request of a process pays for much that no other one does
         decode(loaded, case.prompt, attrs.evolve(sampling, max_new_tokens=2))
     ours: dict[str, list[_Run]] = {case.name: [] for case in cases}

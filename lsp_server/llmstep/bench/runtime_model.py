@@ -16,7 +16,6 @@ from llmstep.bench.runtime import Case, Report, measure
 from llmstep.decoder.model import Model
 from llmstep.engine import own_decoder
 from llmstep.engine.device import cpu_threads, place
-from llmstep.engine.network import network_for
 from llmstep.engine.prompt import EncodedPrompt, encode
 from llmstep.errors import RequestError
 from llmstep.types import Ask, Goal, Sampling
@@ -48,13 +47,11 @@ class Subject:
     """Outputs and inputs of the network's products, by name."""
 
     def floor(self, threads: int) -> Floor | None:
-        """The floor of a request on a CPU or a CUDA device; None elsewhere, and where `generate` runs the model.
+        """The floor of a request on a CPU; None elsewhere, and where `generate` runs the model.
 
         Args:
             threads: Threads of the request.
         """
-        if self.loaded.plan.placement.device == "cuda":
-            return gpu.floor(self.shapes, self.dtype, self.loaded.device)
         if not self.shapes or self.loaded.plan.placement.device != "cpu":
             return None
         each = {"int8": 1.0, "int4": 0.5625}.get(self.dtype, 4.0)
@@ -73,14 +70,12 @@ def subject(settings: Settings) -> Subject:
     shape = settings.model.endswith(shapes.SUFFIX)
     if gpu.chosen(settings):
         placement = place(settings.device, settings.dtype)
-        loaded, template = (gpu.shape(settings.model, placement), None) if shape else _real(settings)
-        found = loaded.plan.placement.dtype
-        return Subject(loaded, shape, template, found, time.perf_counter() - started, gpu.shapes_of(loaded))
+        loaded, template = (shapes.make(settings.model, placement), None) if shape else _real(settings)
+        return Subject(loaded, shape, template, loaded.plan.placement.dtype, time.perf_counter() - started, {})
     if settings.dtype in own_decoder.FORMATS:
         loaded, template = _own(settings, shape=shape)
     else:
         loaded, template = (shapes.make(settings.model), None) if shape else _real(settings)
-        loaded.network = network_for(loaded.model, loaded.start_id) or loaded.network
     seen = loaded.decoder.network.shapes if isinstance(loaded.decoder, Model) else {}
     return Subject(loaded, template is None, template, loaded.plan.placement.dtype, time.perf_counter() - started, seen)
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
+from llmstep.catalog.memory import BYTES, needed_bytes, weight_bytes
+
 if TYPE_CHECKING:
     from llmstep.catalog.template import Family
 
 Dtype = Literal["float32", "bfloat16", "float16"]
-
-BYTES_PER_WEIGHT: dict[str, int] = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 1, "int4": 1}
 
 
 @attrs.frozen(kw_only=True)
@@ -43,6 +43,8 @@ class ModelRecord:
     trust_remote_code: bool = False
     """Whether it brings Python code of its own, which the user has to allow."""
     aliases: tuple[str, ...] = ()
+    gguf: str = ""
+    """A file of it for llama.cpp, `owner/name/FILE.gguf` on the hub."""
     bundled: bool = False
     added: bool = False
     """By the user; see `llmstep.catalog.added`. `repo_id` may then be a folder."""
@@ -52,7 +54,13 @@ class ModelRecord:
     @property
     def size_bytes(self) -> int | None:
         """Memory for its weights in its own number format, from the rounded number of weights."""
-        return None if self.parameters is None else self.parameters * BYTES_PER_WEIGHT[self.dtype]
+        return None if self.parameters is None else round(self.parameters * BYTES[self.dtype])
+
+    def needed_bytes(self, device: str) -> int | None:
+        """Memory that it needs on a device, by the format that is taken there by itself; None where that is unknown."""
+        if self.bundled or self.parameters is None:
+            return None
+        return needed_bytes(weight_bytes(self.parameters, device, own=self.dtype))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -224,6 +232,7 @@ CATALOG: tuple[ModelRecord, ...] = (
         score="82.4 %",
         score_source="its model card",
         aliases=("bfs-prover-v2", "bfs-prover"),
+        gguf="mradermacher/BFS-Prover-V2-7B-GGUF/BFS-Prover-V2-7B.Q4_K_M.gguf",
     ),
     ModelRecord(
         name="bfs-prover-v2-32b",

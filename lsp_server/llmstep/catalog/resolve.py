@@ -11,7 +11,8 @@ import attrs
 
 from llmstep.catalog import store
 from llmstep.catalog.added import all_records
-from llmstep.catalog.models import BYTES_PER_WEIGHT, STARTER, ModelRecord, find_record
+from llmstep.catalog.memory import needed_bytes, weight_bytes
+from llmstep.catalog.models import STARTER, ModelRecord, find_record
 from llmstep.catalog.store import STARTER_DIR, cache_path, is_cached
 from llmstep.catalog.templates import TEMPLATES, PromptTemplate, get_template, guess_template
 from llmstep.errors import ModelError, ModelLoadError, ModelNotFoundError
@@ -38,9 +39,6 @@ PREFERENCE = (
     "byt5-small",
 )
 """What `auto` picks from, best first: models made for single steps, by reported score; context before none."""
-
-MEMORY_FACTOR = 1.25
-"""Memory a model needs while it generates, as a multiple of its weights."""
 
 
 @attrs.frozen
@@ -118,11 +116,8 @@ def _auto(settings: Settings, hardware: Hardware) -> ModelRecord:
 def _runs_well(record: ModelRecord, settings: Settings, hardware: Hardware) -> bool:
     if record.parameters is None or record.parameters > AUTO_PARAMETERS[hardware.device]:
         return False
-    if settings.dtype in BYTES_PER_WEIGHT:
-        width = BYTES_PER_WEIGHT[settings.dtype]
-    else:
-        width = 4 if hardware.device == "cpu" else BYTES_PER_WEIGHT[record.dtype]
-    return hardware.memory_bytes is None or record.parameters * width * MEMORY_FACTOR <= hardware.memory_bytes
+    weights = weight_bytes(record.parameters, hardware.device, settings.dtype, record.dtype)
+    return hardware.memory_bytes is None or needed_bytes(weights) <= hardware.memory_bytes
 
 
 def _choice(record: ModelRecord, settings: Settings) -> ModelChoice:
@@ -146,6 +141,11 @@ def _choice(record: ModelRecord, settings: Settings) -> ModelChoice:
 
 
 def _folder(folder: Path, settings: Settings) -> ModelChoice:
+    if folder.suffix.lower() == ".gguf":
+        raise ModelLoadError(
+            f"The model {folder} is a GGUF file, which only llama.cpp runs.",
+            hint="Set llmstep.engine to auto or to llama.cpp.",
+        )
     if not folder.is_dir():
         raise ModelNotFoundError(
             f"There is no folder {folder}.", hint="Set llmstep.model to a model's folder, name or hub id."

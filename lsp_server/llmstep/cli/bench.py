@@ -118,7 +118,7 @@ def search(
         length_power=length_power,
         patience=0,
     )
-    served = "" if settings.engine == "inProcess" else f"{settings.engine} {settings.remote.model}".rstrip()
+    served = "" if settings.in_process else f"{settings.engine} {settings.remote.model}".rstrip()
     record = method_record(method, settings.model, served, settings.premises.source, settings.dtype)
 
     def how(result: Result) -> str:

@@ -28,7 +28,9 @@ class EngineFlags:
     ] = None
     engine: Annotated[
         str | None,
-        typer.Option(help="inProcess, openai (an OpenAI-compatible server) or llmstep (another `llmstep serve`)."),
+        typer.Option(
+            help="auto, inProcess, vllm or llama.cpp (started here), openai, ollama or llmstep (at an address)."
+        ),
     ] = None
     remote_url: Annotated[str | None, typer.Option(help="Address of that server: http://127.0.0.1:8000/v1.")] = None
     remote_model: Annotated[
@@ -48,12 +50,12 @@ class EngineFlags:
         Raises:
             SettingsError: There is a server, but an engine that asks none; or a format for weights that a server has.
         """
-        if self.remote_url is not None and self.engine in (None, "inProcess"):
+        if self.remote_url is not None and self.engine in (None, "auto", "inProcess"):
             raise SettingsError(
                 "There is a --remote-url, but the model runs in this process.",
                 hint="Give --engine openai or --engine llmstep too.",
             )
-        if self.dtype is not None and self.engine not in (None, "inProcess"):
+        if self.dtype is not None and self.engine not in (None, "auto", "inProcess"):
             raise SettingsError(
                 "There is a --dtype, but the model runs at a server.",
                 hint="Leave it out, and choose the format where that server is started.",

@@ -59,6 +59,11 @@ def end(error: Exception) -> NoReturn:
 def _told(error: Exception) -> LlmstepError:
     if os.environ.get(SHOW):
         traceback.print_exception(error)
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        from llmstep.engine.packages import EXTRAS, missing
+
+        if error.name in EXTRAS:
+            return missing("This command", error.name)
     if isinstance(error, OSError) and error.strerror:
         named = error.filename is not None
         what = f"{error.filename} cannot be read or written" if named else "The output cannot be written"

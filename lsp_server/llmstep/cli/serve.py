@@ -116,6 +116,7 @@ class _Serving:
 
     async def run(self, *, preload: bool) -> None:
         """Serve until cancelled, or told to drain."""
+        from llmstep.catalog.gguf import is_gguf
         from llmstep.catalog.resolve import resolve
         from llmstep.cli.progress import shown_progress
         from llmstep.engine.switching import SwitchingEngine
@@ -125,7 +126,7 @@ class _Serving:
         from llmstep.types import Goal
 
         settings = self.settings
-        if settings.engine == "inProcess":
+        if settings.in_process and not is_gguf(settings.model):
             resolve(settings)  # a wrong one is told before anything is opened
         engine = SwitchingEngine(settings)
         server: HttpServer | None = None
@@ -142,7 +143,8 @@ class _Serving:
                     app.state.ready = True
                     if premises is not None:
                         await premises.find(Goal("⊢ True"), None)  # reads index and encoder
-                name = engine.status.model if preload or settings.engine != "inProcess" else resolve(settings).name
+                known = preload or not settings.in_process or is_gguf(settings.model)
+                name = engine.status.model if known else resolve(settings).name
                 where = f" of {engine.status.url}" if engine.status.url else ""
                 with contextlib.suppress(OSError):  # it serves all the same where nobody can read that
                     say(f"llmstep listens at {server.url} with the model {name}{where}")

@@ -43,10 +43,10 @@ def llmstep() -> Finding:
 
 def libraries() -> Finding:
     """Versions of the libraries, none of which is imported."""
-    wanted = ("torch", "transformers", "tokenizers", "huggingface_hub", "pygls")
+    wanted = ("torch", "transformers", "numba", "tokenizers", "huggingface_hub", "pygls")
     versions = {name: _version(name) for name in wanted}
     text = ", ".join(f"{name} {version or 'not installed'}" for name, version in versions.items())
-    absent = [name for name, version in versions.items() if version is None]
+    absent = [name for name in wanted[2:] if versions[name] is None]
     if absent:
         advice = f"Run: {sys.executable} -m pip install {' '.join(absent)}"
         return Finding("libraries", "missing", text, advice, dict(versions))
@@ -61,10 +61,13 @@ def _version(name: str) -> str | None:
 
 
 def device() -> Finding:
-    """The device that torch would use.
+    """The device that torch would use, where it is installed.
 
     Seen in a process of its own: a torch build that does not fit the processor kills whoever imports it.
     """
+    if _version("torch") is None:
+        text = "cpu; PyTorch is not installed, which GPUs and some models need"
+        return Finding("device", "note", text, "For those: pip install 'llmstep[torch]'.", {"torch": None})
     command = [sys.executable, "-c", _TORCH]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS_FOR_TORCH, check=False)

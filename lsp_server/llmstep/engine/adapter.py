@@ -15,20 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def require_peft(name: str) -> None:
-    """
-    Raises:
-        ModelLoadError: peft is not installed.
-    """
-    try:
-        import peft  # noqa: F401
-    except ImportError as error:
-        raise ModelLoadError(
-            f"The model {name} is a LoRA adapter, and peft, which reads them, is not installed.",
-            hint="Install it with `pip install 'llmstep[lora]'`.",
-        ) from error
-
-
 def merge(model: Any, folder: Path, name: str) -> Any:
     """The base with the adapter of `folder` in its weights; the base itself is changed.
 

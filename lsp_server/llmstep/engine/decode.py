@@ -1,24 +1,19 @@
-"""N samples for one prompt.
-
-The prompt is read once and shared by all samples; each step adds a token to every sample, and those that have ended
-leave. Models of an unknown architecture are run by `generate` of transformers instead, with the same results.
-"""
+"""N samples for one prompt: by llmstep's own decoder, or by `generate` of transformers."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
-from llmstep.engine.rows import Rows, close_gaps, rows_for
+from llmstep.engine.rows import Rows, rows_for
 from llmstep.errors import CancelledError, GenerationError, LlmstepError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from llmstep.engine.loaded import LoadedModel
-    from llmstep.engine.network import Network
     from llmstep.engine.postprocess import RawSample
     from llmstep.engine.prompt import EncodedPrompt
     from llmstep.types import Sampling
@@ -47,7 +42,7 @@ def decode(
         prompt: Ids as the template's `encode` makes them.
         sampling: `count` samples of at most `max_new_tokens` tokens; one when the temperature is 0.
         stops: Texts that end a sample, as soon as it contains one of them.
-        threads: CPU threads; 0 leaves torch's number.
+        threads: CPU threads; 0 leaves the number as it is.
         on_step: Called after every decoding step with the number of steps done.
         on_sample: Called with every sample as soon as it has ended, before `on_step`.
         cancelled: Polled while the prompt is read and after every decoding step.
@@ -69,46 +64,37 @@ def decode(
             on_sample=on_sample,
             cancelled=cancelled,
         )
-    from llmstep.engine import sampling as drawing
+    from llmstep.engine.generate import generate
 
     count = sampling.count if sampling.temperature > 0 else 1
-    drawer = drawing.Drawer(sampling, loaded.device)
     steps = 0
+    samples: list[RawSample] = []
 
     def poll() -> None:
         if cancelled():
             raise CancelledError("The generation was cancelled.", hint="Ask again.")
 
-    samples: list[RawSample] = []
     try:
-        with drawing.session(threads):
-            while len(samples) < count:
+        while len(samples) < count:
+            poll()
+            size = min(MAX_ROWS, count - len(samples))
+            decoder = loaded.start_id is not None
+            rows = rows_for(
+                loaded.tokenizer, loaded.end_ids, prompt, size, stops, sampling.max_new_tokens, decoder=decoder
+            )
+
+            def after_step(finished: list[int], rows: Rows = rows) -> None:
+                nonlocal steps
+                steps += 1
+                if on_sample is not None:
+                    for number in finished:
+                        on_sample(rows.sample(number))
+                on_step(steps)
                 poll()
-                size = min(MAX_ROWS, count - len(samples))
-                decoder = loaded.start_id is not None
-                rows = rows_for(
-                    loaded.tokenizer, loaded.end_ids, prompt, size, stops, sampling.max_new_tokens, decoder=decoder
-                )
 
-                def after_step(finished: list[int], rows: Rows = rows) -> None:
-                    nonlocal steps
-                    steps += 1
-                    if on_sample is not None:
-                        for number in finished:
-                            on_sample(rows.sample(number))
-                    on_step(steps)
-                    poll()
-
-                if loaded.network is None:
-                    from llmstep.engine.generate import generate
-
-                    seed = None if sampling.seed is None else sampling.seed + len(samples)
-                    generate(loaded, prompt, attrs.evolve(sampling, seed=seed), rows, after_step)
-                else:
-                    drawer.begin(size)
-                    draw = _way(loaded.network)
-                    draw(loaded.network, prompt, drawer, rows, sampling.max_new_tokens, after_step, poll)
-                samples += [rows.sample(number) for number in range(size)]
+            seed = None if sampling.seed is None else sampling.seed + len(samples)
+            generate(loaded, prompt, attrs.evolve(sampling, seed=seed), rows, after_step, threads)
+            samples += [rows.sample(number) for number in range(size)]
     except LlmstepError:
         raise
     except MemoryError as error:
@@ -121,42 +107,6 @@ def decode(
             hint="Try again; if it lasts, choose another model or device and report it with the log.",
         ) from error
     return samples
-
-
-def _way(network: Network) -> Callable[..., None]:
-    """How to draw with a network: one on a GPU is a step ahead of what is known."""
-    if getattr(network, "runs_ahead", False):
-        from llmstep.engine.gpu import ahead
-
-        return ahead.draw
-    return _draw
-
-
-def _draw(
-    network: Network,
-    prompt: EncodedPrompt,
-    drawer: Any,
-    rows: Rows,
-    longest: int,
-    after_step: Callable[[list[int]], None],
-    poll: Callable[[], None],
-) -> None:
-    """Draw all of `rows`, each until it has ended."""
-    alive = list(range(rows.count))
-    logits = network.read(prompt, rows.count, longest, poll)
-    while True:
-        tokens, logprobs = drawer.draw(logits, alive)
-        finished = rows.take(alive, tokens.tolist(), logprobs.tolist())
-        after_step([alive[place] for place in finished])
-        if finished:
-            alive, moves = close_gaps(alive, finished)
-            if not alive:
-                return
-            for source, target in moves:
-                tokens[target] = tokens[source]
-            tokens = tokens[: len(alive)]
-            network.drop(moves, len(alive))
-        logits = network.step(tokens)
 
 
 def _out_of_memory(loaded: LoadedModel) -> GenerationError:

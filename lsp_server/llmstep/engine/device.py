@@ -37,19 +37,14 @@ class Placement:
 
     device: Literal["cpu", "cuda", "mps"]
     dtype: str
-    """`float32`, `bfloat16`, `float16`, or `int8` or `int4`: products in few bits and everything else in more."""
+    """`float32`, `bfloat16`, `float16`, or on CPUs `int8` or `int4`: products in few bits, all else in float32."""
 
     @property
     def torch_dtype(self) -> torch.dtype:
         """The format of activations."""
         import torch
 
-        name = self.dtype
-        if name == "int4":
-            name = "bfloat16"  # the only one that the kernel takes
-        elif name == "int8":
-            name = "float32" if self.device == "cpu" else choose_dtype("auto", self.device, cuda_capability())
-        dtype: torch.dtype = getattr(torch, name)
+        dtype: torch.dtype = getattr(torch, "float32" if self.dtype in ("int8", "int4") else self.dtype)
         return dtype
 
 
@@ -81,38 +76,26 @@ def place(device: Device, dtype: Dtype) -> Placement:
     if device in ("cuda", "mps") and find_spec("torch") is None:
         raise SettingsError(
             f"The setting llmstep.device is {device}, and PyTorch, which runs models on GPUs, is not installed.",
-            hint="Install PyTorch and transformers, or set llmstep.device to auto.",
+            hint="Install it with `pip install 'llmstep[torch]'`, or set llmstep.device to auto.",
         )
     import torch
 
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     chosen = choose_device(device, cuda=cuda, mps=mps)
     capability = cuda_capability() if chosen == "cuda" else (0, 0)
-    _check_bits(dtype, chosen, capability)
-    if dtype == "fast" and chosen == "cpu":
-        from llmstep.engine.fastest import fastest
-
-        return Placement("cpu", fastest())
+    _check_bits(dtype, chosen)
     return Placement(chosen, choose_dtype(dtype, chosen, capability))
 
 
-def _check_bits(dtype: Dtype, device: str, capability: tuple[int, int]) -> None:
+def _check_bits(dtype: Dtype, device: str) -> None:
     """
     Raises:
         SettingsError: The device has no products in so few bits.
     """
-    places = {"cpu": "CPUs", "cuda": "CUDA devices"}
-    if dtype in ("int8", "int4") and device not in places:
+    if dtype in ("int8", "int4") and device != "cpu":
         raise SettingsError(
-            f"The setting llmstep.dtype is {dtype}, which is for {' and '.join(places.values())}, "
-            f"and the device is {device}.",
-            hint=f"Set llmstep.dtype to auto, or llmstep.device to {' or '.join(places)}.",
-        )
-    if dtype == "int4" and device == "cuda" and capability < (8, 0):
-        raise SettingsError(
-            "The setting llmstep.dtype is int4, which wants a CUDA device of compute capability 8.0 or higher, "
-            f"and this one has {capability[0]}.{capability[1]}.",
-            hint="Set llmstep.dtype to auto or int8.",
+            f"The setting llmstep.dtype is {dtype}, which is for CPUs, and the device is {device}.",
+            hint="Set llmstep.dtype to auto, or llmstep.engine to llama.cpp with a GGUF file of fewer bits.",
         )
 
 

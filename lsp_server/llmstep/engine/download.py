@@ -77,6 +77,22 @@ def fetch(
     return folder
 
 
+def fetch_file(
+    repo_id: str,
+    name: str,
+    *,
+    report: Callable[[Progress], None] = lambda _: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Path:
+    """One file of a repository on the hub, downloaded where it is not in the cache.
+
+    Raises:
+        ModelNotFoundError, DownloadError, CancelledError: As with `fetch`.
+    """
+    cached = try_to_load_from_cache(repo_id, name, cache_dir=constants.HF_HUB_CACHE)
+    return Path(cached) if isinstance(cached, str) else _File(repo_id, name, report).run(cancelled)
+
+
 def cached_folder(repo_id: str, *, code: bool = False) -> Path | None:
     """The folder of a model in the hub's cache, or None when something is missing; no request is made.
 
@@ -243,6 +259,36 @@ def _is_plain(name: object, size: object) -> bool:
 
 def _checking(repo_id: str) -> Progress:
     return Progress("download", f"Checking the files of {repo_id}")
+
+
+class _File(_Download):
+    """The download of one file."""
+
+    def __init__(self, repo_id: str, name: str, report: Callable[[Progress], None]) -> None:
+        super().__init__(repo_id, report, False, lambda _folder, _bytes: None)
+        self.name = name
+
+    def _fetch(self) -> Path:
+        self._tell(0)
+        bounded_session()
+        info = self._info()
+        sizes = {file.rfilename: 0 if file.size is None else file.size for file in info.siblings or []}
+        if not isinstance(info.sha, str) or not all(map(_is_plain, sizes, sizes.values())):
+            raise hub_errors.unreadable(self.repo_id)
+        if self.name not in sizes:
+            raise ModelNotFoundError(
+                f"The repository {self.repo_id} has no file {self.name}.",
+                hint="Look at its list of files on the hub, and correct llmstep.model.",
+            )
+        self._sized = all(file.size is not None for file in info.siblings or [] if file.rfilename == self.name)
+        self.total = sizes[self.name]
+        hub_errors.require_disk(self.repo_id, self.total, free_disk(Path(constants.HF_HUB_CACHE)))
+        folder = self._snapshot([self.name], _bar_class(self))
+        if not (folder / self.name).exists():
+            raise ConnectionError("the file did not come")
+        self._check(folder, info, [self.name])
+        self._tell(self.total)
+        return folder / self.name
 
 
 def _bar_class(download: _Download) -> type[Any]:

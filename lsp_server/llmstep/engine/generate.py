@@ -1,8 +1,9 @@
-"""Samples by `generate` of transformers, for models that `llmstep.engine.network` does not know."""
+"""Samples by `generate` of transformers: for every model on a GPU, and on CPUs where our decoder does not know one."""
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import secrets
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +19,52 @@ if TYPE_CHECKING:
     from llmstep.types import Sampling
 
 
+_log = logging.getLogger(__name__)
+
+_ROOM = 512
+"""Keys and values of a GPU's cache grow by so many tokens: each other size means compiling the step again."""
+_ROWS = 10
+
+
+def is_static(loaded: LoadedModel) -> bool:
+    """Whether the cache has a fixed size, with which `generate` compiles its step: on CUDA, for decoder-only models.
+
+    The keys of an encoder's input have the length of that input, and each length would be compiled for.
+    """
+    return loaded.device.startswith("cuda") and loaded.start_id is None
+
+
+def compile_step(loaded: LoadedModel) -> None:
+    """Have the step compiled before the first request, where that is done; where it fails, steps are not compiled."""
+    if not is_static(loaded):
+        return
+    ids = torch.zeros(1, 8, dtype=torch.int64, device=loaded.device)
+    config = GenerationConfig(
+        max_new_tokens=4, num_return_sequences=_ROWS, do_sample=True, pad_token_id=loaded.pad_id, **_cache(loaded, 12)
+    )
+    try:
+        loaded.model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), generation_config=config)
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:
+        _log.warning("the step of %s cannot be compiled, it is run as it is: %s", loaded.plan.name, error)
+        loaded.compiles = False
+
+
+def _cache(loaded: LoadedModel, tokens: int) -> dict[str, Any]:
+    if not is_static(loaded):
+        return {}
+    room = {"max_cache_len": -(-tokens // _ROOM) * _ROOM} if hasattr(GenerationConfig(), "max_cache_len") else {}
+    return {"cache_implementation": "static", "disable_compile": not loaded.compiles, **room}
+
+
 def generate(
     loaded: LoadedModel,
     prompt: EncodedPrompt,
     sampling: Sampling,
     rows: Rows,
     after_step: Callable[[list[int]], None],
+    threads: int = 0,
 ) -> None:
     """Draw all of `rows` at once.
 
@@ -33,7 +74,10 @@ def generate(
         sampling: How to draw; the count is that of `rows`.
         rows: Filled.
         after_step: Called after every step with the numbers of the samples that it finished; may raise to stop.
+        threads: CPU threads; 0 leaves torch's number.
     """
+    if threads and torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)  # of this thread
     device = loaded.device
     greedy = sampling.temperature <= 0
     config = GenerationConfig(
@@ -43,6 +87,7 @@ def generate(
         pad_token_id=loaded.pad_id,
         decoder_start_token_id=loaded.start_id,
         do_sample=not greedy,
+        **_cache(loaded, len(prompt.input_ids) + sampling.max_new_tokens),
         **({} if greedy else {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}),
     )
     input_ids = torch.tensor([prompt.input_ids], device=device)  # [1, prompt]; generate repeats it for every sample
@@ -71,6 +116,8 @@ class _Steps:
 
     def see_logits(self, _input_ids: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
         """Called by `generate` with the model's own logits, shape [count, vocabulary], in float32."""
+        if torch.isnan(logits).any():
+            raise ArithmeticError("its logits are not numbers")
         self._logits = logits
         return logits
 

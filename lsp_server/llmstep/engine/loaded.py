@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from llmstep.catalog.memory import ROOM
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from llmstep.decoder import Decoder
     from llmstep.engine.device import Placement
-    from llmstep.engine.network import Network
 
-
-ROOM = 1.2
-"""Memory for a model over that of its weights: activations, and the keys and values of the tokens."""
+__all__ = ["ROOM", "LoadedModel", "Plan", "release"]
 
 
 @attrs.frozen
@@ -65,8 +64,8 @@ class LoadedModel:
     """Most tokens of prompt and answer together; None where positions are relative."""
     device: str = "cpu"
     """Where it takes tokens; that of the first layer, when it is divided among several GPUs."""
-    network: Network | None = None
-    """What decodes with the model; None leaves it to `generate`."""
+    compiles: bool = True
+    """Whether `generate` may compile its step for a GPU."""
     decoder: Decoder | None = None
     """What draws from the model, where that is llmstep's own decoder."""
 

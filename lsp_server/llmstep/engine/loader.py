@@ -12,13 +12,10 @@ from tqdm.std import tqdm
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, GenerationConfig
 
 from llmstep.engine import device as devices
-from llmstep.engine.gpu import few_bits
-from llmstep.engine.gpu.network import StaticNetwork
-from llmstep.engine.loaded import LoadedModel, Plan
-from llmstep.engine.network import network_for
+from llmstep.engine.generate import compile_step
+from llmstep.engine.loaded import ROOM, LoadedModel, Plan
 from llmstep.engine.plan import first_line, needs_code, quiet, too_large
 from llmstep.engine.progress import Progress, format_bytes
-from llmstep.engine.spread import device_map, input_device, roomiest
 from llmstep.errors import CancelledError, LlmstepError, ModelLoadError
 
 if TYPE_CHECKING:
@@ -41,7 +38,7 @@ def load(
     common = {"local_files_only": True, "trust_remote_code": plan.trust_remote_code}
     with quiet(), _reporting(message, report, cancelled):
         try:
-            loaded = _way(plan)(plan, common)
+            loaded = _whole(plan, common)
         except LlmstepError:
             raise
         except (MemoryError, torch.OutOfMemoryError) as error:
@@ -54,34 +51,15 @@ def load(
     return loaded
 
 
-def _way(plan: Plan) -> Callable[[Plan, dict[str, Any]], LoadedModel]:
-    return _in_few_bits if plan.placement.dtype in few_bits.FORMATS else _whole
-
-
 def _whole(plan: Plan, common: dict[str, Any]) -> LoadedModel:
-    """A model in a format that torch computes in."""
     tokenizer = _tokenizer(plan, common)
-    where = device_map(plan, lambda: _skeleton(plan, plan.placement.torch_dtype))
-    model = _read(plan, common, plan.placement.torch_dtype, where)
-    model = (model if where else model.to(plan.placement.device)).eval().requires_grad_(False)
+    model = _read(plan, common, plan.placement.torch_dtype, **_where(plan)).eval().requires_grad_(False)
+    if {"cpu", "disk"} & set(map(str, getattr(model, "hf_device_map", {}).values())):
+        raise too_large(plan, devices.free_bytes(plan.placement.device))
     if plan.placement.device == "cpu":
         _detach(model)
     loaded = _ready(plan, model, tokenizer)
-    loaded.network = network_for(model, loaded.start_id)
-    return loaded
-
-
-def _in_few_bits(plan: Plan, common: dict[str, Any]) -> LoadedModel:
-    """A model on one GPU in eight or four bits, made of weights that are read slice by slice from the mapped file."""
-    tokenizer = _tokenizer(plan, common)
-    device = roomiest(plan)
-    model = _read(plan, common, "auto").eval().requires_grad_(False)
-    loaded = _ready(plan, model, tokenizer)
-    activations = plan.placement.torch_dtype
-    make = few_bits.maker(plan.placement.dtype, device, activations)
-    loaded.network = StaticNetwork(model, make, device=device, dtype=activations)
-    loaded.device = str(device)
-    model.to("meta")  # what it was made of is of no more use
+    compile_step(loaded)
     return loaded
 
 
@@ -89,16 +67,26 @@ def _auto(plan: Plan) -> Any:
     return AutoModelForSeq2SeqLM if plan.family == "seq2seq" else AutoModelForCausalLM
 
 
-def _skeleton(plan: Plan, dtype: Any) -> Any:
-    """The module on the meta device, which takes no memory."""
-    with torch.device("meta"):
-        return _auto(plan).from_config(plan.config, dtype=dtype, trust_remote_code=plan.trust_remote_code)
+def _where(plan: Plan) -> dict[str, Any]:
+    """Where the weights go: to one device where they fit one, else whole layers to each GPU, by accelerate.
+
+    Layers on several devices work one after the other, so that dividing a model makes room and no speed.
+    """
+    device = plan.placement.device
+    if device != "cuda":
+        return {} if device == "cpu" else {"device_map": {"": device}}
+    free = devices.cuda_free_bytes()
+    current = torch.cuda.current_device()
+    for index in (current, max(free, key=lambda each: free[each])):
+        if plan.weight_bytes * ROOM <= free[index]:
+            return {"device_map": {"": index}}
+    return {"device_map": "auto", "max_memory": {index: int(size / ROOM) for index, size in free.items()}}
 
 
-def _read(plan: Plan, common: dict[str, Any], dtype: Any, where: dict[str, int] | None = None) -> Any:
-    """The module with its weights, on the devices of `where` if it is given."""
+def _read(plan: Plan, common: dict[str, Any], dtype: Any, **where: Any) -> Any:
+    """The module with its weights."""
     model, info = _auto(plan).from_pretrained(
-        plan.folder, config=plan.config, dtype=dtype, device_map=where, output_loading_info=True, **common
+        plan.folder, config=plan.config, dtype=dtype, output_loading_info=True, **common, **where
     )
     if missing := sorted(info["missing_keys"]):
         raise ModelLoadError(
@@ -127,7 +115,7 @@ def _ready(plan: Plan, model: Any, tokenizer: Any) -> LoadedModel:
         model=model,
         tokenizer=tokenizer,
         end_ids=frozenset(ends),
-        device=str(input_device(model)),
+        device=str(model.device),
         pad_id=pad if pad is not None else min(ends, default=0),
         start_id=start,
         positions=positions if isinstance(positions, int) and positions > 0 else None,

@@ -19,7 +19,6 @@ from transformers import (
 
 from llmstep.engine import device as devices
 from llmstep.engine.files import Weights, broken, measure, read_config, weight_paths
-from llmstep.engine.gpu import few_bits
 from llmstep.engine.loaded import ROOM, Plan
 from llmstep.engine.progress import format_bytes
 from llmstep.errors import ModelLoadError, ModelTooLargeError
@@ -37,7 +36,6 @@ def inspect(
     trust_remote_code: bool = False,
     freeable: int = 0,
     file_bytes: int | None = None,
-    shrink: bool = False,
 ) -> Plan:
     """Check everything about a model that can be checked without loading its weights.
 
@@ -45,12 +43,11 @@ def inspect(
         name: How messages call the model.
         freeable: Bytes that will be free when the model now in memory is gone.
         file_bytes: Size of weights that are not there yet, to look before they are downloaded.
-        shrink: Whether to take fewer bits where a GPU's memory is too short for the format of the placement.
 
     Raises:
         ModelNotFoundError: The folder holds no model.
-        ModelLoadError: A file is broken or missing, the architecture is unknown, no text generator or not for the
-            format, or the model wants to run code of its own.
+        ModelLoadError: A file is broken or missing, the architecture is unknown or no text generator, or the model
+            wants to run code of its own.
         ModelTooLargeError: The weights do not fit into memory.
     """
     config = _config(folder, name, trust_remote_code)
@@ -67,29 +64,13 @@ def inspect(
         family=family,
         placement=placement,
         parameters=parameters,
-        weight_bytes=_weight_bytes(config, parameters, placement, name),
+        weight_bytes=parameters * devices.BYTES[placement.dtype],
         trust_remote_code=trust_remote_code,
     )
     free = devices.free_bytes(placement.device) + freeable
-    # What has few bits is not divided among devices.
-    single = max(devices.cuda_free_bytes().values()) + freeable if placement.device == "cuda" else free
-    if plan.weight_bytes * ROOM <= (single if placement.dtype in few_bits.FORMATS else free):
-        return plan
-    if shrink and placement.device == "cuda" and (small := few_bits.smaller(plan, single, ROOM)) is not None:
-        return small
-    raise too_large(plan, free)
-
-
-def _weight_bytes(config: Any, parameters: int, placement: devices.Placement, name: str) -> int:
-    if placement.dtype not in few_bits.FORMATS or (placement.device, placement.dtype) == ("cpu", "int8"):
-        return parameters * devices.BYTES[placement.dtype]
-    if not few_bits.suits(config):
-        raise ModelLoadError(
-            f"The architecture of {name} ({config.model_type}) cannot be run in {placement.dtype} "
-            f"on {placement.device}.",
-            hint="Set llmstep.dtype to auto.",
-        )
-    return few_bits.weight_bytes(config, parameters, placement.dtype)
+    if plan.weight_bytes * ROOM > free:
+        raise too_large(plan, free)
+    return plan
 
 
 def _config(folder: Path, name: str, trust_remote_code: bool) -> Any:
@@ -139,10 +120,8 @@ def too_large(plan: Plan, free: int) -> ModelTooLargeError:
     ways = ["choose a smaller model"]
     if plan.placement.dtype == "float32":
         ways.insert(0, "set llmstep.dtype to bfloat16, which takes half of it")
-    if plan.placement.device == "cuda" and plan.placement.dtype != "int4" and few_bits.suits(plan.config):
-        ways.insert(0, "set llmstep.dtype to int4, which takes the least")
     if plan.placement.device != "cpu":
-        ways.append("set llmstep.device to cpu")
+        ways += ["set llmstep.device to cpu", "set llmstep.engine to llama.cpp with a GGUF file of fewer bits"]
     hint = ", or ".join(["close other programs", *ways])
     gpus = len(devices.cuda_free_bytes()) if plan.placement.device == "cuda" else 1
     together = f" on {gpus} GPUs together" if gpus > 1 else ""

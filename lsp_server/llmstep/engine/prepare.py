@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import attrs
@@ -12,7 +11,8 @@ from llmstep.catalog.store import adapter_base, cached_weights
 from llmstep.decoder import why_unsupported
 from llmstep.engine import device as devices
 from llmstep.engine import own_decoder
-from llmstep.engine.files import is_complete, weights_size
+from llmstep.engine.files import is_complete
+from llmstep.engine.packages import require
 from llmstep.engine.progress import Progress
 from llmstep.errors import ModelLoadError, ModelNotFoundError
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from llmstep.settings import Settings
 
 LARGE = 2 * devices.SMALL
-"""Bytes of weights from which on a model is not small: `auto` looks for the fastest format for it on a CPU."""
+"""Bytes of weights from which on a model is worth not being waited for."""
 
 Report = Callable[[Progress], None]
 
@@ -97,34 +97,23 @@ def _by_torch(
     Raises:
         ModelError: It cannot be loaded, or a package that it needs is not installed.
     """
-    missing = [name for name in ("torch", "transformers") if find_spec(name) is None]
-    if missing:
-        raise ModelLoadError(
-            f"The model {choice.name} needs {' and '.join(missing)}, which this installation does not have.",
-            hint="Install PyTorch and transformers, or choose a model that llmstep runs by itself: `llmstep models`.",
-        )
+    require(f"The model {choice.name}", "torch", "transformers")
     from llmstep.engine.plan import inspect
 
     if adapter is not None:
-        from llmstep.engine.adapter import require_peft
-
-        require_peft(choice.name)
+        require(f"The adapter {choice.name}", "peft")
     return inspect(
         folder,
         name=choice.name,
-        placement=_format(settings, choice, folder, file_bytes),
+        placement=_format(settings, choice, folder),
         trust_remote_code=choice.trust_remote_code,
         freeable=freeable,
         file_bytes=file_bytes,
-        shrink=settings.dtype in ("auto", "fast"),
     )
 
 
-def _format(settings: Settings, choice: ModelChoice, folder: Path, file_bytes: int | None) -> devices.Placement:
-    """Where a model goes and in which format, as the settings say it.
-
-    On a CPU `fast` is the fastest format that torch has; so is `auto` for models that are slow enough for it to matter.
-    """
+def _format(settings: Settings, choice: ModelChoice, folder: Path) -> devices.Placement:
+    """Where a model goes and in which format, as the settings say it."""
     placement = devices.place(settings.device, settings.dtype)
     if placement.device == "cpu" and placement.dtype in ("int8", "int4"):
         why = why_unsupported(folder) or ""
@@ -132,13 +121,7 @@ def _format(settings: Settings, choice: ModelChoice, folder: Path, file_bytes: i
             f"The model {choice.name} cannot be run in {placement.dtype} on a CPU. {why}".strip(),
             hint="Set llmstep.dtype to auto.",
         )
-    if placement.device != "cpu" or settings.dtype not in ("auto", "fast"):
-        return placement
-    if settings.dtype == "auto" and (weights_size(folder) if file_bytes is None else file_bytes) < LARGE:
-        return placement
-    from llmstep.engine.fastest import fastest
-
-    return devices.Placement("cpu", fastest())
+    return placement
 
 
 def _check_family(choice: ModelChoice, family: str) -> None:

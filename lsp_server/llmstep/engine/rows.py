@@ -115,22 +115,3 @@ def rows_for(
     """Rows for a prompt; with `decoder`, the new tokens stand behind the decoder's ids."""
     before = prompt.decoder_ids if decoder else prompt.input_ids
     return Rows(tokenizer, end_ids, before, count, stops, longest)
-
-
-def close_gaps(rows: list[int], finished: Sequence[int]) -> tuple[list[int], list[tuple[int, int]]]:
-    """The rows that are left when those at the positions `finished` leave, and how few of them have to move.
-
-    The last ones fill the gaps, so that their number and not that of all rows is what leaving costs.
-
-    Returns:
-        The rows left, in their new order, and the moves that make it, as (from, to).
-    """
-    gone = set(finished)
-    left = len(rows) - len(gone)
-    sources = [place for place in range(left, len(rows)) if place not in gone]
-    gaps = [place for place in sorted(gone) if place < left]
-    moves = list(zip(sources, gaps, strict=True))
-    rows = list(rows)
-    for source, gap in moves:
-        rows[gap] = rows[source]
-    return rows[:left], moves

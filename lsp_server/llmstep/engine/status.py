@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 State = Literal["empty", "downloading", "loading", "idle", "generating"]
-Place = Literal["inProcess", "openai", "llmstep", "shared"]
+Place = Literal["inProcess", "openai", "vllm", "llama.cpp", "ollama", "llmstep", "shared"]
 
 
 @attrs.frozen

@@ -1,4 +1,4 @@
-"""The engine that the settings mean, at any time: in this process, at a server, or another window's.
+"""The engine that the settings mean, at any time: in this process, in or at a server, or another window's.
 
 Settings may change it while it is in use. Where another llmstep of this user has the same model in memory, that one is
 asked; when it goes away, the request is made again here.
@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING
 from llmstep.engine.engine import Engine
 from llmstep.engine.meanwhile import Meanwhile
 from llmstep.engine.remote.llmstep import LlmstepEngine
+from llmstep.engine.remote.ollama import OllamaEngine, is_ollama
 from llmstep.engine.remote.openai import OpenAiEngine
+from llmstep.engine.served.choice import prefers_llama_cpp
+from llmstep.engine.served.engine import ServedEngine
 from llmstep.errors import CancelledError, LlmstepError, RemoteError, RemoteRefusedError
 from llmstep.settings import Settings
 
@@ -49,10 +52,15 @@ class SwitchingEngine:
         self._place: Place | None = None
         self.own = Engine(settings)
         self._meanwhile = Meanwhile(self.own) if in_the_meantime else None
-        self._openai = OpenAiEngine(settings)
-        self._llmstep = LlmstepEngine(settings)
         self._shared = LlmstepEngine(settings, "shared", self._neighbours_place, tries=1)
-        self._all: tuple[ModelEngine, ...] = (self.own, self._openai, self._llmstep, self._shared)
+        self._servers: dict[str, ModelEngine] = {
+            "openai": OpenAiEngine(settings),
+            "ollama": OllamaEngine(settings),
+            "vllm": ServedEngine(settings, "vllm"),
+            "llama.cpp": ServedEngine(settings, "llama.cpp"),
+            "llmstep": LlmstepEngine(settings),
+        }
+        self._all: tuple[ModelEngine, ...] = (self.own, *self._servers.values(), self._shared)
         self._active: ModelEngine = self._configured(settings)
         self._watchers: list[Callable[[EngineStatus], None]] = []
         self._unloading: asyncio.Task[None] | None = None
@@ -80,8 +88,8 @@ class SwitchingEngine:
 
     def configure(self, settings: Settings) -> None:
         """Use other settings from now on; a model in memory that they do not need is freed."""
-        moved = settings.engine != self._settings.engine
-        self._settings = settings
+        before, self._settings = self._settings, settings
+        moved = (settings.engine, settings.model) != (before.engine, before.model)
         for engine in self._all:
             engine.configure(settings)
         if moved:
@@ -92,7 +100,7 @@ class SwitchingEngine:
     ) -> Generation:
         """See `ModelEngine.generate`."""
         settings = self._settings
-        if settings.engine == "inProcess" and await self._find_neighbour(settings):
+        if settings.in_process and await self._find_neighbour(settings):
             self._use(self._shared)
             try:
                 return await self._shared.generate(ask, sampling, on_progress=on_progress)
@@ -121,7 +129,7 @@ class SwitchingEngine:
     async def load(self, *, on_progress: Callable[[Progress], None] | None = None) -> object:
         """See `ModelEngine.load`; a model that another llmstep lends is not loaded here."""
         settings = self._settings
-        if settings.engine == "inProcess" and await self._find_neighbour(settings):
+        if settings.in_process and await self._find_neighbour(settings):
             self._use(self._shared)
             try:
                 return await self._shared.load(on_progress=on_progress)
@@ -132,7 +140,7 @@ class SwitchingEngine:
         return await engine.load(on_progress=on_progress)
 
     async def unload(self) -> None:
-        await self.own.unload()
+        await asyncio.gather(*(engine.unload() for engine in self._all))
 
     async def close(self) -> None:
         if self._meanwhile is not None:
@@ -140,12 +148,12 @@ class SwitchingEngine:
         await asyncio.gather(*(engine.close() for engine in self._all))
 
     def _configured(self, settings: Settings) -> ModelEngine:
-        engines: dict[str, ModelEngine] = {
-            "inProcess": self.own,
-            "openai": self._openai,
-            "llmstep": self._llmstep,
-        }
-        return engines[settings.engine]
+        kind: str = settings.engine
+        if kind == "auto":
+            kind = "llama.cpp" if prefers_llama_cpp(settings) else "inProcess"
+        elif kind == "openai" and settings.remote.url and is_ollama(settings):
+            kind = "ollama"
+        return self.own if kind == "inProcess" else self._servers[kind]
 
     async def _find_neighbour(self, settings: Settings) -> bool:
         place = await self._neighbour(settings) if self._neighbour is not None else None
@@ -158,18 +166,18 @@ class SwitchingEngine:
         return self._place
 
     def _use(self, engine: ModelEngine) -> None:
-        """Make an engine the active one; the model in this process is freed when that is another one."""
+        """Make an engine the active one; the model of the one before is freed."""
         if engine is self._active:
             return
-        self._active = engine
+        before, self._active = self._active, engine
         for tell in tuple(self._watchers):
             tell(engine.status)
-        if engine is not self.own and self.own.status.state != "empty":
-            self._unloading = asyncio.ensure_future(self._unload_quietly())
+        if before.status.state != "empty":
+            self._unloading = asyncio.ensure_future(self._unload_quietly(before))
 
-    async def _unload_quietly(self) -> None:
+    async def _unload_quietly(self, engine: ModelEngine) -> None:
         try:
-            await self.own.unload()
+            await engine.unload()
         except LlmstepError as error:
             _log.debug("the model was not freed: %s", error.message)
 

@@ -36,7 +36,7 @@ SECONDS_BETWEEN_SIGNS = 1.0
 
 def model_key(settings: Settings) -> str:
     """What two llmsteps must have in common for one to use the other's model; empty when it has none to lend."""
-    if settings.engine != "inProcess":
+    if not settings.in_process:
         return ""
     model = settings.model.strip()
     if model[:1] in ("/", ".", "~"):

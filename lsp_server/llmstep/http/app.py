@@ -120,7 +120,7 @@ def create_app(
     state.draining = False
     state.ready = False
     state.admission = Admission(
-        lambda: at_once or (1 if state.settings.engine == "inProcess" else 16),
+        lambda: at_once or (1 if state.settings.in_process else 16),
         seconds=lambda: (engine.status.last_ms or 0.0) / 1000,
     )
     state.watch = Watch(state, access_log)

@@ -58,6 +58,8 @@ def _models(active: str) -> list[dict[str, Any]]:
             "template": record.template,
             "parameters": store.parameters(record),
             "sizeBytes": store.size_bytes(record),
+            "cpuBytes": record.needed_bytes("cpu"),
+            "gpuBytes": record.needed_bytes("cuda"),
             "licence": record.licence,
             "score": record.score,
             "scoreSource": record.score_source,
@@ -94,9 +96,11 @@ async def select_model(ls: LlmstepServer, params: types.ExecuteCommandParams) ->
 
 
 async def _switch(ls: LlmstepServer, params: types.ExecuteCommandParams, model: str, *, load: bool) -> None:
+    from llmstep.catalog.gguf import choose_gguf, is_gguf
     from llmstep.catalog.resolve import resolve
 
-    await asyncio.to_thread(resolve, attrs.evolve(ls.settings, model=model))
+    look = choose_gguf if is_gguf(model) else resolve
+    await asyncio.to_thread(look, attrs.evolve(ls.settings, model=model))
     ls.sync.override(model=model)
     if not load or ls.engine is None:
         return

@@ -63,6 +63,9 @@ class Retriever:
 
     def _ready(self) -> tuple[PremiseIndex, Encoder]:
         if self._loaded is None:
+            from llmstep.engine.packages import require
+
+            require("The index of premises", "torch", "transformers")
             from llmstep.premises.encoder import Encoder
             from llmstep.premises.index import PremiseIndex
 

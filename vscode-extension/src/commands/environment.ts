@@ -34,6 +34,15 @@ export class EnvironmentCommands {
     }
   }
 
+  /** Add PyTorch to the extension's own environment; what is in one of the user's the server's message has said. */
+  async installTorch(): Promise<void> {
+    const { next, found } = await this.launcher.look();
+    if (next.kind === 'start' && next.managed) {
+      await this.keeper.addTorch(baseOf(found, next.python), () => this.session.stop());
+      await this.session.start();
+    }
+  }
+
   async uninstall(): Promise<void> {
     const detail = 'The models that were downloaded stay.';
     const question = 'Remove the Python environment of llmstep?';

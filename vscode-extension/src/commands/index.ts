@@ -61,6 +61,7 @@ export function registerCommands(extension: Extension): { dispose(): unknown }[]
     buildImports: () => buildImports(session, notify),
     restartLean: () => session.execute('llmstep.restartLean'),
     install: () => environment.install(),
+    installTorch: () => environment.installTorch(),
     uninstall: () => environment.uninstall(),
     setApiKey: () => environment.setApiKey(),
     doctor: () => doctor.examine(),

@@ -112,12 +112,12 @@ export function itemOf(entry: ModelEntry): ModelItem {
   };
 }
 
-/** Memory that a model needs, from the number of its weights: 2 bytes each on a GPU, 4 on the CPU, and a fifth more. */
-export function needs({ parameters, bundled }: ModelEntry): string {
-  if (bundled || parameters === null) {
+/** Memory that a model needs, by the server's rule. */
+export function needs({ cpuBytes, gpuBytes }: ModelEntry): string {
+  if (cpuBytes === null || gpuBytes === null) {
     return 'runs on any CPU';
   }
-  return `needs ${bytes(parameters * 2 * 1.2)} on a GPU or ${bytes(parameters * 4 * 1.2)} on the CPU`;
+  return `needs ${bytes(gpuBytes)} on a GPU or ${bytes(cpuBytes)} on the CPU`;
 }
 
 export function bytes(count: number): string {

@@ -22,9 +22,11 @@ export function isKnown(error: unknown): boolean {
   return ENDED.has(error.code) || (code !== undefined && code !== 'request');
 }
 
-/** Tell of a failure that nobody has told of yet. */
+/** Tell of a failure that nobody has told of yet; where a model needs more than is installed, ask whether to add it. */
 export function tell(notify: Notifier, error: unknown): void {
-  if (!isKnown(error)) {
+  if (error instanceof ResponseError && (error.data as { code?: string } | undefined)?.code === 'missing_package') {
+    void vscode.commands.executeCommand('llmstep.installTorch');
+  } else if (!isKnown(error)) {
     const hint = error instanceof ResponseError ? (error.data as { hint?: string } | undefined)?.hint : undefined;
     const message = error instanceof Error ? error.message : String(error);
     void notify.error([message, hint ?? ''].join(' ').trimEnd());

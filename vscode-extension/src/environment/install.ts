@@ -6,7 +6,7 @@ import { takeLock } from './lock';
 import { type Places, fingerprint } from './paths';
 import { readMarker, removeEnvironment, removeMarker, writeMarker } from './state';
 import { type Command, type Source, type Tool, readStep, reasonOf, toolEnvironment } from './tools';
-import { type Torch, footprint, torchIndex } from './torch';
+import { type WithTorch, footprint, torchIndex } from './torch';
 
 /** What is to be installed, and how. */
 export interface Order {
@@ -14,7 +14,7 @@ export interface Order {
   readonly tool: Tool;
   readonly wheel: string;
   readonly extension: string;
-  readonly torch: Torch;
+  readonly torch: WithTorch;
   /** `llmstep.install.torchIndexUrl`; empty for the build's own. */
   readonly torchIndexUrl: string;
   /** `llmstep.install.wheelhouse`; empty for a network. */
@@ -46,7 +46,7 @@ export interface InstallHooks {
 }
 
 const TORCH = 'torch>=2.6';
-const TRIAL = 'import llmstep.lsp.server, torch, transformers';
+const TRIAL = 'import llmstep.lsp.server';
 
 interface Work {
   readonly title: string;
@@ -116,7 +116,7 @@ async function work(order: Order, hooks: InstallHooks): Promise<InstallOutcome> 
 async function canGoOn(order: Order, hooks: InstallHooks): Promise<boolean> {
   const { places, tool, torch } = order;
   const marker = await readMarker(places);
-  if (marker !== undefined && marker.torch !== torch) {
+  if (marker !== undefined && marker.torch !== 'none' && marker.torch !== torch) {
     return false;
   }
   if ((await probe(places.python)).kind !== 'python') {
@@ -145,13 +145,18 @@ function steps(order: Order, usable: boolean): Work[] {
   const { places, tool, wheel, torch, torchIndexUrl } = order;
   const { python, root } = places;
   const wheelhouse = order.wheelhouse.trim() === '' ? undefined : order.wheelhouse.trim();
-  const torchSource: Source = { wheelhouse, index: torchIndex(torch, torchIndexUrl) };
+  const extra: Work[] = [];
+  if (torch !== 'none') {
+    const source: Source = { wheelhouse, index: torchIndex(torch, torchIndexUrl) };
+    extra.push({ title: 'Installing PyTorch', at: 5, command: tool.install(python, TORCH, source) });
+  }
+  const [what, trial] = torch === 'none' ? [wheel, TRIAL] : [`${wheel}[torch]`, `${TRIAL}, torch, transformers`];
   return [
     ...(usable ? [] : [{ title: 'Making an environment', at: 0, command: tool.makeEnvironment(root) }]),
-    { title: 'Installing PyTorch', at: 5, command: tool.install(python, TORCH, torchSource) },
-    { title: 'Installing llmstep', at: 65, command: tool.install(python, wheel, { wheelhouse }) },
+    ...extra,
+    { title: 'Installing llmstep', at: torch === 'none' ? 10 : 65, command: tool.install(python, what, { wheelhouse }) },
     ...(usable ? [{ title: 'Updating llmstep', at: 90, command: tool.replace(python, wheel) }] : []),
-    { title: 'Trying it', at: 95, command: { command: python, args: ['-I', '-c', TRIAL] } },
+    { title: 'Trying it', at: 95, command: { command: python, args: ['-I', '-c', trial] } },
   ];
 }
 

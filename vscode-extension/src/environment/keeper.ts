@@ -5,9 +5,9 @@ import type { Python } from '../python/probe';
 import { setting } from '../settings';
 import { type InstallHooks, type InstallOutcome, type Order, install } from './install';
 import { bundledWheel, fingerprint, placesIn } from './paths';
-import { type EnvironmentState, inspect, removeEnvironment } from './state';
+import { type EnvironmentState, inspect, readMarker, removeEnvironment } from './state';
 import { pip, uv } from './tools';
-import { type Torch, chooseTorch, footprint } from './torch';
+import { type Torch, type WithTorch, chooseTorch, footprint } from './torch';
 import { findUv } from './uv';
 
 /** What an installation starts from: a Python, or `uv` alone. */
@@ -36,7 +36,8 @@ export class EnvironmentKeeper {
   async offer(base: Base, interrupted: boolean, start: () => void): Promise<void> {
     const torch = await this.#torch();
     const { download, disk } = footprint(torch);
-    const what = `PyTorch for ${torch === 'cpu' ? 'the CPU' : 'NVIDIA GPUs'} and llmstep (about ${download} to download, ${disk} on the disk)`;
+    const packages = torch === 'none' ? 'llmstep' : `llmstep and ${titleOf(torch)}`;
+    const what = `${packages} (about ${download} to download, ${disk} on the disk)`;
     const place = 'into a Python environment of its own';
     const question = interrupted
       ? `The installation of llmstep was interrupted. It installs ${what} ${place}.`
@@ -49,9 +50,22 @@ export class EnvironmentKeeper {
     );
   }
 
+  /** Ask whether to add PyTorch, which the chosen model needs; true when it is there. */
+  async addTorch(base: Base, stop: () => Promise<void>): Promise<boolean> {
+    const torch = await chooseTorch(setting<'auto' | Torch>('install.torch'));
+    const { download, disk } = footprint(torch);
+    const detail = `About ${download} to download, ${disk} on the disk, in llmstep's own Python environment.`;
+    const question = `This model needs ${titleOf(torch)}. Install it?`;
+    if ((await vscode.window.showInformationMessage(question, { modal: true, detail }, 'Install')) !== 'Install') {
+      return false;
+    }
+    await stop();
+    return this.install(base, torch);
+  }
+
   /** Install, repair or update, with progress; true when the environment is whole. A second call joins the first. */
-  install(base: Base): Promise<boolean> {
-    this.#installing ??= this.#install(base).finally(() => {
+  install(base: Base, torch?: Torch): Promise<boolean> {
+    this.#installing ??= this.#install(base, torch).finally(() => {
       this.#installing = undefined;
     });
     return this.#installing;
@@ -72,8 +86,8 @@ export class EnvironmentKeeper {
     }
   }
 
-  async #install(base: Base): Promise<boolean> {
-    const order = await this.#order(base);
+  async #install(base: Base, torch?: Torch): Promise<boolean> {
+    const order = await this.#order(base, torch);
     if (order === undefined) {
       await this.notify.error(
         `${nameOf(base)} cannot make virtual environments. Install the package python3-venv, or uv.`,
@@ -129,7 +143,7 @@ export class EnvironmentKeeper {
     }
   }
 
-  async #order(base: Base): Promise<Order | undefined> {
+  async #order(base: Base, torch?: Torch): Promise<Order | undefined> {
     const canUsePip = base !== 'uv' && base.canMakeEnvironments;
     const uvCommand = canUsePip ? undefined : await findUv();
     if (!canUsePip && uvCommand === undefined) {
@@ -141,15 +155,23 @@ export class EnvironmentKeeper {
       tool: uvCommand === undefined ? pip(executable ?? 'python3') : uv(uvCommand, executable),
       wheel: await bundledWheel(this.context.extensionPath),
       extension: this.#version,
-      torch: await this.#torch(),
+      torch: torch ?? (await this.#torch()),
       torchIndexUrl: setting<string>('install.torchIndexUrl'),
       wheelhouse: setting<string>('install.wheelhouse'),
     };
   }
 
-  #torch(): Promise<Torch> {
-    return chooseTorch(setting<'auto' | Torch>('install.torch'));
+  /** PyTorch stays where it is; it is installed from the start where a build was chosen. */
+  async #torch(): Promise<WithTorch> {
+    const configured = setting<'auto' | Torch>('install.torch');
+    const marker = await readMarker(this.#places);
+    const wanted = configured !== 'auto' || (marker !== undefined && marker.torch !== 'none');
+    return wanted ? chooseTorch(configured) : 'none';
   }
+}
+
+function titleOf(torch: Torch): string {
+  return `PyTorch for ${torch === 'cpu' ? 'the CPU' : 'NVIDIA GPUs'}`;
 }
 
 function nameOf(base: Base): string {

@@ -1,6 +1,7 @@
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { type Python, type Probed, probe } from '../python/probe';
 import type { Places } from './paths';
+import type { WithTorch } from './torch';
 
 /** What was installed; the content of the marker. */
 export interface Marker {
@@ -8,7 +9,7 @@ export interface Marker {
   readonly extension: string;
   /** Name and size of the wheel. */
   readonly wheel: string;
-  readonly torch: 'cpu' | 'cuda';
+  readonly torch: WithTorch;
 }
 
 /** The environment as it is on the disk. */

@@ -1,7 +1,10 @@
 import { run } from '../process';
 
-/** Which build of PyTorch is installed. */
+/** A build of PyTorch. */
 export type Torch = 'cpu' | 'cuda';
+
+/** Which build is installed; most models do without, and it is added when one needs it. */
+export type WithTorch = Torch | 'none';
 
 const CPU_INDEX = 'https://download.pytorch.org/whl/cpu';
 const CUDA_INDEX_FOR_WINDOWS = 'https://download.pytorch.org/whl/cu128';
@@ -40,7 +43,10 @@ export interface Footprint {
 }
 
 /** About how large an installation is. */
-export function footprint(torch: Torch): Footprint {
+export function footprint(torch: WithTorch): Footprint {
+  if (torch === 'none') {
+    return { download: '0.1 GB', disk: '0.4 GB', diskBytes: 0.4e9 };
+  }
   return torch === 'cpu'
     ? { download: '0.3 GB', disk: '1.3 GB', diskBytes: 1.3e9 }
     : { download: '3 GB', disk: '7 GB', diskBytes: 7e9 };

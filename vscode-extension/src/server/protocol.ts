@@ -116,6 +116,9 @@ export interface ModelEntry {
   readonly repoId: string;
   readonly parameters: number | null;
   readonly sizeBytes: number | null;
+  /** Memory that it needs on the CPU and on a GPU; null where that is not known, and for the one that comes with llmstep. */
+  readonly cpuBytes: number | null;
+  readonly gpuBytes: number | null;
   readonly licence: string | null;
   readonly score: string | null;
   readonly scoreSource: string | null;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { type InstallOutcome, type Order, type Step, install } from '../environment/install';
 import { fingerprint, placesIn } from '../environment/paths';
@@ -135,6 +135,20 @@ suite('installing', () => {
     assert.ok(!existsSync(made.places.root));
     assert.ok(!existsSync(made.places.lock));
     await until('the end of its processes', () => !isAlive(Number(readFileSync(pidFile, 'utf8'))));
+  });
+
+  test('PyTorch is left out until a model needs it, and then added to what is there', async () => {
+    const made = order(new FakeTool(base), { torch: 'none' });
+    const [outcome, steps] = await go(made);
+    assert.deepEqual(outcome, { kind: 'installed' });
+    assert.ok(!steps.some(({ message }) => message.includes('PyTorch')));
+    assert.equal(await state(made), 'ready');
+    const site = path.join(placesIn(folder()).root, 'lib');
+    assert.ok(!existsSync(site) || !readdirSync(site, { recursive: true }).some((each) => String(each).endsWith('/torch')));
+    const [added, more] = await go(order(new FakeTool(base)));
+    assert.deepEqual(added, { kind: 'installed' });
+    assert.equal(more[0]?.message, 'Installing PyTorch'); // into the same environment
+    assert.equal(await state(made), 'ready');
   });
 
   test('another version of the extension updates what is there', async () => {

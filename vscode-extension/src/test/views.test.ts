@@ -48,6 +48,8 @@ suite('the model picker', () => {
     repoId: 'owner/pythia',
     parameters: 2_800_000_000,
     sizeBytes: 5_600_000_000,
+    cpuBytes: 3_640_000_000,
+    gpuBytes: 7_280_000_000,
     licence: 'mit',
     score: '27.9 %',
     scoreSource: 'its README',
@@ -64,7 +66,7 @@ suite('the model picker', () => {
     assert.equal(item.description, 'not downloaded · 5.6 GB · licence mit · miniF2F-test 27.9 %');
     assert.equal(
       item.detail,
-      'needs 6.7 GB on a GPU or 13.4 GB on the CPU · The model of the first llmstep · score reported by its README',
+      'needs 7.3 GB on a GPU or 3.6 GB on the CPU · The model of the first llmstep · score reported by its README',
     );
   });
 
@@ -83,6 +85,6 @@ suite('the model picker', () => {
   test('sizes', () => {
     assert.equal(bytes(3_811_032), '4 MB');
     assert.equal(bytes(66e9), '66.0 GB');
-    assert.equal(needs({ ...entry, bundled: true }), 'runs on any CPU');
+    assert.equal(needs({ ...entry, cpuBytes: null, gpuBytes: null }), 'runs on any CPU');
   });
 });

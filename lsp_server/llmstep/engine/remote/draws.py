@@ -29,8 +29,11 @@ AT_ONCE = 4
 """Requests at a time to a server that gives one sample a request."""
 LEAST_BUDGET = 256
 
-_OPTIONAL = ("logprobs", "seed", "top_p", "stop", "n", "temperature", "max_tokens")
+_OPTIONAL = ("generation_config", "logprobs", "seed", "top_p", "stop", "n", "temperature", "max_tokens")
 _ONE_CHOICE = re.compile(r"only one\b.*\bchoice", re.IGNORECASE)
+_AT_MOST = re.compile(
+    r"(?:<=|at most|less than or equal to|no more than|maximum(?: of)?|up to|and)\s*(\d+)", re.IGNORECASE
+)
 _TOO_LONG = re.compile(
     r"context (length|size|window)|maximum.*tokens|too (long|many tokens|large)|exceed", re.IGNORECASE
 )
@@ -45,6 +48,8 @@ class Abilities:
     """Fields that it refuses."""
     one_by_one: bool = False
     """It gives one sample a request."""
+    most: int = 1 << 20
+    """Most samples that it takes in one request."""
     budget: int = 1 << 20
     """Most tokens of a prompt, by our estimate."""
 
@@ -62,13 +67,13 @@ async def draw(
     count = sampling.count if sampling.temperature > 0 else 1
     samples: list[RawSample] = []
     while len(samples) < count:
-        missing = count - len(samples)
+        missing = min(count - len(samples), abilities.most)
         if abilities.one_by_one:
             numbers = range(len(samples), len(samples) + min(missing, AT_ONCE))
             got = await _together(connection, question, abilities, list(numbers), on_step)
         else:
             got = await _request(connection, question, abilities, missing, len(samples), on_step)
-            abilities.one_by_one = len(got) < missing
+            abilities.one_by_one = abilities.one_by_one or len(got) < min(missing, abilities.most)
         if not got:
             raise connection.unreadable()
         samples += got
@@ -104,7 +109,7 @@ async def _request(
     """
     seed = question.sampling.seed
     while True:
-        wanted = 1 if abilities.one_by_one else count
+        wanted = 1 if abilities.one_by_one else min(count, abilities.most)
         body = question.body(wanted, None if seed is None else seed + number, abilities.without)
 
         async def once(body: object = body, wanted: int = wanted) -> list[RawSample]:
@@ -112,12 +117,26 @@ async def _request(
 
         try:
             return await persistently(once)
+        except _MixedError:
+            abilities.one_by_one = True
         except StatusError as error:
             field = refused_field(error, body)
             if field is None:
                 raise
+            if field == "n" and 1 < (most := _most(error.said)) < wanted:
+                abilities.most = most
+                continue
             abilities.without |= {field}
             abilities.one_by_one |= field == "n"
+
+
+def _most(said: str) -> int:
+    """The largest number of samples that a refusal names; 0 where it names none."""
+    return max((int(number) for number in _AT_MOST.findall(said)), default=0)
+
+
+class _MixedError(Exception):
+    """The samples of an answer cannot be told apart."""
 
 
 async def _once(
@@ -126,7 +145,8 @@ async def _once(
     answer = Answer(wanted, question.stops)
     try:
         async with connection.stream("POST", PATHS[question.api], body) as response:
-            if "text/event-stream" in response.headers.get("content-type", ""):
+            kind = response.headers.get("content-type", "")
+            if "text/event-stream" in kind or "ndjson" in kind:
                 async for line in connection.lines(response):
                     answer.event(line)
                     if answer.steps:
@@ -139,6 +159,8 @@ async def _once(
         raise Passing(connection.unreadable()) from None
     except RemoteError as error:  # the server's own words, in the midst of its answer
         raise Passing(RemoteError(connection.place.shown(error.message), hint=error.hint)) from None
+    if answer.mixed:
+        raise _MixedError
     if answer.cut:
         raise Passing(connection.broken_off())
     return list(answer.samples())

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from llmstep.catalog.template import PromptTemplate
+    from llmstep.engine import status
     from llmstep.engine.postprocess import RawSample
     from llmstep.engine.progress import Progress
     from llmstep.engine.remote.connection import Connection
@@ -38,10 +39,10 @@ _MOST_NAMES = 8
 
 
 class OpenAiEngine(RemoteEngine):
-    """Asks an OpenAI-compatible server."""
+    """Asks an OpenAI-compatible server; the base of engines whose servers differ in a few things."""
 
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings, "openai")
+    def __init__(self, settings: Settings, kind: status.Place = "openai") -> None:
+        super().__init__(settings, kind)
         self._answers: AnswerCache[Generation] = AnswerCache()
         self._flights: Flights[Generation] = Flights()
         self._abilities: dict[tuple[str, str, str], Abilities] = {}
@@ -59,13 +60,11 @@ class OpenAiEngine(RemoteEngine):
             ModelNotFoundError: It has no such model.
             BusyError: It takes no more requests.
         """
-        from llmstep.engine.remote.questions import template_of
-
         started = time.perf_counter()
         settings = self._settings
-        connection = self._to(place_of(settings), settings.remote.timeout_seconds)
+        connection = await self._reach(settings, on_progress)
         model = await self._model(connection, settings)
-        template = template_of(settings, model)
+        template = self._template(settings, model)
         wanted = sampling or self._sampling()
         source = f"{connection.place.url} {model} {settings.remote.api}"
         key = answer_key(source, template, ask, wanted, settings)
@@ -90,9 +89,9 @@ class OpenAiEngine(RemoteEngine):
             LlmstepError: As with `generate`.
         """
         settings = self._settings
-        connection = self._to(place_of(settings), settings.remote.timeout_seconds)
+        connection = await self._reach(settings, on_progress)
         self._first.pop(connection.place.url, None)
-        listed = await _models(connection)
+        listed = await self._listed(connection)
         name = settings.remote.model or await self._model(connection, settings, listed)
         self._board.publish(state="idle", model=name, url=connection.place.url)
         return name
@@ -101,13 +100,31 @@ class OpenAiEngine(RemoteEngine):
         await self._flights.close()
         await super().close()
 
+    async def _reach(self, settings: Settings, on_progress: Callable[[Progress], None] | None = None) -> Connection:
+        """The connection to the server."""
+        del on_progress
+        return self._to(place_of(settings), settings.remote.timeout_seconds)
+
+    def _apis(self, settings: Settings) -> list[Api]:
+        """The protocols that the server may have, the best first."""
+        return ["completions", "chat"] if settings.remote.api == "auto" else [settings.remote.api]
+
+    def _template(self, settings: Settings, model: str) -> PromptTemplate:
+        from llmstep.engine.remote.questions import template_of
+
+        return template_of(settings, model)
+
+    async def _listed(self, connection: Connection) -> list[str]:
+        """The names of the server's models; none where it does not tell."""
+        return await _models(connection)
+
     async def _model(self, connection: Connection, settings: Settings, listed: list[str] | None = None) -> str:
         """The model of the settings, or the first that the server lists."""
         url = connection.place.url
         if settings.remote.model:
             return settings.remote.model
         if url not in self._first:
-            names = await _models(connection) if listed is None else listed
+            names = await self._listed(connection) if listed is None else listed
             if not names:
                 raise ModelNotFoundError(
                     f"The server at {url} does not say which models it has.",
@@ -130,17 +147,18 @@ class OpenAiEngine(RemoteEngine):
 
         started = time.perf_counter()
         self._board.publish(model=model)
-        api = settings.remote.api
-        abilities = self._abilities.setdefault((connection.place.url, model, api), Abilities())
-        if api != "auto":
-            abilities.api = api
+        apis = self._apis(settings)
+        abilities = self._abilities.setdefault((connection.place.url, model, settings.remote.api), Abilities())
+        if len(apis) == 1:
+            abilities.api = apis[0]
         on_step = thinned(report)
         drawn = 0
         found: list[Candidate] = []
         for part, count in template.draws(ask, sampling.count):
             wanted = attrs.evolve(sampling, count=count)
             got, samples = await self._draw(
-                connection, model, part, ask, wanted, abilities, lambda done: on_step(done, sampling.max_new_tokens)
+                *(connection, model, part, ask, wanted, abilities, apis),
+                on_step=lambda done: on_step(done, sampling.max_new_tokens),
             )
             drawn += got
             found += finish(part, ask, samples)
@@ -154,6 +172,7 @@ class OpenAiEngine(RemoteEngine):
         ask: Ask,
         sampling: Sampling,
         abilities: Abilities,
+        apis: list[Api],
         on_step: Callable[[int], None],
     ) -> tuple[int, list[RawSample]]:
         """The number of samples drawn, and those that continue the prefix.
@@ -164,7 +183,7 @@ class OpenAiEngine(RemoteEngine):
         from llmstep.engine.remote.questions import Question
         from llmstep.engine.remote.refusals import StatusError
 
-        apis: list[Api] = [abilities.api] if abilities.api else ["completions", "chat"]
+        apis = [abilities.api] if abilities.api else apis
         while True:
             budget = min(abilities.budget, template.max_prompt_tokens)
             question = Question(model, apis[0], template, ask, sampling, budget)
@@ -176,13 +195,25 @@ class OpenAiEngine(RemoteEngine):
                 elif error.status in (404, 405) and len(apis) > 1:
                     apis = apis[1:]
                 elif error.status == 404:
-                    raise await _not_there(connection, model, error) from None
+                    raise await self._not_there(connection, model, error) from None
                 else:
                     raise
             else:
                 abilities.api = apis[0]
                 continued = (question.sample(each) for each in samples)
                 return len(samples), [each for each in continued if each is not None]
+
+    async def _not_there(self, connection: Connection, model: str, error: RemoteRefusedError) -> LlmstepError:
+        """The error for a 404: there is no such model, or no such page."""
+        try:
+            names = await self._listed(connection)
+        except LlmstepError:
+            return error
+        if model in names or not names:
+            return error
+        shown = ", ".join(names[:_MOST_NAMES]) + (", ..." if len(names) > _MOST_NAMES else "")
+        hint = f"Set llmstep.remote.model to one of {shown}."
+        return ModelNotFoundError(f"The server at {connection.place.url} has no model {model}.", hint=hint)
 
 
 async def _models(connection: Connection) -> list[str]:
@@ -201,16 +232,3 @@ async def _models(connection: Connection) -> list[str]:
     if not isinstance(answer, dict) or not isinstance(answer.get("data"), list):
         raise connection.unreadable()
     return [str(each["id"]) for each in answer["data"] if isinstance(each, dict) and each.get("id")]
-
-
-async def _not_there(connection: Connection, model: str, error: RemoteRefusedError) -> LlmstepError:
-    """The error for a 404: there is no such model, or no such page."""
-    try:
-        names = await _models(connection)
-    except LlmstepError:
-        return error
-    if model in names or not names:
-        return error
-    shown = ", ".join(names[:_MOST_NAMES]) + (", ..." if len(names) > _MOST_NAMES else "")
-    hint = f"Set llmstep.remote.model to one of {shown}."
-    return ModelNotFoundError(f"The server at {connection.place.url} has no model {model}.", hint=hint)

@@ -67,7 +67,7 @@ def place_of(settings: Settings) -> Place:
             f"llmstep does not send goals to {host} unasked, because that is another machine.",
             hint="If you agree, set llmstep.remote.allowNonLoopback to true (--allow-non-loopback).",
         )
-    if settings.engine == "openai" and not urlsplit(url).path:
+    if settings.engine in ("openai", "vllm") and not urlsplit(url).path:
         url += "/v1"
     return Place(url, read_key(remote.api_key_file), local)
 

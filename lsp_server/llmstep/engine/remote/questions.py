@@ -1,7 +1,8 @@
-"""What OpenAI-compatible servers are asked, for a template and a goal."""
+"""What servers are asked, for a template and a goal: in OpenAI's words, or in those of llama.cpp and Ollama."""
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,13 +19,21 @@ if TYPE_CHECKING:
     from llmstep.settings import Settings
     from llmstep.types import Ask, Sampling
 
-Api = Literal["completions", "chat"]
-PATHS: dict[Api, str] = {"completions": "/completions", "chat": "/chat/completions"}
+Api = Literal["completions", "chat", "llama.cpp", "ollama"]
+PATHS: dict[Api, str] = {
+    "completions": "/completions",
+    "chat": "/chat/completions",
+    "llama.cpp": "/completion",
+    "ollama": "/api/generate",
+}
 
 MOST_STOPS = 4
 """OpenAI's own servers take no more."""
 BYTES_PER_TOKEN = 3
 """Of goals and Lean code, about: the server's tokenizer is not here, and this estimate is rather too low."""
+
+_ROOM_FOR_ESTIMATE = 512
+"""Tokens that a prompt may have more than the estimate says."""
 
 _TURN = re.compile(r"<\|im_start\|>(\w+)\n(.*?)(?:<\|im_end\|>\n?|\Z)", re.DOTALL)
 
@@ -54,12 +63,22 @@ class Question:
             seed: See `Sampling`.
             without: Fields that the server does not take.
         """
+        longest = min(self.sampling.max_new_tokens, self.template.max_new_tokens)
+        if self.api == "llama.cpp":
+            body = self._for_llama_cpp(count, seed, longest)
+        elif self.api == "ollama":
+            body = self._for_ollama(seed, longest)
+        else:
+            body = self._for_openai(count, seed, longest, without)
+        return {name: value for name, value in body.items() if name not in without}
+
+    def _for_openai(self, count: int, seed: int | None, longest: int, without: frozenset[str]) -> dict[str, Any]:
         sampling = self.sampling
         body: dict[str, Any] = {
             "model": self.model,
             **self._prompt(),
             "n": count,
-            _longest(without): min(sampling.max_new_tokens, self.template.max_new_tokens),
+            _longest(without): longest,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "stream": True,
@@ -69,10 +88,44 @@ class Question:
             body["stop"] = list(self.stops[:MOST_STOPS])
         if seed is not None:
             body["seed"] = seed
-        return {name: value for name, value in body.items() if name not in without}
+        if count == 1 and sampling.temperature > 0:
+            # `transformers serve`, which takes one sample a request, decodes greedily unless it reads this.
+            body["generation_config"] = json.dumps({"do_sample": True, "top_k": 0})
+        return body
+
+    def _for_llama_cpp(self, count: int, seed: int | None, longest: int) -> dict[str, Any]:
+        """Only what is asked for shapes the distribution: its server has penalties and a nucleus by default."""
+        return {
+            **self._prompt(),
+            "n": count,
+            "n_predict": longest,
+            "samplers": ["temperature", "top_p"],
+            "temperature": self.sampling.temperature,
+            "top_p": self.sampling.top_p,
+            "n_probs": 1,
+            "stop": list(self.stops),
+            "stream": True,
+            **({} if seed is None else {"seed": seed}),
+        }
+
+    def _for_ollama(self, seed: int | None, longest: int) -> dict[str, Any]:
+        """`raw` keeps the model's chat template away from the prompt; 0 and 1 end filters that are on by default."""
+        prompt = self._prompt()
+        options = {
+            "num_predict": longest,
+            "num_ctx": min(self.budget, tokens(prompt["prompt"]) + _ROOM_FOR_ESTIMATE) + longest,
+            "temperature": self.sampling.temperature,
+            "top_p": self.sampling.top_p,
+            "top_k": 0,
+            "min_p": 0.0,
+            "repeat_penalty": 1.0,
+            "stop": list(self.stops),
+            **({} if seed is None else {"seed": seed}),
+        }
+        return {"model": self.model, **prompt, "raw": True, "stream": True, "logprobs": True, "options": options}
 
     def _prompt(self) -> dict[str, Any]:
-        if self.api == "completions":
+        if self.api != "chat":
             return {"prompt": fitted_text(self.template, self.ask, tokens, self.budget)}
         # No server's chat lets one begin the answer, so that the prefix becomes a wish; `sample` holds it to that.
         text = fitted_text(self.template, attrs.evolve(self.ask, prefix=""), tokens, self.budget)
@@ -86,7 +139,7 @@ class Question:
     def sample(self, raw: RawSample) -> RawSample | None:
         """The sample as one that continues the prefix; None for one of a chat that begins otherwise."""
         prefix = self.ask.prefix.strip()
-        if self.api == "completions" or not prefix:
+        if self.api != "chat" or not prefix:
             return raw
         text = self.template.clean(raw.text)
         return attrs.evolve(raw, text=text[len(prefix) :]) if text.startswith(prefix) else None

@@ -1,7 +1,7 @@
-"""What OpenAI-compatible servers answer, as raw samples.
+"""What servers answer, as raw samples.
 
-Two protocols (completions, chat) in two forms (whole, or as events of a stream) and with two notations of
-log-probabilities; some servers mix them, so that each is recognised by what is there.
+Four protocols (OpenAI's completions and chat, llama.cpp's, Ollama's) in two forms (whole, or as events of a stream) and
+with several notations of log-probabilities; some servers mix them, so that each is recognised by what is there.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ class _Choice:
     """By the server's word."""
     stopped: bool = False
     """By a stop in its text, which the server did not obey."""
+    ends: int = 0
+    """How often the server said that it has ended."""
 
     def sample(self) -> RawSample:
         known = [each for each in self.logprobs if each is not None and math.isfinite(each)]
@@ -78,6 +80,11 @@ class Answer:
         )
 
     @property
+    def mixed(self) -> bool:
+        """Whether several samples came under one number, as from gateways that number all of them 0."""
+        return self._wanted > 1 and len(self._choices) == 1 and next(iter(self._choices.values())).ends > 1
+
+    @property
     def cut(self) -> bool:
         """Whether the answer, when nothing more comes, is not whole."""
         return not self._choices or not all(each.ended or each.stopped for each in self._choices.values())
@@ -89,6 +96,9 @@ class Answer:
             NoAnswerError: It is not what the protocol says.
             RemoteError: It is an error of the server.
         """
+        if line.startswith("{"):  # Ollama's lines are JSON alone
+            self.whole(line, ended=False)
+            return
         if not line.startswith("data:"):
             return  # empty lines, comments, names of events
         data = line.removeprefix("data:").strip()
@@ -109,13 +119,14 @@ class Answer:
         if raw.get("error"):
             raise RemoteError(f"The server failed: {message_of(raw['error'])[:200]}.", hint="See its log.")
         try:
-            for each in raw.get("choices") or ():
+            for each in _choices(raw):
                 self._take(each, ended)
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
             raise NoAnswerError("no choices") from None
 
     def _take(self, raw: dict[str, Any], ended: bool) -> None:
         choice = self._choices.setdefault(int(raw.get("index") or 0), _Choice())
+        choice.ends += bool(raw.get("finish_reason"))
         if choice.ended or choice.stopped:
             choice.ended = choice.ended or bool(raw.get("finish_reason"))
             return
@@ -135,6 +146,23 @@ class Answer:
         """The samples, in the order of their numbers."""
         for _, choice in sorted(self._choices.items()):
             yield choice.sample()
+
+
+def _choices(raw: dict[str, Any]) -> Iterable[Any]:
+    """The parts of an answer for one sample each, in OpenAI's notation."""
+    if "completion_probabilities" in raw or "stop_type" in raw:  # llama.cpp
+        values = [each["logprob"] for each in raw.get("completion_probabilities") or ()]
+        end = raw.get("stop_type") if raw.get("stop") else None
+        return [{"index": raw.get("index"), "text": raw["content"], "finish_reason": end, "logprobs": _values(values)}]
+    if "response" in raw:  # Ollama
+        values = [each["logprob"] for each in raw.get("logprobs") or ()]
+        end = (raw.get("done_reason") or "stop") if raw.get("done") else None
+        return [{"text": raw["response"], "finish_reason": end, "logprobs": _values(values)}]
+    return raw.get("choices") or ()
+
+
+def _values(values: list[Any]) -> dict[str, Any] | None:
+    return {"token_logprobs": values} if values else None
 
 
 def _logprobs(raw: Any) -> list[float | None]:

@@ -1,0 +1,138 @@
+"""Models as GGUF files, which llama.cpp runs: a file on the disk, or one of a repository on the hub."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+
+from llmstep.catalog import store
+from llmstep.catalog.models import ModelRecord, find_record
+from llmstep.catalog.resolve import PREFERENCE
+from llmstep.catalog.templates import get_template, guess_template
+from llmstep.errors import ModelError, ModelNotFoundError
+
+if TYPE_CHECKING:
+    from llmstep.catalog.template import PromptTemplate
+    from llmstep.settings import Settings
+
+SUFFIX = ".gguf"
+_ON_HUB = re.compile(r"([\w.-]+/[\w.-]+)/([\w./-]+\.gguf)", re.IGNORECASE)
+_EXAMPLE = "a .gguf file, or owner/name/FILE.gguf on the hub"
+
+
+@attrs.frozen
+class GgufChoice:
+    """A GGUF file, named; it need not be here yet."""
+
+    name: str
+    """What to call the model: its name in the catalog, else as it was given."""
+    template: PromptTemplate
+    path: Path | None = None
+    """The file, where it is on this machine."""
+    repo_id: str = ""
+    file: str = ""
+    """Its name in the repository."""
+
+
+def is_gguf(model: str) -> bool:
+    """Whether the setting `model` names a GGUF file, or a folder that holds nothing else."""
+    name = model.strip()
+    if name.lower().endswith(SUFFIX):
+        return True
+    if not store.is_path(name):
+        return False
+    folder = Path(name).expanduser()
+    return not (folder / store.CONFIG).is_file() and bool(_files(folder))
+
+
+def choose_gguf(settings: Settings) -> GgufChoice:
+    """The GGUF file that `settings.model` names.
+
+    That is a path, an id `owner/name/FILE.gguf`, a model of the catalog for which a file is known, or `auto`: the best
+    model of the catalog whose file is here.
+
+    Raises:
+        ModelError: There is no such file, or its template is not known.
+    """
+    name = settings.model.strip()
+    if name.lower() == "auto":
+        return _best(settings)
+    record = find_record(name)
+    if record is not None:
+        return _of_record(record, settings)
+    if found := _ON_HUB.fullmatch(name) if not store.is_path(name) else None:
+        repo_id, file = found[1], found[2]
+        return GgufChoice(name, _template(name, None, settings), cached_file(repo_id, file), repo_id, file)
+    if not store.is_path(name):
+        raise _no_file(name)
+    path = _one_file(Path(name).expanduser())
+    return GgufChoice(name, _template("/".join(path.parts[-2:]), path.parent, settings), path)
+
+
+def cached_file(repo_id: str, file: str) -> Path | None:
+    """A file in the hub's cache; no request is made."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        found = try_to_load_from_cache(repo_id, file)
+    except HFValidationError:
+        return None
+    return Path(found) if isinstance(found, str) else None
+
+
+def _best(settings: Settings) -> GgufChoice:
+    for name in PREFERENCE:
+        record = find_record(name)
+        if record is not None and record.gguf and settings.template in ("", record.template):
+            choice = _of_record(record, settings)
+            if choice.path is not None:
+                return choice
+    raise ModelNotFoundError(
+        "No GGUF file of a model of the catalog is on this machine.", hint=f"Set llmstep.model to {_EXAMPLE}."
+    )
+
+
+def _of_record(record: ModelRecord, settings: Settings) -> GgufChoice:
+    found = _ON_HUB.fullmatch(record.gguf)
+    if found is None:
+        raise _no_file(record.name)
+    template = get_template(settings.template or record.template)
+    template = attrs.evolve(template, stops=(*template.stops, *record.stops))
+    return GgufChoice(record.name, template, cached_file(found[1], found[2]), found[1], found[2])
+
+
+def _one_file(path: Path) -> Path:
+    if path.is_file():
+        return path
+    files = _files(path)
+    if len(files) == 1:
+        return files[0]
+    if files:
+        raise ModelError(
+            f"The folder {path} holds {len(files)} GGUF files.", hint="Set llmstep.model to the path of one of them."
+        )
+    raise ModelNotFoundError(f"There is no GGUF file {path}.", hint=f"Set llmstep.model to {_EXAMPLE}.")
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(each for each in folder.glob(f"*{SUFFIX}") if each.is_file()) if folder.is_dir() else []
+
+
+def _template(model: str, folder: Path | None, settings: Settings) -> PromptTemplate:
+    """The template of the settings, of the hints beside the file, or a guess by the name."""
+    hinted = str(store.read_json(folder / store.HINTS).get("template") or "") if folder else ""
+    name = settings.template or hinted or guess_template(model, "causal")
+    if not name:
+        raise ModelError(
+            f"Which prompt template the model {model} needs is not known.",
+            hint="Set llmstep.template to the one it was trained with.",
+        )
+    return get_template(name)
+
+
+def _no_file(name: str) -> ModelError:
+    return ModelNotFoundError(f"No GGUF file of the model {name} is known.", hint=f"Set llmstep.model to {_EXAMPLE}.")

@@ -1,0 +1,69 @@
+"""What `llmstep.engine: auto` means for a model: in this process, or in llama.cpp's server."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+import psutil
+
+from llmstep.catalog.gguf import choose_gguf, is_gguf
+from llmstep.catalog.memory import needed_bytes
+from llmstep.catalog.models import find_record
+from llmstep.engine.served.launches import llama_server
+from llmstep.errors import LlmstepError
+
+if TYPE_CHECKING:
+    from llmstep.settings import Settings
+
+LARGE = 1_000_000_000
+"""Parameters from which on a step is waited for where it is not fast."""
+
+
+def prefers_llama_cpp(settings: Settings) -> bool:
+    """Whether llama.cpp's server is the better place for the model of the settings.
+
+    It is for a model that is nothing but a GGUF file. For one of the catalog whose file is on this machine, beside
+    llama.cpp and without a CUDA device, it is on Apple's GPUs, for large models on processors without products of
+    bytes, and where the memory holds the file and not the weights in eight bits.
+    """
+    if settings.engine != "auto":
+        return settings.engine == "llama.cpp"
+    try:
+        if is_gguf(settings.model):
+            return True
+        record = find_record(settings.model)
+        if record is None or not record.gguf or not llama_server():
+            return False
+        file = choose_gguf(settings).path
+    except LlmstepError:
+        return False
+    if file is None or settings.device == "cuda" or (settings.device == "auto" and has_cuda()):
+        return False
+    parameters, free = record.parameters or 0, psutil.virtual_memory().available
+    return (
+        (settings.device != "cpu" and has_apple_gpu())
+        or (parameters >= LARGE and not has_byte_products())
+        or needed_bytes(file.stat().st_size) <= free < (record.needed_bytes("cpu") or 0)
+    )
+
+
+def has_cuda() -> bool:
+    """Whether an NVIDIA driver is installed."""
+    return shutil.which("nvidia-smi") is not None
+
+
+def has_apple_gpu() -> bool:
+    return sys.platform == "darwin" and platform.machine() == "arm64"
+
+
+def has_byte_products() -> bool:
+    """Whether the processor adds up products of bytes in one instruction, as far as LLVM knows."""
+    try:
+        from llvmlite.binding import get_host_cpu_features
+    except ImportError:
+        return False
+    features = get_host_cpu_features()
+    return any(features.get(name) for name in ("avx512vnni", "avxvnni", "dotprod"))

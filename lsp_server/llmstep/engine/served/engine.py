@@ -1,0 +1,201 @@
+"""Candidates of a model in a server that llmstep starts, or in one of its kind that runs already (`remote.url`)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Literal
+
+import attrs
+import psutil
+
+from llmstep.catalog.gguf import choose_gguf
+from llmstep.catalog.memory import needed_bytes
+from llmstep.engine.progress import format_bytes
+from llmstep.engine.remote.openai import OpenAiEngine
+from llmstep.engine.served import launches
+from llmstep.engine.served.child import Child
+from llmstep.errors import LlmstepError, ModelError, ModelLoadError, ModelTooLargeError, RemoteError
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from llmstep.catalog.template import PromptTemplate
+    from llmstep.engine.interface import Generation
+    from llmstep.engine.progress import Progress
+    from llmstep.engine.remote.connection import Connection
+    from llmstep.engine.remote.questions import Api
+    from llmstep.engine.served.child import Launch
+    from llmstep.settings import Settings
+    from llmstep.types import Ask, Sampling
+
+
+@attrs.frozen
+class _Served:
+    """What a server is started for."""
+
+    launch: Launch
+    template: PromptTemplate
+
+
+class ServedEngine(OpenAiEngine):
+    """Starts a server for the model of the settings, and asks it.
+
+    Args:
+        settings: See `configure`.
+        kind: Which server.
+    """
+
+    def __init__(self, settings: Settings, kind: Literal["vllm", "llama.cpp"]) -> None:
+        super().__init__(settings, kind)
+        self._kind = kind
+        self.child = Child()
+        self._served: _Served | None = None
+        self._key: object = None
+        self._preparing = asyncio.Lock()
+        self._idle: asyncio.TimerHandle | None = None
+
+    def configure(self, settings: Settings) -> None:
+        super().configure(settings)
+        if not self.child.running:
+            self._board.publish(model=settings.model)
+
+    async def generate(
+        self, ask: Ask, sampling: Sampling | None = None, *, on_progress: Callable[[Progress], None] | None = None
+    ) -> Generation:
+        """See `OpenAiEngine.generate`. A server that ends in the midst of it is started once more.
+
+        Raises:
+            SettingsError: The server's program is not installed.
+            ModelError: The server cannot be started with this model.
+        """
+        self._rest(None)
+        try:
+            return await super().generate(ask, sampling, on_progress=on_progress)
+        except RemoteError as error:
+            if self._settings.remote.url or await self.child.ended() is None:
+                raise error from None
+            try:
+                return await super().generate(ask, sampling, on_progress=on_progress)
+            except RemoteError as again:
+                raise (await self.child.ended() or again) from None
+        finally:
+            self._rest(self._settings.idle_unload_minutes * 60)
+
+    async def load(self, *, on_progress: Callable[[Progress], None] | None = None) -> str:
+        try:
+            return await super().load(on_progress=on_progress)
+        finally:
+            self._rest(self._settings.idle_unload_minutes * 60)
+
+    async def unload(self) -> None:
+        """End the server."""
+        self._rest(None)
+        await self.child.stop()
+        self._served = self._key = None
+        self._board.publish(state="empty", model=self._settings.model, url="")
+
+    async def close(self) -> None:
+        self._rest(None)
+        await super().close()
+        await self.child.stop()
+
+    def _rest(self, seconds: float | None) -> None:
+        """End the server when it was not asked for so long; None for never."""
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
+        if seconds and self.child.running and not self._running:
+            self._idle = asyncio.get_running_loop().call_later(seconds, lambda: asyncio.ensure_future(self.unload()))
+
+    # --- what differs from a server that somebody else started
+
+    def _apis(self, settings: Settings) -> list[Api]:
+        return ["llama.cpp"] if self._kind == "llama.cpp" else super()._apis(settings)
+
+    async def _reach(self, settings: Settings, on_progress: Callable[[Progress], None] | None = None) -> Connection:
+        if settings.remote.url:
+            return await super()._reach(settings, on_progress)
+        served = await self._prepared(settings, on_progress)
+        self._board.publish(state="loading" if not self.child.running else self.status.state, model=served.launch.model)
+        try:
+            place = await self.child.place(served.launch, on_progress)
+        except LlmstepError:
+            self._board.publish(state="empty")
+            raise
+        return self._to(place, settings.remote.timeout_seconds)
+
+    async def _model(self, connection: Connection, settings: Settings, listed: list[str] | None = None) -> str:
+        if settings.remote.url:
+            return await super()._model(connection, settings, listed)
+        return (await self._prepared(settings, None)).launch.model
+
+    def _template(self, settings: Settings, model: str) -> PromptTemplate:
+        if settings.remote.url:
+            return super()._template(settings, model)
+        assert self._served is not None
+        return self._served.template
+
+    async def _prepared(self, settings: Settings, on_progress: Callable[[Progress], None] | None) -> _Served:
+        """The server to be started, with its model on this machine: downloaded where it is not."""
+        import threading
+
+        key = attrs.evolve(settings, temperature=0.0, top_p=1.0)
+        async with self._preparing:
+            if self._served is None or self._key != key:
+                gone = threading.Event()
+                make = _vllm if self._kind == "vllm" else _llama_cpp
+                try:
+                    self._served = await asyncio.to_thread(make, settings, on_progress, gone)
+                except asyncio.CancelledError:
+                    gone.set()
+                    raise
+                self._key = key
+            return self._served
+
+
+def _vllm(settings: Settings, report: Callable[[Progress], None] | None, gone: threading.Event) -> _Served:
+    from llmstep.catalog.resolve import resolve
+    from llmstep.catalog.store import adapter_base
+    from llmstep.engine.download import fetch
+
+    choice = resolve(settings)
+    if choice.template.family != "causal":
+        raise ModelError(
+            f"The model {choice.name} is an encoder-decoder model, which vLLM does not run.",
+            hint="Set llmstep.engine to inProcess, or llmstep.model to a decoder-only model.",
+        )
+    folder = fetch(choice.source, report=report or (lambda _: None), cancelled=gone.is_set)
+    if adapter_base(folder) is not None:
+        raise ModelLoadError(
+            f"The model {choice.name} is a LoRA adapter, which llmstep does not give to vLLM.",
+            hint="Set llmstep.engine to inProcess, or merge it into its base with peft.",
+        )
+    return _Served(launches.vllm(settings, choice.name, folder), choice.template)
+
+
+def _llama_cpp(settings: Settings, report: Callable[[Progress], None] | None, gone: threading.Event) -> _Served:
+    from llmstep.engine.download import fetch_file
+
+    choice = choose_gguf(settings)
+    if choice.template.family != "causal":
+        raise ModelError(
+            f"The template {choice.template.name} is for encoder-decoder models, which llama.cpp does not run.",
+            hint="Set llmstep.template to another one, or llmstep.engine to inProcess.",
+        )
+    path: Path | None = choice.path
+    if path is None:
+        path = fetch_file(choice.repo_id, choice.file, report=report or (lambda _: None), cancelled=gone.is_set)
+    if not settings.remote.command:  # what the user's own command does with the memory is not known here
+        _require_memory(choice.name, path)
+    return _Served(launches.llama_cpp(settings, choice.name, path, choice.template), choice.template)
+
+
+def _require_memory(name: str, file: Path) -> None:
+    needed, free = needed_bytes(file.stat().st_size), psutil.virtual_memory().available
+    if needed > free:
+        raise ModelTooLargeError(
+            f"The model {name} needs about {format_bytes(needed)} of memory, and {format_bytes(free)} are free.",
+            hint="Close other programs, or choose a smaller file, with fewer bits for example.",
+        )

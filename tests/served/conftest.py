@@ -1,0 +1,31 @@
+"""The starter as a GGUF file, and engines that are closed after the test."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from gguf_models import starter_gguf
+
+from llmstep.engine.switching import SwitchingEngine
+from llmstep.settings import RemoteSettings, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return starter_gguf(tmp_path_factory.mktemp("gguf") / "starter.gguf")
+
+
+@asynccontextmanager
+async def engine_for(model: object, command: tuple[str, ...] = (), **settings: Any) -> AsyncIterator[SwitchingEngine]:
+    remote = RemoteSettings(command=command, url=settings.pop("url", ""))
+    made = SwitchingEngine(Settings(**{"model": str(model), "template": "starter", "remote": remote, **settings}))
+    try:
+        yield made
+    finally:
+        await made.close()

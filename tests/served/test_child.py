@@ -1,0 +1,150 @@
+"""Servers that misbehave, as scripts in place of `vllm serve`: what is said, and that nothing hangs or stays."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import textwrap
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from llmstep.engine.remote import connection
+from llmstep.engine.served.engine import ServedEngine
+from llmstep.errors import LlmstepError, ModelLoadError, RemoteError
+from llmstep.types import Ask, Goal, Sampling
+
+from .conftest import engine_for
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ASK = Ask(Goal("p : Prop\n⊢ p → p"))
+SAMPLING = Sampling(2, 0.7, 1.0, 16, 3)
+
+SERVER = """
+import http.server, json, os, sys
+port = int(sys.argv[sys.argv.index("--port") + 1])
+name = sys.argv[sys.argv.index("--served-model-name") + 1]
+class Handler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *_): pass
+    def give(self, body, status=200):
+        body = json.dumps(body).encode()
+        self.send_response(status); self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body))); self.end_headers(); self.wfile.write(body)
+    def do_GET(self):
+        if self.headers.get("Authorization") != "Bearer " + os.environ["VLLM_API_KEY"]:
+            return self.give({}, 401)
+        self.give({"data": [{"id": name}]})
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        AT_REQUEST
+        choice = {"text": "intro h", "finish_reason": "stop", "logprobs": {"token_logprobs": [-0.5]}}
+        self.give({"choices": [{**choice, "index": i} for i in range(asked["n"])]})
+AT_START
+http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+"""
+
+
+def script(folder: Path, start: str = "", post: str = "") -> tuple[str, ...]:
+    """A server that does `start` before it listens, and `post` at each request."""
+    text = SERVER.replace("AT_START", start).replace("AT_REQUEST", textwrap.indent(post, " " * 8).strip() or "pass")
+    path = folder / "server.py"
+    path.write_text(text)
+    return (sys.executable, str(path))
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "FIRST_PAUSE", 0.01)
+
+
+async def test_a_server_that_talks_much_and_starts_slowly(tmp_path: Path) -> None:
+    """Nobody reads a pipe that is full but we."""
+    command = script(tmp_path, "import time; time.sleep(1.2); print('x' * 3_000_000)", "print('y' * 1_000_000)")
+    said: list[str] = []
+    async with engine_for("starter", command, engine="vllm") as engine:
+        answers = await asyncio.gather(
+            *(engine.generate(ASK, SAMPLING, on_progress=lambda each: said.append(each.message)) for _ in range(3))
+        )
+        assert {each.candidates[0].text for each in answers} == {"intro h"}
+        assert answers[0].model == engine.status.model == "starter"
+        assert "Starting vLLM with starter (1 s)" in said
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        ("print('loading'); sys.exit('ValueError: bad shape.')", "(status 1): ValueError: bad shape."),
+        ("print('RuntimeError: out of memory'); print('bye'); sys.exit(3)", "(status 3): RuntimeError: out of memory."),
+        ("print('key ' + os.environ['VLLM_API_KEY'] + ' failed'); sys.exit(1)", "(status 1): key … failed."),
+        ("import signal; os.kill(os.getpid(), signal.SIGKILL)", "(status 137)."),
+    ],
+)
+async def test_a_server_that_ends_before_it_listens(tmp_path: Path, start: str, message: str) -> None:
+    async with engine_for("starter", script(tmp_path, start), engine="vllm") as engine:
+        for _ in range(2):
+            with pytest.raises(ModelLoadError) as caught:
+                await engine.generate(ASK, SAMPLING)
+            assert caught.value.message == f"vLLM could not start with starter {message}"
+        assert engine.status.state == "empty"
+        script(tmp_path)  # it is looked at anew
+        assert (await engine.generate(ASK, SAMPLING)).drawn == 2
+
+
+async def test_a_command_that_is_not_there(tmp_path: Path) -> None:
+    async with engine_for("starter", (str(tmp_path / "none"),), engine="vllm") as engine:
+        with pytest.raises(ModelLoadError, match="which is to start vLLM, cannot be run"):
+            await engine.generate(ASK, SAMPLING)
+
+
+async def test_a_server_that_ends_at_each_request_is_started_once_more(tmp_path: Path) -> None:
+    command = script(tmp_path, f"open({str(tmp_path / 'starts')!r}, 'a').write('x')", "os._exit(7)")
+    async with engine_for("starter", command, engine="vllm") as engine:
+        with pytest.raises(RemoteError) as caught:
+            await engine.generate(ASK, SAMPLING)
+    assert caught.value.message == "vLLM ended while it worked (status 7)."
+    assert (tmp_path / "starts").read_text() == "xx"
+
+
+async def test_closing_ends_a_server_that_does_not_listen_yet_and_one_that_does_not_want_to(tmp_path: Path) -> None:
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+    async with engine_for("starter", script(tmp_path, deaf), engine="vllm") as engine:
+        task = asyncio.create_task(engine.generate(ASK, SAMPLING))
+        active = engine._active
+        assert isinstance(active, ServedEngine)
+        while active.child.pid is None or not psutil.Process(active.child.pid).children():  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        family = [psutil.Process(active.child.pid), *psutil.Process(active.child.pid).children(recursive=True)]
+        task.cancel()
+        await asyncio.wait({task})
+        assert all(each.is_running() for each in family)  # the next request needs it
+    assert not psutil.wait_procs(family, 10)[1]
+
+
+@pytest.mark.parametrize(
+    ("model", "template", "message"),
+    [
+        ("byt5-small", "", "The model byt5-small is an encoder-decoder model, which vLLM does not run."),
+        ("nonsense", "", "There is no model 'nonsense' in the catalog."),
+    ],
+)
+async def test_models_that_vllm_does_not_run(tmp_path: Path, model: str, template: str, message: str) -> None:
+    async with engine_for(model, script(tmp_path), engine="vllm", template=template) as engine:
+        with pytest.raises(LlmstepError) as caught:
+            await engine.load()
+        assert caught.value.message == message
+
+
+async def test_a_server_that_runs_is_used_instead(tmp_path: Path) -> None:
+    async with engine_for("starter", script(tmp_path), engine="vllm") as first:
+        await first.load()
+        active = first._active
+        assert isinstance(active, ServedEngine)
+        url = first.status.url
+        async with engine_for("starter", engine="vllm", url=url) as second:
+            with pytest.raises(LlmstepError, match="wants a key"):
+                await second.load()
+            assert isinstance(second._active, ServedEngine)
+            assert second._active.child.pid is None
