@@ -67,7 +67,8 @@ def test_a_step_that_closes_the_goal(llmstep: Run, lean: Path, tmp_path: Path) -
 
 def test_a_step_that_leaves_goals(llmstep: Run, lean: Path, tmp_path: Path) -> None:
     file = write(tmp_path, SWAP.replace("\n", "\r\n"))
-    first = record(ask(llmstep, file, 2, 99, lean, "--prefix", "constructor", "--json"))["suggestions"][0]
+    answer = record(ask(llmstep, file, 2, 99, lean, "--prefix", "constructor", "--no-automation", "--json"))
+    first = answer["suggestions"][0]
     assert (first["text"], first["verdict"]) == ("constructor", "progress")
     assert first["remaining_goals"] == [
         "case left\np q : Prop\nh : p ∧ q\n⊢ q",
@@ -76,7 +77,8 @@ def test_a_step_that_leaves_goals(llmstep: Run, lean: Path, tmp_path: Path) -> N
 
 
 def test_for_reading(llmstep: Run, lean: Path, tmp_path: Path) -> None:
-    ended = ask(llmstep, write(tmp_path, SWAP), 2, 3, lean, "--prefix", "constructor", "--count", "2")
+    file = write(tmp_path, SWAP)
+    ended = ask(llmstep, file, 2, 3, lean, "--prefix", "constructor", "--count", "2", "--no-automation")
     lines = [line.rstrip() for line in ended.out.splitlines()]
     assert lines[:4] == ["  p q : Prop", "  h : p ∧ q", "  ⊢ q ∧ p", ""]
     assert lines[4].split()[:4] == ["1", "2", "goals", "left"]

@@ -48,7 +48,17 @@ COMMANDS: Final = frozenset(
         *("assert_not_exists", "assert_not_imported", "library_note", "proof_wanted", "initialize_simps_projections"),
         *("set_library_suggestions", "show_panel_widgets", "suppress_compilation", "partial_fixpoint"),
         *("inductive_fixpoint", "coinductive_fixpoint", "declare_aesop_rule_sets", "tactic_extension"),
-        *("recommended_spelling", "docs_to_verso", "unseal", "private", "protected", "noncomputable", "nonrec"),
+        *(
+            "init_quot",
+            "reset_grind_attrs%",
+            "recommended_spelling",
+            "docs_to_verso",
+            "unseal",
+            "private",
+            "protected",
+            "noncomputable",
+            "nonrec",
+        ),
     }
 )
 """Words that begin a command or go on with one. A field of such a name is fine: `s.prefix`, `h.end`."""

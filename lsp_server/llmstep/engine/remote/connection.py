@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import getpass
 import hashlib
 import json
@@ -16,7 +17,7 @@ import random
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmstep.engine.remote.refusals import Passing, refusal
-from llmstep.errors import RemoteError, RemoteRefusedError
+from llmstep.errors import LlmstepError, RemoteError, RemoteRefusedError
 from llmstep.strict_json import loads
 
 if TYPE_CHECKING:
@@ -45,6 +46,10 @@ _LONGEST_LIST = 1 << 22
 """Bytes of a list of models, or of what a server says of itself."""
 
 
+FAILURES: contextvars.ContextVar[list[LlmstepError] | None] = contextvars.ContextVar("failures", default=None)
+"""Where the failures of tries are noted, for whoever ends the work because it takes too long."""
+
+
 async def persistently(work: Callable[[], Awaitable[T]], tries: int = TRIES) -> T:
     """What `work` returns, repeated with growing pauses while it fails in a way that may pass.
 
@@ -60,6 +65,8 @@ async def persistently(work: Callable[[], Awaitable[T]], tries: int = TRIES) -> 
             wait = pause * random.uniform(0.75, 1.25) if failure.after is None else failure.after
             if not left or wait > LONGEST_PAUSE:
                 raise failure.error from None
+            if (noted := FAILURES.get()) is not None:
+                noted.append(failure.error)
             await asyncio.sleep(wait)
             pause *= 2
     raise AssertionError("a try either returns or raises")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmstep.engine.progress import since
 from llmstep.engine.status import EngineStatus, StatusBoard, in_this_loop
-from llmstep.errors import RequestError
+from llmstep.errors import LlmstepError, RequestError
 from llmstep.types import Sampling
 
 if TYPE_CHECKING:
@@ -102,14 +102,19 @@ class RemoteEngine:
         """What `work` returns, while the status says that something is generated.
 
         Raises:
-            RemoteError: It takes longer than `seconds`; None waits as long as it takes.
+            RemoteError: It takes longer than `seconds`; None waits as long as it takes. Where tries have failed
+                meanwhile, it is the last failure, which says more.
         """
+        from llmstep.engine.remote.connection import FAILURES
+
         started = time.perf_counter()
+        failures: list[LlmstepError] = []
+        FAILURES.set(failures)
         self._change(1, url=connection.place.url)
         try:
             answer = await asyncio.wait_for(work, seconds)
         except asyncio.TimeoutError:
-            raise connection.too_slow(seconds or 0.0) from None
+            raise (failures[-1] if failures else connection.too_slow(seconds or 0.0)) from None
         else:
             self._board.publish(last_ms=since(started))
             return answer
