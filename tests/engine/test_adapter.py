@@ -54,7 +54,8 @@ def test_an_adapter_comes_with_its_base(hub: Any, adapter: Path, tiny_models: di
     reports: list[Progress] = []
     assert not is_cached("tiny/adapter")
     plan = fetched(SETTINGS, reports)
-    downloads = {report.message.split()[1] for report in reports if report.stage == "download"}
+    told = [report.message.split() for report in reports if report.stage == "download"]
+    downloads = {words[1] for words in told if words[0] == "Downloading"}
     assert downloads == {"tiny/adapter", "tiny/neox"}
     assert {path.name for path in plan.adapter.iterdir()} == {"adapter_config.json", "adapter_model.safetensors"}
     assert plan.family == "causal"

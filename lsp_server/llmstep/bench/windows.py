@@ -38,8 +38,6 @@ class Memory:
     """Resident, shared pages counted in full."""
     pss: float | None
     """Resident, each shared page divided by those who share it; None where the system does not say."""
-    reads_weights: bool | None
-    """The library that weights are read with is in its memory; None where the system does not say."""
     started_rss: float
     """Resident in the processes that it has started."""
 
@@ -132,11 +130,5 @@ async def _memory(made: Companion) -> Memory:
         engine=str(status["engine"]),
         rss=round(full.rss / _MB, 1),
         pss=None if pss is None else round(pss / _MB, 1),
-        reads_weights=_reads_weights(process),
         started_rss=round(started / _MB, 1),
     )
-
-
-def _reads_weights(process: psutil.Process) -> bool | None:
-    maps = getattr(process, "memory_maps", None)  # macOS has none
-    return None if maps is None else any("safetensors" in each.path for each in maps())
