@@ -36,9 +36,9 @@ pytestmark = [pytest.mark.lean, pytest.mark.asyncio(loop_scope="module")]
 
 
 def has_read_weights(made: Editor) -> bool:
-    """Whether the library that a model's weights are read with is in the server's memory."""
+    """Whether the library that computes with a model's weights is in the server's memory."""
     assert made.process is not None
-    return any("_safetensors" in each.path for each in psutil.Process(made.process.pid).memory_maps())
+    return any("_multiarray_umath" in each.path for each in psutil.Process(made.process.pid).memory_maps())
 
 
 def engine_of(made: Editor) -> tuple[str, str, str]:

@@ -1,0 +1,77 @@
+"""How a model's tokenizer writes a chat: the Jinja rule of its files, for tokenizers that are not transformers' own."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from llmstep.errors import GenerationError
+from llmstep.strict_json import JsonError, loads
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+RULE = "chat_template.jinja"
+_TOKENS = ("bos_token", "eos_token", "pad_token", "unk_token")
+
+
+def written_chat(folder: Path, messages: Sequence[tuple[str, str]]) -> str | None:
+    """The text of a chat, ready for the model's turn; None where the tokenizer in the folder has no rule for it.
+
+    Args:
+        folder: The files of the tokenizer.
+        messages: Roles and contents.
+
+    Raises:
+        GenerationError: The rule does not take these messages. It is text from a stranger and runs in a sandbox.
+    """
+    settings = _settings(folder)
+    rule = _rule(folder, settings)
+    if not rule:
+        return None
+    from jinja2 import TemplateError
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
+    environment.globals["raise_exception"] = _refuse
+    environment.filters["tojson"] = lambda value, **more: json.dumps(value, ensure_ascii=False, **more)
+    values = [{"role": role, "content": content} for role, content in messages]
+    tokens = {name: _text(settings.get(name)) for name in _TOKENS if settings.get(name)}
+    try:
+        template = environment.from_string(rule)
+        return template.render(messages=values, add_generation_prompt=True, **tokens)
+    except (TemplateError, TypeError, ValueError, LookupError, ArithmeticError, RecursionError) as error:
+        raise GenerationError(
+            f"The model's rule for chats does not take these messages: {error}.",
+            hint="Send other roles, or a plain prompt to /v1/completions.",
+        ) from None
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    try:
+        found = loads((folder / "tokenizer_config.json").read_bytes(), lenient=True)
+    except (OSError, JsonError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _rule(folder: Path, settings: dict[str, Any]) -> str:
+    """The rule of a file of its own, or of the tokenizer's configuration, which may have several by name."""
+    file = folder / RULE
+    if file.is_file():
+        return file.read_text(encoding="utf-8", errors="replace")
+    rule = settings.get("chat_template")
+    if isinstance(rule, list):
+        named = {each.get("name"): each.get("template") for each in rule if isinstance(each, dict)}
+        rule = named.get("default")
+    return rule if isinstance(rule, str) else ""
+
+
+def _text(token: Any) -> str:
+    """A special token as configurations write it: its text, or an object with it."""
+    return str(token.get("content", "")) if isinstance(token, dict) else str(token)
+
+
+def _refuse(message: object) -> NoReturn:
+    raise ValueError(message)
