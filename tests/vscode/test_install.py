@@ -68,7 +68,7 @@ async def test_asked_cancelled_completed_used_removed(window: Window, workbench:
     # One notification says what is installed, how large it is, and with which Python.
     question = await window.message("llmstep installs")
     assert question.startswith(
-        "llmstep installs PyTorch for the CPU and llmstep (about 0.3 GB to download, 1.3 GB on the disk) "
+        "llmstep installs llmstep and PyTorch for the CPU (about 0.3 GB to download, 1.3 GB on the disk) "
         "into a Python environment of its own, with Python "
     )
     assert sys._base_executable in question

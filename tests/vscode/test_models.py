@@ -68,7 +68,7 @@ async def test_the_picker_shows_what_tells_models_apart(window: Window, other_mo
     assert rows["starter"][1].startswith("runs on any CPU · Comes with llmstep; ")
     assert rows[other_model][0] == "on this machine · 1.6 GB · licence not stated"
     assert rows["byt5-small"][0] == "not downloaded · 1.2 GB · licence mit · miniF2F-test 22.1 %"
-    assert rows["byt5-small"][1].startswith("needs 720 MB on a GPU or 1.4 GB on the CPU · ")
+    assert rows["byt5-small"][1].startswith("needs 1.6 GB on a GPU or 390 MB on the CPU · ")
     await window.press("Escape")
     await file.close()
 
