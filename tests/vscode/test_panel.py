@@ -86,13 +86,6 @@ async def test_a_run_opens_it_and_the_editor_keeps_the_focus(window: Window, wor
     await file.close()
 
 
-async def said_after_run(window: Window, panel: Panel) -> bool:
-    """Whether a run has no tactics of Lean's own, since that setting has reached the server."""
-    await window.suggest(until_one_has="→")
-    await window.press("Escape")
-    return "generated" in await panel.said() and "Lean's own" not in await panel.said()
-
-
 async def said(panel: Panel, text: str) -> bool:
     return text in await panel.said()
 
