@@ -165,18 +165,25 @@ class Assistant:
             return
         place = (document.uri, document.text, wanted.site)
 
+        client = source
+
         async def judge(text: str) -> Check:
-            if source is not None:
-                checks = await source(document, wanted.site, wanted.goal, [text], lambda *_: None)
+            nonlocal client
+            if client is not None:
+                checks = await client(document, wanted.site, wanted.goal, [text], lambda *_: None)
                 if checks is not None:
                     return checks[0]
+                client = None  # nor could it check the others
             return (await self.lean.check(*place, wanted.goal, [text]))[0]
+
+        async def search(tactic: str) -> list[str]:
+            return [] if client is not None else await self.lean.proposals(*place, tactic)
 
         tried = self.automation.suggestions(
             document.uri,
             wanted.goal,
             judge,
-            None if source is not None else lambda tactic: self.lean.proposals(*place, tactic),
+            search,
             tactics=settings.automation_tactics,
             prefix=wanted.prefix,
         )

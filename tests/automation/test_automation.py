@@ -161,3 +161,17 @@ async def test_a_client_that_checks_judges_the_tactics_too(
     found = await ask(Assistant(settings, assistant.engine, assistant.lean), tmp_path, SWAP, checks=client)
     assert of_lean(found) == {"trivial": Verdict.CLOSES}
     assert not [text for text in asked if text.endswith("?")]
+
+
+async def test_a_client_that_cannot_check_is_asked_once(
+    assistant: Assistant, settings: Settings, tmp_path: Path
+) -> None:
+    asked: list[object] = []
+
+    async def client(*args: object) -> None:
+        asked.append(args[3])
+
+    with_client = Assistant(settings, assistant.engine, assistant.lean)
+    found = await ask(with_client, tmp_path / "client", ADD, checks=client)
+    assert of_lean(found)["exact fun x y => Nat.add_comm x y"] is Verdict.CLOSES
+    assert len(asked) == 2  # once for the tactics, once for the candidates of the model
