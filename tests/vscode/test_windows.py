@@ -37,8 +37,8 @@ async def workbench(
 
 
 def has_read_weights(process: psutil.Process) -> bool:
-    """Whether the library that a model's weights are read with is in a process's memory."""
-    return "_safetensors" in Path(f"/proc/{process.pid}/maps").read_text()
+    """Whether the library that computes with a model's weights is in a process's memory."""
+    return "_multiarray_umath" in Path(f"/proc/{process.pid}/maps").read_text()
 
 
 async def suggested(window: Window, name: str) -> str:

@@ -24,10 +24,10 @@ WITH_PATH = "torch"
 
 
 def make_wheelhouse(folder: Path, root: str = "llmstep") -> Path:
-    """Wheels for all that `root` needs, not for itself."""
+    """Wheels for all that `root` needs with PyTorch, not for itself."""
     folder.mkdir(parents=True)
     seen = {canonicalize_name(root)}
-    todo = needs(distribution(root), set())
+    todo = needs(distribution(root), {"torch"})
     while todo:
         requirement = todo.pop()
         name = canonicalize_name(requirement.name)
