@@ -160,20 +160,13 @@ class _Download:
             self._error = error
 
     def _fetch(self) -> Path:
-        self._tell(0)
-        bounded_session()
-        info = self._info()
-        sizes = {file.rfilename: 0 if file.size is None else file.size for file in info.siblings or []}
-        if not isinstance(info.sha, str) or not all(map(_is_plain, sizes, sizes.values())):
-            raise hub_errors.unreadable(self.repo_id)
+        info, sizes = self._listed()
         names = needed_files(sizes, code=self.code)
         weights = weight_files(sizes)
         if not weights:
             raise hub_errors.no_weights(self.repo_id)
         cached = {name for name in names if isinstance(try_to_load_from_cache(self.repo_id, name), str)}
-        self._sized = all(file.size is not None for file in info.siblings or [] if file.rfilename in names)
-        self.total = sum(sizes[name] for name in names if name not in cached)
-        hub_errors.require_disk(self.repo_id, self.total, free_disk(Path(constants.HF_HUB_CACHE)))
+        self._plan(info, names, sum(sizes[name] for name in names if name not in cached))
         self._tell(0)
         bar = _bar_class(self)
         folder = self._snapshot([name for name in names if name not in weights], bar)
@@ -185,6 +178,30 @@ class _Download:
         self._check(folder, info, names)
         self._tell(self.total)
         return folder
+
+    def _listed(self) -> tuple[Any, dict[str, int]]:
+        """What the hub says of the repository, and the sizes of its files; 0 where it does not tell one.
+
+        Raises:
+            DownloadError: The answer is no list of files.
+        """
+        self._tell(0)
+        bounded_session()
+        info = self._info()
+        sizes = {file.rfilename: 0 if file.size is None else file.size for file in info.siblings or []}
+        if not isinstance(info.sha, str) or not all(map(_is_plain, sizes, sizes.values())):
+            raise hub_errors.unreadable(self.repo_id)
+        return info, sizes
+
+    def _plan(self, info: Any, names: list[str], total: int) -> None:
+        """Set out to download files of so many bytes together.
+
+        Raises:
+            DownloadError: The disk has no room for them.
+        """
+        self._sized = all(file.size is not None for file in info.siblings or [] if file.rfilename in names)
+        self.total = total
+        hub_errors.require_disk(self.repo_id, total, free_disk(Path(constants.HF_HUB_CACHE)))
 
     def _info(self, revision: str | None = None) -> Any:
         try:
@@ -269,20 +286,13 @@ class _File(_Download):
         self.name = name
 
     def _fetch(self) -> Path:
-        self._tell(0)
-        bounded_session()
-        info = self._info()
-        sizes = {file.rfilename: 0 if file.size is None else file.size for file in info.siblings or []}
-        if not isinstance(info.sha, str) or not all(map(_is_plain, sizes, sizes.values())):
-            raise hub_errors.unreadable(self.repo_id)
+        info, sizes = self._listed()
         if self.name not in sizes:
             raise ModelNotFoundError(
                 f"The repository {self.repo_id} has no file {self.name}.",
                 hint="Look at its list of files on the hub, and correct llmstep.model.",
             )
-        self._sized = all(file.size is not None for file in info.siblings or [] if file.rfilename == self.name)
-        self.total = sizes[self.name]
-        hub_errors.require_disk(self.repo_id, self.total, free_disk(Path(constants.HF_HUB_CACHE)))
+        self._plan(info, [self.name], sizes[self.name])
         folder = self._snapshot([self.name], _bar_class(self))
         if not (folder / self.name).exists():
             raise ConnectionError("the file did not come")
