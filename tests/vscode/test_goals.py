@@ -136,22 +136,20 @@ async def test_checks_use_a_lean_server_of_llmsteps_own(window: Window, workbenc
 
 async def test_lean_is_restarted_during_a_question(window: Window, workbench: Workbench) -> None:
     """The goal still comes, from the client that was asked once more."""
-    name, command = "Restarted", "Lean 4: Restart Server"
     (workbench.home / "gate").touch()
-    gate = workbench.home / f"gate-{name}"
+    gate = workbench.home / "gate-Restarted"
     waits = f'#eval show IO Unit from do\n  while !(← System.FilePath.pathExists "{gate}") do IO.sleep 50\n\n'
-    file = await window.open(f"{name}.lean", waits + OR)
+    file = await window.open("Restarted.lean", waits + OR)
     await file.place("/ sorry", 2)
     asked, answered = len(requests(workbench)), len(answers(workbench))
     await window.press("Alt+m", "Alt+n")
     await until("the question", lambda: [each for each in requests(workbench)[asked:] if "asked" in each])
-    await window.command(command)
+    await window.command("Lean 4: Restart Server")
     gate.touch()
     await expect(file.hint("✓")).to_have_count(1)
     # The menu waits for Lean's own actions, and so for ever where its worker has gone.
     await window.press("Escape")
     assert [message for message in await window.messages() if "llmstep" in message or "Lean" in message] == []
     new = answers(workbench)[answered:]
-    goals = [each["goals"] for each in new]
-    assert goals == [["p q : Prop\nhp : p\n⊢ p ∨ q"]]
+    assert [each["goals"] for each in new] == [["p q : Prop\nhp : p\n⊢ p ∨ q"]]
     await file.close()
