@@ -5,13 +5,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from typer.testing import CliRunner
 
 from llmstep.cli import app
 
+if TYPE_CHECKING:
+    from typer import Typer
 
-def run(*arguments: object) -> str:
+
+def run(*arguments: object, program: Typer = app) -> str:
     """What `llmstep ARGUMENTS` prints on stdout; its status is 0. What it raises goes through."""
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    result = CliRunner().invoke(program, [str(argument) for argument in arguments], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.stdout

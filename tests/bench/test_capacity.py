@@ -10,8 +10,8 @@ import attrs
 import pytest
 from typer.testing import CliRunner
 
-from llmstep.bench.capacity import Setup, capacity, closed, opened
-from llmstep.cli import app
+from benchmarks.__main__ import app
+from benchmarks.capacity import Setup, capacity, closed, opened
 from llmstep.errors import RequestError
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def test_who_is_too_slow_for_one_holds_nobody() -> None:
 
 
 def run(*arguments: str) -> str:
-    ended = CliRunner().invoke(app, ["bench", "capacity", *arguments], catch_exceptions=False)
+    ended = CliRunner().invoke(app, ["capacity", *arguments], catch_exceptions=False)
     assert ended.exit_code == 0
     return ended.output
 

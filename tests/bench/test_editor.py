@@ -15,9 +15,9 @@ from xml.etree import ElementTree
 import psutil
 import pytest
 
-from llmstep.bench.companion import companion
-from llmstep.bench.editor import QUICK, Trip, options
-from llmstep.bench.page import Page, file_text
+from benchmarks.companion import companion
+from benchmarks.editor import QUICK, Trip, options
+from benchmarks.page import Page, file_text
 from llmstep.errors import LlmstepError, RequestError
 from llmstep.lean.site import find_site
 from llmstep.lean.text import position_at
@@ -27,12 +27,14 @@ if TYPE_CHECKING:
 
 from command_line import run
 
+from benchmarks.__main__ import app
+
 LENGTHS, ROUNDS = list(QUICK.lines), QUICK.rounds
 
 
 def bench(*arguments: object) -> dict[str, Any]:
-    """What `llmstep bench editor --quick --json` prints, in a process of its own."""
-    command = [sys.executable, "-m", "llmstep", "bench", "editor", "--quick", "--json", *map(str, arguments)]
+    """What `python -m benchmarks editor --quick --json` prints, in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks", "editor", "--quick", "--json", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
@@ -147,7 +149,7 @@ def test_windows_share_one_model() -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "llmstep", "bench", "editor", "--quick", "--only", "length"]
+    command = [sys.executable, "-m", "benchmarks", "editor", "--quick", "--only", "length"]
     own = {**os.environ, "TMPDIR": str(tmp_path)}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True, env=own) as process:
         assert process.stderr is not None
@@ -171,7 +173,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
 )
 def test_refusals(arguments: tuple[str, ...], message: str) -> None:
     with pytest.raises(RequestError) as caught:
-        run("bench", "editor", *arguments)
+        run("editor", *arguments, program=app)
     assert caught.value.message == message
 
 

@@ -8,7 +8,8 @@ from xml.etree import ElementTree
 
 from command_line import run
 
-from llmstep.bench.picture import charts
+from benchmarks.__main__ import app
+from benchmarks.picture import charts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +22,7 @@ def test_the_starter(tmp_path: Path) -> None:
     picture = tmp_path / "growth.svg"
     sizes = ["--samples", "1", "--samples", "3", "--prompts", "8", "--prompts", "5000"]
     rest = ["--rounds", 1, "--new-tokens", 2, "--picture", picture, "--json"]
-    found = json.loads(run("bench", "growth", "--model", "starter", *sizes, *rest))
+    found = json.loads(run("growth", "--model", "starter", *sizes, *rest, program=app))
     assert (found["model"], found["new_tokens"], found["rounds"], found["random_weights"]) == ("starter", 2, 1, False)
     assert [(cost["samples"], cost["prompt_tokens"]) for cost in found["by_samples"]] == [(1, 200), (3, 200)]
     assert [(cost["samples"], cost["prompt_tokens"]) for cost in found["by_prompt"]] == [(10, 8), (10, 2046)]

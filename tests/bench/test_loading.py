@@ -7,12 +7,13 @@ import json
 import pytest
 from command_line import run
 
-from llmstep.bench.loading import load_cost
+from benchmarks.__main__ import app
+from benchmarks.loading import load_cost
 from llmstep.errors import LlmstepError
 
 
 def test_a_small_shape() -> None:
-    cost = json.loads(run("bench", "load", "--model", "tiny-shape", "--rounds", 1, "--json"))
+    cost = json.loads(run("load", "--model", "tiny-shape", "--rounds", 1, "--json", program=app))
     assert (cost["model"], cost["rounds"], cost["torch"]) == ("tiny-shape", 1, False)
     assert min(cost["import_seconds"], cost["load_seconds"], cost["answer_seconds"]) > 0
     assert 100_000 < cost["file_bytes"] < cost["loaded_bytes"] <= cost["peak_bytes"]

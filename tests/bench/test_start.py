@@ -7,12 +7,13 @@ import json
 import pytest
 from command_line import run
 
-from llmstep.bench.start import start_cost
+from benchmarks.__main__ import app
+from benchmarks.start import start_cost
 from llmstep.errors import LlmstepError
 
 
 def test_the_starter_against_the_import_of_torch() -> None:
-    cost = json.loads(run("bench", "start", "--rounds", 2, "--json"))
+    cost = json.loads(run("start", "--rounds", 2, "--json", program=app))
     assert (cost["model"], cost["rounds"]) == ("starter", 2)
     assert cost["suggestions"] >= 1
     assert min(cost["answer_ms"], cost["import_ms"], cost["ratio"]) > 0

@@ -17,7 +17,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from llmstep.bench.windows import free_port
+from benchmarks.windows import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

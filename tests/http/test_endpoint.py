@@ -18,7 +18,7 @@ import httpx
 import psutil
 import pytest
 
-from llmstep.bench.windows import free_port
+from benchmarks.windows import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,7 +18,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from test_suggest import AND, generating
 
-from llmstep.bench.windows import free_port
+from benchmarks.windows import free_port
 from llmstep.errors import RequestError
 from llmstep.lsp.server import LlmstepServer
 from llmstep.lsp.transport import run_tcp, run_ws

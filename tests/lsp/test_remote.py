@@ -21,7 +21,7 @@ from pygls.exceptions import JsonRpcException
 from test_models import push
 from test_suggest import AND, generating
 
-from llmstep.bench.windows import free_port
+from benchmarks.windows import free_port
 from llmstep.catalog.resolve import STARTER_DIR
 from llmstep.engine.remote.openai import OpenAiEngine
 from llmstep.settings import RemoteSettings, Settings

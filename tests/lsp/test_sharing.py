@@ -18,8 +18,8 @@ from lsprotocol import types
 from test_life import until_healthy
 from test_suggest import AND, OR, generating
 
+from benchmarks.windows import free_port
 from llmstep import __version__
-from llmstep.bench.windows import free_port
 from llmstep.engine.switching import SwitchingEngine
 from llmstep.http import app as http_app
 from llmstep.http.server import serve

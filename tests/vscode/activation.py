@@ -20,7 +20,7 @@ from playwright.async_api import async_playwright
 from vscode_window import Window
 from vscode_workbench import Workbench
 
-from llmstep.bench.windows import free_port
+from benchmarks.windows import free_port
 
 if TYPE_CHECKING:
     from playwright.async_api import Page

@@ -26,7 +26,7 @@ from vscode_lean import Judge
 from vscode_window import Window, window_of_workbench
 from vscode_workbench import Workbench
 
-from llmstep.bench.windows import free_port
+from benchmarks.windows import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

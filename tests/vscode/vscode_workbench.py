@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 from install import entry, node
 
-from llmstep.bench.windows import free_port
+from benchmarks.windows import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

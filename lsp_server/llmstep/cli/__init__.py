@@ -58,8 +58,8 @@ app.command()(serve)
 app.command()(suggest)
 
 
-def main() -> None:
-    """Run the command line; errors that the user can act on are shown as one line, without a traceback."""
+def main(program: typer.Typer = app) -> None:
+    """Run a command line; errors that the user can act on are shown as one line, without a traceback."""
     faults.open_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -67,7 +67,7 @@ def main() -> None:
     try:
         faults.check_arguments(sys.argv[1:])
         try:
-            app()
+            program()
         finally:
             sys.stdout.flush()  # not when the interpreter ends, which would tell an error in its own way
     except Exception as error:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
 
-import attrs
 import typer
 
-from llmstep.cli.bench_capacity import capacity
-from llmstep.cli.bench_editor import editor
 from llmstep.cli.bench_merge import merge, search_told
 from llmstep.cli.bench_quality import quality
-from llmstep.cli.bench_runtime import growth, load, runtime, start
+from llmstep.cli.bench_runtime import runtime
 from llmstep.cli.bench_theorems import HeaderOption, TheoremsOption, out_option, part_of, shard_option
 from llmstep.cli.engine_flags import EngineFlags, takes_engine
 from llmstep.cli.options import (
@@ -52,14 +47,9 @@ def _bench() -> None:
     pass
 
 
-bench.command()(capacity)
-bench.command()(editor)
-bench.command()(growth)
 bench.command()(merge)
 bench.command()(quality)
 bench.command()(runtime)
-bench.command()(start)
-bench.command()(load)
 
 
 @bench.command()
@@ -133,28 +123,3 @@ def search(
         typer.echo(part.as_json(summary))
     else:
         typer.echo(f"{search_told(summary)}; results in {part.results}")
-
-
-@bench.command()
-def checks(
-    above: Annotated[list[int] | None, typer.Option(help="Theorems above the goal; may be repeated.")] = None,
-    candidates: Annotated[int, typer.Option(min=3, help="Candidates judged for each length.")] = 40,
-    lean: LeanOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
-) -> None:
-    """Time one candidate's check next to a bare didChange and plainGoal, on the same server.
-
-    Prints medians for files with no, 100 and 300 theorems above the goal, or as many as --above says.
-    """
-    settings = settings_with({"lean.command": lean_command(lean)})
-    from llmstep.bench.checks import check_costs
-
-    with tempfile.TemporaryDirectory(prefix="llmstep-bench-") as folder:
-        costs = run(check_costs(settings, Path(folder).resolve(), above or (0, 100, 300), candidates))
-    if as_json:
-        typer.echo(json.dumps([attrs.asdict(cost) for cost in costs], indent=2))
-        return
-    typer.echo("theorems above | open, once (ms) | check (ms) | bare (ms) | check / bare | waited (ms)")
-    for cost in costs:
-        times = f"{cost.open_ms:15.0f} | {cost.check_ms:10.1f} | {cost.bare_ms:9.1f}"
-        typer.echo(f"{cost.theorems_above:14} | {times} | {cost.ratio:12.2f} | {cost.waited_ms:11.1f}")

@@ -1,4 +1,4 @@
-"""`llmstep bench runtime`, `start` and `growth`: how long a request takes."""
+"""`llmstep bench runtime`: how long a request takes."""
 
 from __future__ import annotations
 
@@ -71,83 +71,6 @@ def runtime(
         tell=lambda line: typer.echo(line, err=True),
     )
     typer.echo(json.dumps(attrs.asdict(report), ensure_ascii=False, indent=2) if as_json else _told(report))
-
-
-def start(
-    model: Annotated[str, typer.Option("--model", "-m", help="The model that answers.")] = "starter",
-    rounds: Annotated[int, typer.Option(min=1, help="Processes of each kind.")] = 10,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
-) -> None:
-    """Time whole processes from their start to the first answer, next to importing torch alone."""
-    from llmstep.bench.start import start_cost
-
-    cost = start_cost(model, rounds, tell=lambda line: typer.echo(line, err=True))
-    if as_json:
-        typer.echo(json.dumps(attrs.asdict(cost), indent=2))
-        return
-    typer.echo(
-        f"{cost.model}: {cost.answer_ms:.0f} ms from start to end with an answer ({cost.suggestions:.1f} suggestions);"
-        f" importing torch alone {cost.import_ms:.0f} ms, {cost.ratio:.2f} times that"
-    )
-
-
-def load(
-    model: Annotated[str, typer.Option("--model", "-m", help="A model, or the shape of one.")] = "byt5-300m-shape",
-    rounds: Annotated[int, typer.Option(min=1, help="Processes.")] = 5,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
-) -> None:
-    """Time how a model in eight bits is loaded, first from its files and then packed, in processes of their own."""
-    from llmstep.bench.loading import load_cost
-
-    cost = load_cost(model, rounds, tell=lambda line: typer.echo(line, err=True))
-    if as_json:
-        typer.echo(json.dumps(attrs.asdict(cost), indent=2))
-        return
-    typer.echo(
-        f"{cost.model}: first load {cost.first_seconds:.1f} s (at most {cost.first_bytes / 1e9:.2f} GB);"
-        f" packed ({cost.file_bytes / 1e6:.0f} MB): imports {cost.import_seconds:.2f} s,"
-        f" loaded in {cost.load_seconds:.2f} s ({cost.loaded_bytes / 1e9:.2f} GB),"
-        f" first answer {cost.answer_seconds:.2f} s (at most {cost.peak_bytes / 1e9:.2f} GB)"
-    )
-
-
-def growth(
-    model: ModelOption = None,
-    dtype: Annotated[str | None, typer.Option(help="float32, int8, bfloat16 or float16.")] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="Requests of each size.")] = 3,
-    samples: Annotated[list[int] | None, typer.Option(min=1, help="Numbers of samples; may be repeated.")] = None,
-    prompts: Annotated[list[int] | None, typer.Option(min=4, help="Tokens of prompts; may be repeated.")] = None,
-    new_tokens: Annotated[int, typer.Option(min=1, help="New tokens of every sample, its end ignored.")] = 32,
-    picture: Annotated[Path | None, typer.Option(help="SVG file for two charts.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
-) -> None:
-    """Time requests of growing size: samples 1 to 64, prompts of 50 to 2000 tokens."""
-    settings = settings_with({"model": model, "dtype": dtype})
-    from llmstep.bench import growth as sizes
-    from llmstep.bench.picture import charts
-    from llmstep.bench.runtime_model import subject
-
-    found = sizes.growth(
-        subject(settings),
-        samples=samples or sizes.SAMPLES,
-        prompts=prompts or sizes.PROMPTS,
-        new_tokens=new_tokens,
-        rounds=rounds,
-        tell=lambda line: typer.echo(line, err=True),
-    )
-    if picture is not None:
-        rows = [(float(cost.samples), cost.seconds) for cost in found.by_samples]
-        columns = [(float(cost.prompt_tokens), cost.seconds) for cost in found.by_prompt]
-        name = f"{found.model}, {found.dtype}"
-        panels = [(f"{name}: by samples", "samples", rows), (f"{name}: by prompt", "tokens", columns)]
-        picture.write_text(charts(panels), encoding="utf-8")
-    if as_json:
-        typer.echo(json.dumps(attrs.asdict(found), indent=2))
-        return
-    typer.echo(f"{found.model} ({found.dtype}), {found.new_tokens} new tokens, {found.threads} threads")
-    typer.echo("samples | prompt | seconds | CPU seconds")
-    for cost in (*found.by_samples, *found.by_prompt):
-        typer.echo(f"{cost.samples:7} | {cost.prompt_tokens:6} | {cost.seconds:7.3f} | {cost.cpu_seconds:11.3f}")
 
 
 def _told(report: Report) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from llmstep.bench.processes import run_python
+from benchmarks.processes import run_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +89,7 @@ def load_cost(model: str, rounds: int, tell: Callable[[str], None] = lambda _: N
 
 
 def _child(work: str, folder: str, model: str) -> dict[str, Any]:
-    printed = run_python(["-m", "llmstep.bench.loading", work, folder, model])
+    printed = run_python(["-m", "benchmarks.loading", work, folder, model])
     told: dict[str, Any] = json.loads(printed or "{}")
     return told
 

@@ -1,4 +1,4 @@
-"""`llmstep bench capacity`: how many people a set-up holds."""
+"""`python -m benchmarks capacity`: how many people a set-up holds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from llmstep.errors import RequestError
 from llmstep.printable import json_text
 
 if TYPE_CHECKING:
-    from llmstep.bench.capacity import Capacity, Setup
+    from benchmarks.capacity import Capacity, Setup
 
 _HINT = "Give NAME=SECONDS, or NAME=SECONDS,SECONDS,… for several measured times."
 
@@ -47,9 +47,9 @@ def capacity(
     Each person thinks (exponentially distributed), asks, waits, and thinks again.
     Requests wait in one queue. Lean's checks and the network are not in it.
 
-    Example: llmstep bench capacity --service starter=0.05 --replicas 1,2 --think 20
+    Example: python -m benchmarks capacity --service starter=0.05 --replicas 1,2 --think 20
     """
-    from llmstep.bench.capacity import Setup, capacity
+    from benchmarks.capacity import Setup, capacity
 
     measured = [*map(_service, service or ()), *map(_runtime, runtime or ())]
     if not measured:

@@ -1,4 +1,4 @@
-"""`llmstep bench editor`: what an editor waits for."""
+"""`python -m benchmarks editor`: what an editor waits for."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from llmstep.errors import RequestError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from llmstep.bench.editor import Latency, Length, Plan, Trips
-    from llmstep.bench.windows import Windows
+    from benchmarks.editor import Latency, Length, Plan, Trips
+    from benchmarks.windows import Windows
 
 PARTS = ("latency", "length", "windows")
 
@@ -39,13 +39,13 @@ def editor(
 
     Without --lean the goals come from the client and nothing is checked.
 
-    Example: llmstep bench editor --lean "lean --server"
+    Example: python -m benchmarks editor --lean "lean --server"
     """
     if only is not None and only not in PARTS:
         raise RequestError(f"There is no part called {only}.", hint=f"There are {', '.join(PARTS)}.")
     if picture is not None and only == "latency":
         raise RequestError("The part latency has no picture.", hint="Leave --picture out.")
-    from llmstep.bench.editor import QUICK, Plan
+    from benchmarks.editor import QUICK, Plan
 
     plan = QUICK if quick else Plan()
     found = run(_measure(model, lean_command(lean), plan, PARTS if only is None else (only,)))
@@ -63,8 +63,8 @@ def editor(
 
 async def _measure(model: str, lean: Sequence[str] | None, plan: Plan, parts: Sequence[str]) -> dict[str, Any]:
     """The parts by their names."""
-    from llmstep.bench import editor as bench
-    from llmstep.bench import windows as many
+    from benchmarks import editor as bench
+    from benchmarks import windows as many
 
     def tell(line: str) -> None:
         typer.echo(line, err=True)
@@ -157,7 +157,7 @@ def _mb(*values: float | None) -> str:
 
 
 def _charts(found: dict[str, Any], model: str) -> str:
-    from llmstep.bench.picture import charts
+    from benchmarks.picture import charts
 
     panels: list[tuple[str, str, list[tuple[float, float]]]] = []
     lengths: list[Length] = found.get("length", [])

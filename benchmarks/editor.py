@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from llmstep.bench.companion import companion
-from llmstep.bench.page import Page
+from benchmarks.companion import companion
+from benchmarks.page import Page
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
 
-    from llmstep.bench.companion import Companion
+    from benchmarks.companion import Companion
 
 _MOST_PAUSE_SECONDS = 0.02
 """Between requests, drawn evenly, so that they meet the model at any moment of a step."""

@@ -16,6 +16,6 @@ for target in avx512-vnni avx-vnni avx2 plain; do
 done
 bench qwen2-1.5b-int4 --model qwen2-1.5b-shape --dtype int4 --prompt-tokens 200
 bench pythia-int8 --model pythia-2.8b-shape --dtype int8 --prompt-tokens 100 --prompt-tokens 400
-run load-byt5 $bin/llmstep bench load --rounds 3
-run load-pythia $bin/llmstep bench load --model pythia-2.8b-shape --rounds 3
-run start $bin/llmstep bench start
+run load-byt5 $bin/python -m benchmarks load --rounds 3
+run load-pythia $bin/python -m benchmarks load --model pythia-2.8b-shape --rounds 3
+run start $bin/python -m benchmarks start

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from llmstep.bench.processes import run_python
+from benchmarks.processes import run_python
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

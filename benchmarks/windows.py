@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import psutil
 
-from llmstep.bench.companion import companion
-from llmstep.bench.page import Page
+from benchmarks.companion import companion
+from benchmarks.page import Page
 from llmstep.errors import LlmstepError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from llmstep.bench.companion import Companion
-    from llmstep.bench.editor import Plan
+    from benchmarks.companion import Companion
+    from benchmarks.editor import Plan
 
 _SECONDS_TO_LISTEN = 120.0
 _MB = 1e6

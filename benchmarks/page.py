@@ -13,7 +13,7 @@ from lsprotocol import types
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from llmstep.bench.companion import Companion
+    from benchmarks.companion import Companion
 
 THEOREM_LINES = 5
 _ABOVE = """theorem above{number} (p q : Prop) (hp : p) (hq : q) : q ∧ p := by
