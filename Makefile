@@ -114,7 +114,7 @@ format: $(SETUP) ## Format the Python code.
 	@$(BIN)/ruff check --fix-only . && $(BIN)/ruff format .
 
 starter: $(SETUP) lean ## Make the bundled starter model anew: data, tokenizer, training (an hour), evaluation.
-	@$(BIN)/llmstep train-starter --lean $${LLMSTEP_TEST_LEAN:-$(LEAN)} --out build/starter --install
+	@$(BIN)/python -m starter --lean $${LLMSTEP_TEST_LEAN:-$(LEAN)} --out build/starter --install
 
 clean: ## Remove the virtual environment and all that was built.
 	rm -rf $(VENV) build $(EXTENSION)/node_modules $(EXTENSION)/dist $(EXTENSION)/dist-test $(EXTENSION)/wheel

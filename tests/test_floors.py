@@ -79,6 +79,13 @@ def test_modules_import_from_their_own_floor_or_below(name: str) -> None:
     assert wrong == []
 
 
+def test_the_package_imports_no_program_beside_it() -> None:
+    beside = {folder.name for folder in PACKAGE.parents[1].iterdir() if (folder / "__init__.py").exists()}
+    assert {"benchmarks", "starter"} <= beside
+    named = {module.partition(".")[0] for file in PACKAGE.rglob("*.py") for module, _ in imports(file)}
+    assert named & beside == set()
+
+
 @pytest.mark.parametrize("module", ["llmstep.lsp.server", "llmstep.cli", "llmstep.http.app", "llmstep.engine.engine"])
 def test_the_faces_start_without_torch(module: str) -> None:
     code = f"import sys, {module}; print(sorted({HEAVY!r} & set(sys.modules)))"

@@ -141,14 +141,14 @@ def test_the_own_set() -> None:
 
 @pytest.mark.lean
 def test_lean_accepts_the_statements_of_the_own_set(lean: Path) -> None:
-    from llmstep.training.starter.judge import first_goals
+    from starter.judge import first_goals
 
     statements = [json.loads(line)["statement"] for line in OWN.read_text(encoding="utf-8").splitlines()]
     assert all("⊢" in goal for goal in first_goals([str(lean)], statements))
 
 
 def test_generated_ones_are_of_theorems_that_the_starter_was_not_trained_on() -> None:
-    from llmstep.training.starter.dataset import part_of
+    from starter.dataset import part_of
 
     records = [json.loads(line) for line in OWN.read_text(encoding="utf-8").splitlines()]
     generated = [record["statement"] for record in records if record["source"] == "generated"]

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from llmstep.errors import SettingsError
-from llmstep.training.config import TrainConfig, read_config
-from llmstep.training.starter.recipe import starter_configs
+from llmstep.training.config import read_config
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,12 +73,3 @@ def test_heads_must_divide_the_width() -> None:
     shape = {"hidden": 100, "heads": 3}
     with pytest.raises(SettingsError, match="no multiple"):
         read_config(None, {"train": "t", "out": "x", "from_scratch": True, "architecture": shape}).checked()
-
-
-def test_the_recipe_of_the_starter_is_two_valid_configurations(tmp_path: Path) -> None:
-    first, second = (config.checked() for config in starter_configs(tmp_path))
-    assert first.from_scratch
-    assert second.base == first.out
-    assert second.out == str(tmp_path / "model")
-    assert first.vocabulary_from == second.train
-    assert TrainConfig().architecture != first.architecture

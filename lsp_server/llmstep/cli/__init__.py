@@ -21,7 +21,7 @@ from llmstep.cli.models import models
 from llmstep.cli.prove import prove
 from llmstep.cli.serve import serve
 from llmstep.cli.suggest import suggest
-from llmstep.cli.train import train, train_starter
+from llmstep.cli.train import train
 
 app = typer.Typer(
     name="llmstep",
@@ -50,7 +50,6 @@ app.add_typer(models, name="models")
 app.command()(data)
 app.command()(index)
 app.command()(train)
-app.command("train-starter")(train_starter)
 app.command()(doctor)
 app.command()(lsp)
 app.command()(prove)

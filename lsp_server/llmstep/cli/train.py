@@ -1,10 +1,9 @@
-"""`llmstep train` fine-tunes a model on pairs of goal and tactic; `llmstep train-starter` makes the bundled one."""
+"""`llmstep train` fine-tunes a model on pairs of goal and tactic."""
 
 from __future__ import annotations
 
 import os
-import shlex
-from pathlib import Path
+from pathlib import Path  # noqa: TC003
 from typing import Annotated
 
 import typer
@@ -76,32 +75,3 @@ def train(
         return
     loss = "" if result["valid_loss"] is None else f", held-out loss {result['valid_loss']:.3f}"
     say(f"{result['steps']} steps in {result['seconds']:.0f} s{loss}; the model is in {chosen.out}")
-
-
-def train_starter(
-    lean: Annotated[str, typer.Option(help="Command that runs Lean.")] = "lean",
-    out: Annotated[Path, typer.Option(help="Working folder: pairs, checkpoints, model.")] = Path("build/starter"),
-    seconds: Annotated[float, typer.Option(help="Training time, several sittings together.")] = 3600,
-    shards: Annotated[int, typer.Option(help="Portions of 1,500 random theorems.")] = 60,
-    processes: Annotated[int, typer.Option(help="Processes that draw and check theorems.")] = 2,
-    threads: Annotated[int, typer.Option(help="Processor threads of the training; 0 leaves it to torch.")] = 0,
-    install: Annotated[bool, typer.Option("--install", help="Put the model into this package.")] = False,
-) -> None:
-    """Make the bundled starter model anew: pairs checked by Lean, tokenizer, training, evaluation.
-
-    A run that was broken off goes on where it was.
-    """
-    from llmstep.training.starter import recipe
-
-    evaluation = recipe.make_starter(
-        shlex.split(lean), out, seconds=seconds, shards=shards, processes=processes, threads=threads, report=say
-    )
-    for source in ("generated", "textbook"):
-        figures = evaluation[source]
-        say(
-            f"{source}: {figures['with_accepted_step']} of {figures['goals']} goals got a step that Lean accepts,"
-            f" {figures['with_closing_step']} one that closes the goal"
-        )
-    if install:
-        target = Path(__file__).parents[1] / "catalog" / "starter"
-        say(f"{recipe.install(out / 'model', target):,} bytes in {target}")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llmstep.training.starter.formulas import Formula, show
-from llmstep.training.starter.names import Namer
-from llmstep.training.starter.proof import Context, Step
-from llmstep.training.starter.script import Theorem
+from starter.formulas import Formula, show
+from starter.names import Namer
+from starter.proof import Context, Step
+from starter.script import Theorem
 
 if TYPE_CHECKING:
     from random import Random
 
-    from llmstep.training.starter.prover import Prover
+    from starter.prover import Prover
 
 
 class Statement:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llmstep.training.starter.formulas import FALSE, Formula, Term, atom
-from llmstep.training.starter.vocabulary import put
+from starter.formulas import FALSE, Formula, Term, atom
+from starter.vocabulary import put
 
 if TYPE_CHECKING:
-    from llmstep.training.starter.statements import Statement
-    from llmstep.training.starter.vocabulary import Vocabulary
+    from starter.statements import Statement
+    from starter.vocabulary import Vocabulary
 
 
 def quantifier_law(statement: Statement, words: Vocabulary) -> Formula:

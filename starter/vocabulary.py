@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llmstep.training.starter.formulas import Formula, Term, atom, replace, substitute
-from llmstep.training.starter.pools import FUNCTIONS, PREDICATES, RELATIONS, TYPES, VARIABLES
+from starter.formulas import Formula, Term, atom, replace, substitute
+from starter.pools import FUNCTIONS, PREDICATES, RELATIONS, TYPES, VARIABLES
 
 if TYPE_CHECKING:
-    from llmstep.training.starter.statements import Statement
+    from starter.statements import Statement
 
 
 class Vocabulary:

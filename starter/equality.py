@@ -5,16 +5,16 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from llmstep.training.starter.formulas import Formula, Term, atom, replace, show, show_term, subterms
-from llmstep.training.starter.pools import FUNCTIONS, PREDICATES, TYPES, VARIABLES
-from llmstep.training.starter.proof import Step
-from llmstep.training.starter.prover import Prover
-from llmstep.training.starter.statements import Statement, move_to_goal
+from starter.formulas import Formula, Term, atom, replace, show, show_term, subterms
+from starter.pools import FUNCTIONS, PREDICATES, TYPES, VARIABLES
+from starter.proof import Step
+from starter.prover import Prover
+from starter.statements import Statement, move_to_goal
 
 if TYPE_CHECKING:
     from random import Random
 
-    from llmstep.training.starter.script import Theorem
+    from starter.script import Theorem
 
 
 class World:

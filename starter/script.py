@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from llmstep.training.starter.proof import Step
+    from starter.proof import Step
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from llmstep.training.starter.judge import Trial, first_goals, judge
-from llmstep.training.starter.textbook import TEXTBOOK
+from starter.judge import Trial, first_goals, judge
+from starter.textbook import TEXTBOOK
 
 if TYPE_CHECKING:
     from pathlib import Path

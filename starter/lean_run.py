@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from llmstep.errors import LlmstepError
 from llmstep.lean.environment import lean_environment
-from llmstep.training.starter.script import Theorem, write_file
+from starter.script import Theorem, write_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from llmstep.training.starter.numbers import Numbers, in_a_row
-from llmstep.training.starter.proof import Step
+from starter.numbers import Numbers, in_a_row
+from starter.proof import Step
 
 
 def order(n: Numbers) -> tuple[str, Step]:

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llmstep.training.starter.nat_equations import equation, from_equation, inductive, rewriting
-from llmstep.training.starter.nat_order import order
-from llmstep.training.starter.numbers import Numbers, in_a_row
-from llmstep.training.starter.proof import Step
+from starter.nat_equations import equation, from_equation, inductive, rewriting
+from starter.nat_order import order
+from starter.numbers import Numbers, in_a_row
+from starter.proof import Step
 
 if TYPE_CHECKING:
     from random import Random
 
-    from llmstep.training.starter.script import Theorem
+    from starter.script import Theorem
 
 
 def draw(rng: Random) -> Theorem | None:

@@ -1,6 +1,6 @@
 """How good a starter model is: for held-out goals, what the real Lean says about ten sampled first steps.
 
-As a program: ``python -m llmstep.training.starter.evaluate MODEL --lean LEAN --test test.jsonl`` prints JSON.
+As a program: ``python -m starter.evaluate MODEL --lean LEAN --test test.jsonl`` prints JSON.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from llmstep.training.starter.judge import Trial, first_goals, judge
-from llmstep.training.starter.textbook import TEXTBOOK
+from starter.judge import Trial, first_goals, judge
+from starter.textbook import TEXTBOOK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

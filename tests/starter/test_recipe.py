@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
-from typer import Typer
 from typer.testing import CliRunner
 
-from llmstep.cli.train import train_starter
+from llmstep.catalog.store import STARTER_DIR as STARTER
 from llmstep.errors import LlmstepError
 from llmstep.training.config import Architecture, TrainConfig
-from llmstep.training.starter import dataset, evaluate, recipe
-from llmstep.training.starter.judge import Trial, judge
+from starter import dataset, evaluate, recipe
+from starter.__main__ import app
+from starter.judge import Trial, judge
 
-STARTER = Path(recipe.__file__).parents[2] / "catalog" / "starter"
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_the_bundled_folder_is_small_and_whole() -> None:
@@ -83,8 +84,6 @@ def test_one_command_goes_from_nothing_to_an_installed_model(
         return [attrs.evolve(config, **brief) for config in whole(folder)]
 
     monkeypatch.setattr(recipe, "starter_configs", small)
-    app = Typer()
-    app.command()(train_starter)
     arguments = ["--lean", str(lean), "--out", str(tmp_path), "--shards", "2", "--processes", "1", "--threads", "1"]
     result = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert result.exit_code == 0, result.output
@@ -113,3 +112,12 @@ def test_an_incomplete_or_too_large_model_is_not_installed(tmp_path: Path) -> No
     with pytest.raises(LlmstepError, match="the package carries"):
         recipe.install(model, tmp_path / "target")
     assert not (tmp_path / "target").exists()
+
+
+def test_the_recipe_of_the_starter_is_two_valid_configurations(tmp_path: Path) -> None:
+    first, second = (config.checked() for config in recipe.starter_configs(tmp_path))
+    assert first.from_scratch
+    assert second.base == first.out
+    assert second.out == str(tmp_path / "model")
+    assert first.vocabulary_from == second.train
+    assert TrainConfig().architecture != first.architecture

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from llmstep.errors import LlmstepError
-from llmstep.training.starter import dataset
-from llmstep.training.starter.dataset import FAMILIES, draw_theorems, make_shard, part_of, split
-from llmstep.training.starter.lean_run import Pair, checked_pairs, first_goal, messages
-from llmstep.training.starter.names import KEYWORDS, Namer, rule_name
-from llmstep.training.starter.proof import Step
-from llmstep.training.starter.script import Theorem, write_file
+from starter import dataset
+from starter.dataset import FAMILIES, draw_theorems, make_shard, part_of, split
+from starter.lean_run import Pair, checked_pairs, first_goal, messages
+from starter.names import KEYWORDS, Namer, rule_name
+from starter.proof import Step
+from starter.script import Theorem, write_file
 
 if TYPE_CHECKING:
     from pathlib import Path

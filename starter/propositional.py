@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llmstep.training.starter.formulas import FALSE, TRUE, Formula, atom
-from llmstep.training.starter.laws import propositional_laws
-from llmstep.training.starter.pools import PROPOSITIONS
-from llmstep.training.starter.prover import Prover
-from llmstep.training.starter.statements import Statement, move_to_goal
+from starter.formulas import FALSE, TRUE, Formula, atom
+from starter.laws import propositional_laws
+from starter.pools import PROPOSITIONS
+from starter.prover import Prover
+from starter.statements import Statement, move_to_goal
 
 if TYPE_CHECKING:
     from random import Random
 
-    from llmstep.training.starter.script import Theorem
+    from starter.script import Theorem
 
 
 def formula(rng: Random, atoms: list[Formula], size: int) -> Formula:

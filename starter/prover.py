@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llmstep.training.starter.formulas import FALSE, Formula, substitute
-from llmstep.training.starter.moves import MOVES
-from llmstep.training.starter.names import first_free, rule_name
-from llmstep.training.starter.proof import Context, Step
-from llmstep.training.starter.terms import TermSearch
+from starter.formulas import FALSE, Formula, substitute
+from starter.moves import MOVES
+from starter.names import first_free, rule_name
+from starter.proof import Context, Step
+from starter.terms import TermSearch
 
 if TYPE_CHECKING:
     from random import Random

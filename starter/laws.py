@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llmstep.training.starter.formulas import FALSE, TRUE
+from starter.formulas import FALSE, TRUE
 
 if TYPE_CHECKING:
-    from llmstep.training.starter.formulas import Formula
+    from starter.formulas import Formula
 
 
 def propositional_laws(a: Formula, b: Formula, c: Formula, d: Formula) -> list[tuple[Formula, Formula]]:

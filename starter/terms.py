@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from llmstep.training.starter.formulas import (
+from starter.formulas import (
     FALSE,
     Bindings,
     Formula,

@@ -11,7 +11,7 @@ import attrs
 
 from llmstep.errors import LlmstepError
 from llmstep.training.config import TrainConfig, read_config
-from llmstep.training.starter.dataset import generate, write_splits
+from starter.dataset import generate, write_splits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,8 +63,8 @@ def make_starter(
     Returns:
         The evaluation (see `evaluate_model`).
     """
-    from llmstep.training.starter.evaluate import evaluate_model
     from llmstep.training.trainer import run_training
+    from starter.evaluate import evaluate_model
 
     generate(lean, folder / "shards", shards, processes, report)
     for part, counts in write_splits(folder / "shards", folder / "data").items():

@@ -7,7 +7,7 @@ from dataclasses import replace as changed
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from llmstep.training.starter.formulas import Formula
+    from starter.formulas import Formula
 
 
 @dataclass(frozen=True)

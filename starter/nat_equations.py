@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from llmstep.training.starter.numbers import Numbers, bare, in_a_row
-from llmstep.training.starter.proof import Step
+from starter.numbers import Numbers, bare, in_a_row
+from starter.proof import Step
 
 
 def equation(n: Numbers) -> tuple[str, Step]:

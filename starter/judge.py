@@ -6,7 +6,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from llmstep.training.starter.lean_run import first_goal, messages
+from starter.lean_run import first_goal, messages
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llmstep.training.starter.pools import NUMBERS
-from llmstep.training.starter.proof import Step
-from llmstep.training.starter.statements import Statement
+from starter.pools import NUMBERS
+from starter.proof import Step
+from starter.statements import Statement
 
 if TYPE_CHECKING:
     from random import Random

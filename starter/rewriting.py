@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace as changed
 from typing import TYPE_CHECKING
 
-from llmstep.training.starter.formulas import (
+from starter.formulas import (
     Formula,
     Term,
     has_hole,
@@ -15,11 +15,11 @@ from llmstep.training.starter.formulas import (
     subterms,
     unify,
 )
-from llmstep.training.starter.proof import Context, Step
+from starter.proof import Context, Step
 
 if TYPE_CHECKING:
-    from llmstep.training.starter.prover import Prover
-    from llmstep.training.starter.terms import TermSearch
+    from starter.prover import Prover
+    from starter.terms import TermSearch
 
 
 def rewrite(prover: Prover, context: Context, goal: Formula, depth: int, search: TermSearch) -> Step | None:

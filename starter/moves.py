@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace as changed
 from typing import TYPE_CHECKING, TypeAlias
 
-from llmstep.training.starter.formulas import (
+from starter.formulas import (
     FALSE,
     Bindings,
     Formula,
@@ -15,15 +15,15 @@ from llmstep.training.starter.formulas import (
     substitute,
     unify,
 )
-from llmstep.training.starter.names import rule_name
-from llmstep.training.starter.proof import Context, Step, mentions
-from llmstep.training.starter.rewriting import rewrite
-from llmstep.training.starter.terms import Proof, Spine, TermSearch, freshen, show_proof
+from starter.names import rule_name
+from starter.proof import Context, Step, mentions
+from starter.rewriting import rewrite
+from starter.terms import Proof, Spine, TermSearch, freshen, show_proof
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from llmstep.training.starter.prover import Prover
+    from starter.prover import Prover
 
 Move: TypeAlias = "Callable[[Prover, Context, Formula, int, TermSearch], Step | None]"
 """Prover, context, goal, most tactics in a row, search for short terms: the proof, or None."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llmstep.training.starter.pools import KEYWORDS, SUBSCRIPTS, SYLLABLES, WORDS
+from starter.pools import KEYWORDS, SUBSCRIPTS, SYLLABLES, WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from random import Random
 
-    from llmstep.training.starter.formulas import Formula
+    from starter.formulas import Formula
 
 
 def invented(rng: Random) -> str:

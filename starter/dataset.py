@@ -11,15 +11,15 @@ from dataclasses import asdict
 from random import Random
 from typing import TYPE_CHECKING
 
-from llmstep.training.starter import equality, first_order, nat, propositional
-from llmstep.training.starter.lean_run import Pair, checked_pairs
 from llmstep.whole_file import whole_file
+from starter import equality, first_order, nat, propositional
+from starter.lean_run import Pair, checked_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from llmstep.training.starter.script import Theorem
+    from starter.script import Theorem
 
 FAMILIES: dict[str, tuple[Callable[[Random], Theorem | None], float]] = {
     "propositional": (propositional.draw, 1.0),

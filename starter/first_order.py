@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llmstep.training.starter.prover import Prover
-from llmstep.training.starter.quantifier_laws import quantifier_law
-from llmstep.training.starter.statements import Statement, move_to_goal
-from llmstep.training.starter.vocabulary import Vocabulary, generalise, put
+from starter.prover import Prover
+from starter.quantifier_laws import quantifier_law
+from starter.statements import Statement, move_to_goal
+from starter.vocabulary import Vocabulary, generalise, put
 
 if TYPE_CHECKING:
     from random import Random
 
-    from llmstep.training.starter.formulas import Formula
-    from llmstep.training.starter.script import Theorem
+    from starter.formulas import Formula
+    from starter.script import Theorem
 
 
 def draw(rng: Random) -> Theorem | None:
