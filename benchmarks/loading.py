@@ -102,7 +102,7 @@ def _folder(place: Path, model: str) -> Path:
     if model.endswith("-shape"):
         if not place.is_dir():
             place.mkdir()
-            run_python(["-m", "llmstep.bench.random_weights", model, str(place)])
+            run_python(["-m", "llmstep.bench.shapes", model, str(place)])
         return place
     found = cache_path(model)
     if found is None:

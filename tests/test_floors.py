@@ -30,9 +30,9 @@ FLOORS = {
     "data": 2.5,
     "premises": 2.5,
     "automation": 2.5,
-    "gathering": 3.0,
     "memory": 3.0,
-    "assistant": 3.0,
+    "use_cases": 3.0,
+    "app": 3.5,
     "doctor": 4.0,
     "http": 4.0,
     "lsp": 4.0,
@@ -42,6 +42,16 @@ FLOORS = {
 }
 """The rooms of docs/architecture.md."""
 HEAVY = {"torch", "transformers", "accelerate", "safetensors", "tokenizers"}
+MACHINERY = {
+    "llmstep.engine.engine",
+    "llmstep.engine.switching",
+    "llmstep.lean.apart",
+    "llmstep.lean.checker",
+    "llmstep.lean.workspace",
+    "llmstep.premises.asked",
+    "llmstep.search.lean_expander",
+}
+"""What only the application and the rooms below it put together."""
 LATE = {"decoder", "engine", "training", "bench", "premises"}
 """Rooms whose modules may import those at the top; the others only inside a function, or for a type."""
 
@@ -86,7 +96,65 @@ def test_the_package_imports_no_program_beside_it() -> None:
     assert named & beside == set()
 
 
-@pytest.mark.parametrize("module", ["llmstep.lsp.server", "llmstep.cli", "llmstep.http.app", "llmstep.engine.engine"])
+def test_the_faces_put_nothing_together() -> None:
+    """Engine, Lean, premises and searches are made in `app.py`; the faces ask the application."""
+    wrong = []
+    for face in ("lsp", "http", "cli", "mcp"):
+        for file in (PACKAGE / face).rglob("*.py"):
+            wrong += [(str(file.relative_to(PACKAGE)), module) for module in at_run_time(file) if module in MACHINERY]
+    assert wrong == []
+
+
+def test_no_module_imports_itself_by_a_detour() -> None:
+    """Imports for types only count as well: two files that need each other are one idea in two places."""
+    assert circles(graph()) == []
+
+
+def at_run_time(file: Path) -> set[str]:
+    """Modules that a file imports for more than types."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            node.body = []
+    return {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
+
+
+def graph() -> dict[str, set[str]]:
+    """Each module of the package, and those of the package that it imports."""
+    files = {_name(file): file for file in PACKAGE.rglob("*.py")}
+    found: dict[str, set[str]] = {}
+    for name, file in files.items():
+        found[name] = set()
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                below = {f"{node.module}.{alias.name}" for alias in node.names}
+                found[name] |= below & files.keys() or {node.module} & files.keys()
+        found[name].discard(name)
+    return found
+
+
+def _name(file: Path) -> str:
+    return ".".join(("llmstep", *file.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
+
+
+def circles(imported: dict[str, set[str]]) -> list[list[str]]:
+    """The modules that reach each other, as groups, without those that are alone."""
+    reached = {name: _reached(name, imported) for name in imported}
+    groups = {frozenset(other for other in reached[name] if name in reached[other]) for name in imported}
+    return sorted(sorted(group) for group in groups if group)
+
+
+def _reached(start: str, imported: dict[str, set[str]]) -> set[str]:
+    found: set[str] = set()
+    todo = [start]
+    while todo:
+        for name in imported[todo.pop()] - found:
+            found.add(name)
+            todo.append(name)
+    return found
+
+
+@pytest.mark.parametrize("module", ["llmstep.lsp.setup", "llmstep.cli", "llmstep.http.app", "llmstep.engine.engine"])
 def test_the_faces_start_without_torch(module: str) -> None:
     code = f"import sys, {module}; print(sorted({HEAVY!r} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

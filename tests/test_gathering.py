@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from llmstep.gathering import Gathering
 from llmstep.lean.site import find_site
 from llmstep.lean.text import position_at
 from llmstep.memory import Memory, SuggestionSet
 from llmstep.types import Candidate, Check, Goal, Suggestion, Verdict
+from llmstep.use_cases.gathering import Gathering
 
 TEXT = "theorem t (p : Prop) (hp : p) : p := by\n  sorry\n"
 

@@ -9,11 +9,12 @@ import attrs
 import pytest
 import pytest_asyncio
 
-from llmstep.assistant import Assistant, Document
+from llmstep.app import App
 from llmstep.engine.switching import SwitchingEngine
 from llmstep.errors import ModelError
 from llmstep.lean.text import position_at
 from llmstep.lean.workspace import LeanWorkspace
+from llmstep.memory import Document
 from llmstep.settings import LeanSettings, Settings
 from llmstep.types import Check, Verdict
 
@@ -36,9 +37,9 @@ def settings(lean_command: tuple[str, ...]) -> Settings:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def assistant(settings: Settings) -> AsyncIterator[Assistant]:
+async def app(settings: Settings) -> AsyncIterator[App]:
     engine, lean = SwitchingEngine(settings), LeanWorkspace(settings)
-    yield Assistant(settings, engine, lean)
+    yield App(settings, engine=engine, lean=lean)
     await lean.close()
     await engine.close()
 
@@ -47,17 +48,17 @@ def page(folder: Path, text: str) -> Document:
     return Document((folder / "A.lean").as_uri(), 1, text)
 
 
-async def ask(assistant: Assistant, folder: Path, text: str, **more: object) -> SuggestionSet:
+async def ask(app: App, folder: Path, text: str, **more: object) -> SuggestionSet:
     at = position_at(text, text.index("sorry"))
-    return await assistant.suggest(page(folder, text), at, seed=1, **more)  # type: ignore[arg-type]
+    return await app.suggest(page(folder, text), at, seed=1, **more)  # type: ignore[arg-type]
 
 
 def of_lean(found: SuggestionSet) -> dict[str, Verdict]:
     return {each.text: each.check.verdict for each in found.suggestions if each.candidate.source == "lean"}
 
 
-async def test_tactics_that_lean_accepts_stand_among_the_suggestions(assistant: Assistant, tmp_path: Path) -> None:
-    found = await ask(assistant, tmp_path, SWAP)
+async def test_tactics_that_lean_accepts_stand_among_the_suggestions(app: App, tmp_path: Path) -> None:
+    found = await ask(app, tmp_path, SWAP)
     tactics = of_lean(found)
     assert tactics["simp_all"] is Verdict.CLOSES
     assert tactics["obtain ⟨h₁, h₂⟩ := h"] is Verdict.PROGRESS
@@ -66,14 +67,14 @@ async def test_tactics_that_lean_accepts_stand_among_the_suggestions(assistant: 
     assert not [each for each in found.rejected if each.candidate.source == "lean"]
 
 
-async def test_the_text_of_a_search_is_the_suggestion(assistant: Assistant, tmp_path: Path) -> None:
-    tactics = of_lean(await ask(assistant, tmp_path, ADD))
+async def test_the_text_of_a_search_is_the_suggestion(app: App, tmp_path: Path) -> None:
+    tactics = of_lean(await ask(app, tmp_path, ADD))
     assert tactics["exact fun x y => Nat.add_comm x y"] is Verdict.CLOSES
     assert not [text for text in tactics if text.endswith("?")]
 
 
-async def test_every_suggestion_begins_with_the_prefix(assistant: Assistant, tmp_path: Path) -> None:
-    found = await ask(assistant, tmp_path, ADD, prefix="exact")
+async def test_every_suggestion_begins_with_the_prefix(app: App, tmp_path: Path) -> None:
+    found = await ask(app, tmp_path, ADD, prefix="exact")
     assert "exact fun x y => Nat.add_comm x y" in of_lean(found)
     assert all(each.text.startswith("exact") for each in found.suggestions)
 
@@ -88,7 +89,7 @@ class SlowEngine(SwitchingEngine):
         return await super().generate(*args, **more)  # type: ignore[arg-type]
 
 
-async def test_they_are_shown_while_the_model_works(assistant: Assistant, settings: Settings, tmp_path: Path) -> None:
+async def test_they_are_shown_while_the_model_works(app: App, settings: Settings, tmp_path: Path) -> None:
     engine = SlowEngine(settings)
     engine.shown = asyncio.Event()
     updates: list[SuggestionSet] = []
@@ -97,7 +98,7 @@ async def test_they_are_shown_while_the_model_works(assistant: Assistant, settin
         updates.append(found)
         engine.shown.set()
 
-    found = await ask(Assistant(settings, engine, assistant.lean), tmp_path, SWAP, on_update=on_update)
+    found = await ask(App(settings, engine=engine, lean=app.lean), tmp_path, SWAP, on_update=on_update)
     await engine.close()
     assert (updates[0].model, updates[0].drawn) == ("", 0)
     assert [each.candidate.source for each in updates[0].suggestions] == ["lean"]
@@ -105,7 +106,7 @@ async def test_they_are_shown_while_the_model_works(assistant: Assistant, settin
 
 
 async def test_a_tactic_that_a_file_lacks_is_tried_once(
-    assistant: Assistant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried: list[str] = []
     check = LeanWorkspace.check
@@ -116,41 +117,35 @@ async def test_a_tactic_that_a_file_lacks_is_tried_once(
 
     monkeypatch.setattr(LeanWorkspace, "check", noted)
     uri_folder = tmp_path / "once"
-    await ask(assistant, uri_folder, SWAP)
+    await ask(app, uri_folder, SWAP)
     assert "aesop" in tried
     tried.clear()
-    await ask(assistant, uri_folder, ADD)
+    await ask(app, uri_folder, ADD)
     assert "simp_all" in tried
     assert "aesop" not in tried
 
 
-async def test_a_model_that_fails_leaves_leans_tactics(
-    assistant: Assistant, settings: Settings, tmp_path: Path
-) -> None:
+async def test_a_model_that_fails_leaves_leans_tactics(app: App, settings: Settings, tmp_path: Path) -> None:
     lost = attrs.evolve(settings, model=str(tmp_path / "no-model"))
     engine = SwitchingEngine(lost)
-    found = await ask(Assistant(lost, engine, assistant.lean), tmp_path, SWAP)
+    found = await ask(App(lost, engine=engine, lean=app.lean), tmp_path, SWAP)
     assert isinstance(found.failure, ModelError)
     assert found.summary().startswith(found.failure.message.rstrip("."))
     assert of_lean(found)["simp_all"] is Verdict.CLOSES
-    off = Assistant(attrs.evolve(lost, automation="off"), engine, assistant.lean)
+    off = App(attrs.evolve(lost, automation="off"), engine=engine, lean=app.lean)
     with pytest.raises(ModelError):
         await ask(off, tmp_path, SWAP)
     await engine.close()
 
 
-async def test_the_list_of_the_settings_and_the_prefilter(
-    assistant: Assistant, settings: Settings, tmp_path: Path
-) -> None:
+async def test_the_list_of_the_settings_and_the_prefilter(app: App, settings: Settings, tmp_path: Path) -> None:
     listed = ("run_tac pure ()", "run_tac?", "constructor", "sorry")
     own = attrs.evolve(settings, automation_tactics=listed)
-    found = await ask(Assistant(own, assistant.engine, assistant.lean), tmp_path, SWAP)
+    found = await ask(App(own, engine=app.engine, lean=app.lean), tmp_path, SWAP)
     assert set(of_lean(found)) == {"constructor"}
 
 
-async def test_a_client_that_checks_judges_the_tactics_too(
-    assistant: Assistant, settings: Settings, tmp_path: Path
-) -> None:
+async def test_a_client_that_checks_judges_the_tactics_too(app: App, settings: Settings, tmp_path: Path) -> None:
     asked: list[str] = []
 
     async def client(*args: object) -> list[Check]:
@@ -158,20 +153,18 @@ async def test_a_client_that_checks_judges_the_tactics_too(
         asked.extend(texts)
         return [Check(Verdict.CLOSES if text == "trivial" else Verdict.INVALID) for text in texts]
 
-    found = await ask(Assistant(settings, assistant.engine, assistant.lean), tmp_path, SWAP, checks=client)
+    found = await ask(App(settings, engine=app.engine, lean=app.lean), tmp_path, SWAP, checks=client)
     assert of_lean(found) == {"trivial": Verdict.CLOSES}
     assert not [text for text in asked if text.endswith("?")]
 
 
-async def test_a_client_that_cannot_check_is_asked_once(
-    assistant: Assistant, settings: Settings, tmp_path: Path
-) -> None:
+async def test_a_client_that_cannot_check_is_asked_once(app: App, settings: Settings, tmp_path: Path) -> None:
     asked: list[object] = []
 
     async def client(*args: object) -> None:
         asked.append(args[3])
 
-    with_client = Assistant(settings, assistant.engine, assistant.lean)
+    with_client = App(settings, engine=app.engine, lean=app.lean)
     found = await ask(with_client, tmp_path / "client", ADD, checks=client)
     assert of_lean(found)["exact fun x y => Nat.add_comm x y"] is Verdict.CLOSES
     assert len(asked) == 2  # once for the tactics, once for the candidates of the model

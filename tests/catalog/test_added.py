@@ -11,7 +11,8 @@ from command_line import run
 from tiny_models import neox, saved
 
 from llmstep.catalog import added
-from llmstep.catalog.models import CATALOG, ModelRecord, find_record
+from llmstep.catalog.models import CATALOG, ModelRecord
+from llmstep.catalog.registry import find_record
 from llmstep.catalog.resolve import resolve
 from llmstep.catalog.templates import get_template
 from llmstep.engine.remote.questions import template_of

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from llmstep.catalog.memory import needed_bytes, weight_bytes
-from llmstep.catalog.models import CATALOG, STARTER, find_record
+from llmstep.catalog.models import CATALOG, STARTER
+from llmstep.catalog.registry import find_record
 
 
 @pytest.mark.parametrize(

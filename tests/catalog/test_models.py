@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from llmstep.catalog.models import CATALOG, STARTER, find_record
+from llmstep.catalog.models import CATALOG, STARTER
+from llmstep.catalog.registry import find_record
 from llmstep.catalog.resolve import PREFERENCE
 from llmstep.catalog.templates import TEMPLATES, guess_template
 

@@ -13,7 +13,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from llmstep.catalog import store
-from llmstep.catalog.models import STARTER, find_record
+from llmstep.catalog.models import STARTER
+from llmstep.catalog.registry import find_record
 from llmstep.catalog.resolve import STARTER_DIR, Hardware, cache_path, is_cached, resolve
 from llmstep.errors import ModelError, ModelLoadError, ModelNotFoundError
 from llmstep.settings import Settings

@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 import pytest
 
+from llmstep.catalog.model_key import ModelKey
 from llmstep.catalog.templates import get_template
 from llmstep.engine.cache import AnswerCache, answer_key
 from llmstep.settings import Settings
@@ -13,10 +14,10 @@ from llmstep.types import Ask, Goal, Sampling
 ASK = Ask(Goal("p : Prop\n⊢ p → p", ("⊢ q",)), prefix="in", context="theorem t", declaration="t", proof="skip")
 
 
-def key(ask: Ask = ASK, template: str = "pythia", source: str = "m", **changes: object) -> object:
+def key(ask: Ask = ASK, template: str = "pythia", model: str = "m", **changes: object) -> object:
     sampling = attrs.evolve(Sampling(), **{k: v for k, v in changes.items() if k in ("count", "seed", "temperature")})
-    settings = attrs.evolve(Settings(), **{k: v for k, v in changes.items() if k in ("device", "dtype")})
-    return answer_key(source, get_template(template), ask, sampling, settings)
+    settings = Settings(model=model, **{k: v for k, v in changes.items() if k in ("device", "dtype")})  # type: ignore[arg-type]
+    return answer_key(ModelKey.of(settings), get_template(template), ask, sampling)
 
 
 def test_the_same_question() -> None:
@@ -27,7 +28,7 @@ def test_the_same_question() -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        key(source="n"),
+        key(model="n"),
         key(template="starter"),
         key(attrs.evolve(ASK, goal=Goal("⊢ q"))),
         key(attrs.evolve(ASK, prefix="intro")),

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from llmstep.engine.completion import Completion, Written
 from llmstep.engine.interface import Generation
+from llmstep.engine.text import Completion, Written
 from llmstep.http.app import create_app
 from llmstep.http.openapi import PAGES
 from llmstep.settings import Settings

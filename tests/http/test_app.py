@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from llmstep import __version__
-from llmstep.engine.wire import model_key
+from llmstep.catalog.model_key import ModelKey
 from llmstep.errors import (
     BusyError,
     CancelledError,
@@ -76,7 +76,7 @@ async def test_health(up: Running) -> None:
         "model": "scripted",
         "state": "loading",
         "protocol": 1,
-        "model_key": model_key(Settings()),
+        "model_key": ModelKey.of(Settings()).digest,
         "pid": os.getpid(),
         "waiting": 0,
     }

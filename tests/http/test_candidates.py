@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from llmstep.catalog.model_key import ModelKey
 from llmstep.engine import wire
 from llmstep.engine.interface import Generation
 from llmstep.errors import BusyError, DownloadError, LlmstepError, ModelNotFoundError, NoGoalError, RequestError
@@ -78,23 +79,23 @@ def test_generations_and_errors_survive_the_wire() -> None:
 
 
 def test_what_two_windows_must_have_in_common(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    key = wire.model_key(Settings())
-    assert key == wire.model_key(Settings(count=3, temperature=0.1, trigger="onIdle"))
+    key = ModelKey.of(Settings()).digest
+    assert key == ModelKey.of(Settings(count=3, temperature=0.1, trigger="onIdle")).digest
     for other in (
         Settings(model="starter"),
         Settings(device="cpu"),
         Settings(dtype="float16"),
         Settings(template="bfs"),
     ):
-        assert wire.model_key(other) != key
-    assert wire.model_key(Settings(engine="openai", remote=RemoteSettings(url="http://127.0.0.1:1"))) == ""
+        assert ModelKey.of(other).digest != key
+    assert ModelKey.of(Settings(engine="openai", remote=RemoteSettings(url="http://127.0.0.1:1"))).digest == ""
     monkeypatch.chdir(tmp_path)
-    assert wire.model_key(Settings(model="./m")) == wire.model_key(Settings(model=str(tmp_path / "m")))
+    assert ModelKey.of(Settings(model="./m")).digest == ModelKey.of(Settings(model=str(tmp_path / "m"))).digest
 
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_progress_comes_before_the_end(up: Running) -> None:
-    answer = await up.client.post(wire.CANDIDATES, json=wire.request_of(ASK, SAMPLING, wire.model_key(Settings())))
+    answer = await up.client.post(wire.CANDIDATES, json=wire.request_of(ASK, SAMPLING, ModelKey.of(Settings()).digest))
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/x-ndjson"
     first, last = lines(answer.text)
@@ -147,7 +148,7 @@ async def test_closing_the_request_stops_the_model(up: Running) -> None:
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_refused(up: Running) -> None:
-    body = wire.request_of(ASK, SAMPLING, wire.model_key(Settings(model="starter")))
+    body = wire.request_of(ASK, SAMPLING, ModelKey.of(Settings(model="starter")).digest)
     answer = await up.client.post(wire.CANDIDATES, json=body)
     assert (answer.status_code, answer.json()["error"]) == (409, "This llmstep uses another model by now.")
     up.server.app.state.settings = Settings(engine="llmstep")

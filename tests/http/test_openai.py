@@ -14,10 +14,10 @@ import pytest
 import pytest_asyncio
 from tiny_models import neox, saved
 
-from llmstep.engine.completion import Text
 from llmstep.engine.engine import Engine
 from llmstep.engine.remote.openai import OpenAiEngine
 from llmstep.engine.switching import SwitchingEngine
+from llmstep.engine.text import Text
 from llmstep.http.app import create_app
 from llmstep.http.server import HttpServer, serve
 from llmstep.settings import HttpSettings, RemoteSettings, Settings

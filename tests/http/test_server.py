@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from llmstep import __version__
-from llmstep.engine.wire import model_key
+from llmstep.catalog.model_key import ModelKey
 from llmstep.http.app import create_app
 from llmstep.http.probe import Health, probe
 from llmstep.http.server import ListenError, PortInUseError, serve
@@ -117,7 +117,7 @@ async def test_localhost_and_ipv6() -> None:
             six = await serve(app(), "::1", 0)  # type: ignore[arg-type]
             async with httpx.AsyncClient(trust_env=False) as client:
                 assert (await client.get(f"{six.url}/health")).json()["name"] == "llmstep"
-            expected = Health(six.url, __version__, "scripted", "idle", model_key(Settings()), os.getpid())
+            expected = Health(six.url, __version__, "scripted", "idle", ModelKey.of(Settings()).digest, os.getpid())
             assert await probe("::1", six.port) == expected
             await six.stop()
 
@@ -126,7 +126,7 @@ async def test_localhost_and_ipv6() -> None:
 async def test_probe_finds_a_server(up: Running, host: str) -> None:
     shown = "127.0.0.1" if host == "0.0.0.0" else host
     assert await probe(host, up.server.port) == Health(
-        f"http://{shown}:{up.server.port}", __version__, "scripted", "idle", model_key(Settings()), os.getpid()
+        f"http://{shown}:{up.server.port}", __version__, "scripted", "idle", ModelKey.of(Settings()).digest, os.getpid()
     )
 
 

@@ -20,12 +20,14 @@ from test_suggest import AND, generating
 
 from benchmarks.windows import free_port
 from llmstep.errors import RequestError
-from llmstep.lsp.server import LlmstepServer
+from llmstep.lsp.setup import create_session
 from llmstep.lsp.transport import run_tcp, run_ws
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from llmstep.lsp.session import Session
 
 pytestmark = pytest.mark.lean
 
@@ -141,9 +143,9 @@ async def test_leaving_while_the_model_loads(folder: Path, options: dict[str, An
 async def test_only_the_protocol_reaches_stdout(folder: Path, options: dict[str, Any]) -> None:
     """What a library prints, from Python or below, goes to stderr."""
     program = (
-        "import os, sys\nfrom llmstep.lsp import server\n"
+        "import os, sys\nfrom llmstep.lsp import setup\n"
         "def noisy(ls, params):\n    print('from Python', flush=True)\n    os.write(1, b'from below')\n"
-        "server.code_actions.code_actions = noisy\nsys.argv = ['llmstep', 'lsp']\n"
+        "setup.code_actions.code_actions = noisy\nsys.argv = ['llmstep', 'lsp']\n"
         "from llmstep.cli import main\nmain()\n"
     )
     made = Editor()
@@ -180,6 +182,6 @@ async def test_other_wires(folder: Path, options: dict[str, Any], wire: str) -> 
 
 
 @pytest.mark.parametrize("run", [run_tcp, run_ws])
-def test_other_machines_cannot_connect(run: Callable[[LlmstepServer, str, int], int]) -> None:
+def test_other_machines_cannot_connect(run: Callable[[Session, str, int], int]) -> None:
     with pytest.raises(RequestError, match="other machines reach it"):
-        run(LlmstepServer(), "0.0.0.0", 0)
+        run(create_session(), "0.0.0.0", 0)

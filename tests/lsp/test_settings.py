@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from llmstep.lsp.server import LlmstepServer
+from llmstep.lsp.session import Session
 
 
 class Wire:
@@ -34,15 +34,15 @@ def wire() -> Wire:
 
 
 @pytest.fixture
-def server(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> LlmstepServer:
+def server(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> Session:
     for name in ("LLMSTEP_MODEL", "LLMSTEP_DEVICE", "LLMSTEP_PORT"):
         monkeypatch.delenv(name, raising=False)
-    server = LlmstepServer()
+    server = Session()
     server.protocol.set_writer(wire)
     return server
 
 
-def test_later_layers_win_and_leave_the_rest(server: LlmstepServer) -> None:
+def test_later_layers_win_and_leave_the_rest(server: Session) -> None:
     server.sync.initialize({"goalProvider": "client", "count": 3, "http": {"port": 1}})
     server.sync.push({"count": 4, "http": {"enabled": False}})
     assert server.settings.goal_provider == "client"
@@ -50,13 +50,13 @@ def test_later_layers_win_and_leave_the_rest(server: LlmstepServer) -> None:
     assert (server.settings.http.port, server.settings.http.enabled) == (1, False)
 
 
-def test_a_push_replaces_the_one_before(server: LlmstepServer) -> None:
+def test_a_push_replaces_the_one_before(server: Session) -> None:
     server.sync.push({"count": 4, "temperature": 0.1})
     server.sync.push({"count": 5})
     assert (server.settings.count, server.settings.temperature) == (5, 0.7)
 
 
-def test_null_is_no_value(server: LlmstepServer) -> None:
+def test_null_is_no_value(server: Session) -> None:
     server.sync.initialize({"count": 3})
     server.sync.push({"count": None, "http": None})
     assert server.settings.count == 3
@@ -65,7 +65,7 @@ def test_null_is_no_value(server: LlmstepServer) -> None:
 @pytest.mark.parametrize(
     "settings", [{"llmstep": {"count": 4}}, {"count": 4}, {"llmstep.count": 4}, {"llmstep": {"count": 4}, "lean4": {}}]
 )
-def test_forms_in_which_editors_push(server: LlmstepServer, settings: Any) -> None:
+def test_forms_in_which_editors_push(server: Session, settings: Any) -> None:
     server.sync.changed(settings)
     assert server.settings.count == 4
 
@@ -81,9 +81,7 @@ def test_forms_in_which_editors_push(server: LlmstepServer, settings: Any) -> No
         ({"llmstep": 3}, "The settings of llmstep must be an object, not 3. Correct them."),
     ],
 )
-def test_a_wrong_value_is_told_and_all_others_hold(
-    server: LlmstepServer, wire: Wire, settings: Any, sentence: str
-) -> None:
+def test_a_wrong_value_is_told_and_all_others_hold(server: Session, wire: Wire, settings: Any, sentence: str) -> None:
     server.sync.push({"count": 7, "model": "starter"})
     server.sync.changed({"model": "starter", "temperature": 0.5, **settings})
     assert wire.messages == [sentence]
@@ -115,7 +113,7 @@ WRONG = {
 }
 
 
-def test_each_wrong_initialization_option_is_told_and_all_others_hold(server: LlmstepServer, wire: Wire) -> None:
+def test_each_wrong_initialization_option_is_told_and_all_others_hold(server: Session, wire: Wire) -> None:
     server.sync.initialize({**WRONG, "http.port": 6001, "trigger": "onIdle", "remote": {"model": "m", "urll": "x"}})
     assert len(wire.messages) == 6, "the first five, and how many more there are"
     assert wire.messages[-1] == "9 more settings are wrong. Correct them in the settings."
@@ -126,7 +124,7 @@ def test_each_wrong_initialization_option_is_told_and_all_others_hold(server: Ll
 
 
 @pytest.mark.parametrize("name", WRONG, ids=lambda name: name[:20])
-def test_what_is_said_about_a_wrong_value_is_one_short_sentence(server: LlmstepServer, wire: Wire, name: str) -> None:
+def test_what_is_said_about_a_wrong_value_is_one_short_sentence(server: Session, wire: Wire, name: str) -> None:
     before = server.settings
     server.sync.initialize({name: WRONG[name]})
     [message] = wire.messages
@@ -136,7 +134,7 @@ def test_what_is_said_about_a_wrong_value_is_one_short_sentence(server: LlmstepS
 
 
 def test_a_wrong_environment_is_told_and_the_editor_holds(
-    server: LlmstepServer, wire: Wire, monkeypatch: pytest.MonkeyPatch
+    server: Session, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LLMSTEP_PORT", "9" * 5000)
     server.sync.push({"count": 3})
@@ -146,13 +144,13 @@ def test_a_wrong_environment_is_told_and_the_editor_holds(
     assert len(message) < 250
 
 
-def test_the_environment_wins_over_the_editor(server: LlmstepServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_wins_over_the_editor(server: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLMSTEP_PORT", "6123")
     server.sync.push({"http": {"port": 6001}})
     assert server.settings.http.port == 6123
 
 
-def test_a_chosen_model_holds_until_the_editor_changes_its_own(server: LlmstepServer) -> None:
+def test_a_chosen_model_holds_until_the_editor_changes_its_own(server: Session) -> None:
     server.sync.push({"model": "starter"})
     server.sync.override(model="byt5-state")
     server.sync.push({"model": "starter", "count": 3})

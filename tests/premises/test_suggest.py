@@ -1,4 +1,4 @@
-"""Premises on their way into the prompt: through the assistant with a real Lean, and from the command line."""
+"""Premises on their way into the prompt: through the app with a real Lean, and from the command line."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import pytest
 from command_line import run
 from lsprotocol.types import Position
 
-from llmstep.assistant import Assistant, Document
+from llmstep.app import App
 from llmstep.catalog.premises import in_front
 from llmstep.catalog.templates import get_template
 from llmstep.engine.engine import Engine
 from llmstep.errors import SettingsError
 from llmstep.lean.workspace import LeanWorkspace
+from llmstep.memory import Document
 from llmstep.premises.index import PremiseIndex
 from llmstep.premises.lean_search import LeanSearch
 from llmstep.premises.retriever import Retriever
@@ -62,12 +63,12 @@ async def test_what_lean_names_is_in_the_prompt(
 
     monkeypatch.setattr(Engine, "generate", recorded)
     engine, lean = Engine(settings), LeanWorkspace(settings)
-    assistant = Assistant(settings, engine, lean)
+    app = App(settings, engine=engine, lean=lean)
     document = Document((tmp_path / "Fruit.lean").as_uri(), 1, TEXT)
     try:
-        found = await assistant.suggest(document, Position(3, 2))
-        assistant.configure(attrs.evolve(settings, premises=PremiseSettings()))
-        await assistant.suggest(document, Position(3, 2), more=True)
+        found = await app.suggest(document, Position(3, 2))
+        app.configure(attrs.evolve(settings, premises=PremiseSettings()))
+        await app.suggest(document, Position(3, 2), more=True)
     finally:
         await engine.close()
         await lean.close()
@@ -100,25 +101,25 @@ def test_the_nearest_of_an_index_are_in_front_of_the_state(
     assert plain["suggestions"]
 
 
-def source_in(assistant: Assistant) -> PremiseSource | None:
-    return assistant.premises.source if assistant.premises else None
+def source_in(app: App) -> PremiseSource | None:
+    return app.premises.source if app.premises else None
 
 
 def test_the_settings_decide_who_is_asked(tmp_path: Path) -> None:
     lean = LeanWorkspace(Settings())
     engine = Engine(Settings())
-    assistant = Assistant(Settings(), engine, lean)
-    assert assistant.premises is None
-    assistant.configure(Settings(premises=PremiseSettings(source="lean")))
-    assert isinstance(source_in(assistant), LeanSearch)
-    assistant.configure(Settings(premises=PremiseSettings(source="index", index=str(tmp_path))))
-    assert isinstance(source_in(assistant), Retriever)
-    kept = assistant.premises
-    assistant.configure(Settings(count=3, premises=PremiseSettings(source="index", index=str(tmp_path))))
-    assert assistant.premises is kept  # with the encoder that it has loaded
-    assistant.configure(Settings(template="byt5-retrieval", premises=PremiseSettings(source="lean")))
-    assert isinstance(source_in(assistant), LeanSearch)
-    assistant.configure(Settings(template="pythia", premises=PremiseSettings(source="lean")))
-    assert assistant.premises is None  # it would search in vain
+    app = App(Settings(), engine=engine, lean=lean)
+    assert app.premises is None
+    app.configure(Settings(premises=PremiseSettings(source="lean")))
+    assert isinstance(source_in(app), LeanSearch)
+    app.configure(Settings(premises=PremiseSettings(source="index", index=str(tmp_path))))
+    assert isinstance(source_in(app), Retriever)
+    kept = app.premises
+    app.configure(Settings(count=3, premises=PremiseSettings(source="index", index=str(tmp_path))))
+    assert app.premises is kept  # with the encoder that it has loaded
+    app.configure(Settings(template="byt5-retrieval", premises=PremiseSettings(source="lean")))
+    assert isinstance(source_in(app), LeanSearch)
+    app.configure(Settings(template="pythia", premises=PremiseSettings(source="lean")))
+    assert app.premises is None  # it would search in vain
     with pytest.raises(SettingsError, match=r"llmstep\.premises\.source"):
         run("suggest", "--premises", "google", "--goal-file", tmp_path)

@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
+from llmstep.catalog.model_key import ModelKey
 from llmstep.engine import wire
 from llmstep.engine.interface import Generation
 from llmstep.engine.progress import Progress
@@ -285,7 +286,7 @@ async def test_settings_switch_the_engine(fake: FakeServer) -> None:
 async def test_a_neighbours_model_is_used_and_its_loss_is_made_up_for() -> None:
     own = Scripted("own")
     settings = Settings(model="own")
-    key = wire.model_key(settings)
+    key = ModelKey.of(settings).digest
     async with other(settings) as there:
         place: list[Place | None] = [Place(there.server.url, model_key=key)]
 

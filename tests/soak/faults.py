@@ -210,7 +210,7 @@ FAULTS["no such model folder"] = configured(model="/nonexistent/model")
 
 
 def starter() -> Path:
-    from llmstep.catalog.models import find_record
+    from llmstep.catalog.registry import find_record
     from llmstep.catalog.store import cache_path
 
     record = find_record("starter")

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from llmstep.lsp.framing import Fault, decode
-from llmstep.lsp.server import LlmstepServer
+from llmstep.lsp.setup import create_session
 
 URI = "file:///fuzz/A.lean"
 TEXT = "theorem t (p : Prop) (hp : p) : p := by\n  sorry\n-- 𝔸 ∧ 🙂\r\n"
@@ -177,7 +177,7 @@ async def fuzz(count: int, seed: int) -> Counter[str]:
     """Send so many messages; how they ended, by the code of their error."""
     chance = random.Random(seed)
     logging.disable(logging.CRITICAL)
-    server, client = LlmstepServer(), Client()
+    server, client = create_session(), Client()
     protocol = server.protocol
     protocol.set_writer(client)
 

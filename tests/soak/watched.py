@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmstep.cli.lsp import configure
-from llmstep.lsp.server import LlmstepServer
+from llmstep.lsp.session import Session
+from llmstep.lsp.setup import register
 from llmstep.lsp.transport import end_process, run_stdio
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class Watch:
         return told
 
 
-class Watched(LlmstepServer):
+class Watched(Session):
     """The server with that command."""
 
     def __init__(self) -> None:
@@ -121,5 +122,6 @@ class Watched(LlmstepServer):
 if __name__ == "__main__":
     configure()
     server = Watched()
+    register(server)
     server.watch.install()
     end_process(run_stdio(server))

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import expect
 from vscode_lean import OR
 
-from llmstep.catalog.models import find_record
+from llmstep.catalog.registry import find_record
 from llmstep.catalog.store import STARTER_DIR
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,11 +56,3 @@ def _parts(block: NDArray[np.uint16], count: int, draw: np.random.Generator) -> 
         part = np.roll(block, int(draw.integers(_BLOCK)))[: min(count, _BLOCK)] if count < _BLOCK else block
         yield part
         count -= len(part)
-
-
-if __name__ == "__main__":
-    from pathlib import Path as Place
-
-    from llmstep.bench.shapes import config_of
-
-    write(config_of(sys.argv[1]), Place(sys.argv[2]))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -206,3 +207,9 @@ def _bytes() -> Any:
             return chr((index - self.offset) % 256)
 
     return ByT5Tokenizer()
+
+
+if __name__ == "__main__":
+    from llmstep.bench.random_weights import write
+
+    write(config_of(sys.argv[1]), Path(sys.argv[2]))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import platformdirs
 
-from llmstep.catalog.models import CATALOG, ModelRecord, find_record
+from llmstep.catalog.models import ModelRecord, find_in_catalog
 from llmstep.catalog.templates import get_template
 from llmstep.errors import RequestError, SettingsError
 from llmstep.whole_file import whole_file
@@ -43,11 +43,6 @@ def added_records() -> tuple[ModelRecord, ...]:
         return tuple(_record(each) for each in json.loads(content)["models"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _unreadable(f"{type(error).__name__}: {error}") from None
-
-
-def all_records() -> tuple[ModelRecord, ...]:
-    """The catalog, and the user's models behind it."""
-    return (*CATALOG, *added_records())
 
 
 def add(record: ModelRecord) -> bool:
@@ -92,8 +87,8 @@ def check_name(name: str) -> None:
         raise RequestError(
             f"A model cannot be called {name!r}.", hint="Use letters, digits, '-', '_' and '.', and not auto."
         )
-    known = find_record(name)
-    if known is not None and not known.added:
+    known = find_in_catalog(name)
+    if known is not None:
         raise RequestError(f"{name} is a name of {known.name} in the catalog.", hint="Choose another name.")
 
 

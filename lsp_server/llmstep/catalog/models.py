@@ -250,15 +250,6 @@ CATALOG: tuple[ModelRecord, ...] = (
 _BY_NAME = {name.lower(): record for record in CATALOG for name in record.names}
 
 
-def find_record(name_or_id: str) -> ModelRecord | None:
-    """The record with this name, alias or hub id; upper and lower case are the same.
-
-    Raises:
-        SettingsError: It is none of the catalog, and the file with the user's models cannot be read.
-    """
-    from llmstep.catalog.added import added_records
-
-    name = name_or_id.strip().lower()
-    if name in _BY_NAME or not name or "/" in name:
-        return _BY_NAME.get(name)
-    return next((record for record in added_records() if record.name.lower() == name), None)
+def find_in_catalog(name_or_id: str) -> ModelRecord | None:
+    """The record of the catalog with this name, alias or hub id; upper and lower case are the same."""
+    return _BY_NAME.get(name_or_id.strip().lower())

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 
 from llmstep.catalog import store
-from llmstep.catalog.added import all_records
 from llmstep.catalog.memory import needed_bytes, weight_bytes
-from llmstep.catalog.models import STARTER, ModelRecord, find_record
+from llmstep.catalog.models import STARTER, ModelRecord
+from llmstep.catalog.registry import all_records, find_record
 from llmstep.catalog.store import STARTER_DIR, cache_path, is_cached
 from llmstep.catalog.templates import TEMPLATES, PromptTemplate, get_template, guess_template
 from llmstep.errors import ModelError, ModelLoadError, ModelNotFoundError

@@ -10,7 +10,8 @@ import math
 from pathlib import Path
 from typing import Any
 
-from llmstep.catalog.models import ModelRecord, find_record
+from llmstep.catalog.models import ModelRecord
+from llmstep.catalog.registry import find_record
 from llmstep.errors import ModelLoadError
 from llmstep.strict_json import JsonError, loads
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from functools import partial
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,7 +23,7 @@ from llmstep.cli.options import (
     lean_command,
     settings_with,
 )
-from llmstep.cli.process import close_soon, run
+from llmstep.cli.process import an_app, run
 from llmstep.cli.say import say
 from llmstep.cli.searching import SeedOption  # noqa: TC001 - typer reads the annotations
 from llmstep.errors import RequestError
@@ -30,6 +31,7 @@ from llmstep.errors import RequestError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from llmstep.app import App
     from llmstep.bench.quality import GoalResult, Judged
     from llmstep.bench.theorems import Theorem
     from llmstep.memory import SuggestionSet
@@ -102,17 +104,11 @@ def quality(
 @contextlib.asynccontextmanager
 async def _asking(settings: Settings, seed: int, source: str) -> AsyncIterator[Callable[[Theorem], Awaitable[Judged]]]:
     """What the editor does at a place, engine and Lean included, which are gone afterwards."""
-    from llmstep.assistant import Assistant, Document
     from llmstep.bench.quality import Judged
-    from llmstep.engine.switching import SwitchingEngine
-    from llmstep.lean.workspace import LeanWorkspace
+    from llmstep.memory import Document
     from llmstep.types import Verdict
 
-    engine = SwitchingEngine(settings)
-    lean = LeanWorkspace(settings)
-    assistant = Assistant(settings, engine, lean)
-
-    async def ask(goal: Theorem) -> Judged:
+    async def ask(app: App, goal: Theorem) -> Judged:
         started = time.perf_counter()
         shown: list[float] = []
 
@@ -120,14 +116,11 @@ async def _asking(settings: Settings, seed: int, source: str) -> AsyncIterator[C
             if found.best is not None and found.best.check.verdict in (Verdict.CLOSES, Verdict.PROGRESS):
                 shown.append(time.perf_counter() - started)
 
-        found = await assistant.suggest(Document(goal.uri, 1, goal.text), goal.position, seed=seed, on_update=on_update)
+        found = await app.suggest(Document(goal.uri, 1, goal.text), goal.position, seed=seed, on_update=on_update)
         steps = (*found.suggestions, *found.rejected)
         if source == "lean":
             steps = tuple(each for each in steps if each.candidate.chance is not None)
         return Judged(found.model, found.drawn, steps, found.note, shown[0] if shown else None)
 
-    try:
-        yield ask
-    finally:
-        await lean.close()
-        await close_soon(engine)
+    async with an_app(settings) as app:
+        yield partial(ask, app)

@@ -20,7 +20,7 @@ def lsp(
     import logging
 
     gc.disable()  # the protocol's hundreds of classes are made faster, and none of them is garbage
-    from llmstep.lsp.server import LlmstepServer
+    from llmstep.lsp.setup import create_session
     from llmstep.lsp.transport import end_process, run_stdio, run_tcp, run_ws
 
     gc.enable()
@@ -29,7 +29,7 @@ def lsp(
         level=logging.DEBUG if verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     configure()
-    server = LlmstepServer()
+    server = create_session()
     if tcp:
         status = run_tcp(server, *_address(tcp))
     elif ws:

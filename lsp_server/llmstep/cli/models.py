@@ -33,7 +33,7 @@ def _models(
     """
     if context.invoked_subcommand is not None:
         return
-    from llmstep.catalog.added import all_records
+    from llmstep.catalog.registry import all_records
 
     rows = [_row(record) for record in all_records()]
     if as_json:

@@ -14,9 +14,10 @@ import sys
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import AsyncIterator, Callable, Coroutine
 
-    from llmstep.engine.interface import ModelEngine
+    from llmstep.app import App
+    from llmstep.settings import Settings
 
 T = TypeVar("T")
 
@@ -59,7 +60,15 @@ def end_now(status: int) -> NoReturn:
     os._exit(status)
 
 
-async def close_soon(engine: ModelEngine) -> None:
-    """Close the engine; when its thread does not end within a second, leave it behind."""
-    with contextlib.suppress(asyncio.TimeoutError):
-        await asyncio.wait_for(engine.close(), _SECONDS_TO_CLOSE)
+@contextlib.asynccontextmanager
+async def an_app(settings: Settings, *, lean_premises: bool = True) -> AsyncIterator[App]:
+    """An application that is gone afterwards; a model's thread that does not end within a second is left behind."""
+    from llmstep.app import App
+
+    app = App(settings, lean_premises=lean_premises)
+    try:
+        yield app
+    finally:
+        await app.lean.close()
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(app.engine.close(), _SECONDS_TO_CLOSE)

@@ -20,7 +20,7 @@ from llmstep.cli.options import (
     premise_settings,
     settings_with,
 )
-from llmstep.cli.process import run
+from llmstep.cli.process import an_app, run
 from llmstep.cli.say import say
 from llmstep.cli.searching import (
     OUTCOMES,
@@ -30,7 +30,6 @@ from llmstep.cli.searching import (
     SeedOption,
     TacticsOption,
     TimeoutOption,
-    a_prover,
     method_of,
 )
 from llmstep.cli.suggest import position_of, read_text
@@ -84,8 +83,7 @@ def prove(
     text = read_text(file)
     position = position_of(text, line, column, file.name)
     from llmstep.cli.progress import shown_progress
-    from llmstep.lean.asking import proof_so_far
-    from llmstep.lean.site import find_sites
+    from llmstep.memory import Document, sites_at
 
     method = method_of(
         settings,
@@ -98,10 +96,9 @@ def prove(
     )
 
     async def work() -> Attempt:
-        async with a_prover(settings) as prover:
-            sites = find_sites(text, position)
-            uri = file.resolve().as_uri()
-            return await prover.prove(uri, text, sites, method, written=proof_so_far, on_progress=show)
+        async with an_app(settings) as app:
+            document = Document(file.resolve().as_uri(), 1, text)
+            return await app.prove(document, sites_at(text, position)[1], method, show)
 
     with shown_progress() as show:
         found = run(work())

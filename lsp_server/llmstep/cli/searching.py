@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from llmstep.cli.process import close_soon
+from llmstep.cli.process import an_app
 from llmstep.errors import RequestError
 
 if TYPE_CHECKING:
@@ -60,15 +60,5 @@ def method_of(settings: Settings, *, tactics: str, **options: Any) -> Method:
 @contextlib.asynccontextmanager
 async def a_prover(settings: Settings) -> AsyncIterator[Prover]:
     """A prover whose engine and Lean are gone afterwards."""
-    from llmstep.engine.switching import SwitchingEngine
-    from llmstep.lean.workspace import LeanWorkspace
-    from llmstep.premises.asked import premises_for
-    from llmstep.search.prover import Prover
-
-    engine = SwitchingEngine(settings)
-    lean = LeanWorkspace(settings)
-    try:
-        yield Prover(engine, lean, premises_for(settings, lean))
-    finally:
-        await lean.close()
-        await close_soon(engine)
+    async with an_app(settings) as app:
+        yield app.prover()

@@ -24,13 +24,13 @@ from llmstep.cli.options import (
     read_token,
     settings_with,
 )
-from llmstep.cli.process import close_soon, run
+from llmstep.cli.process import an_app, run
 from llmstep.cli.say import say
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
 
-    from llmstep.http.server import HttpServer
+    from llmstep.app import App
     from llmstep.settings import Settings
 
 
@@ -118,45 +118,51 @@ class _Serving:
         """Serve until cancelled, or told to drain."""
         from llmstep.catalog.gguf import is_gguf
         from llmstep.catalog.resolve import resolve
-        from llmstep.cli.progress import shown_progress
-        from llmstep.engine.switching import SwitchingEngine
-        from llmstep.http.app import create_app
-        from llmstep.http.server import serve as listen
-        from llmstep.premises.asked import premises_for
-        from llmstep.types import Goal
 
         settings = self.settings
         if settings.in_process and not is_gguf(settings.model):
             resolve(settings)  # a wrong one is told before anything is opened
-        engine = SwitchingEngine(settings)
-        server: HttpServer | None = None
         with opened_log(self.access_log) as log:
-            try:
-                premises = premises_for(settings, None)
-                app = create_app(
-                    engine, settings, token=self.token, at_once=self.at_once, premises=premises, access_log=log
-                )
-                server = await listen(app, settings.http.host, settings.http.port)
-                if preload:
-                    with shown_progress() as show:
-                        await engine.load(on_progress=show)
-                    app.state.ready = True
-                    if premises is not None:
-                        await premises.find(Goal("⊢ True"), None)  # reads index and encoder
-                known = preload or not settings.in_process or is_gguf(settings.model)
-                name = engine.status.model if known else resolve(settings).name
-                where = f" of {engine.status.url}" if engine.status.url else ""
-                with contextlib.suppress(OSError):  # it serves all the same where nobody can read that
-                    say(f"llmstep listens at {server.url} with the model {name}{where}")
-                    sys.stdout.flush()
-                self.ending = asyncio.Event()
-                await _first(server.wait(), self.ending.wait())
-                if self.ending.is_set():
-                    await server.drain(self.drain_seconds)
-            finally:
-                if server is not None:
-                    await server.stop()
-                await close_soon(engine)
+            async with an_app(settings, lean_premises=False) as app:
+                await self._listen(app, log, preload=preload)
+
+    async def _listen(self, app: App, log: Callable[[str], object] | None, *, preload: bool) -> None:
+        """Serve with the engine and the premises of an application."""
+        from llmstep.cli.progress import shown_progress
+        from llmstep.http.app import create_app
+        from llmstep.http.server import serve as listen
+        from llmstep.types import Goal
+
+        settings, engine, premises = self.settings, app.engine, app.premises
+        web = create_app(engine, settings, token=self.token, at_once=self.at_once, premises=premises, access_log=log)
+        server = await listen(web, settings.http.host, settings.http.port)
+        try:
+            if preload:
+                with shown_progress() as show:
+                    await engine.load(on_progress=show)
+                web.state.ready = True
+                if premises is not None:
+                    await premises.find(Goal("⊢ True"), None)  # reads index and encoder
+            with contextlib.suppress(OSError):  # it serves all the same where nobody can read that
+                say(f"llmstep listens at {server.url} with the model {_name(app, loaded=preload)}")
+                sys.stdout.flush()
+            self.ending = asyncio.Event()
+            await _first(server.wait(), self.ending.wait())
+            if self.ending.is_set():
+                await server.drain(self.drain_seconds)
+        finally:
+            await server.stop()
+
+
+def _name(app: App, *, loaded: bool) -> str:
+    """The model, and the server that has it."""
+    from llmstep.catalog.gguf import is_gguf
+    from llmstep.catalog.resolve import resolve
+
+    settings, status = app.settings, app.engine.status
+    known = loaded or not settings.in_process or is_gguf(settings.model)
+    where = f" of {status.url}" if status.url else ""
+    return f"{status.model if known else resolve(settings).name}{where}"
 
 
 async def _first(*waits: Coroutine[Any, Any, object]) -> None:

@@ -24,7 +24,7 @@ from llmstep.cli.options import (
     premise_settings,
     settings_with,
 )
-from llmstep.cli.process import close_soon, run
+from llmstep.cli.process import an_app, run
 from llmstep.errors import RequestError
 from llmstep.printable import json_text
 
@@ -146,35 +146,16 @@ def suggest(
 async def _at_place(
     settings: Settings, document: Document, position: Position, prefix: str | None, seed: int | None, show: OnProgress
 ) -> Answer:
-    from llmstep.assistant import Assistant
-    from llmstep.engine.switching import SwitchingEngine
-    from llmstep.lean.workspace import LeanWorkspace
-
-    engine = SwitchingEngine(settings)
-    lean = LeanWorkspace(settings)
-    try:
-        found = await Assistant(settings, engine, lean).suggest(
-            document, position, prefix=prefix, seed=seed, on_progress=show
-        )
-    finally:
-        await lean.close()
-        await close_soon(engine)
+    async with an_app(settings) as app:
+        found = await app.suggest(document, position, prefix=prefix, seed=seed, on_progress=show)
     return Answer(found.goal, found.model, found.elapsed_ms, found.suggestions, found.summary(), found.rejected)
 
 
 async def _for_goal(settings: Settings, goal: Goal, prefix: str, seed: int | None, show: OnProgress) -> Answer:
-    from llmstep.engine.switching import SwitchingEngine
-    from llmstep.premises.asked import premises_for
-    from llmstep.types import Ask, Sampling, Suggestion
+    from llmstep.types import Suggestion
 
-    engine = SwitchingEngine(settings)
-    source = premises_for(settings, None)
-    premises = await source.find(goal, None) if source else ()
-    sampling = Sampling(settings.count, settings.temperature, settings.top_p, settings.max_new_tokens, seed)
-    try:
-        made = await engine.generate(Ask(goal, prefix=prefix, premises=premises), sampling, on_progress=show)
-    finally:
-        await close_soon(engine)
+    async with an_app(settings, lean_premises=False) as app:
+        made = await app.suggest_unplaced(goal, prefix=prefix, seed=seed, on_progress=show)
     suggestions = tuple(Suggestion(candidate) for candidate in made.candidates)
     summary = f"{made.drawn} generated, {len(suggestions)} distinct, not checked (there is no Lean file)"
     return Answer(goal, made.model, made.elapsed_ms, suggestions, summary)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from llmstep.decoder import SamplingParams
+    from llmstep.decoder.interface import SamplingParams
 
 Array = NDArray[np.float32]
 Kernel = Callable[[Array, float, NDArray[np.float64]], tuple[NDArray[np.int64], Array]]

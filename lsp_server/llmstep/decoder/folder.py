@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-from llmstep.decoder import DamagedError, UnsupportedError
 from llmstep.decoder import config as configs
+from llmstep.decoder.interface import DamagedError, UnsupportedError
+from llmstep.decoder.json_file import broken, read_json
 from llmstep.decoder.tensor_file import TensorFile
 
 if TYPE_CHECKING:
@@ -38,27 +38,6 @@ def why_not(folder: Path) -> str | None:
     except DamagedError as error:
         return error.message
     return reason
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """The object in a file; None where there is no such file.
-
-    Raises:
-        DamagedError: It is none.
-    """
-    if not path.is_file():
-        return None
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise _broken(path) from error
-    if not isinstance(found, dict):
-        raise _broken(path)
-    return found
-
-
-def _broken(path: Path) -> DamagedError:
-    return DamagedError(f"The model file {path} is not valid JSON.", "Copy, save or download the model again.")
 
 
 class ModelFolder:
@@ -154,5 +133,5 @@ class ModelFolder:
         try:
             names = {str(name).replace("\\", "/").rpartition("/")[2] for name in index["weight_map"].values()}
         except (KeyError, AttributeError) as error:
-            raise _broken(self.path / INDEX) from error
+            raise broken(self.path / INDEX) from error
         return [self.path / name for name in sorted(names)]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, get_args
 
-from llmstep.decoder import Footprint, MemoryShortError, weights
+from llmstep.decoder import weights
 from llmstep.decoder.config import CausalConfig
+from llmstep.decoder.interface import Footprint, MemoryShortError
 from llmstep.decoder.source import KEPT
 
 if TYPE_CHECKING:
-    from llmstep.decoder import Quantization
     from llmstep.decoder.folder import ModelFolder
+    from llmstep.decoder.interface import Quantization
     from llmstep.decoder.weights import Kind
 
 SMALL = 30_000_000

@@ -7,10 +7,11 @@ import logging
 import os
 from typing import TYPE_CHECKING, Any
 
-from llmstep.decoder import DamagedError, MemoryShortError, UnsupportedError, packed, tokenizer
+from llmstep.decoder import packed, tokenizer
 from llmstep.decoder.config import CausalConfig, T5Config
 from llmstep.decoder.folder import ModelFolder
 from llmstep.decoder.footprint import SMALL, choose
+from llmstep.decoder.interface import DamagedError, MemoryShortError, UnsupportedError
 from llmstep.decoder.model import Model
 from llmstep.decoder.source import FACTS, FolderSource, PackedSource
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from llmstep.decoder import Footprint, Progress, Quantization
+    from llmstep.decoder.interface import Footprint, Progress, Quantization
     from llmstep.decoder.network import Network, Source
 
 _log = logging.getLogger(__name__)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Literal
 
-from llmstep.decoder import MemoryShortError, SamplingParams, StoppedError
 from llmstep.decoder.drawing import Drawer
+from llmstep.decoder.interface import MemoryShortError, SamplingParams, StoppedError
 from llmstep.decoder.rows import Rows, close_gaps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from llmstep.decoder import Continuation, Tokenizer
     from llmstep.decoder.drawing import Kernel
+    from llmstep.decoder.interface import Continuation, Tokenizer
     from llmstep.decoder.network import Network
 
 MAX_ROWS = 32

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from llmstep.decoder import DamagedError
+from llmstep.decoder.interface import DamagedError
 from llmstep.decoder.network import common_length
 from llmstep.decoder.rope import frequencies
 

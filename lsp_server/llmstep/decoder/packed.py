@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
-from llmstep.decoder import DamagedError
+from llmstep.decoder.interface import DamagedError
 from llmstep.decoder.tensor_file import TensorFile, TensorWriter
 
 if TYPE_CHECKING:

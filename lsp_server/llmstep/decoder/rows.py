@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from llmstep.decoder import Continuation
+from llmstep.decoder.interface import Continuation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from llmstep.decoder import SamplingParams, Tokenizer
+    from llmstep.decoder.interface import SamplingParams, Tokenizer
 
 _ANCHOR = 16
 """Tokens before the new ones that may decide how these are written."""

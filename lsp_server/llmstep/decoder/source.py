@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from llmstep.decoder import DamagedError, StoppedError, arrays, weights
+from llmstep.decoder import arrays, weights
 from llmstep.decoder.embedding import Embedding
+from llmstep.decoder.interface import DamagedError, StoppedError
 from llmstep.decoder.tensor_file import DTYPES
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from llmstep.decoder import DamagedError
+from llmstep.decoder.interface import DamagedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

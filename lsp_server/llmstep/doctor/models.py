@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def models(settings: Settings) -> Finding:
     """The models of the catalog that are here, and the one that the settings mean."""
-    from llmstep.catalog.added import all_records
+    from llmstep.catalog.registry import all_records
     from llmstep.catalog.resolve import resolve
     from llmstep.catalog.store import is_cached, size_bytes
 

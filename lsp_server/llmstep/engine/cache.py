@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
+    from llmstep.catalog.model_key import ModelKey
     from llmstep.catalog.template import PromptTemplate
-    from llmstep.settings import Settings
     from llmstep.types import Ask, Sampling
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ class AnswerCache(Generic[T]):
         return len(self._answers)
 
 
-def answer_key(source: str, template: PromptTemplate, ask: Ask, sampling: Sampling, settings: Settings) -> Hashable:
+def answer_key(model: ModelKey, template: PromptTemplate, ask: Ask, sampling: Sampling) -> Hashable:
     """What an answer depends on.
 
     The uncut texts for prompts and decoder contain exactly what the template uses of goal, context, declaration and
@@ -55,4 +55,4 @@ def answer_key(source: str, template: PromptTemplate, ask: Ask, sampling: Sampli
     prompts = [each.prompt(ask) for each, _ in template.draws(ask, sampling.count)]
     for text in (*prompts, template.decoder_text(ask), ask.prefix):
         texts.update(text.encode("utf-8", "surrogatepass") + b"\0")
-    return (source, template, texts.digest(), sampling, settings.device, settings.dtype)
+    return (model, template, texts.digest(), sampling)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import attrs
 
 from llmstep.engine.prompt import EncodedPrompt, continuation
 from llmstep.engine.shorten import fitted_ids
+from llmstep.engine.text import Text, Written
 from llmstep.errors import ContextLengthError, RequestError
 
 if TYPE_CHECKING:
@@ -20,43 +21,6 @@ if TYPE_CHECKING:
 
 _WINDOW = 12
 """Tokens before one that may decide how it is written."""
-
-
-@attrs.frozen
-class Text:
-    """What is to be continued."""
-
-    prompt: str = ""
-    messages: tuple[tuple[str, str], ...] = ()
-    """Roles and contents of a chat, instead of a prompt."""
-    stops: tuple[str, ...] = ()
-    """Texts that end a continuation, and are no part of it."""
-    logprobs: bool = False
-    """Whether the tokens of the continuations are wanted."""
-    cut: bool = False
-    """Whether a prompt that is too long loses its beginning, instead of being refused."""
-
-
-@attrs.frozen
-class Written:
-    """A continuation."""
-
-    text: str
-    finish: Literal["stop", "length"]
-    tokens: tuple[tuple[str, float], ...]
-    """Where wanted: texts of its tokens, and their natural log-probabilities at temperature 1. An end token is the last
-    one, with the empty text."""
-    drawn: int
-    """Number of tokens drawn, those behind a stop included."""
-
-
-@attrs.frozen
-class Completion:
-    """The answer to a `Text`."""
-
-    written: list[Written]
-    model: str
-    prompt_tokens: int
 
 
 def complete(

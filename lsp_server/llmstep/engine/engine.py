@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from llmstep.catalog.model_key import ModelKey
 from llmstep.engine.cache import AnswerCache, answer_key
-from llmstep.engine.completion import Completion
 from llmstep.engine.interface import Generation
 from llmstep.engine.progress import Progress, since, thinned
 from llmstep.engine.status import EngineStatus, StatusBoard, in_this_loop
+from llmstep.engine.text import Completion
 from llmstep.engine.worker import Job, OnProgress, Worker
 from llmstep.types import Ask, Sampling
 
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from llmstep.catalog.resolve import ModelChoice
-    from llmstep.engine.completion import Text, Written
     from llmstep.engine.runner import LoadedModelInfo, Runner
+    from llmstep.engine.text import Text, Written
     from llmstep.settings import Settings
 
 __all__ = ["Engine", "EngineStatus", "Generation", "Progress"]
@@ -45,7 +46,7 @@ class Engine:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._choice: tuple[Hashable, ModelChoice] | None = None
+        self._choice: tuple[ModelKey, ModelChoice] | None = None
         self._answers: AnswerCache[Generation] = AnswerCache()
         self._runner: Runner | None = None  # touched in the worker's thread only
         self._board = StatusBoard(EngineStatus(model=settings.model))
@@ -101,7 +102,7 @@ class Engine:
         choice = await self._chosen(settings)
         if sampling is None:
             sampling = _sampling(settings)
-        key = answer_key(choice.source, choice.template, ask, sampling, settings)
+        key = answer_key(ModelKey.of(settings).chosen(choice), choice.template, ask, sampling)
         answer = self._answers.get(key)
         if answer is not None:
             answer = attrs.evolve(answer, cached=True)
@@ -119,11 +120,11 @@ class Engine:
     def known(self, ask: Ask, sampling: Sampling | None = None) -> Generation | None:
         """The answer, where it is in memory and needs no work."""
         settings = self._settings
-        if self._choice is None or self._choice[0] != _choice_key(settings):
+        if self._choice is None or self._choice[0] != ModelKey.of(settings):
             return None
         choice = self._choice[1]
         wanted = sampling or _sampling(settings)
-        answer = self._answers.get(answer_key(choice.source, choice.template, ask, wanted, settings))
+        answer = self._answers.get(answer_key(ModelKey.of(settings).chosen(choice), choice.template, ask, wanted))
         if answer is None:
             return None
         return attrs.evolve(answer, candidates=list(answer.candidates), elapsed_ms=0.0, cached=True)
@@ -193,7 +194,7 @@ class Engine:
             finally:
                 self._rest()
 
-        key = ("load", choice.source, choice.template.family, settings.device, settings.dtype, choice.trust_remote_code)
+        key = ("load", choice.template.family, ModelKey.of(settings).chosen(choice))
         tell = in_this_loop(on_progress) if on_progress else None
         return await asyncio.wrap_future(self._worker.submit(key, work, tell))
 
@@ -219,7 +220,7 @@ class Engine:
 
     async def _chosen(self, settings: Settings) -> ModelChoice:
         """The model that the settings mean; looked up in a thread, since that asks the disk and the devices."""
-        key = _choice_key(settings)
+        key = ModelKey.of(settings)
         known = self._choice
         if known is None or known[0] != key:
             known = self._choice = (key, await asyncio.to_thread(_resolve, settings, self._runner))
@@ -305,11 +306,6 @@ class Engine:
 
 def _sampling(settings: Settings) -> Sampling:
     return Sampling(settings.count, settings.temperature, settings.top_p, settings.max_new_tokens)
-
-
-def _choice_key(settings: Settings) -> Hashable:
-    """What decides which model is meant."""
-    return (settings.model, settings.template, settings.device, settings.dtype, settings.trust_remote_code)
 
 
 def _resolve(settings: Settings, held: Runner | None) -> ModelChoice:

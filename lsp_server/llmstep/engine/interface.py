@@ -9,9 +9,9 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from llmstep.engine.completion import Completion, Text, Written
     from llmstep.engine.progress import Progress
     from llmstep.engine.status import EngineStatus
+    from llmstep.engine.text import Completion, Text, Written
     from llmstep.settings import Settings
     from llmstep.types import Ask, Candidate, Sampling
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from llmstep.catalog.model_key import ModelKey
 from llmstep.engine import device as devices
-from llmstep.engine.completion import Text, Written, complete
+from llmstep.engine.completion import complete
 from llmstep.engine.decode import MAX_ROWS, decode
 from llmstep.engine.loaded import LoadedModel, Plan, release
 from llmstep.engine.postprocess import RawSample, finish, merged
@@ -24,6 +25,7 @@ from llmstep.engine.prompt import encode
 if TYPE_CHECKING:
     from llmstep.catalog.resolve import ModelChoice
     from llmstep.catalog.template import PromptTemplate
+    from llmstep.engine.text import Text, Written
     from llmstep.settings import Settings
     from llmstep.types import Ask, Candidate, Sampling
 
@@ -54,7 +56,7 @@ class Runner:
 
     def __init__(self, loaded: LoadedModel, settings: Settings, choice: ModelChoice, load_ms: float) -> None:
         self._loaded = loaded
-        self._identity = _identity(settings, choice)
+        self._key = ModelKey.of(settings).chosen(choice)
         self.plan = loaded.plan
         self.info = LoadedModelInfo(
             model=choice.name,
@@ -90,7 +92,7 @@ class Runner:
 
     def serves(self, settings: Settings, choice: ModelChoice) -> bool:
         """Whether this is the model, on the device and in the format, that is asked for."""
-        return self._identity == _identity(settings, choice)
+        return self._key == ModelKey.of(settings).chosen(choice)
 
     def answer(
         self,
@@ -215,7 +217,3 @@ class Runner:
         device = self.plan.placement.device
         del self._loaded
         release(device)
-
-
-def _identity(settings: Settings, choice: ModelChoice) -> tuple[str, str, str, bool]:
-    return (choice.source, settings.device, settings.dtype, choice.trust_remote_code)

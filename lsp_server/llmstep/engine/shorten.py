@@ -14,8 +14,8 @@ from llmstep.engine.chat_rule import written_chat
 
 if TYPE_CHECKING:
     from llmstep.catalog.template import PromptTemplate
-    from llmstep.engine.completion import Text
     from llmstep.engine.loaded import LoadedModel
+    from llmstep.engine.text import Text
 
 _OPEN, _CLOSE = "[CTX]\n", "[/CTX]"
 _TURN = "<|im_start|>{role}\n{content}<|im_end|>\n"

@@ -22,11 +22,11 @@ from llmstep.errors import CancelledError, LlmstepError, RemoteError, RemoteRefu
 from llmstep.settings import Settings
 
 if TYPE_CHECKING:
-    from llmstep.engine.completion import Completion, Text, Written
     from llmstep.engine.interface import Generation, ModelEngine
     from llmstep.engine.progress import Progress
     from llmstep.engine.remote.place import Place
     from llmstep.engine.status import EngineStatus
+    from llmstep.engine.text import Completion, Text, Written
     from llmstep.types import Ask, Sampling
 
 Neighbour = Callable[[Settings], "Awaitable[Place | None]"]

@@ -8,8 +8,6 @@ JSON: `{"progress": …}` any number of times, `{}` as a sign of life, and at th
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -22,7 +20,6 @@ from llmstep.types import Candidate
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from llmstep.settings import Settings
     from llmstep.types import Ask, Sampling
 
 PROTOCOL = 1
@@ -32,17 +29,6 @@ CANDIDATES = "/candidates"
 
 SECONDS_BETWEEN_SIGNS = 1.0
 """The server says something this often, so that a client soon notices that it is gone or hangs."""
-
-
-def model_key(settings: Settings) -> str:
-    """What two llmsteps must have in common for one to use the other's model; empty when it has none to lend."""
-    if not settings.in_process:
-        return ""
-    model = settings.model.strip()
-    if model[:1] in ("/", ".", "~"):
-        model = str(Path(model).expanduser().resolve())
-    parts = (model, settings.template, settings.device, settings.dtype, settings.trust_remote_code)
-    return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def request_of(ask: Ask, sampling: Sampling, key: str) -> dict[str, Any]:

@@ -31,8 +31,9 @@ from starlette.routing import Route
 
 from llmstep import __version__
 from llmstep.address import is_loopback
+from llmstep.catalog.model_key import ModelKey
 from llmstep.engine.interface import Generation
-from llmstep.engine.wire import CANDIDATES, PROTOCOL, model_key
+from llmstep.engine.wire import CANDIDATES, PROTOCOL
 from llmstep.errors import CancelledError, LlmstepError, SettingsError
 from llmstep.http.admission import Admission
 from llmstep.http.answers import RefusedError, error_answer, generate_answer, tactic_answer, unexpected
@@ -233,7 +234,7 @@ async def _health(request: Request) -> Response:
             "model": state.engine.status.model,
             "state": state.engine.status.state,
             "protocol": PROTOCOL,
-            "model_key": model_key(state.settings),
+            "model_key": ModelKey.of(state.settings).digest,
             "pid": os.getpid(),
             "waiting": state.admission.waiting,
         }

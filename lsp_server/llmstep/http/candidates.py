@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
+from llmstep.catalog.model_key import ModelKey
 from llmstep.engine import wire
 from llmstep.engine.interface import Generation
 from llmstep.errors import BusyError, CancelledError, LlmstepError
@@ -42,7 +43,7 @@ async def candidates(request: Request) -> Response:
         raise RefusedError(
             409, "This llmstep asks another one itself.", hint="Ask that one directly; chains could end in a circle."
         )
-    if wanted.model_key is not None and wanted.model_key != wire.model_key(state.settings):
+    if wanted.model_key is not None and wanted.model_key != ModelKey.of(state.settings).digest:
         raise RefusedError(409, "This llmstep uses another model by now.", hint="Load the model yourself.")
 
     async def work(tell: Callable[[Progress], None]) -> Generation:

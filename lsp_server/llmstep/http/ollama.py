@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from llmstep import __version__
-from llmstep.engine.completion import Text
+from llmstep.engine.text import Text
 from llmstep.errors import LlmstepError
 from llmstep.http.bodies import decoded
 from llmstep.http.fields import decode, field, flag, number, part, text, whole
@@ -37,7 +37,7 @@ from llmstep.types import Sampling
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from llmstep.engine.completion import Completion
+    from llmstep.engine.text import Completion
 
 _OLLAMA_TEMPERATURE = 0.8
 

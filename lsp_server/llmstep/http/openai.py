@@ -16,7 +16,7 @@ import attrs
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from llmstep.engine.completion import Completion
+from llmstep.engine.text import Completion
 from llmstep.errors import CancelledError, LlmstepError, ModelNotFoundError
 from llmstep.http.answers import RefusedError, unexpected
 from llmstep.http.bodies import decoded
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
-    from llmstep.engine.completion import Written
+    from llmstep.engine.text import Written
 
 SECONDS_BETWEEN_SIGNS = 5.0
 """A stream says something this often, so that neither side takes the other for dead."""

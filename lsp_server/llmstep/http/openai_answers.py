@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 from llmstep.http.answers import retry_headers, status_of
 
 if TYPE_CHECKING:
-    from llmstep.engine.completion import Completion, Written
+    from llmstep.engine.text import Completion, Written
     from llmstep.errors import LlmstepError
     from llmstep.http.openai_requests import OpenAiRequest
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from llmstep.engine.completion import Text
+from llmstep.engine.text import Text
 from llmstep.errors import RequestError
 from llmstep.http.fields import Wrong, decode, field, flag, kind_of, number, part, read_text, whole
 from llmstep.strict_json import JsonError, loads

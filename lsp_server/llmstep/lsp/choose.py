@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from llmstep.errors import RequestError
-from llmstep.lsp import inlay_hints
 from llmstep.lsp.arguments import read_argument, read_diagnostics, read_position, read_uri
 
 if TYPE_CHECKING:
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
     from lsprotocol import types
 
-    from llmstep.lsp.server import LlmstepServer
+    from llmstep.lsp.session import Session
     from llmstep.memory import Document, SuggestionSet
 
 CHOOSE = "llmstep.choose"
@@ -55,7 +54,7 @@ class ChooseArguments:
             ) from None
 
 
-async def choose(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict[str, Any] | None:
+async def choose(ls: Session, params: types.ExecuteCommandParams) -> dict[str, Any] | None:
     """Show another suggestion of the goal at a position: `step` is 1 for the next, -1 for the one before.
 
     Returns:
@@ -69,11 +68,11 @@ async def choose(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict[
     index = (_index(known) + wanted.step) % len(known.suggestions)
     known = attrs.evolve(known, chosen=known.suggestions[index].text)
     ls.memory.remember(known)
-    inlay_hints.refresh(ls)
+    ls.refresh_hints()
     return await ls.places.read(document, _answer, document, known)
 
 
-async def accept(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict[str, Any] | None:
+async def accept(ls: Session, params: types.ExecuteCommandParams) -> dict[str, Any] | None:
     """The suggestion that the hint shows at a position, for the client to insert.
 
     Returns:

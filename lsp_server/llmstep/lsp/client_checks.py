@@ -15,16 +15,16 @@ from llmstep.types import Check, Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from llmstep.assistant import Document
     from llmstep.lean.site import Site
-    from llmstep.lsp.server import LlmstepServer
+    from llmstep.lsp.session import Session
+    from llmstep.memory import Document
     from llmstep.types import Goal
 
 
 class ClientChecks:
     """Asks the client `llmstep/checkSuggestions`, which asks `LLMstep.checkSuggestions` of the Lean package."""
 
-    def __init__(self, ls: LlmstepServer) -> None:
+    def __init__(self, ls: Session) -> None:
         self._ls = ls
 
     async def __call__(

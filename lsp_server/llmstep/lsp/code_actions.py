@@ -16,7 +16,7 @@ from llmstep.types import Suggestion, Verdict
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from llmstep.lsp.server import LlmstepServer
+    from llmstep.lsp.session import Session
     from llmstep.memory import Document, SuggestionSet
 
 SUGGEST = "llmstep.suggest"
@@ -31,7 +31,7 @@ _AFTERWORD = re.compile(r" -- closes the goal|\n +Remaining goals:")
 OPTIONS = types.CodeActionOptions(code_action_kinds=[types.CodeActionKind.QuickFix], resolve_provider=False)
 
 
-async def code_actions(ls: LlmstepServer, params: types.CodeActionParams) -> list[types.CodeAction]:
+async def code_actions(ls: Session, params: types.CodeActionParams) -> list[types.CodeAction]:
     """`textDocument/codeAction`: nothing where there is no goal."""
     document = ls.documents.find(params.text_document.uri)
     if document is None or not _wanted(params.context.only):
@@ -52,9 +52,7 @@ async def code_actions(ls: LlmstepServer, params: types.CodeActionParams) -> lis
     return [*actions, ask, _prove(document, position, diagnostics)]
 
 
-def _inserts(
-    ls: LlmstepServer, document: Document, known: SuggestionSet, tactic: set[str] | None
-) -> list[types.CodeAction]:
+def _inserts(ls: Session, document: Document, known: SuggestionSet, tactic: set[str] | None) -> list[types.CodeAction]:
     steps = [each for each in known.suggestions if _words(each.text) not in (tactic or ())]
     return [_insert(ls, document, known, each) for each in steps]
 
@@ -80,7 +78,7 @@ def _wanted(only: Sequence[types.CodeActionKind | str] | None) -> bool:
     return only is None or any(kind in ("", types.CodeActionKind.QuickFix) for kind in only)
 
 
-def _insert(ls: LlmstepServer, document: Document, known: SuggestionSet, suggestion: Suggestion) -> types.CodeAction:
+def _insert(ls: Session, document: Document, known: SuggestionSet, suggestion: Suggestion) -> types.CodeAction:
     edit = known.site.edit(document.text, suggestion.text)
     return types.CodeAction(
         title=title(suggestion),
@@ -135,7 +133,7 @@ def title(suggestion: Suggestion) -> str:
     return label(suggestion) + (f" → {count} goal{'' if count == 1 else 's'}" if count else "")
 
 
-def workspace_edit(ls: LlmstepServer, document: Document, edit: types.TextEdit) -> types.WorkspaceEdit:
+def workspace_edit(ls: Session, document: Document, edit: types.TextEdit) -> types.WorkspaceEdit:
     """The edit, tied to the document's version where the client can check that."""
     workspace = ls.client_capabilities.workspace
     if workspace and workspace.workspace_edit and workspace.workspace_edit.document_changes:

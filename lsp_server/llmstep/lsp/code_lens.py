@@ -9,13 +9,13 @@ from lsprotocol import types
 from llmstep.lsp.code_actions import PROVE, SUGGEST
 
 if TYPE_CHECKING:
-    from llmstep.lsp.server import LlmstepServer
+    from llmstep.lsp.session import Session
     from llmstep.memory import Document
 
 OPTIONS = types.CodeLensOptions(resolve_provider=False)
 
 
-async def code_lens(ls: LlmstepServer, params: types.CodeLensParams) -> list[types.CodeLens]:
+async def code_lens(ls: Session, params: types.CodeLensParams) -> list[types.CodeLens]:
     """`textDocument/codeLens`: "suggest" and "prove" at each `sorry` that stands for a proof."""
     document = ls.documents.find(params.text_document.uri)
     if document is None or not ls.settings.code_lens:
@@ -35,10 +35,3 @@ def _lenses(document: Document) -> list[types.CodeLens]:
         for title, command in (("suggest", SUGGEST), ("prove", PROVE)):
             lenses.append(types.CodeLens(place, types.Command(title, command, arguments=[argument])))
     return lenses
-
-
-def refresh(ls: LlmstepServer) -> None:
-    """Have the client ask again, where it can be told to."""
-    workspace = ls.client_capabilities.workspace
-    if workspace and workspace.code_lens and workspace.code_lens.refresh_support:
-        ls.workspace_code_lens_refresh(None)

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from llmstep.errors import LlmstepError, RequestError
-from llmstep.lsp import inlay_hints
 from llmstep.lsp.progress import WorkDone
 
 if TYPE_CHECKING:
     from lsprotocol import types
 
-    from llmstep.lsp.server import LlmstepServer
+    from llmstep.lsp.session import Session
 
 STATUS = "llmstep.status"
 MODELS = "llmstep.models"
@@ -24,10 +23,10 @@ STOP = "llmstep.stop"
 RESTART_LEAN = "llmstep.restartLean"
 
 
-async def status(ls: LlmstepServer, _: types.ExecuteCommandParams) -> dict[str, Any]:
+async def status(ls: Session, _: types.ExecuteCommandParams) -> dict[str, Any]:
     """`{state, model, device, lastMs, message, settings, http, lean}`: what runs, and where."""
-    assistant = await ls.ready()
-    servers = await asyncio.to_thread(assistant.lean.servers)
+    app = await ls.ready()
+    servers = await asyncio.to_thread(app.lean.servers)
     return {
         **ls.status.record(),
         "version": ls.version,
@@ -36,18 +35,17 @@ async def status(ls: LlmstepServer, _: types.ExecuteCommandParams) -> dict[str, 
     }
 
 
-async def models(ls: LlmstepServer, _: types.ExecuteCommandParams) -> list[dict[str, Any]]:
+async def models(ls: Session, _: types.ExecuteCommandParams) -> list[dict[str, Any]]:
     """The catalog: `[{name, repoId, parameters, sizeBytes, licence, score, …, cached, active}]`."""
     selected = ls.settings.model
-    if selected == "auto" and ls.engine is not None:
-        selected = ls.engine.status.model
+    if selected == "auto" and ls.app is not None:
+        selected = ls.app.engine.status.model
     return await asyncio.to_thread(_models, selected)
 
 
 def _models(active: str) -> list[dict[str, Any]]:
     from llmstep.catalog import store
-    from llmstep.catalog.added import all_records
-    from llmstep.catalog.models import find_record
+    from llmstep.catalog.registry import all_records, find_record
 
     chosen = find_record(active)
     return [
@@ -73,7 +71,7 @@ def _models(active: str) -> list[dict[str, Any]]:
     ]
 
 
-async def select_model(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict[str, Any]:
+async def select_model(ls: Session, params: types.ExecuteCommandParams) -> dict[str, Any]:
     """Use another model: `{model, load?}`, a catalog name, hub id or folder.
 
     With `load` it is downloaded and loaded now, with progress; when that fails, the old one stays.
@@ -91,40 +89,40 @@ async def select_model(ls: LlmstepServer, params: types.ExecuteCommandParams) ->
         if isinstance(error, LlmstepError):
             ls.show_error(error)
         raise
-    inlay_hints.refresh(ls)
+    ls.refresh_hints()
     return ls.status.record()
 
 
-async def _switch(ls: LlmstepServer, params: types.ExecuteCommandParams, model: str, *, load: bool) -> None:
+async def _switch(ls: Session, params: types.ExecuteCommandParams, model: str, *, load: bool) -> None:
     from llmstep.catalog.gguf import choose_gguf, is_gguf
     from llmstep.catalog.resolve import resolve
 
     look = choose_gguf if is_gguf(model) else resolve
     await asyncio.to_thread(look, attrs.evolve(ls.settings, model=model))
     ls.sync.override(model=model)
-    if not load or ls.engine is None:
+    if not load or ls.app is None:
         return
     task = asyncio.current_task()
     assert task is not None
     spans = {"download": (0, 80), "load": (80, 100)}
     progress = await WorkDone.begin(ls, params.work_done_token, f"llmstep: {model}", task.cancel, spans)
     try:
-        await ls.engine.load(on_progress=progress.report)
+        await ls.app.engine.load(on_progress=progress.report)
     finally:
         progress.end("")
 
 
-def stop(ls: LlmstepServer, _: types.ExecuteCommandParams) -> dict[str, int]:
+def stop(ls: Session, _: types.ExecuteCommandParams) -> dict[str, int]:
     """End all work in flight: `{stopped}`, the number of runs."""
     ls.idle.stop()
     return {"stopped": ls.runs.stop()}
 
 
-async def restart_lean(ls: LlmstepServer, _: types.ExecuteCommandParams) -> None:
+async def restart_lean(ls: Session, _: types.ExecuteCommandParams) -> None:
     """Stop llmstep's own Lean servers; the next question starts new ones, which read rebuilt imports."""
-    assistant = await ls.ready()
+    app = await ls.ready()
     ls.runs.stop()
-    await assistant.lean.restart()
+    await app.lean.restart()
 
 
 def _argument(params: types.ExecuteCommandParams) -> Mapping[str, Any]:

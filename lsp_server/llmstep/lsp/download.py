@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from lsprotocol import types
 
     from llmstep.engine.progress import Progress
-    from llmstep.lsp.server import LlmstepServer
+    from llmstep.lsp.session import Session
 
 DOWNLOAD_MODEL = "llmstep.downloadModel"
 SPANS: Mapping[str, tuple[int, int]] = {"download": (0, 100)}
 
 
-async def download_model(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict[str, str]:
+async def download_model(ls: Session, params: types.ExecuteCommandParams) -> dict[str, str]:
     """Download what is missing of `{model}`, a catalog name or hub id, with progress.
 
     Returns:
@@ -58,7 +58,7 @@ async def download_model(ls: LlmstepServer, params: types.ExecuteCommandParams) 
 
 
 def _fetch(model: str, report: Any, stopped: threading.Event) -> str:
-    from llmstep.catalog.models import find_record
+    from llmstep.catalog.registry import find_record
     from llmstep.catalog.store import cache_path
     from llmstep.engine.download import fetch
 

@@ -13,9 +13,9 @@ from llmstep.lsp.own_types import PLAIN_GOAL, PlainGoal
 from llmstep.types import Goal
 
 if TYPE_CHECKING:
-    from llmstep.assistant import Document
     from llmstep.lean.site import Site
-    from llmstep.lsp.server import LlmstepServer
+    from llmstep.lsp.session import Session
+    from llmstep.memory import Document
 
 
 NOT_HERE = int(types.ErrorCodes.MethodNotFound)
@@ -25,7 +25,7 @@ NOT_HERE = int(types.ErrorCodes.MethodNotFound)
 class ClientGoals:
     """Asks the client `llmstep/plainGoal` at each anchor of a site, until one has goals."""
 
-    def __init__(self, ls: LlmstepServer) -> None:
+    def __init__(self, ls: Session) -> None:
         self._ls = ls
 
     async def __call__(self, document: Document, site: Site) -> Goal:
@@ -35,16 +35,16 @@ class ClientGoals:
             NoGoalError: The client knows of no open goal there.
             LeanError: The client cannot say.
         """
-        if not site.anchors and self._ls.lean is not None:  # no place in the text has just these goals
-            return await self._ls.lean.goal(document.uri, document.text, site)
+        if not site.anchors and self._ls.app is not None:  # no place in the text has just these goals
+            return await self._ls.app.lean.goal(document.uri, document.text, site)
         timeout = self._ls.settings.lean.timeout_seconds
         for anchor in site.anchors:
             params = types.TextDocumentPositionParams(types.TextDocumentIdentifier(document.uri), anchor)
             try:
                 answer: PlainGoal | None = await self._ls.protocol.ask(PLAIN_GOAL, params, timeout=timeout)
             except JsonRpcException as error:
-                if error.code == NOT_HERE and self._ls.lean is not None:
-                    return await self._ls.lean.goal(document.uri, document.text, site)
+                if error.code == NOT_HERE and self._ls.app is not None:
+                    return await self._ls.app.lean.goal(document.uri, document.text, site)
                 raise LeanError(
                     f"The editor's Lean server did not give the goal: {error.message}", hint="Is it running?"
                 ) from None

@@ -1,4 +1,4 @@
-"""`llmstep.trigger = "onIdle"`: a suggestion is begun where the user has rested at a goal for a while.
+"""Where the user rests: one timer, for `llmstep.trigger = "onIdle"`.
 
 The protocol has no cursor. The place of the last edit stands for it, and where the client asks for code actions, which
 editors do whenever the cursor has moved.
@@ -7,32 +7,32 @@ editors do whenever the cursor has moved.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import TYPE_CHECKING
 
-from pygls.exceptions import JsonRpcException
-
-from llmstep.lsp.suggest import suggest_quietly
-
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lsprotocol import types
 
-    from llmstep.lsp.server import LlmstepServer
     from llmstep.memory import Document
+    from llmstep.settings import Settings
 
 
 class Idle:
-    """One timer, started again by every sign of the user."""
+    """A timer, started again by every sign of the user."""
 
-    def __init__(self, ls: LlmstepServer) -> None:
-        self._ls = ls
+    def __init__(self, settings: Callable[[], Settings]) -> None:
+        self._settings = settings
         self._timer: asyncio.TimerHandle | None = None
+        self.on_rest: Callable[[Document, types.Position], None] | None = None
+        """Called with the document as it was, and the place, when the user has rested."""
 
     def touch(self, document: Document, position: types.Position) -> None:
         """The user is here now."""
         self.stop()
-        if self._ls.settings.trigger == "onIdle":
-            delay = self._ls.settings.idle_delay_ms / 1000
+        settings = self._settings()
+        if settings.trigger == "onIdle":
+            delay = settings.idle_delay_ms / 1000
             self._timer = asyncio.get_running_loop().call_later(delay, self._rested, document, position)
 
     def stop(self) -> None:
@@ -43,14 +43,5 @@ class Idle:
 
     def _rested(self, document: Document, position: types.Position) -> None:
         self._timer = None
-        now = self._ls.documents.find(document.uri)
-        if now is None or now.version != document.version or self._ls.runs.busy(document.uri):
-            return
-        self._ls.spawn(self._look(now, position))
-
-    async def _look(self, document: Document, position: types.Position) -> None:
-        with contextlib.suppress(JsonRpcException):  # edited meanwhile
-            place = await self._ls.places.at(document, position)
-            busy = self._ls.runs.busy(document.uri)
-            if place.sites and not busy and self._ls.memory.first(document.uri, place.keys) is None:
-                await suggest_quietly(self._ls, document, position)
+        if self.on_rest is not None:
+            self.on_rest(document, position)

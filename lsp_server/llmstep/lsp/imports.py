@@ -14,13 +14,12 @@ from pygls.uris import to_fs_path
 
 from llmstep.engine.progress import Progress
 from llmstep.errors import LlmstepError, RequestError
-from llmstep.lsp import inlay_hints
 from llmstep.lsp.progress import WorkDone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from llmstep.lsp.server import LlmstepServer
+    from llmstep.lsp.session import Session
 
 BUILD_IMPORTS = "llmstep.buildImports"
 
@@ -33,7 +32,7 @@ _DONE_OF = re.compile(r"\[(\d+)/(\d+)\]")
 _log = logging.getLogger(__name__)
 
 
-async def build_imports(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict[str, str]:
+async def build_imports(ls: Session, params: types.ExecuteCommandParams) -> dict[str, str]:
     """Build what a file imports: `{textDocument: {uri}}`; ended by a cancel of the request or of its progress.
 
     Returns:
@@ -52,7 +51,7 @@ async def build_imports(ls: LlmstepServer, params: types.ExecuteCommandParams) -
     document = ls.documents.snapshot(uri)
     task = asyncio.current_task()
     assert task is not None
-    assistant = await ls.ready()
+    app = await ls.ready()
     said = ""
     progress = await WorkDone.begin(
         ls, params.work_done_token, "llmstep: building the imports", task.cancel, {"goal": (0, 100)}
@@ -66,7 +65,7 @@ async def build_imports(ls: LlmstepServer, params: types.ExecuteCommandParams) -
 
     outcome = "Stopped"
     try:
-        await assistant.lean.build_imports(document.uri, document.text, on_line)
+        await app.lean.build_imports(document.uri, document.text, on_line)
         outcome = "The imports are built"
     except LlmstepError as error:
         outcome = error.message
@@ -74,27 +73,27 @@ async def build_imports(ls: LlmstepServer, params: types.ExecuteCommandParams) -
         raise
     finally:
         progress.end(outcome)
-        inlay_hints.refresh(ls)
+        ls.refresh_hints()
     return {"said": said}
 
 
-def did_save(ls: LlmstepServer, params: types.DidSaveTextDocumentParams) -> None:
+def did_save(ls: Session, params: types.DidSaveTextDocumentParams) -> None:
     """What rests on a file that was saved is no longer known."""
     _written(ls, [params.text_document.uri])
 
 
-def did_change_watched_files(ls: LlmstepServer, params: types.DidChangeWatchedFilesParams) -> None:
+def did_change_watched_files(ls: Session, params: types.DidChangeWatchedFilesParams) -> None:
     """The same where another program wrote it, a build for example."""
     _written(ls, [change.uri for change in params.changes])
 
 
-def _written(ls: LlmstepServer, uris: Iterable[str]) -> None:
+def _written(ls: Session, uris: Iterable[str]) -> None:
     files = [Path(path) for uri in uris if (path := to_fs_path(uri))]
-    if ls.lean is not None and files and ls.lean.saved(files):
-        inlay_hints.refresh(ls)
+    if ls.app is not None and files and ls.app.lean.saved(files):
+        ls.refresh_hints()
 
 
-async def watch(ls: LlmstepServer) -> None:
+async def watch(ls: Session) -> None:
     """Ask to be told of files that are written, where the client wants to be asked for that."""
     workspace = ls.client_capabilities.workspace
     watched = workspace.did_change_watched_files if workspace else None
@@ -107,10 +106,3 @@ async def watch(ls: LlmstepServer) -> None:
         await ls.protocol.ask(types.CLIENT_REGISTER_CAPABILITY, params, timeout=_SECONDS)
     except (JsonRpcException, asyncio.TimeoutError) as error:
         _log.warning("llmstep: the client did not register for changes of files: %s", error)
-
-
-def folders(ls: LlmstepServer) -> list[Path]:
-    """The folders that the user has opened."""
-    documents = ls.documents
-    uris = [*documents.folders, *([documents.root_uri] if documents.root_uri else [])]
-    return [Path(path) for uri in uris if (path := to_fs_path(uri))]

@@ -18,14 +18,14 @@ from llmstep.printable import printable
 from llmstep.types import Suggestion, Verdict
 
 if TYPE_CHECKING:
-    from llmstep.lsp.server import LlmstepServer
+    from llmstep.lsp.session import Session
     from llmstep.memory import Document, SuggestionSet
 
 _LONGEST_LABEL = 60
 _MOST_OTHERS = 9
 
 
-async def inlay_hints(ls: LlmstepServer, params: types.InlayHintParams) -> list[types.InlayHint]:
+async def inlay_hints(ls: Session, params: types.InlayHintParams) -> list[types.InlayHint]:
     """`textDocument/inlayHint`: those in the range that is asked for."""
     document = ls.documents.find(params.text_document.uri)
     if document is None or not ls.settings.inlay_hints.enabled:
@@ -38,20 +38,11 @@ async def inlay_hints(ls: LlmstepServer, params: types.InlayHintParams) -> list[
     return [hint for hint in hints if hint and params.range.start <= hint.position <= params.range.end]
 
 
-def refresh(ls: LlmstepServer) -> None:
-    """Have the client ask again, where it can be told to."""
-    workspace = ls.client_capabilities.workspace
-    if workspace and workspace.inlay_hint and workspace.inlay_hint.refresh_support:
-        ls.workspace_inlay_hint_refresh(None)
-
-
-def _hints(
-    ls: LlmstepServer, document: Document, sets: list[SuggestionSet], inserts: bool
-) -> list[types.InlayHint | None]:
+def _hints(ls: Session, document: Document, sets: list[SuggestionSet], inserts: bool) -> list[types.InlayHint | None]:
     return [_hint(ls, document, known, inserts) for known in sets]
 
 
-def _hint(ls: LlmstepServer, document: Document, known: SuggestionSet, inserts: bool) -> types.InlayHint | None:
+def _hint(ls: Session, document: Document, known: SuggestionSet, inserts: bool) -> types.InlayHint | None:
     shown = known.shown
     if shown is None:
         return None
@@ -70,7 +61,7 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST_LABEL else text[: _LONGEST_LABEL - 2].rstrip() + " …"
 
 
-def _tooltip(ls: LlmstepServer, document: Document, known: SuggestionSet, shown: Suggestion) -> str:
+def _tooltip(ls: Session, document: Document, known: SuggestionSet, shown: Suggestion) -> str:
     """The step in full, what it leaves, and the others with their verdicts, as links where the client can insert."""
     others = [each for each in known.suggestions if each is not shown]
     place = position_at(document.text, known.site.start)

@@ -10,41 +10,15 @@ from typing import TYPE_CHECKING
 from lsprotocol import types
 
 from llmstep.lean.text import offset_at
-from llmstep.lsp import inlay_hints
 
 if TYPE_CHECKING:
-    from llmstep.lsp.server import LlmstepServer
+    from llmstep.lsp.session import Session
     from llmstep.memory import Document, SuggestionSet
 
 OPTIONS = types.InlineCompletionOptions()
 
 
-class Ghost:
-    """The goal whose step was last given as ghost text, so that its hint does not show the step a second time."""
-
-    def __init__(self, ls: LlmstepServer) -> None:
-        self._ls = ls
-        self._goal: tuple[str, str] | None = None
-
-    def shows(self, known: SuggestionSet) -> bool:
-        return self._goal == (known.uri, known.key)
-
-    def given(self, known: SuggestionSet | None) -> None:
-        """Ghost text was given for this goal; with None there is none."""
-        goal = (known.uri, known.key) if known else None
-        if goal != self._goal:
-            self._goal = goal
-            inlay_hints.refresh(self._ls)
-
-    def cursor_at(self, known: SuggestionSet | None) -> None:
-        """The cursor is at this goal; ghost text of another one has gone."""
-        if self._goal is not None and (known is None or not self.shows(known)):
-            self.given(None)
-
-
-async def inline_completion(
-    ls: LlmstepServer, params: types.InlineCompletionParams
-) -> list[types.InlineCompletionItem]:
+async def inline_completion(ls: Session, params: types.InlineCompletionParams) -> list[types.InlineCompletionItem]:
     """`textDocument/inlineCompletion`: the steps for the goal at the cursor, the one that the hint shows first."""
     document = ls.documents.find(params.text_document.uri)
     if document is None or not ls.settings.inline_completion.enabled:

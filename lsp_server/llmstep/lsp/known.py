@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from lsprotocol import types
 
     from llmstep.lsp.own_types import KnownParams
-    from llmstep.lsp.server import LlmstepServer
+    from llmstep.lsp.session import Session
 
 CHANGED = "llmstep/knownChanged"
 CAPABILITY = "llmstepKnown"
 INSERT = "llmstep.insert"
 
 
-async def known(ls: LlmstepServer, params: KnownParams) -> dict[str, Any] | None:
+async def known(ls: Session, params: KnownParams) -> dict[str, Any] | None:
     """`llmstep/known`: from memory, so that it never waits.
 
     Returns:
@@ -49,13 +49,13 @@ async def known(ls: LlmstepServer, params: KnownParams) -> dict[str, Any] | None
     }
 
 
-def tell(ls: LlmstepServer, uri: str) -> None:
+def tell(ls: Session, uri: str) -> None:
     """Say that there is news for a document, to a client that wants to hear of it."""
     if shows_known(ls):
         ls.protocol.notify(CHANGED, {"textDocument": {"uri": uri}})
 
 
-def shows_known(ls: LlmstepServer) -> bool:
+def shows_known(ls: Session) -> bool:
     """Whether the client has the capability; lsprotocol leaves this field as it came, or as an object."""
     experimental = ls.client_capabilities.experimental
     if isinstance(experimental, dict):

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING
 from lsprotocol import types
 
 if TYPE_CHECKING:
+    from pygls.lsp.server import LanguageServer
+
     from llmstep.errors import LlmstepError
-    from llmstep.lsp.server import LlmstepServer
 
 MESSAGE = "llmstep/message"
 CAPABILITY = "llmstepMessages"
 
 
-def show(ls: LlmstepServer, error: LlmstepError) -> None:
+def show(ls: LanguageServer, error: LlmstepError) -> None:
     """Tell the user of an error; that there is no goal is no error but an answer."""
     plain = error.code == "no_goal"
     if _in_parts(ls):
@@ -34,7 +35,7 @@ def show(ls: LlmstepServer, error: LlmstepError) -> None:
     ls.window_show_message(types.ShowMessageParams(type=kind, message=str(error)))
 
 
-def _in_parts(ls: LlmstepServer) -> bool:
+def _in_parts(ls: LanguageServer) -> bool:
     """Whether the client has the capability; lsprotocol leaves this field as it came, or as an object."""
     capabilities = getattr(ls.protocol, "client_capabilities", None)  # unknown before `initialize`
     experimental = capabilities.experimental if capabilities else None

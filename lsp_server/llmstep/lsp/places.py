@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from llmstep.lean.site import Site
-    from llmstep.lsp.server import LlmstepServer
-    from llmstep.memory import Document, SuggestionSet
+    from llmstep.lsp.documents import Documents
+    from llmstep.memory import Document, Memory, SuggestionSet
 
 T = TypeVar("T")
 
@@ -38,8 +38,9 @@ class Place:
 class Places:
     """Answers about texts, for the version that was asked about only."""
 
-    def __init__(self, ls: LlmstepServer) -> None:
-        self._ls = ls
+    def __init__(self, memory: Memory, documents: Callable[[], Documents]) -> None:
+        self._memory = memory
+        self._documents = documents
         self._text = ""
         self._known: OrderedDict[str, Place] = OrderedDict()
         """For that text, the one that was asked about last."""
@@ -86,10 +87,10 @@ class Places:
         Raises:
             JsonRpcException: The document was edited meanwhile.
         """
-        if not self._ls.memory.has(document.uri):
+        if not self._memory.has(document.uri):
             return None
         place = await self.at(document, where, diagnostics)
-        return self._ls.memory.first(document.uri, place.keys)
+        return self._memory.first(document.uri, place.keys)
 
     async def read(self, document: Document, work: Callable[..., T], *arguments: object) -> T:
         """What a function makes of a document's text.
@@ -110,7 +111,7 @@ class Places:
         return await aside(work, *arguments)
 
     def _check(self, document: Document) -> None:
-        now = self._ls.documents.find(document.uri)
+        now = self._documents().find(document.uri)
         if now is None or now.text is not document.text:
             raise JsonRpcException("The text has changed.", code=int(types.LSPErrorCodes.ContentModified))
 

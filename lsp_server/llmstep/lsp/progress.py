@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
+from llmstep.lsp.status import describe
 from llmstep.printable import printable
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from llmstep.engine.progress import Progress
-    from llmstep.lsp.server import LlmstepServer
+    from llmstep.lsp.session import Session
 
 SPANS: Final = {
     "goal": (0, 5),
@@ -35,7 +36,7 @@ class WorkDone:
     """One progress of the client, from begin to end; silent when the client shows none."""
 
     def __init__(
-        self, ls: LlmstepServer, token: types.ProgressToken | None, spans: Mapping[str, tuple[int, int]] = SPANS
+        self, ls: Session, token: types.ProgressToken | None, spans: Mapping[str, tuple[int, int]] = SPANS
     ) -> None:
         self._ls = ls
         self._token = token
@@ -45,7 +46,7 @@ class WorkDone:
     @classmethod
     async def begin(
         cls,
-        ls: LlmstepServer,
+        ls: Session,
         token: types.ProgressToken | None,
         title: str,
         cancel: Callable[[], object],
@@ -90,7 +91,7 @@ class WorkDone:
         self._token = None
 
 
-async def _create(ls: LlmstepServer) -> types.ProgressToken | None:
+async def _create(ls: Session) -> types.ProgressToken | None:
     """A new token, where the client can make one."""
     window = ls.client_capabilities.window
     if window is None or not window.work_done_progress:
@@ -102,13 +103,3 @@ async def _create(ls: LlmstepServer) -> types.ProgressToken | None:
     except (JsonRpcException, asyncio.TimeoutError):
         return None
     return token
-
-
-def describe(progress: Progress) -> str:
-    """A step in words: `Checking 3/6`, `Loading starter 40 %`."""
-    message = printable(progress.message)
-    if not progress.total or progress.stage == "search":
-        return message
-    if progress.stage == "check":
-        return f"{message} {progress.done}/{progress.total}"
-    return f"{message} {100 * progress.done // progress.total} %"

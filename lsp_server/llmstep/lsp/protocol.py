@@ -19,7 +19,7 @@ import json
 import logging
 import threading
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 from lsprotocol import types
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 
     from llmstep.lsp.documents import NewText
     from llmstep.lsp.outbox import Outbox
-    from llmstep.lsp.server import LlmstepServer
+    from llmstep.lsp.upkeep import Upkeep
 
 _log = logging.getLogger(__name__)
 
@@ -75,12 +75,24 @@ _REQUESTS = {PLAIN_GOAL: PlainGoalRequest, CHECK_SUGGESTIONS: CheckRequest, KNOW
 _RESPONSES = {PLAIN_GOAL: PlainGoalResponse, CHECK_SUGGESTIONS: CheckResponse}
 
 
+class Host(Protocol):
+    """What the wire tells of: the session, which is pygls' server."""
+
+    upkeep: Upkeep
+
+    def edited(self, new: NewText) -> None: ...
+
+    def begin_closing(self) -> None: ...
+
+    def leave(self, status: int) -> None: ...
+
+
 class LlmstepProtocol(LanguageServerProtocol):
-    """The wire between an editor and `LlmstepServer`."""
+    """The wire between an editor and a `Session`."""
 
-    _server: LlmstepServer
+    _server: Host  # type: ignore[assignment]
 
-    def __init__(self, server: LlmstepServer, converter: Converter) -> None:
+    def __init__(self, server: Any, converter: Converter) -> None:
         self.documents = Documents(None)
         self.outbox: Outbox | None = None
         self._new_text: NewText | None = None

@@ -12,14 +12,12 @@ import attrs
 from llmstep.aside import aside
 from llmstep.errors import LlmstepError, RequestError
 from llmstep.lean.text import range_at
-from llmstep.lsp import code_actions, inlay_hints
+from llmstep.lsp import code_actions
 from llmstep.lsp.arguments import read_argument, read_diagnostics, read_position, read_uri
 from llmstep.lsp.known import tell
 from llmstep.lsp.progress import WorkDone
 from llmstep.lsp.runs import STOPPED
-from llmstep.memory import Edit, SuggestionSet
 from llmstep.setting_values import shown
-from llmstep.types import Candidate, Check, Suggestion, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
 
     from llmstep.engine.progress import Progress
     from llmstep.lsp.runs import Run
-    from llmstep.lsp.server import LlmstepServer
+    from llmstep.lsp.session import Session
     from llmstep.memory import Document
     from llmstep.search.prover import Attempt, Method
     from llmstep.search.sorries import Filled
@@ -72,7 +70,7 @@ class ProveArguments:
             ) from None
         return made
 
-    def method(self, ls: LlmstepServer) -> Method:
+    def method(self, ls: Session) -> Method:
         """How to search, by the arguments and the settings."""
         from llmstep.search.prover import Method
 
@@ -102,7 +100,7 @@ def _options(raw: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-async def prove(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict[str, Any]:
+async def prove(ls: Session, params: types.ExecuteCommandParams) -> dict[str, Any]:
     """Search for a whole proof of the goal at a position.
 
     Returns:
@@ -120,15 +118,10 @@ async def prove(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict[s
     position = wanted.position
 
     async def work(run: Run, report: Callable[[Progress], None]) -> tuple[Attempt, str]:
-        from llmstep.lean.asking import proof_so_far
-        from llmstep.search.prover import Prover
-
         sites = (await ls.places.at(document, position, wanted.diagnostics, latest=False)).sites
         run.works_at(sites)
-        assistant = await ls.ready()
-        prover = Prover(assistant.engine, assistant.lean, assistant.premises)
-        method = wanted.method(ls)
-        found = await prover.prove(document.uri, document.text, sites, method, written=proof_so_far, on_progress=report)
+        app = await ls.ready()
+        found = await app.prove(document, sites, wanted.method(ls), report)
         return found, _outcome(found)
 
     found = await _run(ls, params, document, work)
@@ -143,7 +136,7 @@ async def prove(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict[s
     }
 
 
-async def fill_sorries(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict[str, Any]:
+async def fill_sorries(ls: Session, params: types.ExecuteCommandParams) -> dict[str, Any]:
     """Search for a proof of each `sorry` of a file.
 
     Returns:
@@ -155,25 +148,15 @@ async def fill_sorries(ls: LlmstepServer, params: types.ExecuteCommandParams) ->
         LlmstepError: The work failed; the user has been told.
         JsonRpcException: An edit, another request or the user ended the work.
     """
-    from llmstep.search.sorries import fill, find_sorries
+    from llmstep.search.sorries import find_sorries
 
     wanted = ProveArguments.decode(params.arguments, placed=False)
     document = ls.documents.snapshot(wanted.uri)
 
     async def work(run: Run, report: Callable[[Progress], None]) -> tuple[list[Filled], str]:
-        from llmstep.lean.asking import proof_so_far
-        from llmstep.search.prover import Prover
-
         run.works_at([each.site for each in await aside(find_sorries, document.text)])
-        assistant = await ls.ready()
-        results = await fill(
-            document.uri,
-            document.text,
-            Prover(assistant.engine, assistant.lean, assistant.premises),
-            wanted.method(ls),
-            written=proof_so_far,
-            on_progress=report,
-        )
+        app = await ls.ready()
+        results = await app.fill(document, wanted.method(ls), report)
         return results, f"{sum(not each.reason for each in results)} of {len(results)} proved"
 
     results = await _run(ls, params, document, work)
@@ -189,7 +172,7 @@ async def fill_sorries(ls: LlmstepServer, params: types.ExecuteCommandParams) ->
 
 
 async def _run(
-    ls: LlmstepServer,
+    ls: Session,
     params: types.ExecuteCommandParams,
     document: Document,
     work: Callable[[Run, Callable[[Progress], None]], Awaitable[tuple[Any, str]]],
@@ -218,28 +201,12 @@ async def _run(
             progress.end(outcome)
 
 
-async def _remember(ls: LlmstepServer, document: Document, found: Attempt) -> None:
+async def _remember(ls: Session, document: Document, found: Attempt) -> None:
     """Offer a proof like a suggestion, the first of its goal, unless the goal has changed meanwhile."""
-    key = await aside(found.site.key, document.text)
-    now = ls.documents.find(document.uri)
-    if found.proof is None or now is None or not Edit.between(document.text, now.text).leaves(found.site):
-        return
-    known = ls.memory.find(document.uri, key) or SuggestionSet(
-        uri=document.uri,
-        version=document.version,
-        site=found.site,
-        key=key,
-        goal=found.goal,
-        prefix="",
-        model=found.model or "",
-        elapsed_ms=round(found.seconds * 1000, 1),
-        suggestions=(),
-    )
-    proof = Suggestion(Candidate(found.proof, score=0.0), Check(Verdict.CLOSES))
-    others = [each for each in (*known.suggestions, *known.rejected) if each.text != found.proof]
-    ls.memory.remember(known.judged([proof, *others]))
-    tell(ls, document.uri)
-    inlay_hints.refresh(ls)
+    app = await ls.ready()
+    if await app.remember(document, ls.documents.find(document.uri), found):
+        tell(ls, document.uri)
+        ls.refresh_hints()
 
 
 def _outcome(found: Attempt) -> str:

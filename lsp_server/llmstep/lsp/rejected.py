@@ -10,13 +10,13 @@ from llmstep.lsp.known import shows_known
 from llmstep.printable import printable
 
 if TYPE_CHECKING:
-    from llmstep.lsp.server import LlmstepServer
+    from llmstep.lsp.session import Session
     from llmstep.memory import SuggestionSet
 
 SHOW = "Show rejected"
 
 
-async def tell(ls: LlmstepServer, found: SuggestionSet) -> None:
+async def tell(ls: Session, found: SuggestionSet) -> None:
     """Show the summary where there is no step to choose, with a button for what Lean said about each."""
     if found.suggestions or shows_known(ls):
         return

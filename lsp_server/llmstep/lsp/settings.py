@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 from lsprotocol import types
@@ -20,7 +20,9 @@ from llmstep.errors import SettingsError
 from llmstep.settings import Settings
 
 if TYPE_CHECKING:
-    from llmstep.lsp.server import LlmstepServer
+    from collections.abc import Awaitable
+
+    from llmstep.errors import LlmstepError
 
 SECTION = "llmstep"
 _SECONDS = 5.0
@@ -30,10 +32,27 @@ _DEEPEST = 8
 _log = logging.getLogger(__name__)
 
 
+class Editor(Protocol):
+    """What is needed of the session."""
+
+    settings: Settings
+
+    @property
+    def client_capabilities(self) -> types.ClientCapabilities: ...
+
+    def ask(self, method: str, params: Any, timeout: float) -> Awaitable[Any]: ...
+
+    def spawn(self, work: Any) -> None: ...
+
+    def show_error(self, error: LlmstepError) -> None: ...
+
+    def configure(self, settings: Settings) -> None: ...
+
+
 class SettingsSync:
     """Keeps the server's settings in step with the editor's."""
 
-    def __init__(self, ls: LlmstepServer) -> None:
+    def __init__(self, ls: Editor) -> None:
         self._ls = ls
         self._initial: dict[str, Any] = {}
         self._configured: dict[str, Any] = {}
@@ -55,7 +74,7 @@ class SettingsSync:
             return
         params = types.ConfigurationParams(items=[types.ConfigurationItem(section=SECTION)])
         try:
-            answer = await self._ls.protocol.ask(types.WORKSPACE_CONFIGURATION, params, timeout=_SECONDS)
+            answer = await self._ls.ask(types.WORKSPACE_CONFIGURATION, params, timeout=_SECONDS)
         except (JsonRpcException, asyncio.TimeoutError) as error:
             _log.warning("llmstep: the client did not give its configuration: %s", error)
             return
@@ -72,7 +91,7 @@ class SettingsSync:
         options = types.DidChangeConfigurationRegistrationOptions(section=SECTION)
         params = types.RegistrationParams([types.Registration(id=method, method=method, register_options=options)])
         try:
-            await self._ls.protocol.ask(types.CLIENT_REGISTER_CAPABILITY, params, timeout=_SECONDS)
+            await self._ls.ask(types.CLIENT_REGISTER_CAPABILITY, params, timeout=_SECONDS)
         except (JsonRpcException, asyncio.TimeoutError) as error:
             _log.warning("llmstep: the client did not register for changes of the configuration: %s", error)
 

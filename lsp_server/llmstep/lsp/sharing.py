@@ -10,6 +10,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from llmstep import __version__
+from llmstep.catalog.model_key import ModelKey
 from llmstep.http.probe import probe
 from llmstep.lsp.endpoint import own_token
 
@@ -33,14 +34,13 @@ class Sharing:
         if endpoint is None or endpoint.url is not None or not settings.share_model or not http.enabled:
             return None
         from llmstep.engine.remote.place import Key, Place
-        from llmstep.engine.wire import model_key
 
         token = own_token()
         health = await probe(http.host, http.port, token=token)
         if health is None:
             endpoint.hurry()
             return None
-        key = model_key(settings)
+        key = ModelKey.of(settings).digest
         if (health.version, health.model_key) != (__version__, key):
             return None
         if not await asyncio.to_thread(listens, health.pid, http.port):

@@ -5,18 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from llmstep.lsp.own_types import STATUS
-from llmstep.lsp.progress import describe
+from llmstep.printable import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from llmstep.app import App
     from llmstep.engine.progress import Progress
-    from llmstep.lsp.server import LlmstepServer
+    from llmstep.settings import Settings
 
 
 class Status:
     """Sends what has changed; the engine also works for the HTTP endpoint, so it is watched and not only the runs."""
 
-    def __init__(self, ls: LlmstepServer) -> None:
-        self._ls = ls
+    def __init__(
+        self, app: Callable[[], App | None], settings: Callable[[], Settings], notify: Callable[[str, Any], None]
+    ) -> None:
+        self._app = app
+        self._settings = settings
+        self._notify = notify
         self._sent: dict[str, Any] = {}
         self._step: Progress | None = None
 
@@ -27,9 +34,9 @@ class Status:
         of the settings, which the next request loads. `engine` is `inProcess`, `openai`, `llmstep`, or `shared` where
         another window's model is used; `url` is that of the server then.
         """
-        engine = self._ls.engine
-        selected = self._ls.settings.model
-        if engine is None:
+        app = self._app()
+        selected = self._settings().model
+        if app is None:
             return {
                 "state": "starting",
                 "model": selected,
@@ -37,10 +44,10 @@ class Status:
                 "device": "",
                 "lastMs": None,
                 "message": "",
-                "engine": self._ls.settings.engine,
+                "engine": self._settings().engine,
                 "url": "",
             }
-        status = engine.status
+        status = app.engine.status
         state: str = status.state
         message = ""
         if self._step is not None:
@@ -67,4 +74,14 @@ class Status:
         record = self.record()
         if record != self._sent:
             self._sent = record
-            self._ls.protocol.notify(STATUS, record)
+            self._notify(STATUS, record)
+
+
+def describe(progress: Progress) -> str:
+    """A step in words: `Checking 3/6`, `Loading starter 40 %`."""
+    message = printable(progress.message)
+    if not progress.total or progress.stage == "search":
+        return message
+    if progress.stage == "check":
+        return f"{message} {progress.done}/{progress.total}"
+    return f"{message} {100 * progress.done // progress.total} %"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from pygls.exceptions import JsonRpcException
 
 from llmstep.aside import aside
 from llmstep.errors import LlmstepError, RequestError
-from llmstep.lsp import inlay_hints, known, rejected
+from llmstep.lsp import known, rejected
 from llmstep.lsp.arguments import read_argument, read_diagnostics, read_position, read_uri
 from llmstep.lsp.client_checks import ClientChecks
 from llmstep.lsp.goals import ClientGoals
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 
     from lsprotocol import types
 
-    from llmstep.assistant import OnProgress
-    from llmstep.lsp.server import LlmstepServer
+    from llmstep.lsp.session import Session
     from llmstep.memory import Document, SuggestionSet
+    from llmstep.use_cases.parts import OnProgress
 
 _MOST_SAMPLES = 256
 _LONGEST_PREFIX = 4096
@@ -82,7 +83,7 @@ def _is_prefix(raw: Any) -> bool:
     return isinstance(raw, str) and len(raw) <= _LONGEST_PREFIX and not _CONTROL.search(raw)
 
 
-async def suggest(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict[str, Any]:
+async def suggest(ls: Session, params: types.ExecuteCommandParams) -> dict[str, Any]:
     """Suggest steps at a position.
 
     Returns:
@@ -121,7 +122,21 @@ async def suggest(ls: LlmstepServer, params: types.ExecuteCommandParams) -> dict
     return await aside(record, document, found)
 
 
-async def suggest_quietly(ls: LlmstepServer, document: Document, position: types.Position) -> None:
+def suggest_at_rest(ls: Session, document: Document, position: types.Position) -> None:
+    """Begin a suggestion where the user rests, unless it is known, or work goes on in the document."""
+    now = ls.documents.find(document.uri)
+    if now is not None and now.version == document.version and not ls.runs.busy(document.uri):
+        ls.spawn(_look(ls, now, position))
+
+
+async def _look(ls: Session, document: Document, position: types.Position) -> None:
+    with contextlib.suppress(JsonRpcException):  # edited meanwhile
+        place = await ls.places.at(document, position)
+        if place.sites and not ls.runs.busy(document.uri) and ls.memory.first(document.uri, place.keys) is None:
+            await _suggest_quietly(ls, document, position)
+
+
+async def _suggest_quietly(ls: Session, document: Document, position: types.Position) -> None:
     """The same unasked: no progress, and what goes wrong is only logged."""
     try:
         with ls.runs.begin(document.uri) as run:
@@ -133,7 +148,7 @@ async def suggest_quietly(ls: LlmstepServer, document: Document, position: types
         known.tell(ls, document.uri)
 
 
-async def _work(ls: LlmstepServer, document: Document, wanted: SuggestArguments, report: OnProgress) -> SuggestionSet:
+async def _work(ls: Session, document: Document, wanted: SuggestArguments, report: OnProgress) -> SuggestionSet:
     best: object = None
 
     def on_update(found: SuggestionSet) -> None:
@@ -141,15 +156,15 @@ async def _work(ls: LlmstepServer, document: Document, wanted: SuggestArguments,
         known.tell(ls, document.uri)
         if found.best != best:
             best = found.best
-            inlay_hints.refresh(ls)
+            ls.refresh_hints()
 
     def on_progress(progress: Any) -> None:
         report(progress)
         ls.status.step(progress)
 
-    assistant = await ls.ready()
+    app = await ls.ready()
     try:
-        return await assistant.suggest(
+        return await app.suggest(
             document,
             wanted.position,
             prefix=wanted.prefix,
@@ -163,4 +178,4 @@ async def _work(ls: LlmstepServer, document: Document, wanted: SuggestArguments,
         )
     finally:
         ls.status.step(None)
-        inlay_hints.refresh(ls)
+        ls.refresh_hints()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from websockets.asyncio.server import ServerConnection  # type: ignore[import-not-found, unused-ignore]
 
-    from llmstep.lsp.server import LlmstepServer
+    from llmstep.lsp.session import Session
 
 _SECONDS_TO_DRAIN = 2.0
 """How long a client may take to read the last answers."""
@@ -36,12 +36,12 @@ _SECONDS_TO_DRAIN = 2.0
 _log = logging.getLogger(__name__)
 
 
-def run_stdio(server: LlmstepServer) -> int:
+def run_stdio(server: Session) -> int:
     """Serve the client at stdin and stdout; from here on nothing else reaches stdout."""
     return _run(_stdio(server))
 
 
-def run_tcp(server: LlmstepServer, host: str, port: int) -> int:
+def run_tcp(server: Session, host: str, port: int) -> int:
     """Listen, serve the first client that connects, end with it; port 0 takes any free one.
 
     Raises:
@@ -50,7 +50,7 @@ def run_tcp(server: LlmstepServer, host: str, port: int) -> int:
     return _run(_tcp(server, _local(host), port))
 
 
-def run_ws(server: LlmstepServer, host: str, port: int) -> int:
+def run_ws(server: Session, host: str, port: int) -> int:
     """The same with a WebSocket, one message a frame.
 
     Raises:
@@ -73,7 +73,7 @@ def end_process(status: int) -> NoReturn:
     os._exit(status)
 
 
-async def _stdio(server: LlmstepServer) -> int:
+async def _stdio(server: Session) -> int:
     wire = os.dup(1)
     os.dup2(2, 1)  # what a library prints must not reach the wire
     try:
@@ -82,7 +82,7 @@ async def _stdio(server: LlmstepServer) -> int:
         os.close(wire)
 
 
-async def _wired(server: LlmstepServer, read: Callable[[int], bytes], write: Callable[[memoryview], int]) -> int:
+async def _wired(server: Session, read: Callable[[int], bytes], write: Callable[[memoryview], int]) -> int:
     """Serve the client at two blocking ends, each with a thread of its own, since pipes and files cannot be watched
     alike on all systems; the threads are daemons, as a read has no end.
     """
@@ -113,7 +113,7 @@ async def _wired(server: LlmstepServer, read: Callable[[int], bytes], write: Cal
     return status
 
 
-async def _tcp(server: LlmstepServer, host: str, port: int) -> int:
+async def _tcp(server: Session, host: str, port: int) -> int:
     loop = asyncio.get_running_loop()
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as listener:
@@ -134,7 +134,7 @@ async def _tcp(server: LlmstepServer, host: str, port: int) -> int:
         return await _wired(server, client.recv, client.send)
 
 
-async def _ws(server: LlmstepServer, host: str, port: int) -> int:
+async def _ws(server: Session, host: str, port: int) -> int:
     try:
         from websockets.asyncio.server import serve
     except ImportError:
@@ -154,7 +154,7 @@ async def _ws(server: LlmstepServer, host: str, port: int) -> int:
         return await status
 
 
-async def _frames(server: LlmstepServer, socket: ServerConnection) -> None:
+async def _frames(server: Session, socket: ServerConnection) -> None:
     """Handle the messages of a WebSocket until it closes."""
     loop = asyncio.get_running_loop()
     async for data in socket:
@@ -164,7 +164,7 @@ async def _frames(server: LlmstepServer, socket: ServerConnection) -> None:
         await asyncio.to_thread(server.protocol.receive, message, loop)
 
 
-async def _serve(server: LlmstepServer, connection: Awaitable[object]) -> int:
+async def _serve(server: Session, connection: Awaitable[object]) -> int:
     """Serve until the client leaves or the process is told to stop; then stop everything."""
     loop = asyncio.get_running_loop()
     with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):  # Windows; not in the main thread

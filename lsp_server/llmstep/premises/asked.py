@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
-from llmstep.premises.source import source_of
+from llmstep.catalog.templates import TEMPLATES
 
 if TYPE_CHECKING:
     from llmstep.lean.workspace import LeanWorkspace
@@ -48,9 +48,30 @@ class Premises:
         return self._found[key]
 
 
+def _source_of(settings: Settings, lean: LeanWorkspace | None) -> PremiseSource | None:
+    """The source that the settings mean.
+
+    None where they want none, name a template that does not read premises, or want Lean and there is none.
+    """
+    if settings.template in TEMPLATES and not TEMPLATES[settings.template].uses_premises:
+        return None
+    if settings.premises.source == "index":
+        from llmstep.premises.retriever import Retriever
+
+        return Retriever(settings.premises.index, settings.device, settings.threads)
+    if settings.premises.source == "lean" and lean is not None:
+        from llmstep.premises.lean_search import LeanSearch
+
+        return LeanSearch(lean)
+    return None
+
+
 def premises_for(settings: Settings, lean: LeanWorkspace | None) -> Premises | None:
-    """The premises that the settings mean; None as in `source_of`."""
-    source = source_of(settings, lean)
+    """The premises that the settings mean.
+
+    None where they want none, name a template that does not read premises, or want Lean and there is none.
+    """
+    source = _source_of(settings, lean)
     wanted = settings.premises
     return None if source is None else Premises(source, wanted.count, wanted.timeout_seconds)
 

@@ -6,12 +6,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
-from llmstep.catalog.templates import TEMPLATES
-
 if TYPE_CHECKING:
     from llmstep.lean.place import Site
-    from llmstep.lean.workspace import LeanWorkspace
-    from llmstep.settings import Settings
     from llmstep.types import Goal, Premise
 
 
@@ -41,21 +37,3 @@ class PremiseSource(Protocol):
         Raises:
             LlmstepError: The source cannot be used.
         """
-
-
-def source_of(settings: Settings, lean: LeanWorkspace | None) -> PremiseSource | None:
-    """The source that the settings mean.
-
-    None where they want none, name a template that does not read premises, or want Lean and there is none.
-    """
-    if settings.template in TEMPLATES and not TEMPLATES[settings.template].uses_premises:
-        return None
-    if settings.premises.source == "index":
-        from llmstep.premises.retriever import Retriever
-
-        return Retriever(settings.premises.index, settings.device, settings.threads)
-    if settings.premises.source == "lean" and lean is not None:
-        from llmstep.premises.lean_search import LeanSearch
-
-        return LeanSearch(lean)
-    return None

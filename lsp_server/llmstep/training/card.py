@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmstep import __version__
-from llmstep.catalog.models import find_record
+from llmstep.catalog.registry import find_record
 from llmstep.training.pairs import Example, answer_text
 
 if TYPE_CHECKING:

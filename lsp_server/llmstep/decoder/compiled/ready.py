@@ -24,7 +24,7 @@ from llmstep.decoder.compiled.compiler import PLACE, folder
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from llmstep.decoder import Progress
+    from llmstep.decoder.interface import Progress
 
 _log = logging.getLogger(__name__)
 _SUMS = "sums.json"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import llvmlite.binding as llvm
 from numba import config
 
-from llmstep.decoder import UnsupportedError
+from llmstep.decoder.interface import UnsupportedError
 
 OVERRIDE = "LLMSTEP_DECODER_TARGET"
 """Names a target that is to be taken instead of the best one, which is what tests do."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from llmstep.catalog.models import find_record
+from llmstep.catalog.registry import find_record
 from llmstep.catalog.templates import guess_template
 from llmstep.engine.remote.openai import SECONDS_FOR_MODELS, OpenAiEngine
 from llmstep.errors import ModelNotFoundError

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from llmstep.catalog.model_key import ModelKey
 from llmstep.engine.cache import AnswerCache, answer_key
 from llmstep.engine.interface import Generation
 from llmstep.engine.postprocess import finish, merged
@@ -66,8 +67,7 @@ class OpenAiEngine(RemoteEngine):
         model = await self._model(connection, settings)
         template = self._template(settings, model)
         wanted = sampling or self._sampling()
-        source = f"{connection.place.url} {model} {settings.remote.api}"
-        key = answer_key(source, template, ask, wanted, settings)
+        key = answer_key(ModelKey.of(settings).at(connection.place.url, model, settings), template, ask, wanted)
         answer = self._answers.get(key)
         if answer is not None:
             answer = attrs.evolve(answer, cached=True)

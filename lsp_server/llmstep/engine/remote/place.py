@@ -45,7 +45,7 @@ class Place:
     key: Key | None = None
     loopback: bool = True
     model_key: str = ""
-    """Where the model of another window is used: which one it has to be (`llmstep.engine.wire.model_key`)."""
+    """Where the model of another window is used: which one it has to be (`ModelKey.digest`)."""
 
     def shown(self, text: str) -> str:
         """`text` as it may be shown: without the key."""

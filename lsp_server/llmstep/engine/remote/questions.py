@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from llmstep.catalog.models import find_record
+from llmstep.catalog.registry import find_record
 from llmstep.catalog.templates import get_template, guess_template
 from llmstep.engine.prompt import fitted_text
 from llmstep.errors import ModelError

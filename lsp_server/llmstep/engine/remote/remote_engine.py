@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from llmstep.engine import status
-    from llmstep.engine.completion import Completion, Text, Written
     from llmstep.engine.interface import Generation
     from llmstep.engine.remote.connection import Connection
     from llmstep.engine.remote.place import Place
+    from llmstep.engine.text import Completion, Text, Written
     from llmstep.settings import Settings
     from llmstep.types import Ask
 

@@ -11,7 +11,7 @@ import psutil
 
 from llmstep.catalog.gguf import choose_gguf, is_gguf
 from llmstep.catalog.memory import needed_bytes
-from llmstep.catalog.models import find_record
+from llmstep.catalog.registry import find_record
 from llmstep.engine.served.launches import llama_server
 from llmstep.errors import LlmstepError
 

@@ -10,14 +10,14 @@ import pytest
 import pytest_asyncio
 from lsprotocol.types import Diagnostic, Position, Range
 
-from llmstep.assistant import Assistant, Document, SuggestionSet
+from llmstep.app import App
 from llmstep.engine.engine import Engine
 from llmstep.errors import LeanError, NoGoalError
 from llmstep.lean.asking import proof_so_far
 from llmstep.lean.site import Site, find_site
 from llmstep.lean.text import position_at
 from llmstep.lean.workspace import LeanWorkspace
-from llmstep.memory import SETS_PER_DOCUMENT, Edit, Memory, sites_at
+from llmstep.memory import SETS_PER_DOCUMENT, Document, Edit, Memory, SuggestionSet, sites_at
 from llmstep.settings import CheckSettings, LeanSettings, Settings
 from llmstep.types import Candidate, Check, Goal, Suggestion, Verdict
 
@@ -241,9 +241,9 @@ def settings(lean_command: tuple[str, ...]) -> Settings:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def assistant(settings: Settings) -> AsyncIterator[Assistant]:
+async def app(settings: Settings) -> AsyncIterator[App]:
     engine, lean = Engine(settings), LeanWorkspace(settings)
-    yield Assistant(settings, engine, lean)
+    yield App(settings, engine=engine, lean=lean)
     await lean.close()
     await engine.close()
 
@@ -255,14 +255,12 @@ def document(folder: Path, text: str) -> Document:
 @pytest.mark.lean
 @pytest.mark.asyncio(loop_scope="module")
 class TestOnTheRealThing:
-    async def test_steps_of_the_work(self, assistant: Assistant, tmp_path: Path) -> None:
+    async def test_steps_of_the_work(self, app: App, tmp_path: Path) -> None:
         """First everything is unchecked, then verdicts come one by one, and the last update is the result."""
         page = document(tmp_path, AND)
         updates: list[SuggestionSet] = []
         stages: list[Progress] = []
-        result = await assistant.suggest(
-            page, at(AND, "sorry"), seed=1, on_update=updates.append, on_progress=stages.append
-        )
+        result = await app.suggest(page, at(AND, "sorry"), seed=1, on_update=updates.append, on_progress=stages.append)
         distinct = len(result.suggestions) + len(result.rejected)
         assert result.drawn == 16
         assert 0 < distinct <= 16
@@ -272,38 +270,38 @@ class TestOnTheRealThing:
         assert unchecked == sorted(unchecked, reverse=True)
         assert len(set(unchecked)) == distinct + 1
         assert updates[-1] == result
-        assert assistant.known(page, at(AND, "sorry")) == result
-        assert assistant.sets(page.uri) == [result]
+        assert app.memory.known(page, at(AND, "sorry")) == result
+        assert app.memory.sets(page.uri) == [result]
         names = [stage.stage for stage in stages]
         assert names[0] == "goal"
         assert names[-1] == "check"
         assert (stages[-1].done, stages[-1].total) == (distinct, distinct)
-        assistant.closed(page.uri)
-        assert assistant.sets(page.uri) == []
+        app.memory.forget(page.uri)
+        assert app.memory.sets(page.uri) == []
 
-    async def test_verdicts_are_leans(self, assistant: Assistant, tmp_path: Path) -> None:
-        result = await assistant.suggest(document(tmp_path, AND), at(AND, "sorry"), prefix="constructor", seed=1)
+    async def test_verdicts_are_leans(self, app: App, tmp_path: Path) -> None:
+        result = await app.suggest(document(tmp_path, AND), at(AND, "sorry"), prefix="constructor", seed=1)
         [split] = [each for each in result.suggestions if each.text == "constructor"]
         assert split.check.verdict is Verdict.PROGRESS
         assert [goal.splitlines()[-1] for goal in split.check.goals] == ["⊢ p", "⊢ q"]
 
-    async def test_unsolved_goals_lead_behind_the_last_step(self, assistant: Assistant, tmp_path: Path) -> None:
+    async def test_unsolved_goals_lead_behind_the_last_step(self, app: App, tmp_path: Path) -> None:
         text = "theorem t (p q : Prop) (hq : q) : p → q := by\n  intro hp\n"
         error = Diagnostic(Range(at(text, "by"), at(text, "\n  intro")), "unsolved goals\np q : Prop\n⊢ q")
-        result = await assistant.suggest(document(tmp_path, text), at(text, "by"), diagnostics=[error], seed=1)
+        result = await app.suggest(document(tmp_path, text), at(text, "by"), diagnostics=[error], seed=1)
         assert result.goal.text.splitlines() == ["p q : Prop", "hq : q", "hp : p", "⊢ q"]
 
-    async def test_no_goal(self, assistant: Assistant, tmp_path: Path) -> None:
+    async def test_no_goal(self, app: App, tmp_path: Path) -> None:
         text = "theorem t (p : Prop) (h : p) : p := by\n  exact h\n"
         finished = Position(1, len("  exact h"))
         for where in (at(text, "theorem"), at(text, "(h"), finished):
             with pytest.raises(NoGoalError):
-                await assistant.suggest(document(tmp_path, text), where)
+                await app.suggest(document(tmp_path, text), where)
 
     async def test_without_lean_the_given_goal_still_gets_suggestions(self, settings: Settings, tmp_path: Path) -> None:
         lost = attrs.evolve(settings, lean=LeanSettings(command=(str(tmp_path / "no-lean"),)))
         engine, lean = Engine(lost), LeanWorkspace(lost)
-        alone = Assistant(lost, engine, lean)
+        alone = App(lost, engine=engine, lean=lean)
 
         async def given(_: Document, __: Site) -> Goal:
             return Goal("p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q")
@@ -319,47 +317,45 @@ class TestOnTheRealThing:
         assert {each.check.verdict for each in result.suggestions} == {Verdict.UNCHECKED}
         assert "no-lean" in result.summary()
 
-    async def test_checks_can_be_switched_off(self, assistant: Assistant, settings: Settings, tmp_path: Path) -> None:
-        assistant.configure(attrs.evolve(settings, check=CheckSettings(enabled=False)))
-        result = await assistant.suggest(document(tmp_path, AND), at(AND, "sorry"), seed=1)
-        assistant.configure(settings)
+    async def test_checks_can_be_switched_off(self, app: App, settings: Settings, tmp_path: Path) -> None:
+        app.configure(attrs.evolve(settings, check=CheckSettings(enabled=False)))
+        result = await app.suggest(document(tmp_path, AND), at(AND, "sorry"), seed=1)
+        app.configure(settings)
         assert {each.check.verdict for each in result.suggestions} == {Verdict.UNCHECKED}
         assert result.summary().endswith("not checked (checks are switched off)")
 
     async def test_what_text_alone_refuses_is_refused_without_checks(
-        self, assistant: Assistant, settings: Settings, tmp_path: Path
+        self, app: App, settings: Settings, tmp_path: Path
     ) -> None:
-        assistant.configure(attrs.evolve(settings, check=CheckSettings(enabled=False)))
-        hostile = await assistant.suggest(document(tmp_path, AND), at(AND, "sorry"), prefix="run_tac ", seed=1)
-        assistant.configure(settings)
+        app.configure(attrs.evolve(settings, check=CheckSettings(enabled=False)))
+        hostile = await app.suggest(document(tmp_path, AND), at(AND, "sorry"), prefix="run_tac ", seed=1)
+        app.configure(settings)
         assert hostile.suggestions == ()
         assert {each.check.message for each in hostile.rejected} == {
             "It uses `run_tac`, which runs code while Lean checks it."
         }
 
-    async def test_more_adds_and_keeps_the_verdicts(self, assistant: Assistant, tmp_path: Path) -> None:
+    async def test_more_adds_and_keeps_the_verdicts(self, app: App, tmp_path: Path) -> None:
         page = document(tmp_path, AND)
-        first = await assistant.suggest(page, at(AND, "sorry"), count=3, seed=5)
-        more = await assistant.suggest(page, at(AND, "sorry"), count=3, seed=5, more=True)
+        first = await app.suggest(page, at(AND, "sorry"), count=3, seed=5)
+        more = await app.suggest(page, at(AND, "sorry"), count=3, seed=5, more=True)
         assert (first.drawn, more.drawn) == (3, 6)
         assert set(first.suggestions) <= set(more.suggestions)
         assert {each.text for each in first.rejected} <= {each.text for each in more.rejected}
 
-    async def test_another_model_forgets(self, assistant: Assistant, settings: Settings, tmp_path: Path) -> None:
+    async def test_another_model_forgets(self, app: App, settings: Settings, tmp_path: Path) -> None:
         page = document(tmp_path, AND)
-        await assistant.suggest(page, at(AND, "sorry"), count=2)
-        assistant.configure(attrs.evolve(settings, temperature=0.5))
-        assert assistant.sets(page.uri)
+        await app.suggest(page, at(AND, "sorry"), count=2)
+        app.configure(attrs.evolve(settings, temperature=0.5))
+        assert app.memory.sets(page.uri)
         for change in ({"model": "byt5-state"}, {"dtype": "bfloat16"}):
-            assistant.configure(settings)
-            await assistant.suggest(page, at(AND, "sorry"), count=2)
-            assistant.configure(attrs.evolve(settings, **change))
-            assert assistant.sets(page.uri) == []
-        assistant.configure(settings)
+            app.configure(settings)
+            await app.suggest(page, at(AND, "sorry"), count=2)
+            app.configure(attrs.evolve(settings, **change))
+            assert app.memory.sets(page.uri) == []
+        app.configure(settings)
 
-    async def test_cancelling_stops_the_model_and_the_next_request_works(
-        self, assistant: Assistant, tmp_path: Path
-    ) -> None:
+    async def test_cancelling_stops_the_model_and_the_next_request_works(self, app: App, tmp_path: Path) -> None:
         page = document(tmp_path, AND)
         generating = asyncio.Event()
 
@@ -367,13 +363,11 @@ class TestOnTheRealThing:
             if progress.stage == "generate":
                 generating.set()
 
-        work = asyncio.create_task(
-            assistant.suggest(page, at(AND, "sorry"), prefix="have", count=256, on_progress=watch)
-        )
+        work = asyncio.create_task(app.suggest(page, at(AND, "sorry"), prefix="have", count=256, on_progress=watch))
         await generating.wait()
         work.cancel()
         with pytest.raises(asyncio.CancelledError):
             await work
-        result = await assistant.suggest(page, at(AND, "sorry"), count=2, seed=3)
+        result = await app.suggest(page, at(AND, "sorry"), count=2, seed=3)
         assert result.drawn == 2
-        assert assistant.engine.status.state == "idle"
+        assert app.engine.status.state == "idle"

@@ -1,0 +1,168 @@
+"""The application: settings, model, Lean and memory, put together in one place, and what they do for users.
+
+The language server, the HTTP server and the command line make one of these, and ask it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from llmstep.automation.source import Automation
+from llmstep.catalog.model_key import ModelKey
+from llmstep.engine.switching import SwitchingEngine
+from llmstep.lean.apart import LeanApart
+from llmstep.lean.workspace import LeanWorkspace
+from llmstep.memory import Memory
+from llmstep.premises.asked import premises_for
+from llmstep.use_cases import goal, prove, suggest
+from llmstep.use_cases.parts import Parts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from lsprotocol.types import Position
+
+    from llmstep.engine.interface import Generation, ModelEngine
+    from llmstep.engine.switching import Neighbour
+    from llmstep.lean.site import Site
+    from llmstep.memory import Document, SuggestionSet
+    from llmstep.premises.asked import Premises
+    from llmstep.search.prover import Attempt, Method, Prover
+    from llmstep.search.sorries import Filled
+    from llmstep.settings import Settings
+    from llmstep.types import Goal
+    from llmstep.use_cases.parts import GoalSource, OnProgress
+
+
+class App:
+    """One llmstep. Belongs to one asyncio loop; `close` frees everything.
+
+    Args:
+        settings: See `configure`.
+        engine: Proposes steps; None takes the one that the settings mean.
+        lean: Gives goals and judges; None takes Lean servers of its own, started when they are first needed.
+        memory: Keeps what was found.
+        lean_premises: Whether premises may come from Lean, where the settings want that.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        engine: ModelEngine | None = None,
+        lean: LeanWorkspace | None = None,
+        memory: Memory | None = None,
+        lean_premises: bool = True,
+    ) -> None:
+        self._lean_premises = lean_premises
+        workspace = lean or LeanWorkspace(settings)
+        self._parts = Parts(
+            settings,
+            engine or SwitchingEngine(settings),
+            workspace,
+            memory or Memory(),
+            Automation(),
+            self._premises(settings, workspace),
+        )
+        workspace.on_outdated = self._outdated
+
+    @classmethod
+    def beside_editor(
+        cls, settings: Settings, folders: Callable[[], Sequence[Path]], neighbour: Neighbour, memory: Memory
+    ) -> App:
+        """One for an editor: Lean has an event loop of its own, and the starter answers while a large model is loaded.
+
+        Args:
+            settings: See `configure`.
+            folders: Gives the folders that the editor has opened.
+            neighbour: Gives the llmstep that lends its model.
+            memory: Keeps what was found.
+        """
+        engine = SwitchingEngine(settings, neighbour, in_the_meantime=True)
+        return cls(settings, engine=engine, lean=LeanApart(settings, folders), memory=memory)
+
+    async def __aenter__(self) -> App:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @property
+    def settings(self) -> Settings:
+        return self._parts.settings
+
+    @property
+    def engine(self) -> ModelEngine:
+        return self._parts.engine
+
+    @property
+    def lean(self) -> LeanWorkspace:
+        return self._parts.lean
+
+    @property
+    def memory(self) -> Memory:
+        return self._parts.memory
+
+    @property
+    def automation(self) -> Automation:
+        return self._parts.automation
+
+    @property
+    def premises(self) -> Premises | None:
+        return self._parts.premises
+
+    def configure(self, settings: Settings) -> None:
+        """Use other settings from now on; what was suggested by another model is forgotten."""
+        parts, before = self._parts, self._parts.settings
+        if (ModelKey.of(settings), settings.premises) != (ModelKey.of(before), before.premises):
+            parts.memory.forget()
+            parts.premises = self._premises(settings, parts.lean)
+        parts.settings = settings
+        parts.engine.configure(settings)
+        parts.lean.configure(settings)
+
+    async def goal(
+        self, document: Document, sites: Sequence[Site], source: GoalSource | None = None
+    ) -> tuple[Site, Goal]:
+        """See `llmstep.use_cases.goal.find_goal`."""
+        return await goal.find_goal(self._parts, document, sites, source=source)
+
+    async def suggest(self, document: Document, position: Position, **options: Any) -> SuggestionSet:
+        """See `llmstep.use_cases.suggest.suggest`, which takes the same options."""
+        return await suggest.suggest(self._parts, document, position, **options)
+
+    async def suggest_unplaced(self, goal: Goal, **options: Any) -> Generation:
+        """See `llmstep.use_cases.suggest.suggest_unplaced`, which takes the same options."""
+        return await suggest.suggest_unplaced(self._parts, goal, **options)
+
+    async def prove(
+        self, document: Document, sites: Sequence[Site], method: Method, on_progress: OnProgress
+    ) -> Attempt:
+        """See `llmstep.use_cases.prove.prove`."""
+        return await prove.prove(self._parts, document, sites, method, on_progress)
+
+    async def fill(self, document: Document, method: Method, on_progress: OnProgress) -> list[Filled]:
+        """See `llmstep.use_cases.prove.fill`."""
+        return await prove.fill(self._parts, document, method, on_progress)
+
+    async def remember(self, document: Document, now: Document | None, found: Attempt) -> bool:
+        """See `llmstep.use_cases.prove.remember`."""
+        return await prove.remember(self._parts, document, now, found)
+
+    def prover(self) -> Prover:
+        """Searches for proofs in many files, one call each."""
+        return prove.prover_of(self._parts)
+
+    async def close(self) -> None:
+        """Stop Lean, and free the model."""
+        await self.lean.close()
+        await self.engine.close()
+
+    def _premises(self, settings: Settings, lean: LeanWorkspace) -> Premises | None:
+        return premises_for(settings, lean if self._lean_premises else None)
+
+    def _outdated(self, uri: str) -> None:
+        """The imports of a document have changed: nothing that is known of it holds any more."""
+        self.memory.forget(uri)
+        self.automation.forget(uri)

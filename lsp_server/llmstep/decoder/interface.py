@@ -1,0 +1,151 @@
+"""The values and errors of the decoder's public face, which `llmstep.decoder` gives to other code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+Quantization = Literal["auto", "int8", "int4", "float32"]
+"""How the weights of products are kept. `auto`: float32 for small models, else int8, or int4 where memory is short."""
+Progress = Callable[[str, float], None]
+"""Told what is done now (a phrase such as `Reading weights`), and which share of it is done, 0 to 1."""
+
+
+class DecoderError(Exception):
+    """Why there is no answer, in a sentence, and what to do about it."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message, self.hint = message, hint
+
+
+class UnsupportedError(DecoderError):
+    """The model, or this machine, is none that the decoder can work with; another backend may."""
+
+
+class DamagedError(DecoderError):
+    """A file of the model is missing, cut off, or not what it should be."""
+
+
+class MemoryShortError(DecoderError):
+    """The model or the request does not fit into memory."""
+
+
+class StoppedError(DecoderError):
+    """`cancel` or `cancelled` said so."""
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """How large a model is."""
+
+    quantization: Literal["int8", "int4", "float32"]
+    parameters: int
+    weight_bytes: int
+    """Memory of the weights."""
+
+
+@dataclass(frozen=True)
+class SamplingParams:
+    """How to draw."""
+
+    temperature: float = 1.0
+    """0 takes the likeliest token each time; all samples are then the same, and one is drawn."""
+    top_p: float = 1.0
+    """Share of probability that the likeliest tokens have, among which is drawn."""
+    max_tokens: int = 64
+    seed: int | None = None
+    """A sample with a seed is the same whatever is drawn beside it, on machines with the same products."""
+    stop: tuple[str, ...] = ()
+    """Texts that end a sample as soon as it contains one of them; it keeps what it contains then."""
+    end_ids: frozenset[int] | None = None
+    """Tokens that end a sample; None takes the model's own."""
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """One sample."""
+
+    tokens: tuple[int, ...]
+    """What was drawn, with the end token where one ended it."""
+    logprobs: tuple[float, ...]
+    """Their natural log-probabilities in the model's own distribution, at temperature 1."""
+    text: str
+    """Their text behind the prompt (or `prefix`); special tokens are shown, the end token is not."""
+    finish_reason: Literal["end", "stop", "length"]
+
+    @property
+    def logprob(self) -> float:
+        """That of the whole continuation."""
+        return sum(self.logprobs)
+
+
+class Tokenizer(Protocol):
+    """Turns text into tokens and back; to be called as those of transformers are."""
+
+    bos_token_id: int | None
+    eos_token_id: int | None
+    pad_token_id: int | None
+
+    def __call__(self, text: str, *, add_special_tokens: bool) -> Mapping[str, list[int]]:
+        """`input_ids` of a text."""
+
+    def decode(self, token_ids: Sequence[int], *, skip_special_tokens: bool = False, **_: Any) -> str:
+        """The text of tokens."""
+
+
+class Decoder(Protocol):
+    """A model in memory. It works for one thread at a time, and keeps the last prompt's keys and values."""
+
+    @property
+    def tokenizer(self) -> Tokenizer: ...
+
+    architecture: str
+    """`model_type` of its configuration."""
+    quantization: Literal["int8", "int4", "float32"]
+    parameters: int
+    weight_bytes: int
+    """Memory of the weights."""
+    positions: int | None
+    """Most tokens of prompt and continuation together; None where there is no fixed limit."""
+    start_id: int | None
+    """First token of an encoder-decoder model's decoder; None for the other models."""
+    end_ids: frozenset[int]
+    threads: int
+    """Threads of the products; may be set between two calls."""
+
+    def sample(
+        self,
+        prompt: str | Sequence[int],
+        n: int,
+        params: SamplingParams,
+        *,
+        prefix: Sequence[int] = (),
+        on_token: Callable[[int, int, float], None] | None = None,
+        on_end: Callable[[int, Continuation], None] | None = None,
+        on_step: Callable[[int], None] | None = None,
+        cancel: Callable[[], bool] | None = None,
+    ) -> list[Continuation]:
+        """Draw `n` continuations, in the order of their numbers.
+
+        The tokens at which this prompt and the last one begin alike are not read again; for an encoder-decoder model,
+        the encoder's input where it is the same.
+
+        Args:
+            prompt: Tokens, or a text, which gets the special tokens that the tokenizer adds.
+            prefix: For an encoder-decoder model: tokens that the output begins with, behind the start token.
+            on_token: Called with a sample's number, a token and its log-probability, as it is drawn.
+            on_end: Called with a sample's number and the sample, as soon as it has ended.
+            on_step: Called with the number of steps done, behind the calls for their tokens.
+            cancel: Asked between the parts of reading a prompt, and between steps.
+
+        Raises:
+            StoppedError: `cancel` said so.
+            MemoryShortError: The request does not fit into memory.
+            ValueError: The prompt is empty.
+            ArithmeticError: The model's logits are no numbers.
+        """
+
+    def forget(self) -> None:
+        """Give up the keys and values of the last prompt, so that the next one is read from its beginning."""

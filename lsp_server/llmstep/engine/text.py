@@ -1,0 +1,44 @@
+"""What clients of the OpenAI API ask for and get: texts that a model writes on, without any template."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import attrs
+
+
+@attrs.frozen
+class Text:
+    """What is to be continued."""
+
+    prompt: str = ""
+    messages: tuple[tuple[str, str], ...] = ()
+    """Roles and contents of a chat, instead of a prompt."""
+    stops: tuple[str, ...] = ()
+    """Texts that end a continuation, and are no part of it."""
+    logprobs: bool = False
+    """Whether the tokens of the continuations are wanted."""
+    cut: bool = False
+    """Whether a prompt that is too long loses its beginning, instead of being refused."""
+
+
+@attrs.frozen
+class Written:
+    """A continuation."""
+
+    text: str
+    finish: Literal["stop", "length"]
+    tokens: tuple[tuple[str, float], ...]
+    """Where wanted: texts of its tokens, and their natural log-probabilities at temperature 1. An end token is the last
+    one, with the empty text."""
+    drawn: int
+    """Number of tokens drawn, those behind a stop included."""
+
+
+@attrs.frozen
+class Completion:
+    """The answer to a `Text`."""
+
+    written: list[Written]
+    model: str
+    prompt_tokens: int

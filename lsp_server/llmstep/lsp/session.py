@@ -1,0 +1,230 @@
+"""What the features of one editor's companion share, and its start and end."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol import types
+from pygls.lsp.server import LanguageServer
+from pygls.protocol import default_converter
+from pygls.uris import to_fs_path
+
+from llmstep import __version__
+from llmstep.errors import LlmstepError
+from llmstep.lsp import messages
+from llmstep.lsp.ghost import Ghost
+from llmstep.lsp.idle import Idle
+from llmstep.lsp.log import ClientLog, message_type
+from llmstep.lsp.places import Places
+from llmstep.lsp.protocol import LlmstepProtocol
+from llmstep.lsp.runs import Runs
+from llmstep.lsp.settings import SettingsSync
+from llmstep.lsp.status import Status
+from llmstep.lsp.upkeep import Upkeep
+from llmstep.memory import Memory
+from llmstep.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+    from llmstep.app import App
+    from llmstep.lsp.documents import Documents, NewText
+    from llmstep.lsp.endpoint import Endpoint
+
+_SECONDS_TO_CLOSE = 3.0
+"""For each part; a model that is being read cannot be interrupted, and editors do not wait long."""
+
+_log = logging.getLogger(__name__)
+
+
+class Session(LanguageServer):
+    """One editor's companion. Model, Lean and HTTP come after `initialized`; see `ready`."""
+
+    protocol: LlmstepProtocol
+
+    def __init__(self) -> None:
+        super().__init__("llmstep", __version__, protocol_cls=LlmstepProtocol, converter_factory=default_converter)
+        self.settings = Settings()
+        self.memory = Memory()
+        self.runs = Runs()
+        self.places = Places(self.memory, lambda: self.documents)
+        self.sync = SettingsSync(self)
+        self.status = Status(lambda: self.app, lambda: self.settings, self.protocol.notify)
+        self.idle = Idle(lambda: self.settings)
+        self.upkeep = Upkeep(self.runs.busy)
+        self.ghost = Ghost(self.refresh_hints)
+        self.on_start: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        """Work to begin, beside the handlers, when the application is there."""
+        self.app: App | None = None
+        self.endpoint: Endpoint | None = None
+        self.left = asyncio.Event()
+        self.exit_status = 1
+        self._starting: asyncio.Future[App] | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._closing: asyncio.Task[None] | None = None
+
+    @property
+    def documents(self) -> Documents:
+        return self.protocol.documents
+
+    # --- start
+
+    async def start(self) -> None:
+        """Everything that the answer to `initialize` need not wait for."""
+        if self._starting is not None:
+            return  # `initialized` came before
+        loop = asyncio.get_running_loop()
+        self._starting = loop.create_future()
+        logging.getLogger("llmstep").addHandler(ClientLog(self._log, loop))
+        self.spawn(self.upkeep.run())
+        await self.sync.pull()
+        try:
+            app = await self._assemble()
+        except Exception as error:
+            _log.exception("llmstep could not start")
+            self._starting.set_exception(
+                LlmstepError(f"llmstep could not start: {error}", hint="Run `llmstep doctor`.")
+            )
+            self._starting.exception()  # taken: whoever asks gets it, nobody else has to hear of it
+            return
+        self._starting.set_result(app)
+        self.spawn(self.sync.subscribe())
+        for begin in self.on_start:
+            self.spawn(begin())
+        app.engine.watch(self.status.send)
+        self.status.send()
+
+    async def _assemble(self) -> App:
+        # In a thread, because the loop has answers to give meanwhile.
+        await asyncio.to_thread(importlib.import_module, "llmstep.app")
+        from llmstep.app import App
+        from llmstep.lsp.endpoint import Endpoint
+        from llmstep.lsp.sharing import Sharing
+
+        sharing = Sharing()
+        self.app = App.beside_editor(self.settings, self.folders, sharing.neighbour, self.memory)
+        self.endpoint = sharing.endpoint = Endpoint(self.app.engine, self.settings, self.app.premises)
+        self.endpoint.start()
+        return self.app
+
+    async def ready(self) -> App:
+        """The application, once it exists.
+
+        Raises:
+            LlmstepError: It could not be made, or the client has not sent `initialized`.
+        """
+        if self._starting is None:
+            raise LlmstepError("llmstep has not been told that the client is ready.", hint="Send `initialized` first.")
+        return await asyncio.shield(self._starting)
+
+    def configure(self, settings: Settings) -> None:
+        """Use other settings from now on."""
+        self.settings = settings
+        started = self._starting
+        if started is None or not started.done() or started.exception() is not None:
+            return
+        started.result().configure(settings)
+        if self.endpoint is not None:
+            self.spawn(self.endpoint.configure(settings, started.result().premises))
+        self.status.send()
+        self.refresh_hints()
+        self.refresh_lenses()
+
+    def edited(self, new: NewText) -> None:
+        """An edit ends the work that it makes useless, at once, and takes stale suggestions away."""
+        self.runs.edited(new.uri, new.edit)
+        self.memory.edited(new.uri, new.edit)
+        document = self.documents.find(new.uri)
+        if document is not None and new.at is not None:
+            self.idle.touch(document, new.at)
+
+    # --- end
+
+    def leave(self, status: int) -> None:
+        """The client has left, or the process was told to end; the first call counts."""
+        if not self.left.is_set():
+            self.exit_status = status
+            self.left.set()
+
+    def begin_closing(self) -> None:
+        """Stop all work now, and begin to stop what was started."""
+        self.idle.stop()
+        self.runs.stop()
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(), name="llmstep-close")
+
+    async def close(self) -> None:
+        """Stop everything that was started; a second call waits for the first."""
+        self.begin_closing()
+        if self._closing is not None:
+            await self._closing
+
+    async def _close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        parts: list[Awaitable[None]] = []
+        if self.endpoint is not None:
+            parts.append(self.endpoint.stop())
+        if self.app is not None:
+            parts += [self.app.lean.close(), self.app.engine.close()]
+        results = await asyncio.gather(
+            *(asyncio.wait_for(part, _SECONDS_TO_CLOSE) for part in parts), return_exceptions=True
+        )
+        for result in results:
+            if isinstance(result, Exception):
+                _log.warning("while stopping: %r", result)
+
+    # --- helpers of the features
+
+    def folders(self) -> list[Path]:
+        """The folders that the user has opened."""
+        documents = self.documents
+        uris = [*documents.folders, *([documents.root_uri] if documents.root_uri else [])]
+        return [Path(path) for uri in uris if (path := to_fs_path(uri))]
+
+    def ask(self, method: str, params: Any, timeout: float | None = None) -> Awaitable[Any]:
+        """See `LlmstepProtocol.ask`."""
+        return self.protocol.ask(method, params, timeout)
+
+    def refresh_hints(self) -> None:
+        """Have the client ask for the inlay hints again, where it can be told to."""
+        workspace = self.client_capabilities.workspace
+        if workspace and workspace.inlay_hint and workspace.inlay_hint.refresh_support:
+            self.workspace_inlay_hint_refresh(None)
+
+    def refresh_lenses(self) -> None:
+        """The same for the code lenses."""
+        workspace = self.client_capabilities.workspace
+        if workspace and workspace.code_lens and workspace.code_lens.refresh_support:
+            self.workspace_code_lens_refresh(None)
+
+    def spawn(self, work: Any) -> None:
+        """Run a coroutine beside the handlers, until it ends or the server closes."""
+        task: asyncio.Task[Any] = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._spawned)
+
+    def _spawned(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("llmstep: unexpected error", exc_info=error)
+
+    def report_server_error(self, error: Exception, source: Any) -> None:
+        """What went wrong in a handler or on the wire goes into the log; the user is not shown it."""
+        _log.error("llmstep: %s: %s", type(error).__name__, error)
+
+    def show_error(self, error: LlmstepError) -> None:
+        """Tell the user in a message, and the log."""
+        _log.warning("%s", error)
+        messages.show(self, error)
+
+    def _log(self, level: int, message: str) -> None:
+        """What matters as `window/logMessage`, details as `$/logTrace` when the client traces."""
+        if level >= logging.INFO:
+            self.window_log_message(types.LogMessageParams(type=message_type(level), message=message))
+        elif self.protocol.trace is not types.TraceValue.Off:
+            self.log_trace(types.LogTraceParams(message=message))

@@ -1,0 +1,43 @@
+"""What the use cases work with, and who may stand in for llmstep's own Lean."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
+
+import attrs
+
+from llmstep.types import Check, Goal
+
+if TYPE_CHECKING:
+    from llmstep.automation.source import Automation
+    from llmstep.engine.interface import ModelEngine
+    from llmstep.engine.progress import Progress
+    from llmstep.lean.site import Site
+    from llmstep.lean.workspace import LeanWorkspace
+    from llmstep.memory import Document, Memory
+    from llmstep.premises.asked import Premises
+    from llmstep.settings import Settings
+
+GoalSource = Callable[["Document", "Site"], Awaitable[Goal]]
+"""Gives the goal at a site; raises NoGoalError where there is none."""
+
+CheckSource = Callable[
+    ["Document", "Site", Goal, Sequence[str], Callable[[int, Check], None]], Awaitable["list[Check] | None"]
+]
+"""Judges candidates at a site, reporting each with its index; None where it cannot, so that our own Lean has to."""
+
+OnProgress = Callable[["Progress"], None]
+
+
+@attrs.define(eq=False)
+class Parts:
+    """One of each; the settings and what follows from them may be replaced between two calls."""
+
+    settings: Settings
+    engine: ModelEngine
+    lean: LeanWorkspace
+    memory: Memory
+    automation: Automation
+    premises: Premises | None
+    """None where the settings want none, or Lean's own and there is no Lean."""

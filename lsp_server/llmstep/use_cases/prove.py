@@ -1,0 +1,73 @@
+"""The use cases "prove" and "fill": a whole proof of a goal, or of each `sorry` of a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llmstep.aside import aside
+from llmstep.lean.asking import proof_so_far
+from llmstep.memory import Edit, SuggestionSet
+from llmstep.search import sorries
+from llmstep.search.prover import Prover
+from llmstep.types import Candidate, Check, Suggestion, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llmstep.lean.site import Site
+    from llmstep.memory import Document
+    from llmstep.search.prover import Attempt, Method
+    from llmstep.search.sorries import Filled
+    from llmstep.use_cases.parts import OnProgress, Parts
+
+
+async def prove(
+    parts: Parts, document: Document, sites: Sequence[Site], method: Method, on_progress: OnProgress
+) -> Attempt:
+    """Search for a proof at the first of the sites at which Lean has a goal; see `Prover.prove`."""
+    prover = prover_of(parts)
+    return await prover.prove(document.uri, document.text, sites, method, written=proof_so_far, on_progress=on_progress)
+
+
+async def fill(parts: Parts, document: Document, method: Method, on_progress: OnProgress) -> list[Filled]:
+    """Search for a proof of each `sorry` of a document; see `sorries.fill`."""
+    return await sorries.fill(
+        document.uri, document.text, prover_of(parts), method, written=proof_so_far, on_progress=on_progress
+    )
+
+
+def prover_of(parts: Parts) -> Prover:
+    """A prover that works with these parts."""
+    return Prover(parts.engine, parts.lean, parts.premises)
+
+
+async def remember(parts: Parts, document: Document, now: Document | None, found: Attempt) -> bool:
+    """Keep a proof as the first suggestion of its goal, unless the goal has changed since.
+
+    Args:
+        parts: What to work with.
+        document: The text that was asked about.
+        now: The text of today; None where it was closed.
+        found: What came of the search.
+
+    Returns:
+        Whether it was kept.
+    """
+    key = await aside(found.site.key, document.text)
+    if found.proof is None or now is None or not Edit.between(document.text, now.text).leaves(found.site):
+        return False
+    known = parts.memory.find(document.uri, key) or SuggestionSet(
+        uri=document.uri,
+        version=document.version,
+        site=found.site,
+        key=key,
+        goal=found.goal,
+        prefix="",
+        model=found.model or "",
+        elapsed_ms=round(found.seconds * 1000, 1),
+        suggestions=(),
+    )
+    proof = Suggestion(Candidate(found.proof, score=0.0), Check(Verdict.CLOSES))
+    others = [each for each in (*known.suggestions, *known.rejected) if each.text != found.proof]
+    parts.memory.remember(known.judged([proof, *others]))
+    return True

@@ -1,0 +1,162 @@
+"""The use case "suggest": a position in, ranked and checked suggestions out, remembered for each document.
+
+goal (from the editor's Lean or our own) -> candidates (from the model and from Lean's own tactics) -> checks (by our
+own Lean) -> ranking
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import attrs
+
+from llmstep.aside import aside
+from llmstep.engine.progress import Progress
+from llmstep.errors import ModelError
+from llmstep.lean.asking import ask_at
+from llmstep.memory import SuggestionSet, sites_at
+from llmstep.premises.source import Whereabouts
+from llmstep.types import Ask, Sampling
+from llmstep.use_cases.gathering import Gathering
+from llmstep.use_cases.goal import find_goal
+from llmstep.use_cases.judging import Judging
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lsprotocol.types import Diagnostic, Position
+
+    from llmstep.engine.interface import Generation
+    from llmstep.memory import Document
+    from llmstep.settings import Settings
+    from llmstep.types import Goal
+    from llmstep.use_cases.parts import CheckSource, GoalSource, OnProgress, Parts
+
+OnUpdate = Callable[[SuggestionSet], None]
+
+
+async def suggest(
+    parts: Parts,
+    document: Document,
+    position: Position,
+    *,
+    prefix: str | None = None,
+    count: int | None = None,
+    seed: int | None = None,
+    more: bool = False,
+    goals: GoalSource | None = None,
+    checks: CheckSource | None = None,
+    diagnostics: Sequence[Diagnostic] = (),
+    on_progress: OnProgress | None = None,
+    on_update: OnUpdate | None = None,
+) -> SuggestionSet:
+    """Find the goal, generate, check, rank and remember.
+
+    Cancelling the task stops the model within one decoding step and the check at once.
+
+    Args:
+        parts: What to work with.
+        document: The text to work on.
+        position: Where the user asks; see `find_site` for what counts as a goal.
+        prefix: What every suggestion starts with; None takes that of an `llmstep "prefix"` call at the position.
+        count: Number of samples; None takes the setting.
+        seed: Fixes the draw.
+        more: Draw afresh and add to what is known for this goal already.
+        goals: Where the goal comes from; None asks our own Lean server.
+        checks: Who judges the candidates first; where it cannot, and without one, our own Lean server does.
+        diagnostics: Those of the editor at this position; they help to find the goal.
+        on_progress: Called with each step of the work.
+        on_update: Called with the set when it first exists, unchecked, and after every check.
+
+    Raises:
+        NoGoalError: There is no goal at the position.
+        LeanError: Lean cannot say what the goal is.
+        ModelError: The model cannot be loaded or run, and Lean's own tactics give nothing.
+    """
+    started = time.perf_counter()
+    tell = on_progress or _silent
+    _, sites = await aside(sites_at, document.text, position, diagnostics)
+    tell(Progress("goal", "Asking Lean for the goal"))
+    site, goal = await find_goal(
+        parts, document, sites, source=goals, on_wait=lambda words: tell(Progress("goal", words))
+    )
+    ask = await aside(ask_at, document.text, site, goal, site.prefix if prefix is None else prefix)
+    key = await aside(site.key, document.text)
+    earlier = parts.memory.find(document.uri, key) if more else None
+    empty = SuggestionSet(
+        uri=document.uri,
+        version=document.version,
+        site=site,
+        key=key,
+        goal=goal,
+        prefix=ask.prefix,
+        model="",
+        elapsed_ms=0.0,
+        suggestions=(),
+        drawn=earlier.drawn if earlier else 0,
+        draws=(earlier.draws if earlier else 0) + 1,
+    )
+    known = (*earlier.suggestions, *earlier.rejected) if earlier else ()
+    gathering = Gathering(empty, known, parts.memory, on_update, started)
+    judging = Judging(parts, document, gathering, checks, tell)
+    tactics = asyncio.ensure_future(judging.automate(empty)) if not earlier else None
+    try:
+        if parts.premises is not None:
+            tell(Progress("goal", "Looking for premises"))
+            where = Whereabouts(document.uri, document.text, site)
+            ask = attrs.evolve(ask, premises=await parts.premises.find(goal, where))
+        sampling = sampling_of(parts.settings, count, seed, earlier.draws if earlier else 0)
+        try:
+            generation = await parts.engine.generate(ask, sampling, on_progress=tell)
+        except ModelError as error:
+            if tactics is not None:
+                await tactics
+            if not gathering.found:
+                raise
+            return gathering.update(failure=error)
+        gathering.model_candidates(generation.candidates)
+        found = gathering.update(model=generation.model, drawn=empty.drawn + generation.drawn)
+        note = await judging.judge(found)
+        if tactics is not None:
+            await tactics
+        return gathering.update(note=note)
+    finally:
+        if tactics is not None:
+            tactics.cancel()
+
+
+async def suggest_unplaced(
+    parts: Parts, goal: Goal, *, prefix: str = "", seed: int | None = None, on_progress: OnProgress | None = None
+) -> Generation:
+    """Candidates for a goal without a file, which nobody can check.
+
+    Raises:
+        ModelError: The model cannot be loaded or run.
+    """
+    premises = await parts.premises.find(goal, None) if parts.premises else ()
+    ask = Ask(goal, prefix=prefix, premises=premises)
+    return await parts.engine.generate(ask, sampling_of(parts.settings, None, seed), on_progress=on_progress)
+
+
+def sampling_of(settings: Settings, count: int | None = None, seed: int | None = None, draws: int = 0) -> Sampling:
+    """The settings' sampling; a later draw for the same goal has another seed, so that no cache answers it.
+
+    Args:
+        settings: What is not given here.
+        count: Number of samples; None takes the setting.
+        seed: Fixes the draw.
+        draws: How often this goal was drawn for already.
+    """
+    temperature = settings.temperature
+    if draws and temperature == 0:
+        temperature = Sampling().temperature  # the greedy answer is known already
+    if draws:
+        seed = (seed or 0) + draws
+    return Sampling(count or settings.count, temperature, settings.top_p, settings.max_new_tokens, seed)
+
+
+def _silent(_: Progress) -> None:
+    pass
