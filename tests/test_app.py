@@ -318,18 +318,18 @@ class TestOnTheRealThing:
         assert "no-lean" in result.summary()
 
     async def test_checks_can_be_switched_off(self, app: App, settings: Settings, tmp_path: Path) -> None:
-        app.configure(attrs.evolve(settings, check=CheckSettings(enabled=False)))
+        app.store.change(attrs.evolve(settings, check=CheckSettings(enabled=False)))
         result = await app.suggest(document(tmp_path, AND), at(AND, "sorry"), seed=1)
-        app.configure(settings)
+        app.store.change(settings)
         assert {each.check.verdict for each in result.suggestions} == {Verdict.UNCHECKED}
         assert result.summary().endswith("not checked (checks are switched off)")
 
     async def test_what_text_alone_refuses_is_refused_without_checks(
         self, app: App, settings: Settings, tmp_path: Path
     ) -> None:
-        app.configure(attrs.evolve(settings, check=CheckSettings(enabled=False)))
+        app.store.change(attrs.evolve(settings, check=CheckSettings(enabled=False)))
         hostile = await app.suggest(document(tmp_path, AND), at(AND, "sorry"), prefix="run_tac ", seed=1)
-        app.configure(settings)
+        app.store.change(settings)
         assert hostile.suggestions == ()
         assert {each.check.message for each in hostile.rejected} == {
             "It uses `run_tac`, which runs code while Lean checks it."
@@ -346,14 +346,14 @@ class TestOnTheRealThing:
     async def test_another_model_forgets(self, app: App, settings: Settings, tmp_path: Path) -> None:
         page = document(tmp_path, AND)
         await app.suggest(page, at(AND, "sorry"), count=2)
-        app.configure(attrs.evolve(settings, temperature=0.5))
+        app.store.change(attrs.evolve(settings, temperature=0.5))
         assert app.memory.sets(page.uri)
         for change in ({"model": "byt5-state"}, {"dtype": "bfloat16"}):
-            app.configure(settings)
+            app.store.change(settings)
             await app.suggest(page, at(AND, "sorry"), count=2)
-            app.configure(attrs.evolve(settings, **change))
+            app.store.change(attrs.evolve(settings, **change))
             assert app.memory.sets(page.uri) == []
-        app.configure(settings)
+        app.store.change(settings)
 
     async def test_cancelling_stops_the_model_and_the_next_request_works(self, app: App, tmp_path: Path) -> None:
         page = document(tmp_path, AND)

@@ -14,6 +14,7 @@ FLOORS = {
     "types": 1.0,
     "errors": 1.0,
     "settings": 1.0,
+    "settings_store": 1.0,
     "setting_values": 1.0,
     "address": 1.0,
     "printable": 1.0,

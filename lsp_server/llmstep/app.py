@@ -14,6 +14,7 @@ from llmstep.lean.apart import LeanApart
 from llmstep.lean.workspace import LeanWorkspace
 from llmstep.memory import Memory
 from llmstep.premises.asked import premises_for
+from llmstep.settings_store import SettingsStore
 from llmstep.use_cases import goal, prove, suggest
 from llmstep.use_cases.parts import Parts
 
@@ -39,7 +40,7 @@ class App:
     """One llmstep. Belongs to one asyncio loop; `close` frees everything.
 
     Args:
-        settings: See `configure`.
+        settings: When they change, what another model suggested is forgotten.
         engine: Proposes steps; None takes the one that the settings mean.
         lean: Gives goals and judges; None takes Lean servers of its own, started when they are first needed.
         memory: Keeps what was found.
@@ -48,7 +49,7 @@ class App:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: Settings | SettingsStore,
         *,
         engine: ModelEngine | None = None,
         lean: LeanWorkspace | None = None,
@@ -56,31 +57,33 @@ class App:
         lean_premises: bool = True,
     ) -> None:
         self._lean_premises = lean_premises
-        workspace = lean or LeanWorkspace(settings)
+        self.store = store = SettingsStore.of(settings)
+        store.subscribe(lambda settings: (ModelKey.of(settings), settings.premises), self._forget)
+        workspace = lean or LeanWorkspace(store)
         self._parts = Parts(
-            settings,
-            engine or SwitchingEngine(settings),
+            store,
+            engine or SwitchingEngine(store),
             workspace,
             memory or Memory(),
             Automation(),
-            self._premises(settings, workspace),
+            self._premises(workspace),
         )
         workspace.on_outdated = self._outdated
 
     @classmethod
     def beside_editor(
-        cls, settings: Settings, folders: Callable[[], Sequence[Path]], neighbour: Neighbour, memory: Memory
+        cls, store: SettingsStore, folders: Callable[[], Sequence[Path]], neighbour: Neighbour, memory: Memory
     ) -> App:
         """One for an editor: Lean has an event loop of its own, and the starter answers while a large model is loaded.
 
         Args:
-            settings: See `configure`.
+            store: The settings, which the editor may change.
             folders: Gives the folders that the editor has opened.
             neighbour: Gives the llmstep that lends its model.
             memory: Keeps what was found.
         """
-        engine = SwitchingEngine(settings, neighbour, in_the_meantime=True)
-        return cls(settings, engine=engine, lean=LeanApart(settings, folders), memory=memory)
+        engine = SwitchingEngine(store, neighbour, in_the_meantime=True)
+        return cls(store, engine=engine, lean=LeanApart(store, folders), memory=memory)
 
     async def __aenter__(self) -> App:
         return self
@@ -90,7 +93,7 @@ class App:
 
     @property
     def settings(self) -> Settings:
-        return self._parts.settings
+        return self.store.current
 
     @property
     def engine(self) -> ModelEngine:
@@ -111,16 +114,6 @@ class App:
     @property
     def premises(self) -> Premises | None:
         return self._parts.premises
-
-    def configure(self, settings: Settings) -> None:
-        """Use other settings from now on; what was suggested by another model is forgotten."""
-        parts, before = self._parts, self._parts.settings
-        if (ModelKey.of(settings), settings.premises) != (ModelKey.of(before), before.premises):
-            parts.memory.forget()
-            parts.premises = self._premises(settings, parts.lean)
-        parts.settings = settings
-        parts.engine.configure(settings)
-        parts.lean.configure(settings)
 
     async def goal(
         self, document: Document, sites: Sequence[Site], source: GoalSource | None = None
@@ -159,8 +152,13 @@ class App:
         await self.lean.close()
         await self.engine.close()
 
-    def _premises(self, settings: Settings, lean: LeanWorkspace) -> Premises | None:
-        return premises_for(settings, lean if self._lean_premises else None)
+    def _forget(self, *_: object) -> None:
+        """Another model, or other premises: what was suggested is no longer what would be."""
+        self.memory.forget()
+        self._parts.premises = self._premises(self.lean)
+
+    def _premises(self, lean: LeanWorkspace) -> Premises | None:
+        return premises_for(self.settings, lean if self._lean_premises else None)
 
     def _outdated(self, uri: str) -> None:
         """The imports of a document have changed: nothing that is known of it holds any more."""

@@ -114,6 +114,15 @@ class Verdict(enum.Enum):
     UNCHECKED = "unchecked"
     """Not judged: no Lean, out of time, or not yet."""
 
+    @property
+    def accepted(self) -> bool:
+        """Whether Lean takes the candidate as a step."""
+        match self:
+            case Verdict.CLOSES | Verdict.PROGRESS:
+                return True
+            case Verdict.INVALID | Verdict.UNCHECKED:
+                return False
+
 
 @attrs.frozen
 class Check:
@@ -124,6 +133,19 @@ class Check:
     """With `PROGRESS`, the goals that are left, those that were open behind the main goal before included."""
     message: str = ""
     """With `INVALID`, the first error; with `UNCHECKED`, why there is no verdict."""
+
+    @property
+    def words(self) -> str:
+        """The judgement for people: `closes the goal`, `leaves 2 goals`, `rejected: …`, `not checked`."""
+        match self.verdict:
+            case Verdict.CLOSES:
+                return "closes the goal"
+            case Verdict.PROGRESS:
+                return f"leaves {len(self.goals)} goal{'' if len(self.goals) == 1 else 's'}"
+            case Verdict.INVALID:
+                return f"rejected: {self.message}"
+            case Verdict.UNCHECKED:
+                return "not checked"
 
 
 UNCHECKED = Check(Verdict.UNCHECKED)

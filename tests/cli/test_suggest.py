@@ -83,7 +83,7 @@ def test_a_goal_of_a_file_for_reading(llmstep: Run, tmp_path: Path) -> None:
     rows = lines[5 : lines.index("", 5)]
     assert 1 <= len(rows) <= 4
     for number, row in enumerate(rows, start=1):
-        assert row.split()[:2] == [str(number), "unchecked"]
+        assert row.split()[:3] == [str(number), "not", "checked"]
         assert "  exact " in row
     assert lines[-1].startswith(f"4 generated, {len(rows)} distinct, not checked (there is no Lean file); starter, ")
     assert ended.err.splitlines() == ["Loading starter ...", "Generating ..."]

@@ -81,7 +81,7 @@ def test_for_reading(llmstep: Run, lean: Path, tmp_path: Path) -> None:
     ended = ask(llmstep, file, 2, 3, lean, "--prefix", "constructor", "--count", "2", "--no-automation")
     lines = [line.rstrip() for line in ended.out.splitlines()]
     assert lines[:4] == ["  p q : Prop", "  h : p ∧ q", "  ⊢ q ∧ p", ""]
-    assert lines[4].split()[:4] == ["1", "2", "goals", "left"]
+    assert lines[4].split()[:4] == ["1", "leaves", "2", "goals"]
     assert lines[4].endswith("  constructor")
     assert lines[-1].startswith("2 generated, ")
     assert "; starter, " in lines[-1]

@@ -129,7 +129,7 @@ async def until(condition: Callable[[], bool]) -> None:
 @pytest.mark.parametrize("which", [neox, byt5])
 @pytest.mark.parametrize("prefix", ["", "rw [h"])
 async def test_candidates(engine: Engine, tiny_models: dict[str, Path], which: Any, prefix: str) -> None:
-    engine.configure(which(tiny_models))
+    engine.store.change(which(tiny_models))
     ask = attrs.evolve(ASK, prefix=prefix)
     answer = await engine.generate(ask, attrs.evolve(FEW, count=8, seed=1))
     assert answer.model == which(tiny_models).model
@@ -162,11 +162,11 @@ async def test_the_engine_adds_nothing_to_its_parts(engine: Engine, own_models: 
 
 
 async def test_the_settings_are_the_default(engine: Engine, tiny_models: dict[str, Path]) -> None:
-    engine.configure(neox(tiny_models, count=3, max_new_tokens=2, temperature=0.5))
+    engine.store.change(neox(tiny_models, count=3, max_new_tokens=2, temperature=0.5))
     answer = await engine.generate(ASK)
     assert answer.drawn == 3
     assert all(candidate.tokens <= 2 for candidate in answer.candidates)
-    engine.configure(neox(tiny_models, count=3, max_new_tokens=2, temperature=0.0))
+    engine.store.change(neox(tiny_models, count=3, max_new_tokens=2, temperature=0.0))
     assert (await engine.generate(ASK)).drawn == 1
 
 
@@ -351,7 +351,7 @@ async def test_another_model_takes_effect_with_the_next_request(engine: Engine, 
     old = weakref.ref(model_of(engine))
     running = asyncio.create_task(engine.generate(ASK, FEW))
     await steps.reached()
-    engine.configure(byt5(tiny_models))
+    engine.store.change(byt5(tiny_models))
     assert engine.status.model == str(tiny_models["neox"])
     following = asyncio.create_task(engine.generate(ASK, FEW))
     await until(lambda: engine.status.queued == 1)
@@ -368,7 +368,7 @@ async def test_another_model_takes_effect_with_the_next_request(engine: Engine, 
 
 async def test_another_format_is_another_model(engine: Engine, tiny_models: dict[str, Path]) -> None:
     first = await engine.generate(ASK, FEW)
-    engine.configure(neox(tiny_models, dtype="bfloat16"))
+    engine.store.change(neox(tiny_models, dtype="bfloat16"))
     second = await engine.generate(ASK, FEW)
     assert not first.cached
     assert not second.cached
@@ -378,7 +378,7 @@ async def test_another_format_is_another_model(engine: Engine, tiny_models: dict
 async def test_settings_that_concern_no_model_do_not_load_it_anew(engine: Engine, tiny_models: dict[str, Path]) -> None:
     await engine.load()
     model = model_of(engine)
-    engine.configure(neox(tiny_models, count=2, max_new_tokens=4, template="starter"))
+    engine.store.change(neox(tiny_models, count=2, max_new_tokens=4, template="starter"))
     assert (await engine.generate(ASK)).drawn == 2
     assert model_of(engine) is model
 
@@ -391,12 +391,12 @@ async def test_a_model_that_cannot_be_loaded_leaves_the_one_in_memory(
     broken = copy_of("neox")
     weights = broken / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1])
-    engine.configure(neox(tiny_models, model=str(broken)))
+    engine.store.change(neox(tiny_models, model=str(broken)))
     with pytest.raises(ModelLoadError, match="where its header says"):
         await engine.generate(ASK, FEW)
     assert engine.status.state == "idle"
     assert engine.status.model == str(tiny_models["neox"])
-    engine.configure(neox(tiny_models))
+    engine.store.change(neox(tiny_models))
     assert (await engine.generate(ASK, attrs.evolve(FEW, seed=1))).drawn == 4
     assert model_of(engine) is model
 
@@ -408,21 +408,21 @@ async def test_a_load_that_fails_half_way_leaves_a_working_engine(
     odd = copy_of("neox")
     text = (odd / "config.json").read_text()
     (odd / "config.json").write_text(text.replace('"num_hidden_layers": 2', '"num_hidden_layers": 3'))
-    engine.configure(neox(tiny_models, model=str(odd)))
+    engine.store.change(neox(tiny_models, model=str(odd)))
     for _ in range(2):
         with pytest.raises(ModelLoadError, match="are incomplete"):
             await engine.generate(ASK, FEW)
     assert engine.status.state == "empty"
-    engine.configure(neox(tiny_models))
+    engine.store.change(neox(tiny_models))
     assert (await engine.generate(ASK, FEW)).drawn == 4
 
 
 async def test_a_model_that_is_not_there(engine: Engine, tiny_models: dict[str, Path]) -> None:
-    engine.configure(neox(tiny_models, model="/nowhere/at/all"))
+    engine.store.change(neox(tiny_models, model="/nowhere/at/all"))
     with pytest.raises(ModelNotFoundError) as caught:
         await engine.generate(ASK, FEW)
     assert caught.value.hint
-    engine.configure(neox(tiny_models))
+    engine.store.change(neox(tiny_models))
     assert (await engine.generate(ASK, FEW)).drawn == 4
 
 
@@ -455,7 +455,7 @@ async def test_from_the_hub(
     reports: list[Progress] = []
     states: list[str] = []
     stop = engine.watch(lambda status: states.append(status.state))
-    engine.configure(neox(tiny_models, model="tiny/neox"))
+    engine.store.change(neox(tiny_models, model="tiny/neox"))
     answer = await engine.generate(ASK, FEW, on_progress=reports.append)
     stop()
     assert answer.model == "tiny/neox"
@@ -465,15 +465,15 @@ async def test_from_the_hub(
     model = model_of(engine)
 
     # What cannot be used is refused before its weights are downloaded.
-    engine.configure(neox(tiny_models, model="tiny/byt5"))
+    engine.store.change(neox(tiny_models, model="tiny/byt5"))
     with pytest.raises(ModelLoadError, match="The template pythia is for "):
         await engine.generate(ASK, FEW)
-    engine.configure(neox(tiny_models, model="tiny/odd"))
+    engine.store.change(neox(tiny_models, model="tiny/odd"))
     with pytest.raises(ModelLoadError, match="has the architecture 'odd'"):
         await engine.generate(ASK, FEW)
     with monkeypatch.context() as patch:
         patch.setattr("llmstep.engine.device.free_bytes", lambda _: 1000)
-        engine.configure(neox(tiny_models, model="tiny/large"))
+        engine.store.change(neox(tiny_models, model="tiny/large"))
         with pytest.raises(ModelTooLargeError, match="The model tiny/large needs about "):
             await engine.generate(ASK, FEW)
     for name in ("byt5", "odd", "large"):
@@ -481,25 +481,25 @@ async def test_from_the_hub(
     assert model_of(engine) is model
 
     hub.dies_after = 1000
-    engine.configure(neox(tiny_models, model="tiny/gone"))
+    engine.store.change(neox(tiny_models, model="tiny/gone"))
     with pytest.raises(DownloadError):
         await engine.generate(ASK, FEW)
     assert engine.status.state == "idle"
     assert engine.status.model == "tiny/neox"
     assert model_of(engine) is model
-    engine.configure(neox(tiny_models, model="tiny/neox"))
+    engine.store.change(neox(tiny_models, model="tiny/neox"))
     assert (await engine.generate(ASK, FEW)).cached
 
 
 async def test_cancelling_a_download(engine: Engine, hub: Any, tiny_models: dict[str, Path]) -> None:
     hub.stalls_after = 1000
-    engine.configure(neox(tiny_models, model="tiny/neox"))
+    engine.store.change(neox(tiny_models, model="tiny/neox"))
     task = asyncio.create_task(engine.load())
     assert await asyncio.to_thread(hub.stalled.wait, LONG)
     assert engine.status.state == "downloading"
     task.cancel()
     await until(lambda: engine.status.state == "empty")
-    engine.configure(neox(tiny_models))
+    engine.store.change(neox(tiny_models))
     assert (await engine.generate(ASK, FEW)).drawn == 4  # while the hub is still silent
 
 
@@ -534,7 +534,7 @@ async def test_an_idle_model_is_unloaded_but_never_under_a_request(
     model = weakref.ref(model_of(engine))
     task = asyncio.create_task(engine.generate(ASK, FEW))
     await steps.reached()
-    engine.configure(neox(tiny_models, idle_unload_minutes=0.05 / 60))
+    engine.store.change(neox(tiny_models, idle_unload_minutes=0.05 / 60))
     await asyncio.sleep(0.1)
     assert engine.status.state == "generating"
     steps.remove()
@@ -547,7 +547,7 @@ async def test_an_idle_model_is_unloaded_but_never_under_a_request(
 
 
 async def test_an_idle_model_stays_when_the_settings_say_so(engine: Engine, tiny_models: dict[str, Path]) -> None:
-    engine.configure(neox(tiny_models, idle_unload_minutes=0))
+    engine.store.change(neox(tiny_models, idle_unload_minutes=0))
     await engine.load()
     await asyncio.sleep(0.1)
     assert engine.status.state == "idle"

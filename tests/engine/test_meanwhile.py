@@ -122,7 +122,7 @@ async def test_other_settings_are_followed(
     await engine.generate(ASK, FEW)
     await asyncio.to_thread(gate.reached.wait, LONG)
     other = attrs.evolve(settings, model=str(tiny_models["llama"]))
-    engine.configure(other)
+    engine.store.change(other)
     assert (await engine.generate(ASK, FEW)).model == "starter"
     gate.open.set()
     await until(lambda: engine.status.state == "idle")

@@ -53,7 +53,7 @@ def same(some: list[Candidate], others: list[Candidate]) -> bool:
 
 
 async def asked(engine: Engine, template: str, ask: Ask, sampling: Sampling) -> Generation:
-    engine.configure(attrs.evolve(engine.settings, template=template))
+    engine.store.change(attrs.evolve(engine.settings, template=template))
     return await engine.generate(ask, sampling)
 
 
@@ -90,7 +90,7 @@ async def test_another_file_is_another_question(engine: Engine) -> None:
 
 
 async def test_progress_goes_on_through_both(engine: Engine) -> None:
-    engine.configure(attrs.evolve(engine.settings, template="llemma"))
+    engine.store.change(attrs.evolve(engine.settings, template="llemma"))
     told: list[Progress] = []
     await engine.generate(ASK, Sampling(4, 1.3, max_new_tokens=9, seed=77), on_progress=told.append)
     steps = [(each.done, each.total) for each in told if each.stage == "generate"]

@@ -309,7 +309,7 @@ async def test_memory(lake: FakeLake, workspace_of: Callable[[Settings], LeanWor
     assert set(workers) == set(uris[1:])
     assert all(5_000_000 < size < 200_000_000 for size in workers.values())
     plain, site = place(text.replace("theorem", "set_option maxRecDepth 10000000\n\ntheorem"))
-    workspace.configure(lake.settings(check={"memory_mb": 100, "max_heartbeats": 0}))
+    workspace.store.change(lake.settings(check={"memory_mb": 100, "max_heartbeats": 0}))
     for candidates in (["repeat have k := hp", "exact hp"], ["exact hp"]):
         checks = await workspace.check(uris[1], plain, site, GOAL, candidates)
         assert checks[-1].verdict is Verdict.CLOSES
@@ -318,7 +318,7 @@ async def test_memory(lake: FakeLake, workspace_of: Callable[[Settings], LeanWor
     assert check.message == "Lean was stopped: it took more than 100 MB of memory."
     assert max(each.private_bytes for info in workspace.servers() for each in info.processes) < 200_000_000
     plain, site = place(text)
-    workspace.configure(lake.settings(check={"memory_mb": 10}))
+    workspace.store.change(lake.settings(check={"memory_mb": 10}))
     with pytest.raises(LeanMemoryError, match=r"^Lean was stopped: it took more than 10 MB of memory\."):
         await workspace.goal(uris[0], plain, site)
 

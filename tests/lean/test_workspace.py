@@ -221,9 +221,9 @@ async def test_other_settings_start_other_servers(settings: Settings, tmp_path: 
     try:
         await workspace.goal(uri, PLAIN, SITE)
         [before] = workspace.servers()
-        workspace.configure(attrs.evolve(settings, model="other"))
+        workspace.store.change(attrs.evolve(settings, model="other"))
         assert workspace.servers() == [before] or workspace.servers()[0].command == before.command
-        workspace.configure(attrs.evolve(settings, check=attrs.evolve(settings.check, max_heartbeats=1234)))
+        workspace.store.change(attrs.evolve(settings, check=attrs.evolve(settings.check, max_heartbeats=1234)))
         await workspace.goal(uri, PLAIN, SITE)
         [after] = workspace.servers()
         assert "-DmaxHeartbeats=1234" in after.command

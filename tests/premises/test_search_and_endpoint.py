@@ -12,13 +12,14 @@ import pytest
 from command_line import run
 from lsprotocol.types import Position
 
+from llmstep.app import App
 from llmstep.catalog.templates import get_template
 from llmstep.engine.engine import Engine
 from llmstep.errors import ModelLoadError
 from llmstep.lean.site import find_site
 from llmstep.lean.workspace import LeanWorkspace
 from llmstep.lsp.endpoint import Endpoint
-from llmstep.premises.asked import Premises, premises_for
+from llmstep.premises.asked import Premises
 from llmstep.premises.index import PremiseIndex
 from llmstep.premises.lean_search import LeanSearch
 from llmstep.premises.retriever import Retriever
@@ -157,11 +158,12 @@ async def test_the_endpoint_puts_premises_in_front_of_the_state(
         premises=PremiseSettings(source="index", index=str(folder), count=3),
     )
     engine = Engine(settings)
-    premises = premises_for(settings, None)
+    app = App(settings, engine=engine)
+    premises = app.premises
     assert premises is not None
     goals: list[str] = []
     premises.source = _Noting(premises.source, goals)
-    endpoint = Endpoint(engine, settings, premises)
+    endpoint = Endpoint(app)
     endpoint.start()
     while endpoint.url is None:  # noqa: ASYNC110 - it tells nobody
         await asyncio.sleep(0.02)
@@ -179,7 +181,7 @@ async def test_the_endpoint_puts_premises_in_front_of_the_state(
             placed = await ask("/", tactic_state=state, context=file)
             assert (await ask("/", tactic_state=state, context=file))["suggestions"] == placed["suggestions"]
             copilot = await ask("/generate", name="x", input=state, prefix="")
-            await endpoint.configure(settings, None)
+            app.store.change(attrs.evolve(settings, premises=PremiseSettings()))
             bare = await ask("/", tactic_state=state)
     finally:
         await endpoint.stop()

@@ -67,7 +67,7 @@ async def test_what_lean_names_is_in_the_prompt(
     document = Document((tmp_path / "Fruit.lean").as_uri(), 1, TEXT)
     try:
         found = await app.suggest(document, Position(3, 2))
-        app.configure(attrs.evolve(settings, premises=PremiseSettings()))
+        app.store.change(attrs.evolve(settings, premises=PremiseSettings()))
         await app.suggest(document, Position(3, 2), more=True)
     finally:
         await engine.close()
@@ -110,16 +110,16 @@ def test_the_settings_decide_who_is_asked(tmp_path: Path) -> None:
     engine = Engine(Settings())
     app = App(Settings(), engine=engine, lean=lean)
     assert app.premises is None
-    app.configure(Settings(premises=PremiseSettings(source="lean")))
+    app.store.change(Settings(premises=PremiseSettings(source="lean")))
     assert isinstance(source_in(app), LeanSearch)
-    app.configure(Settings(premises=PremiseSettings(source="index", index=str(tmp_path))))
+    app.store.change(Settings(premises=PremiseSettings(source="index", index=str(tmp_path))))
     assert isinstance(source_in(app), Retriever)
     kept = app.premises
-    app.configure(Settings(count=3, premises=PremiseSettings(source="index", index=str(tmp_path))))
+    app.store.change(Settings(count=3, premises=PremiseSettings(source="index", index=str(tmp_path))))
     assert app.premises is kept  # with the encoder that it has loaded
-    app.configure(Settings(template="byt5-retrieval", premises=PremiseSettings(source="lean")))
+    app.store.change(Settings(template="byt5-retrieval", premises=PremiseSettings(source="lean")))
     assert isinstance(source_in(app), LeanSearch)
-    app.configure(Settings(template="pythia", premises=PremiseSettings(source="lean")))
+    app.store.change(Settings(template="pythia", premises=PremiseSettings(source="lean")))
     assert app.premises is None  # it would search in vain
     with pytest.raises(SettingsError, match=r"llmstep\.premises\.source"):
         run("suggest", "--premises", "google", "--goal-file", tmp_path)

@@ -171,7 +171,7 @@ async def test_a_list_of_models_that_fails_is_like_none(fake: FakeServer) -> Non
     fake.models = error(500, "no cache")
     async with engine_for(fake.settings()) as engine:
         assert await engine.load() == MODEL
-        engine.configure(fake.settings(model=""))
+        engine.store.change(fake.settings(model=""))
         with pytest.raises(ModelNotFoundError, match="does not say which models it has"):
             await engine.load()
 

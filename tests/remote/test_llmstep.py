@@ -266,17 +266,17 @@ async def test_settings_switch_the_engine(fake: FakeServer) -> None:
         with_own(engine, own)
         engine.watch(seen.append)
         assert (await engine.generate(ASK, SIX)).model == "own"
-        engine.configure(fake.settings())
+        engine.store.change(fake.settings())
         assert engine.status.engine == "openai"
         await asyncio.sleep(0)
         assert own.unloads == 1  # its memory is of no use meanwhile
         assert (await engine.generate(ASK, SIX)).model == MODEL
-        engine.configure(there.settings)
+        engine.store.change(there.settings)
         assert (await engine.generate(ASK, SIX)).model == "scripted"
-        engine.configure(attrs.evolve(there.settings, remote=RemoteSettings()))
+        engine.store.change(attrs.evolve(there.settings, remote=RemoteSettings()))
         with pytest.raises(SettingsError, match=r"llmstep\.remote\.url is empty"):
             await engine.generate(ASK, SIX)
-        engine.configure(Settings(model="own"))
+        engine.store.change(Settings(model="own"))
         assert (await engine.generate(ASK, SIX)).model == "own"
         await engine.close()
     kinds = [status.engine for status in seen]

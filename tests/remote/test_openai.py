@@ -138,10 +138,10 @@ async def test_templates(fake: FakeServer) -> None:
     async with engine_for(fake.settings(model="ByteDance-Seed/BFS-Prover-V2-7B")) as engine:
         await engine.generate(ASK, SIX)
         assert fake.asked[-1].body["prompt"] == f"{ASK.goal.state}:::"
-        engine.configure(fake.settings(model="something"))
+        engine.store.change(fake.settings(model="something"))
         with pytest.raises(ModelError, match="template the model something needs is not known"):
             await engine.generate(ASK, SIX)
-        engine.configure(attrs.evolve(fake.settings(), template="byt5-state"))
+        engine.store.change(attrs.evolve(fake.settings(), template="byt5-state"))
         with pytest.raises(ModelError, match="for encoder-decoder models"):
             await engine.generate(ASK, SIX)
 
@@ -248,7 +248,7 @@ async def test_a_server_that_does_not_stream(fake: FakeServer) -> None:
     fake.streams = False
     async with engine_for(attrs.evolve(fake.settings(), template="bfs")) as engine:
         assert scored(await engine.generate(ASK, SIX)) == [("rfl", -0.5), ("simp [h]", -0.5), ("omega", -0.5)]
-        engine.configure(attrs.evolve(fake.settings(api="chat"), template="instruct"))
+        engine.store.change(attrs.evolve(fake.settings(api="chat"), template="instruct"))
         assert scored(await engine.generate(ASK, SIX)) == [("rfl", -0.5), ("simp [h]", -0.5), ("omega", -0.5)]
 
 

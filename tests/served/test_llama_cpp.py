@@ -96,11 +96,11 @@ async def test_another_model_ends_the_server_and_so_does_unloading(gguf: Path) -
     async with engine_for(gguf) as engine:
         await engine.load()
         server = family(engine)
-        engine.configure(Settings(model="starter", device="cpu"))
+        engine.store.change(Settings(model="starter", device="cpu"))
         assert (await engine.generate(ASK, SAMPLING)).model == "starter"
         await asyncio.to_thread(psutil.wait_procs, server, 10)
         assert not any(each.is_running() for each in server)
-        engine.configure(Settings(model=str(gguf), template="starter"))
+        engine.store.change(Settings(model=str(gguf), template="starter"))
         await engine.generate(ASK, SAMPLING)
         server = family(engine)
         await engine.unload()

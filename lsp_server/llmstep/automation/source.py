@@ -66,7 +66,7 @@ class Automation:
                 return
             for text in await _texts(tactic, search, prefix.strip()):
                 check = await judge(text)
-                if check.verdict in (Verdict.CLOSES, Verdict.PROGRESS):
+                if check.verdict.accepted:
                     closed = closed or (check.verdict is Verdict.CLOSES and tactic.chance >= _SURE)
                     yield Suggestion(Candidate(text, None, source="lean", chance=tactic.chance), check)
                 elif check.message.startswith(_UNKNOWN):

@@ -106,14 +106,13 @@ async def _asking(settings: Settings, seed: int, source: str) -> AsyncIterator[C
     """What the editor does at a place, engine and Lean included, which are gone afterwards."""
     from llmstep.bench.quality import Judged
     from llmstep.memory import Document
-    from llmstep.types import Verdict
 
     async def ask(app: App, goal: Theorem) -> Judged:
         started = time.perf_counter()
         shown: list[float] = []
 
         def on_update(found: SuggestionSet) -> None:
-            if found.best is not None and found.best.check.verdict in (Verdict.CLOSES, Verdict.PROGRESS):
+            if found.best is not None and found.best.check.verdict.accepted:
                 shown.append(time.perf_counter() - started)
 
         found = await app.suggest(Document(goal.uri, 1, goal.text), goal.position, seed=seed, on_update=on_update)

@@ -62,11 +62,14 @@ def _reasons(rejected: Sequence[Suggestion]) -> Table:
     return table
 
 
+_STYLES = {
+    Verdict.CLOSES: "green",
+    Verdict.PROGRESS: "yellow",
+    Verdict.INVALID: "dim",
+    Verdict.UNCHECKED: "dim",
+}
+
+
 def mark(check: Check) -> Text:
     """What Lean said, in two or three words."""
-    if check.verdict is Verdict.CLOSES:
-        return Text("closes the goal", style="green")
-    if check.verdict is Verdict.PROGRESS:
-        left = len(check.goals)
-        return Text(f"{left} goal{'' if left == 1 else 's'} left", style="yellow")
-    return Text(check.verdict.value, style="dim")
+    return Text(printable(check.words), style=_STYLES[check.verdict])

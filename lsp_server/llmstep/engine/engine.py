@@ -21,6 +21,7 @@ from llmstep.engine.progress import Progress, since, thinned
 from llmstep.engine.status import EngineStatus, StatusBoard, in_this_loop
 from llmstep.engine.text import Completion
 from llmstep.engine.worker import Job, OnProgress, Worker
+from llmstep.settings_store import SettingsStore
 from llmstep.types import Ask, Sampling
 
 if TYPE_CHECKING:
@@ -41,22 +42,25 @@ class Engine:
     """One model in this process, one queue, one cache of answers.
 
     Args:
-        settings: Model, device, sampling; see `configure`.
+        settings: Model, device, sampling. When they change, requests from then on have the new ones and those in flight
+            keep theirs; another model is loaded, and the one in memory freed, with the next request.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings | SettingsStore) -> None:
+        self.store = SettingsStore.of(settings)
         self._choice: tuple[ModelKey, ModelChoice] | None = None
         self._answers: AnswerCache[Generation] = AnswerCache()
         self._runner: Runner | None = None  # touched in the worker's thread only
-        self._board = StatusBoard(EngineStatus(model=settings.model))
+        self._board = StatusBoard(EngineStatus(model=self.settings.model))
         self._worker = Worker(
-            idle_seconds=settings.idle_unload_minutes * 60, on_change=self._publish, on_idle=self._release
+            idle_seconds=self.settings.idle_unload_minutes * 60, on_change=self._publish, on_idle=self._release
         )
+        self.store.subscribe(lambda settings: settings.idle_unload_minutes, self._rests_for)
+        self.store.subscribe(lambda settings: settings.model, self._names)
 
     @property
     def settings(self) -> Settings:
-        return self._settings
+        return self.store.current
 
     @property
     def status(self) -> EngineStatus:
@@ -69,16 +73,6 @@ class Engine:
         When called in a running event loop the callback runs in that loop, otherwise in the engine's threads.
         """
         return self._board.watch(in_this_loop(callback))
-
-    def configure(self, settings: Settings) -> None:
-        """Use other settings for requests from now on; those in flight keep theirs.
-
-        Another model is loaded, and the one in memory freed, with the next request.
-        """
-        self._settings = settings
-        self._worker.idle_seconds = settings.idle_unload_minutes * 60
-        if self._board.status.state == "empty":
-            self._publish(model=settings.model)
 
     async def generate(
         self, ask: Ask, sampling: Sampling | None = None, *, on_progress: OnProgress | None = None
@@ -98,7 +92,7 @@ class Engine:
             CancelledError: The engine was closed.
         """
         started = time.perf_counter()
-        settings = self._settings
+        settings = self.settings
         choice = await self._chosen(settings)
         if sampling is None:
             sampling = _sampling(settings)
@@ -119,7 +113,7 @@ class Engine:
 
     def known(self, ask: Ask, sampling: Sampling | None = None) -> Generation | None:
         """The answer, where it is in memory and needs no work."""
-        settings = self._settings
+        settings = self.settings
         if self._choice is None or self._choice[0] != ModelKey.of(settings):
             return None
         choice = self._choice[1]
@@ -147,7 +141,7 @@ class Engine:
             RequestError: The prompt is empty, or too long for the model.
             ModelError, BusyError, CancelledError: As with `generate`.
         """
-        settings = self._settings
+        settings = self.settings
         choice = await self._chosen(settings)
         loop = asyncio.get_running_loop()
 
@@ -185,7 +179,7 @@ class Engine:
             ModelError: The model cannot be found, downloaded or loaded.
             CancelledError: The engine was closed.
         """
-        settings = self._settings
+        settings = self.settings
         choice = await self._chosen(settings)
 
         def work(job: Job[LoadedModelInfo]) -> LoadedModelInfo:
@@ -204,7 +198,7 @@ class Engine:
         Raises:
             ModelError: There is no such model.
         """
-        settings = self._settings
+        settings = self.settings
         choice = await self._chosen(settings)
         runner = self._runner
         return None if runner is not None and runner.serves(settings, choice) else choice
@@ -281,6 +275,13 @@ class Engine:
         self._runner = Runner.load(plan, settings, choice, report, lambda: self._worker.closed)
         return self._runner
 
+    def _rests_for(self, _: float, minutes: float) -> None:
+        self._worker.idle_seconds = minutes * 60
+
+    def _names(self, _: str, model: str) -> None:
+        if self._board.status.state == "empty":
+            self._publish(model=model)
+
     def _drop(self) -> None:
         runner, self._runner = self._runner, None
         if runner is not None:
@@ -296,7 +297,7 @@ class Engine:
         """After work: say what is in memory."""
         info = self._runner.info if self._runner else None
         if info is None:
-            self._publish(state="empty", model=self._settings.model, device="", dtype="")
+            self._publish(state="empty", model=self.settings.model, device="", dtype="")
         else:
             self._publish(state="idle", model=info.model, device=info.device, dtype=info.dtype)
 

@@ -35,7 +35,8 @@ class ModelEngine(Protocol):
     """Proposes steps; belongs to one asyncio loop. `SwitchingEngine` is the one that the settings mean."""
 
     @property
-    def settings(self) -> Settings: ...
+    def settings(self) -> Settings:
+        """Those of requests from now on; those in flight keep theirs."""
 
     @property
     def status(self) -> EngineStatus:
@@ -43,9 +44,6 @@ class ModelEngine(Protocol):
 
     def watch(self, callback: Callable[[EngineStatus], None]) -> Callable[[], None]:
         """Have `callback` called with every change of the status; the answer is a function that ends it."""
-
-    def configure(self, settings: Settings) -> None:
-        """Use other settings for requests from now on; those in flight keep theirs."""
 
     async def generate(
         self, ask: Ask, sampling: Sampling | None = None, *, on_progress: Callable[[Progress], None] | None = None

@@ -53,7 +53,7 @@ class Meanwhile:
             self._loading = asyncio.ensure_future(self._load(settings))
         if self._starter is None:
             self._starter = Engine(settings)
-        self._starter.configure(attrs.evolve(settings, model="starter", template="", device="cpu", dtype="auto"))
+        self._starter.store.change(attrs.evolve(settings, model="starter", template="", device="cpu", dtype="auto"))
         try:
             return await self._starter.generate(ask, sampling, on_progress=on_progress)
         except LlmstepError as error:

@@ -20,6 +20,7 @@ from llmstep.engine.served.choice import prefers_llama_cpp
 from llmstep.engine.served.engine import ServedEngine
 from llmstep.errors import CancelledError, LlmstepError, RemoteError, RemoteRefusedError
 from llmstep.settings import Settings
+from llmstep.settings_store import SettingsStore
 
 if TYPE_CHECKING:
     from llmstep.engine.interface import Generation, ModelEngine
@@ -39,35 +40,36 @@ class SwitchingEngine:
     """A `ModelEngine` that follows the settings.
 
     Args:
-        settings: See `configure`.
+        settings: When they change, a model in memory that they do not need is freed.
         neighbour: Asked before each request for which the model would be loaded in this process.
         in_the_meantime: Whether the starter answers while a larger model is loaded.
     """
 
     def __init__(
-        self, settings: Settings, neighbour: Neighbour | None = None, *, in_the_meantime: bool = False
+        self, settings: Settings | SettingsStore, neighbour: Neighbour | None = None, *, in_the_meantime: bool = False
     ) -> None:
-        self._settings = settings
+        self.store = store = SettingsStore.of(settings)
         self._neighbour = neighbour
         self._place: Place | None = None
-        self.own = Engine(settings)
+        self.own = Engine(store)
         self._meanwhile = Meanwhile(self.own) if in_the_meantime else None
-        self._shared = LlmstepEngine(settings, "shared", self._neighbours_place, tries=1)
+        self._shared = LlmstepEngine(store, "shared", self._neighbours_place, tries=1)
         self._servers: dict[str, ModelEngine] = {
-            "openai": OpenAiEngine(settings),
-            "ollama": OllamaEngine(settings),
-            "vllm": ServedEngine(settings, "vllm"),
-            "llama.cpp": ServedEngine(settings, "llama.cpp"),
-            "llmstep": LlmstepEngine(settings),
+            "openai": OpenAiEngine(store),
+            "ollama": OllamaEngine(store),
+            "vllm": ServedEngine(store, "vllm"),
+            "llama.cpp": ServedEngine(store, "llama.cpp"),
+            "llmstep": LlmstepEngine(store),
         }
         self._all: tuple[ModelEngine, ...] = (self.own, *self._servers.values(), self._shared)
-        self._active: ModelEngine = self._configured(settings)
+        self._active: ModelEngine = self._configured(self.settings)
         self._watchers: list[Callable[[EngineStatus], None]] = []
         self._unloading: asyncio.Task[None] | None = None
+        store.subscribe(lambda settings: (settings.engine, settings.model), self._switch)
 
     @property
     def settings(self) -> Settings:
-        return self._settings
+        return self.store.current
 
     @property
     def status(self) -> EngineStatus:
@@ -86,27 +88,18 @@ class SwitchingEngine:
 
         return stop
 
-    def configure(self, settings: Settings) -> None:
-        """Use other settings from now on; a model in memory that they do not need is freed."""
-        before, self._settings = self._settings, settings
-        moved = (settings.engine, settings.model) != (before.engine, before.model)
-        for engine in self._all:
-            engine.configure(settings)
-        if moved:
-            self._use(self._configured(settings))
-
     async def generate(
         self, ask: Ask, sampling: Sampling | None = None, *, on_progress: Callable[[Progress], None] | None = None
     ) -> Generation:
         """See `ModelEngine.generate`."""
-        settings = self._settings
+        settings = self.settings
         if settings.in_process and await self._find_neighbour(settings):
             self._use(self._shared)
             try:
                 return await self._shared.generate(ask, sampling, on_progress=on_progress)
             except (RemoteError, RemoteRefusedError, CancelledError) as error:
                 _log.info("the other llmstep lends its model no more, it is loaded here: %s", error.message)
-        engine = self._configured(self._settings)
+        engine = self._configured(self.settings)
         self._use(engine)
         if engine is self.own and self._meanwhile is not None:
             answer = await self._meanwhile.generate(ask, sampling, on_progress)
@@ -122,20 +115,20 @@ class SwitchingEngine:
         self, text: Text, sampling: Sampling, *, on_written: Callable[[int, Written], None] | None = None
     ) -> Completion:
         """See `ModelEngine.complete`; a neighbour is not asked."""
-        engine = self._configured(self._settings)
+        engine = self._configured(self.settings)
         self._use(engine)
         return await engine.complete(text, sampling, on_written=on_written)
 
     async def load(self, *, on_progress: Callable[[Progress], None] | None = None) -> object:
         """See `ModelEngine.load`; a model that another llmstep lends is not loaded here."""
-        settings = self._settings
+        settings = self.settings
         if settings.in_process and await self._find_neighbour(settings):
             self._use(self._shared)
             try:
                 return await self._shared.load(on_progress=on_progress)
             except LlmstepError as error:
                 _log.info("the other llmstep does not answer, the model is loaded here: %s", error.message)
-        engine = self._configured(self._settings)
+        engine = self._configured(self.settings)
         self._use(engine)
         return await engine.load(on_progress=on_progress)
 
@@ -146,6 +139,9 @@ class SwitchingEngine:
         if self._meanwhile is not None:
             await self._meanwhile.close()
         await asyncio.gather(*(engine.close() for engine in self._all))
+
+    def _switch(self, *_: object) -> None:
+        self._use(self._configured(self.settings))
 
     def _configured(self, settings: Settings) -> ModelEngine:
         kind: str = settings.engine

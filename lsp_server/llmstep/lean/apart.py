@@ -17,7 +17,6 @@ from llmstep.lean.workspace import LeanWorkspace
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from llmstep.settings import Settings
 
 T = TypeVar("T")
 
@@ -34,9 +33,8 @@ class LeanApart(LeanWorkspace):
         self._thread = threading.Thread(target=self._loop.run_forever, name="llmstep-lean", daemon=True)
         self._thread.start()
 
-    def configure(self, settings: Settings) -> None:
-        """Uses other settings from the next call on."""
-        self._loop.call_soon_threadsafe(super().configure, settings)
+    def _start_anew(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(super()._start_anew)
 
     async def close(self) -> None:
         """Stops all servers for good."""

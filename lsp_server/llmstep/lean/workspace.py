@@ -22,6 +22,7 @@ from llmstep.lean.proposals import proposed
 from llmstep.lean.server import LeanServer
 from llmstep.lean.starting import ServerOptions
 from llmstep.lean.version import TOOLCHAIN, takes_variables_by_proof
+from llmstep.settings_store import SettingsStore
 from llmstep.types import Check, Goal
 
 if TYPE_CHECKING:
@@ -38,25 +39,30 @@ class LeanWorkspace:
     """Goals and checks for any file. Belongs to one asyncio loop.
 
     Args:
-        settings: Command, limits and times of Lean.
+        settings: Command, limits and times of Lean. When they change, the next call has the new ones.
         folders: Gives the folders that the user has opened, see `find_project`; by default the working folder.
     """
 
-    def __init__(self, settings: Settings, folders: Callable[[], Sequence[Path]] = working_folder) -> None:
-        self.settings = settings
+    def __init__(
+        self, settings: Settings | SettingsStore, folders: Callable[[], Sequence[Path]] = working_folder
+    ) -> None:
+        self.store = SettingsStore.of(settings)
         self.on_outdated: Callable[[str], None] | None = None
         """Called with the address of a file of which nothing that Lean said before holds any more."""
         self._folders = folders
         self._homes: dict[Path | None, Home] = {}
         self._stopping: set[asyncio.Task[None]] = set()
         self._closed = False
+        self.store.subscribe(lambda settings: (settings.lean, settings.check), self._start_anew)
 
-    def configure(self, settings: Settings) -> None:
-        """Uses other settings from the next call on; servers whose command or limits change are started anew."""
-        old, self.settings = self.settings, settings
-        if (old.lean, old.check) != (settings.lean, settings.check):
-            for key in list(self._homes):
-                self._stop(key)
+    @property
+    def settings(self) -> Settings:
+        return self.store.current
+
+    def _start_anew(self, *_: object) -> None:
+        """Stops servers whose command or limits have changed; the next call starts others."""
+        for key in list(self._homes):
+            self._stop(key)
 
     async def goal(self, uri: str, text: str, site: Site, on_wait: OnWait | None = None) -> Goal:
         """The goals that a candidate at `site` will face.

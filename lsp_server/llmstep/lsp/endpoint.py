@@ -18,9 +18,8 @@ from llmstep.http.probe import probe
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
-    from llmstep.engine.interface import ModelEngine
+    from llmstep.app import App
     from llmstep.http.server import HttpServer
-    from llmstep.premises.asked import Premises
     from llmstep.settings import Settings
 
 _SECONDS_BETWEEN_TRIES = 3.0
@@ -31,27 +30,38 @@ _log = logging.getLogger(__name__)
 class Endpoint:
     """Keeps the endpoint where the settings want it."""
 
-    def __init__(self, engine: ModelEngine, settings: Settings, premises: Premises | None = None) -> None:
-        self._engine = engine
-        self._settings = settings
-        self._premises = premises
+    def __init__(self, application: App) -> None:
+        self._application = application
         self._now = asyncio.Event()
         self._app: Starlette | None = None
         self._server: HttpServer | None = None
         self._task: asyncio.Task[None] | None = None
+        self._moving: asyncio.Task[None] | None = None
+        application.store.subscribe(lambda settings: settings, self._take)
+        application.store.subscribe(lambda settings: settings.http, self._move)
+
+    @property
+    def _settings(self) -> Settings:
+        return self._application.settings
 
     @property
     def url(self) -> str | None:
         """Where it listens; None when it does not."""
         return self._server.url if self._server else None
 
-    async def configure(self, settings: Settings, premises: Premises | None) -> None:
-        """Use other settings; what has changed decides whether the server moves."""
-        moved = settings.http != self._settings.http
-        self._settings, self._premises = settings, premises
+    def _take(self, *_: object) -> None:
         if self._app is not None:
-            self._app.state.settings, self._app.state.premises = settings, premises
-        if moved:
+            self._app.state.settings, self._app.state.premises = self._settings, self._application.premises
+
+    def _move(self, *_: object) -> None:
+        if self._moving is None or self._moving.done():
+            self._moving = asyncio.ensure_future(self._restart())
+
+    async def _restart(self) -> None:
+        """Listen where the settings say now; they may change once more meanwhile."""
+        wanted = None
+        while wanted != self._settings.http:
+            wanted = self._settings.http
             await self.stop()
             self.start()
 
@@ -102,7 +112,9 @@ class Endpoint:
         from llmstep.http.server import serve
 
         http = self._settings.http
-        self._app = create_app(self._engine, self._settings, token=own_token(), premises=self._premises)
+        self._app = create_app(
+            self._application.engine, self._settings, token=own_token(), premises=self._application.premises
+        )
         server = self._server = await serve(self._app, http.host, http.port)
         _log.info("the tactic is answered at %s", server.url)
         try:

@@ -15,11 +15,11 @@ from llmstep.lean.text import position_at
 from llmstep.lsp.code_actions import label
 from llmstep.lsp.known import insert_link, shows_known
 from llmstep.printable import printable
-from llmstep.types import Suggestion, Verdict
 
 if TYPE_CHECKING:
     from llmstep.lsp.session import Session
     from llmstep.memory import Document, SuggestionSet
+    from llmstep.types import Suggestion
 
 _LONGEST_LABEL = 60
 _MOST_OTHERS = 9
@@ -71,28 +71,14 @@ def _tooltip(ls: Session, document: Document, known: SuggestionSet, shown: Sugge
         return f"[{code}]({insert_link(document.uri, place, other.text)})" if shows_known(ls) else code
 
     source = "; one of Lean's own tactics" if shown.candidate.source == "lean" else ""
-    parts = [f"```lean\n{shown.text}\n```", verdict_words(shown) + source]
+    parts = [f"```lean\n{shown.text}\n```", shown.check.words + source]
     if shown.check.goals:
         parts.append("```lean\n" + "\n\n".join(shown.check.goals) + "\n```")
     if others:
-        lines = [f"- {name(each)}: {verdict_words(each)}" for each in others[:_MOST_OTHERS]]
+        lines = [f"- {name(each)}: {each.check.words}" for each in others[:_MOST_OTHERS]]
         parts.append("Others:\n\n" + "\n".join(lines))
     parts.append(f"{known.summary()} ({known.model})")
     return printable("\n\n".join(parts))
-
-
-def verdict_words(suggestion: Suggestion) -> str:
-    """The verdict in words: `closes the goal`, `leaves 2 goals`, `not checked`."""
-    check = suggestion.check
-    match check.verdict:
-        case Verdict.CLOSES:
-            return "closes the goal"
-        case Verdict.PROGRESS:
-            return f"leaves {len(check.goals)} goal{'' if len(check.goals) == 1 else 's'}"
-        case Verdict.INVALID:
-            return f"refused: {check.message}"
-        case Verdict.UNCHECKED:
-            return "not checked"
 
 
 def _code(text: str) -> str:

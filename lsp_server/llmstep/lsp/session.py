@@ -26,7 +26,7 @@ from llmstep.lsp.settings import SettingsSync
 from llmstep.lsp.status import Status
 from llmstep.lsp.upkeep import Upkeep
 from llmstep.memory import Memory
-from llmstep.settings import Settings
+from llmstep.settings_store import SettingsStore
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from llmstep.app import App
     from llmstep.lsp.documents import Documents, NewText
     from llmstep.lsp.endpoint import Endpoint
+    from llmstep.settings import Settings
 
 _SECONDS_TO_CLOSE = 3.0
 """For each part; a model that is being read cannot be interrupted, and editors do not wait long."""
@@ -48,7 +49,7 @@ class Session(LanguageServer):
 
     def __init__(self) -> None:
         super().__init__("llmstep", __version__, protocol_cls=LlmstepProtocol, converter_factory=default_converter)
-        self.settings = Settings()
+        self.store = SettingsStore()
         self.memory = Memory()
         self.runs = Runs()
         self.places = Places(self.memory, lambda: self.documents)
@@ -66,6 +67,10 @@ class Session(LanguageServer):
         self._starting: asyncio.Future[App] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closing: asyncio.Task[None] | None = None
+
+    @property
+    def settings(self) -> Settings:
+        return self.store.current
 
     @property
     def documents(self) -> Documents:
@@ -106,9 +111,10 @@ class Session(LanguageServer):
         from llmstep.lsp.sharing import Sharing
 
         sharing = Sharing()
-        self.app = App.beside_editor(self.settings, self.folders, sharing.neighbour, self.memory)
-        self.endpoint = sharing.endpoint = Endpoint(self.app.engine, self.settings, self.app.premises)
+        self.app = App.beside_editor(self.store, self.folders, sharing.neighbour, self.memory)
+        self.endpoint = sharing.endpoint = Endpoint(self.app)
         self.endpoint.start()
+        self.store.subscribe(lambda settings: settings, self._show_changes)
         return self.app
 
     async def ready(self) -> App:
@@ -123,16 +129,13 @@ class Session(LanguageServer):
 
     def configure(self, settings: Settings) -> None:
         """Use other settings from now on."""
-        self.settings = settings
-        started = self._starting
-        if started is None or not started.done() or started.exception() is not None:
-            return
-        started.result().configure(settings)
-        if self.endpoint is not None:
-            self.spawn(self.endpoint.configure(settings, started.result().premises))
-        self.status.send()
-        self.refresh_hints()
-        self.refresh_lenses()
+        self.store.change(settings)
+
+    def _show_changes(self, *_: object) -> None:
+        if self.app is not None:
+            self.status.send()
+            self.refresh_hints()
+            self.refresh_lenses()
 
     def edited(self, new: NewText) -> None:
         """An edit ends the work that it makes useless, at once, and takes stale suggestions away."""

@@ -35,7 +35,8 @@ _log = logging.getLogger(__name__)
 class Editor(Protocol):
     """What is needed of the session."""
 
-    settings: Settings
+    @property
+    def settings(self) -> Settings: ...
 
     @property
     def client_capabilities(self) -> types.ClientCapabilities: ...

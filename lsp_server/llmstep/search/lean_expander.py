@@ -111,7 +111,7 @@ class LeanExpander:
 
     def _left(self, check: Check) -> tuple[str, ...] | None:
         """The goals of the proof that are left; None where Lean refuses the step or does not answer in time."""
-        if check.verdict not in (Verdict.CLOSES, Verdict.PROGRESS):
+        if not check.verdict.accepted:
             return None
         if self._finish:
             return check.goals

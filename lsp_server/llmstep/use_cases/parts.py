@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from llmstep.memory import Document, Memory
     from llmstep.premises.asked import Premises
     from llmstep.settings import Settings
+    from llmstep.settings_store import SettingsStore
 
 GoalSource = Callable[["Document", "Site"], Awaitable[Goal]]
 """Gives the goal at a site; raises NoGoalError where there is none."""
@@ -32,12 +33,16 @@ OnProgress = Callable[["Progress"], None]
 
 @attrs.define(eq=False)
 class Parts:
-    """One of each; the settings and what follows from them may be replaced between two calls."""
+    """One of each; settings and premises may be replaced between two calls."""
 
-    settings: Settings
+    store: SettingsStore
     engine: ModelEngine
     lean: LeanWorkspace
     memory: Memory
     automation: Automation
     premises: Premises | None
     """None where the settings want none, or Lean's own and there is no Lean."""
+
+    @property
+    def settings(self) -> Settings:
+        return self.store.current

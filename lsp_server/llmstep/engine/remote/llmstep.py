@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from llmstep.engine.remote.connection import Connection
     from llmstep.engine.remote.place import Place
     from llmstep.settings import Settings
+    from llmstep.settings_store import SettingsStore
     from llmstep.types import Ask, Sampling
 
 SILENCE = 15 * wire.SECONDS_BETWEEN_SIGNS
@@ -37,7 +38,7 @@ class LlmstepEngine(RemoteEngine):
     """Asks another llmstep.
 
     Args:
-        settings: See `configure`.
+        settings: See `RemoteEngine`.
         kind: What the status says: `llmstep` or `shared`.
         place: Gives the server for each request.
         tries: How often a request is made when the server cannot be reached.
@@ -45,7 +46,7 @@ class LlmstepEngine(RemoteEngine):
 
     def __init__(
         self,
-        settings: Settings,
+        settings: Settings | SettingsStore,
         kind: status.Place = "llmstep",
         place: Callable[[Settings], Place] = place_of,
         tries: int = 4,
@@ -68,7 +69,7 @@ class LlmstepEngine(RemoteEngine):
         from llmstep.engine.remote.connection import persistently
 
         started = time.perf_counter()
-        settings = self._settings
+        settings = self.settings
         connection = self._to(self._place(settings), SILENCE)
         body = wire.request_of(ask, sampling or self._sampling(), connection.place.model_key)
         work = persistently(lambda: self._ask(connection, body, on_progress), self._tries)
@@ -85,7 +86,7 @@ class LlmstepEngine(RemoteEngine):
         """
         from llmstep.engine.remote.connection import persistently
 
-        connection = self._to(self._place(self._settings), SILENCE)
+        connection = self._to(self._place(self.settings), SILENCE)
         health = await persistently(lambda: connection.get("/health", SECONDS_FOR_HEALTH))
         if not isinstance(health, dict) or health.get("name") != "llmstep":
             raise connection.unreadable()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from llmstep.engine.remote.connection import Connection
     from llmstep.engine.remote.questions import Api
     from llmstep.settings import Settings
+    from llmstep.settings_store import SettingsStore
 
 PORT = 11434
 """Where Ollama listens unless told otherwise."""
@@ -27,7 +28,7 @@ PORT = 11434
 class OllamaEngine(OpenAiEngine):
     """Asks Ollama, at its usual port unless `remote.url` says another."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings | SettingsStore) -> None:
         super().__init__(settings, "ollama")
 
     def _apis(self, settings: Settings) -> list[Api]:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from llmstep.engine.remote.flights import Report
     from llmstep.engine.remote.questions import Api
     from llmstep.settings import Settings
+    from llmstep.settings_store import SettingsStore
     from llmstep.types import Ask, Candidate, Sampling
 
 SECONDS_FOR_MODELS = 15.0
@@ -42,7 +43,7 @@ _MOST_NAMES = 8
 class OpenAiEngine(RemoteEngine):
     """Asks an OpenAI-compatible server; the base of engines whose servers differ in a few things."""
 
-    def __init__(self, settings: Settings, kind: status.Place = "openai") -> None:
+    def __init__(self, settings: Settings | SettingsStore, kind: status.Place = "openai") -> None:
         super().__init__(settings, kind)
         self._answers: AnswerCache[Generation] = AnswerCache()
         self._flights: Flights[Generation] = Flights()
@@ -62,7 +63,7 @@ class OpenAiEngine(RemoteEngine):
             BusyError: It takes no more requests.
         """
         started = time.perf_counter()
-        settings = self._settings
+        settings = self.settings
         connection = await self._reach(settings, on_progress)
         model = await self._model(connection, settings)
         template = self._template(settings, model)
@@ -88,7 +89,7 @@ class OpenAiEngine(RemoteEngine):
         Raises:
             LlmstepError: As with `generate`.
         """
-        settings = self._settings
+        settings = self.settings
         connection = await self._reach(settings, on_progress)
         self._first.pop(connection.place.url, None)
         listed = await self._listed(connection)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from llmstep.engine.progress import since
 from llmstep.engine.status import EngineStatus, StatusBoard, in_this_loop
 from llmstep.errors import LlmstepError, RequestError
+from llmstep.settings_store import SettingsStore
 from llmstep.types import Sampling
 
 if TYPE_CHECKING:
@@ -29,20 +30,21 @@ class RemoteEngine:
     """The base of both engines; belongs to one asyncio loop.
 
     Args:
-        settings: See `configure`.
+        settings: When they change, requests from then on have the new ones.
         kind: What the status says.
     """
 
-    def __init__(self, settings: Settings, kind: status.Place) -> None:
-        self._settings = settings
-        self._board = StatusBoard(EngineStatus(model=settings.remote.model or settings.model, engine=kind))
+    def __init__(self, settings: Settings | SettingsStore, kind: status.Place) -> None:
+        self.store = SettingsStore.of(settings)
+        named = self.settings.remote.model or self.settings.model
+        self._board = StatusBoard(EngineStatus(model=named, engine=kind))
         self._connection: Connection | None = None
         self._running = 0
         self._closing: set[asyncio.Task[None]] = set()
 
     @property
     def settings(self) -> Settings:
-        return self._settings
+        return self.store.current
 
     @property
     def status(self) -> EngineStatus:
@@ -50,9 +52,6 @@ class RemoteEngine:
 
     def watch(self, callback: Callable[[EngineStatus], None]) -> Callable[[], None]:
         return self._board.watch(in_this_loop(callback))
-
-    def configure(self, settings: Settings) -> None:
-        self._settings = settings
 
     def known(self, ask: Ask, sampling: Sampling | None = None) -> Generation | None:
         """None: whether an answer is in memory depends on which model the server has."""
@@ -81,7 +80,7 @@ class RemoteEngine:
         await asyncio.gather(*self._closing, return_exceptions=True)
 
     def _sampling(self) -> Sampling:
-        settings = self._settings
+        settings = self.settings
         return Sampling(settings.count, settings.temperature, settings.top_p, settings.max_new_tokens)
 
     def _to(self, place: Place, silence: float) -> Connection:

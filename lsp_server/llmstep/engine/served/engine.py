@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from llmstep.engine.remote.questions import Api
     from llmstep.engine.served.child import Launch
     from llmstep.settings import Settings
+    from llmstep.settings_store import SettingsStore
     from llmstep.types import Ask, Sampling
 
 
@@ -43,11 +44,11 @@ class ServedEngine(OpenAiEngine):
     """Starts a server for the model of the settings, and asks it.
 
     Args:
-        settings: See `configure`.
+        settings: See `RemoteEngine`.
         kind: Which server.
     """
 
-    def __init__(self, settings: Settings, kind: Literal["vllm", "llama.cpp"]) -> None:
+    def __init__(self, settings: Settings | SettingsStore, kind: Literal["vllm", "llama.cpp"]) -> None:
         super().__init__(settings, kind)
         self._kind = kind
         self.child = Child()
@@ -55,11 +56,11 @@ class ServedEngine(OpenAiEngine):
         self._key: object = None
         self._preparing = asyncio.Lock()
         self._idle: asyncio.TimerHandle | None = None
+        self.store.subscribe(lambda settings: settings.model, self._names)
 
-    def configure(self, settings: Settings) -> None:
-        super().configure(settings)
+    def _names(self, _: str, model: str) -> None:
         if not self.child.running:
-            self._board.publish(model=settings.model)
+            self._board.publish(model=model)
 
     async def generate(
         self, ask: Ask, sampling: Sampling | None = None, *, on_progress: Callable[[Progress], None] | None = None
@@ -74,27 +75,27 @@ class ServedEngine(OpenAiEngine):
         try:
             return await super().generate(ask, sampling, on_progress=on_progress)
         except RemoteError as error:
-            if self._settings.remote.url or await self.child.ended() is None:
+            if self.settings.remote.url or await self.child.ended() is None:
                 raise error from None
             try:
                 return await super().generate(ask, sampling, on_progress=on_progress)
             except RemoteError as again:
                 raise (await self.child.ended() or again) from None
         finally:
-            self._rest(self._settings.idle_unload_minutes * 60)
+            self._rest(self.settings.idle_unload_minutes * 60)
 
     async def load(self, *, on_progress: Callable[[Progress], None] | None = None) -> str:
         try:
             return await super().load(on_progress=on_progress)
         finally:
-            self._rest(self._settings.idle_unload_minutes * 60)
+            self._rest(self.settings.idle_unload_minutes * 60)
 
     async def unload(self) -> None:
         """End the server."""
         self._rest(None)
         await self.child.stop()
         self._served = self._key = None
-        self._board.publish(state="empty", model=self._settings.model, url="")
+        self._board.publish(state="empty", model=self.settings.model, url="")
 
     async def close(self) -> None:
         self._rest(None)

@@ -1,0 +1,56 @@
+"""The settings in force, and the parts of llmstep that hear of changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from llmstep.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+
+class SettingsStore:
+    """One record of settings, replaced as a whole. A part says which section it needs, and hears when that changes."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self._current = settings or Settings()
+        self._subscriptions: list[tuple[Callable[[Settings], Any], Callable[[Any, Any], None]]] = []
+
+    @classmethod
+    def of(cls, settings: Settings | SettingsStore) -> SettingsStore:
+        """A store as it is; settings that nobody will change, in a store of their own."""
+        return settings if isinstance(settings, SettingsStore) else cls(settings)
+
+    @property
+    def current(self) -> Settings:
+        return self._current
+
+    def subscribe(self, section: Callable[[Settings], T], callback: Callable[[T, T], None]) -> Callable[[], None]:
+        """Have `callback` called after each change of a section, with its old and its new value.
+
+        Args:
+            section: Gives what is needed of the settings, such as `lambda settings: settings.lean`.
+            callback: Called in the order of the subscriptions, when all settings have changed already.
+
+        Returns:
+            What ends the subscription.
+        """
+        subscription = (section, callback)
+        self._subscriptions.append(subscription)
+
+        def stop() -> None:
+            if subscription in self._subscriptions:
+                self._subscriptions.remove(subscription)
+
+        return stop
+
+    def change(self, settings: Settings) -> None:
+        """Use other settings from now on."""
+        before, self._current = self._current, settings
+        for section, callback in tuple(self._subscriptions):
+            old, new = section(before), section(settings)
+            if old != new:
+                callback(old, new)
