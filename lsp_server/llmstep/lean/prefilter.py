@@ -198,9 +198,11 @@ def _parts(name: str) -> list[str]:
 
 
 def _own(site: Site) -> set[tuple[str, ...]]:
-    """The theorem's full name, and what is left of it inside of its name spaces."""
+    """The theorem's full name, and what is left of it inside of its name spaces; the same of what else it may be."""
     parts = _parts(site.declaration)
-    return {tuple(parts[index:]) for index in range(len(parts))}
+    spaces = parts[: len(parts) - len(_parts(site.short))]
+    names = [parts, *([*spaces, *_parts(other)] for other in site.others)]
+    return {tuple(name[index:]) for name in names for index in range(len(name))}
 
 
 def _names_itself(tokens: Sequence[Lexeme], site: Site, bound: set[str]) -> bool:

@@ -179,6 +179,8 @@ class Scene:
             closers=closers,
             mutual=self.declaration.mutual,
             until=self.declaration.end,
+            others=self.declaration.others,
+            unsure_from=self.declaration.unsure_from,
             **more,
         )
 
