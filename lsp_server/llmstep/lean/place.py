@@ -109,6 +109,8 @@ class Site:
     """Offset of the end of that declaration."""
     others: tuple[str, ...] = ()
     """Words of which one may be its name, behind the one that is taken for it."""
+    helpers: frozenset[str] = frozenset()
+    """Names of what is declared inside of it, by `where` or `let rec`."""
     unsure_from: int = -1
     """Offset of the last command that text shows for sure, where Lean has to say which command the place is in."""
 

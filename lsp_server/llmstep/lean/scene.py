@@ -9,6 +9,7 @@ import attrs
 
 from llmstep.lean.blocks import Block, Bracket, Item
 from llmstep.lean.declaration import Declaration, find_declaration
+from llmstep.lean.helpers import helpers_of
 from llmstep.lean.layout import Layout
 from llmstep.lean.masking import comment_at
 from llmstep.lean.place import CONV_PLACEHOLDER, Site, SiteKind
@@ -181,6 +182,7 @@ class Scene:
             until=self.declaration.end,
             others=self.declaration.others,
             unsure_from=self.declaration.unsure_from,
+            helpers=helpers_of(self.layout.tokens, start),
             **more,
         )
 
