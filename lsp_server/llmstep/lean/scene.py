@@ -67,7 +67,8 @@ class Scene:
         """Number of blanks that the cursor's line begins with; none where tabs hide which column is meant."""
         start, end = self.line
         line = self.text[start:end]
-        return 0 if "\t" in line else len(line) - len(line.lstrip())
+        blanks = line[: len(line) - len(line.lstrip())]
+        return 0 if "\t" in blanks else len(blanks)
 
     @property
     def line_tokens(self) -> list[Token]:
