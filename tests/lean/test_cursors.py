@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import cursor_kinds
@@ -35,8 +36,8 @@ async def test_ninety_nine_of_a_hundred_of_each_kind(server: LeanServer) -> None
     assert len(seen) >= 800
 
 
-async def test_line_breaks_of_two_characters_change_nothing(server: LeanServer) -> None:
-    text = cursor_kinds.read([])["logic_course.lean"].replace("\n", "\r\n")
+async def test_blanks_at_line_ends_and_line_breaks_of_two_characters_change_nothing(server: LeanServer) -> None:
+    text = re.sub(r"(?<=\S)\n", "  \r\n", cursor_kinds.read([])["logic_course.lean"])
     seen = await cursor_kinds.measure(server, "crlf.lean", text)
     assert [each for each in seen if not each.same] == []
     assert len(seen) >= 100

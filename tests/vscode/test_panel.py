@@ -86,6 +86,42 @@ async def test_a_run_opens_it_and_the_editor_keeps_the_focus(window: Window, wor
     await file.close()
 
 
+async def test_its_list_is_that_of_the_menu_and_follows_the_cursor(window: Window, panel: Panel) -> None:
+    file = await window.open("Listed.lean", TWO)
+    await file.place(SPLITS, 2)
+    await until("steps of the model alone", lambda: said_after_run(window, panel))
+    titles = await window.suggest(until_one_has="→")
+    await window.press("Escape")
+    await until("the steps", panel.steps)
+    assert await panel.steps() == [re.sub(r" → 2 goals$", "", title) for title in titles]
+    assert await panel.texts("h1") == ["Listed.lean, line 3"]
+    assert await panel.texts(".goal pre") == ["p q : Prop\nh : p ∨ q\n⊢ q ∨ p"]
+    assert re.fullmatch(r"starter · \d+\.\d s · \d+ generated, \d+ distinct: .*", await panel.said())
+    for about in await panel.texts("ol .about"):
+        assert re.fullmatch(r"leaves 2 goals · score -\d+\.\d\d", about)
+
+    # It follows the cursor.
+    await file.place(CLOSES, 2)
+    await until("nothing for the other goal", lambda: said(panel, "No suggestions for this place yet."))
+    assert await panel.steps() == []
+    await window.suggest()
+    await window.press("Escape")
+    await until("the other steps", panel.steps)
+    assert await panel.texts("h1") == ["Listed.lean, line 6"]
+    assert await panel.texts(".closes .mark") == ["✓"]
+    assert (await panel.texts("ol .about"))[0].startswith("closes the main goal · score -")
+    await file.place(SPLITS, 2)
+    await until("the first steps", lambda: said(panel, "leave goals"))
+    await file.close()
+
+
+async def said_after_run(window: Window, panel: Panel) -> bool:
+    """Whether a run has no tactics of Lean's own, since that setting has reached the server."""
+    await window.suggest(until_one_has="→")
+    await window.press("Escape")
+    return "generated" in await panel.said() and "Lean's own" not in await panel.said()
+
+
 async def said(panel: Panel, text: str) -> bool:
     return text in await panel.said()
 
@@ -196,6 +232,22 @@ async def test_verdicts_come_in_live(window: Window, panel: Panel, workbench: Wo
     await file.close()
 
 
+async def test_what_lean_rejected_and_why_and_that_no_text_is_markup(window: Window, panel: Panel) -> None:
+    file = await suggested(window, panel, "Rejected.lean")
+    await (await panel.button("Prefix…")).click()
+    await window.answer('exact "<img src=x onerror=alert(1)><b>no</b>" ')
+    rejected = await panel.locator("details.rejected")
+    await expect(rejected.locator("summary")).to_have_text(re.compile(r"rejected \([1-9]\d*\)"))
+    await rejected.locator("summary").click()
+    texts = await panel.texts(".rejected code")
+    assert any("<img src=x onerror=alert(1)><b>no</b>" in text for text in texts)
+    assert all(await panel.texts(".rejected .about"))
+    assert await (await panel.locator("main img, main b")).count() == 0
+    await window.picture("22-rejected")
+    await back(window, file)
+    await file.close()
+
+
 async def test_copy(window: Window, panel: Panel) -> None:
     await window.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     file = await suggested(window, panel, "Copied.lean", CLOSES)
@@ -226,4 +278,14 @@ async def test_it_follows_the_theme_and_is_accessible(
     await window.picture(f"23-panel-{kind}")
     await back(window, file)
     workbench.configure(workbench__colorTheme=None)
+    await file.close()
+
+
+async def test_the_hint_has_links_that_insert_the_other_steps(window: Window, panel: Panel) -> None:
+    file = await suggested(window, panel, "Linked.lean")
+    steps = await panel.steps()
+    await file.hint(steps[0]).hover()
+    hover = window.page.locator(".monaco-hover:visible").filter(has_text="generated")
+    await hover.locator("a").filter(has_text=steps[1]).first.click()
+    assert await file.saved() == TWO.replace("sorry", steps[1], 1)
     await file.close()

@@ -8,13 +8,15 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 import pytest_asyncio
 from playwright.async_api import TimeoutError as PageTimeoutError
 from playwright.async_api import expect
+from vscode_file import OpenFile as OpenFile
+from vscode_file import plain as plain
 from vscode_workbench import SECONDS, Workbench
 
 if TYPE_CHECKING:
@@ -26,14 +28,11 @@ if TYPE_CHECKING:
 expect.set_options(timeout=SECONDS * 1000)
 
 MENU = ".action-widget .monaco-list-row.action"
+STEP_MS = 15_000
+"""Longest wait for a part of what is tried again."""
 NOTIFICATION = ".notification-toast"
 STATUS = re.compile("llmstep|starter|·")
 PICK = ".quick-input-list .monaco-list-row"
-
-
-def plain(text: str) -> str:
-    """Text of the page without the blanks that Monaco renders, and the marks around inlay hints."""
-    return text.replace("\xa0", " ").replace("\u200c", "").replace("\u200d", "").replace("\u2060", "").strip()
 
 
 async def until(what: str, condition: Callable[[], Any], *, seconds: float = SECONDS) -> Any:
@@ -75,21 +74,15 @@ class Window:
         path.write_text(text)
         editor = self.page.locator(f'.editor-instance .monaco-editor[data-uri$="{name}"]')
 
-        async def shown() -> bool:
-            """Once more where the list was renewed just when Enter came, which then opened nothing."""
+        async def shown() -> None:
+            """The list may be renewed just when Enter comes, which then opens nothing."""
             await self.press("Control+p")
             await self._type_into_pick(str(path))
-            try:
-                await self.page.locator(PICK + ".focused").filter(has_text=name).wait_for(timeout=10_000)
-                await self.press("Enter")
-                await editor.wait_for(timeout=10_000)
-            except PageTimeoutError:
-                await self.picture(f"not-opened-{name}-{time.monotonic():.0f}")
-                await self.press("Escape")
-                return False
-            return True
+            await self.page.locator(PICK + ".focused").filter(has_text=name).wait_for(timeout=STEP_MS)
+            await self.press("Enter")
+            await editor.wait_for(timeout=STEP_MS)
 
-        await until(f"the file {name} in an editor", shown)
+        await self._again(f"the file {name} in an editor", shown)
         await expect(self.page.locator(f'.tab.active[data-resource-name="{name}"]')).to_be_visible()
         return OpenFile(self, path, text, editor)
 
@@ -105,39 +98,60 @@ class Window:
 
     async def command(self, title: str) -> None:
         """Run a command from the palette by its title."""
-        await self.press("F1")
-        await self._type_into_pick(">" + title)
         label = self.page.locator(".monaco-icon-label-container").filter(has_text=re.compile(f"^{re.escape(title)}$"))
-        await self._walk_to(self.page.locator(PICK), self.page.locator(PICK).filter(has=label).first)
-        await self.press("Enter")
+
+        async def chosen() -> None:
+            await self.press("F1")
+            await self._type_into_pick(">" + title)
+            await self._walk_to(self.page.locator(PICK), self.page.locator(PICK).filter(has=label).first)
+            await self.press("Enter")
+
+        await self._again(f"the command {title}", chosen)
+
+    async def _again(self, what: str, act: Callable[[], Awaitable[None]]) -> None:
+        """Do something with an input box, again where the box has gone: what takes the focus late closes it."""
+
+        async def done() -> bool:
+            try:
+                await act()
+            except (PageTimeoutError, AssertionError):
+                await self.picture(f"again-{re.sub('[^A-Za-z0-9]+', '-', what)}-{time.monotonic():.0f}")
+                await self.press("Escape")
+                return False
+            return True
+
+        await until(what, done)
 
     async def _walk_to(self, rows: Locator, row: Locator) -> None:
         """Move the focus of a list to a row with the keyboard."""
-        await row.wait_for()
+        await row.wait_for(timeout=STEP_MS)
         for _ in range(await rows.count() + 1):
             if "focused" in (await row.get_attribute("class") or ""):
                 break
             await self.press("ArrowDown")
-        await expect(row).to_have_class(re.compile(r"\bfocused\b"))
+        await expect(row).to_have_class(re.compile(r"\bfocused\b"), timeout=STEP_MS)
 
-    async def _type_into_pick(self, text: str) -> None:
+    async def _type_into_pick(self, text: str, milliseconds: float = STEP_MS) -> None:
         field = self.page.locator(".quick-input-widget .quick-input-box input").first
-        await field.wait_for()
-        await field.fill(text)
+        await field.wait_for(timeout=milliseconds)
+        await field.fill(text, timeout=milliseconds)
 
     async def go_to(self, line: int, column: int) -> None:
         """Put the cursor at a line and a column, both counted from 1 in characters, as the status bar shows them."""
-        await self.press("Control+g")
-        await self._type_into_pick(f":{line}:{column}")
-        await self.press("Enter")
-        await expect(self.page.locator(".quick-input-widget")).to_be_hidden()
-        await expect(self.page.locator('.statusbar-item[id="status.editor.selection"]')).to_contain_text(
-            f"Ln {line}, Col {column}"
-        )
+        there = self.page.locator('.statusbar-item[id="status.editor.selection"]')
+
+        async def gone() -> None:
+            await self.press("Control+g")
+            await self._type_into_pick(f":{line}:{column}")
+            await self.press("Enter")
+            await expect(self.page.locator(".quick-input-widget")).to_be_hidden(timeout=STEP_MS)
+            await expect(there).to_contain_text(f"Ln {line}, Col {column}", timeout=STEP_MS)
+
+        await self._again(f"the cursor at {line}:{column}", gone)
 
     async def answer(self, text: str) -> None:
         """Fill the open input box, and press Enter."""
-        await self._type_into_pick(text)
+        await self._type_into_pick(text, SECONDS * 1000)
         await self.press("Enter")
 
     async def picks(self, *, until_one_has: str) -> list[list[str]]:
@@ -254,46 +268,3 @@ def window_of_workbench(scope: Literal["session", "module"]) -> Any:
             yield made
 
     return window
-
-
-class OpenFile:
-    """A file in the active editor."""
-
-    def __init__(self, window: Window, path: Path, text: str, editor: Locator) -> None:
-        self.window = window
-        self.path = path
-        self.text = text
-        self.editor = editor
-
-    async def place(self, mark: str, shift: int = 0) -> None:
-        """Put the cursor at the first occurrence of `mark`, moved by characters."""
-        before = self.text[: self.text.index(mark) + shift].split("\n")
-        await self.window.go_to(len(before), len(before[-1]) + 1)
-
-    @property
-    def tab(self) -> Locator:
-        """The file's tab while there is something to save."""
-        return self.window.page.locator(f'.tab.active.dirty[data-resource-name="{self.path.name}"]')
-
-    async def saved(self) -> str:
-        """Save once the editor has something to save; the text that is then on disk."""
-        await self.tab.wait_for()
-        await self.window.press("Control+s")
-        await expect(self.tab).to_have_count(0)
-        self.text = self.path.read_text()
-        return self.text
-
-    def hint(self, text: str) -> Locator:
-        """Inlay hints that contain a text."""
-        return self.editor.locator(".view-line span[class*='dyn-rule']").filter(
-            has_text=re.compile(re.escape(text).replace(r"\ ", r"\s"))
-        )
-
-    async def line(self, text: str) -> str:
-        """The line that contains a text, as it is on the screen, with its hints."""
-        return plain(await self.editor.locator(".view-line").filter(has_text=text).inner_text())
-
-    async def close(self) -> None:
-        """Close without saving."""
-        await self.window.command("View: Revert and Close Editor")
-        await expect(self.editor).to_be_hidden()

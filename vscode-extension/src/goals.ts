@@ -80,7 +80,7 @@ export class Lean4Goals implements vscode.Disposable {
         break;
       }
       try {
-        const answer = await whileAlive(client, uri, () => client.sendRequest('$/lean/plainGoal', params, token));
+        const answer = await whileAlive(client, uri, token, () => client.sendRequest('$/lean/plainGoal', params, token));
         return (answer as PlainGoal | null | undefined) ?? null;
       } catch (error) {
         if (token.isCancellationRequested) {
@@ -100,7 +100,7 @@ export class Lean4Goals implements vscode.Disposable {
       return null;
     }
     try {
-      return await whileAlive(client, uri, () => checkWith(client, asked, token));
+      return await whileAlive(client, uri, token, () => checkWith(client, asked, token));
     } catch (error) {
       this.log.info(`The Lean 4 extension did not check: ${String(error)}`);
       return null;

@@ -53,26 +53,41 @@ export async function untilItRuns(
 }
 
 /**
- * What a question gives, or an error as soon as the worker of the file ends.
+ * What a question gives, or an error as soon as its answer cannot come any more: the worker of the file has ended, the
+ * client runs no more, or the question is given up.
  *
  * @throws Error in any case of failure, also where the client rejects with a string.
  */
-export function whileAlive<T>(client: LeanClient, uri: string, question: () => Promise<T>): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const fail = (reason: unknown): void => {
-      listener?.dispose();
-      reject(reason instanceof Error ? reason : new Error(String(reason)));
-    };
-    const listener = client.progressChanged?.(([file, processing]) => {
+export async function whileAlive<T>(
+  client: LeanClient,
+  uri: string,
+  token: vscode.CancellationToken,
+  question: () => Promise<T>,
+): Promise<T> {
+  let listeners: (vscode.Disposable | undefined)[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  const end = new Promise<never>((_, reject) => {
+    const fail = (reason: string): void => { reject(new Error(reason)); };
+    const ended = client.progressChanged?.(([file, processing]) => {
       if (file === uri && isFatal(processing)) {
         fail('The file worker has ended.');
       }
     });
-    question().then((answer) => {
-      listener?.dispose();
-      resolve(answer);
-    }, fail);
+    listeners = [ended, token.onCancellationRequested(() => { fail('The question was given up.'); })];
+    timer = setInterval(() => {
+      if (!runs(client)) {
+        fail('The Lean server has stopped.');
+      }
+    }, POLL_MS);
   });
+  try {
+    return await Promise.race([question(), end]);
+  } catch (error) {
+    throw error instanceof Error ? error : new Error(String(error));
+  } finally {
+    clearInterval(timer);
+    listeners.forEach((each) => { each?.dispose(); });
+  }
 }
 
 function isFatal(processing: readonly Processing[]): boolean {

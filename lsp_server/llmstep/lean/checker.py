@@ -7,15 +7,18 @@ import hashlib
 from typing import TYPE_CHECKING
 
 import attrs
+from lsprotocol.types import Position
 
 from llmstep.errors import LeanCrashedError, LeanMemoryError, LeanTimeoutError
+from llmstep.lean.declaration import declaration_from
 from llmstep.lean.elide import elide
 from llmstep.lean.memo import Memo
-from llmstep.lean.place import PLACEHOLDER
+from llmstep.lean.place import MARK, PLACEHOLDER
 from llmstep.lean.prefilter import hypothesis_names, may_name_itself, prefilter
 from llmstep.lean.recheck import bracketed, doubt, is_whole, named, question
 from llmstep.lean.shadow import Shadow
 from llmstep.lean.statement import no_goal, statement_error
+from llmstep.lean.text import mask, offset_at
 from llmstep.lean.verdict import ERROR, Baseline, Outcome, axioms_in, baseline_of, first_error, judge
 from llmstep.types import Check, Verdict
 
@@ -57,6 +60,8 @@ class FileChecker:
         self._lock = asyncio.Lock()
         self._baselines: Memo[Baseline] = Memo(64)
         self._checks: Memo[Check] = Memo(4096)
+        self._lines: Memo[int] = Memo(64)
+        """Where commands begin of which text cannot tell that."""
 
     @property
     def busy(self) -> bool:
@@ -75,11 +80,28 @@ class FileChecker:
             NoGoalError: There is no goal.
             LeanError: Lean does not answer.
         """
-        return await self._baseline(self.elided(text, site), site)
+        return await self._baseline(*await self._as_checked(text, site))
 
-    def elided(self, text: str, site: Site) -> str:
-        """The text with what stands above the declaration of a site taken as given."""
-        return elide(text, site.scope, variables_by_proof=self.variables_by_proof)
+    async def _as_checked(self, text: str, site: Site) -> tuple[str, Site]:
+        """The text with what stands above the declaration of a site taken as given, and the site in it."""
+        text, site = site.without_mark(text)
+        text = elide(text, site.known, variables_by_proof=self.variables_by_proof)
+        unsure = site.unsure_from >= 0 and not site.mutual
+        return text, await self._in_its_command(text, site) if unsure else site
+
+    async def _in_its_command(self, text: str, site: Site) -> Site:
+        """The site in the declaration that Lean's parser has it in, where text cannot tell."""
+        shadow = site.shadow_text(text, site.placeholder)
+        key = _digest(shadow.text)
+        line = self._lines.get(key)
+        if line is None:
+            async with self._lock:
+                await self.shadow.settle(text[: site.start], shadow)
+                line = await self.shadow.command_line(shadow)
+            self._lines.put(key, line)
+        masked, at = mask(text), offset_at(text, Position(line, 0))
+        start = at + len(masked[at:]) - len(masked[at:].lstrip())
+        return site if start == site.scope else site.inside(declaration_from(masked, start, site.start))
 
     async def _baseline(self, text: str, site: Site) -> Baseline:
         key = _digest(site.shadow(text, site.placeholder))
@@ -97,7 +119,7 @@ class FileChecker:
             NoGoalError: There is no goal at the site.
             LeanError: Lean does not answer even without the candidate.
         """
-        text = self.elided(text, site)
+        text, site = await self._as_checked(text, site)
         baseline = await self._baseline(text, site)
         names = hypothesis_names(baseline.goals[0])
         if reason := prefilter(candidate, site, names, native=self.settings.allow_native_decide):
@@ -120,7 +142,7 @@ class FileChecker:
             NoGoalError: There is no goal at the site.
             LeanError: Lean does not answer even without the tactic.
         """
-        text = self.elided(text, site)
+        text, site = await self._as_checked(text, site)
         await self._baseline(text, site)
         if prefilter(tactic, site, native=self.settings.allow_native_decide):
             return []
@@ -150,7 +172,7 @@ class FileChecker:
             LeanError: Lean does not answer.
         """
         async with self._lock:
-            said = await self.shadow.read(text)
+            said = await self.shadow.read(" " + text[1:] if text.startswith(MARK) else text)
         return sorted(said, key=_place)
 
     async def close(self) -> None:
@@ -166,7 +188,7 @@ class FileChecker:
             return False
         async with self._lock:
             await self.shadow.reopen()
-        self._baselines, self._checks = Memo(64), Memo(4096)
+        self._baselines, self._checks, self._lines = Memo(64), Memo(4096), Memo(64)
         return True
 
     async def _settle(self, text: str, site: Site) -> Baseline:

@@ -142,12 +142,12 @@ def _scan(masked: str, before: tuple[Command, ...]) -> list[Command]:
     at = before[-1].end if before else 0
     while head := _next_head(masked, at):
         start = head.start() + head.group().startswith("\ufeff")
-        behind = _behind_prefix(masked, head.end())
+        behind = behind_prefix(masked, head.end())
         margin = head.end() - start
         keyword = _KEYWORD.match(masked, behind)
         word = (keyword and keyword.group("anywhere")) or ""
         if keyword and keyword.group() in _HOLDING and (holding := _IN.match(masked, keyword.end())):
-            behind = _behind_prefix(masked, holding.end())
+            behind = behind_prefix(masked, holding.end())
             keyword = _KEYWORD.match(masked, behind)
             word = (keyword and keyword.group("anywhere")) or ""
         at = keyword.end() if keyword else max(head.end() + 2, behind)  # two: `@[` or `#` with a letter
@@ -165,7 +165,7 @@ def _scan(masked: str, before: tuple[Command, ...]) -> list[Command]:
     return found
 
 
-def _behind_prefix(masked: str, at: int) -> int:
+def behind_prefix(masked: str, at: int) -> int:
     """Offset behind the attributes and modifiers at an offset."""
     while True:
         if masked.startswith("@[", at):

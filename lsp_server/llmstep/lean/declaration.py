@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from llmstep.lean.commands import PROVING, SCOPES, Command, find_commands
-from llmstep.lean.own_commands import REACH, begins_word, own_commands
+from llmstep.lean.commands import PROVING, SCOPES, Command, behind_prefix, find_commands
+from llmstep.lean.own_commands import REACH, begins_word, declares, own_commands, word_behind_in
 from llmstep.lean.text import column_at
 from llmstep.lean.tokens import NAME
 
-_AFTER_KEYWORD: Final = re.compile(rf"\s*(?:\(\s*priority\s*:=[^)]*\)\s*)?(?P<name>{NAME})?")
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PRIORITY: Final = re.compile(r"\s*(?:\(\s*priority\s*:=[^)]*\))?")
+_NAME_OR_STRING: Final = re.compile(rf"\s*(?:(?P<name>{NAME})|\"[^\"]*\"|\d+)")
+_WORD: Final = re.compile(r"#?[^\W\d][\w'!?.]*")
+_NO_NAMES: Final = frozenset({"where", "by", "from", "in", "for", "of", "with"})
+_VISIBLE: Final = re.compile(r"[ \t]*(?=\S)")
+_FOR_ONE: Final = re.compile(r"(?:open|set_option|variable|universe|include|omit|attribute)\b[^\S\n]")
+_IN: Final = re.compile(r"(?<![\w.])in\b\s*")
+_HASHED: Final = re.compile(
+    r"#(?:eval!?|check\w*|print|reduce|synth|guard\w*|exit|where|help|find|lint|html|widget|time|count_heartbeats"
+    r"|simp|norm_num|version|import|conv|ring|push_neg|instances|long_names|redundant_imports|min_imports|trans_imports)"
+    r"(?![\w'!?])"
+)
+"""Commands that hold no proof of their own."""
 
 
 @attrs.frozen
@@ -33,8 +48,12 @@ class Declaration:
     """The name as written, without `_root_.`."""
     name_at: int = -1
     """Offset of that name in the text; -1 where there is none."""
+    others: tuple[str, ...] = ()
+    """Words behind that name, one of which may be the name where the command has several words."""
     mutual: bool = False
     """It is one of several in a `mutual` block."""
+    unsure_from: int = -1
+    """Offset of the last command that text shows for sure, where it cannot tell which command the position is in."""
 
 
 def find_declaration(masked: str, offset: int) -> Declaration | None:
@@ -52,12 +71,39 @@ def find_declaration(masked: str, offset: int) -> Declaration | None:
     own, end = _own(masked, last, offset, end)
     if own is not None and offset < own[1]:
         return None
+    known = last.start if last else 0
+    mutual = last is not None and last.mutual
     if own is not None:
-        return _declared(masked, own[0], own[1], end, scopes, mutual=last is not None and last.mutual)
+        return _declared(masked, own[0], own[1], end, scopes, mutual=mutual, unsure_from=known)
     if last is None or last.keyword not in PROVING or offset < last.end:
         return None
     start = last.start + last.margin
-    return _declared(masked, start, last.end, end, scopes, mutual=last.mutual, named=last.keyword != "example")
+    named = last.keyword != "example"
+    unsure_from = -1 if _is_sure(masked, last, offset) else known
+    return _declared(masked, start, last.end, end, scopes, mutual=mutual, named=named, unsure_from=unsure_from)
+
+
+def declaration_from(masked: str, start: int, end: int) -> Declaration:
+    """The declaration of a command that begins at an offset, as Lean says.
+
+    Args:
+        end: Offset of its end.
+    """
+    scopes: list[str] = []
+    mutual = False
+    for command in find_commands(masked):
+        if command.start + command.margin >= start:
+            break
+        mutual = command.mutual
+        if command.keyword in SCOPES:
+            _enter(scopes, command)
+    at = behind_prefix(masked, start)
+    while (for_one := _FOR_ONE.match(masked, at, end)) and (found := _IN.search(masked, for_one.end(), end)):
+        at = behind_prefix(masked, found.end())
+    word = _WORD.match(masked, at, end)
+    named = word is not None and word.group() != "example"
+    body = word.end() if word else at
+    return _declared(masked, start, body, end, scopes, mutual=mutual, named=named)
 
 
 def _own(masked: str, last: Command | None, offset: int, end: int) -> tuple[tuple[int, int] | None, int]:
@@ -69,32 +115,85 @@ def _own(masked: str, last: Command | None, offset: int, end: int) -> tuple[tupl
     """
     found: tuple[int, int] | None = None
     start = last.end if last else 0
-    if last is not None and not last.keyword and masked[last.start] != "#":  # behind attributes or modifiers
-        word = begins_word(masked, last.end)
-        if word and word[0] > last.start and offset >= word[1]:
-            found, start = (last.start, word[1]), word[1]
+    if last is not None and last.keyword not in PROVING:
+        word = _own_word(masked, last)
+        if word and word[0] >= last.start and offset >= word[1]:
+            found, start = (last.start + last.margin, word[1]), word[1]
     after_scope = last is None or last.keyword in SCOPES
-    for word in own_commands(masked, max(start, offset - REACH), min(end, offset + REACH), after_scope=after_scope):
+    margin = _first_column(masked, start, end) if after_scope else last.margin if last else 0
+    words = own_commands(masked, max(start, offset - REACH), min(end, offset + REACH), margin, after_scope=after_scope)
+    for word in words:
         if word[0] > offset:
             return found, word[0]
         found = word
     return found, end
 
 
+def _own_word(masked: str, command: Command) -> tuple[int, int] | None:
+    """The word of a project's own command behind attributes, modifiers or `… in`, or behind `#`."""
+    if masked[command.start] == "#":
+        word = _WORD.match(masked, command.start)
+        return None if word is None or _HASHED.match(masked, command.start) else word.span()
+    if not command.keyword and (word_at := begins_word(masked, command.end)):
+        return word_at
+    return word_behind_in(masked, command.end) if _FOR_ONE.match(masked, command.start + command.margin) else None
+
+
+def _first_column(masked: str, start: int, end: int) -> int:
+    """The column of the first line with text behind the line of an offset."""
+    line = masked.find("\n", start, end)
+    while line >= 0:
+        if visible := _VISIBLE.match(masked, line + 1, end):
+            return visible.end() - line - 1
+        line = masked.find("\n", line + 1, end)
+    return 0
+
+
+def _is_sure(masked: str, command: Command, offset: int) -> bool:
+    """Whether no line between a command and an offset may begin another command.
+
+    Such a line begins as far to the left as the command, or looks like a declaration.
+    """
+    start = masked.find("\n", command.end, offset)
+    lines = masked[start + 1 : offset].split("\n") if start >= 0 else []
+    return not any(_begins_command(line, command.margin) for line in lines if line.strip())
+
+
+def _begins_command(line: str, margin: int) -> bool:
+    return len(line) - len(line.lstrip()) <= margin or declares(line)
+
+
 def _declared(
-    masked: str, start: int, body: int, end: int, scopes: list[str], *, mutual: bool, named: bool = True
+    masked: str,
+    start: int,
+    body: int,
+    end: int,
+    scopes: list[str],
+    *,
+    mutual: bool,
+    named: bool = True,
+    unsure_from: int = -1,
 ) -> Declaration:
-    name = _AFTER_KEYWORD.match(masked, body)
-    short = (name and name.group("name")) or ""
-    if not named or short in {"where", "by", "from"}:
-        short = ""
+    names = list(_names(masked, body)) if named else []
+    short, behind = names[0] if names else ("", 0)
+    others = tuple(name for name, _ in names[1:])
     column = column_at(masked, start)
     full = short.removeprefix("_root_.")
     if short and full == short:
         full = ".".join((*(scope for scope in scopes if scope), short))
     written = short.removeprefix("_root_.")
-    name_at = name.end("name") - len(written) if name and written else -1
-    return Declaration(start, body, end, column, full, written, name_at, mutual)
+    name_at = behind - len(written) if written else -1
+    return Declaration(start, body, end, column, full, written, name_at, others, mutual, unsure_from)
+
+
+def _names(masked: str, at: int) -> Iterator[tuple[str, int]]:
+    """The names between a keyword and what is no name, each with the offset behind it."""
+    priority = _PRIORITY.match(masked, at)
+    at = priority.end() if priority else at
+    while found := _NAME_OR_STRING.match(masked, at):
+        at, name = found.end(), found.group("name")
+        if name and name not in _NO_NAMES:
+            yield name, at
 
 
 def _enter(scopes: list[str], command: Command) -> None:

@@ -1,10 +1,12 @@
 """Commands that a project has defined for itself: `problem`, `Statement`, any word at the margin that begins no step.
 
-Text cannot tell them for sure. A word counts where what stands in front of it may end a command.
+Text cannot tell them for sure. A word counts where what stands in front of it may end a command; Lean is asked whether
+it does (`llmstep.lean.checker`).
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -18,9 +20,11 @@ _GOING_ON: Final = (
     *("generalizing", "termination_by", "decreasing_by", "deriving", "instance", "return", "finally", "catch", "calc"),
 )
 _WORD: Final = r"[^\W\d][\w'!?.]*"
-_HEAD: Final = re.compile(rf"^\ufeff?(?!(?:{'|'.join(_GOING_ON)})(?![\w'!?]))(?P<word>{_WORD})", re.MULTILINE)
+_OTHER_WORD: Final = rf"(?!(?:{'|'.join(_GOING_ON)})(?![\w'!?]))(?P<word>{_WORD})"
+_BEHIND_IN: Final = re.compile(rf"[^\n]*?(?<![\w.])in[ \t]+{_OTHER_WORD}")
 _DECLARES: Final = re.compile(rf"{_WORD}[ \t]+(?:[^\W\d]|[\"(\[{{«])[^\n]*(?:\n[ \t][^\n]*)*?:")
 """A name or binders follow, and a colon, before the next line without indentation."""
+_FIRST: Final = re.compile(_WORD)
 _ENDING: Final = frozenset(")]}⟩»\"'!?›_`.⁻✝")
 _LAST_WORD: Final = re.compile(r"[\w'!?]+\Z")
 _UNFINISHED: Final = frozenset({"by", "fun", "λ", "with", "at", "from", "then", "else", "do", "using", "have", "show"})
@@ -28,15 +32,18 @@ REACH: Final = 100_000
 """So many characters on both sides of a cursor are searched; longer proofs are not laid out anyway."""
 
 
-def own_commands(masked: str, start: int, end: int, *, after_scope: bool = True) -> Iterator[tuple[int, int]]:
+def own_commands(
+    masked: str, start: int, end: int, margin: int, *, after_scope: bool = True
+) -> Iterator[tuple[int, int]]:
     """The first word of each of a project's own commands between two known ones: its offsets.
 
     Args:
         start: Offset behind the keyword of a known command, or the start of the text.
+        margin: Most blanks in front of such a word.
         after_scope: That keyword needs nothing behind it, as `end`, or there is none.
     """
     steps_at_margin = False  # of a proof in the style of old Lean
-    for head in _HEAD.finditer(masked, start, end):
+    for head in _heads(margin).finditer(masked, start, end):
         at, word = head.span("word"), head.group("word")
         before = _last_visible(masked, start, at[0])
         if word in KNOWN_STEPS:
@@ -46,10 +53,28 @@ def own_commands(masked: str, start: int, end: int, *, after_scope: bool = True)
             yield at
 
 
+@functools.lru_cache(maxsize=32)
+def _heads(margin: int) -> re.Pattern[str]:
+    return re.compile(rf"^\ufeff?[ \t]{{0,{margin}}}{_OTHER_WORD}", re.MULTILINE)
+
+
+def word_behind_in(masked: str, offset: int) -> tuple[int, int] | None:
+    """The word behind the `in` of the line at an offset, which may be a project's own command."""
+    found = _BEHIND_IN.match(masked, offset)
+    return found.span("word") if found else None
+
+
 def begins_word(masked: str, offset: int) -> tuple[int, int] | None:
     """The word at an offset that may be a command's."""
-    head = re.compile(_WORD).match(masked, offset)
+    head = _FIRST.match(masked, offset)
     return head.span() if head and head.group() not in KNOWN_STEPS else None
+
+
+def declares(line: str) -> bool:
+    """Whether a line looks like the first one of a project's own declaration, however it is indented."""
+    bare = line.lstrip()
+    word = begins_word(bare, 0)
+    return word is not None and _DECLARES.match(bare) is not None
 
 
 def _may_follow(masked: str, before: int, steps_at_margin: bool, at: int) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import hashlib
 import re
+from typing import TYPE_CHECKING
 
 import attrs
 from lsprotocol.types import Position, TextEdit
@@ -12,10 +13,15 @@ from lsprotocol.types import Position, TextEdit
 from llmstep.lean.step import several_steps, step_lines
 from llmstep.lean.text import newline_of, position_at, range_at
 
+if TYPE_CHECKING:
+    from llmstep.lean.declaration import Declaration
+
 PLACEHOLDER = "sorry"
 """What stands for a candidate when Lean is asked which goals it will face."""
 CONV_PLACEHOLDER = "tactic => sorry"
 """The same inside of `conv`."""
+MARK = "\ufeff"
+"""A byte order mark."""
 
 _NEXT_TEXT = re.compile(r"[^\n]*\n?\s*[^\n]*")
 
@@ -101,6 +107,33 @@ class Site:
     """What stands for a candidate when Lean is asked."""
     until: int = 0
     """Offset of the end of that declaration."""
+    others: tuple[str, ...] = ()
+    """Words of which one may be its name, behind the one that is taken for it."""
+    helpers: frozenset[str] = frozenset()
+    """Names of what is declared inside of it, by `where` or `let rec`."""
+    unsure_from: int = -1
+    """Offset of the last command that text shows for sure, where Lean has to say which command the place is in."""
+
+    @property
+    def known(self) -> int:
+        """Offset up to which text shows for sure which commands there are."""
+        return self.unsure_from if self.unsure_from >= 0 else self.scope
+
+    def without_mark(self, text: str) -> tuple[str, Site]:
+        """The text without a byte order mark, which Lean does not read, and the same place in it."""
+        if not text.startswith(MARK):
+            return text, self
+        changes = {name: max(0, getattr(self, name) - 1) for name in ("start", "end", "scope", "until")}
+        changes |= {name: max(-1, getattr(self, name) - 1) for name in ("name_at", "unsure_from")}
+        rest = (max(0, self.rest[0] - 1), max(0, self.rest[1] - 1))
+        return text[1:], attrs.evolve(self, rest=rest, **changes)
+
+    def inside(self, declaration: Declaration) -> Site:
+        """The same place, in another declaration than text has it in."""
+        name, short, name_at, others = declaration.name, declaration.short, declaration.name_at, declaration.others
+        return attrs.evolve(
+            self, declaration=name, short=short, name_at=name_at, others=others, scope=declaration.start, unsure_from=-1
+        )
 
     def edit(self, text: str, candidate: str) -> TextEdit:
         """The edit that puts a candidate into the text, with its line breaks."""

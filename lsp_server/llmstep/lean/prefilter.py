@@ -51,15 +51,15 @@ def prefilter(candidate: str, site: Site, hypotheses: Iterable[str] = (), *, nat
         return reason
     if closing := _unopened(tokens):
         return f"It closes a bracket that it has not opened: `{closing}`."
-    if site.short and _names_itself(tokens, site, names):
-        return f"It uses the theorem itself: `{site.short}`."
+    if used := _names_itself(tokens, site, names):
+        return f"It uses the theorem itself: `{used}`."
     return None
 
 
 def may_name_itself(candidate: str, site: Site) -> bool:
-    """Whether `h.foo` in it may mean the theorem `Bar.foo` itself, or `foo.symm` a use of it.
+    """Whether `h.foo` in it may mean the theorem `Bar.foo` itself, or `foo.symm` or `+foo` a use of it.
 
-    The first depends on the type of `h`, the second on what other theorems there are.
+    The first depends on the type of `h`, the second on what other theorems there are, the third on where it stands.
     """
     last = _parts(site.short)[-1:]
     try:
@@ -73,6 +73,8 @@ def may_name_itself(candidate: str, site: Site) -> bool:
         if list(parts[-1:]) == last and last and behind_dot:
             return True
         if any(parts[:length] in own for length in range(1, len(parts))):
+            return True
+        if parts in own and _is_option(tokens, index):
             return True
     return False
 
@@ -198,12 +200,23 @@ def _parts(name: str) -> list[str]:
 
 
 def _own(site: Site) -> set[tuple[str, ...]]:
-    """The theorem's full name, and what is left of it inside of its name spaces."""
+    """The theorem's full name, and what is left of it inside of its name spaces; the same of what else it may be."""
     parts = _parts(site.declaration)
-    return {tuple(parts[index:]) for index in range(len(parts))}
+    spaces = parts[: len(parts) - len(_parts(site.short))]
+    names = [parts, *([*spaces, *_parts(other)] for other in site.others)]
+    return {tuple(name[index:]) for name in names for index in range(len(name))}
 
 
-def _names_itself(tokens: Sequence[Lexeme], site: Site, bound: set[str]) -> bool:
+def _is_option(tokens: Sequence[Lexeme], index: int) -> bool:
+    """Whether a name may be that of an option or an argument: `+native`, `(native := …)`, `{ native := … }`."""
+    before = tokens[index - 1].text if index else ""
+    behind = tokens[index + 1].text if index + 1 < len(tokens) else ""
+    flag = before in {"+", "-"} and tokens[index].glued and not (index > 1 and tokens[index - 1].glued)
+    return flag or (before in {"(", "{", ","} and behind == ":=")
+
+
+def _names_itself(tokens: Sequence[Lexeme], site: Site, bound: set[str]) -> str:
+    """The name of the theorem, or of a helper inside of it, that a candidate uses; empty where it uses none."""
     own = _own(site)
     binding = False
     for index, token in enumerate(tokens):
@@ -216,6 +229,10 @@ def _names_itself(tokens: Sequence[Lexeme], site: Site, bound: set[str]) -> bool
             bound.add(token.text)
         tactic = token.leads or before in _TACTIC_FOLLOWS
         named = token.parts[1:] if token.parts[:1] == ("_root_",) else token.parts
-        if named in own and not tactic and token.text not in bound:
-            return True
-    return False
+        if tactic or token.text in bound or _is_option(tokens, index):
+            continue
+        if named in own:
+            return site.short
+        if token.parts[:1] and token.parts[0] in site.helpers - bound:
+            return token.parts[0]
+    return ""

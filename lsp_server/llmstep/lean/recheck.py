@@ -42,7 +42,7 @@ def named(text: str, site: Site) -> tuple[str, str]:
     if site.mutual:
         return text, ""
     if site.short:
-        return text, site.short if re.fullmatch(NAME, site.short) else ""
+        return text, site.short if re.fullmatch(NAME, site.short) and not site.others else ""
     found = _EXAMPLE.search(mask(text[site.scope : site.start]))
     if found is None:
         return text, ""

@@ -9,6 +9,7 @@ import attrs
 
 from llmstep.lean.blocks import Block, Bracket, Item
 from llmstep.lean.declaration import Declaration, find_declaration
+from llmstep.lean.helpers import helpers_of
 from llmstep.lean.layout import Layout
 from llmstep.lean.masking import comment_at
 from llmstep.lean.place import CONV_PLACEHOLDER, Site, SiteKind
@@ -66,7 +67,8 @@ class Scene:
         """Number of blanks that the cursor's line begins with; none where tabs hide which column is meant."""
         start, end = self.line
         line = self.text[start:end]
-        return 0 if "\t" in line else len(line) - len(line.lstrip())
+        blanks = line[: len(line) - len(line.lstrip())]
+        return 0 if "\t" in blanks else len(blanks)
 
     @property
     def line_tokens(self) -> list[Token]:
@@ -179,6 +181,9 @@ class Scene:
             closers=closers,
             mutual=self.declaration.mutual,
             until=self.declaration.end,
+            others=self.declaration.others,
+            unsure_from=self.declaration.unsure_from,
+            helpers=helpers_of(self.layout.tokens, start),
             **more,
         )
 

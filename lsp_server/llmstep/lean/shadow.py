@@ -40,6 +40,11 @@ _NEXT_TOKEN = re.compile(r"\Aunexpected token '(?:example|#print)'")
 _END = "unexpected end of input"
 """What Lean says of a candidate that stops short, when nothing stands behind it."""
 
+_SCOPE = re.compile(
+    r"[ \t]*(?:(?:noncomputable|public|private|meta|@\[[^\]\n]*\])[ \t]+)*(?:namespace|section|mutual)(?![\w.'])"
+)
+"""A line that begins a part of a file, which holds commands of its own."""
+
 T = TypeVar("T")
 U = TypeVar("U")
 
@@ -175,6 +180,18 @@ class Shadow:
         """The goals at another place of the document."""
         goals = await self.server.plain_goal(self.uri, position, seconds)
         return None if goals is None else tuple(goals)
+
+    async def command_line(self, shadow: ShadowText) -> int:
+        """The first line of the command that the candidate's place is in, its doc comment perhaps included.
+
+        Args:
+            shadow: What the document holds.
+        """
+        found = await self.server.ask(self.uri, "textDocument/foldingRange", self.patience)
+        regions = [each for each in found or () if each.get("kind") == "region"]  # no command of one line has one
+        line, lines = shadow.start.line, shadow.text.split("\n")
+        around = [each["startLine"] for each in regions if each["startLine"] <= line <= each["endLine"]]
+        return max((each for each in around if not _SCOPE.match(lines[each])), default=line)
 
     async def close(self) -> None:
         """Closes the document, which frees its worker's memory. It may be used again."""

@@ -182,7 +182,8 @@ def _blank_line(scene: Scene) -> list[Site]:
     column = scene.blanks
     far = scene.text.count("\n", last.end, scene.offset) > 1
     open_blocks = [block for block in scene.around if block.items and not _crosses(block, scene.offset)]
-    blocks = [block for block in open_blocks if scene.is_scope(block)]
+    finished = [block for block in open_blocks if block.kind == "conv" and block.inline]
+    blocks = [block for block in open_blocks if scene.is_scope(block) and block not in finished]
     ends = not any(token.start > scene.offset for token in scene.layout.tokens)
     unfinished = any(scene.is_unsolved(block) for block in blocks)
     if far and ends and not unfinished and not any(block.column <= column for block in blocks):

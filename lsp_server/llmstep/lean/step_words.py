@@ -47,7 +47,7 @@ WITH_ARGUMENT: Final = _words(
     "exact apply refine refine' rw rwa rewrite erw rcases obtain cases induction have suffices change specialize"
     " unfold by_cases generalize replace convert exacts rintro revert clear injection show use exists existsi set"
     " choose nth_rw nth_rewrite simp_rw exact_mod_cast apply_fun induction' cases' lift fin_cases interval_cases"
-    " let delta"
+    " let delta calc match nomatch subst rename pick_goal conv conv' conv_lhs conv_rhs"
 )
 """Steps that are unfinished while nothing stands behind their first word."""
 OPEN_END: Final = _words(

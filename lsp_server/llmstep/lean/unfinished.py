@@ -6,7 +6,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 from llmstep.lean.blocks import begins_step
-from llmstep.lean.step_words import CASES, KNOWN_STEPS, OPEN_END, WITH_ARGUMENT
+from llmstep.lean.step_words import CASES, CONVERSIONS, KNOWN_STEPS, OPEN_END, WITH_ARGUMENT
 
 if TYPE_CHECKING:
     from llmstep.lean.blocks import Item
@@ -45,7 +45,7 @@ def _is_unfinished(scene: Scene, item: Item) -> bool:
         return True
     last = next((token for token in reversed(scene.layout.tokens) if token.end == item.end), item.first)
     if last is not item.first:
-        return last.text in OPEN_END or (item.head in CASES and item.inner is None)
+        return last.text in OPEN_END or (item.head in CASES | CONVERSIONS and item.inner is None)
     word = item.head
     if word in WITH_ARGUMENT or word in CASES:
         return True

@@ -141,7 +141,7 @@ class LeanWorkspace:
 
     def elided(self, uri: str, text: str, site: Site) -> str:
         """The text as it is checked: what stands above the declaration of a site is taken as given."""
-        return elide(text, site.scope, variables_by_proof=takes_variables_by_proof(self._project(uri).root))
+        return elide(text, site.known, variables_by_proof=takes_variables_by_proof(self._project(uri).root))
 
     async def errors(self, uri: str, text: str) -> list[str]:
         """The messages of all errors that Lean finds in a file with this text, to its end.

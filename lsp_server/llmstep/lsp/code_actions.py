@@ -28,6 +28,9 @@ _ENTRY = re.compile(r"\n +\[apply\] ")
 _AFTERWORD = re.compile(r" -- closes the goal|\n +Remaining goals:")
 """The message of the Lean package, `LLMstep/Tactic.lean`."""
 
+BEHIND = "llmstep"
+"""A kind of its own: VS Code shows it behind the quick fixes of all extensions."""
+
 OPTIONS = types.CodeActionOptions(code_action_kinds=[types.CodeActionKind.QuickFix], resolve_provider=False)
 
 
@@ -49,7 +52,11 @@ async def code_actions(ls: Session, params: types.CodeActionParams) -> list[type
     if actions and tactic is None:
         actions[0].is_preferred = True
     ask = _ask(document, position, diagnostics, more=bool(actions) or tactic is not None)
-    return [*actions, ask, _prove(document, position, diagnostics)]
+    found = [*actions, ask, _prove(document, position, diagnostics)]
+    if tactic is not None and params.context.only is None:
+        for each in found:
+            each.kind = BEHIND  # what Lean offers of the tactic's answer comes first
+    return found
 
 
 def _inserts(ls: Session, document: Document, known: SuggestionSet, tactic: set[str] | None) -> list[types.CodeAction]:

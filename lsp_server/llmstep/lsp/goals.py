@@ -22,8 +22,12 @@ NOT_HERE = int(types.ErrorCodes.MethodNotFound)
 """With this error the client says that it has no Lean server for the file; any other is one of its server."""
 
 
+class _NotHereError(LeanError):
+    """The client has no Lean for the file."""
+
+
 class ClientGoals:
-    """Asks the client `llmstep/plainGoal` at each anchor of a site, until one has goals."""
+    """Asks the client `llmstep/plainGoal` at each anchor of a site, until one has goals; else our own Lean."""
 
     def __init__(self, ls: Session) -> None:
         self._ls = ls
@@ -31,21 +35,40 @@ class ClientGoals:
     async def __call__(self, document: Document, site: Site) -> Goal:
         """The goal at a site.
 
+        Our own Lean says it where the client has no Lean for the file, or one that fails or does not answer in time.
+
+        Raises:
+            NoGoalError: There is no open goal.
+            LeanError: Neither can say; what the client's Lean said counts.
+        """
+        app = self._ls.app
+        own = None if app is None else app.lean
+        if not site.anchors and own is not None:  # no place in the text has just these goals
+            return await own.goal(document.uri, document.text, site)
+        try:
+            return await self._ask(document, site)
+        except LeanError as error:
+            if own is None:
+                raise
+            try:
+                return await own.goal(document.uri, document.text, site)
+            except LeanError as second:
+                raise (second if isinstance(error, _NotHereError) else error) from None
+
+    async def _ask(self, document: Document, site: Site) -> Goal:
+        """The goal that the client says.
+
         Raises:
             NoGoalError: The client knows of no open goal there.
             LeanError: The client cannot say.
         """
-        if not site.anchors and self._ls.app is not None:  # no place in the text has just these goals
-            return await self._ls.app.lean.goal(document.uri, document.text, site)
         timeout = self._ls.settings.lean.timeout_seconds
         for anchor in site.anchors:
             params = types.TextDocumentPositionParams(types.TextDocumentIdentifier(document.uri), anchor)
             try:
                 answer: PlainGoal | None = await self._ls.protocol.ask(PLAIN_GOAL, params, timeout=timeout)
             except JsonRpcException as error:
-                if error.code == NOT_HERE and self._ls.app is not None:
-                    return await self._ls.app.lean.goal(document.uri, document.text, site)
-                raise LeanError(
+                raise (_NotHereError if error.code == NOT_HERE else LeanError)(
                     f"The editor's Lean server did not give the goal: {error.message}", hint="Is it running?"
                 ) from None
             except asyncio.TimeoutError:

@@ -2,7 +2,7 @@
 //
 // LLMSTEP_TEST_LEAN_SERVER is the server's command line, as JSON; it is ready when the file LLMSTEP_TEST_LEAN_GATE is there.
 // That the provider of clients is there, and then every request through its client, is noted in the file
-// LLMSTEP_TEST_LEAN_REQUESTS, one JSON object a line.
+// LLMSTEP_TEST_LEAN_REQUESTS, one JSON object a line; so is each of its commands, when it is done.
 const { appendFileSync } = require('node:fs');
 const vscode = require('vscode');
 const { Client } = require('./client');
@@ -39,7 +39,12 @@ async function start(context) {
     vscode.workspace.onDidChangeTextDocument(({ document }) => client.change(document)),
     vscode.workspace.onDidCloseTextDocument((document) => client.close(document)),
     vscode.languages.registerCodeActionsProvider({ language: 'lean4', scheme: 'file' }, client),
-    ...Object.entries(commands).map(([name, run]) => vscode.commands.registerCommand(`lean4.${name}`, run)),
+    ...Object.entries(commands).map(([name, run]) =>
+      vscode.commands.registerCommand(`lean4.${name}`, async () => {
+        await run();
+        note({ done: name });
+      }),
+    ),
   );
   await new Promise((resolve) => setTimeout(resolve, FEATURES));
   void client.start();

@@ -74,4 +74,19 @@ suite('goals from the Lean 4 extension', () => {
     await assert.rejects(ask(goalsOf(died)), leftToLlmstep);
     assert.equal(died.asked, 1);
   });
+
+  test('a client that stops during a question and does not say so leaves it to llmstep', async () => {
+    let running = true;
+    const silent = { ...client(() => new Promise(() => undefined)), isRunning: () => running };
+    setTimeout(() => { running = false; }, 20);
+    await assert.rejects(ask(goalsOf(silent)), leftToLlmstep);
+    assert.equal(silent.asked, 1);
+  });
+
+  test('a question that is given up ends', async () => {
+    const given = new vscode.CancellationTokenSource();
+    setTimeout(() => { given.cancel(); }, 20);
+    const goals = goalsOf(client(() => new Promise(() => undefined)));
+    await assert.rejects(goals.ask(URI, { line: 1, character: 2 }, given.token), /given up/);
+  });
 });

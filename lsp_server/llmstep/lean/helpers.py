@@ -1,0 +1,49 @@
+"""What is declared inside of a declaration: `where helper : … := …`, `let rec helper …`.
+
+Lean shows no such name in a goal, and a step that uses the one that it belongs to is no proof.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+from llmstep.lean.tokens import CLOSING, OPENING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llmstep.lean.tokens import Token
+
+
+def helpers_of(tokens: Sequence[Token], end: int) -> frozenset[str]:
+    """The names of the helpers that begin before an offset.
+
+    Args:
+        tokens: Of the declaration.
+    """
+    found: set[str] = set()
+    column = -1
+    for index, token in enumerate(tokens):
+        if token.start >= end:
+            break
+        before = tokens[index - 1].text if index else ""
+        first = before == "where"
+        if first:
+            column = token.column
+        local = before == "rec" and index > 1 and tokens[index - 2].text == "let"
+        if token.is_name and (first or local or (token.leads and token.column == column)) and _has_type(tokens, index):
+            found.add(token.text)
+    return frozenset(found)
+
+
+def _has_type(tokens: Sequence[Token], index: int) -> bool:
+    """Whether a name has a type or alternatives, as a helper has and the field of a structure has not."""
+    depth = 0
+    for token in itertools.islice(tokens, index + 1, None):
+        depth += (token.text in OPENING) - (token.text in CLOSING)
+        if depth < 0 or (depth == 0 and token.text == ":="):
+            return False
+        if depth == 0 and token.text in {":", "|"}:
+            return True
+    return False
