@@ -174,3 +174,13 @@ class ContextLengthError(RequestError):
     """A prompt has more tokens than the model reads."""
 
     code = "context_length_exceeded"
+
+
+def causes(error: BaseException) -> list[BaseException]:
+    """An error, what caused it, what caused that, and so on; such chains can be circular."""
+    chain: list[BaseException] = []
+    following: BaseException | None = error
+    while following is not None and following not in chain:
+        chain.append(following)
+        following = following.__cause__ or following.__context__
+    return chain

@@ -7,8 +7,7 @@ import errno
 from huggingface_hub import constants, errors
 
 from llmstep.engine.progress import format_bytes
-from llmstep.engine.worker import causes
-from llmstep.errors import DownloadError, LlmstepError, ModelLoadError, ModelNotFoundError
+from llmstep.errors import DownloadError, LlmstepError, ModelLoadError, ModelNotFoundError, causes
 
 _LOCAL = "or choose a model that is on this machine (`llmstep models` lists them)."
 

@@ -21,7 +21,7 @@ from typing import Any, Generic, TypeVar
 import attrs
 
 from llmstep.engine.progress import Progress
-from llmstep.errors import BusyError, CancelledError, GenerationError, LlmstepError
+from llmstep.errors import BusyError, CancelledError, GenerationError, LlmstepError, causes
 
 _log = logging.getLogger(__name__)
 
@@ -216,16 +216,6 @@ class Worker:
 
 def _closed() -> CancelledError:
     return CancelledError("The model's engine was closed.", hint="Start llmstep again.")
-
-
-def causes(error: BaseException) -> list[BaseException]:
-    """An error, what caused it, what caused that, and so on; such chains can be circular."""
-    chain: list[BaseException] = []
-    following: BaseException | None = error
-    while following is not None and following not in chain:
-        chain.append(following)
-        following = following.__cause__ or following.__context__
-    return chain
 
 
 def _forget_frames(error: BaseException) -> None:
