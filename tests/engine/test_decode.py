@@ -10,11 +10,12 @@ import attrs
 import pytest
 import torch
 
+from llmstep import decoder
+from llmstep.decoder.rows import Rows
 from llmstep.engine import decode as decode_module
 from llmstep.engine import generate as generate_module
 from llmstep.engine.decode import decode
 from llmstep.engine.prompt import EncodedPrompt
-from llmstep.engine.rows import Rows, rows_for
 from llmstep.errors import CancelledError, GenerationError
 from llmstep.types import Sampling
 
@@ -77,7 +78,7 @@ class Recorder:
             if not any(row.tokens for row in rows._rows):
                 self.batches.append([[] for _ in rows._rows])
             for number, token in zip(numbers, tokens, strict=True):
-                if not rows.done(number):
+                if not rows.ended(number):
                     self.batches[-1][number].append(token)
             return original(rows, numbers, tokens, logprobs)
 
@@ -193,7 +194,7 @@ def test_the_text_keeps_the_blank_before_its_first_word(loaded_models: dict[str,
     loaded.tokenizer = Stripping()
     ids = inner(" exact", add_special_tokens=False)["input_ids"]
     prompt = prompt_for(loaded_models["llama"], prefix="rw")
-    rows = rows_for(loaded.tokenizer, frozenset(), prompt, 1, (), 8, decoder=False)
+    rows = Rows(loaded.tokenizer, frozenset(), prompt.input_ids, 1, decoder.SamplingParams(max_tokens=8))
     for token in ids:
         assert rows.take([0], [token], [-1.0]) == []
     assert rows.sample(0).text == " exact"

@@ -9,7 +9,8 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import ByT5Tokenizer, PreTrainedTokenizerFast
 
 from llmstep.catalog.templates import TEMPLATES, get_template
-from llmstep.engine.prompt import continuation, encode
+from llmstep.decoder.rows import written as continuation
+from llmstep.engine.prompt import encode
 from llmstep.errors import ModelError
 from llmstep.types import Ask, Goal
 

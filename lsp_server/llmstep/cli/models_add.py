@@ -48,12 +48,12 @@ def add(
     Example: llmstep models add mine ./models/mine --template ntp-st --stop "\\n\\n"
     """
     from llmstep.catalog import added
-    from llmstep.catalog.models import ModelRecord
+    from llmstep.catalog.models import ModelRecord, find_in_catalog
     from llmstep.catalog.resolve import resolve
     from llmstep.catalog.store import is_path
 
     added.check_name(name)
-    if not is_path(model) and Path(model).is_dir():
+    if not is_path(model) and find_in_catalog(model) is None and Path(model).is_dir():
         model = str(Path(model).resolve())
     source = str(Path(model).expanduser().resolve()) if is_path(model) else model
     choice = resolve(settings_with({"model": source, "template": template, "trustRemoteCode": trust_remote_code}))

@@ -42,7 +42,7 @@ class Rows:
         self._rows = [_Row() for _ in range(count)]
 
     def take(self, rows: Iterable[int], tokens: Iterable[int], logprobs: Iterable[float]) -> list[int]:
-        """Add a token to each of `rows`.
+        """Add a token to each of `rows`; those that have ended stay as they are.
 
         Returns:
             Positions in `rows` of the samples that this has finished.
@@ -53,6 +53,8 @@ class Rows:
         finished = []
         for place, (number, token, logprob) in enumerate(zip(rows, tokens, logprobs, strict=True)):
             row = self._rows[number]
+            if row.reason:
+                continue
             if math.isnan(logprob):
                 raise ArithmeticError("its logits are not numbers")
             row.tokens.append(token)
@@ -73,8 +75,11 @@ class Rows:
         tail = decoded(self._tokenizer, row.tokens[-self._tail :])
         return any(stop in tail for stop in self._params.stop)
 
+    def ended(self, number: int) -> bool:
+        return bool(self._rows[number].reason)
+
     def sample(self, number: int) -> Continuation:
-        """A sample that has ended."""
+        """A sample, as far as it was drawn."""
         row = self._rows[number]
         kept = row.tokens[:-1] if row.reason == "end" else row.tokens
         text = written(self._tokenizer, self._before, kept)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from llmstep.engine.prompt import EncodedPrompt, continuation
+from llmstep.decoder.rows import written as text_behind
+from llmstep.engine.prompt import EncodedPrompt
 from llmstep.engine.shorten import fitted_ids
 from llmstep.engine.text import Text, Written
 from llmstep.errors import ContextLengthError, RequestError
@@ -113,9 +114,9 @@ def _tokens(loaded: LoadedModel, before: list[int], sample: RawSample, end: int)
             return
         length = 0
         if token not in loaded.end_ids:
-            known = continuation(loaded.tokenizer, [], ids[-_WINDOW:])
+            known = text_behind(loaded.tokenizer, [], ids[-_WINDOW:])
             ids.append(token)
-            length = len(continuation(loaded.tokenizer, [], ids[-_WINDOW - 1 :])) - len(known)
+            length = len(text_behind(loaded.tokenizer, [], ids[-_WINDOW - 1 :])) - len(known)
         after = min(end, max(place, place + length))
         yield sample.text[place:after], logprob
         place = after

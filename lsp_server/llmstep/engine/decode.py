@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from llmstep.engine.rows import Rows, rows_for
+from llmstep.decoder import SamplingParams
+from llmstep.decoder.rows import Rows
+from llmstep.engine.postprocess import RawSample
 from llmstep.errors import CancelledError, GenerationError, LlmstepError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from llmstep.engine.loaded import LoadedModel
-    from llmstep.engine.postprocess import RawSample
     from llmstep.engine.prompt import EncodedPrompt
     from llmstep.types import Sampling
 
@@ -78,23 +79,22 @@ def decode(
         while len(samples) < count:
             poll()
             size = min(MAX_ROWS, count - len(samples))
-            decoder = loaded.start_id is not None
-            rows = rows_for(
-                loaded.tokenizer, loaded.end_ids, prompt, size, stops, sampling.max_new_tokens, decoder=decoder
-            )
+            params = SamplingParams(max_tokens=sampling.max_new_tokens, stop=stops)
+            before = prompt.input_ids if loaded.start_id is None else prompt.decoder_ids
+            rows = Rows(loaded.tokenizer, loaded.end_ids, before, size, params)
 
             def after_step(finished: list[int], rows: Rows = rows) -> None:
                 nonlocal steps
                 steps += 1
                 if on_sample is not None:
                     for number in finished:
-                        on_sample(rows.sample(number))
+                        on_sample(RawSample.of(rows.sample(number)))
                 on_step(steps)
                 poll()
 
             seed = None if sampling.seed is None else sampling.seed + len(samples)
-            generate(loaded, prompt, attrs.evolve(sampling, seed=seed), rows, after_step, threads)
-            samples += [rows.sample(number) for number in range(size)]
+            generate(loaded, prompt, attrs.evolve(sampling, seed=seed, count=size), rows, after_step, threads)
+            samples += [RawSample.of(rows.sample(number)) for number in range(size)]
     except LlmstepError:
         raise
     except MemoryError as error:

@@ -13,9 +13,9 @@ from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteria
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from llmstep.decoder.rows import Rows
     from llmstep.engine.loaded import LoadedModel
     from llmstep.engine.prompt import EncodedPrompt
-    from llmstep.engine.rows import Rows
     from llmstep.types import Sampling
 
 
@@ -71,7 +71,7 @@ def generate(
     Args:
         loaded: The model.
         prompt: What to continue.
-        sampling: How to draw; the count is that of `rows`.
+        sampling: How to draw, and how many.
         rows: Filled.
         after_step: Called after every step with the numbers of the samples that it finished; may raise to stop.
         threads: CPU threads; 0 leaves torch's number.
@@ -82,7 +82,7 @@ def generate(
     greedy = sampling.temperature <= 0
     config = GenerationConfig(
         max_new_tokens=sampling.max_new_tokens,
-        num_return_sequences=rows.count,
+        num_return_sequences=sampling.count,
         eos_token_id=sorted(loaded.end_ids) or None,
         pad_token_id=loaded.pad_id,
         decoder_start_token_id=loaded.start_id,
@@ -127,10 +127,10 @@ class _Steps:
         chosen = input_ids[:, -1:]
         logprobs = self._logits.gather(1, chosen) - self._logits.logsumexp(1, keepdim=True)
         self._logits = None
-        every = range(self._rows.count)
+        every = range(len(chosen))
         finished = self._rows.take(every, chosen[:, 0].tolist(), logprobs[:, 0].tolist())
         self._after_step(finished)
-        return torch.tensor([self._rows.done(number) for number in every], device=input_ids.device)
+        return torch.tensor([self._rows.ended(number) for number in every], device=input_ids.device)
 
 
 @contextlib.contextmanager

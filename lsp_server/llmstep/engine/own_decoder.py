@@ -146,16 +146,11 @@ def draw(
             sampling.count if sampling.temperature > 0 else 1,
             params,
             prefix=prompt.decoder_ids,
-            on_end=None if on_sample is None else lambda number, each: on_sample(_raw(each)),
+            on_end=None if on_sample is None else lambda number, each: on_sample(RawSample.of(each)),
             on_step=on_step,
             cancel=cancelled,
         )
-    return [_raw(each) for each in found]
-
-
-def _raw(each: decoder.Continuation) -> RawSample:
-    steps = tuple(zip(each.tokens, each.logprobs, strict=True))
-    return RawSample(each.text, each.logprob, len(each.tokens), steps)
+    return [RawSample.of(each) for each in found]
 
 
 def _quantization(settings: Settings) -> decoder.Quantization:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from llmstep.catalog.template import PromptTemplate
+    from llmstep.decoder import Continuation
 
 _GOAL = re.compile(r"^[ \t]*⊢", re.MULTILINE)
 """A line of a goal as Lean prints it; in a step `⊢` stands behind something, as in `at h ⊢`."""
@@ -34,6 +35,12 @@ class RawSample:
     """Number of those tokens, the end token included."""
     steps: tuple[tuple[int, float], ...] = attrs.field(default=(), eq=False, repr=False)
     """Ids and log-probabilities of those tokens, where the model runs in this process."""
+
+    @classmethod
+    def of(cls, drawn: Continuation) -> RawSample:
+        """What was drawn in this process."""
+        steps = tuple(zip(drawn.tokens, drawn.logprobs, strict=True))
+        return cls(drawn.text, drawn.logprob, len(drawn.tokens), steps)
 
 
 def finish(template: PromptTemplate, ask: Ask, samples: Iterable[RawSample]) -> list[Candidate]:

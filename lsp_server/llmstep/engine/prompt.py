@@ -15,7 +15,7 @@ from llmstep.catalog import cutting
 from llmstep.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from llmstep.catalog.template import PromptTemplate, Segment
     from llmstep.types import Ask
@@ -68,18 +68,6 @@ def encode(template: PromptTemplate, ask: Ask, tokenizer: Tokenizer, limit: int)
         decoder_ids=_ids(tokenizer, text) if (text := template.decoder_text(ask)) else [],
         cut=fitted != segments,
     )
-
-
-def continuation(tokenizer: Tokenizer, prompt_ids: Sequence[int], new_ids: Sequence[int]) -> str:
-    """The text that `new_ids` add behind `prompt_ids`.
-
-    Decoded alone, new ids can lose the blank in front of their first word (tokenizers in SentencePiece style strip it),
-    so they are decoded behind the end of the prompt. Special tokens are shown, for stops to be found.
-    """
-    anchor = list(prompt_ids[-16:])
-    known = _decode(tokenizer, anchor)
-    text = _decode(tokenizer, [*anchor, *new_ids])
-    return text[len(known) :] if text.startswith(known) else _decode(tokenizer, list(new_ids))
 
 
 def fitted_text(template: PromptTemplate, ask: Ask, count: Callable[[str], int], budget: int) -> str:
@@ -169,7 +157,3 @@ def _special(template: PromptTemplate, tokenizer: Tokenizer) -> tuple[list[int],
 
 def _ids(tokenizer: Tokenizer, text: str) -> list[int]:
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
-
-
-def _decode(tokenizer: Tokenizer, ids: list[int]) -> str:
-    return str(tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
