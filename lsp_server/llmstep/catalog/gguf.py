@@ -101,7 +101,7 @@ def _of_record(record: ModelRecord, settings: Settings) -> GgufChoice:
     found = _ON_HUB.fullmatch(record.gguf)
     if found is None:
         raise _no_file(record.name)
-    template = get_template(settings.template or record.template)
+    template = get_template(settings.template or record.template).thinking(settings)
     template = attrs.evolve(template, stops=(*template.stops, *record.stops))
     return GgufChoice(record.name, template, cached_file(found[1], found[2]), found[1], found[2])
 
@@ -132,7 +132,7 @@ def _template(model: str, folder: Path | None, settings: Settings) -> PromptTemp
             f"Which prompt template the model {model} needs is not known.",
             hint="Set llmstep.template to the one it was trained with.",
         )
-    return get_template(name)
+    return get_template(name).thinking(settings)
 
 
 def _no_file(name: str) -> ModelError:

@@ -128,7 +128,7 @@ def _choice(record: ModelRecord, settings: Settings) -> ModelChoice:
             f"The model {record.name} brings Python code of its own, which is not allowed to run.",
             hint="If you trust its authors, set llmstep.trustRemoteCode to true; else choose another model.",
         )
-    template = get_template(settings.template or record.template)
+    template = get_template(settings.template or record.template).thinking(settings)
     _check_family(template, record.family, record.name)
     if record.added:
         template = _as_trained(template, cache_path(record))
@@ -171,7 +171,7 @@ def _other(source: str, folder: Path | None, settings: Settings) -> ModelChoice:
             f"Which prompt template the model {source} needs is not known.",
             hint=f"Set llmstep.template to the one it was trained with: {', '.join(TEMPLATES)}.",
         )
-    template = get_template(named)
+    template = get_template(named).thinking(settings)
     if family is not None:
         _check_family(template, family, source)
     template = _as_trained(template, folder)

@@ -11,6 +11,8 @@ import attrs
 from llmstep.errors import LeanCrashedError, LeanMemoryError, LeanTimeoutError
 from llmstep.lean.elide import elide
 from llmstep.lean.memo import Memo
+from llmstep.lean.names import is_misnamed
+from llmstep.lean.offers import Offers
 from llmstep.lean.place import PLACEHOLDER
 from llmstep.lean.prefilter import hypothesis_names, may_name_itself, prefilter
 from llmstep.lean.recheck import bracketed, doubt, is_whole, named, question
@@ -20,6 +22,8 @@ from llmstep.lean.verdict import ERROR, Baseline, Outcome, axioms_in, baseline_o
 from llmstep.types import Check, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from llmstep.lean.place import ShadowText, Site
     from llmstep.lean.server import LeanServer
     from llmstep.lean.verdict import Diagnostic
@@ -120,20 +124,48 @@ class FileChecker:
             NoGoalError: There is no goal at the site.
             LeanError: Lean does not answer even without the tactic.
         """
+
+        async def told(shown: str, _: set[str]) -> list[str]:
+            return (await self._run(site.shadow_text(shown, tactic))).informations()
+
+        return await self._texts(text, site, tactic, told)
+
+    async def renamed(self, text: str, site: Site, candidate: str) -> list[str]:
+        """A candidate with names that Lean offers for those that it does not know or calls deprecated.
+
+        Returns:
+            The likest first, none of them judged; none where Lean offers nothing, or takes too long.
+
+        Raises:
+            NoGoalError: There is no goal at the site.
+            LeanError: Lean does not answer even without the candidate.
+        """
+
+        async def offered(shown: str, names: set[str]) -> list[str]:
+            return await Offers(self.shadow, shown, site, names, self.settings.timeout_seconds).texts(candidate)
+
+        return await self._texts(text, site, candidate, offered)
+
+    async def _texts(
+        self, text: str, site: Site, candidate: str, work: Callable[[str, set[str]], Awaitable[list[str]]]
+    ) -> list[str]:
+        """What comes of work in the shadow document with a candidate that may run.
+
+        Args:
+            work: Takes the text that the document shows, and the names in the goal.
+        """
         text = self.elided(text, site)
-        await self._baseline(text, site)
-        if prefilter(tactic, site, native=self.settings.allow_native_decide):
+        names = hypothesis_names((await self._baseline(text, site)).goals[0])
+        if prefilter(candidate, site, names, native=self.settings.allow_native_decide):
             return []
         shown, _ = named(text, site)
-        shadow = site.shadow_text(shown, tactic)
         async with self._lock:
             if not self.shadow.is_ready(shown[: site.start]):
                 await self._settle(text, site)
             try:
-                outcome = await self._run(shadow)
-            except _TooLongError:
+                return await work(shown, names)
+            except (_TooLongError, LeanTimeoutError):
                 return []
-        return outcome.informations()
 
     async def errors(self, text: str) -> list[str]:
         """The messages of the errors in a whole text.
@@ -202,7 +234,9 @@ class FileChecker:
             goals = await self.shadow.goals_at(outcome.shadow.end, self.settings.timeout_seconds)
             outcome = attrs.evolve(outcome, goals=goals)
         check = judge(site, baseline, outcome)
-        if check.verdict in {Verdict.CLOSES, Verdict.PROGRESS}:
+        accepted = check.verdict in {Verdict.CLOSES, Verdict.PROGRESS}
+        check = attrs.evolve(check, misnamed=is_misnamed(outcome, candidate, accepted=accepted))
+        if accepted:
             whole = is_whole(baseline, outcome, text.count("\n", 0, site.scope))
             return await self._recheck(text, site, baseline, candidate, name, whole=whole) or check
         return check

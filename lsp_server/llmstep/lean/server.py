@@ -170,17 +170,17 @@ class LeanServer:
 
         They are those of the version at the time of the call; an edit ends the call.
         """
-        result = await self._ask_at("$/lean/plainGoal", uri, position, timeout)
+        result = await self.ask_about(uri, "$/lean/plainGoal", timeout, position=wire(position))
         return None if result is None else list(result["goals"])
 
     async def plain_term_goal(self, uri: str, position: Position, timeout: float | None = None) -> str | None:
         """The expected type at a position inside a term, in the form of a goal; None where there is none."""
-        result = await self._ask_at("$/lean/plainTermGoal", uri, position, timeout)
+        result = await self.ask_about(uri, "$/lean/plainTermGoal", timeout, position=wire(position))
         return None if result is None else str(result["goal"])
 
-    async def _ask_at(self, method: str, uri: str, position: Position, timeout: float | None) -> Any:
-        params = {"textDocument": {"uri": uri}, "position": wire(position)}
-        return await self._ask(self._document(uri), method, params, timeout)
+    async def ask_about(self, uri: str, method: str, timeout: float | None = None, **params: Any) -> Any:
+        """The answer to a request about the present version of a document."""
+        return await self._ask(self._document(uri), method, {"textDocument": {"uri": uri}, **params}, timeout)
 
     async def _ask(self, document: Document, method: str, params: Params, timeout: float | None) -> Any:
         """A request about the present version of a document."""
