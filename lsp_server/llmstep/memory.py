@@ -11,6 +11,7 @@ from lsprotocol.types import Diagnostic, Position, Range
 
 from llmstep.lean.site import find_sites
 from llmstep.lean.text import common_prefix
+from llmstep.ranking import ordered
 from llmstep.types import Goal, Suggestion, Verdict
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class SuggestionSet:
 
     def judged(self, suggestions: Sequence[Suggestion], **changes: Any) -> SuggestionSet:
         """The same set with these suggestions instead, ranked, the refused ones put aside."""
-        ranked = sorted(suggestions, key=lambda suggestion: suggestion.rank)
+        ranked = ordered(suggestions, self.goal)
         return attrs.evolve(
             self,
             suggestions=tuple(s for s in ranked if s.check.verdict is not Verdict.INVALID),

@@ -163,20 +163,3 @@ class Suggestion:
             said = each.message.rstrip(".") or "Lean accepts it"
             parts.append(f"Tried with another name, `{each.text}`: {said}.")
         return " ".join(part if part.endswith(".") or len(parts) == 1 else f"{part}." for part in parts if part)
-
-    @property
-    def rank(self) -> tuple[int, int, float]:
-        """Sort key: closing ones first, then those that leave goals, the fewest first, then the unknown.
-
-        Among equals the likeliest comes first. Of two that close the goal, one of many lines has to be likelier. Those
-        of which nothing is known come last, in the order they were given.
-        """
-        order = {Verdict.CLOSES: 0, Verdict.PROGRESS: 1, Verdict.UNCHECKED: 2, Verdict.INVALID: 3}
-        likelihood = self.candidate.likelihood
-        if self.check.verdict is Verdict.CLOSES:
-            likelihood *= _PER_LINE ** self.text.count("\n")
-        return (order[self.check.verdict], len(self.check.goals), -likelihood)
-
-
-_PER_LINE = 0.9
-"""By so much each further line makes a step less wanted."""

@@ -180,6 +180,8 @@ _GUESSES: tuple[tuple[str, Family, str], ...] = (
     (r"internlm2-step", "causal", "internlm-step"),
     (r"internlm2-math-plus", "causal", "internlm-plus"),
     (r"bfs-prover|openproof-tactic", "causal", "bfs"),
+    (r"(goedel|kimina|deepseek)-prover", "causal", "instruct-file"),
+    (r"qwen3-[\d.]+b|gpt-oss", "causal", "instruct"),
     (r"llmstep|pythia", "causal", "pythia"),
 )
 

@@ -64,21 +64,23 @@ async def _repair(
     waiting = list(await rename(wrong.text))
     seen = {inserted(wrong.text)}
     tried: list[Tried] = []
+    best: tuple[str, Check | None] = ("", None)
     while waiting and len(tried) < TRIES:
         text = waiting.pop(0)
         if inserted(text) in seen or not text.startswith(prefix):
             continue
         seen.add(inserted(text))
         check = gathering.check_of(text) or await judge(text)
-        good = _is_better(check, wrong.check)
+        good = _is_better(check, best[1] or wrong.check)
         tried.append(Tried(text, "" if good else check.message or "It is not better."))
         if good:
-            gathering.repaired(wrong, tried, text, check)
-            return
-        if check.misnamed and len(tried) < TRIES:
-            waiting = [*await rename(text), *waiting]
-    if tried and wrong.check.verdict is Verdict.INVALID:
-        gathering.repaired(wrong, tried, "", None)
+            best = text, check
+        if check.misnamed and len(tried) < TRIES:  # one unknown name hides the next, and a new one may be deprecated
+            waiting = [*await rename(text), *([] if good else waiting)]
+        elif good:
+            break
+    if best[1] is not None or (tried and wrong.check.verdict is Verdict.INVALID):
+        gathering.repaired(wrong, tried, *best)
 
 
 def _is_better(new: Check, old: Check) -> bool:
