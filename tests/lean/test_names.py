@@ -14,9 +14,9 @@ from llmstep.engine.interface import Generation
 from llmstep.lean.site import find_site
 from llmstep.lean.text import position_at
 from llmstep.lean.workspace import LeanWorkspace
-from llmstep.memory import Document
 from llmstep.lsp.code_actions import title
 from llmstep.lsp.rejected import listing
+from llmstep.memory import Document
 from llmstep.settings import LeanSettings, Settings
 from llmstep.types import Candidate, Verdict
 

@@ -17,10 +17,10 @@ from llmstep.types import Tried, Verdict
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from llmstep.use_cases.gathering import Gathering
     from llmstep.lean.workspace import LeanWorkspace
     from llmstep.memory import Document, SuggestionSet
     from llmstep.types import Check, Suggestion
+    from llmstep.use_cases.gathering import Gathering
 
 TRIES: Final = 2
 """Most texts tried for one candidate."""
