@@ -129,4 +129,6 @@ export interface ModelEntry {
   readonly bundled: boolean;
   readonly cached: boolean;
   readonly active: boolean;
+  /** By the rule that `auto` and doctor follow. */
+  readonly recommended?: boolean;
 }
