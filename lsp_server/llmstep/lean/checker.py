@@ -24,6 +24,7 @@ from llmstep.types import Check, Verdict
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from llmstep.lean.names import Offer
     from llmstep.lean.place import ShadowText, Site
     from llmstep.lean.server import LeanServer
     from llmstep.lean.verdict import Diagnostic
@@ -61,6 +62,7 @@ class FileChecker:
         self._lock = asyncio.Lock()
         self._baselines: Memo[Baseline] = Memo(64)
         self._checks: Memo[Check] = Memo(4096)
+        self._offers: Memo[dict[str, list[Offer]]] = Memo(16)
 
     @property
     def busy(self) -> bool:
@@ -142,7 +144,10 @@ class FileChecker:
         """
 
         async def offered(shown: str, names: set[str]) -> list[str]:
-            return await Offers(self.shadow, shown, site, names, self.settings.timeout_seconds).texts(candidate)
+            known = self._offers.get(key := _digest(site.shadow(shown, site.placeholder)))
+            if known is None:
+                self._offers.put(key, known := {})
+            return await Offers(self.shadow, shown, site, names, self.settings.timeout_seconds, known).texts(candidate)
 
         return await self._texts(text, site, candidate, offered)
 
@@ -198,7 +203,7 @@ class FileChecker:
             return False
         async with self._lock:
             await self.shadow.reopen()
-        self._baselines, self._checks = Memo(64), Memo(4096)
+        self._baselines, self._checks, self._offers = Memo(64), Memo(4096), Memo(16)
         return True
 
     async def _settle(self, text: str, site: Site) -> Baseline:

@@ -46,9 +46,19 @@ class Offers:
         text: The text that it shows.
         bound: The names in the goal.
         seconds: Longest wait for a candidate.
+        known: The offers for names at this site, by the name; filled.
     """
 
-    def __init__(self, shadow: Shadow, text: str, site: Site, bound: AbstractSet[str], seconds: float) -> None:
+    def __init__(
+        self,
+        shadow: Shadow,
+        text: str,
+        site: Site,
+        bound: AbstractSet[str],
+        seconds: float,
+        known: dict[str, list[Offer]],
+    ) -> None:
+        self._found = known
         self._shadow = shadow
         self._text = text
         self._site = site
@@ -80,9 +90,17 @@ class Offers:
         if name.kind == "deprecated":
             text = replacement(name, self._known[0])
             return [] if text is None else [Offer(text, 1.0)]
+        if name.field:
+            return await self._asked(name, candidate, outcome)  # its type decides
+        if name.written not in self._found:
+            self._found[name.written] = await self._asked(name, candidate, outcome)
+        return self._found[name.written]
+
+    async def _asked(self, name: Misnamed, candidate: str, outcome: Outcome) -> list[Offer]:
         outcome = outcome if outcome.shadow.text == self._shown else await self._run(candidate)
         place = self._place(outcome.shadow, name, candidate)
         actions = asyncio.ensure_future(self._actions(place, outcome))
+        actions.add_done_callback(lambda task: task.cancelled() or task.exception())
         found: dict[str, Offer] = {}
         try:
             self._add(found, completions(name, await self._completions(place["end"]), *self._known))
