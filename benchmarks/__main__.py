@@ -7,11 +7,12 @@ import typer
 from benchmarks.commands.capacity import capacity
 from benchmarks.commands.checks import checks
 from benchmarks.commands.editor import editor
+from benchmarks.commands.ranking import ranking
 from benchmarks.commands.sizes import growth, load, start
 from llmstep.cli import main
 
 app = typer.Typer(help="What llmstep costs, measured.", no_args_is_help=True)
-for program in (capacity, checks, editor, growth, load, start):
+for program in (capacity, checks, editor, growth, load, ranking, start):
     app.command()(program)
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def starter_gguf(path: Path, context: int = 2048) -> Path:
-    """`path`, with the starter in it.
+def starter_gguf(path: Path, context: int = 2048, chat: str = "") -> Path:
+    """`path`, with the starter in it, and a rule for chats where one is given.
 
     llama.cpp wants queries, keys and values apart, where GPT-NeoX has them head by head, and names of its own.
     """
@@ -50,6 +50,8 @@ def starter_gguf(path: Path, context: int = 2048) -> Path:
     writer.add_bos_token_id(config["bos_token_id"])
     writer.add_eos_token_id(config["eos_token_id"])
     writer.add_add_bos_token(False)
+    if chat:
+        writer.add_chat_template(chat)
     names = {
         "input_layernorm": "attn_norm",
         "post_attention_layernorm": "ffn_norm",

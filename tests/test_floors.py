@@ -31,6 +31,7 @@ FLOORS = {
     "data": 2.5,
     "premises": 2.5,
     "automation": 2.5,
+    "ranking": 1.0,
     "memory": 3.0,
     "use_cases": 3.0,
     "app": 3.5,

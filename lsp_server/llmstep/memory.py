@@ -11,6 +11,7 @@ from lsprotocol.types import Diagnostic, Position, Range
 
 from llmstep.lean.site import find_sites
 from llmstep.lean.text import common_prefix
+from llmstep.ranking import ordered
 from llmstep.types import Goal, Suggestion, Verdict
 
 if TYPE_CHECKING:
@@ -89,6 +90,8 @@ class SuggestionSet:
     """Number of requests to the model; each is sampled afresh."""
     note: str = ""
     """Why some were not checked."""
+    endings: str = ""
+    """See `Generation.endings`."""
     failure: LlmstepError | None = None
     """Why the model gave nothing, where Lean's own tactics are all that there is."""
     chosen: str = ""
@@ -105,7 +108,7 @@ class SuggestionSet:
 
     def judged(self, suggestions: Sequence[Suggestion], **changes: Any) -> SuggestionSet:
         """The same set with these suggestions instead, ranked, the refused ones put aside."""
-        ranked = sorted(suggestions, key=lambda suggestion: suggestion.rank)
+        ranked = ordered(suggestions, self.goal)
         return attrs.evolve(
             self,
             suggestions=tuple(s for s in ranked if s.check.verdict is not Verdict.INVALID),
@@ -116,15 +119,20 @@ class SuggestionSet:
     def summary(self) -> str:
         """One line: how many came, how many are distinct, and what Lean said."""
         everything = (*self.suggestions, *self.rejected)
-        distinct = sum(each.candidate.source == "model" for each in everything)
-        lean = len(everything) - distinct
+        lean = sum(each.candidate.source == "lean" for each in everything)
+        repaired = [each for each in everything if each.candidate.source == "repaired"]
+        distinct = len({each.candidate.repaired_from or each.text for each in everything}) - lean
         head = f"{self.drawn} generated, {distinct} distinct" if distinct else f"{self.drawn} generated"
         if self.failure is not None:
             head = self.failure.message.rstrip(".")
         elif not distinct and self.drawn:
             head += ", none of them a tactic"
+        if self.endings:
+            head += f", {self.endings}"
         if not everything:
             return head
+        if repaired:
+            head += f", {len(repaired)} with a name repaired"
         if lean:
             head += f", {lean} of Lean's own tactics"
         counts = Counter(suggestion.check.verdict for suggestion in self.suggestions)

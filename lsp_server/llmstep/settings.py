@@ -24,6 +24,7 @@ GoalProvider = Literal["server", "client"]
 EngineKind = Literal["auto", "inProcess", "openai", "vllm", "llama.cpp", "ollama", "llmstep"]
 PremiseKind = Literal["none", "lean", "index"]
 Switch = Literal["on", "off"]
+Effort = Literal["auto", "low", "medium", "high"]
 RemoteApi = Literal["auto", "completions", "chat"]
 BuildImports = Literal["never", "once"]
 
@@ -159,9 +160,18 @@ class Settings:
     temperature: float = _setting(0.7, "Sampling temperature; 0 is greedy.", least=0, most=5)
     top_p: float = _setting(1.0, "Nucleus sampling: total probability of the tokens kept.", least=0.01, most=1)
     max_new_tokens: int = _setting(128, "Upper bound on the tokens of one candidate.", least=1, most=4096)
+    max_thinking_tokens: int = _setting(
+        1024, "Most tokens that a chat model may think before its step; 0 asks it not to think.", least=0, most=65536
+    )
+    thinking_effort: Effort = _setting(
+        "auto", "How much a reasoning model is to think, where it can be told; `auto` leaves it to the model."
+    )
     automation: Switch = _setting("on", "Try Lean's own tactics as well, while the model works.")
     automation_tactics: tuple[str, ...] = _setting(
         (), "Tactics to try; empty means a list of Lean's and Mathlib's, and what the goal's shape suggests."
+    )
+    repair_names: Switch = _setting(
+        "on", "Try steps again whose names Lean does not know, or calls deprecated, with those that it offers instead."
     )
     trigger: Trigger = _setting("onDemand", "When to suggest: on demand, or when the cursor rests on a goal.")
     idle_delay_ms: int = _setting(800, "With `onIdle`, how long the cursor rests first.", least=50)

@@ -8,8 +8,8 @@ from typing import Literal
 
 import attrs
 
-CandidateSource = Literal["model", "lean"]
-"""Where a candidate comes from: the language model, or Lean's own tactics."""
+CandidateSource = Literal["model", "lean", "repaired"]
+"""Where a candidate comes from: the language model, Lean's own tactics, or the model with names that Lean offers."""
 
 
 @attrs.frozen
@@ -92,6 +92,8 @@ class Candidate:
     source: CandidateSource = "model"
     chance: float | None = None
     """Of a tactic of Lean: how likely it is to be the wanted step once Lean accepts it, from 0 to 1."""
+    repaired_from: str = ""
+    """With `repaired`, what the model wrote."""
 
     @property
     def likelihood(self) -> float:
@@ -133,6 +135,8 @@ class Check:
     """With `PROGRESS`, the goals that are left, those that were open behind the main goal before included."""
     message: str = ""
     """With `INVALID`, the first error; with `UNCHECKED`, why there is no verdict."""
+    misnamed: bool = False
+    """Lean does not know a name in it, or says that one is deprecated: with another name it may be better."""
 
     @property
     def words(self) -> str:
@@ -152,29 +156,32 @@ UNCHECKED = Check(Verdict.UNCHECKED)
 
 
 @attrs.frozen
+class Tried:
+    """A candidate with other names, tried in place of one with names that Lean does not have."""
+
+    text: str
+    message: str
+    """Why Lean refuses it; empty where it does not."""
+
+
+@attrs.frozen
 class Suggestion:
     """A candidate with what Lean said about it."""
 
     candidate: Candidate
     check: Check = UNCHECKED
+    tried: tuple[Tried, ...] = ()
+    """What was tried in its place."""
 
     @property
     def text(self) -> str:
         return self.candidate.text
 
     @property
-    def rank(self) -> tuple[int, int, float]:
-        """Sort key: closing ones first, then those that leave goals, the fewest first, then the unknown.
-
-        Among equals the likeliest comes first. Of two that close the goal, one of many lines has to be likelier. Those
-        of which nothing is known come last, in the order they were given.
-        """
-        order = {Verdict.CLOSES: 0, Verdict.PROGRESS: 1, Verdict.UNCHECKED: 2, Verdict.INVALID: 3}
-        likelihood = self.candidate.likelihood
-        if self.check.verdict is Verdict.CLOSES:
-            likelihood *= _PER_LINE ** self.text.count("\n")
-        return (order[self.check.verdict], len(self.check.goals), -likelihood)
-
-
-_PER_LINE = 0.9
-"""By so much each further line makes a step less wanted."""
+    def reason(self) -> str:
+        """Why Lean refuses it, and what was tried in its place."""
+        parts = [self.check.message]
+        for each in self.tried:
+            said = each.message.rstrip(".") or "Lean accepts it"
+            parts.append(f"Tried with another name, `{each.text}`: {said}.")
+        return " ".join(part if part.endswith(".") or len(parts) == 1 else f"{part}." for part in parts if part)

@@ -11,11 +11,13 @@ from command_line import run
 from tiny_models import neox, saved
 
 from llmstep.catalog import added
+from llmstep.catalog.gguf import choose_gguf, is_gguf
 from llmstep.catalog.models import CATALOG, ModelRecord
 from llmstep.catalog.registry import find_record
 from llmstep.catalog.resolve import resolve
 from llmstep.catalog.templates import get_template
 from llmstep.engine.remote.questions import template_of
+from llmstep.engine.served import launches
 from llmstep.errors import LlmstepError, ModelNotFoundError, RequestError, SettingsError
 from llmstep.settings import RemoteSettings, Settings
 
@@ -140,6 +142,11 @@ REFUSED = [
     (("add", "mine", "nonsense"), "There is no model 'nonsense' in the catalog."),
     (("add", "mine", "starter"), "The starter has a name already."),
     (("add", "mine", "a/b", "--template", "bfs", "--stop", ""), "A stop is empty."),
+    (("add", "mine", "x/Prover-GGUF"), "x/Prover-GGUF is a repository of GGUF files, of which llama.cpp runs one."),
+    (
+        ("add", "mine", "mlx-community/Prover-4bit"),
+        "mlx-community/Prover-4bit holds weights for MLX, which llmstep does not run.",
+    ),
     (("remove", "mine"), "There is no model 'mine' of your own."),
     (("remove", "starter"), "There is no model 'starter' of your own."),
 ]
@@ -151,6 +158,44 @@ def test_refusals(arguments: tuple[str, ...], message: str, home: Path) -> None:
         models(*arguments)
     assert caught.value.message == message
     assert caught.value.hint
+    assert not home.exists()
+
+
+def test_a_gguf_file_by_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "my-bfs-prover.gguf"
+    file.write_bytes(b"GGUF")
+    monkeypatch.setattr(launches, "llama_server", lambda: ("llama-server",))
+    models("add", "mine", str(file), "--stop", "END")
+    choice = choose_gguf(Settings(model="mine"))
+    assert (choice.name, choice.path, choice.template.name) == ("mine", file, "bfs")
+    assert "END" in choice.template.stops
+    assert is_gguf("mine")
+    assert [each["cached"] for each in json.loads(models("--json")) if each["name"] == "mine"] == [True]
+    models("add", "far", "mradermacher/BFS-Prover-V2-7B-GGUF/BFS-Prover-V2-7B.Q4_K_M.gguf")
+    assert choose_gguf(Settings(model="far")).repo_id == "mradermacher/BFS-Prover-V2-7B-GGUF"
+
+
+def test_a_gguf_file_without_llama_cpp_is_refused(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "my-bfs-prover.gguf"
+    file.write_bytes(b"GGUF")
+    monkeypatch.setattr(launches, "llama_server", lambda: ())
+    with pytest.raises(RequestError, match=r"llama\.cpp is not installed") as caught:
+        models("add", "mine", str(file))
+    assert "llmstep[gguf]" in caught.value.hint
+    assert not home.exists()
+
+
+def test_the_file_of_a_known_repository_is_named() -> None:
+    with pytest.raises(RequestError) as caught:
+        models("add", "mine", "mradermacher/BFS-Prover-V2-7B-GGUF")
+    assert "mradermacher/BFS-Prover-V2-7B-GGUF/BFS-Prover-V2-7B.Q4_K_M.gguf" in caught.value.hint
+
+
+def test_an_adapter_without_its_base_is_refused(tmp_path: Path, home: Path) -> None:
+    config = {"peft_type": "LORA", "base_model_name_or_path": str(tmp_path / "gone")}
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(ModelNotFoundError, match=r"is a LoRA adapter for .*gone, and there is no such folder"):
+        models("add", "mine", str(tmp_path), "--template", "bfs")
     assert not home.exists()
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .conftest import Run
 
 TOPICS = ["llmstep", "libraries", "device", "memory", "Lean", "project"]
-TOPICS += ["engine", "models", "cache", "port", "running"]
+TOPICS += ["engine", "models", "recommended", "cache", "port", "running"]
 
 
 @pytest.mark.lean
@@ -59,6 +59,7 @@ def test_this_machine_is_usable(llmstep: Run, lean: Path, tmp_path: Path) -> Non
     assert looked_at["command"][:2] == [str(lean), "--server"]
     assert "version 4." in looked_at["version"]
     assert found["models"]["details"]["chosen"] == "starter"
+    assert found["recommended"]["details"]["model"] in found["recommended"]["text"]
     assert found["models"]["details"]["here"]["starter"] > 1_000_000
     assert found["cache"]["details"]["environment"]["HF_HUB_OFFLINE"] == os.environ["HF_HUB_OFFLINE"]
 

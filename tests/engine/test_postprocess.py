@@ -9,6 +9,7 @@ import pytest
 
 from llmstep.catalog.templates import TEMPLATES, get_template
 from llmstep.engine.postprocess import RawSample, candidate_text, finish, merged
+from llmstep.ranking import ordered
 from llmstep.types import Ask, Candidate, Goal, Suggestion
 
 GOAL = Goal("hp : p\n⊢ p")
@@ -65,7 +66,7 @@ def test_samples_without_scores_keep_the_order_drawn_behind_those_with_one() -> 
     samples = [RawSample("a", None, 1), RawSample("b", None, 2), RawSample("c", -9.0, 1), RawSample("a", -3.0, 1)]
     found = finish(get_template("pythia"), Ask(GOAL), samples)
     assert [(c.text, c.score) for c in found] == [("a", -3.0), ("c", -9.0), ("b", None)]
-    assert [s.text for s in sorted(map(Suggestion, reversed(found)), key=lambda s: s.rank)] == ["a", "c", "b"]
+    assert [s.text for s in ordered(map(Suggestion, reversed(found)), Goal("⊢ p"))] == ["a", "c", "b"]
 
 
 PREFIXED = [

@@ -22,7 +22,7 @@ def test_candidates_come_as_they_are_finished(loaded_models: dict[str, LoadedMod
     runner = Runner(loaded_models["neox"], Settings(), ModelChoice("tiny", template), 0.0)
     told: list[tuple[int, Candidate]] = []
     steps = [0]
-    drawn, candidates = runner.answer(
+    drawn, candidates, how = runner.answer(
         template,
         ASK,
         Sampling(count=24, temperature=1.0, max_new_tokens=12, seed=3),
@@ -30,6 +30,7 @@ def test_candidates_come_as_they_are_finished(loaded_models: dict[str, LoadedMod
         on_candidate=lambda candidate: told.append((steps[-1] + 1, candidate)),
     )
     assert drawn == 24
+    assert how.endswith("cut off at the limit of tokens")
     texts = [candidate.text for _, candidate in told]
     assert len(texts) == len(set(texts))
     assert set(texts) == {candidate.text for candidate in candidates}

@@ -13,10 +13,12 @@ import attrs
 import httpx
 import psutil
 import pytest
+from gguf_models import starter_gguf
 
 from llmstep.catalog import gguf as gguf_module
 from llmstep.catalog.gguf import choose_gguf
 from llmstep.engine.remote import connection
+from llmstep.engine.remote.questions import Question
 from llmstep.engine.served import choice
 from llmstep.engine.served.engine import ServedEngine
 from llmstep.errors import LlmstepError
@@ -76,6 +78,30 @@ async def test_the_steps_and_scores_of_the_same_model_in_process(gguf: Path) -> 
         assert not any("LLAMA_API_KEY" in word for each in server for word in each.cmdline())
     assert said[0] == f"Starting llama.cpp with {gguf} (0 s)"
     assert not any(each.is_running() for each in server)
+
+
+CHAT = (
+    "{% for m in messages %}<|head|>{{ m.role }}: {{ m.content }}<|eot|>{% endfor %}"
+    "{% if add_generation_prompt %}<|head|>assistant: {% endif %}"
+)
+
+
+async def test_a_chat_is_written_by_the_rule_in_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prompts: list[str] = []
+    body = Question.body
+
+    def noted(self: Question, *args: Any) -> dict[str, Any]:
+        made = body(self, *args)
+        prompts.append(made["prompt"])
+        return made
+
+    monkeypatch.setattr(Question, "body", noted)
+    file = starter_gguf(tmp_path / "chat.gguf", chat=CHAT)
+    async with engine_for(file, template="instruct", max_thinking_tokens=0) as engine:
+        answer = await engine.generate(Ask(ASK.goal, prefix="exact "), attrs.evolve(SAMPLING, count=2))
+    assert answer.drawn == 2
+    assert prompts[0].startswith("<|head|>user: This is the state of a proof")
+    assert prompts[0].endswith("<|eot|><|head|>assistant: exact")
 
 
 async def test_killed_and_back_also_in_the_midst(gguf: Path) -> None:

@@ -10,7 +10,18 @@ if TYPE_CHECKING:
 
 _OPENING_FENCE = re.compile(r"```lean4?[^\S\n]*\n|\A\s*```[^\S\n]*\n")
 _BLANK_LINES = re.compile(r"\A(?:[^\S\n]*\n)+")
-_THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
+_THOUGHTS = (
+    ("<think>", "</think>"),
+    ("<thinking>", "</thinking>"),
+    ("<thought>", "</thought>"),
+    ("<reasoning>", "</reasoning>"),
+    ("<seed:think>", "</seed:think>"),
+    ("[THINK]", "[/THINK]"),
+    ("◁think▷", "◁/think▷"),
+    ("<|begin_of_thought|>", "<|end_of_thought|>"),
+    ("<|channel|>analysis", "<|channel|>final<|message|>"),
+)
+"""What stands around a thought, in the notations of several families of models."""
 
 
 def cut_at_first(text: str, stops: Iterable[str]) -> str:
@@ -36,9 +47,28 @@ def without_fence(text: str) -> str:
     return cut_at_first(text, ["```"])
 
 
-def without_thought(text: str) -> str:
-    """`text` without `<think>…</think>`, which some chat models write before they answer."""
-    return _THOUGHT.sub("", text)
+def without_thought(text: str, *, inside: bool = False) -> str:
+    """`text` without the thought that some chat models write before they answer.
+
+    A thought may lack its beginning, which some prompts end with, or its end, where the model was cut off: then there
+    is no answer.
+
+    Args:
+        inside: The text begins within a thought.
+    """
+    for opening, closing in _THOUGHTS:
+        before, ends, behind = text.rpartition(closing)
+        if ends:
+            start = before.find(opening)
+            return without_thought((before[:start] if start >= 0 and before[:start].strip() else "") + behind)
+        if opening in text and not inside:
+            return text[: text.index(opening)]
+    return "" if inside else text
+
+
+def has_thought(text: str) -> bool:
+    """Whether a thought, or a part of one, stands in a text."""
+    return any(mark in text for pair in _THOUGHTS for mark in pair)
 
 
 def without_lead(text: str, leads: Iterable[str]) -> str:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from llmstep.catalog import store
+from llmstep.catalog.gguf_files import gguf_file
+from llmstep.catalog.models import ModelRecord
 from llmstep.catalog.registry import find_record
 from llmstep.catalog.resolve import PREFERENCE
 from llmstep.catalog.templates import get_template, guess_template
@@ -39,8 +41,14 @@ class GgufChoice:
 
 
 def is_gguf(model: str) -> bool:
-    """Whether the setting `model` names a GGUF file, or a folder that holds nothing else."""
+    """Whether the setting `model` names a GGUF file, or a folder that holds nothing else.
+
+    A name that the user has given to one counts as well.
+    """
     name = model.strip()
+    record = find_record(name)
+    if record is not None and record.added:
+        name = record.repo_id
     if name.lower().endswith(SUFFIX):
         return True
     if not store.is_path(name):
@@ -62,33 +70,23 @@ def choose_gguf(settings: Settings) -> GgufChoice:
     if name.lower() == "auto":
         return _best(settings)
     record = find_record(name)
+    if record is not None and record.added and is_gguf(record.repo_id):
+        return _added(record, settings)
     if record is not None:
         return _of_record(record, settings)
     if found := _ON_HUB.fullmatch(name) if not store.is_path(name) else None:
         repo_id, file = found[1], found[2]
-        return GgufChoice(name, _template(name, None, settings), cached_file(repo_id, file), repo_id, file)
+        return GgufChoice(name, _template(name, None, settings), store.cached_file(repo_id, file), repo_id, file)
     if not store.is_path(name):
         raise _no_file(name)
     path = _one_file(Path(name).expanduser())
     return GgufChoice(name, _template("/".join(path.parts[-2:]), path.parent, settings), path)
 
 
-def cached_file(repo_id: str, file: str) -> Path | None:
-    """A file in the hub's cache; no request is made."""
-    from huggingface_hub import try_to_load_from_cache
-    from huggingface_hub.errors import HFValidationError
-
-    try:
-        found = try_to_load_from_cache(repo_id, file)
-    except HFValidationError:
-        return None
-    return Path(found) if isinstance(found, str) else None
-
-
 def _best(settings: Settings) -> GgufChoice:
     for name in PREFERENCE:
         record = find_record(name)
-        if record is not None and record.gguf and settings.template in ("", record.template):
+        if record is not None and gguf_file(record) and settings.template in ("", record.template):
             choice = _of_record(record, settings)
             if choice.path is not None:
                 return choice
@@ -97,13 +95,21 @@ def _best(settings: Settings) -> GgufChoice:
     )
 
 
+def _added(record: ModelRecord, settings: Settings) -> GgufChoice:
+    """The file of a model that the user has given a name."""
+    choice = choose_gguf(attrs.evolve(settings, model=record.repo_id, template=settings.template or record.template))
+    template = attrs.evolve(choice.template, stops=(*choice.template.stops, *record.stops))
+    return attrs.evolve(choice, name=record.name, template=template)
+
+
 def _of_record(record: ModelRecord, settings: Settings) -> GgufChoice:
-    found = _ON_HUB.fullmatch(record.gguf)
+    file = gguf_file(record)
+    found = _ON_HUB.fullmatch(file.path) if file is not None else None
     if found is None:
         raise _no_file(record.name)
-    template = get_template(settings.template or record.template)
+    template = get_template(settings.template or record.template).thinking(settings)
     template = attrs.evolve(template, stops=(*template.stops, *record.stops))
-    return GgufChoice(record.name, template, cached_file(found[1], found[2]), found[1], found[2])
+    return GgufChoice(record.name, template, store.cached_file(found[1], found[2]), found[1], found[2])
 
 
 def _one_file(path: Path) -> Path:
@@ -132,7 +138,7 @@ def _template(model: str, folder: Path | None, settings: Settings) -> PromptTemp
             f"Which prompt template the model {model} needs is not known.",
             hint="Set llmstep.template to the one it was trained with.",
         )
-    return get_template(name)
+    return get_template(name).thinking(settings)
 
 
 def _no_file(name: str) -> ModelError:

@@ -43,8 +43,6 @@ class ModelRecord:
     trust_remote_code: bool = False
     """Whether it brings Python code of its own, which the user has to allow."""
     aliases: tuple[str, ...] = ()
-    gguf: str = ""
-    """A file of it for llama.cpp, `owner/name/FILE.gguf` on the hub."""
     bundled: bool = False
     added: bool = False
     """By the user; see `llmstep.catalog.added`. `repo_id` may then be a folder."""
@@ -168,6 +166,14 @@ CATALOG: tuple[ModelRecord, ...] = (
         aliases=("pythia", "pythia-2.8b"),
     ),
     ModelRecord(
+        name="qwen3-4b-instruct",
+        repo_id="Qwen/Qwen3-4B-Instruct-2507",
+        template="instruct",
+        summary="A general model that follows instructions, asked by chat; was not made for Lean",
+        parameters=4_000_000_000,
+        licence="apache-2.0",
+    ),
+    ModelRecord(
         name="llemma-7b",
         repo_id="EleutherAI/llemma_7b",
         template="llemma",
@@ -232,7 +238,6 @@ CATALOG: tuple[ModelRecord, ...] = (
         score="82.4 %",
         score_source="its model card",
         aliases=("bfs-prover-v2", "bfs-prover"),
-        gguf="mradermacher/BFS-Prover-V2-7B-GGUF/BFS-Prover-V2-7B.Q4_K_M.gguf",
     ),
     ModelRecord(
         name="bfs-prover-v2-32b",

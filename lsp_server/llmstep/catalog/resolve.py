@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import attrs
 
 from llmstep.catalog import store
-from llmstep.catalog.memory import needed_bytes, weight_bytes
 from llmstep.catalog.models import STARTER, ModelRecord
+from llmstep.catalog.recommended import PREFERENCE, Hardware, ways
 from llmstep.catalog.registry import all_records, find_record
 from llmstep.catalog.store import STARTER_DIR, cache_path, is_cached
 from llmstep.catalog.templates import TEMPLATES, PromptTemplate, get_template, guess_template
@@ -21,33 +21,9 @@ if TYPE_CHECKING:
     from llmstep.catalog.template import Family
     from llmstep.settings import Settings
 
-__all__ = ["STARTER_DIR", "Hardware", "ModelChoice", "cache_path", "is_cached", "resolve"]
+__all__ = ["PREFERENCE", "STARTER_DIR", "Hardware", "ModelChoice", "cache_path", "is_cached", "resolve"]
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
-
-AUTO_PARAMETERS = {"cpu": 500_000_000, "mps": 4_000_000_000, "cuda": 8_000_000_000}
-"""Largest model that `auto` picks on a device: larger ones may fit, but answer too slowly for an editor."""
-
-PREFERENCE = (
-    "bfs-prover-v2-7b",
-    "bfs-prover-v1-7b",
-    "internlm2.5-step-prover",
-    "internlm2-step-prover",
-    "ntp-context-1.3b",
-    "ntp-state-1.3b",
-    "llmstep-pythia-2.8b",
-    "byt5-small",
-)
-"""What `auto` picks from, best first: models made for single steps, by reported score; context before none."""
-
-
-@attrs.frozen
-class Hardware:
-    """What the model would run on."""
-
-    device: Literal["cpu", "cuda", "mps"] = "cpu"
-    memory_bytes: int | None = None
-    """Memory that is free for a model on that device; None when it is not known, and no limit is applied."""
 
 
 @attrs.frozen
@@ -114,10 +90,8 @@ def _auto(settings: Settings, hardware: Hardware) -> ModelRecord:
 
 
 def _runs_well(record: ModelRecord, settings: Settings, hardware: Hardware) -> bool:
-    if record.parameters is None or record.parameters > AUTO_PARAMETERS[hardware.device]:
-        return False
-    weights = weight_bytes(record.parameters, hardware.device, settings.dtype, record.dtype)
-    return hardware.memory_bytes is None or needed_bytes(weights) <= hardware.memory_bytes
+    """Whether it suits the machine, in this process."""
+    return any(way.suits and way.engine == "inProcess" for way in ways(record, hardware, settings.dtype))
 
 
 def _choice(record: ModelRecord, settings: Settings) -> ModelChoice:
@@ -128,7 +102,7 @@ def _choice(record: ModelRecord, settings: Settings) -> ModelChoice:
             f"The model {record.name} brings Python code of its own, which is not allowed to run.",
             hint="If you trust its authors, set llmstep.trustRemoteCode to true; else choose another model.",
         )
-    template = get_template(settings.template or record.template)
+    template = get_template(settings.template or record.template).thinking(settings)
     _check_family(template, record.family, record.name)
     if record.added:
         template = _as_trained(template, cache_path(record))
@@ -171,7 +145,7 @@ def _other(source: str, folder: Path | None, settings: Settings) -> ModelChoice:
             f"Which prompt template the model {source} needs is not known.",
             hint=f"Set llmstep.template to the one it was trained with: {', '.join(TEMPLATES)}.",
         )
-    template = get_template(named)
+    template = get_template(named).thinking(settings)
     if family is not None:
         _check_family(template, family, source)
     template = _as_trained(template, folder)

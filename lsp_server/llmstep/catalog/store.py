@@ -51,6 +51,11 @@ def cache_path(model: ModelRecord | str) -> Path | None:
 
 def is_cached(model: ModelRecord | str) -> bool:
     """Whether configuration, tokenizer and all weights of a model are on this machine; of an adapter, its base too."""
+    name = model.repo_id if isinstance(model, ModelRecord) else str(model)
+    if name.lower().endswith(".gguf"):
+        owner, _, file = name.partition("/")[2].partition("/")
+        path = Path(name).expanduser() if is_path(name) else cached_file(f"{name.partition('/')[0]}/{owner}", file)
+        return path is not None and path.is_file()
     folder = cache_path(model)
     base = adapter_base(folder) if folder else None
     if folder is not None and base is not None:
@@ -122,6 +127,18 @@ def parameters(record: ModelRecord) -> int | None:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
     count: int = sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
     return count
+
+
+def cached_file(repo_id: str, file: str) -> Path | None:
+    """A file in the hub's cache; no request is made."""
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        found = try_to_load_from_cache(repo_id, file)
+    except HFValidationError:
+        return None
+    return Path(found) if isinstance(found, str) else None
 
 
 def is_path(name: str) -> bool:

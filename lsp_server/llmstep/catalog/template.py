@@ -21,6 +21,7 @@ from llmstep.catalog import cleaning
 from llmstep.catalog.premises import in_front
 
 if TYPE_CHECKING:
+    from llmstep.settings import Settings
     from llmstep.types import Ask
 
 Family = Literal["causal", "seq2seq"]
@@ -66,6 +67,15 @@ class PromptTemplate:
     """Texts inside an answer that are deleted."""
     chat: bool = False
     """The prompt is a turn of a conversation (its markers are part of `text`)."""
+    own_turns: bool = False
+    """The markers of the turns are only those of a model whose tokenizer has no rule for chats; see
+    `llmstep.engine.chat_form`."""
+    in_thought: bool = False
+    """The prompt ends within a thought, so that an answer begins with the rest of it."""
+    thinking_tokens: int = 0
+    """Of a chat, most tokens of a thought before the answer; with 0 the model is asked for none."""
+    effort: str = ""
+    """Of a chat, how much the model is to think, in the words of servers; empty leaves it to the model."""
     special: Literal["none", "bos", "eos"] = "none"
     """Special token of the prompt: `bos` in front (where the tokenizer itself puts one), `eos` behind it, or none."""
     max_prompt_tokens: int
@@ -105,6 +115,13 @@ class PromptTemplate:
         """The template with prompts of at most `most` tokens; those of `also`, too."""
         also = self.also.shortened(most) if self.also else None
         return attrs.evolve(self, max_prompt_tokens=min(self.max_prompt_tokens, most), also=also)
+
+    def thinking(self, settings: Settings) -> PromptTemplate:
+        """The template of a chat with what the settings say about thoughts; others stay as they are."""
+        if not self.own_turns:
+            return self
+        effort = "" if settings.thinking_effort == "auto" else settings.thinking_effort
+        return attrs.evolve(self, thinking_tokens=settings.max_thinking_tokens, effort=effort)
 
     def draws(self, ask: Ask, count: int) -> tuple[tuple[PromptTemplate, int], ...]:
         """What is asked for `count` samples: templates with one prompt each, and the samples that each gives.
@@ -163,7 +180,7 @@ class PromptTemplate:
         """
         text = text.replace("\r\n", "\n")
         if self.chat:
-            text = cleaning.without_thought(text)
+            text = cleaning.without_thought(text, inside=self.in_thought)
         text = cleaning.cut_at_first(text, (*self.stops, *self.marks))
         text = cleaning.without_fence(text)
         text = cleaning.without_lead(text, self.leads)

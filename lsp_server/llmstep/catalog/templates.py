@@ -148,6 +148,7 @@ _ALL = (
         text=formats.INSTRUCT,
         stops=("<|im_end|>",),
         chat=True,
+        own_turns=True,
         special="bos",
         max_prompt_tokens=3968,
     ),
@@ -157,6 +158,7 @@ _ALL = (
         text=formats.INSTRUCT_FILE,
         stops=("<|im_end|>",),
         chat=True,
+        own_turns=True,
         special="bos",
         max_prompt_tokens=8064,
         context_tokens=6000,
@@ -178,6 +180,8 @@ _GUESSES: tuple[tuple[str, Family, str], ...] = (
     (r"internlm2-step", "causal", "internlm-step"),
     (r"internlm2-math-plus", "causal", "internlm-plus"),
     (r"bfs-prover|openproof-tactic", "causal", "bfs"),
+    (r"(goedel|kimina|deepseek)-prover", "causal", "instruct-file"),
+    (r"qwen3-[\d.]+b|gpt-oss", "causal", "instruct"),
     (r"llmstep|pythia", "causal", "pythia"),
 )
 

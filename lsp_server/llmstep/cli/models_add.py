@@ -23,7 +23,9 @@ _ESCAPES = {"\\n": "\n", "\\t": "\t", "\\\\": "\\"}
 
 def add(
     name: Annotated[str, typer.Argument(help="What to call it, in the settings and with --model.")],
-    model: Annotated[str, typer.Argument(help="Its id on the Hugging Face hub, or a folder.")],
+    model: Annotated[
+        str, typer.Argument(help="Its id on the Hugging Face hub, a folder, or a GGUF file: owner/name/FILE.gguf.")
+    ],
     template: Annotated[
         str | None, typer.Option(help="Prompt template; default what its llmstep.json, id or architecture says.")
     ] = None,
@@ -48,30 +50,28 @@ def add(
     Example: llmstep models add mine ./models/mine --template ntp-st --stop "\\n\\n"
     """
     from llmstep.catalog import added
+    from llmstep.catalog.loadable import addable
     from llmstep.catalog.models import ModelRecord, find_in_catalog
-    from llmstep.catalog.resolve import resolve
     from llmstep.catalog.store import is_path
+    from llmstep.engine.served.launches import llama_server
 
     added.check_name(name)
-    if not is_path(model) and find_in_catalog(model) is None and Path(model).is_dir():
+    if not is_path(model) and find_in_catalog(model) is None and Path(model).exists():
         model = str(Path(model).resolve())
     source = str(Path(model).expanduser().resolve()) if is_path(model) else model
-    choice = resolve(settings_with({"model": source, "template": template, "trustRemoteCode": trust_remote_code}))
-    if choice.record is not None and choice.record.bundled:
-        raise RequestError("The starter has a name already.", hint="Give the id or folder of another model.")
+    settings = settings_with({"model": source, "template": template, "trustRemoteCode": trust_remote_code})
+    source, found = addable(settings, llama_cpp=bool(llama_server()))
     record = ModelRecord(
         name=name,
-        repo_id=choice.source,
-        template=choice.template.name,
+        repo_id=source,
+        template=found.name,
         summary="Your own",
-        family=choice.template.family,
+        family=found.family,
         stops=tuple(_unescaped(each) for each in stop or ()),
         trust_remote_code=trust_remote_code,
         added=True,
     )
-    shown = _dry_run(
-        record, attrs.evolve(choice.template, stops=(*choice.template.stops, *record.stops)), goal_file, prefix
-    )
+    shown = _dry_run(record, attrs.evolve(found, stops=(*found.stops, *record.stops)), goal_file, prefix)
     replaced = False if dry_run else added.add(record)
     if as_json:
         typer.echo(json_text({**shown, "saved": not dry_run, "replaced": replaced}))
@@ -96,7 +96,7 @@ def _dry_run(record: ModelRecord, template: PromptTemplate, goal_file: Path | No
 
     ask = _example(goal_file, prefix)
     parts = [each for each, _ in template.draws(ask, 2)]
-    folder = cache_path(record) if is_cached(record) else None
+    folder = cache_path(record) if is_cached(record) else None  # None of a GGUF file, which holds its tokenizer
     count, lengths = about, None
     if folder is not None:
         tokenizer = read_tokenizer(folder, record.name, trust_remote_code=record.trust_remote_code)

@@ -96,11 +96,13 @@ def suggest(
 ) -> None:
     """Suggest next steps for a goal, best first.
 
-    With --json each suggestion is {text, score, verdict, source, remaining_goals}:
-    the score is the mean log-probability of its tokens, the verdict is
-    closes, progress or unchecked, the source is model or lean (one of
-    Lean's own tactics), and the goals are those that it leaves.
-    Each rejected one is {text, reason}.
+    With --json each suggestion is {text, score, verdict, source,
+    repaired_from, remaining_goals}: the score is the mean log-probability of
+    its tokens, the verdict is closes, progress or unchecked, the source is
+    model, lean (one of Lean's own tactics) or repaired (repaired_from is what
+    the model wrote, and Lean offers another name), and the goals are those
+    that it leaves. Each rejected one is {text, reason, tried}: tried has the
+    texts with other names, and why Lean refuses each.
 
     Example: llmstep suggest Demo.lean --line 4 --column 3
     """
@@ -157,7 +159,8 @@ async def _for_goal(settings: Settings, goal: Goal, prefix: str, seed: int | Non
     async with an_app(settings, lean_premises=False) as app:
         made = await app.suggest_unplaced(goal, prefix=prefix, seed=seed, on_progress=show)
     suggestions = tuple(Suggestion(candidate) for candidate in made.candidates)
-    summary = f"{made.drawn} generated, {len(suggestions)} distinct, not checked (there is no Lean file)"
+    ended = f", {made.endings}" if made.endings else ""
+    summary = f"{made.drawn} generated, {len(suggestions)} distinct{ended}, not checked (there is no Lean file)"
     return Answer(goal, made.model, made.elapsed_ms, suggestions, summary)
 
 
@@ -190,11 +193,19 @@ def as_record(answer: Answer) -> dict[str, object]:
                 "score": each.candidate.score,
                 "verdict": each.check.verdict.value,
                 "source": each.candidate.source,
+                "repaired_from": each.candidate.repaired_from or None,
                 "remaining_goals": list(each.check.goals),
             }
             for each in answer.suggestions
         ],
-        "rejected": [{"text": each.text, "reason": each.check.message} for each in answer.rejected],
+        "rejected": [
+            {
+                "text": each.text,
+                "reason": each.check.message,
+                "tried": [{"text": other.text, "reason": other.message} for other in each.tried],
+            }
+            for each in answer.rejected
+        ],
     }
 
 

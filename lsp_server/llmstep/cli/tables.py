@@ -49,7 +49,9 @@ def _table(suggestions: Sequence[Suggestion]) -> Table:
     for number, each in enumerate(suggestions, start=1):
         score = each.candidate.score
         shown = "Lean" if each.candidate.source == "lean" else "-" if score is None else f"{score:.2f}"
-        table.add_row(f" {number}", mark(each.check), shown, Text(printable(each.text)))
+        origin = each.candidate.repaired_from
+        note = f"  (repaired from {' '.join(origin.split())})" if origin else ""
+        table.add_row(f" {number}", mark(each.check), shown, Text(printable(each.text + note)))
     return table
 
 
@@ -58,7 +60,7 @@ def _reasons(rejected: Sequence[Suggestion]) -> Table:
     table.add_column(overflow="fold")
     table.add_column(overflow="fold", style="dim")
     for each in rejected:
-        table.add_row(Text(printable(each.text)), Text(printable(each.check.message)))
+        table.add_row(Text(printable(each.text)), Text(printable(each.reason)))
     return table
 
 

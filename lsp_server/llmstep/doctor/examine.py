@@ -29,6 +29,7 @@ def examine(settings: Settings, place: Path) -> Iterator[Finding]:
         ("project", lambda: project.project(settings, place)),
         ("engine", lambda: engine.engine(settings)),
         ("models", lambda: models.models(settings)),
+        ("recommended", models.recommendation),
         ("cache", models.cache),
         ("port", lambda: servers.port(settings)),
         ("running", servers.running),

@@ -41,6 +41,29 @@ def models(settings: Settings) -> Finding:
     return Finding("models", "note", f"{text}, which is not here yet", advice, details)
 
 
+def recommendation() -> Finding:
+    """The model that is recommended for this machine, by the rule of `auto` and of the editor's picker."""
+    from llmstep.catalog.recommended import recommended_way
+    from llmstep.engine.machine import this_machine
+
+    hardware = this_machine()
+    way = recommended_way(hardware)
+    details: dict[str, Any] = {
+        "model": way.record.name,
+        "engine": way.engine,
+        "device": hardware.device,
+        "needed_bytes": way.needed_bytes,
+        "free_bytes": hardware.memory_bytes,
+        "download_bytes": way.download_bytes,
+    }
+    text = f"{way.record.name} for {hardware.device} with {format_bytes(hardware.memory_bytes or 0)} free"
+    if way.record.bundled:
+        return Finding("recommended", "ok", f"{text}; no other fits", details=details)
+    engine = f", llmstep.engine {way.engine}" if way.engine != "inProcess" else ""
+    sizes = f"needs about {format_bytes(way.needed_bytes)}, a download of about {format_bytes(way.download_bytes)}"
+    return Finding("recommended", "ok", f"{text}{engine}; {sizes}", details=details)
+
+
 def _offline() -> bool:
     from huggingface_hub import constants
 

@@ -9,19 +9,23 @@ from llmstep.errors import GenerationError
 from llmstep.strict_json import JsonError, loads
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 RULE = "chat_template.jinja"
 _TOKENS = ("bos_token", "eos_token", "pad_token", "unk_token")
 
 
-def written_chat(folder: Path, messages: Sequence[tuple[str, str]]) -> str | None:
+def written_chat(
+    folder: Path, messages: Sequence[tuple[str, str]], *, answer: bool = True, values: Mapping[str, Any] | None = None
+) -> str | None:
     """The text of a chat, ready for the model's turn; None where the tokenizer in the folder has no rule for it.
 
     Args:
         folder: The files of the tokenizer.
         messages: Roles and contents.
+        answer: Whether the beginning of the model's turn stands behind them.
+        values: What else the rule may ask for.
 
     Raises:
         GenerationError: The rule does not take these messages. It is text from a stranger and runs in a sandbox.
@@ -36,11 +40,11 @@ def written_chat(folder: Path, messages: Sequence[tuple[str, str]]) -> str | Non
     environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
     environment.globals["raise_exception"] = _refuse
     environment.filters["tojson"] = lambda value, **more: json.dumps(value, ensure_ascii=False, **more)
-    values = [{"role": role, "content": content} for role, content in messages]
+    said = [{"role": role, "content": content} for role, content in messages]
     tokens = {name: _text(settings.get(name)) for name in _TOKENS if settings.get(name)}
     try:
         template = environment.from_string(rule)
-        return template.render(messages=values, add_generation_prompt=True, **tokens)
+        return template.render(messages=said, add_generation_prompt=answer, **tokens, **(values or {}))
     except (TemplateError, TypeError, ValueError, LookupError, ArithmeticError, RecursionError) as error:
         raise GenerationError(
             f"The model's rule for chats does not take these messages: {error}.",

@@ -237,7 +237,7 @@ class Engine:
             runner = self._ready(job, settings, choice)
             self._publish(state="generating")
             started = time.perf_counter()
-            drawn, candidates = runner.answer(
+            drawn, candidates, how = runner.answer(
                 choice.template,
                 ask,
                 sampling,
@@ -247,7 +247,7 @@ class Engine:
             )
             elapsed_ms = since(started)
             self._publish(last_ms=elapsed_ms)
-            answer = Generation(candidates, choice.name, drawn, elapsed_ms)
+            answer = Generation(candidates, choice.name, drawn, elapsed_ms, endings=how)
             self._answers.put(key, answer)
             return answer
         finally:

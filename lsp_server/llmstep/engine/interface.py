@@ -29,6 +29,8 @@ class Generation:
     elapsed_ms: float
     """Time from the ask to the answer, waiting and loading included."""
     cached: bool = False
+    endings: str = ""
+    """How samples ended that were cut off, or have a thought and no step; empty where there are none."""
 
 
 class ModelEngine(Protocol):

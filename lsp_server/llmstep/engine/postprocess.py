@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from llmstep.catalog.cleaning import has_thought
 from llmstep.lean.step import inserted
 from llmstep.types import Ask, Candidate
 
@@ -35,12 +36,50 @@ class RawSample:
     """Number of those tokens, the end token included."""
     steps: tuple[tuple[int, float], ...] = attrs.field(default=(), eq=False, repr=False)
     """Ids and log-probabilities of those tokens, where the model runs in this process."""
+    thought: bool = False
+    """The server tells a thought apart from the text."""
+    cut: bool = False
+    """The limit of tokens ended it."""
 
     @classmethod
     def of(cls, drawn: Continuation) -> RawSample:
         """What was drawn in this process."""
         steps = tuple(zip(drawn.tokens, drawn.logprobs, strict=True))
-        return cls(drawn.text, drawn.logprob, len(drawn.tokens), steps)
+        return cls(drawn.text, drawn.logprob, len(drawn.tokens), steps, cut=drawn.finish_reason == "length")
+
+
+@attrs.frozen
+class Endings:
+    """How samples ended, where that says why there are few candidates."""
+
+    cut: int = 0
+    """Those that the limit of tokens ended."""
+    in_thought: int = 0
+    """Those that have a thought and no step."""
+
+    def __add__(self, other: Endings) -> Endings:
+        return Endings(self.cut + other.cut, self.in_thought + other.in_thought)
+
+    def __str__(self) -> str:
+        """For a sentence; empty where all ended by themselves, with a step."""
+        parts = [f"{self.cut} cut off at the limit of tokens"] if self.cut else []
+        if self.in_thought:
+            advice = " (raise llmstep.maxThinkingTokens)" if self.cut else ""
+            parts.append(f"{self.in_thought} with a thought and no step{advice}")
+        return ", ".join(parts)
+
+
+def endings(template: PromptTemplate, samples: Iterable[RawSample]) -> Endings:
+    """How samples of a template ended."""
+    cut = in_thought = 0
+    for sample in samples:
+        cut += sample.cut
+        in_thought += template.chat and _thought_in(template, sample) and not template.clean(sample.text)
+    return Endings(cut, in_thought)
+
+
+def _thought_in(template: PromptTemplate, sample: RawSample) -> bool:
+    return sample.thought or template.in_thought or has_thought(sample.text)
 
 
 def finish(template: PromptTemplate, ask: Ask, samples: Iterable[RawSample]) -> list[Candidate]:
@@ -52,7 +91,7 @@ def finish(template: PromptTemplate, ask: Ask, samples: Iterable[RawSample]) -> 
     """
     texts = ((candidate_text(template, ask, sample.text), sample) for sample in samples)
     return merged(
-        Candidate(text, _score(sample), sample.tokens)
+        Candidate(text, _score(template, sample), sample.tokens)
         for text, sample in texts
         if text is not None and not _GOAL.search(text)
     )
@@ -71,8 +110,10 @@ def merged(candidates: Iterable[Candidate]) -> list[Candidate]:
     return sorted(best.values(), key=_rank)
 
 
-def _score(sample: RawSample) -> float | None:
-    """The mean; None also for what is no number, which JSON could not say."""
+def _score(template: PromptTemplate, sample: RawSample) -> float | None:
+    """The mean; None also for what is no number, which JSON could not say, and where most is of a thought."""
+    if template.chat and (template.in_thought or has_thought(sample.text)):
+        return None
     if sample.logprob_sum is None or not math.isfinite(sample.logprob_sum):
         return None
     return sample.logprob_sum / max(sample.tokens, 1)

@@ -15,10 +15,11 @@ import attrs
 
 from llmstep.catalog.model_key import ModelKey
 from llmstep.engine import device as devices
+from llmstep.engine.chat_form import chat_form, folder_rule, in_own_words, tokenizer_rule
 from llmstep.engine.completion import complete
 from llmstep.engine.decode import MAX_ROWS, decode
 from llmstep.engine.loaded import LoadedModel, Plan, release
-from llmstep.engine.postprocess import RawSample, finish, merged
+from llmstep.engine.postprocess import Endings, RawSample, endings, finish, merged
 from llmstep.engine.progress import Progress, since
 from llmstep.engine.prompt import encode
 
@@ -104,8 +105,8 @@ class Runner:
         on_step: Callable[[int, int], None] = lambda done, most: None,
         on_candidate: Callable[[Candidate], None] | None = None,
         cancelled: Callable[[], bool] = lambda: False,
-    ) -> tuple[int, list[Candidate]]:
-        """The number of samples drawn, and the distinct candidates among them, best first.
+    ) -> tuple[int, list[Candidate], str]:
+        """The number of samples drawn, the distinct candidates among them, best first, and `Generation.endings`.
 
         Args:
             threads: As in the settings.
@@ -118,7 +119,9 @@ class Runner:
             GenerationError: The model failed.
             CancelledError: `cancelled` said so.
         """
+        template = self._in_own_words(template)
         parts = template.draws(ask, sampling.count)
+        how = Endings()
         told: set[str] = set()
         drawn, before = 0, 0
         found: list[Candidate] = []
@@ -143,8 +146,19 @@ class Runner:
             )
             drawn += len(samples)
             before += max(sample.tokens for sample in samples)
+            how += endings(part, samples)
             found += finish(part, ask, samples)
-        return drawn, merged(found)
+        return drawn, merged(found), str(how)
+
+    def _in_own_words(self, template: PromptTemplate) -> PromptTemplate:
+        """A template for chats in general, with the markers of this model."""
+        if not template.own_turns:
+            return template
+        tokenizer = self._loaded.tokenizer
+        own = hasattr(tokenizer, "apply_chat_template")
+        rule = tokenizer_rule(tokenizer) if own else folder_rule(self.plan.tokenizer_folder)
+        form = chat_form(rule, template)
+        return template if form is None else in_own_words(template, form)
 
     def _draw(
         self,
@@ -158,7 +172,7 @@ class Runner:
         cancelled: Callable[[], bool],
     ) -> list[RawSample]:
         """The samples for one prompt."""
-        longest = min(sampling.max_new_tokens, template.max_new_tokens)
+        longest = min(sampling.max_new_tokens, template.max_new_tokens) + template.thinking_tokens
         limit = template.max_prompt_tokens
         positions = self._loaded.positions
         if positions is not None:
@@ -175,7 +189,7 @@ class Runner:
                 if on_candidate is not None:
                     on_candidate(candidate)
 
-        return decode(
+        samples = decode(
             self._loaded,
             prompt,
             sampling,
@@ -185,6 +199,13 @@ class Runner:
             on_sample=on_sample if on_candidate is not None else None,
             cancelled=cancelled,
         )
+        return [attrs.evolve(each, cut=self._is_cut(each, template, longest)) for each in samples]
+
+    def _is_cut(self, sample: RawSample, template: PromptTemplate, longest: int) -> bool:
+        """Whether it had no end of its own."""
+        if sample.tokens < longest or (sample.steps and sample.steps[-1][0] in self._loaded.end_ids):
+            return False
+        return not any(stop in sample.text for stop in template.stops)
 
     def complete(
         self,

@@ -69,7 +69,9 @@ def read_generation(raw: Mapping[str, Any]) -> Generation:
         Candidate(str(each["text"]), None if each["score"] is None else float(each["score"]), int(each["tokens"]))
         for each in raw["candidates"]
     ]
-    return Generation(candidates, str(raw["model"]), int(raw["drawn"]), float(raw["elapsed_ms"]), bool(raw["cached"]))
+    numbers = int(raw["drawn"]), float(raw["elapsed_ms"])
+    how = str(raw.get("endings") or "")  # which an older llmstep does not tell
+    return Generation(candidates, str(raw["model"]), *numbers, bool(raw["cached"]), how)
 
 
 def read_error(raw: Mapping[str, Any]) -> errors.LlmstepError:

@@ -13,6 +13,8 @@ from llmstep.errors import LeanCrashedError, LeanMemoryError, LeanTimeoutError
 from llmstep.lean.declaration import declaration_from
 from llmstep.lean.elide import elide
 from llmstep.lean.memo import Memo
+from llmstep.lean.names import is_misnamed
+from llmstep.lean.offers import Offers
 from llmstep.lean.place import MARK, PLACEHOLDER
 from llmstep.lean.prefilter import hypothesis_names, may_name_itself, prefilter
 from llmstep.lean.recheck import bracketed, doubt, is_whole, named, question
@@ -23,6 +25,9 @@ from llmstep.lean.verdict import ERROR, Baseline, Outcome, axioms_in, baseline_o
 from llmstep.types import Check, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from llmstep.lean.names import Offer
     from llmstep.lean.place import ShadowText, Site
     from llmstep.lean.server import LeanServer
     from llmstep.lean.verdict import Diagnostic
@@ -62,6 +67,7 @@ class FileChecker:
         self._checks: Memo[Check] = Memo(4096)
         self._lines: Memo[int] = Memo(64)
         """Where commands begin of which text cannot tell that."""
+        self._offers: Memo[dict[str, list[Offer]]] = Memo(16)
 
     @property
     def busy(self) -> bool:
@@ -142,20 +148,51 @@ class FileChecker:
             NoGoalError: There is no goal at the site.
             LeanError: Lean does not answer even without the tactic.
         """
+
+        async def told(shown: str, site: Site, _: set[str]) -> list[str]:
+            return (await self._run(site.shadow_text(shown, tactic))).informations()
+
+        return await self._texts(text, site, tactic, told)
+
+    async def renamed(self, text: str, site: Site, candidate: str) -> list[str]:
+        """A candidate with names that Lean offers for those that it does not know or calls deprecated.
+
+        Returns:
+            The likest first, none of them judged; none where Lean offers nothing, or takes too long.
+
+        Raises:
+            NoGoalError: There is no goal at the site.
+            LeanError: Lean does not answer even without the candidate.
+        """
+
+        async def offered(shown: str, site: Site, names: set[str]) -> list[str]:
+            known = self._offers.get(key := _digest(site.shadow(shown, site.placeholder)))
+            if known is None:
+                self._offers.put(key, known := {})
+            return await Offers(self.shadow, shown, site, names, self.settings.timeout_seconds, known).texts(candidate)
+
+        return await self._texts(text, site, candidate, offered)
+
+    async def _texts(
+        self, text: str, site: Site, candidate: str, work: Callable[[str, Site, set[str]], Awaitable[list[str]]]
+    ) -> list[str]:
+        """What comes of work in the shadow document with a candidate that may run.
+
+        Args:
+            work: Takes the text that the document shows, the site in it, and the names in the goal.
+        """
         text, site = await self._as_checked(text, site)
-        await self._baseline(text, site)
-        if prefilter(tactic, site, native=self.settings.allow_native_decide):
+        names = hypothesis_names((await self._baseline(text, site)).goals[0])
+        if prefilter(candidate, site, names, native=self.settings.allow_native_decide):
             return []
         shown, _ = named(text, site)
-        shadow = site.shadow_text(shown, tactic)
         async with self._lock:
             if not self.shadow.is_ready(shown[: site.start]):
                 await self._settle(text, site)
             try:
-                outcome = await self._run(shadow)
-            except _TooLongError:
+                return await work(shown, site, names)
+            except (_TooLongError, LeanTimeoutError):
                 return []
-        return outcome.informations()
 
     async def errors(self, text: str) -> list[str]:
         """The messages of the errors in a whole text.
@@ -188,7 +225,8 @@ class FileChecker:
             return False
         async with self._lock:
             await self.shadow.reopen()
-        self._baselines, self._checks, self._lines = Memo(64), Memo(4096), Memo(64)
+        self._baselines, self._checks = Memo(64), Memo(4096)
+        self._lines, self._offers = Memo(64), Memo(16)
         return True
 
     async def _settle(self, text: str, site: Site) -> Baseline:
@@ -224,7 +262,9 @@ class FileChecker:
             goals = await self.shadow.goals_at(outcome.shadow.end, self.settings.timeout_seconds)
             outcome = attrs.evolve(outcome, goals=goals)
         check = judge(site, baseline, outcome)
-        if check.verdict in {Verdict.CLOSES, Verdict.PROGRESS}:
+        accepted = check.verdict in {Verdict.CLOSES, Verdict.PROGRESS}
+        check = attrs.evolve(check, misnamed=is_misnamed(outcome, candidate, accepted=accepted))
+        if accepted:
             whole = is_whole(baseline, outcome, text.count("\n", 0, site.scope))
             return await self._recheck(text, site, baseline, candidate, name, whole=whole) or check
         return check

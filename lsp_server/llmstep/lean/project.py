@@ -85,14 +85,19 @@ def working_folder() -> tuple[Path, ...]:
 def server_command(project: Project, lean: LeanSettings, check: CheckSettings) -> tuple[str, ...]:
     """The argument vector of the Lean server for a project.
 
-    The setting `llmstep.lean.command` replaces `lake serve --` and `lean --server`. Three options are added unless the
-    command sets them itself: diagnostics are reported soon, no linter runs, and `maxHeartbeats` bounds every
-    declaration.
+    The setting `llmstep.lean.command` replaces `lake serve --` and `lean --server`. Four options are added unless the
+    command sets them itself: diagnostics are reported soon, no linter runs but the one that names what is deprecated,
+    and `maxHeartbeats` bounds every declaration.
 
     Raises:
         LeanNotFoundError: There is no such program.
     """
-    values = {"server.reportDelayMs": REPORT_DELAY_MS, "linter.all": "false", "maxHeartbeats": check.max_heartbeats}
+    values = {
+        "server.reportDelayMs": REPORT_DELAY_MS,
+        "linter.all": "false",
+        "linter.deprecated": "true",
+        "maxHeartbeats": check.max_heartbeats,
+    }
     options = tuple(f"-D{name}={value}" for name, value in values.items())
     if lean.command:
         program, *arguments = lean.command

@@ -139,6 +139,11 @@ class LeanWorkspace:
         async with self._file(uri) as (checker, again):
             return proposed(await again(lambda: checker.informations(text, site, tactic)))
 
+    async def renamed(self, uri: str, text: str, site: Site, candidate: str) -> list[str]:
+        """See `FileChecker.renamed`."""
+        async with self._file(uri) as (checker, again):
+            return await again(lambda: checker.renamed(text, site, candidate))
+
     def elided(self, uri: str, text: str, site: Site) -> str:
         """The text as it is checked: what stands above the declaration of a site is taken as given."""
         return elide(text, site.known, variables_by_proof=takes_variables_by_proof(self._project(uri).root))
@@ -170,7 +175,8 @@ class LeanWorkspace:
         """Stops all servers and forgets what they said, so that rebuilt imports are read again."""
         for key in list(self._homes):
             self._stop(key)
-        await self._stopped()
+        if self._stopping:
+            await asyncio.wait(self._stopping)
 
     async def close(self) -> None:
         """Stops all servers for good."""
@@ -296,7 +302,3 @@ class LeanWorkspace:
         task = asyncio.ensure_future(home.server.stop())
         self._stopping.add(task)
         task.add_done_callback(self._stopping.discard)
-
-    async def _stopped(self) -> None:
-        if self._stopping:
-            await asyncio.wait(self._stopping)

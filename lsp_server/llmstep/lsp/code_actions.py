@@ -135,9 +135,10 @@ def label(suggestion: Suggestion) -> str:
 
 
 def title(suggestion: Suggestion) -> str:
-    """The label, and how many goals the step leaves if it leaves any."""
+    """The label, how many goals the step leaves if it leaves any, and whether a name in it was repaired."""
     count = len(suggestion.check.goals) if suggestion.check.verdict is Verdict.PROGRESS else 0
-    return label(suggestion) + (f" → {count} goal{'' if count == 1 else 's'}" if count else "")
+    left = f" → {count} goal{'' if count == 1 else 's'}" if count else ""
+    return label(suggestion) + left + (" (name repaired)" if suggestion.candidate.repaired_from else "")
 
 
 def workspace_edit(ls: Session, document: Document, edit: types.TextEdit) -> types.WorkspaceEdit:

@@ -45,9 +45,11 @@ async def models(ls: Session, _: types.ExecuteCommandParams) -> list[dict[str, A
 
 def _models(active: str) -> list[dict[str, Any]]:
     from llmstep.catalog import store
+    from llmstep.catalog.recommended import recommended
     from llmstep.catalog.registry import all_records, find_record
+    from llmstep.engine.machine import this_machine
 
-    chosen = find_record(active)
+    chosen, best = find_record(active), recommended(this_machine())
     return [
         {
             "name": record.name,
@@ -66,6 +68,7 @@ def _models(active: str) -> list[dict[str, Any]]:
             "bundled": record.bundled,
             "cached": store.is_cached(record),
             "active": record == chosen,
+            "recommended": record == best,
         }
         for record in all_records()
     ]

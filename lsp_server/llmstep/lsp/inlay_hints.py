@@ -70,8 +70,7 @@ def _tooltip(ls: Session, document: Document, known: SuggestionSet, shown: Sugge
         code = _code(label(other))
         return f"[{code}]({insert_link(document.uri, place, other.text)})" if shows_known(ls) else code
 
-    source = "; one of Lean's own tactics" if shown.candidate.source == "lean" else ""
-    parts = [f"```lean\n{shown.text}\n```", shown.check.words + source]
+    parts = [f"```lean\n{shown.text}\n```", shown.check.words + _source_words(shown)]
     if shown.check.goals:
         parts.append("```lean\n" + "\n\n".join(shown.check.goals) + "\n```")
     if others:
@@ -79,6 +78,12 @@ def _tooltip(ls: Session, document: Document, known: SuggestionSet, shown: Sugge
         parts.append("Others:\n\n" + "\n".join(lines))
     parts.append(f"{known.summary()} ({known.model})")
     return printable("\n\n".join(parts))
+
+
+def _source_words(shown: Suggestion) -> str:
+    if shown.candidate.repaired_from:
+        return f"; a name repaired: the model wrote {_code(' '.join(shown.candidate.repaired_from.split()))}"
+    return "; one of Lean's own tactics" if shown.candidate.source == "lean" else ""
 
 
 def _code(text: str) -> str:

@@ -33,7 +33,7 @@ async def tell(ls: Session, found: SuggestionSet) -> None:
 
 def listing(found: SuggestionSet) -> str:
     """The refused steps, a line each: the step, and Lean's reason."""
-    lines = [f"{_one_line(each.text)}: {_one_line(each.check.message)}" for each in found.rejected]
+    lines = [f"{_one_line(each.text)}: {_one_line(each.reason)}" for each in found.rejected]
     return "\n".join(["Lean rejected:", *lines])
 
 

@@ -23,10 +23,11 @@ def record(document: Document, found: SuggestionSet) -> dict[str, Any]:
                 "score": each.candidate.score,
                 "verdict": each.check.verdict.value,
                 "source": each.candidate.source,
+                "repairedFrom": each.candidate.repaired_from or None,
                 "remainingGoals": list(each.check.goals),
                 "edit": found.site.edit(document.text, each.text),
             }
             for each in found.suggestions
         ],
-        "rejected": [{"text": each.text, "reason": printable(each.check.message)} for each in found.rejected],
+        "rejected": [{"text": each.text, "reason": printable(each.reason)} for each in found.rejected],
     }

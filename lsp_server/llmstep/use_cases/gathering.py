@@ -11,10 +11,10 @@ from llmstep.lean.step import inserted
 from llmstep.types import Suggestion, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from llmstep.memory import Memory, SuggestionSet
-    from llmstep.types import Candidate, Check
+    from llmstep.types import Candidate, Check, Tried
 
 
 class Gathering:
@@ -71,6 +71,36 @@ class Gathering:
             chance = max(known.candidate.likelihood, suggestion.candidate.likelihood)
             suggestion = attrs.evolve(suggestion, candidate=attrs.evolve(known.candidate, chance=chance))
         self._suggestions[step] = suggestion
+        self.update()
+
+    def misnamed(self) -> list[Suggestion]:
+        """Those of the model that may be better with other names, the likeliest first."""
+        found = [each for each in self._suggestions.values() if each.check.misnamed and not each.tried]
+        return sorted(
+            (each for each in found if each.candidate.source == "model"), key=lambda each: -each.candidate.likelihood
+        )
+
+    def check_of(self, text: str) -> Check | None:
+        """The verdict on a text that is here already."""
+        known = self._suggestions.get(inserted(text))
+        return None if known is None or known.check.verdict is Verdict.UNCHECKED else known.check
+
+    def repaired(self, wrong: Suggestion, tried: Sequence[Tried], text: str, check: Check | None) -> None:
+        """What came of other names for a candidate.
+
+        Args:
+            wrong: The candidate as the model wrote it.
+            tried: Every text that was tried, in order.
+            text: The one that is better.
+            check: Its verdict; None where there is none better.
+        """
+        if check is not None and self.check_of(text) is None:
+            candidate = attrs.evolve(wrong.candidate, text=text, source="repaired", repaired_from=wrong.text)
+            self._suggestions[inserted(text)] = Suggestion(candidate, check)
+        if check is not None and wrong.check.verdict is not Verdict.INVALID:
+            del self._suggestions[inserted(wrong.text)]  # the name it uses will be gone one day
+        else:
+            self._suggestions[inserted(wrong.text)] = attrs.evolve(wrong, tried=tuple(tried))
         self.update()
 
     def judged(self, text: str, check: Check) -> None:

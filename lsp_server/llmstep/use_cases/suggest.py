@@ -23,6 +23,7 @@ from llmstep.types import Ask, Sampling
 from llmstep.use_cases.gathering import Gathering
 from llmstep.use_cases.goal import find_goal
 from llmstep.use_cases.judging import Judging
+from llmstep.use_cases.repair import repair_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -118,10 +119,13 @@ async def suggest(
                 raise
             return gathering.update(failure=error)
         gathering.model_candidates(generation.candidates)
-        found = gathering.update(model=generation.model, drawn=empty.drawn + generation.drawn)
+        drawn = empty.drawn + generation.drawn
+        found = gathering.update(model=generation.model, drawn=drawn, endings=generation.endings)
         note = await judging.judge(found)
         if tactics is not None:
             await tactics
+        if parts.settings.repair_names == "on":
+            await repair_names(gathering, parts.lean, document, found)
         return gathering.update(note=note)
     finally:
         if tactics is not None:

@@ -89,9 +89,10 @@ export class ModelCommands {
 
 /** An entry of the catalog as the picker shows it; what tells models apart comes first, since long lines are cut. */
 export function itemOf(entry: ModelEntry): ModelItem {
-  const { name, active, cached, summary, sizeBytes, licence, score, scoreSource } = entry;
+  const { name, active, cached, recommended, summary, sizeBytes, licence, score, scoreSource } = entry;
   const marks = [
     ...(active ? ['active'] : []),
+    ...(recommended === true ? ['recommended for this machine'] : []),
     cached ? 'on this machine' : 'not downloaded',
     ...(sizeBytes === null ? [] : [bytes(sizeBytes)]),
     `licence ${licence ?? 'not stated'}`,

@@ -36,8 +36,10 @@ export interface Suggestion {
   /** Mean log-probability of its tokens; null where a server does not tell it. */
   readonly score: number | null;
   readonly verdict: 'closes' | 'progress' | 'unchecked';
-  /** The model, or one of Lean's own tactics. */
-  readonly source: 'model' | 'lean';
+  /** The model, one of Lean's own tactics, or the model with a name that Lean offers. */
+  readonly source: 'model' | 'lean' | 'repaired';
+  /** With `repaired`, what the model wrote. */
+  readonly repairedFrom?: string | null;
   readonly remainingGoals: readonly string[];
   readonly edit: TextEdit;
 }
@@ -127,4 +129,6 @@ export interface ModelEntry {
   readonly bundled: boolean;
   readonly cached: boolean;
   readonly active: boolean;
+  /** By the rule that `auto` and doctor follow. */
+  readonly recommended?: boolean;
 }

@@ -76,6 +76,11 @@ suite('the model picker', () => {
     assert.match(item.description ?? '', /^active · on this machine · /);
   });
 
+  test('shows which is recommended', () => {
+    const item = itemOf({ ...entry, recommended: true });
+    assert.match(item.description ?? '', /^recommended for this machine · not downloaded · /);
+  });
+
   test('says so where nothing is stated', () => {
     const item = itemOf({ ...entry, licence: null, score: null, scoreSource: null, sizeBytes: null, trustRemoteCode: true });
     assert.equal(item.description, 'not downloaded · licence not stated');

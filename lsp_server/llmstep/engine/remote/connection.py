@@ -85,15 +85,15 @@ class Connection:
         self.silence = silence
         self._client: asyncio.Task[httpx.AsyncClient] | None = None
 
-    async def get(self, path: str, seconds: float) -> Any:
-        """The JSON at a path, within a time limit.
+    async def get(self, path: str, seconds: float, body: object = None) -> Any:
+        """The JSON at a path, or what the server answers to a body there, within a time limit.
 
         Raises:
             Passing, LlmstepError: See `stream`.
         """
 
         async def fetch() -> bytes:
-            async with self.stream("GET", path) as response:
+            async with self.stream("GET" if body is None else "POST", path, body) as response:
                 return await self.whole(response, _LONGEST_LIST)
 
         try:

@@ -29,7 +29,19 @@ AT_ONCE = 4
 """Requests at a time to a server that gives one sample a request."""
 LEAST_BUDGET = 256
 
-_OPTIONAL = ("generation_config", "logprobs", "seed", "top_p", "stop", "n", "temperature", "max_tokens")
+_OPTIONAL = (
+    "chat_template_kwargs",
+    "reasoning_effort",
+    "think",
+    "generation_config",
+    "logprobs",
+    "seed",
+    "top_p",
+    "stop",
+    "n",
+    "temperature",
+    "max_tokens",
+)
 _ONE_CHOICE = re.compile(r"only one\b.*\bchoice", re.IGNORECASE)
 _AT_MOST = re.compile(
     r"(?:<=|at most|less than or equal to|no more than|maximum(?: of)?|up to|and)\s*(\d+)", re.IGNORECASE
@@ -142,7 +154,7 @@ class _MixedError(Exception):
 async def _once(
     connection: Connection, question: Question, body: object, wanted: int, on_step: Callable[[int], None]
 ) -> list[RawSample]:
-    answer = Answer(wanted, question.stops)
+    answer = Answer(wanted, question.stops, question.longest_step, inside=question.template.in_thought)
     try:
         async with connection.stream("POST", PATHS[question.api], body) as response:
             kind = response.headers.get("content-type", "")

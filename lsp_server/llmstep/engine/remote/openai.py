@@ -14,7 +14,7 @@ import attrs
 from llmstep.catalog.model_key import ModelKey
 from llmstep.engine.cache import AnswerCache, answer_key
 from llmstep.engine.interface import Generation
-from llmstep.engine.postprocess import finish, merged
+from llmstep.engine.postprocess import Endings, endings, finish, merged
 from llmstep.engine.progress import since, thinned
 from llmstep.engine.remote.flights import Flights
 from llmstep.engine.remote.place import place_of
@@ -47,7 +47,7 @@ class OpenAiEngine(RemoteEngine):
         super().__init__(settings, kind)
         self._answers: AnswerCache[Generation] = AnswerCache()
         self._flights: Flights[Generation] = Flights()
-        self._abilities: dict[tuple[str, str, str], Abilities] = {}
+        self._abilities: dict[tuple[str, str, str, bool], Abilities] = {}
         self._first: dict[str, str] = {}
 
     async def generate(
@@ -148,12 +148,16 @@ class OpenAiEngine(RemoteEngine):
 
         started = time.perf_counter()
         self._board.publish(model=model)
+        template = await self._in_own_words(connection, template)
         apis = self._apis(settings)
-        abilities = self._abilities.setdefault((connection.place.url, model, settings.remote.api), Abilities())
+        if template.own_turns and len(apis) > 1:
+            apis = apis[::-1]  # only the server knows how its model writes a chat
+        about = (connection.place.url, model, settings.remote.api, template.own_turns)
+        abilities = self._abilities.setdefault(about, Abilities())
         if len(apis) == 1:
             abilities.api = apis[0]
         on_step = thinned(report)
-        drawn = 0
+        drawn, how = 0, Endings()
         found: list[Candidate] = []
         for part, count in template.draws(ask, sampling.count):
             wanted = attrs.evolve(sampling, count=count)
@@ -162,8 +166,14 @@ class OpenAiEngine(RemoteEngine):
                 on_step=lambda done: on_step(done, sampling.max_new_tokens),
             )
             drawn += got
+            how += endings(part, samples)
             found += finish(part, ask, samples)
-        return Generation(merged(found), model, drawn, since(started))
+        return Generation(merged(found), model, drawn, since(started), endings=str(how))
+
+    async def _in_own_words(self, connection: Connection, template: PromptTemplate) -> PromptTemplate:
+        """A template for chats in general with the markers of the model, where they are known here."""
+        del connection
+        return template
 
     async def _draw(
         self,

@@ -10,6 +10,7 @@ import attrs
 
 from llmstep.catalog.registry import find_record
 from llmstep.catalog.templates import get_template, guess_template
+from llmstep.engine.chat_form import NO_THOUGHT
 from llmstep.engine.prompt import fitted_text
 from llmstep.errors import ModelError
 
@@ -51,9 +52,20 @@ class Question:
     """Most tokens of the prompt, by the estimate."""
 
     @property
+    def as_chat(self) -> bool:
+        """Whether the server writes the turns, by the rule of its model."""
+        return self.api == "chat" or (self.api == "ollama" and self.template.own_turns)
+
+    @property
+    def longest_step(self) -> int:
+        """Most tokens behind a thought; 0 where the limit of the whole is that of the step."""
+        template = self.template
+        return min(self.sampling.max_new_tokens, template.max_new_tokens) if template.thinking_tokens else 0
+
+    @property
     def stops(self) -> tuple[str, ...]:
         """Texts that end a sample. A chat model ends its answers itself, and may write them in between."""
-        return () if self.api == "chat" and not self.template.chat else self.template.stops
+        return () if self.as_chat and (self.template.own_turns or not self.template.chat) else self.template.stops
 
     def body(self, count: int, seed: int | None, without: frozenset[str]) -> dict[str, Any]:
         """The request.
@@ -63,7 +75,7 @@ class Question:
             seed: See `Sampling`.
             without: Fields that the server does not take.
         """
-        longest = min(self.sampling.max_new_tokens, self.template.max_new_tokens)
+        longest = min(self.sampling.max_new_tokens, self.template.max_new_tokens) + self.template.thinking_tokens
         if self.api == "llama.cpp":
             body = self._for_llama_cpp(count, seed, longest)
         elif self.api == "ollama":
@@ -84,6 +96,11 @@ class Question:
             "stream": True,
             "logprobs": True if self.api == "chat" else 1,
         }
+        if self.as_chat and self.template.own_turns:
+            if self.template.effort:
+                body["reasoning_effort"] = self.template.effort
+            if not self.template.thinking_tokens:
+                body["chat_template_kwargs"] = dict(NO_THOUGHT)
         if self.stops:
             body["stop"] = list(self.stops[:MOST_STOPS])
         if seed is not None:
@@ -122,10 +139,14 @@ class Question:
             "stop": list(self.stops),
             **({} if seed is None else {"seed": seed}),
         }
-        return {"model": self.model, **prompt, "raw": True, "stream": True, "logprobs": True, "options": options}
+        rest = {"stream": True, "logprobs": True, "options": options}
+        if not self.as_chat:
+            return {"model": self.model, **prompt, "raw": True, **rest}
+        silent = {} if self.template.thinking_tokens else {"think": False}
+        return {"model": self.model, **prompt, **silent, **rest}
 
     def _prompt(self) -> dict[str, Any]:
-        if self.api != "chat":
+        if not self.as_chat:
             return {"prompt": fitted_text(self.template, self.ask, tokens, self.budget)}
         # No server's chat lets one begin the answer, so that the prefix becomes a wish; `sample` holds it to that.
         text = fitted_text(self.template, attrs.evolve(self.ask, prefix=""), tokens, self.budget)
@@ -134,12 +155,12 @@ class Question:
         prefix = self.ask.prefix.strip()
         if prefix:
             messages[-1]["content"] += f"\nYour answer must begin with these characters: {prefix}"
-        return {"messages": messages}
+        return {"messages": messages} if self.api == "chat" else {"prompt": messages[-1]["content"]}
 
     def sample(self, raw: RawSample) -> RawSample | None:
         """The sample as one that continues the prefix; None for one of a chat that begins otherwise."""
         prefix = self.ask.prefix.strip()
-        if self.api != "chat" or not prefix:
+        if not self.as_chat or not prefix:
             return raw
         text = self.template.clean(raw.text)
         return attrs.evolve(raw, text=text[len(prefix) :]) if text.startswith(prefix) else None
@@ -170,7 +191,7 @@ def template_of(settings: Settings, model: str) -> PromptTemplate:
             f"Which prompt template the model {model} needs is not known.",
             hint="Set llmstep.template to the one it was trained with; for a general model, set it to instruct.",
         )
-    template = get_template(name)
+    template = get_template(name).thinking(settings)
     if template.family != "causal":
         raise ModelError(
             f"The template {name} is for encoder-decoder models, which OpenAI-compatible servers do not run.",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from llmstep.catalog.cleaning import has_thought, without_thought
 from llmstep.engine.postprocess import RawSample
 from llmstep.engine.remote.refusals import message_of
 from llmstep.errors import RemoteError
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 END = "[DONE]"
+_THOUGHTS = ("reasoning_content", "reasoning", "thinking")
+"""Fields in which servers tell a thought."""
+_LIMITS = ("length", "limit", "max_tokens", "max_output_tokens", "model_length")
+"""How servers say that the limit of tokens ended a sample."""
 _MOST_CHOICES = 1024
 _LONGEST_SAMPLE = 1 << 18
 """Characters; the longest sample has 4096 tokens."""
@@ -34,8 +39,14 @@ class _Choice:
     """One sample while it comes."""
 
     text: str = ""
+    thought: bool = False
+    """Something was told as a thought."""
+    cut: bool = False
+    """The limit of tokens ended it."""
     logprobs: list[float | None] = attrs.field(factory=list)
     pieces: int = 0
+    spoken: int = 0
+    """Pieces behind a thought, as far as they were counted."""
     ended: bool = False
     """By the server's word."""
     stopped: bool = False
@@ -46,8 +57,9 @@ class _Choice:
     def sample(self) -> RawSample:
         known = [each for each in self.logprobs if each is not None and math.isfinite(each)]
         if not known or len(known) < len(self.logprobs):
-            return RawSample(self.text, None, len(self.logprobs) or self.pieces)
-        return RawSample(self.text, sum(known), len(known))
+            tokens = len(self.logprobs) or self.pieces
+            return RawSample(self.text, None, tokens, thought=self.thought, cut=self.cut)
+        return RawSample(self.text, sum(known), len(known), thought=self.thought, cut=self.cut)
 
 
 class Answer:
@@ -56,9 +68,12 @@ class Answer:
     Args:
         wanted: Their number.
         stops: Texts that end a sample; not every server obeys them.
+        longest: Most tokens of a sample behind its thought; 0 is no limit but the server's.
+        inside: The samples begin within a thought.
     """
 
-    def __init__(self, wanted: int, stops: Iterable[str]) -> None:
+    def __init__(self, wanted: int, stops: Iterable[str], longest: int = 0, *, inside: bool = False) -> None:
+        self._longest, self._inside = longest, inside
         self._wanted = wanted
         self._stops = tuple(stops)
         self._longest_stop = max(map(len, self._stops), default=0)
@@ -132,6 +147,9 @@ class Answer:
             return
         message = raw.get("delta") or raw.get("message") or {}
         text = raw["text"] if "text" in raw else message.get("content")
+        thought = next((said for said in (message.get(name) for name in _THOUGHTS) if said), None)
+        choice.thought = choice.thought or bool(thought)
+        choice.cut = choice.cut or raw.get("finish_reason") in _LIMITS
         if text:
             if len(choice.text) + len(text) > _LONGEST_SAMPLE or len(self._choices) > _MOST_CHOICES:
                 raise ValueError("too long")
@@ -139,8 +157,21 @@ class Answer:
             choice.text += str(text)
             choice.pieces += 1
             choice.stopped = any(choice.text.find(stop, searched) >= 0 for stop in self._stops)
-        choice.logprobs += _logprobs(raw.get("logprobs"))
+            if self._longest and self._is_too_long(choice):
+                choice.stopped = choice.cut = True
+        if text or not thought:  # a thought's tokens say nothing about the step
+            choice.logprobs += _logprobs(raw.get("logprobs"))
         choice.ended = ended or bool(raw.get("finish_reason"))
+
+    def _is_too_long(self, choice: _Choice) -> bool:
+        """Whether what stands behind a thought has more pieces than a step may have tokens."""
+        if choice.pieces <= self._longest:
+            return False
+        if self._inside or has_thought(choice.text):
+            choice.spoken += bool(without_thought(choice.text, inside=self._inside).strip())
+        else:
+            choice.spoken = choice.pieces
+        return choice.spoken > self._longest
 
     def samples(self) -> Iterator[RawSample]:
         """The samples, in the order of their numbers."""
@@ -157,7 +188,8 @@ def _choices(raw: dict[str, Any]) -> Iterable[Any]:
     if "response" in raw:  # Ollama
         values = [each["logprob"] for each in raw.get("logprobs") or ()]
         end = (raw.get("done_reason") or "stop") if raw.get("done") else None
-        return [{"text": raw["response"], "finish_reason": end, "logprobs": _values(values)}]
+        said = {"thinking": raw.get("thinking")}
+        return [{"text": raw["response"], "message": said, "finish_reason": end, "logprobs": _values(values)}]
     return raw.get("choices") or ()
 
 

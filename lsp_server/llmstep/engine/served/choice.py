@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from llmstep.catalog.gguf import choose_gguf, is_gguf
+from llmstep.catalog.gguf_files import gguf_file
 from llmstep.catalog.memory import needed_bytes
 from llmstep.catalog.registry import find_record
 from llmstep.engine.served.launches import llama_server
@@ -35,7 +36,7 @@ def prefers_llama_cpp(settings: Settings) -> bool:
         if is_gguf(settings.model):
             return True
         record = find_record(settings.model)
-        if record is None or not record.gguf or not llama_server():
+        if record is None or gguf_file(record) is None or not llama_server():
             return False
         file = choose_gguf(settings).path
     except LlmstepError:

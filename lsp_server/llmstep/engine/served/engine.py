@@ -10,7 +10,9 @@ import psutil
 
 from llmstep.catalog.gguf import choose_gguf
 from llmstep.catalog.memory import needed_bytes
+from llmstep.engine.chat_form import chat_form, folder_rule, in_own_words
 from llmstep.engine.progress import format_bytes
+from llmstep.engine.remote.llama_chat import llama_cpp_form
 from llmstep.engine.remote.openai import OpenAiEngine
 from llmstep.engine.served import launches
 from llmstep.engine.served.child import Child
@@ -38,6 +40,8 @@ class _Served:
 
     launch: Launch
     template: PromptTemplate
+    folder: Path | None = None
+    """Where its tokenizer is; None in a GGUF file."""
 
 
 class ServedEngine(OpenAiEngine):
@@ -138,6 +142,19 @@ class ServedEngine(OpenAiEngine):
         assert self._served is not None
         return self._served.template
 
+    async def _in_own_words(self, connection: Connection, template: PromptTemplate) -> PromptTemplate:
+        """The model's files say how it writes a chat, or llama.cpp's server, which reads the rule in a GGUF file."""
+        if not template.own_turns:
+            return template
+        folder = self._served.folder if self._served is not None and not self.settings.remote.url else None
+        if folder is not None:
+            form = chat_form(folder_rule(folder), template)
+        elif self._kind == "llama.cpp":
+            form = await llama_cpp_form(connection, template)
+        else:
+            form = None
+        return template if form is None else in_own_words(template, form)
+
     async def _prepared(self, settings: Settings, on_progress: Callable[[Progress], None] | None) -> _Served:
         """The server to be started, with its model on this machine: downloaded where it is not."""
         import threading
@@ -173,7 +190,7 @@ def _vllm(settings: Settings, report: Callable[[Progress], None] | None, gone: t
             f"The model {choice.name} is a LoRA adapter, which llmstep does not give to vLLM.",
             hint="Set llmstep.engine to inProcess, or merge it into its base with peft.",
         )
-    return _Served(launches.vllm(settings, choice.name, folder), choice.template)
+    return _Served(launches.vllm(settings, choice.name, folder), choice.template, folder)
 
 
 def _llama_cpp(settings: Settings, report: Callable[[Progress], None] | None, gone: threading.Event) -> _Served:

@@ -68,7 +68,7 @@ def llama_cpp(settings: Settings, model: str, file: Path, template: PromptTempla
         if opened.read(4) != b"GGUF":
             raise ModelLoadError(f"The file {file} is no GGUF file.", hint="Download or convert the model again.")
     slots = min(settings.count, MOST_SLOTS)
-    longest = min(settings.max_new_tokens, template.max_new_tokens)
+    longest = min(settings.max_new_tokens, template.max_new_tokens) + template.thinking_tokens
     context = template.max_prompt_tokens + slots * longest
     threads = cpu_threads(settings.threads, file.stat().st_size)
     return Launch(

@@ -55,7 +55,7 @@ function steps(known: Known, send: Send): HTMLElement {
 }
 
 function suggestion(known: Known, each: Suggestion, index: number, send: Send): HTMLElement {
-  const { text, verdict, score, source, remainingGoals } = each;
+  const { text, verdict, score, source, repairedFrom, remainingGoals } = each;
   const closes = verdict === 'closes';
   const about = `about-${index}`;
   const left = remainingGoals.filter((goal) => !known.goals.slice(1).includes(goal));
@@ -70,11 +70,12 @@ function suggestion(known: Known, each: Suggestion, index: number, send: Send): 
   );
   const copy = button(`copy ${text}`, 'Copy', () => { send({ type: 'copy', text }); }, { class: 'copy', 'aria-label': `Copy ${visible(text)}` });
   const rated = source === 'lean' ? " · one of Lean's own tactics" : score === null ? '' : ` · score ${score.toFixed(2)}`;
+  const repaired = typeof repairedFrom === 'string' ? ` · name repaired, the model wrote ${visible(repairedFrom)}` : '';
   return element(
     'li',
     { class: verdict },
     element('div', { class: 'row' }, step, copy),
-    element('p', { id: about, class: 'about' }, judgement(verdict, left.length, known.working) + rated),
+    element('p', { id: about, class: 'about' }, judgement(verdict, left.length, known.working) + rated + repaired),
     left.length === 0
       ? undefined
       : element(

@@ -1,0 +1,47 @@
+"""The program `ranking`: fits the order of suggestions, and writes what the package and the docs say of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import Annotated
+
+import typer
+
+from benchmarks.ranking_page import PAGE, PICTURE, page, reliability
+from llmstep.cli.options import LeanOption, ModelOption, lean_command, settings_with
+from llmstep.ranking import FILE
+
+
+def ranking(
+    goals: Annotated[Path, typer.Option(help="Statements, as for `llmstep bench quality`.")],
+    steps: Annotated[Path, typer.Option(help="JSONL file for the steps; those in it are not collected again.")],
+    lean: LeanOption = None,
+    model: ModelOption = "starter",
+    write: Annotated[bool, typer.Option(help="Write the numbers, the page and the picture into the clone.")] = True,
+) -> None:
+    """Collect steps for statements, fit the chance that they are right, and assess it on statements held out.
+
+    A new starter or other statements: run it again with a new file for the steps.
+    """
+    from benchmarks.ranking import assess, fit, held_out, leaving, read
+    from benchmarks.steps import collect
+
+    settings = settings_with({"model": model, "device": "cpu", "lean.command": lean_command(lean)})
+    asyncio.run(collect(goals, settings, steps, lambda line: typer.echo(line, err=True)))
+    tried = read(steps)
+    left = leaving(tried)
+    chances = held_out(left)
+    found = assess(chances, [each.right for each in left])
+    text = page(tried, chances, found, model or "starter")
+    if write:
+        numbers = {
+            "weights": fit(left),
+            "fitted_on": {"model": model, "statements": len({each.name for each in tried}), "steps": len(left)},
+            "held_out": {"brier": round(found.brier, 4), "ece": round(found.ece, 4)},
+        }
+        FILE.write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
+        PAGE.write_text(text, encoding="utf-8")
+        PICTURE.write_text(reliability(found), encoding="utf-8")
+    typer.echo(text)

@@ -1,0 +1,140 @@
+"""Which model suits a machine: the one rule of `auto`, of what llmstep recommends, and of the docs.
+
+A model suits a machine when its weights fit the free memory, in the format that is taken there, and when it is small
+enough for the device to answer at the speed of an editor. Where llama.cpp is installed and there is no CUDA device, the
+weights are those of its GGUF file if one is published. Of the models that suit, the one first in `PREFERENCE` is best.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal
+
+import attrs
+
+from llmstep.catalog.gguf_files import gguf_file
+from llmstep.catalog.memory import needed_bytes, weight_bytes
+from llmstep.catalog.models import STARTER, ModelRecord
+from llmstep.catalog.registry import find_record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+AUTO_PARAMETERS: Final = {"cpu": 500_000_000, "mps": 4_000_000_000, "cuda": 8_000_000_000}
+"""Largest model for a device in this process: larger ones may fit, but answer too slowly for an editor."""
+
+FILE_PARAMETERS: Final = {"cpu": 500_000_000, "mps": 8_000_000_000, "cuda": 8_000_000_000}
+"""The same in llama.cpp, which reads about a third of the bytes."""
+
+PREFERENCE: Final = (
+    "bfs-prover-v2-7b",
+    "bfs-prover-v1-7b",
+    "internlm2.5-step-prover",
+    "internlm2-step-prover",
+    "ntp-context-1.3b",
+    "ntp-state-1.3b",
+    "llmstep-pythia-2.8b",
+    "byt5-small",
+)
+"""Models made for single steps, best first: by reported score; context before none."""
+
+
+@attrs.frozen
+class Hardware:
+    """What the model would run on."""
+
+    device: Literal["cpu", "cuda", "mps"] = "cpu"
+    memory_bytes: int | None = None
+    """Memory that is free for a model on that device; None when it is not known, and no limit is applied."""
+    llama_cpp: bool = False
+    """Whether llama.cpp's server is installed."""
+
+
+@attrs.frozen
+class Way:
+    """How a model would be run on a machine."""
+
+    record: ModelRecord
+    engine: Literal["inProcess", "llama.cpp"]
+    needed_bytes: int
+    """Memory that has to be free."""
+    download_bytes: int
+    """Of its weights, about; 0 for the model in the package."""
+    fits: bool | None
+    """None where the free memory is not known."""
+    fast: bool
+    """It is small enough for the device to answer at the speed of an editor."""
+
+    @property
+    def suits(self) -> bool:
+        return self.fast and self.fits is not False
+
+
+def ways(record: ModelRecord, hardware: Hardware, dtype: str = "auto") -> Iterator[Way]:
+    """The ways to run a model on a machine, that which is taken first; none where its size is not known.
+
+    Args:
+        dtype: As in the settings; for the weights in this process.
+    """
+    if record.bundled:
+        yield Way(record, "inProcess", 0, 0, True, True)
+        return
+    if record.parameters is None:
+        return
+    device = hardware.device
+    weights = weight_bytes(record.parameters, device, dtype, record.dtype)
+    fast = record.parameters <= AUTO_PARAMETERS[device]
+    own = Way(
+        record,
+        "inProcess",
+        needed_bytes(weights),
+        record.size_bytes or weights,
+        _fits(needed_bytes(weights), hardware),
+        fast,
+    )
+    file = gguf_file(record) if hardware.llama_cpp and device != "cuda" else None
+    if file is None:
+        yield own
+        return
+    needed = needed_bytes(file.size)
+    served = Way(
+        record,
+        "llama.cpp",
+        needed,
+        file.size,
+        _fits(needed, hardware),
+        record.parameters <= FILE_PARAMETERS[device],
+    )
+    yield from (own, served) if own.suits else (served, own)
+
+
+def recommended(hardware: Hardware) -> ModelRecord:
+    """The best model of the catalog for a machine, on it or not; the starter where no other suits.
+
+    One that brings Python code of its own is not recommended.
+    """
+    return next(_suiting(hardware), STARTER)
+
+
+def recommended_way(hardware: Hardware) -> Way:
+    """The same, with how to run it."""
+    record = recommended(hardware)
+    return next(way for way in ways(record, hardware) if way.suits)
+
+
+def fits(record: ModelRecord, hardware: Hardware) -> bool | None:
+    """Whether a model fits the free memory in some way; None where its size or the memory is not known."""
+    found = [way.fits for way in ways(record, hardware)]
+    return True if True in found else False if False in found else None
+
+
+def _suiting(hardware: Hardware) -> Iterator[ModelRecord]:
+    for name in PREFERENCE:
+        record = find_record(name)
+        if record is not None and any(
+            way.suits and not (record.trust_remote_code and way.engine == "inProcess") for way in ways(record, hardware)
+        ):
+            yield record
+
+
+def _fits(needed: int, hardware: Hardware) -> bool | None:
+    return None if hardware.memory_bytes is None else needed <= hardware.memory_bytes
