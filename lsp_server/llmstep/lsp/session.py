@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from llmstep.app import App
     from llmstep.lsp.documents import Documents, NewText
     from llmstep.lsp.endpoint import Endpoint
+    from llmstep.mcp.offer import Offer
 
 _SECONDS_TO_CLOSE = 3.0
 """For each part; a model that is being read cannot be interrupted, and editors do not wait long."""
@@ -61,6 +62,7 @@ class Session(LanguageServer):
         """Work to begin, beside the handlers, when the application is there."""
         self.app: App | None = None
         self.endpoint: Endpoint | None = None
+        self.offer: Offer | None = None
         self.left = asyncio.Event()
         self.exit_status = 1
         self._starting: asyncio.Future[App] | None = None
@@ -104,11 +106,14 @@ class Session(LanguageServer):
         from llmstep.app import App
         from llmstep.lsp.endpoint import Endpoint
         from llmstep.lsp.sharing import Sharing
+        from llmstep.mcp.offer import Offer
 
         sharing = Sharing()
         self.app = App.beside_editor(self.settings, self.folders, sharing.neighbour, self.memory)
         self.endpoint = sharing.endpoint = Endpoint(self.app.engine, self.settings, self.app.premises)
         self.endpoint.start()
+        self.offer = Offer(self.app, self.folders)
+        self.offer.configure()
         return self.app
 
     async def ready(self) -> App:
@@ -130,6 +135,8 @@ class Session(LanguageServer):
         started.result().configure(settings)
         if self.endpoint is not None:
             self.spawn(self.endpoint.configure(settings, started.result().premises))
+        if self.offer is not None:
+            self.offer.configure()
         self.status.send()
         self.refresh_hints()
         self.refresh_lenses()
@@ -169,6 +176,8 @@ class Session(LanguageServer):
         parts: list[Awaitable[None]] = []
         if self.endpoint is not None:
             parts.append(self.endpoint.stop())
+        if self.offer is not None:
+            parts.append(self.offer.stop())
         if self.app is not None:
             parts += [self.app.lean.close(), self.app.engine.close()]
         results = await asyncio.gather(
