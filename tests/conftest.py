@@ -20,6 +20,8 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # Tests have caches of their own; what numba compiles, which takes 20 s, is shared by all.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / "build" / "numba"))
+# Running companions write there where agents find them; those of the developer's own editors are no part of the tests.
+os.environ["XDG_STATE_HOME"] = str(ROOT / "build" / "state")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -38,6 +38,7 @@ FLOORS = {
     "doctor": 4.0,
     "http": 4.0,
     "lsp": 4.0,
+    "mcp": 4.0,
     "cli": 4.0,
     "__main__": 4.0,
     "__init__": 1.0,

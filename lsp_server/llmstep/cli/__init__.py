@@ -17,6 +17,7 @@ from llmstep.cli.data import data
 from llmstep.cli.doctor import doctor
 from llmstep.cli.index import index
 from llmstep.cli.lsp import lsp
+from llmstep.cli.mcp import mcp
 from llmstep.cli.models import models
 from llmstep.cli.prove import prove
 from llmstep.cli.serve import serve
@@ -52,6 +53,7 @@ app.command()(index)
 app.command()(train)
 app.command()(doctor)
 app.command()(lsp)
+app.command()(mcp)
 app.command()(prove)
 app.command()(serve)
 app.command()(suggest)

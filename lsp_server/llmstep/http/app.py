@@ -38,8 +38,9 @@ from llmstep.errors import CancelledError, LlmstepError, SettingsError
 from llmstep.http.admission import Admission
 from llmstep.http.answers import RefusedError, error_answer, generate_answer, tactic_answer, unexpected
 from llmstep.http.bodies import aside, decoded
-from llmstep.http.candidates import candidates, disconnected
+from llmstep.http.candidates import candidates
 from llmstep.http.guards import Guards
+from llmstep.http.lines import disconnected
 from llmstep.http.ollama import ollama_routes
 from llmstep.http.openai import openai_routes
 from llmstep.http.openapi import openapi

@@ -143,15 +143,19 @@ def decode(cls: type[T], raw: Mapping[str, Any], word: Callable[[str, Wrong], Re
     return cls(**values)
 
 
-def schema(cls: type) -> Schema:
-    """JSON Schema of the objects that `decode` takes."""
+def schema(cls: type, *, nullable: bool = True) -> Schema:
+    """JSON Schema of the objects that `decode` takes.
+
+    Args:
+        nullable: Say that null may stand for what is absent.
+    """
     properties = {}
     required = []
     for each in attrs.fields(cls):
         shape = dict(each.metadata["schema"])
         if each.metadata["required"]:
             required.append(each.name)
-        elif "type" in shape:  # null means absent
+        elif nullable and "type" in shape:
             shape["type"] = [shape["type"], "null"]
         properties[each.name] = shape
     described = (cls.__doc__ or "").strip().partition("\n")[0]

@@ -20,7 +20,7 @@ from llmstep.engine.text import Completion
 from llmstep.errors import CancelledError, LlmstepError, ModelNotFoundError
 from llmstep.http.answers import RefusedError, unexpected
 from llmstep.http.bodies import decoded
-from llmstep.http.candidates import disconnected
+from llmstep.http.lines import disconnected
 from llmstep.http.openai_answers import PATHS, Form, error_body, event, openai_error
 from llmstep.http.openai_requests import OpenAiRequest, decode_openai
 

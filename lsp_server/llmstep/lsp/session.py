@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from llmstep.app import App
     from llmstep.lsp.documents import Documents, NewText
     from llmstep.lsp.endpoint import Endpoint
+    from llmstep.mcp.offer import Offer
     from llmstep.settings import Settings
 
 _SECONDS_TO_CLOSE = 3.0
@@ -62,6 +63,7 @@ class Session(LanguageServer):
         """Work to begin, beside the handlers, when the application is there."""
         self.app: App | None = None
         self.endpoint: Endpoint | None = None
+        self.offer: Offer | None = None
         self.left = asyncio.Event()
         self.exit_status = 1
         self._starting: asyncio.Future[App] | None = None
@@ -109,12 +111,15 @@ class Session(LanguageServer):
         from llmstep.app import App
         from llmstep.lsp.endpoint import Endpoint
         from llmstep.lsp.sharing import Sharing
+        from llmstep.mcp.offer import Offer
 
         sharing = Sharing()
         self.app = App.beside_editor(self.store, self.folders, sharing.neighbour, self.memory)
         self.endpoint = sharing.endpoint = Endpoint(self.app)
         self.endpoint.start()
         self.store.subscribe(lambda settings: settings, self._show_changes)
+        self.offer = Offer(self.app, self.folders)
+        self.offer.refresh()
         return self.app
 
     async def ready(self) -> App:
@@ -172,6 +177,8 @@ class Session(LanguageServer):
         parts: list[Awaitable[None]] = []
         if self.endpoint is not None:
             parts.append(self.endpoint.stop())
+        if self.offer is not None:
+            parts.append(self.offer.stop())
         if self.app is not None:
             parts += [self.app.lean.close(), self.app.engine.close()]
         results = await asyncio.gather(

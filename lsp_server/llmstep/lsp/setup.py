@@ -49,6 +49,11 @@ def did_close(ls: Session, params: types.DidCloseTextDocumentParams) -> None:
     ls.memory.forget(params.text_document.uri)
 
 
+def did_change_folders(ls: Session, _: types.DidChangeWorkspaceFoldersParams) -> None:
+    if ls.offer is not None:
+        ls.offer.refresh()
+
+
 def did_change_configuration(ls: Session, params: types.DidChangeConfigurationParams) -> None:
     ls.sync.changed(params.settings)
 
@@ -71,6 +76,7 @@ def register(ls: Session) -> None:
     ls.feature(types.TEXT_DOCUMENT_DID_CLOSE)(did_close)
     ls.feature(types.TEXT_DOCUMENT_DID_SAVE)(imports.did_save)
     ls.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)(imports.did_change_watched_files)
+    ls.feature(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)(did_change_folders)
     ls.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)(did_change_configuration)
     ls.feature(types.TEXT_DOCUMENT_CODE_ACTION, code_actions.OPTIONS)(code_actions.code_actions)
     ls.feature(types.TEXT_DOCUMENT_INLAY_HINT)(inlay_hints.inlay_hints)

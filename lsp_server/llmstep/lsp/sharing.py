@@ -15,6 +15,8 @@ from llmstep.http.probe import probe
 from llmstep.lsp.endpoint import own_token
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from llmstep.engine.remote.place import Place
     from llmstep.lsp.endpoint import Endpoint
     from llmstep.settings import Settings
@@ -33,19 +35,28 @@ class Sharing:
         endpoint = self.endpoint
         if endpoint is None or endpoint.url is not None or not settings.share_model or not http.enabled:
             return None
-        from llmstep.engine.remote.place import Key, Place
+        return await lender(settings, gone=endpoint.hurry)
 
-        token = own_token()
-        health = await probe(http.host, http.port, token=token)
-        if health is None:
-            endpoint.hurry()
-            return None
-        key = ModelKey.of(settings).digest
-        if (health.version, health.model_key) != (__version__, key):
-            return None
-        if not await asyncio.to_thread(listens, health.pid, http.port):
-            return None
-        return Place(health.url, Key(token) if token else None, loopback=True, model_key=key)
+
+async def lender(settings: Settings, gone: Callable[[], None] = lambda: None) -> Place | None:
+    """The llmstep at the port of the settings, where it has the model that they mean; None where there is none.
+
+    Args:
+        gone: Called when nobody answers there.
+    """
+    from llmstep.engine.remote.place import Key, Place
+
+    http, token = settings.http, own_token()
+    health = await probe(http.host, http.port, token=token)
+    if health is None:
+        gone()
+        return None
+    key = ModelKey.of(settings).digest
+    if (health.version, health.model_key) != (__version__, key):
+        return None
+    if not await asyncio.to_thread(listens, health.pid, http.port):
+        return None
+    return Place(health.url, Key(token) if token else None, loopback=True, model_key=key)
 
 
 def listens(pid: int, port: int) -> bool:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from lsprotocol.types import Diagnostic, Position
 
     from llmstep.engine.interface import Generation
-    from llmstep.memory import Document
+    from llmstep.memory import Document, Memory
     from llmstep.settings import Settings
     from llmstep.types import Goal
     from llmstep.use_cases.parts import CheckSource, GoalSource, OnProgress, Parts
@@ -50,6 +50,7 @@ async def suggest(
     more: bool = False,
     goals: GoalSource | None = None,
     checks: CheckSource | None = None,
+    memory: Memory | None = None,
     diagnostics: Sequence[Diagnostic] = (),
     on_progress: OnProgress | None = None,
     on_update: OnUpdate | None = None,
@@ -68,6 +69,7 @@ async def suggest(
         more: Draw afresh and add to what is known for this goal already.
         goals: Where the goal comes from; None asks our own Lean server.
         checks: Who judges the candidates first; where it cannot, and without one, our own Lean server does.
+        memory: Keeps the set; None takes that of the parts, which the editor sees.
         diagnostics: Those of the editor at this position; they help to find the goal.
         on_progress: Called with each step of the work.
         on_update: Called with the set when it first exists, unchecked, and after every check.
@@ -86,7 +88,8 @@ async def suggest(
     )
     ask = await aside(ask_at, document.text, site, goal, site.prefix if prefix is None else prefix)
     key = await aside(site.key, document.text)
-    earlier = parts.memory.find(document.uri, key) if more else None
+    memory = parts.memory if memory is None else memory
+    earlier = memory.find(document.uri, key) if more else None
     empty = SuggestionSet(
         uri=document.uri,
         version=document.version,
@@ -101,7 +104,7 @@ async def suggest(
         draws=(earlier.draws if earlier else 0) + 1,
     )
     known = (*earlier.suggestions, *earlier.rejected) if earlier else ()
-    gathering = Gathering(empty, known, parts.memory, on_update, started)
+    gathering = Gathering(empty, known, memory, on_update, started)
     judging = Judging(parts, document, gathering, checks, tell)
     tactics = asyncio.ensure_future(judging.automate(empty)) if not earlier else None
     try:

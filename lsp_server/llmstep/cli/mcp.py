@@ -1,0 +1,152 @@
+"""`llmstep mcp`: tools for agents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from llmstep.address import is_loopback
+from llmstep.cli.engine_flags import EngineFlags, takes_engine
+from llmstep.cli.options import (
+    CountOption,
+    DeviceOption,
+    LeanOption,
+    ModelOption,
+    PremiseIndexOption,
+    PremisesOption,
+    TemperatureOption,
+    TemplateOption,
+    lean_command,
+    premise_settings,
+    read_token,
+    settings_with,
+)
+from llmstep.cli.process import end_now, run
+from llmstep.cli.say import say
+from llmstep.errors import RequestError, SettingsError
+
+if TYPE_CHECKING:
+    from llmstep.mcp.service import Service
+
+TRANSPORTS = ("stdio", "http")
+
+
+@takes_engine
+def mcp(
+    root: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder in which files may be read; may be repeated. Default: the working folder."),
+    ] = None,
+    transport: Annotated[str, typer.Option(help="stdio, or http (streamable HTTP, with a token).")] = "stdio",
+    host: Annotated[str, typer.Option(help="Address to listen at, with http.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen at, with http; 0 for any free one.")
+    ] = 6010,
+    token_file: Annotated[
+        Path | None, typer.Option(help="File with the token that http clients must send; default LLMSTEP_TOKEN.")
+    ] = None,
+    share: Annotated[
+        bool, typer.Option(help="Have a running editor's llmstep do the work for the project that it has open.")
+    ] = True,
+    model: ModelOption = None,
+    template: TemplateOption = None,
+    device: DeviceOption = None,
+    count: CountOption = None,
+    temperature: TemperatureOption = None,
+    *,
+    engine: EngineFlags,
+    premises: PremisesOption = None,
+    premise_index: PremiseIndexOption = None,
+    lean: LeanOption = None,
+) -> None:
+    """Offer tools for agents by the Model Context Protocol.
+
+    The tools are goal, check, suggest, prove and premises, each for a file
+    and a position. Where an editor has the project open, its llmstep does the
+    work, with its model and its Lean; options for these must agree with it.
+
+    Example, for Claude Code: claude mcp add llmstep -- llmstep mcp
+    """
+    given = {
+        "model": model,
+        "template": template,
+        "device": device,
+        "count": count,
+        "temperature": temperature,
+        "lean.command": lean_command(lean),
+        **premise_settings(premises, premise_index),
+        **engine.settings(),
+    }
+    settings = settings_with({**given, "shareModel": share})
+    if transport not in TRANSPORTS:
+        raise SettingsError(f"There is no transport {transport!r}.", hint="Give stdio or http.")
+    try:
+        import mcp.server  # noqa: F401
+    except ImportError:
+        raise SettingsError(
+            "llmstep mcp needs the package mcp, which is not installed.", hint="Install it: pip install 'llmstep[mcp]'."
+        ) from None
+    from llmstep.mcp.service import Service
+
+    service = Service(settings, _roots(root), any_settings=all(value is None for value in given.values()))
+    if transport == "stdio":
+        run(_stdio(service), status=0)
+    else:
+        run(_http(service, host, port, _token(token_file, host)), status=0)
+    end_now(0)  # a thread may still wait for stdin, or read a model
+
+
+async def _stdio(service: Service) -> None:
+    from llmstep.mcp.server import make_server
+    from llmstep.mcp.transports import run_stdio
+
+    try:
+        await run_stdio(make_server(service))
+    finally:
+        await service.close()
+
+
+async def _http(service: Service, host: str, port: int, token: str) -> None:
+    from llmstep.mcp.server import make_server
+    from llmstep.mcp.transports import run_http
+
+    try:
+        await run_http(make_server(service), host, port, token, lambda url: say(f"llmstep mcp listens at {url}"))
+    finally:
+        await service.close()
+
+
+def _roots(given: list[Path] | None) -> list[Path]:
+    """The folders of the options, else the working folder, unless that holds far more than a project.
+
+    Raises:
+        RequestError: One is no folder.
+    """
+    for root in given or ():
+        if not root.is_dir():
+            raise RequestError(f"There is no folder {root}.", hint="Give the folder of a Lean project with --root.")
+    here = Path.cwd()
+    default = [] if here in (Path.home(), Path(here.anchor)) else [here]
+    return [root.resolve() for root in given] if given else default
+
+
+def _token(file: Path | None, host: str) -> str:
+    """The token of the file or the environment; on loopback one is made where neither has one, and shown.
+
+    Raises:
+        SettingsError: There is none, and other machines reach the server; or there are several.
+    """
+    token = read_token(file)
+    if token is None and is_loopback(host):
+        from llmstep.mcp.companion import new_token
+
+        token = new_token()
+        say(f"Clients must send the header: Authorization: Bearer {token}")
+    if not isinstance(token, str):
+        raise SettingsError(
+            f"llmstep mcp needs one token to listen at {host or 'all addresses'}.",
+            hint="Put it into a file and give --token-file FILE, or set LLMSTEP_TOKEN.",
+        )
+    return token

@@ -1,0 +1,97 @@
+"""Which files the tools read, and which position in them is meant."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from lsprotocol.types import Position, Range
+from pygls.uris import to_fs_path
+
+from llmstep.cli.suggest import position_of, read_text
+from llmstep.errors import RequestError
+from llmstep.lean.text import mask
+from llmstep.memory import Document
+from llmstep.setting_values import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from llmstep.mcp.arguments import Place
+
+_SORRY: Final = re.compile(r"(?<![\w.'!?«])sorry(?![\w'!?»])")
+
+
+class OutsideError(RequestError):
+    """A file is in none of the folders that may be read."""
+
+
+def find(file: str, roots: Sequence[Path]) -> Path:
+    """The Lean file that a path means, without links.
+
+    Args:
+        file: Absolute, or from one of the roots; or a file's address (`file:///…`).
+        roots: Folders in which files may be read. What a link points to must be in them as well.
+
+    Raises:
+        OutsideError: It is in none of the roots. Whether there is such a file is not told then.
+        RequestError: It is no Lean file, or there is none.
+    """
+    path = Path((to_fs_path(file) if file.startswith("file:") else file) or "")
+    inside = _real([path] if path.is_absolute() else [root / path for root in roots], roots)
+    if not inside:
+        raise OutsideError(
+            f"The file {shown(file)} is outside of the project.",
+            hint="Give a Lean file in " + (" or ".join(map(str, roots)) or "a folder that --root names") + ".",
+        )
+    found = next((real for real in inside if real.is_file()), inside[0])
+    if found.suffix != ".lean":
+        raise RequestError(f"The file {shown(file)} is no Lean file.", hint="Give one whose name ends in .lean.")
+    if not found.is_file():
+        raise RequestError(f"There is no file {shown(file)}.", hint=f"Paths start at {roots[0]}.")
+    return found
+
+
+def _real(paths: Iterable[Path], roots: Sequence[Path]) -> list[Path]:
+    """The paths without links, of those that are in a root."""
+    try:
+        folders = [root.resolve() for root in roots]
+        found = [path.resolve() for path in paths]
+    except (OSError, RuntimeError, ValueError):  # a circle of links, or a null character
+        return []
+    return [path for path in found if any(path.is_relative_to(folder) for folder in folders)]
+
+
+def read(path: Path) -> Document:
+    """A file as it is on the disk.
+
+    Raises:
+        RequestError: It cannot be read, is too long, or is no text.
+    """
+    return Document(path.as_uri(), None, read_text(path))
+
+
+def where(document: Document, wanted: Place, name: str) -> Position | Range:
+    """The position that is meant; takes as long as the text is.
+
+    Without a column that is the first `sorry` of the line, else the line from its first character on.
+
+    Raises:
+        RequestError: There is no such line.
+    """
+    first = position_of(document.text, wanted.line, wanted.column or 1, name)
+    if wanted.column is not None:
+        return first
+    lines = document.text.split("\n")
+    start = sum(len(line) + 1 for line in lines[: wanted.line - 1])
+    line = lines[wanted.line - 1].removesuffix("\r")
+    found = _SORRY.search(mask(document.text), start, start + len(line))
+    blank = len(line) - len(line.lstrip())
+    if found:
+        return Position(first.line, _units(line[: found.start() - start]))
+    return Range(Position(first.line, _units(line[:blank])), Position(first.line, _units(line)))
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2

@@ -1,0 +1,158 @@
+"""The MCP server: lists the tools, calls them, tells their progress, ends them when the client cancels."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import mcp_types as types
+from mcp.server.lowlevel import Server
+from mcp.shared.exceptions import MCPError
+from mcp.shared.message import ServerMessageMetadata
+from pygls.uris import to_fs_path
+
+from llmstep import __version__
+from llmstep.errors import LlmstepError
+from llmstep.http.answers import unexpected
+from llmstep.http.fields import schema
+from llmstep.mcp.tools import TOOLS
+from llmstep.printable import json_text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mcp.server.context import ServerRequestContext
+
+    from llmstep.engine.progress import Progress
+    from llmstep.mcp.service import Service
+
+INSTRUCTIONS = """\
+llmstep proposes steps of Lean 4 proofs from a language model and lets a real Lean judge them. Give files by their path
+and positions by line and column from 1. Start with `suggest` at a `sorry`; `check` judges a step of your own; `prove`
+searches for a whole proof. Nothing is written: insert what you choose by its edit."""
+ROOTS = "roots"
+"""Name of the question for the client's folders."""
+SECONDS_FOR_ROOTS = 10.0
+
+_log = logging.getLogger(__name__)
+
+
+def make_server(service: Service) -> Server[Any]:
+    """The server, for either transport."""
+
+    async def list_tools(
+        _: ServerRequestContext[Any, Any], __: types.PaginatedRequestParams | None
+    ) -> types.ListToolsResult:
+        return types.ListToolsResult(tools=listed())
+
+    async def call_tool(
+        context: ServerRequestContext[Any, Any], params: types.CallToolRequestParams
+    ) -> types.CallToolResult | types.InputRequiredResult:
+        if params.name not in TOOLS:
+            raise MCPError(types.INVALID_PARAMS, f"There is no tool {params.name[:60]!r}: {', '.join(TOOLS)}.")
+        raw = params.arguments or {}
+        roots = [] if await asyncio.to_thread(service.has, raw) else await _client_roots(context, params)
+        if isinstance(roots, types.InputRequiredResult):
+            return roots
+        try:
+            return _result(await _called(context, service, params.name, raw, roots))
+        except LlmstepError as error:
+            return _failed(error)
+        except Exception as error:
+            _log.exception("llmstep: a tool failed")
+            return _failed(unexpected(error))
+
+    return Server(
+        "llmstep",
+        version=__version__,
+        title="llmstep",
+        instructions=INSTRUCTIONS,
+        on_list_tools=list_tools,
+        on_call_tool=call_tool,
+    )
+
+
+def listed() -> list[types.Tool]:
+    """The tools as clients are told of them."""
+    return [
+        types.Tool(
+            name=name,
+            title=tool.title,
+            description=tool.description,
+            input_schema={**schema(tool.takes, nullable=False), "additionalProperties": False},
+            output_schema=dict(tool.gives),
+            annotations=types.ToolAnnotations(read_only_hint=True, destructive_hint=False, open_world_hint=False),
+        )
+        for name, tool in TOOLS.items()
+    ]
+
+
+async def _called(
+    context: ServerRequestContext[Any, Any], service: Service, name: str, raw: dict[str, Any], roots: Sequence[Path]
+) -> dict[str, Any]:
+    """The answer of a tool, while its progress is told. Cancelled, it ends when the work has ended.
+
+    The work is a task of its own: the SDK cancels again and again until its own task has ended, which would cut the
+    work off while it sets Lean and the model free.
+    """
+    news: asyncio.Queue[Progress | None] = asyncio.Queue()
+    work = asyncio.create_task(service.call(name, raw, roots, news.put_nowait))
+    work.add_done_callback(lambda _: news.put_nowait(None))
+    number = 0
+    try:
+        while (step := await news.get()) is not None:
+            number += 1  # must grow with each, which no single count of the stages does
+            await context.session.report_progress(number, message=_words(step))
+        return work.result()
+    finally:
+        if not work.done():
+            work.cancel()
+            with anyio.CancelScope(shield=True):
+                await asyncio.wait({work})
+
+
+async def _client_roots(
+    context: ServerRequestContext[Any, Any], params: types.CallToolRequestParams
+) -> list[Path] | types.InputRequiredResult:
+    """The folders that the client has open; none where it cannot be asked.
+
+    Up to MCP 2025-11-25 the server asks; later the client is told to ask itself, and to call again with the answer.
+    """
+    capabilities = context.session.client_capabilities
+    if capabilities is None or capabilities.roots is None:
+        return []
+    answer: Any
+    if context.session.can_send_request:
+        related = ServerMessageMetadata(related_request_id=context.request_id)
+        try:
+            answer = await context.session.send_request(
+                types.ListRootsRequest(), types.ListRootsResult, SECONDS_FOR_ROOTS, related
+            )
+        except Exception as error:  # of a client that says it has roots, and has none
+            _log.warning("the client does not tell its folders: %s", error)
+            return []
+    else:
+        if params.input_responses is None:
+            return types.InputRequiredResult(input_requests={ROOTS: types.ListRootsRequest()})
+        answer = params.input_responses.get(ROOTS)
+    roots = answer.roots if isinstance(answer, types.ListRootsResult) else []
+    paths = [Path(path) for root in roots if (path := to_fs_path(str(root.uri)))]
+    return [path for path in paths if path.is_absolute()]
+
+
+def _words(step: Progress) -> str:
+    return f"{step.message} ({step.done}/{step.total})" if step.total else step.message
+
+
+def _result(record: dict[str, Any]) -> types.CallToolResult:
+    """As text too, for clients that read no structures."""
+    return types.CallToolResult(
+        content=[types.TextContent(text=json_text(record))], structured_content=record, is_error=False
+    )
+
+
+def _failed(error: LlmstepError) -> types.CallToolResult:
+    return types.CallToolResult(content=[types.TextContent(text=str(error))], is_error=True)

@@ -1,0 +1,189 @@
+"""The five tools: arguments in, a record out, by the same use cases as the editor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from llmstep.aside import aside
+from llmstep.engine.progress import Progress
+from llmstep.errors import RequestError
+from llmstep.mcp import arguments, files, results
+from llmstep.memory import Memory, sites_at
+from llmstep.premises.source import Whereabouts
+from llmstep.setting_values import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+    from pathlib import Path
+
+    from lsprotocol.types import Position
+
+    from llmstep.app import App
+    from llmstep.lean.site import Site
+    from llmstep.memory import Document
+    from llmstep.types import Goal
+
+    Tell = Callable[[Progress], None]
+
+
+@attrs.frozen
+class Tool:
+    """What is told of a tool, and what runs it."""
+
+    title: str
+    description: str
+    takes: type[arguments.Place]
+    gives: Mapping[str, Any]
+    run: Callable[[Work, Any], Awaitable[results.Record]]
+
+
+@attrs.frozen
+class Work:
+    """One call: where it is, and what does it."""
+
+    app: App
+    document: Document
+    position: Position
+    sites: list[Site]
+    tell: Tell
+
+    async def goal(self) -> tuple[Site, Goal]:
+        """The first of the places at which Lean has a goal."""
+        self.tell(Progress("goal", "Asking Lean for the goal"))
+        document = self.document
+
+        def on_wait(words: str) -> None:
+            self.tell(Progress("goal", words))
+
+        return await self.app.lean.locate(document.uri, document.text, self.sites, on_wait)
+
+
+async def _goal(work: Work, _: arguments.Place) -> results.Record:
+    return results.goal_record(work.document.text, *await work.goal())
+
+
+async def _check(work: Work, wanted: arguments.Check) -> results.Record:
+    site, goal = await work.goal()
+    document = work.document
+    work.tell(Progress("check", "Checking"))
+    [check] = await work.app.lean.check(document.uri, document.text, site, goal, [wanted.step])
+    return results.check_record(document.text, site, goal, wanted.step, check)
+
+
+async def _suggest(work: Work, wanted: arguments.Suggest) -> results.Record:
+    found = await work.app.suggest(
+        work.document,
+        work.position,
+        prefix=wanted.prefix,
+        count=wanted.count,
+        memory=Memory(),
+        on_progress=work.tell,
+    )
+    return results.suggest_record(work.document.text, found)
+
+
+async def _prove(work: Work, wanted: arguments.Prove) -> results.Record:
+    from llmstep.search.prover import Method
+
+    settings = work.app.settings
+    method = Method(
+        tactics=wanted.tactics,  # type: ignore[arg-type]  # one of them, by its schema
+        expansions=wanted.expansions,
+        seconds=wanted.seconds,
+        samples=wanted.samples,
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        max_new_tokens=settings.max_new_tokens,
+    )
+    found = await work.app.prove(work.document, work.sites, method, work.tell)
+    return results.prove_record(found)
+
+
+async def _premises(work: Work, wanted: arguments.Premises) -> results.Record:
+    from llmstep.premises.source import source_of
+
+    settings = work.app.settings
+    chosen = settings.premises if settings.premises.source != "none" else attrs.evolve(settings.premises, source="lean")
+    source = source_of(attrs.evolve(settings, premises=chosen, template=""), work.app.lean)
+    assert source is not None
+    site, goal = await work.goal()
+    work.tell(Progress("goal", "Looking for premises"))
+    where = Whereabouts(work.document.uri, work.document.text, site)
+    found = await source.find(goal, where, wanted.count, chosen.timeout_seconds)
+    return results.premises_record(goal, chosen.source, found)
+
+
+TOOLS: Mapping[str, Tool] = {
+    "goal": Tool(
+        "Goal at a position",
+        "Asks Lean for the goal at a position of a Lean file: hypotheses and what is to be proved. Use a `sorry`, a "
+        "blank line of a proof, or a step, in front of which the goal is taken.",
+        arguments.Place,
+        results.GOAL,
+        _goal,
+    ),
+    "check": Tool(
+        "Check a step",
+        "Runs one step (a tactic) at the goal of a position in Lean and tells whether it closes the goal, which goals "
+        "it leaves, or why it fails. The file is not changed.",
+        arguments.Check,
+        results.CHECK,
+        _check,
+    ),
+    "suggest": Tool(
+        "Suggest next steps",
+        "Draws next steps for the goal at a position from a language model made for Lean, adds Lean's own tactics "
+        "(simp, omega, exact?, ...), runs every step in Lean, and returns those that work, best first, with the edit "
+        "that inserts each, and those that Lean refused, with its reasons.",
+        arguments.Suggest,
+        results.SUGGEST,
+        _suggest,
+    ),
+    "prove": Tool(
+        "Search for a proof",
+        "Searches for a whole proof of the goal at a position, best-first over steps of the model and of Lean, and has "
+        "Lean check it in the file. May take as long as `seconds` says.",
+        arguments.Prove,
+        results.PROVE,
+        _prove,
+    ),
+    "premises": Tool(
+        "Find premises",
+        "Names definitions and lemmas that may help with the goal at a position, by Lean's own searches (exact?, rw?) "
+        "or by an index of the project, with their types.",
+        arguments.Premises,
+        results.PREMISES,
+        _premises,
+    ),
+}
+
+
+def placed(name: str, raw: Mapping[str, Any]) -> tuple[Tool, Any]:
+    """A tool and the arguments of a call of it.
+
+    Raises:
+        RequestError: There is no such tool, or an argument is missing, unknown or wrong.
+    """
+    tool = TOOLS.get(name)
+    if tool is None:
+        raise RequestError(f"There is no tool {shown(name)}.", hint=f"The tools are {', '.join(TOOLS)}.")
+    return tool, arguments.read(tool.takes, name, raw)
+
+
+async def run(app: App, path: Path, tool: Tool, wanted: Any, tell: Tell) -> results.Record:
+    """What a tool answers for a file.
+
+    Cancelling the task stops the model within one decoding step and Lean at once.
+
+    Raises:
+        RequestError: The file cannot be read, or has no such line.
+        NoGoalError: There is no goal.
+        LeanError: Lean cannot be started or does not answer.
+        ModelError: The model cannot be loaded or run.
+    """
+    document = await aside(files.read, path)
+    where = await aside(files.where, document, wanted, path.name)
+    position, sites = await aside(sites_at, document.text, where)
+    return await tool.run(Work(app, document, position, sites, tell), wanted)
