@@ -15,7 +15,7 @@ from llmstep.lean.workspace import LeanWorkspace
 from llmstep.memory import Memory
 from llmstep.premises.asked import premises_for
 from llmstep.settings_store import SettingsStore
-from llmstep.use_cases import goal, prove, suggest
+from llmstep.use_cases import goal, premises, prove, suggest
 from llmstep.use_cases.parts import Parts
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from llmstep.search.prover import Attempt, Method, Prover
     from llmstep.search.sorries import Filled
     from llmstep.settings import Settings
-    from llmstep.types import Goal
+    from llmstep.types import Goal, Premise
     from llmstep.use_cases.parts import GoalSource, OnProgress
 
 
@@ -142,6 +142,12 @@ class App:
     async def remember(self, document: Document, now: Document | None, found: Attempt) -> bool:
         """See `llmstep.use_cases.prove.remember`."""
         return await prove.remember(self._parts, document, now, found)
+
+    async def find_premises(
+        self, document: Document, site: Site, goal: Goal, count: int
+    ) -> tuple[str, tuple[Premise, ...]]:
+        """See `llmstep.use_cases.premises.find_premises`."""
+        return await premises.find_premises(self._parts, document, site, goal, count)
 
     def prover(self) -> Prover:
         """Searches for proofs in many files, one call each."""

@@ -83,8 +83,9 @@ class Service:
         self._trusted = (*self.roots, *more_roots)
         if self._own is None:
             from llmstep.app import App
+            from llmstep.settings_store import SettingsStore
 
-            self._own = App.beside_editor(self.settings, lambda: self._trusted, self._lender, Memory())
+            self._own = App.beside_editor(SettingsStore(self.settings), lambda: self._trusted, self._lender, Memory())
         return self._own
 
     async def _lender(self, settings: Settings) -> Place | None:

@@ -11,7 +11,6 @@ from llmstep.engine.progress import Progress
 from llmstep.errors import RequestError
 from llmstep.mcp import arguments, files, results
 from llmstep.memory import Memory, sites_at
-from llmstep.premises.source import Whereabouts
 from llmstep.setting_values import shown
 
 if TYPE_CHECKING:
@@ -102,17 +101,10 @@ async def _prove(work: Work, wanted: arguments.Prove) -> results.Record:
 
 
 async def _premises(work: Work, wanted: arguments.Premises) -> results.Record:
-    from llmstep.premises.source import source_of
-
-    settings = work.app.settings
-    chosen = settings.premises if settings.premises.source != "none" else attrs.evolve(settings.premises, source="lean")
-    source = source_of(attrs.evolve(settings, premises=chosen, template=""), work.app.lean)
-    assert source is not None
     site, goal = await work.goal()
     work.tell(Progress("goal", "Looking for premises"))
-    where = Whereabouts(work.document.uri, work.document.text, site)
-    found = await source.find(goal, where, wanted.count, chosen.timeout_seconds)
-    return results.premises_record(goal, chosen.source, found)
+    source, found = await work.app.find_premises(work.document, site, goal, wanted.count)
+    return results.premises_record(goal, source, found)
 
 
 TOOLS: Mapping[str, Tool] = {

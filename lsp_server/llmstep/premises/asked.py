@@ -48,7 +48,7 @@ class Premises:
         return self._found[key]
 
 
-def _source_of(settings: Settings, lean: LeanWorkspace | None) -> PremiseSource | None:
+def source_of(settings: Settings, lean: LeanWorkspace | None) -> PremiseSource | None:
     """The source that the settings mean.
 
     None where they want none, name a template that does not read premises, or want Lean and there is none.
@@ -71,7 +71,7 @@ def premises_for(settings: Settings, lean: LeanWorkspace | None) -> Premises | N
 
     None where they want none, name a template that does not read premises, or want Lean and there is none.
     """
-    source = _source_of(settings, lean)
+    source = source_of(settings, lean)
     wanted = settings.premises
     return None if source is None else Premises(source, wanted.count, wanted.timeout_seconds)
 
