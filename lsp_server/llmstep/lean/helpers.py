@@ -6,7 +6,7 @@ Lean shows no such name in a goal, and a step that uses the one that it belongs 
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from llmstep.lean.tokens import CLOSING, OPENING
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from llmstep.lean.tokens import Token
+
+_DEFINING: Final = frozenset({"have", "haveI", "let", "letI", "set", "replace", "return", "obtain", "set_option"})
+"""Steps with a `:=` of their own behind names."""
 
 
 def helpers_of(tokens: Sequence[Token], end: int) -> frozenset[str]:
@@ -34,6 +37,23 @@ def helpers_of(tokens: Sequence[Token], end: int) -> frozenset[str]:
         local = before == "rec" and index > 1 and tokens[index - 2].text == "let"
         if token.is_name and (first or local or (token.leads and token.column == column)) and _has_type(tokens, index):
             found.add(token.text)
+    return frozenset(found)
+
+
+def fields(tokens: Sequence[Token]) -> frozenset[int]:
+    """Offsets of the tokens that begin a field of a structure, as `left := …` or `comm a b := …` on a line of its own.
+
+    Their names may be those of tactics.
+    """
+    found: set[int] = set()
+    first: Token | None = None
+    for token in tokens:
+        if token.leads:
+            first = token if token.is_name and token.text not in _DEFINING else None
+        if first is not None and token.text == ":=":
+            found.add(first.start)
+        if not token.is_name:
+            first = None
     return frozenset(found)
 
 

@@ -15,6 +15,7 @@ from typing import Final
 
 from llmstep.lean.bars import arrows_ahead, opens_value, owner_of_bar
 from llmstep.lean.blocks import Block, BlockKind, Bracket, Frame, Item, Word, begins_step
+from llmstep.lean.helpers import fields
 from llmstep.lean.step_words import (
     ALTERNATIVES,
     CASES,
@@ -68,6 +69,7 @@ class Layout:
         """Offset behind the last token that belongs to the steps it is in."""
         self._wanted = words
         self._arrows = arrows_ahead(self.tokens)
+        self._fields = fields(self.tokens)
         last: Token | None = None
         before: Token | None = None
         for index, token in enumerate(self.tokens):
@@ -91,7 +93,7 @@ class Layout:
                 self._counted = last
                 return
             outside = token.leads and (self._is_left(token) or self._outer_step(token))
-            begins = begins_step(token) and not outside
+            begins = self._begins_step(token) and not outside
             self._push(last, before, token if begins else None)
             if begins:
                 return
@@ -99,9 +101,12 @@ class Layout:
             self._dedent(token)
         top = self._top
         at_column = isinstance(top, Block) and token.leads and token.column == top.column
-        if isinstance(top, Block) and (self._fresh or at_column) and begins_step(token):
+        if isinstance(top, Block) and (self._fresh or at_column) and self._begins_step(token):
             self._begin(top, token)
         self._fresh = False
+
+    def _begins_step(self, token: Token) -> bool:
+        return begins_step(token) and token.start not in self._fields
 
     def _is_left(self, token: Token) -> bool:
         """A block inside another one is indented deeper than that; a bracket lifts the limit.
@@ -147,7 +152,7 @@ class Layout:
         outer = self._top.block.column if self._top and self._top.block else None
         if self._top is not None and self._top.bracket is not None:
             return max(opener.indent, outer or 0) + 2
-        if opener.margin in {"|", "_", "calc"}:
+        if opener.margin in {"|", "_", "calc", "where"}:
             return opener.hang
         if outer is not None:
             return outer + 2
@@ -181,7 +186,8 @@ class Layout:
             self._pop(token.start)
             while isinstance(self._top, Block) and token.column < self._top.column:
                 self._pop(token.start)
-        while isinstance(top := self._top, Block) and (token.column < top.column or not top.items):
+        least = token.column - (token.start in self._fields)  # a field ends what stands at its column
+        while isinstance(top := self._top, Block) and (least < top.column or not top.items):
             self._pop(token.start)
 
     def _act(self, token: Token, last: Token | None, after: Token | None) -> None:

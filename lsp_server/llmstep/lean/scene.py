@@ -73,6 +73,9 @@ class Scene:
     @property
     def line_tokens(self) -> list[Token]:
         start, end = self.line
+        return self.tokens_between(start, end)
+
+    def tokens_between(self, start: int, end: int) -> list[Token]:
         return [token for token in self.layout.tokens if start <= token.start < end]
 
     @property

@@ -104,14 +104,11 @@ def _filled_block(scene: Scene) -> list[Site]:
         return [_line_site(scene, block, column, anchors)]
     after = block.opener.end
     if not scene.blank_after(after):  # `(by )`, `⟨by, …⟩`
-        blanks = len(scene.text[after:end]) - len(scene.text[after:end].lstrip())
+        behind = after + len(scene.text[after:end]) - len(scene.text[after:end].lstrip())
         lead = "" if block.kind == "paren" else " "
-        hang = block.opener.column + 3
-        return [
-            scene.block_site(
-                SiteKind.BLOCK, after, after + blanks, block, lead=lead, indent=hang, column=None, anchors=anchors
-            )
-        ]
+        tail = "" if scene.text[behind] in ")]}⟩,;" else " "  # `then … else`
+        more = {"lead": lead, "tail": tail, "indent": block.opener.column + 3}
+        return [scene.block_site(SiteKind.BLOCK, after, behind, block, column=None, anchors=anchors, **more)]
     comment = scene.text[after:end].strip() != ""
     if block.opener.text in {"by", "then", "else"}:
         at = (end, end) if comment else (after, end)
@@ -158,9 +155,12 @@ def _dangling(scene: Scene) -> list[Site]:
     if item is not None and ":" not in scene.masked[item.start : token.start]:
         return []  # no type that a proof could have
     column = block.column if block else scene.declaration.column
-    if following is not None and following.column > column:
+    calculates = item is not None and any(each.text == "calc" for each in scene.tokens_between(item.start, token.start))
+    next_step = calculates and following is not None and following.leads and following.text == "_"
+    if following is not None and following.column > column and not next_step:
         return []
-    lead = "\n" + " " * (column + 2)
+    hang = max(column + 2, token.hang)
+    lead = "\n" + " " * hang
     return [
         scene.site(
             SiteKind.TERM,
@@ -169,7 +169,7 @@ def _dangling(scene: Scene) -> list[Site]:
             frames=(*block.frames, block) if block else (),
             anchors=(),
             lead=" by" + lead,
-            indent=column + 2,
+            indent=hang,
         )
     ]
 

@@ -37,8 +37,8 @@ class Token:
 
     @property
     def hang(self) -> int:
-        """Least comfortable column for what hangs below its line: behind a first step of `calc`, right of that step."""
-        return self.indent + (7 if self.margin == "calc" else 2)
+        """Least comfortable column for what hangs below its line: behind `calc` or `where`, right of what follows."""
+        return self.indent + {"calc": 7, "where": 8}.get(self.margin, 2)
 
     @property
     def is_name(self) -> bool:
