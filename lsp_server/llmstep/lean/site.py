@@ -152,10 +152,11 @@ def _dangling(scene: Scene) -> list[Site]:
     following = next((other for other in scene.layout.tokens if other.start >= token.end), None)
     block = next(iter(scene.around), None)
     item = next((each for each in reversed(block.items) if each.start < token.start), None) if block else None
-    if item is not None and ":" not in scene.masked[item.start : token.start]:
+    inside = scene.tokens_between(item.start, token.start) if item else []
+    calculates = any(each.text == "calc" for each in inside)
+    if item is not None and not calculates and all(each.text not in {":", ":="} for each in inside):
         return []  # no type that a proof could have
     column = block.column if block else scene.declaration.column
-    calculates = item is not None and any(each.text == "calc" for each in scene.tokens_between(item.start, token.start))
     next_step = calculates and following is not None and following.leads and following.text == "_"
     if following is not None and following.column > column and not next_step:
         return []
