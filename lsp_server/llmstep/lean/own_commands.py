@@ -24,6 +24,8 @@ _OTHER_WORD: Final = rf"(?!(?:{'|'.join(_GOING_ON)})(?![\w'!?]))(?P<word>{_WORD}
 _BEHIND_IN: Final = re.compile(rf"[^\n]*?(?<![\w.])in[ \t]+{_OTHER_WORD}")
 _DECLARES: Final = re.compile(rf"{_WORD}[ \t]+(?:[^\W\d]|[\"(\[{{«])[^\n]*(?:\n[ \t][^\n]*)*?:")
 """A name or binders follow, and a colon, before the next line without indentation."""
+_NAMED: Final = re.compile(r"[^\W\d][\w'!?]*[ \t]+[^\W\d][\w'!?.]*[ \t]*(?:[({\[][^\n]*)?:(?!=)[^\n]*:=[ \t]*by\b")
+"""`problem name (binders) : … := by` on one line."""
 _FIRST: Final = re.compile(_WORD)
 _ENDING: Final = frozenset(")]}⟩»\"'!?›_`.⁻✝")
 _LAST_WORD: Final = re.compile(r"[\w'!?]+\Z")
@@ -81,7 +83,7 @@ def _may_follow(masked: str, before: int, steps_at_margin: bool, at: int) -> boo
     """Whether a command may begin at an offset, behind the character at another."""
     character = masked[before]
     if not (character.isalnum() or character in _ENDING):
-        return False
+        return _NAMED.match(masked, at) is not None  # behind a line that is typed only in part
     last = _LAST_WORD.search(masked, max(0, before - 32), before + 1)
     unfinished = last is not None and last.group() in _UNFINISHED
     return _DECLARES.match(masked, at) is not None if steps_at_margin or unfinished else True

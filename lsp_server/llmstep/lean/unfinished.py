@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from llmstep.lean.blocks import begins_step
 from llmstep.lean.step_words import CASES, CONVERSIONS, KNOWN_STEPS, OPEN_END, WITH_ARGUMENT
+from llmstep.lean.tokens import CLOSING
 
 if TYPE_CHECKING:
     from llmstep.lean.blocks import Item
     from llmstep.lean.scene import Scene
+    from llmstep.lean.tokens import Token
 
 
 def unfinished_step(scene: Scene) -> tuple[Item, int] | None:
@@ -31,13 +33,20 @@ def unfinished_step(scene: Scene) -> tuple[Item, int] | None:
 
 
 def _end(scene: Scene, item: Item) -> int:
-    """Offset behind a step; an open bracket takes no line of the block with it."""
+    """Offset behind a step; an open bracket takes no line with it that is of the block, or around that."""
     if item.unclosed is not None:
-        tokens = [token for token in scene.layout.tokens if item.start <= token.start < item.end]
-        for before, token in itertools.pairwise(tokens):
-            if token.leads and token.column <= item.block.column and begins_step(token):
+        for before, token in itertools.pairwise(scene.tokens_between(item.start, item.end)):
+            if token.leads and token.text not in CLOSING and _is_outside(token, item):
                 return before.end
     return item.end
+
+
+def _is_outside(token: Token, item: Item) -> bool:
+    """Whether the line that begins with a token is none of a step's own."""
+    if token.column <= item.block.column and begins_step(token):
+        return True
+    margin = item.first.indent
+    return token.column < margin or (token.column == margin and token.text in {"|", "else"})
 
 
 def _is_unfinished(scene: Scene, item: Item) -> bool:
