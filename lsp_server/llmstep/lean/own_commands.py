@@ -24,7 +24,9 @@ _OTHER_WORD: Final = rf"(?!(?:{'|'.join(_GOING_ON)})(?![\w'!?]))(?P<word>{_WORD}
 _BEHIND_IN: Final = re.compile(rf"[^\n]*?(?<![\w.])in[ \t]+{_OTHER_WORD}")
 _DECLARES: Final = re.compile(rf"{_WORD}[ \t]+(?:[^\W\d]|[\"(\[{{«])[^\n]*(?:\n[ \t][^\n]*)*?:")
 """A name or binders follow, and a colon, before the next line without indentation."""
-_NAMED: Final = re.compile(r"[^\W\d][\w'!?]*[ \t]+[^\W\d][\w'!?.]*[ \t]*(?:[({\[][^\n]*)?:(?!=)[^\n]*:=[ \t]*by\b")
+_NAMED: Final = re.compile(
+    r"[^\W\d][\w'!?]*[ \t]+[^\W\d][\w'!?.]*[ \t]*(?:[({\[][^\n]{0,300})?:(?!=)[^\n]{0,300}:=[ \t]*by\b"
+)
 """`problem name (binders) : … := by` on one line."""
 _FIRST: Final = re.compile(_WORD)
 _ENDING: Final = frozenset(")]}⟩»\"'!?›_`.⁻✝")
