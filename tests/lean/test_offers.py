@@ -14,6 +14,7 @@ def test_offers_of_other_versions_of_lean() -> None:
     assert [each.text for each in completions(name, [old], set(), "t")] == ["Nat.add_comm"]
     assert [each.text for each in completions(name, hostile, set(), "t")] == ["Nat.add_comm"]
     assert completions(name, [old], set(), "Nat.add_comm") == []
+    assert completions(name, [old], set(), "Mine.Nat.add_comm") == []
     assert [each.text for each in completions(name, [old], {"Nat"}, "t")] == ["_root_.Nat.add_comm"]
 
 

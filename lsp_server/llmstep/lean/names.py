@@ -141,7 +141,7 @@ def changes(name: Misnamed, actions: Iterable[Any], place: Any, bound: AbstractS
         edits = [edit for edit in _edits(action) if isinstance(edit, dict)]
         if len(edits) == 1 and edits[0].get("range") == place:
             text = str(edits[0].get("newText", ""))
-            if re.fullmatch(NAME, text) and text not in (name.written, own):
+            if re.fullmatch(NAME, text) and text != name.written and not _is_own(text, own):
                 alike = likeness(name.written, text)
                 offers.append(Offer(text if name.field else rooted(text, bound), alike))
     return [each for each in offers if each.likeness >= LEAST]
@@ -199,11 +199,16 @@ def _offered(name: Misnamed, item: Any, own: str) -> tuple[str, str] | None:
     if not full:
         space = name.written.rpartition(".")[0]
         full = label if not space or label.startswith(f"{space}.") else f"{space}.{label}"
-    if full in (own, "") or full.startswith(("Lean.Parser.", "_")) or "._" in full:
+    if _is_own(full, own) or full.startswith(("Lean.Parser.", "_")) or "._" in full:
         return None
     if name.field:
         return (label, full) if "." not in label else None
     return full, full
+
+
+def _is_own(name: str, own: str) -> bool:
+    """Whether a name is the theorem's own, or what is left of it inside of its name spaces."""
+    return name == own or own.endswith(f".{name}")
 
 
 def _full_name(item: Any) -> str:
