@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .conftest import Run
 
 TOPICS = ["llmstep", "libraries", "device", "memory", "Lean", "project"]
-TOPICS += ["engine", "models", "recommended", "cache", "port", "running"]
+TOPICS += ["engine", "models", "recommended", "cache", "port", "running", "agents"]
 
 
 @pytest.mark.lean

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llmstep.doctor import engine, lean, machine, models, project, servers
+from llmstep.doctor import agents, engine, lean, machine, models, project, servers
 from llmstep.doctor.finding import Finding
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def examine(settings: Settings, place: Path) -> Iterator[Finding]:
         ("cache", models.cache),
         ("port", lambda: servers.port(settings)),
         ("running", servers.running),
+        ("agents", agents.agents),
     )
     for topic, look in looks:
         try:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from llmstep.settings import Settings
 
-COMMANDS = ("lsp", "serve", "suggest", "prove", "train", "bench")
+COMMANDS = ("lsp", "serve", "suggest", "prove", "train", "bench", "mcp")
 """Commands of llmstep that may have servers below them."""
 
 

@@ -47,7 +47,8 @@ class Companion:
 
 def key_of(settings: Settings) -> str:
     """What two llmsteps must have in common to give the same answers."""
-    parts = (ModelKey.of(settings), settings.premises, settings.lean.command)
+    sampling = (settings.count, settings.temperature, settings.top_p, settings.max_new_tokens)
+    parts = (ModelKey.of(settings), sampling, settings.premises, settings.lean.command)
     return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
