@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import enum
 import math
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import attrs
+
+if TYPE_CHECKING:
+    from llmstep.settings import Settings
 
 CandidateSource = Literal["model", "lean", "repaired"]
 """Where a candidate comes from: the language model, Lean's own tactics, or the model with names that Lean offers."""
@@ -49,6 +52,11 @@ class Sampling:
     """Upper bound on the tokens of one candidate."""
     seed: int | None = None
     """Fixes the draw; None draws afresh."""
+
+    @classmethod
+    def of(cls, settings: Settings, count: int | None = None, seed: int | None = None) -> Sampling:
+        """What settings say, but for what is given here."""
+        return cls(count or settings.count, settings.temperature, settings.top_p, settings.max_new_tokens, seed)
 
 
 @attrs.frozen

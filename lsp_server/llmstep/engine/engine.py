@@ -16,6 +16,7 @@ import attrs
 
 from llmstep.catalog.model_key import ModelKey
 from llmstep.engine.cache import AnswerCache, answer_key
+from llmstep.engine.chosen import Chosen
 from llmstep.engine.interface import Generation
 from llmstep.engine.progress import Progress, since, thinned
 from llmstep.engine.status import EngineStatus, StatusBoard, in_this_loop
@@ -48,7 +49,7 @@ class Engine:
 
     def __init__(self, settings: Settings | SettingsStore) -> None:
         self.store = SettingsStore.of(settings)
-        self._choice: tuple[ModelKey, ModelChoice] | None = None
+        self._chosen = Chosen()
         self._answers: AnswerCache[Generation] = AnswerCache()
         self._runner: Runner | None = None  # touched in the worker's thread only
         self._board = StatusBoard(EngineStatus(model=self.settings.model))
@@ -93,9 +94,9 @@ class Engine:
         """
         started = time.perf_counter()
         settings = self.settings
-        choice = await self._chosen(settings)
+        choice = await self._chosen.by(settings, self._runner)
         if sampling is None:
-            sampling = _sampling(settings)
+            sampling = Sampling.of(settings)
         key = answer_key(ModelKey.of(settings).chosen(choice), choice.template, ask, sampling)
         answer = self._answers.get(key)
         if answer is not None:
@@ -114,10 +115,10 @@ class Engine:
     def known(self, ask: Ask, sampling: Sampling | None = None) -> Generation | None:
         """The answer, where it is in memory and needs no work."""
         settings = self.settings
-        if self._choice is None or self._choice[0] != ModelKey.of(settings):
+        choice = self._chosen.known(settings)
+        if choice is None:
             return None
-        choice = self._choice[1]
-        wanted = sampling or _sampling(settings)
+        wanted = sampling or Sampling.of(settings)
         answer = self._answers.get(answer_key(ModelKey.of(settings).chosen(choice), choice.template, ask, wanted))
         if answer is None:
             return None
@@ -142,7 +143,7 @@ class Engine:
             ModelError, BusyError, CancelledError: As with `generate`.
         """
         settings = self.settings
-        choice = await self._chosen(settings)
+        choice = await self._chosen.by(settings, self._runner)
         loop = asyncio.get_running_loop()
 
         def tell(number: int, written: Written) -> None:
@@ -180,7 +181,7 @@ class Engine:
             CancelledError: The engine was closed.
         """
         settings = self.settings
-        choice = await self._chosen(settings)
+        choice = await self._chosen.by(settings, self._runner)
 
         def work(job: Job[LoadedModelInfo]) -> LoadedModelInfo:
             try:
@@ -199,7 +200,7 @@ class Engine:
             ModelError: There is no such model.
         """
         settings = self.settings
-        choice = await self._chosen(settings)
+        choice = await self._chosen.by(settings, self._runner)
         runner = self._runner
         return None if runner is not None and runner.serves(settings, choice) else choice
 
@@ -211,14 +212,6 @@ class Engine:
         """Cancel all requests, free the model and end the worker's thread."""
         await asyncio.get_running_loop().run_in_executor(None, self._worker.close, _CLOSE_SECONDS)
         self._release()
-
-    async def _chosen(self, settings: Settings) -> ModelChoice:
-        """The model that the settings mean; looked up in a thread, since that asks the disk and the devices."""
-        key = ModelKey.of(settings)
-        known = self._choice
-        if known is None or known[0] != key:
-            known = self._choice = (key, await asyncio.to_thread(_resolve, settings, self._runner))
-        return known[1]
 
     def _answer(
         self,
@@ -290,7 +283,7 @@ class Engine:
     def _release(self) -> None:
         """Free the model; in the worker's thread, or when that has ended."""
         self._drop()
-        self._choice = None  # what `auto` means may have changed meanwhile
+        self._chosen.forget()  # what `auto` means may have changed meanwhile
         self._rest()
 
     def _rest(self) -> None:
@@ -303,20 +296,3 @@ class Engine:
 
     def _publish(self, **changes: Any) -> None:
         self._board.publish(queued=self._worker.queued, **changes)
-
-
-def _sampling(settings: Settings) -> Sampling:
-    return Sampling(settings.count, settings.temperature, settings.top_p, settings.max_new_tokens)
-
-
-def _resolve(settings: Settings, held: Runner | None) -> ModelChoice:
-    """The model that the settings mean on this machine; the one in memory would make room for another."""
-    from llmstep.catalog.resolve import Hardware, resolve
-
-    if settings.model.strip().lower() != "auto":
-        return resolve(settings)
-    from llmstep.engine import device as devices  # may import torch
-
-    device = devices.without_torch(settings.device) or devices.place(settings.device, settings.dtype).device
-    freeable = held.plan.weight_bytes if held and held.info.device == device else 0
-    return resolve(settings, Hardware(device, devices.free_bytes(device) + freeable))

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from typing import TYPE_CHECKING
 
 import attrs
-from lsprotocol.types import Position
 
 from llmstep.errors import LeanCrashedError, LeanMemoryError, LeanTimeoutError
-from llmstep.lean.declaration import declaration_from
-from llmstep.lean.elide import elide
-from llmstep.lean.memo import Memo
+from llmstep.lean.checked_text import CheckedText
+from llmstep.lean.memo import Memo, digest
 from llmstep.lean.names import is_misnamed
 from llmstep.lean.offers import Offers
 from llmstep.lean.place import MARK, PLACEHOLDER
@@ -20,12 +17,12 @@ from llmstep.lean.prefilter import hypothesis_names, may_name_itself, prefilter
 from llmstep.lean.recheck import bracketed, doubt, is_whole, named, question
 from llmstep.lean.shadow import Shadow
 from llmstep.lean.statement import no_goal, statement_error
-from llmstep.lean.text import mask, offset_at
 from llmstep.lean.verdict import ERROR, Baseline, Outcome, axioms_in, baseline_of, first_error, judge
 from llmstep.types import Check, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
+    from pathlib import Path
 
     from llmstep.lean.names import Offer
     from llmstep.lean.place import ShadowText, Site
@@ -58,15 +55,13 @@ class FileChecker:
         variables_by_proof: bool = False,
     ) -> None:
         self.settings = settings
-        self.variables_by_proof = variables_by_proof
         self.shadow = Shadow(server, uri, patience)
         self.used = 0.0
         """When it was last asked, in seconds of the loop's clock."""
         self._lock = asyncio.Lock()
         self._baselines: Memo[Baseline] = Memo(64)
         self._checks: Memo[Check] = Memo(4096)
-        self._lines: Memo[int] = Memo(64)
-        """Where commands begin of which text cannot tell that."""
+        self._checked = CheckedText(self.shadow, self._lock, variables_by_proof=variables_by_proof)
         self._offers: Memo[dict[str, list[Offer]]] = Memo(16)
 
     @property
@@ -79,6 +74,12 @@ class FileChecker:
         """Whether the shadow document costs memory."""
         return self.shadow.is_open
 
+    def outdate(self, files: Sequence[Path] | None) -> bool:
+        """Have the imports read again where they rest on one of these files, or on any; whether that is so."""
+        outdated = files is None or any(self.shadow.rests_on(file) for file in files)
+        self.shadow.is_outdated |= outdated
+        return outdated
+
     async def baseline(self, text: str, site: Site) -> Baseline:
         """The goals at a site, and what is wrong around it.
 
@@ -86,31 +87,10 @@ class FileChecker:
             NoGoalError: There is no goal.
             LeanError: Lean does not answer.
         """
-        return await self._baseline(*await self._as_checked(text, site))
-
-    async def _as_checked(self, text: str, site: Site) -> tuple[str, Site]:
-        """The text with what stands above the declaration of a site taken as given, and the site in it."""
-        text, site = site.without_mark(text)
-        text = elide(text, site.known, variables_by_proof=self.variables_by_proof)
-        unsure = site.unsure_from >= 0 and not site.mutual
-        return text, await self._in_its_command(text, site) if unsure else site
-
-    async def _in_its_command(self, text: str, site: Site) -> Site:
-        """The site in the declaration that Lean's parser has it in, where text cannot tell."""
-        shadow = site.shadow_text(text, site.placeholder)
-        key = _digest(shadow.text)
-        line = self._lines.get(key)
-        if line is None:
-            async with self._lock:
-                await self.shadow.settle(text[: site.start], shadow)
-                line = await self.shadow.command_line(shadow)
-            self._lines.put(key, line)
-        masked, at = mask(text), offset_at(text, Position(line, 0))
-        start = at + len(masked[at:]) - len(masked[at:].lstrip())
-        return site if start == site.scope else site.inside(declaration_from(masked, start, site.start))
+        return await self._baseline(*await self._checked.of(text, site))
 
     async def _baseline(self, text: str, site: Site) -> Baseline:
-        key = _digest(site.shadow(text, site.placeholder))
+        key = digest(site.shadow(text, site.placeholder))
         known = self._baselines.get(key)
         if known is None:
             async with self._lock:
@@ -125,14 +105,14 @@ class FileChecker:
             NoGoalError: There is no goal at the site.
             LeanError: Lean does not answer even without the candidate.
         """
-        text, site = await self._as_checked(text, site)
+        text, site = await self._checked.of(text, site)
         baseline = await self._baseline(text, site)
         names = hypothesis_names(baseline.goals[0])
         if reason := prefilter(candidate, site, names, native=self.settings.allow_native_decide):
             return Check(Verdict.INVALID, message=reason)
         if _UNKEPT in text[: site.start]:
             return Check(Verdict.UNCHECKED, message=f"The file may keep the kernel from checking (`{_UNKEPT}`).")
-        key = _digest(site.shadow(text, candidate))
+        key = digest(site.shadow(text, candidate))
         check = self._checks.get(key)
         if check is None:
             async with self._lock:
@@ -166,7 +146,7 @@ class FileChecker:
         """
 
         async def offered(shown: str, site: Site, names: set[str]) -> list[str]:
-            known = self._offers.get(key := _digest(site.shadow(shown, site.placeholder)))
+            known = self._offers.get(key := digest(site.shadow(shown, site.placeholder)))
             if known is None:
                 self._offers.put(key, known := {})
             return await Offers(self.shadow, shown, site, names, self.settings.timeout_seconds, known).texts(candidate)
@@ -181,7 +161,7 @@ class FileChecker:
         Args:
             work: Takes the text that the document shows, the site in it, and the names in the goal.
         """
-        text, site = await self._as_checked(text, site)
+        text, site = await self._checked.of(text, site)
         names = hypothesis_names((await self._baseline(text, site)).goals[0])
         if prefilter(candidate, site, names, native=self.settings.allow_native_decide):
             return []
@@ -226,7 +206,8 @@ class FileChecker:
         async with self._lock:
             await self.shadow.reopen()
         self._baselines, self._checks = Memo(64), Memo(4096)
-        self._lines, self._offers = Memo(64), Memo(16)
+        self._offers = Memo(16)
+        self._checked.forget()
         return True
 
     async def _settle(self, text: str, site: Site) -> Baseline:
@@ -313,7 +294,3 @@ def _renamed(text: str, site: Site) -> str:
 def _place(diagnostic: Diagnostic) -> tuple[int, int]:
     start = diagnostic["range"]["start"]
     return int(start["line"]), int(start["character"])
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from typing import Generic, TypeVar
 
@@ -25,3 +26,8 @@ class Memo(Generic[T]):
         self._known.move_to_end(key)
         while len(self._known) > self._size:
             self._known.popitem(last=False)
+
+
+def digest(text: str) -> str:
+    """A short name of a text, which may be as long as a file."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -47,7 +47,7 @@ class LeanWorkspace:
         self, settings: Settings | SettingsStore, folders: Callable[[], Sequence[Path]] = working_folder
     ) -> None:
         self.store = SettingsStore.of(settings)
-        self.on_outdated: Callable[[str], None] | None = None
+        self.on_outdated: Callable[[str], None] = lambda _: None
         """Called with the address of a file of which nothing that Lean said before holds any more."""
         self._folders = folders
         self._homes: dict[Path | None, Home] = {}
@@ -80,7 +80,7 @@ class LeanWorkspace:
         async with self._file(uri, on_wait) as (checker, again):
             baseline = await again(lambda: checker.baseline(text, site))
             main, *others = await again(lambda: laid_out(checker, text, site, baseline.goals))
-        return Goal(main, tuple(others))
+            return Goal(main, tuple(others))
 
     async def locate(
         self, uri: str, text: str, sites: Sequence[Site], on_wait: OnWait | None = None
@@ -213,16 +213,10 @@ class LeanWorkspace:
         return any(found)
 
     def _outdate(self, home: Home, files: Sequence[Path] | None = None) -> bool:
-        found = False
-        for uri, checker in home.files.items():
-            if files is None or any(checker.shadow.rests_on(file) for file in files):
-                checker.shadow.is_outdated = found = True
-                self._forget(uri)
-        return found
-
-    def _forget(self, uri: str) -> None:
-        if self.on_outdated is not None:
+        outdated = [uri for uri, checker in home.files.items() if checker.outdate(files)]
+        for uri in outdated:
             self.on_outdated(uri)
+        return bool(outdated)
 
     @contextlib.asynccontextmanager
     async def _file(self, uri: str, on_wait: OnWait | None = None) -> AsyncIterator[tuple[FileChecker, Again]]:
@@ -251,7 +245,7 @@ class LeanWorkspace:
         try:
             await make_room(uri, list(self._homes.values()), self.settings)
             if await checker.refresh():
-                self._forget(uri)
+                self.on_outdated(uri)
             yield checker, Again(home.server)
         finally:
             if on_wait is not None:

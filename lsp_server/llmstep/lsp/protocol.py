@@ -19,7 +19,7 @@ import json
 import logging
 import threading
 import uuid
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from lsprotocol import types
@@ -60,8 +60,8 @@ if TYPE_CHECKING:
     from cattrs import Converter
 
     from llmstep.lsp.documents import NewText
+    from llmstep.lsp.host import Host
     from llmstep.lsp.outbox import Outbox
-    from llmstep.lsp.upkeep import Upkeep
 
 _log = logging.getLogger(__name__)
 
@@ -73,18 +73,6 @@ _NOTEBOOKS = (
 """pygls would keep them; no request is about them."""
 _REQUESTS = {PLAIN_GOAL: PlainGoalRequest, CHECK_SUGGESTIONS: CheckRequest, KNOWN: KnownRequest}
 _RESPONSES = {PLAIN_GOAL: PlainGoalResponse, CHECK_SUGGESTIONS: CheckResponse}
-
-
-class Host(Protocol):
-    """What the wire tells of: the session, which is pygls' server."""
-
-    upkeep: Upkeep
-
-    def edited(self, new: NewText) -> None: ...
-
-    def begin_closing(self) -> None: ...
-
-    def leave(self, status: int) -> None: ...
 
 
 class LlmstepProtocol(LanguageServerProtocol):

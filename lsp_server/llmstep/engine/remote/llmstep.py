@@ -16,6 +16,7 @@ from llmstep.engine.remote.place import place_of
 from llmstep.engine.remote.remote_engine import RemoteEngine
 from llmstep.errors import LlmstepError, RemoteRefusedError
 from llmstep.strict_json import loads
+from llmstep.types import Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from llmstep.engine.remote.place import Place
     from llmstep.settings import Settings
     from llmstep.settings_store import SettingsStore
-    from llmstep.types import Ask, Sampling
+    from llmstep.types import Ask
 
 SILENCE = 15 * wire.SECONDS_BETWEEN_SIGNS
 """Longest time without a sign of life: the other side may be busy importing or reading weights."""
@@ -71,7 +72,7 @@ class LlmstepEngine(RemoteEngine):
         started = time.perf_counter()
         settings = self.settings
         connection = self._to(self._place(settings), SILENCE)
-        body = wire.request_of(ask, sampling or self._sampling(), connection.place.model_key)
+        body = wire.request_of(ask, sampling or Sampling.of(self.settings), connection.place.model_key)
         work = persistently(lambda: self._ask(connection, body, on_progress), self._tries)
         # Another window may have a model to download first; it gives signs of life, and this one would wait as long.
         seconds = None if self.status.engine == "shared" else settings.remote.timeout_seconds

@@ -20,6 +20,7 @@ from llmstep.engine.remote.flights import Flights
 from llmstep.engine.remote.place import place_of
 from llmstep.engine.remote.remote_engine import RemoteEngine
 from llmstep.errors import LlmstepError, ModelNotFoundError, RemoteRefusedError
+from llmstep.types import Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from llmstep.engine.remote.questions import Api
     from llmstep.settings import Settings
     from llmstep.settings_store import SettingsStore
-    from llmstep.types import Ask, Candidate, Sampling
+    from llmstep.types import Ask, Candidate
 
 SECONDS_FOR_MODELS = 15.0
 _MOST_NAMES = 8
@@ -67,7 +68,7 @@ class OpenAiEngine(RemoteEngine):
         connection = await self._reach(settings, on_progress)
         model = await self._model(connection, settings)
         template = self._template(settings, model)
-        wanted = sampling or self._sampling()
+        wanted = sampling or Sampling.of(self.settings)
         key = answer_key(ModelKey.of(settings).at(connection.place.url, model, settings), template, ask, wanted)
         answer = self._answers.get(key)
         if answer is not None:

@@ -10,7 +10,6 @@ from llmstep.engine.progress import since
 from llmstep.engine.status import EngineStatus, StatusBoard, in_this_loop
 from llmstep.errors import LlmstepError, RequestError
 from llmstep.settings_store import SettingsStore
-from llmstep.types import Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from llmstep.engine.remote.place import Place
     from llmstep.engine.text import Completion, Text, Written
     from llmstep.settings import Settings
-    from llmstep.types import Ask
+    from llmstep.types import Ask, Sampling
 
 T = TypeVar("T")
 
@@ -78,10 +77,6 @@ class RemoteEngine:
         if connection is not None:
             await connection.close()
         await asyncio.gather(*self._closing, return_exceptions=True)
-
-    def _sampling(self) -> Sampling:
-        settings = self.settings
-        return Sampling(settings.count, settings.temperature, settings.top_p, settings.max_new_tokens)
 
     def _to(self, place: Place, silence: float) -> Connection:
         """The connection to a server; that to another one is closed."""

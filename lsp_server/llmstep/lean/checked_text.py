@@ -1,0 +1,60 @@
+"""A text as it is checked: what stands above is taken as given, and Lean says where the declaration begins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lsprotocol.types import Position
+
+from llmstep.lean.declaration import declaration_from
+from llmstep.lean.elide import elide
+from llmstep.lean.memo import Memo, digest
+from llmstep.lean.text import mask, offset_at
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from llmstep.lean.place import Site
+    from llmstep.lean.shadow import Shadow
+
+
+class CheckedText:
+    """Makes texts ready for the shadow document of a file.
+
+    Args:
+        shadow: The document.
+        lock: Held while the document is in use.
+        variables_by_proof: Whether the Lean of the project lets a proof decide which `variable`s a theorem has.
+    """
+
+    def __init__(self, shadow: Shadow, lock: asyncio.Lock, *, variables_by_proof: bool) -> None:
+        self._shadow = shadow
+        self._lock = lock
+        self._variables_by_proof = variables_by_proof
+        self._lines: Memo[int] = Memo(64)
+        """Where commands begin of which text cannot tell that."""
+
+    def forget(self) -> None:
+        """Other imports may have other commands."""
+        self._lines = Memo(64)
+
+    async def of(self, text: str, site: Site) -> tuple[str, Site]:
+        """The text with what stands above the declaration of a site taken as given, and the site in it."""
+        text, site = site.without_mark(text)
+        text = elide(text, site.known, variables_by_proof=self._variables_by_proof)
+        unsure = site.unsure_from >= 0 and not site.mutual
+        return text, await self._in_its_command(text, site) if unsure else site
+
+    async def _in_its_command(self, text: str, site: Site) -> Site:
+        """The site in the declaration that Lean's parser has it in, where text cannot tell."""
+        shadow = site.shadow_text(text, site.placeholder)
+        key = digest(shadow.text)
+        line = self._lines.get(key)
+        if line is None:
+            async with self._lock:
+                await self._shadow.settle(text[: site.start], shadow)
+                line = await self._shadow.command_line(shadow)
+            self._lines.put(key, line)
+        masked, at = mask(text), offset_at(text, Position(line, 0))
+        start = at + len(masked[at:]) - len(masked[at:].lstrip())
+        return site if start == site.scope else site.inside(declaration_from(masked, start, site.start))
