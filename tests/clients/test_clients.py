@@ -77,7 +77,7 @@ def test_litellm(url: str, expected: str) -> None:
     assert found["ollama"]
     assert found["ollama_chat"] == found["ollama_chat_stream"] == found["chat"]
     check_refusals(found, "ContextWindowExceededError", "AuthenticationError", "BadRequestError")
-    assert "none of others" in found["tools"]["said"]
+    assert "without alternatives" in found["tools"]["said"]
 
 
 def test_langchain(url: str, expected: str) -> None:
