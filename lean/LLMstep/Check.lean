@@ -100,7 +100,7 @@ def constantFlaw? (before : Environment) (name : Name) : CoreM (Option String) :
   if before.contains name then return none
   let axioms ← collectAxioms name
   if axioms.contains ``sorryAx then return some "uses `sorry`"
-  return if axioms.all before.contains then none else some "believes compiled code"
+  return if axioms.all before.contains then none else some "trusts compiled code"
 
 /-- What is wrong with `goal`'s proof term, in which nothing stands for a goal any more.
 
@@ -108,9 +108,9 @@ def constantFlaw? (before : Environment) (name : Name) : CoreM (Option String) :
 def flaw? (before : Environment) (allowNative : Bool) (goal : MVarId) (proof : Expr) : MetaM (Option String) :=
     goal.withContext do
   for name in proof.getUsedConstants do
-    if !allowNative && native.any fun word => (parts name).getLastD "" == word then return some "believes compiled code"
+    if !allowNative && native.any fun word => (parts name).getLastD "" == word then return some "trusts compiled code"
     let some flaw ← constantFlaw? before name | continue
-    unless allowNative && flaw == "believes compiled code" do return some flaw
+    unless allowNative && flaw == "trusts compiled code" do return some flaw
   let mut given := #[← instantiateMVars (← goal.getType)]
   for x in (← getLCtx).getFVarIds do
     if (← x.getDecl).isAuxDecl && proof.containsFVar x then return some "uses the declaration that is being elaborated"

@@ -36,7 +36,7 @@ def unsound : List String := ["sorryAx", "lcProof", "lcUnreachable", "lcAny", "l
 def word? (allowNative : Bool) (word : String) : Option String :=
   if running.contains word || word.startsWith "unsafe" then some s!"uses `{word}`, which runs code"
   else if unsound.contains word then some s!"uses `{word}`, which proves nothing"
-  else if !allowNative && native.contains word then some s!"uses `{word}`, which believes compiled code"
+  else if !allowNative && native.contains word then some s!"uses `{word}`, which trusts compiled code"
   else none
 
 /-- The components of a name. -/

@@ -32,4 +32,4 @@ register_option llmstep.verbose : Bool := { defValue := false, descr :=
 
 /-- Whether compiled code may prove something. -/
 register_option llmstep.allowNativeDecide : Bool := { defValue := false, descr :=
-  "accept proofs by compiled code (`native_decide`), which rest on an axiom that believes the compiler" }
+  "accept proofs by compiled code (`native_decide`), which rest on an axiom that trusts the compiler" }

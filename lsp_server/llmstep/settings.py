@@ -44,7 +44,7 @@ class HttpSettings:
 
     enabled: bool = _setting(True, "Answer the `llmstep` tactic while the editor runs.")
     host: str = _setting("127.0.0.1", "Address to listen at.")
-    port: int = _setting(6000, "Port to listen at; 0 takes any free one.", least=0, most=65535)
+    port: int = _setting(6000, "Port to listen at; 0 takes any free port.", least=0, most=65535)
 
 
 @attrs.frozen(kw_only=True)
@@ -77,7 +77,7 @@ class CheckSettings:
     max_heartbeats: int = _setting(200_000, "Lean's limit on the work of one declaration; 0 is no limit.", least=0)
     memory_mb: int = _setting(0, "Most private MB of one of Lean's processes; 0 is half of the machine's.", least=0)
     allow_native_decide: bool = _setting(
-        False, "Accept proofs by compiled code (`native_decide`), which rest on an axiom that believes the compiler."
+        False, "Accept proofs by compiled code (`native_decide`), which rest on an axiom that trusts the compiler."
     )
 
 
@@ -109,14 +109,16 @@ class RemoteSettings:
     )
     command: tuple[str, ...] = _setting(
         (),
-        "Command that starts the server of `vllm` or `llama.cpp`, with options of yours, such as"
+        "Command that starts the server of `vllm` or `llama.cpp`, with your options, such as"
         " `vllm serve --tensor-parallel-size 2`; empty takes the one that is installed.",
     )
     model: str = _setting("", "Name of the model at the server; empty means the first that it lists.")
     api: RemoteApi = _setting(
         "auto", "With `openai`: raw completions, or chat; `auto` takes completions where the server has them."
     )
-    api_key_file: str = _setting("", "File that holds the server's key; LLMSTEP_API_KEY in the environment wins.")
+    api_key_file: str = _setting(
+        "", "File that holds the server's key; the environment variable LLMSTEP_API_KEY takes precedence."
+    )
     timeout_seconds: float = _setting(120.0, "Longest wait for one answer of the server.", least=1, most=3600)
     allow_non_loopback: bool = _setting(
         False, "Consent to send goals, and what else the prompt holds, to a server on another machine."

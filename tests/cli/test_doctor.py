@@ -203,8 +203,14 @@ def test_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("starter", True, "ok", "used: starter", ""),
         ("startr", False, "missing", "There is no model 'startr' in the catalog", "Did you mean starter?"),
-        ("byt5-small", True, "missing", "used: byt5-small, which is not here", "Unset HF_HUB_OFFLINE"),
-        ("byt5-small", False, "note", "used: byt5-small, which is not here yet", "llmstep serve --model byt5-small"),
+        ("byt5-small", True, "missing", "used: byt5-small, which is not on this machine", "Unset HF_HUB_OFFLINE"),
+        (
+            "byt5-small",
+            False,
+            "note",
+            "used: byt5-small, which is not on this machine yet",
+            "llmstep serve --model byt5-small",
+        ),
     ],
 )
 def test_models(monkeypatch: pytest.MonkeyPatch, model: str, offline: bool, grade: str, part: str, advice: str) -> None:
@@ -232,7 +238,7 @@ def test_a_port_that_is_free() -> None:
         port = server.getsockname()[1]
     finding = servers.port(at(port))
     assert (finding.grade, finding.text, finding.details["state"]) == ("ok", f"{port} is free", "free")
-    assert servers.port(at(0)).text == "any free one"
+    assert servers.port(at(0)).text == "any free port"
 
 
 def test_a_port_of_another_program() -> None:

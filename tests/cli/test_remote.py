@@ -83,7 +83,7 @@ def test_suggestions_of_another_llmstep(llmstep: Run, box: str, tmp_path: Path) 
         (("--engine", "other"), "The setting llmstep.engine is 'other'."),
         (
             ("--engine", "openai", "--remote-url", "http://gpu.example.org"),
-            "llmstep does not send goals to gpu.example.org unasked, because that is another machine.",
+            "llmstep does not send goals to gpu.example.org without your consent, because that is another machine.",
         ),
         (
             ("--engine", "llmstep", "--remote-url", "http://127.0.0.1:1"),
@@ -121,7 +121,10 @@ def test_a_gateway(box: str) -> None:
         assert answer.json()["suggestions"]
         assert httpx.get(f"{url}/health", trust_env=False).json()["model_key"] == ""
         answer = httpx.post(f"{url}/candidates", json={"goal": STATE}, trust_env=False, timeout=60)
-        assert (answer.status_code, answer.json()["error"]) == (409, "This llmstep asks another one itself.")
+        assert (answer.status_code, answer.json()["error"]) == (
+            409,
+            "This llmstep forwards its requests to another one.",
+        )
     finally:
         process.kill()
         process.communicate()

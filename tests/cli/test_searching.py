@@ -52,7 +52,7 @@ def test_prove_finds_none(llmstep: Run, tmp_path: Path, lean: Path) -> None:
     answer = json.loads(ended.out)
     assert (answer["proof"], answer["expansions"], answer["model"]) == (None, 1, None)
     ended = llmstep(*place)
-    assert ended.out.splitlines()[-1].startswith("No proof: the budget of expansions is spent (1 state expanded, ")
+    assert ended.out.splitlines()[-1].startswith("No proof: the limit of expansions is reached (1 state expanded, ")
 
 
 @pytest.mark.parametrize(

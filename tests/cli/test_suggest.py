@@ -113,9 +113,9 @@ def test_text_in_brackets_is_no_markup(llmstep: Run) -> None:
 
 
 REFUSED: list[tuple[tuple[str, ...], bytes, str]] = [
-    ((), b"", "It is not said where to suggest. Give a Lean file with --line and --column"),
-    (("A.lean",), b"", "It is not said where to suggest."),
-    (("A.lean", "--line", "1"), b"", "It is not said where to suggest."),
+    ((), b"", "There is no place or goal to suggest for. Give a Lean file with --line and --column"),
+    (("A.lean",), b"", "There is no place or goal to suggest for."),
+    (("A.lean", "--line", "1"), b"", "There is no place or goal to suggest for."),
     (("A.lean", "--goal-file", "-"), b"", "A goal comes from --goal-file or from a place of a Lean file."),
     (("--line", "1", "--goal-file", "-"), b"", "A goal comes from --goal-file or from a place of a Lean file."),
     (("--goal-file", "-"), b" \n", "The goal is empty."),

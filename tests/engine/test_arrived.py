@@ -63,7 +63,7 @@ def test_the_first_load_looks_at_what_others_downloaded(hub: Any, monkeypatch: p
     with pytest.raises(ModelLoadError) as caught:
         fetch("tiny/neox")
     assert caught.value.message.startswith(
-        f"The model file {folder / WEIGHTS} is not what the hub gave out: its SHA-256 is "
+        f"The model file {folder / WEIGHTS} differs from what the hub has: its SHA-256 is "
     )
     assert caught.value.hint.startswith("Delete the folder ")
     blob.write_bytes(good)
@@ -143,7 +143,7 @@ def test_endless_answers_of_the_hub_cost_little_memory(
         [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, timeout=120, check=True
     )
     said, grown = done.stdout.splitlines()
-    assert said.startswith("DownloadError The answer of 127.0.0.1 is longer than any of the hub, or cannot be read.")
+    assert said.startswith("DownloadError The answer of 127.0.0.1 is too long, or cannot be read.")
     assert int(grown) < 300, f"{grown} MB"
 
 
@@ -166,6 +166,6 @@ def test_answers_of_the_hub_that_are_none_are_one_sentence(hub: Any, body: bytes
         fetch("tiny/neox")
     assert (
         caught.value.message
-        == f"The hub {constants.ENDPOINT} answers the request for tiny/neox with what cannot be read."
+        == f"The answer of the hub {constants.ENDPOINT} to the request for tiny/neox cannot be read."
     )
     assert caught.value.hint

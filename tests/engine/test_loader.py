@@ -212,7 +212,7 @@ def test_code_of_its_own_runs_only_when_allowed(
     maps = {"AutoConfig": "own.OwnConfig", "AutoModelForCausalLM": "own.OwnModel"}
     edit_json(folder / "config.json", model_type="own", auto_map=maps)
     error = failure(folder, ModelLoadError)
-    assert error.message == "The model m brings Python code of its own, which llmstep does not run unasked."
+    assert error.message == "The model m brings Python code of its own, which llmstep runs only with your consent."
     assert "llmstep.trustRemoteCode" in error.hint
     assert not mark.exists()
     loaded = open_model(folder, trust_remote_code=True)
@@ -237,7 +237,7 @@ def test_a_tokenizer_with_code_of_its_own(copy_of: Callable[[str], Path]) -> Non
     assert open_model(folder).tokenizer("intro h")["input_ids"]
     (folder / "tokenizer.json").unlink()
     error = failure(folder, ModelLoadError)
-    assert error.message == "The model m brings Python code of its own, which llmstep does not run unasked."
+    assert error.message == "The model m brings Python code of its own, which llmstep runs only with your consent."
 
 
 @pytest.mark.parametrize("removed", [["tokenizer.json"], ["tokenizer.json", "tokenizer_config.json"]])

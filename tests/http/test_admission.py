@@ -181,7 +181,7 @@ async def test_the_bounds() -> None:
     with pytest.raises(RefusedError) as caught:
         async with admission.turn("a"):
             pass
-    assert (caught.value.status, caught.value.message) == (429, "3 requests of yours wait already.")
+    assert (caught.value.status, caught.value.message) == (429, "3 of your requests wait already.")
     assert caught.value.headers == {"Retry-After": "8"}  # four times two seconds, and the next whole one
     tasks += line.come("b", 2)
     await settled()
@@ -260,7 +260,7 @@ async def test_over_http_one_client_is_refused_and_the_others_are_not() -> None:
         refused = await clients["ada"].post("/", json=body("ada", -1))
         assert (refused.status_code, refused.headers["retry-after"]) == (429, "26")
         assert refused.json() == {
-            "error": f"{MOST_OF_A_CLIENT} requests of yours wait already.",
+            "error": f"{MOST_OF_A_CLIENT} of your requests wait already.",
             "hint": "Try again when some of them are answered.",
             "suggestions": [],
         }

@@ -150,10 +150,10 @@ async def test_closing_the_request_stops_the_model(up: Running) -> None:
 async def test_refused(up: Running) -> None:
     body = wire.request_of(ASK, SAMPLING, ModelKey.of(Settings(model="starter")).digest)
     answer = await up.client.post(wire.CANDIDATES, json=body)
-    assert (answer.status_code, answer.json()["error"]) == (409, "This llmstep uses another model by now.")
+    assert (answer.status_code, answer.json()["error"]) == (409, "This llmstep now uses another model.")
     up.server.app.state.settings = Settings(engine="llmstep")
     answer = await up.client.post(wire.CANDIDATES, json=wire.request_of(ASK, SAMPLING, ""))
-    assert (answer.status_code, answer.json()["error"]) == (409, "This llmstep asks another one itself.")
+    assert (answer.status_code, answer.json()["error"]) == (409, "This llmstep forwards its requests to another one.")
     assert up.engine.asked == []
     answer = await up.client.post(wire.CANDIDATES, json={})
     assert (answer.status_code, answer.json()["error"]) == (400, 'The field "goal" is missing or empty.')

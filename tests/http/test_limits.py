@@ -197,7 +197,7 @@ async def test_the_head_has_a_time_however_it_trickles(up: Running, monkeypatch:
     trickling.cancel()
     assert (answer.status, answer.headers["connection"]) == (408, "close")
     assert answer.json == {
-        "error": "The head of the request did not come within 0.4 seconds.",
+        "error": "The head of the request did not arrive within 0.4 seconds.",
         "hint": "Send it in one piece.",
         "suggestions": [],
     }
@@ -234,7 +234,7 @@ async def test_the_body_has_a_time(up: Running, monkeypatch: pytest.MonkeyPatch)
     async with idlers(up.server.port, 3, SILENT[2]) as silent:
         for reader in silent:
             answer = await asyncio.wait_for(read(reader), 5)
-            assert (answer.status, answer.json["error"]) == (408, "The body did not come within 0.2 seconds.")
+            assert (answer.status, answer.json["error"]) == (408, "The body did not arrive within 0.2 seconds.")
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_a_name_space_hides_no_program(word: str) -> None:
 
 def test_compiled_code_counts_where_the_user_says_so() -> None:
     assert (
-        refused("native_decide") == "It uses `native_decide`, which believes compiled code (`check.allowNativeDecide`)."
+        refused("native_decide") == "It uses `native_decide`, which trusts compiled code (`check.allowNativeDecide`)."
     )
     assert refused("native_decide", native=True) is None
     assert refused("exact sorryAx _", native=True) == "It uses `sorryAx`, which proves nothing."

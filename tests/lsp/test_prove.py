@@ -101,8 +101,8 @@ async def test_what_is_not_found(opened: Callable[..., Page], shared: Editor) ->
 @pytest.mark.parametrize(
     ("argument", "sentence"),
     [
-        ({}, "llmstep.prove was called without what it works on."),
-        ({"position": 3}, "llmstep.prove was called without what it works on."),
+        ({}, "llmstep.prove was called without its argument."),
+        ({"position": 3}, "llmstep.prove was called without its argument."),
         ({"expansions": 0}, "expansions is 0."),
         ({"seconds": "1"}, "seconds is '1'."),
         ({"samples": True}, "samples is True."),

@@ -195,7 +195,7 @@ async def test_an_index_that_cannot_be_used_says_why(index: Path, encoder: Path,
         with pytest.raises(kind, match=message):
             await Retriever(str(folder), "cpu").find(Goal("⊢ p"), None, 5, 60)
 
-    await refused("", SettingsError, "none is set")
+    await refused("", SettingsError, "index is empty")
     await refused(tmp_path, ModelLoadError, "holds no index")
     about = json.loads((index / "index.json").read_text())
 

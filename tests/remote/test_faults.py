@@ -230,10 +230,16 @@ async def test_a_time_limit_between_two_tries_tells_why_the_first_failed(fake: F
         (f"http://me:{SECRET}@127.0.0.1/v1", "The setting llmstep.remote.url holds a user name or a password."),
         (
             "https://gpu.example.org/v1",
-            "llmstep does not send goals to gpu.example.org unasked, because that is",
+            "llmstep does not send goals to gpu.example.org without your consent, because that is",
         ),
-        ("http://192.0.2.7:8000", "llmstep does not send goals to 192.0.2.7 unasked, because that is another machine."),
-        ("http://127.0.0.1.example.org/v1", "llmstep does not send goals to 127.0.0.1.example.org unasked"),
+        (
+            "http://192.0.2.7:8000",
+            "llmstep does not send goals to 192.0.2.7 without your consent, because that is another machine.",
+        ),
+        (
+            "http://127.0.0.1.example.org/v1",
+            "llmstep does not send goals to 127.0.0.1.example.org without your consent",
+        ),
     ],
 )
 async def test_addresses_that_are_not_asked(url: str, message: str) -> None:

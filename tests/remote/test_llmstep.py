@@ -208,7 +208,7 @@ async def test_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_no_chains() -> None:
     async with other(Settings(engine="llmstep")) as there, asking(there.settings) as engine:
-        with pytest.raises(RemoteRefusedError, match="This llmstep asks another one itself"):
+        with pytest.raises(RemoteRefusedError, match="This llmstep forwards its requests to another one"):
             await engine.generate(ASK, SIX)
 
 

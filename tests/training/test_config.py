@@ -60,7 +60,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         ({"train": "t", "out": "x", "base": "b", "batch_size": 0}, "`batch_size` must be at least 1"),
         ({"train": "t", "out": "x", "base": "b", "lora": True, "lora_rank": 0}, "`lora_rank` must be at least 1"),
         ({"train": "t", "out": "x", "base": "b", "precision": "int8"}, "There is no precision 'int8'"),
-        ({"train": "t", "out": "x", "from_scratch": True, "lora": True}, "has nothing to adapt"),
+        ({"train": "t", "out": "x", "from_scratch": True, "lora": True}, "has no weights to adapt"),
         ({"train": "t", "out": "x", "base": "b", "merge": True}, "no adapter to merge"),
     ],
 )

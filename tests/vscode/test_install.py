@@ -82,7 +82,7 @@ async def test_asked_cancelled_completed_used_removed(window: Window, workbench:
     progress = window.notification("Installing llmstep")
     await until("the environment", environment.exists)
     await progress.get_by_role("button", name="Cancel").click()
-    assert await window.message("was cancelled") == "The installation was cancelled, and what was there of it removed."
+    assert await window.message("was cancelled") == "The installation was cancelled, and its files were removed."
     assert not environment.exists()
     assert workbench.companions() == []
     await window.clear_messages()

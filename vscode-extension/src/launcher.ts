@@ -78,7 +78,7 @@ export class Launcher {
     return { command, args: args.slice(0, -1), env };
   }
 
-  /** Where processes run that are no business of a workspace. */
+  /** Where processes run that are outside of any workspace. */
   get folder(): string {
     return this.context.globalStorageUri.fsPath;
   }

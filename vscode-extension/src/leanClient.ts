@@ -73,7 +73,7 @@ export async function whileAlive<T>(
         fail('The file worker has ended.');
       }
     });
-    listeners = [ended, token.onCancellationRequested(() => { fail('The question was given up.'); })];
+    listeners = [ended, token.onCancellationRequested(() => { fail('The request was cancelled.'); })];
     timer = setInterval(() => {
       if (!runs(client)) {
         fail('The Lean server has stopped.');

@@ -72,7 +72,9 @@ def remove(name: str) -> ModelRecord:
         names = ", ".join(each.name for each in records)
         raise RequestError(
             f"There is no model {name!r} of your own.",
-            hint=f"Yours are {names}." if names else "You have added none; those of the catalog cannot be removed.",
+            hint=f"You have added {names}."
+            if names
+            else "You have added none; those of the catalog cannot be removed.",
         )
     _write([each for each in records if each is not found])
     return found

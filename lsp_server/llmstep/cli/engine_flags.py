@@ -38,7 +38,8 @@ class EngineFlags:
     ] = None
     remote_api: Annotated[str | None, typer.Option(help="With openai: auto, completions or chat.")] = None
     api_key_file: Annotated[
-        Path | None, typer.Option("--api-key-file", help="File with that server's key; LLMSTEP_API_KEY wins.")
+        Path | None,
+        typer.Option("--api-key-file", help="File with that server's key; LLMSTEP_API_KEY takes precedence."),
     ] = None
     allow_non_loopback: Annotated[
         bool, typer.Option("--allow-non-loopback", help="Agree that goals are sent to another machine.")

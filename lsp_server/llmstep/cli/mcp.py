@@ -42,7 +42,7 @@ def mcp(
     transport: Annotated[str, typer.Option(help="stdio, or http (streamable HTTP, with a token).")] = "stdio",
     host: Annotated[str, typer.Option(help="Address to listen at, with http.")] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port to listen at, with http; 0 for any free one.")
+        int, typer.Option(min=0, max=65535, help="Port to listen at, with http; 0 for any free port.")
     ] = 6010,
     token_file: Annotated[
         Path | None, typer.Option(help="File with the token that http clients must send; default LLMSTEP_TOKEN.")

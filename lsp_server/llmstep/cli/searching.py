@@ -31,8 +31,8 @@ SeedOption = Annotated[int, typer.Option(min=0, help="Another one draws other sa
 
 OUTCOMES = {
     "exhausted": "no state is left to expand",
-    "expansions": "the budget of expansions is spent",
-    "seconds": "the time is over",
+    "expansions": "the limit of expansions is reached",
+    "seconds": "the time limit is reached",
     "refused": "Lean refuses the proof that was found in the whole file",
 }
 """Why there is no proof, in words."""

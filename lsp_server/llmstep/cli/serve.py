@@ -40,7 +40,7 @@ def serve(
         str | None, typer.Option(help="Address to listen at; any but this machine's own wants a token.")
     ] = None,
     port: Annotated[
-        int | None, typer.Option(help="Port to listen at, 0 for any free one; default LLMSTEP_PORT, else 6000.")
+        int | None, typer.Option(help="Port to listen at, 0 for any free port; default LLMSTEP_PORT, else 6000.")
     ] = None,
     model: ModelOption = None,
     template: TemplateOption = None,

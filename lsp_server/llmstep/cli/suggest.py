@@ -130,7 +130,7 @@ def suggest(
         else:
             if file is None or line is None or column is None:
                 raise RequestError(
-                    "It is not said where to suggest.",
+                    "There is no place or goal to suggest for.",
                     hint="Give a Lean file with --line and --column, or a goal with --goal-file.",
                 )
             from llmstep.memory import Document

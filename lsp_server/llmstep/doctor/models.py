@@ -36,9 +36,9 @@ def models(settings: Settings) -> Finding:
         return Finding("models", "ok", text, details=details)
     if _offline():
         advice = "Unset HF_HUB_OFFLINE to have it downloaded, or choose --model starter."
-        return Finding("models", "missing", f"{text}, which is not here", advice, details)
+        return Finding("models", "missing", f"{text}, which is not on this machine", advice, details)
     advice = "It is downloaded at first use; start that now with: llmstep serve --model " + settings.model
-    return Finding("models", "note", f"{text}, which is not here yet", advice, details)
+    return Finding("models", "note", f"{text}, which is not on this machine yet", advice, details)
 
 
 def recommendation() -> Finding:

@@ -30,7 +30,7 @@ def port(settings: Settings) -> Finding:
     host, port = settings.http.host, settings.http.port
     details: dict[str, Any] = {"host": host, "port": port}
     if port == 0:
-        return Finding("port", "ok", "any free one", details=details | {"state": "free"})
+        return Finding("port", "ok", "any free port", details=details | {"state": "free"})
     health = asyncio.run(probe(host, port, token=os.environ.get("LLMSTEP_TOKEN") or None))
     if health is not None:
         details |= {"state": "llmstep", "health": attrs.asdict(health)}

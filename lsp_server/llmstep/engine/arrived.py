@@ -102,7 +102,7 @@ def check_cached(
             continue
         got = sha256_of(blob, lambda done, before=before: tell(before + done), cancelled)  # type: ignore[misc]
         if got != wanted:
-            raise broken(path, f"is not what the hub gave out: its SHA-256 is {got[:16]}…, not {wanted[:16]}…")
+            raise broken(path, f"differs from what the hub has: its SHA-256 is {got[:16]}…, not {wanted[:16]}…")
         _remember(blob, wanted)
         before += blob.stat().st_size
 

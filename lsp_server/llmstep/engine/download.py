@@ -174,7 +174,7 @@ class _Download:
         self._snapshot(weights, bar)
         if missing := [name for name in names if not (folder / name).exists()]:
             # The hub went away between two requests, and what was cached before was returned.
-            raise ConnectionError(f"{len(missing)} files did not come")
+            raise ConnectionError(f"{len(missing)} files are missing")
         self._check(folder, info, names)
         self._tell(self.total)
         return folder
@@ -254,7 +254,7 @@ class _Download:
             done = sum(max((int(bar.n) for bar in bars), default=0) for bars in self._bars)
         if self._sized and done > self.total + _SLACK:
             raise DownloadError(
-                f"The download of {self.repo_id} brings more than the hub says.",
+                f"The download of {self.repo_id} is longer than the hub says.",
                 hint="A mirror (HF_ENDPOINT) or a proxy on the way changes files; try again without it.",
             )
         self._tell(min(done, self.total))
@@ -295,7 +295,7 @@ class _File(_Download):
         self._plan(info, [self.name], sizes[self.name])
         folder = self._snapshot([self.name], _bar_class(self))
         if not (folder / self.name).exists():
-            raise ConnectionError("the file did not come")
+            raise ConnectionError("the file is missing")
         self._check(folder, info, [self.name])
         self._tell(self.total)
         return folder / self.name

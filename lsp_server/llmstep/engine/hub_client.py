@@ -46,7 +46,7 @@ def _read_within_bounds(response: Any) -> None:
     if not known:
         response.close()
         raise DownloadError(
-            f"The answer of {response.request.url.host} is longer than any of the hub, or cannot be read.",
+            f"The answer of {response.request.url.host} is too long, or cannot be read.",
             hint="Is HF_ENDPOINT the address of a hub? A proxy on the way may change its answers.",
         )
     response._content = bytes(body)  # where httpx looks for what has been read

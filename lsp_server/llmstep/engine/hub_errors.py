@@ -84,7 +84,7 @@ def no_weights(repo_id: str) -> ModelLoadError:
 def unreadable(repo_id: str) -> DownloadError:
     """The error for an answer that is not what the hub's protocol says."""
     return DownloadError(
-        f"The hub {constants.ENDPOINT} answers the request for {repo_id} with what cannot be read.",
+        f"The answer of the hub {constants.ENDPOINT} to the request for {repo_id} cannot be read.",
         hint=f"Check HF_ENDPOINT and the proxy and try again, {_LOCAL}",
     )
 

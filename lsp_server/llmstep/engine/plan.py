@@ -102,7 +102,7 @@ def _family(config: Any, name: str, trust_remote_code: bool) -> str:
 def needs_code(name: str) -> ModelLoadError:
     """The error for a model that wants to run Python code from its repository."""
     return ModelLoadError(
-        f"The model {name} brings Python code of its own, which llmstep does not run unasked.",
+        f"The model {name} brings Python code of its own, which llmstep runs only with your consent.",
         hint="If you trust its authors, set llmstep.trustRemoteCode to true; otherwise choose another model.",
     )
 

@@ -106,7 +106,7 @@ class Admission:
         if own >= self._most_of_a_client:
             raise RefusedError(
                 429,
-                f"{own} requests of yours wait already.",
+                f"{own} of your requests wait already.",
                 hint="Try again when some of them are answered.",
                 headers=headers,
             )

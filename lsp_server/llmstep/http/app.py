@@ -262,7 +262,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
     path = request.url.path[:80]
     message = {
         404: f"There is no {path} here.",
-        405: f"{request.method} is not what {path} takes.",
+        405: f"{path} does not take {request.method} requests.",
     }.get(error.status_code, error.detail)
     refused = RefusedError(
         error.status_code,

@@ -40,7 +40,7 @@ async def read_body(request: Request) -> bytes:
         return await asyncio.wait_for(request.body(), BODY_SECONDS)
     except asyncio.TimeoutError:
         raise RefusedError(
-            408, f"The body did not come within {BODY_SECONDS:g} seconds.", headers={"Connection": "close"}
+            408, f"The body did not arrive within {BODY_SECONDS:g} seconds.", headers={"Connection": "close"}
         ) from None
 
 

@@ -32,10 +32,12 @@ async def candidates(request: Request) -> Response:
     state = request.app.state
     if state.settings.engine == "llmstep":
         raise RefusedError(
-            409, "This llmstep asks another one itself.", hint="Ask that one directly; chains could end in a circle."
+            409,
+            "This llmstep forwards its requests to another one.",
+            hint="Ask that one directly; chains could end in a circle.",
         )
     if wanted.model_key is not None and wanted.model_key != ModelKey.of(state.settings).digest:
-        raise RefusedError(409, "This llmstep uses another model by now.", hint="Load the model yourself.")
+        raise RefusedError(409, "This llmstep now uses another model.", hint="Load the model yourself.")
 
     async def work(tell: Callable[[Progress], None]) -> Generation:
         if is_solved(wanted.ask.goal):

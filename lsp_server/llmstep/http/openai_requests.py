@@ -106,13 +106,13 @@ def _read_logprobs(value: Any) -> bool:
         return value
     if isinstance(value, int) and 0 <= value <= 1:
         return True
-    said = "This server tells the log-probabilities of the tokens drawn, and none of others."
+    said = "This server gives the log-probabilities of the drawn tokens, without alternatives."
     raise Wrong("", said=said, hint="Send logprobs 1, or true in a chat.")
 
 
 def _read_alternatives(value: Any) -> None:
     if value != 0 or isinstance(value, bool):
-        said = "This server tells the log-probabilities of the tokens drawn, and none of others."
+        said = "This server gives the log-probabilities of the drawn tokens, without alternatives."
         raise Wrong("", said=said, hint="Leave top_logprobs out.")
 
 

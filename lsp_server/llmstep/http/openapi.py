@@ -28,7 +28,7 @@ _ERRORS = {
     "403": "The Host or the Origin is not this server's.",
     "404": "There is no such page or model.",
     "405": "The page does not take this method.",
-    "408": "The request did not come in time.",
+    "408": "The request did not arrive in time.",
     "409": "The server has another model.",
     "413": "The body is too long.",
     "415": "The content type is not JSON.",

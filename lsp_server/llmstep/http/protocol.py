@@ -138,7 +138,7 @@ class Protocol(H11Protocol):
             return
         if self.conn.trailing_data[0] and (self.cycle is None or self.cycle.response_complete):
             self._say(
-                408, f"The head of the request did not come within {HEAD_SECONDS:g} seconds.", "Send it in one piece."
+                408, f"The head of the request did not arrive within {HEAD_SECONDS:g} seconds.", "Send it in one piece."
             )
         else:
             self.transport.close()

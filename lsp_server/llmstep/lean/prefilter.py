@@ -137,7 +137,7 @@ def _word(word: str, *, name: bool, native: bool) -> str | None:
     if word in vocabulary.UNSOUND:
         return f"It uses `{word}`, which proves nothing."
     if word in vocabulary.NATIVE and not native:
-        return f"It uses `{word}`, which believes compiled code (`check.allowNativeDecide`)."
+        return f"It uses `{word}`, which trusts compiled code (`check.allowNativeDecide`)."
     if name:
         return None
     if word in vocabulary.ADMITTING:

@@ -74,7 +74,7 @@ def refused_option(tokens: Sequence[Lexeme]) -> str | None:
         if index + 3 >= len(tokens) or tokens[index + 3].text != "in":
             return "It is not a step: `set_option` begins a command."
         if not _allowed(name, value):
-            return f"It sets the option `{name}` to `{value}`, which no step may."
+            return f"It sets the option `{name}` to `{value}`, which a step may not set."
     return None
 
 

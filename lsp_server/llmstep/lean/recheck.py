@@ -34,7 +34,7 @@ _SHOWN_EXAMPLE: Final = "def ζζζ"
 """As long as the word it replaces, so that every place stays."""
 
 SORRY_USED: Final = "It uses `sorry`, which proves nothing."
-COMPILER_USED: Final = "It believes compiled code (`check.allowNativeDecide`)."
+COMPILER_USED: Final = "It trusts compiled code (`check.allowNativeDecide`)."
 
 
 def named(text: str, site: Site) -> tuple[str, str]:

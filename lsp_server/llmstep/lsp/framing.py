@@ -96,7 +96,7 @@ def read_messages(stream: Stream) -> Iterator[Any]:
                 length = _number(found.group(1))
             elif length is None and not junk and not _FIELD.match(line):
                 junk = True
-                yield Fault(PARSE_ERROR, "What came is no message.", "Each begins with Content-Length.")
+                yield Fault(PARSE_ERROR, "The input is not a message.", "A message begins with Content-Length.")
             continue
         if length is None:
             continue
@@ -111,7 +111,7 @@ def read_messages(stream: Stream) -> Iterator[Any]:
             return
         message, end = decode(body)
         if end is not None and not _HEADER.match(body, end):
-            yield Fault(PARSE_ERROR, "The message goes on behind its end.", "Correct its length.", identity(body))
+            yield Fault(PARSE_ERROR, "The message is longer than it says.", "Correct its length.", identity(body))
             continue
         if end is not None:  # the length was wrong, and the next message is in it
             stream.unread(body[end:].lstrip())

@@ -65,7 +65,7 @@ class ProveArguments:
             made = cls(read_uri(raw), position, read_diagnostics(raw), _options(raw))
         except (KeyError, TypeError, ValueError):
             raise RequestError(
-                f"{code_actions.PROVE if placed else FILL_SORRIES} was called without what it works on.",
+                f"{code_actions.PROVE if placed else FILL_SORRIES} was called without its argument.",
                 hint="Its argument is {textDocument: {uri}" + (", position: {line, character}}." if placed else "}."),
             ) from None
         return made

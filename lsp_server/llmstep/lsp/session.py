@@ -129,7 +129,7 @@ class Session(LanguageServer):
             LlmstepError: It could not be made, or the client has not sent `initialized`.
         """
         if self._starting is None:
-            raise LlmstepError("llmstep has not been told that the client is ready.", hint="Send `initialized` first.")
+            raise LlmstepError("The client has not said that it is ready.", hint="Send `initialized` first.")
         return await asyncio.shield(self._starting)
 
     def configure(self, settings: Settings) -> None:

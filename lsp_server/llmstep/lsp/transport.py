@@ -42,7 +42,7 @@ def run_stdio(server: Session) -> int:
 
 
 def run_tcp(server: Session, host: str, port: int) -> int:
-    """Listen, serve the first client that connects, end with it; port 0 takes any free one.
+    """Listen, serve the first client that connects, end with it; port 0 takes any free port.
 
     Raises:
         RequestError: Other machines could reach the address.
@@ -123,7 +123,7 @@ async def _tcp(server: Session, host: str, port: int) -> int:
         except OSError as error:
             raise RequestError(
                 f"The language server cannot listen at {host}:{port}: {error.strerror or error}.",
-                hint="Choose another port, or 0 for any free one.",
+                hint="Choose another port, or 0 for any free port.",
             ) from None
         listener.listen(1)
         listener.setblocking(False)
@@ -160,7 +160,7 @@ async def _frames(server: Session, socket: ServerConnection) -> None:
     async for data in socket:
         message, end = await asyncio.to_thread(decode, data if isinstance(data, bytes) else data.encode())
         if end is not None:
-            message = Fault(PARSE_ERROR, "The message goes on behind its end.", "Send it again.")
+            message = Fault(PARSE_ERROR, "The message is longer than it says.", "Send it again.")
         await asyncio.to_thread(server.protocol.receive, message, loop)
 
 

@@ -101,7 +101,7 @@ PROVE = _object(
     outcome={
         "type": "string",
         "enum": ["proved", "exhausted", "expansions", "seconds", "refused"],
-        "description": "proved; or no state is left to expand, the expansions are spent, the time is over, or Lean "
+        "description": "proved; or no state is left to expand, the limit of expansions or of time is reached, or Lean "
         "refuses the proof that was found in the whole file.",
     },
     proof=_one(["string", "null"], "The steps, without the indentation of their place."),

@@ -42,7 +42,7 @@ class Retriever:
         """
         if not self.folder:
             raise SettingsError(
-                "Premises are to come from an index, and none is set.",
+                "The setting llmstep.premises.source is index, but llmstep.premises.index is empty.",
                 hint="Make one with `llmstep index`, and set llmstep.premises.index to its folder.",
             )
         # A thread cannot be stopped: who is cancelled leaves it, and the next one waits for its end.

@@ -129,7 +129,9 @@ class TrainConfig:
                 f"There is no precision {self.precision!r}.", hint=f"Choose one of {', '.join(PRECISIONS)}."
             )
         if self.lora and self.from_scratch:
-            raise SettingsError("A model from scratch has nothing to adapt.", hint="Leave out --lora.")
+            raise SettingsError(
+                "A model that is trained from scratch has no weights to adapt.", hint="Leave out --lora."
+            )
         if self.merge and not self.lora:
             raise SettingsError("There is no adapter to merge.", hint="Give --lora too, or leave out --merge.")
         shape = self.architecture
@@ -156,7 +158,7 @@ def read_config(file: Path | None, flags: Mapping[str, Any]) -> TrainConfig:
         except UnicodeDecodeError as error:
             raise SettingsError(f"{file} is not UTF-8 (byte {error.start}).", hint="Save it as UTF-8.") from error
         except tomllib.TOMLDecodeError as error:
-            raise SettingsError(f"{file} is no valid TOML: {error}.", hint="Mend that line.") from error
+            raise SettingsError(f"{file} is no valid TOML: {error}.", hint="Correct that line.") from error
     values |= {key: value for key, value in flags.items() if value is not None}
     shape = values.pop("architecture", {})
     if not isinstance(shape, Mapping):

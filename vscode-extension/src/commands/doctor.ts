@@ -54,7 +54,7 @@ export class Doctor implements vscode.TextDocumentContentProvider, vscode.Dispos
       }),
     );
     if (outcome.kind !== 'done') {
-      void this.notify.error(`The doctor did not come: ${outcome.kind === 'notStarted' ? outcome.message : 'it took two minutes'}.`);
+      void this.notify.error(`The doctor could not finish: ${outcome.kind === 'notStarted' ? outcome.message : 'it took more than two minutes'}.`);
       return undefined;
     }
     this.#page = outcome.stdout.trimStart().startsWith('{')
@@ -88,5 +88,5 @@ function page({ usable, findings }: Report): string {
     `${MARKS[grade]} ${topic}: ${text}`,
     ...(advice === undefined || advice === '' ? [] : [`    ${advice}`]),
   ]);
-  return [usable ? 'llmstep can be used.' : 'Something is missing without which llmstep cannot be used.', '', ...lines, ''].join('\n');
+  return [usable ? 'llmstep can be used.' : 'llmstep cannot be used: something that it needs is missing.', '', ...lines, ''].join('\n');
 }

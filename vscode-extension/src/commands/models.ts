@@ -72,7 +72,7 @@ export class ModelCommands {
     return entry === undefined ? { name, label: name } : itemOf(entry);
   }
 
-  /** Nothing is downloaded unasked. */
+  /** Nothing is downloaded without your consent. */
   async #mayDownload({ name, entry }: ModelItem): Promise<boolean> {
     if (entry?.cached === true || (entry === undefined && /^[.~/\\]|^[A-Za-z]:/.test(name))) {
       return true;

@@ -84,7 +84,7 @@ async function work(order: Order, hooks: InstallHooks): Promise<InstallOutcome> 
   await removeMarker(places);
   const lacking = usable ? undefined : await lackingSpace(order);
   if (lacking !== undefined) {
-    return { kind: 'failed', step: 'Looking at the disk', reason: lacking };
+    return { kind: 'failed', step: 'Checking the free disk space', reason: lacking };
   }
   for (const { title, at, command } of steps(order, usable)) {
     hooks.onStep({ message: title, percent: at });

@@ -134,7 +134,7 @@ export class EnvironmentKeeper {
     if (outcome.kind === 'installed') {
       void this.notify.info('llmstep is installed.', commandAction('Get Started', 'llmstep.openWalkthrough'));
     } else if (outcome.kind === 'cancelled') {
-      void this.notify.info('The installation was cancelled, and what was there of it removed.');
+      void this.notify.info('The installation was cancelled, and its files were removed.');
     } else if (outcome.kind === 'failed') {
       void this.notify.error(`${outcome.step} failed: ${outcome.reason}.`, {
         title: 'Try Again',

@@ -33,7 +33,7 @@ export async function bundledWheel(extensionFolder: string): Promise<string> {
   const names = await readdir(folder).catch(() => []);
   const name = names.find((each) => /^llmstep-.*\.whl$/.test(each));
   if (name === undefined) {
-    throw new Error('The extension came without its llmstep wheel.');
+    throw new Error('The llmstep wheel of the extension is missing.');
   }
   return path.join(folder, name);
 }

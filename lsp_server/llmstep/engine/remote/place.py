@@ -64,7 +64,7 @@ def place_of(settings: Settings) -> Place:
     local = is_loopback(host)
     if not local and not remote.allow_non_loopback:
         raise SettingsError(
-            f"llmstep does not send goals to {host} unasked, because that is another machine.",
+            f"llmstep does not send goals to {host} without your consent, because that is another machine.",
             hint="If you agree, set llmstep.remote.allowNonLoopback to true (--allow-non-loopback).",
         )
     if settings.engine in ("openai", "vllm") and not urlsplit(url).path:
