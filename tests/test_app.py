@@ -65,11 +65,11 @@ def set_of(suggestions: Sequence[Suggestion], note: str = "") -> SuggestionSet:
 # --- ranking and summary
 
 
-def test_closing_ones_first_then_fewest_goals_then_score() -> None:
+def test_closing_ones_first_then_by_the_chance_that_a_proof_goes_on() -> None:
     ranked = set_of(
         [
             judged("unknown", Verdict.UNCHECKED, score=-0.1),
-            judged("two", Verdict.PROGRESS, "⊢ a", "⊢ b", score=-0.1),
+            judged("two", Verdict.PROGRESS, "h : a ∧ b ∧ c ∧ d\n⊢ a", "h : a ∧ b ∧ c ∧ d\n⊢ b", score=-0.1),
             judged("one, unlikely", Verdict.PROGRESS, "⊢ a", score=-0.9),
             judged("one, likely", Verdict.PROGRESS, "⊢ a", score=-0.2),
             judged("wrong", Verdict.INVALID, score=0.0),
@@ -100,7 +100,13 @@ MISMATCH = judged("k", Verdict.INVALID, message="Type mismatch h has type p.")
     ("suggestions", "note", "summary"),
     [
         (
-            [CLOSES, CLOSES, PROGRESS, PROGRESS, PROGRESS, UNKNOWN_FOO],
+            [
+                CLOSES,
+                judged("c2", Verdict.CLOSES),
+                PROGRESS,
+                *(judged(text, Verdict.PROGRESS, "⊢ a") for text in ("p2", "p3")),
+                UNKNOWN_FOO,
+            ],
             "",
             "10 generated, 6 distinct: 2 close the goal, 3 leave goals, 1 rejected (Unknown identifier `foo`)",
         ),
