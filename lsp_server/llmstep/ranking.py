@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from llmstep.types import Goal, Suggestion
 
 FILE: Final = Path(__file__).with_name("ranking.json")
-_ORDER: Final = {Verdict.CLOSES: 0, Verdict.PROGRESS: 1, Verdict.UNCHECKED: 2, Verdict.INVALID: 3}
+_ORDER: Final = {verdict: place for place, verdict in enumerate(Verdict)}
 _PER_LINE: Final = 0.9
 """By so much each further line makes a step that closes the goal less wanted."""
 _PER_WORD: Final = 0.98

@@ -113,16 +113,16 @@ class Candidate:
 
 
 class Verdict(enum.Enum):
-    """What Lean said about a candidate."""
+    """What Lean said about a candidate, in the order in which suggestions are shown."""
 
     CLOSES = "closes"
     """The main goal is gone and no new goal came."""
     PROGRESS = "progress"
     """The candidate runs and leaves goals that differ from those before."""
-    INVALID = "invalid"
-    """Lean refuses it, it changes nothing, or it is not a proof (`sorry`, the theorem itself)."""
     UNCHECKED = "unchecked"
     """Not judged: no Lean, out of time, or not yet."""
+    INVALID = "invalid"
+    """Lean refuses it, it changes nothing, or it is not a proof (`sorry`, the theorem itself)."""
 
     @property
     def accepted(self) -> bool:

@@ -64,14 +64,13 @@ def _reasons(rejected: Sequence[Suggestion]) -> Table:
     return table
 
 
-_STYLES = {
-    Verdict.CLOSES: "green",
-    Verdict.PROGRESS: "yellow",
-    Verdict.INVALID: "dim",
-    Verdict.UNCHECKED: "dim",
-}
-
-
 def mark(check: Check) -> Text:
     """What Lean said, in two or three words."""
-    return Text(printable(check.words), style=_STYLES[check.verdict])
+    match check.verdict:
+        case Verdict.CLOSES:
+            style = "green"
+        case Verdict.PROGRESS:
+            style = "yellow"
+        case Verdict.INVALID | Verdict.UNCHECKED:
+            style = "dim"
+    return Text(printable(check.words), style=style)

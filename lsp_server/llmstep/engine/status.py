@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import logging
 import threading
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Union
 
 import attrs
+
+from llmstep.settings import EngineKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 State = Literal["empty", "downloading", "loading", "idle", "generating"]
-Place = Literal["inProcess", "openai", "vllm", "llama.cpp", "ollama", "llmstep", "shared"]
+Place = Union[EngineKind, Literal["shared"]]  # noqa: UP007 - evaluated, on Python 3.10 too
 
 
 @attrs.frozen
