@@ -106,9 +106,10 @@ def _find(name: str) -> tuple[Wanted | None, Path | None]:
     record = find_record(name)
     if record is not None and record.bundled:
         return None, store.cache_path(record)
-    if record is None and not ("/" in name and not store.is_path(name)):
-        resolve(Settings(model=name, template="instruct"))  # says which names there are
+    if store.is_path(name):
         raise RequestError(f"{name} is a folder of this machine.", hint="Give a catalog name or a hub id.")
+    if record is None:
+        resolve(Settings(model=name, template="instruct"))  # says which names there are
     repo_id = record.repo_id if record is not None else name
     code = record is not None and record.trust_remote_code
     return wanted_model(name, repo_id, code=code), store.cache_path(repo_id)

@@ -69,6 +69,7 @@ suite('the model picker', () => {
     bundled: false,
     cached: false,
     active: false,
+    recommended: false,
   };
 
   test('shows size, needs, licence, score and whether it is here', () => {
