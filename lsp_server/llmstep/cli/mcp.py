@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmstep.address import is_loopback
+from llmstep.cli.downloads import agree
 from llmstep.cli.engine_flags import ModelFlags, takes_engine
 from llmstep.cli.options import (
     CountOption,
