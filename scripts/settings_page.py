@@ -23,8 +23,28 @@ All settings of the server, with their defaults. This page is made from `setting
 - VS Code: the names below, in its settings. The extension has a few of its own besides (`llmstep.python` for example).
 - Other editors: the same names in the initialization options and in `workspace/didChangeConfiguration`, with or without
   `llmstep.` in front, nested or with dots.
-- The terminal: each command's `--help` lists its options; an option wins over the environment (`LLMSTEP_MODEL`,
-  `LLMSTEP_DEVICE`, `LLMSTEP_PORT`), and that over the default.
+- The terminal: options such as `--count 20` (each command's `--help` lists them), and `--set topP=0.9` for every
+  setting.
+- The environment: `LLMSTEP_` and the name in capitals, `LLMSTEP_COUNT=20`, `LLMSTEP_LEAN_COMMAND="lake serve --"`. A
+  list is written as the words of a command, or as JSON. `LLMSTEP_PORT` is a second name of `LLMSTEP_HTTP_PORT`.
+- Your settings file, for the terminal and for all editors: `config.toml` in the configuration folder
+  (`~/.config/llmstep` on Linux; `llmstep settings --path` prints it, `LLMSTEP_CONFIG` names another one).
+- A project's settings file: `llmstep.toml` in the nearest folder above a Lean file that has one.
+
+```toml
+count = 20
+model = "bfs-prover-v2-7b"
+
+[lean]
+openFiles = 4
+```
+
+Later places win: defaults, your settings file, the project's, the editor, the environment, options of a command (in an
+editor: what a command changed in this session). `llmstep settings` shows every value with where it comes from. A wrong
+or unknown setting is told, with its place, and all others hold; a wrong option ends the command with status 2.
+
+Settings marked † name a command, a place or a server, or give leave: a project's file cannot set them, as in VS Code a
+workspace that is not trusted cannot.
 """
 
 
@@ -36,7 +56,9 @@ def rows(cls: type, prefix: str) -> list[str]:
         if not attrs.has(hints[field.name]):
             values = _values(hints[field.name], field.metadata)
             default = json.dumps(field.default)
-            found.append(f"| `{prefix}{wire_name(field.name)}` | {values} | `{default}` | {field.metadata['doc']} |")
+            mark = " †" if field.metadata["users"] else ""
+            name = prefix + wire_name(field.name)
+            found.append(f"| `{name}`{mark} | {values} | `{default}` | {field.metadata['doc']} |")
     return found
 
 

@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 KIT = ROOT / "tests" / "lean_kit"
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("LLMSTEP_CONFIG", os.devnull)  # not the settings of who runs the tests
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 # Tests have caches of their own; what numba compiles, which takes 20 s, is shared by all.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / "build" / "numba"))

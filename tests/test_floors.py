@@ -13,6 +13,8 @@ PACKAGE = Path(__file__).resolve().parents[1] / "lsp_server" / "llmstep"
 FLOORS = {
     "types": 1.0,
     "errors": 1.0,
+    "configuration": 1.0,
+    "wire": 1.0,
     "settings": 1.0,
     "settings_store": 1.0,
     "setting_values": 1.0,

@@ -117,17 +117,3 @@ def test_defaults_ask_no_other_machine_and_load_no_model_twice() -> None:
     assert not settings.remote.allow_non_loopback
     assert not settings.inline_completion.enabled
     assert settings.inlay_hints.insert_on_double_click
-
-
-def test_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LLMSTEP_PORT", "6123")
-    monkeypatch.setenv("LLMSTEP_MODEL", "starter")
-    monkeypatch.setenv("LLMSTEP_DEVICE", "cpu")
-    settings = Settings.from_environment(Settings(count=3))
-    assert (settings.http.port, settings.model, settings.device, settings.count) == (6123, "starter", "cpu", 3)
-    monkeypatch.setenv("LLMSTEP_PORT", "a lot")
-    with pytest.raises(SettingsError, match="LLMSTEP_PORT is 'a lot', which is no port number"):
-        Settings.from_environment()
-    monkeypatch.setenv("LLMSTEP_PORT", "70000")
-    with pytest.raises(SettingsError, match="at most 65535"):
-        Settings.from_environment()

@@ -12,6 +12,7 @@ import attrs
 import pytest
 
 from llmstep.catalog.models import CATALOG
+from llmstep.configuration.names import all_settings
 from llmstep.errors import SettingsError
 from llmstep.setting_values import wire_name
 from llmstep.settings import Settings
@@ -140,6 +141,9 @@ def test_an_untrusted_workspace_sets_no_path_command_or_server() -> None:
     assert restricted <= set(DECLARED)
     wanted = {name for name in DECLARED if name.startswith(SECTIONS_OF_PATHS)} | NAMING
     assert wanted - restricted <= {"remote.timeoutSeconds"}
+    of_the_user = {name for name, each in all_settings().items() if each.users}
+    assert of_the_user - restricted == {"remote.timeoutSeconds"}
+    assert (restricted & set(TYPED)) - of_the_user == set(), "a project's llmstep.toml is trusted no more"
 
 
 @pytest.mark.parametrize("name", sorted(DECLARED))

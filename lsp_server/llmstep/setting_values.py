@@ -125,7 +125,9 @@ def _unknown(where: str, key: str, fields: Mapping[str, object]) -> SettingsErro
     shown = key if len(key) <= _LONGEST_NAME else key[:_LONGEST_NAME] + "..."
     return SettingsError(
         f"There is no setting {where}.{_UNREADABLE.sub('?', shown)}.",
-        hint=f"Did you mean {where}.{near[0]}?" if near else "Remove it from the settings.",
+        hint=f"Did you mean {where}.{near[0]}?"
+        if near
+        else "Remove it; `llmstep settings` lists those that there are.",
     )
 
 

@@ -7,15 +7,16 @@ names the setting, so that nothing is dropped silently.
 
 from __future__ import annotations
 
-import os
 import typing
 from collections.abc import Mapping  # noqa: TC003 attrs reads the annotations
 from typing import Any, Literal
 
 import attrs
 
-from llmstep.errors import SettingsError
-from llmstep.setting_values import decode, nest, shown
+from llmstep.setting_values import decode, nest
+
+if typing.TYPE_CHECKING:
+    from llmstep.errors import SettingsError
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Dtype = Literal["auto", "fast", "float32", "bfloat16", "float16", "int8", "int4"]
@@ -29,9 +30,15 @@ RemoteApi = Literal["auto", "completions", "chat"]
 BuildImports = Literal["never", "once"]
 
 
-def _setting(default: Any, doc: str, *, least: float | None = None, most: float | None = None) -> Any:
-    """A field with its documentation and bounds."""
-    return attrs.field(default=default, metadata={"doc": doc, "least": least, "most": most})
+def _setting(
+    default: Any, doc: str, *, least: float | None = None, most: float | None = None, users: bool = False
+) -> Any:
+    """A field with its documentation and bounds.
+
+    Args:
+        users: Only the user may set it, and no project: it names a command, a place or a server, or gives leave.
+    """
+    return attrs.field(default=default, metadata={"doc": doc, "least": least, "most": most, "users": users})
 
 
 def _section(cls: type, doc: str) -> Any:
@@ -42,9 +49,9 @@ def _section(cls: type, doc: str) -> Any:
 class HttpSettings:
     """The HTTP endpoint that the `llmstep` tactic talks to."""
 
-    enabled: bool = _setting(True, "Answer the `llmstep` tactic while the editor runs.")
-    host: str = _setting("127.0.0.1", "Address to listen at.")
-    port: int = _setting(6000, "Port to listen at; 0 takes any free port.", least=0, most=65535)
+    enabled: bool = _setting(True, "Answer the `llmstep` tactic while the editor runs.", users=True)
+    host: str = _setting("127.0.0.1", "Address to listen at.", users=True)
+    port: int = _setting(6000, "Port to listen at; 0 takes any free port.", least=0, most=65535, users=True)
 
 
 @attrs.frozen(kw_only=True)
@@ -54,6 +61,7 @@ class LeanSettings:
     command: tuple[str, ...] = _setting(
         (),
         "Command that starts the Lean server; empty means `lake serve --` in a Lake project, else `lean --server`.",
+        users=True,
     )
     timeout_seconds: float = _setting(60.0, "Longest wait for Lean to elaborate what stands above a goal.", least=1)
     idle_minutes: float = _setting(10.0, "Stop the Lean server after this long without use; 0 never.", least=0)
@@ -63,9 +71,12 @@ class LeanSettings:
     build_imports: BuildImports = _setting(
         "never",
         "Whether Lean builds imports that are out of date when llmstep opens a file; no other build may run then.",
+        users=True,
     )
     open_files: int = _setting(2, "Most files kept elaborated; with Mathlib each costs gigabytes.", least=1, most=64)
-    environment: tuple[str, ...] = _setting((), "Further environment variables that Lean is given; never secrets.")
+    environment: tuple[str, ...] = _setting(
+        (), "Further environment variables that Lean is given; never secrets.", users=True
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -106,22 +117,30 @@ class RemoteSettings:
     url: str = _setting(
         "",
         "Address of the server, http://127.0.0.1:8000/v1 for example; without, `vllm` and `llama.cpp` start one.",
+        users=True,
     )
     command: tuple[str, ...] = _setting(
         (),
         "Command that starts the server of `vllm` or `llama.cpp`, with your options, such as"
         " `vllm serve --tensor-parallel-size 2`; empty takes the one that is installed.",
+        users=True,
     )
-    model: str = _setting("", "Name of the model at the server; empty means the first that it lists.")
+    model: str = _setting("", "Name of the model at the server; empty means the first that it lists.", users=True)
     api: RemoteApi = _setting(
-        "auto", "With `openai`: raw completions, or chat; `auto` takes completions where the server has them."
+        "auto",
+        "With `openai`: raw completions, or chat; `auto` takes completions where the server has them.",
+        users=True,
     )
     api_key_file: str = _setting(
-        "", "File that holds the server's key; the environment variable LLMSTEP_API_KEY takes precedence."
+        "", "File that holds the server's key; the environment variable LLMSTEP_API_KEY takes precedence.", users=True
     )
-    timeout_seconds: float = _setting(120.0, "Longest wait for one answer of the server.", least=1, most=3600)
+    timeout_seconds: float = _setting(
+        120.0, "Longest wait for one answer of the server.", least=1, most=3600, users=True
+    )
     allow_non_loopback: bool = _setting(
-        False, "Consent to send goals, and what else the prompt holds, to a server on another machine."
+        False,
+        "Consent to send goals, and what else the prompt holds, to a server on another machine.",
+        users=True,
     )
 
 
@@ -132,7 +151,7 @@ class PremiseSettings:
     source: PremiseKind = _setting(
         "none", "Where premises come from: nowhere, Lean's own searches, or an index made by `llmstep index`."
     )
-    index: str = _setting("", "Folder of the index, with `index`.")
+    index: str = _setting("", "Folder of the index, with `index`.", users=True)
     count: int = _setting(100, "Most premises for a goal.", least=1, most=1000)
     timeout_seconds: float = _setting(20.0, "Longest time that Lean searches for the premises of one goal.", least=0.1)
 
@@ -144,19 +163,21 @@ class Settings:
     model: str = _setting(
         "auto",
         "Catalog name, Hugging Face id or folder of the model; `auto` picks one by device, memory and cache.",
+        users=True,
     )
-    template: str = _setting("", "Prompt template; empty means the one of the catalog.")
+    template: str = _setting("", "Prompt template; empty means the one of the catalog.", users=True)
     engine: EngineKind = _setting(
         "auto",
         "Where the model runs: in llmstep, in a server that it starts (`vllm`, `llama.cpp`), or at one that runs"
         " (`openai`, `ollama`, `llmstep`; see `remote.url`). `auto` is in llmstep, or llama.cpp where that is better.",
+        users=True,
     )
     share_model: bool = _setting(
         True, "Use the model of another llmstep of this machine that has the port already, instead of loading it twice."
     )
     device: Device = _setting("auto", "Device the model runs on.")
     dtype: Dtype = _setting("auto", "Number format of the weights.")
-    trust_remote_code: bool = _setting(False, "Allow models that bring Python code of their own to run it.")
+    trust_remote_code: bool = _setting(False, "Allow models that bring Python code of their own to run it.", users=True)
     threads: int = _setting(0, "CPU threads for the model; 0 leaves room for the editor and Lean.", least=0)
     count: int = _setting(10, "Number of samples per request.", least=1, most=256)
     temperature: float = _setting(0.7, "Sampling temperature; 0 is greedy.", least=0, most=5)
@@ -220,27 +241,3 @@ class Settings:
     def in_process(self) -> bool:
         """Whether the model belongs to this process: it is in it, or in a server that is chosen and started for it."""
         return self.engine in ("auto", "inProcess")
-
-    @classmethod
-    def from_environment(cls, base: Settings | None = None) -> Settings:
-        """`base` with `LLMSTEP_MODEL`, `LLMSTEP_DEVICE` and `LLMSTEP_PORT` applied, where set."""
-        settings = base or cls()
-        raw: dict[str, Any] = {}
-        if model := os.environ.get("LLMSTEP_MODEL"):
-            raw["model"] = model
-        if device := os.environ.get("LLMSTEP_DEVICE"):
-            raw["device"] = device
-        if port := os.environ.get("LLMSTEP_PORT"):
-            if not port.isdecimal() or len(port) > 20:
-                raise SettingsError(
-                    f"The environment variable LLMSTEP_PORT is {shown(port)}, which is no port number.",
-                    hint="Set it to a number, 6000 for example, or unset it.",
-                )
-            raw["http"] = {"port": int(port)}
-        given = cls.decode(raw)
-        return attrs.evolve(
-            settings,
-            model=given.model if "model" in raw else settings.model,
-            device=given.device if "device" in raw else settings.device,
-            http=attrs.evolve(settings.http, port=given.http.port) if "http" in raw else settings.http,
-        )

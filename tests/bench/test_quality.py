@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
+from output_schema import checked
 from typer.testing import CliRunner
 
 from llmstep.bench.quality import GoalResult, Judged, quality_record, run_quality, summarise_quality
@@ -52,7 +53,7 @@ def test_steps_of_leans_own_tactics_are_counted(tmp_path: Path, lean: Path) -> N
     counted = {}
     for source in ("lean", "both"):
         bench("quality", *common, "--count", "4", "--source", source, "--out", str(tmp_path / source))
-        counted[source] = json.loads(bench("merge", str(tmp_path / source), "--json"))
+        counted[source] = checked("bench merge", bench("merge", str(tmp_path / source), "--json"))
     assert {source: told["method"]["source"] for source, told in counted.items()} == {"lean": "lean", "both": "both"}
     assert counted["lean"]["closed"]["share"] == 0.5  # of four goals, one is broken and one is not provable
     assert counted["lean"]["steps"]["share"] == 1.0
@@ -88,10 +89,10 @@ def test_goals_are_asked_judged_and_kept(tmp_path: Path, lean: Path) -> None:
 
     again = bench("quality", *common, "--shard", "2/2", "--out", str(parts[1]), "--json")
     assert lines_of(parts[1]) == second  # nothing was asked again
-    summary = json.loads(again[again.index("{") :])
+    summary = checked("bench quality", again[again.index("{") :])
     assert (summary["goals"], summary["shard"], summary["results"]) == (2, "2/2", str(parts[1]))
 
-    whole = json.loads(bench("merge", *map(str, parts), "--out", str(tmp_path / "all"), "--json"))
+    whole = checked("bench merge", bench("merge", *map(str, parts), "--out", str(tmp_path / "all"), "--json"))
     assert (whole["goals"], whole["errors"], whole["files"]) == (5, 1, 2)
     accepted = sum(line["outcome"] in ("closes", "progress") for line in by_name.values())
     assert whole["accepted"]["share"] == accepted / 5
@@ -192,7 +193,7 @@ def test_results_of_searches_are_merged(tmp_path: Path) -> None:
         "c": "exhausted",
         "d": "expansions",
     }
-    assert json.loads(bench("merge", str(tmp_path / "all"), "--json"))["proved"] == 2
+    assert checked("bench merge", bench("merge", str(tmp_path / "all"), "--json"))["proved"] == 2
 
 
 def test_what_cannot_be_merged(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
+from output_schema import checked
 from typer.testing import CliRunner
 
 from llmstep.cli import app
@@ -173,7 +174,7 @@ def test_json_on_the_command_line() -> None:
         *("--fixed-tokens", "3", "--threads", "1", "--json", "--prompt-tokens", "50", "--prompt-tokens", "90"),
     )
     assert result.exit_code == 0, result.output
-    report = json.loads(result.stdout)
+    report = checked("bench runtime", result.stdout)
     assert [case["name"] for case in report["cases"]] == ["50 tokens", "90 tokens"]
     assert all(len(case["pairs"]) == 2 and case["ratio_median"] > 0 for case in report["cases"])
     assert report["random_weights"] is True

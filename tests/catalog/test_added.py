@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import platformdirs
 import pytest
 from command_line import run
+from output_schema import checked
 from tiny_models import neox, saved
 
 from llmstep.catalog import added
@@ -68,7 +69,7 @@ def test_added_listed_used_removed(tiny: Path, home: Path) -> None:
             }
         ]
     }
-    rows = json.loads(models("--json"))
+    rows = checked("models list", models("--json"))
     assert [row["name"] for row in rows] == [*(each.name for each in CATALOG), "mine"]
     assert (rows[-1]["cached"], rows[-1]["added"], rows[-1]["template"]) == (True, True, "ntp-st")
     assert rows[-1]["size_bytes"] == (tiny / "model.safetensors").stat().st_size
@@ -92,7 +93,7 @@ def _ask() -> Any:
 def test_a_dry_run_keeps_nothing(tiny: Path, home: Path, tmp_path: Path) -> None:
     (tmp_path / "goal").write_text("n : ℕ\n⊢ n = n\n", "utf-8")
     options = ("--goal-file", str(tmp_path / "goal"), "--prefix", "exact ", "--dry-run", "--json")
-    shown = json.loads(models("add", "mine", str(tiny), *options))
+    shown = checked("models add", models("add", "mine", str(tiny), *options))
     prompt = "[GOAL]n : ℕ\n⊢ n = n[PROOFSTEP]exact"  # the template by the architecture
     assert shown == {
         "name": "mine",
@@ -109,7 +110,7 @@ def test_a_dry_run_keeps_nothing(tiny: Path, home: Path, tmp_path: Path) -> None
 
 
 def test_a_hub_id_that_is_not_here_is_added_without_a_download() -> None:
-    shown = json.loads(models("add", "group", "our-group/step-prover", "--template", "llemma", "--json"))
+    shown = checked("models add", models("add", "group", "our-group/step-prover", "--template", "llemma", "--json"))
     assert (shown["tokens"], shown["saved"]) == (None, True)
     first, second = shown["prompts"]
     assert first == get_template("llemma-fewshot").prompt(_ask())

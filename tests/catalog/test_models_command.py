@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -10,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from output_schema import checked
 from typer.testing import CliRunner
 
 from llmstep.catalog.models import CATALOG
@@ -50,7 +50,7 @@ def test_the_json_has_everything(tmp_path: Path) -> None:
     (snapshot / "config.json").write_text("{}")
     (snapshot / "model.safetensors").write_text("x")
     (snapshot / "tokenizer.json").write_text("{}")
-    rows = {row["name"]: row for row in json.loads(run("--json", cache=tmp_path))}
+    rows = {row["name"]: row for row in checked("models list", run("--json", cache=tmp_path))}
     assert list(rows) == [record.name for record in CATALOG]
     assert rows["llmstep-pythia-2.8b"] == {
         "name": "llmstep-pythia-2.8b",

@@ -27,7 +27,7 @@ class Run(Protocol):
 @pytest.fixture
 def llmstep(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
     """`llmstep ARGUMENTS` with stdin and environment, none of which is left afterwards."""
-    for name in [name for name in os.environ if name.startswith("LLMSTEP_")]:
+    for name in [name for name in os.environ if name.startswith("LLMSTEP_") and name != "LLMSTEP_CONFIG"]:
         monkeypatch.delenv(name)
 
     def run(*arguments: str, stdin: bytes = b"", **environment: str) -> Ended:

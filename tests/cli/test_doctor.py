@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import socket
 import subprocess
@@ -12,8 +11,10 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+from output_schema import checked
 
 from llmstep import __version__
+from llmstep.configuration.layers import Configuration
 from llmstep.doctor import examine, machine, models, servers
 from llmstep.doctor import lean as doctor_lean
 from llmstep.doctor import project as doctor_project
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from .conftest import Run
 
-TOPICS = ["llmstep", "libraries", "device", "memory", "Lean", "project"]
+TOPICS = ["llmstep", "libraries", "settings", "device", "memory", "Lean", "project"]
 TOPICS += ["engine", "models", "recommended", "cache", "port", "running", "agents"]
 
 
@@ -40,7 +41,7 @@ def test_this_machine_is_usable(llmstep: Run, lean: Path, tmp_path: Path) -> Non
     (tmp_path / "A.lean").touch()
     ended = llmstep("doctor", str(tmp_path / "A.lean"), "--lean", str(lean), "--model", "starter", "--json")
     assert (ended.status, ended.err) == (0, "")
-    answer = json.loads(ended.out)
+    answer = checked("doctor", ended.out)
     assert list(answer) == ["usable", "findings"]
     assert answer["usable"] is True
     found = {each["topic"]: each for each in answer["findings"]}
@@ -76,7 +77,7 @@ def test_a_machine_without_lean_is_not(llmstep: Run, tmp_path: Path, monkeypatch
     assert lines[missing].endswith(f"(folder without a Lake project {tmp_path})")
     assert lines[missing + 1].startswith("        -> Install Lean with elan (https://lean-lang.org/install)")
     assert [line[8:].partition(":")[0] for line in lines if line[:8].strip() in ("ok", "note", "missing")] == TOPICS
-    assert lines[-1] == "llmstep is not usable: see Lean."
+    assert lines[-1] == "llmstep is not usable: see Lean; `llmstep serve` works without it."
 
 
 def program(folder: Path, script: str, name: str = "lean") -> Path:
@@ -209,7 +210,7 @@ def test_little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
             False,
             "note",
             "used: byt5-small, which is not on this machine yet",
-            "llmstep serve --model byt5-small",
+            "llmstep models download byt5-small",
         ),
     ],
 )
@@ -324,7 +325,7 @@ def test_one_look_that_fails_does_not_hide_the_others(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(machine, "memory", broken)
     monkeypatch.setattr(machine, "device", lambda: Finding("device", "ok", "cpu"))
-    findings = {each.topic: each for each in examine.examine(Settings(model="starter"), tmp_path)}
+    findings = {each.topic: each for each in examine.examine(Configuration(Settings(model="starter"), {}), tmp_path)}
     assert list(findings) == TOPICS
     assert findings["memory"].grade == "note"
     assert findings["memory"].text == "cannot be examined: RuntimeError: no /proc here"

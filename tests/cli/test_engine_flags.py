@@ -1,4 +1,4 @@
-"""The seven options of the engine: their place in each command, and what they become."""
+"""The options of the engine: their place in each command, and what they become."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from llmstep.cli.engine_flags import EngineFlags, takes_engine
 if TYPE_CHECKING:
     from .conftest import Run
 
-FLAGS = ["dtype", "engine", "remote_url", "remote_model", "remote_api", "api_key_file", "allow_non_loopback"]
-OPTIONS = ["--" + name.replace("_", "-") for name in FLAGS]
+FLAGS = ["dtype", "engine", "remote_url", "remote_model", "remote_api", "api_key_file", "allow_non_loopback", "set_"]
+OPTIONS = ["--" + name.rstrip("_").replace("_", "-") for name in FLAGS]
 NONE: dict[str, Any] = {
     "dtype": None,
     "engine": None,
@@ -26,6 +26,7 @@ NONE: dict[str, Any] = {
     "remote.api": None,
     "remote.apiKeyFile": None,
     "remote.allowNonLoopback": None,
+    "--set": None,
 }
 
 
@@ -46,8 +47,8 @@ def test_the_options_stand_together_in_every_command(words: list[str], before: s
         command = command.commands[word]
     names = [parameter.name for parameter in command.params]
     first = names.index("dtype")
-    assert names[first - 1 : first + 7] == [before, *FLAGS]
-    flags = command.params[first : first + 7]
+    assert names[first - 1 : first + 8] == [before, *FLAGS]
+    flags = command.params[first : first + 8]
     assert [parameter.opts for parameter in flags] == [[option] for option in OPTIONS]
     assert not any(parameter.secondary_opts for parameter in flags)  # no --no-allow-non-loopback
 
@@ -65,17 +66,17 @@ def test_the_options_stand_together_in_every_command(words: list[str], before: s
 )
 def test_every_command_reads_them(llmstep: Run, words: tuple[str, ...]) -> None:
     ended = llmstep(*words, "--remote-url", "http://127.0.0.1:1")
-    assert ended.status == 1
+    assert ended.status == 2
     assert "There is a --remote-url, but the model runs in this process." in ended.err
     assert ended.out == ""
 
 
 def test_a_format_is_one_of_this_process(llmstep: Run) -> None:
     ended = llmstep("serve", "--engine", "openai", "--remote-url", "http://127.0.0.1:1/v1", "--dtype", "int8")
-    assert (ended.status, ended.out) == (1, "")
+    assert (ended.status, ended.out) == (2, "")
     assert "There is a --dtype, but the model runs at a server." in ended.err
     ended = llmstep("serve", "--dtype", "int7")
-    assert (ended.status, ended.out) == (1, "")
+    assert (ended.status, ended.out) == (2, "")
     assert "llmstep.dtype is 'int7'" in ended.err
     assert "one of auto, fast, float32" in ended.err
 

@@ -62,7 +62,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 )
 def test_bad_input_ends_in_one_sentence(llmstep: Run, arguments: tuple[str, ...], said: str) -> None:
     ended = llmstep(*arguments)
-    assert ended.status == 1
+    assert ended.status == 2
     assert said in ended.err
     assert ended.err.count("\n") == 1, "one line"
     assert "Traceback" not in ended.err
@@ -91,14 +91,14 @@ def shell(command: str, **environment: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("command", "status", "said"),
     [
-        ("llmstep models > /dev/full", 1, "llmstep: The output cannot be written: No space left on device."),
-        ("llmstep models --json > /dev/full", 1, "llmstep: The output cannot be written: No space left on device."),
-        ("llmstep models | true", (0, 1), ""),
+        ("llmstep models > /dev/full", 3, "llmstep: The output cannot be written: No space left on device."),
+        ("llmstep models --json > /dev/full", 3, "llmstep: The output cannot be written: No space left on device."),
+        ("llmstep models | true", (0, 1, 3), ""),
         ("llmstep models >&-", 0, ""),
         ("llmstep models 2>&-", 0, ""),
-        ("llmstep suggest --goal-file - <&-", 1, "llmstep: The goal is empty."),
+        ("llmstep suggest --goal-file - <&-", 2, "llmstep: The goal is empty."),
         ("llmstep lsp <&- >&-", 1, ""),
-        ("llmstep nonsense 2> /dev/full", (1, 2), ""),
+        ("llmstep nonsense 2> /dev/full", (2, 3), ""),
     ],
 )
 def test_streams_that_are_full_or_closed(command: str, status: int | tuple[int, ...], said: str) -> None:

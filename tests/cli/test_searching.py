@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from output_schema import checked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +30,7 @@ def test_prove_prints_the_proof(llmstep: Run, tmp_path: Path, lean: Path) -> Non
     options = ("--tactics", "list", "--lean", str(lean))
     ended = llmstep("prove", str(file), "--line", "2", "--column", "3", *options, "--json")
     assert ended.status == 0
-    answer = json.loads(ended.out)
+    answer = checked("prove", ended.out)
     assert list(answer) == ["proof", "expansions", "seconds", "model"]
     assert (answer["proof"], answer["expansions"], answer["model"]) == ("simp_all", 1, None)
     assert 0 < answer["seconds"] < 300
@@ -48,8 +49,8 @@ def test_prove_finds_none(llmstep: Run, tmp_path: Path, lean: Path) -> None:
     file.write_text(TEXT, encoding="utf-8")
     place = ("prove", str(file), "--line", "5", "--tactics", "list", "--expansions", "1", "--lean", str(lean))
     ended = llmstep(*place, "--json")
-    assert ended.status == 0
-    answer = json.loads(ended.out)
+    assert ended.status == 1
+    answer = checked("prove", ended.out)
     assert (answer["proof"], answer["expansions"], answer["model"]) == (None, 1, None)
     ended = llmstep(*place)
     assert ended.out.splitlines()[-1].startswith("No proof: the limit of expansions is reached (1 state expanded, ")
@@ -70,7 +71,7 @@ def test_prove_says_what_is_wrong(
     (tmp_path / "A.lean").write_text(TEXT, encoding="utf-8")
     given = arguments if "--lean" in arguments else (*arguments, "--lean", str(lean))
     ended = llmstep("prove", str(tmp_path / "A.lean"), *given)
-    assert ended.status == 1
+    assert ended.status == (3 if "Lean" in message or "program" in message else 2)
     assert ended.out == ""
     assert f"llmstep: {message}" in ended.err
 
@@ -83,7 +84,7 @@ def test_bench_search(llmstep: Run, tmp_path: Path, lean: Path, monkeypatch: pyt
     options = ("--theorems", "some.jsonl", "--lean-project", ".", "--tactics", "list", "--expansions", "1")
     ended = llmstep("bench", "search", *options, "--shard", "1/2", "--lean", str(lean), "--json")
     assert ended.status == 0
-    summary = json.loads(ended.out)
+    summary = checked("bench search", ended.out)
     assert (summary["theorems"], summary["proved"], summary["errors"], summary["rate"]) == (2, 2, 0, 1.0)
     assert (summary["shard"], summary["results"]) == ("1/2", "some.1of2.results.jsonl")
     assert summary["interval"] == [0.3424, 1.0]
@@ -102,8 +103,8 @@ def test_bench_search(llmstep: Run, tmp_path: Path, lean: Path, monkeypatch: pyt
 
 def test_bench_search_says_what_is_wrong(llmstep: Run, tmp_path: Path) -> None:
     ended = llmstep("bench", "search", "--theorems", str(tmp_path / "no.jsonl"), "--lean-project", str(tmp_path))
-    assert (ended.status, ended.out) == (1, "")
+    assert (ended.status, ended.out) == (2, "")
     assert "no.jsonl cannot be read" in ended.err
     ended = llmstep("bench", "search", "--theorems", "a.jsonl", "--lean-project", str(tmp_path / "none"))
-    assert (ended.status, ended.out) == (1, "")
+    assert (ended.status, ended.out) == (2, "")
     assert "none is no folder." in ended.err

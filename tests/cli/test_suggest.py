@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import pytest
 from lsprotocol.types import Position
+from output_schema import checked
 
-from llmstep.cli.suggest import position_of
+from llmstep.cli.place import position_of
 from llmstep.errors import RequestError
 
 if TYPE_CHECKING:
@@ -46,7 +46,12 @@ def test_positions_are_utf_16_and_end_with_the_line(text: str, line: int, column
     [
         (0, 1, "There is no line 0 in A.lean.", "Its lines are 1 to 3."),
         (4, 1, "There is no line 4 in A.lean.", "Its lines are 1 to 3."),
-        (1, 0, "There is no column 0.", "Columns are counted from 1."),
+        (
+            1,
+            0,
+            "There is no column 0.",
+            "Columns are counted from 1, as editors show them; Lean's messages count from 0.",
+        ),
     ],
 )
 def test_places_that_are_none(line: int, column: int, message: str, hint: str) -> None:
@@ -58,7 +63,7 @@ def test_places_that_are_none(line: int, column: int, message: str, hint: str) -
 def test_json_has_exactly_this_shape(llmstep: Run) -> None:
     ended = llmstep("suggest", "--goal-file", "-", *STARTER, "--json", stdin=GOAL.encode())
     assert ended.status == 0
-    answer = json.loads(ended.out)
+    answer = checked("suggest", ended.out)
     assert list(answer) == ["goal", "model", "elapsed_ms", "suggestions", "rejected"]
     assert (answer["goal"], answer["model"]) == (GOAL, "starter")
     assert answer["elapsed_ms"] > 0
@@ -92,13 +97,13 @@ def test_a_goal_of_a_file_for_reading(llmstep: Run, tmp_path: Path) -> None:
 def test_several_goals_are_kept_in_order(llmstep: Run) -> None:
     state = "case left\n⊢ True\n\ncase right\n⊢ 1 = 1"
     ended = llmstep("suggest", "--goal-file", "-", *STARTER, "--json", "-n", "1", stdin=f"\n{state}\n".encode())
-    assert json.loads(ended.out)["goal"] == state
+    assert checked("suggest", ended.out)["goal"] == state
 
 
 def test_a_seed_fixes_the_draw_and_greedy_is_one(llmstep: Run) -> None:
     def texts(*options: str) -> list[str]:
         ended = llmstep("suggest", "--goal-file", "-", *STARTER, "--json", *options, stdin=GOAL.encode())
-        return [each["text"] for each in json.loads(ended.out)["suggestions"]]
+        return [each["text"] for each in checked("suggest", ended.out)["suggestions"]]
 
     hot = ("--temperature", "2", "--count", "8")
     assert texts("--seed", "1", *hot) == texts("--seed", "1", *hot) != texts("--seed", "2", *hot)
@@ -113,9 +118,11 @@ def test_text_in_brackets_is_no_markup(llmstep: Run) -> None:
 
 
 REFUSED: list[tuple[tuple[str, ...], bytes, str]] = [
-    ((), b"", "There is no place or goal to suggest for. Give a Lean file with --line and --column"),
-    (("A.lean",), b"", "There is no place or goal to suggest for."),
-    (("A.lean", "--line", "1"), b"", "There is no place or goal to suggest for."),
+    ((), b"", "There is no goal to suggest steps for. Give a place of a Lean file, FILE:12:3, or a goal with"),
+    (("A.lean",), b"", "Which line of A.lean is meant was not given. Write A.lean:12:3, or --line 12 --column 3."),
+    (("A.lean:1", "--line", "1"), b"", "The place is given twice: by A.lean:1 and by --line or --column."),
+    (("A.lean:1:1", "--column", "1"), b"", "The place is given twice"),
+    (("A.lean:1:1",), b"", "The file A.lean cannot be read: No such file"),
     (("A.lean", "--goal-file", "-"), b"", "A goal comes from --goal-file or from a place of a Lean file."),
     (("--line", "1", "--goal-file", "-"), b"", "A goal comes from --goal-file or from a place of a Lean file."),
     (("--goal-file", "-"), b" \n", "The goal is empty."),
@@ -145,7 +152,7 @@ def test_refusals_are_one_sentence_and_a_hint(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     ended = llmstep("suggest", *options, stdin=stdin)
-    assert (ended.status, ended.out) == (1, "")
+    assert (ended.status, ended.out) == (3 if "template" in message else 2, "")
     assert ended.err.startswith(f"llmstep: {message}")
     assert ended.err.count("\n") == 1
 
@@ -158,7 +165,7 @@ def test_wrong_usage_is_status_2(llmstep: Run) -> None:
 
 def test_offline_and_not_cached_says_so(llmstep: Run) -> None:
     ended = llmstep("suggest", "--goal-file", "-", "--model", "byt5-small", stdin=b"p", HF_HUB_OFFLINE="1")
-    assert (ended.status, ended.out) == (1, "")
+    assert (ended.status, ended.out) == (3, "")
     error = ended.err.splitlines()[-1]
     assert error.startswith("llmstep: ")
     assert "byt5" in error

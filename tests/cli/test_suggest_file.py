@@ -5,7 +5,6 @@ A prefix that is a whole step makes the model's answer predictable: it ends the 
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
+from output_schema import checked
 
 from llmstep.lean import process as lean_process
 
@@ -39,13 +39,15 @@ def write(folder: Path, text: str) -> str:
 
 
 def ask(llmstep: Run, file: str, line: int, column: int, lean: Path, *options: str) -> Ended:
-    place = ("--line", str(line), "--column", str(column), "--lean", str(lean))
-    return llmstep("suggest", file, *place, *STARTER, *options)
+    """In one of the two ways to name a place, by turns."""
+    apart = (file, "--line", str(line), "--column", str(column))
+    place = apart if line % 2 else (f"{file}:{line}:{column}",)
+    return llmstep("suggest", *place, "--lean", str(lean), *STARTER, *options)
 
 
 def record(ended: Ended) -> Any:
     assert ended.status == 0, ended.err
-    return json.loads(ended.out)
+    return checked("suggest", ended.out)
 
 
 def test_a_step_that_closes_the_goal(llmstep: Run, lean: Path, tmp_path: Path) -> None:
@@ -105,7 +107,7 @@ def test_columns_count_utf_16_units(llmstep: Run, lean: Path, tmp_path: Path, so
 
 def test_nothing_found_says_why(llmstep: Run, lean: Path, tmp_path: Path) -> None:
     ended = ask(llmstep, write(tmp_path, SWAP), 2, 3, lean, "--prefix", "exact nonsense", "--count", "3")
-    assert ended.status == 0
+    assert ended.status == 1
     lines = [line.rstrip() for line in ended.out.splitlines()]
     assert lines[4] == "  No suggestion."
     assert lines[-1].startswith("3 generated, ")
@@ -120,7 +122,7 @@ def test_no_goal_here(llmstep: Run, lean: Path, tmp_path: Path) -> None:
 
 def test_no_such_lean(llmstep: Run, tmp_path: Path) -> None:
     ended = ask(llmstep, write(tmp_path, SWAP), 2, 3, tmp_path / "no-such-lean")
-    assert (ended.status, ended.out) == (1, "")
+    assert (ended.status, ended.out) == (3, "")
     error = ended.err.splitlines()[-1]
     assert error.startswith(f"llmstep: The program {tmp_path / 'no-such-lean'} of the setting llmstep.lean.command")
     assert error.count(". ") == 1
@@ -132,7 +134,7 @@ def test_as_a_process_of_its_own(lean: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "llmstep", "suggest", write(tmp_path, SWAP), "--line", "2", "--column", "3"]
     options = ["--lean", str(lean), *STARTER, "--prefix", "exact And.intro h.2 h.1", "--json"]
     done = subprocess.run([*command, *options], capture_output=True, encoding="utf-8", check=True)
-    assert [each["verdict"] for each in json.loads(done.stdout)["suggestions"]][:1] == ["closes"]
+    assert [each["verdict"] for each in checked("suggest", done.stdout)["suggestions"]][:1] == ["closes"]
     assert "Traceback" not in done.stderr
     left = [
         each for each in psutil.process_iter() if each.pid not in before and str(tmp_path) in str(_environment(each))

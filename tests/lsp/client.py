@@ -1,6 +1,6 @@
 """An editor for the tests: pygls' client drives `python -m llmstep lsp`; documents, edits, a record of what came.
 
-Nothing of the server is imported: everything is seen through the wire.
+Nothing of the server is imported but the forms of its answers: everything is seen through the wire.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 from lsprotocol import types
+from output_schema import check_answer
 from pygls.lsp.client import LanguageClient
 from pygls.protocol import LanguageServerProtocol
 
@@ -240,9 +241,11 @@ class Editor:
         return Page(self, uri, text)
 
     async def execute(self, command: str, *arguments: Any, token: str | None = None) -> Any:
-        """Run a command; its result as plain objects."""
+        """Run a command; its result as plain objects, of the form that docs/reference says."""
         params = types.ExecuteCommandParams(command, list(arguments) or None, work_done_token=token)
-        return await asyncio.wait_for(self.client.workspace_execute_command_async(params), SECONDS)
+        answer = await asyncio.wait_for(self.client.workspace_execute_command_async(params), SECONDS)
+        check_answer(command, answer)
+        return answer
 
     def request(self, method: str, params: Any) -> tuple[str, asyncio.Future[Any]]:
         """Send a request whose id one needs, to cancel it for example."""

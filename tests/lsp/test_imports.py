@@ -84,7 +84,7 @@ async def test_stale_imports_from_the_message_to_the_build_and_to_the_next_save(
         status = await made.execute("llmstep.status")
         workers = [each for server in status["lean"] for each in server["processes"] if each["role"] == "worker"]
         assert workers
-        assert all(0 < each["private_bytes"] < each["rss_bytes"] for each in workers)
+        assert all(0 < each["privateBytes"] < each["rssBytes"] for each in workers)
         for wrong in ({}, {"textDocument": {}}, 7):
             with pytest.raises(JsonRpcException, match="without a document"):
                 await made.execute("llmstep.buildImports", wrong)

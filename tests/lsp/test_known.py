@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from client import CAPABILITIES, Editor, Page, apply, editor
 from lsprotocol import types
+from output_schema import check_answer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -41,7 +42,9 @@ async def panel(folder: Path, options: dict[str, Any]) -> AsyncIterator[Editor]:
 
 async def known(page: Page, at: types.Position, **more: Any) -> Any:
     params = {"textDocument": {"uri": page.uri}, "position": at, **more}
-    return plain(await page.editor.client.protocol.send_request_async("llmstep/known", params))
+    answer = plain(await page.editor.client.protocol.send_request_async("llmstep/known", params))
+    check_answer("llmstep/known", answer)
+    return answer
 
 
 def plain(answer: Any) -> Any:

@@ -120,7 +120,7 @@ async def test_status_says_what_runs(opened: Callable[..., Page], shared: Editor
     assert status["lastMs"] > 0
     assert status["http"] is None
     [server] = status["lean"]
-    assert any(process["rss_bytes"] > 0 for process in server["processes"])
+    assert any(process["rssBytes"] > 0 for process in server["processes"])
     states = {each.state for each in shared.statuses}
     assert {"goal", "generating", "checking", "idle"} <= states
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from llmstep.lsp.session import Session
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Wire:
@@ -96,6 +99,30 @@ def test_a_wrong_value_is_told_and_all_others_hold(server: Session, wire: Wire, 
     assert wire.messages == [sentence] * 2, "told again when it has come again"
 
 
+def test_files_lie_below_the_editor(
+    server: Session, wire: Wire, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, project = tmp_path / "config.toml", tmp_path / "llmstep.toml"
+    own.write_text("count = 3\ntemperature = 0.2\ncuont = 1\n")
+    project.write_text('topP = 0.5\nmodel = "./weights"\n[remote]\nurl = "http://elsewhere"\n')
+    monkeypatch.setenv("LLMSTEP_CONFIG", str(own))
+    server.sync.initialize({"temperature": 0.4}, tmp_path)
+    settings = server.settings
+    assert (settings.count, settings.temperature, settings.top_p) == (3, 0.4, 0.5)
+    assert (settings.model, settings.remote.url) == ("auto", "")
+    told = [
+        f"There is no setting llmstep.cuont ({own}). Did you mean llmstep.count?",
+        f"The setting llmstep.model is not for a project to set ({project}). Set it in your own file, {own}.",
+        f"The setting llmstep.remote.url is not for a project to set ({project}). Set it in your own file, {own}.",
+    ]
+    assert wire.messages == told
+    server.sync.push({"count": 5})
+    assert server.settings.count == 5
+    server.sync.push({})
+    assert server.settings.count == 3
+    assert wire.messages == told
+
+
 WRONG = {
     "count": float("nan"),
     "temperature": float("inf"),
@@ -140,7 +167,8 @@ def test_a_wrong_environment_is_told_and_the_editor_holds(
     server.sync.push({"count": 3})
     assert server.settings.count == 3
     [message] = wire.messages
-    assert message.startswith("The environment variable LLMSTEP_PORT is '999")
+    assert message.startswith("The setting llmstep.http.port is '999")
+    assert "(LLMSTEP_PORT)" in message
     assert len(message) < 250
 
 

@@ -19,6 +19,7 @@ from llmstep.settings import Settings
 from llmstep.training.config import read_config
 from llmstep.training.pairs import IGNORED, Example, Padding, encode_pairs, read_pairs
 from llmstep.training.tokenizer import train_tokenizer
+from llmstep.training.told import line
 from llmstep.training.trainer import last_checkpoint, run_training
 
 if TYPE_CHECKING:
@@ -51,6 +52,10 @@ def test_a_run_learns_resumes_and_its_model_loads(settings: Path, tmp_path: Path
     out = tmp_path / "model"
     said = run(settings, "--out", out, "--max-steps", 24)
     assert "24 steps" in said
+    assert "{" not in said, "no raw records"
+    assert line({"loss": "2.5", "learning_rate": 1e-4}, 3, 9) == "step 3 of 9: loss 2.500, learning rate 0.0001"
+    assert line({"eval_loss": 0.25}, 9, 9) == "step 9 of 9: held-out loss 0.250"
+    assert line({"train_runtime": 3.0}, 9, 9) == ""
     first = losses(out)
     assert first[-1][1] < 0.7 * first[0][1]
     checkpoint = last_checkpoint(out)

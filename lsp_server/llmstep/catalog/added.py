@@ -72,9 +72,7 @@ def remove(name: str) -> ModelRecord:
         names = ", ".join(each.name for each in records)
         raise RequestError(
             f"There is no model {name!r} of your own.",
-            hint=f"You have added {names}."
-            if names
-            else "You have added none; those of the catalog cannot be removed.",
+            hint=f"Yours are {names}." if names else "You have added none; the one that comes with llmstep stays.",
         )
     _write([each for each in records if each is not found])
     return found

@@ -13,6 +13,7 @@ import typer
 from llmstep import __version__
 from llmstep.cli import faults
 from llmstep.cli.bench import bench
+from llmstep.cli.command import Command
 from llmstep.cli.data import data
 from llmstep.cli.doctor import doctor
 from llmstep.cli.index import index
@@ -20,7 +21,9 @@ from llmstep.cli.lsp import lsp
 from llmstep.cli.mcp import mcp
 from llmstep.cli.models import models
 from llmstep.cli.prove import prove
+from llmstep.cli.say import colour
 from llmstep.cli.serve import serve
+from llmstep.cli.settings import settings
 from llmstep.cli.suggest import suggest
 from llmstep.cli.train import train
 
@@ -28,7 +31,6 @@ app = typer.Typer(
     name="llmstep",
     help="Next-step suggestions for Lean 4 proofs from a language model, checked by Lean.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -39,24 +41,20 @@ def _show_version(value: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(epilog="Example: llmstep suggest Demo.lean:4:3")
 def _options(
-    version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Show the version."),
+    context: typer.Context,
+    version: bool = typer.Option(
+        False, "--version", "-V", callback=_show_version, is_eager=True, help="Show the version."
+    ),
 ) -> None:
-    pass
+    context.color = colour()
 
 
 app.add_typer(bench, name="bench")
 app.add_typer(models, name="models")
-app.command()(data)
-app.command()(index)
-app.command()(train)
-app.command()(doctor)
-app.command()(lsp)
-app.command()(mcp)
-app.command()(prove)
-app.command()(serve)
-app.command()(suggest)
+for command in (data, index, train, doctor, lsp, mcp, prove, serve, settings, suggest):
+    app.command(cls=Command)(command)
 
 
 def main(program: typer.Typer = app) -> None:

@@ -11,7 +11,9 @@ from llmstep.cli.bench_merge import merge, search_told
 from llmstep.cli.bench_quality import quality
 from llmstep.cli.bench_runtime import runtime
 from llmstep.cli.bench_theorems import HeaderOption, TheoremsOption, out_option, part_of, shard_option
-from llmstep.cli.engine_flags import EngineFlags, takes_engine
+from llmstep.cli.command import Command
+from llmstep.cli.downloads import agree
+from llmstep.cli.engine_flags import ModelFlags, takes_engine
 from llmstep.cli.options import (
     DeviceOption,
     LeanOption,
@@ -26,6 +28,7 @@ from llmstep.cli.options import (
 )
 from llmstep.cli.process import run
 from llmstep.cli.searching import (
+    SAMPLES,
     ExpansionsOption,
     LengthPowerOption,
     SamplesOption,
@@ -39,20 +42,23 @@ from llmstep.cli.searching import (
 if TYPE_CHECKING:
     from llmstep.bench.search import Result
 
-bench = typer.Typer(help="Benchmarks.", no_args_is_help=True)
+bench = typer.Typer(no_args_is_help=True)
 
 
 @bench.callback()
 def _bench() -> None:
-    pass
+    """Benchmarks.
+
+    Example: llmstep bench quality --goals goals.jsonl --lean-project .
+    """
 
 
-bench.command()(merge)
-bench.command()(quality)
-bench.command()(runtime)
+bench.command(cls=Command)(merge)
+bench.command(cls=Command)(quality)
+bench.command(cls=Command)(runtime)
 
 
-@bench.command()
+@bench.command(cls=Command)
 @takes_engine
 def search(
     theorems: TheoremsOption,
@@ -61,7 +67,7 @@ def search(
     shard: Annotated[str, shard_option("theorems")] = "1/1",
     header: HeaderOption = None,
     expansions: ExpansionsOption = 100,
-    samples: SamplesOption = 32,
+    count: SamplesOption = 32,
     timeout: TimeoutOption = 600,
     tactics: TacticsOption = "model",
     model: ModelOption = None,
@@ -71,7 +77,7 @@ def search(
     length_power: LengthPowerOption = 0,
     seed: SeedOption = 0,
     *,
-    engine: EngineFlags,
+    engine: ModelFlags,
     premises: PremisesOption = None,
     premise_index: PremiseIndexOption = None,
     lean: LeanOption = None,
@@ -95,6 +101,7 @@ def search(
             **engine.settings(),
         }
     )
+    agree(settings, yes=engine.yes)
     from llmstep.bench.search import method_record, run_search, summarise
 
     part = part_of(theorems, lean_project, header=header, shard=shard, out=out, kind="results")
@@ -103,7 +110,7 @@ def search(
         tactics=tactics,
         expansions=expansions,
         seconds=timeout,
-        samples=samples,
+        samples=count or SAMPLES,
         seed=seed,
         length_power=length_power,
         patience=0,

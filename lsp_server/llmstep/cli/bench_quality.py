@@ -12,7 +12,8 @@ import typer
 
 from llmstep.cli.bench_merge import quality_told
 from llmstep.cli.bench_theorems import HeaderOption, TheoremsOption, out_option, part_of, shard_option
-from llmstep.cli.engine_flags import EngineFlags, takes_engine
+from llmstep.cli.downloads import agree
+from llmstep.cli.engine_flags import ModelFlags, takes_engine
 from llmstep.cli.options import (
     CountOption,
     DeviceOption,
@@ -55,7 +56,7 @@ def quality(
     ] = "model",
     seed: SeedOption = 0,
     *,
-    engine: EngineFlags,
+    engine: ModelFlags,
     lean: LeanOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
@@ -80,6 +81,7 @@ def quality(
             **engine.settings(),
         }
     )
+    agree(settings, yes=engine.yes)
     from llmstep.bench.quality import quality_record, run_quality, summarise_quality
 
     part = part_of(goals, lean_project, header=header, shard=shard, out=out, kind="quality")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import attrs
 import typer
 
+from llmstep.cli.place import read_text
 from llmstep.cli.say import say
-from llmstep.cli.suggest import read_text
 from llmstep.errors import RequestError
 
 if TYPE_CHECKING:

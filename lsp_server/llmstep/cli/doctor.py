@@ -5,20 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import attrs
 import typer
 
+from llmstep.cli.command import in_terminal, options_of
 from llmstep.cli.engine_flags import EngineFlags, takes_engine
-from llmstep.cli.options import ModelOption, lean_command, settings_with
+from llmstep.cli.options import ModelOption, configured, lean_command
 from llmstep.printable import json_text, printable
+from llmstep.wire.records import to_json
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from llmstep.doctor.finding import Finding
+    from llmstep.wire.state import DoctorOutput
 
 _STYLES = {"ok": "green", "note": "yellow", "missing": "red"}
 
 
 @takes_engine
 def doctor(
+    context: typer.Context,
     file: Annotated[Path | None, typer.Argument(help="A Lean file or folder; default the current folder.")] = None,
     model: ModelOption = None,
     lean: Annotated[str | None, typer.Option(help="Command of the Lean server to look at.")] = None,
@@ -28,53 +35,50 @@ def doctor(
 ) -> None:
     """Look at the installation, and say one line of advice for each thing missing.
 
-    Looks at Python, torch, device, memory, Lean, the engine, models, the
-    port of the tactic, and servers that run. The exit status is 1 when something is
+    Looks at Python, torch, the settings, device, memory, Lean, the project,
+    the engine, models, the cache, the port of the tactic, and servers that run. The exit status is 1 when something is
     missing without which llmstep is not usable.
+
+    Example: llmstep doctor Demo.lean
     """
     from llmstep.doctor.examine import examine, usable
 
-    settings = settings_with(
+    configuration = configured(
         {
             "model": model,
             "lean.command": lean_command(lean),
             **engine.settings(),
-        }
+        },
+        file,
+        tell=False,
     )
     findings = []
-    for finding in examine(settings, file or Path.cwd()):
+    options = options_of(context.command.params)
+    for finding in examine(configuration, file or Path.cwd()):
         findings.append(finding)
         if not as_json:
-            _print(finding)
+            _print(finding, options)
     if as_json:
-        typer.echo(json_text(_as_record(findings, usable(findings))))
+        typer.echo(json_text(to_json(_as_record(findings, usable(findings)))))
     elif usable(findings):
         typer.echo("llmstep is usable.")
     else:
-        topics = ", ".join(finding.topic for finding in findings if finding.grade == "missing")
-        typer.echo(f"llmstep is not usable: see {topics}.")
+        topics = [finding.topic for finding in findings if finding.grade == "missing"]
+        but = "; `llmstep serve` works without it" if topics == ["Lean"] else ""
+        typer.echo(f"llmstep is not usable: see {', '.join(topics)}{but}.")
     raise typer.Exit(0 if usable(findings) else 1)
 
 
-def _print(finding: Finding) -> None:
+def _print(finding: Finding, options: Mapping[str, str]) -> None:
     typer.echo(
         typer.style(f"{finding.grade:8}", fg=_STYLES[finding.grade]) + printable(f"{finding.topic}: {finding.text}")
     )
     if finding.advice:
-        typer.echo(printable(f"        -> {finding.advice}"))
+        typer.echo(printable(f"        -> {in_terminal(finding.advice, options)}"))
 
 
-def _as_record(findings: list[Finding], is_usable: bool) -> dict[str, object]:
-    return {
-        "usable": is_usable,
-        "findings": [
-            {
-                "topic": finding.topic,
-                "grade": finding.grade,
-                "text": finding.text,
-                "advice": finding.advice,
-                "details": finding.details,
-            }
-            for finding in findings
-        ],
-    }
+def _as_record(findings: list[Finding], is_usable: bool) -> DoctorOutput:
+    from llmstep.wire.state import DoctorOutput, FindingRow
+
+    rows = tuple(FindingRow(**attrs.asdict(finding, recurse=False)) for finding in findings)
+    return DoctorOutput(usable=is_usable, findings=rows)

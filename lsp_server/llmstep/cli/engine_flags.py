@@ -11,14 +11,16 @@ from typing import Annotated, Any, get_type_hints
 import attrs
 import typer
 
-from llmstep.errors import SettingsError
+from llmstep.cli.complete import setting_names
+from llmstep.cli.downloads import YesOption  # noqa: TC001 - typer reads the annotations
+from llmstep.cli.options import SET
 
 Command = Callable[..., None]
 
 
 @attrs.frozen
 class EngineFlags:
-    """The seven options, each a field of its name."""
+    """The options of the engine, each a field of its name, and the one for settings that have no option."""
 
     dtype: Annotated[
         str | None,
@@ -44,23 +46,18 @@ class EngineFlags:
     allow_non_loopback: Annotated[
         bool, typer.Option("--allow-non-loopback", help="Agree that goals are sent to another machine.")
     ] = False
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Any other setting by its name, topP=0.9 for example; may be repeated. `llmstep settings` lists them.",
+            autocompletion=setting_names,
+        ),
+    ] = None
 
     def settings(self) -> dict[str, Any]:
-        """The options as settings, by their dotted names; None for those that are not given.
-
-        Raises:
-            SettingsError: There is a server, but an engine that asks none; or a format for weights that a server has.
-        """
-        if self.remote_url is not None and self.engine in (None, "auto", "inProcess"):
-            raise SettingsError(
-                "There is a --remote-url, but the model runs in this process.",
-                hint="Give --engine openai or --engine llmstep too.",
-            )
-        if self.dtype is not None and self.engine not in (None, "auto", "inProcess"):
-            raise SettingsError(
-                "There is a --dtype, but the model runs at a server.",
-                hint="Leave it out, and choose the format where that server is started.",
-            )
+        """The options as settings, by their dotted names; None for those that are not given."""
         return {
             "dtype": self.dtype,
             "engine": self.engine,
@@ -69,29 +66,39 @@ class EngineFlags:
             "remote.api": self.remote_api,
             "remote.apiKeyFile": str(self.api_key_file) if self.api_key_file else None,
             "remote.allowNonLoopback": self.allow_non_loopback or None,
+            SET: self.set_,
         }
 
 
+@attrs.frozen
+class ModelFlags(EngineFlags):
+    """The same for commands that run the model, and so may have to download it."""
+
+    yes: YesOption = False
+
+
 def takes_engine(command: Command) -> Command:
-    """Make the seven options of a command's keyword-only parameter `engine: EngineFlags`, in its place.
+    """Make the options of a command's keyword-only parameter `engine: EngineFlags` (or `ModelFlags`), in its place.
 
     Typer reads a command's options from its signature, so the command is wrapped in one with theirs.
     """
-    hints = get_type_hints(EngineFlags, include_extras=True)
+    given = inspect.signature(command, eval_str=True).parameters
+    cls = given["engine"].annotation
+    hints = get_type_hints(cls, include_extras=True)
     flags = [
         inspect.Parameter(
             field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
         )
-        for field in attrs.fields(EngineFlags)
+        for field in attrs.fields(cls)
     ]
 
     @functools.wraps(command)
-    def with_flags(**given: Any) -> None:
-        engine = EngineFlags(**{flag.name: given.pop(flag.name) for flag in flags})
-        command(**given, engine=engine)
+    def with_flags(**values: Any) -> None:
+        engine = cls(**{flag.name: values.pop(flag.name) for flag in flags})
+        command(**values, engine=engine)
 
     parameters: list[inspect.Parameter] = []
-    for parameter in inspect.signature(command, eval_str=True).parameters.values():
+    for parameter in given.values():
         parameters += flags if parameter.name == "engine" else [parameter]
     wrapped: Any = with_flags
     wrapped.__signature__ = inspect.Signature(parameters)

@@ -1,4 +1,7 @@
-"""What ends a command: one plain sentence with a hint on stderr and an exit status, never a traceback."""
+"""What ends a command: one plain sentence with a hint on stderr and an exit status, never a traceback.
+
+The statuses: 0, 1 where nothing was found, 2 for wrong use, 3 where something failed (docs/reference/cli.md).
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,13 @@ from typing import NoReturn
 
 import typer
 
-from llmstep.errors import LlmstepError, RequestError
+from llmstep.cli.say import colour
+from llmstep.errors import LlmstepError, ModelNotFoundError, NoGoalError, RequestError, SettingsError
 from llmstep.printable import printable
+
+NOTHING_FOUND = 1
+WRONG_USE = 2
+FAILED = 3
 
 SHOW = "LLMSTEP_TRACEBACK"
 """With this in the environment a fault of llmstep's own is shown in full."""
@@ -48,12 +56,20 @@ def end(error: Exception) -> NoReturn:
     """Say what went wrong and leave; whoever has closed our output knows it."""
     if isinstance(error, BrokenPipeError):
         _silence()
-        sys.exit(1)
+        sys.exit(FAILED)
     told = error if isinstance(error, LlmstepError) else _told(error)
     with contextlib.suppress(OSError):  # there is nobody to tell
-        typer.secho(printable(f"llmstep: {told}"), fg=typer.colors.RED, err=True)
+        typer.secho(printable(f"llmstep: {told}"), fg=typer.colors.RED, err=True, color=colour())
     _silence()
-    sys.exit(1)
+    sys.exit(status_of(told))
+
+
+def status_of(error: LlmstepError) -> int:
+    """The exit status that stands for an error."""
+    if isinstance(error, NoGoalError):
+        return NOTHING_FOUND
+    wrong = (RequestError, SettingsError, ModelNotFoundError)
+    return WRONG_USE if isinstance(error, wrong) else FAILED
 
 
 def _told(error: Exception) -> LlmstepError:

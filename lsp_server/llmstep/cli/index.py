@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from llmstep.cli.downloads import YesOption, agree_to
 from llmstep.cli.say import say
 
 
@@ -19,6 +20,7 @@ def index(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     batch_size: Annotated[int, typer.Option(min=1, help="Premises a batch.")] = 16,
     threads: Annotated[int, typer.Option(min=0, help="Processor threads.")] = 0,
+    yes: YesOption = False,
 ) -> None:
     """Make an index of premises for --premises index.
 
@@ -33,6 +35,7 @@ def index(
     from llmstep.premises.encoder import MODEL, Encoder
     from llmstep.premises.index import PremiseIndex, texts_of
 
+    agree_to(encoder or MODEL, yes=yes)
     texts = texts_of(files)
     model = Encoder(encoder or MODEL, device, threads)
     with typer.progressbar(length=len(texts), label="Premises") as bar:

@@ -14,7 +14,10 @@ def lsp(
 ) -> None:
     """Run the language server for one editor, at stdin and stdout.
 
-    Settings come from the editor: initialization options, `workspace/configuration` or `didChangeConfiguration`.
+    Settings come from the editor: initialization options, `workspace/configuration` or `didChangeConfiguration`;
+    below those lie your settings file and the project's llmstep.toml, above them the environment.
+
+    Example: llmstep lsp --tcp 127.0.0.1:8765
     """
     import gc
     import logging

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmstep.address import is_loopback
-from llmstep.cli.engine_flags import EngineFlags, takes_engine
+from llmstep.cli.downloads import agree
+from llmstep.cli.engine_flags import ModelFlags, takes_engine
 from llmstep.cli.options import (
     CountOption,
     DeviceOption,
@@ -56,7 +57,7 @@ def mcp(
     count: CountOption = None,
     temperature: TemperatureOption = None,
     *,
-    engine: EngineFlags,
+    engine: ModelFlags,
     premises: PremisesOption = None,
     premise_index: PremiseIndexOption = None,
     lean: LeanOption = None,
@@ -90,6 +91,7 @@ def mcp(
         ) from None
     from llmstep.mcp.service import Service
 
+    agree(settings, yes=engine.yes)
     service = Service(settings, _roots(root), any_settings=all(value is None for value in given.values()))
     if transport == "stdio":
         run(_stdio(service), status=0)

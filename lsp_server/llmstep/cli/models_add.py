@@ -1,4 +1,4 @@
-"""`llmstep models add` and `remove`: models of the user's own, by a name."""
+"""`llmstep models add`: models of the user's own, by a name."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from llmstep.cli.options import settings_with
 from llmstep.cli.say import say
 from llmstep.errors import RequestError
 from llmstep.printable import json_text
+from llmstep.wire.models import AddOutput
+from llmstep.wire.records import to_json
 
 if TYPE_CHECKING:
     from llmstep.catalog.models import ModelRecord
@@ -74,17 +76,9 @@ def add(
     shown = _dry_run(record, attrs.evolve(found, stops=(*found.stops, *record.stops)), goal_file, prefix)
     replaced = False if dry_run else added.add(record)
     if as_json:
-        typer.echo(json_text({**shown, "saved": not dry_run, "replaced": replaced}))
+        typer.echo(json_text(to_json(AddOutput(**shown, saved=not dry_run, replaced=replaced))))
     else:
         _print(record, shown, dry_run=dry_run, replaced=replaced)
-
-
-def remove(name: Annotated[str, typer.Argument(help="The name it was added with.")]) -> None:
-    """Remove a model of your own from the list; its files stay."""
-    from llmstep.catalog import added
-
-    record = added.remove(name)
-    say(f"Removed {record.name} ({record.repo_id}); its files are left alone.")
 
 
 def _dry_run(record: ModelRecord, template: PromptTemplate, goal_file: Path | None, prefix: str) -> dict[str, Any]:
@@ -117,7 +111,7 @@ def _dry_run(record: ModelRecord, template: PromptTemplate, goal_file: Path | No
 
 
 def _example(goal_file: Path | None, prefix: str) -> Ask:
-    from llmstep.cli.suggest import read_text
+    from llmstep.cli.place import read_text
     from llmstep.types import Ask, Goal
 
     goal = "p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q" if goal_file is None else read_text(goal_file)
@@ -138,7 +132,7 @@ def _print(record: ModelRecord, shown: dict[str, Any], *, dry_run: bool, replace
     stops = ", ".join(map(repr, shown["stops"]))
     say(f"An answer ends at the model's end token{f', or at {stops}' if stops else ''}.")
     if not dry_run:
-        say(f"Use it with: llmstep suggest FILE --line 1 --column 1 --model {record.name}")
+        say(f"Use it with: llmstep suggest FILE:1:1 --model {record.name}")
 
 
 def _unescaped(stop: str) -> str:

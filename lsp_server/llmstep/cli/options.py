@@ -1,6 +1,7 @@
 """Options of the command line, and how they become settings.
 
-An option that is given wins over the environment, and that over the default.
+An option that is given wins over the environment, that over the project's settings file, that over the user's, and that
+over the default.
 """
 
 from __future__ import annotations
@@ -14,20 +15,35 @@ from typing import TYPE_CHECKING, Annotated, Any
 import attrs
 import typer
 
+from llmstep.cli.complete import devices, model_names, template_names
+from llmstep.cli.say import warn
+from llmstep.configuration.environment import environment_layer
+from llmstep.configuration.files import project_layer, user_layer
+from llmstep.configuration.layers import Configuration, Layer, laid_over, layer
+from llmstep.configuration.names import all_settings
 from llmstep.errors import SettingsError
-from llmstep.setting_values import field_name
-from llmstep.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from llmstep.settings import Settings
 
 ModelOption = Annotated[
-    str | None, typer.Option("--model", "-m", help="Catalog name, Hugging Face id or folder; see `llmstep models`.")
+    str | None,
+    typer.Option(
+        "--model",
+        "-m",
+        help="Catalog name, Hugging Face id or folder; see `llmstep models`.",
+        autocompletion=model_names,
+    ),
 ]
 TemplateOption = Annotated[
-    str | None, typer.Option("--template", help="Prompt template of a model that is not in the catalog.")
+    str | None,
+    typer.Option(
+        "--template", help="Prompt template of a model that is not in the catalog.", autocompletion=template_names
+    ),
 ]
-DeviceOption = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps.")]
+DeviceOption = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps.", autocompletion=devices)]
 CountOption = Annotated[int | None, typer.Option("--count", "-n", help="Number of samples to draw.")]
 TemperatureOption = Annotated[float | None, typer.Option("--temperature", help="Sampling temperature; 0 is greedy.")]
 LeanOption = Annotated[
@@ -50,29 +66,82 @@ def premise_settings(source: str | None, index: Path | None) -> dict[str, Any]:
 
 
 SHORTEST_TOKEN = 16
+ORIGIN = "command line"
+SET = "--set"
+"""The key of the options under which the texts of `--set` are given."""
 
 
-def settings_with(options: Mapping[str, Any]) -> Settings:
-    """The environment's settings with the options that are not None.
+def settings_with(options: Mapping[str, Any], place: Path | None = None) -> Settings:
+    """The settings of a command; see `configured`."""
+    return configured(options, place).settings
+
+
+def configured(options: Mapping[str, Any], place: Path | None = None, *, tell: bool = True) -> Configuration:
+    """The settings of files and environment with the options that are not None; what is wrong in files is told.
 
     Args:
         options: Names are those of the settings, dotted for sections: `{"model": "starter", "http.port": 6001}`.
+            Under `SET` are texts `name=value`, for settings without an option.
+        place: A file or folder of the project whose settings file counts; None is the current folder.
+        tell: Say on stderr what is wrong, and refuse wrong options; else all of that is only in what is returned.
 
     Raises:
-        SettingsError: A value has the wrong type or is out of bounds.
+        SettingsError: An option has the wrong name, type or value.
     """
-    given = {name: value for name, value in options.items() if value is not None}
-    settings = Settings.from_environment()
-    given.setdefault("http.port", settings.http.port)  # the environment's is checked like an option
-    decoded = Settings.decode(given)
-    for name in given:
-        section, _, field = field_name(name).rpartition(".")
-        if section:
-            changed = attrs.evolve(getattr(settings, section), **{field: getattr(getattr(decoded, section), field)})
-            settings = attrs.evolve(settings, **{section: changed})
-        else:
-            settings = attrs.evolve(settings, **{field: getattr(decoded, field)})
-    return settings
+    found = laid_over([*below(place), option_layer(options, strict=tell)])
+    for fault in found.faults if tell else ():
+        warn(str(fault))
+    _check_engine(options, found.settings)
+    return found
+
+
+def _check_engine(options: Mapping[str, Any], settings: Settings) -> None:
+    """
+    Raises:
+        SettingsError: There is a server, but an engine that asks none; or a format for weights that a server has.
+    """
+    if options.get("remote.url") is not None and settings.in_process:
+        raise SettingsError(
+            "There is a --remote-url, but the model runs in this process.",
+            hint="Give --engine openai or --engine llmstep too.",
+        )
+    if options.get("dtype") is not None and not settings.in_process:
+        raise SettingsError(
+            "There is a --dtype, but the model runs at a server.",
+            hint="Leave it out, and choose the format where that server is started.",
+        )
+
+
+def below(place: Path | None) -> list[Layer]:
+    """What is set without options."""
+    return [user_layer(), project_layer(place or Path()), environment_layer()]
+
+
+def option_layer(options: Mapping[str, Any], *, strict: bool = True) -> Layer:
+    """What the options of a command set.
+
+    Args:
+        strict: Refuse wrong ones; else they are among the layer's faults.
+
+    Raises:
+        SettingsError: One of them is wrong; all that are wrong are named.
+    """
+    texts: Sequence[str] = options.get(SET) or ()
+    given = {name: value for name, value in options.items() if name != SET and value is not None}
+    found = layer({**dict(map(_assigned, texts)), **given}, "" if strict else ORIGIN)
+    if found.faults and strict:
+        *others, last = found.faults
+        raise SettingsError(" ".join([*map(str, others), last.message]), hint=last.hint)
+    return attrs.evolve(found, origins=dict.fromkeys(found.values, ORIGIN))
+
+
+def _assigned(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    name = name.strip().removeprefix("llmstep.")
+    if not equals or not name:
+        raise SettingsError(f"The option --set {text[:60]!r} has no value.", hint="Write --set NAME=VALUE.")
+    setting = all_settings().get(name)
+    return name, setting.value(value.strip()) if setting else value
 
 
 def lean_command(option: str | None) -> list[str] | None:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmstep.cli.engine_flags import EngineFlags, takes_engine
+from llmstep.cli.downloads import agree
+from llmstep.cli.engine_flags import ModelFlags, takes_engine
+from llmstep.cli.faults import NOTHING_FOUND
 from llmstep.cli.options import (
     DeviceOption,
     LeanOption,
@@ -16,14 +18,16 @@ from llmstep.cli.options import (
     PremisesOption,
     TemperatureOption,
     TemplateOption,
+    configured,
     lean_command,
     premise_settings,
-    settings_with,
 )
+from llmstep.cli.place import ColumnOption, FileArgument, LineOption, place_of, position_of, read_text
 from llmstep.cli.process import an_app, run
 from llmstep.cli.say import say
 from llmstep.cli.searching import (
     OUTCOMES,
+    SAMPLES,
     ExpansionsOption,
     LengthPowerOption,
     SamplesOption,
@@ -32,20 +36,21 @@ from llmstep.cli.searching import (
     TimeoutOption,
     method_of,
 )
-from llmstep.cli.suggest import position_of, read_text
 from llmstep.printable import json_text
+from llmstep.wire.records import to_json
 
 if TYPE_CHECKING:
     from llmstep.search.prover import Attempt
+    from llmstep.wire.steps import ProveOutput
 
 
 @takes_engine
 def prove(
-    file: Annotated[Path, typer.Argument(help="A Lean file.", show_default=False)],
-    line: Annotated[int, typer.Option("--line", "-l", help="Line of the goal, from 1.", show_default=False)],
-    column: Annotated[int, typer.Option("--column", "-c", help="Column, from 1, in UTF-16 units.")] = 1,
+    file: Annotated[Path, FileArgument],
+    line: LineOption = None,
+    column: ColumnOption = None,
     expansions: ExpansionsOption = 64,
-    samples: SamplesOption = 16,
+    count: SamplesOption = None,
     timeout: TimeoutOption = 120,
     tactics: TacticsOption = "both",
     model: ModelOption = None,
@@ -55,7 +60,7 @@ def prove(
     length_power: LengthPowerOption = 0,
     seed: SeedOption = 0,
     *,
-    engine: EngineFlags,
+    engine: ModelFlags,
     premises: PremisesOption = None,
     premise_index: PremiseIndexOption = None,
     lean: LeanOption = None,
@@ -65,12 +70,15 @@ def prove(
 
     With --json the proof is the text that replaces the place, without its
     indentation, or null when none was found; seconds are those of
-    everything, and the model is null when none was asked.
+    everything, and the model is null when none was asked. The exit
+    status is 1 where there is no proof.
 
-    Example: llmstep prove Demo.lean --line 4 --column 3
+    Example: llmstep prove Demo.lean:4:3
     """
-    settings = settings_with(
+    file, line, column = place_of(file, line, column)
+    configuration = configured(
         {
+            "count": count,
             "model": model,
             "template": template,
             "device": device,
@@ -78,8 +86,10 @@ def prove(
             "lean.command": lean_command(lean),
             **premise_settings(premises, premise_index),
             **engine.settings(),
-        }
+        },
+        file,
     )
+    settings = configuration.settings
     text = read_text(file)
     position = position_of(text, line, column, file.name)
     from llmstep.cli.progress import shown_progress
@@ -90,10 +100,13 @@ def prove(
         tactics=tactics,
         expansions=expansions,
         seconds=timeout,
-        samples=samples,
+        samples=settings.count if configuration.was_set("count") else SAMPLES,
         seed=seed,
         length_power=length_power,
     )
+
+    if tactics != "list":
+        agree(settings, yes=engine.yes)
 
     async def work() -> Attempt:
         async with an_app(settings) as app:
@@ -103,25 +116,24 @@ def prove(
     with shown_progress() as show:
         found = run(work())
     if as_json:
-        typer.echo(json_text(as_record(found)))
+        typer.echo(json_text(to_json(as_record(found))))
     else:
         say(_told(found))
+    if found.proof is None:
+        raise typer.Exit(NOTHING_FOUND)
 
 
-def as_record(found: Attempt) -> dict[str, object]:
+def as_record(found: Attempt) -> ProveOutput:
     """What `--json` prints."""
-    return {
-        "proof": found.proof,
-        "expansions": found.expansions,
-        "seconds": found.seconds,
-        "model": found.model,
-    }
+    from llmstep.wire.steps import ProveOutput
+
+    return ProveOutput(proof=found.proof, expansions=found.expansions, seconds=found.seconds, model=found.model)
 
 
 def _told(found: Attempt) -> str:
     goal = "\n".join(f"  {line}".rstrip() for line in found.goal.state.split("\n"))
     source = {
-        "model": found.model,
+        "model": found.model or "the model",
         "list": "the fixed list",
         "both": f"{found.model or 'the model'} and the fixed list",
     }[found.tactics]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import typer
 
 from llmstep.printable import printable
@@ -14,3 +16,13 @@ def say(text: str, *, err: bool = False) -> None:
         err: On stderr.
     """
     typer.echo(printable(text), err=err)
+
+
+def warn(text: str) -> None:
+    """Tell something on stderr that ends nothing."""
+    typer.secho(printable(f"llmstep: {text}"), fg=typer.colors.YELLOW, err=True, color=colour())
+
+
+def colour() -> bool | None:
+    """False where the user wants no colours (https://no-color.org), else None: a terminal gets some."""
+    return False if os.environ.get("NO_COLOR") else None

@@ -18,7 +18,19 @@ if TYPE_CHECKING:
     from llmstep.settings import Settings
 
 ExpansionsOption = Annotated[int, typer.Option(min=1, help="Most states that are expanded.")]
-SamplesOption = Annotated[int, typer.Option(min=1, max=256, help="Samples drawn from the model for each state.")]
+SAMPLES = 16
+"""Samples for each state, where the setting `count` is nowhere set."""
+SamplesOption = Annotated[
+    int | None,
+    typer.Option(
+        "--count",
+        "-n",
+        min=1,
+        max=256,
+        help=f"Samples for each state; default the setting count, else {SAMPLES}.",
+        show_default=False,
+    ),
+]
 TimeoutOption = Annotated[float, typer.Option(min=0.1, help="Longest search in seconds.")]
 TacticsOption = Annotated[
     str, typer.Option(help="Where steps come from: model, list (fixed tactics such as simp and constructor) or both.")

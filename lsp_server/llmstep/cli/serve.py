@@ -12,7 +12,8 @@ import attrs
 import typer
 
 from llmstep.cli.access_log import opened_log
-from llmstep.cli.engine_flags import EngineFlags, takes_engine
+from llmstep.cli.downloads import agree
+from llmstep.cli.engine_flags import ModelFlags, takes_engine
 from llmstep.cli.options import (
     CountOption,
     DeviceOption,
@@ -56,7 +57,7 @@ def serve(
     count: CountOption = None,
     temperature: TemperatureOption = None,
     *,
-    engine: EngineFlags,
+    engine: ModelFlags,
     premise_index: PremiseIndexOption = None,
     access_log: Annotated[
         Path | None,
@@ -77,6 +78,8 @@ def serve(
     /openapi.json describes all of it.
 
     SIGTERM ends it when what is in work has been answered, Ctrl-C at once.
+
+    Example: llmstep serve --model byt5-small --port 6001 --yes
     """
     settings = settings_with(
         {
@@ -91,6 +94,7 @@ def serve(
             **engine.settings(),
         }
     )
+    agree(settings, yes=engine.yes)
     serving = _Serving(settings, read_token(token_file), at_once, access_log, drain_seconds)
     run(serving.run(preload=preload), status=0, terminated=serving.drain)
 

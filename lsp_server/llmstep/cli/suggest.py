@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
-from typing import IO, TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import attrs
 import typer
 
-from llmstep.cli.engine_flags import EngineFlags, takes_engine
+from llmstep.cli.downloads import agree
+from llmstep.cli.engine_flags import ModelFlags, takes_engine
+from llmstep.cli.faults import NOTHING_FOUND
 from llmstep.cli.options import (
     CountOption,
     DeviceOption,
@@ -24,9 +25,11 @@ from llmstep.cli.options import (
     premise_settings,
     settings_with,
 )
+from llmstep.cli.place import ColumnOption, FileArgument, LineOption, bounded, decode, place_of, position_of, read_text
 from llmstep.cli.process import an_app, run
 from llmstep.errors import RequestError
 from llmstep.printable import json_text
+from llmstep.wire.records import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,11 +40,9 @@ if TYPE_CHECKING:
     from llmstep.memory import Document
     from llmstep.settings import Settings
     from llmstep.types import Goal, Suggestion
+    from llmstep.wire.steps import SuggestOutput
 
     OnProgress = Callable[[Progress], None]
-
-
-_MOST_BYTES = 64 << 20
 
 
 @attrs.frozen
@@ -60,16 +61,9 @@ class Answer:
 
 @takes_engine
 def suggest(
-    file: Annotated[Path | None, typer.Argument(help="A Lean file.", show_default=False)] = None,
-    line: Annotated[int | None, typer.Option("--line", "-l", help="Line of the goal, from 1.")] = None,
-    column: Annotated[
-        int | None,
-        typer.Option(
-            "--column",
-            "-c",
-            help="Column, from 1, as VS Code counts: in UTF-16 units, so that 𝔸 is two; past the end means the end.",
-        ),
-    ] = None,
+    file: Annotated[Path | None, FileArgument] = None,
+    line: LineOption = None,
+    column: ColumnOption = None,
     goal_file: Annotated[
         Path | None, typer.Option(help="Take the goal from this text (- is stdin) instead; nothing is checked then.")
     ] = None,
@@ -81,11 +75,13 @@ def suggest(
     temperature: TemperatureOption = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Fix the draw.")] = None,
     *,
-    engine: EngineFlags,
+    engine: ModelFlags,
     premises: PremisesOption = None,
     premise_index: PremiseIndexOption = None,
     lean: LeanOption = None,
-    check: Annotated[bool, typer.Option(help="Run every suggestion in Lean and rank by what Lean says.")] = True,
+    check: Annotated[
+        bool | None, typer.Option(help="Run every suggestion in Lean and rank by what Lean says.", show_default="yes")
+    ] = None,
     automation: Annotated[bool | None, typer.Option(help="Try Lean's own tactics as well.", show_default="yes")] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print {goal, model, elapsed_ms, suggestions, rejected} instead of a table.")
@@ -102,10 +98,12 @@ def suggest(
     model, lean (one of Lean's own tactics) or repaired (repaired_from is what
     the model wrote, and Lean offers another name), and the goals are those
     that it leaves. Each rejected one is {text, reason, tried}: tried has the
-    texts with other names, and why Lean refuses each.
+    texts with other names, and why Lean refuses each. The exit status is 1 where
+    nothing is found.
 
-    Example: llmstep suggest Demo.lean --line 4 --column 3
+    Example: llmstep suggest Demo.lean:4:3
     """
+    where = None if file is None or goal_file is not None else place_of(file, line, column)
     settings = settings_with(
         {
             "model": model,
@@ -114,35 +112,40 @@ def suggest(
             "count": count,
             "temperature": temperature,
             "lean.command": lean_command(lean),
-            "check.enabled": None if check else False,
+            "check.enabled": check,
             "automation": None if automation is None else "on" if automation else "off",
             **premise_settings(premises, premise_index),
             **engine.settings(),
-        }
+        },
+        where[0] if where else None,
     )
+    if goal_file is not None and (file is not None or line is not None or column is not None):
+        raise RequestError("A goal comes from --goal-file or from a place of a Lean file.", hint="Give one.")
+    if where is None and goal_file is None:
+        raise RequestError(
+            "There is no goal to suggest steps for.",
+            hint="Give a place of a Lean file, FILE:12:3, or a goal with --goal-file.",
+        )
+    agree(settings, yes=engine.yes)
     from llmstep.cli.progress import shown_progress
 
     with shown_progress() as show:
-        if goal_file is not None:
-            if file is not None or line is not None or column is not None:
-                raise RequestError("A goal comes from --goal-file or from a place of a Lean file.", hint="Give one.")
-            answer = run(_for_goal(settings, _read_goal(goal_file), prefix or "", seed, show))
-        else:
-            if file is None or line is None or column is None:
-                raise RequestError(
-                    "There is no place or goal to suggest for.",
-                    hint="Give a Lean file with --line and --column, or a goal with --goal-file.",
-                )
+        if where is not None:
             from llmstep.memory import Document
 
-            text = read_text(file)
-            position = position_of(text, line, column, file.name)
-            document = Document(file.resolve().as_uri(), 1, text)
+            text = read_text(where[0])
+            position = position_of(text, *where[1:], where[0].name)
+            document = Document(where[0].resolve().as_uri(), 1, text)
             answer = run(_at_place(settings, document, position, prefix, seed, show))
+        else:
+            assert goal_file is not None
+            answer = run(_for_goal(settings, _read_goal(goal_file), prefix or "", seed, show))
     if as_json:
-        typer.echo(json_text(as_record(answer)))
+        typer.echo(json_text(to_json(as_record(answer))))
     else:
         _print(answer, show_all)
+    if not answer.suggestions:
+        raise typer.Exit(NOTHING_FOUND)
 
 
 async def _at_place(
@@ -164,49 +167,24 @@ async def _for_goal(settings: Settings, goal: Goal, prefix: str, seed: int | Non
     return Answer(goal, made.model, made.elapsed_ms, suggestions, summary)
 
 
-def position_of(text: str, line: int, column: int, name: str) -> Position:
-    """The position of an editor's line and column; a column past the end of the line is its end.
-
-    Raises:
-        RequestError: There is no such line, or a number is below 1.
-    """
-    from lsprotocol.types import Position
-
-    lines = text.split("\n")
-    if not 1 <= line <= len(lines):
-        raise RequestError(f"There is no line {line} in {name}.", hint=f"Its lines are 1 to {len(lines)}.")
-    if column < 1:
-        raise RequestError(f"There is no column {column}.", hint="Columns are counted from 1.")
-    units = len(lines[line - 1].removesuffix("\r").encode("utf-16-le")) // 2
-    return Position(line - 1, min(column - 1, units))
-
-
-def as_record(answer: Answer) -> dict[str, object]:
+def as_record(answer: Answer) -> SuggestOutput:
     """What `--json` prints."""
-    return {
-        "goal": answer.goal.state,
-        "model": answer.model,
-        "elapsed_ms": answer.elapsed_ms,
-        "suggestions": [
-            {
-                "text": each.text,
-                "score": each.candidate.score,
-                "verdict": each.check.verdict.value,
-                "source": each.candidate.source,
-                "repaired_from": each.candidate.repaired_from or None,
-                "remaining_goals": list(each.check.goals),
-            }
-            for each in answer.suggestions
-        ],
-        "rejected": [
-            {
-                "text": each.text,
-                "reason": each.check.message,
-                "tried": [{"text": other.text, "reason": other.message} for other in each.tried],
-            }
+    from llmstep.wire.steps import RejectedWithTried, Step, SuggestOutput, Tried, step_fields
+
+    return SuggestOutput(
+        goal=answer.goal.state,
+        model=answer.model,
+        elapsed_ms=answer.elapsed_ms,
+        suggestions=tuple(Step(**step_fields(each)) for each in answer.suggestions),
+        rejected=tuple(
+            RejectedWithTried(
+                text=each.text,
+                reason=each.check.message,
+                tried=tuple(Tried(text=other.text, reason=other.message) for other in each.tried),
+            )
             for each in answer.rejected
-        ],
-    }
+        ),
+    )
 
 
 def _print(answer: Answer, show_all: bool) -> None:
@@ -219,40 +197,7 @@ def _print(answer: Answer, show_all: bool) -> None:
 def _read_goal(file: Path) -> Goal:
     from llmstep.types import Goal
 
-    state = _decode(_bounded(sys.stdin.buffer, "stdin"), "stdin") if str(file) == "-" else read_text(file)
+    state = decode(bounded(sys.stdin.buffer, "stdin"), "stdin") if str(file) == "-" else read_text(file)
     if not state.strip():
         raise RequestError("The goal is empty.", hint="Give it as Lean prints it: hypotheses, then a line with ⊢.")
     return Goal.from_state(state)
-
-
-def read_text(file: Path) -> str:
-    """The text of a file.
-
-    Raises:
-        RequestError: It cannot be read, is too long, or is no text.
-    """
-    try:
-        with file.open("rb") as source:
-            content = _bounded(source, f"The file {file}")
-    except OSError as error:
-        if file.is_symlink() and not file.exists():
-            raise RequestError(
-                f"The file {file} is a link to {os.readlink(file)}, which is not there.", hint="Give another file."
-            ) from None
-        raise RequestError(f"The file {file} cannot be read: {error.strerror}.", hint="Give another file.") from None
-    return _decode(content, str(file))
-
-
-def _bounded(source: IO[bytes], name: str) -> bytes:
-    content = source.read(_MOST_BYTES + 1)
-    if len(content) > _MOST_BYTES:
-        most = _MOST_BYTES >> 20
-        raise RequestError(f"{name} has more than {most} MB.", hint="Give a file that is not as long.")
-    return content
-
-
-def _decode(content: bytes, name: str) -> str:
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise RequestError(f"{name} is not UTF-8 (byte {error.start}).", hint="Save it as UTF-8.") from None

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from llmstep.cli.downloads import YesOption, agree_to
 from llmstep.cli.say import say
 
 _Text = str | None
@@ -53,6 +54,7 @@ def train(
     threads: Annotated[_Whole, typer.Option(help="Processor threads.")] = None,
     half: Annotated[bool | None, typer.Option("--half/--full", help="Write 16- or 32-bit weights.")] = None,
     progress: Annotated[bool | None, typer.Option("--progress/--no-progress", help="Show a progress bar.")] = None,
+    yes: YesOption = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")] = False,
 ) -> None:
     """Fine-tune a next-tactic model on pairs of goal and tactic.
@@ -65,9 +67,11 @@ def train(
     """
     from llmstep.training.config import read_config
 
-    flags = {key: value for key, value in locals().items() if key not in ("config", "resume", "read_config")}
+    flags = {key: value for key, value in locals().items() if key not in ("config", "resume", "yes", "read_config")}
     flags["train"] = flags.pop("train_file")
     chosen = read_config(config, flags).checked()
+    if chosen.base:
+        agree_to(chosen.base, yes=yes)
     from llmstep.training.trainer import run_training
 
     result = run_training(chosen, resume=resume)

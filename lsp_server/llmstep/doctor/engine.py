@@ -17,7 +17,8 @@ def engine(settings: Settings) -> Finding:
     """The engine of the settings; a server is asked for its models, and not for a step."""
     details: dict[str, Any] = {"engine": settings.engine, "url": settings.remote.url}
     if settings.in_process:
-        return Finding("engine", "ok", "the model runs in llmstep itself", details=details)
+        where, why = _in_process(settings)
+        return Finding("engine", "ok", f"{where}, because {why}", details=details | {"where": where, "why": why})
     if settings.engine in ("vllm", "llama.cpp") and not settings.remote.url:
         return _started(settings, details)
     try:
@@ -47,6 +48,36 @@ def _started(settings: Settings, details: dict[str, Any]) -> Finding:
         f"Install it with `pip install 'llmstep[{extra}]'`, or set llmstep.remote.command to what starts it.",
         details,
     )
+
+
+def _in_process(settings: Settings) -> tuple[str, str]:
+    """Where a model runs that llmstep runs, and why there."""
+    from llmstep.catalog.gguf import is_gguf
+    from llmstep.catalog.resolve import resolve
+    from llmstep.catalog.store import cached_weights
+    from llmstep.decoder import why_unsupported
+    from llmstep.engine import device as devices
+    from llmstep.engine import own_decoder
+    from llmstep.engine.served.choice import prefers_llama_cpp
+
+    if prefers_llama_cpp(settings):
+        why = f"{settings.model} is a GGUF file" if is_gguf(settings.model) else "it is faster or fits there"
+        return "the model runs in llama.cpp's server, which llmstep starts", why
+    asked = "llmstep.engine is inProcess" if settings.engine == "inProcess" else "no server is set"
+    choice = resolve(settings)
+    bundled = choice.record is not None and choice.record.bundled
+    device = "cpu" if bundled and settings.device == "auto" else devices.without_torch(settings.device)
+    found = cached_weights(choice.source)
+    if device is None:
+        return "the model runs in llmstep itself", f"{asked}; PyTorch is asked for a GPU when it is loaded"
+    if not own_decoder.suits(settings, device):
+        return "the model runs in llmstep itself, with PyTorch", f"llmstep.dtype is {settings.dtype}"
+    reason = why_unsupported(found[0]) if found else None
+    if reason:
+        return "the model runs in llmstep itself, with PyTorch", f"{asked}, and llmstep's own decoder is not for it"
+    if found is None:
+        return "the model runs in llmstep itself", f"{asked}; with what is known when it is on this machine"
+    return "the model runs in llmstep itself, with its own decoder on the CPU", f"{asked}, and the decoder knows it"
 
 
 async def _look(settings: Settings) -> tuple[str, str | None]:

@@ -5,24 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llmstep.doctor import agents, engine, lean, machine, models, project, servers
+from llmstep.doctor import settings as doctor_settings
 from llmstep.doctor.finding import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from llmstep.settings import Settings
+    from llmstep.configuration.layers import Configuration
 
 
-def examine(settings: Settings, place: Path) -> Iterator[Finding]:
+def examine(configuration: Configuration, place: Path) -> Iterator[Finding]:
     """The findings; each is made when it is asked for.
 
     Args:
+        configuration: The settings, and where they come from.
         place: A Lean file or a folder; its project says which Lean is meant.
     """
+    settings = configuration.settings
     looks: tuple[tuple[str, Callable[[], Finding]], ...] = (
         ("llmstep", machine.llmstep),
         ("libraries", machine.libraries),
+        ("settings", lambda: doctor_settings.settings(configuration, place)),
         ("device", machine.device),
         ("memory", machine.memory),
         ("Lean", lambda: lean.lean(settings, place)),

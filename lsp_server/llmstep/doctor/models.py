@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import platformdirs
 
 from llmstep.doctor.finding import Finding
 from llmstep.engine.progress import format_bytes
@@ -35,9 +38,9 @@ def models(settings: Settings) -> Finding:
     if is_cached(chosen.record or chosen.source):
         return Finding("models", "ok", text, details=details)
     if _offline():
-        advice = "Unset HF_HUB_OFFLINE to have it downloaded, or choose --model starter."
+        advice = "Unset HF_HUB_OFFLINE to have it downloaded, or set llmstep.model to starter."
         return Finding("models", "missing", f"{text}, which is not on this machine", advice, details)
-    advice = "It is downloaded at first use; start that now with: llmstep serve --model " + settings.model
+    advice = "It is downloaded at first use; get it now with: llmstep models download " + settings.model
     return Finding("models", "note", f"{text}, which is not on this machine yet", advice, details)
 
 
@@ -71,7 +74,7 @@ def _offline() -> bool:
 
 
 def cache() -> Finding:
-    """Where downloads go."""
+    """Where downloads go, and what llmstep has compiled or packed, with their sizes."""
     from huggingface_hub import constants
 
     folder = Path(constants.HF_HUB_CACHE)
@@ -80,10 +83,23 @@ def cache() -> Finding:
         for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_ENDPOINT")
         if name in os.environ
     }
-    text = str(folder) + "".join(f", {name}={value}" for name, value in flags.items())
-    details = {"folder": str(folder), "offline": _offline(), "environment": flags}
+    own = platformdirs.user_cache_path("llmstep")
+    sizes = {str(each): _size(each) for each in (folder, own)}
+    text = ", ".join(f"{each} ({format_bytes(size)})" for each, size in sizes.items())
+    text += "".join(f", {name}={value}" for name, value in flags.items())
+    details = {"folder": str(folder), "offline": _offline(), "environment": flags, "bytes": sizes}
     above = next((each for each in (folder, *folder.parents) if each.exists()), folder)
     if not os.access(above, os.W_OK):
         advice = "Set HF_HOME to a folder you may write to; downloads go there."
         return Finding("cache", "note", f"{text} (not writable)", advice, details)
     return Finding("cache", "ok", text, details=details)
+
+
+def _size(folder: Path) -> int:
+    """Bytes of the files below a folder; links, of which the hub's cache has one a file, are not followed."""
+    total = 0
+    for root, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(root, name)).st_size
+    return total

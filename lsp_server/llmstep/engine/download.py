@@ -10,18 +10,17 @@ import contextlib
 import shutil
 import threading
 import time
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from huggingface_hub import HfApi, constants, snapshot_download, try_to_load_from_cache
-from huggingface_hub.errors import HFValidationError, OfflineModeIsEnabled
-from tqdm.std import tqdm
+from huggingface_hub import constants, snapshot_download, try_to_load_from_cache
+from huggingface_hub.errors import HFValidationError
 
 from llmstep.catalog.store import ADAPTER, is_path
-from llmstep.engine import hub_errors
+from llmstep.engine import hub_errors, hub_listing
 from llmstep.engine.arrived import Promise, check_arrived, check_cached
 from llmstep.engine.files import is_complete, needed_files, weight_files
-from llmstep.engine.hub_client import bounded_session
+from llmstep.engine.hub_client import bar_class
 from llmstep.engine.progress import Progress, format_bytes
 from llmstep.errors import CancelledError, DownloadError, ModelNotFoundError
 
@@ -165,10 +164,9 @@ class _Download:
         weights = weight_files(sizes)
         if not weights:
             raise hub_errors.no_weights(self.repo_id)
-        cached = {name for name in names if isinstance(try_to_load_from_cache(self.repo_id, name), str)}
-        self._plan(info, names, sum(sizes[name] for name in names if name not in cached))
+        self._plan(info, names, hub_listing.missing_bytes(self.repo_id, names, sizes))
         self._tell(0)
-        bar = _bar_class(self)
+        bar = bar_class(self)
         folder = self._snapshot([name for name in names if name not in weights], bar)
         self.check(folder, sum(sizes[name] for name in weights))
         self._snapshot(weights, bar)
@@ -180,18 +178,8 @@ class _Download:
         return folder
 
     def _listed(self) -> tuple[Any, dict[str, int]]:
-        """What the hub says of the repository, and the sizes of its files; 0 where it does not tell one.
-
-        Raises:
-            DownloadError: The answer is no list of files.
-        """
         self._tell(0)
-        bounded_session()
-        info = self._info()
-        sizes = {file.rfilename: 0 if file.size is None else file.size for file in info.siblings or []}
-        if not isinstance(info.sha, str) or not all(map(_is_plain, sizes, sizes.values())):
-            raise hub_errors.unreadable(self.repo_id)
-        return info, sizes
+        return hub_listing.listed(self.repo_id)
 
     def _plan(self, info: Any, names: list[str], total: int) -> None:
         """Set out to download files of so many bytes together.
@@ -203,14 +191,6 @@ class _Download:
         self.total = total
         hub_errors.require_disk(self.repo_id, total, free_disk(Path(constants.HF_HUB_CACHE)))
 
-    def _info(self, revision: str | None = None) -> Any:
-        try:
-            return HfApi(endpoint=constants.ENDPOINT).model_info(self.repo_id, revision=revision, files_metadata=True)
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
-            if isinstance(error, OfflineModeIsEnabled | HFValidationError):
-                raise
-            raise hub_errors.unreadable(self.repo_id) from None
-
     def _check(self, folder: Path, info: Any, names: list[str]) -> None:
         """Compare what came with what the hub says.
 
@@ -218,7 +198,7 @@ class _Download:
             DownloadError: They differ.
         """
         if info.sha and info.sha != folder.name:  # something was published in between
-            info = self._info(folder.name)
+            info = hub_listing.info(self.repo_id, folder.name)
         promises = {
             file.rfilename: Promise(file.size, file.lfs.sha256 if file.lfs else None)
             for file in info.siblings or []
@@ -266,14 +246,6 @@ class _Download:
             self.report(Progress("download", f"Downloading {self.repo_id}{size}", done, self.total))
 
 
-def _is_plain(name: object, size: object) -> bool:
-    """Whether the hub tells a file of the repository with its size, and not a place outside of it."""
-    if not isinstance(name, str) or not isinstance(size, int) or size < 0:
-        return False
-    path = PurePosixPath(name)
-    return not path.is_absolute() and ".." not in path.parts and "\\" not in name
-
-
 def _checking(repo_id: str) -> Progress:
     return Progress("download", f"Checking the files of {repo_id}")
 
@@ -293,36 +265,12 @@ class _File(_Download):
                 hint="Look at its list of files on the hub, and correct llmstep.model.",
             )
         self._plan(info, [self.name], sizes[self.name])
-        folder = self._snapshot([self.name], _bar_class(self))
+        folder = self._snapshot([self.name], bar_class(self))
         if not (folder / self.name).exists():
             raise ConnectionError("the file is missing")
         self._check(folder, info, [self.name])
         self._tell(self.total)
         return folder / self.name
-
-
-def _bar_class(download: _Download) -> type[Any]:
-    """A progress bar that draws nothing and reports to `download`."""
-
-    class Bar(tqdm):  # type: ignore[misc]
-        monitor_interval = 0  # no watching thread
-
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, disable=True)
-            self.total = kwargs.get("total")
-            self.n = kwargs.get("initial", 0)
-            self.counts = kwargs.get("unit") == "B"
-            if self.counts:
-                download.add(self)
-
-        def update(self, n: float | None = 1) -> None:
-            with self.get_lock():
-                self.n += n or 0
-            if self.counts:
-                download.advance()
-
-    Bar.set_lock(threading.RLock())  # tqdm's own lock would start a process
-    return Bar
 
 
 def free_disk(folder: Path) -> int:

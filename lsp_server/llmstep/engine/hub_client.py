@@ -1,10 +1,12 @@
-"""Bounds on what the hub's client reads into memory: lists of files, descriptions of models, error pages."""
+"""The hub's client: bounds on what it reads into memory beside files, and how it tells what has come."""
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from huggingface_hub import get_session
+from tqdm.std import tqdm
 
 from llmstep.errors import DownloadError
 
@@ -50,3 +52,27 @@ def _read_within_bounds(response: Any) -> None:
             hint="Is HF_ENDPOINT the address of a hub? A proxy on the way may change its answers.",
         )
     response._content = bytes(body)  # where httpx looks for what has been read
+
+
+def bar_class(download: Any) -> type[Any]:
+    """A progress bar that draws nothing and reports to `download`: `add` for a bar of bytes, `advance` for a step."""
+
+    class Bar(tqdm):  # type: ignore[misc]
+        monitor_interval = 0  # no watching thread
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, disable=True)
+            self.total = kwargs.get("total")
+            self.n = kwargs.get("initial", 0)
+            self.counts = kwargs.get("unit") == "B"
+            if self.counts:
+                download.add(self)
+
+        def update(self, n: float | None = 1) -> None:
+            with self.get_lock():
+                self.n += n or 0
+            if self.counts:
+                download.advance()
+
+    Bar.set_lock(threading.RLock())  # tqdm's own lock would start a process
+    return Bar

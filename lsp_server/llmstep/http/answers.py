@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import attrs
 from starlette.responses import JSONResponse
 
 from llmstep.errors import BusyError, CancelledError, GenerationError, LlmstepError, ModelError, RequestError
+from llmstep.wire.http import GenerateAnswer, GeneratedOutput, TacticAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,27 +44,28 @@ class RefusedError(LlmstepError):
 
 
 def tactic_answer(generation: Generation) -> dict[str, Any]:
-    """Upstream's `{suggestions}`, and `scores` (mean log-probabilities, or null), `model`, `elapsed_ms`."""
-    return {
-        "suggestions": [candidate.text for candidate in generation.candidates],
-        "scores": [candidate.score for candidate in generation.candidates],
-        "model": generation.model,
-        "elapsed_ms": generation.elapsed_ms,
-    }
+    """A `TacticAnswer`: upstream's `{suggestions}`, with scores, model and time."""
+    candidates = generation.candidates
+    answer = TacticAnswer(
+        suggestions=tuple(candidate.text for candidate in candidates),
+        scores=tuple(candidate.score for candidate in candidates),
+        model=generation.model,
+        elapsed_ms=generation.elapsed_ms,
+    )
+    return attrs.asdict(answer)
 
 
 def generate_answer(generation: Generation) -> dict[str, Any]:
-    """LeanCopilot's `{outputs: [{output, score}]}`; the score is the geometric mean of the token probabilities.
+    """A `GenerateAnswer`, LeanCopilot's form; the score is the geometric mean of the token probabilities.
 
     LeanCopilot wants a number: where no probability is known, all candidates are taken for equally likely.
     """
     equal = 1 / max(1, len(generation.candidates))
-    return {
-        "outputs": [
-            {"output": each.text, "score": equal if each.score is None else min(1.0, math.exp(each.score))}
-            for each in generation.candidates
-        ]
-    }
+    outputs = tuple(
+        GeneratedOutput(output=each.text, score=equal if each.score is None else min(1.0, math.exp(each.score)))
+        for each in generation.candidates
+    )
+    return attrs.asdict(GenerateAnswer(outputs=outputs))
 
 
 def status_of(error: LlmstepError) -> int:

@@ -49,6 +49,7 @@ from llmstep.http.requests import SuggestRequest, decode_generate, decode_tactic
 from llmstep.http.shapes import answer_for
 from llmstep.http.watch import Watch, Watching, metrics
 from llmstep.types import Sampling
+from llmstep.wire.http import HealthAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -227,19 +228,18 @@ def _sampling(settings: Settings, count: int | None) -> Sampling | None:
 async def _health(request: Request) -> Response:
     """Alive: always 200."""
     state = request.app.state
-    return JSONResponse(
-        {
-            "status": "ok",
-            "name": "llmstep",
-            "version": __version__,
-            "model": state.engine.status.model,
-            "state": state.engine.status.state,
-            "protocol": PROTOCOL,
-            "model_key": ModelKey.of(state.settings).digest,
-            "pid": os.getpid(),
-            "waiting": state.admission.waiting,
-        }
+    answer = HealthAnswer(
+        status="ok",
+        name="llmstep",
+        version=__version__,
+        model=state.engine.status.model,
+        state=state.engine.status.state,
+        protocol=PROTOCOL,
+        model_key=ModelKey.of(state.settings).digest,
+        pid=os.getpid(),
+        waiting=state.admission.waiting,
     )
+    return JSONResponse(attrs.asdict(answer))
 
 
 async def _error(request: Request, error: Exception) -> Response:

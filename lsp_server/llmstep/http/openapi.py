@@ -13,14 +13,14 @@ from llmstep.http.fields import schema
 from llmstep.http.ollama import OllamaChatBody, OllamaGenerateBody
 from llmstep.http.openai_requests import REFUSED, ChatBody, CompletionBody
 from llmstep.http.requests import CandidatesBody, GenerateBody, TacticBody
+from llmstep.wire.http import GenerateAnswer, HealthAnswer, ReadyAnswer, TacticAnswer
+from llmstep.wire.schema import part
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
 _JSON = "application/json"
-_TEXTS = {"type": "array", "items": {"type": "string"}}
-_NUMBER = {"type": "number"}
 _OBJECT = {"type": "object"}
 _ERRORS = {
     "400": "The request is malformed.",
@@ -49,28 +49,20 @@ class Page:
     method: str
     path: str
     about: str
-    answer: dict[str, Any]
+    answer: dict[str, Any] | type
+    """JSON Schema, or the class that describes it."""
     body: type | None = None
     kind: str = _JSON
     """Content type of the answer, where it is always the same one."""
 
 
-_STEPS = _answer(
-    "suggestions",
-    suggestions=_TEXTS,
-    scores={"type": "array", "items": {"type": ["number", "null"]}},
-    model={"type": "string"},
-    elapsed_ms=_NUMBER,
-)
-_OUTPUTS = {"type": "array", "items": _answer("output", "score", output={"type": "string"}, score=_NUMBER)}
 _CHOICES = _answer("id", "object", "choices", id={"type": "string"}, choices={"type": "array", "items": _OBJECT})
 _MODEL = _answer("id", "object", id={"type": "string"}, object={"const": "model"})
 _DONE = _answer("model", "done", model={"type": "string"}, done={"type": "boolean"})
-_HEALTH = _answer("status", "name", "version", status={"const": "ok"}, name={"const": "llmstep"})
 
 PAGES = (
-    Page("post", "/", "Next steps for a goal.", _STEPS, TacticBody),
-    Page("post", "/generate", "Next steps for LeanCopilot.", _answer("outputs", outputs=_OUTPUTS), GenerateBody),
+    Page("post", "/", "Next steps for a goal.", TacticAnswer, TacticBody),
+    Page("post", "/generate", "Next steps for LeanCopilot.", GenerateAnswer, GenerateBody),
     Page(
         "post",
         CANDIDATES,
@@ -87,8 +79,8 @@ PAGES = (
     Page("post", "/api/chat", "Ollama's chat.", _DONE, OllamaChatBody),
     Page("get", "/api/tags", "Ollama's list of models.", _answer("models", models={"type": "array", "items": _OBJECT})),
     Page("get", "/api/version", "The version.", _answer("version", version={"type": "string"})),
-    Page("get", "/health", "The process is alive.", _HEALTH),
-    Page("get", "/ready", "The model is loaded.", _answer("ready", ready={"const": True})),
+    Page("get", "/health", "The process is alive.", HealthAnswer),
+    Page("get", "/ready", "The model is loaded.", ReadyAnswer),
     Page("get", "/metrics", "Numbers for Prometheus.", {}, kind="text/plain"),
     Page("get", "/openapi.json", "This description.", _OBJECT),
 )
@@ -97,9 +89,10 @@ PAGES = (
 def description() -> dict[str, Any]:
     """The description, as OpenAPI 3.1."""
     bodies = {page.body.__name__: schema(page.body) for page in PAGES if page.body is not None}
+    answers: dict[str, Any] = {}
     paths: dict[str, Any] = {}
     for page in PAGES:
-        paths.setdefault(page.path, {})[page.method] = _operation(page)
+        paths.setdefault(page.path, {})[page.method] = _operation(page, answers)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -109,18 +102,21 @@ def description() -> dict[str, Any]:
         },
         "paths": paths,
         "components": {
-            "schemas": {**bodies, "Error": _answer("error")},
+            "schemas": {**bodies, **answers, "Error": _answer("error")},
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{}, {"token": []}],
     }
 
 
-def _operation(page: Page) -> dict[str, Any]:
+def _operation(page: Page, answers: dict[str, Any]) -> dict[str, Any]:
     error = {_JSON: {"schema": {"$ref": "#/components/schemas/Error"}}}
     if page.path == "/ready":
         error = {_JSON: {"schema": _OBJECT}}
-    content = {page.kind: {"schema": page.answer}} if page.answer else {page.kind: {}}
+    answer = page.answer
+    if isinstance(answer, type):
+        answer = part(answer, answers, where="#/components/schemas/")
+    content = {page.kind: {"schema": answer}} if answer else {page.kind: {}}
     if page.kind == _JSON and page.path.startswith(("/v1/c", "/api/")) and page.body is not None:
         content |= {"text/event-stream" if page.path.startswith("/v1") else "application/x-ndjson": {}}
     made: dict[str, Any] = {

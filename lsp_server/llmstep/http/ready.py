@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
 from starlette.responses import JSONResponse
+
+from llmstep.wire.http import ReadyAnswer
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -27,4 +30,4 @@ async def ready(request: Request) -> Response:
             "loading": "The model is being loaded.",
         }.get(now, "The model is not loaded yet.")
         return JSONResponse({"ready": False, "error": said}, 503, {"Retry-After": "1"})
-    return JSONResponse({"ready": True, "model": state.engine.status.model})
+    return JSONResponse(attrs.asdict(ReadyAnswer(ready=True, model=state.engine.status.model)))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import typing
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from llmstep.errors import RequestError
 from llmstep.lsp.arguments import read_argument, read_diagnostics, read_position, read_uri
+from llmstep.wire.records import to_editor
+from llmstep.wire.steps import ShownSuggestion
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 
     from llmstep.lsp.session import Session
     from llmstep.memory import Document, SuggestionSet
+    from llmstep.wire.steps import ShownVerdict
 
 CHOOSE = "llmstep.choose"
 ACCEPT = "llmstep.accept"
@@ -54,7 +58,7 @@ class ChooseArguments:
             ) from None
 
 
-async def choose(ls: Session, params: types.ExecuteCommandParams) -> dict[str, Any] | None:
+async def choose(ls: Session, params: types.ExecuteCommandParams) -> Any:
     """Show another suggestion of the goal at a position: `step` is 1 for the next, -1 for the one before.
 
     Returns:
@@ -72,11 +76,11 @@ async def choose(ls: Session, params: types.ExecuteCommandParams) -> dict[str, A
     return await ls.places.read(document, _answer, document, known)
 
 
-async def accept(ls: Session, params: types.ExecuteCommandParams) -> dict[str, Any] | None:
+async def accept(ls: Session, params: types.ExecuteCommandParams) -> Any:
     """The suggestion that the hint shows at a position, for the client to insert.
 
     Returns:
-        `{text, edit, verdict, index, count}`, where `index` counts from 0; None where nothing is known.
+        A `ShownSuggestion`; None where nothing is known.
     """
     wanted = ChooseArguments.decode(params.arguments)
     document = ls.documents.snapshot(wanted.uri)
@@ -86,15 +90,16 @@ async def accept(ls: Session, params: types.ExecuteCommandParams) -> dict[str, A
     return await ls.places.read(document, _answer, document, known)
 
 
-def _answer(document: Document, known: SuggestionSet) -> dict[str, Any]:
+def _answer(document: Document, known: SuggestionSet) -> Any:
     shown = known.suggestions[_index(known)]
-    return {
-        "text": shown.text,
-        "edit": known.site.edit(document.text, shown.text),
-        "verdict": shown.check.verdict.value,
-        "index": _index(known),
-        "count": len(known.suggestions),
-    }
+    answer = ShownSuggestion(
+        text=shown.text,
+        edit=known.site.edit(document.text, shown.text),
+        verdict=typing.cast("ShownVerdict", shown.check.verdict.value),
+        index=_index(known),
+        count=len(known.suggestions),
+    )
+    return to_editor(answer)
 
 
 def _index(known: SuggestionSet) -> int:

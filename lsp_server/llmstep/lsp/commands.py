@@ -10,6 +10,7 @@ import attrs
 
 from llmstep.errors import LlmstepError, RequestError
 from llmstep.lsp.progress import WorkDone
+from llmstep.wire.records import to_editor
 
 if TYPE_CHECKING:
     from lsprotocol import types
@@ -24,19 +25,32 @@ RESTART_LEAN = "llmstep.restartLean"
 
 
 async def status(ls: Session, _: types.ExecuteCommandParams) -> dict[str, Any]:
-    """`{state, model, device, lastMs, message, settings, http, lean}`: what runs, and where."""
+    """A `StatusAnswer`: what runs, and where."""
+    from llmstep.wire.commands import StatusAnswer
+    from llmstep.wire.state import LeanProcessRow, LeanServer
+
     app = await ls.ready()
     servers = await asyncio.to_thread(app.lean.servers)
-    return {
-        **ls.status.record(),
-        "version": ls.version,
-        "http": ls.endpoint.url if ls.endpoint else None,
-        "lean": [attrs.asdict(server, value_serializer=_plain) for server in servers],
-    }
+    lean = [
+        LeanServer(
+            root=str(server.root),
+            command=server.command,
+            processes=tuple(LeanProcessRow(**attrs.asdict(each)) for each in server.processes),
+        )
+        for server in servers
+    ]
+    answer = StatusAnswer(
+        **attrs.asdict(ls.status.now()),
+        version=ls.version,
+        http=ls.endpoint.url if ls.endpoint else None,
+        lean=tuple(lean),
+    )
+    shown: dict[str, Any] = to_editor(answer)
+    return shown
 
 
 async def models(ls: Session, _: types.ExecuteCommandParams) -> list[dict[str, Any]]:
-    """The catalog: `[{name, repoId, parameters, sizeBytes, licence, score, …, cached, active}]`."""
+    """The catalog and the user's own, each a `ModelEntry`."""
     selected = ls.settings.model
     if selected == "auto" and ls.app is not None:
         selected = ls.app.engine.status.model
@@ -48,30 +62,32 @@ def _models(active: str) -> list[dict[str, Any]]:
     from llmstep.catalog.recommended import recommended
     from llmstep.catalog.registry import all_records, find_record
     from llmstep.engine.machine import this_machine
+    from llmstep.wire.models import ModelEntry
 
     chosen, best = find_record(active), recommended(this_machine())
-    return [
-        {
-            "name": record.name,
-            "repoId": record.repo_id,
-            "family": record.family,
-            "template": record.template,
-            "parameters": store.parameters(record),
-            "sizeBytes": store.size_bytes(record),
-            "cpuBytes": record.needed_bytes("cpu"),
-            "gpuBytes": record.needed_bytes("cuda"),
-            "licence": record.licence,
-            "score": record.score,
-            "scoreSource": record.score_source,
-            "trustRemoteCode": record.trust_remote_code,
-            "summary": record.summary,
-            "bundled": record.bundled,
-            "cached": store.is_cached(record),
-            "active": record == chosen,
-            "recommended": record == best,
-        }
+    entries = [
+        ModelEntry(
+            name=record.name,
+            repo_id=record.repo_id,
+            family=record.family,
+            template=record.template,
+            parameters=store.parameters(record),
+            size_bytes=store.size_bytes(record),
+            cpu_bytes=record.needed_bytes("cpu"),
+            gpu_bytes=record.needed_bytes("cuda"),
+            licence=record.licence,
+            score=record.score,
+            score_source=record.score_source,
+            trust_remote_code=record.trust_remote_code,
+            summary=record.summary,
+            bundled=record.bundled,
+            cached=store.is_cached(record),
+            active=record == chosen,
+            recommended=record == best,
+        )
         for record in all_records()
     ]
+    return [to_editor(entry) for entry in entries]
 
 
 async def select_model(ls: Session, params: types.ExecuteCommandParams) -> dict[str, Any]:
@@ -131,7 +147,3 @@ async def restart_lean(ls: Session, _: types.ExecuteCommandParams) -> None:
 def _argument(params: types.ExecuteCommandParams) -> Mapping[str, Any]:
     argument = params.arguments[0] if params.arguments else None
     return argument if isinstance(argument, Mapping) else {}
-
-
-def _plain(_: type, __: Any, value: Any) -> Any:
-    return str(value) if hasattr(value, "__fspath__") else value

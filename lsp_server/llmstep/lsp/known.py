@@ -10,8 +10,12 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import attrs
+
 from llmstep.aside import aside
 from llmstep.lsp.suggestion_record import record
+from llmstep.wire.records import to_editor
+from llmstep.wire.steps import Known
 
 if TYPE_CHECKING:
     from lsprotocol import types
@@ -24,13 +28,11 @@ CAPABILITY = "llmstepKnown"
 INSERT = "llmstep.insert"
 
 
-async def known(ls: Session, params: KnownParams) -> dict[str, Any] | None:
+async def known(ls: Session, params: KnownParams) -> Any:
     """`llmstep/known`: from memory, so that it never waits.
 
     Returns:
-        What `llmstep.suggest` returns, with edits for the text as it is now; besides `version`, that of the document,
-        `goals`, the main one first, and `working`, whether a run is going on in the document. None where nothing is
-        known for the goal at the position.
+        A `Known`; None where nothing is known for the goal at the position.
     """
     document = ls.documents.find(params.textDocument.uri)
     if document is None:
@@ -41,12 +43,14 @@ async def known(ls: Session, params: KnownParams) -> dict[str, Any] | None:
     found = ls.memory.first(document.uri, place.keys)
     if found is None:
         return None
-    return {
-        **await aside(record, document, found),
-        "version": document.version,
-        "goals": [found.goal.text, *found.goal.others],
-        "working": ls.runs.busy(document.uri),
-    }
+    answer = await aside(record, document, found)
+    shown = Known(
+        **attrs.asdict(answer, recurse=False),
+        version=document.version,
+        goals=(found.goal.text, *found.goal.others),
+        working=ls.runs.busy(document.uri),
+    )
+    return to_editor(shown)
 
 
 def tell(ls: Session, uri: str) -> None:

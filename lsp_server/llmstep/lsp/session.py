@@ -194,7 +194,7 @@ class Session(LanguageServer):
         """The folders that the user has opened."""
         documents = self.documents
         uris = [*documents.folders, *([documents.root_uri] if documents.root_uri else [])]
-        return [Path(path) for uri in uris if (path := to_fs_path(uri))]
+        return [path for uri in uris if (path := folder(uri))]
 
     def ask(self, method: str, params: Any, timeout: float | None = None) -> Awaitable[Any]:
         """See `LlmstepProtocol.ask`."""
@@ -238,3 +238,12 @@ class Session(LanguageServer):
             self.window_log_message(types.LogMessageParams(type=message_type(level), message=message))
         elif self.protocol.trace is not types.TraceValue.Off:
             self.log_trace(types.LogTraceParams(message=message))
+
+
+def folder(uri: str | None) -> Path | None:
+    """The folder at an address; None for an address of another kind."""
+    try:
+        path = to_fs_path(uri) if uri else None
+    except ValueError:
+        return None
+    return Path(path) if path else None

@@ -1,8 +1,9 @@
-"""Settings from the editor: at `initialize`, when asked for, and when pushed.
+"""Settings of the server: from files, from the editor (at `initialize`, when asked for, and when pushed), and others.
 
-Later layers win: defaults, initialization options, the editor's configuration (the latest pull or push as a whole),
-environment variables, what a command changed in this session. Each wrong value is told to the user in one
-sentence, once while it stays; the setting keeps the value that it had before, and all others hold.
+Later layers win: defaults, the user's settings file, that of the project, initialization options, the editor's
+configuration (the latest pull or push as a whole), environment variables, what a command changed in this session. Each
+wrong value is told to the user in one sentence, once while it stays; the setting keeps the value that it had before,
+and all others hold.
 """
 
 from __future__ import annotations
@@ -16,18 +17,20 @@ import attrs
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
+from llmstep.configuration.environment import environment_layer
+from llmstep.configuration.files import project_layer, user_layer
+from llmstep.configuration.layers import SECTION, flat, is_wrong
 from llmstep.errors import SettingsError
 from llmstep.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
+    from pathlib import Path
 
     from llmstep.errors import LlmstepError
 
-SECTION = "llmstep"
 _SECONDS = 5.0
 _MOST_TOLD = 5
-_DEEPEST = 8
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +58,7 @@ class SettingsSync:
 
     def __init__(self, ls: Editor) -> None:
         self._ls = ls
+        self._files: dict[str, Any] = {}
         self._initial: dict[str, Any] = {}
         self._configured: dict[str, Any] = {}
         self._of_editor = Settings()
@@ -63,9 +67,16 @@ class SettingsSync:
         """All that is wrong now; the user was told."""
         self._session: dict[str, Any] = {}
 
-    def initialize(self, options: Any) -> None:
-        """Take the initialization options; what is wrong is shown, as the protocol allows before the answer."""
-        self._initial, self._wrong_initially = self._take(options, {})
+    def initialize(self, options: Any, folder: Path | None = None) -> None:
+        """Take the files and the initialization options; what is wrong is shown, as the protocol allows by then.
+
+        Args:
+            folder: The one that the editor has opened, whose project may bring a settings file.
+        """
+        files = (user_layer(), project_layer(folder))
+        self._files = {name: value for each in files for name, value in each.values.items()}
+        self._initial, wrong = self._take(options, {})
+        self._wrong_initially = [*(fault for each in files for fault in each.faults), *wrong]
         self._apply(self._wrong_initially)
 
     async def pull(self) -> None:
@@ -122,31 +133,26 @@ class SettingsSync:
     def _take(self, raw: Any, before: dict[str, Any]) -> tuple[dict[str, Any], list[SettingsError]]:
         """A layer of the editor's settings, and what is wrong in it; a wrong one keeps the value that it had before."""
         try:
-            layer = _flat(_section(raw))
+            layer = flat(_section(raw))
         except SettingsError as error:
             return before, [error]
         _, wrong = Settings.read(layer)
-        names = {name.removeprefix(f"{SECTION}.") for name in wrong}
-        inner = tuple(f"{name}." for name in names if name not in layer)  # of a section that there is not
-        for key in [key for key in layer if key in names or key.startswith(inner)]:
-            del layer[key]
-            if key in before:
-                layer[key] = before[key]
-        return layer, list(wrong.values())
+        sound = {name: value for name, value in layer.items() if not is_wrong(name, layer, wrong)}
+        kept = {name: before[name] for name in layer if name not in sound and name in before}
+        return sound | kept, list(wrong.values())
 
     def _apply(self, wrong: list[SettingsError], session: dict[str, Any] | None = None) -> None:
-        editor = Settings.decode({**self._initial, **self._configured})
+        below = {**self._files, **self._initial, **self._configured}
+        editor = Settings.decode(below)
         if session is None:
             session = {
                 key: value
                 for key, value in self._session.items()
                 if getattr(editor, key) == getattr(self._of_editor, key)
             }
-        try:
-            base = Settings.from_environment(editor)
-        except SettingsError as error:
-            wrong, base = [*wrong, error], editor
-        settings = attrs.evolve(base, **session)
+        environment = environment_layer()
+        wrong = [*wrong, *environment.faults]
+        settings = attrs.evolve(Settings.decode({**below, **environment.values}), **session)
         self._session, self._of_editor = session, editor
         self._tell(wrong)
         if settings != self._ls.settings:
@@ -176,15 +182,3 @@ def _section(settings: Any) -> Mapping[str, Any]:
         shown = repr(settings)[:60]
         raise SettingsError(f"The settings of llmstep must be an object, not {shown}.", hint="Correct them.")
     return settings
-
-
-def _flat(raw: Mapping[str, Any], path: str = "") -> dict[str, Any]:
-    """Nested sections as dotted keys, so that layers can be laid over each other; null leaves what is below."""
-    flat: dict[str, Any] = {}
-    for key, value in raw.items():
-        name = (path + key).removeprefix(f"{SECTION}.")
-        if isinstance(value, Mapping) and name.count(".") < _DEEPEST:
-            flat |= _flat(value, f"{name}.")
-        elif value is not None:
-            flat[name] = value
-    return flat

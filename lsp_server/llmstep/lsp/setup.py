@@ -22,12 +22,13 @@ from llmstep.lsp import (
 )
 from llmstep.lsp.own_types import KNOWN
 from llmstep.lsp.runs import CLOSED
-from llmstep.lsp.session import Session
+from llmstep.lsp.session import Session, folder
 
 
 def initialize(ls: Session, params: types.InitializeParams) -> None:
     set_trace(ls, types.SetTraceParams(params.trace or types.TraceValue.Off))
-    ls.sync.initialize(params.initialization_options)
+    uri = params.workspace_folders[0].uri if params.workspace_folders else params.root_uri
+    ls.sync.initialize(params.initialization_options, folder(uri))
 
 
 def set_trace(ls: Session, params: types.SetTraceParams) -> None:

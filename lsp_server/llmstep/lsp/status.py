@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from llmstep.lsp.own_types import STATUS
 from llmstep.printable import printable
+from llmstep.wire import state
+from llmstep.wire.records import to_editor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,41 +30,39 @@ class Status:
         self._step: Progress | None = None
 
     def record(self) -> dict[str, Any]:
-        """`{state, model, selected, device, lastMs, message, engine, url}`.
+        """A `wire.state.Status`, as the editor gets it."""
+        answer: dict[str, Any] = to_editor(self.now())
+        return answer
 
-        `state` is the engine's, or `starting`, `goal` or `checking`; `model` is the one in memory, `selected` the one
-        of the settings, which the next request loads. `engine` is `inProcess`, `openai`, `llmstep`, or `shared` where
-        another window's model is used; `url` is that of the server then.
-        """
+    def now(self) -> state.Status:
+        """What the server is doing."""
         app = self._app()
         selected = self._settings().model
         if app is None:
-            return {
-                "state": "starting",
-                "model": selected,
-                "selected": selected,
-                "device": "",
-                "lastMs": None,
-                "message": "",
-                "engine": self._settings().engine,
-                "url": "",
-            }
+            return state.Status(
+                state="starting",
+                model=selected,
+                selected=selected,
+                device="",
+                last_ms=None,
+                message="",
+                engine=self._settings().engine,
+                url="",
+            )
         status = app.engine.status
-        state: str = status.state
-        message = ""
+        name: str = status.state
         if self._step is not None:
-            message = describe(self._step)
-            state = {"goal": "goal", "check": "checking"}.get(self._step.stage, state)
-        return {
-            "state": state,
-            "model": status.model,
-            "selected": selected,
-            "device": status.device,
-            "lastMs": status.last_ms,
-            "message": message,
-            "engine": status.engine,
-            "url": status.url,
-        }
+            name = {"goal": "goal", "check": "checking"}.get(self._step.stage, name)
+        return state.Status(
+            state=name,
+            model=status.model,
+            selected=selected,
+            device=status.device,
+            last_ms=status.last_ms,
+            message=describe(self._step) if self._step is not None else "",
+            engine=status.engine,
+            url=status.url,
+        )
 
     def step(self, progress: Progress | None) -> None:
         """Note the step that the newest run is at; None when it has ended."""

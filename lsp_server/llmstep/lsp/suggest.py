@@ -20,6 +20,7 @@ from llmstep.lsp.progress import WorkDone
 from llmstep.lsp.runs import STOPPED
 from llmstep.lsp.suggestion_record import record
 from llmstep.setting_values import shown
+from llmstep.wire.records import to_editor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,12 +84,11 @@ def _is_prefix(raw: Any) -> bool:
     return isinstance(raw, str) and len(raw) <= _LONGEST_PREFIX and not _CONTROL.search(raw)
 
 
-async def suggest(ls: Session, params: types.ExecuteCommandParams) -> dict[str, Any]:
+async def suggest(ls: Session, params: types.ExecuteCommandParams) -> Any:
     """Suggest steps at a position.
 
     Returns:
-        `{goal, model, elapsedMs, summary, suggestions, rejected}`: suggestions are `{text, score, verdict, source,
-        remainingGoals, edit}`, best first; rejected ones are `{text, reason}`.
+        A `SuggestAnswer`.
 
     Raises:
         RequestError: The argument is malformed, or the document is not open.
@@ -119,7 +119,7 @@ async def suggest(ls: Session, params: types.ExecuteCommandParams) -> dict[str, 
             progress.end(outcome)
         known.tell(ls, document.uri)  # that the work is over
     ls.spawn(rejected.tell(ls, found))
-    return await aside(record, document, found)
+    return to_editor(await aside(record, document, found))
 
 
 def suggest_at_rest(ls: Session, document: Document, position: types.Position) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from lsprotocol.types import Position, Range
 from pygls.uris import to_fs_path
 
-from llmstep.cli.suggest import position_of, read_text
+from llmstep.cli.place import position_of, read_text
 from llmstep.errors import RequestError
 from llmstep.lean.text import mask
 from llmstep.memory import Document

@@ -103,7 +103,7 @@ class TrainConfig:
     half: bool = True
     """Write the weights in 16 bits."""
     progress: bool = True
-    """Show a progress bar."""
+    """Show a progress bar, where there is a terminal; else losses are told in lines."""
     architecture: Architecture = attrs.field(factory=Architecture)
 
     def checked(self) -> TrainConfig:

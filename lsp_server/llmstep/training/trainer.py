@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from llmstep.training.pair_trainer import PairTrainer
 from llmstep.training.pairs import Padding, answer_text, encode_pairs, read_pairs, with_longest
 from llmstep.training.schedule import CLOCK, Clock
 from llmstep.training.tokenizer import train_tokenizer
+from llmstep.training.told import tell_in_lines
 
 if TYPE_CHECKING:
     from llmstep.catalog.template import PromptTemplate
@@ -88,6 +90,8 @@ def run_training(config: TrainConfig, resume: bool = False) -> dict[str, Any]:
         data_collator=Padding(pad, _decoder_start(model) if seq2seq else None),
         processing_class=tokenizer,
     )
+    if not _draws(config):
+        tell_in_lines(trainer)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     valid_loss = trainer.evaluate()["eval_loss"] if valid else None
     history = trainer.state.log_history
@@ -184,6 +188,11 @@ def fast_bf16() -> bool:
         return False
 
 
+def _draws(config: TrainConfig) -> bool:
+    """Whether a bar is drawn."""
+    return config.progress and sys.stderr.isatty()
+
+
 def _arguments(config: TrainConfig, steps: int, evaluate: bool, done: int) -> TrainingArguments:
     return TrainingArguments(
         output_dir=str(Path(config.out) / "checkpoints"),
@@ -206,7 +215,7 @@ def _arguments(config: TrainConfig, steps: int, evaluate: bool, done: int) -> Tr
         data_seed=config.seed + done,
         ignore_data_skip=True,
         dataloader_pin_memory=False,
-        disable_tqdm=not config.progress,
+        disable_tqdm=not _draws(config),
         # Without this, several processes on a machine without accelerators would each train alone.
         use_cpu=not torch.accelerator.is_available(),
         ddp_find_unused_parameters=False,

@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import type { Launcher } from '../launcher';
 import { type Notifier, commandAction } from '../notify';
 import { run } from '../process';
-import { setting } from '../settings';
+import { declaredNames, serverSettings } from '../settings';
 import { leanEditor } from './place';
 
 interface Finding {
@@ -72,15 +72,13 @@ export class Doctor implements vscode.TextDocumentContentProvider, vscode.Dispos
   }
 }
 
-/** The settings that the examination depends on. */
-function options(): string[] {
-  const lean = setting<string[]>('lean.command');
-  return ['--model', setting<string>('model'), ...(lean.length === 0 ? [] : ['--lean', lean.map(quoted).join(' ')])];
-}
-
-/** A word as a shell would read it. */
-function quoted(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
+/** Every setting that somebody has set, as the command line takes it. */
+export function options(): string[] {
+  const names = declaredNames(vscode.extensions.getExtension('llmstep.llmstep')?.packageJSON);
+  return Object.entries(serverSettings(names)).flatMap(([name, value]) => [
+    '--set',
+    `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  ]);
 }
 
 function page({ usable, findings }: Report): string {

@@ -3,9 +3,9 @@ import * as path from 'node:path';
 import { type Outcome, type RunOptions, run } from '../process';
 import { probe } from '../python/probe';
 import { takeLock } from './lock';
-import { type Places, fingerprint } from './paths';
+import { type Places, fingerprint, testedVersions } from './paths';
 import { readMarker, removeEnvironment, removeMarker, writeMarker } from './state';
-import { type Command, type Source, type Tool, readStep, reasonOf, toolEnvironment } from './tools';
+import { type Command, type Source, type Tool, lacksVersions, readStep, reasonOf, toolEnvironment } from './tools';
 import { type WithTorch, footprint, torchIndex } from './torch';
 
 /** What is to be installed, and how. */
@@ -53,6 +53,8 @@ interface Work {
   /** Where it begins on the bar, in percent. */
   readonly at: number;
   readonly command: Command;
+  /** Instead, where the versions that were tested are not to be had for this Python or system. */
+  readonly otherwise?: Command | undefined;
 }
 
 /**
@@ -86,16 +88,24 @@ async function work(order: Order, hooks: InstallHooks): Promise<InstallOutcome> 
   if (lacking !== undefined) {
     return { kind: 'failed', step: 'Checking the free disk space', reason: lacking };
   }
-  for (const { title, at, command } of steps(order, usable)) {
+  const versions = await testedVersions(order.wheel);
+  for (const { title, at, command, otherwise } of steps(order, usable, versions)) {
     hooks.onStep({ message: title, percent: at });
-    hooks.onLine(`> ${[command.command, ...command.args].join(' ')}`);
-    const outcome = await execute(order, hooks, command, (line) => {
-      hooks.onLine(line);
-      const detail = readStep(line);
-      if (detail !== undefined) {
-        hooks.onStep({ message: `${title}: ${detail}`, percent: at });
-      }
-    });
+    const attempt = (tried: Command): Promise<Outcome> => {
+      hooks.onLine(`> ${[tried.command, ...tried.args].join(' ')}`);
+      return execute(order, hooks, tried, (line) => {
+        hooks.onLine(line);
+        const detail = readStep(line);
+        if (detail !== undefined) {
+          hooks.onStep({ message: `${title}: ${detail}`, percent: at });
+        }
+      });
+    };
+    let outcome = await attempt(command);
+    if (otherwise !== undefined && outcome.kind === 'done' && outcome.code !== 0 && lacksVersions(outcome.stdout, outcome.stderr)) {
+      hooks.onLine('The versions that were tested are not to be had for this Python; others are taken.');
+      outcome = await attempt(otherwise);
+    }
     if (outcome.kind === 'cancelled' || hooks.signal.aborted) {
       return { kind: 'cancelled' };
     }
@@ -141,23 +151,36 @@ function execute(
 }
 
 /** The commands, in order; `usable` where there is an environment to complete. */
-function steps(order: Order, usable: boolean): Work[] {
+function steps(order: Order, usable: boolean, versions: string | undefined): Work[] {
   const { places, tool, wheel, torch, torchIndexUrl } = order;
   const { python, root } = places;
   const wheelhouse = order.wheelhouse.trim() === '' ? undefined : order.wheelhouse.trim();
   const extra: Work[] = [];
   if (torch !== 'none') {
     const source: Source = { wheelhouse, index: torchIndex(torch, torchIndexUrl) };
-    extra.push({ title: 'Installing PyTorch', at: 5, command: tool.install(python, TORCH, source) });
+    extra.push({ title: 'Installing PyTorch', at: 5, ...installing(order, TORCH, source, versions) });
   }
   const [what, trial] = torch === 'none' ? [wheel, TRIAL] : [`${wheel}[torch]`, `${TRIAL}, torch, transformers`];
   return [
     ...(usable ? [] : [{ title: 'Making an environment', at: 0, command: tool.makeEnvironment(root) }]),
     ...extra,
-    { title: 'Installing llmstep', at: torch === 'none' ? 10 : 65, command: tool.install(python, what, { wheelhouse }) },
+    { title: 'Installing llmstep', at: torch === 'none' ? 10 : 65, ...installing(order, what, { wheelhouse }, versions) },
     ...(usable ? [{ title: 'Updating llmstep', at: 90, command: tool.replace(python, wheel) }] : []),
     { title: 'Trying it', at: 95, command: { command: python, args: ['-I', '-c', trial] } },
   ];
+}
+
+/** An installation in the versions that were tested, and the same in any; a wheelhouse has versions of its own. */
+function installing(
+  { places, tool }: Order,
+  what: string,
+  source: Source,
+  versions: string | undefined,
+): Pick<Work, 'command' | 'otherwise'> {
+  const plain = tool.install(places.python, what, source);
+  return versions === undefined || source.wheelhouse !== undefined
+    ? { command: plain }
+    : { command: tool.install(places.python, what, { ...source, versions }), otherwise: plain };
 }
 
 /** A sentence when the disk is too full; an environment that is there in part counts as nothing. */

@@ -38,6 +38,12 @@ export async function bundledWheel(extensionFolder: string): Promise<string> {
   return path.join(folder, name);
 }
 
+/** The file beside the wheel with the exact versions of other packages that it was tested with; undefined without one. */
+export async function testedVersions(wheel: string): Promise<string | undefined> {
+  const file = path.join(path.dirname(wheel), 'constraints.txt');
+  return (await stat(file).catch(() => undefined))?.isFile() === true ? file : undefined;
+}
+
 /** What tells one wheel from another: its name and size. */
 export async function fingerprint(wheel: string): Promise<string> {
   return `${path.basename(wheel)} ${(await stat(wheel)).size}`;

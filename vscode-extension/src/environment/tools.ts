@@ -10,6 +10,8 @@ export interface Source {
   readonly index?: string | undefined;
   /** A folder of wheels; then nothing comes from a network. */
   readonly wheelhouse?: string | undefined;
+  /** A file with the exact versions to take of what is installed. */
+  readonly versions?: string | undefined;
 }
 
 /** A tool that makes virtual environments and installs into them. */
@@ -56,11 +58,17 @@ export function uv(command: string, base?: string): Tool {
   };
 }
 
-function from({ index, wheelhouse }: Source): string[] {
+function from({ index, wheelhouse, versions }: Source): string[] {
   if (wheelhouse !== undefined) {
     return ['--no-index', '--find-links', wheelhouse];
   }
-  return index === undefined ? [] : ['--index-url', index];
+  const constraint = versions === undefined ? [] : ['--constraint', versions];
+  return [...constraint, ...(index === undefined ? [] : ['--index-url', index])];
+}
+
+/** Whether a tool failed because there are no such versions for this Python or system. */
+export function lacksVersions(stdout: string, stderr: string): boolean {
+  return /No matching distribution|ResolutionImpossible|No solution found|requires a different Python/i.test(`${stdout}\n${stderr}`);
 }
 
 /** The variables of the environment, without those that would send an installation elsewhere. */

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
 import { type InstallOutcome, type Order, type Step, install } from '../environment/install';
 import { fingerprint, placesIn } from '../environment/paths';
 import { inspect } from '../environment/state';
-import type { Command, Tool } from '../environment/tools';
+import { type Command, type Source, type Tool, pip, uv } from '../environment/tools';
 import { findPython, onPath } from '../python/find';
 import { isAlive, temporaryFolder, until } from './folder';
 
@@ -28,7 +28,11 @@ class FakeTool implements Tool {
     return { command: 'true', args: [] };
   }
 
-  install(python: string, what: string): Command {
+  install(python: string, what: string, source: Source): Command {
+    const old = this.extras.versions;
+    if (source.versions !== undefined && old !== undefined) {
+      return this.#sh('versions', `grep -q "==" "${source.versions}"`);
+    }
     const name = what.startsWith('torch') ? 'torch' : 'llmstep';
     const packages = name === 'torch' ? ['torch'] : ['transformers', 'llmstep', 'llmstep/lsp', 'llmstep/lsp/server'];
     const site = `$("${python}" -c "import site; print(site.getsitepackages()[0])")`;
@@ -110,6 +114,26 @@ suite('installing', () => {
     assert.deepEqual(second, { kind: 'installed' });
     assert.equal(steps[0]?.message, 'Installing PyTorch'); // the environment itself was there
     assert.equal(await state(failing), 'ready');
+  });
+
+  test('takes the versions that were tested, and others only where those are not to be had', async () => {
+    const versions = path.join(folder(), 'constraints.txt');
+    for (const [command, ...words] of [
+      ['python', '-I', '-m', 'pip', '--disable-pip-version-check', '--no-input', 'install', '--constraint', versions, 'w.whl'],
+      ['uv', 'pip', 'install', '--python', 'python', '--constraint', versions, 'w.whl'],
+    ]) {
+      const tool = command === 'uv' ? uv('uv') : pip('python');
+      assert.deepEqual(tool.install('python', 'w.whl', { versions }), { command, args: words });
+    }
+    writeFileSync(versions, 'torch==2.13.0\n');
+    const lacking = '{ echo "ERROR: No matching distribution found for torch==2.13.0" >&2; exit 1; }';
+    assert.equal((await go(order(new FakeTool(base, { versions: lacking }))))[0].kind, 'installed');
+    const full = '{ echo "ERROR: No space left." >&2; exit 1; }';
+    const made = order(new FakeTool(base, { versions: full }), { torch: 'cuda' });
+    assert.deepEqual((await go(made))[0], { kind: 'failed', step: 'Installing PyTorch', reason: 'No space left' });
+    const offline = order(new FakeTool(base, { versions: full }), { wheelhouse: folder() });
+    assert.equal((await go(offline))[0].kind, 'installed', 'a wheelhouse has versions of its own');
+    rmSync(versions);
   });
 
   test('one that does not import is not whole', async () => {

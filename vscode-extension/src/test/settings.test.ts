@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
+import { options } from '../commands/doctor';
 import { CLIENT_ONLY, declaredNames, serverSettings, setting } from '../settings';
 
 suite('settings for the server', () => {
@@ -35,6 +36,10 @@ suite('settings for the server', () => {
     assert.equal(told['check.enabled'], false);
     assert.deepEqual(told['lean.command'], ['lean', '--server']);
     assert.ok(!('temperature' in told));
+    const words = options();
+    for (const word of ['count=7', 'check.enabled=false', 'lean.command=["lean","--server"]']) {
+      assert.equal(words[words.indexOf(word) - 1], '--set', word);
+    }
   });
 
   test('a wrong value is told as it is, for the server to refuse', async () => {

@@ -4,7 +4,16 @@ import { bytes, itemOf, needs } from '../commands/models';
 import type { ModelEntry, Status } from '../server/protocol';
 import { view } from '../status';
 
-const STATUS: Status = { state: 'idle', model: 'starter', selected: 'starter', device: 'cpu', lastMs: 812.4, message: '' };
+const STATUS: Status = {
+  state: 'idle',
+  model: 'starter',
+  selected: 'starter',
+  device: 'cpu',
+  lastMs: 812.4,
+  message: '',
+  engine: 'inProcess',
+  url: '',
+};
 const { Information, Warning } = vscode.LanguageStatusSeverity;
 
 suite('the status item', () => {
@@ -46,6 +55,8 @@ suite('the model picker', () => {
   const entry: ModelEntry = {
     name: 'pythia',
     repoId: 'owner/pythia',
+    family: 'causal',
+    template: 'pythia',
     parameters: 2_800_000_000,
     sizeBytes: 5_600_000_000,
     cpuBytes: 3_640_000_000,
@@ -58,6 +69,7 @@ suite('the model picker', () => {
     bundled: false,
     cached: false,
     active: false,
+    recommended: false,
   };
 
   test('shows size, needs, licence, score and whether it is here', () => {

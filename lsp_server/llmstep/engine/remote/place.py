@@ -65,7 +65,7 @@ def place_of(settings: Settings) -> Place:
     if not local and not remote.allow_non_loopback:
         raise SettingsError(
             f"llmstep does not send goals to {host} without your consent, because that is another machine.",
-            hint="If you agree, set llmstep.remote.allowNonLoopback to true (--allow-non-loopback).",
+            hint="If you agree, set llmstep.remote.allowNonLoopback to true.",
         )
     if settings.engine in ("openai", "vllm") and not urlsplit(url).path:
         url += "/v1"

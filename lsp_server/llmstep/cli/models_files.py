@@ -1,0 +1,130 @@
+"""`llmstep models download` and `remove`: a model's files, onto this machine and away from it."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from llmstep.cli.complete import model_names
+from llmstep.cli.downloads import Wanted, ask, wanted_model
+from llmstep.cli.say import say
+from llmstep.errors import ModelNotFoundError, RequestError
+from llmstep.printable import json_text
+from llmstep.wire.models import DownloadOutput
+from llmstep.wire.records import to_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NameArgument = Annotated[
+    str, typer.Argument(help="Catalog name, hub id, or owner/name/FILE.gguf.", autocompletion=model_names)
+]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Without a question.")]
+
+
+def download(
+    name: NameArgument,
+    yes: YesOption = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print {model, folder, bytes} at the end.")] = False,
+) -> None:
+    """Download a model, with progress; its size is said first.
+
+    Example: llmstep models download byt5-small --yes
+    """
+    wanted, here = _find(name)
+    size = 0
+    if wanted is not None:
+        from llmstep.engine.progress import format_bytes
+
+        size = wanted.bytes()
+        say(f"{wanted.name}: {format_bytes(size)} to download", err=True)
+        if not yes:
+            ask(wanted, size)
+        here = _fetch(wanted)
+    if as_json:
+        typer.echo(json_text(to_json(DownloadOutput(model=name, folder=str(here), bytes=size))))
+    else:
+        say(f"{name} is on this machine{' already' if wanted is None else ''}: {here}")
+
+
+def remove(name: NameArgument, yes: YesOption = False) -> None:
+    """Remove a model of your own from the list, its files stay; or the files of a downloaded one from the cache.
+
+    Example: llmstep models remove byt5-small
+    """
+    from llmstep.catalog import added
+    from llmstep.catalog.registry import find_record
+
+    record = find_record(name)
+    repo_id = record.repo_id if record is not None else name
+    if (record is not None and record.added) or "/" not in repo_id:
+        removed = added.remove(name)
+        say(f"Removed {removed.name} ({removed.repo_id}); its files are left alone.")
+        return
+    _remove_files(name, "/".join(repo_id.split("/")[:2]), yes=yes)
+
+
+def _remove_files(name: str, repo_id: str, *, yes: bool) -> None:
+    from huggingface_hub import constants, scan_cache_dir
+    from huggingface_hub.errors import CacheNotFound
+
+    from llmstep.engine.progress import format_bytes
+
+    try:
+        cache = scan_cache_dir(constants.HF_HUB_CACHE)
+    except CacheNotFound:
+        found = None
+    else:
+        found = next((each for each in cache.repos if each.repo_type == "model" and each.repo_id == repo_id), None)
+    if found is None:
+        raise ModelNotFoundError(
+            f"Nothing of the model {name} is in {constants.HF_HUB_CACHE}.", hint="`llmstep models` says what is here."
+        )
+    size = format_bytes(found.size_on_disk)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise RequestError(f"The files of {name} take {size}.", hint="Give --yes to remove them.")
+        if not typer.confirm(f"Remove {size} of {found.repo_path}?", err=True):
+            raise typer.Exit(1)
+    cache.delete_revisions(*(each.commit_hash for each in found.revisions)).execute()
+    say(f"Removed the files of {name}; {size} are free again.")
+
+
+def _find(name: str) -> tuple[Wanted | None, Path | None]:
+    """What is missing of a model, and its folder or file where nothing is."""
+    from llmstep.catalog import store
+    from llmstep.catalog.gguf import choose_gguf, is_gguf
+    from llmstep.catalog.registry import find_record
+    from llmstep.catalog.resolve import resolve
+    from llmstep.settings import Settings
+
+    if is_gguf(name):
+        file = choose_gguf(Settings(model=name, template="instruct"))
+        return (None, file.path) if file.path else (Wanted(name, file.repo_id, file=file.file), None)
+    record = find_record(name)
+    if record is not None and record.bundled:
+        return None, store.cache_path(record)
+    if store.is_path(name):
+        raise RequestError(f"{name} is a folder of this machine.", hint="Give a catalog name or a hub id.")
+    if record is None:
+        resolve(Settings(model=name, template="instruct"))  # says which names there are
+    repo_id = record.repo_id if record is not None else name
+    code = record is not None and record.trust_remote_code
+    return wanted_model(name, repo_id, code=code), store.cache_path(repo_id)
+
+
+def _fetch(wanted: Wanted) -> Path:
+    from llmstep.catalog.store import adapter_base
+    from llmstep.cli.progress import shown_progress
+    from llmstep.engine.download import fetch, fetch_file
+
+    with shown_progress() as show:
+        if wanted.file:
+            return fetch_file(wanted.repo_id, wanted.file, report=show)
+        folder = fetch(wanted.repo_id, report=show, code=wanted.code)
+        base = adapter_base(folder)
+        if base is not None:
+            fetch(base, report=show)
+    return folder

@@ -1,0 +1,117 @@
+"""`llmstep settings`: every setting, its value, and where that comes from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from llmstep.cli.complete import setting_names
+from llmstep.cli.options import SET, below, option_layer
+from llmstep.cli.say import say, warn
+from llmstep.configuration.files import PROJECT_FILE, project_file, user_file
+from llmstep.configuration.layers import laid_over
+from llmstep.configuration.names import all_settings, value_text
+from llmstep.errors import SettingsError
+from llmstep.printable import json_text, printable
+from llmstep.wire.records import to_json
+
+if TYPE_CHECKING:
+    from llmstep.configuration.layers import Configuration
+    from llmstep.wire.state import SettingsOutput
+
+PIPE_WIDTH = 500
+
+
+def settings(
+    names: Annotated[list[str] | None, typer.Argument(help="Show these only; a section such as lean is fine.")] = None,
+    place: Annotated[Path | None, typer.Option("--for", help="A Lean file or folder; default the current one.")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="As with other commands.", autocompletion=setting_names),
+    ] = None,
+    changed: Annotated[bool, typer.Option("--changed", help="Only those that are set somewhere.")] = False,
+    path: Annotated[bool, typer.Option("--path", help="Print where your settings file is, and nothing else.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print {files, settings, faults} instead of a table.")
+    ] = False,
+) -> None:
+    """Show the settings, and where each value comes from.
+
+    Later places win: defaults, your settings file, the project's llmstep.toml,
+    the environment (LLMSTEP_COUNT for count, LLMSTEP_LEAN_COMMAND for
+    lean.command), the options of a command. The editor's settings lie between
+    the files and the environment. What is wrong is told, and not used;
+    the exit status is 2 then.
+
+    Example: llmstep settings lean --for Demo.lean
+    """
+    if path:
+        say(str(user_file()))
+        return
+    here = place or Path()
+    found = laid_over([*below(here), option_layer({SET: set_}, strict=False)])
+    shown = [name for name in _chosen(names or ()) if not changed or found.was_set(name)]
+    if as_json:
+        typer.echo(json_text(to_json(record(found, shown, here))))
+    else:
+        _print(found, shown)
+        for fault in found.faults:
+            warn(str(fault))
+    raise typer.Exit(2 if found.faults else 0)
+
+
+def record(found: Configuration, names: list[str], place: Path) -> SettingsOutput:
+    """What `--json` prints."""
+    from llmstep.wire.state import FaultRow, SettingRow, SettingsFiles, SettingsOutput
+
+    own, project = user_file(), project_file(place)
+    files = SettingsFiles(user=str(own) if own.is_file() else None, project=str(project) if project else None)
+    rows = [
+        SettingRow(
+            name=name,
+            value=each.read(found.settings),
+            default=each.default,
+            origin=found.origins.get(name, "default"),
+            variable=each.variable,
+        )
+        for name in names
+        for each in (all_settings()[name],)
+    ]
+    faults = [FaultRow(message=fault.message, hint=fault.hint) for fault in found.faults]
+    return SettingsOutput(files=files, settings=tuple(rows), faults=tuple(faults))
+
+
+def _chosen(names: list[str] | tuple[str, ...]) -> list[str]:
+    """
+    Raises:
+        SettingsError: There is no such setting or section.
+    """
+    known = all_settings()
+    if not names:
+        return list(known)
+    wanted = [name.removeprefix("llmstep.") for name in names]
+    for name in wanted:
+        if name not in known and not any(each.startswith(f"{name}.") for each in known):
+            raise SettingsError(f"There is no setting llmstep.{name[:60]}.", hint="`llmstep settings` lists all.")
+    return [each for each in known if any(each == name or each.startswith(f"{name}.") for name in wanted)]
+
+
+def _print(found: Configuration, names: list[str]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PIPE_WIDTH)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("setting", "value", "from"):
+        table.add_column(heading, overflow="fold")
+    for name in names:
+        value = printable(value_text(all_settings()[name].read(found.settings))) or '""'
+        origin = found.origins.get(name)
+        table.add_row(Text(name), Text(value), Text(printable(origin or "default"), style="" if origin else "dim"))
+    console.print(table)
+    console.print(Text(printable(f"Your settings file: {user_file()}; a project's: {PROJECT_FILE}"), style="dim"))

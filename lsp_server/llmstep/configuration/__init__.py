@@ -1,0 +1,1 @@
+"""Where settings come from: files, the environment, flags and the editor, laid over each other."""

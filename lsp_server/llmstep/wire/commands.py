@@ -1,0 +1,155 @@
+"""The commands of the language server, with what they take."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import attrs
+from lsprotocol.types import Diagnostic, Position, TextDocumentIdentifier  # noqa: TC002 for the reference
+
+from llmstep.wire.models import DownloadAnswer, ModelEntry
+from llmstep.wire.state import LeanServer, Status
+from llmstep.wire.steps import FillAnswer, Known, ProveAnswer, ShownSuggestion, SuggestAnswer
+
+
+@attrs.frozen(kw_only=True)
+class Place:
+    """A place of a document."""
+
+    text_document: TextDocumentIdentifier
+    position: Position
+
+
+@attrs.frozen(kw_only=True)
+class PlaceWithDiagnostics(Place):
+    """A place of a document, and what the editor shows there."""
+
+    diagnostics: tuple[Diagnostic, ...] = ()
+    """Those at the position; they help to find the goal."""
+
+
+@attrs.frozen(kw_only=True)
+class SuggestParams(PlaceWithDiagnostics):
+    """The argument of `llmstep.suggest`."""
+
+    prefix: str | None = None
+    """What every suggestion starts with."""
+    count: int | None = None
+    """Number of samples, 1 to 256."""
+    more: bool = False
+    """Draw afresh and add to what is known."""
+
+
+@attrs.frozen(kw_only=True)
+class ChooseParams(PlaceWithDiagnostics):
+    """The argument of `llmstep.choose` and `llmstep.accept`."""
+
+    step: int = 0
+    """1 for the next, -1 for the one before."""
+
+
+@attrs.frozen(kw_only=True)
+class FillParams:
+    """The argument of `llmstep.fillSorries`."""
+
+    text_document: TextDocumentIdentifier
+    tactics: Literal["model", "list", "both"] = "both"
+    expansions: int | None = None
+    """Most states that are expanded, 1 to 10000."""
+    seconds: float | None = None
+    """Longest search, 0.1 to 86400."""
+    samples: int | None = None
+    """Samples of the model for each state, 1 to 256."""
+    seed: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ProveParams(FillParams):
+    """The argument of `llmstep.prove`."""
+
+    position: Position
+    diagnostics: tuple[Diagnostic, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class SelectModelParams:
+    """The argument of `llmstep.selectModel`."""
+
+    model: str
+    """Catalog name, hub id or folder."""
+    load: bool = False
+    """Download and load it now, with progress; where that fails, the one before stays."""
+
+
+@attrs.frozen(kw_only=True)
+class DownloadParams:
+    """The argument of `llmstep.downloadModel`."""
+
+    model: str
+
+
+@attrs.frozen(kw_only=True)
+class DocumentParams:
+    """The argument of `llmstep.buildImports`."""
+
+    text_document: TextDocumentIdentifier
+
+
+@attrs.frozen(kw_only=True)
+class BuildAnswer:
+    """The answer of `llmstep.buildImports`."""
+
+    said: str
+    """The last line that Lake printed."""
+
+
+@attrs.frozen(kw_only=True)
+class StopAnswer:
+    """The answer of `llmstep.stop`."""
+
+    stopped: int
+    """Number of runs."""
+
+
+@attrs.frozen(kw_only=True)
+class StatusAnswer(Status):
+    """The answer of `llmstep.status`."""
+
+    version: str
+    http: str | None
+    """Where the tactic is answered."""
+    lean: tuple[LeanServer, ...]
+    """The Lean servers that llmstep runs."""
+
+
+@attrs.frozen
+class Message:
+    """A command, or a request or notification of llmstep's own."""
+
+    name: str
+    about: str
+    params: type | None = None
+    result: Any = None
+
+
+COMMANDS = (
+    Message("llmstep.suggest", "Suggest steps for the goal at a position.", SuggestParams, SuggestAnswer),
+    Message("llmstep.prove", "Search for a whole proof of the goal at a position.", ProveParams, ProveAnswer),
+    Message("llmstep.fillSorries", "Search for a proof of each `sorry` of a file.", FillParams, FillAnswer),
+    Message("llmstep.choose", "Have the hint show another suggestion.", ChooseParams, ShownSuggestion | None),
+    Message("llmstep.accept", "The suggestion that the hint shows.", ChooseParams, ShownSuggestion | None),
+    Message("llmstep.models", "The models that are known.", None, list[ModelEntry]),
+    Message("llmstep.selectModel", "Use another model in this session.", SelectModelParams, Status),
+    Message("llmstep.downloadModel", "Bring a model onto this machine.", DownloadParams, DownloadAnswer),
+    Message("llmstep.status", "What runs, and where.", None, StatusAnswer),
+    Message("llmstep.stop", "End all work in flight.", None, StopAnswer),
+    Message("llmstep.buildImports", "Build the imports of a file with Lake.", DocumentParams, BuildAnswer),
+    Message("llmstep.restartLean", "Stop llmstep's own Lean servers; the next question starts new ones.", None, None),
+)
+"""What `workspace/executeCommand` takes; each command has one argument, an object."""
+
+MESSAGES = (
+    Message(
+        "llmstep/known", "Request of the client: what is known for the goal here?", PlaceWithDiagnostics, Known | None
+    ),
+)

@@ -1,0 +1,102 @@
+"""A record class as JSON Schema; the descriptions are its own texts."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import itertools
+import textwrap
+import types
+import typing
+from typing import Any, Literal
+
+import attrs
+
+SIMPLE = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
+
+
+def same(name: str) -> str:
+    """The names of `--json`."""
+    return name
+
+
+def is_protocol(cls: Any) -> bool:
+    """Whether a class is one of the Language Server Protocol."""
+    return getattr(cls, "__module__", "").startswith("lsprotocol")
+
+
+@functools.cache
+def docs(cls: type) -> dict[str, str]:
+    """What stands below each field, those of its bases included."""
+    found: dict[str, str] = {}
+    for base in reversed(cls.__mro__[:-1]):
+        if not attrs.has(base):
+            continue
+        [node] = ast.parse(textwrap.dedent(inspect.getsource(base))).body
+        body = typing.cast("ast.ClassDef", node).body
+        for field, text in itertools.pairwise(body):
+            if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+                found[typing.cast("ast.Name", field.target).id] = " ".join(str(text.value.value).split())
+    return found
+
+
+def about(cls: type) -> str:
+    """The first sentence of a class."""
+    return " ".join(inspect.cleandoc(cls.__doc__ or "").split("\n\n")[0].split())
+
+
+def fields(cls: type, named: Any) -> list[tuple[str, Any, str, bool]]:
+    """Name, type, text and whether it has to be there, of each field."""
+    hints = typing.get_type_hints(cls)
+    texts = docs(cls)
+    return [
+        (named(each.name), hints[each.name], texts.get(each.name, ""), each.default is attrs.NOTHING)
+        for each in attrs.fields(cls)
+    ]
+
+
+def schema(cls: Any, named: Any = same) -> dict[str, Any]:
+    """The JSON Schema of an output, as a document."""
+    parts: dict[str, Any] = {}
+    made = part(cls, parts, named)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, **({"$defs": parts} if parts else {})}
+
+
+def part(kind: Any, parts: dict[str, Any], named: Any = same, where: str = "#/$defs/") -> dict[str, Any]:
+    """The JSON Schema of a type; the classes that it refers to are added to `parts`.
+
+    Args:
+        named: Gives the name on the wire for a field's own.
+        where: Where `parts` will be in the document.
+    """
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if kind is Any:
+        return {}
+    if kind in SIMPLE:
+        return {"type": SIMPLE[kind]}
+    if origin is Literal:
+        return {"enum": list(arguments)}
+    if origin in (typing.Union, types.UnionType):
+        return {"anyOf": [part(each, parts, named, where) for each in arguments]}
+    if origin in (list, tuple) and (origin is list or arguments[-1] is Ellipsis):
+        return {"type": "array", "items": part(arguments[0], parts, named, where)}
+    if origin is tuple:
+        items = [part(each, parts, named, where) for each in arguments]
+        return {"type": "array", "prefixItems": items, "items": False, "minItems": len(items)}
+    if origin is dict or is_protocol(kind):
+        return {"type": "object"}
+    if kind.__name__ not in parts:
+        parts[kind.__name__] = {}
+        properties = {
+            name: part(each, parts, named, where) | ({"description": text} if text else {})
+            for name, each, text, _ in fields(kind, named)
+        }
+        parts[kind.__name__] = {
+            "type": "object",
+            "description": about(kind),
+            "properties": properties,
+            "required": [name for name, _, _, required in fields(kind, named) if required],
+            "additionalProperties": False,
+        }
+    return {"$ref": f"{where}{kind.__name__}"}

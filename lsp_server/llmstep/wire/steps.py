@@ -1,0 +1,176 @@
+"""Suggestions and proofs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import attrs
+from lsprotocol.types import Range, TextEdit  # noqa: TC002 the converter needs them
+
+if TYPE_CHECKING:
+    from llmstep import types
+
+ShownVerdict = Literal["closes", "progress", "unchecked"]
+StepSource = Literal["model", "lean", "repaired"]
+SearchOutcome = Literal["proved", "exhausted", "expansions", "seconds", "refused"]
+
+
+@attrs.frozen(kw_only=True)
+class Step:
+    """A suggested step."""
+
+    text: str
+    score: float | None
+    """Mean log-probability of its tokens; null where nobody tells it."""
+    verdict: ShownVerdict
+    """What Lean says."""
+    source: StepSource
+    """The model, one of Lean's own tactics, or the model with a name that Lean offers."""
+    repaired_from: str | None
+    """With `repaired`, what the model wrote."""
+    remaining_goals: tuple[str, ...]
+    """With `progress`, the goals that are left."""
+
+
+def step_fields(suggestion: types.Suggestion) -> dict[str, Any]:
+    """The fields of the `Step` for a suggestion."""
+    return {
+        "text": suggestion.text,
+        "score": suggestion.candidate.score,
+        "verdict": suggestion.check.verdict.value,
+        "source": suggestion.candidate.source,
+        "repaired_from": suggestion.candidate.repaired_from or None,
+        "remaining_goals": suggestion.check.goals,
+    }
+
+
+@attrs.frozen(kw_only=True)
+class Rejected:
+    """A step that Lean refused."""
+
+    text: str
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class Tried:
+    """The text of a step with another name."""
+
+    text: str
+    reason: str
+    """Why Lean refuses it."""
+
+
+@attrs.frozen(kw_only=True)
+class RejectedWithTried(Rejected):
+    """A step that Lean refused, and what was tried in its place."""
+
+    tried: tuple[Tried, ...]
+    """Texts with names that Lean offers."""
+
+
+@attrs.frozen(kw_only=True)
+class SuggestOutput:
+    """What `llmstep suggest --json` prints."""
+
+    goal: str
+    model: str
+    elapsed_ms: float
+    suggestions: tuple[Step, ...]
+    """Best first."""
+    rejected: tuple[RejectedWithTried, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Suggestion(Step):
+    """One entry of the answer of `llmstep.suggest`."""
+
+    edit: TextEdit
+    """Inserts it."""
+
+
+@attrs.frozen(kw_only=True)
+class SuggestAnswer:
+    """The answer of `llmstep.suggest`."""
+
+    goal: str
+    model: str
+    elapsed_ms: float
+    summary: str
+    """How many were generated, checked and rejected, in words."""
+    suggestions: tuple[Suggestion, ...]
+    """Best first."""
+    rejected: tuple[Rejected, ...]
+    """What Lean refused."""
+
+
+@attrs.frozen(kw_only=True)
+class Known(SuggestAnswer):
+    """The answer of `llmstep/known`: the same from memory, with edits for the text as it is."""
+
+    version: int | None
+    """That of the document."""
+    goals: tuple[str, ...]
+    """The main goal, and those behind it."""
+    working: bool
+    """Whether a run is going on in the document."""
+
+
+@attrs.frozen(kw_only=True)
+class ShownSuggestion:
+    """The answer of `llmstep.choose` and `llmstep.accept`."""
+
+    text: str
+    edit: TextEdit
+    verdict: ShownVerdict
+    index: int
+    """From 0."""
+    count: int
+
+
+@attrs.frozen(kw_only=True)
+class ProveOutput:
+    """What `llmstep prove --json` prints."""
+
+    proof: str | None
+    """What replaces the place, without its indentation; null where there is none."""
+    expansions: int
+    """States that were expanded."""
+    seconds: float
+    model: str | None
+    """Null where none was asked."""
+
+
+@attrs.frozen(kw_only=True)
+class ProveAnswer(ProveOutput):
+    """The answer of `llmstep.prove`."""
+
+    edit: TextEdit | None
+    outcome: SearchOutcome
+    """Why it ended."""
+
+
+@attrs.frozen(kw_only=True)
+class Proved:
+    """A `sorry` that was proved."""
+
+    range: Range
+    """That of the word."""
+    edit: TextEdit
+    proof: str
+
+
+@attrs.frozen(kw_only=True)
+class Unproved:
+    """A `sorry` that was not."""
+
+    range: Range
+    reason: str
+
+
+@attrs.frozen(kw_only=True)
+class FillAnswer:
+    """The answer of `llmstep.fillSorries`; the edits may be applied together."""
+
+    proved: tuple[Proved, ...]
+    failed: tuple[Unproved, ...]

@@ -1,0 +1,71 @@
+"""A record class as a TypeScript interface, and as rows of a table; the texts are its own."""
+
+from __future__ import annotations
+
+import types
+import typing
+from typing import Any, Literal
+
+import attrs
+
+from llmstep.setting_values import wire_name
+from llmstep.wire.schema import SIMPLE, about, fields, is_protocol, same
+
+
+def type_text(kind: Any) -> str:
+    """A type as TypeScript writes it."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if kind is Any:
+        return "unknown"
+    if kind in SIMPLE:
+        return {"integer": "number"}.get(SIMPLE[kind], SIMPLE[kind])
+    if origin is Literal:
+        return " | ".join(f"'{each}'" for each in arguments)
+    if origin in (typing.Union, types.UnionType):
+        return " | ".join(map(type_text, arguments))
+    if origin in (list, tuple):
+        inner = type_text(arguments[0])
+        return f"readonly ({inner})[]" if "|" in inner else f"readonly {inner}[]"
+    if origin is dict:
+        return "Readonly<Record<string, unknown>>"
+    return str(kind.__name__)
+
+
+def interface(cls: type) -> str:
+    """The TypeScript interface of what an editor gets or sends."""
+    base = next((each for each in cls.__mro__[1:] if attrs.has(each)), None)
+    inherited = {name for name, *_ in fields(base, wire_name)} if base else set()
+    extends = f" extends {base.__name__}" if base else ""
+    lines = [f"/** {about(cls)} */", f"export interface {cls.__name__}{extends} {{"]
+    for name, kind, text, required in fields(cls, wire_name):
+        if name not in inherited:
+            lines += [f"  /** {text} */"] if text else []
+            lines.append(f"  readonly {name}{'' if required else '?'}: {type_text(kind)};")
+    return "\n".join([*lines, "}"])
+
+
+def rows(cls: type, named: Any = wire_name) -> list[str]:
+    """A Markdown table of the fields of an object."""
+    lines = ["| name | type | meaning |", "|---|---|---|"]
+    for name, kind, text, required in fields(cls, named):
+        shown = type_text(kind).replace("readonly ", "").replace("|", "\\|")
+        lines.append(f"| `{name}`{'' if required else ', optional'} | `{shown}` | {text} |")
+    return lines
+
+
+def parts(kind: Any) -> list[type]:
+    """The record classes that a type is made of, from outside inwards, each once; none of the protocol's own."""
+    found: list[type] = []
+
+    def visit(each: Any) -> None:
+        if attrs.has(each) and not is_protocol(each):
+            if each not in found:
+                found.append(each)
+                for _, inner, *_ in fields(each, same):
+                    visit(inner)
+        else:
+            for inner in typing.get_args(each):
+                visit(inner)
+
+    visit(kind)
+    return found

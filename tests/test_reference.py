@@ -1,0 +1,36 @@
+"""What is made from the classes of the wire is up to date, and the classes describe what programs get."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+from jsonschema import Draft202012Validator
+
+from llmstep.cli.outputs import OUTPUTS
+
+ROOT = Path(__file__).resolve().parents[1]
+SCHEMAS = ROOT / "docs" / "reference" / "schemas"
+
+
+@pytest.mark.parametrize("script", ["reference.py", "settings_page.py"])
+def test_pages_and_types_are_up_to_date(script: str) -> None:
+    command = [sys.executable, str(ROOT / "scripts" / script), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_schemas_are_valid_and_strict(name: str) -> None:
+    schema = json.loads((SCHEMAS / f"{name.replace(' ', '-')}.json").read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(schema)
+    for part in schema["$defs"].values():
+        assert part["additionalProperties"] is False
+        assert set(part["required"]) <= set(part["properties"])
+    wrong = {"no": "such output"}
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate([wrong] if "array" in schema.get("type", "") else wrong, schema)

@@ -1,0 +1,229 @@
+// Made by scripts/reference.py from the classes of lsp_server/llmstep/wire: change those.
+import type { Position, Range, TextDocumentIdentifier, TextEdit } from 'vscode-languageclient/node';
+
+/** The answer of `llmstep.suggest`. */
+export interface SuggestAnswer {
+  readonly goal: string;
+  readonly model: string;
+  readonly elapsedMs: number;
+  /** How many were generated, checked and rejected, in words. */
+  readonly summary: string;
+  /** Best first. */
+  readonly suggestions: readonly Suggestion[];
+  /** What Lean refused. */
+  readonly rejected: readonly Rejected[];
+}
+
+/** A suggested step. */
+export interface Step {
+  readonly text: string;
+  /** Mean log-probability of its tokens; null where nobody tells it. */
+  readonly score: number | null;
+  /** What Lean says. */
+  readonly verdict: 'closes' | 'progress' | 'unchecked';
+  /** The model, one of Lean's own tactics, or the model with a name that Lean offers. */
+  readonly source: 'model' | 'lean' | 'repaired';
+  /** With `repaired`, what the model wrote. */
+  readonly repairedFrom: string | null;
+  /** With `progress`, the goals that are left. */
+  readonly remainingGoals: readonly string[];
+}
+
+/** What `llmstep prove --json` prints. */
+export interface ProveOutput {
+  /** What replaces the place, without its indentation; null where there is none. */
+  readonly proof: string | null;
+  /** States that were expanded. */
+  readonly expansions: number;
+  readonly seconds: number;
+  /** Null where none was asked. */
+  readonly model: string | null;
+}
+
+/** A place of a document. */
+export interface Place {
+  readonly textDocument: TextDocumentIdentifier;
+  readonly position: Position;
+}
+
+/** What the server is doing: `llmstep/status`. */
+export interface Status {
+  /** `starting`, `empty`, `downloading`, `loading`, `idle`, `goal`, `generating` or `checking`. */
+  readonly state: string;
+  /** The model in memory. */
+  readonly model: string;
+  /** The model of the settings, which the next request loads. */
+  readonly selected: string;
+  readonly device: string;
+  readonly lastMs: number | null;
+  readonly message: string;
+  /** `inProcess`, `openai`, `llmstep`, or `shared` where the model of another window is used. */
+  readonly engine: string;
+  /** The server that runs the model, where that is not llmstep itself. */
+  readonly url: string;
+}
+
+/** An error that the user can act on: `llmstep/message`. */
+export interface ServerMessage {
+  readonly kind: 'error' | 'info';
+  /** Which kind of error: `settings`, `model_not_found`, `lean`, … */
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** What the client's Lean is to check: the form that `LLMstep.checkSuggestions` of the Lean package takes. */
+export interface CheckParams {
+  readonly textDocument: TextDocumentIdentifier;
+  readonly position: Position;
+  readonly suggestions: readonly string[];
+  readonly maxHeartbeats: number;
+}
+
+/** The suggestions in the order asked. */
+export interface CheckedSuggestions {
+  readonly checked: readonly Checked[];
+}
+
+/** A suggestion with the verdict of the client's Lean. */
+export interface Checked {
+  readonly text: string;
+  readonly verdict: string;
+  readonly goals?: readonly string[];
+  readonly message?: string;
+}
+
+/** The answer of `llmstep/known`: the same from memory, with edits for the text as it is. */
+export interface Known extends SuggestAnswer {
+  /** That of the document. */
+  readonly version: number | null;
+  /** The main goal, and those behind it. */
+  readonly goals: readonly string[];
+  /** Whether a run is going on in the document. */
+  readonly working: boolean;
+}
+
+/** One entry of the answer of `llmstep.suggest`. */
+export interface Suggestion extends Step {
+  /** Inserts it. */
+  readonly edit: TextEdit;
+}
+
+/** A step that Lean refused. */
+export interface Rejected {
+  readonly text: string;
+  readonly reason: string;
+}
+
+/** The answer of `llmstep.choose` and `llmstep.accept`. */
+export interface ShownSuggestion {
+  readonly text: string;
+  readonly edit: TextEdit;
+  readonly verdict: 'closes' | 'progress' | 'unchecked';
+  /** From 0. */
+  readonly index: number;
+  readonly count: number;
+}
+
+/** The answer of `llmstep.prove`. */
+export interface ProveAnswer extends ProveOutput {
+  readonly edit: TextEdit | null;
+  /** Why it ended. */
+  readonly outcome: 'proved' | 'exhausted' | 'expansions' | 'seconds' | 'refused';
+}
+
+/** The answer of `llmstep.fillSorries`; the edits may be applied together. */
+export interface FillAnswer {
+  readonly proved: readonly Proved[];
+  readonly failed: readonly Unproved[];
+}
+
+/** A `sorry` that was proved. */
+export interface Proved {
+  /** That of the word. */
+  readonly range: Range;
+  readonly edit: TextEdit;
+  readonly proof: string;
+}
+
+/** A `sorry` that was not. */
+export interface Unproved {
+  readonly range: Range;
+  readonly reason: string;
+}
+
+/** One entry of the answer of `llmstep.models`. */
+export interface ModelEntry {
+  readonly name: string;
+  /** Id on the hub, or a folder; empty for the one that comes with llmstep. */
+  readonly repoId: string;
+  readonly family: 'causal' | 'seq2seq';
+  readonly template: string;
+  readonly parameters: number | null;
+  readonly sizeBytes: number | null;
+  /** Memory that it needs on the CPU; null where that is not known, and for the one that comes with llmstep. */
+  readonly cpuBytes: number | null;
+  /** The same on a GPU. */
+  readonly gpuBytes: number | null;
+  readonly licence: string | null;
+  /** Reported result on miniF2F-test. */
+  readonly score: string | null;
+  readonly scoreSource: string | null;
+  /** Whether it brings Python code of its own. */
+  readonly trustRemoteCode: boolean;
+  readonly summary: string;
+  /** Whether it comes with llmstep. */
+  readonly bundled: boolean;
+  /** Whether it is on this machine. */
+  readonly cached: boolean;
+  readonly active: boolean;
+  /** By the rule that `auto` and doctor follow. */
+  readonly recommended: boolean;
+}
+
+/** The answer of `llmstep.downloadModel`. */
+export interface DownloadAnswer {
+  readonly model: string;
+  readonly folder: string;
+}
+
+/** The answer of `llmstep.status`. */
+export interface StatusAnswer extends Status {
+  readonly version: string;
+  /** Where the tactic is answered. */
+  readonly http: string | null;
+  /** The Lean servers that llmstep runs. */
+  readonly lean: readonly LeanServer[];
+}
+
+/** A Lean server that llmstep runs. */
+export interface LeanServer {
+  /** Its folder. */
+  readonly root: string;
+  readonly command: readonly string[];
+  readonly processes: readonly LeanProcessRow[];
+}
+
+/** A process of a Lean server. */
+export interface LeanProcessRow {
+  readonly pid: number;
+  readonly role: 'launcher' | 'watchdog' | 'worker';
+  /** Resident memory, with the pages that other Lean processes share. */
+  readonly rssBytes: number;
+  /** Memory that is freed when it ends. */
+  readonly privateBytes: number;
+  /** Of a worker, the document that it elaborates. */
+  readonly uri: string;
+}
+
+/** The answer of `llmstep.stop`. */
+export interface StopAnswer {
+  /** Number of runs. */
+  readonly stopped: number;
+}
+
+/** The answer of `llmstep.buildImports`. */
+export interface BuildAnswer {
+  /** The last line that Lake printed. */
+  readonly said: string;
+}
