@@ -65,7 +65,7 @@ def set_of(suggestions: Sequence[Suggestion], note: str = "") -> SuggestionSet:
 # --- ranking and summary
 
 
-def test_closing_ones_first_then_fewest_goals_then_score() -> None:
+def test_closing_ones_first_then_those_likelier_to_lead_on_then_score() -> None:
     ranked = set_of(
         [
             judged("unknown", Verdict.UNCHECKED, score=-0.1),
@@ -80,9 +80,9 @@ def test_closing_ones_first_then_fewest_goals_then_score() -> None:
     assert [each.text for each in ranked.suggestions] == [
         "closes, likely",
         "closes, unlikely",
+        "two",
         "one, likely",
         "one, unlikely",
-        "two",
         "unknown",
     ]
     assert [each.text for each in ranked.rejected] == ["wrong"]

@@ -54,7 +54,7 @@ def test_a_step_that_closes_the_goal(llmstep: Run, lean: Path, tmp_path: Path) -
     assert list(answer) == ["goal", "model", "elapsed_ms", "suggestions", "rejected"]
     assert (answer["goal"], answer["model"]) == ("p q : Prop\nh : p ∧ q\n⊢ q ∧ p", "starter")
     first = answer["suggestions"][0]
-    assert list(first) == ["text", "score", "verdict", "source", "remaining_goals"]
+    assert list(first) == ["text", "score", "verdict", "source", "repaired_from", "remaining_goals"]
     assert (first["text"], first["verdict"], first["remaining_goals"]) == ("exact ⟨h.2, h.1⟩", "closes", [])
     assert first["score"] < 0
     assert ended.err.splitlines() == [
