@@ -121,7 +121,8 @@ class SuggestionSet:
         everything = (*self.suggestions, *self.rejected)
         lean = sum(each.candidate.source == "lean" for each in everything)
         repaired = [each for each in everything if each.candidate.source == "repaired"]
-        distinct = len({each.candidate.repaired_from or each.text for each in everything}) - lean
+        written = [each.text for each in everything if each.candidate.source == "model"]
+        distinct = len(written) + sum(each.candidate.repaired_from not in written for each in repaired)
         head = f"{self.drawn} generated, {distinct} distinct" if distinct else f"{self.drawn} generated"
         if self.failure is not None:
             head = self.failure.message.rstrip(".")

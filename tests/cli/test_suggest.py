@@ -69,7 +69,7 @@ def test_json_has_exactly_this_shape(llmstep: Run) -> None:
     assert answer["elapsed_ms"] > 0
     assert 1 <= len(answer["suggestions"]) <= 10
     for each in answer["suggestions"]:
-        assert list(each) == ["text", "score", "verdict", "source", "remaining_goals"]
+        assert list(each) == ["text", "score", "verdict", "source", "repaired_from", "remaining_goals"]
         assert each["text"].strip()
         assert each["score"] < 0
         assert (each["verdict"], each["remaining_goals"]) == ("unchecked", [])

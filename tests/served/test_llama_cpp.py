@@ -15,7 +15,7 @@ import psutil
 import pytest
 from gguf_models import starter_gguf
 
-from llmstep.catalog import gguf as gguf_module
+from llmstep.catalog import store
 from llmstep.catalog.gguf import choose_gguf
 from llmstep.engine.remote import connection
 from llmstep.engine.remote.questions import Question
@@ -192,7 +192,7 @@ async def test_what_cannot_be_run_is_said(gguf: Path, tmp_path: Path, model: str
 
 
 def test_a_file_of_the_catalog_or_of_the_hub_by_its_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(gguf_module, "cached_file", lambda *_: None)
+    monkeypatch.setattr(store, "cached_file", lambda *_: None)
     known = choose_gguf(Settings(model="bfs-prover"))
     assert (known.name, known.template.name, known.path) == ("bfs-prover-v2-7b", "bfs", None)
     assert known.repo_id.count("/") == 1
@@ -224,7 +224,7 @@ def test_when_auto_takes_llama_cpp(
     file = tmp_path / "model.gguf"
     with file.open("wb") as opened:
         opened.truncate(4_700_000_000)  # takes no room on the disk
-    monkeypatch.setattr(gguf_module, "cached_file", lambda *_: file if machine.get("file", True) else None)
+    monkeypatch.setattr(store, "cached_file", lambda *_: file if machine.get("file", True) else None)
     monkeypatch.setattr(choice, "llama_server", lambda: ("llama-server",) if machine.get("llama", True) else ())
     monkeypatch.setattr(choice, "has_cuda", lambda: machine.get("cuda", False))
     monkeypatch.setattr(choice, "has_apple_gpu", lambda: machine.get("apple", False))
