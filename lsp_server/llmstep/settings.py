@@ -152,7 +152,9 @@ class Settings:
         " (`openai`, `ollama`, `llmstep`; see `remote.url`). `auto` is in llmstep, or llama.cpp where that is better.",
     )
     share_model: bool = _setting(
-        True, "Use the model of another llmstep of this machine that has the port already, instead of loading it twice."
+        True,
+        "Use the model of another llmstep of this machine that has the port already, instead of loading it twice, and"
+        " do the work of `llmstep mcp` for the folders that are open.",
     )
     device: Device = _setting("auto", "Device the model runs on.")
     dtype: Dtype = _setting("auto", "Number format of the weights.")
