@@ -173,7 +173,9 @@ class Settings:
         users=True,
     )
     share_model: bool = _setting(
-        True, "Use the model of another llmstep of this machine that has the port already, instead of loading it twice."
+        True,
+        "Use the model of another llmstep of this machine that has the port already, instead of loading it twice, and"
+        " do the work of `llmstep mcp` for the folders that are open.",
     )
     device: Device = _setting("auto", "Device the model runs on.")
     dtype: Dtype = _setting("auto", "Number format of the weights.")

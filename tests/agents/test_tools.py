@@ -77,7 +77,7 @@ async def test_the_tools_answer_alike_over_every_way(project: Project, transport
         best = found["suggestions"][0]
         assert best["verdict"] == "closes"
         assert inserted(best["edit"]) == FILE.replace("sorry", best["text"], 1)
-        assert {each["source"] for each in found["suggestions"]} <= {"model", "lean"}
+        assert {each["source"] for each in found["suggestions"]} <= {"model", "lean", "repaired"}
         assert [done for done, _ in steps] == sorted({done for done, _ in steps})
         assert any("Checking" in message for _, message in steps)
         with_prefix = await call(client, "suggest", {**at, "count": 8, "prefix": "apply "})

@@ -103,6 +103,17 @@ async def test_ollamas_generate_as_llmlean_asks(starter: httpx.AsyncClient) -> N
     assert streamed.headers["content-type"] == "application/x-ndjson"
 
 
+async def test_ollamas_clients_need_name_no_content_type(starter: httpx.AsyncClient) -> None:
+    """litellm sends none; a web page, which can leave it out as well, still has an origin."""
+    body = json.dumps({"prompt": PROMPT, "stream": False, "options": {"temperature": 0}}).encode()
+    assert (await starter.post("/api/generate", content=body)).json()["response"]
+    assert (await starter.post("/v1/completions", content=body)).status_code == 415
+    plain = {"Content-Type": "text/plain"}
+    assert (await starter.post("/api/generate", content=body, headers=plain)).status_code == 415
+    page = {"Origin": "http://evil.example"}
+    assert (await starter.post("/api/generate", content=body, headers=page)).status_code == 403
+
+
 async def test_ollamas_chat_and_lists(starter: httpx.AsyncClient) -> None:
     body = {"messages": [{"role": "user", "content": PROMPT}], "stream": False, "options": {"temperature": 0}}
     content = (await starter.post("/api/chat", json=body)).json()

@@ -4,6 +4,7 @@
   rebinding) is same-origin for its browser, but sends its own name here.
 * An `Origin` other than the server's own is refused, and no CORS header is ever sent.
 * POST wants `application/json`, which a page cannot send across origins without a preflight that is refused as well.
+  Ollama's pages take no content type too, since clients of Ollama send none.
 * Where a token is set, it is wanted with every request.
 * Bodies are bounded; `llmstep.http.admission` bounds the number of requests.
 """
@@ -21,7 +22,7 @@ from starlette.datastructures import Headers
 
 from llmstep.address import host_of, is_loopback, is_wildcard
 from llmstep.http.answers import RefusedError
-from llmstep.http.shapes import answer_for
+from llmstep.http.shapes import answer_for, is_ollama
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -75,7 +76,8 @@ class Guards:
             client = client_of(scope, headers, self._check_token(headers))
             if posting:
                 self._check_draining()
-                _check_content_type(headers)
+                if not (is_ollama(scope["path"]) and "content-type" not in headers):
+                    _check_content_type(headers)
                 self._check_length(headers)
         except RefusedError as error:
             if "expect" not in headers:  # who asks first whether the body is wanted has not sent it

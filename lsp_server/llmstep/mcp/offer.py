@@ -51,14 +51,12 @@ class Offer:
 
     def refresh(self, *_: object) -> None:
         """The settings have changed, or the folders: listen, write the file anew, or stop, as they say."""
-        if self._task is not None and self._server is None:
-            return  # it is just starting, and will write what holds then
         if not self._wanted:
             self._end()
-        elif self._server is not None:
-            self._announce(self._server)
-        else:
+        elif self._task is None or self._task.done():
             self._task = asyncio.create_task(self._keep(), name="llmstep-offer")
+        elif self._server is not None:  # else it is just starting, and will write what holds then
+            self._announce(self._server)
 
     async def stop(self) -> None:
         """Stop listening. A second call does nothing."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from llmstep.lean.text import range_at
 from llmstep.printable import printable
+from llmstep.types import CandidateSource
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,7 +89,12 @@ SUGGEST = _object(
             text=_TEXT,
             score=_one(["number", "null"], "Mean log-probability of its tokens; null where nobody tells it."),
             verdict=_VERDICT,
-            source={"type": "string", "enum": ["model", "lean"], "description": "lean: one of Lean's own tactics."},
+            source={
+                "type": "string",
+                "enum": list(get_args(CandidateSource)),
+                "description": "The model, Lean's own tactics, or the model with a name that was repaired.",
+            },
+            repaired_from=_one(["string", "null"], "What the model wrote, where a name was repaired."),
             remaining_goals=_GOALS,
             edit=_EDIT,
         ),
@@ -159,12 +165,13 @@ def suggest_record(text: str, found: SuggestionSet) -> Record:
                 "score": each.candidate.score,
                 "verdict": each.check.verdict.value,
                 "source": each.candidate.source,
+                "repaired_from": each.candidate.repaired_from or None,
                 "remaining_goals": list(each.check.goals),
                 "edit": _edit(found.site.edit(text, each.text)),
             }
             for each in found.suggestions
         ],
-        "rejected": [{"text": each.text, "reason": printable(each.check.message)} for each in found.rejected],
+        "rejected": [{"text": each.text, "reason": printable(each.reason)} for each in found.rejected],
     }
 
 

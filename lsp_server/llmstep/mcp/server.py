@@ -144,7 +144,13 @@ async def _client_roots(
 
 
 def _words(step: Progress) -> str:
-    return f"{step.message} ({step.done}/{step.total})" if step.total else step.message
+    if not step.total:
+        return step.message
+    return (
+        f"{step.message} ({step.percent} %)"
+        if step.stage == "download"
+        else f"{step.message} ({step.done}/{step.total})"
+    )
 
 
 def _result(record: dict[str, Any]) -> types.CallToolResult:
