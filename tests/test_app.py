@@ -80,9 +80,9 @@ def test_closing_ones_first_then_by_the_chance_that_a_proof_goes_on() -> None:
     assert [each.text for each in ranked.suggestions] == [
         "closes, likely",
         "closes, unlikely",
-        "two",
         "one, likely",
         "one, unlikely",
+        "two",
         "unknown",
     ]
     assert [each.text for each in ranked.rejected] == ["wrong"]
