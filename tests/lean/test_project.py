@@ -12,7 +12,7 @@ from llmstep.lean.project import Project, find_program, find_project, server_com
 from llmstep.settings import CheckSettings, LeanSettings
 
 CHECK = CheckSettings(max_heartbeats=1234)
-OPTIONS = ("-Dserver.reportDelayMs=7", "-Dlinter.all=false", "-DmaxHeartbeats=1234")
+OPTIONS = ("-Dserver.reportDelayMs=7", "-Dlinter.all=false", "-Dlinter.deprecated=true", "-DmaxHeartbeats=1234")
 
 
 def touch(path: Path) -> Path:
@@ -162,7 +162,7 @@ def test_no_lean(lake: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         (("lake", "serve"), ("serve", "--", *OPTIONS)),
         (("lake", "+stable", "serve", "--", "-DautoImplicit=false"),
          ("+stable", "serve", "--", "-DautoImplicit=false", *OPTIONS)),
-        (("lean", "--server", "-DmaxHeartbeats=0"), ("--server", "-DmaxHeartbeats=0", *OPTIONS[:2])),
+        (("lean", "--server", "-DmaxHeartbeats=0"), ("--server", "-DmaxHeartbeats=0", *OPTIONS[:3])),
         (("lean", "--server", "-D", "server.reportDelayMs=9"),
          ("--server", "-D", "server.reportDelayMs=9", *OPTIONS[1:])),
         (("lean", "--server", "-DsynthInstance.maxHeartbeats=5"),
