@@ -145,6 +145,12 @@ class LeanMemoryError(LeanError):
     code = "lean_memory"
 
 
+class EditorLeanError(LeanError):
+    """The Lean server that the editor runs failed."""
+
+    code = "editor_lean"
+
+
 class EditorLeanTimeoutError(LeanTimeoutError):
     """The Lean server that the editor runs did not answer in time."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +14,7 @@ from pygls.exceptions import JsonRpcException, JsonRpcMethodNotFound
 from test_suggest import AND
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
 pytestmark = [pytest.mark.lean, pytest.mark.asyncio(loop_scope="module")]
@@ -92,20 +93,36 @@ async def test_the_client_cannot_say(page: Page, forwarder: Forwarder) -> None:
     forwarder.refuse = "the Lean server has crashed"
     with pytest.raises(JsonRpcException, match="did not give the goal: the Lean server has crashed") as caught:
         await page.suggest(page.at("sorry"))
-    assert caught.value.data["code"] == "lean"
+    assert caught.value.data["code"] == "editor_lean"
 
 
-async def test_the_client_has_no_lean_for_the_file(folder: Path, options: dict[str, Any]) -> None:
+async def no_lean_for_it(_: Any) -> Any:
+    raise JsonRpcMethodNotFound("The Lean 4 extension has no Lean server for this file.")
+
+
+async def crashed(_: Any) -> Any:
+    raise JsonRpcException("the Lean server has crashed")
+
+
+async def silent(_: Any) -> Any:
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("editors_lean", [no_lean_for_it, crashed, silent])
+async def test_our_own_lean_says_what_the_editors_does_not(
+    folder: Path, options: dict[str, Any], editors_lean: Callable[[Any], Any]
+) -> None:
     made = Editor()
     asked: list[Any] = []
 
-    async def not_here(params: Any) -> Any:
+    def ask(params: Any) -> Any:
         asked.append(params)
-        raise JsonRpcMethodNotFound("The Lean 4 extension has no Lean server for this file.")
+        return editors_lean(params)
 
-    made.answer("llmstep/plainGoal", not_here)
-    async with editor(folder, made=made, options={**options, "goalProvider": "client"}) as it:
+    made.answer("llmstep/plainGoal", ask)
+    lean = {**options["lean"], "timeoutSeconds": 6}
+    async with editor(folder, made=made, options={**options, "goalProvider": "client", "lean": lean}) as it:
         page = it.open(folder / "Alone.lean", AND)
         answer = await page.suggest(page.at("sorry"), count=2)
-    assert asked
+    assert len(asked) == 1
     assert answer["goal"] == "p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q"

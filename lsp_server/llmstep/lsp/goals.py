@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
-from llmstep.errors import EditorLeanTimeoutError, LeanError, NoGoalError
+from llmstep.errors import EditorLeanError, EditorLeanTimeoutError, LeanError, NoGoalError
 from llmstep.lsp.own_types import PLAIN_GOAL, PlainGoal
 from llmstep.types import Goal
 
@@ -22,7 +22,7 @@ NOT_HERE = int(types.ErrorCodes.MethodNotFound)
 """With this error the client says that it has no Lean server for the file; any other is one of its server."""
 
 
-class _NotHereError(LeanError):
+class _NotHereError(EditorLeanError):
     """The client has no Lean for the file."""
 
 
@@ -68,7 +68,7 @@ class ClientGoals:
             try:
                 answer: PlainGoal | None = await self._ls.protocol.ask(PLAIN_GOAL, params, timeout=timeout)
             except JsonRpcException as error:
-                raise (_NotHereError if error.code == NOT_HERE else LeanError)(
+                raise (_NotHereError if error.code == NOT_HERE else EditorLeanError)(
                     f"The editor's Lean server did not give the goal: {error.message}", hint="Is it running?"
                 ) from None
             except asyncio.TimeoutError:

@@ -3,8 +3,9 @@ import type { ServerMessage } from './protocol';
 
 const SELECT_MODEL = commandAction('Select Model…', 'llmstep.selectModel');
 const BUILD_IMPORTS = commandAction('Build the Imports', 'llmstep.buildImports');
-/** The Lean 4 extension's own command, for errors of its server. */
+/** The Lean 4 extension's own commands, for errors of its server. */
 const RESTART_FILE = commandAction('Restart File', 'lean4.restartFile');
+const RESTART_EDITORS_LEAN = commandAction('Restart the Lean Server', 'lean4.restartServer');
 const RESTART_LEAN = commandAction('Restart Lean', 'llmstep.restartLean');
 
 /** Show a message of the server with the button that helps with this kind of error. */
@@ -34,6 +35,8 @@ export function actionsFor(code: string, sentence: string): Action[] {
     case 'lean_project':
     case 'lean_crashed':
       return [...settings, RESTART_LEAN];
+    case 'editor_lean':
+      return [...settings, RESTART_EDITORS_LEAN];
     case 'editor_lean_timeout':
       return [...settings, RESTART_FILE];
     default:

@@ -70,6 +70,7 @@ suite('notifications', () => {
     ['lean_crashed', 'Lean died.', ['Restart Lean']],
     ['lean_imports', 'The imports of this file are out of date.', ['Build the Imports']],
     ['lean_memory', 'Lean took too much. Raise llmstep.check.memoryMB.', ['Open Settings']],
+    ['editor_lean', 'The editor could not say.', ['Restart the Lean Server']],
     ['editor_lean_timeout', 'The editor took long.', ['Restart File']],
     ['generation', 'The model failed.', []],
   ];
