@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,7 @@ FLOORS = {
 }
 """The rooms of docs/architecture.md."""
 HEAVY = {"torch", "transformers", "accelerate", "safetensors", "tokenizers"}
+_TS_IMPORT = re.compile(r"""from '(\.[^']*)'""")
 MACHINERY = {
     "llmstep.engine.engine",
     "llmstep.engine.switching",
@@ -113,6 +115,26 @@ def test_the_faces_put_nothing_together() -> None:
 def test_no_module_imports_itself_by_a_detour() -> None:
     """Imports for types only count as well: two files that need each other are one idea in two places."""
     assert circles(graph()) == []
+
+
+def test_no_file_of_the_extension_imports_itself_by_a_detour() -> None:
+    source = PACKAGE.parents[1] / "vscode-extension" / "src"
+    files = {file.resolve() for file in source.rglob("*.ts")}
+    found: dict[str, set[str]] = {}
+    for file in files:
+        named = [(file.parent / name).resolve() for name in _TS_IMPORT.findall(file.read_text(encoding="utf-8"))]
+        places = {place for name in named for place in (name.with_name(f"{name.name}.ts"), name / "index.ts")}
+        found[str(file)] = {str(place) for place in places & files}
+    assert len(found) > 30
+    assert circles(found) == []
+
+
+def test_no_module_has_more_than_300_lines() -> None:
+    roots = [PACKAGE, *(PACKAGE.parents[1] / name for name in ("benchmarks", "starter"))]
+    lengths = {
+        file: len(file.read_text(encoding="utf-8").splitlines()) for root in roots for file in root.rglob("*.py")
+    }
+    assert {file.name: length for file, length in lengths.items() if length > 300} == {}
 
 
 def at_run_time(file: Path) -> set[str]:

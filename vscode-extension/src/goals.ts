@@ -2,19 +2,13 @@ import * as vscode from 'vscode';
 import { ErrorCodes, ResponseError } from 'vscode-languageclient/node';
 import { checkWith } from './checks';
 import { type LeanClient, isDead, runs, untilItRuns, whileAlive } from './leanClient';
-import type { CheckParams, CheckReply } from './server/protocol';
+import type { CheckParams, CheckReply, PlainGoal } from './server/protocol';
 
 export const LEAN4_EXTENSION = 'leanprover.lean4';
 
 /** How long a question waits for a client that starts, or starts again. */
 const START_MS = 10_000;
 const TRIES = 2;
-
-/** The answer of `$/lean/plainGoal`. */
-export interface PlainGoal {
-  readonly goals: string[];
-  readonly rendered: string;
-}
 
 interface LeanClientProvider {
   findClient(uri: unknown): LeanClient | undefined;

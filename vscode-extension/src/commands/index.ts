@@ -1,6 +1,9 @@
 import * as vscode from 'vscode';
-import type { Extension } from '../main';
+import type { EnvironmentKeeper } from '../environment/keeper';
+import type { Launcher } from '../launcher';
+import type { Notifier } from '../notify';
 import type { SuggestionsPanel } from '../panel/panel';
+import type { Session } from '../server/session';
 import { showActions, toggleIdle } from './actions';
 import { Doctor } from './doctor';
 import { EnvironmentCommands } from './environment';
@@ -17,9 +20,20 @@ function insertStep(panel: SuggestionsPanel, step: unknown): Promise<boolean> | 
   return typeof text === 'string' ? panel.insert(place, text) : undefined;
 }
 
+/** What the commands work with. */
+export interface Parts {
+  readonly context: vscode.ExtensionContext;
+  readonly keeper: EnvironmentKeeper;
+  readonly launcher: Launcher;
+  readonly log: vscode.LogOutputChannel;
+  readonly notify: Notifier;
+  readonly panel: SuggestionsPanel;
+  readonly session: Session;
+}
+
 /** Register all commands, those of the server's code actions among them; a failure is told in one place. */
-export function registerCommands(extension: Extension): { dispose(): unknown }[] {
-  const { context, keeper, launcher, log, notify, panel, session } = extension;
+export function registerCommands(parts: Parts): { dispose(): unknown }[] {
+  const { context, keeper, launcher, log, notify, panel, session } = parts;
   const suggest = new SuggestCommands(session, notify, panel);
   const proofs = new ProofCommands(session, notify);
   const models = new ModelCommands(session, notify);

@@ -1,10 +1,15 @@
 import { NotificationType, RequestType } from 'vscode-languageclient/node';
 import type { TextDocumentIdentifier } from 'vscode-languageclient/node';
-import type { PlainGoal } from '../goals';
 import type { CheckParams, CheckedSuggestions, Known, Place, ServerMessage, Status } from './wire';
 
 // What goes over the wire is described by the server's classes: scripts/reference.py makes wire.ts from them.
 export type * from './wire';
+
+/** The answer of `$/lean/plainGoal`. */
+export interface PlainGoal {
+  readonly goals: string[];
+  readonly rendered: string;
+}
 
 export const statusChanged = new NotificationType<Status>('llmstep/status');
 export const serverMessage = new NotificationType<ServerMessage>('llmstep/message');
