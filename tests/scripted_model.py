@@ -49,6 +49,8 @@ class ScriptedModel:
     Attributes:
         asked: The bodies of the requests so far.
         left: Number of answers that the client did not read to their end.
+        refused: Fields that it does not take.
+        streams: Whether it sends an answer piece by piece.
     """
 
     def __init__(self, script: Script | list[Reply | str], name: str = NAME) -> None:
@@ -56,6 +58,8 @@ class ScriptedModel:
         self.name = name
         self.asked: list[dict[str, Any]] = []
         self.left = 0
+        self.refused: set[str] = set()
+        self.streams = True
         model = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -65,18 +69,28 @@ class ScriptedModel:
                 pass
 
             def do_GET(self) -> None:
-                self._whole(200, {"object": "list", "data": [{"id": model.name}]})
+                named = {"models": [{"name": model.name}]} if self.path == "/api/tags" else {}
+                self._whole(200, {"object": "list", "data": [{"id": model.name}], **named})
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                if not self.path.endswith("/chat/completions"):
+                self.ollama = self.path == "/api/chat"
+                if not self.ollama and not self.path.endswith("/chat/completions"):
                     self._whole(404, {"error": {"message": "Not Found"}})
+                    return
+                if unknown := model.refused & set(body):
+                    self._whole(400, {"error": {"message": f"Unrecognized request argument: {min(unknown)}"}})
                     return
                 number = len(model.asked)
                 model.asked.append(body)
                 reply = model.answer(body["messages"], number)
                 if reply.status != 200:
                     self._whole(reply.status, {"error": {"message": reply.text}})
+                    return
+                if not model.streams:
+                    message = {"role": "assistant", "content": reply.text, "reasoning": reply.thought}
+                    choice = {"index": 0, "message": message, "finish_reason": reply.finish}
+                    self._whole(200, {"choices": [choice], "usage": {"completion_tokens": 77}})
                     return
                 try:
                     self._stream(reply)
@@ -93,7 +107,7 @@ class ScriptedModel:
 
             def _stream(self, reply: Reply) -> None:
                 self.send_response(200)
-                self.send_header("Content-Type", "text/event-stream")
+                self.send_header("Content-Type", "application/x-ndjson" if self.ollama else "text/event-stream")
                 self.send_header("Connection", "close")
                 self.end_headers()
                 self.close_connection = True
@@ -104,10 +118,17 @@ class ScriptedModel:
                 while reply.endless:
                     self._event({"content": " hmm"}, reply)
                 self._event({}, reply, finish=reply.finish)
-                self.wfile.write(b"data: [DONE]\n\n")
+                if not self.ollama:
+                    self.wfile.write(b"data: [DONE]\n\n")
 
             def _event(self, delta: dict[str, str], reply: Reply, finish: str | None = None) -> None:
                 time.sleep(reply.pause)
+                if self.ollama:
+                    message = {"content": delta.get("content", ""), "thinking": delta.get("reasoning_content", "")}
+                    line = {"message": message, "done": finish is not None, "done_reason": finish, "eval_count": 55}
+                    self.wfile.write(json.dumps(line).encode() + b"\n")
+                    self.wfile.flush()
+                    return
                 choice = {"index": 0, "delta": delta, "finish_reason": finish}
                 self.wfile.write(f"data: {json.dumps({'choices': [choice]})}\n\n".encode())
                 self.wfile.flush()

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.lean, pytest.mark.asyncio(loop_scope="session")]
 OR = "theorem t (p q : Prop) (h : p ∨ q) : q ∨ p"
 AND = "theorem t (p q : Prop) (hp : p) (hq : q) : p ∧ q"
 # None of Lean's own tactics closes it, so that repairs are left to the model.
-HARD = "theorem t (p : Nat → Prop) (h0 : p 0) (h : ∀ n, p n → p (n + 2)) : p 4"
+HARD = "theorem t (p r : Nat → Prop) (q : Prop) (h0 : p 7) (k : ∀ n, p n → r n) (h : ∀ n, r n → q) : q"
 GOOD = "  rcases h with h | h\n  · exact Or.inr h\n  · exact Or.inl h"
 
 
@@ -36,7 +36,7 @@ def whole(statement: str, proof: str) -> str:
 # The answers of the model, and how many of them it takes.
 PROVED: dict[str, tuple[str, list[Reply | str], int]] = {
     "at once": (OR, [whole(OR, GOOD)], 1),
-    "a wrong name": (HARD, [whole(HARD, "  exact h 2 (step 0 h0)"), whole(HARD, "  exact h 2 (h 0 h0)")], 2),
+    "a wrong name": (HARD, [whole(HARD, "  exact h 7 (step 7 h0)"), whole(HARD, "  exact h 7 (k 7 h0)")], 2),
     "a missing case, which Lean's own tactics close": (
         OR,
         [whole(OR, "  cases h with\n  | inl h => exact Or.inr h")],
@@ -55,10 +55,10 @@ PROVED: dict[str, tuple[str, list[Reply | str], int]] = {
     ),
     "another statement, whose proof is not": (
         HARD,
-        [whole("theorem t (p : Nat → Prop) : p = p", "  rfl"), whole(HARD, "  exact h 2 (h 0 h0)")],
+        [whole("theorem t (p : Nat → Prop) : p = p", "  rfl"), whole(HARD, "  exact h 7 (k 7 h0)")],
         2,
     ),
-    "no code, then code": (HARD, ["I would use h.", whole(HARD, "  exact h 2 (h 0 h0)")], 2),
+    "no code, then code": (HARD, ["I would use h.", whole(HARD, "  exact h 7 (k 7 h0)")], 2),
     "a thought in a field of its own": (OR, [Reply(whole(OR, GOOD), thought="cases, surely")], 1),
     "a step behind the end of the proof": (AND, [whole(AND, "  constructor\n  · exact hp\n  · exact hq\n  simp")], 1),
     "lemmas in front": (
@@ -68,7 +68,7 @@ PROVED: dict[str, tuple[str, list[Reply | str], int]] = {
     ),
     "a name space that the file does not open": (
         HARD,
-        [fenced(f"open Nat\n\n{HARD} := by\n  have _ := zero_add\n  exact h 2 (h 0 h0)")],
+        [fenced(f"open Nat\n\n{HARD} := by\n  have _ := zero_add\n  exact h 7 (k 7 h0)")],
         1,
     ),
 }
@@ -91,7 +91,7 @@ async def test_a_proof_comes_out(
 
 async def test_errors_go_back_with_their_places(run: Callable[..., Any]) -> None:
     made = await run(
-        goal(HARD), [whole(HARD, "  have a := h0\n  exact h 2 (step 0 a)"), whole(HARD, "  exact h 2 (h 0 h0)")]
+        goal(HARD), [whole(HARD, "  have a := h0\n  exact h 7 (step 7 a)"), whole(HARD, "  exact h 7 (k 7 h0)")]
     )
     first, second = made.model.asked
     assert first["messages"][-1]["role"] == "user"
@@ -99,7 +99,7 @@ async def test_errors_go_back_with_their_places(run: Callable[..., Any]) -> None
     assert "theorem after" not in first["messages"][-1]["content"], "what stands behind the goal is not shown"
     said = second["messages"][-1]["content"]
     assert "Error 1, at line 3:" in said
-    assert "exact h 2 (<error>step</error> 0 a)" in said
+    assert "exact h 7 (<error>step</error> 7 a)" in said
     assert "nknown identifier `step`" in said
     assert second["temperature"] > first["temperature"]
     assert "Writing a proof (round 1 of 3)" in made.messages
@@ -123,8 +123,8 @@ async def test_gaps_go_to_the_search_of_the_starter(
     run: Callable[..., Any], complaints: Callable[[str], list[str]]
 ) -> None:
     """None of Lean's own tactics closes the gap; some steps of the starter and the list do."""
-    text = HARD.replace("p 4", "p 4 ∧ p 0")
-    proof = "  constructor\n  · exact h 2 (step 0 h0)\n  · exact h0"
+    text = f"{HARD} ∧ p 7"
+    proof = "  constructor\n  · exact h 7 (step 7 h0)\n  · exact h0"
     made = await run(goal(text), [whole(text, proof)], attrs.evolve(PLAN, rounds=0))
     assert made.found.outcome == "proved"
     assert made.found.proof.startswith("constructor\n· apply h")
@@ -139,7 +139,7 @@ async def test_gaps_go_to_the_search_of_the_starter(
         '  run_tac do IO.FS.writeFile "x" ""',
         "  exact h\n\n#eval 1",
         "  exact h\n\naxiom cheat : False",
-        "  exact t p h0 h",
+        "  exact t p r q h0 k h",
         "  native_decide",
         "  exact sorryAx _",
         "  exact h\nend\ntheorem u : True := by\n  trivial",
@@ -163,14 +163,14 @@ async def test_what_may_not_be_in_a_proof(run: Callable[..., Any], proof: str) -
     plan = attrs.evolve(PLAN, rounds=0, method=attrs.evolve(PLAN.method, expansions=1))
     made = await run(goal(HARD), [whole(HARD, proof)], plan)
     text = made.found.proof or (made.found.partial.proof if made.found.partial else "")
-    words = ("run_tac", "#eval", "axiom", "native", "sorryAx", "by_elab", "theorem", "t p h0")
+    words = ("run_tac", "#eval", "axiom", "native", "sorryAx", "by_elab", "theorem", "t p r")
     assert not [word for word in words if word in text]
 
 
 async def test_an_answer_without_end(run: Callable[..., Any]) -> None:
     """It is cut off soon after its budget, and the next round says so."""
     plan = attrs.evolve(PLAN, rounds=1, tokens=1200)
-    made = await run(goal(HARD), [Reply("<think>", endless=True), whole(HARD, "  exact h 2 (h 0 h0)")], plan)
+    made = await run(goal(HARD), [Reply("<think>", endless=True), whole(HARD, "  exact h 7 (k 7 h0)")], plan)
     assert made.found.outcome == "proved"
     assert made.model.left == 1
     assert made.model.asked[0]["max_tokens"] == 600

@@ -59,6 +59,14 @@ def with_plain_line_ends(text: str, site: Site) -> tuple[str, Site]:
     def moved(offset: int) -> int:
         return offset - text.count("\r\n", 0, offset) if offset > 0 else offset
 
-    places = {name: moved(getattr(site, name)) for name in ("start", "end", "name_at", "scope", "until", "unsure_from")}
-    rest = (moved(site.rest[0]), moved(site.rest[1]))
-    return text.replace("\r\n", "\n"), attrs.evolve(site, rest=rest, tail=site.tail.replace("\r\n", "\n"), **places)
+    return text.replace("\r\n", "\n"), attrs.evolve(
+        site,
+        start=moved(site.start),
+        end=moved(site.end),
+        name_at=moved(site.name_at),
+        scope=moved(site.scope),
+        until=moved(site.until),
+        unsure_from=moved(site.unsure_from),
+        rest=(moved(site.rest[0]), moved(site.rest[1])),
+        tail=site.tail.replace("\r\n", "\n"),
+    )

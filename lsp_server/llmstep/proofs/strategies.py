@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llmstep.catalog.models import find_record
+from llmstep.catalog.registry import find_record
 from llmstep.catalog.templates import TEMPLATES
 from llmstep.catalog.whole_proofs import style_by_name
 from llmstep.errors import RequestError
