@@ -106,6 +106,15 @@ async def test_errors_go_back_with_their_places(run: Callable[..., Any]) -> None
     assert "Repairing the proof (round 2 of 3)" in made.messages
 
 
+async def test_an_example_is_shown_as_it_is(run: Callable[..., Any]) -> None:
+    """For Lean it has a name."""
+    text = HARD.replace("theorem t", "example")
+    made = await run(goal(text), [whole(text, "  exact h 7 (step 7 h0)"), whole(text, "  exact h 7 (k 7 h0)")])
+    assert made.found.outcome == "proved"
+    [said] = [each["content"] for each in made.model.asked[1]["messages"] if each["role"] == "assistant"]
+    assert said.startswith(f"```lean4\n{text} := by\n  exact h 7")
+
+
 async def test_a_part_of_a_proof_is_offered(run: Callable[..., Any], complaints: Callable[[str], list[str]]) -> None:
     """Two of three goals cannot be proved: the third, and all around them, stays."""
     text = "theorem t (p q r : Prop) (hp : p) : p ∧ q ∧ r"

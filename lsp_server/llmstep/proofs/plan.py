@@ -91,6 +91,6 @@ class Work:
         """Seconds that are left."""
         return max(0.0, self.deadline - time.monotonic())
 
-    def say(self, message: str, done: int = 0, total: int = 0) -> None:
-        """Report what is being done."""
-        self.tell(Progress("search", message, done, total))
+    def say(self, message: str) -> None:
+        """Report what is being done; how much of it is done is not known."""
+        self.tell(Progress("search", message))

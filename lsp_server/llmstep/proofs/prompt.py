@@ -53,8 +53,6 @@ class Task:
 
     document: str
     """The file up to the place, with `sorry` at it."""
-    scope: int
-    """Where the declaration begins in it."""
     goal: str
 
 

@@ -45,7 +45,7 @@ async def sketch(work: Work, keep: Callable[[Draft], None]) -> Found:
         allowed = work.plan.method.expansions - work.counts.expansions
         if work.left <= 0 or allowed <= 0:
             return Found(best, "partial" if best else "seconds" if allowed > 0 else "expansions")
-        work.say(f"Sketch {number} of {len(sketches)}: {steps.splitlines()[0]}", number, len(sketches))
+        work.say(f"Sketch {number} of {len(sketches)}: {steps.splitlines()[0]}")
         draft = await _proved(work, steps, max(2, allowed // (len(sketches) - number + 1)))
         if not draft.gaps and await work.judge.refusal(draft.proof) is None:
             return Found(draft, "proved")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import attrs
+
+from llmstep.engine.progress import thinned
 from llmstep.errors import ContextLengthError, ModelError
 from llmstep.lean.text import mask
 from llmstep.proofs import filling, prompt
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from llmstep.engine.conversation import Answer, Turn
+    from llmstep.engine.progress import Progress
     from llmstep.proofs.draft import Draft
     from llmstep.proofs.judge import Judged
     from llmstep.proofs.plan import Work
@@ -55,7 +59,7 @@ class _Writer:
         judge = work.judge
         text = judge.lean.elided(judge.uri, judge.text, judge.site)
         shadow = judge.site.shadow_text(text, judge.site.placeholder)
-        self._task = prompt.Task(shadow.text, judge.site.scope, judge.goal.state)
+        self._task = prompt.Task(shadow.text, judge.goal.state)
         self._wanted = _wanted(work)
 
     async def run(self) -> Found:
@@ -103,14 +107,16 @@ class _Writer:
         what = f"{doing} (round {number + 1} of {work.plan.rounds + 1})"
         work.say(what)
 
-        def step(done: int) -> None:
-            work.say(f"{what}: {done} tokens", done, budget)
+        def step(progress: Progress) -> None:
+            work.say(f"{what}: {progress.done} tokens")
+
+        thin = thinned(step)
 
         while True:
             style = work.style or "chat"
             turns = prompt.opening(style, self._task, sketch=self._sketch, most=self._file_tokens)
             try:
-                answer = await work.engine.converse([*turns, *asked], sampling, on_step=step)
+                answer = await work.engine.converse([*turns, *asked], sampling, on_step=lambda done: thin(done, 0))
                 break
             except ContextLengthError:
                 if self._file_tokens <= _LEAST_TOKENS:
@@ -160,8 +166,11 @@ class _Writer:
         trial = verdict.trial
         if trial is None or trial.reason:
             return prompt.after_refusal(written.proof, trial.reason if trial else verdict.reason)
-        left = self._work.judge.left(trial)
-        scope = min(self._work.judge.site.scope, trial.start)
+        judge = self._work.judge
+        left, site = judge.left(trial), judge.site
+        # Lean has read an example under a name, and proofs above as `sorry`; the model sees the file's own text.
+        trial = attrs.evolve(trial, document=judge.text[: site.start] + trial.document[site.start :])
+        scope = min(site.scope, trial.start)
         return prompt.after_fault(trial, scope, left, changed=written.changed, reason=verdict.reason)
 
     # --- the end
