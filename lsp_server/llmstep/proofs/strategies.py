@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llmstep.catalog.registry import find_record
-from llmstep.catalog.templates import TEMPLATES
+from llmstep.catalog.templates import guess_template
 from llmstep.catalog.whole_proofs import style_by_name
 from llmstep.errors import RequestError
 
@@ -40,14 +40,13 @@ def style_of(settings: Settings, name: str) -> ProofStyle | None:
     record = find_record(name)
     if record is not None:
         return record.proofs or ("chat" if record.template in _GENERAL else None)
-    style = style_by_name(name)
-    if style is not None:
+    if (style := style_by_name(name)) is not None:
         return style
-    if settings.template:
-        template = TEMPLATES.get(settings.template)
-        return "chat" if template is not None and template.name in _GENERAL else None
-    at_server = settings.engine in ("openai", "ollama")
-    return "chat" if at_server and settings.remote.api == "chat" else None
+    template = settings.template or guess_template(name, "causal")
+    if template:
+        return "chat" if template in _GENERAL else None
+    # A model at a server of which nothing else is known can be talked to, and asked for no steps.
+    return "chat" if settings.engine in ("openai", "ollama") else None
 
 
 def chosen(plan: Plan, style: ProofStyle | None) -> Strategy:
