@@ -93,12 +93,7 @@ def plan_of(
 
     if strategy is not None and strategy not in STRATEGIES:
         raise RequestError(f"There is no strategy {strategy!r}.", hint="Give auto, search, write or sketch.")
-    return Plan(
-        strategy=strategy or settings.prove_strategy,
-        method=method,
-        rounds=settings.prove_rounds if rounds is None else rounds,
-        tokens=settings.prove_tokens if tokens is None else tokens,
-    )
+    return Plan.of(settings, method, strategy=strategy, rounds=rounds, tokens=tokens)
 
 
 @contextlib.asynccontextmanager

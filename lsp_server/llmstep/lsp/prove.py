@@ -85,16 +85,14 @@ class ProveArguments:
 
         settings = ls.settings
         options = dict(self.options)
-        strategy = options.pop("strategy", settings.prove_strategy)
-        rounds = options.pop("rounds", settings.prove_rounds)
-        tokens = options.pop("tokens", settings.prove_tokens)
+        plan = {name: options.pop(name) for name in ("strategy", "rounds", "tokens") if name in options}
         method = Method(
             **{"tactics": "both", "seconds": settings.prove_seconds, **options},
             temperature=settings.temperature,
             top_p=settings.top_p,
             max_new_tokens=settings.max_new_tokens,
         )
-        return Plan(strategy=strategy, method=method, rounds=rounds, tokens=tokens)
+        return Plan.of(settings, method, **plan)
 
 
 def _options(raw: Mapping[str, Any]) -> dict[str, Any]:

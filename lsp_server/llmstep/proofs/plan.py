@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from llmstep.engine.interface import ModelEngine
     from llmstep.proofs.draft import Draft
     from llmstep.proofs.judge import Judge
+    from llmstep.settings import Settings
 
 Strategy = Literal["auto", "search", "write", "sketch"]
 STRATEGIES: tuple[Strategy, ...] = ("auto", "search", "write", "sketch")
@@ -34,6 +35,24 @@ class Plan:
     """How often a written proof that Lean refuses goes back to the model."""
     tokens: int = 32_768
     """Most tokens that the model writes in all rounds together, thoughts included."""
+
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        method: Method,
+        *,
+        strategy: Strategy | None = None,
+        rounds: int | None = None,
+        tokens: int | None = None,
+    ) -> Plan:
+        """The plan of the settings, as far as nothing else is said."""
+        return cls(
+            strategy=strategy or settings.prove_strategy,
+            method=method,
+            rounds=settings.prove_rounds if rounds is None else rounds,
+            tokens=settings.prove_tokens if tokens is None else tokens,
+        )
 
     @property
     def expansions(self) -> int:
