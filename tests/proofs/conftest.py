@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from typing import TYPE_CHECKING
 
 import attrs
@@ -84,17 +82,3 @@ def run(workspace: LeanWorkspace, tmp_path: Path) -> Callable[..., object]:
 
 def applied(text: str, edit: TextEdit) -> str:
     return text[: offset_at(text, edit.range.start)] + edit.new_text + text[offset_at(text, edit.range.end) :]
-
-
-@pytest.fixture
-def complaints(lean: Path, tmp_path: Path) -> Callable[[str], list[str]]:
-    """The errors that Lean has in a file with this text, and its warnings of `sorry`."""
-
-    def judge(text: str) -> list[str]:
-        file = tmp_path / "Judged.lean"
-        file.write_bytes(text.encode("utf-8"))
-        done = subprocess.run([lean, "--json", file], capture_output=True, text=True, check=False)
-        messages = [json.loads(line) for line in done.stdout.splitlines()]
-        return [each["data"] for each in messages if each["severity"] == "error" or "sorry" in each["data"]]
-
-    return judge

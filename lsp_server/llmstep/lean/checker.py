@@ -5,20 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-import attrs
-
 from llmstep.errors import LeanCrashedError, LeanMemoryError, LeanTimeoutError
 from llmstep.lean.checked_text import CheckedText
+from llmstep.lean.judging import Case, Judging, TooLongError
 from llmstep.lean.memo import Memo, digest
-from llmstep.lean.names import is_misnamed
 from llmstep.lean.offers import Offers
-from llmstep.lean.place import MARK, PLACEHOLDER
-from llmstep.lean.prefilter import LONGEST, LONGEST_PROOF, hypothesis_names, may_name_itself, prefilter
-from llmstep.lean.recheck import bracketed, doubt, is_whole, named, question, with_another_name
+from llmstep.lean.place import MARK
+from llmstep.lean.prefilter import LONGEST, LONGEST_PROOF, hypothesis_names, prefilter
+from llmstep.lean.recheck import named, question
 from llmstep.lean.shadow import Shadow
 from llmstep.lean.statement import no_goal, statement_error
 from llmstep.lean.trial import Trial, gapless
-from llmstep.lean.verdict import Baseline, Outcome, axioms_in, baseline_of, first_error, judge
+from llmstep.lean.verdict import Baseline, baseline_of
 from llmstep.types import Check, Verdict
 
 if TYPE_CHECKING:
@@ -26,28 +24,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from llmstep.lean.names import Offer
-    from llmstep.lean.place import ShadowText, Site
+    from llmstep.lean.place import Site
     from llmstep.lean.server import LeanServer
     from llmstep.lean.verdict import Diagnostic
     from llmstep.settings import CheckSettings
 
 _UNKEPT = "skipKernelTC"
 """An option with which Lean's kernel checks nothing."""
-
-
-@attrs.frozen
-class _Case:
-    """A candidate in its place."""
-
-    text: str
-    """The text that Lean reads, with a name for an example."""
-    name: str
-    """What Lean can be asked about; empty where there is nothing."""
-    site: Site
-    baseline: Baseline
-    candidate: str
-    seconds: float
-    """Longest time for a look at it."""
 
 
 class FileChecker:
@@ -77,6 +60,7 @@ class FileChecker:
         self._lock = asyncio.Lock()
         self._baselines: Memo[Baseline] = Memo(64)
         self._checks: Memo[Check] = Memo(4096)
+        self._judging = Judging(self.shadow, self._settle)
         self._checked = CheckedText(self.shadow, self._lock, variables_by_proof=variables_by_proof)
         self._offers: Memo[dict[str, list[Offer]]] = Memo(16)
 
@@ -137,7 +121,8 @@ class FileChecker:
         if check is None:
             async with self._lock:
                 limit = seconds or self.settings.timeout_seconds
-                check = await self._judge_patiently(_Case(*named(text, site), site, baseline, candidate, limit), text)
+                case = Case(*named(text, site), site, baseline, candidate, limit, native)
+                check = await self._judging.verdict(case, text)
             if check.verdict is not Verdict.UNCHECKED:
                 self._checks.put(key, check)
         return check
@@ -159,8 +144,8 @@ class FileChecker:
             if not self.shadow.is_ready(shown[: site.start]):
                 await self._settle(text, site)
             try:
-                return Trial.of(baseline, await self._run(site.shadow_text(shown, proof), seconds))
-            except _TooLongError:
+                return Trial.of(baseline, await self._judging.run(site.shadow_text(shown, proof), seconds))
+            except TooLongError:
                 return Trial.refused(f"Lean does not answer within {seconds:g} s.")
             except (LeanCrashedError, LeanMemoryError) as error:
                 return Trial.refused(error.message)
@@ -175,7 +160,7 @@ class FileChecker:
 
         async def told(shown: str, site: Site, _: set[str]) -> list[str]:
             shadow = site.shadow_text(shown, tactic)
-            return (await self._run(shadow, self.settings.timeout_seconds)).informations()
+            return (await self._judging.run(shadow, self.settings.timeout_seconds)).informations()
 
         return await self._texts(text, site, tactic, told)
 
@@ -216,7 +201,7 @@ class FileChecker:
                 await self._settle(text, site)
             try:
                 return await work(shown, site, names)
-            except (_TooLongError, LeanTimeoutError):
+            except (TooLongError, LeanTimeoutError):
                 return []
 
     async def messages(self, text: str) -> list[Diagnostic]:
@@ -256,72 +241,6 @@ class FileChecker:
         if error := statement_error(text, site, outcome, goals):
             raise error
         return baseline_of(outcome, goals, (text.count("\n", 0, site.scope), 0))
-
-    async def _judge_patiently(self, case: _Case, text: str) -> Check:
-        """The verdict; a crash of Lean is tried again once, since something else may have been its cause.
-
-        Args:
-            text: That of the case without a name for an example.
-        """
-        for last in (False, True):
-            try:
-                if not self.shadow.is_ready(case.text[: case.site.start]):
-                    await self._settle(text, case.site)
-                return await self._judge(case)
-            except LeanCrashedError:
-                if last:
-                    return Check(Verdict.UNCHECKED, message="Lean crashed on it.")
-            except LeanMemoryError as error:
-                return Check(Verdict.UNCHECKED, message=error.message)
-            except _TooLongError:
-                return Check(Verdict.UNCHECKED, message=f"no answer within {case.seconds:g} s")
-        raise AssertionError
-
-    async def _judge(self, case: _Case) -> Check:
-        outcome = await self._run(case.site.shadow_text(case.text, case.candidate), case.seconds)
-        if outcome.goals is None:
-            goals = await self.shadow.goals_at(outcome.shadow.end, self.settings.timeout_seconds)
-            outcome = attrs.evolve(outcome, goals=goals)
-        check = judge(case.site, case.baseline, outcome)
-        accepted = check.verdict in {Verdict.CLOSES, Verdict.PROGRESS}
-        check = attrs.evolve(check, misnamed=is_misnamed(outcome, case.candidate, accepted=accepted))
-        if accepted:
-            whole = is_whole(case.baseline, outcome, case.text.count("\n", 0, case.site.scope))
-            return await self._recheck(case, whole=whole) or check
-        return check
-
-    async def _recheck(self, case: _Case, *, whole: bool) -> Check | None:
-        """A second look, at what text does not show: what was parsed, and what it rests on.
-
-        Args:
-            whole: Lean takes the declaration as finished, so that its axioms tell of a `sorry`.
-        """
-        text, site, candidate = case.text, case.site, case.candidate
-        converts = site.placeholder != PLACEHOLDER  # `conv` cannot show a term
-        for shown in (False,) if converts else (False, True) if whole else (True,):
-            shadow = site.shadow_text(text, bracketed(candidate, shown=shown))
-            outcome = await self._run(shadow, case.seconds, question(case.name))
-            if found := doubt(site, case.baseline, outcome, shown=shown, native=self.settings.allow_native_decide):
-                return found
-            if "sorryAx" not in (axioms_in(outcome) or ()):
-                break  # else it comes from a theorem above, or from the candidate
-        if may_name_itself(candidate, site):
-            shadow = site.shadow_text(with_another_name(text, site), candidate)
-            renamed = await self.shadow.run(shadow, self.shadow.patience)
-            self.shadow.forget()
-            if first_error(case.baseline, renamed):
-                return Check(Verdict.INVALID, message=f"It uses the theorem itself: `{site.short}`.")
-        return None
-
-    async def _run(self, shadow: ShadowText, seconds: float, asked: str | None = None) -> Outcome:
-        try:
-            return await self.shadow.run(shadow, seconds, asked)
-        except LeanTimeoutError as error:
-            raise _TooLongError from error
-
-
-class _TooLongError(Exception):
-    """A candidate, not what stands above it, took too long."""
 
 
 def _place(diagnostic: Diagnostic) -> tuple[int, int]:

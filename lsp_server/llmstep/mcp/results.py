@@ -107,8 +107,8 @@ PROVE = _object(
     outcome={
         "type": "string",
         "enum": ["proved", "partial", "exhausted", "expansions", "seconds", "rounds", "tokens", "refused"],
-        "description": "proved; all but some goals; or no state is left to expand, the limit of expansions, of time, of "
-        "rounds or of tokens is reached, or Lean refuses the proof that was found in the whole file.",
+        "description": "proved; all but some goals; or no state is left to expand, the limit of expansions, of time, "
+        "of rounds or of tokens is reached, or Lean refuses the proof that was found in the whole file.",
     },
     proof=_one(["string", "null"], "The steps, without the indentation of their place."),
     edit={**_EDIT, "type": ["object", "null"]},
