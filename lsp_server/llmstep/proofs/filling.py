@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from llmstep.search.sorries import Sorry
     from llmstep.types import Check
 
+_SHARE: Final = 0.25
+"""Of the time that is left: what Lean's own tactics get."""
 MOST_GAPS: Final = 8
 """A draft with more of them is no proof yet, and none is looked at."""
 
@@ -24,10 +27,12 @@ MOST_GAPS: Final = 8
 async def by_tactics(work: Work, draft: Draft) -> Draft:
     """The draft with those gaps filled that one of Lean's own tactics closes. A goal is tried once.
 
+    No further gap is begun after a quarter of the time that is left: the model may do better.
+
     Raises:
         LeanError: Lean cannot be started.
     """
-    return await _each(work, draft, _tactic)
+    return await _each(work, draft, _tactic, until=work.deadline - work.left * (1 - _SHARE))
 
 
 async def by_search(work: Work, draft: Draft, keep: Callable[[Draft], None], *, last_first: bool = False) -> Draft:
@@ -67,13 +72,19 @@ async def _each(
     keep: Callable[[Draft], None] = lambda _: None,
     *,
     last_first: bool = False,
+    until: float | None = None,
 ) -> Draft:
-    """The draft after one try at each gap."""
+    """The draft after one try at each gap.
+
+    Args:
+        until: No try is begun later, in seconds of `time.monotonic`.
+    """
     tried = 0
     total = draft.gaps
     if total > MOST_GAPS:
         return draft
-    while work.left > 0 and tried < len(gaps := draft.open_gaps()):
+    until = work.deadline if until is None else until
+    while time.monotonic() < until and tried < len(gaps := draft.open_gaps()):
         index = len(gaps) - 1 if last_first else tried
         gap = gaps[index]
         steps = await fill(work, draft.document, gap, f"gap {total - len(gaps) + tried + 1} of {total}")
