@@ -58,7 +58,7 @@ def test_prove_finds_none(llmstep: Run, tmp_path: Path, lean: Path) -> None:
     assert ended.out.splitlines()[-1].startswith("No proof: the limit of expansions is reached (1 state expanded, ")
 
 
-HARD = "theorem t (p r : Nat → Prop) (q : Prop) (h0 : p 7) (k : ∀ n, p n → r n) (h : ∀ n, r n → q) : q"
+HARD = "theorem t (r : Nat → Nat → Prop) (h0 : r 0 7) (k : ∀ i n, r i n → r (i + 1) n) : r 9 7"
 PART = "theorem t (p q : Prop) (hp : p) : p ∧ q"
 
 
@@ -67,13 +67,13 @@ def test_a_written_proof_is_repaired(llmstep: Run, tmp_path: Path, lean: Path) -
     """The model is a script that makes a mistake first; then one that proves all but a goal."""
     file = tmp_path / "A.lean"
     file.write_text(f"{HARD} := by\n  sorry\n", encoding="utf-8")
-    answers = [fenced(f"{HARD} := by\n  exact h 7 ({name} 7 h0)") for name in ("step", "k")]
+    answers = [fenced(f"{HARD} := by\n  iterate 9 apply {name}\n  exact h0") for name in ("step", "k")]
     with ScriptedModel(list(answers)) as model:
         options = ("--engine", "openai", "--remote-url", model.url, "--lean", str(lean), "--expansions", "2")
         ended = llmstep("prove", str(file), "--line", "2", *options, "--json")
         assert ended.status == 0, ended.err
         answer = json.loads(ended.out)
-        assert (answer["proof"], answer["strategy"], answer["rounds"]) == ("exact h 7 (k 7 h0)", "write", 2)
+        assert (answer["proof"], answer["strategy"], answer["rounds"]) == ("iterate 9 apply k\nexact h0", "write", 2)
         assert answer["model"] == model.name
         assert "Writing a proof (round 1 of 4)" in ended.err
 

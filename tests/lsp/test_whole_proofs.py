@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.lean, pytest.mark.asyncio(loop_scope="session")]
 
-HARD = "theorem t (p r : Nat → Prop) (q : Prop) (h0 : p 7) (k : ∀ n, p n → r n) (h : ∀ n, r n → q) : q"
-WRONG = fenced(f"{HARD} := by\n  exact h 7 (step 7 h0)")
-RIGHT = fenced(f"{HARD} := by\n  exact h 7 (k 7 h0)")
+HARD = "theorem t (r : Nat → Nat → Prop) (h0 : r 0 7) (k : ∀ i n, r i n → r (i + 1) n) : r 9 7"
+WRONG = fenced(f"{HARD} := by\n  iterate 9 apply step\n  exact h0")
+RIGHT = fenced(f"{HARD} := by\n  iterate 9 apply k\n  exact h0")
 PART = "theorem u (p q : Prop) (hp : p) : p ∧ q"
 
 
@@ -61,7 +61,7 @@ async def test_a_proof_is_repaired(
     assert shared.progress["write"][-1]["message"] == "Found a proof in 2 rounds"
     assert "Error 1, at line 2:" in model.asked[1]["messages"][-1]["content"]
     best, *_ = await page.actions(page.at("sorry"))
-    assert best.title == "exact h 7 (k 7 h0) ✓"
+    assert best.title == "iterate 9 apply k\n  exact h0 ✓"
     assert page.accept(best) == apply(page.text, [structured(answer["edit"])])
 
 
@@ -91,7 +91,7 @@ async def test_fill_sorries_writes_as_well(opened: Callable[..., Page], model: S
     page = opened(f"{HARD} := by\n  sorry\n\n{PART} := by\n  sorry\n")
     argument = {"textDocument": {"uri": page.uri}, "expansions": 2, "rounds": 0}
     answer = await page.editor.execute("llmstep.fillSorries", argument)
-    assert [each["proof"] for each in answer["proved"]] == ["exact h 7 (k 7 h0)"]
+    assert [each["proof"] for each in answer["proved"]] == ["iterate 9 apply k\nexact h0"]
     [failed] = answer["failed"]
     assert failed["reason"] == "partial"
     assert len(failed["partial"]["goals"]) == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
@@ -52,7 +52,7 @@ class Run:
 def run(workspace: LeanWorkspace, tmp_path: Path) -> Callable[..., object]:
     """Attempts at `§` of a text."""
 
-    async def attempt(text: str, script: Script | list[Reply | str], plan: Plan = PLAN) -> Run:
+    async def attempt(text: str, script: Script | list[Reply | str], plan: Plan = PLAN, **settings: Any) -> Run:
         cursor = text.index("§")
         plain = text.replace("§", "", 1)
         messages: list[str] = []
@@ -62,7 +62,7 @@ def run(workspace: LeanWorkspace, tmp_path: Path) -> Callable[..., object]:
 
         with ScriptedModel(script) as model:
             remote = RemoteSettings(url=model.url)
-            engine = OpenAiEngine(Settings(engine="openai", remote=remote, device="cpu"))
+            engine = OpenAiEngine(Settings(engine="openai", remote=remote, device="cpu", **settings))
             try:
                 found = await WholeProver(engine, workspace).prove(
                     (tmp_path / "A.lean").as_uri(),

@@ -21,7 +21,8 @@ pytestmark = [pytest.mark.lean, pytest.mark.asyncio(loop_scope="session")]
 OR = "theorem t (p q : Prop) (h : p ∨ q) : q ∨ p"
 AND = "theorem t (p q : Prop) (hp : p) (hq : q) : p ∧ q"
 # None of Lean's own tactics closes it, so that repairs are left to the model.
-HARD = "theorem t (p r : Nat → Prop) (q : Prop) (h0 : p 7) (k : ∀ n, p n → r n) (h : ∀ n, r n → q) : q"
+HARD = "theorem t (r : Nat → Nat → Prop) (h0 : r 0 7) (k : ∀ i n, r i n → r (i + 1) n) : r 9 7"
+WRONG, RIGHT = "  iterate 9 apply step\n  exact h0", "  iterate 9 apply k\n  exact h0"
 GOOD = "  rcases h with h | h\n  · exact Or.inr h\n  · exact Or.inl h"
 
 
@@ -36,7 +37,11 @@ def whole(statement: str, proof: str) -> str:
 # The answers of the model, and how many of them it takes.
 PROVED: dict[str, tuple[str, list[Reply | str], int]] = {
     "at once": (OR, [whole(OR, GOOD)], 1),
-    "a wrong name": (HARD, [whole(HARD, "  exact h 7 (step 7 h0)"), whole(HARD, "  exact h 7 (k 7 h0)")], 2),
+    "a wrong name": (
+        HARD,
+        [whole(HARD, WRONG), whole(HARD, RIGHT)],
+        2,
+    ),
     "a missing case, which Lean's own tactics close": (
         OR,
         [whole(OR, "  cases h with\n  | inl h => exact Or.inr h")],
@@ -55,10 +60,10 @@ PROVED: dict[str, tuple[str, list[Reply | str], int]] = {
     ),
     "another statement, whose proof is not": (
         HARD,
-        [whole("theorem t (p : Nat → Prop) : p = p", "  rfl"), whole(HARD, "  exact h 7 (k 7 h0)")],
+        [whole("theorem t (p : Nat → Prop) : p = p", "  rfl"), whole(HARD, RIGHT)],
         2,
     ),
-    "no code, then code": (HARD, ["I would use h.", whole(HARD, "  exact h 7 (k 7 h0)")], 2),
+    "no code, then code": (HARD, ["I would use k.", whole(HARD, RIGHT)], 2),
     "a thought in a field of its own": (OR, [Reply(whole(OR, GOOD), thought="cases, surely")], 1),
     "a step behind the end of the proof": (AND, [whole(AND, "  constructor\n  · exact hp\n  · exact hq\n  simp")], 1),
     "lemmas in front": (
@@ -68,7 +73,7 @@ PROVED: dict[str, tuple[str, list[Reply | str], int]] = {
     ),
     "a name space that the file does not open": (
         HARD,
-        [fenced(f"open Nat\n\n{HARD} := by\n  have _ := zero_add\n  exact h 7 (k 7 h0)")],
+        [fenced(f"open Nat\n\n{HARD} := by\n  have _ := zero_add\n  iterate 9 apply k\n  exact h0")],
         1,
     ),
 }
@@ -91,7 +96,11 @@ async def test_a_proof_comes_out(
 
 async def test_errors_go_back_with_their_places(run: Callable[..., Any]) -> None:
     made = await run(
-        goal(HARD), [whole(HARD, "  have a := h0\n  exact h 7 (step 7 a)"), whole(HARD, "  exact h 7 (k 7 h0)")]
+        goal(HARD),
+        [
+            whole(HARD, "  have a := h0\n  iterate 9 apply step\n  exact a"),
+            whole(HARD, RIGHT),
+        ],
     )
     first, second = made.model.asked
     assert first["messages"][-1]["role"] == "user"
@@ -99,7 +108,7 @@ async def test_errors_go_back_with_their_places(run: Callable[..., Any]) -> None
     assert "theorem after" not in first["messages"][-1]["content"], "what stands behind the goal is not shown"
     said = second["messages"][-1]["content"]
     assert "Error 1, at line 3:" in said
-    assert "exact h 7 (<error>step</error> 7 a)" in said
+    assert "iterate 9 apply <error>step</error>" in said
     assert "nknown identifier `step`" in said
     assert second["temperature"] > first["temperature"]
     assert "Writing a proof (round 1 of 3)" in made.messages
@@ -109,10 +118,10 @@ async def test_errors_go_back_with_their_places(run: Callable[..., Any]) -> None
 async def test_an_example_is_shown_as_it_is(run: Callable[..., Any]) -> None:
     """For Lean it has a name."""
     text = HARD.replace("theorem t", "example")
-    made = await run(goal(text), [whole(text, "  exact h 7 (step 7 h0)"), whole(text, "  exact h 7 (k 7 h0)")])
+    made = await run(goal(text), [whole(text, WRONG), whole(text, RIGHT)])
     assert made.found.outcome == "proved"
     [said] = [each["content"] for each in made.model.asked[1]["messages"] if each["role"] == "assistant"]
-    assert said.startswith(f"```lean4\n{text} := by\n  exact h 7")
+    assert said.startswith(f"```lean4\n{text} := by\n  iterate 9 apply step\n  exact h0\n```")
 
 
 async def test_a_part_of_a_proof_is_offered(run: Callable[..., Any], complaints: Callable[[str], list[str]]) -> None:
@@ -131,14 +140,15 @@ async def test_a_part_of_a_proof_is_offered(run: Callable[..., Any], complaints:
 async def test_gaps_go_to_the_search_of_the_starter(
     run: Callable[..., Any], complaints: Callable[[str], list[str]]
 ) -> None:
-    """None of Lean's own tactics closes the gap; some steps of the starter and the list do."""
-    text = f"{HARD} ∧ p 7"
-    proof = "  constructor\n  · exact h 7 (step 7 h0)\n  · exact h0"
-    made = await run(goal(text), [whole(text, proof)], attrs.evolve(PLAN, rounds=0))
+    """Lean's own tactics are switched off."""
+    text = HARD.replace("r 9 7", "r 2 7 ∧ r 0 7")
+    proof = "  constructor\n  · exact step 7 h0\n  · exact h0"
+    made = await run(goal(text), [whole(text, proof)], attrs.evolve(PLAN, rounds=0), automation="off")
     assert made.found.outcome == "proved"
-    assert made.found.proof.startswith("constructor\n· apply h")
+    assert made.found.proof.startswith("constructor\n· apply k")
     assert 2 <= made.found.expansions <= PLAN.expansions
     assert any(message.startswith("Filling gap 1 of 1: Searching") for message in made.messages)
+    assert not any("own tactics" in message for message in made.messages)
     assert complaints(made.text) == []
 
 
@@ -148,7 +158,7 @@ async def test_gaps_go_to_the_search_of_the_starter(
         '  run_tac do IO.FS.writeFile "x" ""',
         "  exact h\n\n#eval 1",
         "  exact h\n\naxiom cheat : False",
-        "  exact t p r q h0 k h",
+        "  exact t r h0 k",
         "  native_decide",
         "  exact sorryAx _",
         "  exact h\nend\ntheorem u : True := by\n  trivial",
@@ -172,14 +182,14 @@ async def test_what_may_not_be_in_a_proof(run: Callable[..., Any], proof: str) -
     plan = attrs.evolve(PLAN, rounds=0, method=attrs.evolve(PLAN.method, expansions=1))
     made = await run(goal(HARD), [whole(HARD, proof)], plan)
     text = made.found.proof or (made.found.partial.proof if made.found.partial else "")
-    words = ("run_tac", "#eval", "axiom", "native", "sorryAx", "by_elab", "theorem", "t p r")
+    words = ("run_tac", "#eval", "axiom", "native", "sorryAx", "by_elab", "theorem", "t r h0")
     assert not [word for word in words if word in text]
 
 
 async def test_an_answer_without_end(run: Callable[..., Any]) -> None:
     """It is cut off soon after its budget, and the next round says so."""
     plan = attrs.evolve(PLAN, rounds=1, tokens=1200)
-    made = await run(goal(HARD), [Reply("<think>", endless=True), whole(HARD, "  exact h 7 (k 7 h0)")], plan)
+    made = await run(goal(HARD), [Reply("<think>", endless=True), whole(HARD, RIGHT)], plan)
     assert made.found.outcome == "proved"
     assert made.model.left == 1
     assert made.model.asked[0]["max_tokens"] == 600

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.lean, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
-STATEMENT = "theorem t (p r : Nat → Prop) (q : Prop) (h0 : p 7) (k : ∀ n, p n → r n) (h : ∀ n, r n → q) : q"
+STATEMENT = "theorem t (r : Nat → Nat → Prop) (h0 : r 0 7) (k : ∀ i n, r i n → r (i + 1) n) : r 9 7"
 LEFT = "theorem u (p q : Prop) (hp : p) : p ∧ q"
 
 
 async def test_a_written_proof_is_repaired(window: Window, workbench: Workbench, judge: Judge) -> None:
-    wrong = fenced(f"{STATEMENT} := by\n  exact h 7 (step 7 h0)")
-    right = fenced(f"{STATEMENT} := by\n  have seven := k 7 h0\n  exact h 7 seven")
+    wrong = fenced(f"{STATEMENT} := by\n  iterate 9 apply step\n  exact h0")
+    right = fenced(f"{STATEMENT} := by\n  have start := h0\n  iterate 9 apply k\n  exact start")
     part = fenced(f"{LEFT} := by\n  constructor\n  · exact hp\n  · exact hq")
 
     def script(messages: list[dict[str, str]], number: int) -> str:
@@ -42,7 +42,7 @@ async def test_a_written_proof_is_repaired(window: Window, workbench: Workbench,
             await window.picture("20-written-proof")
             await window.press("Enter")
             proved = await file.saved()
-            assert "have seven := k 7 h0\n  exact h 7 seven" in proved
+            assert "have start := h0\n  iterate 9 apply k\n  exact start" in proved
             assert judge(file.path) == ["declaration uses `sorry`"]  # that of the other theorem
             assert ["Error 1" in each["messages"][-1]["content"] for each in model.asked] == [False, True]
 

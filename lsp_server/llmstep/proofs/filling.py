@@ -99,6 +99,9 @@ async def _each(
 
 
 async def _tactic(work: Work, document: str, gap: Sorry, place: str) -> str | None:
+    settings = work.engine.settings
+    if settings.automation == "off":
+        return None
     judge = work.judge
     lean, uri = judge.lean, judge.uri
     try:
@@ -113,7 +116,7 @@ async def _tactic(work: Work, document: str, gap: Sorry, place: str) -> str | No
         async def search(tactic: str) -> list[str]:
             return await lean.proposals(uri, document, gap.site, tactic)
 
-        async for found in work.automation.suggestions(uri, goal, check, search):
+        async for found in work.automation.suggestions(uri, goal, check, search, tactics=settings.automation_tactics):
             if found.check.verdict is Verdict.CLOSES:
                 return found.text
     except (NoGoalError, LeanTimeoutError):
