@@ -112,4 +112,4 @@ class Work:
 
     def say(self, message: str) -> None:
         """Report what is being done; how much of it is done is not known."""
-        self.tell(Progress("search", message))
+        self.tell(Progress("write", message))
