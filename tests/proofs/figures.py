@@ -113,7 +113,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", choices=["search", "write", "sketch"])
-    parser.add_argument("--every", type=int, default=3)
+    parser.add_argument("--every", type=int, default=1)
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
     theorems = read_theorems(ROOT / "tests" / "bench" / "theorems.jsonl", given.folder)[:: given.every]
