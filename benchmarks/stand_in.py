@@ -18,14 +18,16 @@ from llmstep.engine.interface import Generation
 from llmstep.engine.progress import Progress
 from llmstep.engine.remote.remote_engine import RemoteEngine
 from llmstep.engine.text import Completion, Written
+from llmstep.errors import RequestError
 from llmstep.http.app import create_app
 from llmstep.http.server import serve
 from llmstep.settings import HttpSettings, Settings
 from llmstep.types import Candidate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from llmstep.engine.conversation import Answer, Turn
     from llmstep.engine.text import Text
     from llmstep.types import Ask, Sampling
 
@@ -67,6 +69,12 @@ class StandIn(RemoteEngine):
             if on_written is not None:
                 on_written(number, written[-1])
         return Completion(written, f"stand-in {os.getpid()}", 1)
+
+    async def converse(
+        self, turns: Sequence[Turn], sampling: Sampling, *, on_step: Callable[[int], None] = lambda _: None
+    ) -> Answer:
+        del turns, sampling, on_step
+        raise RequestError("A stand-in has no conversations.", hint="Ask a real model.")
 
 
 async def main(port: int, seconds: float, at_once: int) -> None:

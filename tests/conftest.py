@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import beside
 import pytest
 from compiled_package import package
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["package"]
 
@@ -52,6 +57,20 @@ def lean() -> Path:
 def lean_command(lean: Path) -> tuple[str, ...]:
     """The command that starts the Lean server in the tests."""
     return (str(lean), "--server", "-Dserver.reportDelayMs=0")
+
+
+@pytest.fixture
+def complaints(lean: Path, tmp_path: Path) -> Callable[[str], list[str]]:
+    """The errors that Lean has in a file with this text, and its warnings of `sorry`."""
+
+    def run(text: str) -> list[str]:
+        file = tmp_path / "Judged.lean"
+        file.write_bytes(text.encode("utf-8"))
+        done = subprocess.run([lean, "--json", file], capture_output=True, text=True, check=False)
+        messages = [json.loads(line) for line in done.stdout.splitlines()]
+        return [each["data"] for each in messages if each["severity"] == "error" or "sorry" in each["data"]]
+
+    return run
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -30,6 +30,7 @@ FLOORS = {
     "engine": 2.0,
     "training": 2.0,
     "search": 2.5,
+    "proofs": 2.5,
     "bench": 2.5,
     "data": 2.5,
     "premises": 2.5,

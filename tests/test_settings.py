@@ -56,9 +56,8 @@ ALL = fields(Settings)
 
 @pytest.mark.parametrize(("name", "default", "doc"), ALL, ids=[name for name, *_ in ALL])
 def test_every_setting_decodes_dotted_and_nested(name: str, default: Any, doc: str) -> None:
-    value = {"dtype": "float32", "engine": "vllm", "remote.api": "chat", "thinkingEffort": "low"}.get(name) or other(
-        default
-    )
+    chosen = {"dtype": "float32", "engine": "vllm", "remote.api": "chat", "thinkingEffort": "low"}
+    value = {**chosen, "proveStrategy": "write"}.get(name) or other(default)
     expected = tuple(value) if isinstance(value, list) else value
     dotted = Settings.decode({name: value})
     assert get(dotted, name) == expected != default

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from llmstep.lean.site import Site
     from llmstep.memory import Document, SuggestionSet
     from llmstep.premises.asked import Premises
-    from llmstep.search.prover import Attempt, Method, Prover
+    from llmstep.proofs.plan import Plan
+    from llmstep.proofs.prover import WholeProver
+    from llmstep.search.prover import Attempt
     from llmstep.search.sorries import Filled
     from llmstep.settings import Settings
     from llmstep.types import Goal, Premise
@@ -129,15 +131,13 @@ class App:
         """See `llmstep.use_cases.suggest.suggest_unplaced`, which takes the same options."""
         return await suggest.suggest_unplaced(self._parts, goal, **options)
 
-    async def prove(
-        self, document: Document, sites: Sequence[Site], method: Method, on_progress: OnProgress
-    ) -> Attempt:
+    async def prove(self, document: Document, sites: Sequence[Site], plan: Plan, on_progress: OnProgress) -> Attempt:
         """See `llmstep.use_cases.prove.prove`."""
-        return await prove.prove(self._parts, document, sites, method, on_progress)
+        return await prove.prove(self._parts, document, sites, plan, on_progress)
 
-    async def fill(self, document: Document, method: Method, on_progress: OnProgress) -> list[Filled]:
+    async def fill(self, document: Document, plan: Plan, on_progress: OnProgress) -> list[Filled]:
         """See `llmstep.use_cases.prove.fill`."""
-        return await prove.fill(self._parts, document, method, on_progress)
+        return await prove.fill(self._parts, document, plan, on_progress)
 
     async def remember(self, document: Document, now: Document | None, found: Attempt) -> bool:
         """See `llmstep.use_cases.prove.remember`."""
@@ -149,8 +149,8 @@ class App:
         """See `llmstep.use_cases.premises.find_premises`."""
         return await premises.find_premises(self._parts, document, site, goal, count)
 
-    def prover(self) -> Prover:
-        """Searches for proofs in many files, one call each."""
+    def prover(self) -> WholeProver:
+        """Looks for proofs in many files, one call each."""
         return prove.prover_of(self._parts)
 
     async def close(self) -> None:

@@ -24,6 +24,7 @@ Trigger = Literal["onDemand", "onIdle"]
 GoalProvider = Literal["server", "client"]
 EngineKind = Literal["auto", "inProcess", "openai", "vllm", "llama.cpp", "ollama", "llmstep"]
 PremiseKind = Literal["none", "lean", "index"]
+ProveStrategy = Literal["auto", "search", "write", "sketch"]
 Switch = Literal["on", "off"]
 Effort = Literal["auto", "low", "medium", "high"]
 RemoteApi = Literal["auto", "completions", "chat"]
@@ -197,6 +198,21 @@ class Settings:
     )
     repair_names: Switch = _setting(
         "on", "Try steps again whose names Lean does not know, or calls deprecated, with those that it offers instead."
+    )
+    prove_strategy: ProveStrategy = _setting(
+        "auto",
+        "How a whole proof is looked for: by a search over steps, written by the model and repaired after Lean's"
+        " errors, or sketched first. `auto` writes with models of whole proofs, and searches with models of steps.",
+    )
+    prove_rounds: int = _setting(
+        3, "How often a written proof that Lean refuses goes back to the model.", least=0, most=32
+    )
+    prove_seconds: float = _setting(120.0, "Longest time for one whole proof.", least=1, most=86_400)
+    prove_tokens: int = _setting(
+        32_768,
+        "Most tokens that the model writes for one whole proof, in all rounds together.",
+        least=256,
+        most=1_000_000,
     )
     trigger: Trigger = _setting("onDemand", "When to suggest: on demand, or when the cursor rests on a goal.")
     idle_delay_ms: int = _setting(800, "With `onIdle`, how long the cursor rests first.", least=50)

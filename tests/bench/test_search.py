@@ -13,7 +13,9 @@ from llmstep.bench.theorems import read_theorems
 from llmstep.engine.engine import Engine
 from llmstep.errors import LeanNotFoundError, RequestError
 from llmstep.lean.workspace import LeanWorkspace
-from llmstep.search.prover import Method, Prover
+from llmstep.proofs.plan import Plan
+from llmstep.proofs.prover import WholeProver
+from llmstep.search.prover import Method
 from llmstep.settings import LeanSettings, Settings
 
 if TYPE_CHECKING:
@@ -23,7 +25,14 @@ if TYPE_CHECKING:
 in_loop = pytest.mark.asyncio(loop_scope="module")
 
 METHOD = Method(tactics="list", fixed=("assumption", "constructor"), expansions=4, seconds=60, patience=0)
-RECORD = method_record(METHOD, "starter")
+PLAN = Plan(strategy="search", method=METHOD)
+
+
+def by(**method: Any) -> Plan:
+    return Plan(strategy="search", method=Method(**method))
+
+
+RECORD = method_record(PLAN, "starter")
 LINES = [
     {"name": "one", "statement": "(p : Prop) (h : p) : p"},
     {"name": "false", "statement": "(p q : Prop) (h : p) : q"},
@@ -50,23 +59,21 @@ def result(name: str, proof: str | None = None, outcome: str = "exhausted", **ch
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def prover(lean_command: tuple[str, ...]) -> AsyncIterator[Prover]:
+async def prover(lean_command: tuple[str, ...]) -> AsyncIterator[WholeProver]:
     settings = Settings(model="starter", device="cpu", lean=LeanSettings(command=lean_command))
     engine, lean = Engine(settings), LeanWorkspace(settings)
-    yield Prover(engine, lean)
+    yield WholeProver(engine, lean)
     await lean.close()
     await engine.close()
 
 
 @in_loop
 @pytest.mark.lean
-async def test_one_line_a_theorem(prover: Prover, tmp_path: Path) -> None:
+async def test_one_line_a_theorem(prover: WholeProver, tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     told: list[tuple[str, bool]] = []
     theorems = read_theorems(write(tmp_path), tmp_path)
-    results = await run_search(
-        theorems, prover, METHOD, RECORD, out, lambda result, old: told.append((result.name, old))
-    )
+    results = await run_search(theorems, prover, PLAN, RECORD, out, lambda result, old: told.append((result.name, old)))
     assert {each.name: each.outcome for each in results} == EXPECTED
     assert told == [(name, False) for name in EXPECTED]
     by_name = {line["name"]: line for line in lines_of(out)}
@@ -81,20 +88,18 @@ async def test_one_line_a_theorem(prover: Prover, tmp_path: Path) -> None:
 
 @in_loop
 @pytest.mark.lean
-async def test_a_run_goes_on_where_it_stopped(prover: Prover, tmp_path: Path) -> None:
+async def test_a_run_goes_on_where_it_stopped(prover: WholeProver, tmp_path: Path) -> None:
     theorems = read_theorems(write(tmp_path), tmp_path)
     out = tmp_path / "out.jsonl"
     done = [result("one", proof="kept"), result("broken", outcome="error", message="Lean crashed.")]
     out.write_text("".join(each.line() for each in done) + '{"name": "fal', encoding="utf-8")
     told: list[tuple[str, bool]] = []
-    results = await run_search(
-        theorems, prover, METHOD, RECORD, out, lambda result, old: told.append((result.name, old))
-    )
+    results = await run_search(theorems, prover, PLAN, RECORD, out, lambda result, old: told.append((result.name, old)))
     assert told == [("one", True), ("false", False), ("broken", False), ("two", False), ("deep", False)]
     assert results[0].proof == "kept"
     assert [line["name"] for line in lines_of(out)] == ["one", "broken", "false", "broken", "two", "deep"]
     again: list[bool] = []
-    await run_search(theorems[:2], prover, METHOD, RECORD, out, lambda _, old: again.append(old))
+    await run_search(theorems[:2], prover, PLAN, RECORD, out, lambda _, old: again.append(old))
     assert again == [True, True]
 
 
@@ -123,7 +128,7 @@ async def test_without_lean_nothing_is_counted_as_failed(tmp_path: Path) -> None
     engine, lean = Engine(settings), LeanWorkspace(settings)
     out = tmp_path / "out.jsonl"
     with pytest.raises(LeanNotFoundError):
-        await run_search(read_theorems(write(tmp_path), tmp_path), Prover(engine, lean), METHOD, RECORD, out)
+        await run_search(read_theorems(write(tmp_path), tmp_path), WholeProver(engine, lean), PLAN, RECORD, out)
     assert not out.exists()
     await lean.close()
     await engine.close()
@@ -131,15 +136,15 @@ async def test_without_lean_nothing_is_counted_as_failed(tmp_path: Path) -> None
 
 def test_what_is_part_of_the_method() -> None:
     assert RECORD == {"tactics": "list", "expansions": 4, "timeout": 60, "length_power": 0.0}
-    both = method_record(Method(tactics="both", samples=8, seed=3), "starter")
+    both = method_record(by(tactics="both", samples=8, seed=3), "starter")
     assert both["model"] == "starter"
     assert (both["samples"], both["seed"], both["temperature"]) == (8, 3, 0.7)
     assert "engine" not in both
-    assert method_record(Method(tactics="model"), "auto", "openai big")["engine"] == "openai big"
-    assert "engine" not in method_record(Method(tactics="list"), "auto", "openai big")
-    assert method_record(Method(tactics="model"), "auto", dtype="int8")["dtype"] == "int8"
-    assert "dtype" not in method_record(Method(tactics="model"), "auto", "openai big", dtype="int8")
-    assert "dtype" not in method_record(Method(tactics="list"), "auto", dtype="int8")
+    assert method_record(by(tactics="model"), "auto", "openai big")["engine"] == "openai big"
+    assert "engine" not in method_record(by(tactics="list"), "auto", "openai big")
+    assert method_record(by(tactics="model"), "auto", dtype="int8")["dtype"] == "int8"
+    assert "dtype" not in method_record(by(tactics="model"), "auto", "openai big", dtype="int8")
+    assert "dtype" not in method_record(by(tactics="list"), "auto", dtype="int8")
 
 
 def test_the_summary() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from output_schema import checked
+from scripted_model import ScriptedModel, fenced
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +32,8 @@ def test_prove_prints_the_proof(llmstep: Run, tmp_path: Path, lean: Path) -> Non
     ended = llmstep("prove", str(file), "--line", "2", "--column", "3", *options, "--json")
     assert ended.status == 0
     answer = checked("prove", ended.out)
-    assert list(answer) == ["proof", "expansions", "seconds", "model"]
+    whole = ["outcome", "strategy", "rounds", "tokens", "partial"]
+    assert list(answer) == ["proof", "expansions", "seconds", "model", *whole]
     assert (answer["proof"], answer["expansions"], answer["model"]) == ("simp_all", 1, None)
     assert 0 < answer["seconds"] < 300
     assert "Searching: 0 expanded" in ended.err
@@ -56,11 +58,42 @@ def test_prove_finds_none(llmstep: Run, tmp_path: Path, lean: Path) -> None:
     assert ended.out.splitlines()[-1].startswith("No proof: the limit of expansions is reached (1 state expanded, ")
 
 
+HARD = "theorem t (r : Nat → Nat → Prop) (h0 : r 0 7) (k : ∀ i n, r i n → r (i + 1) n) : r 9 7"
+PART = "theorem t (p q : Prop) (hp : p) : p ∧ q"
+
+
+@pytest.mark.lean
+def test_a_written_proof_is_repaired(llmstep: Run, tmp_path: Path, lean: Path) -> None:
+    """The model is a script that makes a mistake first; then one that proves all but a goal."""
+    file = tmp_path / "A.lean"
+    file.write_text(f"{HARD} := by\n  sorry\n", encoding="utf-8")
+    answers = [fenced(f"{HARD} := by\n  iterate 9 apply {name}\n  exact h0") for name in ("step", "k")]
+    with ScriptedModel(list(answers)) as model:
+        options = ("--engine", "openai", "--remote-url", model.url, "--lean", str(lean), "--expansions", "2")
+        ended = llmstep("prove", str(file), "--line", "2", *options, "--json")
+        assert ended.status == 0, ended.err
+        answer = json.loads(ended.out)
+        assert (answer["proof"], answer["strategy"], answer["rounds"]) == ("iterate 9 apply k\nexact h0", "write", 2)
+        assert answer["model"] == model.name
+        assert "Writing a proof (round 1 of 4)" in ended.err
+
+        model.script = [fenced(f"{PART} := by\n  constructor\n  · exact hp\n  · exact hq")]
+        file.write_text(f"{PART} := by\n  sorry\n", encoding="utf-8")
+        ended = llmstep("prove", str(file), "--line", "2", *options, "--rounds", "0", "--strategy", "write")
+        shown = ended.out.splitlines()
+        assert shown[4:7] == ["  constructor", "  · exact hp", "  · sorry"]
+        assert shown[8].startswith("Proves it but for 1 goal (1 round, ")
+        assert shown[8].endswith(f"written by {model.name}):")
+        assert shown[-1] == "  ⊢ q"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("--line", "9"), "There is no line 9 in A.lean."),
         (("--line", "2", "--tactics", "magic"), "There are no tactics 'magic'."),
+        (("--line", "2", "--strategy", "guess"), "There is no strategy 'guess'."),
+        (("--line", "2", "--strategy", "write", "--tactics", "list"), "The strategy write needs a model"),
         (("--line", "2", "--lean", "no-such-lean"), "The program no-such-lean"),
         (("--line", "2", "--model", "no-such-model", "--tactics", "model"), ""),
     ],

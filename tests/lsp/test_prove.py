@@ -39,7 +39,8 @@ async def prove(page: Page, *, token: str | None = None, **more: Any) -> Any:
 async def test_the_proof_is_one_edit_that_lean_accepts(opened: Callable[..., Page], judge: Any) -> None:
     page = opened(AND)
     answer = await prove(page)
-    assert set(answer) == {"proof", "edit", "expansions", "seconds", "model", "outcome"}
+    whole = {"strategy", "rounds", "tokens", "partial"}
+    assert set(answer) == {"proof", "edit", "expansions", "seconds", "model", "outcome", *whole}
     assert (answer["outcome"], answer["expansions"], answer["model"]) == ("proved", 1, None)
     edit = structured(answer["edit"])
     assert edit.new_text == answer["proof"]
@@ -107,6 +108,9 @@ async def test_what_is_not_found(opened: Callable[..., Page], shared: Editor) ->
         ({"seconds": "1"}, "seconds is '1'."),
         ({"samples": True}, "samples is True."),
         ({"tactics": "magic"}, "tactics is 'magic'."),
+        ({"strategy": "guess"}, "strategy is 'guess'."),
+        ({"rounds": -1}, "rounds is -1."),
+        ({"tokens": 1}, "tokens is 1."),
         ({"textDocument": {"uri": "file:///not/open.lean"}}, "The file file:///not/open.lean is not open"),
     ],
 )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,8 +13,7 @@ from llmstep.search.prover import Prover
 from llmstep.settings import LeanSettings, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
+    from collections.abc import AsyncIterator
 
 
 @pytest.fixture(scope="session")
@@ -36,17 +33,3 @@ async def prover(settings: Settings, workspace: LeanWorkspace) -> AsyncIterator[
     engine = Engine(settings)
     yield Prover(engine, workspace)
     await engine.close()
-
-
-@pytest.fixture
-def complaints(lean: Path, tmp_path: Path) -> Callable[[str], list[str]]:
-    """The errors that Lean has in a file with this text, and its warnings of `sorry`."""
-
-    def run(text: str) -> list[str]:
-        file = tmp_path / "Judged.lean"
-        file.write_bytes(text.encode("utf-8"))
-        done = subprocess.run([lean, "--json", file], capture_output=True, text=True, check=False)
-        messages = [json.loads(line) for line in done.stdout.splitlines()]
-        return [each["data"] for each in messages if each["severity"] == "error" or "sorry" in each["data"]]
-
-    return run

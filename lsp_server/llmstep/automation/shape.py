@@ -48,13 +48,7 @@ class Shape:
     @classmethod
     def of(cls, goal: str) -> Shape:
         """The shape of a goal as Lean prints it."""
-        entries = _ENTRY.split(goal.strip())
-        target = next((entry[1:].strip() for entry in entries if entry.startswith("⊢")), "")
-        hypotheses: list[tuple[str, str]] = []
-        for entry in entries:
-            names, colon, kind = entry.partition(" : ")
-            if colon and not entry.startswith("⊢") and ":=" not in kind:
-                hypotheses += [(name, kind) for name in names.split() if _NAMES.fullmatch(name)]
+        hypotheses, target = entries_of(goal)
         names = frozenset(name for name, _ in hypotheses)
         made = [Hypothesis(name, outermost(kind), _first_bound(kind)) for name, kind in hypotheses]
         telling = [each for each in made if each.operator in _TELLING]
@@ -63,6 +57,27 @@ class Shape:
     def fresh(self, name: str, number: int = 0) -> str:
         """The `number`th name that begins with `name` and does not occur in the goal."""
         return _fresh(name, self.names, number)
+
+
+def entries_of(goal: str) -> tuple[list[tuple[str, str]], str]:
+    """The hypotheses of a goal that have a name, with their types, and its target."""
+    entries = _ENTRY.split(goal.strip())
+    target = next((entry[1:].strip() for entry in entries if entry.startswith("⊢")), "")
+    hypotheses: list[tuple[str, str]] = []
+    for entry in entries:
+        names, colon, kind = entry.partition(" : ")
+        if colon and not entry.startswith("⊢") and ":=" not in kind:
+            hypotheses += [(name, kind) for name in names.split() if _NAMES.fullmatch(name)]
+    return hypotheses, target
+
+
+def parts_at(kind: str, operator: str) -> list[str]:
+    """The parts of a type at an operator that is its outermost; the type alone where that is another."""
+    if outermost(kind) != operator:
+        return [kind]
+    places = [offset for found, offset in _outside_of_brackets(kind) if found == operator]
+    ends = [*places, len(kind)]
+    return [kind[start:end] for start, end in zip([0, *(place + 1 for place in places)], ends, strict=True)]
 
 
 def outermost(kind: str) -> str:

@@ -1,8 +1,8 @@
-"""The proof search benchmark: one attempt a theorem, best-first, results kept so that a run can go on.
+"""The benchmark of whole proofs: one attempt a theorem, by any strategy, results kept so that a run can go on.
 
-The protocol is that of Welleck & Saha (arXiv:2310.18457): 100 expansions, 32 candidates an expansion and 600 seconds a
-theorem, the sum of log-probabilities as the score, an end at the first proof. Candidates are sampled here and come from
-beam search there.
+The protocol of the search is that of Welleck & Saha (arXiv:2310.18457): 100 expansions, 32 candidates an expansion and
+600 seconds a theorem, the sum of log-probabilities as the score, an end at the first proof. Candidates are sampled
+here and come from beam search there.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from llmstep.bench.theorems import Theorem
-    from llmstep.search.prover import Method, Prover
+    from llmstep.proofs.plan import Plan
+    from llmstep.proofs.prover import WholeProver
 
 _OF_THE_THEOREM = (NoGoalError, LeanTimeoutError, LeanCrashedError, GenerationError)
 """Errors that say something about one theorem, after which the next one is tried."""
@@ -44,6 +45,12 @@ class Result:
     """How was searched; all lines of a file have the same."""
     message: str = ""
     """With `error`, what it was."""
+    rounds: int = 0
+    """Answers of a model that writes whole proofs."""
+    tokens: int = 0
+    """Tokens that it wrote."""
+    left: int = 0
+    """With `partial`: number of goals that are left."""
 
     @property
     def proved(self) -> bool:
@@ -73,18 +80,23 @@ class Summary:
 
 
 def method_record(
-    method: Method, model: str, served: str = "", premises: str = "none", dtype: str = "auto"
+    plan: Plan, model: str, served: str = "", premises: str = "none", dtype: str = "auto"
 ) -> dict[str, Any]:
     """What the results say about how was searched.
 
     Args:
-        method: As given to the prover.
+        plan: As given to the prover.
         model: As asked for, `auto` for example.
         served: With a model at a server, the kind of engine and the model's name there.
         premises: Where premises come from, as in the settings.
         dtype: Format of the weights of a model in this process, as in the settings.
     """
+    method = plan.method
     record: dict[str, Any] = {"tactics": method.tactics, "expansions": method.expansions, "timeout": method.seconds}
+    if plan.strategy != "search":
+        record["strategy"] = plan.strategy
+    if plan.strategy in ("auto", "write"):
+        record |= {"rounds": plan.rounds, "tokens": plan.tokens}
     if method.tactics != "list":
         record |= {"model": model, "samples": method.samples, "temperature": method.temperature, "seed": method.seed}
         if served:
@@ -107,8 +119,8 @@ def read_results(out: Path, method: dict[str, Any]) -> dict[str, Result]:
 
 async def run_search(
     theorems: Sequence[Theorem],
-    prover: Prover,
-    method: Method,
+    prover: WholeProver,
+    plan: Plan,
     record: dict[str, Any],
     out: Path,
     on_result: Callable[[Result, bool], None] = lambda _, __: None,
@@ -118,7 +130,7 @@ async def run_search(
     Args:
         theorems: What to prove.
         prover: Proves it.
-        method: How.
+        plan: How.
         record: The same for the results; see `method_record`.
         out: JSONL file for the results, written as they come.
         on_result: Called with each result, and whether it was there already.
@@ -133,7 +145,7 @@ async def run_search(
         result = known.get(theorem.name)
         old = result is not None and result.outcome != "error"
         if result is None or not old:
-            result = await _attempt(theorem, prover, method, record)
+            result = await _attempt(theorem, prover, plan, record)
             with out.open("a", encoding="utf-8") as file:
                 file.write(result.line())
         results.append(result)
@@ -141,14 +153,24 @@ async def run_search(
     return results
 
 
-async def _attempt(theorem: Theorem, prover: Prover, method: Method, record: dict[str, Any]) -> Result:
+async def _attempt(theorem: Theorem, prover: WholeProver, plan: Plan, record: dict[str, Any]) -> Result:
     sites = find_sites(theorem.text, theorem.position)
     try:
-        made = await prover.prove(theorem.uri, theorem.text, sites, method)
+        made = await prover.prove(theorem.uri, theorem.text, sites, plan)
     except _OF_THE_THEOREM as error:
         return Result(theorem.name, "error", None, 0, 0, 0.0, None, record, str(error))
     return Result(
-        theorem.name, made.outcome, made.proof, made.expansions, made.states, made.seconds, made.model, record
+        theorem.name,
+        made.outcome,
+        made.proof,
+        made.expansions,
+        made.states,
+        made.seconds,
+        made.model,
+        record,
+        rounds=made.rounds,
+        tokens=made.tokens,
+        left=len(made.partial.goals) if made.partial else 0,
     )
 
 

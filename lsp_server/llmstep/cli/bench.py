@@ -31,12 +31,16 @@ from llmstep.cli.searching import (
     SAMPLES,
     ExpansionsOption,
     LengthPowerOption,
+    RoundsOption,
     SamplesOption,
     SeedOption,
+    StrategyOption,
     TacticsOption,
     TimeoutOption,
+    TokensOption,
     a_prover,
     method_of,
+    plan_of,
 )
 
 if TYPE_CHECKING:
@@ -70,6 +74,9 @@ def search(
     count: SamplesOption = 32,
     timeout: TimeoutOption = 600,
     tactics: TacticsOption = "model",
+    strategy: StrategyOption = "search",
+    rounds: RoundsOption = None,
+    tokens: TokensOption = None,
     model: ModelOption = None,
     template: TemplateOption = None,
     device: DeviceOption = None,
@@ -83,7 +90,7 @@ def search(
     lean: LeanOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
-    """Prove theorems by best-first search, one attempt each.
+    """Prove theorems, one attempt each: by best-first search, or by --strategy.
 
     Prints the success rate with its 95 % confidence interval (Wilson).
     Each theorem is a line of the results file.
@@ -116,14 +123,16 @@ def search(
         patience=0,
     )
     served = "" if settings.in_process else f"{settings.engine} {settings.remote.model}".rstrip()
-    record = method_record(method, settings.model, served, settings.premises.source, settings.dtype)
+    plan = plan_of(settings, method, strategy=strategy, rounds=rounds, tokens=tokens)
+    record = method_record(plan, settings.model, served, settings.premises.source, settings.dtype)
 
     def how(result: Result) -> str:
-        return f"{result.expansions} expansions, {result.seconds:.1f} s"
+        written = f"{result.rounds} rounds, " if result.rounds else ""
+        return f"{written}{result.expansions} expansions, {result.seconds:.1f} s"
 
     async def work() -> list[Result]:
         async with a_prover(settings) as prover:
-            return await run_search(part.theorems, prover, method, record, part.results, part.teller(how))
+            return await run_search(part.theorems, prover, plan, record, part.results, part.teller(how))
 
     summary = summarise(run(work()), record)
     if as_json:

@@ -90,7 +90,9 @@ def _lines(console: Console, clock: Callable[[], float] = time.monotonic) -> Cal
 
     def show(step: Step) -> None:
         nonlocal last, told, ended
-        now = (step.stage, step.message if step.stage == "goal" else "")  # what Lean says while it starts is all new
+        # What Lean says while it starts is all new; what is told of a proof is, but for how far it is.
+        news = {"goal": step.message, "write": step.message.partition(":")[0]}
+        now = (step.stage, news.get(step.stage, ""))
         come = speed.text(step)
         whole = bool(come) and step.done >= step.total
         due = bool(come) and (not ended if whole else clock() - told >= SECONDS_BETWEEN_LINES)

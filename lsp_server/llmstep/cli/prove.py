@@ -1,10 +1,11 @@
-"""`llmstep prove`: a whole proof for a place of a file, by best-first search."""
+"""`llmstep prove`: a whole proof for a place of a file, searched for, written and repaired, or sketched."""
 
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
 
+import attrs
 import typer
 
 from llmstep.cli.downloads import agree
@@ -26,17 +27,20 @@ from llmstep.cli.place import ColumnOption, FileArgument, LineOption, place_of, 
 from llmstep.cli.process import an_app, run
 from llmstep.cli.say import say
 from llmstep.cli.searching import (
-    OUTCOMES,
     SAMPLES,
     ExpansionsOption,
     LengthPowerOption,
+    RoundsOption,
     SamplesOption,
     SeedOption,
+    StrategyOption,
     TacticsOption,
-    TimeoutOption,
+    TokensOption,
     method_of,
+    plan_of,
 )
 from llmstep.printable import json_text
+from llmstep.proofs.told import OUTCOMES, counted, effort, outcome
 from llmstep.wire.records import to_json
 
 if TYPE_CHECKING:
@@ -51,7 +55,13 @@ def prove(
     column: ColumnOption = None,
     expansions: ExpansionsOption = 64,
     count: SamplesOption = None,
-    timeout: TimeoutOption = 120,
+    timeout: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Longest time in seconds. Default: the setting proveSeconds.", show_default=False),
+    ] = None,
+    strategy: StrategyOption = None,
+    rounds: RoundsOption = None,
+    tokens: TokensOption = None,
     tactics: TacticsOption = "both",
     model: ModelOption = None,
     template: TemplateOption = None,
@@ -64,14 +74,18 @@ def prove(
     premises: PremisesOption = None,
     premise_index: PremiseIndexOption = None,
     lean: LeanOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print {proof, expansions, seconds, model}.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
-    """Search for a whole proof of a goal, and have Lean check it in place.
+    """Look for a whole proof of a goal, and have Lean check it in place.
+
+    Models of whole proofs write it, and repair it after Lean's errors; with
+    models of steps it is searched for (--strategy).
 
     With --json the proof is the text that replaces the place, without its
     indentation, or null when none was found; seconds are those of
-    everything, and the model is null when none was asked. The exit
-    status is 1 where there is no proof.
+    everything, and the model is null when none was asked. `partial` is a
+    proof with `sorry` for the goals that are left, or null. The
+    exit status is 1 where there is no proof.
 
     Example: llmstep prove Demo.lean:4:3
     """
@@ -99,11 +113,12 @@ def prove(
         settings,
         tactics=tactics,
         expansions=expansions,
-        seconds=timeout,
+        seconds=settings.prove_seconds if timeout is None else timeout,
         samples=settings.count if configuration.was_set("count") else SAMPLES,
         seed=seed,
         length_power=length_power,
     )
+    plan = plan_of(settings, method, strategy=strategy, rounds=rounds, tokens=tokens)
 
     if tactics != "list":
         agree(settings, yes=engine.yes)
@@ -111,7 +126,7 @@ def prove(
     async def work() -> Attempt:
         async with an_app(settings) as app:
             document = Document(file.resolve().as_uri(), 1, text)
-            return await app.prove(document, sites_at(text, position)[1], method, show)
+            return await app.prove(document, sites_at(text, position)[1], plan, show)
 
     with shown_progress() as show:
         found = run(work())
@@ -125,22 +140,29 @@ def prove(
 
 def as_record(found: Attempt) -> ProveOutput:
     """What `--json` prints."""
-    from llmstep.wire.steps import ProveOutput
+    from llmstep.wire.steps import PartialOutput, ProveOutput, Proving
 
-    return ProveOutput(proof=found.proof, expansions=found.expansions, seconds=found.seconds, model=found.model)
+    partial = found.partial
+    left = None if partial is None else PartialOutput(proof=partial.proof, goals=partial.goals)
+    known = {field.name: getattr(found, field.name) for field in attrs.fields(Proving)}
+    return ProveOutput(**known, partial=left)
 
 
 def _told(found: Attempt) -> str:
-    goal = "\n".join(f"  {line}".rstrip() for line in found.goal.state.split("\n"))
-    source = {
-        "model": found.model or "the model",
-        "list": "the fixed list",
-        "both": f"{found.model or 'the model'} and the fixed list",
-    }[found.tactics]
-    states = "state" if found.expansions == 1 else "states"
-    how = f"{found.expansions} {states} expanded, {found.states} seen, {found.seconds:.1f} s, steps from {source}"
+    goal = _indented(found.goal.state)
+    writer = found.model or "the model"
+    source = {"model": writer, "list": "the fixed list", "both": f"{writer} and the fixed list"}[found.tactics]
+    by = f"written by {writer}" if found.rounds else f"steps from {source}"
+    how = f"{effort(found)}, {by}"
+    if found.partial is not None:
+        left = "\n\n".join(_indented(each) for each in found.partial.goals)
+        return f"{goal}\n\n{_indented(found.partial.proof)}\n\n{outcome(found)} ({how}):\n\n{left}"
     if found.proof is None:
         return f"{goal}\n\nNo proof: {OUTCOMES[found.outcome]} ({how})."
-    proof = "\n".join(f"  {line}" for line in found.proof.split("\n"))
     count = len(found.steps or ())
-    return f"{goal}\n\n{proof}\n\nA proof of {count} step{'' if count == 1 else 's'}, accepted by Lean ({how})."
+    what = f"A proof of {counted(count, 'step')}" if found.strategy == "search" else "A proof"
+    return f"{goal}\n\n{_indented(found.proof)}\n\n{what}, accepted by Lean ({how})."
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}".rstrip() for line in text.split("\n"))

@@ -17,20 +17,22 @@ import attrs
 from llmstep.catalog.model_key import ModelKey
 from llmstep.engine.cache import AnswerCache, answer_key
 from llmstep.engine.chosen import Chosen
+from llmstep.engine.conversation import Answer
 from llmstep.engine.interface import Generation
 from llmstep.engine.progress import Progress, since, thinned
 from llmstep.engine.status import EngineStatus, StatusBoard, in_this_loop
-from llmstep.engine.text import Completion
+from llmstep.engine.text import Completion, Text
 from llmstep.engine.worker import Job, OnProgress, Worker
 from llmstep.settings_store import SettingsStore
 from llmstep.types import Ask, Sampling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Sequence
 
     from llmstep.catalog.resolve import ModelChoice
+    from llmstep.engine.conversation import Turn
     from llmstep.engine.runner import LoadedModelInfo, Runner
-    from llmstep.engine.text import Text, Written
+    from llmstep.engine.text import Written
     from llmstep.settings import Settings
 
 __all__ = ["Engine", "EngineStatus", "Generation", "Progress"]
@@ -170,6 +172,14 @@ class Engine:
                 self._rest()
 
         return await asyncio.wrap_future(self._worker.submit(("complete", object()), work))
+
+    async def converse(
+        self, turns: Sequence[Turn], sampling: Sampling, *, on_step: Callable[[int], None] = lambda _: None
+    ) -> Answer:
+        """See `ModelEngine.converse`."""
+        made = await self.complete(Text(messages=tuple(turns)), attrs.evolve(sampling, count=1))
+        on_step(made.written[0].drawn)
+        return Answer(made.written[0].text, made.written[0].finish, made.written[0].drawn, made.model)
 
     async def load(self, *, on_progress: OnProgress | None = None) -> LoadedModelInfo:
         """Have the model of the settings in memory, downloading it first where needed.

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from llmstep.engine.conversation import Answer, Turn
     from llmstep.engine.progress import Progress
     from llmstep.engine.status import EngineStatus
     from llmstep.engine.text import Completion, Text, Written
@@ -73,6 +74,18 @@ class ModelEngine(Protocol):
 
         Raises:
             LlmstepError: A `RequestError` when the text cannot be continued, or the model is at a server.
+        """
+
+    async def converse(
+        self, turns: Sequence[Turn], sampling: Sampling, *, on_step: Callable[[int], None] = lambda _: None
+    ) -> Answer:
+        """What the model says next in a conversation; one answer, whatever the sampling's count. Nothing is remembered.
+
+        Args:
+            on_step: Called with the number of tokens so far, where the model runs at a server.
+
+        Raises:
+            LlmstepError: A `RequestError` when the conversation is too long for the model, or one of `generate`'s.
         """
 
     async def load(self, *, on_progress: Callable[[Progress], None] | None = None) -> object:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_STEPS = 0.1
 """Decoding steps are reported this often at most."""
 
-Stage = Literal["download", "load", "generate", "check", "goal", "search"]
+Stage = Literal["download", "load", "generate", "check", "goal", "search", "write"]
 
 
 @attrs.frozen

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from llmstep.engine.engine import Engine
@@ -24,6 +24,7 @@ from llmstep.settings import Settings
 from llmstep.settings_store import SettingsStore
 
 if TYPE_CHECKING:
+    from llmstep.engine.conversation import Answer, Turn
     from llmstep.engine.interface import ModelEngine
     from llmstep.engine.progress import Progress
     from llmstep.engine.remote.place import Place
@@ -121,6 +122,14 @@ class SwitchingEngine:
         engine = self._configured(self.settings)
         self._use(engine)
         return await engine.complete(text, sampling, on_written=on_written)
+
+    async def converse(
+        self, turns: Sequence[Turn], sampling: Sampling, *, on_step: Callable[[int], None] = lambda _: None
+    ) -> Answer:
+        """See `ModelEngine.converse`; a neighbour is not asked."""
+        engine = self._configured(self.settings)
+        self._use(engine)
+        return await engine.converse(turns, sampling, on_step=on_step)
 
     async def load(self, *, on_progress: Callable[[Progress], None] | None = None) -> object:
         """See `ModelEngine.load`; a model that another llmstep lends is not loaded here."""

@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-import attrs
-
 from llmstep.errors import LeanCrashedError, LeanMemoryError, LeanTimeoutError
 from llmstep.lean.checked_text import CheckedText
+from llmstep.lean.judging import Case, Judging, TooLongError
 from llmstep.lean.memo import Memo, digest
-from llmstep.lean.names import is_misnamed
 from llmstep.lean.offers import Offers
-from llmstep.lean.place import MARK, PLACEHOLDER
-from llmstep.lean.prefilter import hypothesis_names, may_name_itself, prefilter
-from llmstep.lean.recheck import bracketed, doubt, is_whole, named, question
+from llmstep.lean.place import MARK
+from llmstep.lean.prefilter import LONGEST, LONGEST_PROOF, hypothesis_names, prefilter
+from llmstep.lean.recheck import named, question
 from llmstep.lean.shadow import Shadow
 from llmstep.lean.statement import no_goal, statement_error
-from llmstep.lean.verdict import ERROR, Baseline, Outcome, axioms_in, baseline_of, first_error, judge
+from llmstep.lean.trial import Trial, gapless
+from llmstep.lean.verdict import Baseline, baseline_of
 from llmstep.types import Check, Verdict
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from llmstep.lean.names import Offer
-    from llmstep.lean.place import ShadowText, Site
+    from llmstep.lean.place import Site
     from llmstep.lean.server import LeanServer
     from llmstep.lean.verdict import Diagnostic
     from llmstep.settings import CheckSettings
@@ -61,6 +60,7 @@ class FileChecker:
         self._lock = asyncio.Lock()
         self._baselines: Memo[Baseline] = Memo(64)
         self._checks: Memo[Check] = Memo(4096)
+        self._judging = Judging(self.shadow, self._settle)
         self._checked = CheckedText(self.shadow, self._lock, variables_by_proof=variables_by_proof)
         self._offers: Memo[dict[str, list[Offer]]] = Memo(16)
 
@@ -98,8 +98,11 @@ class FileChecker:
             self._baselines.put(key, known)
         return known
 
-    async def check(self, text: str, site: Site, candidate: str) -> Check:
+    async def check(self, text: str, site: Site, candidate: str, *, seconds: float | None = None) -> Check:
         """The verdict on a candidate; it is remembered, unless there is none.
+
+        Args:
+            seconds: Of a whole proof, which may be long: the longest time; None is the settings' for a step.
 
         Raises:
             NoGoalError: There is no goal at the site.
@@ -108,7 +111,8 @@ class FileChecker:
         text, site = await self._checked.of(text, site)
         baseline = await self._baseline(text, site)
         names = hypothesis_names(baseline.goals[0])
-        if reason := prefilter(candidate, site, names, native=self.settings.allow_native_decide):
+        native, longest = self.settings.allow_native_decide, LONGEST if seconds is None else LONGEST_PROOF
+        if reason := prefilter(candidate, site, names, native=native, longest=longest):
             return Check(Verdict.INVALID, message=reason)
         if _UNKEPT in text[: site.start]:
             return Check(Verdict.UNCHECKED, message=f"The file may keep the kernel from checking (`{_UNKEPT}`).")
@@ -116,10 +120,35 @@ class FileChecker:
         check = self._checks.get(key)
         if check is None:
             async with self._lock:
-                check = await self._judge_patiently(text, site, baseline, candidate)
+                limit = seconds or self.settings.timeout_seconds
+                case = Case(*named(text, site), site, baseline, candidate, limit, native)
+                check = await self._judging.verdict(case, text)
             if check.verdict is not Verdict.UNCHECKED:
                 self._checks.put(key, check)
         return check
+
+    async def trial(self, text: str, site: Site, proof: str, seconds: float) -> Trial:
+        """What Lean says about a proof that may have gaps (`sorry`), within so many seconds.
+
+        Raises:
+            NoGoalError: There is no goal at the site.
+            LeanError: Lean does not answer even without the proof.
+        """
+        text, site = await self._checked.of(text, site)
+        baseline = await self._baseline(text, site)
+        names, native = hypothesis_names(baseline.goals[0]), self.settings.allow_native_decide
+        if reason := prefilter(gapless(proof), site, names, native=native, longest=LONGEST_PROOF):
+            return Trial.refused(reason)
+        shown, _ = named(text, site)
+        async with self._lock:
+            if not self.shadow.is_ready(shown[: site.start]):
+                await self._settle(text, site)
+            try:
+                return Trial.of(baseline, await self._judging.run(site.shadow_text(shown, proof), seconds))
+            except TooLongError:
+                return Trial.refused(f"Lean does not answer within {seconds:g} s.")
+            except (LeanCrashedError, LeanMemoryError) as error:
+                return Trial.refused(error.message)
 
     async def informations(self, text: str, site: Site, tactic: str) -> list[str]:
         """What a tactic tells at a site: the texts of its informations; none where it takes too long.
@@ -130,7 +159,8 @@ class FileChecker:
         """
 
         async def told(shown: str, site: Site, _: set[str]) -> list[str]:
-            return (await self._run(site.shadow_text(shown, tactic))).informations()
+            shadow = site.shadow_text(shown, tactic)
+            return (await self._judging.run(shadow, self.settings.timeout_seconds)).informations()
 
         return await self._texts(text, site, tactic, told)
 
@@ -171,16 +201,8 @@ class FileChecker:
                 await self._settle(text, site)
             try:
                 return await work(shown, site, names)
-            except (_TooLongError, LeanTimeoutError):
+            except (TooLongError, LeanTimeoutError):
                 return []
-
-    async def errors(self, text: str) -> list[str]:
-        """The messages of the errors in a whole text.
-
-        Raises:
-            LeanError: Lean does not answer.
-        """
-        return [each["message"] for each in await self.messages(text) if each.get("severity") == ERROR]
 
     async def messages(self, text: str) -> list[Diagnostic]:
         """What Lean says about a whole text, from its beginning to its end; Lean itself tells what it finds first.
@@ -219,76 +241,6 @@ class FileChecker:
         if error := statement_error(text, site, outcome, goals):
             raise error
         return baseline_of(outcome, goals, (text.count("\n", 0, site.scope), 0))
-
-    async def _judge_patiently(self, text: str, site: Site, baseline: Baseline, candidate: str) -> Check:
-        """The verdict; a crash of Lean is tried again once, since something else may have been its cause."""
-        for last in (False, True):
-            try:
-                shown, name = named(text, site)
-                if not self.shadow.is_ready(shown[: site.start]):
-                    await self._settle(text, site)
-                return await self._judge(shown, site, baseline, candidate, name)
-            except LeanCrashedError:
-                if last:
-                    return Check(Verdict.UNCHECKED, message="Lean crashed on it.")
-            except LeanMemoryError as error:
-                return Check(Verdict.UNCHECKED, message=error.message)
-            except _TooLongError:
-                return Check(Verdict.UNCHECKED, message=f"no answer within {self.settings.timeout_seconds:g} s")
-        raise AssertionError
-
-    async def _judge(self, text: str, site: Site, baseline: Baseline, candidate: str, name: str) -> Check:
-        outcome = await self._run(site.shadow_text(text, candidate))
-        if outcome.goals is None:
-            goals = await self.shadow.goals_at(outcome.shadow.end, self.settings.timeout_seconds)
-            outcome = attrs.evolve(outcome, goals=goals)
-        check = judge(site, baseline, outcome)
-        accepted = check.verdict in {Verdict.CLOSES, Verdict.PROGRESS}
-        check = attrs.evolve(check, misnamed=is_misnamed(outcome, candidate, accepted=accepted))
-        if accepted:
-            whole = is_whole(baseline, outcome, text.count("\n", 0, site.scope))
-            return await self._recheck(text, site, baseline, candidate, name, whole=whole) or check
-        return check
-
-    async def _recheck(
-        self, text: str, site: Site, baseline: Baseline, candidate: str, name: str, *, whole: bool
-    ) -> Check | None:
-        """A second look, at what text does not show: what was parsed, and what it rests on.
-
-        Args:
-            whole: Lean takes the declaration as finished, so that its axioms tell of a `sorry`.
-        """
-        converts = site.placeholder != PLACEHOLDER  # `conv` cannot show a term
-        for shown in (False,) if converts else (False, True) if whole else (True,):
-            shadow = site.shadow_text(text, bracketed(candidate, shown=shown))
-            outcome = await self._run(shadow, question(name))
-            if found := doubt(site, baseline, outcome, shown=shown, native=self.settings.allow_native_decide):
-                return found
-            if "sorryAx" not in (axioms_in(outcome) or ()):
-                break  # else it comes from a theorem above, or from the candidate
-        if may_name_itself(candidate, site):
-            renamed = await self.shadow.run(site.shadow_text(_renamed(text, site), candidate), self.shadow.patience)
-            self.shadow.forget()
-            if first_error(baseline, renamed):
-                return Check(Verdict.INVALID, message=f"It uses the theorem itself: `{site.short}`.")
-        return None
-
-    async def _run(self, shadow: ShadowText, asked: str | None = None) -> Outcome:
-        try:
-            return await self.shadow.run(shadow, self.settings.timeout_seconds, asked)
-        except LeanTimeoutError as error:
-            raise _TooLongError from error
-
-
-class _TooLongError(Exception):
-    """A candidate, not what stands above it, took too long."""
-
-
-def _renamed(text: str, site: Site) -> str:
-    """The text with another name of the same length for the theorem."""
-    end = site.name_at + len(site.short)
-    start = end - len(site.short.rpartition(".")[2])
-    return text[:start] + "ζ" * (end - start) + text[end:]
 
 
 def _place(diagnostic: Diagnostic) -> tuple[int, int]:

@@ -24,19 +24,24 @@ if TYPE_CHECKING:
 
 LONGEST: Final = 4096
 """Most characters of a candidate."""
+LONGEST_PROOF: Final = 32_768
+"""Most characters of a whole proof."""
 _ADMITS: Final = vocabulary.ADMITTING | vocabulary.UNSOUND
 _BINDING: Final = frozenset({"intro", "intros", "rintro", "fun", "λ", "have", "let", "obtain", "set", "generalize"})
 _TACTIC_FOLLOWS: Final = frozenset({";", "<;>", "·", "by", "|", "=>"})
 
 
-def prefilter(candidate: str, site: Site, hypotheses: Iterable[str] = (), *, native: bool = False) -> str | None:
+def prefilter(
+    candidate: str, site: Site, hypotheses: Iterable[str] = (), *, native: bool = False, longest: int = LONGEST
+) -> str | None:
     """Why a candidate cannot count, as one sentence; None where Lean must decide.
 
     Args:
         hypotheses: Names in the goal, which hide a theorem of the same name.
         native: Whether proofs by compiled code may count.
+        longest: Most characters.
     """
-    if reason := _characters(candidate):
+    if reason := _characters(candidate, longest):
         return reason
     try:
         tokens = lex("\n".join(step_lines(candidate)))
@@ -93,9 +98,9 @@ def hypothesis_names(goal: str) -> set[str]:
     return names
 
 
-def _characters(candidate: str) -> str | None:
-    if len(candidate) > LONGEST:
-        return f"It is longer than {LONGEST} characters."
+def _characters(candidate: str, longest: int) -> str | None:
+    if len(candidate) > longest:
+        return f"It is longer than {longest} characters."
     strange = strange_character(candidate.replace("\r\n", "\n"))
     return f"It holds a character that no step needs: {strange}." if strange else None
 

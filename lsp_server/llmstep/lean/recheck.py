@@ -50,6 +50,13 @@ def named(text: str, site: Site) -> tuple[str, str]:
     return text[:start] + _SHOWN_EXAMPLE + text[end:], _SHOWN_EXAMPLE.split()[1]
 
 
+def with_another_name(text: str, site: Site) -> str:
+    """The text with another name of the same length for the theorem."""
+    end = site.name_at + len(site.short)
+    start = end - len(site.short.rpartition(".")[2])
+    return text[:start] + "ζ" * (end - start) + text[end:]
+
+
 def question(name: str) -> str:
     """The command that asks Lean what a theorem rests on; empty without a name."""
     return f"#print axioms {name}" if name else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from llmstep.lean.project import Project, existing, find_project, server_command
 from llmstep.lean.proposals import proposed
 from llmstep.lean.server import LeanServer
 from llmstep.lean.starting import ServerOptions
+from llmstep.lean.verdict import ERROR
 from llmstep.lean.version import TOOLCHAIN, takes_variables_by_proof
 from llmstep.settings_store import SettingsStore
 from llmstep.types import Check, Goal
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from llmstep.lean.site import Site
+    from llmstep.lean.trial import Trial
     from llmstep.lean.verdict import Diagnostic
     from llmstep.settings import Settings
 
@@ -71,7 +74,7 @@ class LeanWorkspace:
             uri: Address of the file.
             text: Its text.
             site: A place in it.
-            on_wait: Called with what Lean says while it starts, or prepares the imports.
+            on_wait: Called with what Lean says while it starts.
 
         Raises:
             NoGoalError: There is none.
@@ -109,12 +112,15 @@ class LeanWorkspace:
         goal: Goal,
         candidates: Sequence[str],
         on_result: Callable[[int, Check], None] | None = None,
+        *,
+        seconds: float | None = None,
     ) -> list[Check]:
         """The verdicts on candidates for the goals at `site`, in their order.
 
         Args:
             goal: Where the candidates come from. They are judged against Lean's own answer for the site.
             on_result: Called with the index and the verdict of each candidate as it comes.
+            seconds: See `FileChecker.check`.
 
         Raises:
             NoGoalError: There is no goal.
@@ -123,11 +129,16 @@ class LeanWorkspace:
         checks: list[Check] = []
         async with self._file(uri) as (checker, again):
             for index, candidate in enumerate(candidates):
-                check = await again(lambda candidate=candidate: checker.check(text, site, candidate))  # type: ignore[misc]
+                check = await again(partial(checker.check, text, site, candidate, seconds=seconds))
                 checks.append(check)
                 if on_result is not None:
                     on_result(index, check)
         return checks
+
+    async def trial(self, uri: str, text: str, site: Site, proof: str, seconds: float) -> Trial:
+        """What Lean says about a proof with gaps at `site`; see `FileChecker.trial`."""
+        async with self._file(uri) as (checker, again):
+            return await again(partial(checker.trial, text, site, proof, seconds))
 
     async def proposals(self, uri: str, text: str, site: Site, tactic: str) -> list[str]:
         """The texts that a searching tactic such as `exact?` proposes at a site, best first.
@@ -154,8 +165,7 @@ class LeanWorkspace:
         Raises:
             LeanError: Lean cannot be started, or does not answer within the time limit.
         """
-        async with self._file(uri) as (checker, again):
-            return await again(lambda: checker.errors(text))
+        return [str(each["message"]) for each in await self.messages(uri, text) if each.get("severity") == ERROR]
 
     async def messages(self, uri: str, text: str) -> list[Diagnostic]:
         """Everything that Lean has to say about a file with this text, to its end.

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from llmstep.lsp.runs import Run
     from llmstep.lsp.session import Session
     from llmstep.memory import Document
-    from llmstep.search.prover import Attempt, Method
+    from llmstep.proofs.plan import Plan
+    from llmstep.search.prover import Attempt
     from llmstep.search.sorries import Filled
 
 FILL_SORRIES = "llmstep.fillSorries"
@@ -38,12 +39,19 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
     "seconds": (0.1, 86_400),
     "samples": (1, 256),
     "seed": (0, 2**32 - 1),
+    "rounds": (0, 32),
+    "tokens": (256, 1_000_000),
+}
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "tactics": ("model", "list", "both"),
+    "strategy": ("auto", "search", "write", "sketch"),
 }
 
 
 @attrs.frozen
 class ProveArguments:
-    """`{textDocument: {uri}, position, diagnostics?, tactics?, expansions?, seconds?, samples?, seed?}`.
+    """`{textDocument: {uri}, position, diagnostics?, strategy?, rounds?, tokens?, seconds?, tactics?, expansions?,
+    samples?, seed?}`.
 
     `llmstep.fillSorries` takes the same without a position.
     """
@@ -70,17 +78,21 @@ class ProveArguments:
             ) from None
         return made
 
-    def method(self, ls: Session) -> Method:
-        """How to search, by the arguments and the settings."""
+    def plan(self, ls: Session) -> Plan:
+        """How to look for a proof, by the arguments and, where they do not say, the settings."""
+        from llmstep.proofs.plan import Plan
         from llmstep.search.prover import Method
 
         settings = ls.settings
-        return Method(
-            **{"tactics": "both", **self.options},
+        options = dict(self.options)
+        plan = {name: options.pop(name) for name in ("strategy", "rounds", "tokens") if name in options}
+        method = Method(
+            **{"tactics": "both", "seconds": settings.prove_seconds, **options},
             temperature=settings.temperature,
             top_p=settings.top_p,
             max_new_tokens=settings.max_new_tokens,
         )
+        return Plan.of(settings, method, **plan)
 
 
 def _options(raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,10 +105,12 @@ def _options(raw: Mapping[str, Any]) -> dict[str, Any]:
         if not number or not least <= value <= most:
             raise RequestError(f"{name} is {shown(value)}.", hint=f"It must be a number from {least:g} to {most:g}.")
         found[name] = value
-    if (tactics := raw.get("tactics")) is not None:
-        if tactics not in ("model", "list", "both"):
-            raise RequestError(f"tactics is {shown(tactics)}.", hint="It must be model, list or both.")
-        found["tactics"] = tactics
+    for name, words in _WORDS.items():
+        if (word := raw.get(name)) is None:
+            continue
+        if word not in words:
+            raise RequestError(f"{name} is {shown(word)}.", hint=f"It must be {', '.join(words[:-1])} or {words[-1]}.")
+        found[name] = word
     return found
 
 
@@ -104,7 +118,8 @@ async def prove(ls: Session, params: types.ExecuteCommandParams) -> dict[str, An
     """Search for a whole proof of the goal at a position.
 
     Returns:
-        `{proof, edit, expansions, seconds, model, outcome}`; `proof` and `edit` are null when none was found.
+        `{proof, edit, expansions, seconds, model, outcome, strategy, rounds, tokens, partial}`; `proof` and `edit` are
+        null when none was found. `partial` is `{proof, edit, goals}` where all but some goals are proved, else null.
 
     Raises:
         RequestError: The argument is malformed, or the document is not open.
@@ -118,11 +133,13 @@ async def prove(ls: Session, params: types.ExecuteCommandParams) -> dict[str, An
     position = wanted.position
 
     async def work(run: Run, report: Callable[[Progress], None]) -> tuple[Attempt, str]:
+        from llmstep.proofs.told import outcome
+
         sites = (await ls.places.at(document, position, wanted.diagnostics, latest=False)).sites
         run.works_at(sites)
         app = await ls.ready()
-        found = await app.prove(document, sites, wanted.method(ls), report)
-        return found, _outcome(found)
+        found = await app.prove(document, sites, wanted.plan(ls), report)
+        return found, outcome(found)
 
     found = await _run(ls, params, document, work)
     await _remember(ls, document, found)
@@ -133,15 +150,24 @@ async def prove(ls: Session, params: types.ExecuteCommandParams) -> dict[str, An
         "seconds": found.seconds,
         "model": found.model,
         "outcome": found.outcome,
+        "strategy": found.strategy,
+        "rounds": found.rounds,
+        "tokens": found.tokens,
+        "partial": _partial(found),
     }
+
+
+def _partial(found: Attempt) -> dict[str, Any] | None:
+    partial = found.partial
+    return None if partial is None else {"proof": partial.proof, "edit": partial.edit, "goals": list(partial.goals)}
 
 
 async def fill_sorries(ls: Session, params: types.ExecuteCommandParams) -> dict[str, Any]:
     """Search for a proof of each `sorry` of a file.
 
     Returns:
-        `{proved: [{range, edit, proof}], failed: [{range, reason}]}`; the ranges are those of the words, and the edits
-        may be applied together.
+        `{proved: [{range, edit, proof}], failed: [{range, reason, partial}]}`; the ranges are those of the words, and
+        the edits may be applied together.
 
     Raises:
         RequestError: The argument is malformed, or the document is not open.
@@ -156,7 +182,7 @@ async def fill_sorries(ls: Session, params: types.ExecuteCommandParams) -> dict[
     async def work(run: Run, report: Callable[[Progress], None]) -> tuple[list[Filled], str]:
         run.works_at([each.site for each in await aside(find_sorries, document.text)])
         app = await ls.ready()
-        results = await app.fill(document, wanted.method(ls), report)
+        results = await app.fill(document, wanted.plan(ls), report)
         return results, f"{sum(not each.reason for each in results)} of {len(results)} proved"
 
     results = await _run(ls, params, document, work)
@@ -164,7 +190,8 @@ async def fill_sorries(ls: Session, params: types.ExecuteCommandParams) -> dict[
     for each in results:
         where = await aside(range_at, document.text, each.sorry.start, each.sorry.end)
         if each.reason or each.attempt is None:
-            answer["failed"].append({"range": where, "reason": each.reason})
+            partial = _partial(each.attempt) if each.attempt else None
+            answer["failed"].append({"range": where, "reason": each.reason, "partial": partial})
         else:
             answer["proved"].append({"range": where, "edit": each.attempt.edit, "proof": each.attempt.proof})
             await _remember(ls, document, each.attempt)
@@ -207,10 +234,3 @@ async def _remember(ls: Session, document: Document, found: Attempt) -> None:
     if await app.remember(document, ls.documents.find(document.uri), found):
         tell(ls, document.uri)
         ls.refresh_hints()
-
-
-def _outcome(found: Attempt) -> str:
-    count = len(found.steps or ())
-    if found.proof is None:
-        return f"No proof found in {found.expansions} expansions"
-    return f"Found a proof of {count} step{'' if count == 1 else 's'}"

@@ -106,12 +106,14 @@ PROVE = _object(
     goal=_GOAL,
     outcome={
         "type": "string",
-        "enum": ["proved", "exhausted", "expansions", "seconds", "refused"],
-        "description": "proved; or no state is left to expand, the limit of expansions or of time is reached, or Lean "
-        "refuses the proof that was found in the whole file.",
+        "enum": ["proved", "partial", "exhausted", "expansions", "seconds", "rounds", "tokens", "refused"],
+        "description": "proved; all but some goals; or no state is left to expand, the limit of expansions, of time, "
+        "of rounds or of tokens is reached, or Lean refuses the proof that was found in the whole file.",
     },
     proof=_one(["string", "null"], "The steps, without the indentation of their place."),
     edit={**_EDIT, "type": ["object", "null"]},
+    partial=_one(["string", "null"], "With the outcome partial: the steps, with `sorry` for each goal that is left."),
+    remaining_goals=_list("With the outcome partial: the goals that are left.", _TEXT),
     expansions=_one("integer", "States that were expanded."),
     seconds=_one("number", "Time of the whole work."),
     model=_one(["string", "null"], "The model that was asked; null with the fixed list alone."),
@@ -182,6 +184,8 @@ def prove_record(found: Attempt) -> Record:
         "outcome": found.outcome,
         "proof": found.proof,
         "edit": None if found.edit is None else _edit(found.edit),
+        "partial": found.partial.proof if found.partial else None,
+        "remaining_goals": list(found.partial.goals) if found.partial else [],
         "expansions": found.expansions,
         "seconds": found.seconds,
         "model": found.model,

@@ -84,6 +84,7 @@ async def _suggest(work: Work, wanted: arguments.Suggest) -> results.Record:
 
 
 async def _prove(work: Work, wanted: arguments.Prove) -> results.Record:
+    from llmstep.proofs.plan import Plan
     from llmstep.search.prover import Method
 
     settings = work.app.settings
@@ -96,7 +97,7 @@ async def _prove(work: Work, wanted: arguments.Prove) -> results.Record:
         top_p=settings.top_p,
         max_new_tokens=settings.max_new_tokens,
     )
-    found = await work.app.prove(work.document, work.sites, method, work.tell)
+    found = await work.app.prove(work.document, work.sites, Plan.of(settings, method), work.tell)
     return results.prove_record(found)
 
 

@@ -54,9 +54,25 @@ class Method:
     """See `Limits`."""
 
 
+Outcome = Literal["proved", "partial", "exhausted", "expansions", "seconds", "rounds", "tokens", "refused"]
+"""How an attempt ended: with a proof, with a part of one, or why without one."""
+
+
+@attrs.frozen
+class Partial:
+    """A proof but for some goals."""
+
+    proof: str
+    """With `sorry` for each of them; without the indentation of its place."""
+    edit: TextEdit
+    """Puts it into the file."""
+    goals: tuple[str, ...]
+    """The goals that are left, as Lean prints them; the empty text where it gave none."""
+
+
 @attrs.frozen
 class Attempt:
-    """What came of a search."""
+    """What came of the work at one goal."""
 
     site: Site
     goal: Goal
@@ -66,7 +82,7 @@ class Attempt:
     """The same as one text, without the indentation of its place."""
     edit: TextEdit | None
     """Puts it into the file."""
-    outcome: Literal["proved", "exhausted", "expansions", "seconds", "refused"]
+    outcome: Outcome
     """`refused`: proofs were found, but in the whole file Lean has something against each."""
     expansions: int
     states: int
@@ -76,6 +92,14 @@ class Attempt:
     model: str | None
     """The model that was asked; None with `list`."""
     tactics: Tactics
+    strategy: str = "search"
+    """The strategy that was followed: `search`, `write` or `sketch`."""
+    rounds: int = 0
+    """Answers of a model that writes whole proofs."""
+    tokens: int = 0
+    """Tokens that it wrote."""
+    partial: Partial | None = None
+    """With the outcome `partial`: what there is of a proof."""
 
 
 class Prover:
@@ -88,7 +112,7 @@ class Prover:
     """
 
     def __init__(self, engine: ModelEngine, lean: LeanWorkspace, premises: Premises | None = None) -> None:
-        self._engine = engine
+        self.engine = engine
         self.lean = lean
         self._premises = premises
 
@@ -121,7 +145,7 @@ class Prover:
         on_progress(Progress("goal", "Asking Lean for the goal"))
         site, goal = await self.lean.locate(uri, text, sites)
         helped = partial(self._helped, uri, text, site) if self._premises else None
-        model = ModelTactics(self._engine, _sampling(method), on_progress, helped)
+        model = ModelTactics(self.engine, _sampling(method), on_progress, helped)
         judge = Acceptance(self.lean, uri, text, site)
         expander = LeanExpander(
             self.lean, _proposer(method, model), uri, text, site, goal, written(text, site), judge.accepts

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import attrs
 
@@ -14,6 +13,7 @@ from llmstep.errors import LeanTimeoutError, LlmstepError, NoGoalError
 from llmstep.lean.place import SiteKind
 from llmstep.lean.site import find_sites
 from llmstep.lean.text import mask, offset_at, position_at
+from llmstep.lean.trial import GAP
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,9 +22,34 @@ if TYPE_CHECKING:
 
     from llmstep.lean.site import Site
     from llmstep.lean.workspace import LeanWorkspace
-    from llmstep.search.prover import Attempt, Method, Prover
+    from llmstep.search.prover import Attempt
 
-_SORRY: Final = re.compile(r"(?<![\w.'!?«])sorry(?![\w'!?»])")
+
+class HowLong(Protocol):
+    """What a way to look for proofs says of its length."""
+
+    @property
+    def expansions(self) -> int: ...
+
+
+Way = TypeVar("Way", bound=HowLong, contravariant=True)
+
+
+class Proves(Protocol[Way]):
+    """What proves the goal at a place, in whichever way; see `llmstep.search.prover.Prover.prove`."""
+
+    lean: LeanWorkspace
+
+    async def prove(
+        self,
+        uri: str,
+        text: str,
+        sites: Sequence[Site],
+        method: Way,
+        *,
+        written: Callable[[str, Site], str] = ...,
+        on_progress: Callable[[Progress], None] = ...,
+    ) -> Attempt: ...
 
 
 @attrs.frozen
@@ -50,7 +75,7 @@ class Filled:
 def find_sorries(text: str) -> list[Sorry]:
     """The `sorry`s of a text that stand for a proof, in their order; those in comments and strings do not count."""
     found: list[Sorry] = []
-    for match in _SORRY.finditer(mask(text)):
+    for match in GAP.finditer(mask(text)):
         site = next(iter(find_sites(text, position_at(text, match.start()))), None)
         if site is not None and site.kind in (SiteKind.SORRY, SiteKind.TERM) and site.start <= match.start() < site.end:
             found.append(Sorry(match.start(), match.end(), site))
@@ -60,8 +85,8 @@ def find_sorries(text: str) -> list[Sorry]:
 async def fill(
     uri: str,
     text: str,
-    prover: Prover,
-    method: Method,
+    prover: Proves[Way],
+    method: Way,
     *,
     written: Callable[[str, Site], str] = lambda _, __: "",
     on_progress: Callable[[Progress], None] = lambda _: None,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from llmstep.aside import aside
 from llmstep.lean.asking import proof_so_far
 from llmstep.memory import Edit, SuggestionSet
+from llmstep.proofs.prover import WholeProver
 from llmstep.search import sorries
-from llmstep.search.prover import Prover
 from llmstep.types import Candidate, Check, Suggestion, Verdict
 
 if TYPE_CHECKING:
@@ -16,33 +16,34 @@ if TYPE_CHECKING:
 
     from llmstep.lean.site import Site
     from llmstep.memory import Document
-    from llmstep.search.prover import Attempt, Method
+    from llmstep.proofs.plan import Plan
+    from llmstep.search.prover import Attempt
     from llmstep.search.sorries import Filled
     from llmstep.use_cases.parts import OnProgress, Parts
 
 
 async def prove(
-    parts: Parts, document: Document, sites: Sequence[Site], method: Method, on_progress: OnProgress
+    parts: Parts, document: Document, sites: Sequence[Site], plan: Plan, on_progress: OnProgress
 ) -> Attempt:
-    """Search for a proof at the first of the sites at which Lean has a goal; see `Prover.prove`."""
+    """Look for a proof at the first of the sites at which Lean has a goal; see `WholeProver.prove`."""
     prover = prover_of(parts)
-    return await prover.prove(document.uri, document.text, sites, method, written=proof_so_far, on_progress=on_progress)
+    return await prover.prove(document.uri, document.text, sites, plan, written=proof_so_far, on_progress=on_progress)
 
 
-async def fill(parts: Parts, document: Document, method: Method, on_progress: OnProgress) -> list[Filled]:
-    """Search for a proof of each `sorry` of a document; see `sorries.fill`."""
+async def fill(parts: Parts, document: Document, plan: Plan, on_progress: OnProgress) -> list[Filled]:
+    """Look for a proof of each `sorry` of a document; see `sorries.fill`."""
     return await sorries.fill(
-        document.uri, document.text, prover_of(parts), method, written=proof_so_far, on_progress=on_progress
+        document.uri, document.text, prover_of(parts), plan, written=proof_so_far, on_progress=on_progress
     )
 
 
-def prover_of(parts: Parts) -> Prover:
+def prover_of(parts: Parts) -> WholeProver:
     """A prover that works with these parts."""
-    return Prover(parts.engine, parts.lean, parts.premises)
+    return WholeProver(parts.engine, parts.lean, parts.premises)
 
 
 async def remember(parts: Parts, document: Document, now: Document | None, found: Attempt) -> bool:
-    """Keep a proof as the first suggestion of its goal, unless the goal has changed since.
+    """Keep a proof, or a part of one, as a suggestion of its goal, unless the goal has changed since.
 
     Args:
         parts: What to work with.
@@ -54,7 +55,8 @@ async def remember(parts: Parts, document: Document, now: Document | None, found
         Whether it was kept.
     """
     key = await aside(found.site.key, document.text)
-    if found.proof is None or now is None or not Edit.between(document.text, now.text).leaves(found.site):
+    text = found.proof or (found.partial.proof if found.partial else None)
+    if text is None or now is None or not Edit.between(document.text, now.text).leaves(found.site):
         return False
     known = parts.memory.find(document.uri, key) or SuggestionSet(
         uri=document.uri,
@@ -67,7 +69,8 @@ async def remember(parts: Parts, document: Document, now: Document | None, found
         elapsed_ms=round(found.seconds * 1000, 1),
         suggestions=(),
     )
-    proof = Suggestion(Candidate(found.proof, score=0.0), Check(Verdict.CLOSES))
-    others = [each for each in (*known.suggestions, *known.rejected) if each.text != found.proof]
+    check = Check(Verdict.PROGRESS, found.partial.goals) if found.partial else Check(Verdict.CLOSES)
+    proof = Suggestion(Candidate(text, score=0.0), check)
+    others = [each for each in (*known.suggestions, *known.rejected) if each.text != text]
     parts.memory.remember(known.judged([proof, *others]))
     return True

@@ -53,6 +53,12 @@ class FillParams:
     """The argument of `llmstep.fillSorries`."""
 
     text_document: TextDocumentIdentifier
+    strategy: Literal["auto", "search", "write", "sketch"] | None = None
+    """How a proof is looked for; null is the setting."""
+    rounds: int | None = None
+    """How often a written proof goes back to the model, 0 to 32."""
+    tokens: int | None = None
+    """Most tokens that the model writes, 256 to 1000000."""
     tactics: Literal["model", "list", "both"] = "both"
     expansions: int | None = None
     """Most states that are expanded, 1 to 10000."""
@@ -134,8 +140,8 @@ class Message:
 
 COMMANDS = (
     Message("llmstep.suggest", "Suggest steps for the goal at a position.", SuggestParams, SuggestAnswer),
-    Message("llmstep.prove", "Search for a whole proof of the goal at a position.", ProveParams, ProveAnswer),
-    Message("llmstep.fillSorries", "Search for a proof of each `sorry` of a file.", FillParams, FillAnswer),
+    Message("llmstep.prove", "Look for a whole proof of the goal at a position.", ProveParams, ProveAnswer),
+    Message("llmstep.fillSorries", "Look for a proof of each `sorry` of a file.", FillParams, FillAnswer),
     Message("llmstep.choose", "Have the hint show another suggestion.", ChooseParams, ShownSuggestion | None),
     Message("llmstep.accept", "The suggestion that the hint shows.", ChooseParams, ShownSuggestion | None),
     Message("llmstep.models", "The models that are known.", None, list[ModelEntry]),

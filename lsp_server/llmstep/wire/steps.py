@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 ShownVerdict = Literal["closes", "progress", "unchecked"]
 StepSource = Literal["model", "lean", "repaired"]
-SearchOutcome = Literal["proved", "exhausted", "expansions", "seconds", "refused"]
+ProofOutcome = Literal["proved", "partial", "exhausted", "expansions", "seconds", "rounds", "tokens", "refused"]
+ProofStrategy = Literal["search", "write", "sketch"]
 
 
 @attrs.frozen(kw_only=True)
@@ -129,8 +130,25 @@ class ShownSuggestion:
 
 
 @attrs.frozen(kw_only=True)
-class ProveOutput:
-    """What `llmstep prove --json` prints."""
+class PartialOutput:
+    """A proof but for some goals."""
+
+    proof: str
+    """With `sorry` for each goal that is left."""
+    goals: tuple[str, ...]
+    """The goals that are left."""
+
+
+@attrs.frozen(kw_only=True)
+class PartialProof(PartialOutput):
+    """The same with its edit."""
+
+    edit: TextEdit
+
+
+@attrs.frozen(kw_only=True)
+class Proving:
+    """What came of the work at one goal."""
 
     proof: str | None
     """What replaces the place, without its indentation; null where there is none."""
@@ -139,15 +157,31 @@ class ProveOutput:
     seconds: float
     model: str | None
     """Null where none was asked."""
+    outcome: ProofOutcome
+    """Why it ended."""
+    strategy: ProofStrategy
+    """How a proof was looked for."""
+    rounds: int
+    """Answers of a model that writes whole proofs."""
+    tokens: int
+    """Tokens that it wrote."""
 
 
 @attrs.frozen(kw_only=True)
-class ProveAnswer(ProveOutput):
+class ProveOutput(Proving):
+    """What `llmstep prove --json` prints."""
+
+    partial: PartialOutput | None
+    """With the outcome `partial`: what there is of a proof."""
+
+
+@attrs.frozen(kw_only=True)
+class ProveAnswer(Proving):
     """The answer of `llmstep.prove`."""
 
     edit: TextEdit | None
-    outcome: SearchOutcome
-    """Why it ended."""
+    partial: PartialProof | None
+    """With the outcome `partial`: what there is of a proof."""
 
 
 @attrs.frozen(kw_only=True)
@@ -166,6 +200,8 @@ class Unproved:
 
     range: Range
     reason: str
+    partial: PartialProof | None
+    """What there is of a proof."""
 
 
 @attrs.frozen(kw_only=True)

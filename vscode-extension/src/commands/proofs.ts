@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import type { Notifier } from '../notify';
-import type { FillAnswer, ProveAnswer } from '../server/protocol';
+import type { FillAnswer, PartialProof, ProveAnswer } from '../server/protocol';
 import type { Session } from '../server/session';
 import { applyEdits } from './edits';
 import { Menu } from './menu';
@@ -14,7 +14,7 @@ export class ProofCommands {
     private readonly notify: Notifier,
   ) {}
 
-  /** Search for a proof of the goal, and open the menu, whose first entry is the proof; the panel shows it by itself. */
+  /** Look for a proof of the goal, and open the menu, whose first entry is the proof; the panel shows it by itself. */
   async prove(given?: PlaceArgument, from: 'editor' | 'panel' = 'editor'): Promise<ProveAnswer | undefined> {
     const editor = leanEditor();
     const place = given ?? (editor === undefined ? undefined : placeOf(editor));
@@ -23,8 +23,11 @@ export class ProofCommands {
     }
     const menu = new Menu(this.session.onDidAskForQuickFixes, given !== undefined);
     const answer = await withProgress<ProveAnswer>(this.session, 'Completing the proof', 'llmstep.prove', place);
-    if (answer.proof === null) {
-      void this.notify.info(`No proof was found in ${answer.expansions} expansions.`, {
+    if (answer.partial !== null) {
+      await this.offerPartial(answer.partial, menu, from === 'editor' && editorAt(place) !== undefined);
+    } else if (answer.proof === null) {
+      const effort = answer.rounds > 0 ? count(answer.rounds, 'round') : `${answer.expansions} expansions`;
+      void this.notify.info(`No proof was found in ${effort}.`, {
         title: 'Suggest a Step',
         run: () => vscode.commands.executeCommand('llmstep.suggest', place),
       });
@@ -34,7 +37,15 @@ export class ProofCommands {
     return answer;
   }
 
-  /** Search for a proof of each `sorry` of the file, and insert those that were found. */
+  /** Say what is left of a proof; the menu offers to insert it with a `sorry` for each of these goals. */
+  private async offerPartial({ goals }: PartialProof, menu: Menu, open: boolean): Promise<void> {
+    void this.notify.info(`The proof is complete but for ${count(goals.length, 'goal')}. It is offered at its place.`);
+    if (open) {
+      await menu.open();
+    }
+  }
+
+  /** Look for a proof of each `sorry` of the file, and insert those that were found. */
   async fillSorries(): Promise<FillAnswer | undefined> {
     const document = leanEditor()?.document;
     if (document === undefined) {
@@ -54,4 +65,8 @@ export class ProofCommands {
     }
     return answer;
   }
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }

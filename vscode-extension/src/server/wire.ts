@@ -29,8 +29,8 @@ export interface Step {
   readonly remainingGoals: readonly string[];
 }
 
-/** What `llmstep prove --json` prints. */
-export interface ProveOutput {
+/** What came of the work at one goal. */
+export interface Proving {
   /** What replaces the place, without its indentation; null where there is none. */
   readonly proof: string | null;
   /** States that were expanded. */
@@ -38,6 +38,22 @@ export interface ProveOutput {
   readonly seconds: number;
   /** Null where none was asked. */
   readonly model: string | null;
+  /** Why it ended. */
+  readonly outcome: 'proved' | 'partial' | 'exhausted' | 'expansions' | 'seconds' | 'rounds' | 'tokens' | 'refused';
+  /** How a proof was looked for. */
+  readonly strategy: 'search' | 'write' | 'sketch';
+  /** Answers of a model that writes whole proofs. */
+  readonly rounds: number;
+  /** Tokens that it wrote. */
+  readonly tokens: number;
+}
+
+/** A proof but for some goals. */
+export interface PartialOutput {
+  /** With `sorry` for each goal that is left. */
+  readonly proof: string;
+  /** The goals that are left. */
+  readonly goals: readonly string[];
 }
 
 /** A place of a document. */
@@ -126,10 +142,15 @@ export interface ShownSuggestion {
 }
 
 /** The answer of `llmstep.prove`. */
-export interface ProveAnswer extends ProveOutput {
+export interface ProveAnswer extends Proving {
   readonly edit: TextEdit | null;
-  /** Why it ended. */
-  readonly outcome: 'proved' | 'exhausted' | 'expansions' | 'seconds' | 'refused';
+  /** With the outcome `partial`: what there is of a proof. */
+  readonly partial: PartialProof | null;
+}
+
+/** The same with its edit. */
+export interface PartialProof extends PartialOutput {
+  readonly edit: TextEdit;
 }
 
 /** The answer of `llmstep.fillSorries`; the edits may be applied together. */
@@ -150,6 +171,8 @@ export interface Proved {
 export interface Unproved {
   readonly range: Range;
   readonly reason: string;
+  /** What there is of a proof. */
+  readonly partial: PartialProof | null;
 }
 
 /** One entry of the answer of `llmstep.models`. */

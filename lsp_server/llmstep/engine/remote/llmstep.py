@@ -19,9 +19,10 @@ from llmstep.strict_json import loads
 from llmstep.types import Sampling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from llmstep.engine import status
+    from llmstep.engine.conversation import Answer, Turn
     from llmstep.engine.interface import Generation
     from llmstep.engine.progress import Progress
     from llmstep.engine.remote.connection import Connection
@@ -78,6 +79,20 @@ class LlmstepEngine(RemoteEngine):
         seconds = None if self.status.engine == "shared" else settings.remote.timeout_seconds
         answer = await self._timed(work, connection, seconds)
         return attrs.evolve(answer, elapsed_ms=since(started))
+
+    async def converse(
+        self, turns: Sequence[Turn], sampling: Sampling, *, on_step: Callable[[int], None] = lambda _: None
+    ) -> Answer:
+        """See `ModelEngine.converse`; the other llmstep is asked as an OpenAI-compatible server.
+
+        Raises:
+            LlmstepError: As with `generate`.
+        """
+        from llmstep.engine.remote.conversation import Speech
+
+        name = await self.load()
+        connection = self._to(self._place(self.settings), SILENCE)
+        return await self._heard(connection, Speech(name, turns, sampling, path="/v1/chat/completions"), on_step)
 
     async def load(self, *, on_progress: Callable[[Progress], None] | None = None) -> str:
         """Make sure that the server is an llmstep; the name of its model.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from llmstep.engine.progress import Progress
     from llmstep.engine.remote.connection import Connection
+    from llmstep.engine.remote.conversation import Speech
     from llmstep.engine.remote.questions import Api
     from llmstep.settings import Settings
     from llmstep.settings_store import SettingsStore
@@ -33,6 +34,9 @@ class OllamaEngine(OpenAiEngine):
 
     def _apis(self, settings: Settings) -> list[Api]:
         return ["ollama"]
+
+    def _chat(self, speech: Speech) -> Speech:
+        return attrs.evolve(speech, path="/api/chat", ollama=True)
 
     async def _reach(self, settings: Settings, on_progress: Callable[[Progress], None] | None = None) -> Connection:
         url = re.sub(r"/(v1|api)/*$", "", settings.remote.url.strip()) or f"http://127.0.0.1:{PORT}"

@@ -19,17 +19,19 @@ from llmstep.engine.progress import since, thinned
 from llmstep.engine.remote.flights import Flights
 from llmstep.engine.remote.place import place_of
 from llmstep.engine.remote.remote_engine import RemoteEngine
-from llmstep.errors import LlmstepError, ModelNotFoundError, RemoteRefusedError
+from llmstep.errors import ContextLengthError, LlmstepError, ModelNotFoundError, RemoteRefusedError
 from llmstep.types import Sampling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from llmstep.catalog.template import PromptTemplate
     from llmstep.engine import status
+    from llmstep.engine.conversation import Answer, Turn
     from llmstep.engine.postprocess import RawSample
     from llmstep.engine.progress import Progress
     from llmstep.engine.remote.connection import Connection
+    from llmstep.engine.remote.conversation import Speech
     from llmstep.engine.remote.draws import Abilities
     from llmstep.engine.remote.flights import Report
     from llmstep.engine.remote.questions import Api
@@ -83,6 +85,35 @@ class OpenAiEngine(RemoteEngine):
 
             answer = await self._flights.join(key, work, on_progress)
         return attrs.evolve(answer, candidates=list(answer.candidates), elapsed_ms=since(started))
+
+    async def converse(
+        self, turns: Sequence[Turn], sampling: Sampling, *, on_step: Callable[[int], None] = lambda _: None
+    ) -> Answer:
+        """See `ModelEngine.converse`.
+
+        Raises:
+            LlmstepError: As with `generate`.
+        """
+        from llmstep.engine.remote.conversation import Speech
+        from llmstep.engine.remote.draws import too_long
+        from llmstep.engine.remote.refusals import StatusError
+
+        settings = self.settings
+        connection = await self._reach(settings)
+        model = await self._model(connection, settings)
+        self._board.publish(model=model)
+        try:
+            return await self._heard(connection, self._chat(Speech(model, turns, sampling)), on_step)
+        except StatusError as error:
+            if too_long(error):
+                raise ContextLengthError(error.message, hint="Send a shorter prompt.") from None
+            if error.status != 404:
+                raise
+            raise await self._not_there(connection, model, error) from None
+
+    def _chat(self, speech: Speech) -> Speech:
+        """A conversation as this kind of server takes it."""
+        return speech
 
     async def load(self, *, on_progress: Callable[[Progress], None] | None = None) -> str:
         """Make sure that the server answers; the name of the model that it will be asked for.

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from llmstep.engine import status
+    from llmstep.engine.conversation import Answer
     from llmstep.engine.interface import Generation
     from llmstep.engine.remote.connection import Connection
+    from llmstep.engine.remote.conversation import Speech
     from llmstep.engine.remote.place import Place
     from llmstep.engine.text import Completion, Text, Written
     from llmstep.settings import Settings
@@ -91,6 +93,12 @@ class RemoteEngine:
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
         return self._connection
+
+    async def _heard(self, connection: Connection, speech: Speech, on_step: Callable[[int], None]) -> Answer:
+        """The server's answer in a conversation. It may take long: whoever waits for it sets the limit."""
+        from llmstep.engine.remote.conversation import converse
+
+        return await self._timed(converse(connection, speech, on_step), connection, None)
 
     async def _timed(self, work: Awaitable[T], connection: Connection, seconds: float | None) -> T:
         """What `work` returns, while the status says that something is generated.

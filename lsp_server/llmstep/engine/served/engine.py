@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import attrs
 import psutil
@@ -20,18 +20,22 @@ from llmstep.errors import LlmstepError, ModelError, ModelLoadError, ModelTooLar
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
     from llmstep.catalog.template import PromptTemplate
+    from llmstep.engine.conversation import Answer, Turn
     from llmstep.engine.interface import Generation
     from llmstep.engine.progress import Progress
     from llmstep.engine.remote.connection import Connection
+    from llmstep.engine.remote.conversation import Speech
     from llmstep.engine.remote.questions import Api
     from llmstep.engine.served.child import Launch
     from llmstep.settings import Settings
     from llmstep.settings_store import SettingsStore
     from llmstep.types import Ask, Sampling
+
+T = TypeVar("T")
 
 
 @attrs.frozen
@@ -75,14 +79,24 @@ class ServedEngine(OpenAiEngine):
             SettingsError: The server's program is not installed.
             ModelError: The server cannot be started with this model.
         """
+        return await self._kept(lambda: super(ServedEngine, self).generate(ask, sampling, on_progress=on_progress))
+
+    async def converse(
+        self, turns: Sequence[Turn], sampling: Sampling, *, on_step: Callable[[int], None] = lambda _: None
+    ) -> Answer:
+        """See `OpenAiEngine.converse`; a server that ends in the midst of it is started once more."""
+        return await self._kept(lambda: super(ServedEngine, self).converse(turns, sampling, on_step=on_step))
+
+    async def _kept(self, work: Callable[[], Awaitable[T]]) -> T:
+        """What the work returns; it is done once more where its server has ended."""
         self._rest(None)
         try:
-            return await super().generate(ask, sampling, on_progress=on_progress)
+            return await work()
         except RemoteError as error:
             if self.settings.remote.url or await self.child.ended() is None:
                 raise error from None
             try:
-                return await super().generate(ask, sampling, on_progress=on_progress)
+                return await work()
             except RemoteError as again:
                 raise (await self.child.ended() or again) from None
         finally:
@@ -115,6 +129,9 @@ class ServedEngine(OpenAiEngine):
             self._idle = asyncio.get_running_loop().call_later(seconds, lambda: asyncio.ensure_future(self.unload()))
 
     # --- what differs from a server that somebody else started
+
+    def _chat(self, speech: Speech) -> Speech:
+        return attrs.evolve(speech, path="/v1/chat/completions") if self._kind == "llama.cpp" else speech
 
     def _apis(self, settings: Settings) -> list[Api]:
         return ["llama.cpp"] if self._kind == "llama.cpp" else super()._apis(settings)

@@ -8,6 +8,8 @@ import sys
 import sysconfig
 from typing import TYPE_CHECKING
 
+from llmstep.catalog.registry import find_record
+from llmstep.catalog.whole_proofs import style_by_name
 from llmstep.engine.device import cpu_threads
 from llmstep.engine.served.child import PORT, Launch
 from llmstep.errors import ModelLoadError, SettingsError
@@ -69,7 +71,7 @@ def llama_cpp(settings: Settings, model: str, file: Path, template: PromptTempla
             raise ModelLoadError(f"The file {file} is no GGUF file.", hint="Download or convert the model again.")
     slots = min(settings.count, MOST_SLOTS)
     longest = min(settings.max_new_tokens, template.max_new_tokens) + template.thinking_tokens
-    context = template.max_prompt_tokens + slots * longest
+    context = template.max_prompt_tokens + slots * longest + _proof_tokens(settings, model)
     threads = cpu_threads(settings.threads, file.stat().st_size)
     return Launch(
         name=LLAMA_CPP,
@@ -80,6 +82,13 @@ def llama_cpp(settings: Settings, model: str, file: Path, template: PromptTempla
         ),
         key_variable="LLAMA_API_KEY",
     )
+
+
+def _proof_tokens(settings: Settings, model: str) -> int:
+    """Most tokens of one whole proof; none for a model of steps."""
+    record = find_record(model)
+    style = record.proofs if record else style_by_name(model)
+    return settings.prove_tokens // (settings.prove_rounds + 1) if style else 0
 
 
 def vllm_serve() -> tuple[str, ...]:

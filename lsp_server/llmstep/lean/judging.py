@@ -1,0 +1,123 @@
+"""One candidate on Lean's answers: run, judged, and looked at a second time where Lean accepts it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from llmstep.errors import LeanCrashedError, LeanMemoryError, LeanTimeoutError
+from llmstep.lean.names import is_misnamed
+from llmstep.lean.place import PLACEHOLDER
+from llmstep.lean.prefilter import may_name_itself
+from llmstep.lean.recheck import bracketed, doubt, is_whole, question, with_another_name
+from llmstep.lean.verdict import axioms_in, first_error, judge
+from llmstep.types import Check, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from llmstep.lean.place import ShadowText, Site
+    from llmstep.lean.shadow import Shadow
+    from llmstep.lean.verdict import Baseline, Outcome
+
+
+@attrs.frozen
+class Case:
+    """A candidate in its place."""
+
+    text: str
+    """The text that Lean reads, with a name for an example."""
+    name: str
+    """What Lean can be asked about; empty where there is nothing."""
+    site: Site
+    baseline: Baseline
+    candidate: str
+    seconds: float
+    """Longest time for a look at it."""
+    native: bool
+    """Whether proofs by compiled code count."""
+
+
+class Judging:
+    """Judges candidates in a shadow document. Calls must not overlap.
+
+    Args:
+        shadow: The document.
+        settle: Has Lean elaborate a text up to a site.
+    """
+
+    def __init__(self, shadow: Shadow, settle: Callable[[str, Site], Awaitable[Baseline]]) -> None:
+        self.shadow = shadow
+        self._settle = settle
+
+    async def verdict(self, case: Case, text: str) -> Check:
+        """The verdict; a crash of Lean is tried again once, since something else may have been its cause.
+
+        Args:
+            text: That of the case without a name for an example.
+        """
+        for last in (False, True):
+            try:
+                if not self.shadow.is_ready(case.text[: case.site.start]):
+                    await self._settle(text, case.site)
+                return await self._judge(case)
+            except LeanCrashedError:
+                if last:
+                    return Check(Verdict.UNCHECKED, message="Lean crashed on it.")
+            except LeanMemoryError as error:
+                return Check(Verdict.UNCHECKED, message=error.message)
+            except TooLongError:
+                return Check(Verdict.UNCHECKED, message=f"no answer within {case.seconds:g} s")
+        raise AssertionError
+
+    async def _judge(self, case: Case) -> Check:
+        outcome = await self.run(case.site.shadow_text(case.text, case.candidate), case.seconds)
+        if outcome.goals is None:
+            goals = await self.shadow.goals_at(outcome.shadow.end, case.seconds)
+            outcome = attrs.evolve(outcome, goals=goals)
+        check = judge(case.site, case.baseline, outcome)
+        accepted = check.verdict in {Verdict.CLOSES, Verdict.PROGRESS}
+        check = attrs.evolve(check, misnamed=is_misnamed(outcome, case.candidate, accepted=accepted))
+        if accepted:
+            whole = is_whole(case.baseline, outcome, case.text.count("\n", 0, case.site.scope))
+            return await self._recheck(case, whole=whole) or check
+        return check
+
+    async def _recheck(self, case: Case, *, whole: bool) -> Check | None:
+        """A second look, at what text does not show: what was parsed, and what it rests on.
+
+        Args:
+            whole: Lean takes the declaration as finished, so that its axioms tell of a `sorry`.
+        """
+        text, site, candidate = case.text, case.site, case.candidate
+        converts = site.placeholder != PLACEHOLDER  # `conv` cannot show a term
+        for shown in (False,) if converts else (False, True) if whole else (True,):
+            shadow = site.shadow_text(text, bracketed(candidate, shown=shown))
+            outcome = await self.run(shadow, case.seconds, question(case.name))
+            if found := doubt(site, case.baseline, outcome, shown=shown, native=case.native):
+                return found
+            if "sorryAx" not in (axioms_in(outcome) or ()):
+                break  # else it comes from a theorem above, or from the candidate
+        if may_name_itself(candidate, site):
+            shadow = site.shadow_text(with_another_name(text, site), candidate)
+            renamed = await self.shadow.run(shadow, self.shadow.patience)
+            self.shadow.forget()
+            if first_error(case.baseline, renamed):
+                return Check(Verdict.INVALID, message=f"It uses the theorem itself: `{site.short}`.")
+        return None
+
+    async def run(self, shadow: ShadowText, seconds: float, asked: str | None = None) -> Outcome:
+        """What Lean answers about a candidate; see `Shadow.run`.
+
+        Raises:
+            TooLongError: It takes longer than so many seconds.
+        """
+        try:
+            return await self.shadow.run(shadow, seconds, asked)
+        except LeanTimeoutError as error:
+            raise TooLongError from error
+
+
+class TooLongError(Exception):
+    """A candidate, not what stands above it, took too long."""

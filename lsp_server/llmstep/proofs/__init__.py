@@ -1,0 +1,1 @@
+"""Whole proofs: written by a model and repaired after Lean's errors, sketched and filled, or searched for by steps."""

@@ -1,0 +1,96 @@
+"""The Lean code in what a model answers: thoughts, talk and fences around it are no part of it."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from llmstep.lean.step_words import KNOWN_STEPS
+
+_MOST_BLOCKS: Final = 4
+_THOUGHT_ENDS: Final = re.compile(r"</(?:think|thinking|thought|reasoning)>|<\|end_of_thought\|>")
+_THOUGHT_BEGINS: Final = re.compile(r"<(?:think|thinking|thought|reasoning)>|<\|begin_of_thought\|>")
+_FENCE: Final = re.compile(r"^[ \t]*(```+|~~~+)[ \t]*([\w.+-]*)[^\n]*$", re.MULTILINE)
+_LANGUAGES: Final = frozenset({"", "lean", "lean4", "lean3", "tactic", "tactics", "text", "proof"})
+_DECLARES: Final = re.compile(r"(?:@\[|(?:private|protected|noncomputable)\s+)*(?:theorem|lemma|example|import|open)\b")
+_WORD: Final = re.compile(r"[\w'!?]+|[·.:|(⟨]")
+_MARKS: Final = re.compile(r"<\|(?:im_end|endoftext|eot_id|end)\|>|<｜end▁of▁sentence｜>|</s>")
+_BLANKS: Final = {ord(character): " " for character in "\u00a0\u2002\u2003\u2007\u2009\u202f\u3000"} | {
+    ord(character): None for character in "\ufeff\u200b\u200c\u200d\u2060"
+}
+"""Blanks that Lean does not know, and characters that show nothing."""
+
+
+def code_blocks(answer: str) -> list[str]:
+    """The blocks of Lean code in an answer, the likeliest to be the proof first: the last one with a whole theorem.
+
+    A thought without an opening tag, one that is cut off, and a fence that is not closed are told apart; without
+    fences, the lines count that look like Lean.
+    """
+    text = visible(answer)
+    blocks = _fenced(text)
+    if not blocks:
+        bare = _bare(text)
+        blocks = [bare] if bare else []
+    declares = [bool(re.search(r"^\s*(?:theorem|lemma|example)\b", block, re.MULTILINE)) for block in blocks]
+    order = sorted(range(len(blocks)), key=lambda index: (not declares[index], -index))
+    return list(dict.fromkeys(blocks[index] for index in order))[:_MOST_BLOCKS]
+
+
+def visible(answer: str) -> str:
+    """An answer without its thought, with line breaks and blanks as Lean knows them."""
+    text = answer.replace("\r\n", "\n").replace("\r", "\n").translate(_BLANKS)
+    end = max((match.end() for match in _THOUGHT_ENDS.finditer(text)), default=0)
+    text = text[end:]
+    begin = _THOUGHT_BEGINS.search(text)
+    text = text[: begin.start()] if begin else text
+    mark = _MARKS.search(text)
+    return text[: mark.start()] if mark else text
+
+
+def _fenced(text: str) -> list[str]:
+    blocks: list[str] = []
+    opened: re.Match[str] | None = None
+    for fence in _FENCE.finditer(text):
+        if opened is None:
+            opened = fence
+        elif fence[1][0] == opened[1][0] and len(fence[1]) >= len(opened[1]) and not fence[2]:
+            blocks += _block(opened, text[opened.end() : fence.start()])
+            opened = None
+    if opened is not None:  # cut off
+        blocks += _block(opened, text[opened.end() :])
+    return blocks
+
+
+def _block(fence: re.Match[str], body: str) -> list[str]:
+    code = body.strip("\n").rstrip()
+    return [code] if code.strip() and fence[2].lower() in _LANGUAGES else []
+
+
+def _bare(text: str) -> str:
+    """The lines that look like Lean, from the first of them to the last that belongs to it."""
+    lines = text.strip("\n").replace("`", "").split("\n")
+    first = next((index for index, line in enumerate(lines) if _looks_like_lean(line)), None)
+    if first is None:
+        return ""
+    last = first
+    for index in range(first + 1, len(lines)):
+        line = lines[index]
+        if not line.strip():
+            continue
+        if line[:1].isspace() or _looks_like_lean(line):
+            last = index
+        else:
+            break
+    return "\n".join(lines[first : last + 1]).rstrip()
+
+
+def _looks_like_lean(line: str) -> bool:
+    """Whether a line begins like a declaration or a step, and does not end like a sentence."""
+    bare = line.strip()
+    if _DECLARES.match(bare):
+        return True
+    word = _WORD.match(bare)
+    if word is None or bare.endswith((".", "!", "?")) or (bare.endswith(":") and not bare.endswith("by:")):
+        return False
+    return word[0] in KNOWN_STEPS or word[0] in {"by", "·", "|", "⟨"} or bare.startswith(":=")

@@ -1,0 +1,72 @@
+"""A proof in its place in a file, while it is still worked at; gaps in it are `sorry`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from llmstep.lean.text import offset_at
+from llmstep.lean.trial import gaps_in
+from llmstep.proofs.gaps import unindented
+from llmstep.search.sorries import Sorry, find_sorries
+
+if TYPE_CHECKING:
+    from llmstep.lean.site import Site
+
+
+@attrs.frozen
+class Draft:
+    """A proof that may have gaps."""
+
+    text: str
+    """The file without it; its lines end with `\\n`."""
+    site: Site
+    proof: str
+
+    @property
+    def gaps(self) -> int:
+        """Number of its gaps."""
+        return len(gaps_in(self.proof))
+
+    @property
+    def document(self) -> str:
+        """The file with it."""
+        return self.site.apply(self.text, self.proof)
+
+    def open_gaps(self) -> list[Sorry]:
+        """Its gaps as places of `document`, in their order."""
+        shadow = self.site.shadow_text(self.text, self.proof)
+        start, end = (offset_at(shadow.text, place) for place in (shadow.start, shadow.end))
+        return [each for each in find_sorries(self.document) if start <= each.start < end]
+
+    def filled(self, gap: Sorry, steps: str) -> Draft:
+        """The draft with steps in place of one of `open_gaps`."""
+        document = self.document
+        after = gap.site.apply(document, steps)
+        shadow = self.site.shadow_text(self.text, self.proof)
+        start, end = (offset_at(shadow.text, place) for place in (shadow.start, shadow.end))
+        proof = after[start : end + len(after) - len(document)]
+        return attrs.evolve(self, proof=unindented(proof, self.site.indent))
+
+
+def with_plain_line_ends(text: str, site: Site) -> tuple[str, Site]:
+    """A text whose lines end with `\\n`, without a byte order mark, and the site in it."""
+    text, site = site.without_mark(text)
+    if "\r\n" not in text:
+        return text, site
+
+    def moved(offset: int) -> int:
+        return offset - text.count("\r\n", 0, offset) if offset > 0 else offset
+
+    return text.replace("\r\n", "\n"), attrs.evolve(
+        site,
+        start=moved(site.start),
+        end=moved(site.end),
+        name_at=moved(site.name_at),
+        scope=moved(site.scope),
+        until=moved(site.until),
+        unsure_from=moved(site.unsure_from),
+        rest=(moved(site.rest[0]), moved(site.rest[1])),
+        tail=site.tail.replace("\r\n", "\n"),
+    )

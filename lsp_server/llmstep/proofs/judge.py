@@ -1,0 +1,124 @@
+"""Lean's word on written proofs at one place: accepted as a whole, or made into drafts with gaps for their faults."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from llmstep.lean.trial import gaps_in
+from llmstep.proofs.draft import Draft
+from llmstep.proofs.gaps import with_gaps
+from llmstep.search.acceptance import Acceptance
+from llmstep.search.script import must_finish, own_goals
+from llmstep.types import Verdict
+
+if TYPE_CHECKING:
+    from llmstep.lean.site import Site
+    from llmstep.lean.trial import Trial
+    from llmstep.lean.workspace import LeanWorkspace
+    from llmstep.types import Goal
+
+SECONDS: Final = 60.0
+"""Longest time that Lean gets for a written proof."""
+_MOST_TURNS: Final = 24
+"""So often faults are looked for, since Lean shows the first of each block only."""
+
+
+@attrs.frozen
+class Judged:
+    """A proof, and what Lean says about it."""
+
+    proof: str
+    accepted: bool
+    trial: Trial | None = None
+    """None where it is accepted."""
+    draft: Draft | None = None
+    """The proof with gaps where it is wrong; None where nothing can be made of it."""
+    reason: str = ""
+    """Why it is not accepted although it has no faults."""
+
+
+class Judge:
+    """Judges proofs at one site.
+
+    Args:
+        lean: Runs them.
+        uri: Address of the file.
+        text: Its text; its lines end with `\\n`.
+        site: Where the proofs go.
+        goal: The goals there.
+    """
+
+    def __init__(self, lean: LeanWorkspace, uri: str, text: str, site: Site, goal: Goal) -> None:
+        self.lean = lean
+        self.uri = uri
+        self.text = text
+        self.site = site
+        self.goal = goal
+        self.finish = must_finish(text, site)
+        self.acceptance = Acceptance(lean, uri, text, site)
+
+    def draft(self, proof: str) -> Draft:
+        return Draft(self.text, self.site, proof)
+
+    async def refusal(self, proof: str) -> str | None:
+        """Why a proof does not count; None where Lean takes it, here and in the whole file.
+
+        Raises:
+            LeanError: Lean does not answer.
+        """
+        [check] = await self.lean.check(self.uri, self.text, self.site, self.goal, [proof], seconds=SECONDS)
+        closed = check.verdict is Verdict.CLOSES or (check.verdict is Verdict.PROGRESS and check.goals == ())
+        if self.finish:
+            closed = closed and not check.goals
+        if not closed:
+            return check.message or "It leaves goals."
+        if not await self.acceptance.accepts((proof,)):
+            return "Lean has something against it in the whole file."
+        return None
+
+    async def judged(self, proof: str) -> Judged:
+        """Lean's word on a proof: first on all of it, and where it is refused on its parts.
+
+        Raises:
+            LeanError: Lean does not answer.
+        """
+        reason: str | None = "It has gaps."
+        if not gaps_in(proof):
+            reason = await self.refusal(proof)
+            if reason is None:
+                return Judged(proof, accepted=True)
+        trial = await self.trial(proof)
+        draft = None if trial.reason else await self._drafted(proof, trial)
+        if draft is not None and not draft.gaps:  # steps that find no goal are left out
+            if draft.proof != proof and await self.refusal(draft.proof) is None:
+                return Judged(draft.proof, accepted=True)
+            draft = None  # it is refused for what is no fault of a part
+        return Judged(proof, accepted=False, trial=trial, draft=draft, reason=reason or "")
+
+    async def trial(self, proof: str) -> Trial:
+        return await self.lean.trial(self.uri, self.text, self.site, proof, SECONDS)
+
+    def left(self, trial: Trial) -> tuple[str, ...]:
+        """The goals that the proof of a trial had to close and did not."""
+        goals = trial.goals or ()
+        return goals if self.finish else own_goals(goals, self.goal)
+
+    async def _drafted(self, proof: str, trial: Trial) -> Draft | None:
+        """The proof with gaps, once Lean has nothing against it; None where that does not come about."""
+        seen = {proof}
+        for _ in range(_MOST_TURNS):
+            if trial.reason:
+                return None
+            if not trial.faults and not self.left(trial):
+                return self.draft(proof)
+            if self.site.single:
+                return None  # the place takes one step: its brackets would have to be told from the proof's
+            following = with_gaps(trial, self.site.indent, len(self.left(trial)))
+            if following is None or following in seen:
+                return None
+            seen.add(following)
+            proof = following
+            trial = await self.trial(proof)
+        return None

@@ -1,0 +1,160 @@
+"""The use case: a place in a file in, a whole proof out that Lean accepts, or what there is of one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import TYPE_CHECKING
+
+import attrs
+
+from llmstep.engine.engine import Engine
+from llmstep.engine.progress import Progress
+from llmstep.proofs import filling
+from llmstep.proofs.draft import with_plain_line_ends
+from llmstep.proofs.judge import Judge
+from llmstep.proofs.plan import Found, Work
+from llmstep.proofs.sketching import sketch
+from llmstep.proofs.strategies import chosen, model_name, style_of
+from llmstep.proofs.writing import write
+from llmstep.search.prover import Attempt, Partial, Prover
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from llmstep.engine.interface import ModelEngine
+    from llmstep.lean.site import Site
+    from llmstep.lean.workspace import LeanWorkspace
+    from llmstep.premises.asked import Premises
+    from llmstep.proofs.draft import Draft
+    from llmstep.proofs.plan import Plan, Strategy
+    from llmstep.types import Goal
+
+
+class WholeProver:
+    """Looks for whole proofs by the strategy of a plan. Cancelling the task of a call ends it at once.
+
+    Args:
+        engine: The model of the settings.
+        lean: Judges.
+        premises: Finds premises for each state of a search, for models that read some.
+    """
+
+    def __init__(self, engine: ModelEngine, lean: LeanWorkspace, premises: Premises | None = None) -> None:
+        self._engine = engine
+        self.lean = lean
+        self._premises = premises
+
+    async def prove(
+        self,
+        uri: str,
+        text: str,
+        sites: Sequence[Site],
+        method: Plan,
+        *,
+        written: Callable[[str, Site], str] = lambda _, __: "",
+        on_progress: Callable[[Progress], None] = lambda _: None,
+    ) -> Attempt:
+        """Look for a proof at the first of `sites` at which Lean has a goal.
+
+        Args:
+            uri: Address of the file.
+            text: Its text.
+            sites: See `find_sites`.
+            method: How to look for it.
+            written: Gives the steps of the proof that stand before a site.
+            on_progress: Called with each step of the work.
+
+        Raises:
+            NoGoalError: There is no goal.
+            RequestError: The strategy does not go with the tactics.
+            LeanError: Lean cannot be started or does not answer.
+            ModelError: The model cannot be loaded or run.
+        """
+        started = time.monotonic()
+        style = None
+        if method.method.tactics != "list" and method.strategy != "search":
+            style = style_of(self._engine.settings, await model_name(self._engine))
+        strategy = chosen(method, style)
+        if strategy == "search":
+            prover = Prover(self._engine, self.lean, self._premises)
+            return await prover.prove(uri, text, sites, method.method, written=written, on_progress=on_progress)
+        on_progress(Progress("goal", "Asking Lean for the goal"))
+        site, goal = await self.lean.locate(uri, text, sites)
+        plain, moved = with_plain_line_ends(text, site)
+        async with self._steps(helped=style is not None) as steps:
+            work = Work(
+                Judge(self.lean, uri, plain, moved, goal),
+                self._engine,
+                method,
+                style,
+                steps,
+                started + method.method.seconds,
+                on_progress,
+                written(text, site),
+            )
+            found = await _within(work, strategy)
+            return await _attempt(work, found, strategy, text, site, goal, started)
+
+    @contextlib.asynccontextmanager
+    async def _steps(self, *, helped: bool) -> AsyncIterator[Callable[[], Prover]]:
+        """What gives the search over steps: with the model of the settings, or where that writes whole proofs, with the
+        starter, which is always there."""
+        starter: Engine | None = None
+
+        def prover() -> Prover:
+            nonlocal starter
+            if not helped:
+                return Prover(self._engine, self.lean, self._premises)
+            if starter is None:
+                own = attrs.evolve(self._engine.settings, model="starter", template="", engine="inProcess")
+                starter = Engine(own)
+            return Prover(starter, self.lean)
+
+        try:
+            yield prover
+        finally:
+            if starter is not None:
+                await asyncio.shield(starter.close())
+
+
+async def _within(work: Work, strategy: Strategy) -> Found:
+    """What the strategy finds in its time; what it had when the time was over."""
+    kept: list[Draft] = []
+    run = sketch(work, kept.append) if strategy == "sketch" and work.style is None else None
+    run = run or write(work, kept.append, sketch=strategy == "sketch")
+    try:
+        return await asyncio.wait_for(run, work.left)
+    except asyncio.TimeoutError:
+        if work.left > 0:
+            raise  # not ours
+        return Found(kept[-1], "partial") if kept else Found(None, "seconds")
+
+
+async def _attempt(
+    work: Work, found: Found, strategy: Strategy, text: str, site: Site, goal: Goal, started: float
+) -> Attempt:
+    proof = found.draft.proof if found.draft is not None and found.outcome == "proved" else None
+    partial = None
+    if found.draft is not None and proof is None and found.draft.gaps:
+        work.say("Asking Lean for the goals that are left")
+        goals = await filling.goals_of(work, found.draft)
+        partial = Partial(found.draft.proof, site.edit(text, found.draft.proof), goals)
+    return Attempt(
+        site,
+        goal,
+        None if proof is None else (proof,),
+        proof,
+        None if proof is None else site.edit(text, proof),
+        found.outcome,
+        work.counts.expansions,
+        work.counts.states,
+        round(time.monotonic() - started, 3),
+        work.counts.model,
+        work.plan.method.tactics,
+        strategy,
+        work.counts.rounds,
+        work.counts.tokens,
+        partial,
+    )

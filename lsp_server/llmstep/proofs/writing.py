@@ -1,0 +1,208 @@
+"""Write and repair: a model writes the whole proof, Lean judges it, its errors go back, and gaps go to the search."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from llmstep.engine.progress import thinned
+from llmstep.errors import ContextLengthError, ModelError
+from llmstep.lean.text import mask
+from llmstep.proofs import filling, prompt
+from llmstep.proofs.answer import code_blocks
+from llmstep.proofs.plan import Found
+from llmstep.proofs.restated import Wanted, opened_in, proofs_in
+from llmstep.types import Sampling
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from llmstep.engine.conversation import Answer, Turn
+    from llmstep.engine.progress import Progress
+    from llmstep.proofs.draft import Draft
+    from llmstep.proofs.judge import Judged
+    from llmstep.proofs.plan import Work
+    from llmstep.proofs.restated import Written
+    from llmstep.search.prover import Outcome
+
+_MOST_PROOFS: Final = 4
+"""So many readings of one answer are judged."""
+_LEAST_TOKENS: Final = 256
+"""With fewer left, no proof is asked for."""
+_WARMER: Final = 0.15
+"""By so much the temperature rises with each round: the likeliest answer has been given."""
+_WARMEST: Final = 1.2
+
+
+async def write(work: Work, keep: Callable[[Draft], None], *, sketch: bool = False) -> Found:
+    """Have the model write a proof, and repair it.
+
+    Args:
+        keep: Called with each draft that is better than those before.
+        sketch: The model is asked for a sketch, whose gaps go to the search at once.
+
+    Raises:
+        ModelError: The model cannot be loaded or run.
+        LeanError: Lean cannot be started.
+    """
+    return await _Writer(work, keep, sketch=sketch).run()
+
+
+class _Writer:
+    def __init__(self, work: Work, keep: Callable[[Draft], None], *, sketch: bool) -> None:
+        self._work = work
+        self._keep = keep
+        self._sketch = sketch
+        self._best: Draft | None = None
+        self._file_tokens = prompt.FILE_TOKENS
+        judge = work.judge
+        text = judge.lean.elided(judge.uri, judge.text, judge.site)
+        shadow = judge.site.shadow_text(text, judge.site.placeholder)
+        self._task = prompt.Task(shadow.text, judge.goal.state)
+        self._wanted = _wanted(work)
+
+    async def run(self) -> Found:
+        work = self._work
+        work.say("Loading the model that writes the proof")
+        await work.engine.load(on_progress=work.tell)
+        asked: list[Turn] = []
+        outcome: Outcome = "rounds"
+        for number in range(work.plan.rounds + 1):
+            budget = self._budget()
+            if budget < _LEAST_TOKENS:
+                outcome = "tokens"
+                break
+            try:
+                answer = await self._answer(asked, number, budget)
+            except ModelError:
+                if self._best is None:
+                    raise
+                break  # what there is goes to the search
+            judged = await self._judged(answer)
+            if judged is not None and judged[0].accepted:
+                return Found(work.judge.draft(judged[0].proof), "proved")
+            if judged is not None and (found := await self._drafted(judged[0])) is not None:
+                return found
+            if self._sketch and self._best is not None:
+                break
+            asked = self._back(answer, judged)
+        return await self._searched(outcome)
+
+    # --- one round
+
+    def _budget(self) -> int:
+        """Tokens that the next answer may have: an equal part of what is left for each round that is left."""
+        work = self._work
+        rounds = max(1, work.plan.rounds + 1 - work.counts.rounds)
+        return max(0, work.plan.tokens - work.counts.tokens) // rounds
+
+    async def _answer(self, asked: list[Turn], number: int, budget: int) -> Answer:
+        work = self._work
+        method = work.plan.method
+        temperature = min(method.temperature + number * _WARMER, max(_WARMEST, method.temperature))
+        seed = None if method.seed is None else method.seed + number
+        sampling = Sampling(1, temperature, method.top_p, budget, seed)
+        doing = "Writing a sketch" if self._sketch else "Writing a proof" if not number else "Repairing the proof"
+        what = f"{doing} (round {number + 1} of {work.plan.rounds + 1})"
+        work.say(what)
+
+        def step(progress: Progress) -> None:
+            work.say(f"{what}: {progress.done} tokens")
+
+        thin = thinned(step)
+
+        while True:
+            style = work.style or "chat"
+            turns = prompt.opening(style, self._task, sketch=self._sketch, most=self._file_tokens)
+            try:
+                answer = await work.engine.converse([*turns, *asked], sampling, on_step=lambda done: thin(done, 0))
+                break
+            except ContextLengthError:
+                if self._file_tokens <= _LEAST_TOKENS:
+                    raise
+                self._file_tokens //= 2
+        work.counts.rounds += 1
+        work.counts.tokens += answer.tokens
+        work.counts.model = answer.model
+        return answer
+
+    async def _judged(self, answer: Answer) -> tuple[Judged, Written] | None:
+        """The best reading of an answer: one that Lean accepts, else the one with the fewest gaps."""
+        readings = [each for block in code_blocks(answer.text) for each in proofs_in(block, self._wanted)]
+        found: list[tuple[Judged, Written]] = []
+        for written in readings[:_MOST_PROOFS]:
+            self._work.say("Lean judges the proof")
+            judged = await self._work.judge.judged(written.proof)
+            if judged.accepted:
+                return judged, written
+            found.append((judged, written))
+        return min(found, key=lambda pair: _gaps(pair[0].draft), default=None)
+
+    async def _drafted(self, judged: Judged) -> Found | None:
+        """A proof made from a draft by Lean's own tactics alone; the draft is kept where it is the best so far."""
+        draft = judged.draft
+        if draft is None:
+            return None
+        if _gaps(draft) < _gaps(self._best):
+            self._take(draft)
+        if not self._sketch:
+            draft = await filling.by_tactics(self._work, draft)
+        if not draft.gaps and await self._work.judge.refusal(draft.proof) is None:
+            return Found(draft, "proved")
+        if draft.gaps and _gaps(draft) < _gaps(self._best):
+            self._take(draft)
+        return None
+
+    def _take(self, draft: Draft) -> None:
+        self._best = draft
+        self._keep(draft)
+
+    def _back(self, answer: Answer, judged: tuple[Judged, Written] | None) -> list[Turn]:
+        """What goes back to the model."""
+        if judged is None:
+            return prompt.after_nothing(cut=answer.finish == "length")
+        verdict, written = judged
+        trial = verdict.trial
+        if trial is None or trial.reason:
+            return prompt.after_refusal(written.proof, trial.reason if trial else verdict.reason)
+        judge = self._work.judge
+        left, site = judge.left(trial), judge.site
+        # Lean has read an example under a name, and proofs above as `sorry`; the model sees the file's own text.
+        trial = attrs.evolve(trial, document=judge.text[: site.start] + trial.document[site.start :])
+        scope = min(site.scope, trial.start)
+        return prompt.after_fault(trial, scope, left, changed=written.changed, reason=verdict.reason)
+
+    # --- the end
+
+    async def _searched(self, outcome: Outcome) -> Found:
+        """The gaps of the best draft go to the search; without a draft the whole goal does."""
+        work = self._work
+        draft = self._best or work.judge.draft("sorry")
+        if draft.gaps <= filling.MOST_GAPS:
+            work.say(f"Searching for proofs of {draft.gaps} gap{'' if draft.gaps == 1 else 's'}")
+            if self._sketch or self._best is None:
+                draft = await filling.by_tactics(work, draft)
+            draft = await filling.by_search(work, draft, self._keep)
+        if not draft.gaps:
+            refusal = await work.judge.refusal(draft.proof)
+            return Found(draft, "proved") if refusal is None else Found(self._best, "refused")
+        if draft.proof.strip() == "sorry":
+            return Found(None, outcome)
+        return Found(draft, "partial")
+
+
+def _gaps(draft: Draft | None) -> int:
+    """Number of gaps; the goal itself, and a draft that there is not, have more than any."""
+    return 1 << 20 if draft is None or draft.proof.strip() == "sorry" else draft.gaps
+
+
+def _wanted(work: Work) -> Wanted:
+    judge = work.judge
+    opened = opened_in(mask(judge.text))
+    site = judge.site
+    statement = ""
+    if site.name_at >= 0:
+        head = judge.text[site.name_at + len(site.short) : site.start]
+        statement = head.partition(":=")[0]
+    return Wanted(site.short, work.written, opened, statement)

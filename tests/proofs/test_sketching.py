@@ -1,0 +1,75 @@
+"""Sketches by models of steps: facts from the model and from the goal's text, then a search for goal and fact."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+from scripted_model import PLAN
+
+from llmstep.engine.engine import Engine
+from llmstep.lean.site import find_sites
+from llmstep.lean.text import position_at
+from llmstep.proofs.facts import facts_of
+from llmstep.proofs.prover import WholeProver
+from llmstep.proofs.sketching import stated
+from llmstep.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from llmstep.lean.workspace import LeanWorkspace
+
+
+@pytest.mark.parametrize(
+    ("goal", "facts"),
+    [
+        ("p q : Prop\nh : p → q\nhp : p\n⊢ q", []),
+        ("p q : Prop\nh : p → q\n⊢ q", ["have : p"]),
+        ("p q r : Prop\nh : p → q\nk : q → r\n⊢ r", ["have : q"]),
+        ("p q : Prop\n⊢ p ∧ (q ∨ p)", ["have : p", "have : (q ∨ p)"]),
+        ("p q : Prop\nh : p ∨ q\n⊢ False", ["have : q ∨ p"]),
+        ("n : Nat\n⊢ n = n", []),
+    ],
+)
+def test_facts_from_the_text_of_a_goal(goal: str, facts: list[str]) -> None:
+    assert facts_of(goal) == facts
+
+
+def test_what_a_step_states() -> None:
+    steps = [
+        "have h : p ∧ q := ⟨a, b⟩",
+        "have h : p := by simp",
+        "have (x : Nat) : x = x := rfl",
+        "have := foo",
+        "have h := foo (x := 1)",
+        "exact h",
+        "have h : ∀ x, x = x",
+    ]
+    assert list(stated(steps)) == [
+        "have h : p ∧ q",
+        "have h : p",
+        "have (x : Nat) : x = x",
+        "have h : ∀ x, x = x",
+    ]
+
+
+@pytest.mark.lean
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.parametrize("tactics", ["list", "both"])
+async def test_a_proof_by_way_of_a_fact(
+    workspace: LeanWorkspace, tmp_path: Path, complaints: Callable[[str], list[str]], tactics: Any
+) -> None:
+    text = "theorem t (p q r : Prop) (hp : p) (h : p → q) (k : q → r ∧ q) : r := by\n  sorry\n"
+    engine = Engine(Settings(model="starter", device="cpu"))
+    plan = attrs.evolve(PLAN, strategy="sketch", method=attrs.evolve(PLAN.method, tactics=tactics, expansions=24))
+    sites = find_sites(text, position_at(text, text.index("sorry")))
+    found = await WholeProver(engine, workspace).prove((tmp_path / "A.lean").as_uri(), text, sites, plan)
+    await engine.close()
+    assert (found.outcome, found.strategy, found.rounds) == ("proved", "sketch", 0)
+    assert found.proof is not None
+    assert found.proof.startswith("have")
+    assert found.model == (None if tactics == "list" else "starter")
+    assert complaints(text.replace("sorry", found.proof.replace("\n", "\n  "))) == []
