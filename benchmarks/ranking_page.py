@@ -86,7 +86,7 @@ def page(tried: Sequence[Tried], chances: Sequence[float], found: Assessment, mo
         return -len(step.check.goals), step.candidate.likelihood
 
     new, mixed = first_right(left, lambda number: chances[number])
-    shown = [each.shown for each in tried if each.shown is not None]
+    shown = list({each.name: each.shown for each in tried if each.shown is not None}.values())
     firsts = _firsts(tried, {id(each): chance for each, chance in zip(left, chances, strict=True)})
     rows = by_statement(tried)
     shares = {

@@ -15,6 +15,9 @@ CandidateSource = Literal["model", "lean", "repaired"]
 """Where a candidate comes from: the language model, Lean's own tactics, or the model with names that Lean offers."""
 
 
+_SOLVED = frozenset({"no goals", "no goals to be proved", "goals accomplished"})
+
+
 @attrs.frozen
 class Goal:
     """A tactic state as Lean prints it.
@@ -30,6 +33,11 @@ class Goal:
     def state(self) -> str:
         """All goals, main first, joined by blank lines: the form that LeanDojo-trained models read."""
         return "\n\n".join((self.text, *self.others))
+
+    @property
+    def solved(self) -> bool:
+        """Whether it says that nothing is left to prove, as Lean, its infoview and clients say it."""
+        return self.text.lower().strip(" \t\r\n.!🎉") in _SOLVED
 
     @classmethod
     def from_state(cls, state: str) -> Goal:

@@ -61,14 +61,14 @@ def byt5(tiny_models: dict[str, Path], **changes: Any) -> Settings:
 
 def model_of(engine: Engine) -> Any:
     """The model in memory."""
-    assert engine._runner is not None
-    return engine._runner._loaded.decoder
+    assert engine._held.runner is not None
+    return engine._held.runner._loaded.decoder
 
 
 def hook(engine: Engine, before: Callable[[], None]) -> Callable[[], None]:
     """Have `before` called before each pass through the engine's model; the answer is a function that ends it."""
-    assert engine._runner is not None
-    network: Any = engine._runner._loaded.decoder.network
+    assert engine._held.runner is not None
+    network: Any = engine._held.runner._loaded.decoder.network
     plain = {name: getattr(network, name) for name in ("read", "step")}
 
     def hooked(name: str) -> Any:

@@ -155,7 +155,7 @@ async def test_wrong_method(up: Running, method: str, path: str) -> None:
     failed(
         answer,
         405,
-        f"{method} is not what {path} takes.",
+        f"{path} does not take {method} requests.",
         "The server answers POST /, POST /generate, POST /candidates and GET /health, and OpenAI's API at /v1.",
     )
     assert answer.headers["allow"]

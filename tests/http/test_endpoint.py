@@ -189,7 +189,7 @@ def wait_for_state(served: Served, state: str) -> None:
 def test_a_second_server_names_the_first(served: Served) -> None:
     process = start("--port", str(served.port), "--model", "starter")
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 1
+    assert process.returncode == 3
     assert out == ""
     assert err.startswith(f"llmstep: Port {served.port} is used by another llmstep (")
     assert "--port" in err
@@ -309,7 +309,7 @@ def test_a_refusal_is_one_line_and_a_status() -> None:
     """The others are in `tests/cli/test_serve.py`."""
     process = start("--host", "0.0.0.0")
     out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (1, "")
+    assert (process.returncode, out) == (2, "")
     assert err == (
         "llmstep: llmstep does not listen at 0.0.0.0 without a token, because other machines reach it. "
         "Put a secret into a file and give --token-file FILE, or set LLMSTEP_TOKEN, or listen at 127.0.0.1.\n"

@@ -55,7 +55,9 @@ async def test_what_old_clients_show_without_a_token() -> None:
         assert [(each["output"], each["score"]) for each in outputs] == [(shown, 0.0)]
 
 
-@pytest.mark.parametrize("state", ["no goals", " no goals\n", "No goals", "goals accomplished"])
+@pytest.mark.parametrize(
+    "state", ["no goals", " no goals\n", "No goals", "Goals accomplished! 🎉", "no goals to be proved."]
+)
 async def test_where_nothing_is_left_nothing_is_guessed(up: Running, state: str) -> None:
     answer = (await up.client.post("/", json={**BODY, "tactic_state": state})).json()
     assert (answer["suggestions"], answer["scores"], answer["model"]) == ([], [], "scripted")
@@ -67,7 +69,7 @@ async def test_where_nothing_is_left_nothing_is_guessed(up: Running, state: str)
 
 
 async def test_a_goal_is_no_step() -> None:
-    texts = ["simp", "n : Nat\n⊢ n = n", "⊢ p", "intro h\n  ⊢ p", "simp at h ⊢", "rw [h] at h₁ ⊢\nsimp"]
+    texts = ["simp", "n : Nat\n⊢ n = n", "⊢ p", "intro h\n  ⊢ p", "\u00a0⊢ p", "simp at h ⊢", "rw [h] at h₁ ⊢\nsimp"]
     made = finish(get_template("pythia"), Ask(Goal("⊢ p")), [RawSample(text, -1.0, 2) for text in texts])
     assert {each.text for each in made} == {"simp", "simp at h ⊢", "rw [h] at h₁ ⊢\nsimp"}
 

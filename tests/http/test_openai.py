@@ -271,7 +271,7 @@ REFUSED: list[tuple[str, dict[str, Any], str | None, str]] = [
     ("completions", {"prompt": "a", "echo": True}, "echo", "This server does not know echo."),
     ("completions", {"prompt": "a", "best_of": 4}, "best_of", "This server gives all samples that it draws."),
     ("completions", {"prompt": ""}, None, "The prompt is empty."),
-    ("completions", {"prompt": "p " * 5000}, None, "and the maximum context length is"),
+    ("completions", {"prompt": "p " * 5000}, None, "This model's maximum context length is"),
     ("chat/completions", {}, "messages", "The messages must be a list of objects."),
     ("chat/completions", {"messages": []}, "messages", "The messages must be a list of objects."),
     ("chat/completions", {"messages": [{"role": "tool", "content": "a"}]}, "messages", "There is no role 'tool' here."),

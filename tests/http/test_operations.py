@@ -51,6 +51,14 @@ def numbers(page: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
     }
 
 
+@pytest.mark.parametrize("version", ["9" * 5000, "1.x", "", "-1", "1.0.0; escaping=x"])
+async def test_numbers_for_a_scraper_with_any_version(up: Running, version: str) -> None:
+    accept = f"application/openmetrics-text; version={version}"
+    answer = await up.client.get("/metrics", headers={"Accept": accept})
+    assert answer.status_code == 200
+    assert "llmstep_build_info" in answer.text
+
+
 async def test_numbers_for_prometheus() -> None:
     async with running(at_once=1) as it:
         for _ in range(3):

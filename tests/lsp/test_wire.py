@@ -251,5 +251,5 @@ def test_a_port_in_use_is_said(tmp_path: object) -> None:
         ended = subprocess.run(
             [sys.executable, "-m", "llmstep", "lsp", "--tcp", f"127.0.0.1:{port}"], capture_output=True, timeout=60
         )
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert f"cannot listen at 127.0.0.1:{port}: Address already in use. Choose another port" in ended.stderr.decode()

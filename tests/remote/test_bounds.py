@@ -12,12 +12,16 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 from starlette.responses import Response
 
 from llmstep.engine.remote import connection
 from llmstep.engine.remote.connection import CLIENT_HEADER, own_name
+from llmstep.engine.switching import SwitchingEngine
 from llmstep.errors import RemoteError, RemoteRefusedError
+from llmstep.http.app import create_app
+from llmstep.http.server import serve
 from llmstep.types import Sampling
 
 from .conftest import FakeServer, engine_for
@@ -189,6 +193,23 @@ async def test_more_than_32_requests_reach_a_server_at_once(fake: FakeServer) ->
         await fake.until(lambda: fake.open == 50)
         fake.hold.set()
         assert len(await asyncio.gather(*asking)) == 50
+
+
+async def test_as_many_requests_pass_through_a_server_as_at_once_says(fake: FakeServer) -> None:
+    fake.hold = asyncio.Event()
+    settings = fake.settings()
+    engine = SwitchingEngine(settings)
+    server = await serve(create_app(engine, settings, at_once=48), "127.0.0.1", 0)
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(base_url=server.url, trust_env=False, timeout=60, limits=limits) as client:
+        bodies = [{"tactic_state": "⊢ True", "prefix": f"exact f{number} ", "count": 1} for number in range(60)]
+        asking = [asyncio.ensure_future(client.post("/", json=body)) for body in bodies]
+        await fake.until(lambda: fake.open == 48)
+        assert (await client.get("/health")).json()["waiting"] == 12
+        fake.hold.set()
+        assert {(await each).status_code for each in asking} == {200}
+    await server.stop()
+    await engine.close()
 
 
 async def test_a_client_says_that_it_is_another_one_and_not_who(fake: FakeServer) -> None:

@@ -80,7 +80,7 @@ def mcp(
         **premise_settings(premises, premise_index),
         **engine.settings(),
     }
-    settings = settings_with({**given, "shareModel": share})
+    settings = settings_with({**given, "shareModel": None if share else False})
     if transport not in TRANSPORTS:
         raise SettingsError(f"There is no transport {transport!r}.", hint="Give stdio or http.")
     try:

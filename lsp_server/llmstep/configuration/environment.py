@@ -14,15 +14,17 @@ OTHERS = frozenset(
     {
         VARIABLE,
         "LLMSTEP_API_KEY",
+        "LLMSTEP_COPIES",
         "LLMSTEP_HOST",
         "LLMSTEP_LEAN_SERVER",
         "LLMSTEP_SERVER",
+        "LLMSTEP_SITE",
         "LLMSTEP_TOKEN",
         "LLMSTEP_TOKEN_FILE",
         "LLMSTEP_TRACEBACK",
     }
 )
-"""Variables that are no settings: secrets, those of the Lean tactic, marks of llmstep's own."""
+"""Variables that are no settings: secrets, those of the Lean tactic and of `deploy/`, marks of our own."""
 OTHER_PREFIXES = ("LLMSTEP_DECODER_", "LLMSTEP_TEST_", "LLMSTEP_SOAK_")
 
 

@@ -64,10 +64,13 @@ def _in_process(settings: Settings) -> tuple[str, str]:
         why = f"{settings.model} is a GGUF file" if is_gguf(settings.model) else "it is faster or fits there"
         return "the model runs in llama.cpp's server, which llmstep starts", why
     asked = "llmstep.engine is inProcess" if settings.engine == "inProcess" else "no server is set"
-    choice = resolve(settings)
+    try:
+        choice = resolve(settings)
+        found = cached_weights(choice.source)
+    except LlmstepError:  # the finding about models tells it
+        return "the model runs in llmstep itself", asked
     bundled = choice.record is not None and choice.record.bundled
     device = "cpu" if bundled and settings.device == "auto" else devices.without_torch(settings.device)
-    found = cached_weights(choice.source)
     if device is None:
         return "the model runs in llmstep itself", f"{asked}; PyTorch is asked for a GPU when it is loaded"
     if not own_decoder.suits(settings, device):
@@ -76,7 +79,7 @@ def _in_process(settings: Settings) -> tuple[str, str]:
     if reason:
         return "the model runs in llmstep itself, with PyTorch", f"{asked}, and llmstep's own decoder is not for it"
     if found is None:
-        return "the model runs in llmstep itself", f"{asked}; with what is known when it is on this machine"
+        return "the model runs in llmstep itself", f"{asked}; its decoder is chosen when it is on this machine"
     return "the model runs in llmstep itself, with its own decoder on the CPU", f"{asked}, and the decoder knows it"
 
 

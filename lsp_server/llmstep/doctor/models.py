@@ -40,7 +40,7 @@ def models(settings: Settings) -> Finding:
     if _offline():
         advice = "Unset HF_HUB_OFFLINE to have it downloaded, or set llmstep.model to starter."
         return Finding("models", "missing", f"{text}, which is not on this machine", advice, details)
-    advice = "It is downloaded at first use; get it now with: llmstep models download " + settings.model
+    advice = "Download it with: llmstep models download " + settings.model
     return Finding("models", "note", f"{text}, which is not on this machine yet", advice, details)
 
 

@@ -56,8 +56,8 @@ def complete(
     if loaded.positions is not None:
         room = loaded.positions - (0 if loaded.start_id is not None else len(ids))
         if room < 1 or len(ids) > loaded.positions:
-            raise ContextLengthError(
-                f"The prompt has {len(ids)} tokens, and the maximum context length is {loaded.positions} tokens.",
+            raise ContextLengthError(  # in OpenAI's words, by which litellm knows it
+                f"This model's maximum context length is {loaded.positions} tokens, and the prompt has {len(ids)}.",
                 hint="Send a shorter prompt.",
             )
         longest = min(longest, room)

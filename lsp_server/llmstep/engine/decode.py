@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from llmstep.decoder import SamplingParams
+from llmstep import decoder
 from llmstep.decoder.rows import Rows
 from llmstep.engine.postprocess import RawSample
 from llmstep.errors import CancelledError, GenerationError, LlmstepError
@@ -79,7 +79,7 @@ def decode(
         while len(samples) < count:
             poll()
             size = min(MAX_ROWS, count - len(samples))
-            params = SamplingParams(max_tokens=sampling.max_new_tokens, stop=stops)
+            params = decoder.SamplingParams(max_tokens=sampling.max_new_tokens, stop=stops)
             before = prompt.input_ids if loaded.start_id is None else prompt.decoder_ids
             rows = Rows(loaded.tokenizer, loaded.end_ids, before, size, params)
 

@@ -18,6 +18,7 @@ from llmstep.catalog.model_key import ModelKey
 from llmstep.engine.cache import AnswerCache, answer_key
 from llmstep.engine.chosen import Chosen
 from llmstep.engine.conversation import Answer
+from llmstep.engine.held import Held
 from llmstep.engine.interface import Generation
 from llmstep.engine.progress import Progress, since, thinned
 from llmstep.engine.status import EngineStatus, StatusBoard, in_this_loop
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from llmstep.catalog.resolve import ModelChoice
     from llmstep.engine.conversation import Turn
-    from llmstep.engine.runner import LoadedModelInfo, Runner
+    from llmstep.engine.runner import LoadedModelInfo
     from llmstep.engine.text import Written
     from llmstep.settings import Settings
 
@@ -53,13 +54,13 @@ class Engine:
         self.store = SettingsStore.of(settings)
         self._chosen = Chosen()
         self._answers: AnswerCache[Generation] = AnswerCache()
-        self._runner: Runner | None = None  # touched in the worker's thread only
         self._board = StatusBoard(EngineStatus(model=self.settings.model))
         self._worker = Worker(
             idle_seconds=self.settings.idle_unload_minutes * 60, on_change=self._publish, on_idle=self._release
         )
+        self._held = Held(self._publish, lambda: self.settings.model, lambda: self._worker.closed)
         self.store.subscribe(lambda settings: settings.idle_unload_minutes, self._rests_for)
-        self.store.subscribe(lambda settings: settings.model, self._names)
+        self.store.subscribe(lambda settings: settings.model, self._named)
 
     @property
     def settings(self) -> Settings:
@@ -96,7 +97,7 @@ class Engine:
         """
         started = time.perf_counter()
         settings = self.settings
-        choice = await self._chosen.by(settings, self._runner)
+        choice = await self._chosen.by(settings, self._held.runner)
         if sampling is None:
             sampling = Sampling.of(settings)
         key = answer_key(ModelKey.of(settings).chosen(choice), choice.template, ask, sampling)
@@ -136,7 +137,7 @@ class Engine:
             ModelError, BusyError, CancelledError: As with `generate`.
         """
         settings = self.settings
-        choice = await self._chosen.by(settings, self._runner)
+        choice = await self._chosen.by(settings, self._held.runner)
         loop = asyncio.get_running_loop()
 
         def tell(number: int, written: Written) -> None:
@@ -144,10 +145,7 @@ class Engine:
                 loop.call_soon_threadsafe(on_written, number, written)
 
         def work(job: Job[Completion]) -> Completion:
-            try:
-                runner = self._ready(job, settings, choice)
-                self._publish(state="generating")
-                started = time.perf_counter()
+            with self._held.working(job, settings, choice) as runner:
                 tokens, written = runner.complete(
                     choice.template,
                     text,
@@ -157,10 +155,7 @@ class Engine:
                     on_written=tell if on_written is not None else None,
                     cancelled=lambda: job.cancelled,
                 )
-                self._publish(last_ms=since(started))
-                return Completion(written, choice.name, tokens)
-            finally:
-                self._rest()
+            return Completion(written, choice.name, tokens)
 
         return await asyncio.wrap_future(self._worker.submit(("complete", object()), work))
 
@@ -169,8 +164,9 @@ class Engine:
     ) -> Answer:
         """See `ModelEngine.converse`."""
         made = await self.complete(Text(messages=tuple(turns)), attrs.evolve(sampling, count=1))
-        on_step(made.written[0].drawn)
-        return Answer(made.written[0].text, made.written[0].finish, made.written[0].drawn, made.model)
+        [written] = made.written
+        on_step(written.drawn)
+        return Answer(written.text, written.finish, written.drawn, made.model)
 
     async def load(self, *, on_progress: OnProgress | None = None) -> LoadedModelInfo:
         """Have the model of the settings in memory, downloading it first where needed.
@@ -182,13 +178,13 @@ class Engine:
             CancelledError: The engine was closed.
         """
         settings = self.settings
-        choice = await self._chosen.by(settings, self._runner)
+        choice = await self._chosen.by(settings, self._held.runner)
 
         def work(job: Job[LoadedModelInfo]) -> LoadedModelInfo:
             try:
-                return self._ready(job, settings, choice).info
+                return self._held.ready(job, settings, choice).info
             finally:
-                self._rest()
+                self._held.rest()
 
         key = ("load", choice.template.family, ModelKey.of(settings).chosen(choice))
         tell = in_this_loop(on_progress) if on_progress else None
@@ -201,8 +197,8 @@ class Engine:
             ModelError: There is no such model.
         """
         settings = self.settings
-        choice = await self._chosen.by(settings, self._runner)
-        runner = self._runner
+        choice = await self._chosen.by(settings, self._held.runner)
+        runner = self._held.runner
         return None if runner is not None and runner.serves(settings, choice) else choice
 
     async def unload(self) -> None:
@@ -227,9 +223,7 @@ class Engine:
         known = self._answers.get(key)  # it may have been given while this job waited
         if known is not None:
             return attrs.evolve(known, cached=True)
-        try:
-            runner = self._ready(job, settings, choice)
-            self._publish(state="generating")
+        with self._held.working(job, settings, choice) as runner:
             started = time.perf_counter()
             drawn, candidates, how = runner.answer(
                 choice.template,
@@ -239,61 +233,22 @@ class Engine:
                 on_step=thinned(job.report),
                 cancelled=lambda: job.cancelled,
             )
-            elapsed_ms = since(started)
-            self._publish(last_ms=elapsed_ms)
-            answer = Generation(candidates, choice.name, drawn, elapsed_ms, endings=how)
+            answer = Generation(candidates, choice.name, drawn, since(started), endings=how)
             self._answers.put(key, answer)
-            return answer
-        finally:
-            self._rest()
-
-    def _ready(self, job: Job[Any], settings: Settings, choice: ModelChoice) -> Runner:
-        """In the worker's thread: the model of `choice` in memory.
-
-        The model there now is given up only when the new one is on this machine and looks loadable. Reading the weights
-        goes on when the request is cancelled: the next one needs them too, and would start from the beginning.
-        """
-        if self._runner is not None and self._runner.serves(settings, choice):
-            return self._runner
-        self._publish(state="loading", model=choice.name, device="", dtype="")
-        from llmstep.engine.prepare import prepare
-        from llmstep.engine.runner import Runner
-
-        def report(progress: Progress) -> None:
-            self._publish(state="downloading" if progress.stage == "download" else "loading")
-            job.report(progress)
-
-        plan = prepare(settings, choice, self._runner, report, lambda: job.cancelled)
-        self._drop()
-        self._publish(device=plan.placement.device, dtype=plan.placement.dtype)
-        self._runner = Runner.load(plan, settings, choice, report, lambda: self._worker.closed)
-        return self._runner
+        return answer
 
     def _rests_for(self, _: float, minutes: float) -> None:
         self._worker.idle_seconds = minutes * 60
 
-    def _names(self, _: str, model: str) -> None:
+    def _named(self, *_: object) -> None:
         if self._board.status.state == "empty":
-            self._publish(model=model)
-
-    def _drop(self) -> None:
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            runner.release()
+            self._publish(model=self.settings.model)
 
     def _release(self) -> None:
         """Free the model; in the worker's thread, or when that has ended."""
-        self._drop()
+        self._held.drop()
         self._chosen.forget()  # what `auto` means may have changed meanwhile
-        self._rest()
-
-    def _rest(self) -> None:
-        """After work: say what is in memory."""
-        info = self._runner.info if self._runner else None
-        if info is None:
-            self._publish(state="empty", model=self.settings.model, device="", dtype="")
-        else:
-            self._publish(state="idle", model=info.model, device=info.device, dtype=info.dtype)
+        self._held.rest()
 
     def _publish(self, **changes: Any) -> None:
         self._board.publish(queued=self._worker.queued, **changes)

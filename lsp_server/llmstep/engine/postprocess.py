@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from llmstep.catalog.template import PromptTemplate
     from llmstep.decoder import Continuation
 
-_GOAL = re.compile(r"^[ \t]*⊢", re.MULTILINE)
+_GOAL = re.compile(r"^\s*⊢", re.MULTILINE)
 """A line of a goal as Lean prints it; in a step `⊢` stands behind something, as in `at h ⊢`."""
 _WORD_MARKS = "'_.!?"
 """Characters beside letters and digits that occur inside the words of Lean."""

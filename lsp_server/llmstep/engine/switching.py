@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from llmstep.engine.engine import Engine
+from llmstep.engine.interface import Generation
 from llmstep.engine.meanwhile import Meanwhile
 from llmstep.engine.remote.llmstep import LlmstepEngine
 from llmstep.engine.remote.ollama import OllamaEngine, is_ollama
@@ -24,7 +25,7 @@ from llmstep.settings_store import SettingsStore
 
 if TYPE_CHECKING:
     from llmstep.engine.conversation import Answer, Turn
-    from llmstep.engine.interface import Generation, ModelEngine
+    from llmstep.engine.interface import ModelEngine
     from llmstep.engine.progress import Progress
     from llmstep.engine.remote.place import Place
     from llmstep.engine.status import EngineStatus
@@ -92,7 +93,9 @@ class SwitchingEngine:
     async def generate(
         self, ask: Ask, sampling: Sampling | None = None, *, on_progress: Callable[[Progress], None] | None = None
     ) -> Generation:
-        """See `ModelEngine.generate`."""
+        """See `ModelEngine.generate`; no model is asked where nothing is left to prove."""
+        if ask.goal.solved:
+            return Generation([], self.status.model, 0, 0.0)
         settings = self.settings
         if settings.in_process and await self._find_neighbour(settings):
             self._use(self._shared)

@@ -188,7 +188,7 @@ async def _generate(request: Request, wanted: SuggestRequest) -> Generation:
 def _known(request: Request, wanted: SuggestRequest) -> Generation | None:
     """The answer where nothing has to be done for it: the goal is solved, or the answer is in memory."""
     state = request.app.state
-    if wanted.solved:
+    if wanted.ask.goal.solved:
         return Generation([], state.engine.status.model, 0, 0.0)
     if state.premises:
         return None

@@ -10,7 +10,7 @@ from llmstep.engine.interface import Generation
 from llmstep.http.answers import RefusedError
 from llmstep.http.bodies import decoded
 from llmstep.http.lines import Lines
-from llmstep.http.requests import decode_candidates, is_solved
+from llmstep.http.requests import decode_candidates
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,7 @@ async def candidates(request: Request) -> Response:
         raise RefusedError(409, "This llmstep now uses another model.", hint="Load the model yourself.")
 
     async def work(tell: Callable[[Progress], None]) -> Generation:
-        if is_solved(wanted.ask.goal):
+        if wanted.ask.goal.solved:
             return Generation([], state.engine.status.model, 0, 0.0)
         known: Generation | None = state.engine.known(wanted.ask, wanted.sampling)
         if known is not None:

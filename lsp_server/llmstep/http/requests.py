@@ -18,8 +18,6 @@ from llmstep.types import Ask, Goal, Premise, Sampling
 MOST_SAMPLES = 256
 """Upper bound of `count`, the same as that of the setting."""
 
-_SOLVED = frozenset({"no goals", "no goals.", "goals accomplished", "goals accomplished!"})
-"""What Lean prints, and what clients send, where nothing is left to prove."""
 _TACTIC_HINT = 'Send {"tactic_state": "...", "prefix": "...", "context": "..."}.'
 _GENERATE_HINT = 'Send {"name": "...", "input": "...", "prefix": "..."}.'
 _CANDIDATES_HINT = "Ask with the llmstep of the same version."
@@ -105,11 +103,6 @@ class SuggestRequest:
     count: int | None = None
     """Number of samples to draw; None means the setting."""
 
-    @property
-    def solved(self) -> bool:
-        """Whether the state says that nothing is left to prove."""
-        return is_solved(self.ask.goal)
-
 
 @attrs.frozen
 class CandidatesRequest:
@@ -120,11 +113,6 @@ class CandidatesRequest:
     """None means the settings."""
     model_key: str | None = None
     """Which model it has to be; None takes any."""
-
-
-def is_solved(goal: Goal) -> bool:
-    """Whether a state says that nothing is left to prove."""
-    return goal.text.strip().lower() in _SOLVED
 
 
 def whereabouts(ask: Ask) -> Whereabouts | None:

@@ -94,7 +94,10 @@ class Watch:
         """The numbers, in the form that the scraper reads."""
         self._model.clear()
         self._model.labels(self._state.engine.status.model).set(1)
-        encode, kind = choose_encoder(accept)
+        try:
+            encode, kind = choose_encoder(accept)
+        except (TypeError, ValueError):  # a version that is no number
+            encode, kind = choose_encoder("")
         return Response(encode(self.registry), headers={"Content-Type": kind})
 
 

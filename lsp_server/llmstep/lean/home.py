@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
 
-from llmstep.errors import LeanCrashedError, LeanProjectError
+from llmstep.errors import BusyError, LeanCrashedError, LeanProjectError
+from llmstep.lean import build
 from llmstep.lean.memory_limit import limit_of
 
 if TYPE_CHECKING:
@@ -50,6 +51,27 @@ class Home:
     timer: asyncio.TimerHandle | None = None
     builds: bool = False
     """A build of its imports runs."""
+
+    def begin_build(self) -> None:
+        """
+        Raises:
+            BusyError: It is being built already.
+        """
+        if self.builds:
+            raise BusyError("The imports of this project are being built already.", hint="Wait until that has ended.")
+        self.builds = True
+
+    async def build(
+        self, commands: Sequence[Sequence[str]], environment: Sequence[str], on_line: Callable[[str], None]
+    ) -> None:
+        """Runs commands that build imports, after `begin_build`."""
+        try:
+            for checker in self.files.values():
+                await checker.close()  # Lake writes anew what they have mapped into memory
+            for command in commands:
+                await build.run(command, self.project.root, environment, on_line)
+        finally:
+            self.builds = False
 
 
 @attrs.frozen

@@ -56,9 +56,7 @@ def prefilter(
         return reason
     if closing := _unopened(tokens):
         return f"It closes a bracket that it has not opened: `{closing}`."
-    if used := _names_itself(tokens, site, names):
-        return f"It uses the theorem itself: `{used}`."
-    return None
+    return _names_itself(tokens, site, names)
 
 
 def may_name_itself(candidate: str, site: Site) -> bool:
@@ -220,8 +218,8 @@ def _is_option(tokens: Sequence[Lexeme], index: int) -> bool:
     return flag or (before in {"(", "{", ","} and behind == ":=")
 
 
-def _names_itself(tokens: Sequence[Lexeme], site: Site, bound: set[str]) -> str:
-    """The name of the theorem, or of a helper inside of it, that a candidate uses; empty where it uses none."""
+def _names_itself(tokens: Sequence[Lexeme], site: Site, bound: set[str]) -> str | None:
+    """A use of the theorem, or of what is declared inside of it."""
     own = _own(site)
     binding = False
     for index, token in enumerate(tokens):
@@ -237,7 +235,7 @@ def _names_itself(tokens: Sequence[Lexeme], site: Site, bound: set[str]) -> str:
         if tactic or token.text in bound or _is_option(tokens, index):
             continue
         if named in own:
-            return site.short
+            return f"It uses the theorem itself: `{site.short}`."
         if token.parts[:1] and token.parts[0] in site.helpers - bound:
-            return token.parts[0]
-    return ""
+            return f"It uses `{token.parts[0]}`, which is declared inside of the theorem."
+    return None

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from pygls.uris import to_fs_path
 
-from llmstep.errors import BusyError, CancelledError, NoGoalError
-from llmstep.lean import build
+from llmstep.errors import CancelledError, NoGoalError
+from llmstep.lean.build import build_commands
 from llmstep.lean.checker import FileChecker
 from llmstep.lean.elide import elide
 from llmstep.lean.goal_layout import laid_out
@@ -195,23 +195,16 @@ class LeanWorkspace:
             BusyError: It is being built already.
         """
         home = self._home(self._project(uri))
-        if home.builds:
-            raise BusyError("The imports of this project are being built already.", hint="Wait until that has ended.")
-        commands = build.build_commands(home.project, text, self.settings.lean)
-        home.builds = True
+        commands = build_commands(home.project, text, self.settings.lean)
+        home.begin_build()
         try:
-            for checker in home.files.values():
-                await checker.close()  # Lake writes anew what they have mapped into memory
-            for command in commands:
-                await build.run(command, home.project.root, self.settings.lean.environment, on_line)
+            await home.build(commands, self.settings.lean.environment, on_line)
         finally:
-            home.builds = False
             self._outdate(home)
 
     def saved(self, files: Sequence[Path]) -> bool:
         """Files were written: what rests on them is no longer known; False where nothing does."""
-        found = [self._outdate(home, files) for home in self._homes.values()]
-        return any(found)
+        return bool([home for home in self._homes.values() if self._outdate(home, files)])
 
     def _outdate(self, home: Home, files: Sequence[Path] | None = None) -> bool:
         outdated = [uri for uri, checker in home.files.items() if checker.outdate(files)]
@@ -275,8 +268,7 @@ class LeanWorkspace:
         minutes = self.settings.lean.idle_minutes
         if home.users or not minutes or self._closed:
             return
-        key = next((key for key, value in self._homes.items() if value is home), None)
-        if home in self._homes.values():
+        for key in [key for key, value in self._homes.items() if value is home]:
             home.timer = asyncio.get_running_loop().call_later(minutes * 60, self._stop_idle, key)
 
     def _stop_idle(self, key: Path | None) -> None:
