@@ -61,7 +61,7 @@ async def test_a_proof_is_repaired(
     assert shared.progress["write"][-1]["message"] == "Found a proof in 2 rounds"
     assert "Error 1, at line 2:" in model.asked[1]["messages"][-1]["content"]
     best, *_ = await page.actions(page.at("sorry"))
-    assert best.title == "iterate 9 apply k\n  exact h0 ✓"
+    assert best.title == "iterate 9 apply k … ✓"
     assert page.accept(best) == apply(page.text, [structured(answer["edit"])])
 
 

@@ -128,18 +128,9 @@ class Engine:
         return attrs.evolve(answer, candidates=list(answer.candidates), elapsed_ms=0.0, cached=True)
 
     async def complete(
-        self,
-        text: Text,
-        sampling: Sampling,
-        *,
-        on_written: Callable[[int, Written], None] | None = None,
+        self, text: Text, sampling: Sampling, *, on_written: Callable[[int, Written], None] | None = None
     ) -> Completion:
-        """Continuations of a text, without any template; nothing is remembered.
-
-        Cancelling the task stops the model within one decoding step.
-
-        Args:
-            on_written: Called in this event loop with every continuation as soon as it has ended, and its number.
+        """See `ModelEngine.complete`; nothing is remembered. Cancelling stops the model within one decoding step.
 
         Raises:
             RequestError: The prompt is empty, or too long for the model.

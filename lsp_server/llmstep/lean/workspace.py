@@ -136,17 +136,12 @@ class LeanWorkspace:
         return checks
 
     async def trial(self, uri: str, text: str, site: Site, proof: str, seconds: float) -> Trial:
-        """What Lean says about a proof with gaps at `site`; see `FileChecker.trial`."""
+        """See `FileChecker.trial`."""
         async with self._file(uri) as (checker, again):
             return await again(partial(checker.trial, text, site, proof, seconds))
 
     async def proposals(self, uri: str, text: str, site: Site, tactic: str) -> list[str]:
-        """The texts that a searching tactic such as `exact?` proposes at a site, best first.
-
-        Raises:
-            NoGoalError: There is no goal.
-            LeanError: Lean cannot be started, or fails on the text without the tactic.
-        """
+        """The texts that a searching tactic such as `exact?` proposes at a site, best first; errors as with `check`."""
         async with self._file(uri) as (checker, again):
             return proposed(await again(lambda: checker.informations(text, site, tactic)))
 
@@ -160,11 +155,7 @@ class LeanWorkspace:
         return elide(text, site.known, variables_by_proof=takes_variables_by_proof(self._project(uri).root))
 
     async def errors(self, uri: str, text: str) -> list[str]:
-        """The messages of all errors that Lean finds in a file with this text, to its end.
-
-        Raises:
-            LeanError: Lean cannot be started, or does not answer within the time limit.
-        """
+        """The messages of the errors among `messages`."""
         return [str(each["message"]) for each in await self.messages(uri, text) if each.get("severity") == ERROR]
 
     async def messages(self, uri: str, text: str) -> list[Diagnostic]:
