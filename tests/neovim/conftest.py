@@ -1,8 +1,8 @@
 """Three real Neovims without a screen: Debian's 0.7.2, the 0.11 of a wheel, and the 0.12 of a newer Debian.
 
 They drive `llmstep lsp` as a user would, the newer two with the plugin of `editors/nvim`. A test is a Lua script that
-plays the user, with the steps of `steps.lua` at hand, and records what it sees; Python asserts on the record, and a real
-Lean judges the file that the editor has written.
+plays the user, with the steps of `steps.lua` at hand, and records what it sees; Python asserts on the record, and a
+real Lean judges the file that the editor has written.
 """
 
 from __future__ import annotations

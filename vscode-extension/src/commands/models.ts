@@ -92,7 +92,7 @@ export function itemOf(entry: ModelEntry): ModelItem {
   const { name, active, cached, recommended, summary, sizeBytes, licence, score, scoreSource } = entry;
   const marks = [
     ...(active ? ['active'] : []),
-    ...(recommended === true ? ['recommended for this machine'] : []),
+    ...(recommended ? ['recommended for this machine'] : []),
     cached ? 'on this machine' : 'not downloaded',
     ...(sizeBytes === null ? [] : [bytes(sizeBytes)]),
     `licence ${licence ?? 'not stated'}`,
