@@ -19,7 +19,7 @@ export TOKENIZERS_PARALLELISM ?= false
 # Tests start hundreds of processes; each would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup lean programs workbench ready demo test soak test-vllm test-clients test-deploy test-neovim test-emacs test-vscode test-arm test-install vsix docs package lint format starter clean
+.PHONY: help setup lean programs workbench ready demo test soak test-vllm test-clients test-deploy test-neovim test-emacs test-vscode test-arm test-install vsix pictures docs package lint format starter clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -104,18 +104,40 @@ test-arm: $(SETUP) ## Run the decoder's ARM code under qemu (minutes; fetches 10
 	@[ -x build/arm/python ] || $(BIN)/python tests/decoder/arm_kit.py build/arm
 	@LLMSTEP_TEST_ARM=$(CURDIR)/build/arm/python $(BIN)/python -m pytest tests/decoder/test_products.py -k arm --timeout 1800 $(PYTEST)
 
-vsix: $(SETUP) $(NODE_MODULES) ## Package the VS Code extension, with the wheel in it, into build/.
+# Only a release knows the address of the repository. VS Code and its marketplace show pictures by https only.
+ifdef REPOSITORY
+LINKS := --baseContentUrl $(REPOSITORY)/blob/$(or $(REF),HEAD)/$(EXTENSION) --baseImagesUrl $(REPOSITORY)/raw/$(or $(REF),HEAD)/$(EXTENSION)
+ADDRESSES := npm pkg set homepage=$(REPOSITORY) repository.type=git repository.url=$(REPOSITORY).git bugs.url=$(REPOSITORY)/issues
+else
+LINKS := --no-rewrite-relative-links
+ADDRESSES := true
+endif
+
+PACKING := build/packing/bin/python
+
+$(PACKING): # What packages are made with, apart from the environment of the tests.
+	@$${PYTHON:-python3} -m venv build/packing
+
+vsix: $(PACKING) $(NODE_MODULES) ## Package the VS Code extension, with the wheel in it, into build/.
 	@rm -rf $(EXTENSION)/wheel build/llmstep-*.vsix && mkdir -p build
-	@$(BIN)/python -m pip wheel --disable-pip-version-check -q --no-deps -w $(EXTENSION)/wheel .
+	@$(PACKING) -m pip wheel --disable-pip-version-check -q --no-deps -w $(EXTENSION)/wheel .
 	@cp LICENSE CHANGELOG.md $(EXTENSION)/ && cp constraints.txt $(EXTENSION)/wheel/
-	@cd $(EXTENSION) && npm run --silent package -- -o ../build/ && ls -sh ../build/llmstep-*.vsix
+	@cp $(EXTENSION)/package.json build/ && cd $(EXTENSION) && trap 'cp ../build/package.json .' EXIT && \
+		$(ADDRESSES) && npm run --silent package -- $(LINKS) -o ../build/ && ls -sh ../build/llmstep-*.vsix
+
+pictures: $(SETUP) lean programs workbench ## Take the pictures of README, site and extension anew, in a real VS Code.
+	@LLMSTEP_PICTURES=1 $(BIN)/python -m pytest tests/vscode/test_pictures.py $(PYTEST)
+
+# Not --quiet: that hides the warnings from --strict.
+BUILD_SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict 2>&1 | { grep -v '^INFO' || true; }
 
 docs: $(SETUP) ## Build the site of the documentation into build/site.
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@$(BUILD_SITE)
 
 package: vsix ## Build what a release publishes: sdist and wheel into build/dist, the extension into build/.
-	@rm -rf build/dist && $(BIN)/python -m build --outdir build/dist . >/dev/null
-	@$(BIN)/twine check --strict build/dist/*
+	@$(PACKING) -m pip install --disable-pip-version-check -q -c constraints.txt build twine
+	@rm -rf build/dist && $(PACKING) -m build --outdir build/dist . >/dev/null
+	@$(PACKING) -m twine check --strict build/dist/*
 
 test-install: $(SETUP) ## Install the built wheel with uvx and pipx from nothing, take a suggestion, print times and sizes.
 	@rm -rf build/wheel && $(BIN)/python -m pip wheel --disable-pip-version-check -q --no-deps -w build/wheel .
@@ -130,7 +152,7 @@ lint: $(SETUP) $(NODE_MODULES) ## Run every linter and type checker; all report 
 	$(BIN)/mypy || status=1; \
 	$(BIN)/python scripts/settings_page.py --check || status=1; \
 	$(BIN)/python scripts/reference.py --check || status=1; \
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict || status=1; \
+	$(BUILD_SITE) || status=1; \
 	wait $$beside || status=1; \
 	cat $$said; rm $$said; \
 	exit $$status

@@ -8,16 +8,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FRONT = ("README.md", "CONTRIBUTING.md", "vscode-extension/README.md")
+PAGES = [*(ROOT / name for name in FRONT), *sorted((ROOT / "docs").rglob("*.md"))]
 _LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)(?:#[^)]*)?\)")
+_PICTURE = re.compile(r'(?:src|srcset)="(?!https?://)([^"]+)"')
 _TEST = re.compile(r"`(tests/[\w/]+\.py)`((?:[^|`]*`test_\w+`)?)")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_links_lead_somewhere(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    assert [link for link in _LINK.findall(text) if not (page.parent / link).exists()] == []
-    named = re.findall(r"`(tests/[\w/]+\.py)`", text)
+    links = [*_LINK.findall(text), *_PICTURE.findall(text)]
+    assert [link for link in links if not (page.parent / link).exists()] == []
+    named = re.findall(r"`(tests/[a-z0-9_/]+\.py)`", text)  # test_NAME.py stands for any
     assert [file for file in named if not (ROOT / file).is_file()] == []
 
 

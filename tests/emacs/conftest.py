@@ -1,4 +1,4 @@
-"""A real Emacs without a screen drives `llmstep lsp` with the blocks of docs/editors/emacs.md."""
+"""A real Emacs without a screen, with `editors/emacs/llmstep.el` and the block of docs/editors/emacs.md."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HERE = Path(__file__).parent
-PAGE = HERE.parents[1] / "docs" / "editors" / "emacs.md"
+ROOT = HERE.parents[1]
+PAGE = ROOT / "docs" / "editors" / "emacs.md"
+PACKAGE = ROOT / "editors" / "emacs" / "llmstep.el"
 PACKAGES = Path("/usr/share/emacs/site-lisp/elpa-src")
 SECONDS = 280
 
@@ -36,17 +38,17 @@ def emacs() -> str:
 
 @pytest.fixture
 def play(emacs: str, lean: Path, tmp_path: Path) -> Callable[..., tuple[dict[str, Any], Path]]:
-    """Runs a script of this folder on a text, after a block of the page; what it recorded, and the file."""
+    """Runs a script of this folder on a text, after the block of the page; what it recorded, and the file."""
 
-    def run(script: str, block: str, text: str, **more: str) -> tuple[dict[str, Any], Path]:
-        blocks = re.findall(r"\n```elisp\n;; ([^\n]*)\n(.*?)\n```\n", PAGE.read_text(), re.DOTALL)
+    def run(script: str, text: str, **more: str) -> tuple[dict[str, Any], Path]:
+        [block] = re.findall(r"\n```elisp\n(.*?)\n```\n", PAGE.read_text(), re.DOTALL)
         folder = tmp_path / "project"
         folder.mkdir()
         (tmp_path / "home").mkdir()
         (folder / ".git").mkdir()
         file, record, page = folder / "Main.lean", tmp_path / "record.json", tmp_path / "page.el"
         file.write_text(text)
-        page.write_text(dict(blocks)[block])
+        page.write_text(block)
         environment = {
             **os.environ,
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), str(lean.parent), os.environ["PATH"]]),
@@ -64,7 +66,7 @@ def play(emacs: str, lean: Path, tmp_path: Path) -> Callable[..., tuple[dict[str
         }
         load = ["-l", str(HERE / "steps.el"), "-l", str(HERE / script)]
         done = subprocess.run(
-            [emacs, "--batch", "-l", "package", "--eval", "(package-initialize)", *load],
+            [emacs, "--batch", "-L", str(PACKAGE.parent), "-l", "package", "--eval", "(package-initialize)", *load],
             env=environment,
             cwd=folder,
             capture_output=True,

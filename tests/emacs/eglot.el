@@ -19,8 +19,8 @@
                           (and (string-suffix-p "✓" (plist-get (car actions) :title)) actions))))))
   (t/note "known" (t/titles known))
   (t/choosing (plist-get (car known) :title) (lambda () (eglot-code-actions (point) nil nil t))))
-(save-buffer)
-(t/note "text" (buffer-string))
+(t/note "by_menu" (buffer-string))
+(t/commands)
 (t/finish)
 (eglot-shutdown (eglot-current-server) nil 20)
 ;;; eglot.el ends here

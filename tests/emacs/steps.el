@@ -52,6 +52,35 @@
   (let ((coding-system-for-write 'utf-8))
     (write-region (json-encode t/record) nil (getenv "RECORD"))))
 
+(defun t/changed (what body)
+  "Run BODY at the goal of the test's own text, wait until it has changed the buffer; WHAT is now in it."
+  (erase-buffer)
+  (insert t/text)
+  (t/place "sorry")
+  (funcall body)
+  (t/await what (lambda () (not (equal t/text (buffer-string)))))
+  (buffer-string))
+
+(defconst t/text "-- 𝔸 first
+theorem t (p q : Prop) (hp : p) : p ∨ q := by
+  /- 𝔸𝔸 -/ sorry
+
+theorem u : True := trivial
+" "A file in which positions are not what they seem.")
+
+(defun t/commands ()
+  "The commands of the package: steps with a prefix, the best known one, and a whole proof, which is saved."
+  (cl-letf (((symbol-function 'completing-read)
+             (lambda (prompt table &rest _)
+               (t/note "asked" prompt)
+               (let ((all (all-completions "" table)))
+                 (t/note "listed" (vconcat all))
+                 (car all)))))
+    (t/note "by_command" (t/changed "the chosen step" (lambda () (llmstep-suggest "exact"))))
+    (t/note "accepted" (t/changed "the accepted step" #'llmstep-accept)))
+  (t/note "text" (t/changed "the proof" #'llmstep-prove))
+  (save-buffer))
+
 ;; lean4-mode may be loaded before the block, or behind it.
 (defconst t/lean4-lsp (expand-file-name "lean4-lsp.el" (file-name-directory load-file-name)))
 (when (getenv "LEAN4_MODE_FIRST")

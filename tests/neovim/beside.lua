@@ -1,4 +1,4 @@
--- Neovim 0.11: goals from the Lean client that runs beside llmstep.
+-- Neovim 0.11 and later: goals from the Lean client that runs beside llmstep.
 local t = ...
 local r = t.record
 vim.cmd('filetype on')
@@ -8,7 +8,8 @@ for index, word in ipairs({ os.getenv('LEAN'), '--server', '-Dserver.reportDelay
 vim.lsp.config('leanls', { cmd = lean, filetypes = { 'lean' }, get_language_id = function() return 'lean4' end })
 vim.lsp.enable('leanls')
 vim.lsp.config('*', { settings = { llmstep = t.settings } })
-t.run_block('llmstep beside a Lean client')
+t.add_plugin()
+t.run_block('setup')
 
 vim.cmd('edit ' .. vim.fn.fnameescape(os.getenv('FILE')))
 t.buffer = vim.api.nvim_get_current_buf()

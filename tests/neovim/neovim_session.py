@@ -50,6 +50,7 @@ class Session:
             "STEPS": str(HERE / "steps.lua"),
             "SCRIPT": str(HERE / script),
             "PAGE": str(ROOT / "docs" / "editors" / "neovim.md"),
+            "SITE": str(self.folder.parent / "site"),
             "FILE": str(self.file),
             "RECORD": str(record),
             "LEAN": str(self.lean),

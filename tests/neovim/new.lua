@@ -1,21 +1,28 @@
--- Neovim 0.11: the blocks of the documentation, then menu, hint, prefix.
+-- Neovim 0.11 and later with the plugin: menu of code actions, hint, keys, `:Llmstep`, help and health.
 local t = ...
 local r = t.record
 r.version = vim.version().major .. '.' .. vim.version().minor
 vim.g.mapleader = ' '
 vim.cmd('filetype on')
 
-vim.lsp.config('*', { settings = { llmstep = t.settings } }) -- the tests' model and Lean; the blocks come on top
-t.run_block('llmstep by itself')
-t.run_block('hints and a key that accepts one')
-t.run_block('a command for suggestions with a prefix')
+local notices = {}
+vim.notify = function(message) table.insert(notices, message) end
+local function noticed(what, text)
+  return t.await(what, function()
+    for _, notice in ipairs(notices) do
+      if notice:find(text, 1, true) then return notice end
+    end
+  end)
+end
+
+vim.lsp.config('*', { settings = { llmstep = t.settings } }) -- the tests' model and Lean
+t.add_plugin()
+t.run_block('setup')
 
 local progress = {}
 vim.api.nvim_create_autocmd('LspProgress', {
   callback = function(event) table.insert(progress, event.data.params.value) end,
 })
-local notices = {}
-vim.notify = function(message) table.insert(notices, message) end
 
 vim.cmd('edit ' .. vim.fn.fnameescape(os.getenv('FILE')))
 t.buffer = vim.api.nvim_get_current_buf()
@@ -28,7 +35,7 @@ r.root = client.root_dir
 local original = t.text()
 t.place('sorry')
 
---- The user opens the menu and takes the entry with this title, or the preferred one.
+--- The user opens the menu of code actions and takes the entry with this title, or the preferred one.
 local function choose(title)
   vim.lsp.buf.code_action({
     apply = true,
@@ -49,8 +56,9 @@ t.place('sorry')
 
 choose('llmstep: suggest the next step')
 r.last_progress = t.await('the end of the run', function()
-  local last = progress[#progress]
-  return last and last.kind == 'end' and last
+  for _, each in ipairs(progress) do
+    if each.kind == 'end' and each.message and each.message:find('generated') then return each end
+  end
 end)
 r.first_progress = progress[1]
 r.actions = t.actions(client)
@@ -64,20 +72,67 @@ t.await('the edit', function() return t.text() ~= original end)
 r.by_menu = t.text()
 t.await('the hint to go', function() return #hints() == 0 end)
 
--- Undone, the goal is back; what was known for it is not.
+--- The user takes the entry that begins so from the next list.
+local function take(start)
+  vim.ui.select = function(items, options, done)
+    r.prompt = options.prompt
+    r.list = vim.tbl_map(options.format_item, items)
+    for index, item in ipairs(items) do
+      if vim.startswith(options.format_item(item), start) then return done(item, index) end
+    end
+    error('nothing to choose among ' .. vim.inspect(r.list))
+  end
+end
+
+-- Undone, the goal is back; what was known for it is not. The key for steps, which lists them.
 vim.cmd('undo')
 r.undone = t.text()
 t.place('sorry')
-vim.cmd('LlmstepSuggest exact')
-r.summary = t.await('the summary', function() return notices[1] end)
-r.prefixed = t.titles(t.actions(client))
-t.await('the hint', function() return #hints() > 0 end)
+take('')
+vim.api.nvim_feedkeys(' ls', 'x', false)
+t.await('the chosen step', function() return t.text() ~= original end)
+r.by_key = t.text()
+r.listed = r.list
+
+-- With a prefix and without one, nothing chosen; then another hint, and the key that accepts it.
+vim.cmd('undo')
+t.place('sorry')
+local shown
+vim.ui.select = function(items, options) shown = vim.tbl_map(options.format_item, items) end
+vim.cmd('Llmstep suggest exact')
+r.prefixed = t.await('the list', function() return shown end)
+shown = nil
+vim.cmd('Llmstep')
+t.await('the other list', function() return shown end)
+vim.cmd('Llmstep next')
+r.turned = noticed('the next step', '2 of ')
+vim.cmd('Llmstep previous')
+noticed('the step before', '1 of ')
 vim.api.nvim_feedkeys(' la', 'x', false)
 t.await('the accepted hint', function() return t.text() ~= original end)
 r.by_hint = t.text()
-vim.cmd('write')
 
--- The key where there is no hint.
-t.await('the hint to go', function() return #hints() == 0 end)
-vim.api.nvim_feedkeys('gg la', 'x', false)
-r.notice = notices[#notices]
+-- A whole proof, a file without `sorry`, the models, a wrong word.
+vim.cmd('undo')
+t.place('sorry')
+vim.cmd('Llmstep prove')
+t.await('the proof', function() return t.text() ~= original end)
+vim.cmd('write')
+r.proved = t.text()
+vim.cmd('Llmstep fill')
+r.filled = noticed('the count of sorries', 'sorries')
+take('starter (active)')
+vim.cmd('Llmstep model')
+r.model = noticed('the model', 'now uses')
+vim.cmd('Llmstep wrong')
+r.wrong = notices[#notices]
+r.words = vim.fn.getcompletion('Llmstep s', 'cmdline')
+
+vim.cmd('helptags ALL')
+vim.cmd('help llmstep-options')
+r.help = vim.api.nvim_get_current_line()
+vim.cmd('helpclose')
+vim.cmd('checkhealth llmstep')
+r.health = table.concat(vim.api.nvim_buf_get_lines(0, 0, -1, false), '\n')
+require('llmstep').setup({ hint = true })
+r.unknown = notices[#notices]

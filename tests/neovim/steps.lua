@@ -1,4 +1,4 @@
--- What the scripts share; runs in Neovim 0.7 and 0.11. Loads the script of the test, writes its record, and ends Neovim.
+-- What the scripts share; runs in Neovim 0.7 to 0.12. Loads the script of the test, writes its record, and ends Neovim.
 
 local M = { record = {}, settings = vim.json.decode(os.getenv('SETTINGS')) }
 local SECONDS = 60
@@ -58,6 +58,12 @@ function M.page()
     blocks[assert(block:match('^%-%- ([^\n]+)'), 'a block without a name')] = block
   end
   return blocks
+end
+
+--- Add the plugin, as a plugin manager does.
+function M.add_plugin()
+  vim.opt.packpath:prepend(os.getenv('SITE'))
+  vim.cmd('packadd llmstep')
 end
 
 --- Run a block of the documentation, as it stands there.

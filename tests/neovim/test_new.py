@@ -1,9 +1,9 @@
-"""Neovim 0.11 with the blocks of docs/editors/neovim.md: menu, hint, prefix; goals from a Lean client beside."""
+"""The plugin in Neovim 0.11 and 0.12: menu, hint, keys, commands; goals from a Lean client beside."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from neovim_session import TEXT, Session
@@ -18,22 +18,18 @@ PLACE = {"start": {"line": 2, "character": 13}, "end": {"line": 2, "character": 
 """The `sorry` of `TEXT`; each 𝔸 counts twice."""
 
 
-@pytest.fixture
-def played(new_nvim: Path, session: Callable[[Path], Session]) -> tuple[Session, dict[str, Any]]:
+def test_menu_hint_keys_and_commands(
+    new_nvim: Path, session: Callable[[Path], Session], request: pytest.FixtureRequest
+) -> None:
     it = session(new_nvim)
-    return it, it.play("new.lua")
-
-
-def test_menu_hint_and_prefix(played: tuple[Session, dict[str, Any]]) -> None:
-    it, seen = played
-    assert seen["version"] == "0.11"
+    seen = it.play("new.lua")
+    assert seen["version"] == request.node.callspec.params["new_nvim"]
     assert seen["filetype"] == "lean"
     assert seen["root"] == str(it.folder)
     assert seen["clients"] == [1, 1]
     assert (seen["first_progress"]["kind"], seen["first_progress"]["title"]) == ("begin", "llmstep")
-    assert re.match(
-        r"32 generated, \d+ distinct, \d+ of Lean's own tactics: \d+ closes? the goal", seen["last_progress"]["message"]
-    )
+    counts = r"32 generated, \d+ distinct, \d+ of Lean's own tactics: \d+ closes? the goal"
+    assert re.match(counts, seen["last_progress"]["message"])
 
     # The menu: the best step is preferred, and its edit is in the buffer.
     *steps, more, prove = seen["actions"]
@@ -51,16 +47,30 @@ def test_menu_hint_and_prefix(played: tuple[Session, dict[str, Any]]) -> None:
     assert hint["label"] == best["title"]
     assert hint["textEdits"] == [edit]
 
-    # Suggestions with a prefix, and the hint of the first accepted with the key.
+    # The key for steps lists them under the run's summary.
     assert seen["undone"] == TEXT
-    assert "generated" in seen["summary"]
-    *prefixed, _, _ = seen["prefixed"]
-    assert prefixed
-    assert all(title.startswith("exact") for title in prefixed)
-    assert seen["by_hint"] == TEXT.replace("sorry", prefixed[0].removesuffix(" ✓"))
-    assert it.file.read_text() == seen["by_hint"]
+    assert re.match(counts, seen["prompt"]) or seen["prompt"] == "Model"
+    assert seen["listed"][0].endswith(" ✓")
+    assert seen["by_key"] == TEXT.replace("sorry", seen["listed"][0].removesuffix(" ✓"))
+
+    # Steps with a prefix, another one shown, and the hint of the first accepted with the key.
+    assert seen["prefixed"]
+    assert all(title.startswith("exact") for title in seen["prefixed"])
+    assert re.match(r"2 of \d+: ", seen["turned"])
+    assert seen["by_hint"].startswith(TEXT[: TEXT.index("sorry")])
+    assert "sorry" not in seen["by_hint"]
+
+    # A whole proof, and what the other words say.
+    assert it.file.read_text() == seen["proved"] != TEXT
     assert it.complaints() == []
-    assert seen["notice"] == "There is no hint of llmstep in this line."
+    assert seen["filled"] == "0 of 0 sorries have a proof."
+    assert seen["model"] == "llmstep now uses starter."
+    assert seen["wrong"].startswith('llmstep has no command "wrong". It has suggest, accept,')
+    assert seen["words"] == ["suggest", "stop"]
+    assert "*llmstep-options*" in seen["help"]
+    assert f"It runs for {it.folder}" in seen["health"]
+    assert "is there." in seen["health"]
+    assert seen["unknown"].startswith('llmstep has no option "hint".')
 
 
 @pytest.mark.parametrize("checked", [True, False], ids=["checked", "not checked"])

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser
     from vscode_window import NewWindow
 
-ROOT = Path(__file__).parents[2]
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 BUILD = ROOT / "build" / "vscode"
 CHROMIUM = [
     "--no-sandbox",
@@ -76,6 +77,16 @@ def vsix() -> Path:
 
 
 @pytest.fixture(scope="session")
+def colours(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small grammar of Lean, packed, so that pictures are in colours."""
+    out = tmp_path_factory.mktemp("colours") / "lean-colours.vsix"
+    vsce = ROOT / "vscode-extension" / "node_modules" / ".bin" / "vsce"
+    flags = ["--no-dependencies", "--skip-license", "--allow-missing-repository", "--out", str(out)]
+    subprocess.run([str(vsce), "package", *flags], cwd=HERE / "lean-colours", check=True, capture_output=True)
+    return out
+
+
+@pytest.fixture(scope="session")
 def pictures() -> Path:
     """Where the pictures of this run go."""
     folder = BUILD / "screenshots"
@@ -114,8 +125,12 @@ async def new_window(browser: Browser, pictures: Path, strangers: set[str]) -> A
             strangers.add(str(parts.hostname))
 
     @contextlib.asynccontextmanager
-    async def make(workbench: Workbench) -> AsyncIterator[Window]:
-        context = await browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+    async def make(
+        workbench: Workbench, width: int = 1280, height: int = 800, scale: float = 1
+    ) -> AsyncIterator[Window]:
+        context = await browser.new_context(
+            viewport={"width": width, "height": height}, device_scale_factor=scale, reduced_motion="reduce"
+        )
         context.on("request", lambda request: watch(request.url))
         page = await context.new_page()
         page.on("websocket", lambda socket: watch(socket.url))

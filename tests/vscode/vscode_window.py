@@ -254,8 +254,10 @@ class Window:
         await self.page.screenshot(path=self.pictures / f"{name}.png")
 
 
-NewWindow = Callable[[Workbench], AbstractAsyncContextManager[Window]]
-"""Opens a window that shows nothing yet, and closes it in the end."""
+NewWindow = Callable[..., AbstractAsyncContextManager[Window]]
+"""Opens a window of a workbench that shows nothing yet, and closes it in the end.
+
+Takes `width` and `height` in CSS pixels, and `scale`, device pixels for each of them."""
 
 
 def window_of_workbench(scope: Literal["session", "module"]) -> Any:

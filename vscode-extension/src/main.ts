@@ -4,6 +4,7 @@ import { registerCommands } from './commands';
 import { EnvironmentKeeper } from './environment/keeper';
 import { Lean4Goals } from './goals';
 import { Launcher } from './launcher';
+import { remembering } from './log';
 import { Notifier, commandAction } from './notify';
 import { SuggestionsPanel } from './panel/panel';
 import { show } from './server/messages';
@@ -18,7 +19,9 @@ const RESTART = commandAction('Restart', 'llmstep.restart');
 
 /** Everything that lives from activation to deactivation, and how its parts hear of each other. */
 export class Extension {
-  readonly log = vscode.window.createOutputChannel('llmstep', { log: true });
+  /** The last lines of the log. */
+  readonly logLines: string[] = [];
+  readonly log = remembering(vscode.window.createOutputChannel('llmstep', { log: true }), this.logLines);
   readonly notify = new Notifier(this.log);
   readonly goals = new Lean4Goals(this.log);
   readonly status = new StatusItem();

@@ -8,9 +8,14 @@ export interface StatusView {
   readonly detail: string;
   readonly busy: boolean;
   readonly severity: vscode.LanguageStatusSeverity;
+  /** What the link beside it does: end what is going on, or offer the actions. */
+  readonly command: vscode.Command;
 }
 
 const AT_REST: ReadonlySet<string> = new Set(['idle', 'empty']);
+
+const ACTIONS: vscode.Command = { title: 'Actions…', command: 'llmstep.showActions' };
+const STOP: vscode.Command = { title: 'Stop', command: 'llmstep.stop' };
 
 const STATES: Readonly<Record<string, string>> = {
   empty: 'no model in memory',
@@ -27,21 +32,23 @@ const STATES: Readonly<Record<string, string>> = {
 export function view(session: SessionState, status: Status | undefined, trusted: boolean): StatusView {
   const { Information: fine, Warning: warning } = vscode.LanguageStatusSeverity;
   if (!trusted) {
-    return { text: 'llmstep', detail: 'waits until the workspace is trusted', busy: false, severity: warning };
+    return { text: 'llmstep', detail: 'waits until the workspace is trusted', busy: false, severity: warning, command: ACTIONS };
   }
   if (session === 'stopped') {
-    return { text: 'llmstep', detail: 'does not run', busy: false, severity: warning };
+    return { text: 'llmstep', detail: 'does not run', busy: false, severity: warning, command: ACTIONS };
   }
   if (session === 'starting' || status === undefined) {
-    return { text: 'llmstep', detail: 'starting', busy: true, severity: fine };
+    return { text: 'llmstep', detail: 'starting', busy: true, severity: fine, command: ACTIONS };
   }
   const { state, model, selected, lastMs, message } = status;
+  const busy = !AT_REST.has(state);
   const last = lastMs === null ? [] : [`last ${Math.round(lastMs)} ms`];
   return {
     text: [shortName(model === '' ? selected : model), ...where(status)].join(' · '),
     detail: [message === '' ? (STATES[state] ?? state) : message, ...last].join(' · '),
-    busy: !AT_REST.has(state),
+    busy,
     severity: fine,
+    command: busy ? STOP : ACTIONS,
   };
 }
 
@@ -54,7 +61,6 @@ export class StatusItem implements vscode.Disposable {
   constructor() {
     this.#item = vscode.languages.createLanguageStatusItem('llmstep.status', [{ language: 'lean4' }, { language: 'lean' }]);
     this.#item.name = 'llmstep';
-    this.#item.command = { title: 'Actions…', command: 'llmstep.showActions' };
     this.#show();
   }
 
@@ -81,11 +87,12 @@ export class StatusItem implements vscode.Disposable {
   }
 
   #show(): void {
-    const { text, detail, busy, severity } = view(this.#session, this.#status, vscode.workspace.isTrusted);
+    const { text, detail, busy, severity, command } = view(this.#session, this.#status, vscode.workspace.isTrusted);
     this.#item.text = text;
     this.#item.detail = detail;
     this.#item.busy = busy;
     this.#item.severity = severity;
+    this.#item.command = command;
   }
 }
 

@@ -30,6 +30,7 @@ export async function showActions(session: Session): Promise<void> {
     ...(runs ? [{ label: '$(debug-disconnect) Stop the server', command: 'llmstep.stopServer' }] : []),
     { label: '$(output) Show the log', command: 'llmstep.showLog' },
     { label: '$(pulse) Doctor', command: 'llmstep.doctor' },
+    { label: '$(report) Report an issue…', command: 'llmstep.reportIssue' },
     { label: '$(gear) Settings', command: 'llmstep.openSettings' },
   ];
   const picked = await vscode.window.showQuickPick(items, { title: 'llmstep' });

@@ -17,6 +17,8 @@ interface Report {
   readonly findings: readonly Finding[];
 }
 
+type Answer = { readonly page: string } | { readonly page?: undefined; readonly problem: string; readonly install: boolean };
+
 const SCHEME = 'llmstep-doctor';
 const MARKS = { ok: '✓', note: '!', missing: '✗' } as const;
 
@@ -39,10 +41,28 @@ export class Doctor implements vscode.TextDocumentContentProvider, vscode.Dispos
 
   /** Examine, and show the page; its text, or undefined where nothing could be run. */
   async examine(): Promise<string | undefined> {
+    const answer = await this.#ask();
+    if (answer.page === undefined) {
+      void this.notify.error(answer.problem, ...(answer.install ? [commandAction('Install…', 'llmstep.install')] : []));
+      return undefined;
+    }
+    this.#page = answer.page;
+    const uri = vscode.Uri.parse(`${SCHEME}:llmstep doctor`);
+    this.#changed.fire(uri);
+    await vscode.window.showTextDocument(await vscode.workspace.openTextDocument(uri), { preview: true });
+    return this.#page;
+  }
+
+  /** What the page says, or why there is none. */
+  async report(): Promise<string> {
+    const answer = await this.#ask();
+    return answer.page ?? answer.problem;
+  }
+
+  async #ask(): Promise<Answer> {
     const python = await this.launcher.python();
     if (python === undefined) {
-      void this.notify.error('llmstep is not installed yet.', commandAction('Install…', 'llmstep.install'));
-      return undefined;
+      return { problem: 'llmstep is not installed yet.', install: true };
     }
     const place = leanEditor()?.document.uri.fsPath ?? vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
     const outcome = await vscode.window.withProgress(
@@ -54,16 +74,11 @@ export class Doctor implements vscode.TextDocumentContentProvider, vscode.Dispos
       }),
     );
     if (outcome.kind !== 'done') {
-      void this.notify.error(`The doctor could not finish: ${outcome.kind === 'notStarted' ? outcome.message : 'it took more than two minutes'}.`);
-      return undefined;
+      const why = outcome.kind === 'notStarted' ? outcome.message : 'it took more than two minutes';
+      return { problem: `The doctor could not finish: ${why}.`, install: false };
     }
-    this.#page = outcome.stdout.trimStart().startsWith('{')
-      ? page(JSON.parse(outcome.stdout) as Report)
-      : `${outcome.stdout}\n${outcome.stderr}`;
-    const uri = vscode.Uri.parse(`${SCHEME}:llmstep doctor`);
-    this.#changed.fire(uri);
-    await vscode.window.showTextDocument(await vscode.workspace.openTextDocument(uri), { preview: true });
-    return this.#page;
+    const { stdout, stderr } = outcome;
+    return { page: stdout.trimStart().startsWith('{') ? page(JSON.parse(stdout) as Report) : `${stdout}\n${stderr}` };
   }
 
   dispose(): void {

@@ -25,6 +25,7 @@ export async function run(): Promise<void> {
   await import('./goals.test');
   await import('./panel.test');
   await import('./notify.test');
+  await import('./report.test');
   await import('./views.test');
   await import('./keybindings.test');
   await import('./extension.test');

@@ -18,7 +18,8 @@ const { Information, Warning } = vscode.LanguageStatusSeverity;
 
 suite('the status item', () => {
   test('model, device and the last latency', () => {
-    const seen = view('running', STATUS, true);
+    const { command, ...seen } = view('running', STATUS, true);
+    assert.equal(command.command, 'llmstep.showActions');
     assert.deepEqual(seen, { text: 'starter · cpu', detail: 'idle · last 812 ms', busy: false, severity: Information });
   });
 
@@ -26,6 +27,7 @@ suite('the status item', () => {
     const checking = { ...STATUS, state: 'checking', message: 'Checking 3/6' };
     const seen = view('running', checking, true);
     assert.deepEqual([seen.detail, seen.busy], ['Checking 3/6 · last 812 ms', true]);
+    assert.deepEqual(seen.command, { title: 'Stop', command: 'llmstep.stop' }); // it ends where it is shown
   });
 
   test('before a model is in memory: the one of the settings', () => {
