@@ -23,11 +23,23 @@ def make(
     shards: Annotated[int, typer.Option(help="Portions of 1,500 random theorems.")] = 60,
     processes: Annotated[int, typer.Option(help="Processes that draw and check theorems.")] = 2,
     threads: Annotated[int, typer.Option(help="Processor threads of the training; 0 leaves it to torch.")] = 0,
+    base: Annotated[
+        str, typer.Option(help="Model to train on, `starter` for the bundled one; none: from nothing.")
+    ] = "",
+    keep_back: Annotated[Path | None, typer.Option(help="Theorems whose goals are left out of the training.")] = None,
     install: Annotated[bool, typer.Option("--install", help="Put the model into the package.")] = False,
 ) -> None:
     """Make the bundled starter model anew. A run that was broken off goes on where it was."""
     evaluation = recipe.make_starter(
-        shlex.split(lean), out, seconds=seconds, shards=shards, processes=processes, threads=threads, report=typer.echo
+        shlex.split(lean),
+        out,
+        seconds=seconds,
+        shards=shards,
+        processes=processes,
+        threads=threads,
+        base=base,
+        kept_back=keep_back,
+        report=typer.echo,
     )
     for source in ("generated", "textbook"):
         figures = evaluation[source]

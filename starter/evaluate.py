@@ -13,23 +13,32 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from llmstep.catalog.templates import get_template
+from llmstep.types import Ask, Goal
 from starter.judge import Trial, first_goals, judge
 from starter.textbook import TEXTBOOK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from llmstep.catalog.template import PromptTemplate
+
+STARTER = get_template("starter")
+
 GENERATED_GOALS = 50
 SAMPLES = 10
 TEMPERATURE = 0.7
 
 
-def sample_steps(model: Any, tokenizer: Any, goal: str, samples: int, seed: int) -> list[str]:
+def sample_steps(
+    model: Any, tokenizer: Any, goal: str, samples: int, seed: int, template: PromptTemplate = STARTER
+) -> list[str]:
     """Distinct tactics among ``samples`` drawn at temperature 0.7, in the order in which they came."""
     import torch
 
     torch.manual_seed(seed)
-    inputs = tokenizer(f"[GOAL]{goal}[PROOFSTEP]", return_tensors="pt")
+    ask = Ask(Goal.from_state(goal))
+    inputs = tokenizer(template.prompt(ask), return_tensors="pt")
     with torch.inference_mode():
         drawn = model.generate(
             **inputs,
@@ -42,7 +51,7 @@ def sample_steps(model: Any, tokenizer: Any, goal: str, samples: int, seed: int)
             pad_token_id=tokenizer.eos_token_id,
         )
     texts = tokenizer.batch_decode(drawn[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
-    return list(dict.fromkeys(text.strip() for text in texts))
+    return list(dict.fromkeys(template.shown(ask, text).strip() for text in texts))
 
 
 def held_out_statements(test: Path, count: int, seed: int) -> list[tuple[str, str]]:

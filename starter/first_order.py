@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 
 def draw(rng: Random) -> Theorem | None:
     """One theorem, or None where the draw was not provable."""
+    statement, goal = stated(rng)
+    prover = Prover(rng, classical=rng.random() < 0.1, limit=rng.choice((2.6, 3.4, 4.0)))
+    return statement.theorem("quantifier", goal, prover, rng.choice((5, 7, 8)))
+
+
+def stated(rng: Random) -> tuple[Statement, Formula]:
+    """A statement and its goal, which may or may not follow."""
     statement = Statement(rng)
     words = Vocabulary(statement)
     goal = (
@@ -30,9 +37,7 @@ def draw(rng: Random) -> Theorem | None:
         noise = ("all", x, words.type, ("imp", words.fact([x]), words.fact([x])))
         statement.suppose(words.part([]) if words.constants and rng.random() < 0.6 else noise)
     statement.shuffle()
-    goal = move_to_goal(statement, goal)
-    prover = Prover(rng, classical=rng.random() < 0.1, limit=rng.choice((2.6, 3.4, 4.0)))
-    return statement.theorem("quantifier", goal, prover, rng.choice((5, 7, 8)))
+    return statement, move_to_goal(statement, goal)
 
 
 def _rules(rng: Random, statement: Statement, words: Vocabulary) -> Formula:

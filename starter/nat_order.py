@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from starter.numbers import Numbers, in_a_row
 from starter.proof import Step
+
+if TYPE_CHECKING:
+    from random import Random
 
 
 def order(n: Numbers) -> tuple[str, Step]:
@@ -60,3 +65,21 @@ def _two(n: Numbers, first: str, second: str) -> tuple[str, str]:
         return n.suppose(first), k
     h = n.suppose(first)
     return h, n.suppose(second)
+
+
+def order_law(rng: Random, a: str, b: str, c: str) -> tuple[str, Step]:
+    """A law about all numbers with its premises in the goal."""
+    if rng.random() < 0.4:
+        names, goal, tactic = rng.choice(
+            (
+                (a, f"{a} ≤ {a}", f"exact Nat.le_refl {a}"),
+                (a, f"0 ≤ {a}", f"exact Nat.zero_le {a}"),
+                (a, f"{a} < {a} + 1", f"exact Nat.lt_add_one {a}"),
+                (a, f"¬ {a} < {a}", f"exact Nat.lt_irrefl {a}"),
+                (f"{a} {b}", f"{a} ≤ {a} + {b}", f"exact Nat.le_add_right {a} {b}"),
+            )
+        )
+        return f"∀ {names} : Nat, {goal}", in_a_row(f"intro {names}", tactic)
+    first, second, lemma, goal = _relation(rng.randrange(11, 19), a, b, c)
+    names = f"{a} {b} {c}" if c in goal else f"{a} {b}"
+    return f"∀ {names} : Nat, {first} → {second} → {goal}", in_a_row(f"intro {names} h h₁", f"exact {lemma} h h₁")

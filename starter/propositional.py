@@ -29,6 +29,13 @@ def formula(rng: Random, atoms: list[Formula], size: int) -> Formula:
 
 def draw(rng: Random) -> Theorem | None:
     """One theorem, or None where the draw was not provable."""
+    statement, goal = stated(rng)
+    prover = Prover(rng, classical=rng.random() < 0.25, limit=rng.choice((2.0, 3.4, 3.4)))
+    return statement.theorem("propositional", goal, prover, rng.choice((4, 6, 7)))
+
+
+def stated(rng: Random) -> tuple[Statement, Formula]:
+    """A statement and its goal, which may or may not follow."""
     statement = Statement(rng)
     count = rng.choice((1, 2, 2, 3, 3, 3, 4, 4, 5))
     names = statement.namer.several(PROPOSITIONS, count)
@@ -47,9 +54,7 @@ def draw(rng: Random) -> Theorem | None:
     for _ in range(rng.choice((0, 0, 0, 1, 1, 2, 3, 5)) if shape < 0.75 else 0):
         statement.suppose(formula(rng, atoms, rng.choice((0, 0, 1, 1, 2))))
     statement.shuffle()
-    goal = move_to_goal(statement, goal)
-    prover = Prover(rng, classical=rng.random() < 0.25, limit=rng.choice((2.0, 3.4, 3.4)))
-    return statement.theorem("propositional", goal, prover, rng.choice((4, 6, 7)))
+    return statement, move_to_goal(statement, goal)
 
 
 def _forward(rng: Random, statement: Statement, atoms: list[Formula]) -> Formula:

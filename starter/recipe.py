@@ -9,28 +9,30 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from llmstep.catalog.local_names import local_names
 from llmstep.errors import LlmstepError
 from llmstep.training.config import TrainConfig, read_config
 from starter.dataset import generate, write_splits
+from starter.judge import first_goals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 SHIPPED = ("config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
-LARGEST = 10_000_000
+LARGEST = 30_000_000
 """Most bytes that the shipped folder may have."""
 
 
 def starter_configs(folder: Path) -> tuple[TrainConfig, TrainConfig]:
     """The two parts of the training, from ``first.toml`` and ``second.toml``, with the files of a run in ``folder``.
 
-    The first part sees plain pairs only, where it is learnt sooner which of the names is wanted; the second sees all.
+    The first part sees short pairs only, where it is learnt sooner which of the names is wanted; the second sees all.
     """
     here, data = Path(__file__).parent, folder / "data"
     first = attrs.evolve(
         read_config(here / "first.toml", {}),
-        train=str(data / "plain-train.jsonl"),
-        valid=str(data / "plain-valid.jsonl"),
+        train=str(data / "short-train.jsonl"),
+        valid=str(data / "short-valid.jsonl"),
         vocabulary_from=str(data / "train.jsonl"),
         out=str(folder / "first"),
     )
@@ -53,12 +55,18 @@ def make_starter(
     processes: int = 2,
     threads: int = 0,
     resume: bool = True,
+    base: str = "",
+    kept_back: Path | None = None,
     report: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """Makes the starter model below ``folder``: ``shards``, ``data``, ``first``, ``model`` and ``evaluation.json``.
 
     What is there already is kept, so that a run that was broken off goes on where it was. Half of the
     training time goes to each part.
+
+    Args:
+        base: Model to train on, the bundled ``starter`` for example; the second part has all of the time then.
+        kept_back: File of theorems whose goals are left out of the training, for what is measured on them.
 
     Returns:
         The evaluation (see `evaluate_model`).
@@ -67,15 +75,28 @@ def make_starter(
     from starter.evaluate import evaluate_model
 
     generate(lean, folder / "shards", shards, processes, report)
-    for part, counts in write_splits(folder / "shards", folder / "data").items():
+    goals = plain_goals(lean, kept_back) if kept_back else set()
+    for part, counts in write_splits(folder / "shards", folder / "data", goals).items():
         report(f"{part}: {sum(counts.values())} distinct pairs, {dict(counts)}")
-    for config, share in zip(starter_configs(folder), (0.5, 0.5), strict=True):
-        trained = run_training(attrs.evolve(config, max_seconds=share * seconds, threads=threads), resume=resume)
+    first, second = starter_configs(folder)
+    parts = [attrs.evolve(second, base=base)] if base else [first, second]
+    for config in parts:
+        trained = run_training(attrs.evolve(config, max_seconds=seconds / len(parts), threads=threads), resume=resume)
         loss = "" if trained["valid_loss"] is None else f", held-out loss {trained['valid_loss']:.3f}"
         report(f"{trained['steps']} steps in {trained['seconds']:.0f} s{loss}")
     evaluation = evaluate_model(folder / "model", lean, folder / "data" / "test.jsonl")
     (folder / "evaluation.json").write_text(json.dumps(evaluation, ensure_ascii=False, indent=1), encoding="utf-8")
     return evaluation
+
+
+def plain_goals(lean: Sequence[str], theorems: Path) -> set[str]:
+    """The goals, with plain names, of those statements in a file that the generator drew.
+
+    The others are the laws that everybody begins with, and stay in the training.
+    """
+    records = map(json.loads, theorems.read_text(encoding="utf-8").splitlines())
+    statements = [record["statement"] for record in records if record["source"] == "generated"]
+    return {local_names(goal).hidden(goal) for goal in first_goals(lean, statements)}
 
 
 def install(model: Path, target: Path) -> int:

@@ -25,8 +25,8 @@ WITH_PREFIX = attrs.evolve(ASK, prefix="exact ⟨")
 
 PROMPTS = {
     "starter": (
-        "[GOAL]p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q[PROOFSTEP]",
-        "[GOAL]p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q[PROOFSTEP]exact ⟨",
+        "[GOAL]p q : Prop\nh₁ : p\nh₂ : q\n⊢ p ∧ q[PROOFSTEP]",
+        "[GOAL]p q : Prop\nh₁ : p\nh₂ : q\n⊢ p ∧ q[PROOFSTEP]exact ⟨",
     ),
     "pythia": (
         "[GOAL]p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q[PROOFSTEP]",
@@ -495,7 +495,7 @@ def test_blanks_around_a_prefix_stay_out_of_a_prompt(name: str) -> None:
 
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_braces_in_a_goal_are_only_text(name: str) -> None:
-    goal = "f : {prefix} → {n : ℕ // n < {goal}}\n⊢ {context} = {0}"
+    goal = "h₁ : {prefix} → {n : ℕ // n < {goal}}\n⊢ {context} = {0}"
     template = get_template(name)
     assert template.prompt(Ask(Goal(goal), "simp", context=goal)).count(goal) == 1 + (
         "{context}" in template.text  # the file is there, too

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -9,9 +11,10 @@ import pytest
 
 from llmstep.errors import LlmstepError
 from starter import dataset
-from starter.dataset import FAMILIES, draw_theorems, make_shard, part_of, split
+from starter.dataset import FAMILIES, STRUCTURES, draw_theorems, make_shard, part_of, split
 from starter.lean_run import Pair, checked_pairs, first_goal, messages
 from starter.names import KEYWORDS, Namer, rule_name
+from starter.plain import plain_pair
 from starter.proof import Step
 from starter.script import Theorem, write_file
 
@@ -25,7 +28,7 @@ def command(lean: Path) -> list[str]:
 
 
 def test_lean_accepts_nearly_all_that_is_drawn(command: list[str]) -> None:
-    for family, (draw, _) in FAMILIES.items():
+    for family, (draw, _) in {**FAMILIES, **STRUCTURES}.items():
         rng = Random(11)
         theorems = [theorem for _ in range(60) if (theorem := draw(rng)) is not None]
         pairs, refused = checked_pairs(command, theorems)
@@ -102,9 +105,9 @@ def test_each_tactic_stands_below_its_trace() -> None:
 
 def test_no_theorem_and_no_held_out_goal_is_in_two_parts(command: list[str]) -> None:
     pairs = make_shard(command, 8, 250)
-    goal = "p : Prop\nh : p\n⊢ p"
+    goal = "p : Prop\nh₁ : p\n⊢ p"
     names = [f"statement {number}" for number in range(300)]
-    twice = [Pair(goal, "exact h", "x", name) for name in names if part_of(name) != "valid"]
+    twice = [Pair("A : Prop\nk : A\n⊢ A", "exact k", "x", name) for name in names if part_of(name) != "valid"]
     parts = split([*pairs, *twice])
     theorems = {name: {pair.theorem for pair in chosen} for name, chosen in parts.items()}
     assert not theorems["train"] & theorems["test"]
@@ -113,34 +116,53 @@ def test_no_theorem_and_no_held_out_goal_is_in_two_parts(command: list[str]) -> 
     train_goals = {pair.goal for pair in parts["train"]}
     assert goal in train_goals
     assert not train_goals & {pair.goal for name in ("valid", "test") for pair in parts[name]}
-    assert len({(pair.goal, pair.tactic) for pair in parts["train"]}) == len(parts["train"])
+    assert max(Counter((pair.goal, pair.tactic) for pair in parts["train"]).values()) <= dataset.MOST_ALIKE
     assert sum(part_of(name) == "test" for name in names) in range(1, 20)
 
 
 def test_shards_are_written_once(tmp_path: Path, command: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dataset, "SHARD_DRAWS", 20)
     said: list[str] = []
-    monkeypatch.setattr(dataset.make_shard, "__defaults__", (20,))
+    monkeypatch.setattr(dataset.make_shard, "__defaults__", (20, FAMILIES))
     dataset.generate(command, tmp_path / "shards", 2, 2, said.append)
     files = sorted((tmp_path / "shards").iterdir())
-    assert [file.name for file in files] == ["00000.jsonl", "00001.jsonl"]
+    assert [file.name for file in files] == ["00000.jsonl", "00001.jsonl", "structures-00000.jsonl"]
     before = [(file.stat().st_mtime_ns, file.read_text()) for file in files]
     dataset.generate(command, tmp_path / "shards", 2, 1, said.append)
     assert [(file.stat().st_mtime_ns, file.read_text()) for file in files] == before
     counts = dataset.write_splits(tmp_path / "shards", tmp_path / "data")
     lines = (tmp_path / "data" / "train.jsonl").read_text(encoding="utf-8").splitlines()
-    assert sum(counts["train"].values()) == len(lines) > 20
-    plain = (tmp_path / "data" / "plain-train.jsonl").read_text(encoding="utf-8").splitlines()
-    assert set(plain) < set(lines)
+    whole = [json.loads(line) for line in lines]
+    begun = [record for record in whole if "prefix" in record]
+    assert sum(counts["train"].values()) == len(lines) - len(begun) > 20
+    assert begun
+    assert all(record["tactic"].startswith(record["prefix"]) for record in begun)
+    short = (tmp_path / "data" / "short-train.jsonl").read_text(encoding="utf-8").splitlines()
+    assert 0 < len(short) <= len(lines)
 
 
-def test_plain_pairs_are_short_and_have_short_names() -> None:
-    def plain(goal: str) -> bool:
-        return dataset.is_plain(Pair(goal, "rfl", "x", "y"))
+@pytest.mark.parametrize(
+    ("goal", "tactic", "plain", "step"),
+    [
+        ("A : Prop\nk : A\n⊢ A → A", "intro hA", "p : Prop\nh₁ : p\n⊢ p → p", "intro h₂"),
+        ("A : Prop\nh : A ∨ A\n⊢ A", "rcases h with hA | h₁", "p : Prop\nh₁ : p ∨ p\n⊢ p", "rcases h₁ with h₂ | h₃"),
+        ("⊢ ∀ (k : Nat), 0 ≤ k", "intro k", "⊢ ∀ (x : Nat), 0 ≤ x", "intro x"),
+        ("A : Prop\nk : A\n⊢ A", "have h := k", "p : Prop\nh₁ : p\n⊢ p", "have h₂ := h₁"),
+    ],
+)
+def test_pairs_with_plain_names(goal: str, tactic: str, plain: str, step: str) -> None:
+    assert plain_pair(Pair(goal, tactic, "x", "y")) == Pair(plain, step, "x", "y")
 
-    assert plain("case succ\np q' h₁ : Prop\nhpq : p → q'\n⊢ True")
-    assert not plain("rain : Prop\n⊢ rain")
-    assert not plain("p : Prop\n⊢ " + " ∧ ".join(["p"] * 50))
+
+def test_a_pair_whose_step_would_mean_another_thing_is_left_out() -> None:
+    assert plain_pair(Pair("A : Prop\nk : A\n⊢ A", "exact p k", "x", "y")) is None
+
+
+def test_equal_pairs_and_goals_that_are_kept_back() -> None:
+    statements = [f"s{number}" for number in range(40) if part_of(f"s{number}") == "train"]
+    pairs = [Pair(f"A{n} : Prop\nk : A{n}\n⊢ A{n}", "exact k", "x", s) for n, s in enumerate(statements)]
+    assert len(split(pairs)["train"]) == dataset.MOST_ALIKE
+    assert split(pairs, {"p : Prop\nh₁ : p\n⊢ p"})["train"] == []
 
 
 def test_names_of_new_hypotheses_follow_from_the_context_alone() -> None:

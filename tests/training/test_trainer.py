@@ -169,6 +169,32 @@ def test_the_loss_is_on_the_tactic_and_the_end_token() -> None:
     assert batch["attention_mask"].sum(1).tolist() == [len(example["input_ids"]) for example in examples]
 
 
+@pytest.mark.parametrize(
+    ("prefix", "read", "learned"),
+    [
+        ("", "", "exact h₁ h₂"),
+        ("exac", "exac", "t h₁ h₂"),
+        ("exact ", "exact", " h₁ h₂"),
+        ("exact rul", "exact", " h₁ h₂"),
+        ("exact rule", "exact h₁", " h₂"),
+    ],
+)
+def test_of_a_tactic_with_a_prefix_the_rest_is_learnt(prefix: str, read: str, learned: str) -> None:
+    pair = Example("p q : Prop\nrule : p → q\nhp : p\n⊢ q", "exact rule hp", prefix=prefix)
+    tokenizer = train_tokenizer([pair.goal, pair.tactic], 300)
+    (example,) = encode_pairs(tokenizer, get_template("starter"), [pair], 200)
+    shown = [token for token, label in zip(example["input_ids"], example["labels"], strict=True) if label == IGNORED]
+    assert tokenizer.decode(shown) == f"[GOAL]p q : Prop\nh₁ : p → q\nh₂ : p\n⊢ q[PROOFSTEP]{read}"
+    assert tokenizer.decode(example["input_ids"][len(shown) :]) == f"{learned}<|endoftext|>"
+
+
+def test_a_prefix_that_the_tactic_does_not_begin_with_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "pairs.jsonl"
+    file.write_text('{"goal": "⊢ p", "tactic": "simp", "prefix": "exact"}\n', encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"The tactic in line 1 of .* does not begin with its prefix"):
+        read_pairs(file)
+
+
 def test_a_name_has_the_same_tokens_wherever_it_stands() -> None:
     tokenizer: Any = train_tokenizer(["hp : p\n⊢ p → q", "intro hp", "exact ⟨hp, hq⟩"] * 20, 340)
     alone = tokenizer("zarko₃'")["input_ids"]

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 
 from llmstep.catalog import cleaning
+from llmstep.catalog.local_names import local_names
 from llmstep.catalog.premises import in_front
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ class PromptTemplate:
     """Longest answer in tokens."""
     premise_bytes: int = 0
     """Premises are put in front of the goal until both together have this many bytes."""
+    plain_names: bool = False
+    """The model reads and writes plain names for the local ones of the goal; see `llmstep.catalog.local_names`."""
     also: PromptTemplate | None = None
     """A second prompt for the same goal, which reads the file: half of the samples come from it."""
 
@@ -144,7 +147,7 @@ class PromptTemplate:
     def _fill(self, place: str, ask: Ask) -> Segment:
         goal = (ask.goal.text if self.goals == "main" else ask.goal.state).strip()
         if place == "goal":
-            return Segment("goal", goal)
+            return Segment("goal", local_names(ask.goal.text).hidden(goal) if self.plain_names else goal)
         if place == "premises":
             return Segment("context", in_front(goal, ask.premises, self.premise_bytes))
         if place == "context":
@@ -156,8 +159,20 @@ class PromptTemplate:
             return Segment("context", ask.proof.strip("\n"))
         if place == "declaration":
             return Segment("fixed", ask.declaration or UNNAMED)
-        prefix = ask.prefix.strip()
+        prefix = self.hidden(ask, ask.prefix.removesuffix(self.unfinished(ask)).strip())
         return Segment("prefix", self.prefix_lead + prefix if prefix else "")
+
+    def hidden(self, ask: Ask, step: str) -> str:
+        """A step or its beginning as the model reads it: with plain names, where the template has them."""
+        return local_names(ask.goal.text).hidden_step(step) if self.plain_names else step
+
+    def shown(self, ask: Ask, text: str) -> str:
+        """A text of the model with the names of the goal."""
+        return local_names(ask.goal.text).shown(text, ask.prefix) if self.plain_names else text
+
+    def unfinished(self, ask: Ask) -> str:
+        """The beginning of a local name that the prefix ends with; the prompt leaves out what has no plain form."""
+        return local_names(ask.goal.text).unfinished(ask.prefix) if self.plain_names else ""
 
     def prompt(self, ask: Ask) -> str:
         """The prompt for `ask` when nothing has to be cut; for an encoder-decoder model, what the encoder reads."""

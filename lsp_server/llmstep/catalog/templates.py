@@ -52,9 +52,10 @@ _CONTINUATION = PromptTemplate(
 _ALL = (
     PromptTemplate(
         name="starter",
-        summary="main goal",
+        summary="main goal, with plain names for the local ones",
         text=formats.PYTHIA,
         goals="main",
+        plain_names=True,
         marks=("[GOAL]", "[PROOFSTEP]", "<|endoftext|>"),
         max_prompt_tokens=1920,
     ),

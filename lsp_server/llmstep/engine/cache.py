@@ -48,11 +48,11 @@ def answer_key(model: ModelKey, template: PromptTemplate, ask: Ask, sampling: Sa
     """What an answer depends on.
 
     The uncut texts for prompts and decoder contain exactly what the template uses of goal, context, declaration and
-    proof; the prefix is there as typed, since it is part of every answer. A hash stands for the texts, which may be as
-    long as a file.
+    proof; the prefix is there as typed, since it is part of every answer, and the goal where its names are. A hash
+    stands for the texts, which may be as long as a file.
     """
     texts = hashlib.sha256()
     prompts = [each.prompt(ask) for each, _ in template.draws(ask, sampling.count)]
-    for text in (*prompts, template.decoder_text(ask), ask.prefix):
+    for text in (*prompts, template.decoder_text(ask), ask.prefix, ask.goal.text if template.plain_names else ""):
         texts.update(text.encode("utf-8", "surrogatepass") + b"\0")
     return (model, template, texts.digest(), sampling)

@@ -125,14 +125,20 @@ def _rank(candidate: Candidate) -> float:
 
 def candidate_text(template: PromptTemplate, ask: Ask, raw: str) -> str | None:
     """The step that a raw answer makes together with the prefix, or None when it makes none."""
+    raw = template.shown(ask, raw)
     if not ask.prefix.strip():
         body = template.clean(raw)
         return ask.prefix + body if body else None
     body = template.unwrap(raw)
     prefix = ask.prefix
+    word = template.unfinished(ask)
+    if word and body.lstrip(" \t").startswith(word):
+        return prefix + _trim(body.lstrip(" \t")[len(word) :])
     repeated = _after_repeated(prefix, body)
     if repeated is not None:
         body = repeated
+    elif word:
+        return None
     rest = _continue(prefix, template.held(ask), body)
     return None if rest is None else prefix + _trim(rest)
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from llmstep.catalog.template import PromptTemplate
     from llmstep.types import Ask
 
+_MAY_BE = ("file_context", "prefix")
 IGNORED = -100
 """Label of the positions that do not count in the loss."""
 
@@ -35,14 +36,18 @@ class Example:
     tactic: str
     file_context: str = ""
     """What stands before the tactic in its file, for templates that read it."""
+    prefix: str = ""
+    """What is there of the tactic already; only the rest is learnt then."""
 
     def ask(self) -> Ask:
         """What a model is asked later at the place of the tactic."""
-        return ask_behind(self.file_context, Goal.from_state(self.goal), "")
+        return ask_behind(self.file_context, Goal.from_state(self.goal), self.prefix)
 
 
 def read_pairs(file: Path, *, context: bool = True) -> list[Example]:
     """The pairs of a JSONL file: `goal`, `tactic` and, where there is one, `file_context`; other keys are ignored.
+
+    A line may have a `prefix` too, with which its tactic begins.
 
     Args:
         context: Whether `file_context` is kept.
@@ -58,7 +63,7 @@ def read_pairs(file: Path, *, context: bool = True) -> list[Example]:
                     continue
                 try:
                     record = json.loads(line)
-                    texts = [record["goal"], record["tactic"], record.get("file_context") or ""]
+                    texts = [record["goal"], record["tactic"], *(record.get(key) or "" for key in _MAY_BE)]
                 except (ValueError, TypeError, KeyError, AttributeError) as error:
                     raise SettingsError(
                         f"Line {number} of {file} is no pair.",
@@ -66,7 +71,12 @@ def read_pairs(file: Path, *, context: bool = True) -> list[Example]:
                     ) from error
                 if not all(isinstance(text, str) for text in texts):
                     raise SettingsError(f"Line {number} of {file} is no pair of texts.", hint="Write them as strings.")
-                pairs.append(Example(texts[0], texts[1], texts[2] if context else ""))
+                if not texts[1].startswith(texts[3]):
+                    raise SettingsError(
+                        f"The tactic in line {number} of {file} does not begin with its prefix.",
+                        hint="Give the whole tactic, and as prefix the part of it that is there already.",
+                    )
+                pairs.append(Example(texts[0], texts[1], texts[2] if context else "", texts[3]))
     except OSError as error:
         raise SettingsError(f"{file} cannot be read: {error.strerror}.", hint="Check the path.") from error
     if not pairs:
@@ -79,7 +89,10 @@ def answer_text(template: PromptTemplate, ask: Ask, tactic: str) -> str:
     # A prompt that writes on in the file leaves the last blank before the tactic to the answer.
     blank = " " if "{file}" in template.text and ask.context.endswith(" ") else ""
     end = "\n" if "\n" in template.stops else "".join(template.stops[:1])
-    return blank + template.prefix_lead + tactic + end
+    if ask.prefix.strip() and template.prefix_place == "append":
+        there = ask.prefix.removesuffix(template.unfinished(ask)).rstrip()
+        return template.hidden(ask, tactic)[len(template.hidden(ask, there)) :] + end
+    return blank + template.prefix_lead + template.hidden(ask, tactic) + end
 
 
 def with_longest(template: PromptTemplate, max_tokens: int, positions: int | None = None) -> PromptTemplate:

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from llmstep.training.pairs import Example
 
 
+_SHORT = 512
+"""Tokens up to which plain attention is the faster one on a processor: for 80, a whole step takes 0.6 of the time."""
+
+
 def last_checkpoint(out: Path) -> Path | None:
     """The newest complete checkpoint below ``out``, or None."""
     found = [p for p in (out / "checkpoints").glob("checkpoint-*") if (p / "trainer_state.json").exists()]
@@ -59,6 +63,8 @@ def run_training(config: TrainConfig, resume: bool = False) -> dict[str, Any]:
     checkpoint = last_checkpoint(out) if resume else None
     pairs = read_pairs(Path(config.train))
     model, tokenizer, template = _start(config, pairs, checkpoint)
+    if not torch.accelerator.is_available() and config.max_tokens <= _SHORT:
+        model.set_attn_implementation("eager")
     if not template.reads_place:
         pairs = [attrs.evolve(pair, file_context="") for pair in pairs]
     elif template.needs_context:
