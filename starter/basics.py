@@ -25,8 +25,8 @@ def draw(rng: Random) -> Theorem | None:
     statement = Statement(rng)
     shape = rng.random()
     if shape < 0.2:
-        goal, proof = rng.choice((_computed, _all_numbers))(rng)
-        return statement.with_proof("basics", goal, proof)
+        sentence, proof = rng.choice((_computed, _all_numbers))(rng)
+        return statement.with_proof("basics", sentence, proof)
     if shape < 0.35:
         return statement.theorem("basics", _constants(rng, rng.choice((0, 1, 1, 2, 2, 3))), Prover(rng), 5)
     names = _LETTERS.split()
