@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import attrs
 
 from llmstep.lean.checker import FileChecker
+from llmstep.lean.insertion_points import find_insertion_point
 from llmstep.lean.project import Project, server_command
 from llmstep.lean.server import LeanServer
-from llmstep.lean.site import find_site
 from llmstep.lean.text import position_at
 from llmstep.types import Verdict
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
     from pathlib import Path
 
-    from llmstep.lean.place import Site
+    from llmstep.lean.insertion_point import InsertionPoint
     from llmstep.settings import Settings
 
 TURN = 10
@@ -54,14 +54,14 @@ class CheckCost:
     """Once for a text: the baseline, with everything above the candidates elaborated."""
 
 
-def measured_text(theorems: int, candidates: int) -> tuple[str, Site]:
+def measured_text(theorems: int, candidates: int) -> tuple[str, InsertionPoint]:
     """A file with so many theorems above an open goal that `exact h0`, `exact h1`, … close, and the place for them."""
     above = "".join(f"theorem above{number} {_PROOF}\n\n" for number in range(theorems))
     hypotheses = " ".join(f"h{number}" for number in range(candidates))
     text = f"{above}theorem measured (p : Prop) ({hypotheses} : p) : p := by\n  sorry\n"
-    site = find_site(text, position_at(text, text.rindex("sorry")))
-    assert site is not None
-    return text, site
+    point = find_insertion_point(text, position_at(text, text.rindex("sorry")))
+    assert point is not None
+    return text, point
 
 
 async def check_costs(settings: Settings, folder: Path, above: Sequence[int], candidates: int) -> list[CheckCost]:
@@ -82,21 +82,21 @@ async def check_costs(settings: Settings, folder: Path, above: Sequence[int], ca
 
 
 async def _measure(server: LeanServer, settings: Settings, folder: Path, theorems: int, candidates: int) -> CheckCost:
-    text, site = measured_text(theorems, candidates)
+    text, point = measured_text(theorems, candidates)
     checked, bare = ((folder / f"{name}{theorems}.lean").as_uri() for name in ("Checked", "Bare"))
     checker = FileChecker(server, checked, settings.check, settings.lean.timeout_seconds)
     started = time.perf_counter()
-    await checker.baseline(text, site)
+    await checker.baseline(text, point)
     opened = time.perf_counter() - started
-    version = await server.change(bare, site.shadow(text, "sorry"))
+    version = await server.change(bare, point.shadow(text, "sorry"))
 
     async def check(candidate: str) -> None:
-        verdict = await checker.check(text, site, candidate)
+        verdict = await checker.check(text, point, candidate)
         assert verdict.verdict is Verdict.CLOSES, verdict
 
     async def ask(candidate: str, *, wait: bool = False) -> None:
         nonlocal version
-        changed = site.shadow(text, candidate)
+        changed = point.shadow(text, candidate)
         version = await server.change(bare, changed)
         if wait:
             await server.wait(bare, version)

@@ -16,7 +16,7 @@ import attrs
 from llmstep.engine.decode import decode
 from llmstep.engine.device import cpu_threads
 from llmstep.engine.prompt import EncodedPrompt
-from llmstep.types import Sampling
+from llmstep.types import SamplingParams
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -94,7 +94,7 @@ def growth(
         for size, times in taken.items():
             ids = [draw.randrange(3, top) for _ in range(size.prompt_tokens)]
             clock, cpu = time.perf_counter(), time.process_time()
-            decode(loaded, EncodedPrompt(ids), Sampling(size.samples, 0.5, 1.0, new_tokens), threads=threads)
+            decode(loaded, EncodedPrompt(ids), SamplingParams(size.samples, 0.5, 1.0, new_tokens), threads=threads)
             if number:
                 times.append((time.perf_counter() - clock, time.process_time() - cpu))
         tell(f"[{number}/{rounds}]")

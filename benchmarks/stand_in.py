@@ -15,12 +15,12 @@ import attrs
 
 from llmstep.engine.cache import AnswerCache
 from llmstep.engine.interface import Generation
-from llmstep.engine.progress import Progress
 from llmstep.engine.remote.remote_engine import RemoteEngine
 from llmstep.engine.text import Completion, Written
 from llmstep.errors import RequestError
 from llmstep.http.app import create_app
 from llmstep.http.server import serve
+from llmstep.progress import Progress
 from llmstep.settings import HttpSettings, Settings
 from llmstep.types import Candidate
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from llmstep.engine.conversation import Answer, Turn
     from llmstep.engine.text import Text
-    from llmstep.types import Ask, Sampling
+    from llmstep.types import PromptInput, SamplingParams
 
 
 class StandIn(RemoteEngine):
@@ -42,7 +42,11 @@ class StandIn(RemoteEngine):
         self._board.publish(state="idle", last_ms=1000 * seconds)
 
     async def generate(
-        self, ask: Ask, sampling: Sampling | None = None, *, on_progress: Callable[[Progress], None] | None = None
+        self,
+        ask: PromptInput,
+        sampling: SamplingParams | None = None,
+        *,
+        on_progress: Callable[[Progress], None] | None = None,
     ) -> Generation:
         if on_progress is not None:
             on_progress(Progress("generate", "Generating", 0, 1))
@@ -51,7 +55,7 @@ class StandIn(RemoteEngine):
         self._answers.put((ask, sampling), answer)
         return answer
 
-    def known(self, ask: Ask, sampling: Sampling | None = None) -> Generation | None:
+    def known(self, ask: PromptInput, sampling: SamplingParams | None = None) -> Generation | None:
         answer = self._answers.get((ask, sampling))
         return None if answer is None else attrs.evolve(answer, cached=True)
 
@@ -59,7 +63,7 @@ class StandIn(RemoteEngine):
         """It is there."""
 
     async def complete(
-        self, text: Text, sampling: Sampling, *, on_written: Callable[[int, Written], None] | None = None
+        self, text: Text, sampling: SamplingParams, *, on_written: Callable[[int, Written], None] | None = None
     ) -> Completion:
         del text
         written = []
@@ -71,7 +75,7 @@ class StandIn(RemoteEngine):
         return Completion(written, f"stand-in {os.getpid()}", 1)
 
     async def converse(
-        self, turns: Sequence[Turn], sampling: Sampling, *, on_step: Callable[[int], None] = lambda _: None
+        self, turns: Sequence[Turn], sampling: SamplingParams, *, on_step: Callable[[int], None] = lambda _: None
     ) -> Answer:
         del turns, sampling, on_step
         raise RequestError("A stand-in has no conversations.", hint="Ask a real model.")

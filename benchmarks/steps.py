@@ -21,7 +21,7 @@ from llmstep.search.best_first import Limits, Step, best_first
 from llmstep.search.lean_expander import LeanExpander
 from llmstep.search.proposals import FixedTactics, Mixture, ModelTactics
 from llmstep.search.state import canonical
-from llmstep.types import Ask, Sampling, Verdict
+from llmstep.types import PromptInput, SamplingParams, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,20 +108,20 @@ async def _rows_of(app: App, theorem: Theorem) -> list[dict[str, Any]]:
 
 async def _closing(app: App, theorem: Theorem, found: SuggestionSet) -> str | None:
     """A single step that closes the goal, of more than a user waits for; None where there is none among them."""
-    ask = Ask(found.goal, context=theorem.text[: found.site.start], declaration=found.site.declaration)
-    more = await app.engine.generate(ask, Sampling(128, 1.0, 1.0, 128, 1))
+    ask = PromptInput(found.goal, context=theorem.text[: found.point.start], declaration=found.point.declaration)
+    more = await app.engine.generate(ask, SamplingParams(128, 1.0, 1.0, 128, 1))
     own = [tactic.text for tactic in tactics_for(found.goal) if not tactic.search]
     single = [each for each in (*own, *(each.text for each in more.candidates)) if "\n" not in each and ";" not in each]
     for text in (*single, *(f"{first} <;> {second}" for first in own for second in ENDS)):
-        [check] = await app.lean.check(theorem.uri, theorem.text, found.site, found.goal, [text])
+        [check] = await app.lean.check(theorem.uri, theorem.text, found.point, found.goal, [text])
         if check.verdict is Verdict.CLOSES:
             return text
     return None
 
 
 async def _is_proved_behind(app: App, theorem: Theorem, found: SuggestionSet, each: Suggestion) -> bool:
-    proposer = Mixture(ModelTactics(app.engine, Sampling(8, 0.7, 1.0, 128, 0)), FixedTactics())
-    expander = LeanExpander(app.lean, proposer, theorem.uri, theorem.text, found.site, found.goal)
+    proposer = Mixture(ModelTactics(app.engine, SamplingParams(8, 0.7, 1.0, 128, 0)), FixedTactics())
+    expander = LeanExpander(app.lean, proposer, theorem.uri, theorem.text, found.point, found.goal)
     limits = Limits(EXPANSIONS, SECONDS)
     search = await best_first(each.check.goals, Behind(expander, each.text), limits, key=canonical)
     return search.proof is not None

@@ -14,7 +14,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from llmstep.catalog.templates import get_template
-from llmstep.types import Ask, Goal
+from llmstep.types import Goal, PromptInput
 from starter.judge import Trial, first_goals, judge
 from starter.textbook import TEXTBOOK
 
@@ -37,7 +37,7 @@ def sample_steps(
     import torch
 
     torch.manual_seed(seed)
-    ask = Ask(Goal.from_state(goal))
+    ask = PromptInput(Goal.from_state(goal))
     inputs = tokenizer(template.prompt(ask), return_tensors="pt")
     with torch.inference_mode():
         drawn = model.generate(

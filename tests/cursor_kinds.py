@@ -19,8 +19,8 @@ import attrs
 
 from llmstep.errors import NoGoalError
 from llmstep.lean.checker import FileChecker
+from llmstep.lean.insertion_points import find_insertion_points
 from llmstep.lean.server import LeanServer
-from llmstep.lean.site import find_sites
 from llmstep.lean.text import position_at
 from llmstep.settings import CheckSettings
 
@@ -134,9 +134,9 @@ async def measure(server: LeanServer, name: str, text: str) -> list[Seen]:
 
 async def _ours(checker: FileChecker, text: str, offset: int) -> str:
     """The goal that a suggestion would be for; empty where there is none."""
-    for site in find_sites(text, position_at(text, offset)):
+    for point in find_insertion_points(text, position_at(text, offset)):
         try:
-            return (await checker.baseline(text, site)).goals[0]
+            return (await checker.baseline(text, point)).goals[0]
         except NoGoalError:
             continue
     return ""

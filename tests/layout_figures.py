@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Final
 
 from llmstep.lean import commands
+from llmstep.lean.cursor_context import masked_text
 from llmstep.lean.elide import _elided, elide
-from llmstep.lean.scene import masked_text
-from llmstep.lean.site import find_sites
+from llmstep.lean.insertion_points import find_insertion_points
 from llmstep.lean.text import mask, position_at
 
 SIZE: Final = 1_000_000
@@ -72,7 +72,7 @@ def place(text: str, offset: int) -> None:
     """What a code action does for a document that was never seen."""
     masked_text.cache_clear()
     commands._recent.clear()
-    find_sites(text, position_at(text, offset))
+    find_insertion_points(text, position_at(text, offset))
 
 
 def shadow(text: str) -> None:

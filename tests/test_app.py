@@ -14,10 +14,10 @@ from llmstep.app import App
 from llmstep.engine.engine import Engine
 from llmstep.errors import LeanError, NoGoalError
 from llmstep.lean.asking import proof_so_far
-from llmstep.lean.site import Site, find_site
+from llmstep.lean.insertion_points import InsertionPoint, find_insertion_point
 from llmstep.lean.text import position_at
 from llmstep.lean.workspace import LeanWorkspace
-from llmstep.memory import SETS_PER_DOCUMENT, Document, Edit, Memory, SuggestionSet, sites_at
+from llmstep.memory import SETS_PER_DOCUMENT, Document, Edit, Memory, SuggestionSet, insertion_points_at
 from llmstep.settings import CheckSettings, LeanSettings, Settings
 from llmstep.types import Candidate, Check, Goal, Suggestion, Verdict
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
-    from llmstep.engine.progress import Progress
+    from llmstep.progress import Progress
 
 AND = "theorem t (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n  sorry\n"
 
@@ -38,19 +38,19 @@ def at(text: str, mark: str) -> Position:
     return position_at(text, text.index(mark))
 
 
-def site_of(text: str, mark: str = "sorry") -> Site:
-    site = find_site(text, at(text, mark))
-    assert site
-    return site
+def site_of(text: str, mark: str = "sorry") -> InsertionPoint:
+    point = find_insertion_point(text, at(text, mark))
+    assert point
+    return point
 
 
 def set_of(suggestions: Sequence[Suggestion], note: str = "") -> SuggestionSet:
-    site = site_of(AND)
+    point = site_of(AND)
     empty = SuggestionSet(
         uri="file:///a.lean",
         version=1,
-        site=site,
-        key=site.key(AND),
+        point=point,
+        key=point.key(AND),
         goal=Goal("⊢ p"),
         prefix="",
         model="starter",
@@ -140,8 +140,8 @@ def test_the_summary_line(suggestions: list[Suggestion], note: str, summary: str
 def remembered(text: str, *marks: str) -> Memory:
     memory = Memory()
     for mark in marks:
-        site = site_of(text, mark)
-        memory.remember(attrs.evolve(set_of([CLOSES]), site=site, key=site.key(text)))
+        point = site_of(text, mark)
+        memory.remember(attrs.evolve(set_of([CLOSES]), point=point, key=point.key(text)))
     return memory
 
 
@@ -159,7 +159,7 @@ theorem t (p : Prop) (h : p) : p := by
 
 def test_sets_come_in_the_order_of_their_places() -> None:
     memory = remembered(TWO, "sorry /- 2", "sorry /- 1")
-    assert [known.site.start for known in memory.sets("file:///a.lean")] == [
+    assert [known.point.start for known in memory.sets("file:///a.lean")] == [
         TWO.index("sorry /- 1"),
         TWO.index("sorry /- 2"),
     ]
@@ -179,7 +179,7 @@ def test_sets_come_in_the_order_of_their_places() -> None:
 def test_an_edit_drops_the_sets_it_makes_stale(old: str, new: str, left: list[int]) -> None:
     memory = remembered(TWO, "sorry /- 1", "sorry /- 2")
     memory.edited("file:///a.lean", Edit.between(TWO, TWO.replace(old, new)))
-    assert [known.site.start for known in memory.sets("file:///a.lean")] == [
+    assert [known.point.start for known in memory.sets("file:///a.lean")] == [
         TWO.index(f"sorry /- {number}") for number in left
     ]
 
@@ -196,11 +196,11 @@ def test_a_place_is_known_wherever_in_it_one_asks() -> None:
 
 def test_of_a_range_the_start_counts_or_else_the_end() -> None:
     whole = Range(at(TWO, "theorem t"), at(TWO, "sorry /- 2"))
-    position, sites = sites_at(TWO, whole)
+    position, points = insertion_points_at(TWO, whole)
     assert position == whole.end
-    assert sites[0].start == TWO.index("sorry /- 2")
+    assert points[0].start == TWO.index("sorry /- 2")
     backwards = Range(at(TWO, "sorry /- 1"), at(TWO, "-- end"))
-    assert sites_at(TWO, backwards)[1][0].start == TWO.index("sorry /- 1")
+    assert insertion_points_at(TWO, backwards)[1][0].start == TWO.index("sorry /- 1")
 
 
 def test_memory_is_bounded() -> None:
@@ -208,7 +208,7 @@ def test_memory_is_bounded() -> None:
     memory = remembered(text, *(f"sorry -- {n}\n" for n in range(SETS_PER_DOCUMENT + 5)))
     sets = memory.sets("file:///a.lean")
     assert len(sets) == SETS_PER_DOCUMENT
-    assert sets[0].site.start == text.index("sorry -- 5\n")
+    assert sets[0].point.start == text.index("sorry -- 5\n")
 
 
 # --- what a model may read
@@ -309,7 +309,7 @@ class TestOnTheRealThing:
         engine, lean = Engine(lost), LeanWorkspace(lost)
         alone = App(lost, engine=engine, lean=lean)
 
-        async def given(_: Document, __: Site) -> Goal:
+        async def given(_: Document, __: InsertionPoint) -> Goal:
             return Goal("p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q")
 
         page = document(tmp_path, AND)

@@ -25,6 +25,8 @@ FLOORS = {
     "whole_file": 1.0,
     "strict_json": 1.0,
     "catalog": 1.0,
+    "progress": 1.0,
+    "hub": 1.5,
     "decoder": 1.0,
     "lean": 2.0,
     "engine": 2.0,
@@ -52,7 +54,7 @@ HEAVY = {"torch", "transformers", "accelerate", "safetensors", "tokenizers"}
 _TS_IMPORT = re.compile(r"""from '(\.[^']*)'""")
 MACHINERY = {
     "llmstep.engine.engine",
-    "llmstep.engine.switching",
+    "llmstep.engine.router",
     "llmstep.lean.apart",
     "llmstep.lean.checker",
     "llmstep.lean.workspace",

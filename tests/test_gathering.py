@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmstep.lean.site import find_site
+from llmstep.lean.insertion_points import find_insertion_point
 from llmstep.lean.text import position_at
 from llmstep.memory import Memory, SuggestionSet
 from llmstep.types import Candidate, Check, Goal, Suggestion, Verdict
@@ -12,13 +12,13 @@ TEXT = "theorem t (p : Prop) (hp : p) : p := by\n  sorry\n"
 
 
 def gathering(*known: Suggestion) -> Gathering:
-    site = find_site(TEXT, position_at(TEXT, TEXT.index("sorry")))
-    assert site is not None
+    point = find_insertion_point(TEXT, position_at(TEXT, TEXT.index("sorry")))
+    assert point is not None
     empty = SuggestionSet(
         uri="file:///A.lean",
         version=1,
-        site=site,
-        key=site.key(TEXT),
+        point=point,
+        key=point.key(TEXT),
         goal=Goal("⊢ p"),
         prefix="",
         model="",

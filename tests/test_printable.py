@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from llmstep.cli.progress import shown_progress
 from llmstep.cli.tables import print_suggestions
-from llmstep.engine.progress import Progress
 from llmstep.errors import RequestError
 from llmstep.lsp.code_actions import title
 from llmstep.lsp.progress import describe
 from llmstep.printable import json_text, printable, strange_character
+from llmstep.progress import Progress
 from llmstep.types import Candidate, Check, Goal, Suggestion, Verdict
 
 if TYPE_CHECKING:

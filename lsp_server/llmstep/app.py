@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmstep.automation.source import Automation
 from llmstep.catalog.model_key import ModelKey
-from llmstep.engine.switching import SwitchingEngine
+from llmstep.engine.router import EngineRouter
 from llmstep.lean.apart import LeanApart
 from llmstep.lean.workspace import LeanWorkspace
 from llmstep.memory import Memory
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from lsprotocol.types import Position
 
     from llmstep.engine.interface import Generation, ModelEngine
-    from llmstep.engine.switching import Neighbour
-    from llmstep.lean.site import Site
+    from llmstep.engine.router import Neighbour
+    from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.memory import Document, SuggestionSet
     from llmstep.premises.asked import Premises
     from llmstep.proofs.plan import Plan
@@ -64,7 +64,7 @@ class App:
         workspace = lean or LeanWorkspace(store)
         self._parts = Parts(
             store,
-            engine or SwitchingEngine(store),
+            engine or EngineRouter(store),
             workspace,
             memory or Memory(),
             Automation(),
@@ -84,7 +84,7 @@ class App:
             neighbour: Gives the llmstep that lends its model.
             memory: Keeps what was found.
         """
-        engine = SwitchingEngine(store, neighbour, in_the_meantime=True)
+        engine = EngineRouter(store, neighbour, with_fallback=True)
         return cls(store, engine=engine, lean=LeanApart(store, folders), memory=memory)
 
     async def __aenter__(self) -> App:
@@ -118,10 +118,10 @@ class App:
         return self._parts.premises
 
     async def goal(
-        self, document: Document, sites: Sequence[Site], source: GoalSource | None = None
-    ) -> tuple[Site, Goal]:
+        self, document: Document, points: Sequence[InsertionPoint], source: GoalSource | None = None
+    ) -> tuple[InsertionPoint, Goal]:
         """See `llmstep.use_cases.goal.find_goal`."""
-        return await goal.find_goal(self._parts, document, sites, source=source)
+        return await goal.find_goal(self._parts, document, points, source=source)
 
     async def suggest(self, document: Document, position: Position, **options: Any) -> SuggestionSet:
         """See `llmstep.use_cases.suggest.suggest`, which takes the same options."""
@@ -131,9 +131,11 @@ class App:
         """See `llmstep.use_cases.suggest.suggest_unplaced`, which takes the same options."""
         return await suggest.suggest_unplaced(self._parts, goal, **options)
 
-    async def prove(self, document: Document, sites: Sequence[Site], plan: Plan, on_progress: OnProgress) -> Attempt:
+    async def prove(
+        self, document: Document, points: Sequence[InsertionPoint], plan: Plan, on_progress: OnProgress
+    ) -> Attempt:
         """See `llmstep.use_cases.prove.prove`."""
-        return await prove.prove(self._parts, document, sites, plan, on_progress)
+        return await prove.prove(self._parts, document, points, plan, on_progress)
 
     async def fill(self, document: Document, plan: Plan, on_progress: OnProgress) -> list[Filled]:
         """See `llmstep.use_cases.prove.fill`."""
@@ -144,10 +146,10 @@ class App:
         return await prove.remember(self._parts, document, now, found)
 
     async def find_premises(
-        self, document: Document, site: Site, goal: Goal, count: int
+        self, document: Document, point: InsertionPoint, goal: Goal, count: int
     ) -> tuple[str, tuple[Premise, ...]]:
         """See `llmstep.use_cases.premises.find_premises`."""
-        return await premises.find_premises(self._parts, document, site, goal, count)
+        return await premises.find_premises(self._parts, document, point, goal, count)
 
     def prover(self) -> WholeProver:
         """Looks for proofs in many files, one call each."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 from lsprotocol.types import Diagnostic, Position, Range
 
-from llmstep.lean.site import find_sites
+from llmstep.lean.insertion_points import find_insertion_points
 from llmstep.lean.text import common_prefix
 from llmstep.ranking import ordered
 from llmstep.types import Goal, Suggestion, Verdict
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from llmstep.errors import LlmstepError
-    from llmstep.lean.site import Site
+    from llmstep.lean.insertion_points import InsertionPoint
 
 SETS_PER_DOCUMENT = 64
 
@@ -47,23 +47,25 @@ class Edit:
     def between(cls, before: str, after: str) -> Edit:
         return cls(before, after, common_prefix(before, after))
 
-    def leaves(self, site: Site) -> bool:
+    def leaves(self, point: InsertionPoint) -> bool:
         """Whether a place is still there, with its key, which is told here without going through the text above it."""
-        return self.since >= site.end and site.behind(self.before) == site.behind(self.after)
+        return self.since >= point.end and point.behind(self.before) == point.behind(self.after)
 
 
-def sites_at(text: str, where: Position | Range, diagnostics: Sequence[Diagnostic] = ()) -> tuple[Position, list[Site]]:
+def insertion_points_at(
+    text: str, where: Position | Range, diagnostics: Sequence[Diagnostic] = ()
+) -> tuple[Position, list[InsertionPoint]]:
     """The places that may be meant by a position, or by the start or else the end of a range, the likeliest first.
 
     Returns:
-        The position that they belong to, and the sites; none where there is no goal.
+        The position that they belong to, and the insertion points; none where there is no goal.
     """
     if not isinstance(where, Range):
-        return where, find_sites(text, where, diagnostics)
-    sites = find_sites(text, where.start, diagnostics)
-    if sites or where.start == where.end:
-        return where.start, sites
-    return where.end, find_sites(text, where.end, diagnostics)
+        return where, find_insertion_points(text, where, diagnostics)
+    points = find_insertion_points(text, where.start, diagnostics)
+    if points or where.start == where.end:
+        return where.start, points
+    return where.end, find_insertion_points(text, where.end, diagnostics)
 
 
 @attrs.frozen(kw_only=True)
@@ -73,9 +75,9 @@ class SuggestionSet:
     uri: str
     version: int | None
     """The version of the document that was asked about."""
-    site: Site
+    point: InsertionPoint
     key: str
-    """`Site.key`: identity of the goal's place, lost by an edit that makes the set stale."""
+    """`InsertionPoint.key`: identity of the goal's place, lost by an edit that makes the set stale."""
     goal: Goal
     prefix: str
     model: str
@@ -203,17 +205,17 @@ class Memory:
         """What is known for the goal at a position or range. Takes as long as the text is."""
         if not self.has(document.uri):
             return None
-        _, sites = sites_at(document.text, where, diagnostics)
-        return self.first(document.uri, [site.key(document.text) for site in sites])
+        _, points = insertion_points_at(document.text, where, diagnostics)
+        return self.first(document.uri, [point.key(document.text) for point in points])
 
     def sets(self, uri: str) -> list[SuggestionSet]:
         """The sets of a document in the order of their places."""
-        return sorted(self._documents.get(uri, {}).values(), key=lambda known: known.site.start)
+        return sorted(self._documents.get(uri, {}).values(), key=lambda known: known.point.start)
 
     def edited(self, uri: str, edit: Edit) -> None:
         """Forget the sets whose goal is no longer there in the new text."""
         sets = self._documents.get(uri, OrderedDict())
-        for key in [key for key, known in sets.items() if not edit.leaves(known.site)]:
+        for key in [key for key, known in sets.items() if not edit.leaves(known.point)]:
             del sets[key]
 
     def forget(self, uri: str | None = None) -> None:

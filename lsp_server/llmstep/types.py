@@ -47,7 +47,7 @@ class Goal:
 
 
 @attrs.frozen
-class Sampling:
+class SamplingParams:
     """How candidates are drawn from a model."""
 
     count: int = 10
@@ -62,7 +62,7 @@ class Sampling:
     """Fixes the draw; None draws afresh."""
 
     @classmethod
-    def of(cls, settings: Settings, count: int | None = None, seed: int | None = None) -> Sampling:
+    def of(cls, settings: Settings, count: int | None = None, seed: int | None = None) -> SamplingParams:
         """What settings say, but for what is given here."""
         return cls(count or settings.count, settings.temperature, settings.top_p, settings.max_new_tokens, seed)
 
@@ -78,7 +78,7 @@ class Premise:
 
 
 @attrs.frozen
-class Ask:
+class PromptInput:
     """What a model is asked: everything its prompt may contain."""
 
     goal: Goal

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from llmstep.app import App
-from llmstep.engine.switching import SwitchingEngine
+from llmstep.engine.router import EngineRouter
 from llmstep.errors import ModelError
 from llmstep.lean.text import position_at
 from llmstep.lean.workspace import LeanWorkspace
@@ -38,7 +38,7 @@ def settings(lean_command: tuple[str, ...]) -> Settings:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def app(settings: Settings) -> AsyncIterator[App]:
-    engine, lean = SwitchingEngine(settings), LeanWorkspace(settings)
+    engine, lean = EngineRouter(settings), LeanWorkspace(settings)
     yield App(settings, engine=engine, lean=lean)
     await lean.close()
     await engine.close()
@@ -79,7 +79,7 @@ async def test_every_suggestion_begins_with_the_prefix(app: App, tmp_path: Path)
     assert all(each.text.startswith("exact") for each in found.suggestions)
 
 
-class SlowEngine(SwitchingEngine):
+class SlowEngine(EngineRouter):
     """Answers when a suggestion of Lean's has been shown."""
 
     shown: asyncio.Event
@@ -127,7 +127,7 @@ async def test_a_tactic_that_a_file_lacks_is_tried_once(
 
 async def test_a_model_that_fails_leaves_leans_tactics(app: App, settings: Settings, tmp_path: Path) -> None:
     lost = attrs.evolve(settings, model=str(tmp_path / "no-model"))
-    engine = SwitchingEngine(lost)
+    engine = EngineRouter(lost)
     found = await ask(App(lost, engine=engine, lean=app.lean), tmp_path, SWAP)
     assert isinstance(found.failure, ModelError)
     assert found.summary().startswith(found.failure.message.rstrip("."))

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 def test_the_text_has_its_theorems_above_the_place() -> None:
-    text, site = measured_text(3, 2)
+    text, point = measured_text(3, 2)
     assert re.findall(r"^theorem (\w+)", text, re.MULTILINE) == ["above0", "above1", "above2", "measured"]
-    assert text[site.start : site.end] == "sorry"
-    assert site.edit(text, "exact h1").new_text == "exact h1"
+    assert text[point.start : point.end] == "sorry"
+    assert point.edit(text, "exact h1").new_text == "exact h1"
     assert "(h0 h1 : p)" in text
 
 

@@ -19,7 +19,7 @@ from benchmarks.companion import companion
 from benchmarks.editor import QUICK, Trip, options
 from benchmarks.page import Page, file_text
 from llmstep.errors import LlmstepError, RequestError
-from llmstep.lean.site import find_site
+from llmstep.lean.insertion_points import find_insertion_point
 from llmstep.lean.text import position_at
 
 if TYPE_CHECKING:
@@ -56,11 +56,11 @@ def test_the_file_has_its_lines_and_an_unfinished_theorem_at_its_end() -> None:
     assert [len(re.findall(r"^theorem above\d+", text, re.MULTILINE)) for text in texts] == [0, 19, 3999]
     for text in texts:
         assert text.count("sorry") == 1
-        site = find_site(text, position_at(text, text.index("sorry")))
-        assert site is not None
-        assert site.declaration == "asked"
-        typed = site.key(text + "xx")
-        assert typed == site.key(text)  # typing at the end keeps what is known
+        point = find_insertion_point(text, position_at(text, text.index("sorry")))
+        assert point is not None
+        assert point.declaration == "asked"
+        typed = point.key(text + "xx")
+        assert typed == point.key(text)  # typing at the end keeps what is known
     assert len({file_text(5, goal) for goal in range(600)}) == 600
 
 

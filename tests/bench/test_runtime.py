@@ -77,7 +77,7 @@ def test_generate_draws_as_many_tokens(tiny: Subject) -> None:
     """The comparison is of the same work: the same prompt, samples and tokens."""
     from llmstep.bench.opponents import in_full, opponent
     from llmstep.bench.runtime_model import cases_of
-    from llmstep.types import Sampling
+    from llmstep.types import SamplingParams
 
     made: list[tuple[int, ...]] = []
     loaded = in_full(tiny.loaded)
@@ -90,7 +90,7 @@ def test_generate_draws_as_many_tokens(tiny: Subject) -> None:
 
     model.generate = generate
     try:
-        ask = opponent("upstream-generate", loaded, Sampling(5, 0.5, 1.0, 7), fixed=True, threads=1)
+        ask = opponent("upstream-generate", loaded, SamplingParams(5, 0.5, 1.0, 7), fixed=True, threads=1)
         ask(cases_of(None, tiny)[0].prompt)
     finally:
         del model.generate
@@ -103,7 +103,7 @@ def test_generate_in_half_precision_leaves_the_model_as_it_is() -> None:
     from llmstep.bench.opponents import in_full, opponent
     from llmstep.bench.runtime_model import cases_of, subject
     from llmstep.settings import Settings
-    from llmstep.types import Sampling
+    from llmstep.types import SamplingParams
 
     tiny = subject(attrs.evolve(Settings(), model="tiny-shape"))
     loaded = in_full(tiny.loaded)
@@ -118,7 +118,7 @@ def test_generate_in_half_precision_leaves_the_model_as_it_is() -> None:
 
     kind.generate = generate
     try:
-        ask = opponent("generate-bfloat16", loaded, Sampling(2, 0.5, 1.0, 3), fixed=True, threads=1)
+        ask = opponent("generate-bfloat16", loaded, SamplingParams(2, 0.5, 1.0, 3), fixed=True, threads=1)
         ask(cases_of(None, tiny, (20,))[0].prompt)
     finally:
         kind.generate = plain
@@ -222,12 +222,12 @@ def test_ctranslate2_is_for_encoder_decoder_models_and_has_to_be_there(
 ) -> None:
     from llmstep.bench.opponents import opponent
     from llmstep.errors import RequestError
-    from llmstep.types import Sampling
+    from llmstep.types import SamplingParams
 
     monkeypatch.setitem(sys.modules, "ctranslate2", None)
     with pytest.raises(RequestError, match="not installed") as caught:
-        opponent("ctranslate2", tiny.loaded, Sampling(), fixed=True, threads=1)
+        opponent("ctranslate2", tiny.loaded, SamplingParams(), fixed=True, threads=1)
     assert caught.value.hint == "pip install ctranslate2"
     monkeypatch.setitem(sys.modules, "ctranslate2", object())
     with pytest.raises(RequestError, match="for encoder-decoder models"):
-        opponent("ctranslate2", tiny.loaded, Sampling(), fixed=True, threads=1)
+        opponent("ctranslate2", tiny.loaded, SamplingParams(), fixed=True, threads=1)

@@ -10,7 +10,7 @@ import pytest
 
 from llmstep.bench.theorems import Theorem, read_theorems, shard_of
 from llmstep.errors import RequestError
-from llmstep.lean.site import find_sites
+from llmstep.lean.insertion_points import find_insertion_points
 from llmstep.lean.text import offset_at
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ def test_a_statement_becomes_a_file(tmp_path: Path, record: dict[str, str], text
     assert theorem.text == text
     assert theorem.uri == (tmp_path / "LlmstepBench.lean").as_uri()
     assert offset_at(text, theorem.position) == text.rindex("sorry")
-    [site, *_] = find_sites(theorem.text, theorem.position)
-    assert site.apply(text, "decide") == text[: text.rindex("sorry")] + "decide\n"
+    [point, *_] = find_insertion_points(theorem.text, theorem.position)
+    assert point.apply(text, "decide") == text[: text.rindex("sorry")] + "decide\n"
 
 
 def test_the_common_header_is_for_those_without_one(tmp_path: Path) -> None:

@@ -85,9 +85,9 @@ def test_added_listed_used_removed(tiny: Path, home: Path) -> None:
 
 
 def _ask() -> Any:
-    from llmstep.types import Ask, Goal
+    from llmstep.types import Goal, PromptInput
 
-    return Ask(Goal(EXAMPLE))
+    return PromptInput(Goal(EXAMPLE))
 
 
 def test_a_dry_run_keeps_nothing(tiny: Path, home: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from llmstep.catalog.local_names import local_names
 from llmstep.catalog.templates import get_template
 from llmstep.engine.postprocess import RawSample, finish
-from llmstep.types import Ask, Goal
+from llmstep.types import Goal, PromptInput
 
 STARTER = get_template("starter")
 WET = "rain wet : Prop\nlorem7 : rain → wet\nhr' : rain\n⊢ wet"
@@ -90,11 +90,11 @@ def test_a_new_name_is_free_in_the_goal_and_in_the_step() -> None:
     ],
 )
 def test_prefixes(prefix: str, prompt: str, answer: str, step: str | None) -> None:
-    ask = Ask(Goal(WET), prefix)
+    ask = PromptInput(Goal(WET), prefix)
     assert STARTER.prompt(ask) == f"[GOAL]{GOALS[WET]}[PROOFSTEP]{prompt}"
     found = finish(STARTER, ask, [RawSample(answer, -1.0, 4)])
     assert [candidate.text for candidate in found] == ([] if step is None else [step])
 
 
 def test_other_templates_read_the_names_as_they_are() -> None:
-    assert get_template("pythia").prompt(Ask(Goal(WET), "exact lor")) == f"[GOAL]{WET}[PROOFSTEP]exact lor"
+    assert get_template("pythia").prompt(PromptInput(Goal(WET), "exact lor")) == f"[GOAL]{WET}[PROOFSTEP]exact lor"

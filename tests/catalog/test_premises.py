@@ -7,7 +7,7 @@ import pytest
 from llmstep.catalog.premises import in_front, marked
 from llmstep.catalog.templates import get_template
 from llmstep.engine.prompt import encode
-from llmstep.types import Ask, Goal, Premise
+from llmstep.types import Goal, Premise, PromptInput
 
 
 @pytest.mark.parametrize(
@@ -48,22 +48,22 @@ def test_premises_fill_the_prompt_to_its_last_byte_and_never_cost_the_state_anyt
     room = 2300 - len(state.encode())
     filling = Premise("n", "t n ")
     filling = Premise("n", "t n " + "y" * (room - len(marked(filling)) - 2))
-    prompt = encode(template, Ask(Goal(state), premises=(filling,)), tokenizer, 10_000)
+    prompt = encode(template, PromptInput(Goal(state), premises=(filling,)), tokenizer, 10_000)
     assert len(prompt.input_ids) == 2301
     assert not prompt.cut
     assert bytes(byte - 3 for byte in prompt.input_ids[:-1]).decode().endswith("y\n\n" + state)
     one_more = Premise("n", filling.code + "y")
-    assert encode(template, Ask(Goal(state), premises=(one_more,)), tokenizer, 10_000).input_ids == [
+    assert encode(template, PromptInput(Goal(state), premises=(one_more,)), tokenizer, 10_000).input_ids == [
         *(byte + 3 for byte in state.encode()),
         1,
     ]
     long = "h : p\n" * 500 + "⊢ p"
-    cut = encode(template, Ask(Goal(long), premises=(Premise("n", "t n"),)), tokenizer, 10_000)
+    cut = encode(template, PromptInput(Goal(long), premises=(Premise("n", "t n"),)), tokenizer, 10_000)
     text = bytes(byte - 3 for byte in cut.input_ids[:-1]).decode()
     assert text.startswith("h : p\n")
     assert text.endswith("\n⊢ p")
     assert len(text.encode()) <= 2300
-    narrow = encode(template, Ask(Goal(state), premises=(filling,)), tokenizer, 200)
+    narrow = encode(template, PromptInput(Goal(state), premises=(filling,)), tokenizer, 200)
     text = bytes(byte - 3 for byte in narrow.input_ids[:-1]).decode()
     assert text.endswith("y\n\n" + state)  # a model with fewer positions loses the premises farthest from the state
     assert len(narrow.input_ids) == 200

@@ -8,10 +8,10 @@ import pytest
 from llmstep.catalog.formats import FEW_SHOTS
 from llmstep.catalog.templates import TEMPLATES, get_template, guess_template
 from llmstep.errors import ModelError
-from llmstep.types import Ask, Goal, Premise
+from llmstep.types import Goal, Premise, PromptInput
 
 GOAL = Goal("p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q", ("case right\n⊢ q",))
-ASK = Ask(
+ASK = PromptInput(
     GOAL,
     context="import Mathlib\n\ntheorem and_of (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n  have h := hp\n",
     declaration="and_of",
@@ -482,29 +482,29 @@ def test_the_prefix_goes_to_the_decoder_of_an_encoder_decoder_model_and_nowhere_
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_blanks_around_a_prefix_stay_out_of_a_prompt(name: str) -> None:
     template = get_template(name)
-    ask = Ask(GOAL, "  exact \n  ")
+    ask = PromptInput(GOAL, "  exact \n  ")
     if template.family == "seq2seq":
         assert template.held(ask) == ""  # bytes have no tokens that join a blank to a word
         assert template.decoder_text(ask) == "exact \n  "
     else:
         assert template.held(ask) == " \n  "
         assert template.prompt(ask).endswith("exact")
-    assert template.prompt(Ask(GOAL, "   ")) == template.prompt(Ask(GOAL))
-    assert template.held(Ask(GOAL, "   ")) == ""
+    assert template.prompt(PromptInput(GOAL, "   ")) == template.prompt(PromptInput(GOAL))
+    assert template.held(PromptInput(GOAL, "   ")) == ""
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_braces_in_a_goal_are_only_text(name: str) -> None:
     goal = "h₁ : {prefix} → {n : ℕ // n < {goal}}\n⊢ {context} = {0}"
     template = get_template(name)
-    assert template.prompt(Ask(Goal(goal), "simp", context=goal)).count(goal) == 1 + (
+    assert template.prompt(PromptInput(Goal(goal), "simp", context=goal)).count(goal) == 1 + (
         "{context}" in template.text  # the file is there, too
     )
 
 
 def test_an_unnamed_declaration_has_a_stand_in() -> None:
-    assert "DECL example\n" in get_template("internlm-step").prompt(Ask(GOAL))
-    assert "NAME: example\n" in get_template("internlm25-step").prompt(Ask(GOAL))
+    assert "DECL example\n" in get_template("internlm-step").prompt(PromptInput(GOAL))
+    assert "NAME: example\n" in get_template("internlm25-step").prompt(PromptInput(GOAL))
 
 
 def test_which_templates_read_the_file() -> None:
@@ -522,7 +522,7 @@ def test_llemma_is_asked_twice_where_there_is_a_file() -> None:
         PROMPTS["continuation"][1],
     ]
     assert llemma.draws(ASK, 1) == ((llemma, 1),)
-    assert llemma.draws(Ask(GOAL, context=" \n"), 9) == ((llemma, 9),)
+    assert llemma.draws(PromptInput(GOAL, context=" \n"), 9) == ((llemma, 9),)
     assert [get_template(name).draws(ASK, 9)[0][1] for name in TEMPLATES if name != "llemma"] == [9] * (
         len(TEMPLATES) - 1
     )
@@ -533,8 +533,8 @@ def test_llemma_is_asked_twice_where_there_is_a_file() -> None:
 )
 def test_one_blank_before_the_answer_is_left_to_the_model(context: str, kept: str) -> None:
     continuation = get_template("continuation")
-    assert continuation.prompt(Ask(GOAL, context=context)) == kept
-    assert continuation.prompt(Ask(GOAL, "rw [", context=context)) == context + "rw ["
+    assert continuation.prompt(PromptInput(GOAL, context=context)) == kept
+    assert continuation.prompt(PromptInput(GOAL, "rw [", context=context)) == context + "rw ["
     assert continuation.clean(" exact hp\n  simp") == "exact hp"
 
 

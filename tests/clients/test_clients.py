@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from llmstep.http.admission import MOST_OF_A_CLIENT
+from llmstep.http.fair_queue import MOST_OF_A_CLIENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ from llmstep.catalog.store import STARTER_DIR
 from llmstep.catalog.templates import get_template
 from llmstep.decoder import SamplingParams, load
 from llmstep.engine.prompt import encode
-from llmstep.types import Ask, Goal
+from llmstep.types import Goal, PromptInput
 
 TEXTS = (
     "[GOAL]p q : Prop\nhp : p\n⊢ p ∨ q[PROOFSTEP]",
@@ -86,7 +86,7 @@ def test_its_numbers_are_those_of_transformers(exact: Any, whole: Any) -> None:
 
 @pytest.mark.parametrize("goal", [PAIRS[0][0], PAIRS[6][0], "⊢ ∀ (p : Prop), p → p"])
 def test_greedy_is_what_generate_writes(goal: str, exact: Any, whole: Any) -> None:
-    prompt = encode(get_template("starter"), Ask(Goal(goal)), exact.tokenizer, 500).input_ids
+    prompt = encode(get_template("starter"), PromptInput(Goal(goal)), exact.tokenizer, 500).input_ids
     ids = torch.tensor([prompt])
     out = whole.generate(
         ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=40, eos_token_id=0, pad_token_id=0
@@ -104,7 +104,7 @@ def test_true_steps_stay_as_likely(kind: Any, exact: Any, cache: Any) -> None:
     [end] = exact.end_ids
     plain, near, tokens, same = [], [], [], []
     for goal, step in PAIRS:
-        prompt = encode(get_template("starter"), Ask(Goal(goal)), exact.tokenizer, 500).input_ids
+        prompt = encode(get_template("starter"), PromptInput(Goal(goal)), exact.tokenizer, 500).input_ids
         ids = [*exact.tokenizer(step, add_special_tokens=False)["input_ids"], end]
         tokens += ids
         plain.append(log_probabilities(exact, prompt, ids[:-1], 1))

@@ -21,7 +21,7 @@ from benchmarks.proxies import ROOT, free_port
 from llmstep.catalog.store import STARTER_DIR
 from llmstep.engine.remote.llmstep import LlmstepEngine
 from llmstep.settings import RemoteSettings, Settings
-from llmstep.types import Ask, Goal
+from llmstep.types import Goal, PromptInput
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -123,7 +123,7 @@ async def own_clients(url: str, number: int, seconds: float) -> Asked:
         while time.monotonic() < until:
             turn += 1
             try:
-                made = await engine.generate(Ask(Goal(f"n{name}x{turn} : Nat\n{GOAL}")))
+                made = await engine.generate(PromptInput(Goal(f"n{name}x{turn} : Nat\n{GOAL}")))
                 assert made.candidates
                 asked.answered += 1
             except Exception as error:

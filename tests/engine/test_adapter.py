@@ -23,7 +23,7 @@ from llmstep.settings import Settings
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from llmstep.engine.progress import Progress
+    from llmstep.progress import Progress
 
 SETTINGS = Settings(model="tiny/adapter", device="cpu", template="pythia")
 

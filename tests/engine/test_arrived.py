@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from huggingface_hub import constants
 
-from llmstep.engine import arrived
-from llmstep.engine.download import cached_folder, fetch
 from llmstep.errors import DownloadError, ModelLoadError
+from llmstep.hub import arrived
+from llmstep.hub.download import cached_folder, fetch
 
 from .conftest import Hub
 
@@ -118,7 +118,7 @@ def bomb(file: Any) -> None:
 
 PROGRAM = """
 import resource
-from llmstep.engine.download import fetch
+from llmstep.hub.download import fetch
 from llmstep.errors import LlmstepError
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 before = peak()

@@ -9,19 +9,21 @@ from llmstep.catalog.model_key import ModelKey
 from llmstep.catalog.templates import get_template
 from llmstep.engine.cache import AnswerCache, answer_key
 from llmstep.settings import Settings
-from llmstep.types import Ask, Goal, Sampling
+from llmstep.types import Goal, PromptInput, SamplingParams
 
-ASK = Ask(Goal("p : Prop\n⊢ p → p", ("⊢ q",)), prefix="in", context="theorem t", declaration="t", proof="skip")
+ASK = PromptInput(Goal("p : Prop\n⊢ p → p", ("⊢ q",)), prefix="in", context="theorem t", declaration="t", proof="skip")
 
 
-def key(ask: Ask = ASK, template: str = "pythia", model: str = "m", **changes: object) -> object:
-    sampling = attrs.evolve(Sampling(), **{k: v for k, v in changes.items() if k in ("count", "seed", "temperature")})
+def key(ask: PromptInput = ASK, template: str = "pythia", model: str = "m", **changes: object) -> object:
+    sampling = attrs.evolve(
+        SamplingParams(), **{k: v for k, v in changes.items() if k in ("count", "seed", "temperature")}
+    )
     settings = Settings(model=model, **{k: v for k, v in changes.items() if k in ("device", "dtype")})  # type: ignore[arg-type]
     return answer_key(ModelKey.of(settings), get_template(template), ask, sampling)
 
 
 def test_the_same_question() -> None:
-    assert key() == key(Ask(Goal("p : Prop\n⊢ p → p", ("⊢ q",)), "in", "theorem t", "t", "skip"))
+    assert key() == key(PromptInput(Goal("p : Prop\n⊢ p → p", ("⊢ q",)), "in", "theorem t", "t", "skip"))
     assert hash(key()) == hash(key())
 
 
@@ -56,12 +58,14 @@ def test_only_what_the_template_shows_counts() -> None:
 
 
 def test_texts_do_not_run_into_each_other() -> None:
-    assert key(Ask(Goal("⊢ a"), prefix="b"), "byt5-state") != key(Ask(Goal("⊢ ab"), prefix=""), "byt5-state")
+    assert key(PromptInput(Goal("⊢ a"), prefix="b"), "byt5-state") != key(
+        PromptInput(Goal("⊢ ab"), prefix=""), "byt5-state"
+    )
 
 
 def test_a_lone_surrogate_is_no_trouble() -> None:
     """Editors can send half of a UTF-16 pair."""
-    assert key(Ask(Goal("⊢ \ud835"))) != key(Ask(Goal("⊢ \ud836")))
+    assert key(PromptInput(Goal("⊢ \ud835"))) != key(PromptInput(Goal("⊢ \ud836")))
 
 
 def test_the_answers_used_last_are_kept() -> None:

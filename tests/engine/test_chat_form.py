@@ -14,9 +14,9 @@ from llmstep.catalog.templates import get_template
 from llmstep.engine import runner as runner_module
 from llmstep.engine.chat_form import ChatForm, chat_form, folder_rule, in_own_words, tokenizer_rule
 from llmstep.engine.postprocess import RawSample, endings, finish
-from llmstep.engine.switching import SwitchingEngine
+from llmstep.engine.router import EngineRouter
 from llmstep.settings import Settings
-from llmstep.types import Ask, Goal, Sampling
+from llmstep.types import Goal, PromptInput, SamplingParams
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,7 +78,7 @@ def test_the_prompt_is_that_of_apply_chat_template(tmp_path: Path, name: str, th
         form = chat_form(rule, template)
         assert form is not None
         own = in_own_words(template, form)
-        assert own.prompt(Ask(GOAL)) == expected
+        assert own.prompt(PromptInput(GOAL)) == expected
         assert own.special == "none"
         assert own.in_thought == (name == "an open thought" and thinking > 0)
         assert bool(own.thinking_tokens) == (thinking > 0 and "thought" in name)
@@ -128,14 +128,14 @@ async def test_a_model_is_asked_in_its_own_words(
     prompts: list[str] = []
     encode = runner_module.encode
 
-    def noted(template: PromptTemplate, ask: Ask, tokenizer: Any, limit: int) -> EncodedPrompt:
+    def noted(template: PromptTemplate, ask: PromptInput, tokenizer: Any, limit: int) -> EncodedPrompt:
         made = encode(template, ask, tokenizer, 4096)
         prompts.append(tokenizer.decode(made.input_ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
         return attrs.evolve(made, input_ids=made.input_ids[-64:])
 
     monkeypatch.setattr(runner_module, "encode", noted)
-    engine = SwitchingEngine(Settings(model=str(folder), template="instruct", device="cpu", dtype=dtype))
-    answer = await engine.generate(Ask(GOAL, prefix=prefix), Sampling(3, 1.0, 1.0, 4, 1))
+    engine = EngineRouter(Settings(model=str(folder), template="instruct", device="cpu", dtype=dtype))
+    answer = await engine.generate(PromptInput(GOAL, prefix=prefix), SamplingParams(3, 1.0, 1.0, 4, 1))
     await engine.close()
     [prompt] = prompts
     assert prompt.startswith("<|endoftext|><|head|>user<|/head|>\n\nThis is the state")
@@ -175,5 +175,5 @@ def test_how_samples_ended_is_a_sentence() -> None:
         "1 cut off at the limit of tokens, 2 with a thought and no step (raise llmstep.maxThinkingTokens)"
     )
     assert str(endings(template, samples[2:])) == ""
-    found = finish(template, Ask(GOAL), samples)
+    found = finish(template, PromptInput(GOAL), samples)
     assert [(each.text, each.score) for each in found] == [("simp", -0.5), ("omega", None)]

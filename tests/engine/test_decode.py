@@ -17,14 +17,14 @@ from llmstep.engine import generate as generate_module
 from llmstep.engine.decode import decode
 from llmstep.engine.prompt import EncodedPrompt
 from llmstep.errors import CancelledError, GenerationError
-from llmstep.types import Sampling
+from llmstep.types import SamplingParams
 
 if TYPE_CHECKING:
     from llmstep.engine.loaded import LoadedModel
     from llmstep.engine.postprocess import RawSample
 
 FAMILIES = ("neox", "llama", "byt5")
-GREEDY = Sampling(count=1, temperature=0, max_new_tokens=12)
+GREEDY = SamplingParams(count=1, temperature=0, max_new_tokens=12)
 
 
 def prompt_for(loaded: LoadedModel, text: str = "[GOAL]⊢ p → q[PROOFSTEP]", prefix: str = "") -> EncodedPrompt:
@@ -115,7 +115,7 @@ def test_scores_of_samples_are_those_of_a_forward_pass(
     loaded = attrs.evolve(way(loaded_models[name]), end_ids=frozenset())
     prompt = prompt_for(loaded, prefix=prefix)
     recorder = Recorder(monkeypatch)
-    sampling = Sampling(count=8, temperature=4.0, top_p=0.9, max_new_tokens=12, seed=3)
+    sampling = SamplingParams(count=8, temperature=4.0, top_p=0.9, max_new_tokens=12, seed=3)
     decode(loaded, prompt, sampling)
     [free] = recorder.batches
     # Ends that this seed is known to hit, so that samples end one after the other.
@@ -165,7 +165,7 @@ def test_a_stop_may_be_spread_over_bytes(loaded_models: dict[str, LoadedModel], 
 def test_other_samples_go_on_after_one_has_stopped(loaded_models: dict[str, LoadedModel], way: Any) -> None:
     loaded = way(loaded_models["neox"])
     prompt = prompt_for(loaded)
-    sampling = Sampling(count=6, temperature=1.0, max_new_tokens=10, seed=1)
+    sampling = SamplingParams(count=6, temperature=1.0, max_new_tokens=10, seed=1)
     free = decode(loaded, prompt, sampling)
     stop = next(letter for sample in free for letter in sample.text if letter.isascii())
     stopped = decode(loaded, prompt, sampling, stops=(stop,))
@@ -206,7 +206,7 @@ def test_the_seed_fixes_the_draw(loaded_models: dict[str, LoadedModel], way: Any
     before = torch.random.get_rng_state()
 
     def texts(seed: int | None) -> list[str]:
-        sampling = Sampling(count=4, temperature=1.0, max_new_tokens=8, seed=seed)
+        sampling = SamplingParams(count=4, temperature=1.0, max_new_tokens=8, seed=seed)
         return [sample.text for sample in decode(loaded, prompt, sampling)]
 
     assert texts(7) == texts(7)
@@ -221,10 +221,10 @@ def test_temperature_and_nucleus_reach_the_model(loaded_models: dict[str, Loaded
     prompt = prompt_for(loaded)
     [greedy] = decode(loaded, prompt, GREEDY)
     for narrow in ({"temperature": 1.0, "top_p": 0.01}, {"temperature": 1e-4}):
-        samples = decode(loaded, prompt, Sampling(count=3, max_new_tokens=12, **narrow))
+        samples = decode(loaded, prompt, SamplingParams(count=3, max_new_tokens=12, **narrow))
         assert {sample.text for sample in samples} == {greedy.text}
         assert all(sample.logprob_sum == pytest.approx(greedy.logprob_sum, abs=1e-4) for sample in samples)
-    wide = decode(loaded, prompt, Sampling(count=16, temperature=1.0, max_new_tokens=12, seed=1))
+    wide = decode(loaded, prompt, SamplingParams(count=16, temperature=1.0, max_new_tokens=12, seed=1))
     assert len({sample.text for sample in wide}) > 8
 
 
@@ -232,7 +232,7 @@ def test_no_top_k_of_transformers_is_left(loaded_models: dict[str, LoadedModel],
     """Its default keeps 50 tokens; with a flat distribution many more than those must turn up."""
     loaded = way(loaded_models["neox"])
     prompt = prompt_for(loaded)
-    sampling = Sampling(count=256, temperature=5.0, max_new_tokens=1, seed=1)
+    sampling = SamplingParams(count=256, temperature=5.0, max_new_tokens=1, seed=1)
     assert len({sample.text for sample in decode(loaded, prompt, sampling)}) > 60
 
 
@@ -243,7 +243,7 @@ def test_cancelling_stops_generate(loaded_models: dict[str, LoadedModel]) -> Non
         decode(
             loaded,
             prompt_for(loaded),
-            Sampling(count=4, max_new_tokens=200),
+            SamplingParams(count=4, max_new_tokens=200),
             on_step=steps.append,
             cancelled=lambda: len(steps) >= 3,
         )
@@ -256,7 +256,7 @@ def test_samples_are_told_as_they_end(loaded_models: dict[str, LoadedModel], way
     loaded = way(loaded_models[name])
     told: list[tuple[int, RawSample]] = []
     steps = [0]
-    sampling = Sampling(count=12, temperature=2.0, max_new_tokens=9, seed=4)
+    sampling = SamplingParams(count=12, temperature=2.0, max_new_tokens=9, seed=4)
     prompt = prompt_for(loaded)
     first = decode(loaded, prompt, sampling)[0].text
     stops = (next(letter for letter in first if letter.isascii()),)
@@ -303,7 +303,7 @@ def test_want_of_memory_while_generating(loaded_models: dict[str, LoadedModel]) 
 def test_logits_that_are_no_numbers(loaded_models: dict[str, LoadedModel]) -> None:
     loaded = attrs.evolve(loaded_models["neox"], model=copy.deepcopy(loaded_models["neox"].model))
     loaded.model.get_output_embeddings().weight.data.fill_(math.nan)
-    for sampling in (GREEDY, Sampling(count=3)):
+    for sampling in (GREEDY, SamplingParams(count=3)):
         with pytest.raises(GenerationError) as caught:
             decode(loaded, prompt_for(loaded), sampling)
         assert "its logits are not numbers" in caught.value.message
@@ -313,14 +313,14 @@ def test_nothing_is_printed(loaded_models: dict[str, LoadedModel], capfd: pytest
     """Standard output may be an LSP stream, and warnings about generation flags are no one's business."""
     for loaded in loaded_models.values():
         decode(loaded, prompt_for(loaded), GREEDY)
-        decode(loaded, prompt_for(loaded), Sampling(count=2, top_p=0.5, max_new_tokens=3))
+        decode(loaded, prompt_for(loaded), SamplingParams(count=2, top_p=0.5, max_new_tokens=3))
     out, err = capfd.readouterr()
     assert (out, err) == ("", "")
 
 
 def test_probabilities_are_probabilities(loaded_models: dict[str, LoadedModel]) -> None:
     loaded = loaded_models["neox"]
-    for sample in decode(loaded, prompt_for(loaded), Sampling(count=10, max_new_tokens=5)):
+    for sample in decode(loaded, prompt_for(loaded), SamplingParams(count=10, max_new_tokens=5)):
         assert -math.inf < sample.logprob_sum < 0
 
 
@@ -332,7 +332,10 @@ def test_many_samples_are_drawn_in_batches(
     recorder = Recorder(monkeypatch)
     steps: list[int] = []
     samples = decode(
-        loaded, prompt_for(loaded), Sampling(count=10, temperature=1.0, max_new_tokens=3, seed=1), on_step=steps.append
+        loaded,
+        prompt_for(loaded),
+        SamplingParams(count=10, temperature=1.0, max_new_tokens=3, seed=1),
+        on_step=steps.append,
     )
     assert [len(batch) for batch in recorder.batches] == [4, 4, 2]
     assert steps == list(range(1, 10))
@@ -348,7 +351,7 @@ def test_cancelling_stops_within_one_step(loaded_models: dict[str, LoadedModel],
         decode(
             loaded,
             prompt_for(loaded),
-            Sampling(count=4, temperature=1.0, max_new_tokens=64, seed=1),
+            SamplingParams(count=4, temperature=1.0, max_new_tokens=64, seed=1),
             on_step=done.append,
             cancelled=lambda: len(done) >= 5,
         )

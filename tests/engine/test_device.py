@@ -10,8 +10,8 @@ import torch
 
 from llmstep.engine import device
 from llmstep.engine.device import Placement, choose_device, choose_dtype, container_free_bytes, cpu_threads, place
-from llmstep.engine.progress import Progress, format_bytes
 from llmstep.errors import SettingsError
+from llmstep.progress import Progress, format_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from huggingface_hub import constants
 
-from llmstep.engine import download, hub_errors
-from llmstep.engine.download import cached_folder, fetch
-from llmstep.engine.files import measure, weight_paths
-from llmstep.engine.progress import format_bytes
 from llmstep.errors import CancelledError, DownloadError, ModelLoadError, ModelNotFoundError
+from llmstep.hub import download
+from llmstep.hub import errors as hub_errors
+from llmstep.hub.download import cached_folder, fetch
+from llmstep.hub.files import measure, weight_paths
+from llmstep.progress import format_bytes
 
 if TYPE_CHECKING:
-    from llmstep.engine.progress import Progress
+    from llmstep.progress import Progress
 
 WANTED = {"config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
 
@@ -255,7 +256,7 @@ def test_the_environment_is_honoured(hub: Any, tmp_path: Path) -> None:
     """As a user sets it: before the process starts."""
     program = (
         "import sys\n"
-        "from llmstep.engine.download import fetch\n"
+        "from llmstep.hub.download import fetch\n"
         "print(fetch('tiny/neox'))\n"
         "assert 'torch' not in sys.modules"
     )

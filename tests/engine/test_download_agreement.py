@@ -14,10 +14,10 @@ from llmstep.catalog.models import CATALOG
 from llmstep.catalog.recommended import Hardware, fits, recommended
 from llmstep.catalog.registry import find_record
 from llmstep.cli import app, downloads, progress
-from llmstep.engine.download import cached_folder
-from llmstep.engine.download_size import download_bytes
-from llmstep.engine.progress import Progress, format_bytes
 from llmstep.errors import DownloadError, ModelNotFoundError, RequestError
+from llmstep.hub.download import cached_folder
+from llmstep.hub.download_size import download_bytes
+from llmstep.progress import Progress, format_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -26,21 +26,21 @@ from llmstep.errors import (
     ModelTooLargeError,
 )
 from llmstep.settings import Settings
-from llmstep.types import Ask, Goal, Sampling
+from llmstep.types import Goal, PromptInput, SamplingParams
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from llmstep.engine.loaded import LoadedModel
-    from llmstep.engine.progress import Progress
+    from llmstep.progress import Progress
 
 LONG = 60.0
 """Seconds after which a wait in a test has failed."""
 
-ASK = Ask(Goal("p q : Prop\nh : p\n⊢ p ∨ q"))
-FEW = Sampling(count=4, temperature=1.0, max_new_tokens=8)
-ENDLESS = Sampling(count=3, temperature=1.0, max_new_tokens=128)
+ASK = PromptInput(Goal("p q : Prop\nh : p\n⊢ p ∨ q"))
+FEW = SamplingParams(count=4, temperature=1.0, max_new_tokens=8)
+ENDLESS = SamplingParams(count=3, temperature=1.0, max_new_tokens=128)
 
 
 @pytest_asyncio.fixture
@@ -173,7 +173,9 @@ async def test_the_settings_are_the_default(engine: Engine, tiny_models: dict[st
 async def test_a_goal_longer_than_the_model_reads(engine: Engine) -> None:
     """256 positions; the prompt is cut and the answer still has room."""
     hypotheses = "\n".join(f"h{number} : p {number} ∧ q {number}" for number in range(200))
-    answer = await engine.generate(Ask(Goal(f"{hypotheses}\n⊢ p 1")), attrs.evolve(FEW, max_new_tokens=1000, count=1))
+    answer = await engine.generate(
+        PromptInput(Goal(f"{hypotheses}\n⊢ p 1")), attrs.evolve(FEW, max_new_tokens=1000, count=1)
+    )
     assert answer.drawn == 1
     assert all(candidate.tokens <= 128 for candidate in answer.candidates)
 
@@ -643,11 +645,11 @@ def test_torch_is_imported_by_the_worker_and_the_starter_answers() -> None:
 
 async def test_the_starter_suggests_tactics() -> None:
     """By name, and as what `auto` falls back to."""
-    ask = Ask(Goal("a b : Prop\nha : a\n⊢ a ∨ b"), prefix="exact ")
+    ask = PromptInput(Goal("a b : Prop\nha : a\n⊢ a ∨ b"), prefix="exact ")
     for settings in (Settings(model="starter", device="cpu"), Settings(device="cpu")):
         engine = Engine(settings)
         try:
-            answer = await engine.generate(ask, Sampling(count=8, temperature=0.7, seed=1))
+            answer = await engine.generate(ask, SamplingParams(count=8, temperature=0.7, seed=1))
         finally:
             await engine.close()
         assert answer.model == "starter"

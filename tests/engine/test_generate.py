@@ -18,12 +18,12 @@ from llmstep.engine.device import Placement
 from llmstep.engine.loaded import Plan
 from llmstep.engine.plan import inspect
 from llmstep.errors import CancelledError, ModelTooLargeError
-from llmstep.types import Sampling
+from llmstep.types import SamplingParams
 
 if TYPE_CHECKING:
     from llmstep.engine.loaded import LoadedModel
 
-SIX = Sampling(6, 0.8, 0.95, 10, 3)
+SIX = SamplingParams(6, 0.8, 0.95, 10, 3)
 GIB = 1 << 30
 
 

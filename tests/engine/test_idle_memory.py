@@ -15,7 +15,7 @@ from tiny_models import llama, saved
 from llmstep.decoder import packed
 from llmstep.engine.engine import Engine
 from llmstep.settings import Settings
-from llmstep.types import Ask, Goal, Sampling
+from llmstep.types import Goal, PromptInput, SamplingParams
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +38,7 @@ async def test_an_idle_model_gives_its_memory_back(
     engine = Engine(settings)
     try:
         before = resident().rss
-        answer = await engine.generate(Ask(Goal("⊢ p")), Sampling(2, 0.5, 1.0, 4, seed=1))
+        answer = await engine.generate(PromptInput(Goal("⊢ p")), SamplingParams(2, 0.5, 1.0, 4, seed=1))
         assert answer.drawn == 2
         loaded = resident().rss
         assert loaded - before > 0.8 * share * weights

@@ -16,14 +16,14 @@ from transformers import AutoModelForCausalLM, GenerationConfig
 from llmstep.engine.device import Placement
 from llmstep.engine.loader import load
 from llmstep.engine.plan import inspect
-from llmstep.engine.progress import format_bytes
 from llmstep.errors import CancelledError, ModelError, ModelLoadError, ModelNotFoundError, ModelTooLargeError
+from llmstep.progress import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from llmstep.engine.loaded import LoadedModel
-    from llmstep.engine.progress import Progress
+    from llmstep.progress import Progress
 
 CPU = Placement("cpu", "float32")
 

@@ -10,14 +10,14 @@ import pytest
 from llmstep.catalog.templates import TEMPLATES, get_template
 from llmstep.engine.postprocess import RawSample, candidate_text, finish, merged
 from llmstep.ranking import ordered
-from llmstep.types import Ask, Candidate, Goal, Suggestion
+from llmstep.types import Candidate, Goal, PromptInput, Suggestion
 
 GOAL = Goal("hp : p\n⊢ p")
 
 
 def texts(name: str, prefix: str, *raw: str) -> list[str]:
     samples = [RawSample(text, -float(i + 1), 1) for i, text in enumerate(raw)]
-    return [candidate.text for candidate in finish(get_template(name), Ask(GOAL, prefix), samples)]
+    return [candidate.text for candidate in finish(get_template(name), PromptInput(GOAL, prefix), samples)]
 
 
 def test_the_score_is_the_mean_log_probability_and_the_best_comes_first() -> None:
@@ -26,7 +26,7 @@ def test_the_score_is_the_mean_log_probability_and_the_best_comes_first() -> Non
         RawSample("assumption", -2.0, 4),
         RawSample("simp", -0.9, 1),
     ]
-    assert finish(get_template("pythia"), Ask(GOAL), samples) == [
+    assert finish(get_template("pythia"), PromptInput(GOAL), samples) == [
         Candidate("assumption", -0.5, 4),
         Candidate("simp", -0.9, 1),
         Candidate("exact hp", -1.5, 4),
@@ -40,7 +40,7 @@ def test_duplicates_after_cleaning_keep_the_best_score() -> None:
         RawSample("exact hp", -4.0, 4),
         RawSample("exact  hp", -9.0, 3),
     ]
-    assert finish(get_template("ntp-st"), Ask(GOAL), samples) == [
+    assert finish(get_template("ntp-st"), PromptInput(GOAL), samples) == [
         Candidate("exact hp", -0.5, 6),
         Candidate("exact  hp", -3.0, 3),
     ]
@@ -48,23 +48,23 @@ def test_duplicates_after_cleaning_keep_the_best_score() -> None:
 
 def test_equal_scores_keep_the_order_they_were_drawn_in() -> None:
     samples = [RawSample(text, -1.0, 1) for text in ("c", "a", "b")]
-    assert [c.text for c in finish(get_template("bfs"), Ask(GOAL), samples)] == ["c", "a", "b"]
+    assert [c.text for c in finish(get_template("bfs"), PromptInput(GOAL), samples)] == ["c", "a", "b"]
 
 
 def test_empty_samples_are_dropped() -> None:
     assert texts("pythia", "", "", "  \n", "[GOAL]", "<|endoftext|>") == []
-    assert finish(get_template("pythia"), Ask(GOAL), []) == []
+    assert finish(get_template("pythia"), PromptInput(GOAL), []) == []
 
 
 def test_a_score_that_is_no_number_comes_last() -> None:
     samples = [RawSample("a", math.nan, 1), RawSample("b", -50.0, 1), RawSample("c", -math.inf, 0)]
-    found = finish(get_template("pythia"), Ask(GOAL), samples)
+    found = finish(get_template("pythia"), PromptInput(GOAL), samples)
     assert [(c.text, c.score) for c in found] == [("b", -50.0), ("a", None), ("c", None)]
 
 
 def test_samples_without_scores_keep_the_order_drawn_behind_those_with_one() -> None:
     samples = [RawSample("a", None, 1), RawSample("b", None, 2), RawSample("c", -9.0, 1), RawSample("a", -3.0, 1)]
-    found = finish(get_template("pythia"), Ask(GOAL), samples)
+    found = finish(get_template("pythia"), PromptInput(GOAL), samples)
     assert [(c.text, c.score) for c in found] == [("a", -3.0), ("c", -9.0), ("b", None)]
     assert [s.text for s in ordered(map(Suggestion, reversed(found)), Goal("⊢ p"))] == ["a", "c", "b"]
 
@@ -138,7 +138,7 @@ PREFIXED = [
 
 @pytest.mark.parametrize(("name", "prefix", "raw", "expected"), PREFIXED)
 def test_the_prefix_stands_in_front_once(name: str, prefix: str, raw: str, expected: str | None) -> None:
-    assert candidate_text(get_template(name), Ask(GOAL, prefix), raw) == expected
+    assert candidate_text(get_template(name), PromptInput(GOAL, prefix), raw) == expected
     assert texts(name, prefix, raw) == ([] if expected is None else [expected])
 
 
@@ -165,7 +165,7 @@ def test_every_candidate_of_every_template_starts_with_the_prefix_exactly() -> N
         "⟨",
     ]
     for name, prefix, raw in itertools.product(TEMPLATES, prefixes, answers):
-        text = candidate_text(get_template(name), Ask(GOAL, prefix), raw)
+        text = candidate_text(get_template(name), PromptInput(GOAL, prefix), raw)
         if text is not None:
             assert text.startswith(prefix), (name, prefix, raw, text)
             assert text[len(prefix) :] == text[len(prefix) :].rstrip(), (name, prefix, raw, text)

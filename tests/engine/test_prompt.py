@@ -12,7 +12,7 @@ from llmstep.catalog.templates import TEMPLATES, get_template
 from llmstep.decoder.rows import written as continuation
 from llmstep.engine.prompt import encode
 from llmstep.errors import ModelError
-from llmstep.types import Ask, Goal
+from llmstep.types import Goal, PromptInput
 
 TEXT = [
     "theorem and_of (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n  exact ⟨hp, hq⟩\n",
@@ -84,7 +84,7 @@ def test_nothing_cut_means_the_ids_of_the_whole_text(
     name: str, prefix: str, tokenizer: PreTrainedTokenizerFast
 ) -> None:
     template = get_template(name)
-    ask = Ask(GOAL, prefix, "import Mathlib\n", "t", "intro x")
+    ask = PromptInput(GOAL, prefix, "import Mathlib\n", "t", "intro x")
     encoded = encode(template, ask, tokenizer, 10_000)
     expected = ids_of(tokenizer, template.prompt(ask))
     if template.special == "bos" and tokenizer is TOKENIZERS["sentencepiece"]:
@@ -100,22 +100,27 @@ def test_a_blank_at_the_end_of_a_prefix_would_be_a_token_of_its_own_and_is_held_
     pythia = get_template("pythia")
     together = ids_of(tokenizer, "exact h")
     assert ids_of(tokenizer, "exact ") != together[: len(ids_of(tokenizer, "exact "))]  # the reason
-    assert encode(pythia, Ask(GOAL, "exact "), tokenizer, 500) == encode(pythia, Ask(GOAL, "exact"), tokenizer, 500)
+    assert encode(pythia, PromptInput(GOAL, "exact "), tokenizer, 500) == encode(
+        pythia, PromptInput(GOAL, "exact"), tokenizer, 500
+    )
 
 
 def test_bytes_with_the_prefix_at_the_decoder() -> None:
     tokenizer = TOKENIZERS["bytes"]
-    encoded = encode(get_template("byt5-state"), Ask(GOAL, "exact ⟨"), tokenizer, 10_000)
+    encoded = encode(get_template("byt5-state"), PromptInput(GOAL, "exact ⟨"), tokenizer, 10_000)
     assert encoded.input_ids == [byte + 3 for byte in GOAL.state.encode()] + [tokenizer.eos_token_id]
     assert encoded.decoder_ids == [byte + 3 for byte in "exact ⟨".encode()]
     assert not encoded.cut
-    assert encode(get_template("byt5-state"), Ask(GOAL, "exact "), tokenizer, 10_000).decoder_ids[-1] == ord(" ") + 3
-    assert encode(get_template("byt5-state"), Ask(GOAL), tokenizer, 10_000).decoder_ids == []
+    assert (
+        encode(get_template("byt5-state"), PromptInput(GOAL, "exact "), tokenizer, 10_000).decoder_ids[-1]
+        == ord(" ") + 3
+    )
+    assert encode(get_template("byt5-state"), PromptInput(GOAL), tokenizer, 10_000).decoder_ids == []
 
 
 def test_the_byte_budget_of_the_encoder() -> None:
     tokenizer = TOKENIZERS["bytes"]
-    encoded = encode(get_template("byt5-state"), Ask(LONG, "exact h"), tokenizer, 10_000)
+    encoded = encode(get_template("byt5-state"), PromptInput(LONG, "exact h"), tokenizer, 10_000)
     assert encoded.cut
     assert 2300 - 30 < len(encoded.input_ids) <= 2300
     assert encoded.input_ids[-1] == tokenizer.eos_token_id
@@ -131,14 +136,14 @@ def test_a_goal_that_is_too_long_loses_hypotheses_from_the_top(
     name: str, limit: int, tokenizer: PreTrainedTokenizerFast
 ) -> None:
     template = get_template(name)
-    fixed = len(ids_of(tokenizer, template.prompt(Ask(Goal("⊢ a₀ ≤ 𝔸 + 1"), "exact le_of"))))
+    fixed = len(ids_of(tokenizer, template.prompt(PromptInput(Goal("⊢ a₀ ≤ 𝔸 + 1"), "exact le_of"))))
     limit += fixed
-    encoded = encode(template, Ask(LONG, "exact le_of "), tokenizer, limit)
+    encoded = encode(template, PromptInput(LONG, "exact le_of "), tokenizer, limit)
     assert encoded.cut
     assert len(encoded.input_ids) <= min(limit, template.max_prompt_tokens)
     assert len(encoded.input_ids) > min(limit, template.max_prompt_tokens) - 60  # a hypothesis is about 40 tokens
     text = text_of(tokenizer, encoded.input_ids)
-    before, _, behind = template.prompt(Ask(Goal("GOAL"), "exact le_of")).rpartition("GOAL")
+    before, _, behind = template.prompt(PromptInput(Goal("GOAL"), "exact le_of")).rpartition("GOAL")
     assert text.startswith(before)
     assert text.endswith("\n⊢ a₀ ≤ 𝔸 + 1" + behind)
     kept = text[len(before) : len(text) - len(behind)].split("\n")
@@ -148,7 +153,7 @@ def test_a_goal_that_is_too_long_loses_hypotheses_from_the_top(
 def test_the_end_of_what_is_to_be_shown_goes_last(tokenizer: PreTrainedTokenizerFast) -> None:
     goal = Goal("h : p\n⊢ " + " + ".join(f"x{i} * 𝔸" for i in range(300)))
     template = get_template("pythia")
-    encoded = encode(template, Ask(goal, "ring"), tokenizer, 100)
+    encoded = encode(template, PromptInput(goal, "ring"), tokenizer, 100)
     text = text_of(tokenizer, encoded.input_ids)
     assert 92 < len(encoded.input_ids) <= 100
     assert text.startswith("[GOAL]⊢ x0 * 𝔸 + x1 * 𝔸 +")
@@ -162,13 +167,13 @@ def test_the_end_of_what_is_to_be_shown_goes_last(tokenizer: PreTrainedTokenizer
 
 def test_no_room_for_any_goal(tokenizer: PreTrainedTokenizerFast) -> None:
     with pytest.raises(ModelError, match=r"^The prompt needs \d+ tokens before any goal is in it") as caught:
-        encode(get_template("llemma-fewshot"), Ask(GOAL), tokenizer, 50)
+        encode(get_template("llemma-fewshot"), PromptInput(GOAL), tokenizer, 50)
     assert "the model has room for" in caught.value.message
     assert "shorter prefix" in caught.value.hint
     with pytest.raises(ModelError):
-        encode(get_template("pythia"), Ask(GOAL), tokenizer, -5)
+        encode(get_template("pythia"), PromptInput(GOAL), tokenizer, -5)
     with pytest.raises(ModelError):
-        encode(get_template("pythia"), Ask(GOAL, "exact " + "h " * 3000), tokenizer, 2000)
+        encode(get_template("pythia"), PromptInput(GOAL, "exact " + "h " * 3000), tokenizer, 2000)
 
 
 def context_in(text: str) -> str:
@@ -177,7 +182,7 @@ def context_in(text: str) -> str:
 
 def test_a_long_file_keeps_its_first_and_last_4000_tokens(tokenizer: PreTrainedTokenizerFast) -> None:
     template = get_template("ntp-context")
-    encoded = encode(template, Ask(GOAL, "exact", FILE), tokenizer, 100_000)
+    encoded = encode(template, PromptInput(GOAL, "exact", FILE), tokenizer, 100_000)
     assert encoded.cut
     kept = context_in(text_of(tokenizer, encoded.input_ids))
     first, dots, last = kept.partition("...")
@@ -190,14 +195,14 @@ def test_a_long_file_keeps_its_first_and_last_4000_tokens(tokenizer: PreTrainedT
 
 def test_a_file_that_fits_is_kept_whole(tokenizer: PreTrainedTokenizerFast) -> None:
     file = "\n".join(FILE.split("\n")[:40])
-    encoded = encode(get_template("ntp-context"), Ask(GOAL, "", file), tokenizer, 100_000)
+    encoded = encode(get_template("ntp-context"), PromptInput(GOAL, "", file), tokenizer, 100_000)
     assert not encoded.cut
     assert context_in(text_of(tokenizer, encoded.input_ids)) == file
 
 
 @pytest.mark.parametrize("limit", [3000, 1000, 400])
 def test_context_goes_before_the_goal(limit: int, tokenizer: PreTrainedTokenizerFast) -> None:
-    encoded = encode(get_template("ntp-context"), Ask(GOAL, "exact", FILE), tokenizer, limit)
+    encoded = encode(get_template("ntp-context"), PromptInput(GOAL, "exact", FILE), tokenizer, limit)
     text = text_of(tokenizer, encoded.input_ids)
     assert limit - 20 < len(encoded.input_ids) <= limit
     assert text.endswith(f"\n[/CTX]\n[STATE]\n{GOAL.state}\n[/STATE]\n[TAC]\nexact")
@@ -207,7 +212,7 @@ def test_context_goes_before_the_goal(limit: int, tokenizer: PreTrainedTokenizer
 
 
 def test_without_room_for_context_the_goal_is_cut_too(tokenizer: PreTrainedTokenizerFast) -> None:
-    encoded = encode(get_template("ntp-context"), Ask(LONG, "exact", FILE), tokenizer, 900)
+    encoded = encode(get_template("ntp-context"), PromptInput(LONG, "exact", FILE), tokenizer, 900)
     text = text_of(tokenizer, encoded.input_ids)
     assert len(encoded.input_ids) <= 900
     assert context_in(text) == ""
@@ -218,33 +223,33 @@ def test_without_room_for_context_the_goal_is_cut_too(tokenizer: PreTrainedToken
 def test_the_continuation_keeps_the_end_of_the_file(tokenizer: PreTrainedTokenizerFast, prefix: str) -> None:
     template = get_template("continuation")
     file = FILE + "\ntheorem last (p : Prop) (h : p) : p := by\n  "
-    encoded = encode(template, Ask(GOAL, prefix, file), tokenizer, 1000)
+    encoded = encode(template, PromptInput(GOAL, prefix, file), tokenizer, 1000)
     assert encoded.cut
     assert 990 <= len(encoded.input_ids) <= 1000
     kept = text_of(tokenizer, encoded.input_ids)
     assert "\ufffd" not in kept
     assert kept.endswith("theorem last (p : Prop) (h : p) : p := by\n" + ("  exact" if prefix else " "))
     assert (file + "exact" if prefix else file.removesuffix(" ")).endswith(kept)
-    longest = len(encode(template, Ask(GOAL, prefix, file), tokenizer, 100_000).input_ids)
+    longest = len(encode(template, PromptInput(GOAL, prefix, file), tokenizer, 100_000).input_ids)
     assert template.max_prompt_tokens - 10 <= longest <= template.max_prompt_tokens
 
 
 def test_never_half_a_character() -> None:
     """Two bytes of room for a letter of three: the byte is left empty."""
     template, tokenizer = get_template("continuation"), TOKENIZERS["bytes"]
-    prompts = [encode(template, Ask(GOAL, "", "∀∀∀ε"), tokenizer, size).input_ids for size in range(2, 12)]
+    prompts = [encode(template, PromptInput(GOAL, "", "∀∀∀ε"), tokenizer, size).input_ids for size in range(2, 12)]
     texts = [bytes(number - 3 for number in ids).decode() for ids in prompts]  # strict
     assert texts == ["ε", "ε", "ε", "∀ε", "∀ε", "∀ε", "∀∀ε", "∀∀ε", "∀∀ε", "∀∀∀ε"]
 
 
 def test_the_continuation_needs_a_file() -> None:
     with pytest.raises(ModelError, match="reads the file before the goal, and there is none") as caught:
-        encode(get_template("continuation"), Ask(GOAL), TOKENIZERS["bytes"], 1000)
+        encode(get_template("continuation"), PromptInput(GOAL), TOKENIZERS["bytes"], 1000)
     assert caught.value.hint == "Ask at a place in a file, or choose another template."
 
 
 def test_a_chat_about_a_file_keeps_the_end_of_the_file(tokenizer: PreTrainedTokenizerFast) -> None:
-    encoded = encode(get_template("instruct-file"), Ask(GOAL, "", FILE), tokenizer, 2000)
+    encoded = encode(get_template("instruct-file"), PromptInput(GOAL, "", FILE), tokenizer, 2000)
     text = text_of(tokenizer, encoded.input_ids)
     assert 1980 < len(encoded.input_ids) <= 2000
     kept = text.split("goes:\n```lean\n", 1)[1].split("\n```\nThis is the state", 1)[0]
@@ -254,7 +259,7 @@ def test_a_chat_about_a_file_keeps_the_end_of_the_file(tokenizer: PreTrainedToke
 
 def test_a_long_proof_keeps_its_end(tokenizer: PreTrainedTokenizerFast) -> None:
     proof = "\n".join(f"have h{i} : {i} ≤ 𝔸 := by simp" for i in range(400))
-    encoded = encode(get_template("internlm25-step"), Ask(GOAL, "", "", "t", proof), tokenizer, 100_000)
+    encoded = encode(get_template("internlm25-step"), PromptInput(GOAL, "", "", "t", proof), tokenizer, 100_000)
     text = text_of(tokenizer, encoded.input_ids)
     kept = text.split("PROOF_BEFORE: ", 1)[1].split("\n\n---\nSTATE_BEFORE", 1)[0]
     assert encoded.cut

@@ -8,12 +8,12 @@ from llmstep.catalog.resolve import ModelChoice
 from llmstep.catalog.templates import get_template
 from llmstep.engine.runner import Runner
 from llmstep.settings import Settings
-from llmstep.types import Ask, Candidate, Goal, Sampling
+from llmstep.types import Candidate, Goal, PromptInput, SamplingParams
 
 if TYPE_CHECKING:
     from llmstep.engine.loaded import LoadedModel
 
-ASK = Ask(Goal("p q : Prop\nh : p\n⊢ p ∨ q"), prefix="rw [")
+ASK = PromptInput(Goal("p q : Prop\nh : p\n⊢ p ∨ q"), prefix="rw [")
 
 
 def test_candidates_come_as_they_are_finished(loaded_models: dict[str, LoadedModel]) -> None:
@@ -25,7 +25,7 @@ def test_candidates_come_as_they_are_finished(loaded_models: dict[str, LoadedMod
     drawn, candidates, how = runner.answer(
         template,
         ASK,
-        Sampling(count=24, temperature=1.0, max_new_tokens=12, seed=3),
+        SamplingParams(count=24, temperature=1.0, max_new_tokens=12, seed=3),
         on_step=lambda done, _: steps.append(done),
         on_candidate=lambda candidate: told.append((steps[-1] + 1, candidate)),
     )

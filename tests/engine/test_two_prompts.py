@@ -12,21 +12,21 @@ from tiny_models import llama, saved
 from llmstep.engine.engine import Engine
 from llmstep.engine.postprocess import merged
 from llmstep.settings import Settings
-from llmstep.types import Ask, Goal, Sampling
+from llmstep.types import Goal, PromptInput, SamplingParams
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
     from llmstep.engine.interface import Generation
-    from llmstep.engine.progress import Progress
+    from llmstep.progress import Progress
     from llmstep.types import Candidate
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 GOAL = Goal("p q : Prop\nhp : p\n⊢ p ∨ q")
 FILE = "theorem t (p q : Prop) (hp : p) : p ∨ q := by\n  "
-ASK = Ask(GOAL, context=FILE)
+ASK = PromptInput(GOAL, context=FILE)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def same(some: list[Candidate], others: list[Candidate]) -> bool:
     )
 
 
-async def asked(engine: Engine, template: str, ask: Ask, sampling: Sampling) -> Generation:
+async def asked(engine: Engine, template: str, ask: PromptInput, sampling: SamplingParams) -> Generation:
     engine.store.change(attrs.evolve(engine.settings, template=template))
     return await engine.generate(ask, sampling)
 
@@ -61,7 +61,7 @@ async def asked(engine: Engine, template: str, ask: Ask, sampling: Sampling) -> 
 @pytest.mark.parametrize(("count", "temperature"), [(9, 1.2), (2, 0.0)])
 async def test_the_answer_is_both_answers_together(engine: Engine, prefix: str, count: int, temperature: float) -> None:
     ask = attrs.evolve(ASK, prefix=prefix)
-    sampling = Sampling(count, temperature, max_new_tokens=12, seed=5)
+    sampling = SamplingParams(count, temperature, max_new_tokens=12, seed=5)
     both = await asked(engine, "llemma", ask, sampling)
     first = await asked(engine, "llemma-fewshot", ask, attrs.evolve(sampling, count=count - count // 2))
     second = await asked(engine, "continuation", ask, attrs.evolve(sampling, count=count // 2))
@@ -74,14 +74,14 @@ async def test_the_answer_is_both_answers_together(engine: Engine, prefix: str, 
 
 
 async def test_without_a_file_the_examples_alone_are_asked(engine: Engine) -> None:
-    sampling = Sampling(6, 1.2, max_new_tokens=12, seed=5)
-    both = await asked(engine, "llemma", Ask(GOAL), sampling)
-    assert same(both.candidates, (await asked(engine, "llemma-fewshot", Ask(GOAL), sampling)).candidates)
+    sampling = SamplingParams(6, 1.2, max_new_tokens=12, seed=5)
+    both = await asked(engine, "llemma", PromptInput(GOAL), sampling)
+    assert same(both.candidates, (await asked(engine, "llemma-fewshot", PromptInput(GOAL), sampling)).candidates)
     assert both.drawn == 6
 
 
 async def test_another_file_is_another_question(engine: Engine) -> None:
-    sampling = Sampling(4, 1.2, max_new_tokens=8, seed=5)
+    sampling = SamplingParams(4, 1.2, max_new_tokens=8, seed=5)
     first = await asked(engine, "llemma", ASK, sampling)
     assert (await asked(engine, "llemma", ASK, sampling)).cached
     other = await asked(engine, "llemma", attrs.evolve(ASK, context=FILE + "have := hp\n  "), sampling)
@@ -92,15 +92,16 @@ async def test_another_file_is_another_question(engine: Engine) -> None:
 async def test_progress_goes_on_through_both(engine: Engine) -> None:
     engine.store.change(attrs.evolve(engine.settings, template="llemma"))
     told: list[Progress] = []
-    await engine.generate(ASK, Sampling(4, 1.3, max_new_tokens=9, seed=77), on_progress=told.append)
+    await engine.generate(ASK, SamplingParams(4, 1.3, max_new_tokens=9, seed=77), on_progress=told.append)
     steps = [(each.done, each.total) for each in told if each.stage == "generate"]
     assert [done for done, _ in steps] == sorted(done for done, _ in steps)
     assert all(done <= total for done, total in steps)
 
 
 async def test_the_guess_for_a_model_of_that_name(engine: Engine, folder: Path) -> None:
-    made = await asked(engine, "", ASK, Sampling(4, 1.2, max_new_tokens=8, seed=5))
+    made = await asked(engine, "", ASK, SamplingParams(4, 1.2, max_new_tokens=8, seed=5))
     assert (
-        made.candidates == (await asked(engine, "llemma", ASK, Sampling(4, 1.2, max_new_tokens=8, seed=5))).candidates
+        made.candidates
+        == (await asked(engine, "llemma", ASK, SamplingParams(4, 1.2, max_new_tokens=8, seed=5))).candidates
     )
     assert made.model == str(folder)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from llmstep.engine.progress import Progress
 from llmstep.engine.worker import Job, Worker
 from llmstep.errors import BusyError, CancelledError
+from llmstep.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,11 +13,11 @@ import pytest
 import pytest_asyncio
 
 from llmstep.engine.interface import Generation
-from llmstep.engine.progress import Progress
 from llmstep.http.app import create_app
 from llmstep.http.server import HttpServer, serve
+from llmstep.progress import Progress
 from llmstep.settings import HttpSettings, Settings
-from llmstep.types import Ask, Candidate, Sampling
+from llmstep.types import Candidate, PromptInput, SamplingParams
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -33,14 +33,16 @@ class ScriptedEngine:
         self.reset()
 
     def reset(self) -> None:
-        self.asked: list[tuple[Ask, Sampling | None]] = []
+        self.asked: list[tuple[PromptInput, SamplingParams | None]] = []
         self.fault: Exception | None = None
         self.hold: asyncio.Event | None = None
         self.running = 0
         self.cancelled = 0
         self.status = SimpleNamespace(state="idle", model="scripted", device="cpu", queued=0, last_ms=None)
 
-    async def generate(self, ask: Ask, sampling: Sampling | None = None, *, on_progress: Any = None) -> Any:
+    async def generate(
+        self, ask: PromptInput, sampling: SamplingParams | None = None, *, on_progress: Any = None
+    ) -> Any:
         self.asked.append((ask, sampling))
         if on_progress is not None:
             on_progress(Progress("generate", "Generating", 1, 8))
@@ -61,7 +63,7 @@ class ScriptedEngine:
         ]
         return Generation(candidates, "scripted", 10, 1.5)
 
-    def known(self, ask: Ask, sampling: Sampling | None = None) -> None:
+    def known(self, ask: PromptInput, sampling: SamplingParams | None = None) -> None:
         return None
 
     async def _count(self, change: int) -> None:

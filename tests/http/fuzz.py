@@ -137,12 +137,12 @@ class Report:
     faults: list[str] = attrs.field(factory=list)
 
 
-def sites(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+def points(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """The places in a value of JSON, the whole included."""
     found = [path]
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, each in inner:
-        found += sites(each, (*path, key))
+        found += points(each, (*path, key))
     return found
 
 
@@ -151,7 +151,7 @@ def body_of(good: dict[str, Any], choose: random.Random) -> bytes:
     marks: dict[str, str] = {}
     made: Any = json.loads(json.dumps(good))
     for number in range(choose.randint(1, 3)):
-        place = choose.choice(sites(made))
+        place = choose.choice(points(made))
         mark = f"\x00{number}\x00"
         marks[json.dumps(mark)] = choose.choice(RAW)
         if not place:

@@ -24,7 +24,7 @@ from llmstep.errors import (
     SettingsError,
 )
 from llmstep.settings import Settings
-from llmstep.types import Ask, Goal, Sampling
+from llmstep.types import Goal, PromptInput, SamplingParams
 
 from .conftest import STATE, Running, running
 from .test_requests import MALFORMED
@@ -44,7 +44,7 @@ async def test_the_answer_has_upstreams_form_and_only_adds(up: Running) -> None:
         "model": "scripted",
         "elapsed_ms": 1.5,
     }
-    assert up.engine.asked == [(Ask(Goal(STATE), prefix="ex", context="import Mathlib"), None)]
+    assert up.engine.asked == [(PromptInput(Goal(STATE), prefix="ex", context="import Mathlib"), None)]
 
 
 async def test_leancopilots_answer(up: Running) -> None:
@@ -63,7 +63,10 @@ async def test_count_is_taken_with_the_settings_of_the_moment(up: Running) -> No
     app = up.server.app
     app.state.settings = Settings(temperature=0.1, top_p=0.5, max_new_tokens=7)
     await up.client.post("/", json={**BODY, "count": 4})
-    assert [sampling for _, sampling in up.engine.asked] == [Sampling(3, 0.7, 1.0, 128), Sampling(4, 0.1, 0.5, 7)]
+    assert [sampling for _, sampling in up.engine.asked] == [
+        SamplingParams(3, 0.7, 1.0, 128),
+        SamplingParams(4, 0.1, 0.5, 7),
+    ]
 
 
 async def test_health(up: Running) -> None:

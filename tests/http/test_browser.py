@@ -80,8 +80,8 @@ def untouched(it: Running) -> None:
 
 
 async def test_no_page_of_another_site_gets_anything_done() -> None:
-    async with running() as it, hostile_site() as site, browsing() as page:
-        await page.goto(site)
+    async with running() as it, hostile_site() as point, browsing() as page:
+        await page.goto(point)
         target = it.server.url
         json_type = {"Content-Type": "application/json"}
         for options in (
@@ -98,7 +98,7 @@ async def test_no_page_of_another_site_gets_anything_done() -> None:
                 assert (kind, status, text) in (("refused", 0, ""), ("opaque", 0, "")), (path, options)
         untouched(it)
         for encoding in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):
-            await page.goto(site)
+            await page.goto(point)
             await page.evaluate(
                 """([url, encoding, body]) => {
                     const form = document.createElement("form");
@@ -112,7 +112,7 @@ async def test_no_page_of_another_site_gets_anything_done() -> None:
             await page.wait_for_url(target + "/")
             assert '"suggestions":[]' in await page.content()
         untouched(it)
-        await page.goto(site)
+        await page.goto(point)
         sent = await page.evaluate(
             "([url, body]) => navigator.sendBeacon(url, new Blob([body], {type: 'text/plain'}))", [target + "/", BODY]
         )

@@ -14,13 +14,13 @@ from llmstep.engine.interface import Generation
 from llmstep.errors import BusyError, DownloadError, LlmstepError, ModelNotFoundError, NoGoalError, RequestError
 from llmstep.http.requests import CandidatesRequest, decode_candidates
 from llmstep.settings import RemoteSettings, Settings
-from llmstep.types import Ask, Candidate, Goal, Premise, Sampling
+from llmstep.types import Candidate, Goal, Premise, PromptInput, SamplingParams
 
 from .conftest import STATE, Running, running
 
 PREMISE = Premise("A.b", "theorem b : 𝔸")
-ASK = Ask(Goal(STATE, ("case b\n⊢ 𝔸",)), "exact ", "theorem t : p := by\n", "Foo.t", "intro h", (PREMISE,))
-SAMPLING = Sampling(7, 0.5, 0.9, 33, 11)
+ASK = PromptInput(Goal(STATE, ("case b\n⊢ 𝔸",)), "exact ", "theorem t : p := by\n", "Foo.t", "intro h", (PREMISE,))
+SAMPLING = SamplingParams(7, 0.5, 0.9, 33, 11)
 
 
 def lines(text: str) -> list[Any]:
@@ -30,7 +30,7 @@ def lines(text: str) -> list[Any]:
 def test_the_request_survives_the_wire() -> None:
     body = json.dumps(wire.request_of(ASK, SAMPLING, "abc")).encode()
     assert decode_candidates(body) == CandidatesRequest(ASK, SAMPLING, "abc")
-    assert decode_candidates(b'{"goal": "\xe2\x8a\xa2 p"}') == CandidatesRequest(Ask(Goal("⊢ p")))
+    assert decode_candidates(b'{"goal": "\xe2\x8a\xa2 p"}') == CandidatesRequest(PromptInput(Goal("⊢ p")))
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ import attrs
 import pytest
 
 from llmstep.http import bodies, connections, protocol
-from llmstep.http.admission import MOST_OF_A_CLIENT, MOST_WAITING
 from llmstep.http.app import create_app
 from llmstep.http.connections import Places
+from llmstep.http.fair_queue import MOST_OF_A_CLIENT, MOST_WAITING
 from llmstep.http.server import serve
 from llmstep.settings import Settings
 

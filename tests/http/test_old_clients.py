@@ -16,7 +16,7 @@ from llmstep.engine.postprocess import RawSample, finish
 from llmstep.http.app import create_app
 from llmstep.http.server import serve
 from llmstep.settings import Settings
-from llmstep.types import Ask, Goal
+from llmstep.types import Goal, PromptInput
 
 from .conftest import STATE, Running, running
 
@@ -70,7 +70,7 @@ async def test_where_nothing_is_left_nothing_is_guessed(up: Running, state: str)
 
 async def test_a_goal_is_no_step() -> None:
     texts = ["simp", "n : Nat\n⊢ n = n", "⊢ p", "intro h\n  ⊢ p", "\u00a0⊢ p", "simp at h ⊢", "rw [h] at h₁ ⊢\nsimp"]
-    made = finish(get_template("pythia"), Ask(Goal("⊢ p")), [RawSample(text, -1.0, 2) for text in texts])
+    made = finish(get_template("pythia"), PromptInput(Goal("⊢ p")), [RawSample(text, -1.0, 2) for text in texts])
     assert {each.text for each in made} == {"simp", "simp at h ⊢", "rw [h] at h₁ ⊢\nsimp"}
 
 

@@ -16,12 +16,12 @@ from tiny_models import neox, saved
 
 from llmstep.engine.engine import Engine
 from llmstep.engine.remote.openai import OpenAiEngine
-from llmstep.engine.switching import SwitchingEngine
+from llmstep.engine.router import EngineRouter
 from llmstep.engine.text import Text
 from llmstep.http.app import create_app
 from llmstep.http.server import HttpServer, serve
 from llmstep.settings import HttpSettings, RemoteSettings, Settings
-from llmstep.types import Ask, Goal, Sampling
+from llmstep.types import Goal, PromptInput, SamplingParams
 
 from .conftest import running
 
@@ -37,7 +37,7 @@ TOKEN = "0123456789abcdef"
 
 @attrs.frozen
 class Up:
-    engine: SwitchingEngine
+    engine: EngineRouter
     server: HttpServer
     client: openai.AsyncOpenAI
     plain: httpx.AsyncClient
@@ -46,7 +46,7 @@ class Up:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def up() -> AsyncIterator[Up]:
     """The starter behind the endpoint, with a token, and two clients."""
-    engine = SwitchingEngine(Settings(model="starter", device="cpu"))
+    engine = EngineRouter(Settings(model="starter", device="cpu"))
     server = await serve(create_app(engine, Settings(http=HttpSettings(port=0)), token=TOKEN), "127.0.0.1", 0)
     inner = httpx.AsyncClient(trust_env=False)
     client = openai.AsyncOpenAI(base_url=server.url + "/v1", api_key=TOKEN, http_client=inner, max_retries=0)
@@ -236,8 +236,8 @@ async def test_llmsteps_own_engine_gets_the_candidates_of_the_model_in_process(u
         try:
             assert await far.load() == "starter"
             for prefix in ("", "exact "):
-                ask = Ask(Goal("p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q"), prefix)
-                sampling = Sampling(12, 0.9, max_new_tokens=32, seed=4)
+                ask = PromptInput(Goal("p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q"), prefix)
+                sampling = SamplingParams(12, 0.9, max_new_tokens=32, seed=4)
                 there, here = await far.generate(ask, sampling), await near.generate(ask, sampling)
                 assert [each.text for each in there.candidates] == [each.text for each in here.candidates]
                 assert [each.tokens for each in there.candidates] == [each.tokens for each in here.candidates]
@@ -344,7 +344,7 @@ async def until(condition: Any) -> None:
 async def test_with_the_model_at_another_server_the_client_is_sent_there(up: Up) -> None:
     remote = RemoteSettings(url="http://127.0.0.1:9/v1", model="some")
     settings = Settings(engine="openai", remote=remote)
-    engine = SwitchingEngine(settings)
+    engine = EngineRouter(settings)
     server = await serve(create_app(engine, settings), "127.0.0.1", 0)
     try:
         answer = await up.plain.post(server.url + "/v1/completions", json={"prompt": "a"})
@@ -417,7 +417,7 @@ async def test_how_a_chat_is_written(chatting: Path, template: str, prompt: str,
     engine = Engine(Settings(model=str(folder), template=template, device="cpu"))
     try:
         text = Text(messages=(("system", "Be brief."), ("user", "Hi ∀")))
-        made = await engine.complete(text, Sampling(1, 0.0, max_new_tokens=3))
+        made = await engine.complete(text, SamplingParams(1, 0.0, max_new_tokens=3))
         end = "<|im_start|>assistant\n" if template else "<assistant>"
         special = 1 if template else 0  # the end token that this tokenizer adds to plain texts
         assert made.prompt_tokens == len((prompt + end).encode()) + special

@@ -6,7 +6,7 @@ import pytest
 
 from llmstep.errors import RequestError
 from llmstep.http.requests import decode_generate, decode_tactic
-from llmstep.types import Ask, Goal
+from llmstep.types import Goal, PromptInput
 
 
 def body(**fields: object) -> bytes:
@@ -15,14 +15,14 @@ def body(**fields: object) -> bytes:
 
 def test_upstream_body() -> None:
     request = decode_tactic(body(tactic_state="p : Prop\n⊢ p → p", prefix="intro", context="import Mathlib\n"))
-    assert request.ask == Ask(Goal("p : Prop\n⊢ p → p"), prefix="intro", context="import Mathlib\n")
+    assert request.ask == PromptInput(Goal("p : Prop\n⊢ p → p"), prefix="intro", context="import Mathlib\n")
     assert request.count is None
 
 
 def test_name_and_proof_are_read_off_the_end_of_the_context() -> None:
     context = "namespace A\ntheorem b (p : Prop) (h : p) : p := by\r\n  have k := h\r\n  "
     ask = decode_tactic(body(tactic_state="⊢ p", prefix="exact ", context=context)).ask
-    assert ask == Ask(Goal("⊢ p"), "exact ", context.replace("\r\n", "\n"), "A.b", "have k := h")
+    assert ask == PromptInput(Goal("⊢ p"), "exact ", context.replace("\r\n", "\n"), "A.b", "have k := h")
     outside = decode_tactic(body(tactic_state="⊢ p", context=context + "exact k\n\n-- a comment: ")).ask
     assert (outside.declaration, outside.proof) == ("", "")
 
@@ -35,13 +35,13 @@ def test_a_state_of_several_goals() -> None:
 
 def test_null_is_absent_and_unknown_fields_are_ignored() -> None:
     request = decode_tactic(body(tactic_state="⊢ p", prefix=None, context=None, count=None, future={"a": 1}))
-    assert request.ask == Ask(Goal("⊢ p"))
+    assert request.ask == PromptInput(Goal("⊢ p"))
     assert request.count is None
 
 
 def test_leancopilot_body() -> None:
     request = decode_generate(body(name="wellecks/llmstep", input="⊢ p\n\n⊢ q", prefix="rw"))
-    assert request.ask == Ask(Goal("⊢ p", ("⊢ q",)), prefix="rw")
+    assert request.ask == PromptInput(Goal("⊢ p", ("⊢ q",)), prefix="rw")
 
 
 MALFORMED = [

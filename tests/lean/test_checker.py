@@ -13,8 +13,8 @@ from verdict_cases import Case, read_table
 
 from llmstep.errors import LeanImportsError, NoGoalError
 from llmstep.lean.checker import FileChecker
+from llmstep.lean.insertion_points import InsertionPoint, find_insertion_point
 from llmstep.lean.server import LeanServer
-from llmstep.lean.site import Site, find_site
 from llmstep.lean.text import position_at
 from llmstep.settings import CheckSettings
 from llmstep.types import Verdict
@@ -44,10 +44,10 @@ def checker(server: LeanServer) -> FileChecker:
     return FileChecker(server, (server.root / "Check.lean").as_uri(), CheckSettings(timeout_seconds=2.5), patience=120)
 
 
-def site_in(text: str, cursor: int) -> Site:
-    site = find_site(text, position_at(text, cursor))
-    assert site is not None
-    return site
+def site_in(text: str, cursor: int) -> InsertionPoint:
+    point = find_insertion_point(text, position_at(text, cursor))
+    assert point is not None
+    return point
 
 
 @pytest.mark.parametrize("cases", [CASES, STEPS], ids=["checks", "verdicts"])
@@ -58,18 +58,18 @@ async def test_the_tables_are_large(cases: list[Case]) -> None:
 
 @pytest.mark.parametrize("case", STEPS, ids=lambda case: case.title)
 async def test_what_a_step_may_be(checker: FileChecker, case: Case) -> None:
-    site = site_in(case.text, case.cursor)
+    point = site_in(case.text, case.cursor)
     for expected in case.expected:
-        check = await checker.check(case.text, site, expected.candidate)
+        check = await checker.check(case.text, point, expected.candidate)
         said = check.message[: len(expected.rest)]
         assert (expected.candidate, check.verdict, said) == (expected.candidate, expected.verdict, expected.rest)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
 async def test_verdicts(checker: FileChecker, case: Case) -> None:
-    site = site_in(case.text, case.cursor)
+    point = site_in(case.text, case.cursor)
     for expected in case.expected:
-        check = await checker.check(case.text, site, expected.candidate)
+        check = await checker.check(case.text, point, expected.candidate)
         targets = " ‖ ".join(goal.splitlines()[-1] for goal in check.goals)
         accepted = check.verdict in {Verdict.CLOSES, Verdict.PROGRESS}
         said = targets if accepted else check.message[: len(expected.rest)]
@@ -80,11 +80,11 @@ async def test_the_report_has_all_errors_of_the_final_answer(server: LeanServer)
     """What a verdict stands on comes before Lean has finished its index; no error and no `sorry` may come later."""
     uri = (server.root / "Report.lean").as_uri()
     for case in CASES[::3]:
-        site = site_in(case.text, case.cursor)
+        point = site_in(case.text, case.cursor)
         for expected in case.expected[:4]:
             if expected.verdict is Verdict.UNCHECKED:
                 continue
-            version = await server.change(uri, site.shadow(case.text, expected.candidate))
+            version = await server.change(uri, point.shadow(case.text, expected.candidate))
             report, whole = await server.report(uri, version), await server.wait(uri, version)
             assert [told(each) for each in report if each["severity"] == 1] == [
                 told(each) for each in whole if each["severity"] == 1
@@ -115,26 +115,26 @@ async def test_what_is_known_is_not_asked_again(checker: FileChecker, server: Le
 
 async def test_compiled_code_proves_where_the_user_says_so(checker: FileChecker) -> None:
     text = "theorem compiled : 2 + 2 = 4 ∧ 1 = 1 := by\n  sorry\n"
-    site = site_in(text, text.index("sorry"))
+    point = site_in(text, text.index("sorry"))
     settings = CheckSettings(timeout_seconds=10, allow_native_decide=True)
     trusting = FileChecker(checker.shadow.server, checker.shadow.uri, settings, patience=120)
-    assert (await trusting.check(text, site, "native_decide")).verdict is Verdict.CLOSES
-    assert (await trusting.check(text, site, "constructor; decide +native")).verdict is Verdict.PROGRESS
-    assert (await trusting.check(text, site, "exact sorryAx _")).verdict is Verdict.INVALID
+    assert (await trusting.check(text, point, "native_decide")).verdict is Verdict.CLOSES
+    assert (await trusting.check(text, point, "constructor; decide +native")).verdict is Verdict.PROGRESS
+    assert (await trusting.check(text, point, "exact sorryAx _")).verdict is Verdict.INVALID
 
 
 async def test_no_verdict_is_not_remembered(checker: FileChecker) -> None:
     """A candidate that was too slow once is judged when it is asked for again."""
     text = TEXT.replace("theorem t", "theorem slow")
-    site = site_in(text, text.index("sorry"))
+    point = site_in(text, text.index("sorry"))
     hasty = FileChecker(checker.shadow.server, checker.shadow.uri, CheckSettings(timeout_seconds=0.1), patience=120)
-    await hasty.baseline(text, site)
-    check = await hasty.check(text, site, LOOP)
+    await hasty.baseline(text, point)
+    check = await hasty.check(text, point, LOOP)
     assert (check.verdict, check.message) == (Verdict.UNCHECKED, "no answer within 0.1 s")
     hasty.settings = CheckSettings(timeout_seconds=30)
-    assert (await hasty.check(text, site, "exact hp")).verdict is Verdict.CLOSES
+    assert (await hasty.check(text, point, "exact hp")).verdict is Verdict.CLOSES
     hasty.settings = CheckSettings(timeout_seconds=0.5)
-    assert (await hasty.check(text, site, LOOP)).message == "no answer within 0.5 s"
+    assert (await hasty.check(text, point, LOOP)).message == "no answer within 0.5 s"
 
 
 async def test_cancelling_stops_lean_and_leaves_the_document_usable(checker: FileChecker, server: LeanServer) -> None:
@@ -206,10 +206,10 @@ async def test_no_goal(checker: FileChecker, text: str, message: str, hint: str)
 
 async def test_an_import_that_is_nowhere(checker: FileChecker) -> None:
     text = "import Nowhere\ntheorem t (p : Prop) (hp : p) : p := by\n  sorry\n"
-    site = find_site(text, position_at(text, text.index("sorry")))
-    assert site is not None
+    point = find_insertion_point(text, position_at(text, text.index("sorry")))
+    assert point is not None
     with pytest.raises(LeanImportsError) as caught:
-        await checker.baseline(text, site)
+        await checker.baseline(text, point)
     assert caught.value.message == "Lean cannot read an import of this file: unknown module prefix 'Nowhere'"
     assert caught.value.hint.startswith("The file is in no Lake project: ")
 

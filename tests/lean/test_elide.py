@@ -9,8 +9,8 @@ import pytest_asyncio
 
 from llmstep.lean.checker import FileChecker
 from llmstep.lean.elide import elide
+from llmstep.lean.insertion_points import find_insertion_point
 from llmstep.lean.server import LeanServer
-from llmstep.lean.site import find_site
 from llmstep.lean.text import position_at
 from llmstep.lean.version import takes_variables_by_proof
 from llmstep.settings import CheckSettings
@@ -130,23 +130,23 @@ async def test_a_slow_proof_above_is_not_run(checker: FileChecker) -> None:
     """It would sleep a minute, and a check has four seconds for what stands above."""
     slow = "theorem slow (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n  iterate 60 sleep 1000\n  exact ⟨hp, hq⟩\n\n"
     text = slow + "theorem t (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n  sorry\n"
-    site = find_site(text, position_at(text, text.index("sorry")))
-    assert site is not None
-    assert (await checker.check(text, site, "exact slow p q hp hq")).verdict is Verdict.CLOSES
-    assert (await checker.check(text, site, "exact slow p q hq hp")).verdict is Verdict.INVALID
+    point = find_insertion_point(text, position_at(text, text.index("sorry")))
+    assert point is not None
+    assert (await checker.check(text, point, "exact slow p q hp hq")).verdict is Verdict.CLOSES
+    assert (await checker.check(text, point, "exact slow p q hq hp")).verdict is Verdict.INVALID
 
 
 async def test_errors_that_come_late_are_seen_in_long_files(checker: FileChecker) -> None:
     """The error of each second candidate comes after Lean has reported all that stands above."""
     above = "".join(f"theorem above{number} (p : Prop) (hp : p) : p := hp\n\n" for number in range(80))
     text = above + "theorem t (p q : Prop) (hp : p) (hq : q) : p := by\n  sorry\n"
-    site = find_site(text, position_at(text, text.index("sorry")))
-    assert site is not None
+    point = find_insertion_point(text, position_at(text, text.index("sorry")))
+    assert point is not None
     for number in range(12):
         late = f"(iterate {number} sleep 5)"
-        assert (await checker.check(text, site, f"({late}; exact hp)")).verdict is Verdict.CLOSES
-        refused = await checker.check(text, site, f"({late}; exact hq)")
+        assert (await checker.check(text, point, f"({late}; exact hp)")).verdict is Verdict.CLOSES
+        refused = await checker.check(text, point, f"({late}; exact hq)")
         assert refused.verdict is Verdict.INVALID
         assert refused.message.startswith("Type mismatch")
-        unseen = await checker.check(text, site, f"exact (by {late}; exact hq)")
+        unseen = await checker.check(text, point, f"exact (by {late}; exact hq)")
         assert unseen.verdict is Verdict.INVALID

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from llmstep.lean.goal_layout import from_messages, may_differ
-from llmstep.lean.site import find_site
+from llmstep.lean.insertion_points import find_insertion_point
 from llmstep.lean.text import position_at
 from llmstep.lean.workspace import LeanWorkspace
 from llmstep.settings import CheckSettings, LeanSettings, Settings
@@ -31,11 +31,11 @@ async def test_the_goal_is_that_of_an_unsolved_goals_error(lean_command: tuple[s
         Settings(lean=LeanSettings(command=lean_command, timeout_seconds=120), check=CheckSettings(timeout_seconds=20))
     )
     uri = (tmp_path / "A.lean").as_uri()
-    site = find_site(TEXT, position_at(TEXT, TEXT.index("sorry")))
-    assert site is not None
+    point = find_insertion_point(TEXT, position_at(TEXT, TEXT.index("sorry")))
+    assert point is not None
     try:
-        goal = await workspace.goal(uri, TEXT, site)
-        [check] = await workspace.check(uri, TEXT, site, goal, ["exact k"])
+        goal = await workspace.goal(uri, TEXT, point)
+        [check] = await workspace.check(uri, TEXT, point, goal, ["exact k"])
         assert check.verdict is Verdict.CLOSES
         [error] = [each for each in await workspace.errors(uri, TEXT.replace("  sorry\n", "")) if "unsolved" in each]
     finally:

@@ -15,8 +15,8 @@ from llmstep.errors import BusyError, LeanError, LeanImportsError, LeanMemoryErr
 from llmstep.lean import home
 from llmstep.lean.build import build_commands
 from llmstep.lean.environment import lean_environment
+from llmstep.lean.insertion_points import InsertionPoint, find_insertion_point
 from llmstep.lean.project import Project
-from llmstep.lean.site import Site, find_site
 from llmstep.lean.text import position_at
 from llmstep.lean.workspace import LeanWorkspace
 from llmstep.types import Goal, Verdict
@@ -53,11 +53,11 @@ async def workspace_of(lake: FakeLake) -> AsyncIterator[Callable[[Settings], Lea
         await each.close()
 
 
-def place(text: str = TEXT) -> tuple[str, Site]:
+def place(text: str = TEXT) -> tuple[str, InsertionPoint]:
     plain = text.replace("‸", "")
-    site = find_site(plain, position_at(plain, text.index("‸")))
-    assert site is not None
-    return plain, site
+    point = find_insertion_point(plain, position_at(plain, text.index("‸")))
+    assert point is not None
+    return plain, point
 
 
 PLAIN, SITE = place()
@@ -65,9 +65,9 @@ GOAL = Goal("p : Prop\nhp : p\n⊢ p")
 
 
 async def verdicts(workspace: LeanWorkspace, uri: str, *candidates: str, text: str = TEXT) -> list[Verdict]:
-    plain, site = place(text)
-    goal = await workspace.goal(uri, plain, site)
-    return [check.verdict for check in await workspace.check(uri, plain, site, goal, candidates)]
+    plain, point = place(text)
+    goal = await workspace.goal(uri, plain, point)
+    return [check.verdict for check in await workspace.check(uri, plain, point, goal, candidates)]
 
 
 async def test_imports_that_are_out_of_date_are_never_built_unasked(
@@ -197,15 +197,15 @@ async def test_a_start_may_take_long_and_outlives_its_askers(
     lake.control(say="info: downloading component 'lean'\r\n 3.1 MiB / 402 MiB", delay=6)
     workspace, uri = workspace_of(lake.settings(lean={"timeout_seconds": 2.0})), (lake.root / "A.lean").as_uri()
     text = TEXT.replace("import Dep\n", "")
-    plain, site = place(text)
+    plain, point = place(text)
     said: list[str] = []
-    first = asyncio.create_task(workspace.goal(uri, plain, site, said.append))
+    first = asyncio.create_task(workspace.goal(uri, plain, point, said.append))
     await asyncio.sleep(1)
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
     assert "Starting Lean: 3.1 MiB / 402 MiB" in said
-    assert await workspace.goal(uri, plain, site) == GOAL
+    assert await workspace.goal(uri, plain, point) == GOAL
     assert len(lake.calls("serve")) == 1
 
 
@@ -308,19 +308,19 @@ async def test_memory(lake: FakeLake, workspace_of: Callable[[Settings], LeanWor
     workers = {each.uri: each.private_bytes for each in info.processes if each.role == "worker"}
     assert set(workers) == set(uris[1:])
     assert all(5_000_000 < size < 200_000_000 for size in workers.values())
-    plain, site = place(text.replace("theorem", "set_option maxRecDepth 10000000\n\ntheorem"))
+    plain, point = place(text.replace("theorem", "set_option maxRecDepth 10000000\n\ntheorem"))
     workspace.store.change(lake.settings(check={"memory_mb": 100, "max_heartbeats": 0}))
     for candidates in (["repeat have k := hp", "exact hp"], ["exact hp"]):
-        checks = await workspace.check(uris[1], plain, site, GOAL, candidates)
+        checks = await workspace.check(uris[1], plain, point, GOAL, candidates)
         assert checks[-1].verdict is Verdict.CLOSES
-    [check] = await workspace.check(uris[1], plain, site, GOAL, ["repeat have j := hp"])
+    [check] = await workspace.check(uris[1], plain, point, GOAL, ["repeat have j := hp"])
     assert check.verdict is Verdict.UNCHECKED
     assert check.message == "Lean was stopped: it took more than 100 MB of memory."
     assert max(each.private_bytes for info in workspace.servers() for each in info.processes) < 200_000_000
-    plain, site = place(text)
+    plain, point = place(text)
     workspace.store.change(lake.settings(check={"memory_mb": 10}))
     with pytest.raises(LeanMemoryError, match=r"^Lean was stopped: it took more than 10 MB of memory\."):
-        await workspace.goal(uris[0], plain, site)
+        await workspace.goal(uris[0], plain, point)
 
 
 async def test_the_environment_of_lean() -> None:

@@ -11,7 +11,7 @@ import pytest_asyncio
 from llmstep.app import App
 from llmstep.cli.suggest import Answer, as_record
 from llmstep.engine.interface import Generation
-from llmstep.lean.site import find_site
+from llmstep.lean.insertion_points import find_insertion_point
 from llmstep.lean.text import position_at
 from llmstep.lean.workspace import LeanWorkspace
 from llmstep.lsp.code_actions import title
@@ -225,6 +225,6 @@ async def test_a_setting_switches_it_off(workspace: LeanWorkspace, settings: Set
 
 async def test_a_candidate_that_does_not_end_is_left(workspace: LeanWorkspace, settings: Settings, uri: str) -> None:
     text = f"{HEAD}{ADD} := by\n  sorry\n"
-    site = find_site(text, position_at(text, text.rindex("sorry")))
-    assert site is not None
-    assert await workspace.renamed(uri, text, site, "repeat (first | skip | exact Nat.add_com a b)") == []
+    point = find_insertion_point(text, position_at(text, text.rindex("sorry")))
+    assert point is not None
+    assert await workspace.renamed(uri, text, point, "repeat (first | skip | exact Nat.add_com a b)") == []

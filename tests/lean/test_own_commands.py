@@ -8,8 +8,8 @@ import pytest
 import pytest_asyncio
 
 from llmstep.lean.checker import FileChecker
+from llmstep.lean.insertion_points import find_insertion_point
 from llmstep.lean.server import LeanServer
-from llmstep.lean.site import find_site
 from llmstep.lean.text import position_at
 from llmstep.settings import CheckSettings
 from llmstep.types import Verdict
@@ -91,9 +91,9 @@ async def test_the_proof_is_that_of_the_command(checker: FileChecker, place: str
     """The theorem above may be used, the one that is proved may not, and no candidate ends the command."""
     marked = COMMANDS + PLACES[place]
     text = marked.replace("‸", "")
-    site = find_site(text, position_at(text, marked.index("‸")))
-    assert site is not None
-    assert (await checker.baseline(text, site)).goals[0].endswith("\n⊢ p")
+    point = find_insertion_point(text, position_at(text, marked.index("‸")))
+    assert point is not None
+    assert (await checker.baseline(text, point)).goals[0].endswith("\n⊢ p")
     own = "p hp" if "variable" not in place else "hp"
     expected = {
         "exact above p hp": Verdict.CLOSES,
@@ -103,22 +103,22 @@ async def test_the_proof_is_that_of_the_command(checker: FileChecker, place: str
         "exact nonsense": Verdict.INVALID,
         **dict.fromkeys(ENDINGS, Verdict.INVALID),
     }
-    assert {each: (await checker.check(text, site, each)).verdict for each in expected} == expected
+    assert {each: (await checker.check(text, point, each)).verdict for each in expected} == expected
 
 
 async def test_a_command_without_a_name(checker: FileChecker) -> None:
     marked = COMMANDS + "Statement (p : Prop) (hp : p) : p := by\n  ‸sorry\n"
     text = marked.replace("‸", "")
-    site = find_site(text, position_at(text, marked.index("‸")))
-    assert site is not None
-    assert (await checker.check(text, site, "exact above p hp")).verdict is Verdict.CLOSES
-    assert (await checker.check(text, site, "exact unnamed p hp")).verdict is Verdict.INVALID
+    point = find_insertion_point(text, position_at(text, marked.index("‸")))
+    assert point is not None
+    assert (await checker.check(text, point, "exact above p hp")).verdict is Verdict.CLOSES
+    assert (await checker.check(text, point, "exact unnamed p hp")).verdict is Verdict.INVALID
 
 
 async def test_a_word_at_the_margin_that_is_no_command(checker: FileChecker) -> None:
     """Of alternatives by equations and of what stands behind a proof: Lean says that they belong to the theorem."""
     text = "theorem foo : ∀ (p : Prop) (_ : p), p\n| p, hp => by\n  exact (show p by\n  sorry)\n"
-    site = find_site(text, position_at(text, text.index("sorry")))
-    assert site is not None
-    assert (await checker.check(text, site, "exact foo p hp")).message == "It uses the theorem itself: `foo`."
-    assert (await checker.check(text, site, "exact hp")).verdict is Verdict.CLOSES
+    point = find_insertion_point(text, position_at(text, text.index("sorry")))
+    assert point is not None
+    assert (await checker.check(text, point, "exact foo p hp")).message == "It uses the theorem itself: `foo`."
+    assert (await checker.check(text, point, "exact hp")).verdict is Verdict.CLOSES

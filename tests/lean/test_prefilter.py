@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmstep.lean.insertion_points import find_insertion_point
 from llmstep.lean.lexer import LexicalError, lex
 from llmstep.lean.prefilter import LONGEST, prefilter
-from llmstep.lean.site import find_site
 from llmstep.lean.text import position_at
 from llmstep.lean.vocabulary import COMMANDS, NATIVE, OUTSIDE, RUNNING, UNSOUND
 
 TEXT = "theorem t (p : Prop) (h : p) : p := by\n  sorry\n"
-SITE = find_site(TEXT, position_at(TEXT, TEXT.index("sorry")))
+SITE = find_insertion_point(TEXT, position_at(TEXT, TEXT.index("sorry")))
 assert SITE is not None
 
 

@@ -15,8 +15,8 @@ from site_cases import Case, read_table
 
 from llmstep.errors import NoGoalError
 from llmstep.lean.checker import FileChecker
+from llmstep.lean.insertion_points import InsertionPoint, find_insertion_points
 from llmstep.lean.server import LeanServer
-from llmstep.lean.site import Site, find_sites
 from llmstep.lean.text import offset_at, position_at, range_at
 from llmstep.settings import CheckSettings
 
@@ -79,8 +79,8 @@ def plain(text: str) -> str:
     return "\n".join(line.rstrip() for line in lines).rstrip("\n")
 
 
-def sites(case: Case) -> list[Site]:
-    return find_sites(case.text, case.cursor, case.diagnostics)
+def points(case: Case) -> list[InsertionPoint]:
+    return find_insertion_points(case.text, case.cursor, case.diagnostics)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -88,7 +88,7 @@ def test_a_candidate_goes_to_the_same_place(form: str) -> None:
     others = {}
     names = two_units if form == "names of two units" else str
     for case in CASES:
-        found = sites(changed(case, FORMS[form]))
+        found = points(changed(case, FORMS[form]))
         result = plain(found[0].apply(changed(case, FORMS[form]).text, names(case.candidate))) if found else ""
         if result != names(plain(case.result)):
             others[case.title] = result
@@ -105,9 +105,9 @@ async def checker(
 
 
 async def goal(checker: FileChecker, case: Case) -> str:
-    for site in sites(case):
+    for point in points(case):
         try:
-            return (await checker.baseline(case.text, site)).goals[0]
+            return (await checker.baseline(case.text, point)).goals[0]
         except NoGoalError:
             continue
     return ""

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmstep.lean.elide import elide
-from llmstep.lean.site import find_sites
+from llmstep.lean.insertion_points import find_insertion_points
 from llmstep.lean.text import mask, minimal_edit, offset_at, position_at, range_at
 
 if TYPE_CHECKING:
@@ -108,12 +108,12 @@ def test_a_minimal_edit_gives_the_new_text(before: str, old: str, new: str, afte
 @settings(deadline=None, max_examples=400)
 def test_a_place_keeps_what_is_around_it(text: str, offset: int, candidate: str) -> None:
     text = HEAD + text
-    for site in find_sites(text, position_at(text, min(len(HEAD) + offset, len(text)))):
-        assert 0 <= site.start <= site.end <= len(text)
-        result = site.apply(text, candidate)
-        assert result.startswith(text[: site.start])
-        assert result.endswith(text[site.end :])
-        shadow = site.shadow_text(text, candidate)
+    for point in find_insertion_points(text, position_at(text, min(len(HEAD) + offset, len(text)))):
+        assert 0 <= point.start <= point.end <= len(text)
+        result = point.apply(text, candidate)
+        assert result.startswith(text[: point.start])
+        assert result.endswith(text[point.end :])
+        shadow = point.shadow_text(text, candidate)
         assert shadow.text[offset_at(shadow.text, shadow.start) :].startswith(candidate.split("\n")[0])
 
 
@@ -139,7 +139,7 @@ def test_no_depth_ends_in_a_recursion_error() -> None:
     for unit in ('s!"{', "(", "by ", "/-", "· ", "fun x => (", '{s!"{'):
         text = HEAD + unit * 50_000
         assert len(mask(text)) == len(text)
-        find_sites(text, position_at(text, len(text)))
+        find_insertion_points(text, position_at(text, len(text)))
 
 
 def lines_run(text: str) -> int:
@@ -156,7 +156,7 @@ def lines_run(text: str) -> int:
     before = sys.gettrace()
     sys.settrace(trace)
     try:
-        find_sites(text, position)
+        find_insertion_points(text, position)
     finally:
         sys.settrace(before)
     return count

@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from llmstep.errors import CancelledError, LeanNotFoundError, NoGoalError
-from llmstep.lean.site import Site, find_site, find_sites
+from llmstep.lean.insertion_points import InsertionPoint, find_insertion_point, find_insertion_points
 from llmstep.lean.text import position_at
 from llmstep.lean.workspace import LeanWorkspace
 from llmstep.settings import CheckSettings, LeanSettings, Settings
@@ -31,11 +31,11 @@ RIGHT = Goal(f"case right\n{CONTEXT}⊢ q")
 LOOP = "repeat (first | skip | exact hq)"
 
 
-def place(text: str) -> tuple[str, Site]:
+def place(text: str) -> tuple[str, InsertionPoint]:
     plain = text.replace("‸", "")
-    site = find_site(plain, position_at(plain, text.index("‸")))
-    assert site is not None
-    return plain, site
+    point = find_insertion_point(plain, position_at(plain, text.index("‸")))
+    assert point is not None
+    return plain, point
 
 
 PLAIN, SITE = place(TEXT)
@@ -82,13 +82,13 @@ async def test_the_first_place_with_a_goal(workspace: LeanWorkspace, tmp_path: P
     for bullet, column in (("exact hp", 2), ("have k := hp", 4)):
         text = f"theorem t (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n  constructor\n  · {bullet}‸\n"
         plain = text.replace("‸", "")
-        sites = find_sites(plain, position_at(plain, text.index("‸")))
-        site, goal = await workspace.locate(uri, plain, sites)
-        assert site.column == column
+        points = find_insertion_points(plain, position_at(plain, text.index("‸")))
+        point, goal = await workspace.locate(uri, plain, points)
+        assert point.column == column
         assert goal.text.endswith("⊢ q" if column == 2 else "⊢ p")
-    plain, site = place("theorem t (p : Prop) (hp : p) : p := by\n  exact hp‸\n")
+    plain, point = place("theorem t (p : Prop) (hp : p) : p := by\n  exact hp‸\n")
     with pytest.raises(NoGoalError, match="All goals are accomplished"):
-        await workspace.locate(uri, plain, [site])
+        await workspace.locate(uri, plain, [point])
     with pytest.raises(NoGoalError, match="There is no goal here"):
         await workspace.locate(uri, plain, [])
 
@@ -173,10 +173,10 @@ async def test_a_server_that_was_killed_is_started_again(workspace: LeanWorkspac
             if each.role == "watchdog":
                 os.kill(each.pid, signal.SIGKILL)
     text = PLAIN.replace("theorem t", "theorem killed")
-    site = find_site(text, position_at(text, text.rindex("  ") + 2))
-    assert site is not None
-    assert await workspace.goal(uri, text, site) == RIGHT
-    [check] = await workspace.check(uri, text, site, RIGHT, ["exact hq"])
+    point = find_insertion_point(text, position_at(text, text.rindex("  ") + 2))
+    assert point is not None
+    assert await workspace.goal(uri, text, point) == RIGHT
+    [check] = await workspace.check(uri, text, point, RIGHT, ["exact hq"])
     assert check.verdict is Verdict.CLOSES
 
 
@@ -197,20 +197,20 @@ async def test_cancelling_a_check_leaves_the_rest_untouched(workspace: LeanWorks
         await task
     assert results == [0]
     edited = PLAIN.replace("hq", "hqq").replace("theorem t", "theorem edited")
-    site = find_site(edited, position_at(edited, edited.rindex("  ") + 2))
-    assert site is not None
-    checks = await workspace.check(uri, edited, site, RIGHT, ["exact hq", "exact hqq"])
+    point = find_insertion_point(edited, position_at(edited, edited.rindex("  ") + 2))
+    assert point is not None
+    checks = await workspace.check(uri, edited, point, RIGHT, ["exact hq", "exact hqq"])
     assert [check.verdict for check in checks] == [Verdict.INVALID, Verdict.CLOSES]
 
 
 async def test_a_goal_does_not_wait_for_all_checks_of_the_file(workspace: LeanWorkspace, tmp_path: Path) -> None:
     """Two uses of one file take turns, candidate by candidate, and both get what belongs to their own text."""
     uri = (tmp_path / "A.lean").as_uri()
-    other, site = place("theorem other (p : Prop) (hp : p) : p := by\n  ‸\n")
+    other, point = place("theorem other (p : Prop) (hp : p) : p := by\n  ‸\n")
     candidates = [f"have k{number} := hq" for number in range(6)]
     running = asyncio.create_task(workspace.check(uri, PLAIN, SITE, RIGHT, candidates))
     await asyncio.sleep(0)
-    goal = await workspace.goal(uri, other, site)
+    goal = await workspace.goal(uri, other, point)
     assert goal == Goal("p : Prop\nhp : p\n⊢ p")
     assert {check.verdict for check in await running} == {Verdict.PROGRESS}
 
@@ -238,12 +238,12 @@ async def test_other_settings_start_other_servers(settings: Settings, tmp_path: 
 async def test_heartbeats_limit_a_candidate(settings: Settings, tmp_path: Path) -> None:
     """The limit that Lean itself sets is an error of the candidate, not a wait for the time limit."""
     workspace = LeanWorkspace(attrs.evolve(settings, check=attrs.evolve(settings.check, max_heartbeats=100)))
-    plain, site = place("theorem t (p q r s : Prop) (h : p ∧ q ∧ r ∧ s) : s ∧ r ∧ q ∧ p := by\n  ‸\n")
+    plain, point = place("theorem t (p q r s : Prop) (h : p ∧ q ∧ r ∧ s) : s ∧ r ∧ q ∧ p := by\n  ‸\n")
     try:
         uri = (tmp_path / "A.lean").as_uri()
-        goal = await workspace.goal(uri, plain, site)
+        goal = await workspace.goal(uri, plain, point)
         steps = "\n".join(f"have k{number} : s ∧ r ∧ q ∧ p := by simp_all" for number in range(60))
-        costly, cheap = await workspace.check(uri, plain, site, goal, [steps, "constructor"])
+        costly, cheap = await workspace.check(uri, plain, point, goal, [steps, "constructor"])
         assert costly.verdict is Verdict.INVALID
         assert "maximum number of heartbeats (100)" in costly.message
         assert cheap.verdict is Verdict.PROGRESS

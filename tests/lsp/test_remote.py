@@ -25,7 +25,7 @@ from benchmarks.windows import free_port
 from llmstep.catalog.resolve import STARTER_DIR
 from llmstep.engine.remote.openai import OpenAiEngine
 from llmstep.settings import RemoteSettings, Settings
-from llmstep.types import Ask, Goal, Sampling
+from llmstep.types import Goal, PromptInput, SamplingParams
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -108,13 +108,13 @@ async def test_samples_one_by_one_without_scores(served: Served, api: Any) -> No
     engine = OpenAiEngine(Settings(engine="openai", template="starter", remote=remote))
     try:
         assert await engine.load() == str(served.folder)
-        answer = await engine.generate(Ask(GOAL), Sampling(5, 1.0, 1.0, 32, 7))
+        answer = await engine.generate(PromptInput(GOAL), SamplingParams(5, 1.0, 1.0, 32, 7))
         assert answer.drawn == 5
         assert 1 < len(answer.candidates) <= 5
         assert all(each.score is None and each.text == each.text.strip() for each in answer.candidates)
-        again = await engine.generate(Ask(GOAL, prefix="exact "), Sampling(3, 1.0, 1.0, 32, 7))
+        again = await engine.generate(PromptInput(GOAL, prefix="exact "), SamplingParams(3, 1.0, 1.0, 32, 7))
         assert all(each.text.startswith("exact ") for each in again.candidates)
-        greedy = await engine.generate(Ask(GOAL), Sampling(5, 0.0, 1.0, 32))
+        greedy = await engine.generate(PromptInput(GOAL), SamplingParams(5, 0.0, 1.0, 32))
         assert (greedy.drawn, len(greedy.candidates)) == (1, 1)
     finally:
         await engine.close()

@@ -20,7 +20,7 @@ from test_suggest import AND, OR, generating
 
 from benchmarks.windows import free_port
 from llmstep import __version__
-from llmstep.engine.switching import SwitchingEngine
+from llmstep.engine.router import EngineRouter
 from llmstep.http import app as http_app
 from llmstep.http.server import serve
 from llmstep.lsp.sharing import Sharing, listens
@@ -144,7 +144,7 @@ async def test_a_new_window_uses_the_model_of_the_second_then(
 @asynccontextmanager
 async def lender(settings: Settings) -> AsyncIterator[int]:
     """An llmstep that listens, in this process; its port."""
-    engine = SwitchingEngine(settings)
+    engine = EngineRouter(settings)
     server = await serve(http_app.create_app(engine, settings), "127.0.0.1", 0)
     try:
         yield server.port

@@ -14,7 +14,7 @@ from transformers import ByT5Tokenizer, T5EncoderModel
 
 from llmstep.catalog.premises import marked
 from llmstep.errors import LlmstepError, ModelLoadError, ModelNotFoundError, RequestError, SettingsError
-from llmstep.lean.site import find_site
+from llmstep.lean.insertion_points import find_insertion_point
 from llmstep.premises.corpus import read_corpus
 from llmstep.premises.encoder import Encoder
 from llmstep.premises.index import PremiseIndex
@@ -134,9 +134,9 @@ def test_what_a_place_can_use(index: Path, text: str, path: str, line: int, name
 
 async def test_a_goal_in_a_file_gets_what_the_file_imports(index: Path, tmp_path: Path) -> None:
     text = "import Std.Logic\n\ntheorem t (p : Prop) : p := by\n  sorry\n"
-    site = find_site(text, Position(3, 2))
-    assert site is not None
-    where = Whereabouts((tmp_path / "My.lean").as_uri(), text, site)
+    point = find_insertion_point(text, Position(3, 2))
+    assert point is not None
+    where = Whereabouts((tmp_path / "My.lean").as_uri(), text, point)
     found = await Retriever(str(index), "cpu").find(Goal("p : Prop\n⊢ p"), where, 100, 60)
     assert {premise.name for premise in found} == {"And.swap", "Or.swap"}
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from lsprotocol.types import Position
 
-from llmstep.lean.site import find_site
+from llmstep.lean.insertion_points import find_insertion_point
 from llmstep.lean.workspace import LeanWorkspace
 from llmstep.premises.lean_search import LeanSearch, named
 from llmstep.premises.source import Whereabouts
@@ -45,10 +45,10 @@ async def search(tmp_path: Path, lean_command: tuple[str, ...]) -> AsyncIterator
 
 async def premises(search: LeanSearch, folder: Path, line: int, text: str = TEXT, count: int = 20) -> list[Premise]:
     uri = (folder / "Fruit.lean").as_uri()
-    site = find_site(text, Position(line, 2))
-    assert site is not None
-    goal = await search.lean.goal(uri, text, site)
-    return list(await search.find(goal, Whereabouts(uri, text, site), count, seconds=60))
+    point = find_insertion_point(text, Position(line, 2))
+    assert point is not None
+    goal = await search.lean.goal(uri, text, point)
+    return list(await search.find(goal, Whereabouts(uri, text, point), count, seconds=60))
 
 
 @pytest.mark.lean
@@ -72,11 +72,11 @@ async def test_lemmas_that_leave_goals_and_rewrites_are_named_too(search: LeanSe
 
 @pytest.mark.lean
 async def test_the_place_is_judged_as_before_after_a_search(search: LeanSearch, tmp_path: Path) -> None:
-    uri, site = (tmp_path / "Fruit.lean").as_uri(), find_site(TEXT, Position(8, 2))
-    assert site is not None
-    goal = await search.lean.goal(uri, TEXT, site)
-    await search.find(goal, Whereabouts(uri, TEXT, site), 5, seconds=60)
-    checks = await search.lean.check(uri, TEXT, site, goal, ["exact pear_swap a b h", "exact h"])
+    uri, point = (tmp_path / "Fruit.lean").as_uri(), find_insertion_point(TEXT, Position(8, 2))
+    assert point is not None
+    goal = await search.lean.goal(uri, TEXT, point)
+    await search.find(goal, Whereabouts(uri, TEXT, point), 5, seconds=60)
+    checks = await search.lean.check(uri, TEXT, point, goal, ["exact pear_swap a b h", "exact h"])
     assert [check.verdict.value for check in checks] == ["closes", "invalid"]
 
 

@@ -16,7 +16,7 @@ from llmstep.app import App
 from llmstep.catalog.templates import get_template
 from llmstep.engine.engine import Engine
 from llmstep.errors import ModelLoadError
-from llmstep.lean.site import find_site
+from llmstep.lean.insertion_points import find_insertion_point
 from llmstep.lean.workspace import LeanWorkspace
 from llmstep.lsp.endpoint import Endpoint
 from llmstep.premises.asked import Premises
@@ -26,7 +26,7 @@ from llmstep.premises.retriever import Retriever
 from llmstep.premises.source import Whereabouts
 from llmstep.search.prover import Method, Prover
 from llmstep.settings import HttpSettings, LeanSettings, PremiseSettings, Settings
-from llmstep.types import Ask, Goal, Sampling
+from llmstep.types import Goal, PromptInput, SamplingParams
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,12 +48,12 @@ ROOT, INSIDE = f"{ABOVE}⊢ Ripe a b", f"{ABOVE}⊢ b ∧ a"
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[Ask]:
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[PromptInput]:
     """What the engine is asked; it answers as ever."""
-    asks: list[Ask] = []
+    asks: list[PromptInput] = []
     generate = Engine.generate
 
-    async def recorded(self: Engine, ask: Ask, *given: Any, **named: Any) -> Any:
+    async def recorded(self: Engine, ask: PromptInput, *given: Any, **named: Any) -> Any:
         asks.append(ask)
         return await generate(self, ask, *given, **named)
 
@@ -75,7 +75,7 @@ class _Noting:
 
 @pytest.mark.lean
 async def test_a_search_has_lean_find_premises_for_every_state_once(
-    generator: Path, tmp_path: Path, lean_command: tuple[str, ...], asked: list[Ask]
+    generator: Path, tmp_path: Path, lean_command: tuple[str, ...], asked: list[PromptInput]
 ) -> None:
     settings = Settings(
         model=str(generator),
@@ -86,13 +86,13 @@ async def test_a_search_has_lean_find_premises_for_every_state_once(
     engine, lean = Engine(settings), LeanWorkspace(settings)
     goals: list[str] = []
     premises = Premises(_Noting(LeanSearch(lean), goals), 100, 60)
-    site = find_site(TEXT, PLACE)
-    assert site is not None
+    point = find_insertion_point(TEXT, PLACE)
+    assert point is not None
     fixed = ("constructor", "exact pear_swap a b h")
     method = Method(tactics="both", fixed=fixed, expansions=12, samples=1, max_new_tokens=6, patience=0)
     try:
         uri = (tmp_path / "Fruit.lean").as_uri()
-        found = await Prover(engine, lean, premises).prove(uri, TEXT, [site], method)
+        found = await Prover(engine, lean, premises).prove(uri, TEXT, [point], method)
     finally:
         await engine.close()
         await lean.close()
@@ -114,12 +114,12 @@ async def test_a_search_that_lean_does_not_end_in_time_finds_nothing_and_harms_n
     tmp_path: Path, lean_command: tuple[str, ...]
 ) -> None:
     lean = LeanWorkspace(Settings(lean=LeanSettings(command=lean_command)))
-    site, uri = find_site(TEXT, PLACE), (tmp_path / "Fruit.lean").as_uri()
-    assert site is not None
+    point, uri = find_insertion_point(TEXT, PLACE), (tmp_path / "Fruit.lean").as_uri()
+    assert point is not None
     try:
-        goal = await lean.goal(uri, TEXT, site)
-        assert await LeanSearch(lean).find(goal, Whereabouts(uri, TEXT, site), 100, seconds=0.0) == ()
-        checks = await lean.check(uri, TEXT, site, goal, ["exact ⟨pear_swap a b h⟩", "exact h"])
+        goal = await lean.goal(uri, TEXT, point)
+        assert await LeanSearch(lean).find(goal, Whereabouts(uri, TEXT, point), 100, seconds=0.0) == ()
+        checks = await lean.check(uri, TEXT, point, goal, ["exact ⟨pear_swap a b h⟩", "exact h"])
     finally:
         await lean.close()
     assert [check.verdict.value for check in checks] == ["closes", "invalid"]
@@ -127,7 +127,7 @@ async def test_a_search_that_lean_does_not_end_in_time_finds_nothing_and_harms_n
 
 @pytest.mark.lean
 def test_prove_reads_the_premises_of_an_index(
-    generator: Path, encoder: Path, corpus: Path, tmp_path: Path, lean: Path, asked: list[Ask]
+    generator: Path, encoder: Path, corpus: Path, tmp_path: Path, lean: Path, asked: list[PromptInput]
 ) -> None:
     index, file = tmp_path / "index", tmp_path / "Fruit.lean"
     run("index", "--corpus", corpus, "-o", index, "--encoder", encoder)
@@ -145,7 +145,7 @@ def test_prove_reads_the_premises_of_an_index(
 
 
 async def test_the_endpoint_puts_premises_in_front_of_the_state(
-    generator: Path, encoder: Path, corpus: Path, tmp_path: Path, asked: list[Ask]
+    generator: Path, encoder: Path, corpus: Path, tmp_path: Path, asked: list[PromptInput]
 ) -> None:
     folder = tmp_path / "index"
     await asyncio.to_thread(run, "index", "--corpus", corpus, "-o", folder, "--encoder", encoder)
@@ -197,9 +197,9 @@ async def test_the_endpoint_puts_premises_in_front_of_the_state(
     assert [each.premises for each in asked] == [everywhere, imported, ()]
     assert [output["output"] for output in copilot["outputs"]] == alone["suggestions"]
     try:
-        greedy = Sampling(1, 0.0, 1.0, 12)
+        greedy = SamplingParams(1, 0.0, 1.0, 12)
         for answer, helpful in ((alone, everywhere), (placed, imported), (bare, ())):
-            made = await engine.generate(Ask(Goal(state), premises=helpful), greedy)
+            made = await engine.generate(PromptInput(Goal(state), premises=helpful), greedy)
             assert answer["suggestions"] == [candidate.text for candidate in made.candidates]
     finally:
         await engine.close()
@@ -243,9 +243,9 @@ async def test_what_was_found_is_remembered_for_a_goal_and_a_place(tmp_path: Pat
             return ()
 
     premises = Premises(_Noting(Nothing(), goals), 5, 1)
-    site = find_site(TEXT, PLACE)
-    assert site is not None
-    here = Whereabouts("file:///a", TEXT, site)
+    point = find_insertion_point(TEXT, PLACE)
+    assert point is not None
+    here = Whereabouts("file:///a", TEXT, point)
     assert premises.known(Goal("⊢ p"), here) is None
     for where in (here, here, attrs.evolve(here, steps="constructor"), None, None):
         await premises.find(Goal("⊢ p"), where)

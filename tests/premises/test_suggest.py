@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from llmstep.premises.source import PremiseSource
-    from llmstep.types import Ask
+    from llmstep.types import PromptInput
 
 TEXT = """\
 theorem pear_swap (p q : Prop) (h : p ∧ q) : q ∧ p := ⟨h.2, h.1⟩
@@ -54,10 +54,10 @@ async def test_what_lean_names_is_in_the_prompt(
         lean=LeanSettings(command=lean_command, timeout_seconds=120),
         premises=PremiseSettings(source="lean", count=1),
     )
-    asked: list[Ask] = []
+    asked: list[PromptInput] = []
     generate = Engine.generate
 
-    async def recorded(self: Engine, ask: Ask, *given: Any, **named: Any) -> Any:
+    async def recorded(self: Engine, ask: PromptInput, *given: Any, **named: Any) -> Any:
         asked.append(ask)
         return await generate(self, ask, *given, **named)
 

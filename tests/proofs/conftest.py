@@ -11,7 +11,7 @@ from scripted_model import PLAN, ScriptedModel
 
 from llmstep.engine.remote.openai import OpenAiEngine
 from llmstep.lean.asking import proof_so_far
-from llmstep.lean.site import find_sites
+from llmstep.lean.insertion_points import find_insertion_points
 from llmstep.lean.text import offset_at, position_at
 from llmstep.lean.workspace import LeanWorkspace
 from llmstep.proofs.prover import WholeProver
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lsprotocol.types import TextEdit
     from scripted_model import Reply, Script
 
-    from llmstep.engine.progress import Progress
+    from llmstep.progress import Progress
     from llmstep.proofs.plan import Plan
     from llmstep.search.prover import Attempt
 
@@ -67,7 +67,7 @@ def run(workspace: LeanWorkspace, tmp_path: Path) -> Callable[..., object]:
                 found = await WholeProver(engine, workspace).prove(
                     (tmp_path / "A.lean").as_uri(),
                     plain,
-                    find_sites(plain, position_at(plain, cursor)),
+                    find_insertion_points(plain, position_at(plain, cursor)),
                     plan,
                     written=proof_so_far,
                     on_progress=tell,

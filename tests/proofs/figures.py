@@ -24,7 +24,7 @@ from scripted_model import Reply, ScriptedModel
 
 from llmstep.bench.search import Result, method_record, read_results, run_search, summarise
 from llmstep.bench.theorems import Theorem, read_theorems
-from llmstep.engine.switching import SwitchingEngine
+from llmstep.engine.router import EngineRouter
 from llmstep.lean.workspace import LeanWorkspace
 from llmstep.proofs.plan import Plan
 from llmstep.proofs.prover import WholeProver
@@ -89,7 +89,7 @@ def _head(text: str) -> str:
 
 
 async def measure(name: str, plan: Plan, settings: Settings, theorems: list[Theorem], folder: Path) -> list[Result]:
-    engine, lean = SwitchingEngine(settings), LeanWorkspace(settings)
+    engine, lean = EngineRouter(settings), LeanWorkspace(settings)
     record = method_record(plan, settings.model)
     try:
         return await run_search(theorems, WholeProver(engine, lean), plan, record, folder / f"{name}.jsonl")

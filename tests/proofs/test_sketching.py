@@ -9,7 +9,7 @@ import pytest
 from scripted_model import PLAN
 
 from llmstep.engine.engine import Engine
-from llmstep.lean.site import find_sites
+from llmstep.lean.insertion_points import find_insertion_points
 from llmstep.lean.text import position_at
 from llmstep.proofs.facts import facts_of
 from llmstep.proofs.prover import WholeProver
@@ -65,8 +65,8 @@ async def test_a_proof_by_way_of_a_fact(
     text = "theorem t (p q r : Prop) (hp : p) (h : p → q) (k : q → r ∧ q) : r := by\n  sorry\n"
     engine = Engine(Settings(model="starter", device="cpu"))
     plan = attrs.evolve(PLAN, strategy="sketch", method=attrs.evolve(PLAN.method, tactics=tactics, expansions=24))
-    sites = find_sites(text, position_at(text, text.index("sorry")))
-    found = await WholeProver(engine, workspace).prove((tmp_path / "A.lean").as_uri(), text, sites, plan)
+    points = find_insertion_points(text, position_at(text, text.index("sorry")))
+    found = await WholeProver(engine, workspace).prove((tmp_path / "A.lean").as_uri(), text, points, plan)
     await engine.close()
     assert (found.outcome, found.strategy, found.rounds) == ("proved", "sketch", 0)
     assert found.proof is not None

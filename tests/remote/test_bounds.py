@@ -18,11 +18,11 @@ from starlette.responses import Response
 
 from llmstep.engine.remote import connection
 from llmstep.engine.remote.connection import CLIENT_HEADER, own_name
-from llmstep.engine.switching import SwitchingEngine
+from llmstep.engine.router import EngineRouter
 from llmstep.errors import RemoteError, RemoteRefusedError
 from llmstep.http.app import create_app
 from llmstep.http.server import serve
-from llmstep.types import Sampling
+from llmstep.types import SamplingParams
 
 from .conftest import FakeServer, engine_for
 from .test_faults import failure
@@ -93,7 +93,7 @@ PROGRAM = """
 import asyncio, resource, sys
 from llmstep.engine.remote import connection
 connection.FIRST_PAUSE = 0.001
-from llmstep.engine.switching import SwitchingEngine
+from llmstep.engine.router import SwitchingEngine
 from llmstep.errors import LlmstepError
 from llmstep.settings import RemoteSettings, Settings
 from llmstep.types import Ask, Goal
@@ -188,7 +188,7 @@ async def test_errors_may_be_compressed_and_say_nothing_then(fake: FakeServer) -
 async def test_more_than_32_requests_reach_a_server_at_once(fake: FakeServer) -> None:
     fake.hold = asyncio.Event()
     async with engine_for(fake.settings()) as engine:
-        samplings = [Sampling(1, 0.5, 1.0, 8, seed=number) for number in range(50)]
+        samplings = [SamplingParams(1, 0.5, 1.0, 8, seed=number) for number in range(50)]
         asking = [asyncio.ensure_future(engine.generate(ASK, sampling)) for sampling in samplings]
         await fake.until(lambda: fake.open == 50)
         fake.hold.set()
@@ -198,7 +198,7 @@ async def test_more_than_32_requests_reach_a_server_at_once(fake: FakeServer) ->
 async def test_as_many_requests_pass_through_a_server_as_at_once_says(fake: FakeServer) -> None:
     fake.hold = asyncio.Event()
     settings = fake.settings()
-    engine = SwitchingEngine(settings)
+    engine = EngineRouter(settings)
     server = await serve(create_app(engine, settings, at_once=48), "127.0.0.1", 0)
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=server.url, trust_env=False, timeout=60, limits=limits) as client:

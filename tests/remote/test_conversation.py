@@ -8,10 +8,10 @@ import pytest
 from scripted_model import Reply, ScriptedModel
 
 from llmstep.engine.engine import Engine
-from llmstep.engine.switching import SwitchingEngine
+from llmstep.engine.router import EngineRouter
 from llmstep.errors import ContextLengthError, LlmstepError, ModelNotFoundError
 from llmstep.settings import RemoteSettings, Settings
-from llmstep.types import Sampling
+from llmstep.types import SamplingParams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from llmstep.engine.conversation import Answer
 
 TURNS = [("system", "You prove."), ("user", "Prove it: ∀ x, x = x")]
-SAMPLING = Sampling(1, 0.7, 0.95, 400, 5)
+SAMPLING = SamplingParams(1, 0.7, 0.95, 400, 5)
 
 
 async def answered(
     model: ScriptedModel, kind: Any = "openai", on_step: Callable[[int], None] = lambda _: None
 ) -> Answer:
     url = model.url if kind == "openai" else model.url.removesuffix("/v1")
-    engine = SwitchingEngine(Settings(engine=kind, remote=RemoteSettings(url=url, timeout_seconds=20)))
+    engine = EngineRouter(Settings(engine=kind, remote=RemoteSettings(url=url, timeout_seconds=20)))
     try:
         return await engine.converse(TURNS, SAMPLING, on_step=on_step)
     finally:
@@ -87,7 +87,7 @@ async def test_refusals(reply: Reply, error: type[LlmstepError]) -> None:
 async def test_a_model_that_is_not_there() -> None:
     with ScriptedModel([Reply("no such model", status=404)]) as model:
         remote = RemoteSettings(url=model.url, model="another")
-        engine = SwitchingEngine(Settings(engine="openai", remote=remote))
+        engine = EngineRouter(Settings(engine="openai", remote=remote))
         with pytest.raises(ModelNotFoundError, match="has no model another"):
             await engine.converse(TURNS, SAMPLING)
         await engine.close()
@@ -95,7 +95,7 @@ async def test_a_model_that_is_not_there() -> None:
 
 async def test_the_model_in_this_process() -> None:
     engine = Engine(Settings(model="starter", device="cpu"))
-    answer = await engine.converse([("user", "⊢ True")], Sampling(1, 0.0, 1.0, 12))
+    answer = await engine.converse([("user", "⊢ True")], SamplingParams(1, 0.0, 1.0, 12))
     assert answer.model == "starter"
     assert 1 <= answer.tokens <= 12
     assert answer.finish in ("stop", "length")

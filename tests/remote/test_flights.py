@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from llmstep.engine.progress import Progress
-from llmstep.engine.remote.flights import Flights
+from llmstep.engine.remote.single_flight import SingleFlight
 from llmstep.errors import CancelledError, RemoteError
+from llmstep.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,7 @@ async def settle(*tasks: asyncio.Task[Any]) -> None:
 
 
 async def test_done_once_for_all_and_progress_for_each() -> None:
-    flights: Flights[str] = Flights()
+    flights: SingleFlight[str] = SingleFlight()
     work = Work()
     told: list[list[Progress]] = [[], []]
     tasks = [asyncio.create_task(flights.join("a", work, each.append)) for each in told]
@@ -53,7 +53,7 @@ async def test_done_once_for_all_and_progress_for_each() -> None:
 
 
 async def test_another_question_is_another_flight() -> None:
-    flights: Flights[str] = Flights()
+    flights: SingleFlight[str] = SingleFlight()
     works = [Work(), Work()]
     tasks = [asyncio.create_task(flights.join(key, work)) for key, work in enumerate(works)]
     await settle(*tasks)
@@ -64,7 +64,7 @@ async def test_another_question_is_another_flight() -> None:
 
 
 async def test_stopped_when_the_last_one_has_gone_and_not_before() -> None:
-    flights: Flights[str] = Flights()
+    flights: SingleFlight[str] = SingleFlight()
     work = Work()
     first, second = (asyncio.create_task(flights.join("a", work)) for _ in range(2))
     await settle(first, second)
@@ -82,7 +82,7 @@ async def test_stopped_when_the_last_one_has_gone_and_not_before() -> None:
 
 
 async def test_an_error_reaches_all() -> None:
-    flights: Flights[str] = Flights()
+    flights: SingleFlight[str] = SingleFlight()
     work = Work()
     tasks = [asyncio.create_task(flights.join("a", work)) for _ in range(2)]
     await settle(*tasks)
@@ -93,7 +93,7 @@ async def test_an_error_reaches_all() -> None:
 
 
 async def test_closing_ends_all_with_a_sentence() -> None:
-    flights: Flights[str] = Flights()
+    flights: SingleFlight[str] = SingleFlight()
     work = Work()
     task = asyncio.create_task(flights.join("a", work))
     await settle(task)

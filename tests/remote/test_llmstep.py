@@ -15,12 +15,11 @@ from starlette.routing import Route
 from llmstep.catalog.model_key import ModelKey
 from llmstep.engine import wire
 from llmstep.engine.interface import Generation
-from llmstep.engine.progress import Progress
 from llmstep.engine.remote import connection, llmstep
 from llmstep.engine.remote.llmstep import LlmstepEngine
 from llmstep.engine.remote.place import Place
+from llmstep.engine.router import EngineRouter
 from llmstep.engine.status import EngineStatus
-from llmstep.engine.switching import SwitchingEngine
 from llmstep.errors import (
     BusyError,
     CancelledError,
@@ -32,6 +31,7 @@ from llmstep.errors import (
 )
 from llmstep.http.app import create_app
 from llmstep.http.server import HttpServer, serve
+from llmstep.progress import Progress
 from llmstep.settings import HttpSettings, RemoteSettings, Settings
 from llmstep.types import Candidate
 
@@ -41,7 +41,7 @@ from .test_openai import ASK, SIX
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from llmstep.types import Ask, Sampling
+    from llmstep.types import PromptInput, SamplingParams
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -51,7 +51,7 @@ class Scripted:
 
     def __init__(self, name: str = "scripted") -> None:
         self.name = name
-        self.asked: list[tuple[Ask, Sampling | None]] = []
+        self.asked: list[tuple[PromptInput, SamplingParams | None]] = []
         self.fault: Exception | None = None
         self.hold: asyncio.Event | None = None
         self.running = asyncio.Event()
@@ -59,7 +59,9 @@ class Scripted:
         self.unloads = 0
         self.status = EngineStatus("idle", name, "cuda")
 
-    async def generate(self, ask: Ask, sampling: Sampling | None = None, *, on_progress: Any = None) -> Generation:
+    async def generate(
+        self, ask: PromptInput, sampling: SamplingParams | None = None, *, on_progress: Any = None
+    ) -> Generation:
         self.asked.append((ask, sampling))
         if on_progress:
             on_progress(Progress("load", "Loading it", 1, 2))
@@ -73,7 +75,7 @@ class Scripted:
             raise self.fault
         return Generation([Candidate("rfl", -0.25, 2), Candidate("simp", None, 0)], self.name, 6, 1.0)
 
-    def known(self, ask: Ask, sampling: Sampling | None = None) -> None: ...
+    def known(self, ask: PromptInput, sampling: SamplingParams | None = None) -> None: ...
 
     async def load(self, *, on_progress: Any = None) -> str:
         return self.name
@@ -251,7 +253,7 @@ async def test_older_and_foreign_servers(fake: FakeServer) -> None:
 # --- switching
 
 
-def with_own(engine: SwitchingEngine, own: Scripted) -> None:
+def with_own(engine: EngineRouter, own: Scripted) -> None:
     """Put a scripted engine in the place of the one that would load a model."""
     engine._all = (own, *engine._all[1:])  # type: ignore[assignment]
     engine._active = own if engine._active is engine.own else engine._active  # type: ignore[assignment]
@@ -262,7 +264,7 @@ async def test_settings_switch_the_engine(fake: FakeServer) -> None:
     own = Scripted("own")
     seen: list[EngineStatus] = []
     async with other() as there:
-        engine = SwitchingEngine(Settings(model="own"))
+        engine = EngineRouter(Settings(model="own"))
         with_own(engine, own)
         engine.watch(seen.append)
         assert (await engine.generate(ASK, SIX)).model == "own"
@@ -293,7 +295,7 @@ async def test_a_neighbours_model_is_used_and_its_loss_is_made_up_for() -> None:
         async def neighbour(_: Settings) -> Place | None:
             return place[0]
 
-        engine = SwitchingEngine(settings, neighbour)
+        engine = EngineRouter(settings, neighbour)
         with_own(engine, own)
         assert (await engine.generate(ASK, SIX)).model == "scripted"
         assert (engine.status.engine, engine.status.url) == ("shared", there.server.url)

@@ -14,11 +14,11 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from llmstep.engine.remote import connection, ollama
-from llmstep.engine.switching import SwitchingEngine
+from llmstep.engine.router import EngineRouter
 from llmstep.errors import LlmstepError, ModelNotFoundError, RemoteError
 from llmstep.http.server import HttpServer, serve
 from llmstep.settings import RemoteSettings, Settings
-from llmstep.types import Ask, Goal, Sampling
+from llmstep.types import Goal, PromptInput, SamplingParams
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 STEP_MODEL = "zeyu-zheng/BFS-Prover-V2-7B:q8_0"
-ASK = Ask(Goal("p q : Prop\nhp : p\n⊢ p ∨ q"), prefix="exact ")
-SAMPLING = Sampling(6, 0.7, 0.9, 32, 11)
+ASK = PromptInput(Goal("p q : Prop\nhp : p\n⊢ p ∨ q"), prefix="exact ")
+SAMPLING = SamplingParams(6, 0.7, 0.9, 32, 11)
 
 
 class Ollama:
@@ -108,8 +108,8 @@ async def there(_there: Ollama, monkeypatch: pytest.MonkeyPatch) -> Ollama:
 
 
 @asynccontextmanager
-async def engine_for(url: str, model: str = "", engine: Any = "ollama") -> AsyncIterator[SwitchingEngine]:
-    made = SwitchingEngine(Settings(engine=engine, remote=RemoteSettings(url=url, model=model)))
+async def engine_for(url: str, model: str = "", engine: Any = "ollama") -> AsyncIterator[EngineRouter]:
+    made = EngineRouter(Settings(engine=engine, remote=RemoteSettings(url=url, model=model)))
     try:
         yield made
     finally:

@@ -11,18 +11,18 @@ import pytest
 
 from llmstep.catalog.templates import get_template
 from llmstep.errors import CancelledError, ModelError, ModelNotFoundError
-from llmstep.types import Ask, Goal, Sampling
+from llmstep.types import Goal, PromptInput, SamplingParams
 
 from .conftest import MODEL, FakeServer, engine_for
 
 if TYPE_CHECKING:
     from llmstep.engine.interface import Generation
-    from llmstep.engine.progress import Progress
+    from llmstep.progress import Progress
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ASK = Ask(Goal("n : Nat\nh : 0 < n\n⊢ n ≠ 0", ("case b\n⊢ True",)))
-SIX = Sampling(6, 0.8, 0.95, 50, 3)
+ASK = PromptInput(Goal("n : Nat\nh : 0 < n\n⊢ n ≠ 0", ("case b\n⊢ True",)))
+SIX = SamplingParams(6, 0.8, 0.95, 50, 3)
 
 
 def scored(answer: Generation) -> list[tuple[str, float | None]]:
@@ -275,7 +275,7 @@ async def test_stops_that_are_not_obeyed_end_the_request(fake: FakeServer) -> No
 async def test_a_prompt_that_is_too_long_for_the_server_is_cut(fake: FakeServer) -> None:
     fake.longest_prompt = 4000
     hypotheses = [f"h{i} : a_rather_long_name_{i} < {i}" for i in range(400)]
-    ask = Ask(Goal("\n".join([*hypotheses, "⊢ False"])))
+    ask = PromptInput(Goal("\n".join([*hypotheses, "⊢ False"])))
     async with engine_for(fake.settings()) as engine:
         answer = await engine.generate(ask, SIX)
         assert answer.drawn == 6

@@ -10,7 +10,7 @@ import pytest
 from starlette.responses import JSONResponse, StreamingResponse
 
 from llmstep.engine.remote.samples import Answer
-from llmstep.types import Ask, Goal, Sampling
+from llmstep.types import Goal, PromptInput, SamplingParams
 
 from .conftest import engine_for
 from .test_ollama import _there, there
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["_there", "there"]
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ASK = Ask(Goal("n : Nat\n⊢ n = n"))
-TWO = Sampling(2, 0.7, 1.0, 16, 3)
+ASK = PromptInput(Goal("n : Nat\n⊢ n = n"))
+TWO = SamplingParams(2, 0.7, 1.0, 16, 3)
 
 
 def chat(fake: FakeServer, **changes: Any) -> Settings:

@@ -11,10 +11,10 @@ import httpx
 import pytest
 
 from llmstep.cli.tables import print_suggestions
-from llmstep.engine.switching import SwitchingEngine
+from llmstep.engine.router import EngineRouter
 from llmstep.http.app import create_app
 from llmstep.http.server import serve
-from llmstep.search.proposals import ModelTactics, Scene
+from llmstep.search.proposals import ProofState, ModelTactics
 from llmstep.types import Candidate, Check, Goal, Suggestion, Verdict
 
 from .test_openai import ASK, SIX
@@ -28,9 +28,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @asynccontextmanager
-async def engine_at(fake: FakeServer) -> AsyncIterator[SwitchingEngine]:
+async def engine_at(fake: FakeServer) -> AsyncIterator[EngineRouter]:
     fake.logprobs = False
-    engine = SwitchingEngine(attrs.evolve(fake.settings(), count=6))
+    engine = EngineRouter(attrs.evolve(fake.settings(), count=6))
     try:
         yield engine
     finally:
@@ -52,7 +52,7 @@ async def test_over_http(fake: FakeServer) -> None:
 
 async def test_in_a_search_they_are_equally_likely(fake: FakeServer) -> None:
     async with engine_at(fake) as engine:
-        proposals = await ModelTactics(engine, SIX).propose(Scene(ASK.goal.text))
+        proposals = await ModelTactics(engine, SIX).propose(ProofState(ASK.goal.text))
     assert [(each.tactic, each.logprob) for each in proposals] == [(text, -math.log(3)) for text in fake.texts]
 
 

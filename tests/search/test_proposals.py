@@ -10,16 +10,16 @@ import pytest
 import pytest_asyncio
 
 from llmstep.engine.engine import Engine
-from llmstep.search.proposals import FIXED_TACTICS, FixedTactics, Mixture, ModelTactics, Proposal, Scene
-from llmstep.types import Ask, Goal, Sampling
+from llmstep.search.proposals import FIXED_TACTICS, FixedTactics, Mixture, ModelTactics, ProofState, Proposal
+from llmstep.types import Goal, PromptInput, SamplingParams
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from llmstep.engine.progress import Progress
+    from llmstep.progress import Progress
     from llmstep.settings import Settings
 
-AND = Scene("p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q")
+AND = ProofState("p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q")
 
 
 class Given:
@@ -30,7 +30,7 @@ class Given:
     def __init__(self, **probabilities: float) -> None:
         self.proposals = [Proposal(tactic, math.log(share)) for tactic, share in probabilities.items()]
 
-    async def propose(self, scene: Scene) -> Sequence[Proposal]:
+    async def propose(self, scene: ProofState) -> Sequence[Proposal]:
         return self.proposals
 
 
@@ -38,7 +38,7 @@ async def test_the_list_is_the_same_for_every_goal() -> None:
     proposals = await FixedTactics().propose(AND)
     assert [each.tactic for each in proposals] == list(FIXED_TACTICS)
     assert sum(math.exp(each.logprob) for each in proposals) == pytest.approx(1)
-    assert await FixedTactics().propose(Scene("⊢ False")) == proposals
+    assert await FixedTactics().propose(ProofState("⊢ False")) == proposals
 
 
 def test_the_list_names_nothing_of_a_goal_and_proves_nothing_without_proof() -> None:
@@ -74,13 +74,13 @@ async def engine(settings: Settings) -> AsyncIterator[Engine]:
 @pytest.mark.asyncio(loop_scope="session")
 async def test_the_model_gives_sums_of_log_probabilities(engine: Engine) -> None:
     told: list[Progress] = []
-    sampling = Sampling(count=16, temperature=1.5, max_new_tokens=32, seed=1)  # hot, so that draws differ
+    sampling = SamplingParams(count=16, temperature=1.5, max_new_tokens=32, seed=1)  # hot, so that draws differ
     model = ModelTactics(engine, sampling, told.append)
     assert model.model is None
     proposals = await model.propose(AND)
     assert model.model == "starter"
     assert {each.stage for each in told} == {"load"}
-    candidates = (await engine.generate(Ask(Goal(AND.goal)), sampling)).candidates
+    candidates = (await engine.generate(PromptInput(Goal(AND.goal)), sampling)).candidates
     assert {each.tactic: each.logprob for each in proposals} == {
         each.text: pytest.approx(each.score * each.tokens) for each in candidates
     }
@@ -95,8 +95,8 @@ async def test_the_model_gives_sums_of_log_probabilities(engine: Engine) -> None
 
 @pytest.mark.asyncio(loop_scope="session")
 async def test_what_may_vary(engine: Engine) -> None:
-    model = ModelTactics(engine, Sampling(temperature=0.7))
-    greedy = ModelTactics(engine, Sampling(temperature=0.0))
+    model = ModelTactics(engine, SamplingParams(temperature=0.7))
+    greedy = ModelTactics(engine, SamplingParams(temperature=0.0))
     assert (model.varied, greedy.varied, FixedTactics().varied) == (True, False, False)
     assert Mixture(model, FixedTactics()).varied
     assert not Mixture(greedy, FixedTactics()).varied

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from llmstep.errors import NoGoalError
-from llmstep.lean.site import find_sites
+from llmstep.lean.insertion_points import find_insertion_points
 from llmstep.lean.text import offset_at, position_at
 from llmstep.search.lean_expander import LeanExpander
 from llmstep.search.proposals import FixedTactics
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from lsprotocol.types import TextEdit
 
-    from llmstep.engine.progress import Progress
     from llmstep.lean.workspace import LeanWorkspace
+    from llmstep.progress import Progress
 
 pytestmark = [pytest.mark.lean, pytest.mark.asyncio(loop_scope="session")]
 
@@ -60,8 +60,8 @@ def applied(text: str, edit: TextEdit) -> str:
 
 async def attempt(prover: Prover, folder: Path, text: str, method: Method = LIST, **more: object) -> Attempt:
     plain, cursor = marked(text)
-    sites = find_sites(plain, position_at(plain, cursor))
-    return await prover.prove((folder / "A.lean").as_uri(), plain, sites, method, **more)  # type: ignore[arg-type]
+    points = find_insertion_points(plain, position_at(plain, cursor))
+    return await prover.prove((folder / "A.lean").as_uri(), plain, points, method, **more)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("text", CASES.values(), ids=CASES.keys())
@@ -87,10 +87,10 @@ async def test_it_is_the_same_every_time(prover: Prover, tmp_path: Path) -> None
 
 async def test_steps_that_are_not_needed_are_left_out(workspace: LeanWorkspace, tmp_path: Path) -> None:
     text = "theorem t (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n  sorry\n"
-    [site, *_] = find_sites(text, position_at(text, text.index("sorry")))
+    [point, *_] = find_insertion_points(text, position_at(text, text.index("sorry")))
     uri = (tmp_path / "A.lean").as_uri()
-    goal = await workspace.goal(uri, text, site)
-    expander = LeanExpander(workspace, FixedTactics(), uri, text, site, goal)
+    goal = await workspace.goal(uri, text, point)
+    expander = LeanExpander(workspace, FixedTactics(), uri, text, point, goal)
     proof = ("have one := hp", "constructor", "exact one", "have two := hp", "exact hq")
     assert await expander.finished([proof, proof[:-1]]) == [True, False]
     assert await expander.shortened(proof) == ("have one := hp", "constructor", "exact one", "exact hq")
@@ -102,11 +102,11 @@ async def test_a_state_is_expanded_in_order_until_the_proof_is_finished(
     workspace: LeanWorkspace, tmp_path: Path
 ) -> None:
     text = "theorem t (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n  sorry\n"
-    [site, *_] = find_sites(text, position_at(text, text.index("sorry")))
+    [point, *_] = find_insertion_points(text, position_at(text, text.index("sorry")))
     uri = (tmp_path / "A.lean").as_uri()
-    goal = await workspace.goal(uri, text, site)
+    goal = await workspace.goal(uri, text, point)
     fixed = FixedTactics(("no_such_tactic", "intro h", "constructor", "exact ⟨hp, hq⟩", "trivial"))
-    expander = LeanExpander(workspace, fixed, uri, text, site, goal)
+    expander = LeanExpander(workspace, fixed, uri, text, point, goal)
     context = "p q : Prop\nhp : p\nhq : q\n"
     first = await expander.expand(expander.root, ())
     assert [(step.tactic, step.goals) for step in first] == [

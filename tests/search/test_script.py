@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from llmstep.lean.site import find_sites
+from llmstep.lean.insertion_points import find_insertion_points
 from llmstep.lean.text import position_at
 from llmstep.search.script import join, must_finish, own_goals
 from llmstep.types import Goal
@@ -44,8 +44,8 @@ def test_join(steps: tuple[str, ...], text: str | None) -> None:
 def test_what_a_proof_must_close(text: str, wanted: bool) -> None:
     cursor = text.index("§")
     plain = text.replace("§", "")
-    site = find_sites(plain, position_at(plain, cursor))[0]
-    assert must_finish(plain, site) is wanted
+    point = find_insertion_points(plain, position_at(plain, cursor))[0]
+    assert must_finish(plain, point) is wanted
 
 
 @pytest.mark.parametrize(

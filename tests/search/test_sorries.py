@@ -14,7 +14,7 @@ from llmstep.types import Goal
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from llmstep.lean.site import Site
+    from llmstep.lean.insertion_points import InsertionPoint
 
 
 @pytest.mark.parametrize(
@@ -61,10 +61,12 @@ class Proofs:
         self.proofs = list(proofs)
         self.lean = self
 
-    async def prove(self, uri: str, text: str, sites: Sequence[Site], method: Method, **_: object) -> Attempt:
+    async def prove(
+        self, uri: str, text: str, points: Sequence[InsertionPoint], method: Method, **_: object
+    ) -> Attempt:
         proof = self.proofs.pop(0)
-        edit = sites[0].edit(text, proof)
-        return Attempt(sites[0], Goal("⊢ p"), (proof,), proof, edit, "proved", 1, 1, 0.1, None, method.tactics)
+        edit = points[0].edit(text, proof)
+        return Attempt(points[0], Goal("⊢ p"), (proof,), proof, edit, "proved", 1, 1, 0.1, None, method.tactics)
 
     async def errors(self, uri: str, text: str) -> list[str]:
         return ["there before"] + ["a and b"] * ("exact a" in text and "exact b" in text)

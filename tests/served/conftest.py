@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from gguf_models import starter_gguf
 
-from llmstep.engine.switching import SwitchingEngine
+from llmstep.engine.router import EngineRouter
 from llmstep.settings import RemoteSettings, Settings
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ def gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @asynccontextmanager
-async def engine_for(model: object, command: tuple[str, ...] = (), **settings: Any) -> AsyncIterator[SwitchingEngine]:
+async def engine_for(model: object, command: tuple[str, ...] = (), **settings: Any) -> AsyncIterator[EngineRouter]:
     remote = RemoteSettings(command=command, url=settings.pop("url", ""))
-    made = SwitchingEngine(Settings(**{"model": str(model), "template": "starter", "remote": remote, **settings}))
+    made = EngineRouter(Settings(**{"model": str(model), "template": "starter", "remote": remote, **settings}))
     try:
         yield made
     finally:

@@ -13,15 +13,15 @@ import pytest
 from llmstep.engine.remote import connection
 from llmstep.engine.served.engine import ServedEngine
 from llmstep.errors import LlmstepError, ModelLoadError, RemoteError
-from llmstep.types import Ask, Goal, Sampling
+from llmstep.types import Goal, PromptInput, SamplingParams
 
 from .conftest import engine_for
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-ASK = Ask(Goal("p : Prop\n⊢ p → p"))
-SAMPLING = Sampling(2, 0.7, 1.0, 16, 3)
+ASK = PromptInput(Goal("p : Prop\n⊢ p → p"))
+SAMPLING = SamplingParams(2, 0.7, 1.0, 16, 3)
 
 SERVER = """
 import http.server, json, os, sys

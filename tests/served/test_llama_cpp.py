@@ -23,17 +23,17 @@ from llmstep.engine.served import choice
 from llmstep.engine.served.engine import ServedEngine
 from llmstep.errors import LlmstepError
 from llmstep.settings import Settings
-from llmstep.types import Ask, Goal, Sampling
+from llmstep.types import Goal, PromptInput, SamplingParams
 
 from .conftest import engine_for
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from llmstep.engine.switching import SwitchingEngine
+    from llmstep.engine.router import EngineRouter
 
-ASK = Ask(Goal("p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q"))
-SAMPLING = Sampling(10, 0.7, 1.0, 48, 3)
+ASK = PromptInput(Goal("p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q"))
+SAMPLING = SamplingParams(10, 0.7, 1.0, 48, 3)
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "FIRST_PAUSE", 0.02)
 
 
-def family(engine: SwitchingEngine) -> list[psutil.Process]:
+def family(engine: EngineRouter) -> list[psutil.Process]:
     """The guard and the server below it."""
     active = engine._active
     assert isinstance(active, ServedEngine)
@@ -52,7 +52,9 @@ def family(engine: SwitchingEngine) -> list[psutil.Process]:
 async def test_the_steps_and_scores_of_the_same_model_in_process(gguf: Path) -> None:
     greedy = attrs.evolve(SAMPLING, temperature=0.0)
     async with engine_for("starter", device="cpu") as here:
-        expected = {ask: (await here.generate(ask, greedy)).candidates for ask in (ASK, Ask(ASK.goal, prefix="exact "))}
+        expected = {
+            ask: (await here.generate(ask, greedy)).candidates for ask in (ASK, PromptInput(ASK.goal, prefix="exact "))
+        }
         spread = {
             each.text: each.score for each in (await here.generate(ASK, attrs.evolve(SAMPLING, count=64))).candidates
         }
@@ -98,7 +100,7 @@ async def test_a_chat_is_written_by_the_rule_in_the_file(tmp_path: Path, monkeyp
     monkeypatch.setattr(Question, "body", noted)
     file = starter_gguf(tmp_path / "chat.gguf", chat=CHAT)
     async with engine_for(file, template="instruct", max_thinking_tokens=0) as engine:
-        answer = await engine.generate(Ask(ASK.goal, prefix="exact "), attrs.evolve(SAMPLING, count=2))
+        answer = await engine.generate(PromptInput(ASK.goal, prefix="exact "), attrs.evolve(SAMPLING, count=2))
     assert answer.drawn == 2
     assert prompts[0].startswith("<|head|>user: This is the state of a proof")
     assert prompts[0].endswith("<|eot|><|head|>assistant: exact")
@@ -149,7 +151,7 @@ def test_the_server_ends_when_llmstep_is_killed(gguf: Path) -> None:
 
 
 async def test_cancelling_gives_the_slots_back(gguf: Path) -> None:
-    long = Sampling(32, 5.0, 1.0, 128, 1)
+    long = SamplingParams(32, 5.0, 1.0, 128, 1)
     async with engine_for(gguf, max_new_tokens=128) as engine:
         await engine.load()
         started = asyncio.Event()

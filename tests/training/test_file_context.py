@@ -14,7 +14,7 @@ from llmstep.catalog.templates import get_template
 from llmstep.engine import runner
 from llmstep.engine.prompt import encode
 from llmstep.errors import SettingsError
-from llmstep.lean.asking import ask_behind
+from llmstep.lean.asking import prompt_input_behind
 from llmstep.settings import Settings
 from llmstep.training.config import read_config
 from llmstep.training.pairs import IGNORED, Example, encode_pairs, with_longest
@@ -145,7 +145,7 @@ def test_long_files_are_cut_and_not_left_out() -> None:
     assert with_longest(get_template("pythia"), 540, positions=700) == get_template("pythia")
     long = Example(GOAL, LAST, TEXT * 20 + TEXT[: TEXT.index(LAST)])
     [example] = encode_pairs(tokenizer, template, [long], 540, 700)
-    prompt = encode(template, ask_behind(long.file_context, Goal.from_state(GOAL), ""), tokenizer, 700 - 128)
+    prompt = encode(template, prompt_input_behind(long.file_context, Goal.from_state(GOAL), ""), tokenizer, 700 - 128)
     assert prompt.cut
     assert "theorem first" in tokenizer.decode(prompt.input_ids)
     assert len(prompt.input_ids) <= 540 - 128

@@ -14,14 +14,14 @@ from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 from llmstep.catalog.resolve import STARTER_DIR, resolve
 from llmstep.engine import engine as engine_module
 from llmstep.engine import own_decoder
-from llmstep.engine.files import is_complete, needed_files
 from llmstep.engine.loader import load
 from llmstep.engine.prepare import prepare
 from llmstep.errors import MissingPackageError, ModelLoadError, ModelNotFoundError, SettingsError
+from llmstep.hub.files import is_complete, needed_files
 from llmstep.settings import Settings
 from llmstep.training.config import read_config
 from llmstep.training.trainer import run_training
-from llmstep.types import Ask, Goal, Sampling
+from llmstep.types import Goal, PromptInput, SamplingParams
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,7 @@ FLAGS = {
     "progress": False,
     "threads": 1,
 }
-ASK = Ask(Goal("p q : Prop\nhp : p\nhq : q\n⊢ p"))
+ASK = PromptInput(Goal("p q : Prop\nhp : p\nhq : q\n⊢ p"))
 
 
 def train(base: Path | str, pairs: Path, out: Path, resume: bool = False, **more: Any) -> dict[str, Any]:
@@ -144,7 +144,7 @@ async def test_an_adapter_suggests_through_the_engine_also_in_eight_bits(
     }.items():
         engine = engine_module.Engine(settings)
         try:
-            answers[name] = await engine.generate(ASK, Sampling(count=1, temperature=0, max_new_tokens=12))
+            answers[name] = await engine.generate(ASK, SamplingParams(count=1, temperature=0, max_new_tokens=12))
         finally:
             await engine.close()
     texts = {name: [candidate.text for candidate in answer.candidates] for name, answer in answers.items()}

@@ -17,7 +17,7 @@ from llmstep.settings import Settings
 from llmstep.training.config import read_config
 from llmstep.training.pairs import IGNORED, Example, Padding, encode_pairs
 from llmstep.training.trainer import last_checkpoint, run_training
-from llmstep.types import Ask, Goal
+from llmstep.types import Goal, PromptInput
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,7 +59,7 @@ def test_the_model_learns_what_it_is_asked_for_later() -> None:
     tokenizer, template = ByT5Tokenizer(), get_template("byt5-state")
     goal, tactic = "p q : Prop\nhp : p\n⊢ p\n\ncase b\n⊢ q", "exact hp"
     [example] = encode_pairs(tokenizer, template, [Example(goal, tactic)], 200)
-    ask = Ask(Goal.from_state(goal))
+    ask = PromptInput(Goal.from_state(goal))
     prompt = encode(template, ask, tokenizer, 1000)
     assert example["input_ids"] == prompt.input_ids == [*(byte + 3 for byte in goal.encode()), 1]
     assert example["labels"] == [*(byte + 3 for byte in tactic.encode()), 1]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from llmstep.engine.loaded import LoadedModel
     from llmstep.engine.prompt import EncodedPrompt
-    from llmstep.types import Sampling
+    from llmstep.types import SamplingParams
 
 GENERATE = "upstream-generate"
 HALF = "generate-bfloat16"
@@ -24,7 +24,7 @@ OPPONENTS = (GENERATE, HALF, "ctranslate2")
 
 
 def opponent(
-    name: str, loaded: LoadedModel, sampling: Sampling, *, fixed: bool, threads: int
+    name: str, loaded: LoadedModel, sampling: SamplingParams, *, fixed: bool, threads: int
 ) -> Callable[[EncodedPrompt], None]:
     """Another way to answer.
 
@@ -77,7 +77,7 @@ def _in_half(model: Any) -> Any:
     return copied
 
 
-def _generate(loaded: LoadedModel, prompt: EncodedPrompt, sampling: Sampling, *, fixed: bool) -> None:
+def _generate(loaded: LoadedModel, prompt: EncodedPrompt, sampling: SamplingParams, *, fixed: bool) -> None:
     """The call that upstream's servers make."""
     import torch
     from transformers import GenerationConfig
@@ -100,7 +100,7 @@ def _generate(loaded: LoadedModel, prompt: EncodedPrompt, sampling: Sampling, *,
 
 
 def _ctranslate2(
-    loaded: LoadedModel, sampling: Sampling, *, fixed: bool, threads: int
+    loaded: LoadedModel, sampling: SamplingParams, *, fixed: bool, threads: int
 ) -> Callable[[EncodedPrompt], None]:
     """CTranslate2 with weights in eight bits, converted from the same module; encoder-decoder models only.
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from llmstep.engine.loaded import LoadedModel
     from llmstep.engine.postprocess import RawSample
     from llmstep.engine.prompt import EncodedPrompt
-    from llmstep.types import Sampling
+    from llmstep.types import SamplingParams
 
 
 @attrs.frozen
@@ -112,7 +112,7 @@ class Report:
 def measure(
     loaded: LoadedModel,
     cases: Sequence[Case],
-    sampling: Sampling,
+    sampling: SamplingParams,
     *,
     rounds: int,
     against: Callable[[EncodedPrompt], None] | None,
@@ -176,7 +176,7 @@ class _Run:
     tokens: int = 0
 
 
-def _ours(loaded: LoadedModel, case: Case, sampling: Sampling) -> _Run:
+def _ours(loaded: LoadedModel, case: Case, sampling: SamplingParams) -> _Run:
     started, cpu = time.perf_counter(), time.process_time()
     first = 0.0
 

@@ -18,7 +18,7 @@ from llmstep.engine import own_decoder
 from llmstep.engine.device import cpu_threads, place
 from llmstep.engine.prompt import EncodedPrompt, encode
 from llmstep.errors import RequestError
-from llmstep.types import Ask, Goal, Sampling
+from llmstep.types import Goal, PromptInput, SamplingParams
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -141,7 +141,7 @@ def run_benchmark(
 
         torch.set_num_threads(used)
     record = machine() | gpu.machine(loaded.device)
-    sampling = Sampling(samples, temperature, 1.0, fixed or longest)
+    sampling = SamplingParams(samples, temperature, 1.0, fixed or longest)
     other = opponent(against, loaded, sampling, fixed=fixed is not None, threads=used) if against else None
     results, peak = measure(loaded, cases, sampling, rounds=rounds, against=other, tell=tell)
     if floor := model.floor(used):
@@ -179,7 +179,7 @@ def cases_of(file: Path | None, model: Subject, lengths: Sequence[int] = PROMPT_
     elif model.template is None:
         return [_random(length) for length in lengths]
     else:
-        asks = [(f"goal {number}", Ask(Goal(text))) for number, text in enumerate(GOALS, start=1)]
+        asks = [(f"goal {number}", PromptInput(Goal(text))) for number, text in enumerate(GOALS, start=1)]
     loaded = model.loaded
     if model.template is None:
         return [Case(name, EncodedPrompt(_bytes(loaded, ask), [])) for name, ask in asks]
@@ -187,7 +187,7 @@ def cases_of(file: Path | None, model: Subject, lengths: Sequence[int] = PROMPT_
     return [Case(name, encode(model.template, ask, loaded.tokenizer, limit * 3 // 4)) for name, ask in asks]
 
 
-def _bytes(loaded: LoadedModel, ask: Ask) -> list[int]:
+def _bytes(loaded: LoadedModel, ask: PromptInput) -> list[int]:
     return list(loaded.tokenizer(ask.goal.text + ask.prefix, add_special_tokens=False)["input_ids"])
 
 
@@ -196,7 +196,7 @@ def _random(length: int) -> Case:
     return Case(f"{length} tokens", EncodedPrompt([draw.randrange(3, 256) for _ in range(length)], []))
 
 
-def _read(file: Path) -> Sequence[tuple[str, Ask]]:
+def _read(file: Path) -> Sequence[tuple[str, PromptInput]]:
     asks = []
     for number, line in enumerate(file.read_text("utf-8").splitlines(), start=1):
         if not line.strip():
@@ -204,7 +204,10 @@ def _read(file: Path) -> Sequence[tuple[str, Ask]]:
         try:
             raw = json.loads(line)
             asks.append(
-                (str(raw.get("name", f"line {number}")), Ask(Goal.from_state(raw["goal"]), raw.get("prefix", "")))
+                (
+                    str(raw.get("name", f"line {number}")),
+                    PromptInput(Goal.from_state(raw["goal"]), raw.get("prefix", "")),
+                )
             )
         except (ValueError, TypeError, KeyError, AttributeError):
             raise RequestError(

@@ -15,7 +15,7 @@ import attrs
 from llmstep.bench.results import read_lines
 from llmstep.bench.statistics import wilson
 from llmstep.errors import GenerationError, LeanCrashedError, LeanTimeoutError, NoGoalError
-from llmstep.lean.site import find_sites
+from llmstep.lean.insertion_points import find_insertion_points
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -154,9 +154,9 @@ async def run_search(
 
 
 async def _attempt(theorem: Theorem, prover: WholeProver, plan: Plan, record: dict[str, Any]) -> Result:
-    sites = find_sites(theorem.text, theorem.position)
+    points = find_insertion_points(theorem.text, theorem.position)
     try:
-        made = await prover.prove(theorem.uri, theorem.text, sites, plan)
+        made = await prover.prove(theorem.uri, theorem.text, points, plan)
     except _OF_THE_THEOREM as error:
         return Result(theorem.name, "error", None, 0, 0, 0.0, None, record, str(error))
     return Result(

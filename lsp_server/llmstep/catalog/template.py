@@ -23,7 +23,7 @@ from llmstep.catalog.premises import in_front
 
 if TYPE_CHECKING:
     from llmstep.settings import Settings
-    from llmstep.types import Ask
+    from llmstep.types import PromptInput
 
 Family = Literal["causal", "seq2seq"]
 
@@ -126,7 +126,7 @@ class PromptTemplate:
         effort = "" if settings.thinking_effort == "auto" else settings.thinking_effort
         return attrs.evolve(self, thinking_tokens=settings.max_thinking_tokens, effort=effort)
 
-    def draws(self, ask: Ask, count: int) -> tuple[tuple[PromptTemplate, int], ...]:
+    def draws(self, ask: PromptInput, count: int) -> tuple[tuple[PromptTemplate, int], ...]:
         """What is asked for `count` samples: templates with one prompt each, and the samples that each gives.
 
         `also` is left out where there is no file to be read, and for a single sample.
@@ -135,7 +135,7 @@ class PromptTemplate:
             return ((self, count),)
         return ((self, count - count // 2), (self.also, count // 2))
 
-    def segments(self, ask: Ask) -> tuple[Segment, ...]:
+    def segments(self, ask: PromptInput) -> tuple[Segment, ...]:
         """The parts of the prompt for `ask`, in order; joined they are `prompt(ask)`."""
         parts = []
         for index, piece in enumerate(_PLACE.split(self.text)):
@@ -144,7 +144,7 @@ class PromptTemplate:
                 parts.append(segment)
         return tuple(parts)
 
-    def _fill(self, place: str, ask: Ask) -> Segment:
+    def _fill(self, place: str, ask: PromptInput) -> Segment:
         goal = (ask.goal.text if self.goals == "main" else ask.goal.state).strip()
         if place == "goal":
             return Segment("goal", local_names(ask.goal.text).hidden(goal) if self.plain_names else goal)
@@ -162,27 +162,27 @@ class PromptTemplate:
         prefix = self.hidden(ask, ask.prefix.removesuffix(self.unfinished(ask)).strip())
         return Segment("prefix", self.prefix_lead + prefix if prefix else "")
 
-    def hidden(self, ask: Ask, step: str) -> str:
+    def hidden(self, ask: PromptInput, step: str) -> str:
         """A step or its beginning as the model reads it: with plain names, where the template has them."""
         return local_names(ask.goal.text).hidden_step(step) if self.plain_names else step
 
-    def shown(self, ask: Ask, text: str) -> str:
+    def shown(self, ask: PromptInput, text: str) -> str:
         """A text of the model with the names of the goal."""
         return local_names(ask.goal.text).shown(text, ask.prefix) if self.plain_names else text
 
-    def unfinished(self, ask: Ask) -> str:
+    def unfinished(self, ask: PromptInput) -> str:
         """The beginning of a local name that the prefix ends with; the prompt leaves out what has no plain form."""
         return local_names(ask.goal.text).unfinished(ask.prefix) if self.plain_names else ""
 
-    def prompt(self, ask: Ask) -> str:
+    def prompt(self, ask: PromptInput) -> str:
         """The prompt for `ask` when nothing has to be cut; for an encoder-decoder model, what the encoder reads."""
         return "".join(segment.text for segment in self.segments(ask))
 
-    def decoder_text(self, ask: Ask) -> str:
+    def decoder_text(self, ask: PromptInput) -> str:
         """What the decoder of an encoder-decoder model starts with: the prefix; empty for other models."""
         return ask.prefix.lstrip() if self.prefix_place == "decoder" else ""
 
-    def held(self, ask: Ask) -> str:
+    def held(self, ask: PromptInput) -> str:
         """Blanks at the end of the prefix that the prompt leaves out and the answer has to begin with."""
         if self.prefix_place == "decoder" or not ask.prefix.strip():
             return ""

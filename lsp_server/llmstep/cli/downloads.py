@@ -39,7 +39,7 @@ class Wanted:
         Raises:
             LlmstepError: The hub cannot be asked.
         """
-        from llmstep.engine.download_size import download_bytes
+        from llmstep.hub.download_size import download_bytes
 
         return download_bytes(self.repo_id, code=self.code, file=self.file)
 
@@ -73,7 +73,7 @@ def ask(wanted: Wanted, size: int) -> None:
     """Have the user agree to one download of so many bytes, where it is large; see `agree`."""
     from huggingface_hub import constants
 
-    from llmstep.engine.progress import format_bytes
+    from llmstep.progress import format_bytes
 
     if size < LARGE:
         return
@@ -90,7 +90,7 @@ def ask(wanted: Wanted, size: int) -> None:
 def wanted_model(name: str, repo_id: str, *, code: bool = False) -> Wanted | None:
     """A model by its hub id or folder; None where nothing of it is missing."""
     from llmstep.catalog.store import adapter_base, is_path
-    from llmstep.engine.download import cached_folder
+    from llmstep.hub.download import cached_folder
 
     folder = Path(repo_id).expanduser() if is_path(repo_id) else cached_folder(repo_id, code=code)
     if folder is None:

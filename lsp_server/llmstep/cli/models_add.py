@@ -18,7 +18,7 @@ from llmstep.wire.records import to_json
 if TYPE_CHECKING:
     from llmstep.catalog.models import ModelRecord
     from llmstep.catalog.template import PromptTemplate
-    from llmstep.types import Ask
+    from llmstep.types import PromptInput
 
 _ESCAPES = {"\\n": "\n", "\\t": "\t", "\\\\": "\\"}
 
@@ -110,13 +110,13 @@ def _dry_run(record: ModelRecord, template: PromptTemplate, goal_file: Path | No
     }
 
 
-def _example(goal_file: Path | None, prefix: str) -> Ask:
+def _example(goal_file: Path | None, prefix: str) -> PromptInput:
     from llmstep.cli.place import read_text
-    from llmstep.types import Ask, Goal
+    from llmstep.types import Goal, PromptInput
 
     goal = "p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q" if goal_file is None else read_text(goal_file)
     file = "theorem example_1 (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n  "
-    return Ask(Goal.from_state(goal), prefix, file, "example_1")
+    return PromptInput(Goal.from_state(goal), prefix, file, "example_1")
 
 
 def _print(record: ModelRecord, shown: dict[str, Any], *, dry_run: bool, replaced: bool) -> None:

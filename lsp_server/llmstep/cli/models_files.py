@@ -36,7 +36,7 @@ def download(
     wanted, here = _find(name)
     size = 0
     if wanted is not None:
-        from llmstep.engine.progress import format_bytes
+        from llmstep.progress import format_bytes
 
         size = wanted.bytes()
         say(f"{wanted.name}: {format_bytes(size)} to download", err=True)
@@ -70,7 +70,7 @@ def _remove_files(name: str, repo_id: str, *, yes: bool) -> None:
     from huggingface_hub import constants, scan_cache_dir
     from huggingface_hub.errors import CacheNotFound
 
-    from llmstep.engine.progress import format_bytes
+    from llmstep.progress import format_bytes
 
     try:
         cache = scan_cache_dir(constants.HF_HUB_CACHE)
@@ -118,7 +118,7 @@ def _find(name: str) -> tuple[Wanted | None, Path | None]:
 def _fetch(wanted: Wanted) -> Path:
     from llmstep.catalog.store import adapter_base
     from llmstep.cli.progress import shown_progress
-    from llmstep.engine.download import fetch, fetch_file
+    from llmstep.hub.download import fetch, fetch_file
 
     with shown_progress() as show:
         if wanted.file:

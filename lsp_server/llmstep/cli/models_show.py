@@ -72,7 +72,7 @@ def _fitness(record: ModelRecord, hardware: Hardware) -> dict[str, Any]:
 
 def _print(found: ModelPage, hardware: Hardware) -> None:
     from llmstep.cli.models_rows import size_text, weights_text
-    from llmstep.engine.progress import format_bytes
+    from llmstep.progress import format_bytes
 
     needed, free = found.needed_bytes, format_bytes(hardware.memory_bytes or 0)
     about = f"needs about {format_bytes(needed)} on {hardware.device}, {free} are free" if needed else ""

@@ -11,13 +11,13 @@ import attrs
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from llmstep.engine.progress import format_bytes
 from llmstep.printable import printable
+from llmstep.progress import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from llmstep.engine.progress import Progress as Step
+    from llmstep.progress import Progress as Step
 
 SECONDS_BETWEEN_LINES = 5.0
 """Of a download, where there is no terminal."""

@@ -107,7 +107,7 @@ def prove(
     text = read_text(file)
     position = position_of(text, line, column, file.name)
     from llmstep.cli.progress import shown_progress
-    from llmstep.memory import Document, sites_at
+    from llmstep.memory import Document, insertion_points_at
 
     method = method_of(
         settings,
@@ -126,7 +126,7 @@ def prove(
     async def work() -> Attempt:
         async with an_app(settings) as app:
             document = Document(file.resolve().as_uri(), 1, text)
-            return await app.prove(document, sites_at(text, position)[1], plan, show)
+            return await app.prove(document, insertion_points_at(text, position)[1], plan, show)
 
     with shown_progress() as show:
         found = run(work())

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
     from lsprotocol.types import Position
 
-    from llmstep.engine.progress import Progress
     from llmstep.memory import Document
+    from llmstep.progress import Progress
     from llmstep.settings import Settings
     from llmstep.types import Goal, Suggestion
     from llmstep.wire.steps import SuggestOutput

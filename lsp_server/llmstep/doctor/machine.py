@@ -12,7 +12,7 @@ import psutil
 
 from llmstep import __version__
 from llmstep.doctor.finding import Finding
-from llmstep.engine.progress import format_bytes
+from llmstep.progress import format_bytes
 
 SECONDS_FOR_TORCH = 90.0
 LEAST_PYTHON = (3, 10)

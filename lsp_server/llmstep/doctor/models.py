@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import platformdirs
 
 from llmstep.doctor.finding import Finding
-from llmstep.engine.progress import format_bytes
 from llmstep.errors import LlmstepError
+from llmstep.progress import format_bytes
 
 if TYPE_CHECKING:
     from llmstep.settings import Settings

@@ -12,9 +12,9 @@ import attrs
 import psutil
 
 from llmstep.doctor.finding import Finding
-from llmstep.engine.progress import format_bytes
 from llmstep.http.probe import probe
 from llmstep.lean import process as lean_process
+from llmstep.progress import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

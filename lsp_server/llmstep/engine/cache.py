@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from llmstep.catalog.model_key import ModelKey
     from llmstep.catalog.template import PromptTemplate
-    from llmstep.types import Ask, Sampling
+    from llmstep.types import PromptInput, SamplingParams
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ class AnswerCache(Generic[T]):
         return len(self._answers)
 
 
-def answer_key(model: ModelKey, template: PromptTemplate, ask: Ask, sampling: Sampling) -> Hashable:
+def answer_key(model: ModelKey, template: PromptTemplate, ask: PromptInput, sampling: SamplingParams) -> Hashable:
     """What an answer depends on.
 
     The uncut texts for prompts and decoder contain exactly what the template uses of goal, context, declaration and

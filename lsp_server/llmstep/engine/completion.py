@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from llmstep.catalog.template import PromptTemplate
     from llmstep.engine.loaded import LoadedModel
     from llmstep.engine.postprocess import RawSample
-    from llmstep.types import Sampling
+    from llmstep.types import SamplingParams
 
 _WINDOW = 12
 """Tokens before one that may decide how it is written."""
@@ -28,7 +28,7 @@ def complete(
     loaded: LoadedModel,
     template: PromptTemplate,
     text: Text,
-    sampling: Sampling,
+    sampling: SamplingParams,
     *,
     threads: int = 0,
     on_step: Callable[[int, int], None] = lambda done, most: None,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from llmstep.engine.loaded import LoadedModel
     from llmstep.engine.prompt import EncodedPrompt
-    from llmstep.types import Sampling
+    from llmstep.types import SamplingParams
 
 _NO_MEMORY = re.compile("allocate memory|out of memory")
 """What torch's allocators say, in a RuntimeError of one class or another."""
@@ -28,7 +28,7 @@ MAX_ROWS = 32
 def decode(
     loaded: LoadedModel,
     prompt: EncodedPrompt,
-    sampling: Sampling,
+    sampling: SamplingParams,
     *,
     stops: tuple[str, ...] = (),
     threads: int = 0,

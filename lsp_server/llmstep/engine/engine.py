@@ -20,12 +20,12 @@ from llmstep.engine.chosen import Chosen
 from llmstep.engine.conversation import Answer
 from llmstep.engine.held import Held
 from llmstep.engine.interface import Generation
-from llmstep.engine.progress import Progress, since, thinned
 from llmstep.engine.status import EngineStatus, StatusBoard, in_this_loop
 from llmstep.engine.text import Completion, Text
 from llmstep.engine.worker import Job, OnProgress, Worker
+from llmstep.progress import Progress, since, thinned
 from llmstep.settings_store import SettingsStore
-from llmstep.types import Ask, Sampling
+from llmstep.types import PromptInput, SamplingParams
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -79,7 +79,7 @@ class Engine:
         return self._board.watch(in_this_loop(callback))
 
     async def generate(
-        self, ask: Ask, sampling: Sampling | None = None, *, on_progress: OnProgress | None = None
+        self, ask: PromptInput, sampling: SamplingParams | None = None, *, on_progress: OnProgress | None = None
     ) -> Generation:
         """Distinct candidates for `ask`, best first.
 
@@ -99,7 +99,7 @@ class Engine:
         settings = self.settings
         choice = await self._chosen.by(settings, self._held.runner)
         if sampling is None:
-            sampling = Sampling.of(settings)
+            sampling = SamplingParams.of(settings)
         key = answer_key(ModelKey.of(settings).chosen(choice), choice.template, ask, sampling)
         answer = self._answers.get(key)
         if answer is not None:
@@ -115,20 +115,20 @@ class Engine:
         elapsed_ms = since(started)
         return attrs.evolve(answer, candidates=list(answer.candidates), elapsed_ms=elapsed_ms)
 
-    def known(self, ask: Ask, sampling: Sampling | None = None) -> Generation | None:
+    def known(self, ask: PromptInput, sampling: SamplingParams | None = None) -> Generation | None:
         """The answer, where it is in memory and needs no work."""
         settings = self.settings
         choice = self._chosen.known(settings)
         if choice is None:
             return None
-        wanted = sampling or Sampling.of(settings)
+        wanted = sampling or SamplingParams.of(settings)
         answer = self._answers.get(answer_key(ModelKey.of(settings).chosen(choice), choice.template, ask, wanted))
         if answer is None:
             return None
         return attrs.evolve(answer, candidates=list(answer.candidates), elapsed_ms=0.0, cached=True)
 
     async def complete(
-        self, text: Text, sampling: Sampling, *, on_written: Callable[[int, Written], None] | None = None
+        self, text: Text, sampling: SamplingParams, *, on_written: Callable[[int, Written], None] | None = None
     ) -> Completion:
         """See `ModelEngine.complete`; nothing is remembered. Cancelling stops the model within one decoding step.
 
@@ -160,7 +160,7 @@ class Engine:
         return await asyncio.wrap_future(self._worker.submit(("complete", object()), work))
 
     async def converse(
-        self, turns: Sequence[Turn], sampling: Sampling, *, on_step: Callable[[int], None] = lambda _: None
+        self, turns: Sequence[Turn], sampling: SamplingParams, *, on_step: Callable[[int], None] = lambda _: None
     ) -> Answer:
         """See `ModelEngine.converse`."""
         made = await self.complete(Text(messages=tuple(turns)), attrs.evolve(sampling, count=1))
@@ -216,8 +216,8 @@ class Engine:
         key: Hashable,
         settings: Settings,
         choice: ModelChoice,
-        ask: Ask,
-        sampling: Sampling,
+        ask: PromptInput,
+        sampling: SamplingParams,
     ) -> Generation:
         """In the worker's thread: load what has to be loaded, run the model, and remember the answer."""
         known = self._answers.get(key)  # it may have been given while this job waited

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from llmstep.decoder.rows import Rows
     from llmstep.engine.loaded import LoadedModel
     from llmstep.engine.prompt import EncodedPrompt
-    from llmstep.types import Sampling
+    from llmstep.types import SamplingParams
 
 
 _log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ def _cache(loaded: LoadedModel, tokens: int) -> dict[str, Any]:
 def generate(
     loaded: LoadedModel,
     prompt: EncodedPrompt,
-    sampling: Sampling,
+    sampling: SamplingParams,
     rows: Rows,
     after_step: Callable[[list[int]], None],
     threads: int = 0,

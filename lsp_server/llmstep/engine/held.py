@@ -6,7 +6,7 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
-from llmstep.engine.progress import Progress, since
+from llmstep.progress import Progress, since
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from llmstep.engine.conversation import Answer, Turn
-    from llmstep.engine.progress import Progress
     from llmstep.engine.status import EngineStatus
     from llmstep.engine.text import Completion, Text, Written
+    from llmstep.progress import Progress
     from llmstep.settings import Settings
-    from llmstep.types import Ask, Candidate, Sampling
+    from llmstep.types import Candidate, PromptInput, SamplingParams
 
 
 @attrs.frozen
@@ -35,7 +35,7 @@ class Generation:
 
 
 class ModelEngine(Protocol):
-    """Proposes steps; belongs to one asyncio loop. `SwitchingEngine` is the one that the settings mean."""
+    """Proposes steps; belongs to one asyncio loop. `EngineRouter` is the one that the settings mean."""
 
     @property
     def settings(self) -> Settings:
@@ -49,7 +49,11 @@ class ModelEngine(Protocol):
         """Have `callback` called with every change of the status; the answer is a function that ends it."""
 
     async def generate(
-        self, ask: Ask, sampling: Sampling | None = None, *, on_progress: Callable[[Progress], None] | None = None
+        self,
+        ask: PromptInput,
+        sampling: SamplingParams | None = None,
+        *,
+        on_progress: Callable[[Progress], None] | None = None,
     ) -> Generation:
         """Distinct candidates for `ask`, best first. Cancelling the task stops the model.
 
@@ -61,11 +65,11 @@ class ModelEngine(Protocol):
             LlmstepError: A `ModelError` when there is no answer to be had, or one of its siblings.
         """
 
-    def known(self, ask: Ask, sampling: Sampling | None = None) -> Generation | None:
+    def known(self, ask: PromptInput, sampling: SamplingParams | None = None) -> Generation | None:
         """The answer, where it is in memory and needs no work."""
 
     async def complete(
-        self, text: Text, sampling: Sampling, *, on_written: Callable[[int, Written], None] | None = None
+        self, text: Text, sampling: SamplingParams, *, on_written: Callable[[int, Written], None] | None = None
     ) -> Completion:
         """Continuations of a text, without any template.
 
@@ -77,7 +81,7 @@ class ModelEngine(Protocol):
         """
 
     async def converse(
-        self, turns: Sequence[Turn], sampling: Sampling, *, on_step: Callable[[int], None] = lambda _: None
+        self, turns: Sequence[Turn], sampling: SamplingParams, *, on_step: Callable[[int], None] = lambda _: None
     ) -> Answer:
         """What the model says next in a conversation; one answer, whatever the sampling's count. Nothing is remembered.
 

@@ -15,8 +15,8 @@ from llmstep.engine import device as devices
 from llmstep.engine.generate import compile_step
 from llmstep.engine.loaded import ROOM, LoadedModel, Plan
 from llmstep.engine.plan import first_line, needs_code, quiet, too_large
-from llmstep.engine.progress import Progress, format_bytes
 from llmstep.errors import CancelledError, LlmstepError, ModelLoadError
+from llmstep.progress import Progress, format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from llmstep import decoder
 from llmstep.engine import device as devices
 from llmstep.engine.device import Placement
-from llmstep.engine.files import measure, read_config, weight_paths
 from llmstep.engine.loaded import ROOM, LoadedModel, Plan
 from llmstep.engine.postprocess import RawSample
-from llmstep.engine.progress import Progress, format_bytes
 from llmstep.errors import CancelledError, GenerationError, ModelLoadError, ModelTooLargeError
+from llmstep.hub.files import measure, read_config, weight_paths
+from llmstep.progress import Progress, format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from llmstep.engine.prompt import EncodedPrompt
     from llmstep.settings import Settings
-    from llmstep.types import Sampling
+    from llmstep.types import SamplingParams
 
 FORMATS = ("auto", "fast", "float32", "int8", "int4")
 """Values of the setting `dtype` that the decoder has a format for."""
@@ -124,7 +124,7 @@ def load(
 def draw(
     loaded: LoadedModel,
     prompt: EncodedPrompt,
-    sampling: Sampling,
+    sampling: SamplingParams,
     *,
     stops: tuple[str, ...],
     threads: int,

@@ -18,10 +18,10 @@ from transformers import (
 )
 
 from llmstep.engine import device as devices
-from llmstep.engine.files import Weights, broken, measure, read_config, weight_paths
 from llmstep.engine.loaded import ROOM, Plan
-from llmstep.engine.progress import format_bytes
 from llmstep.errors import ModelLoadError, ModelTooLargeError
+from llmstep.hub.files import Weights, broken, measure, read_config, weight_paths
+from llmstep.progress import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

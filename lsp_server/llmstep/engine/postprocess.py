@@ -10,7 +10,7 @@ import attrs
 
 from llmstep.catalog.cleaning import has_thought
 from llmstep.lean.step import inserted
-from llmstep.types import Ask, Candidate
+from llmstep.types import Candidate, PromptInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -82,7 +82,7 @@ def _thought_in(template: PromptTemplate, sample: RawSample) -> bool:
     return sample.thought or template.in_thought or has_thought(sample.text)
 
 
-def finish(template: PromptTemplate, ask: Ask, samples: Iterable[RawSample]) -> list[Candidate]:
+def finish(template: PromptTemplate, ask: PromptInput, samples: Iterable[RawSample]) -> list[Candidate]:
     """Distinct candidates, best mean log-probability first, those without one behind, in the order drawn.
 
     Every candidate starts with `ask.prefix` exactly as typed, once. Dropped are samples that are empty, those that
@@ -123,7 +123,7 @@ def _rank(candidate: Candidate) -> float:
     return math.inf if candidate.score is None else -candidate.score
 
 
-def candidate_text(template: PromptTemplate, ask: Ask, raw: str) -> str | None:
+def candidate_text(template: PromptTemplate, ask: PromptInput, raw: str) -> str | None:
     """The step that a raw answer makes together with the prefix, or None when it makes none."""
     raw = template.shown(ask, raw)
     if not ask.prefix.strip():

@@ -11,10 +11,10 @@ from llmstep.catalog.store import adapter_base, cached_weights
 from llmstep.decoder import why_unsupported
 from llmstep.engine import device as devices
 from llmstep.engine import own_decoder
-from llmstep.engine.files import is_complete
 from llmstep.engine.packages import require
-from llmstep.engine.progress import Progress
 from llmstep.errors import ModelLoadError, ModelNotFoundError
+from llmstep.hub.files import is_complete
+from llmstep.progress import Progress
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,7 +63,7 @@ def prepare(
     if found is not None and is_complete(found[0]):
         report(Progress("load", f"Loading {choice.name}"))
         return look(found[0], adapter=found[1])
-    from llmstep.engine.download import fetch
+    from llmstep.hub.download import fetch
 
     def get(source: str, check: Callable[[Path, int], object]) -> Path:
         return fetch(source, report=report, cancelled=cancelled, code=choice.trust_remote_code, check=check)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from llmstep.catalog.template import PromptTemplate, Segment
-    from llmstep.types import Ask
+    from llmstep.types import PromptInput
 
 
 _JOINED = 16
@@ -48,7 +48,7 @@ class EncodedPrompt:
     """Whether something of the goal or the context was left out."""
 
 
-def encode(template: PromptTemplate, ask: Ask, tokenizer: Tokenizer, limit: int) -> EncodedPrompt:
+def encode(template: PromptTemplate, ask: PromptInput, tokenizer: Tokenizer, limit: int) -> EncodedPrompt:
     """The prompt for `ask` as ids, cut where it has to be.
 
     Args:
@@ -70,7 +70,7 @@ def encode(template: PromptTemplate, ask: Ask, tokenizer: Tokenizer, limit: int)
     )
 
 
-def fitted_text(template: PromptTemplate, ask: Ask, count: Callable[[str], int], budget: int) -> str:
+def fitted_text(template: PromptTemplate, ask: PromptInput, count: Callable[[str], int], budget: int) -> str:
     """The prompt for `ask` as a text of at most `budget` tokens, for a server that tokenizes it itself.
 
     Args:

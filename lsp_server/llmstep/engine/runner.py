@@ -20,15 +20,15 @@ from llmstep.engine.completion import complete
 from llmstep.engine.decode import MAX_ROWS, decode
 from llmstep.engine.loaded import LoadedModel, Plan, release
 from llmstep.engine.postprocess import Endings, RawSample, endings, finish, merged
-from llmstep.engine.progress import Progress, since
 from llmstep.engine.prompt import encode
+from llmstep.progress import Progress, since
 
 if TYPE_CHECKING:
     from llmstep.catalog.resolve import ModelChoice
     from llmstep.catalog.template import PromptTemplate
     from llmstep.engine.text import Text, Written
     from llmstep.settings import Settings
-    from llmstep.types import Ask, Candidate, Sampling
+    from llmstep.types import Candidate, PromptInput, SamplingParams
 
 Report = Callable[[Progress], None]
 
@@ -98,8 +98,8 @@ class Runner:
     def answer(
         self,
         template: PromptTemplate,
-        ask: Ask,
-        sampling: Sampling,
+        ask: PromptInput,
+        sampling: SamplingParams,
         *,
         threads: int = 0,
         on_step: Callable[[int, int], None] = lambda done, most: None,
@@ -163,8 +163,8 @@ class Runner:
     def _draw(
         self,
         template: PromptTemplate,
-        ask: Ask,
-        sampling: Sampling,
+        ask: PromptInput,
+        sampling: SamplingParams,
         *,
         threads: int,
         on_step: Callable[[int, int], None],
@@ -211,7 +211,7 @@ class Runner:
         self,
         template: PromptTemplate,
         text: Text,
-        sampling: Sampling,
+        sampling: SamplingParams,
         *,
         threads: int = 0,
         on_step: Callable[[int, int], None] = lambda done, most: None,

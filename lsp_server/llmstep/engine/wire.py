@@ -14,13 +14,13 @@ import attrs
 
 from llmstep import errors
 from llmstep.engine.interface import Generation
-from llmstep.engine.progress import Progress
+from llmstep.progress import Progress
 from llmstep.types import Candidate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from llmstep.types import Ask, Sampling
+    from llmstep.types import PromptInput, SamplingParams
 
 PROTOCOL = 1
 """Number of the wire protocol; it changes when old clients would no longer understand the answers."""
@@ -31,7 +31,7 @@ SECONDS_BETWEEN_SIGNS = 1.0
 """The server says something this often, so that a client soon notices that it is gone or hangs."""
 
 
-def request_of(ask: Ask, sampling: Sampling, key: str) -> dict[str, Any]:
+def request_of(ask: PromptInput, sampling: SamplingParams, key: str) -> dict[str, Any]:
     """The body of a request."""
     return {
         "goal": ask.goal.text,

@@ -20,8 +20,8 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
-from llmstep.engine.progress import Progress
 from llmstep.errors import BusyError, CancelledError, GenerationError, LlmstepError, causes
+from llmstep.progress import Progress
 
 _log = logging.getLogger(__name__)
 

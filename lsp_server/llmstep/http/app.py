@@ -35,20 +35,20 @@ from llmstep.catalog.model_key import ModelKey
 from llmstep.engine.interface import Generation
 from llmstep.engine.wire import CANDIDATES, PROTOCOL
 from llmstep.errors import CancelledError, LlmstepError, SettingsError
-from llmstep.http.admission import Admission
 from llmstep.http.answers import RefusedError, error_answer, generate_answer, tactic_answer, unexpected
 from llmstep.http.bodies import aside, decoded
 from llmstep.http.candidates import candidates
-from llmstep.http.guards import Guards
+from llmstep.http.fair_queue import FairQueue
 from llmstep.http.lines import disconnected
 from llmstep.http.ollama import ollama_routes
 from llmstep.http.openai import openai_routes
 from llmstep.http.openapi import openapi
 from llmstep.http.ready import ready
 from llmstep.http.requests import SuggestRequest, decode_generate, decode_tactic, whereabouts
+from llmstep.http.security import SecurityMiddleware
 from llmstep.http.shapes import answer_for
 from llmstep.http.watch import Watch, Watching, metrics
-from llmstep.types import Sampling
+from llmstep.types import SamplingParams
 from llmstep.wire.http import HealthAnswer
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def create_app(
     state.stopping = asyncio.Event()
     state.draining = False
     state.ready = False
-    state.admission = Admission(
+    state.admission = FairQueue(
         lambda: at_once or (1 if state.settings.in_process else 16),
         seconds=lambda: (engine.status.last_ms or 0.0) / 1000,
     )
@@ -130,7 +130,7 @@ def create_app(
     pages = frozenset(route.path for route in app.routes if isinstance(route, Route))
     app.user_middleware = [
         Middleware(Watching, watch=state.watch, pages=pages),
-        Middleware(Guards, host=host, token=token, draining=lambda: state.draining),
+        Middleware(SecurityMiddleware, host=host, token=token, draining=lambda: state.draining),
     ]
     return app
 
@@ -219,10 +219,10 @@ async def _in_turn(request: Request, wanted: SuggestRequest) -> Generation:
         return made
 
 
-def _sampling(settings: Settings, count: int | None) -> Sampling | None:
+def _sampling(settings: Settings, count: int | None) -> SamplingParams | None:
     if count is None:
         return None
-    return Sampling(count, settings.temperature, settings.top_p, settings.max_new_tokens)
+    return SamplingParams(count, settings.temperature, settings.top_p, settings.max_new_tokens)
 
 
 async def _health(request: Request) -> Response:

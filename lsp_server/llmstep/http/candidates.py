@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from llmstep.engine.progress import Progress
+    from llmstep.progress import Progress
 
 
 async def candidates(request: Request) -> Response:

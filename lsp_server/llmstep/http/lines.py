@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
-    from llmstep.engine.progress import Progress
+    from llmstep.progress import Progress
 
 T = TypeVar("T")
 

@@ -32,7 +32,7 @@ from llmstep.http.openai_requests import (
     wording,
 )
 from llmstep.http.shapes import OLLAMA, ollama_error
-from llmstep.types import Sampling
+from llmstep.types import SamplingParams
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -132,7 +132,7 @@ def decode_ollama(body: bytes, *, chat: bool) -> OpenAiRequest:
         prompt = f"{read.system}\n{read.prompt}" if read.system else read.prompt
         continued = Text(prompt, stops=options.stop, cut=True)
     longest = MOST_TOKENS if options.num_predict <= 0 else min(options.num_predict, MOST_TOKENS)
-    sampling = Sampling(1, options.temperature, options.top_p, longest, options.seed)
+    sampling = SamplingParams(1, options.temperature, options.top_p, longest, options.seed)
     return OpenAiRequest((continued,), sampling, chat, read.stream, logprobs=False)
 
 

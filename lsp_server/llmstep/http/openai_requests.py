@@ -14,7 +14,7 @@ from llmstep.engine.text import Text
 from llmstep.errors import RequestError
 from llmstep.http.fields import Wrong, decode, field, flag, kind_of, number, part, read_text, whole
 from llmstep.strict_json import JsonError, loads
-from llmstep.types import Sampling
+from llmstep.types import SamplingParams
 
 MOST_SAMPLES = 256
 """Of all prompts of a request together."""
@@ -197,7 +197,7 @@ class OpenAiRequest:
 
     texts: tuple[Text, ...]
     """Those to be continued; a chat is one."""
-    sampling: Sampling
+    sampling: SamplingParams
     chat: bool
     stream: bool
     logprobs: bool
@@ -232,7 +232,7 @@ def decode_openai(body: bytes, *, chat: bool, top_p: float = 1.0) -> OpenAiReque
         raise FieldError(
             "n", f"All prompts together get {MOST_SAMPLES} samples at most.", hint="Send several requests."
         )
-    sampling = Sampling(
+    sampling = SamplingParams(
         read.n, read.temperature, top_p if read.top_p is None else read.top_p, min(longest, MOST_TOKENS), read.seed
     )
     usage = read.stream_options is not None and read.stream_options.include_usage

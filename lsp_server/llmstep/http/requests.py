@@ -9,11 +9,11 @@ import attrs
 
 from llmstep.errors import RequestError
 from llmstep.http.fields import Wrong, decode, field, kind_of, number, part, read_text, text, whole
-from llmstep.lean.asking import ask_behind, site_behind
-from llmstep.lean.place import PLACEHOLDER
+from llmstep.lean.asking import insertion_point_behind, prompt_input_behind
+from llmstep.lean.insertion_point import PLACEHOLDER
 from llmstep.premises.source import Whereabouts
 from llmstep.strict_json import JsonError, loads
-from llmstep.types import Ask, Goal, Premise, Sampling
+from llmstep.types import Goal, Premise, PromptInput, SamplingParams
 
 MOST_SAMPLES = 256
 """Upper bound of `count`, the same as that of the setting."""
@@ -57,8 +57,8 @@ class SamplingBody:
     max_new_tokens: int = whole("Most tokens of a candidate.", 1, 4096, required=True)
     seed: int | None = whole("Makes the samples repeatable.", 0, (1 << 63) - 1)
 
-    def sampling(self) -> Sampling:
-        return Sampling(self.count, self.temperature, self.top_p, self.max_new_tokens, self.seed)
+    def sampling(self) -> SamplingParams:
+        return SamplingParams(self.count, self.temperature, self.top_p, self.max_new_tokens, self.seed)
 
 
 def _read_others(value: Any) -> tuple[str, ...]:
@@ -99,7 +99,7 @@ class CandidatesBody:
 class SuggestRequest:
     """A request for next steps."""
 
-    ask: Ask
+    ask: PromptInput
     count: int | None = None
     """Number of samples to draw; None means the setting."""
 
@@ -108,17 +108,17 @@ class SuggestRequest:
 class CandidatesRequest:
     """Another llmstep's request."""
 
-    ask: Ask
-    sampling: Sampling | None = None
+    ask: PromptInput
+    sampling: SamplingParams | None = None
     """None means the settings."""
     model_key: str | None = None
     """Which model it has to be; None takes any."""
 
 
-def whereabouts(ask: Ask) -> Whereabouts | None:
+def whereabouts(ask: PromptInput) -> Whereabouts | None:
     """Where a goal stands, as far as the text before it shows; in which file is not known."""
-    site = site_behind(ask.context)
-    return Whereabouts("", ask.context + PLACEHOLDER, site) if site else None
+    point = insertion_point_behind(ask.context)
+    return Whereabouts("", ask.context + PLACEHOLDER, point) if point else None
 
 
 def decode_tactic(body: bytes) -> SuggestRequest:
@@ -130,7 +130,9 @@ def decode_tactic(body: bytes) -> SuggestRequest:
         RequestError: The body is no such object.
     """
     read = decode(TacticBody, _object(body, _TACTIC_HINT), _wording(_TACTIC_HINT))
-    return SuggestRequest(ask_behind(read.context, Goal.from_state(read.tactic_state), read.prefix), read.count)
+    return SuggestRequest(
+        prompt_input_behind(read.context, Goal.from_state(read.tactic_state), read.prefix), read.count
+    )
 
 
 def decode_generate(body: bytes) -> SuggestRequest:
@@ -140,7 +142,7 @@ def decode_generate(body: bytes) -> SuggestRequest:
         RequestError: The body is no such object.
     """
     read = decode(GenerateBody, _object(body, _GENERATE_HINT), _wording(_GENERATE_HINT))
-    return SuggestRequest(Ask(Goal.from_state(read.input), prefix=read.prefix))
+    return SuggestRequest(PromptInput(Goal.from_state(read.input), prefix=read.prefix))
 
 
 def decode_candidates(body: bytes) -> CandidatesRequest:
@@ -150,7 +152,9 @@ def decode_candidates(body: bytes) -> CandidatesRequest:
         RequestError: The body is no such object.
     """
     read = decode(CandidatesBody, _object(body, _CANDIDATES_HINT), _wording(_CANDIDATES_HINT))
-    ask = Ask(Goal(read.goal, read.others), read.prefix, read.context, read.declaration, read.proof, read.premises)
+    ask = PromptInput(
+        Goal(read.goal, read.others), read.prefix, read.context, read.declaration, read.proof, read.premises
+    )
     return CandidatesRequest(ask, read.sampling.sampling() if read.sampling else None, read.model_key or None)
 
 

@@ -10,49 +10,49 @@ import re
 import textwrap
 from typing import TYPE_CHECKING, Final
 
-from llmstep.lean.place import PLACEHOLDER
-from llmstep.lean.site import find_site
+from llmstep.lean.insertion_point import PLACEHOLDER
+from llmstep.lean.insertion_points import find_insertion_point
 from llmstep.lean.text import mask, position_at
-from llmstep.types import Ask
+from llmstep.types import PromptInput
 
 if TYPE_CHECKING:
-    from llmstep.lean.place import Site
+    from llmstep.lean.insertion_point import InsertionPoint
     from llmstep.types import Goal
 
 _STATEMENT: Final = re.compile(r"[\[({⟨\])}⟩]|:=\s*(?:by\b[ \t]*\n?)?")
 """What can stand between the keyword of a declaration and the `:=` of its proof."""
 
 
-def ask_at(text: str, site: Site, goal: Goal, prefix: str) -> Ask:
-    """The ask at a site of a file."""
-    return Ask(
+def prompt_input_at(text: str, point: InsertionPoint, goal: Goal, prefix: str) -> PromptInput:
+    """The ask at an insertion point of a file."""
+    return PromptInput(
         goal=goal,
         prefix=prefix,
-        context=(text[: site.start] + site.lead).replace("\r\n", "\n"),  # as Lean reads it
-        declaration=site.declaration,
-        proof=proof_so_far(text, site),
+        context=(text[: point.start] + point.lead).replace("\r\n", "\n"),  # as Lean reads it
+        declaration=point.declaration,
+        proof=proof_so_far(text, point),
     )
 
 
-def ask_behind(context: str, goal: Goal, prefix: str) -> Ask:
+def prompt_input_behind(context: str, goal: Goal, prefix: str) -> PromptInput:
     """The ask at the end of a file, for those who have only the text before the goal: the same as at that place.
 
     Args:
         context: The text up to the place where the next step goes; it may be a part of the file, or empty.
     """
-    site = site_behind(context)
-    return ask_at(context, site, goal, prefix) if site else Ask(goal, prefix, context)
+    point = insertion_point_behind(context)
+    return prompt_input_at(context, point, goal, prefix) if point else PromptInput(goal, prefix, context)
 
 
-def site_behind(context: str) -> Site | None:
-    """The site of a `sorry` behind the text before a goal; None where the text shows no proof there."""
-    site = find_site(context + PLACEHOLDER, position_at(context, len(context))) if context.strip() else None
-    return site if site is not None and site.start == len(context) else None
+def insertion_point_behind(context: str) -> InsertionPoint | None:
+    """The insertion point of a `sorry` behind the text before a goal; None where the text shows no proof there."""
+    point = find_insertion_point(context + PLACEHOLDER, position_at(context, len(context))) if context.strip() else None
+    return point if point is not None and point.start == len(context) else None
 
 
-def proof_so_far(text: str, site: Site) -> str:
-    """The steps between the `:= by` of the declaration and the site, without the indentation that all have."""
-    masked = mask(text[site.scope : site.start])
+def proof_so_far(text: str, point: InsertionPoint) -> str:
+    """The steps between `:= by` and the insertion point, without the indentation that all have."""
+    masked = mask(text[point.scope : point.start])
     depth = 0
     for match in _STATEMENT.finditer(masked):
         token = match.group()
@@ -61,6 +61,6 @@ def proof_so_far(text: str, site: Site) -> str:
         elif token in ")]}⟩":
             depth -= 1
         elif depth == 0:
-            written = text[site.scope + match.end() : site.start].replace("\r\n", "\n")
+            written = text[point.scope + match.end() : point.start].replace("\r\n", "\n")
             return textwrap.dedent(written.rstrip()).strip("\n")
     return ""

@@ -14,7 +14,7 @@ from llmstep.lean.text import mask, offset_at
 if TYPE_CHECKING:
     import asyncio
 
-    from llmstep.lean.place import Site
+    from llmstep.lean.insertion_point import InsertionPoint
     from llmstep.lean.shadow import Shadow
 
 
@@ -38,23 +38,23 @@ class CheckedText:
         """Other imports may have other commands."""
         self._lines = Memo(64)
 
-    async def of(self, text: str, site: Site) -> tuple[str, Site]:
-        """The text with what stands above the declaration of a site taken as given, and the site in it."""
-        text, site = site.without_mark(text)
-        text = elide(text, site.known, variables_by_proof=self._variables_by_proof)
-        unsure = site.unsure_from >= 0 and not site.mutual
-        return text, await self._in_its_command(text, site) if unsure else site
+    async def of(self, text: str, point: InsertionPoint) -> tuple[str, InsertionPoint]:
+        """The text with what stands above the declaration taken as given, and the insertion point in it."""
+        text, point = point.without_mark(text)
+        text = elide(text, point.known, variables_by_proof=self._variables_by_proof)
+        unsure = point.unsure_from >= 0 and not point.mutual
+        return text, await self._in_its_command(text, point) if unsure else point
 
-    async def _in_its_command(self, text: str, site: Site) -> Site:
-        """The site in the declaration that Lean's parser has it in, where text cannot tell."""
-        shadow = site.shadow_text(text, site.placeholder)
+    async def _in_its_command(self, text: str, point: InsertionPoint) -> InsertionPoint:
+        """The insertion point in the declaration that Lean's parser has it in, where text cannot tell."""
+        shadow = point.shadow_text(text, point.placeholder)
         key = digest(shadow.text)
         line = self._lines.get(key)
         if line is None:
             async with self._lock:
-                await self._shadow.settle(text[: site.start], shadow)
+                await self._shadow.settle(text[: point.start], shadow)
                 line = await self._shadow.command_line(shadow)
             self._lines.put(key, line)
         masked, at = mask(text), offset_at(text, Position(line, 0))
         start = at + len(masked[at:]) - len(masked[at:].lstrip())
-        return site if start == site.scope else site.inside(declaration_from(masked, start, site.start))
+        return point if start == point.scope else point.inside(declaration_from(masked, start, point.start))

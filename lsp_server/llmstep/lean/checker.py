@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from llmstep.errors import LeanCrashedError, LeanMemoryError, LeanTimeoutError
 from llmstep.lean.checked_text import CheckedText
+from llmstep.lean.insertion_point import MARK
 from llmstep.lean.judging import Case, Judging, TooLongError
 from llmstep.lean.memo import Memo, digest
 from llmstep.lean.offers import Offers
-from llmstep.lean.place import MARK
 from llmstep.lean.prefilter import LONGEST, LONGEST_PROOF, hypothesis_names, prefilter
 from llmstep.lean.recheck import named, question
 from llmstep.lean.shadow import Shadow
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
+    from llmstep.lean.insertion_point import InsertionPoint
     from llmstep.lean.names import Offer
-    from llmstep.lean.place import Site
     from llmstep.lean.server import LeanServer
     from llmstep.lean.verdict import Diagnostic
     from llmstep.settings import CheckSettings
@@ -80,127 +80,131 @@ class FileChecker:
         self.shadow.is_outdated |= outdated
         return outdated
 
-    async def baseline(self, text: str, site: Site) -> Baseline:
-        """The goals at a site, and what is wrong around it.
+    async def baseline(self, text: str, point: InsertionPoint) -> Baseline:
+        """The goals at an insertion point, and what is wrong around it.
 
         Raises:
             NoGoalError: There is no goal.
             LeanError: Lean does not answer.
         """
-        return await self._baseline(*await self._checked.of(text, site))
+        return await self._baseline(*await self._checked.of(text, point))
 
-    async def _baseline(self, text: str, site: Site) -> Baseline:
-        key = digest(site.shadow(text, site.placeholder))
+    async def _baseline(self, text: str, point: InsertionPoint) -> Baseline:
+        key = digest(point.shadow(text, point.placeholder))
         known = self._baselines.get(key)
         if known is None:
             async with self._lock:
-                known = await self._settle(text, site)
+                known = await self._settle(text, point)
             self._baselines.put(key, known)
         return known
 
-    async def check(self, text: str, site: Site, candidate: str, *, seconds: float | None = None) -> Check:
+    async def check(self, text: str, point: InsertionPoint, candidate: str, *, seconds: float | None = None) -> Check:
         """The verdict on a candidate; it is remembered, unless there is none.
 
         Args:
             seconds: Of a whole proof, which may be long: the longest time; None is the settings' for a step.
 
         Raises:
-            NoGoalError: There is no goal at the site.
+            NoGoalError: There is no goal at the insertion point.
             LeanError: Lean does not answer even without the candidate.
         """
-        text, site = await self._checked.of(text, site)
-        baseline = await self._baseline(text, site)
+        text, point = await self._checked.of(text, point)
+        baseline = await self._baseline(text, point)
         names = hypothesis_names(baseline.goals[0])
         native, longest = self.settings.allow_native_decide, LONGEST if seconds is None else LONGEST_PROOF
-        if reason := prefilter(candidate, site, names, native=native, longest=longest):
+        if reason := prefilter(candidate, point, names, native=native, longest=longest):
             return Check(Verdict.INVALID, message=reason)
-        if _UNKEPT in text[: site.start]:
+        if _UNKEPT in text[: point.start]:
             return Check(Verdict.UNCHECKED, message=f"The file may keep the kernel from checking (`{_UNKEPT}`).")
-        key = digest(site.shadow(text, candidate))
+        key = digest(point.shadow(text, candidate))
         check = self._checks.get(key)
         if check is None:
             async with self._lock:
                 limit = seconds or self.settings.timeout_seconds
-                case = Case(*named(text, site), site, baseline, candidate, limit, native)
+                case = Case(*named(text, point), point, baseline, candidate, limit, native)
                 check = await self._judging.verdict(case, text)
             if check.verdict is not Verdict.UNCHECKED:
                 self._checks.put(key, check)
         return check
 
-    async def trial(self, text: str, site: Site, proof: str, seconds: float) -> Trial:
+    async def trial(self, text: str, point: InsertionPoint, proof: str, seconds: float) -> Trial:
         """What Lean says about a proof that may have gaps (`sorry`), within so many seconds.
 
         Raises:
-            NoGoalError: There is no goal at the site.
+            NoGoalError: There is no goal at the insertion point.
             LeanError: Lean does not answer even without the proof.
         """
-        text, site = await self._checked.of(text, site)
-        baseline = await self._baseline(text, site)
+        text, point = await self._checked.of(text, point)
+        baseline = await self._baseline(text, point)
         names, native = hypothesis_names(baseline.goals[0]), self.settings.allow_native_decide
-        if reason := prefilter(gapless(proof), site, names, native=native, longest=LONGEST_PROOF):
+        if reason := prefilter(gapless(proof), point, names, native=native, longest=LONGEST_PROOF):
             return Trial.refused(reason)
-        shown, _ = named(text, site)
+        shown, _ = named(text, point)
         async with self._lock:
-            if not self.shadow.is_ready(shown[: site.start]):
-                await self._settle(text, site)
+            if not self.shadow.is_ready(shown[: point.start]):
+                await self._settle(text, point)
             try:
-                return Trial.of(baseline, await self._judging.run(site.shadow_text(shown, proof), seconds))
+                return Trial.of(baseline, await self._judging.run(point.shadow_text(shown, proof), seconds))
             except TooLongError:
                 return Trial.refused(f"Lean does not answer within {seconds:g} s.")
             except (LeanCrashedError, LeanMemoryError) as error:
                 return Trial.refused(error.message)
 
-    async def informations(self, text: str, site: Site, tactic: str) -> list[str]:
-        """What a tactic tells at a site: the texts of its informations; none where it takes too long.
+    async def informations(self, text: str, point: InsertionPoint, tactic: str) -> list[str]:
+        """What a tactic tells at an insertion point: the texts of its informations; none where it takes too long.
 
         Raises:
-            NoGoalError: There is no goal at the site.
+            NoGoalError: There is no goal at the insertion point.
             LeanError: Lean does not answer even without the tactic.
         """
 
-        async def told(shown: str, site: Site, _: set[str]) -> list[str]:
-            shadow = site.shadow_text(shown, tactic)
+        async def told(shown: str, point: InsertionPoint, _: set[str]) -> list[str]:
+            shadow = point.shadow_text(shown, tactic)
             return (await self._judging.run(shadow, self.settings.timeout_seconds)).informations()
 
-        return await self._texts(text, site, tactic, told)
+        return await self._texts(text, point, tactic, told)
 
-    async def renamed(self, text: str, site: Site, candidate: str) -> list[str]:
+    async def renamed(self, text: str, point: InsertionPoint, candidate: str) -> list[str]:
         """A candidate with names that Lean offers for those that it does not know or calls deprecated.
 
         Returns:
             The likest first, none of them judged; none where Lean offers nothing, or takes too long.
 
         Raises:
-            NoGoalError: There is no goal at the site.
+            NoGoalError: There is no goal at the insertion point.
             LeanError: Lean does not answer even without the candidate.
         """
 
-        async def offered(shown: str, site: Site, names: set[str]) -> list[str]:
-            known = self._offers.get(key := digest(site.shadow(shown, site.placeholder)))
+        async def offered(shown: str, point: InsertionPoint, names: set[str]) -> list[str]:
+            known = self._offers.get(key := digest(point.shadow(shown, point.placeholder)))
             if known is None:
                 self._offers.put(key, known := {})
-            return await Offers(self.shadow, shown, site, names, self.settings.timeout_seconds, known).texts(candidate)
+            return await Offers(self.shadow, shown, point, names, self.settings.timeout_seconds, known).texts(candidate)
 
-        return await self._texts(text, site, candidate, offered)
+        return await self._texts(text, point, candidate, offered)
 
     async def _texts(
-        self, text: str, site: Site, candidate: str, work: Callable[[str, Site, set[str]], Awaitable[list[str]]]
+        self,
+        text: str,
+        point: InsertionPoint,
+        candidate: str,
+        work: Callable[[str, InsertionPoint, set[str]], Awaitable[list[str]]],
     ) -> list[str]:
         """What comes of work in the shadow document with a candidate that may run.
 
         Args:
-            work: Takes the text that the document shows, the site in it, and the names in the goal.
+            work: Takes the text that the document shows, the insertion point in it, and the names in the goal.
         """
-        text, site = await self._checked.of(text, site)
-        names = hypothesis_names((await self._baseline(text, site)).goals[0])
-        if prefilter(candidate, site, names, native=self.settings.allow_native_decide):
+        text, point = await self._checked.of(text, point)
+        names = hypothesis_names((await self._baseline(text, point)).goals[0])
+        if prefilter(candidate, point, names, native=self.settings.allow_native_decide):
             return []
-        shown, _ = named(text, site)
+        shown, _ = named(text, point)
         async with self._lock:
-            if not self.shadow.is_ready(shown[: site.start]):
-                await self._settle(text, site)
+            if not self.shadow.is_ready(shown[: point.start]):
+                await self._settle(text, point)
             try:
-                return await work(shown, site, names)
+                return await work(shown, point, names)
             except (TooLongError, LeanTimeoutError):
                 return []
 
@@ -232,15 +236,15 @@ class FileChecker:
         self._checked.forget()
         return True
 
-    async def _settle(self, text: str, site: Site) -> Baseline:
-        text, name = named(text, site)
-        shadow = site.shadow_text(text, site.placeholder)
-        outcome, goals = await self.shadow.settle(text[: site.start], shadow, question(name))
+    async def _settle(self, text: str, point: InsertionPoint) -> Baseline:
+        text, name = named(text, point)
+        shadow = point.shadow_text(text, point.placeholder)
+        outcome, goals = await self.shadow.settle(text[: point.start], shadow, question(name))
         if not goals or outcome.goals == tuple(goals):  # the placeholder was never reached
-            raise no_goal(goals, await self.shadow.read(text[: site.until]), site, text)
-        if error := statement_error(text, site, outcome, goals):
+            raise no_goal(goals, await self.shadow.read(text[: point.until]), point, text)
+        if error := statement_error(text, point, outcome, goals):
             raise error
-        return baseline_of(outcome, goals, (text.count("\n", 0, site.scope), 0))
+        return baseline_of(outcome, goals, (text.count("\n", 0, point.scope), 0))
 
 
 def _place(diagnostic: Diagnostic) -> tuple[int, int]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from llmstep.lean.checker import FileChecker
-    from llmstep.lean.place import Site
+    from llmstep.lean.insertion_point import InsertionPoint
 
 WIDTH: Final = 120
 """Of a line, in characters, when Lean prints."""
@@ -24,12 +24,12 @@ _BEHIND_A_NAME: Final = re.compile(r"^(?!case |⊢)\S.* : \S.*\n +\S", re.MULTIL
 _TRACE: Final = "trace_state"
 
 
-async def laid_out(checker: FileChecker, text: str, site: Site, goals: Sequence[str]) -> tuple[str, ...]:
-    """The goals at a site with the lines of `ppGoal`; as they are where they need no others or Lean does not say."""
+async def laid_out(checker: FileChecker, text: str, point: InsertionPoint, goals: Sequence[str]) -> tuple[str, ...]:
+    """The goals with the lines of `ppGoal`; as they are where they need no others or Lean does not say."""
     if not any(map(may_differ, goals)):
         return tuple(goals)
     try:
-        said = await checker.informations(text, site, _TRACE)
+        said = await checker.informations(text, point, _TRACE)
     except LeanError:
         return tuple(goals)
     return from_messages(goals, said)

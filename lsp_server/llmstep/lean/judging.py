@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from llmstep.errors import LeanCrashedError, LeanMemoryError, LeanTimeoutError
+from llmstep.lean.insertion_point import PLACEHOLDER
 from llmstep.lean.names import is_misnamed
-from llmstep.lean.place import PLACEHOLDER
 from llmstep.lean.prefilter import may_name_itself
 from llmstep.lean.recheck import bracketed, doubt, is_whole, question, with_another_name
 from llmstep.lean.verdict import axioms_in, first_error, judge
@@ -17,7 +17,7 @@ from llmstep.types import Check, Verdict
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from llmstep.lean.place import ShadowText, Site
+    from llmstep.lean.insertion_point import InsertionPoint, ShadowText
     from llmstep.lean.shadow import Shadow
     from llmstep.lean.verdict import Baseline, Outcome
 
@@ -30,7 +30,7 @@ class Case:
     """The text that Lean reads, with a name for an example."""
     name: str
     """What Lean can be asked about; empty where there is nothing."""
-    site: Site
+    point: InsertionPoint
     baseline: Baseline
     candidate: str
     seconds: float
@@ -44,10 +44,10 @@ class Judging:
 
     Args:
         shadow: The document.
-        settle: Has Lean elaborate a text up to a site.
+        settle: Has Lean elaborate a text up to an insertion point.
     """
 
-    def __init__(self, shadow: Shadow, settle: Callable[[str, Site], Awaitable[Baseline]]) -> None:
+    def __init__(self, shadow: Shadow, settle: Callable[[str, InsertionPoint], Awaitable[Baseline]]) -> None:
         self.shadow = shadow
         self._settle = settle
 
@@ -59,8 +59,8 @@ class Judging:
         """
         for last in (False, True):
             try:
-                if not self.shadow.is_ready(case.text[: case.site.start]):
-                    await self._settle(text, case.site)
+                if not self.shadow.is_ready(case.text[: case.point.start]):
+                    await self._settle(text, case.point)
                 return await self._judge(case)
             except LeanCrashedError:
                 if last:
@@ -72,15 +72,15 @@ class Judging:
         raise AssertionError
 
     async def _judge(self, case: Case) -> Check:
-        outcome = await self.run(case.site.shadow_text(case.text, case.candidate), case.seconds)
+        outcome = await self.run(case.point.shadow_text(case.text, case.candidate), case.seconds)
         if outcome.goals is None:
             goals = await self.shadow.goals_at(outcome.shadow.end, case.seconds)
             outcome = attrs.evolve(outcome, goals=goals)
-        check = judge(case.site, case.baseline, outcome)
+        check = judge(case.point, case.baseline, outcome)
         accepted = check.verdict in {Verdict.CLOSES, Verdict.PROGRESS}
         check = attrs.evolve(check, misnamed=is_misnamed(outcome, case.candidate, accepted=accepted))
         if accepted:
-            whole = is_whole(case.baseline, outcome, case.text.count("\n", 0, case.site.scope))
+            whole = is_whole(case.baseline, outcome, case.text.count("\n", 0, case.point.scope))
             return await self._recheck(case, whole=whole) or check
         return check
 
@@ -90,21 +90,21 @@ class Judging:
         Args:
             whole: Lean takes the declaration as finished, so that its axioms tell of a `sorry`.
         """
-        text, site, candidate = case.text, case.site, case.candidate
-        converts = site.placeholder != PLACEHOLDER  # `conv` cannot show a term
+        text, point, candidate = case.text, case.point, case.candidate
+        converts = point.placeholder != PLACEHOLDER  # `conv` cannot show a term
         for shown in (False,) if converts else (False, True) if whole else (True,):
-            shadow = site.shadow_text(text, bracketed(candidate, shown=shown))
+            shadow = point.shadow_text(text, bracketed(candidate, shown=shown))
             outcome = await self.run(shadow, case.seconds, question(case.name))
-            if found := doubt(site, case.baseline, outcome, shown=shown, native=case.native):
+            if found := doubt(point, case.baseline, outcome, shown=shown, native=case.native):
                 return found
             if "sorryAx" not in (axioms_in(outcome) or ()):
                 break  # else it comes from a theorem above, or from the candidate
-        if may_name_itself(candidate, site):
-            shadow = site.shadow_text(with_another_name(text, site), candidate)
+        if may_name_itself(candidate, point):
+            shadow = point.shadow_text(with_another_name(text, point), candidate)
             renamed = await self.shadow.run(shadow, self.shadow.patience)
             self.shadow.forget()
             if first_error(case.baseline, renamed):
-                return Check(Verdict.INVALID, message=f"It uses the theorem itself: `{site.short}`.")
+                return Check(Verdict.INVALID, message=f"It uses the theorem itself: `{point.short}`.")
         return None
 
     async def run(self, shadow: ShadowText, seconds: float, asked: str | None = None) -> Outcome:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from collections.abc import Set as AbstractSet
 
-    from llmstep.lean.place import ShadowText, Site
+    from llmstep.lean.insertion_point import InsertionPoint, ShadowText
     from llmstep.lean.shadow import Shadow
     from llmstep.lean.verdict import Outcome
 
@@ -42,18 +42,18 @@ class Offers:
     """Asks Lean about the names in one candidate. The shadow document must not be used for anything else meanwhile.
 
     Args:
-        shadow: The shadow document, ready for candidates at the site.
+        shadow: The shadow document, ready for candidates at the insertion point.
         text: The text that it shows.
         bound: The names in the goal.
         seconds: Longest wait for a candidate.
-        known: The offers for names at this site, by the name; filled.
+        known: The offers for names at this insertion point, by the name; filled.
     """
 
     def __init__(
         self,
         shadow: Shadow,
         text: str,
-        site: Site,
+        point: InsertionPoint,
         bound: AbstractSet[str],
         seconds: float,
         known: dict[str, list[Offer]],
@@ -61,8 +61,8 @@ class Offers:
         self._found = known
         self._shadow = shadow
         self._text = text
-        self._site = site
-        self._known = bound, site.declaration
+        self._site = point
+        self._known = bound, point.declaration
         self._seconds = seconds
         self._shown = ""
         """The document as it is."""

@@ -8,10 +8,10 @@ from llmstep.lean.blocks import Block, Bracket, Item
 from llmstep.lean.text import line_end
 
 if TYPE_CHECKING:
-    from llmstep.lean.scene import Scene
+    from llmstep.lean.cursor_context import CursorContext
 
 
-def unsolved_block(scene: Scene) -> Item | None:
+def unsolved_block(scene: CursorContext) -> Item | None:
     """The last step of the block at whose opener, or closing bracket, Lean says that goals are unsolved."""
     found = None
     for block in scene.layout.blocks:
@@ -26,7 +26,7 @@ def unsolved_block(scene: Scene) -> Item | None:
     return found
 
 
-def first_of_block(scene: Scene) -> Item | None:
+def first_of_block(scene: CursorContext) -> Item | None:
     """The first step of the block whose opener the cursor is at."""
     found = None
     for block in scene.layout.blocks:
@@ -37,7 +37,7 @@ def first_of_block(scene: Scene) -> Item | None:
     return found
 
 
-def around_blocks(scene: Scene) -> Item | None:
+def around_blocks(scene: CursorContext) -> Item | None:
     """The step whose first words the cursor is in, in front of the blocks of steps that it holds."""
     for block in scene.around:
         item = next((item for item in reversed(block.items) if item.start < scene.offset), None)
@@ -51,7 +51,7 @@ def around_blocks(scene: Scene) -> Item | None:
     return None
 
 
-def closed_steps(scene: Scene) -> Item | None:
+def closed_steps(scene: CursorContext) -> Item | None:
     """The step that ends with the bracket of steps at whose end the cursor is."""
     for block in scene.layout.blocks:
         bracket = block.parent
@@ -74,6 +74,6 @@ def _head_start(block: Block) -> int:
     return block.opener.start
 
 
-def _head_end(scene: Scene, block: Block) -> int:
+def _head_end(scene: CursorContext, block: Block) -> int:
     first = block.items[0]
     return line_end(scene.text, block.opener.end) if first.first.leads else first.start

@@ -20,7 +20,7 @@ from llmstep.printable import strange_character
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from llmstep.lean.place import Site
+    from llmstep.lean.insertion_point import InsertionPoint
 
 LONGEST: Final = 4096
 """Most characters of a candidate."""
@@ -32,7 +32,12 @@ _TACTIC_FOLLOWS: Final = frozenset({";", "<;>", "·", "by", "|", "=>"})
 
 
 def prefilter(
-    candidate: str, site: Site, hypotheses: Iterable[str] = (), *, native: bool = False, longest: int = LONGEST
+    candidate: str,
+    point: InsertionPoint,
+    hypotheses: Iterable[str] = (),
+    *,
+    native: bool = False,
+    longest: int = LONGEST,
 ) -> str | None:
     """Why a candidate cannot count, as one sentence; None where Lean must decide.
 
@@ -56,20 +61,20 @@ def prefilter(
         return reason
     if closing := _unopened(tokens):
         return f"It closes a bracket that it has not opened: `{closing}`."
-    return _names_itself(tokens, site, names)
+    return _names_itself(tokens, point, names)
 
 
-def may_name_itself(candidate: str, site: Site) -> bool:
+def may_name_itself(candidate: str, point: InsertionPoint) -> bool:
     """Whether `h.foo` in it may mean the theorem `Bar.foo` itself, or `foo.symm` or `+foo` a use of it.
 
     The first depends on the type of `h`, the second on what other theorems there are, the third on where it stands.
     """
-    last = _parts(site.short)[-1:]
+    last = _parts(point.short)[-1:]
     try:
         tokens = lex("\n".join(step_lines(candidate)))
     except LexicalError:
         return True
-    own = _own(site)
+    own = _own(point)
     for index, token in enumerate(tokens):
         parts = token.parts
         behind_dot = len(parts) > 1 or (index > 0 and tokens[index - 1].text == ".")
@@ -202,11 +207,11 @@ def _parts(name: str) -> list[str]:
     return [part for token in lex(name) for part in token.parts] if name else []
 
 
-def _own(site: Site) -> set[tuple[str, ...]]:
+def _own(point: InsertionPoint) -> set[tuple[str, ...]]:
     """The theorem's full name, and what is left of it inside of its name spaces; the same of what else it may be."""
-    parts = _parts(site.declaration)
-    spaces = parts[: len(parts) - len(_parts(site.short))]
-    names = [parts, *([*spaces, *_parts(other)] for other in site.others)]
+    parts = _parts(point.declaration)
+    spaces = parts[: len(parts) - len(_parts(point.short))]
+    names = [parts, *([*spaces, *_parts(other)] for other in point.others)]
     return {tuple(name[index:]) for name in names for index in range(len(name))}
 
 
@@ -218,9 +223,9 @@ def _is_option(tokens: Sequence[Lexeme], index: int) -> bool:
     return flag or (before in {"(", "{", ","} and behind == ":=")
 
 
-def _names_itself(tokens: Sequence[Lexeme], site: Site, bound: set[str]) -> str | None:
+def _names_itself(tokens: Sequence[Lexeme], point: InsertionPoint, bound: set[str]) -> str | None:
     """A use of the theorem, or of what is declared inside of it."""
-    own = _own(site)
+    own = _own(point)
     binding = False
     for index, token in enumerate(tokens):
         before = tokens[index - 1].text if index else ";"
@@ -235,7 +240,7 @@ def _names_itself(tokens: Sequence[Lexeme], site: Site, bound: set[str]) -> str 
         if tactic or token.text in bound or _is_option(tokens, index):
             continue
         if named in own:
-            return f"It uses the theorem itself: `{site.short}`."
-        if token.parts[:1] and token.parts[0] in site.helpers - bound:
+            return f"It uses the theorem itself: `{point.short}`."
+        if token.parts[:1] and token.parts[0] in point.helpers - bound:
             return f"It uses `{token.parts[0]}`, which is declared inside of the theorem."
     return None

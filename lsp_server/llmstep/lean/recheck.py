@@ -18,7 +18,7 @@ from llmstep.lean.verdict import ERROR, INFORMATION, WARNING, axioms_in, first_e
 from llmstep.types import Check, Verdict
 
 if TYPE_CHECKING:
-    from llmstep.lean.place import Site
+    from llmstep.lean.insertion_point import InsertionPoint
     from llmstep.lean.verdict import Baseline, Outcome
 
 SHOW_TERM: Final = (
@@ -37,23 +37,23 @@ SORRY_USED: Final = "It uses `sorry`, which proves nothing."
 COMPILER_USED: Final = "It trusts compiled code (`check.allowNativeDecide`)."
 
 
-def named(text: str, site: Site) -> tuple[str, str]:
+def named(text: str, point: InsertionPoint) -> tuple[str, str]:
     """The text with a name for an example, and the name that Lean can be asked about; empty where there is none."""
-    if site.mutual:
+    if point.mutual:
         return text, ""
-    if site.short:
-        return text, site.short if re.fullmatch(NAME, site.short) and not site.others else ""
-    found = _EXAMPLE.search(mask(text[site.scope : site.start]))
+    if point.short:
+        return text, point.short if re.fullmatch(NAME, point.short) and not point.others else ""
+    found = _EXAMPLE.search(mask(text[point.scope : point.start]))
     if found is None:
         return text, ""
-    start, end = site.scope + found.start(), site.scope + found.end()
+    start, end = point.scope + found.start(), point.scope + found.end()
     return text[:start] + _SHOWN_EXAMPLE + text[end:], _SHOWN_EXAMPLE.split()[1]
 
 
-def with_another_name(text: str, site: Site) -> str:
+def with_another_name(text: str, point: InsertionPoint) -> str:
     """The text with another name of the same length for the theorem."""
-    end = site.name_at + len(site.short)
-    start = end - len(site.short.rpartition(".")[2])
+    end = point.name_at + len(point.short)
+    start = end - len(point.short.rpartition(".")[2])
     return text[:start] + "ζ" * (end - start) + text[end:]
 
 
@@ -86,7 +86,7 @@ def is_whole(baseline: Baseline, outcome: Outcome, scope: int) -> bool:
     return baseline.warns and baseline.axioms is not None and not any(complaints)
 
 
-def doubt(site: Site, baseline: Baseline, outcome: Outcome, *, shown: bool, native: bool) -> Check | None:
+def doubt(point: InsertionPoint, baseline: Baseline, outcome: Outcome, *, shown: bool, native: bool) -> Check | None:
     """What the second look has against a candidate.
 
     Args:
@@ -102,7 +102,7 @@ def doubt(site: Site, baseline: Baseline, outcome: Outcome, *, shown: bool, nati
     if axioms is None and baseline.axioms is not None:
         return Check(Verdict.UNCHECKED, message="Lean does not say which axioms it rests on.")
     new = (axioms or frozenset()) - (baseline.axioms or frozenset())
-    own = [each for each in new if _COMPILER.search(each) and _is_own(each, site)]
+    own = [each for each in new if _COMPILER.search(each) and _is_own(each, point)]
     if own and not native:
         return Check(Verdict.INVALID, message=COMPILER_USED)
     if not shown:
@@ -119,10 +119,10 @@ def doubt(site: Site, baseline: Baseline, outcome: Outcome, *, shown: bool, nati
     return None
 
 
-def _is_own(axiom: str, site: Site) -> bool:
+def _is_own(axiom: str, point: InsertionPoint) -> bool:
     """Whether an axiom came with this declaration or is the compiler's; those of other theorems are the text's."""
     theorem, native, _ = axiom.partition("._native")
-    full = f".{site.declaration or _SHOWN_EXAMPLE.split()[1]}"
+    full = f".{point.declaration or _SHOWN_EXAMPLE.split()[1]}"
     return not native or full.endswith(f".{theorem}") or f".{theorem}".endswith(full)
 
 

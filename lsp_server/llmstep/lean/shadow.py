@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from lsprotocol.types import Position
 
-    from llmstep.lean.place import ShadowText
+    from llmstep.lean.insertion_point import ShadowText
     from llmstep.lean.server import LeanServer
     from llmstep.lean.verdict import Diagnostic
 

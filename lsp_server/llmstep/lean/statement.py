@@ -16,22 +16,22 @@ from llmstep.lean.verdict import ERROR, is_unsolved
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from llmstep.lean.place import Site
+    from llmstep.lean.insertion_point import InsertionPoint
     from llmstep.lean.verdict import Diagnostic, Outcome
 
 _SORRY: Final = re.compile(r"(?<![\w.«'!?])sorry(?![\w.'!?»])")
 _KEYWORD: Final = re.compile(r"(?:theorem|lemma|example|def|abbrev|instance|irreducible_def)(?![\w'!?.])")
 
 
-def statement_error(text: str, site: Site, outcome: Outcome, goals: Sequence[str]) -> NoGoalError | None:
+def statement_error(text: str, point: InsertionPoint, outcome: Outcome, goals: Sequence[str]) -> NoGoalError | None:
     """The error of a statement that Lean did not understand; None for a statement in order.
 
     Args:
-        outcome: With the placeholder at the site.
+        outcome: With the placeholder at the insertion point.
         goals: Those there. A `sorry` in them that nobody wrote stands for what Lean did not understand.
     """
-    masked = mask(text[: site.start])
-    begin, end = _statement(masked, site)
+    masked = mask(text[: point.start])
+    begin, end = _statement(masked, point)
     first, last = position_at(text, begin), position_at(text, end)
     own = [
         error
@@ -40,7 +40,7 @@ def statement_error(text: str, site: Site, outcome: Outcome, goals: Sequence[str
     ]
     if own:
         return _found("The statement has an error of its own, so that nothing can be proved of it.", own[0])
-    if not any(_SORRY.search(mask(goal)) for goal in goals[:1]) or _SORRY.search(masked, site.scope):
+    if not any(_SORRY.search(mask(goal)) for goal in goals[:1]) or _SORRY.search(masked, point.scope):
         return None
     above = [error for place, error in outcome.errors() if place < outcome.start and not is_unsolved(error)]
     if not above:
@@ -51,14 +51,14 @@ def statement_error(text: str, site: Site, outcome: Outcome, goals: Sequence[str
     )
 
 
-def no_goal(goals: list[str] | None, own: Sequence[Diagnostic], site: Site, text: str) -> NoGoalError:
+def no_goal(goals: list[str] | None, own: Sequence[Diagnostic], point: InsertionPoint, text: str) -> NoGoalError:
     """Why there is no goal: all are accomplished, or something above fails.
 
     Args:
         own: What Lean says about the text as it is, to the end of the declaration: an error that comes from leaving
             out what stands below the goal is none of the user's.
     """
-    start, scope = position_at(text, site.start), text.count("\n", 0, site.scope)
+    start, scope = position_at(text, point.start), text.count("\n", 0, point.scope)
     above = [error for error in own if _place(error) < (start.line, start.character) and not is_unsolved(error)]
     fatal = [error for error in above if _line(error) >= scope or _line(error) == 0]
     if fatal:
@@ -83,10 +83,10 @@ def _found(message: str, error: Diagnostic) -> NoGoalError:
     return NoGoalError(message, hint=f"Lean reports at line {line}: {error['message'].strip().splitlines()[0]}")
 
 
-def _statement(masked: str, site: Site) -> tuple[int, int]:
+def _statement(masked: str, point: InsertionPoint) -> tuple[int, int]:
     """Offsets of what stands between the name, or the keyword, of the declaration and its body."""
-    keyword = _KEYWORD.search(masked, site.scope)
-    start = site.name_at + len(site.short) if site.name_at >= 0 else keyword.end() if keyword else site.scope
+    keyword = _KEYWORD.search(masked, point.scope)
+    start = point.name_at + len(point.short) if point.name_at >= 0 else keyword.end() if keyword else point.scope
     depth = 0
     for token in tokenize(masked, start, len(masked)):
         depth += (token.text in OPENING) - (token.text in CLOSING)

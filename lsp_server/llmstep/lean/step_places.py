@@ -8,7 +8,7 @@ from llmstep.lean.step import inserted
 from llmstep.lean.text import offset_at
 
 if TYPE_CHECKING:
-    from llmstep.lean.place import ShadowText
+    from llmstep.lean.insertion_point import ShadowText
 
 
 class StepPlaces:

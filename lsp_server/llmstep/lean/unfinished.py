@@ -11,11 +11,11 @@ from llmstep.lean.tokens import CLOSING
 
 if TYPE_CHECKING:
     from llmstep.lean.blocks import Item
-    from llmstep.lean.scene import Scene
+    from llmstep.lean.cursor_context import CursorContext
     from llmstep.lean.tokens import Token
 
 
-def unfinished_step(scene: Scene) -> tuple[Item, int] | None:
+def unfinished_step(scene: CursorContext) -> tuple[Item, int] | None:
     """The unfinished step that the cursor is in, behind, or on the line below; and the offset behind it."""
     for block in scene.around:
         item = next((item for item in reversed(block.items) if item.start <= scene.offset), None)
@@ -32,7 +32,7 @@ def unfinished_step(scene: Scene) -> tuple[Item, int] | None:
     return item, max(done, scene.offset)
 
 
-def _end(scene: Scene, item: Item) -> int:
+def _end(scene: CursorContext, item: Item) -> int:
     """Offset behind a step; an open bracket takes no line with it that is of the block, or around that."""
     if item.unclosed is not None:
         for before, token in itertools.pairwise(scene.tokens_between(item.start, item.end)):
@@ -49,7 +49,7 @@ def _is_outside(token: Token, item: Item) -> bool:
     return token.column < margin or (token.column == margin and token.text in {"|", "else"})
 
 
-def _is_unfinished(scene: Scene, item: Item) -> bool:
+def _is_unfinished(scene: CursorContext, item: Item) -> bool:
     if item.unclosed is not None and not item.unclosed.holds_steps:
         return True
     last = next((token for token in reversed(scene.layout.tokens) if token.end == item.end), item.first)

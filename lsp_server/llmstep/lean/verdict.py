@@ -14,7 +14,7 @@ from llmstep.types import Check, Verdict
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from llmstep.lean.place import ShadowText, Site
+    from llmstep.lean.insertion_point import InsertionPoint, ShadowText
 
 Diagnostic = dict[str, Any]
 """As Lean sent it."""
@@ -98,7 +98,7 @@ class Baseline:
     """Lean warns of the placeholder, so that a candidate without a warning holds no `sorry`."""
 
 
-def judge(site: Site, baseline: Baseline, outcome: Outcome) -> Check:
+def judge(point: InsertionPoint, baseline: Baseline, outcome: Outcome) -> Check:
     """The verdict on a candidate by its errors and by the goals before and behind it.
 
     `sorry` inside of what its tactics made is not looked for here.
@@ -108,8 +108,8 @@ def judge(site: Site, baseline: Baseline, outcome: Outcome) -> Check:
     if outcome.goals is None:
         return Check(Verdict.UNCHECKED, message="Lean gave no goals behind it.")
     before = [_plain(goal) for goal in baseline.goals]
-    behind = list(baseline.behind) if site.distributed else list(baseline.goals[1:])
-    unchanged = before + [_plain(goal) for goal in behind] if site.distributed else before
+    behind = list(baseline.behind) if point.distributed else list(baseline.goals[1:])
+    unchanged = before + [_plain(goal) for goal in behind] if point.distributed else before
     after = [_plain(goal) for goal in outcome.goals]
     if sorted(after) == sorted(unchanged):
         return Check(Verdict.INVALID, message="It leaves the goals as they were.")

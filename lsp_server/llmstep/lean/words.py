@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from llmstep.lean.blocks import Item, Word, frames_of
-from llmstep.lean.place import Site, SiteKind
+from llmstep.lean.insertion_point import InsertionKind, InsertionPoint
 
 if TYPE_CHECKING:
-    from llmstep.lean.scene import Scene
+    from llmstep.lean.cursor_context import CursorContext
 
 _BEFORE_BY: Final = frozenset(
     {":=", "=>", ",", "⟨", "(", "[", "{", "<|", "from", "then", "else", "exact", "refine", "refine'", ";"}
@@ -24,7 +24,7 @@ CALLS: Final = frozenset({"llmstep", "llmstep?"})
 _CONTROL: Final = {"n": "\n", "t": "\t", "r": "\r"}
 
 
-def replaced_word(scene: Scene) -> list[Site]:
+def replaced_word(scene: CursorContext) -> list[InsertionPoint]:
     """`sorry`, a call of `llmstep` or a hole: at the cursor, else the nearest on its line."""
     start, end = scene.line
     spans = {
@@ -33,19 +33,19 @@ def replaced_word(scene: Scene) -> list[Site]:
         if start <= word.token.start < end and _replaceable(scene, word)
     }
     if not spans:
-        return [replaced_step(scene, SiteKind.CALL, call, call.end)] if (call := _search(scene)) else []
+        return [replaced_step(scene, InsertionKind.CALL, call, call.end)] if (call := _search(scene)) else []
     word = min(spans, key=lambda word: max(word.token.start - scene.offset, scene.offset - spans[word], 0))
     if word.token.text in CALLS:
         written = scene.text[word.token.end : spans[word]].strip()
-        return [replaced_step(scene, SiteKind.CALL, word.item, spans[word], prefix=_unquote(written))]
+        return [replaced_step(scene, InsertionKind.CALL, word.item, spans[word], prefix=_unquote(written))]
     if word.is_step:
-        return [replaced_step(scene, SiteKind.SORRY, word.item, word.token.end)]
+        return [replaced_step(scene, InsertionKind.SORRY, word.item, word.token.end)]
     if word.item is not None and scene.masked[word.item.start : word.item.end].split() == ["exact", "sorry"]:
-        return [replaced_step(scene, SiteKind.SORRY, word.item, word.token.end)]
+        return [replaced_step(scene, InsertionKind.SORRY, word.item, word.token.end)]
     return [_term_site(scene, word)]
 
 
-def _search(scene: Scene) -> Item | None:
+def _search(scene: CursorContext) -> Item | None:
     """The step at the cursor that only asks Lean for another one: `exact?`, `simp?`, `show_term …`."""
     for block in scene.layout.blocks:
         for item in block.items:
@@ -61,13 +61,13 @@ def _search(scene: Scene) -> Item | None:
     return None
 
 
-def _replaceable(scene: Scene, word: Word) -> bool:
+def _replaceable(scene: CursorContext, word: Word) -> bool:
     if word.token.text == "_":
         return word.token.start in scene.holes and word.token.start <= scene.offset <= word.token.end
     return word.token.text == "sorry" or word.is_step
 
 
-def _call_end(scene: Scene, word: Word) -> int:
+def _call_end(scene: CursorContext, word: Word) -> int:
     """Offset behind the string of an `llmstep` call; one on the next line is no part of it."""
     string = _STRING.match(scene.text, word.token.end)
     return string.end() if string else word.token.end
@@ -84,7 +84,9 @@ def _unquote(literal: str) -> str:
     return _ESCAPE.sub(character, literal[1:-1])
 
 
-def replaced_step(scene: Scene, kind: SiteKind, item: Item | None, end: int, prefix: str = "") -> Site:
+def replaced_step(
+    scene: CursorContext, kind: InsertionKind, item: Item | None, end: int, prefix: str = ""
+) -> InsertionPoint:
     """Replaces a step. One that stands alone behind `by` or `=>` may become a block below it."""
     assert item is not None
     block = item.block
@@ -107,7 +109,7 @@ def replaced_step(scene: Scene, kind: SiteKind, item: Item | None, end: int, pre
     return scene.block_site(kind, item.start, end, block, prefix=prefix, anchors=anchors)
 
 
-def _term_site(scene: Scene, word: Word) -> Site:
+def _term_site(scene: CursorContext, word: Word) -> InsertionPoint:
     """Replaces a term by `by …`, in parentheses where it is an argument."""
     token, before, after = word.token, word.before, word.after
     bare = before is not None and before.text in _BEFORE_BY
@@ -115,8 +117,8 @@ def _term_site(scene: Scene, word: Word) -> Site:
     block = word.frame.block if word.frame else None
     hang = max(token.hang, block.column + 2 if block else 0)
     opening, closing = ("by", "") if bare else ("(by", ")")
-    return scene.site(
-        SiteKind.TERM,
+    return scene.point(
+        InsertionKind.TERM,
         token.start,
         token.end,
         frames=frames_of(word.frame),

@@ -30,7 +30,7 @@ from llmstep.types import Check, Goal
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from llmstep.lean.site import Site
+    from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.lean.trial import Trial
     from llmstep.lean.verdict import Diagnostic
     from llmstep.settings import Settings
@@ -67,13 +67,13 @@ class LeanWorkspace:
         for key in list(self._homes):
             self._stop(key)
 
-    async def goal(self, uri: str, text: str, site: Site, on_wait: OnWait | None = None) -> Goal:
-        """The goals that a candidate at `site` will face.
+    async def goal(self, uri: str, text: str, point: InsertionPoint, on_wait: OnWait | None = None) -> Goal:
+        """The goals that a candidate at `point` will face.
 
         Args:
             uri: Address of the file.
             text: Its text.
-            site: A place in it.
+            point: A place in it.
             on_wait: Called with what Lean says while it starts.
 
         Raises:
@@ -81,23 +81,23 @@ class LeanWorkspace:
             LeanError: Lean cannot be started, or does not answer within the time limit.
         """
         async with self._file(uri, on_wait) as (checker, again):
-            baseline = await again(lambda: checker.baseline(text, site))
-            main, *others = await again(lambda: laid_out(checker, text, site, baseline.goals))
+            baseline = await again(lambda: checker.baseline(text, point))
+            main, *others = await again(lambda: laid_out(checker, text, point, baseline.goals))
             return Goal(main, tuple(others))
 
     async def locate(
-        self, uri: str, text: str, sites: Sequence[Site], on_wait: OnWait | None = None
-    ) -> tuple[Site, Goal]:
-        """The first of several sites (see `find_sites`) that has a goal, and the goal.
+        self, uri: str, text: str, points: Sequence[InsertionPoint], on_wait: OnWait | None = None
+    ) -> tuple[InsertionPoint, Goal]:
+        """The first of several insertion points (see `find_insertion_points`) that has a goal, and the goal.
 
         Raises:
             NoGoalError: None of them has one; it speaks of the first.
             LeanError: Lean cannot be started, or does not answer within the time limit.
         """
         first: NoGoalError | None = None
-        for site in sites:
+        for point in points:
             try:
-                return site, await self.goal(uri, text, site, on_wait)
+                return point, await self.goal(uri, text, point, on_wait)
             except NoGoalError as error:
                 first = first or error
         raise first or NoGoalError(
@@ -108,17 +108,17 @@ class LeanWorkspace:
         self,
         uri: str,
         text: str,
-        site: Site,
+        point: InsertionPoint,
         goal: Goal,
         candidates: Sequence[str],
         on_result: Callable[[int, Check], None] | None = None,
         *,
         seconds: float | None = None,
     ) -> list[Check]:
-        """The verdicts on candidates for the goals at `site`, in their order.
+        """The verdicts on candidates for the goals at `point`, in their order.
 
         Args:
-            goal: Where the candidates come from. They are judged against Lean's own answer for the site.
+            goal: Where the candidates come from. They are judged against Lean's own answer for the insertion point.
             on_result: Called with the index and the verdict of each candidate as it comes.
             seconds: See `FileChecker.check`.
 
@@ -129,30 +129,30 @@ class LeanWorkspace:
         checks: list[Check] = []
         async with self._file(uri) as (checker, again):
             for index, candidate in enumerate(candidates):
-                check = await again(partial(checker.check, text, site, candidate, seconds=seconds))
+                check = await again(partial(checker.check, text, point, candidate, seconds=seconds))
                 checks.append(check)
                 if on_result is not None:
                     on_result(index, check)
         return checks
 
-    async def trial(self, uri: str, text: str, site: Site, proof: str, seconds: float) -> Trial:
+    async def trial(self, uri: str, text: str, point: InsertionPoint, proof: str, seconds: float) -> Trial:
         """See `FileChecker.trial`."""
         async with self._file(uri) as (checker, again):
-            return await again(partial(checker.trial, text, site, proof, seconds))
+            return await again(partial(checker.trial, text, point, proof, seconds))
 
-    async def proposals(self, uri: str, text: str, site: Site, tactic: str) -> list[str]:
-        """The texts that a searching tactic such as `exact?` proposes at a site, best first; errors as with `check`."""
+    async def proposals(self, uri: str, text: str, point: InsertionPoint, tactic: str) -> list[str]:
+        """The texts that a searching tactic such as `exact?` proposes, best first; errors as with `check`."""
         async with self._file(uri) as (checker, again):
-            return proposed(await again(lambda: checker.informations(text, site, tactic)))
+            return proposed(await again(lambda: checker.informations(text, point, tactic)))
 
-    async def renamed(self, uri: str, text: str, site: Site, candidate: str) -> list[str]:
+    async def renamed(self, uri: str, text: str, point: InsertionPoint, candidate: str) -> list[str]:
         """See `FileChecker.renamed`."""
         async with self._file(uri) as (checker, again):
-            return await again(lambda: checker.renamed(text, site, candidate))
+            return await again(lambda: checker.renamed(text, point, candidate))
 
-    def elided(self, uri: str, text: str, site: Site) -> str:
-        """The text as it is checked: what stands above the declaration of a site is taken as given."""
-        return elide(text, site.known, variables_by_proof=takes_variables_by_proof(self._project(uri).root))
+    def elided(self, uri: str, text: str, point: InsertionPoint) -> str:
+        """The text as it is checked: what stands above the declaration of an insertion point is taken as given."""
+        return elide(text, point.known, variables_by_proof=takes_variables_by_proof(self._project(uri).root))
 
     async def errors(self, uri: str, text: str) -> list[str]:
         """The messages of the errors among `messages`."""

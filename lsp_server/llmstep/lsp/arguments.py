@@ -35,7 +35,7 @@ def read_position(raw: Any) -> types.Position:
 
 
 def read_diagnostics(raw: Mapping[str, Any]) -> tuple[types.Diagnostic, ...]:
-    """Those of the editor at the position, as far as sites need them."""
+    """Those of the editor at the position, as far as insertion points need them."""
     found = raw.get("diagnostics") or ()
     if not isinstance(found, (list, tuple)) or len(found) > MOST_DIAGNOSTICS:
         raise TypeError("not a list of diagnostics")

@@ -94,7 +94,7 @@ def _answer(document: Document, known: SuggestionSet) -> Any:
     shown = known.suggestions[_index(known)]
     answer = ShownSuggestion(
         text=shown.text,
-        edit=known.site.edit(document.text, shown.text),
+        edit=known.point.edit(document.text, shown.text),
         verdict=typing.cast("ShownVerdict", shown.check.verdict.value),
         index=_index(known),
         count=len(known.suggestions),

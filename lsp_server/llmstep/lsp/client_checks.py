@@ -15,7 +15,7 @@ from llmstep.types import Check, Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from llmstep.lean.site import Site
+    from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.lsp.session import Session
     from llmstep.memory import Document
     from llmstep.types import Goal
@@ -30,7 +30,7 @@ class ClientChecks:
     async def __call__(
         self,
         document: Document,
-        site: Site,
+        point: InsertionPoint,
         goal: Goal,
         candidates: Sequence[str],
         on_result: Callable[[int, Check], None],
@@ -40,17 +40,17 @@ class ClientChecks:
         It cannot where the file does not import the package, where the step runs on several goals or begins a proof
         inside a term, and where its Lean does not answer in time.
         """
-        if site.distributed or not site.anchors:
+        if point.distributed or not point.anchors:
             return None
         names = hypothesis_names(goal.text)
         checks: dict[int, Check] = {}
         for number, text in enumerate(candidates):
-            if reason := prefilter(text, site, names, native=self._ls.settings.check.allow_native_decide):
+            if reason := prefilter(text, point, names, native=self._ls.settings.check.allow_native_decide):
                 checks[number] = Check(Verdict.INVALID, message=reason)
                 on_result(number, checks[number])
         pending = [number for number in range(len(candidates)) if number not in checks]
         texts = [candidates[number] for number in pending]
-        checked = await self._answers(document, site, texts) if texts else []
+        checked = await self._answers(document, point, texts) if texts else []
         if [each.text for each in checked] != texts:
             return None
         for number, each in zip(pending, checked, strict=True):
@@ -58,11 +58,11 @@ class ClientChecks:
             on_result(number, checks[number])
         return [checks[number] for number in range(len(candidates))]
 
-    async def _answers(self, document: Document, site: Site, texts: list[str]) -> list[Checked]:
+    async def _answers(self, document: Document, point: InsertionPoint, texts: list[str]) -> list[Checked]:
         """What the client's Lean says; nothing where it says nothing."""
         settings = self._ls.settings
         timeout = settings.lean.timeout_seconds + settings.check.timeout_seconds * len(texts)
-        place = types.TextDocumentIdentifier(document.uri), site.anchors[0]
+        place = types.TextDocumentIdentifier(document.uri), point.anchors[0]
         params = CheckParams(*place, texts, settings.check.max_heartbeats)
         try:
             answer: CheckedSuggestions | None = await self._ls.protocol.ask(CHECK_SUGGESTIONS, params, timeout=timeout)

@@ -44,7 +44,7 @@ async def code_actions(ls: Session, params: types.CodeActionParams) -> list[type
     place = await ls.places.at(document, params.range, diagnostics)
     known = ls.memory.first(document.uri, place.keys)
     ls.ghost.cursor_at(known)
-    if not place.sites:
+    if not place.points:
         return []
     position = place.position
     ls.idle.touch(document, position)
@@ -87,7 +87,7 @@ def _wanted(only: Sequence[types.CodeActionKind | str] | None) -> bool:
 
 
 def _insert(ls: Session, document: Document, known: SuggestionSet, suggestion: Suggestion) -> types.CodeAction:
-    edit = known.site.edit(document.text, suggestion.text)
+    edit = known.point.edit(document.text, suggestion.text)
     return types.CodeAction(
         title=title(suggestion),
         kind=types.CodeActionKind.QuickFix,

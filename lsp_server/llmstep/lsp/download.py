@@ -13,8 +13,8 @@ from llmstep.lsp.progress import WorkDone
 if TYPE_CHECKING:
     from lsprotocol import types
 
-    from llmstep.engine.progress import Progress
     from llmstep.lsp.session import Session
+    from llmstep.progress import Progress
 
 DOWNLOAD_MODEL = "llmstep.downloadModel"
 SPANS: Mapping[str, tuple[int, int]] = {"download": (0, 100)}
@@ -60,7 +60,7 @@ async def download_model(ls: Session, params: types.ExecuteCommandParams) -> dic
 def _fetch(model: str, report: Any, stopped: threading.Event) -> str:
     from llmstep.catalog.registry import find_record
     from llmstep.catalog.store import cache_path
-    from llmstep.engine.download import fetch
+    from llmstep.hub.download import fetch
 
     record = find_record(model)
     if record is not None and record.bundled:

@@ -13,7 +13,7 @@ from llmstep.lsp.own_types import PLAIN_GOAL, PlainGoal
 from llmstep.types import Goal
 
 if TYPE_CHECKING:
-    from llmstep.lean.site import Site
+    from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.lsp.session import Session
     from llmstep.memory import Document
 
@@ -27,13 +27,13 @@ class _NotHereError(EditorLeanError):
 
 
 class ClientGoals:
-    """Asks the client `llmstep/plainGoal` at each anchor of a site, until one has goals; else our own Lean."""
+    """Asks the client `llmstep/plainGoal` at each anchor, until one has goals; else our own Lean."""
 
     def __init__(self, ls: Session) -> None:
         self._ls = ls
 
-    async def __call__(self, document: Document, site: Site) -> Goal:
-        """The goal at a site.
+    async def __call__(self, document: Document, point: InsertionPoint) -> Goal:
+        """The goal at an insertion point.
 
         Our own Lean says it where the client has no Lean for the file, or one that fails or does not answer in time.
 
@@ -43,19 +43,19 @@ class ClientGoals:
         """
         app = self._ls.app
         own = None if app is None else app.lean
-        if not site.anchors and own is not None:  # no place in the text has just these goals
-            return await own.goal(document.uri, document.text, site)
+        if not point.anchors and own is not None:  # no place in the text has just these goals
+            return await own.goal(document.uri, document.text, point)
         try:
-            return await self._ask(document, site)
+            return await self._ask(document, point)
         except LeanError as error:
             if own is None:
                 raise
             try:
-                return await own.goal(document.uri, document.text, site)
+                return await own.goal(document.uri, document.text, point)
             except LeanError as second:
                 raise (second if isinstance(error, _NotHereError) else error) from None
 
-    async def _ask(self, document: Document, site: Site) -> Goal:
+    async def _ask(self, document: Document, point: InsertionPoint) -> Goal:
         """The goal that the client says.
 
         Raises:
@@ -63,7 +63,7 @@ class ClientGoals:
             LeanError: The client cannot say.
         """
         timeout = self._ls.settings.lean.timeout_seconds
-        for anchor in site.anchors:
+        for anchor in point.anchors:
             params = types.TextDocumentPositionParams(types.TextDocumentIdentifier(document.uri), anchor)
             try:
                 answer: PlainGoal | None = await self._ls.protocol.ask(PLAIN_GOAL, params, timeout=timeout)

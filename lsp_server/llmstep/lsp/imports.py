@@ -12,9 +12,9 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pygls.uris import to_fs_path
 
-from llmstep.engine.progress import Progress
 from llmstep.errors import LlmstepError, RequestError
 from llmstep.lsp.progress import WorkDone
+from llmstep.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

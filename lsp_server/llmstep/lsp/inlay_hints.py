@@ -46,9 +46,9 @@ def _hint(ls: Session, document: Document, known: SuggestionSet, inserts: bool) 
     shown = known.shown
     if shown is None:
         return None
-    edit = known.site.edit(document.text, shown.text)
+    edit = known.point.edit(document.text, shown.text)
     return types.InlayHint(
-        position=position_at(document.text, known.site.end),
+        position=position_at(document.text, known.point.end),
         label=_shortened(label(shown)),
         text_edits=[edit] if inserts else None,
         tooltip=types.MarkupContent(types.MarkupKind.Markdown, _tooltip(ls, document, known, shown)),
@@ -64,7 +64,7 @@ def _shortened(text: str) -> str:
 def _tooltip(ls: Session, document: Document, known: SuggestionSet, shown: Suggestion) -> str:
     """The step in full, what it leaves, and the others with their verdicts, as links where the client can insert."""
     others = [each for each in known.suggestions if each is not shown]
-    place = position_at(document.text, known.site.start)
+    place = position_at(document.text, known.point.start)
 
     def name(other: Suggestion) -> str:
         code = _code(label(other))

@@ -31,7 +31,7 @@ async def inline_completion(ls: Session, params: types.InlineCompletionParams) -
 
 def _items(document: Document, known: SuggestionSet, cursor: types.Position) -> list[types.InlineCompletionItem]:
     steps = sorted(known.suggestions, key=lambda each: each is not known.shown)  # the others keep their order
-    edits = [known.site.edit(document.text, each.text) for each in steps]
+    edits = [known.point.edit(document.text, each.text) for each in steps]
     return [_item(document.text, edit) for edit in edits if _at(edit.range, cursor)]
 
 

@@ -10,12 +10,12 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from llmstep.aside import aside
-from llmstep.memory import sites_at
+from llmstep.memory import insertion_points_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from llmstep.lean.site import Site
+    from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.lsp.documents import Documents
     from llmstep.memory import Document, Memory, SuggestionSet
 
@@ -27,12 +27,12 @@ _KEPT = 16
 
 @attrs.frozen
 class Place:
-    """The sites that may be meant by a position or range."""
+    """The insertion points that may be meant by a position or range."""
 
     position: types.Position
-    sites: list[Site]
+    points: list[InsertionPoint]
     keys: list[str]
-    """Of the sites, as the memory knows them."""
+    """Of the insertion points, as the memory knows them."""
 
 
 class Places:
@@ -53,7 +53,7 @@ class Places:
         *,
         latest: bool = True,
     ) -> Place:
-        """The sites at a place, the likeliest first; none where there is no goal.
+        """The insertion points at a place, the likeliest first; none where there is no goal.
 
         Args:
             latest: The answer is of use only for the latest version.
@@ -117,5 +117,5 @@ class Places:
 
 
 def _place(text: str, where: types.Position | types.Range, diagnostics: Sequence[types.Diagnostic]) -> Place:
-    position, sites = sites_at(text, where, diagnostics)
-    return Place(position, sites, [site.key(text) for site in sites])
+    position, points = insertion_points_at(text, where, diagnostics)
+    return Place(position, points, [point.key(text) for point in points])

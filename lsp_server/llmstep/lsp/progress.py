@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from llmstep.engine.progress import Progress
     from llmstep.lsp.session import Session
+    from llmstep.progress import Progress
 
 SPANS: Final = {
     "goal": (0, 5),

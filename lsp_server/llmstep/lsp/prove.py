@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from lsprotocol import types
 
-    from llmstep.engine.progress import Progress
     from llmstep.lsp.runs import Run
     from llmstep.lsp.session import Session
     from llmstep.memory import Document
+    from llmstep.progress import Progress
     from llmstep.proofs.plan import Plan
     from llmstep.search.prover import Attempt
     from llmstep.search.sorries import Filled
@@ -135,10 +135,10 @@ async def prove(ls: Session, params: types.ExecuteCommandParams) -> dict[str, An
     async def work(run: Run, report: Callable[[Progress], None]) -> tuple[Attempt, str]:
         from llmstep.proofs.told import outcome
 
-        sites = (await ls.places.at(document, position, wanted.diagnostics, latest=False)).sites
-        run.works_at(sites)
+        points = (await ls.places.at(document, position, wanted.diagnostics, latest=False)).points
+        run.works_at(points)
         app = await ls.ready()
-        found = await app.prove(document, sites, wanted.plan(ls), report)
+        found = await app.prove(document, points, wanted.plan(ls), report)
         return found, outcome(found)
 
     found = await _run(ls, params, document, work)
@@ -180,7 +180,7 @@ async def fill_sorries(ls: Session, params: types.ExecuteCommandParams) -> dict[
     document = ls.documents.snapshot(wanted.uri)
 
     async def work(run: Run, report: Callable[[Progress], None]) -> tuple[list[Filled], str]:
-        run.works_at([each.site for each in await aside(find_sorries, document.text)])
+        run.works_at([each.point for each in await aside(find_sorries, document.text)])
         app = await ls.ready()
         results = await app.fill(document, wanted.plan(ls), report)
         return results, f"{sum(not each.reason for each in results)} of {len(results)} proved"

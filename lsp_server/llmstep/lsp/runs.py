@@ -14,7 +14,7 @@ from llmstep.errors import RequestError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from llmstep.lean.site import Site
+    from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.memory import Edit
 
 REPLACED = (types.LSPErrorCodes.ServerCancelled, "A newer request replaced this one.")
@@ -30,7 +30,7 @@ class Run:
         task = asyncio.current_task()
         if task is None:
             raise RequestError("A run needs a task of its own.")
-        self._sites: Sequence[Site] | None = None
+        self._sites: Sequence[InsertionPoint] | None = None
         self._edits: list[Edit] = []
         self.reason: tuple[types.LSPErrorCodes, str] | None = None
         self._task = task
@@ -41,9 +41,9 @@ class Run:
             self.reason = reason
             self._task.cancel()
 
-    def works_at(self, sites: Sequence[Site]) -> None:
+    def works_at(self, points: Sequence[InsertionPoint]) -> None:
         """What it works on, in the text that it began with; edits made since then count."""
-        self._sites = sites
+        self._sites = points
         edits, self._edits = self._edits, []
         for edit in edits:
             self.edited(edit)
@@ -52,7 +52,7 @@ class Run:
         """End the work when its places are no longer there, unchanged, in the new text."""
         if self._sites is None:
             self._edits.append(edit)
-        elif not all(edit.leaves(site) for site in self._sites):
+        elif not all(edit.leaves(point) for point in self._sites):
             self.cancel(EDITED)
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from llmstep.app import App
-    from llmstep.engine.progress import Progress
+    from llmstep.progress import Progress
     from llmstep.settings import Settings
 
 

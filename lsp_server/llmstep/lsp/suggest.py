@@ -103,7 +103,7 @@ async def suggest(ls: Session, params: types.ExecuteCommandParams) -> Any:
     try:
         with ls.runs.begin(document.uri) as run:
             place = await ls.places.at(document, wanted.position, wanted.diagnostics, latest=False)
-            run.works_at(place.sites)
+            run.works_at(place.points)
             progress = await WorkDone.begin(ls, params.work_done_token, "llmstep", lambda: run.cancel(STOPPED))
             found = await _work(ls, document, wanted, progress.report)
             outcome = found.summary()
@@ -132,7 +132,7 @@ def suggest_at_rest(ls: Session, document: Document, position: types.Position) -
 async def _look(ls: Session, document: Document, position: types.Position) -> None:
     with contextlib.suppress(JsonRpcException):  # edited meanwhile
         place = await ls.places.at(document, position)
-        if place.sites and not ls.runs.busy(document.uri) and ls.memory.first(document.uri, place.keys) is None:
+        if place.points and not ls.runs.busy(document.uri) and ls.memory.first(document.uri, place.keys) is None:
             await _suggest_quietly(ls, document, position)
 
 
@@ -140,7 +140,7 @@ async def _suggest_quietly(ls: Session, document: Document, position: types.Posi
     """The same unasked: no progress, and what goes wrong is only logged."""
     try:
         with ls.runs.begin(document.uri) as run:
-            run.works_at((await ls.places.at(document, position, latest=False)).sites)
+            run.works_at((await ls.places.at(document, position, latest=False)).points)
             await _work(ls, document, SuggestArguments(document.uri, position), lambda _: None)
     except (LlmstepError, JsonRpcException) as error:
         _log.debug("no suggestions when idle: %s", error)

@@ -19,7 +19,7 @@ def record(document: Document, found: SuggestionSet) -> SuggestAnswer:
         elapsed_ms=found.elapsed_ms,
         summary=printable(found.summary()),
         suggestions=tuple(
-            Suggestion(**step_fields(each), edit=found.site.edit(document.text, each.text))
+            Suggestion(**step_fields(each), edit=found.point.edit(document.text, each.text))
             for each in found.suggestions
         ),
         rejected=tuple(Rejected(text=each.text, reason=printable(each.reason)) for each in found.rejected),

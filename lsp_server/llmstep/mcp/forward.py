@@ -16,8 +16,8 @@ from llmstep.strict_json import loads
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from llmstep.engine.progress import Progress
     from llmstep.mcp.companion import Companion
+    from llmstep.progress import Progress
 
 
 class AloneError(Exception):

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from llmstep.app import App
-    from llmstep.engine.progress import Progress
     from llmstep.http.server import HttpServer
+    from llmstep.progress import Progress
 
 HOST = "127.0.0.1"
 
@@ -105,7 +105,7 @@ class Offer:
         from starlette.middleware import Middleware
         from starlette.routing import Route
 
-        from llmstep.http.guards import Guards
+        from llmstep.http.security import SecurityMiddleware
         from llmstep.http.shapes import answer_for
 
         async def failed(request: Request, error: Exception) -> Response:
@@ -114,7 +114,7 @@ class Offer:
 
         app = Starlette(
             routes=[Route("/tools/{name}", self._called, methods=["POST"])],
-            middleware=[Middleware(Guards, host=HOST, token=self._token)],
+            middleware=[Middleware(SecurityMiddleware, host=HOST, token=self._token)],
             exception_handlers={LlmstepError: failed},
         )
         app.state.stopping = asyncio.Event()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from lsprotocol.types import Position, Range, TextEdit
 
-    from llmstep.lean.site import Site
+    from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.memory import SuggestionSet
     from llmstep.search.prover import Attempt
     from llmstep.types import Check, Goal, Premise
@@ -133,24 +133,24 @@ PREMISES = _object(
 )
 
 
-def goal_record(text: str, site: Site, goal: Goal) -> Record:
+def goal_record(text: str, point: InsertionPoint, goal: Goal) -> Record:
     """See `GOAL`."""
     return {
         "goal": goal.text,
         "others": list(goal.others),
-        "declaration": site.declaration,
-        "place": _range(range_at(text, site.start, site.end)),
+        "declaration": point.declaration,
+        "place": _range(range_at(text, point.start, point.end)),
     }
 
 
-def check_record(text: str, site: Site, goal: Goal, step: str, check: Check) -> Record:
+def check_record(text: str, point: InsertionPoint, goal: Goal, step: str, check: Check) -> Record:
     """See `CHECK`."""
     return {
         "goal": goal.text,
         "verdict": check.verdict.value,
         "remaining_goals": list(check.goals),
         "message": printable(check.message),
-        "edit": _edit(site.edit(text, step)),
+        "edit": _edit(point.edit(text, step)),
     }
 
 
@@ -169,7 +169,7 @@ def suggest_record(text: str, found: SuggestionSet) -> Record:
                 "source": each.candidate.source,
                 "repaired_from": each.candidate.repaired_from or None,
                 "remaining_goals": list(each.check.goals),
-                "edit": _edit(found.site.edit(text, each.text)),
+                "edit": _edit(found.point.edit(text, each.text)),
             }
             for each in found.suggestions
         ],

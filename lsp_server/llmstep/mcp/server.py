@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from mcp.server.context import ServerRequestContext
 
-    from llmstep.engine.progress import Progress
     from llmstep.mcp.service import Service
+    from llmstep.progress import Progress
 
 INSTRUCTIONS = """\
 llmstep proposes steps of Lean 4 proofs from a language model and lets a real Lean judge them. Give files by their path

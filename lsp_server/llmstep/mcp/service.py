@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from llmstep.app import App
-    from llmstep.engine.progress import Progress
     from llmstep.engine.remote.place import Place
+    from llmstep.progress import Progress
     from llmstep.settings import Settings
 
 _log = logging.getLogger(__name__)

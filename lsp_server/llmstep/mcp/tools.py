@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from llmstep.aside import aside
-from llmstep.engine.progress import Progress
 from llmstep.errors import RequestError
 from llmstep.mcp import arguments, files, results
-from llmstep.memory import Memory, sites_at
+from llmstep.memory import Memory, insertion_points_at
+from llmstep.progress import Progress
 from llmstep.setting_values import shown
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lsprotocol.types import Position
 
     from llmstep.app import App
-    from llmstep.lean.site import Site
+    from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.memory import Document
     from llmstep.types import Goal
 
@@ -45,10 +45,10 @@ class Work:
     app: App
     document: Document
     position: Position
-    sites: list[Site]
+    points: list[InsertionPoint]
     tell: Tell
 
-    async def goal(self) -> tuple[Site, Goal]:
+    async def goal(self) -> tuple[InsertionPoint, Goal]:
         """The first of the places at which Lean has a goal."""
         self.tell(Progress("goal", "Asking Lean for the goal"))
         document = self.document
@@ -56,7 +56,7 @@ class Work:
         def on_wait(words: str) -> None:
             self.tell(Progress("goal", words))
 
-        return await self.app.lean.locate(document.uri, document.text, self.sites, on_wait)
+        return await self.app.lean.locate(document.uri, document.text, self.points, on_wait)
 
 
 async def _goal(work: Work, _: arguments.Place) -> results.Record:
@@ -64,11 +64,11 @@ async def _goal(work: Work, _: arguments.Place) -> results.Record:
 
 
 async def _check(work: Work, wanted: arguments.Check) -> results.Record:
-    site, goal = await work.goal()
+    point, goal = await work.goal()
     document = work.document
     work.tell(Progress("check", "Checking"))
-    [check] = await work.app.lean.check(document.uri, document.text, site, goal, [wanted.step])
-    return results.check_record(document.text, site, goal, wanted.step, check)
+    [check] = await work.app.lean.check(document.uri, document.text, point, goal, [wanted.step])
+    return results.check_record(document.text, point, goal, wanted.step, check)
 
 
 async def _suggest(work: Work, wanted: arguments.Suggest) -> results.Record:
@@ -97,14 +97,14 @@ async def _prove(work: Work, wanted: arguments.Prove) -> results.Record:
         top_p=settings.top_p,
         max_new_tokens=settings.max_new_tokens,
     )
-    found = await work.app.prove(work.document, work.sites, Plan.of(settings, method), work.tell)
+    found = await work.app.prove(work.document, work.points, Plan.of(settings, method), work.tell)
     return results.prove_record(found)
 
 
 async def _premises(work: Work, wanted: arguments.Premises) -> results.Record:
-    site, goal = await work.goal()
+    point, goal = await work.goal()
     work.tell(Progress("goal", "Looking for premises"))
-    source, found = await work.app.find_premises(work.document, site, goal, wanted.count)
+    source, found = await work.app.find_premises(work.document, point, goal, wanted.count)
     return results.premises_record(goal, source, found)
 
 
@@ -178,5 +178,5 @@ async def run(app: App, path: Path, tool: Tool, wanted: Any, tell: Tell) -> resu
     """
     document = await aside(files.read, path)
     where = await aside(files.where, document, wanted, path.name)
-    position, sites = await aside(sites_at, document.text, where)
-    return await tool.run(Work(app, document, position, sites, tell), wanted)
+    position, points = await aside(insertion_points_at, document.text, where)
+    return await tool.run(Work(app, document, position, points, tell), wanted)

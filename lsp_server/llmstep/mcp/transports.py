@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from llmstep.http.guards import Guards
+from llmstep.http.security import SecurityMiddleware
 from llmstep.http.server import serve
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ async def run_http(server: Server[Any], host: str, port: int, token: str, told: 
     manager = StreamableHTTPSessionManager(server)
     app = Starlette(
         routes=[Route(PATH, StreamableHTTPASGIApp(manager))],
-        middleware=[Middleware(Guards, host=host, token=token)],
+        middleware=[Middleware(SecurityMiddleware, host=host, token=token)],
     )
     app.state.stopping = asyncio.Event()
     app.state.draining = False

@@ -78,4 +78,4 @@ def premises_for(settings: Settings, lean: LeanWorkspace | None) -> Premises | N
 
 def _key(goal: Goal, where: Whereabouts | None) -> _Key:
     """The goal and the file with the place of the proof; by which steps the proof came to the goal does not matter."""
-    return (goal.state, "", "", -1) if where is None else (goal.state, where.uri, where.text, where.site.start)
+    return (goal.state, "", "", -1) if where is None else (goal.state, where.uri, where.text, where.point.start)

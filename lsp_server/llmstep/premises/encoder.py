@@ -8,9 +8,9 @@ import torch
 from transformers import AutoConfig, AutoModelForTextEncoding, AutoTokenizer
 
 from llmstep.engine import device as devices
-from llmstep.engine.download import fetch
 from llmstep.engine.plan import first_line, quiet
 from llmstep.errors import ModelLoadError
+from llmstep.hub.download import fetch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

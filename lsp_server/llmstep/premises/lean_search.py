@@ -63,11 +63,11 @@ class LeanSearch:
         """
         if where is None or not where.uri:
             return ()
-        text = self.lean.elided(where.uri, where.text, where.site)  # as for checks, so that Lean keeps what it knows
+        text = self.lean.elided(where.uri, where.text, where.point)  # as for checks, so that Lean keeps what it knows
         names: dict[str, None] = {}
         end = time.monotonic() + seconds
         for search in SEARCHES:
-            shadow = where.site.shadow_text(text, f"{where.steps}\n{search}" if where.steps else search)
+            shadow = where.point.shadow_text(text, f"{where.steps}\n{search}" if where.steps else search)
             try:
                 asked = self.lean.messages(where.uri, shadow.text)
                 messages = await asyncio.wait_for(asked, max(0.0, end - time.monotonic()))
@@ -76,9 +76,9 @@ class LeanSearch:
             start = Position(shadow.end.line, 0) if where.steps else shadow.start
             said = [each["message"] for each in messages if _inside(each, start, shadow.end)]
             names.update(dict.fromkeys(named(said)))
-        own = {*hypothesis_names(goal.text), where.site.declaration, where.site.short}
+        own = {*hypothesis_names(goal.text), where.point.declaration, where.point.short}
         wanted = [name for name in names if name not in own][:_CANDIDATES]
-        return (await self._checked(where.uri, text[: where.site.scope], wanted))[:count] if wanted else ()
+        return (await self._checked(where.uri, text[: where.point.scope], wanted))[:count] if wanted else ()
 
     async def _checked(self, uri: str, before: str, names: Sequence[str]) -> tuple[Premise, ...]:
         """The names that mean something behind `before`, the text in front of the declaration, with their types."""

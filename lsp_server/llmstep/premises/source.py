@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import attrs
 
 if TYPE_CHECKING:
-    from llmstep.lean.place import Site
+    from llmstep.lean.insertion_point import InsertionPoint
     from llmstep.types import Goal, Premise
 
 
@@ -18,9 +18,9 @@ class Whereabouts:
     uri: str
     text: str
     """The whole file, or as much of it as is known."""
-    site: Site
+    point: InsertionPoint
     steps: str = ""
-    """What a proof has, at the site, before the goal: steps that are not in the text."""
+    """What a proof has, at the insertion point, before the goal: steps that are not in the text."""
 
 
 class PremiseSource(Protocol):

@@ -12,7 +12,7 @@ from llmstep.proofs.gaps import unindented
 from llmstep.search.sorries import Sorry, find_sorries
 
 if TYPE_CHECKING:
-    from llmstep.lean.site import Site
+    from llmstep.lean.insertion_points import InsertionPoint
 
 
 @attrs.frozen
@@ -21,7 +21,7 @@ class Draft:
 
     text: str
     """The file without it; its lines end with `\\n`."""
-    site: Site
+    point: InsertionPoint
     proof: str
 
     @property
@@ -32,41 +32,41 @@ class Draft:
     @property
     def document(self) -> str:
         """The file with it."""
-        return self.site.apply(self.text, self.proof)
+        return self.point.apply(self.text, self.proof)
 
     def open_gaps(self) -> list[Sorry]:
         """Its gaps as places of `document`, in their order."""
-        shadow = self.site.shadow_text(self.text, self.proof)
+        shadow = self.point.shadow_text(self.text, self.proof)
         start, end = (offset_at(shadow.text, place) for place in (shadow.start, shadow.end))
         return [each for each in find_sorries(self.document) if start <= each.start < end]
 
     def filled(self, gap: Sorry, steps: str) -> Draft:
         """The draft with steps in place of one of `open_gaps`."""
         document = self.document
-        after = gap.site.apply(document, steps)
-        shadow = self.site.shadow_text(self.text, self.proof)
+        after = gap.point.apply(document, steps)
+        shadow = self.point.shadow_text(self.text, self.proof)
         start, end = (offset_at(shadow.text, place) for place in (shadow.start, shadow.end))
         proof = after[start : end + len(after) - len(document)]
-        return attrs.evolve(self, proof=unindented(proof, self.site.indent))
+        return attrs.evolve(self, proof=unindented(proof, self.point.indent))
 
 
-def with_plain_line_ends(text: str, site: Site) -> tuple[str, Site]:
-    """A text whose lines end with `\\n`, without a byte order mark, and the site in it."""
-    text, site = site.without_mark(text)
+def with_plain_line_ends(text: str, point: InsertionPoint) -> tuple[str, InsertionPoint]:
+    """A text whose lines end with `\\n`, without a byte order mark, and the insertion point in it."""
+    text, point = point.without_mark(text)
     if "\r\n" not in text:
-        return text, site
+        return text, point
 
     def moved(offset: int) -> int:
         return offset - text.count("\r\n", 0, offset) if offset > 0 else offset
 
     return text.replace("\r\n", "\n"), attrs.evolve(
-        site,
-        start=moved(site.start),
-        end=moved(site.end),
-        name_at=moved(site.name_at),
-        scope=moved(site.scope),
-        until=moved(site.until),
-        unsure_from=moved(site.unsure_from),
-        rest=(moved(site.rest[0]), moved(site.rest[1])),
-        tail=site.tail.replace("\r\n", "\n"),
+        point,
+        start=moved(point.start),
+        end=moved(point.end),
+        name_at=moved(point.name_at),
+        scope=moved(point.scope),
+        until=moved(point.until),
+        unsure_from=moved(point.unsure_from),
+        rest=(moved(point.rest[0]), moved(point.rest[1])),
+        tail=point.tail.replace("\r\n", "\n"),
     )

@@ -12,7 +12,7 @@ from llmstep.errors import LeanTimeoutError, NoGoalError
 from llmstep.types import Verdict
 
 if TYPE_CHECKING:
-    from llmstep.engine.progress import Progress
+    from llmstep.progress import Progress
     from llmstep.proofs.draft import Draft
     from llmstep.proofs.plan import Work
     from llmstep.search.sorries import Sorry
@@ -55,7 +55,7 @@ async def goals_of(work: Work, draft: Draft) -> tuple[str, ...]:
     document = draft.document
     for gap in draft.open_gaps():
         try:
-            goals.append((await work.judge.lean.goal(work.judge.uri, document, gap.site)).text)
+            goals.append((await work.judge.lean.goal(work.judge.uri, document, gap.point)).text)
         except (NoGoalError, LeanTimeoutError):
             goals.append("")
     return tuple(goals)
@@ -105,16 +105,16 @@ async def _tactic(work: Work, document: str, gap: Sorry, place: str) -> str | No
     judge = work.judge
     lean, uri = judge.lean, judge.uri
     try:
-        goal = await lean.goal(uri, document, gap.site)
+        goal = await lean.goal(uri, document, gap.point)
         if goal.text in work.hopeless:
             return None
         work.say(f"Trying Lean's own tactics at {place}")
 
         async def check(text: str) -> Check:
-            return (await lean.check(uri, document, gap.site, goal, [text]))[0]
+            return (await lean.check(uri, document, gap.point, goal, [text]))[0]
 
         async def search(tactic: str) -> list[str]:
-            return await lean.proposals(uri, document, gap.site, tactic)
+            return await lean.proposals(uri, document, gap.point, tactic)
 
         async for found in work.automation.suggestions(uri, goal, check, search, tactics=settings.automation_tactics):
             if found.check.verdict is Verdict.CLOSES:
@@ -138,7 +138,7 @@ async def _search(work: Work, document: str, gap: Sorry, place: str) -> str | No
 
     limits = attrs.evolve(method, expansions=expansions, seconds=max(0.1, work.left), patience=0)
     try:
-        found = await prover.prove(work.judge.uri, document, [gap.site], limits, on_progress=tell)
+        found = await prover.prove(work.judge.uri, document, [gap.point], limits, on_progress=tell)
     except (NoGoalError, LeanTimeoutError):
         return None
     work.counts.expansions += found.expansions

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from llmstep.lean.scene import Scene
+from llmstep.lean.cursor_context import CursorContext
 from llmstep.lean.text import position_at
 from llmstep.lean.tokens import CLOSING, OPENING, tokenize
 
@@ -45,7 +45,7 @@ def with_gaps(trial: Trial, indent: str, left: int) -> str | None:
         indent: What the lines of the proof but the first begin with.
         left: Number of goals that are open behind the proof.
     """
-    scene = Scene.at(trial.document, position_at(trial.document, trial.start), ())
+    scene = CursorContext.at(trial.document, position_at(trial.document, trial.start), ())
     if scene is None:
         return None
     edits: list[_Edit] = []
@@ -77,7 +77,7 @@ def _applied(trial: Trial, edits: Iterable[_Edit]) -> str:
     return text[trial.start :]
 
 
-def _edit(scene: Scene, trial: Trial, fault: Fault) -> _Edit | None:
+def _edit(scene: CursorContext, trial: Trial, fault: Fault) -> _Edit | None:
     if fault.unsolved:
         block = _block_at(scene, fault.start)
         return None if block is None else _filled(block, fault.unsolved)
@@ -93,7 +93,7 @@ def _edit(scene: Scene, trial: Trial, fault: Fault) -> _Edit | None:
     return _replaced(scene, item, fault)
 
 
-def _block_at(scene: Scene, offset: int) -> Block | None:
+def _block_at(scene: CursorContext, offset: int) -> Block | None:
     """The block whose opener stands at an offset, else the innermost around it."""
     opened = [block for block in scene.layout.blocks if offset in (block.opener.start, _bar(block))]
     if opened:
@@ -115,7 +115,7 @@ def _filled(block: Block, count: int) -> _Edit:
     return _Edit(end, end, (join + _GAP) * count)
 
 
-def _item_at(scene: Scene, trial: Trial, offset: int) -> Item | None:
+def _item_at(scene: CursorContext, trial: Trial, offset: int) -> Item | None:
     """The innermost step of the proof around an offset, else the last that begins in front of it."""
     items = [item for block in scene.layout.blocks for item in block.items if trial.start <= item.start < trial.end]
     around = [item for item in items if item.start <= offset < item.end]
@@ -124,7 +124,7 @@ def _item_at(scene: Scene, trial: Trial, offset: int) -> Item | None:
     return max((item for item in items if item.start <= offset), key=lambda item: item.start, default=None)
 
 
-def _added(scene: Scene, item: Item, patterns: list[str]) -> _Edit:
+def _added(scene: CursorContext, item: Item, patterns: list[str]) -> _Edit:
     """Alternatives behind the last one of a step."""
     bars = [block.bar for block in scene.layout.blocks if block.owner is item and block.bar is not None]
     column = next((bar.column for bar in bars if bar.leads), item.first.column)
@@ -139,7 +139,7 @@ def _without(item: Item) -> _Edit | None:
     return _Edit(items[number - 1].end, items[-1].end, "") if number else None
 
 
-def _replaced(scene: Scene, item: Item, fault: Fault) -> _Edit | None:
+def _replaced(scene: CursorContext, item: Item, fault: Fault) -> _Edit | None:
     text = scene.text[item.start : item.end]
     if text == _GAP:
         return None
@@ -150,7 +150,7 @@ def _replaced(scene: Scene, item: Item, fault: Fault) -> _Edit | None:
     return _Edit(item.start, item.end, _GAP)
 
 
-def _value(scene: Scene, item: Item) -> int | None:
+def _value(scene: CursorContext, item: Item) -> int | None:
     """Offset behind the `:=` (or `from`, `by`) of a step that says the type of its value."""
     depth, typed = 0, item.head in {"suffices", "show"}
     for token in tokenize(scene.masked, item.start, item.end):

@@ -14,7 +14,7 @@ from llmstep.search.script import must_finish, own_goals
 from llmstep.types import Verdict
 
 if TYPE_CHECKING:
-    from llmstep.lean.site import Site
+    from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.lean.trial import Trial
     from llmstep.lean.workspace import LeanWorkspace
     from llmstep.types import Goal
@@ -40,27 +40,27 @@ class Judged:
 
 
 class Judge:
-    """Judges proofs at one site.
+    """Judges proofs at one insertion point.
 
     Args:
         lean: Runs them.
         uri: Address of the file.
         text: Its text; its lines end with `\\n`.
-        site: Where the proofs go.
+        point: Where the proofs go.
         goal: The goals there.
     """
 
-    def __init__(self, lean: LeanWorkspace, uri: str, text: str, site: Site, goal: Goal) -> None:
+    def __init__(self, lean: LeanWorkspace, uri: str, text: str, point: InsertionPoint, goal: Goal) -> None:
         self.lean = lean
         self.uri = uri
         self.text = text
-        self.site = site
+        self.point = point
         self.goal = goal
-        self.finish = must_finish(text, site)
-        self.acceptance = Acceptance(lean, uri, text, site)
+        self.finish = must_finish(text, point)
+        self.acceptance = Acceptance(lean, uri, text, point)
 
     def draft(self, proof: str) -> Draft:
-        return Draft(self.text, self.site, proof)
+        return Draft(self.text, self.point, proof)
 
     async def refusal(self, proof: str) -> str | None:
         """Why a proof does not count; None where Lean takes it, here and in the whole file.
@@ -68,7 +68,7 @@ class Judge:
         Raises:
             LeanError: Lean does not answer.
         """
-        [check] = await self.lean.check(self.uri, self.text, self.site, self.goal, [proof], seconds=SECONDS)
+        [check] = await self.lean.check(self.uri, self.text, self.point, self.goal, [proof], seconds=SECONDS)
         closed = check.verdict is Verdict.CLOSES or (check.verdict is Verdict.PROGRESS and check.goals == ())
         if self.finish:
             closed = closed and not check.goals
@@ -98,7 +98,7 @@ class Judge:
         return Judged(proof, accepted=False, trial=trial, draft=draft, reason=reason or "")
 
     async def trial(self, proof: str) -> Trial:
-        return await self.lean.trial(self.uri, self.text, self.site, proof, SECONDS)
+        return await self.lean.trial(self.uri, self.text, self.point, proof, SECONDS)
 
     def left(self, trial: Trial) -> tuple[str, ...]:
         """The goals that the proof of a trial had to close and did not."""
@@ -113,9 +113,9 @@ class Judge:
                 return None
             if not trial.faults and not self.left(trial):
                 return self.draft(proof)
-            if self.site.single:
+            if self.point.single:
                 return None  # the place takes one step: its brackets would have to be told from the proof's
-            following = with_gaps(trial, self.site.indent, len(self.left(trial)))
+            following = with_gaps(trial, self.point.indent, len(self.left(trial)))
             if following is None or following in seen:
                 return None
             seen.add(following)

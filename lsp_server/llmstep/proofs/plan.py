@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 
 from llmstep.automation.source import Automation
-from llmstep.engine.progress import Progress
+from llmstep.progress import Progress
 from llmstep.search.prover import Method, Outcome, Prover
 
 if TYPE_CHECKING:

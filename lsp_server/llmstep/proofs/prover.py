@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from llmstep.engine.engine import Engine
-from llmstep.engine.progress import Progress
+from llmstep.progress import Progress
 from llmstep.proofs import filling
 from llmstep.proofs.draft import with_plain_line_ends
 from llmstep.proofs.judge import Judge
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from llmstep.engine.interface import ModelEngine
-    from llmstep.lean.site import Site
+    from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.lean.workspace import LeanWorkspace
     from llmstep.premises.asked import Premises
     from llmstep.proofs.draft import Draft
@@ -50,20 +50,20 @@ class WholeProver:
         self,
         uri: str,
         text: str,
-        sites: Sequence[Site],
+        points: Sequence[InsertionPoint],
         method: Plan,
         *,
-        written: Callable[[str, Site], str] = lambda _, __: "",
+        written: Callable[[str, InsertionPoint], str] = lambda _, __: "",
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> Attempt:
-        """Look for a proof at the first of `sites` at which Lean has a goal.
+        """Look for a proof at the first of `points` at which Lean has a goal.
 
         Args:
             uri: Address of the file.
             text: Its text.
-            sites: See `find_sites`.
+            points: See `find_insertion_points`.
             method: How to look for it.
-            written: Gives the steps of the proof that stand before a site.
+            written: Gives the steps of the proof that stand before an insertion point.
             on_progress: Called with each step of the work.
 
         Raises:
@@ -79,10 +79,10 @@ class WholeProver:
         strategy = chosen(method, style)
         if strategy == "search":
             prover = Prover(self._engine, self.lean, self._premises)
-            return await prover.prove(uri, text, sites, method.method, written=written, on_progress=on_progress)
+            return await prover.prove(uri, text, points, method.method, written=written, on_progress=on_progress)
         on_progress(Progress("goal", "Asking Lean for the goal"))
-        site, goal = await self.lean.locate(uri, text, sites)
-        plain, moved = with_plain_line_ends(text, site)
+        point, goal = await self.lean.locate(uri, text, points)
+        plain, moved = with_plain_line_ends(text, point)
         async with self._steps(helped=style is not None) as steps:
             work = Work(
                 Judge(self.lean, uri, plain, moved, goal),
@@ -92,10 +92,10 @@ class WholeProver:
                 steps,
                 started + method.method.seconds,
                 on_progress,
-                written(text, site),
+                written(text, point),
             )
             found = await _within(work, strategy)
-            return await _attempt(work, found, strategy, text, site, goal, started)
+            return await _attempt(work, found, strategy, text, point, goal, started)
 
     @contextlib.asynccontextmanager
     async def _steps(self, *, helped: bool) -> AsyncIterator[Callable[[], Prover]]:
@@ -133,20 +133,20 @@ async def _within(work: Work, strategy: Strategy) -> Found:
 
 
 async def _attempt(
-    work: Work, found: Found, strategy: Strategy, text: str, site: Site, goal: Goal, started: float
+    work: Work, found: Found, strategy: Strategy, text: str, point: InsertionPoint, goal: Goal, started: float
 ) -> Attempt:
     proof = found.draft.proof if found.draft is not None and found.outcome == "proved" else None
     partial = None
     if found.draft is not None and proof is None and found.draft.gaps:
         work.say("Asking Lean for the goals that are left")
         goals = await filling.goals_of(work, found.draft)
-        partial = Partial(found.draft.proof, site.edit(text, found.draft.proof), goals)
+        partial = Partial(found.draft.proof, point.edit(text, found.draft.proof), goals)
     return Attempt(
-        site,
+        point,
         goal,
         None if proof is None else (proof,),
         proof,
-        None if proof is None else site.edit(text, proof),
+        None if proof is None else point.edit(text, proof),
         found.outcome,
         work.counts.expansions,
         work.counts.states,

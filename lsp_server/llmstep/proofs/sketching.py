@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from llmstep.lean.asking import ask_at
+from llmstep.lean.asking import prompt_input_at
 from llmstep.lean.text import mask
 from llmstep.lean.tokens import CLOSING, OPENING, tokenize
 from llmstep.proofs import filling
 from llmstep.proofs.facts import facts_of
 from llmstep.proofs.plan import Found
-from llmstep.types import Sampling
+from llmstep.types import SamplingParams
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -96,8 +96,8 @@ async def _sketches(work: Work) -> list[str]:
 async def _from_model(work: Work) -> list[str]:
     judge, method = work.judge, work.plan.method
     prover = work.steps()
-    ask = ask_at(judge.text, judge.site, judge.goal, _HAVE)
-    sampling = Sampling(method.samples, method.temperature, method.top_p, method.max_new_tokens, method.seed)
+    ask = prompt_input_at(judge.text, judge.point, judge.goal, _HAVE)
+    sampling = SamplingParams(method.samples, method.temperature, method.top_p, method.max_new_tokens, method.seed)
     made = await prover.engine.generate(ask, sampling, on_progress=work.tell)
     work.counts.model = made.model
     return list(stated(each.text for each in made.candidates))

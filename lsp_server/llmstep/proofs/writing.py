@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from llmstep.engine.progress import thinned
 from llmstep.errors import ContextLengthError, ModelError
 from llmstep.lean.text import mask
+from llmstep.progress import thinned
 from llmstep.proofs import filling, prompt
 from llmstep.proofs.answer import code_blocks
 from llmstep.proofs.plan import Found
 from llmstep.proofs.restated import Wanted, opened_in, proofs_in
-from llmstep.types import Sampling
+from llmstep.types import SamplingParams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from llmstep.engine.conversation import Answer, Turn
-    from llmstep.engine.progress import Progress
+    from llmstep.progress import Progress
     from llmstep.proofs.draft import Draft
     from llmstep.proofs.judge import Judged
     from llmstep.proofs.plan import Work
@@ -57,8 +57,8 @@ class _Writer:
         self._best: Draft | None = None
         self._file_tokens = prompt.FILE_TOKENS
         judge = work.judge
-        text = judge.lean.elided(judge.uri, judge.text, judge.site)
-        shadow = judge.site.shadow_text(text, judge.site.placeholder)
+        text = judge.lean.elided(judge.uri, judge.text, judge.point)
+        shadow = judge.point.shadow_text(text, judge.point.placeholder)
         self._task = prompt.Task(shadow.text, judge.goal.state)
         self._wanted = _wanted(work)
 
@@ -102,7 +102,7 @@ class _Writer:
         method = work.plan.method
         temperature = min(method.temperature + number * _WARMER, max(_WARMEST, method.temperature))
         seed = None if method.seed is None else method.seed + number
-        sampling = Sampling(1, temperature, method.top_p, budget, seed)
+        sampling = SamplingParams(1, temperature, method.top_p, budget, seed)
         doing = "Writing a sketch" if self._sketch else "Writing a proof" if not number else "Repairing the proof"
         what = f"{doing} (round {number + 1} of {work.plan.rounds + 1})"
         work.say(what)
@@ -167,10 +167,10 @@ class _Writer:
         if trial is None or trial.reason:
             return prompt.after_refusal(written.proof, trial.reason if trial else verdict.reason)
         judge = self._work.judge
-        left, site = judge.left(trial), judge.site
+        left, point = judge.left(trial), judge.point
         # Lean has read an example under a name, and proofs above as `sorry`; the model sees the file's own text.
-        trial = attrs.evolve(trial, document=judge.text[: site.start] + trial.document[site.start :])
-        scope = min(site.scope, trial.start)
+        trial = attrs.evolve(trial, document=judge.text[: point.start] + trial.document[point.start :])
+        scope = min(point.scope, trial.start)
         return prompt.after_fault(trial, scope, left, changed=written.changed, reason=verdict.reason)
 
     # --- the end
@@ -200,9 +200,9 @@ def _gaps(draft: Draft | None) -> int:
 def _wanted(work: Work) -> Wanted:
     judge = work.judge
     opened = opened_in(mask(judge.text))
-    site = judge.site
+    point = judge.point
     statement = ""
-    if site.name_at >= 0:
-        head = judge.text[site.name_at + len(site.short) : site.start]
+    if point.name_at >= 0:
+        head = judge.text[point.name_at + len(point.short) : point.start]
         statement = head.partition(":=")[0]
-    return Wanted(site.short, work.written, opened, statement)
+    return Wanted(point.short, work.written, opened, statement)

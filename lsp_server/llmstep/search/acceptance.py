@@ -6,33 +6,33 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from llmstep.lean.place import PLACEHOLDER
+from llmstep.lean.insertion_point import PLACEHOLDER
 from llmstep.search.script import join
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from llmstep.lean.site import Site
+    from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.lean.workspace import LeanWorkspace
 
 _NUMBER = re.compile(r"\?[mu]\.\d+")
 
 
 class Acceptance:
-    """Whether a file takes a proof at one site.
+    """Whether a file takes a proof at one insertion point.
 
     Args:
         lean: Runs the file.
         uri: Its address.
         text: Its text.
-        site: Where the proof goes.
+        point: Where the proof goes.
     """
 
-    def __init__(self, lean: LeanWorkspace, uri: str, text: str, site: Site) -> None:
+    def __init__(self, lean: LeanWorkspace, uri: str, text: str, point: InsertionPoint) -> None:
         self._lean = lean
         self._uri = uri
         self._text = text
-        self._site = site
+        self._site = point
         self._before: Counter[str] | None = None
         self.refused = 0
         """Number of proofs that it did not take."""

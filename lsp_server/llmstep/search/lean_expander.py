@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from llmstep.lean.text import offset_at
 from llmstep.printable import strange_character
 from llmstep.search.best_first import Step
-from llmstep.search.proposals import Scene
+from llmstep.search.proposals import ProofState
 from llmstep.search.script import join, must_finish, own_goals
 from llmstep.types import Check, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from llmstep.lean.site import Site
+    from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.lean.workspace import LeanWorkspace
     from llmstep.search.proposals import Proposer
     from llmstep.types import Goal
@@ -24,16 +24,16 @@ _UNKNOWN = "unknown tactic"
 
 
 class LeanExpander:
-    """The states of a proof at one site.
+    """The states of a proof at one insertion point.
 
     Args:
         lean: Runs the steps.
         proposer: Proposes them.
         uri: Address of the file.
         text: The file.
-        site: Where the proof goes.
+        point: Where the proof goes.
         goal: The goals there.
-        written: The steps of the proof that stand before the site.
+        written: The steps of the proof that stand before the insertion point.
         accepts: The last word on a finished proof; one that is refused leads nowhere, and the search goes on.
     """
 
@@ -43,7 +43,7 @@ class LeanExpander:
         proposer: Proposer,
         uri: str,
         text: str,
-        site: Site,
+        point: InsertionPoint,
         goal: Goal,
         written: str = "",
         accepts: Callable[[tuple[str, ...]], Awaitable[bool]] | None = None,
@@ -52,11 +52,11 @@ class LeanExpander:
         self._proposer = proposer
         self._uri = uri
         self._text = text
-        self._site = site
+        self._site = point
         self._goal = goal
         self._written = written
         self._accepts = accepts
-        self._finish = must_finish(text, site)
+        self._finish = must_finish(text, point)
         self._unknown: set[str] = set()
 
     @property
@@ -117,11 +117,11 @@ class LeanExpander:
             return check.goals
         return () if check.verdict is Verdict.CLOSES else own_goals(check.goals, self._goal) or None
 
-    def _scene(self, goals: tuple[str, ...], proof: tuple[str, ...], again: int) -> Scene:
+    def _scene(self, goals: tuple[str, ...], proof: tuple[str, ...], again: int) -> ProofState:
         before = self._text[: self._site.start]
         steps = join(proof)
         if steps:
             shadow = self._site.shadow_text(self._text, steps)
             before = shadow.text[: offset_at(shadow.text, shadow.end)] + "\n"
         written = "\n".join(part for part in (self._written, steps) if part)
-        return Scene(goals[0], before, self._site.declaration, written, again, steps)
+        return ProofState(goals[0], before, self._site.declaration, written, again, steps)

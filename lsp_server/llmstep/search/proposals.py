@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol
 import attrs
 
 from llmstep.lean.step import inserted
-from llmstep.types import Ask, Goal
+from llmstep.types import Goal, PromptInput
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from llmstep.engine.interface import ModelEngine
-    from llmstep.engine.progress import Progress
-    from llmstep.types import Premise, Sampling
+    from llmstep.progress import Progress
+    from llmstep.types import Premise, SamplingParams
 
 Tactics = Literal["model", "list", "both"]
 
@@ -47,7 +47,7 @@ class Proposal:
 
 
 @attrs.frozen
-class Scene:
+class ProofState:
     """What a step is proposed for."""
 
     goal: str
@@ -71,7 +71,7 @@ class Proposer(Protocol):
     def varied(self) -> bool:
         """Whether others may come when it is asked again."""
 
-    async def propose(self, scene: Scene) -> Sequence[Proposal]: ...
+    async def propose(self, scene: ProofState) -> Sequence[Proposal]: ...
 
 
 class ModelTactics:
@@ -87,9 +87,9 @@ class ModelTactics:
     def __init__(
         self,
         engine: ModelEngine,
-        sampling: Sampling,
+        sampling: SamplingParams,
         on_progress: Callable[[Progress], None] | None = None,
-        premises: Callable[[Scene], Awaitable[tuple[Premise, ...]]] | None = None,
+        premises: Callable[[ProofState], Awaitable[tuple[Premise, ...]]] | None = None,
     ) -> None:
         self._engine = engine
         self._sampling = sampling
@@ -98,14 +98,14 @@ class ModelTactics:
         self.model: str | None = None
         """Name of the model that answered last."""
 
-    async def propose(self, scene: Scene) -> list[Proposal]:
+    async def propose(self, scene: ProofState) -> list[Proposal]:
         """
         Raises:
             ModelError: The model cannot be loaded or run.
             LlmstepError: The premises cannot be had.
         """
         premises = await self._premises(scene) if self._premises else ()
-        ask = Ask(
+        ask = PromptInput(
             Goal(scene.goal),
             context=scene.context,
             declaration=scene.declaration,
@@ -125,7 +125,7 @@ class ModelTactics:
         """Greedy decoding has one answer."""
         return self._sampling.temperature > 0
 
-    def _warmer(self, again: int) -> Sampling:
+    def _warmer(self, again: int) -> SamplingParams:
         """Another draw each time, a little more daring: the likeliest steps have been tried."""
         if not again:
             return self._sampling
@@ -145,7 +145,7 @@ class FixedTactics:
     def __init__(self, tactics: Sequence[str] = FIXED_TACTICS) -> None:
         self._proposals = [Proposal(tactic, -math.log(len(tactics))) for tactic in dict.fromkeys(tactics)]
 
-    async def propose(self, scene: Scene) -> list[Proposal]:
+    async def propose(self, scene: ProofState) -> list[Proposal]:
         return list(self._proposals)
 
 
@@ -160,7 +160,7 @@ class Mixture:
         """Whether one of the two is."""
         return any(part.varied for part in self._parts)
 
-    async def propose(self, scene: Scene) -> list[Proposal]:
+    async def propose(self, scene: ProofState) -> list[Proposal]:
         shares: dict[str, float] = {}
         for part in self._parts:
             for each in await part.propose(scene):

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
-from llmstep.engine.progress import Progress
 from llmstep.premises.source import Whereabouts
+from llmstep.progress import Progress
 from llmstep.search.acceptance import Acceptance
 from llmstep.search.best_first import Limits, Report, best_first
 from llmstep.search.lean_expander import LeanExpander
 from llmstep.search.proposals import FIXED_TACTICS, FixedTactics, Mixture, ModelTactics, Tactics
 from llmstep.search.script import join
 from llmstep.search.state import canonical
-from llmstep.types import Goal, Sampling
+from llmstep.types import Goal, SamplingParams
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from lsprotocol.types import TextEdit
 
     from llmstep.engine.interface import ModelEngine
-    from llmstep.lean.site import Site
+    from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.lean.workspace import LeanWorkspace
     from llmstep.premises.asked import Premises
-    from llmstep.search.proposals import Proposer, Scene
+    from llmstep.search.proposals import ProofState, Proposer
     from llmstep.types import Premise
 
 
@@ -74,7 +74,7 @@ class Partial:
 class Attempt:
     """What came of the work at one goal."""
 
-    site: Site
+    point: InsertionPoint
     goal: Goal
     steps: tuple[str, ...] | None
     """The proof; None when none was found."""
@@ -120,20 +120,20 @@ class Prover:
         self,
         uri: str,
         text: str,
-        sites: Sequence[Site],
+        points: Sequence[InsertionPoint],
         method: Method,
         *,
-        written: Callable[[str, Site], str] = lambda _, __: "",
+        written: Callable[[str, InsertionPoint], str] = lambda _, __: "",
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> Attempt:
-        """Search for a proof at the first of `sites` at which Lean has a goal.
+        """Search for a proof at the first of `points` at which Lean has a goal.
 
         Args:
             uri: Address of the file.
             text: Its text.
-            sites: See `find_sites`.
+            points: See `find_insertion_points`.
             method: How to search.
-            written: Gives the steps of the proof that stand before a site, for models that read them.
+            written: Gives the steps of the proof that stand before an insertion point, for models that read them.
             on_progress: Called with each step of the work.
 
         Raises:
@@ -143,12 +143,12 @@ class Prover:
         """
         started = time.monotonic()
         on_progress(Progress("goal", "Asking Lean for the goal"))
-        site, goal = await self.lean.locate(uri, text, sites)
-        helped = partial(self._helped, uri, text, site) if self._premises else None
+        point, goal = await self.lean.locate(uri, text, points)
+        helped = partial(self._helped, uri, text, point) if self._premises else None
         model = ModelTactics(self.engine, _sampling(method), on_progress, helped)
-        judge = Acceptance(self.lean, uri, text, site)
+        judge = Acceptance(self.lean, uri, text, point)
         expander = LeanExpander(
-            self.lean, _proposer(method, model), uri, text, site, goal, written(text, site), judge.accepts
+            self.lean, _proposer(method, model), uri, text, point, goal, written(text, point), judge.accepts
         )
 
         def report(found: Report) -> None:
@@ -165,11 +165,11 @@ class Prover:
             steps = shorter if shorter == steps or await judge.accepts(shorter) else steps
         proof = None if steps is None else join(steps)
         return Attempt(
-            site,
+            point,
             goal,
             steps,
             proof,
-            None if proof is None else site.edit(text, proof),
+            None if proof is None else point.edit(text, proof),
             "refused" if proof is None and judge.refused else search.outcome,
             search.expansions,
             search.states,
@@ -178,14 +178,14 @@ class Prover:
             method.tactics,
         )
 
-    async def _helped(self, uri: str, text: str, site: Site, scene: Scene) -> tuple[Premise, ...]:
-        """Premises for a state of a proof at a site."""
+    async def _helped(self, uri: str, text: str, point: InsertionPoint, scene: ProofState) -> tuple[Premise, ...]:
+        """Premises for a state of a proof at an insertion point."""
         assert self._premises is not None
-        return await self._premises.find(Goal(scene.goal), Whereabouts(uri, text, site, scene.steps))
+        return await self._premises.find(Goal(scene.goal), Whereabouts(uri, text, point, scene.steps))
 
 
-def _sampling(method: Method) -> Sampling:
-    return Sampling(method.samples, method.temperature, method.top_p, method.max_new_tokens, method.seed)
+def _sampling(method: Method) -> SamplingParams:
+    return SamplingParams(method.samples, method.temperature, method.top_p, method.max_new_tokens, method.seed)
 
 
 def _proposer(method: Method, model: ModelTactics) -> Proposer:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llmstep.lean.place import SiteKind
+from llmstep.lean.insertion_point import InsertionKind
 from llmstep.lean.step import step_lines
 from llmstep.lean.text import line_end, mask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from llmstep.lean.place import Site
+    from llmstep.lean.insertion_point import InsertionPoint
     from llmstep.types import Goal
 
 
@@ -20,21 +20,21 @@ def join(steps: Sequence[str]) -> str:
     return "\n".join("\n".join(step_lines(step)) for step in steps)
 
 
-def must_finish(text: str, site: Site) -> bool:
-    """Whether a proof at a site has to close all goals there, and not only the main one.
+def must_finish(text: str, point: InsertionPoint) -> bool:
+    """Whether a proof at an insertion point has to close all goals there, and not only the main one.
 
     So it is behind the last step of a block. In place of a `sorry`, or with steps behind, the other goals are somebody
     else's business.
     """
-    if site.kind not in {SiteKind.LINE, SiteKind.BLOCK, SiteKind.AFTER}:
+    if point.kind not in {InsertionKind.LINE, InsertionKind.BLOCK, InsertionKind.AFTER}:
         return False
     masked = mask(text)
-    end = line_end(text, site.end)
-    if masked[site.end : end].strip():
+    end = line_end(text, point.end)
+    if masked[point.end : end].strip():
         return False
     following = next((line for line in masked[end:].split("\n") if line.strip()), "")
-    column = 0 if site.column is None else site.column
-    return site.column is None or len(following) - len(following.lstrip()) < column
+    column = 0 if point.column is None else point.column
+    return point.column is None or len(following) - len(following.lstrip()) < column
 
 
 def own_goals(left: Sequence[str], goal: Goal) -> tuple[str, ...]:

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 import attrs
 
 from llmstep.aside import aside
-from llmstep.engine.progress import Progress
 from llmstep.errors import LeanTimeoutError, LlmstepError, NoGoalError
-from llmstep.lean.place import SiteKind
-from llmstep.lean.site import find_sites
+from llmstep.lean.insertion_point import InsertionKind
+from llmstep.lean.insertion_points import find_insertion_points
 from llmstep.lean.text import mask, offset_at, position_at
 from llmstep.lean.trial import GAP
+from llmstep.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from lsprotocol.types import TextEdit
 
-    from llmstep.lean.site import Site
+    from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.lean.workspace import LeanWorkspace
     from llmstep.search.prover import Attempt
 
@@ -44,10 +44,10 @@ class Proves(Protocol[Way]):
         self,
         uri: str,
         text: str,
-        sites: Sequence[Site],
+        points: Sequence[InsertionPoint],
         method: Way,
         *,
-        written: Callable[[str, Site], str] = ...,
+        written: Callable[[str, InsertionPoint], str] = ...,
         on_progress: Callable[[Progress], None] = ...,
     ) -> Attempt: ...
 
@@ -58,7 +58,7 @@ class Sorry:
 
     start: int
     end: int
-    site: Site
+    point: InsertionPoint
 
 
 @attrs.frozen
@@ -76,9 +76,13 @@ def find_sorries(text: str) -> list[Sorry]:
     """The `sorry`s of a text that stand for a proof, in their order; those in comments and strings do not count."""
     found: list[Sorry] = []
     for match in GAP.finditer(mask(text)):
-        site = next(iter(find_sites(text, position_at(text, match.start()))), None)
-        if site is not None and site.kind in (SiteKind.SORRY, SiteKind.TERM) and site.start <= match.start() < site.end:
-            found.append(Sorry(match.start(), match.end(), site))
+        point = next(iter(find_insertion_points(text, position_at(text, match.start()))), None)
+        if (
+            point is not None
+            and point.kind in (InsertionKind.SORRY, InsertionKind.TERM)
+            and point.start <= match.start() < point.end
+        ):
+            found.append(Sorry(match.start(), match.end(), point))
     return found
 
 
@@ -88,7 +92,7 @@ async def fill(
     prover: Proves[Way],
     method: Way,
     *,
-    written: Callable[[str, Site], str] = lambda _, __: "",
+    written: Callable[[str, InsertionPoint], str] = lambda _, __: "",
     on_progress: Callable[[Progress], None] = lambda _: None,
     on_filled: Callable[[Filled], None] = lambda _: None,
 ) -> list[Filled]:
@@ -112,7 +116,7 @@ async def fill(
             on_progress(_numbered(progress, number, len(sorries), method.expansions))
 
         try:
-            made = await prover.prove(uri, text, [sorry.site], method, written=written, on_progress=report)
+            made = await prover.prove(uri, text, [sorry.point], method, written=written, on_progress=report)
             filled = Filled(sorry, made, "" if made.edit else made.outcome)
         except (NoGoalError, LeanTimeoutError) as error:
             filled = Filled(sorry, None, _said(error))

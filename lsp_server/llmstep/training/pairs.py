@@ -11,7 +11,7 @@ import attrs
 
 from llmstep.engine.prompt import encode
 from llmstep.errors import ModelError, SettingsError
-from llmstep.lean.asking import ask_behind
+from llmstep.lean.asking import prompt_input_behind
 from llmstep.types import Goal
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import torch
 
     from llmstep.catalog.template import PromptTemplate
-    from llmstep.types import Ask
+    from llmstep.types import PromptInput
 
 _MAY_BE = ("file_context", "prefix")
 IGNORED = -100
@@ -39,9 +39,9 @@ class Example:
     prefix: str = ""
     """What is there of the tactic already; only the rest is learnt then."""
 
-    def ask(self) -> Ask:
+    def ask(self) -> PromptInput:
         """What a model is asked later at the place of the tactic."""
-        return ask_behind(self.file_context, Goal.from_state(self.goal), self.prefix)
+        return prompt_input_behind(self.file_context, Goal.from_state(self.goal), self.prefix)
 
 
 def read_pairs(file: Path, *, context: bool = True) -> list[Example]:
@@ -84,7 +84,7 @@ def read_pairs(file: Path, *, context: bool = True) -> list[Example]:
     return pairs
 
 
-def answer_text(template: PromptTemplate, ask: Ask, tactic: str) -> str:
+def answer_text(template: PromptTemplate, ask: PromptInput, tactic: str) -> str:
     """The text that the model learns to write, without the end token."""
     # A prompt that writes on in the file leaves the last blank before the tactic to the answer.
     blank = " " if "{file}" in template.text and ask.context.endswith(" ") else ""

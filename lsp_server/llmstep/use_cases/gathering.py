@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from llmstep.engine.progress import since
 from llmstep.lean.step import inserted
+from llmstep.progress import since
 from llmstep.types import Suggestion, Verdict
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from llmstep.errors import NoGoalError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from llmstep.lean.site import Site
+    from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.memory import Document
     from llmstep.types import Goal
     from llmstep.use_cases.parts import GoalSource, Parts
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 async def find_goal(
     parts: Parts,
     document: Document,
-    sites: Sequence[Site],
+    points: Sequence[InsertionPoint],
     *,
     source: GoalSource | None = None,
     on_wait: Callable[[str], None] | None = None,
-) -> tuple[Site, Goal]:
-    """The first of the sites at which Lean has a goal, and that goal.
+) -> tuple[InsertionPoint, Goal]:
+    """The first of the insertion points at which Lean has a goal, and that goal.
 
     Args:
         parts: What to work with.
-        document: The text that the sites belong to.
-        sites: The likeliest first.
+        document: The text that the insertion points belong to.
+        points: The likeliest first.
         source: Who gives the goal; None asks our own Lean server.
         on_wait: Called with what our own Lean says while it starts.
 
@@ -37,11 +37,11 @@ async def find_goal(
         LeanError: Lean cannot say what the goal is.
     """
     if source is None:
-        return await parts.lean.locate(document.uri, document.text, sites, on_wait)
+        return await parts.lean.locate(document.uri, document.text, points, on_wait)
     missing = NoGoalError("There is no goal here.", hint="Put the cursor at a tactic, a `sorry` or after `by`.")
-    for site in sites:
+    for point in points:
         try:
-            return site, await source(document, site)
+            return point, await source(document, point)
         except NoGoalError as error:
             missing = error
     raise missing

@@ -6,9 +6,9 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from llmstep.aside import aside
-from llmstep.engine.progress import Progress
 from llmstep.errors import LeanError, NoGoalError
 from llmstep.lean.prefilter import hypothesis_names, prefilter
+from llmstep.progress import Progress
 from llmstep.types import Check, Verdict
 
 if TYPE_CHECKING:
@@ -49,13 +49,13 @@ class Judging:
         settings = self._parts.settings
         if settings.automation == "off" or not settings.check.enabled:
             return
-        lean, place = self._parts.lean, (self._document.uri, self._document.text, wanted.site)
+        lean, place = self._parts.lean, (self._document.uri, self._document.text, wanted.point)
         client = self._source
 
         async def judge(text: str) -> Check:
             nonlocal client
             if client is not None:
-                checks = await client(self._document, wanted.site, wanted.goal, [text], lambda *_: None)
+                checks = await client(self._document, wanted.point, wanted.goal, [text], lambda *_: None)
                 if checks is not None:
                     return checks[0]
                 client = None  # nor could it check the others
@@ -85,7 +85,7 @@ class Judging:
         check, gathering = self._parts.settings.check, self._gathering
         names = hypothesis_names(found.goal.text)
         for text in gathering.unchecked():  # by text alone, with or without Lean
-            if reason := await aside(prefilter, text, found.site, names, native=check.allow_native_decide):
+            if reason := await aside(prefilter, text, found.point, names, native=check.allow_native_decide):
                 gathering.judged(text, Check(Verdict.INVALID, message=reason))
         texts = gathering.unchecked()
         if not texts:
@@ -113,11 +113,11 @@ class Judging:
 
         self._tell(Progress("check", "Checking", 0, len(texts)))
         if self._source is not None:
-            checks = await self._source(document, found.site, found.goal, texts, on_result)
+            checks = await self._source(document, found.point, found.goal, texts, on_result)
             if checks is not None:
                 return checks
         checked = 0
-        return await self._parts.lean.check(document.uri, document.text, found.site, found.goal, texts, on_result)
+        return await self._parts.lean.check(document.uri, document.text, found.point, found.goal, texts, on_result)
 
 
 def _commonest_doubt(checks: Sequence[Check]) -> str:

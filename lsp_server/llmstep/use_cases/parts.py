@@ -12,21 +12,21 @@ from llmstep.types import Check, Goal
 if TYPE_CHECKING:
     from llmstep.automation.source import Automation
     from llmstep.engine.interface import ModelEngine
-    from llmstep.engine.progress import Progress
-    from llmstep.lean.site import Site
+    from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.lean.workspace import LeanWorkspace
     from llmstep.memory import Document, Memory
     from llmstep.premises.asked import Premises
+    from llmstep.progress import Progress
     from llmstep.settings import Settings
     from llmstep.settings_store import SettingsStore
 
-GoalSource = Callable[["Document", "Site"], Awaitable[Goal]]
-"""Gives the goal at a site; raises NoGoalError where there is none."""
+GoalSource = Callable[["Document", "InsertionPoint"], Awaitable[Goal]]
+"""Gives the goal at an insertion point; raises NoGoalError where there is none."""
 
 CheckSource = Callable[
-    ["Document", "Site", Goal, Sequence[str], Callable[[int, Check], None]], Awaitable["list[Check] | None"]
+    ["Document", "InsertionPoint", Goal, Sequence[str], Callable[[int, Check], None]], Awaitable["list[Check] | None"]
 ]
-"""Judges candidates at a site, reporting each with its index; None where it cannot, so that our own Lean has to."""
+"""Judges candidates, reporting each with its index; None where it cannot, so that our own Lean has to."""
 
 OnProgress = Callable[["Progress"], None]
 

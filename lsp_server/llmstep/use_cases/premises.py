@@ -10,21 +10,21 @@ from llmstep.premises.asked import source_of
 from llmstep.premises.source import Whereabouts
 
 if TYPE_CHECKING:
-    from llmstep.lean.site import Site
+    from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.memory import Document
     from llmstep.types import Goal, Premise
     from llmstep.use_cases.parts import Parts
 
 
 async def find_premises(
-    parts: Parts, document: Document, site: Site, goal: Goal, count: int
+    parts: Parts, document: Document, point: InsertionPoint, goal: Goal, count: int
 ) -> tuple[str, tuple[Premise, ...]]:
     """Premises for a goal, whatever the model reads: from the settings' source, from Lean where they want none.
 
     Args:
         parts: What to work with.
-        document: The text that the site belongs to.
-        site: Where the goal stands.
+        document: The text that the insertion point belongs to.
+        point: Where the goal stands.
         goal: What is to be proved.
         count: Most premises.
 
@@ -41,5 +41,5 @@ async def find_premises(
     source = source_of(attrs.evolve(settings, premises=chosen, template=""), parts.lean)
     if source is None:
         return chosen.source, ()
-    where = Whereabouts(document.uri, document.text, site)
+    where = Whereabouts(document.uri, document.text, point)
     return chosen.source, await source.find(goal, where, count, chosen.timeout_seconds)

@@ -14,7 +14,7 @@ from llmstep.types import Candidate, Check, Suggestion, Verdict
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from llmstep.lean.site import Site
+    from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.memory import Document
     from llmstep.proofs.plan import Plan
     from llmstep.search.prover import Attempt
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 
 async def prove(
-    parts: Parts, document: Document, sites: Sequence[Site], plan: Plan, on_progress: OnProgress
+    parts: Parts, document: Document, points: Sequence[InsertionPoint], plan: Plan, on_progress: OnProgress
 ) -> Attempt:
-    """Look for a proof at the first of the sites at which Lean has a goal; see `WholeProver.prove`."""
+    """Look for a proof at the first of the insertion points at which Lean has a goal; see `WholeProver.prove`."""
     prover = prover_of(parts)
-    return await prover.prove(document.uri, document.text, sites, plan, written=proof_so_far, on_progress=on_progress)
+    return await prover.prove(document.uri, document.text, points, plan, written=proof_so_far, on_progress=on_progress)
 
 
 async def fill(parts: Parts, document: Document, plan: Plan, on_progress: OnProgress) -> list[Filled]:
@@ -54,14 +54,14 @@ async def remember(parts: Parts, document: Document, now: Document | None, found
     Returns:
         Whether it was kept.
     """
-    key = await aside(found.site.key, document.text)
+    key = await aside(found.point.key, document.text)
     text = found.proof or (found.partial.proof if found.partial else None)
-    if text is None or now is None or not Edit.between(document.text, now.text).leaves(found.site):
+    if text is None or now is None or not Edit.between(document.text, now.text).leaves(found.point):
         return False
     known = parts.memory.find(document.uri, key) or SuggestionSet(
         uri=document.uri,
         version=document.version,
-        site=found.site,
+        point=found.point,
         key=key,
         goal=found.goal,
         prefix="",

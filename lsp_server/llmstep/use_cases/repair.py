@@ -41,7 +41,7 @@ async def repair_names(gathering: Gathering, lean: LeanWorkspace, document: Docu
         gathering: Has the candidates, with verdicts; takes what comes of them.
         found: Says where they go, and what each has to begin with.
     """
-    place = (document.uri, document.text, found.site)
+    place = (document.uri, document.text, found.point)
 
     async def judge(text: str) -> Check:
         return (await lean.check(*place, found.goal, [text]))[0]

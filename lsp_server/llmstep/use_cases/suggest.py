@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import attrs
 
 from llmstep.aside import aside
-from llmstep.engine.progress import Progress
 from llmstep.errors import ModelError
-from llmstep.lean.asking import ask_at
-from llmstep.memory import SuggestionSet, sites_at
+from llmstep.lean.asking import prompt_input_at
+from llmstep.memory import SuggestionSet, insertion_points_at
 from llmstep.premises.source import Whereabouts
-from llmstep.types import Ask, Sampling
+from llmstep.progress import Progress
+from llmstep.types import PromptInput, SamplingParams
 from llmstep.use_cases.gathering import Gathering
 from llmstep.use_cases.goal import find_goal
 from llmstep.use_cases.judging import Judging
@@ -62,7 +62,7 @@ async def suggest(
     Args:
         parts: What to work with.
         document: The text to work on.
-        position: Where the user asks; see `find_site` for what counts as a goal.
+        position: Where the user asks; see `find_insertion_point` for what counts as a goal.
         prefix: What every suggestion starts with; None takes that of an `llmstep "prefix"` call at the position.
         count: Number of samples; None takes the setting.
         seed: Fixes the draw.
@@ -81,19 +81,19 @@ async def suggest(
     """
     started = time.perf_counter()
     tell = on_progress or _silent
-    _, sites = await aside(sites_at, document.text, position, diagnostics)
+    _, points = await aside(insertion_points_at, document.text, position, diagnostics)
     tell(Progress("goal", "Asking Lean for the goal"))
-    site, goal = await find_goal(
-        parts, document, sites, source=goals, on_wait=lambda words: tell(Progress("goal", words))
+    point, goal = await find_goal(
+        parts, document, points, source=goals, on_wait=lambda words: tell(Progress("goal", words))
     )
-    ask = await aside(ask_at, document.text, site, goal, site.prefix if prefix is None else prefix)
-    key = await aside(site.key, document.text)
+    ask = await aside(prompt_input_at, document.text, point, goal, point.prefix if prefix is None else prefix)
+    key = await aside(point.key, document.text)
     memory = parts.memory if memory is None else memory
     earlier = memory.find(document.uri, key) if more else None
     empty = SuggestionSet(
         uri=document.uri,
         version=document.version,
-        site=site,
+        point=point,
         key=key,
         goal=goal,
         prefix=ask.prefix,
@@ -110,7 +110,7 @@ async def suggest(
     try:
         if parts.premises is not None:
             tell(Progress("goal", "Looking for premises"))
-            where = Whereabouts(document.uri, document.text, site)
+            where = Whereabouts(document.uri, document.text, point)
             ask = attrs.evolve(ask, premises=await parts.premises.find(goal, where))
         sampling = sampling_of(parts.settings, count, seed, earlier.draws if earlier else 0)
         try:
@@ -144,11 +144,13 @@ async def suggest_unplaced(
         ModelError: The model cannot be loaded or run.
     """
     premises = await parts.premises.find(goal, None) if parts.premises else ()
-    ask = Ask(goal, prefix=prefix, premises=premises)
+    ask = PromptInput(goal, prefix=prefix, premises=premises)
     return await parts.engine.generate(ask, sampling_of(parts.settings, None, seed), on_progress=on_progress)
 
 
-def sampling_of(settings: Settings, count: int | None = None, seed: int | None = None, draws: int = 0) -> Sampling:
+def sampling_of(
+    settings: Settings, count: int | None = None, seed: int | None = None, draws: int = 0
+) -> SamplingParams:
     """The settings' sampling; a later draw for the same goal has another seed, so that no cache answers it.
 
     Args:
@@ -159,10 +161,10 @@ def sampling_of(settings: Settings, count: int | None = None, seed: int | None =
     """
     temperature = settings.temperature
     if draws and temperature == 0:
-        temperature = Sampling().temperature  # the greedy answer is known already
+        temperature = SamplingParams().temperature  # the greedy answer is known already
     if draws:
         seed = (seed or 0) + draws
-    return Sampling(count or settings.count, temperature, settings.top_p, settings.max_new_tokens, seed)
+    return SamplingParams(count or settings.count, temperature, settings.top_p, settings.max_new_tokens, seed)
 
 
 def _silent(_: Progress) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from llmstep.engine.conversation import Turn
     from llmstep.engine.remote.connection import Connection
-    from llmstep.types import Sampling
+    from llmstep.types import SamplingParams
 
 _THOUGHTS: Final = ("reasoning_content", "reasoning", "thinking")
 """Fields that servers give a thought in."""
@@ -39,7 +39,7 @@ class Speech:
 
     model: str
     turns: Sequence[Turn]
-    sampling: Sampling
+    sampling: SamplingParams
     path: str = "/chat/completions"
     ollama: bool = False
     """The path is that of Ollama's own protocol."""

@@ -1,7 +1,7 @@
 """Samples from an OpenAI-compatible server that may not do all that is asked.
 
 Many servers ignore the number of samples or refuse fields that they do not know. What one cannot do is learnt from its
-answers and remembered in `Abilities`.
+answers and remembered in `ServerCapabilities`.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _TOO_LONG = re.compile(
 
 
 @attrs.define
-class Abilities:
+class ServerCapabilities:
     """What one server does with one model, as far as is known."""
 
     api: Api | None = None
@@ -67,7 +67,7 @@ class Abilities:
 
 
 async def draw(
-    connection: Connection, question: Question, abilities: Abilities, on_step: Callable[[int], None]
+    connection: Connection, question: Question, abilities: ServerCapabilities, on_step: Callable[[int], None]
 ) -> list[RawSample]:
     """As many samples as the question wants, in the order drawn; one when the temperature is 0.
 
@@ -93,7 +93,11 @@ async def draw(
 
 
 async def _together(
-    connection: Connection, question: Question, abilities: Abilities, numbers: list[int], on_step: Callable[[int], None]
+    connection: Connection,
+    question: Question,
+    abilities: ServerCapabilities,
+    numbers: list[int],
+    on_step: Callable[[int], None],
 ) -> list[RawSample]:
     """One sample for each number, asked at the same time."""
     tasks = [asyncio.ensure_future(_request(connection, question, abilities, 1, number, on_step)) for number in numbers]
@@ -109,7 +113,7 @@ async def _together(
 async def _request(
     connection: Connection,
     question: Question,
-    abilities: Abilities,
+    abilities: ServerCapabilities,
     count: int,
     number: int,
     on_step: Callable[[int], None],

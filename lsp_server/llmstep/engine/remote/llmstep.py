@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from llmstep.engine import wire
-from llmstep.engine.progress import since
 from llmstep.engine.remote.place import place_of
 from llmstep.engine.remote.remote_engine import RemoteEngine
 from llmstep.errors import LlmstepError, RemoteRefusedError
+from llmstep.progress import since
 from llmstep.strict_json import loads
-from llmstep.types import Sampling
+from llmstep.types import SamplingParams
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from llmstep.engine import status
     from llmstep.engine.conversation import Answer, Turn
     from llmstep.engine.interface import Generation
-    from llmstep.engine.progress import Progress
     from llmstep.engine.remote.connection import Connection
     from llmstep.engine.remote.place import Place
+    from llmstep.progress import Progress
     from llmstep.settings import Settings
     from llmstep.settings_store import SettingsStore
-    from llmstep.types import Ask
+    from llmstep.types import PromptInput
 
 SILENCE = 15 * wire.SECONDS_BETWEEN_SIGNS
 """Longest time without a sign of life: the other side may be busy importing or reading weights."""
@@ -58,7 +58,11 @@ class LlmstepEngine(RemoteEngine):
         self._tries = tries
 
     async def generate(
-        self, ask: Ask, sampling: Sampling | None = None, *, on_progress: Callable[[Progress], None] | None = None
+        self,
+        ask: PromptInput,
+        sampling: SamplingParams | None = None,
+        *,
+        on_progress: Callable[[Progress], None] | None = None,
     ) -> Generation:
         """See `ModelEngine.generate`.
 
@@ -73,7 +77,7 @@ class LlmstepEngine(RemoteEngine):
         started = time.perf_counter()
         settings = self.settings
         connection = self._to(self._place(settings), SILENCE)
-        body = wire.request_of(ask, sampling or Sampling.of(self.settings), connection.place.model_key)
+        body = wire.request_of(ask, sampling or SamplingParams.of(self.settings), connection.place.model_key)
         work = persistently(lambda: self._ask(connection, body, on_progress), self._tries)
         # Another window may have a model to download first; it gives signs of life, and this one would wait as long.
         seconds = None if self.status.engine == "shared" else settings.remote.timeout_seconds
@@ -81,7 +85,7 @@ class LlmstepEngine(RemoteEngine):
         return attrs.evolve(answer, elapsed_ms=since(started))
 
     async def converse(
-        self, turns: Sequence[Turn], sampling: Sampling, *, on_step: Callable[[int], None] = lambda _: None
+        self, turns: Sequence[Turn], sampling: SamplingParams, *, on_step: Callable[[int], None] = lambda _: None
     ) -> Answer:
         """See `ModelEngine.converse`; the other llmstep is asked as an OpenAI-compatible server.
 

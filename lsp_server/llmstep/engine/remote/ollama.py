@@ -15,10 +15,10 @@ from llmstep.errors import ModelNotFoundError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from llmstep.engine.progress import Progress
     from llmstep.engine.remote.connection import Connection
     from llmstep.engine.remote.conversation import Speech
     from llmstep.engine.remote.questions import Api
+    from llmstep.progress import Progress
     from llmstep.settings import Settings
     from llmstep.settings_store import SettingsStore
 

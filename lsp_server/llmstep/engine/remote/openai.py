@@ -15,12 +15,12 @@ from llmstep.catalog.model_key import ModelKey
 from llmstep.engine.cache import AnswerCache, answer_key
 from llmstep.engine.interface import Generation
 from llmstep.engine.postprocess import Endings, endings, finish, merged
-from llmstep.engine.progress import since, thinned
-from llmstep.engine.remote.flights import Flights
 from llmstep.engine.remote.place import place_of
 from llmstep.engine.remote.remote_engine import RemoteEngine
+from llmstep.engine.remote.single_flight import SingleFlight
 from llmstep.errors import ContextLengthError, LlmstepError, ModelNotFoundError, RemoteRefusedError
-from llmstep.types import Sampling
+from llmstep.progress import since, thinned
+from llmstep.types import SamplingParams
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
     from llmstep.engine import status
     from llmstep.engine.conversation import Answer, Turn
     from llmstep.engine.postprocess import RawSample
-    from llmstep.engine.progress import Progress
     from llmstep.engine.remote.connection import Connection
     from llmstep.engine.remote.conversation import Speech
-    from llmstep.engine.remote.draws import Abilities
-    from llmstep.engine.remote.flights import Report
+    from llmstep.engine.remote.draws import ServerCapabilities
     from llmstep.engine.remote.questions import Api
+    from llmstep.engine.remote.single_flight import Report
+    from llmstep.progress import Progress
     from llmstep.settings import Settings
     from llmstep.settings_store import SettingsStore
-    from llmstep.types import Ask, Candidate
+    from llmstep.types import Candidate, PromptInput
 
 SECONDS_FOR_MODELS = 15.0
 _MOST_NAMES = 8
@@ -49,12 +49,16 @@ class OpenAiEngine(RemoteEngine):
     def __init__(self, settings: Settings | SettingsStore, kind: status.Place = "openai") -> None:
         super().__init__(settings, kind)
         self._answers: AnswerCache[Generation] = AnswerCache()
-        self._flights: Flights[Generation] = Flights()
-        self._abilities: dict[tuple[str, str, str, bool], Abilities] = {}
+        self._flights: SingleFlight[Generation] = SingleFlight()
+        self._abilities: dict[tuple[str, str, str, bool], ServerCapabilities] = {}
         self._first: dict[str, str] = {}
 
     async def generate(
-        self, ask: Ask, sampling: Sampling | None = None, *, on_progress: Callable[[Progress], None] | None = None
+        self,
+        ask: PromptInput,
+        sampling: SamplingParams | None = None,
+        *,
+        on_progress: Callable[[Progress], None] | None = None,
     ) -> Generation:
         """See `ModelEngine.generate`.
 
@@ -70,7 +74,7 @@ class OpenAiEngine(RemoteEngine):
         connection = await self._reach(settings, on_progress)
         model = await self._model(connection, settings)
         template = self._template(settings, model)
-        wanted = sampling or Sampling.of(self.settings)
+        wanted = sampling or SamplingParams.of(self.settings)
         key = answer_key(ModelKey.of(settings).at(connection.place.url, model, settings), template, ask, wanted)
         answer = self._answers.get(key)
         if answer is not None:
@@ -87,7 +91,7 @@ class OpenAiEngine(RemoteEngine):
         return attrs.evolve(answer, candidates=list(answer.candidates), elapsed_ms=since(started))
 
     async def converse(
-        self, turns: Sequence[Turn], sampling: Sampling, *, on_step: Callable[[int], None] = lambda _: None
+        self, turns: Sequence[Turn], sampling: SamplingParams, *, on_step: Callable[[int], None] = lambda _: None
     ) -> Answer:
         """See `ModelEngine.converse`.
 
@@ -172,11 +176,11 @@ class OpenAiEngine(RemoteEngine):
         settings: Settings,
         model: str,
         template: PromptTemplate,
-        ask: Ask,
-        sampling: Sampling,
+        ask: PromptInput,
+        sampling: SamplingParams,
         report: Report,
     ) -> Generation:
-        from llmstep.engine.remote.draws import Abilities
+        from llmstep.engine.remote.draws import ServerCapabilities
 
         started = time.perf_counter()
         self._board.publish(model=model)
@@ -185,7 +189,7 @@ class OpenAiEngine(RemoteEngine):
         if template.own_turns and len(apis) > 1:
             apis = apis[::-1]  # only the server knows how its model writes a chat
         about = (connection.place.url, model, settings.remote.api, template.own_turns)
-        abilities = self._abilities.setdefault(about, Abilities())
+        abilities = self._abilities.setdefault(about, ServerCapabilities())
         if len(apis) == 1:
             abilities.api = apis[0]
         on_step = thinned(report)
@@ -212,9 +216,9 @@ class OpenAiEngine(RemoteEngine):
         connection: Connection,
         model: str,
         template: PromptTemplate,
-        ask: Ask,
-        sampling: Sampling,
-        abilities: Abilities,
+        ask: PromptInput,
+        sampling: SamplingParams,
+        abilities: ServerCapabilities,
         apis: list[Api],
         on_step: Callable[[int], None],
     ) -> tuple[int, list[RawSample]]:

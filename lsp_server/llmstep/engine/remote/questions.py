@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from llmstep.catalog.template import PromptTemplate
     from llmstep.engine.postprocess import RawSample
     from llmstep.settings import Settings
-    from llmstep.types import Ask, Sampling
+    from llmstep.types import PromptInput, SamplingParams
 
 Api = Literal["completions", "chat", "llama.cpp", "ollama"]
 PATHS: dict[Api, str] = {
@@ -46,8 +46,8 @@ class Question:
     model: str
     api: Api
     template: PromptTemplate
-    ask: Ask
-    sampling: Sampling
+    ask: PromptInput
+    sampling: SamplingParams
     budget: int
     """Most tokens of the prompt, by the estimate."""
 
@@ -72,7 +72,7 @@ class Question:
 
         Args:
             count: Number of samples.
-            seed: See `Sampling`.
+            seed: See `SamplingParams`.
             without: Fields that the server does not take.
         """
         longest = min(self.sampling.max_new_tokens, self.template.max_new_tokens) + self.template.thinking_tokens

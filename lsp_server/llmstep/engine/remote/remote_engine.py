@@ -6,9 +6,9 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from llmstep.engine.progress import since
 from llmstep.engine.status import EngineStatus, StatusBoard, in_this_loop
 from llmstep.errors import LlmstepError, RequestError
+from llmstep.progress import since
 from llmstep.settings_store import SettingsStore
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from llmstep.engine.remote.place import Place
     from llmstep.engine.text import Completion, Text, Written
     from llmstep.settings import Settings
-    from llmstep.types import Ask, Sampling
+    from llmstep.types import PromptInput, SamplingParams
 
 T = TypeVar("T")
 
@@ -54,13 +54,13 @@ class RemoteEngine:
     def watch(self, callback: Callable[[EngineStatus], None]) -> Callable[[], None]:
         return self._board.watch(in_this_loop(callback))
 
-    def known(self, ask: Ask, sampling: Sampling | None = None) -> Generation | None:
+    def known(self, ask: PromptInput, sampling: SamplingParams | None = None) -> Generation | None:
         """None: whether an answer is in memory depends on which model the server has."""
         del ask, sampling
         return None
 
     async def complete(
-        self, text: Text, sampling: Sampling, *, on_written: Callable[[int, Written], None] | None = None
+        self, text: Text, sampling: SamplingParams, *, on_written: Callable[[int, Written], None] | None = None
     ) -> Completion:
         """
         Raises:

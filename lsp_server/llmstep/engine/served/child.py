@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from llmstep.engine.progress import Progress
 from llmstep.engine.remote.place import Key, Place
 from llmstep.engine.served import guard
 from llmstep.errors import LlmstepError, ModelLoadError, RemoteError
+from llmstep.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

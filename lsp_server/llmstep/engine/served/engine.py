@@ -11,12 +11,12 @@ import psutil
 from llmstep.catalog.gguf import choose_gguf
 from llmstep.catalog.memory import needed_bytes
 from llmstep.engine.chat_form import chat_form, folder_rule, in_own_words
-from llmstep.engine.progress import format_bytes
 from llmstep.engine.remote.llama_chat import llama_cpp_form
 from llmstep.engine.remote.openai import OpenAiEngine
 from llmstep.engine.served import launches
 from llmstep.engine.served.child import Child
 from llmstep.errors import LlmstepError, ModelError, ModelLoadError, ModelTooLargeError, RemoteError
+from llmstep.progress import format_bytes
 
 if TYPE_CHECKING:
     import threading
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from llmstep.catalog.template import PromptTemplate
     from llmstep.engine.conversation import Answer, Turn
     from llmstep.engine.interface import Generation
-    from llmstep.engine.progress import Progress
     from llmstep.engine.remote.connection import Connection
     from llmstep.engine.remote.conversation import Speech
     from llmstep.engine.remote.questions import Api
     from llmstep.engine.served.child import Launch
+    from llmstep.progress import Progress
     from llmstep.settings import Settings
     from llmstep.settings_store import SettingsStore
-    from llmstep.types import Ask, Sampling
+    from llmstep.types import PromptInput, SamplingParams
 
 T = TypeVar("T")
 
@@ -71,7 +71,11 @@ class ServedEngine(OpenAiEngine):
             self._board.publish(model=model)
 
     async def generate(
-        self, ask: Ask, sampling: Sampling | None = None, *, on_progress: Callable[[Progress], None] | None = None
+        self,
+        ask: PromptInput,
+        sampling: SamplingParams | None = None,
+        *,
+        on_progress: Callable[[Progress], None] | None = None,
     ) -> Generation:
         """See `OpenAiEngine.generate`. A server that ends in the midst of it is started once more.
 
@@ -82,7 +86,7 @@ class ServedEngine(OpenAiEngine):
         return await self._kept(lambda: super(ServedEngine, self).generate(ask, sampling, on_progress=on_progress))
 
     async def converse(
-        self, turns: Sequence[Turn], sampling: Sampling, *, on_step: Callable[[int], None] = lambda _: None
+        self, turns: Sequence[Turn], sampling: SamplingParams, *, on_step: Callable[[int], None] = lambda _: None
     ) -> Answer:
         """See `OpenAiEngine.converse`; a server that ends in the midst of it is started once more."""
         return await self._kept(lambda: super(ServedEngine, self).converse(turns, sampling, on_step=on_step))
@@ -193,7 +197,7 @@ class ServedEngine(OpenAiEngine):
 def _vllm(settings: Settings, report: Callable[[Progress], None] | None, gone: threading.Event) -> _Served:
     from llmstep.catalog.resolve import resolve
     from llmstep.catalog.store import adapter_base
-    from llmstep.engine.download import fetch
+    from llmstep.hub.download import fetch
 
     choice = resolve(settings)
     if choice.template.family != "causal":
@@ -211,7 +215,7 @@ def _vllm(settings: Settings, report: Callable[[Progress], None] | None, gone: t
 
 
 def _llama_cpp(settings: Settings, report: Callable[[Progress], None] | None, gone: threading.Event) -> _Served:
-    from llmstep.engine.download import fetch_file
+    from llmstep.hub.download import fetch_file
 
     choice = choose_gguf(settings)
     if choice.template.family != "causal":

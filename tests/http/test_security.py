@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from llmstep.errors import SettingsError
 from llmstep.http.app import create_app
-from llmstep.http.guards import MAX_BODY_BYTES
+from llmstep.http.security import MAX_BODY_BYTES
 from llmstep.settings import HttpSettings, Settings
 
 from .conftest import STATE, Running, ScriptedEngine, running

@@ -17,12 +17,13 @@ from huggingface_hub import constants, snapshot_download, try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 
 from llmstep.catalog.store import ADAPTER, is_path
-from llmstep.engine import hub_errors, hub_listing
-from llmstep.engine.arrived import Promise, check_arrived, check_cached
-from llmstep.engine.files import is_complete, needed_files, weight_files
-from llmstep.engine.hub_client import bar_class
-from llmstep.engine.progress import Progress, format_bytes
 from llmstep.errors import CancelledError, DownloadError, ModelNotFoundError
+from llmstep.hub import errors as hub_errors
+from llmstep.hub import listing as hub_listing
+from llmstep.hub.arrived import Promise, check_arrived, check_cached
+from llmstep.hub.client import bar_class
+from llmstep.hub.files import is_complete, needed_files, weight_files
+from llmstep.progress import Progress, format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -22,7 +22,7 @@ MOST_OF_A_CLIENT = 64
 _MOST_REMEMBERED = 1024
 
 
-class Admission:
+class FairQueue:
     """A bounded queue; belongs to one asyncio loop.
 
     Args:

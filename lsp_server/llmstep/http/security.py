@@ -6,7 +6,7 @@
 * POST wants `application/json`, which a page cannot send across origins without a preflight that is refused as well.
   Ollama's pages take no content type too, since clients of Ollama send none.
 * Where a token is set, it is wanted with every request.
-* Bodies are bounded; `llmstep.http.admission` bounds the number of requests.
+* Bodies are bounded; `llmstep.http.fair_queue` bounds the number of requests.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _MAX_DISCARDED_BYTES = 64 << 20
 _DISCARD_SECONDS = 1.0
 
 
-class Guards:
+class SecurityMiddleware:
     """ASGI middleware that answers refused requests itself.
 
     Args:

@@ -12,8 +12,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from llmstep.engine.engine import Engine
+from llmstep.engine.fallback import FallbackEngine
 from llmstep.engine.interface import Generation
-from llmstep.engine.meanwhile import Meanwhile
 from llmstep.engine.remote.llmstep import LlmstepEngine
 from llmstep.engine.remote.ollama import OllamaEngine, is_ollama
 from llmstep.engine.remote.openai import OpenAiEngine
@@ -26,11 +26,11 @@ from llmstep.settings_store import SettingsStore
 if TYPE_CHECKING:
     from llmstep.engine.conversation import Answer, Turn
     from llmstep.engine.interface import ModelEngine
-    from llmstep.engine.progress import Progress
     from llmstep.engine.remote.place import Place
     from llmstep.engine.status import EngineStatus
     from llmstep.engine.text import Completion, Text, Written
-    from llmstep.types import Ask, Sampling
+    from llmstep.progress import Progress
+    from llmstep.types import PromptInput, SamplingParams
 
 Neighbour = Callable[[Settings], "Awaitable[Place | None]"]
 """Gives the llmstep whose model is to be used instead of an own one; None for the own."""
@@ -38,7 +38,7 @@ Neighbour = Callable[[Settings], "Awaitable[Place | None]"]
 _log = logging.getLogger(__name__)
 
 
-class SwitchingEngine:
+class EngineRouter:
     """A `ModelEngine` that follows the settings.
 
     Args:
@@ -48,13 +48,13 @@ class SwitchingEngine:
     """
 
     def __init__(
-        self, settings: Settings | SettingsStore, neighbour: Neighbour | None = None, *, in_the_meantime: bool = False
+        self, settings: Settings | SettingsStore, neighbour: Neighbour | None = None, *, with_fallback: bool = False
     ) -> None:
         self.store = store = SettingsStore.of(settings)
         self._neighbour = neighbour
         self._place: Place | None = None
         self.own = Engine(store)
-        self._meanwhile = Meanwhile(self.own) if in_the_meantime else None
+        self._meanwhile = FallbackEngine(self.own) if with_fallback else None
         self._shared = LlmstepEngine(store, "shared", self._neighbours_place, tries=1)
         self._servers: dict[str, ModelEngine] = {
             "openai": OpenAiEngine(store),
@@ -91,7 +91,11 @@ class SwitchingEngine:
         return stop
 
     async def generate(
-        self, ask: Ask, sampling: Sampling | None = None, *, on_progress: Callable[[Progress], None] | None = None
+        self,
+        ask: PromptInput,
+        sampling: SamplingParams | None = None,
+        *,
+        on_progress: Callable[[Progress], None] | None = None,
     ) -> Generation:
         """See `ModelEngine.generate`; no model is asked where nothing is left to prove."""
         if ask.goal.solved:
@@ -111,12 +115,12 @@ class SwitchingEngine:
                 return answer
         return await engine.generate(ask, sampling, on_progress=on_progress)
 
-    def known(self, ask: Ask, sampling: Sampling | None = None) -> Generation | None:
+    def known(self, ask: PromptInput, sampling: SamplingParams | None = None) -> Generation | None:
         """See `ModelEngine.known`."""
         return self._active.known(ask, sampling)
 
     async def complete(
-        self, text: Text, sampling: Sampling, *, on_written: Callable[[int, Written], None] | None = None
+        self, text: Text, sampling: SamplingParams, *, on_written: Callable[[int, Written], None] | None = None
     ) -> Completion:
         """See `ModelEngine.complete`; a neighbour is not asked."""
         engine = self._configured(self.settings)
@@ -124,7 +128,7 @@ class SwitchingEngine:
         return await engine.complete(text, sampling, on_written=on_written)
 
     async def converse(
-        self, turns: Sequence[Turn], sampling: Sampling, *, on_step: Callable[[int], None] = lambda _: None
+        self, turns: Sequence[Turn], sampling: SamplingParams, *, on_step: Callable[[int], None] = lambda _: None
     ) -> Answer:
         """See `ModelEngine.converse`; a neighbour is not asked."""
         engine = self._configured(self.settings)

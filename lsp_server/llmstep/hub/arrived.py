@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import attrs
 import platformdirs
 
-from llmstep.engine.files import broken
 from llmstep.errors import CancelledError, DownloadError
+from llmstep.hub.files import broken
 from llmstep.strict_json import JsonError, loads
 from llmstep.whole_file import whole_file
 

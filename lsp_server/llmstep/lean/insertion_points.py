@@ -1,16 +1,16 @@
 """Where a candidate goes, found from the cursor by the layout of the text alone.
 
-The rules work on text that does not parse. Where text cannot tell (is this bullet finished?), there are several sites,
-and the first at which Lean has a goal is the right one.
+The rules work on text that does not parse. Where text cannot tell (is this bullet finished?), there are several
+insertion points, and the first at which Lean has a goal is the right one.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from llmstep.lean.cursor_context import CursorContext
+from llmstep.lean.insertion_point import InsertionKind, InsertionPoint, ShadowText
 from llmstep.lean.openers import around_blocks, closed_steps, first_of_block, unsolved_block
-from llmstep.lean.place import ShadowText, Site, SiteKind
-from llmstep.lean.scene import Scene
 from llmstep.lean.text import line_end
 from llmstep.lean.unfinished import unfinished_step
 from llmstep.lean.words import replaced_step, replaced_word
@@ -26,57 +26,63 @@ if TYPE_CHECKING:
 MOST_SITES = 8
 """So many places are tried at most."""
 
-__all__ = ["ShadowText", "Site", "SiteKind", "find_site", "find_sites"]
+__all__ = ["InsertionKind", "InsertionPoint", "ShadowText", "find_insertion_point", "find_insertion_points"]
 
 
-def find_site(text: str, position: Position, diagnostics: Sequence[Diagnostic] = ()) -> Site | None:
+def find_insertion_point(
+    text: str, position: Position, diagnostics: Sequence[Diagnostic] = ()
+) -> InsertionPoint | None:
     """The likeliest place for a candidate at a position; None in a statement, a comment or outside of proofs.
 
     Args:
         diagnostics: Those of the document, where known: unsolved goals tell which block is unfinished.
     """
-    return next(iter(find_sites(text, position, diagnostics)), None)
+    return next(iter(find_insertion_points(text, position, diagnostics)), None)
 
 
-def find_sites(text: str, position: Position, diagnostics: Sequence[Diagnostic] = ()) -> list[Site]:
+def find_insertion_points(
+    text: str, position: Position, diagnostics: Sequence[Diagnostic] = ()
+) -> list[InsertionPoint]:
     """All places that may be meant, the likeliest first: take the first at which Lean has a goal."""
-    scene = Scene.at(text, position, diagnostics)
+    scene = CursorContext.at(text, position, diagnostics)
     if scene is None:
         return []
     start, end = scene.line
     blank = not scene.masked[start:end].strip()
     for rule in _BLANK_RULES if blank else _RULES:
-        if sites := rule(scene):
-            inside = [site for site in sites if site.placeholder == sites[0].placeholder]  # not behind a `conv` block
+        if points := rule(scene):
+            inside = [
+                point for point in points if point.placeholder == points[0].placeholder
+            ]  # not behind a `conv` block
             return inside[:MOST_SITES]
     return []
 
 
-def _unsolved(scene: Scene) -> list[Site]:
+def _unsolved(scene: CursorContext) -> list[InsertionPoint]:
     """Where Lean says that goals are left at the end of a block: behind its last step."""
     item = unsolved_block(scene)
     return [_after(scene, item)] if item else []
 
 
-def _opener(scene: Scene) -> list[Site]:
+def _opener(scene: CursorContext) -> list[InsertionPoint]:
     """At what opens a block: in front of its first step."""
     item = first_of_block(scene)
     return [_before(scene, item)] if item else []
 
 
-def _head(scene: Scene) -> list[Site]:
+def _head(scene: CursorContext) -> list[InsertionPoint]:
     """In the first words of a step with blocks of steps: Lean shows the goal that the whole step faces."""
     item = around_blocks(scene)
     return [_before(scene, item)] if item else []
 
 
-def _closer(scene: Scene) -> list[Site]:
+def _closer(scene: CursorContext) -> list[InsertionPoint]:
     """At the bracket that ends a block of steps: behind it."""
     item = closed_steps(scene)
     return [_after(scene, item)] if item else []
 
 
-def _unfinished(scene: Scene) -> list[Site]:
+def _unfinished(scene: CursorContext) -> list[InsertionPoint]:
     """In place of a step that is typed only in part; every candidate begins with what is there, if that is one line."""
     found = unfinished_step(scene)
     if found is None:
@@ -84,10 +90,10 @@ def _unfinished(scene: Scene) -> list[Site]:
     item, end = found
     written = scene.text[item.start : end]
     prefix = "" if "\n" in written else written
-    return [replaced_step(scene, SiteKind.UNFINISHED, item, end, prefix=prefix)]
+    return [replaced_step(scene, InsertionKind.UNFINISHED, item, end, prefix=prefix)]
 
 
-def _filled_block(scene: Scene) -> list[Site]:
+def _filled_block(scene: CursorContext) -> list[InsertionPoint]:
     """A block without steps, from its opener to the blank lines behind."""
     empty = [
         block
@@ -108,27 +114,29 @@ def _filled_block(scene: Scene) -> list[Site]:
         lead = "" if block.kind == "paren" else " "
         tail = "" if scene.text[behind] in ")]}⟩,;" else " "  # `then … else`
         more = {"lead": lead, "tail": tail, "indent": block.opener.column + 3}
-        return [scene.block_site(SiteKind.BLOCK, after, behind, block, column=None, anchors=anchors, **more)]
+        return [scene.block_site(InsertionKind.BLOCK, after, behind, block, column=None, anchors=anchors, **more)]
     comment = scene.text[after:end].strip() != ""
     if block.opener.text in {"by", "then", "else"}:
         at = (end, end) if comment else (after, end)
-        return [scene.block_site(SiteKind.BLOCK, *at, block, lead="\n" + " " * block.hang, anchors=anchors)]
+        return [scene.block_site(InsertionKind.BLOCK, *at, block, lead="\n" + " " * block.hang, anchors=anchors)]
     at = (after, after) if comment else (after, end)
     below = "\n" + " " * block.hang if block.opener.text == "=>" else None
     lead = "" if block.kind == "paren" else " "
     indent = block.opener.column + len(block.opener.text) + 1 if block.kind == "combinator" else block.hang
-    return [scene.block_site(SiteKind.BLOCK, *at, block, lead=lead, long_lead=below, indent=indent, anchors=anchors)]
+    return [
+        scene.block_site(InsertionKind.BLOCK, *at, block, lead=lead, long_lead=below, indent=indent, anchors=anchors)
+    ]
 
 
-def _limit(scene: Scene, block: Block) -> int:
+def _limit(scene: CursorContext, block: Block) -> int:
     """The steps of a block stand to the right of this column."""
     outer = block.parent.block if block.parent else None
     return scene.declaration.column if outer is None else outer.column
 
 
-def _line_site(scene: Scene, block: Block, column: int, anchors: Sequence[int]) -> Site:
+def _line_site(scene: CursorContext, block: Block, column: int, anchors: Sequence[int]) -> InsertionPoint:
     start, end = scene.line
-    kind = SiteKind.LINE if block.items else SiteKind.BLOCK
+    kind = InsertionKind.LINE if block.items else InsertionKind.BLOCK
     probe = {} if block.items else {"column": None if block.kind != "combinator" else _limit(scene, block)}
     comment = scene.comment_line()
     if comment is not None:  # it stays
@@ -137,7 +145,7 @@ def _line_site(scene: Scene, block: Block, column: int, anchors: Sequence[int]) 
     return scene.block_site(kind, start, end, block, lead=" " * column, indent=column, anchors=anchors, **probe)
 
 
-def _dangling(scene: Scene) -> list[Site]:
+def _dangling(scene: CursorContext) -> list[InsertionPoint]:
     """Behind a `:=` without a term, or a `;` without a step."""
     token = scene.last_token
     if token is None or token.text not in {":=", ";"} or not scene.blank_after(token.end):
@@ -148,7 +156,7 @@ def _dangling(scene: Scene) -> list[Site]:
         block = next(iter(scene.around), None)
         if block is None or blank:
             return []
-        return [scene.block_site(SiteKind.AFTER, token.end, end, block, lead=" ", anchors=(token.start,))]
+        return [scene.block_site(InsertionKind.AFTER, token.end, end, block, lead=" ", anchors=(token.start,))]
     following = next((other for other in scene.layout.tokens if other.start >= token.end), None)
     block = next(iter(scene.around), None)
     item = next((each for each in reversed(block.items) if each.start < token.start), None) if block else None
@@ -163,8 +171,8 @@ def _dangling(scene: Scene) -> list[Site]:
     hang = max(column + 2, token.hang)
     lead = "\n" + " " * hang
     return [
-        scene.site(
-            SiteKind.TERM,
+        scene.point(
+            InsertionKind.TERM,
             token.end,
             end,
             frames=(*block.frames, block) if block else (),
@@ -175,7 +183,7 @@ def _dangling(scene: Scene) -> list[Site]:
     ]
 
 
-def _blank_line(scene: Scene) -> list[Site]:
+def _blank_line(scene: CursorContext) -> list[InsertionPoint]:
     """Fills a blank line, in the block that its blanks reach, else in the block of the step before."""
     last = scene.last_token
     if last is None:
@@ -196,11 +204,11 @@ def _blank_line(scene: Scene) -> list[Site]:
 
     if not blocks and open_blocks:
         blocks = open_blocks[-1:]
-    sites = [_line_site(scene, block, block.column, _anchors(scene, block)) for block in sorted(blocks, key=rank)]
-    return sites or _after_step(scene)
+    points = [_line_site(scene, block, block.column, _anchors(scene, block)) for block in sorted(blocks, key=rank)]
+    return points or _after_step(scene)
 
 
-def _anchors(scene: Scene, block: Block) -> tuple[int, ...]:
+def _anchors(scene: CursorContext, block: Block) -> tuple[int, ...]:
     """Where Lean shows the goals of a blank line: at the column of its block, or behind the step before."""
     start, end = scene.line
     if end - start == block.column == scene.blanks:
@@ -214,7 +222,7 @@ def _crosses(block: Block, offset: int) -> bool:
     return any(item.start < offset < item.end for item in block.items)
 
 
-def _before_step(scene: Scene) -> list[Site]:
+def _before_step(scene: CursorContext) -> list[InsertionPoint]:
     """At the first column of a step, or in its indentation."""
     tokens = scene.line_tokens
     first: Token | None = tokens[0] if tokens and scene.offset <= tokens[0].start else None
@@ -225,41 +233,41 @@ def _before_step(scene: Scene) -> list[Site]:
     return [_before(scene, item)]
 
 
-def _before(scene: Scene, item: Item) -> Site:
+def _before(scene: CursorContext, item: Item) -> InsertionPoint:
     block = item.block
     below = item.first.leads or block.kind == "bullet" or (block.inline and block.parent is None)
     tail = "\n" + " " * item.first.column if below else "; "
     return scene.block_site(
-        SiteKind.BEFORE, item.start, item.start, block, tail=tail, indent=item.first.column, anchors=(item.start,)
+        InsertionKind.BEFORE, item.start, item.start, block, tail=tail, indent=item.first.column, anchors=(item.start,)
     )
 
 
-def _after_step(scene: Scene) -> list[Site]:
+def _after_step(scene: CursorContext) -> list[InsertionPoint]:
     """Inside a step or at its end; if that ends a block, behind the block as well."""
-    sites: list[Site] = []
+    points: list[InsertionPoint] = []
     inner: Item | None = None
     for block in scene.around:
         item = next((item for item in reversed(block.items) if item.start < scene.offset), None)
         if item is None or not scene.is_scope(block):
             continue
         if inner is None or item.end == inner.end:
-            sites.append(_after(scene, item))
+            points.append(_after(scene, item))
             inner = item
         else:
             break
-    return sites
+    return points
 
 
-def _after(scene: Scene, item: Item) -> Site:
+def _after(scene: CursorContext, item: Item) -> InsertionPoint:
     block, end = item.block, item.end
     if not scene.blank_after(end):
-        return scene.block_site(SiteKind.AFTER, end, end, block, lead="; ", anchors=(end,))
+        return scene.block_site(InsertionKind.AFTER, end, end, block, lead="; ", anchors=(end,))
     margin = line_end(scene.text, end)
     at = end if "/-" in scene.text[end:margin] else margin
     blanks = end if scene.text[end:margin].strip() == "" else at
     lead = "\n" + " " * block.column
     anchors = () if scene.ends_inside(item) else (end,)
-    return scene.block_site(SiteKind.AFTER, min(blanks, at), at, block, lead=lead, anchors=anchors)
+    return scene.block_site(InsertionKind.AFTER, min(blanks, at), at, block, lead=lead, anchors=anchors)
 
 
 _BLANK_RULES = (_filled_block, _dangling, _unfinished, _head, _blank_line)

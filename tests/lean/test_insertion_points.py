@@ -11,8 +11,8 @@ from site_cases import Case, read_table
 
 from llmstep.errors import NoGoalError
 from llmstep.lean.checker import FileChecker
+from llmstep.lean.insertion_points import InsertionKind, find_insertion_point, find_insertion_points
 from llmstep.lean.server import LeanServer
-from llmstep.lean.site import SiteKind, find_site, find_sites
 from llmstep.lean.text import offset_at, position_at
 from llmstep.settings import CheckSettings
 from llmstep.types import Verdict
@@ -38,14 +38,14 @@ def test_the_table_is_large_and_its_titles_differ() -> None:
 
 @pytest.mark.parametrize("case", PLACES, ids=lambda case: case.title)
 def test_the_candidate_goes_there(case: Case) -> None:
-    site = find_site(case.text, case.cursor, case.diagnostics)
-    assert site is not None
-    assert site.apply(case.text, case.candidate) == case.result
+    point = find_insertion_point(case.text, case.cursor, case.diagnostics)
+    assert point is not None
+    assert point.apply(case.text, case.candidate) == case.result
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if "none" in case.flags], ids=lambda case: case.title)
 def test_there_is_no_place(case: Case) -> None:
-    assert find_sites(case.text, case.cursor, case.diagnostics) == []
+    assert find_insertion_points(case.text, case.cursor, case.diagnostics) == []
 
 
 @pytest.mark.lean
@@ -72,10 +72,10 @@ async def test_the_shadow_document_says_the_same(server: LeanServer) -> None:
     for case in PLACES:
         if "open" in case.flags:
             continue
-        site = find_site(case.text, case.cursor, case.diagnostics)
-        assert site is not None
+        point = find_insertion_point(case.text, case.cursor, case.diagnostics)
+        assert point is not None
         try:
-            check = await checker.check(case.text, site, case.candidate)
+            check = await checker.check(case.text, point, case.candidate)
         except NoGoalError as error:
             refused[case.title] = str(error)
             continue
@@ -93,18 +93,18 @@ async def test_anchors_give_the_goals_in_the_text_itself(server: LeanServer) -> 
     others: dict[str, list[str] | None] = {}
     asked = 0
     for case in PLACES:
-        site = find_site(case.text, case.cursor, case.diagnostics)
-        assert site is not None
-        if "open" in case.flags or not site.anchors:
+        point = find_insertion_point(case.text, case.cursor, case.diagnostics)
+        assert point is not None
+        if "open" in case.flags or not point.anchors:
             continue
         try:
-            baseline = await checker.baseline(case.text, site)
+            baseline = await checker.baseline(case.text, point)
         except NoGoalError as error:
             others[case.title] = [str(error)]
             continue
         await server.wait(uri, await server.change(uri, case.text))
         goals = None
-        for anchor in site.anchors:
+        for anchor in point.anchors:
             goals = goals or await server.plain_goal(uri, anchor)
         asked += 1
         if tuple(goals or ()) != baseline.goals:
@@ -126,10 +126,10 @@ async def test_anchors_give_the_goals_in_the_text_itself(server: LeanServer) -> 
 )
 def test_the_prefix_of_a_call(call: str, prefix: str) -> None:
     text = f"theorem t : True := by\n  {call}\n"
-    site = find_site(text, Position(line=1, character=4))
-    assert site is not None
-    assert (site.kind, site.prefix) == (SiteKind.CALL, prefix)
-    assert site.apply(text, "trivial") == "theorem t : True := by\n  trivial\n"
+    point = find_insertion_point(text, Position(line=1, character=4))
+    assert point is not None
+    assert (point.kind, point.prefix) == (InsertionKind.CALL, prefix)
+    assert point.apply(text, "trivial") == "theorem t : True := by\n  trivial\n"
 
 
 @pytest.mark.parametrize(
@@ -150,9 +150,9 @@ def test_the_prefix_of_a_call(call: str, prefix: str) -> None:
     ],
 )
 def test_the_name_of_the_declaration(text: str, name: str) -> None:
-    site = find_site(text.replace("‸", ""), position_at(text, text.index("‸")))
-    assert site is not None
-    assert site.declaration == name
+    point = find_insertion_point(text.replace("‸", ""), position_at(text, text.index("‸")))
+    assert point is not None
+    assert point.declaration == name
 
 
 @pytest.mark.parametrize(
@@ -169,8 +169,8 @@ def test_the_name_of_the_declaration(text: str, name: str) -> None:
 )
 def test_places_that_may_be_meant_too(text: str, columns: list[int]) -> None:
     plain = text.replace("‸", "")
-    sites = find_sites(plain, position_at(plain, text.index("‸")))
-    assert [len(site.apply(plain, "X").split("X")[0].splitlines()[-1]) for site in sites] == columns
+    points = find_insertion_points(plain, position_at(plain, text.index("‸")))
+    assert [len(point.apply(plain, "X").split("X")[0].splitlines()[-1]) for point in points] == columns
 
 
 def test_any_position_in_any_text_has_a_sensible_answer() -> None:
@@ -179,21 +179,21 @@ def test_any_position_in_any_text_has_a_sensible_answer() -> None:
         for cut in range(0, len(case.text) + 1, 5):
             text = case.text[:cut]
             for offset in range(0, cut + 1, 7):
-                for site in find_sites(text, position_at(text, offset)):
-                    assert 0 <= site.start <= site.end <= len(text)
-                    shadow = site.shadow_text(text, "skip")
-                    assert shadow.text.startswith(text[: site.start])
+                for point in find_insertion_points(text, position_at(text, offset)):
+                    assert 0 <= point.start <= point.end <= len(text)
+                    shadow = point.shadow_text(text, "skip")
+                    assert shadow.text.startswith(text[: point.start])
                     assert shadow.text[offset_at(shadow.text, shadow.start) :].startswith("skip")
 
 
 def test_the_key_of_a_place_survives_edits_below_it_only() -> None:
     text = "theorem t : p := by\n  constructor\n  sorry\n\ntheorem u : p := by\n  simp\n"
-    site = find_site(text, Position(line=2, character=2))
-    assert site is not None
-    key = site.key(text)
-    assert site.key(text.replace("simp", "skip")) == key
-    assert site.key(text.replace("constructor", "exact hp")) != key
-    assert site.key(site.apply(text, "exact hp")) != key
-    behind = find_site(text, Position(line=1, character=13))
+    point = find_insertion_point(text, Position(line=2, character=2))
+    assert point is not None
+    key = point.key(text)
+    assert point.key(text.replace("simp", "skip")) == key
+    assert point.key(text.replace("constructor", "exact hp")) != key
+    assert point.key(point.apply(text, "exact hp")) != key
+    behind = find_insertion_point(text, Position(line=1, character=13))
     assert behind is not None
     assert behind.key(behind.apply(text, "skip")) != behind.key(text)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from huggingface_hub import HfApi, constants, try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError, OfflineModeIsEnabled
 
-from llmstep.engine import hub_errors
-from llmstep.engine.hub_client import bounded_session
+from llmstep.hub import errors as hub_errors
+from llmstep.hub.client import bounded_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

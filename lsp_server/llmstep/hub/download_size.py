@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from llmstep.catalog.store import ADAPTER, CONFIG, adapter_base, is_path
-from llmstep.engine import hub_errors
-from llmstep.engine.download import cached_folder, fetch_file
-from llmstep.engine.files import needed_files
-from llmstep.engine.hub_listing import listed, missing_bytes
+from llmstep.hub import errors as hub_errors
+from llmstep.hub.download import cached_folder, fetch_file
+from llmstep.hub.files import needed_files
+from llmstep.hub.listing import listed, missing_bytes
 
 
 def download_bytes(repo_id: str, *, code: bool = False, file: str = "") -> int:

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
     from llmstep.catalog.resolve import ModelChoice
     from llmstep.engine.interface import Generation
-    from llmstep.engine.progress import Progress
+    from llmstep.progress import Progress
     from llmstep.settings import Settings
-    from llmstep.types import Ask, Sampling
+    from llmstep.types import PromptInput, SamplingParams
 
 _log = logging.getLogger(__name__)
 
 
-class Meanwhile:
+class FallbackEngine:
     """A second engine with the starter, for as long as the model of the settings is being loaded.
 
     Args:
@@ -39,7 +39,7 @@ class Meanwhile:
         self._failed: Settings | None = None
 
     async def generate(
-        self, ask: Ask, sampling: Sampling | None, on_progress: Callable[[Progress], None] | None
+        self, ask: PromptInput, sampling: SamplingParams | None, on_progress: Callable[[Progress], None] | None
     ) -> Generation | None:
         """The starter's answer, and the model's loading begun; None where the model itself is the one to ask.
 
@@ -95,8 +95,8 @@ class Meanwhile:
 
 
 def _is_large(choice: ModelChoice) -> bool:
-    from llmstep.engine.files import weights_size
     from llmstep.engine.prepare import LARGE
+    from llmstep.hub.files import weights_size
 
     with contextlib.suppress(LlmstepError, OSError):
         found = cached_weights(choice.source)

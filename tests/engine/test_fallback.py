@@ -11,18 +11,18 @@ import pytest
 import pytest_asyncio
 
 from llmstep.engine import prepare
+from llmstep.engine.router import EngineRouter
 from llmstep.engine.runner import Runner
-from llmstep.engine.switching import SwitchingEngine
 from llmstep.errors import ModelLoadError
 from llmstep.settings import Settings
-from llmstep.types import Ask, Goal, Sampling
+from llmstep.types import Goal, PromptInput, SamplingParams
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-ASK = Ask(Goal("p q : Prop\nhp : p\n⊢ p ∨ q"))
-FEW = Sampling(3, 0.7, 1.0, 6, seed=1)
+ASK = PromptInput(Goal("p q : Prop\nhp : p\n⊢ p ∨ q"))
+FEW = SamplingParams(3, 0.7, 1.0, 6, seed=1)
 LONG = 60.0
 
 
@@ -60,8 +60,8 @@ def settings(tiny_models: dict[str, Path]) -> Settings:
 
 
 @pytest_asyncio.fixture
-async def engine(settings: Settings, gate: Gate) -> AsyncIterator[SwitchingEngine]:
-    made = SwitchingEngine(settings, in_the_meantime=True)
+async def engine(settings: Settings, gate: Gate) -> AsyncIterator[EngineRouter]:
+    made = EngineRouter(settings, with_fallback=True)
     yield made
     gate.open.set()
     await made.close()
@@ -75,7 +75,7 @@ async def until(condition: Callable[[], bool]) -> None:
     pytest.fail("it did not happen")
 
 
-async def test_no_pause_in_service(engine: SwitchingEngine, settings: Settings, gate: Gate) -> None:
+async def test_no_pause_in_service(engine: EngineRouter, settings: Settings, gate: Gate) -> None:
     first = await engine.generate(ASK, FEW)
     assert first.model == "starter"
     assert first.candidates
@@ -94,7 +94,7 @@ async def test_no_pause_in_service(engine: SwitchingEngine, settings: Settings, 
     assert gate.loaded == ["starter", settings.model]
 
 
-async def test_a_request_that_is_given_up_leaves_the_loading(engine: SwitchingEngine, gate: Gate) -> None:
+async def test_a_request_that_is_given_up_leaves_the_loading(engine: EngineRouter, gate: Gate) -> None:
     task = asyncio.ensure_future(engine.generate(ASK, attrs.evolve(FEW, count=60, max_new_tokens=100)))
     await asyncio.to_thread(gate.reached.wait, LONG)
     task.cancel()
@@ -103,7 +103,7 @@ async def test_a_request_that_is_given_up_leaves_the_loading(engine: SwitchingEn
     assert gate.loaded[-1] == engine.settings.model
 
 
-async def test_a_model_that_cannot_be_loaded_is_told(engine: SwitchingEngine, gate: Gate) -> None:
+async def test_a_model_that_cannot_be_loaded_is_told(engine: EngineRouter, gate: Gate) -> None:
     gate.error = ModelLoadError("It is broken.", hint="Get it again.")
     assert (await engine.generate(ASK, FEW)).model == "starter"
     gate.open.set()
@@ -116,7 +116,7 @@ async def test_a_model_that_cannot_be_loaded_is_told(engine: SwitchingEngine, ga
 
 
 async def test_other_settings_are_followed(
-    engine: SwitchingEngine, settings: Settings, gate: Gate, tiny_models: dict[str, Path]
+    engine: EngineRouter, settings: Settings, gate: Gate, tiny_models: dict[str, Path]
 ) -> None:
     """A model that is no longer wanted does not answer, also when it was on its way."""
     await engine.generate(ASK, FEW)
@@ -145,7 +145,7 @@ async def test_what_is_not_waited_for(
         monkeypatch.setattr(prepare, "LARGE", 1 << 30)
     if case == "asked by name":
         settings = attrs.evolve(settings, model="starter", template="")
-    engine = SwitchingEngine(settings, in_the_meantime=case != "not wanted")
+    engine = EngineRouter(settings, with_fallback=case != "not wanted")
     try:
         assert (await engine.generate(ASK, FEW)).model == settings.model
         assert gate.loaded == [settings.model]

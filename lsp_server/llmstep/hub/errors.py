@@ -6,8 +6,8 @@ import errno
 
 from huggingface_hub import constants, errors
 
-from llmstep.engine.progress import format_bytes
 from llmstep.errors import DownloadError, LlmstepError, ModelLoadError, ModelNotFoundError, causes
+from llmstep.progress import format_bytes
 
 _LOCAL = "or choose a model that is on this machine (`llmstep models` lists them)."
 

@@ -26,7 +26,7 @@ MARK = "\ufeff"
 _NEXT_TEXT = re.compile(r"[^\n]*\n?\s*[^\n]*")
 
 
-class SiteKind(enum.Enum):
+class InsertionKind(enum.Enum):
     """What a candidate does to the text."""
 
     SORRY = "sorry"
@@ -63,10 +63,10 @@ class ShadowText:
 
 
 @attrs.frozen
-class Site:
+class InsertionPoint:
     """A place for a candidate. Offsets are into the text it was found in."""
 
-    kind: SiteKind
+    kind: InsertionKind
     start: int
     """Offset of what is replaced."""
     end: int
@@ -119,7 +119,7 @@ class Site:
         """Offset up to which text shows for sure which commands there are."""
         return self.unsure_from if self.unsure_from >= 0 else self.scope
 
-    def without_mark(self, text: str) -> tuple[str, Site]:
+    def without_mark(self, text: str) -> tuple[str, InsertionPoint]:
         """The text without a byte order mark, which Lean does not read, and the same place in it."""
         if not text.startswith(MARK):
             return text, self
@@ -128,7 +128,7 @@ class Site:
         rest = (max(0, self.rest[0] - 1), max(0, self.rest[1] - 1))
         return text[1:], attrs.evolve(self, rest=rest, **changes)
 
-    def inside(self, declaration: Declaration) -> Site:
+    def inside(self, declaration: Declaration) -> InsertionPoint:
         """The same place, in another declaration than text has it in."""
         name, short, name_at, others = declaration.name, declaration.short, declaration.name_at, declaration.others
         return attrs.evolve(
@@ -185,7 +185,7 @@ class Site:
         """The text behind, moved to the column it had, so that its own blocks stay aligned."""
         start, end = self.rest
         rest = text[start:end]
-        if self.kind is SiteKind.TERM and self.tail:
+        if self.kind is InsertionKind.TERM and self.tail:
             rest, start = self.tail + rest, start - len(self.tail)
         if rest:
             old = max(0, start - (text.rfind("\n", 0, start) + 1))

@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from llmstep.engine.engine import Engine
-from llmstep.http.admission import MOST_OF_A_CLIENT, Admission
 from llmstep.http.answers import RefusedError
 from llmstep.http.app import create_app
+from llmstep.http.fair_queue import MOST_OF_A_CLIENT, FairQueue
 from llmstep.http.server import serve
 from llmstep.settings import HttpSettings, Settings
 
@@ -30,7 +30,7 @@ TOKENS = {"ada": "ada-0123456789abcdef", "emmy": "emmy-0123456789abcdef", "max":
 class Line:
     """Requests that keep a record of the order of their turns, and end when they are told to."""
 
-    def __init__(self, admission: Admission) -> None:
+    def __init__(self, admission: FairQueue) -> None:
         self.admission = admission
         self.order: list[str] = []
         self.ends: asyncio.Queue[None] = asyncio.Queue()
@@ -56,7 +56,7 @@ async def settled() -> None:
 
 
 async def test_one_after_the_other() -> None:
-    line = Line(Admission())
+    line = Line(FairQueue())
     tasks = line.come("a", 3)
     await settled()
     assert (line.order, line.admission.running, line.admission.waiting) == (["a"], 1, 2)
@@ -66,7 +66,7 @@ async def test_one_after_the_other() -> None:
 
 
 async def test_fifty_requests_delay_another_clients_by_no_more_than_one() -> None:
-    line = Line(Admission())
+    line = Line(FairQueue())
     many = line.come("many", 50)
     await settled()
     await line.end(3)
@@ -81,7 +81,7 @@ async def test_fifty_requests_delay_another_clients_by_no_more_than_one() -> Non
 
 
 async def test_who_was_served_least_recently_comes_next() -> None:
-    line = Line(Admission())
+    line = Line(FairQueue())
     tasks = [*line.come("a", 4), *line.come("b", 3), *line.come("c", 1)]
     await settled()
     await line.end(8)
@@ -91,7 +91,7 @@ async def test_who_was_served_least_recently_comes_next() -> None:
 
 async def test_who_asks_again_and_again_gets_no_more_than_who_sends_all_at_once() -> None:
     """Each of three has a request waiting all the time; the first sends the next one when it has its answer."""
-    line = Line(Admission())
+    line = Line(FairQueue())
     tasks = [*line.come("b", 20), *line.come("c", 20)]
     again = line.come("a")
     await settled()
@@ -108,7 +108,7 @@ async def test_who_asks_again_and_again_gets_no_more_than_who_sends_all_at_once(
 
 @pytest.mark.parametrize("places", [2, 4])
 async def test_several_at_once_are_shared_out(places: int) -> None:
-    line = Line(Admission(lambda: places))
+    line = Line(FairQueue(lambda: places))
     tasks = line.come("a", 20)
     await settled()
     assert line.order == ["a"] * places
@@ -126,7 +126,7 @@ async def test_several_at_once_are_shared_out(places: int) -> None:
 
 async def test_more_places_are_used_at_once() -> None:
     places = itertools.chain([1, 1], itertools.repeat(3))
-    line = Line(Admission(lambda: next(places)))
+    line = Line(FairQueue(lambda: next(places)))
     tasks = line.come("a", 4)
     await settled()
     assert line.admission.running == 3
@@ -135,7 +135,7 @@ async def test_more_places_are_used_at_once() -> None:
 
 
 async def test_who_goes_while_waiting_leaves_no_gap() -> None:
-    line = Line(Admission())
+    line = Line(FairQueue())
     tasks = [*line.come("a", 2), *line.come("b", 2)]
     await settled()
     tasks[1].cancel()
@@ -149,7 +149,7 @@ async def test_who_goes_while_waiting_leaves_no_gap() -> None:
 
 
 async def test_who_goes_just_when_its_turn_comes_passes_it_on() -> None:
-    line = Line(Admission())
+    line = Line(FairQueue())
     tasks = line.come("a", 3)
     await settled()
     line.ends.put_nowait(None)
@@ -165,7 +165,7 @@ async def test_who_goes_just_when_its_turn_comes_passes_it_on() -> None:
 
 
 async def test_a_failure_gives_the_turn_back() -> None:
-    admission = Admission()
+    admission = FairQueue()
     for _ in range(3):
         with pytest.raises(ZeroDivisionError):
             async with admission.turn("a"):
@@ -174,7 +174,7 @@ async def test_a_failure_gives_the_turn_back() -> None:
 
 
 async def test_the_bounds() -> None:
-    admission = Admission(most_waiting=5, most_of_a_client=3, seconds=lambda: 2.0)
+    admission = FairQueue(most_waiting=5, most_of_a_client=3, seconds=lambda: 2.0)
     line = Line(admission)
     tasks = line.come("a", 4)
     await settled()

@@ -12,7 +12,7 @@ from llmstep.errors import CancelledError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
 
-    from llmstep.engine.progress import Progress
+    from llmstep.progress import Progress
 
     Report = Callable[[Progress], None]
 
@@ -30,7 +30,7 @@ class _Flight(Generic[T]):
             tell(progress)
 
 
-class Flights(Generic[T]):
+class SingleFlight(Generic[T]):
     """The work in flight, by what it answers; the counterpart of the worker's queue for work that only waits."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What a cursor stands in: the text, its declaration and blocks; and how a site is made of them."""
+"""What a cursor stands in: the text, its declaration and blocks; and how an insertion point is made of them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import attrs
 from llmstep.lean.blocks import Block, Bracket, Item
 from llmstep.lean.declaration import Declaration, find_declaration
 from llmstep.lean.helpers import helpers_of
+from llmstep.lean.insertion_point import CONV_PLACEHOLDER, InsertionKind, InsertionPoint
 from llmstep.lean.layout import Layout
 from llmstep.lean.masking import comment_at
-from llmstep.lean.place import CONV_PLACEHOLDER, Site, SiteKind
 from llmstep.lean.text import line_end, line_start, mask, offset_at, position_at
 from llmstep.lean.tokens import OPENING, Token
 
@@ -30,7 +30,7 @@ masked_text = functools.lru_cache(maxsize=4)(mask)
 
 
 @attrs.frozen(eq=False, slots=False)
-class Scene:
+class CursorContext:
     """A cursor in a declaration."""
 
     text: str
@@ -44,7 +44,7 @@ class Scene:
     """Offsets of holes that Lean could not fill."""
 
     @classmethod
-    def at(cls, text: str, position: Position, diagnostics: Sequence[Diagnostic]) -> Scene | None:
+    def at(cls, text: str, position: Position, diagnostics: Sequence[Diagnostic]) -> CursorContext | None:
         """The scene of a position; None outside of declarations that may hold a proof."""
         masked = masked_text(text)
         offset = offset_at(text, position)
@@ -147,9 +147,9 @@ class Scene:
         """Nothing but comments follows on the line."""
         return not self.masked[offset : line_end(self.text, offset)].strip()
 
-    def site(
+    def point(
         self,
-        kind: SiteKind,
+        kind: InsertionKind,
         start: int,
         end: int,
         *,
@@ -159,16 +159,16 @@ class Scene:
         tail: str = "",
         indent: int = 0,
         **more: Any,
-    ) -> Site:
-        """A site at `start` to `end` inside of `frames` (outermost first).
+    ) -> InsertionPoint:
+        """An insertion point at `start` to `end` inside of `frames` (outermost first).
 
         Args:
             anchors: Offsets to ask for the goals at.
             indent: Column of the second and later lines of a candidate.
-            more: Further fields of the site.
+            more: Further fields of the insertion point.
         """
-        rest, closers = self._behind(frames, end, kind is SiteKind.TERM)
-        return Site(
+        rest, closers = self._behind(frames, end, kind is InsertionKind.TERM)
+        return InsertionPoint(
             kind,
             start,
             end,
@@ -190,8 +190,8 @@ class Scene:
             **more,
         )
 
-    def block_site(self, kind: SiteKind, start: int, end: int, block: Block, **more: Any) -> Site:
-        """A site that belongs to a block."""
+    def block_site(self, kind: InsertionKind, start: int, end: int, block: Block, **more: Any) -> InsertionPoint:
+        """An insertion point that belongs to a block."""
         more.setdefault("column", self._probe_column(block))
         more.setdefault("indent", block.column)
         if block.converts:
@@ -199,7 +199,7 @@ class Scene:
         single = block.opener.text == "<;>"
         frames = (*block.frames, block)
         distributed = any(frame.distributes for frame in _inside_of_step(block))
-        return self.site(kind, start, end, frames=frames, single=single, distributed=distributed, **more)
+        return self.point(kind, start, end, frames=frames, single=single, distributed=distributed, **more)
 
     def _probe_column(self, block: Block) -> int:
         """Column of the block whose goals tell what a step of `block` leaves."""
@@ -208,7 +208,7 @@ class Scene:
         return block.column
 
     def _behind(self, frames: Sequence[Block | Bracket], end: int, in_term: bool) -> tuple[tuple[int, int], str]:
-        """The text behind a site without which Lean cannot understand what is around it, or what closes its brackets.
+        """The text behind an insertion point that Lean needs to understand what is around it, or that closes brackets.
 
         Tactic blocks do without; terms and brackets do not.
         """
