@@ -72,7 +72,7 @@ def make_round(lean: Sequence[str], model: str, folder: Path, number: int, count
         part.write_text("".join(lines), encoding="utf-8")
     search = [sys.executable, "-m", "llmstep", "bench", "search", "--theorems", str(asked), "--lean-project", str(work)]
     search += ["--lean", shlex.join(lean), "--model", model, "--out", str(results), "--tactics", "model"]
-    search += ["--expansions", str(EXPANSIONS), "--samples", "16", "--timeout", "20", "--seed", str(number)]
+    search += ["--expansions", str(EXPANSIONS), "--count", "16", "--timeout", "20", "--seed", str(number)]
     run = subprocess.run(search, check=False)
     if run.returncode:
         raise LlmstepError("The search for proofs ended early.", hint="Run the same command again; it goes on.")

@@ -17,7 +17,20 @@ if TYPE_CHECKING:
 def draw(rng: Random) -> Theorem:
     """One theorem; Lean decides whether its proof is right."""
     statement = Statement(rng)
-    shapes = (_rules, _rules, _rules, _relation, _relation, _two_types, _functions, _injective, _operation, _operation)
+    shapes = (
+        _facts,
+        _facts,
+        _rules,
+        _rules,
+        _rules,
+        _relation,
+        _relation,
+        _two_types,
+        _functions,
+        _injective,
+        _operation,
+        _operation,
+    )
     goal, proof = rng.choice(shapes)(statement)
     return statement.with_proof("structures", goal, proof)
 
@@ -45,6 +58,23 @@ def _suppose(statement: Statement, *facts: str) -> list[str]:
         statement.rng.shuffle(order)
     statement.groups += [([named[fact]], fact, False) for fact in order]
     return [named[fact] for fact in facts]
+
+
+def _facts(s: Statement) -> tuple[str, Step]:
+    """Facts about letters in any order, and what follows from one or two of them at once."""
+    letters = s.rng.sample("pqrst", s.rng.choice((2, 2, 3, 4)))
+    s.groups.append((sorted(letters), "Prop", False))
+    s.namer.used |= set(letters)
+    names = dict(zip(letters, _suppose(s, *letters), strict=True))
+    a, b = s.rng.sample(letters, 2)
+    return s.rng.choice(
+        (
+            (a, in_a_row(f"exact {names[a]}")),
+            (a, in_a_row(f"exact {names[a]}")),
+            (f"{a} ∧ {b}", in_a_row(f"exact ⟨{names[a]}, {names[b]}⟩")),
+            (f"{a} ∨ {b}", in_a_row(f"exact Or.inl {names[a]}")),
+        )
+    )
 
 
 def _rules(s: Statement) -> tuple[str, Step]:

@@ -104,8 +104,9 @@ def test_true_steps_stay_as_likely(kind: Any, exact: Any, cache: Any) -> None:
     [end] = exact.end_ids
     plain, near, tokens, same = [], [], [], []
     for goal, step in PAIRS:
-        prompt = encode(get_template("starter"), PromptInput(Goal(goal)), exact.tokenizer, 500).input_ids
-        ids = [*exact.tokenizer(step, add_special_tokens=False)["input_ids"], end]
+        ask, template = PromptInput(Goal(goal)), get_template("starter")
+        prompt = encode(template, ask, exact.tokenizer, 500).input_ids
+        ids = [*exact.tokenizer(template.hidden(ask, step), add_special_tokens=False)["input_ids"], end]
         tokens += ids
         plain.append(log_probabilities(exact, prompt, ids[:-1], 1))
         near.append(log_probabilities(rounded, prompt, ids[:-1], 1))
@@ -126,11 +127,11 @@ PROGRAM = """
 import asyncio, sys
 from llmstep.engine.engine import Engine
 from llmstep.settings import Settings
-from llmstep.types import Ask, Goal, Sampling
+from llmstep.types import Goal, PromptInput, SamplingParams
 
 async def main():
     engine = Engine(Settings(model={model!r}, device={device!r}))
-    answer = await engine.generate(Ask(Goal("p : Prop\\nh : p\\n⊢ p")), Sampling(count=4, seed=1))
+    answer = await engine.generate(PromptInput(Goal("p : Prop\\nh : p\\n⊢ p")), SamplingParams(count=4, seed=1))
     assert answer.candidates
     await engine.close()
 

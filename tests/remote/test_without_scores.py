@@ -14,7 +14,7 @@ from llmstep.cli.tables import print_suggestions
 from llmstep.engine.router import EngineRouter
 from llmstep.http.app import create_app
 from llmstep.http.server import serve
-from llmstep.search.proposals import ProofState, ModelTactics
+from llmstep.search.proposals import ModelTactics, ProofState
 from llmstep.types import Candidate, Check, Goal, Suggestion, Verdict
 
 from .test_openai import ASK, SIX

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -105,9 +106,9 @@ def test_each_tactic_stands_below_its_trace() -> None:
 
 def test_no_theorem_and_no_held_out_goal_is_in_two_parts(command: list[str]) -> None:
     pairs = make_shard(command, 8, 250)
-    goal = "p : Prop\nh₁ : p\n⊢ p"
-    names = [f"statement {number}" for number in range(300)]
-    twice = [Pair("A : Prop\nk : A\n⊢ A", "exact k", "x", name) for name in names if part_of(name) != "valid"]
+    goal = "p q : Prop\nh₁ : p\nh₂ : q\n⊢ p"
+    names = [f"a long statement of number {number}" for number in range(300)]
+    twice = [Pair("A B : Prop\nk : A\nl : B\n⊢ A", "exact k", "x", name) for name in names if part_of(name) != "valid"]
     parts = split([*pairs, *twice])
     theorems = {name: {pair.theorem for pair in chosen} for name, chosen in parts.items()}
     assert not theorems["train"] & theorems["test"]
@@ -116,7 +117,7 @@ def test_no_theorem_and_no_held_out_goal_is_in_two_parts(command: list[str]) -> 
     train_goals = {pair.goal for pair in parts["train"]}
     assert goal in train_goals
     assert not train_goals & {pair.goal for name in ("valid", "test") for pair in parts[name]}
-    assert max(Counter((pair.goal, pair.tactic) for pair in parts["train"]).values()) <= dataset.MOST_ALIKE
+    assert max(Counter((pair.goal, pair.tactic) for pair in parts["train"]).values()) <= dataset.MOST_ALIKE_FIRST
     assert sum(part_of(name) == "test" for name in names) in range(1, 20)
 
 
@@ -161,7 +162,9 @@ def test_a_pair_whose_step_would_mean_another_thing_is_left_out() -> None:
 def test_equal_pairs_and_goals_that_are_kept_back() -> None:
     statements = [f"s{number}" for number in range(40) if part_of(f"s{number}") == "train"]
     pairs = [Pair(f"A{n} : Prop\nk : A{n}\n⊢ A{n}", "exact k", "x", s) for n, s in enumerate(statements)]
-    assert len(split(pairs)["train"]) == dataset.MOST_ALIKE
+    assert len(split(pairs)["train"]) == len(pairs) <= dataset.MOST_ALIKE_FIRST
+    longer = [replace(pair, goal=f"B{n} : Prop\n{pair.goal}") for n, pair in enumerate(pairs)]
+    assert len(split(longer)["train"]) == dataset.MOST_ALIKE
     assert split(pairs, {"p : Prop\nh₁ : p\n⊢ p"})["train"] == []
 
 

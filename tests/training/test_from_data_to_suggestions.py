@@ -80,7 +80,7 @@ def test_a_benchmark_becomes_a_model_whose_steps_lean_accepts(tmp_path: Path, le
         f"| training loss | {report['train_loss']:.3f} |",
         "| prompt template | `starter` |",
         "llmstep suggest File.lean --line 4 --column 3 --model ./model",
-        "[GOAL]p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q[PROOFSTEP]",
-        "```text\nexact ⟨hp, hq⟩\n```",
+        "[GOAL]p q : Prop\nh₁ : p\nh₂ : q\n⊢ p ∧ q[PROOFSTEP]",
+        "```text\nexact ⟨h₁, h₂⟩\n```",
     ):
         assert line in body
