@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from typer import Typer
 
 
-def run(*arguments: object, program: Typer = app) -> str:
-    """What `llmstep ARGUMENTS` prints on stdout; its status is 0. What it raises goes through."""
+def run(*arguments: object, program: Typer = app, status: int = 0) -> str:
+    """What `llmstep ARGUMENTS` prints on stdout; it ends with a status. What it raises goes through."""
     result = CliRunner().invoke(program, [str(argument) for argument in arguments], catch_exceptions=False)
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == status, result.output
     return result.stdout

@@ -610,7 +610,7 @@ class Watch:
 sys.meta_path.insert(0, Watch())
 from llmstep.engine.engine import Engine
 from llmstep.settings import Settings
-from llmstep.types import Ask, Goal, Sampling
+from llmstep.types import PromptInput, Goal, SamplingParams
 assert not importers, importers
 
 async def main():
@@ -624,7 +624,7 @@ async def main():
             await asyncio.sleep(0.001)
 
     counting = asyncio.create_task(count())
-    answer = await engine.generate(Ask(Goal("p q : Prop\\nh : p\\n⊢ p ∨ q")), Sampling(count=8, seed=1))
+    answer = await engine.generate(PromptInput(Goal("p q : Prop\\nh : p\\n⊢ p ∨ q")), SamplingParams(count=8, seed=1))
     counting.cancel()
     assert importers == dict.fromkeys(("torch", "transformers"), "llmstep-model"), importers
     assert turns > 20, turns

@@ -177,9 +177,9 @@ async def test_what_was_tried_in_vain_is_told_with_leans_reason(
     assert refused.tried[0].text == "exact Nat.add_comm a b"
     assert refused.tried[0].message.startswith("Type mismatch")
     assert "Tried with another name, `exact Nat.add_comm a b`: Type mismatch" in listing(found)
-    [told] = as_record(Answer(found.goal, "", 0.0, (), "", found.rejected))["rejected"]  # type: ignore[misc]
-    assert told["tried"][0]["text"] == "exact Nat.add_comm a b"
-    assert told["reason"] == "Unknown constant `Nat.add_com`"
+    [told] = as_record(Answer(found.goal, "", 0.0, (), "", found.rejected)).rejected
+    assert told.tried[0].text == "exact Nat.add_comm a b"
+    assert told.reason == "Unknown constant `Nat.add_com`"
 
 
 async def test_a_refused_step_stays_among_the_refused_when_another_name_saves_it(
@@ -191,13 +191,13 @@ async def test_a_refused_step_stays_among_the_refused_when_another_name_saves_it
     assert "Lean accepts it" in found.rejected[0].reason
     assert title(found.suggestions[0]) == "exact Nat.add_comm a b ✓ (name repaired)"
     shown = record(Document(uri, 1, f"{HEAD}{ADD} := by\n  sorry\n"), found)
-    assert [each["repairedFrom"] for each in shown["suggestions"]] == [
+    assert [each.repaired_from for each in shown.suggestions] == [
         "exact Nat.add_com a b",
         "exact Nat.plusComm a b",
     ]
-    assert "Lean accepts it" in shown["rejected"][0]["reason"]
+    assert "Lean accepts it" in shown.rejected[0].reason
     answer = Answer(found.goal, "", 0.0, found.suggestions, "", found.rejected)
-    assert as_record(answer)["suggestions"][0]["repaired_from"] == "exact Nat.add_com a b"  # type: ignore[index]
+    assert as_record(answer).suggestions[0].repaired_from == "exact Nat.add_com a b"
 
 
 async def test_a_text_that_the_model_wrote_itself_is_not_shown_twice(

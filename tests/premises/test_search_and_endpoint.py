@@ -133,9 +133,10 @@ def test_prove_reads_the_premises_of_an_index(
     run("index", "--corpus", corpus, "-o", index, "--encoder", encoder)
     file.write_text(TEXT, encoding="utf-8")
     common = ["prove", file, "--line", 7, "--column", 3, "--lean", lean, "--device", "cpu", "--model", generator]
-    limits = ["--expansions", 1, "--samples", 1, "--tactics", "model", "--json"]
+    limits = ["--expansions", 1, "--count", 1, "--tactics", "model", "--json"]
     for more in ((), ("--premise-index", index), ("--premises", "none", "--premise-index", index)):
-        assert json.loads(run(*common, *limits, *more))["expansions"] == 1
+        answer = run(*common, *limits, *more, status=1)  # no proof was found
+        assert json.loads(answer)["expansions"] == 1
     from llmstep.premises.encoder import Encoder
 
     [query] = Encoder(str(encoder)).embed([ROOT])

@@ -93,17 +93,17 @@ PROGRAM = """
 import asyncio, resource, sys
 from llmstep.engine.remote import connection
 connection.FIRST_PAUSE = 0.001
-from llmstep.engine.router import SwitchingEngine
+from llmstep.engine.router import EngineRouter
 from llmstep.errors import LlmstepError
 from llmstep.settings import RemoteSettings, Settings
-from llmstep.types import Ask, Goal
+from llmstep.types import PromptInput, Goal
 import httpx, llmstep.engine.remote.openai, llmstep.engine.remote.llmstep
 async def main():
     kind, url, model = sys.argv[1:]
-    engine = SwitchingEngine(Settings(engine=kind, template="pythia", remote=RemoteSettings(url=url, model=model)))
+    engine = EngineRouter(Settings(engine=kind, template="pythia", remote=RemoteSettings(url=url, model=model)))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     try:
-        await (engine.generate(Ask(Goal("⊢ True"))) if model else engine.load())
+        await (engine.generate(PromptInput(Goal("⊢ True"))) if model else engine.load())
     except LlmstepError as error:
         print(error.message)
     await engine.close()

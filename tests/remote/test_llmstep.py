@@ -33,7 +33,7 @@ from llmstep.http.app import create_app
 from llmstep.http.server import HttpServer, serve
 from llmstep.progress import Progress
 from llmstep.settings import HttpSettings, RemoteSettings, Settings
-from llmstep.types import Candidate
+from llmstep.types import Candidate, SamplingParams
 
 from .conftest import MODEL, FakeServer
 from .test_openai import ASK, SIX
@@ -41,7 +41,7 @@ from .test_openai import ASK, SIX
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from llmstep.types import PromptInput, SamplingParams
+    from llmstep.types import PromptInput
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -139,7 +139,7 @@ async def test_everything_gets_through() -> None:
         assert (status.state, status.model, status.device) == ("idle", "scripted", "cuda")
         assert (status.engine, status.url) == ("llmstep", there.server.url)
         await engine.generate(ask)
-        assert there.engine.asked[1][1] == engine._sampling()  # those of this side's settings
+        assert there.engine.asked[1][1] == SamplingParams.of(there.settings)  # those of this side's settings
         assert await engine.load() == "scripted"
 
 
