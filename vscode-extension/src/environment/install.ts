@@ -46,7 +46,7 @@ export interface InstallHooks {
 }
 
 const TORCH = 'torch>=2.6';
-const TRIAL = 'import llmstep.lsp.server';
+const TRIAL = 'import llmstep.lsp.setup';
 
 interface Work {
   readonly title: string;

@@ -51,7 +51,7 @@ suite('the environment on the disk', () => {
   });
 
   test('the bundled wheel is found, and told from another of the same name', async () => {
-    await assert.rejects(bundledWheel(folder()), /without its llmstep wheel/);
+    await assert.rejects(bundledWheel(folder()), /The llmstep wheel of the extension is missing/);
     mkdirSync(path.join(folder(), 'wheel'));
     const wheel = path.join(folder(), 'wheel', 'llmstep-0.1.0-py3-none-any.whl');
     writeFileSync(wheel, 'x'.repeat(10));

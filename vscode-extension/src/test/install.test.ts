@@ -34,7 +34,7 @@ class FakeTool implements Tool {
       return this.#sh('versions', `grep -q "==" "${source.versions}"`);
     }
     const name = what.startsWith('torch') ? 'torch' : 'llmstep';
-    const packages = name === 'torch' ? ['torch'] : ['transformers', 'llmstep', 'llmstep/lsp', 'llmstep/lsp/server'];
+    const packages = name === 'torch' ? ['torch'] : ['transformers', 'llmstep', 'llmstep/lsp', 'llmstep/lsp/setup'];
     const site = `$("${python}" -c "import site; print(site.getsitepackages()[0])")`;
     const make = packages.map((each) => `mkdir -p "${site}/${each}" && touch "${site}/${each}/__init__.py"`);
     const info = `mkdir -p "${site}/llmstep-1.0.0.dist-info" && printf 'Name: llmstep\\nVersion: 1.0.0\\n' > "${site}/llmstep-1.0.0.dist-info/METADATA"`;
