@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.async_api import expect
-from scripted_model import ScriptedModel, fenced
+from scripted_model import NAME, ScriptedModel, fenced
 from vscode_window import MENU
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ async def test_a_written_proof_is_repaired(window: Window, workbench: Workbench,
     with ScriptedModel(script) as model:
         workbench.configure(llmstep__engine="openai", llmstep__remote__url=model.url, llmstep__proveRounds=1)
         try:
-            await window.status_says("openai|scripted")
+            await window.status_says("· remote")
             await file.place("sorry")
             await window.menu(until_it_has="llmstep: complete the proof")
             await window.choose("llmstep: complete the proof")
@@ -45,6 +45,7 @@ async def test_a_written_proof_is_repaired(window: Window, workbench: Workbench,
             assert "have start := h0\n  iterate 9 apply k\n  exact start" in proved
             assert judge(file.path) == ["declaration uses `sorry`"]  # that of the other theorem
             assert ["Error 1" in each["messages"][-1]["content"] for each in model.asked] == [False, True]
+            await window.status_says(f"^{NAME} · remote")
 
             # A proof of which one goal is left: it is said, and offered with a `sorry` for that goal.
             await file.place("sorry")
