@@ -9,8 +9,10 @@ import pytest
 from playwright.async_api import expect
 from vscode_lean import OR
 
+from llmstep.catalog.recommended import recommended
 from llmstep.catalog.registry import find_record
 from llmstep.catalog.store import STARTER_DIR
+from llmstep.engine.machine import this_machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,10 +66,16 @@ async def test_the_picker_shows_what_tells_models_apart(window: Window, other_mo
     await window.command("llmstep: Select Model…")
     rows = {name: (marks, facts) for name, marks, facts in await window.picks(until_one_has=other_model)}
     await window.picture("06-models")
-    assert rows["starter"][0] == "active · on this machine · 4 MB · licence mit"
+    # Which model is recommended depends on this machine; `tests/catalog/test_recommended.py` has the rule.
+    best = recommended(this_machine()).name
+    marked = {name for name, (marks, _) in rows.items() if "recommended for this machine" in marks.split(" · ")}
+    assert marked == {best} & rows.keys()
+    mark = {best: "recommended for this machine · "}
+    assert rows["starter"][0] == f"active · {mark.get('starter', '')}on this machine · 4 MB · licence mit"
     assert rows["starter"][1].startswith("runs on any CPU · Comes with llmstep; ")
     assert rows[other_model][0] == "on this machine · 1.6 GB · licence not stated"
-    assert rows["byt5-small"][0] == "not downloaded · 1.2 GB · licence mit · miniF2F-test 22.1 %"
+    small = mark.get("byt5-small", "")
+    assert rows["byt5-small"][0] == f"{small}not downloaded · 1.2 GB · licence mit · miniF2F-test 22.1 %"
     assert rows["byt5-small"][1].startswith("needs 1.6 GB on a GPU or 390 MB on the CPU · ")
     await window.press("Escape")
     await file.close()
