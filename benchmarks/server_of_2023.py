@@ -14,7 +14,10 @@ import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
+from llmstep.catalog.local_names import LocalNames, local_names
+from llmstep.catalog.resolve import resolve
 from llmstep.catalog.store import STARTER_DIR
+from llmstep.settings import Settings
 
 SAMPLES, TEMPERATURE, NEW_TOKENS = 10, 0.5, 128
 
@@ -25,6 +28,8 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     model: Any
     tokenizer: Any
+    plain_names: bool
+    """Whether the model reads plain names, which the starter does; the models of 2023 did not."""
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -41,7 +46,9 @@ class Handler(BaseHTTPRequestHandler):
     def suggested(self, state: str, prefix: str) -> list[str]:
         import torch
 
-        prompt = self.tokenizer(f"[GOAL]{state}[PROOFSTEP]{prefix}", return_tensors="pt")
+        names = local_names(state) if self.plain_names else LocalNames({})
+        written = f"[GOAL]{names.hidden(state)}[PROOFSTEP]{names.hidden_step(prefix)}"
+        prompt = self.tokenizer(written, return_tensors="pt")
         length = prompt["input_ids"].shape[1]
         with torch.no_grad():
             drawn = self.model.generate(
@@ -53,7 +60,8 @@ class Handler(BaseHTTPRequestHandler):
                 max_new_tokens=NEW_TOKENS,
                 pad_token_id=self.tokenizer.eos_token_id,
             )
-        return sorted({prefix + self.tokenizer.decode(each[length:], skip_special_tokens=True) for each in drawn})
+        answers = (self.tokenizer.decode(each[length:], skip_special_tokens=True) for each in drawn)
+        return sorted({prefix + names.shown(each, prefix) for each in answers})
 
     def log_message(self, *_: Any) -> None:
         """Nothing is logged."""
@@ -65,6 +73,7 @@ def main(folder: str) -> None:
 
     Handler.tokenizer = AutoTokenizer.from_pretrained(folder)
     Handler.model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    Handler.plain_names = resolve(Settings(model=folder)).template.plain_names
     server = HTTPServer(("127.0.0.1", 0), Handler)
     print(f"It listens at http://127.0.0.1:{server.server_port}", flush=True)
     server.serve_forever()

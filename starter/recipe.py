@@ -18,7 +18,14 @@ from starter.judge import first_goals
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-SHIPPED = ("config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+SHIPPED = (
+    "config.json",
+    "generation_config.json",
+    "llmstep.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+)
 LARGEST = 30_000_000
 """Most bytes that the shipped folder may have."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 from llmstep.catalog.store import STARTER_DIR
@@ -10,15 +11,20 @@ from llmstep.catalog.store import STARTER_DIR
 if TYPE_CHECKING:
     from pathlib import Path
 
+_MIXED = re.compile(r"[^\W\d₀-₉][\d₀-₉]")
+
 
 def starter_gguf(path: Path, context: int = 2048, chat: str = "") -> Path:
     """`path`, with the starter in it, and a rule for chats where one is given.
 
-    llama.cpp wants queries, keys and values apart, where GPT-NeoX has them head by head, and names of its own.
+    llama.cpp wants queries, keys and values apart, where GPT-NeoX has them head by head, and names of its own. It knows
+    no pre-tokenizer like the starter's: the nearest parts letters from digits, so that tokens with both, like `h₁`, are
+    said to be whole.
     """
     import gguf
     import numpy as np
     from safetensors.numpy import load_file
+    from tokenizers.decoders import ByteLevel
 
     config = json.loads((STARTER_DIR / "config.json").read_text("utf-8"))
     tokens = json.loads((STARTER_DIR / "tokenizer.json").read_text("utf-8"))
@@ -40,7 +46,11 @@ def starter_gguf(path: Path, context: int = 2048, chat: str = "") -> Path:
         each["content"]: gguf.TokenType.CONTROL if each["special"] else gguf.TokenType.USER_DEFINED
         for each in tokens["added_tokens"]
     }
-    numbers = {**tokens["model"]["vocab"], **{each["content"]: each["id"] for each in tokens["added_tokens"]}}
+    decoder = ByteLevel()
+    whole = {each: text for each in tokens["model"]["vocab"] if _MIXED.search(text := decoder.decode([each]))}
+    kinds |= dict.fromkeys(whole.values(), gguf.TokenType.USER_DEFINED)
+    numbers = {whole.get(each, each): number for each, number in tokens["model"]["vocab"].items()}
+    numbers |= {each["content"]: each["id"] for each in tokens["added_tokens"]}
     vocabulary = sorted(numbers, key=numbers.__getitem__)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("superbpe")

@@ -334,7 +334,7 @@ class TestOnTheRealThing:
         self, app: App, settings: Settings, tmp_path: Path
     ) -> None:
         app.store.change(attrs.evolve(settings, check=CheckSettings(enabled=False)))
-        hostile = await app.suggest(document(tmp_path, AND), at(AND, "sorry"), prefix="run_tac ", seed=1)
+        hostile = await app.suggest(document(tmp_path, AND), at(AND, "sorry"), prefix="run_tac pure ()", seed=1)
         app.store.change(settings)
         assert hostile.suggestions == ()
         assert {each.check.message for each in hostile.rejected} == {

@@ -69,6 +69,7 @@ def test_the_starter_is_the_folder_in_the_package() -> None:
     choice = resolve(Settings(model="starter"))
     assert choice.source == str(STARTER_DIR)
     assert STARTER_DIR.parent == Path(store.__file__).parent
+    assert resolve(Settings(model=str(STARTER_DIR))).template == choice.template  # its folder says so itself
     assert choice.template.name == "starter"
 
 

@@ -29,8 +29,8 @@ CASES = {
         "theorem t (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n  constructor\n  · exact hp\n  · §\n"
     ),
     "in a case": (
-        "theorem t (p q : Prop) (h : p ∨ q) : q ∨ p := by\n  cases h with\n"
-        "  | inl hp => §sorry\n  | inr hq => exact Or.inl hq\n"
+        "theorem t (p q : Prop) (h : p ∨ q) : p ∨ q := by\n  cases h with\n"
+        "  | inl hp => §sorry\n  | inr hq => exact Or.inr hq\n"
     ),
     "in a have": "theorem t (p q : Prop) (hp : p) : p ∨ q := by\n  have h : p ∨ q := by\n    §sorry\n  exact h\n",
     "beside characters of two units": (
@@ -39,7 +39,7 @@ CASES = {
     "with Windows line ends": (
         "theorem t (p : Prop) (h : p) : p := by\r\n  §sorry\r\n\r\ntheorem u : True := trivial\r\n"
     ),
-    "without a last line end": "theorem t (p q : Prop) (hq : q) : p ∨ q := by\n  §sorry",
+    "without a last line end": "theorem t (p q : Prop) (hp : p) : p ∨ q := by\n  §sorry",
     "a call with a prefix": 'theorem t (p q : Prop) (hp : p) : p ∨ q := by\n  llmstep§ "exact"\n',
     "between other theorems": (
         "theorem s (n : Nat) : n = n := rfl\n\ntheorem t (f : Nat → Nat) (a b : Nat) (h : a = b) : f a = f b := by\n"

@@ -339,9 +339,13 @@ async def test_edits_are_applied_in_utf16(opened: Callable[..., Page]) -> None:
     page.replace("𝔸\x0c", "𝔸𝔸\x0c")
     answer = await page.suggest(page.at("sorry"), count=8)
     assert answer["goal"] == "𝔸 : Prop\né : 𝔸\n⊢ 𝔸"
-    start = page.at("sorry")
+    assert answer["suggestions"]
+    start = page.at("sorry").character  # the blank in front of it is replaced, too
     for each in answer["suggestions"]:
-        assert each["edit"]["range"]["start"] == {"line": 1, "character": start.character}
+        assert each["edit"]["range"] == {
+            "start": {"line": 1, "character": start - 1},
+            "end": {"line": 1, "character": start + 5},
+        }
     page.set(AND)
     assert (await page.suggest(page.at("sorry"), count=2))["goal"].endswith("⊢ p ∧ q")
 

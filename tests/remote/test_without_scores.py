@@ -60,4 +60,4 @@ async def test_in_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     known = Suggestion(Candidate("simp", -0.5, 2), Check(Verdict.CLOSES))
     print_suggestions(Goal("⊢ p"), [known, Suggestion(Candidate("rfl", None))], "two")
     lines = [line.split() for line in capsys.readouterr().out.splitlines() if "simp" in line or "rfl" in line]
-    assert lines == [["1", "closes", "the", "goal", "-0.50", "simp"], ["2", "unchecked", "-", "rfl"]]
+    assert lines == [["1", "closes", "the", "goal", "-0.50", "simp"], ["2", "not", "checked", "-", "rfl"]]

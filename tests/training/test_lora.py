@@ -39,7 +39,7 @@ FLAGS = {
     "progress": False,
     "threads": 1,
 }
-ASK = PromptInput(Goal("p q : Prop\nhp : p\nhq : q\n⊢ p"))
+ASK = PromptInput(Goal("p : Prop\nhp : p\n⊢ p"))
 
 
 def train(base: Path | str, pairs: Path, out: Path, resume: bool = False, **more: Any) -> dict[str, Any]:

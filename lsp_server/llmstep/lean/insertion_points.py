@@ -152,11 +152,13 @@ def _dangling(scene: CursorContext) -> list[InsertionPoint]:
         return []
     start, end = scene.line
     blank = not scene.masked[start:end].strip()
+    comment = scene.text[token.end : end].strip() != ""  # it stays
     if token.text == ";":
         block = next(iter(scene.around), None)
         if block is None or blank:
             return []
-        return [scene.block_site(InsertionKind.AFTER, token.end, end, block, lead=" ", anchors=(token.start,))]
+        start, lead = (end, "\n" + " " * block.column) if comment else (token.end, " ")
+        return [scene.block_site(InsertionKind.AFTER, start, end, block, lead=lead, anchors=(token.start,))]
     following = next((other for other in scene.layout.tokens if other.start >= token.end), None)
     block = next(iter(scene.around), None)
     item = next((each for each in reversed(block.items) if each.start < token.start), None) if block else None
@@ -174,7 +176,7 @@ def _dangling(scene: CursorContext) -> list[InsertionPoint]:
         scene.point(
             InsertionKind.TERM,
             token.end,
-            end,
+            token.end if comment else end,
             frames=(*block.frames, block) if block else (),
             anchors=(),
             lead=" by" + lead,

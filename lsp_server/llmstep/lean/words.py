@@ -94,9 +94,10 @@ def replaced_step(
     among = block.kind == "alternative" or (block.owner is not None and block.owner.matches)
     on_line = among and block.opener.margin != "|"  # several alternatives on one line have no room below
     if block.inline and len(block.items) == 1 and block.opener.text in {"by", "=>"} and not on_line:
+        comment = scene.text[block.opener.end : item.start].rstrip()  # it stays
         return scene.block_site(
             kind,
-            block.opener.end,
+            block.opener.end + len(comment),
             end,
             block,
             lead=" ",
