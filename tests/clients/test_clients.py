@@ -88,7 +88,7 @@ def test_langchain(url: str, expected: str) -> None:
     assert found["chat_stream"] == found["chat"]
     assert (found["turns"], found["logprobs"], found["retrieve"]) == (True, True, "starter")
     assert (found["unknown"]["class"], found["unknown"]["code"]) == ("NotFoundError", "model_not_found")
-    check_refusals(found, "BadRequestError", "OpenAIAuthenticationError", "BadRequestError")
+    check_refusals(found, "BadRequestError", "OpenAIAuthenticationError", "OpenAIInvalidRequestError")
     assert found["too_long"]["code"] == "context_length_exceeded"
     assert "does not know tools" in found["tools"]["said"]
 
