@@ -354,7 +354,7 @@ class TestOnTheRealThing:
         await app.suggest(page, at(AND, "sorry"), count=2)
         app.store.change(attrs.evolve(settings, temperature=0.5))
         assert app.memory.sets(page.uri)
-        for change in ({"model": "byt5-state"}, {"dtype": "bfloat16"}):
+        for change in ({"model": "byt5-state"}, {"dtype": "bfloat16"}, {"engine": "inProcess"}):
             app.store.change(settings)
             await app.suggest(page, at(AND, "sorry"), count=2)
             app.store.change(attrs.evolve(settings, **change))

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from llmstep.search.sorries import Filled
     from llmstep.settings import Settings
     from llmstep.types import Goal, Premise
-    from llmstep.use_cases.parts import GoalSource, OnProgress
+    from llmstep.use_cases.parts import OnProgress
 
 
 class App:
@@ -60,7 +60,7 @@ class App:
     ) -> None:
         self._lean_premises = lean_premises
         self.store = store = SettingsStore.of(settings)
-        store.subscribe(lambda settings: (ModelKey.of(settings), settings.premises), self._forget)
+        store.subscribe(_source, self._forget)
         workspace = lean or LeanWorkspace(store)
         self._parts = Parts(
             store,
@@ -118,10 +118,10 @@ class App:
         return self._parts.premises
 
     async def goal(
-        self, document: Document, points: Sequence[InsertionPoint], source: GoalSource | None = None
+        self, document: Document, points: Sequence[InsertionPoint], **options: Any
     ) -> tuple[InsertionPoint, Goal]:
-        """See `llmstep.use_cases.goal.find_goal`."""
-        return await goal.find_goal(self._parts, document, points, source=source)
+        """See `llmstep.use_cases.goal.find_goal`, which takes the same options."""
+        return await goal.find_goal(self._parts, document, points, **options)
 
     async def suggest(self, document: Document, position: Position, **options: Any) -> SuggestionSet:
         """See `llmstep.use_cases.suggest.suggest`, which takes the same options."""
@@ -171,4 +171,9 @@ class App:
     def _outdated(self, uri: str) -> None:
         """The imports of a document have changed: nothing that is known of it holds any more."""
         self.memory.forget(uri)
-        self.automation.forget(uri)
+        self._parts.automation.forget(uri)
+
+
+def _source(settings: Settings) -> tuple[object, ...]:
+    """What decides where suggestions come from; another engine or server may answer otherwise with the same model."""
+    return (ModelKey.of(settings), settings.engine, settings.remote, settings.premises)

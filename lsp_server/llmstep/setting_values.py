@@ -27,11 +27,6 @@ def wire_name(field: str) -> str:
     return head + "".join("MB" if part == "mb" else part.capitalize() for part in rest)
 
 
-def field_name(wire: str) -> str:
-    """The other way round: `remote.apiKeyFile` is `remote.api_key_file`."""
-    return re.sub(r"MB|[A-Z]", lambda letters: "_" + letters.group().lower(), wire)
-
-
 def nest(raw: Mapping[str, Any], wrong: dict[str, SettingsError]) -> dict[str, Any]:
     """Dotted keys turned into nested objects; a leading `llmstep` section is unwrapped."""
     if set(raw) == {"llmstep"} and isinstance(raw["llmstep"], Mapping):

@@ -220,9 +220,7 @@ async def _in_turn(request: Request, wanted: SuggestRequest) -> Generation:
 
 
 def _sampling(settings: Settings, count: int | None) -> SamplingParams | None:
-    if count is None:
-        return None
-    return SamplingParams(count, settings.temperature, settings.top_p, settings.max_new_tokens)
+    return None if count is None else SamplingParams.of(settings, count)
 
 
 async def _health(request: Request) -> Response:

@@ -12,8 +12,7 @@ from llmstep.lean import vocabulary
 from llmstep.lean.lexer import Lexeme, LexicalError, lex, words_of
 from llmstep.lean.prefilter_options import computed_option, refused_option
 from llmstep.lean.step import step_lines
-from llmstep.lean.text import mask
-from llmstep.lean.tokens import CLOSING, OPENING, tokenize
+from llmstep.lean.tokens import CLOSING, OPENING
 from llmstep.lean.words import CALLS
 from llmstep.printable import strange_character
 
@@ -85,12 +84,6 @@ def may_name_itself(candidate: str, point: InsertionPoint) -> bool:
         if parts in own and _is_option(tokens, index):
             return True
     return False
-
-
-def admits(text: str) -> bool:
-    """Whether a text of the user's closes goals by words that prove nothing."""
-    masked = mask(text)
-    return any(token.text in _ADMITS for token in tokenize(masked, 0, len(masked)))
 
 
 def hypothesis_names(goal: str) -> set[str]:

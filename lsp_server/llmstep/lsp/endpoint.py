@@ -62,7 +62,7 @@ class Endpoint:
         wanted = None
         while wanted != self._settings.http:
             wanted = self._settings.http
-            await self.stop()
+            await self._leave()
             self.start()
 
     def start(self) -> None:
@@ -75,7 +75,13 @@ class Endpoint:
         self._now.set()
 
     async def stop(self) -> None:
-        """Give the port back. A second call does nothing."""
+        """Give the port back for good, also in the midst of a move. A second call does nothing."""
+        if self._moving is not None:
+            self._moving.cancel()
+            await asyncio.gather(self._moving, return_exceptions=True)
+        await self._leave()
+
+    async def _leave(self) -> None:
         task, self._task = self._task, None
         if task is not None:
             task.cancel()

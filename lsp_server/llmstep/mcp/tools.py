@@ -51,12 +51,11 @@ class Work:
     async def goal(self) -> tuple[InsertionPoint, Goal]:
         """The first of the places at which Lean has a goal."""
         self.tell(Progress("goal", "Asking Lean for the goal"))
-        document = self.document
 
         def on_wait(words: str) -> None:
             self.tell(Progress("goal", words))
 
-        return await self.app.lean.locate(document.uri, document.text, self.points, on_wait)
+        return await self.app.goal(self.document, self.points, on_wait=on_wait)
 
 
 async def _goal(work: Work, _: arguments.Place) -> results.Record:

@@ -159,12 +159,11 @@ def sampling_of(
         seed: Fixes the draw.
         draws: How often this goal was drawn for already.
     """
-    temperature = settings.temperature
-    if draws and temperature == 0:
-        temperature = SamplingParams().temperature  # the greedy answer is known already
-    if draws:
-        seed = (seed or 0) + draws
-    return SamplingParams(count or settings.count, temperature, settings.top_p, settings.max_new_tokens, seed)
+    if not draws:
+        return SamplingParams.of(settings, count, seed)
+    again = SamplingParams.of(settings, count, (seed or 0) + draws)
+    # The greedy answer is known already.
+    return again if again.temperature else attrs.evolve(again, temperature=SamplingParams().temperature)
 
 
 def _silent(_: Progress) -> None:

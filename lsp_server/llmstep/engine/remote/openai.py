@@ -74,7 +74,7 @@ class OpenAiEngine(RemoteEngine):
         connection = await self._reach(settings, on_progress)
         model = await self._model(connection, settings)
         template = self._template(settings, model)
-        wanted = sampling or SamplingParams.of(self.settings)
+        wanted = sampling or SamplingParams.of(settings)
         key = answer_key(ModelKey.of(settings).at(connection.place.url, model, settings), template, ask, wanted)
         answer = self._answers.get(key)
         if answer is not None:
