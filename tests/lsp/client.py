@@ -269,6 +269,10 @@ class Editor:
 
         return await asyncio.wait_for(wait(), SECONDS)
 
+    def generates(self, token: str) -> bool:
+        """Whether the progress says that the model generates."""
+        return any("enerating" in (value.get("message") or "") for value in self.progress.get(token, []))
+
     def answer(self, method: str, handler: Callable[[Any], Awaitable[Any]]) -> None:
         """Answer a request of the server."""
 

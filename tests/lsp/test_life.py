@@ -16,7 +16,7 @@ import pytest
 from client import SECONDS, Editor, editor
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
-from test_suggest import AND, generating
+from test_suggest import AND
 
 from benchmarks.windows import free_port
 from llmstep.errors import RequestError
@@ -98,7 +98,7 @@ async def at_work(folder: Path, options: dict[str, Any]) -> tuple[Editor, list[p
     params = types.ExecuteCommandParams("llmstep.suggest", [argument], work_done_token="work")
     _, run = made.request(types.WORKSPACE_EXECUTE_COMMAND, params)
     run.add_done_callback(lambda done: done.cancelled() or done.exception())
-    await made.until(lambda: generating(made, "work"))
+    await made.until(lambda: made.generates("work"))
     children = psutil.Process(made.process.pid).children(recursive=True)
     assert any("--worker" in child.cmdline() for child in children)
     return made, children

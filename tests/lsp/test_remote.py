@@ -19,7 +19,7 @@ from client import SECONDS, Editor, editor
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from test_models import push
-from test_suggest import AND, generating
+from test_suggest import AND
 
 from benchmarks.windows import free_port
 from llmstep.catalog.resolve import STARTER_DIR
@@ -157,7 +157,7 @@ async def test_cancelling_closes_the_requests(served: Served, remote: Editor, fo
     argument = {"textDocument": {"uri": page.uri}, "position": page.at("sorry"), "prefix": "have ", "count": 64}
     params = types.ExecuteCommandParams("llmstep.suggest", [argument], work_done_token="remote")
     identifier, run = remote.request(types.WORKSPACE_EXECUTE_COMMAND, params)
-    await remote.until(lambda: generating(remote, "remote"))
+    await remote.until(lambda: remote.generates("remote"))
     assert served.clients() > 0
     remote.cancel(identifier)
     await asyncio.wait({run})

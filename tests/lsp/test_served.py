@@ -14,7 +14,7 @@ from client import Editor, editor
 from gguf_models import starter_gguf
 from lsprotocol import types
 from test_models import push
-from test_suggest import AND, generating
+from test_suggest import AND
 
 from llmstep.engine.engine import Engine
 from llmstep.settings import Settings
@@ -88,7 +88,7 @@ async def test_cancelling_stops_the_generation(served: Editor, folder: Path) -> 
     argument = {"textDocument": {"uri": page.uri}, "position": page.at("sorry"), "prefix": "have ", "count": 256}
     params = types.ExecuteCommandParams("llmstep.suggest", [argument], work_done_token="served")
     identifier, run = served.request(types.WORKSPACE_EXECUTE_COMMAND, params)
-    await served.until(lambda: generating(served, "served"))
+    await served.until(lambda: served.generates("served"))
     served.cancel(identifier)
     await asyncio.wait({run})
     await served.until(lambda: served.statuses[-1].state == "idle")

@@ -16,7 +16,7 @@ import pytest_asyncio
 from client import Editor, editor
 from lsprotocol import types
 from test_life import until_healthy
-from test_suggest import AND, OR, generating
+from test_suggest import AND, OR
 
 from benchmarks.windows import free_port
 from llmstep import __version__
@@ -101,7 +101,7 @@ async def test_cancelling_in_the_second_stops_the_model_of_the_first(windows: Wi
     page = windows.second.open(folder / "Cancelled.lean", AND)
     before = len(windows.first.statuses)
     identifier, run = start_long_run(windows.second, page, "cancelled")
-    await windows.second.until(lambda: generating(windows.second, "cancelled"))
+    await windows.second.until(lambda: windows.second.generates("cancelled"))
     windows.second.cancel(identifier)
     await asyncio.wait({run})
     await windows.first.until(lambda: windows.first.statuses[-1].state == "idle")
@@ -115,7 +115,7 @@ async def test_when_the_first_is_killed_the_request_is_answered_all_the_same(win
     assert windows.first.process
     page = windows.second.open(folder / "Killed.lean", AND)
     _, run = start_long_run(windows.second, page, "killed", 48)
-    await windows.second.until(lambda: generating(windows.second, "killed"))
+    await windows.second.until(lambda: windows.second.generates("killed"))
     windows.first.process.kill()
     answer = await run
     assert answer["summary"].startswith("48 generated")

@@ -1,8 +1,7 @@
-"""Code actions before and after, the command's result, progress, and what ends work in flight."""
+"""Code actions before and after, the command's result, and progress."""
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,6 @@ from pygls.exceptions import JsonRpcException
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from client import Editor, Page
 
@@ -215,24 +213,6 @@ async def test_where_the_user_rests_a_run_begins_by_itself(opened: Callable[...,
     assert shared.messages == []
 
 
-async def test_an_edit_ends_a_run_that_began_by_itself(opened: Callable[..., Page], shared: Editor) -> None:
-    """Nobody asked for it, so nobody is told."""
-    configure = shared.client.workspace_did_change_configuration
-    configure(types.DidChangeConfigurationParams({"trigger": "onIdle", "idleDelayMs": 50, **LONG}))
-    before = len(shared.statuses)
-    page = opened(OR.replace("theorem t", "theorem rest"))
-    try:
-        page.replace("(p q : Prop)", "(p q r : Prop)")  # an edit, too, is a sign of the user; but here is no goal
-        await page.actions(page.at("sorry"))
-        await shared.until(lambda: any("Generating" in status.message for status in shared.statuses[before:]))
-        page.replace("(hp : p)", "(hq : q)")
-        await shared.until(lambda: shared.statuses[-1].state == "idle")
-    finally:
-        configure(types.DidChangeConfigurationParams({"trigger": "onDemand"}))
-    assert await page.hints() == []
-    assert shared.messages == []
-
-
 async def test_details_are_traced_when_the_client_asks(opened: Callable[..., Page], shared: Editor) -> None:
     page = opened(OR)
     await page.suggest(page.at("sorry"), count=2)
@@ -246,89 +226,6 @@ async def test_details_are_traced_when_the_client_asks(opened: Callable[..., Pag
 async def test_an_unknown_command(shared: Editor) -> None:
     with pytest.raises(JsonRpcException, match=r"There is no command llmstep\.dance"):
         await shared.execute("llmstep.dance")
-
-
-# --- what ends work in flight
-
-LONG = {"count": 256}
-"""Keeps the model busy for seconds."""
-
-
-async def begin(shared: Editor, page: Page, token: str) -> tuple[str, asyncio.Future[Any]]:
-    """A run of which the model is at work; the goal differs each time, so that no cache answers."""
-    argument = {"textDocument": {"uri": page.uri}, "position": page.at("sorry"), "prefix": f"have {token}", **LONG}
-    params = types.ExecuteCommandParams("llmstep.suggest", [argument], work_done_token=token)
-    started = shared.request(types.WORKSPACE_EXECUTE_COMMAND, params)
-    await shared.until(lambda: generating(shared, token))
-    return started
-
-
-def generating(shared: Editor, token: str) -> bool:
-    """Whether the progress says that the model generates."""
-    return any("enerating" in (value.get("message") or "") for value in shared.progress.get(token, []))
-
-
-async def ended(shared: Editor, run: asyncio.Future[Any], token: str) -> JsonRpcException:
-    """How the run ended; then the model must be at rest, and the progress gone."""
-    with pytest.raises(JsonRpcException) as caught:
-        await asyncio.wait_for(run, 30)
-    await shared.until(lambda: shared.statuses[-1].state == "idle")
-    assert shared.progress[token][-1]["kind"] == "end"
-    return caught.value
-
-
-async def test_cancelling_the_request(opened: Callable[..., Page], shared: Editor) -> None:
-    page = opened(AND)
-    identifier, run = await begin(shared, page, "cancelled")
-    shared.cancel(identifier)
-    assert (await ended(shared, run, "cancelled")).code == -32800
-
-
-async def test_cancelling_the_progress(opened: Callable[..., Page], shared: Editor) -> None:
-    page = opened(AND)
-    _, run = await begin(shared, page, "stopped")
-    shared.client.window_work_done_progress_cancel(types.WorkDoneProgressCancelParams("stopped"))
-    error = await ended(shared, run, "stopped")
-    assert (error.code, error.message) == (-32800, "The work was stopped.")
-
-
-async def test_an_edit_above_the_goal_ends_the_work(opened: Callable[..., Page], shared: Editor) -> None:
-    page = opened(AND)
-    _, run = await begin(shared, page, "edited")
-    page.replace("theorem t", "theorem tt")
-    assert (await ended(shared, run, "edited")).code == -32801
-
-
-async def test_an_edit_of_the_goals_place_ends_the_work(opened: Callable[..., Page], shared: Editor) -> None:
-    page = opened(AND)
-    _, run = await begin(shared, page, "overwritten")
-    page.replace("sorry", "exact ⟨hp, hq⟩")
-    assert (await ended(shared, run, "overwritten")).code == -32801
-
-
-async def test_an_edit_below_the_goal_does_not(opened: Callable[..., Page], shared: Editor) -> None:
-    page = opened(AND + "\n-- an edit of the next line counts as near\ntheorem u : True := trivial\n")
-    _, run = await begin(shared, page, "below")
-    page.replace("trivial", "True.intro")
-    await asyncio.sleep(0.3)
-    assert not run.done()
-    assert await shared.execute("llmstep.stop") == {"stopped": 1}
-    assert (await ended(shared, run, "below")).code == -32800
-
-
-async def test_a_new_request_in_the_document_replaces_the_old_one(opened: Callable[..., Page], shared: Editor) -> None:
-    page = opened(AND)
-    _, run = await begin(shared, page, "old")
-    answer = await page.suggest(page.at("sorry"), count=2)
-    assert answer["summary"].startswith("2 generated")
-    assert (await ended(shared, run, "old")).code == -32802
-
-
-async def test_closing_the_document_ends_the_work(folder: Path, shared: Editor) -> None:
-    page = shared.open(folder / "Closed.lean", AND)
-    _, run = await begin(shared, page, "closed")
-    page.close()
-    assert (await ended(shared, run, "closed")).code == -32802
 
 
 async def test_edits_are_applied_in_utf16(opened: Callable[..., Page]) -> None:
