@@ -20,7 +20,7 @@ from llmstep.engine.text import Completion, Written
 from llmstep.errors import RequestError
 from llmstep.http.app import create_app
 from llmstep.http.server import serve
-from llmstep.progress import Progress
+from llmstep.progress import Progress, ProgressSink, silent
 from llmstep.settings import HttpSettings, Settings
 from llmstep.types import Candidate
 
@@ -46,10 +46,10 @@ class StandIn(RemoteEngine):
         ask: PromptInput,
         sampling: SamplingParams | None = None,
         *,
-        on_progress: Callable[[Progress], None] | None = None,
+        progress: ProgressSink = silent,
     ) -> Generation:
-        if on_progress is not None:
-            on_progress(Progress("generate", "Generating", 0, 1))
+        if progress is not None:
+            progress(Progress("generate", "Generating", 0, 1))
         await asyncio.sleep(self.seconds)
         answer = Generation([Candidate(ask.prefix + "rfl", -0.5, 2)], f"stand-in {os.getpid()}", 1, 1000 * self.seconds)
         self._answers.put((ask, sampling), answer)
@@ -59,7 +59,7 @@ class StandIn(RemoteEngine):
         answer = self._answers.get((ask, sampling))
         return None if answer is None else attrs.evolve(answer, cached=True)
 
-    async def load(self, *, on_progress: Callable[[Progress], None] | None = None) -> None:
+    async def load(self, *, progress: ProgressSink = silent) -> None:
         """It is there."""
 
     async def complete(
@@ -75,9 +75,9 @@ class StandIn(RemoteEngine):
         return Completion(written, f"stand-in {os.getpid()}", 1)
 
     async def converse(
-        self, turns: Sequence[Turn], sampling: SamplingParams, *, on_step: Callable[[int], None] = lambda _: None
+        self, turns: Sequence[Turn], sampling: SamplingParams, *, progress: ProgressSink = silent
     ) -> Answer:
-        del turns, sampling, on_step
+        del turns, sampling, progress
         raise RequestError("A stand-in has no conversations.", hint="Ask a real model.")
 
 

@@ -266,7 +266,7 @@ class TestOnTheRealThing:
         page = document(tmp_path, AND)
         updates: list[SuggestionSet] = []
         stages: list[Progress] = []
-        result = await app.suggest(page, at(AND, "sorry"), seed=1, on_update=updates.append, on_progress=stages.append)
+        result = await app.suggest(page, at(AND, "sorry"), seed=1, on_update=updates.append, progress=stages.append)
         distinct = len(result.suggestions) + len(result.rejected)
         assert result.drawn == 16
         assert 0 < distinct <= 16
@@ -369,7 +369,7 @@ class TestOnTheRealThing:
             if progress.stage == "generate":
                 generating.set()
 
-        work = asyncio.create_task(app.suggest(page, at(AND, "sorry"), prefix="have", count=256, on_progress=watch))
+        work = asyncio.create_task(app.suggest(page, at(AND, "sorry"), prefix="have", count=256, progress=watch))
         await generating.wait()
         work.cancel()
         with pytest.raises(asyncio.CancelledError):

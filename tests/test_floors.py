@@ -26,6 +26,7 @@ FLOORS = {
     "strict_json": 1.0,
     "catalog": 1.0,
     "progress": 1.0,
+    "cancel": 1.0,
     "hub": 1.5,
     "decoder": 1.0,
     "lean": 2.0,

@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.memory import Document, SuggestionSet
     from llmstep.premises.asked import Premises
+    from llmstep.progress import ProgressSink
     from llmstep.proofs.plan import Plan
     from llmstep.proofs.prover import WholeProver
     from llmstep.search.prover import Attempt
     from llmstep.search.sorries import Filled
     from llmstep.settings import Settings
     from llmstep.types import Goal, Premise
-    from llmstep.use_cases.parts import OnProgress
 
 
 class App:
@@ -132,14 +132,14 @@ class App:
         return await suggest.suggest_unplaced(self._parts, goal, **options)
 
     async def prove(
-        self, document: Document, points: Sequence[InsertionPoint], plan: Plan, on_progress: OnProgress
+        self, document: Document, points: Sequence[InsertionPoint], plan: Plan, progress: ProgressSink
     ) -> Attempt:
         """See `llmstep.use_cases.prove.prove`."""
-        return await prove.prove(self._parts, document, points, plan, on_progress)
+        return await prove.prove(self._parts, document, points, plan, progress)
 
-    async def fill(self, document: Document, plan: Plan, on_progress: OnProgress) -> list[Filled]:
+    async def fill(self, document: Document, plan: Plan, progress: ProgressSink) -> list[Filled]:
         """See `llmstep.use_cases.prove.fill`."""
-        return await prove.fill(self._parts, document, plan, on_progress)
+        return await prove.fill(self._parts, document, plan, progress)
 
     async def remember(self, document: Document, now: Document | None, found: Attempt) -> bool:
         """See `llmstep.use_cases.prove.remember`."""

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable
+from typing import Literal
 
 import attrs
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 SECONDS_BETWEEN_STEPS = 0.1
 """Decoding steps are reported this often at most."""
 
-Stage = Literal["download", "load", "generate", "check", "goal", "search", "write"]
+Stage = Literal["download", "load", "generate", "check", "goal", "search", "write", "measure"]
 
 
 @attrs.frozen
@@ -25,7 +23,7 @@ class Progress:
     """What is being done, as a short phrase without a full stop."""
     done: int = 0
     """How much of `total` is done: bytes with `download`, tensors with `load`, decoding steps with `generate`,
-    expanded states with `search`."""
+    expanded states with `search`, rounds with `measure`."""
     total: int = 0
     """0 while it is not known."""
 
@@ -35,18 +33,31 @@ class Progress:
         return min(100, self.done * 100 // self.total) if self.total > 0 else None
 
 
-def thinned(report: Callable[[Progress], None]) -> Callable[[int, int], None]:
-    """Turns numbers of decoding steps, done and most, into reports, not more often than anyone could read them."""
-    told = 0.0
+ProgressSink = Callable[[Progress], None]
+"""Takes how far a piece of work is. It is called in the thread that does the work, and returns at once."""
 
-    def on_step(done: int, most: int) -> None:
-        nonlocal told
+
+def silent(_: Progress) -> None:
+    """The sink of work that nobody watches."""
+
+
+def generating(done: int, total: int) -> Progress:
+    """How many decoding steps of a draw are done, of `total` at most."""
+    return Progress("generate", "Generating", done, total)
+
+
+def thinned(progress: ProgressSink) -> ProgressSink:
+    """A sink that passes on decoding steps, not more often than anyone could read them."""
+    last = 0.0
+
+    def pass_on(update: Progress) -> None:
+        nonlocal last
         now = time.perf_counter()
-        if now - told >= SECONDS_BETWEEN_STEPS:
-            told = now
-            report(Progress("generate", "Generating", done, most))
+        if now - last >= SECONDS_BETWEEN_STEPS:
+            last = now
+            progress(update)
 
-    return on_step
+    return pass_on
 
 
 def format_bytes(count: float) -> str:

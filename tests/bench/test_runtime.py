@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from llmstep.bench.runtime_model import Subject
+    from llmstep.progress import Progress
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +35,14 @@ def invoke(*arguments: str) -> Any:
 def test_pairs_and_ratios(tiny: Subject) -> None:
     from llmstep.bench.runtime_model import cases_of, run_benchmark
 
-    told: list[str] = []
+    shown: list[Progress] = []
     cases = cases_of(None, tiny)
     assert [len(case.prompt.input_ids) for case in cases] == [50, 200, 400]
     report = run_benchmark(
-        tiny, cases, samples=3, fixed=4, rounds=3, threads=1, against="upstream-generate", tell=told.append
+        tiny, cases, samples=3, fixed=4, rounds=3, threads=1, against="upstream-generate", progress=shown.append
     )
     assert (report.random_weights, report.fixed_tokens, report.samples, report.threads) == (True, 4, 3, 1)
-    assert (report.dtype, report.model, len(told)) == ("float32", "tiny-shape", 6)
+    assert (report.dtype, report.model, len(shown)) == ("float32", "tiny-shape", 6)
     assert report.peak_bytes > 50_000_000
     assert report.machine["processor"]
     for case in report.cases:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from llmstep.cli.faults import _told
+from llmstep.cli.faults import _as_llmstep_error
 
 if TYPE_CHECKING:
     from .conftest import Run
@@ -125,4 +125,4 @@ def test_streams_that_are_full_or_closed(command: str, status: int | tuple[int, 
     ],
 )
 def test_whatever_is_raised_is_one_sentence(error: Exception, said: str) -> None:
-    assert str(_told(error)).startswith(said)
+    assert str(_as_llmstep_error(error)).startswith(said)

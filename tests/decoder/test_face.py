@@ -84,7 +84,7 @@ def test_streams_and_scores(name: str, folder_of: Any, cache: Path) -> None:
         WARM,
         on_token=lambda number, token, logprob: tokens.setdefault(number, []).append((token, logprob)),
         on_end=lambda number, each: ended.append(number),
-        on_step=steps.append,
+        progress=steps.append,
     )
     assert sorted(ended) == sorted(tokens) == list(range(40))
     assert steps == list(range(1, len(steps) + 1))
@@ -125,7 +125,7 @@ def test_stopping_a_request(folder_of: Any, cache: Path) -> None:
     model = load(folder_of("qwen2"), quantization="int8", cache=cache)
     steps: list[int] = []
     with pytest.raises(face.StoppedError):
-        model.sample(text(9), 3, WARM, on_step=steps.append, cancel=lambda: len(steps) == 2)
+        model.sample(text(9), 3, WARM, progress=steps.append, cancel=lambda: len(steps) == 2)
     assert steps == [1, 2]
     assert len(model.sample(text(9), 3, WARM)) == 3
 
@@ -237,7 +237,7 @@ def test_the_format_follows_the_memory(folder_of: Any, monkeypatch: pytest.Monke
 
 def test_loading_can_be_stopped(folder_of: Any, tmp_path: Path) -> None:
     with pytest.raises(face.StoppedError):
-        load(folder_of("llama"), quantization="int8", cache=tmp_path, cancelled=lambda: True)
+        load(folder_of("llama"), quantization="int8", cache=tmp_path, cancel=lambda: True)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -49,7 +49,7 @@ def network(folder_of: Callable[[str], Path]) -> Callable[..., Any]:
 def logits(network: Any, ids: list[int], prefix: tuple[int, ...] = (), rows: int = 5, steps: int = 3) -> Any:
     """Logits of every step, [1 + steps x rows + drops, vocabulary]."""
     draw = np.random.default_rng(rows)
-    found = [network.read(ids, list(prefix), rows, steps + len(DROPS), lambda: None)]
+    found = [network.read(ids, list(prefix), rows, steps + len(DROPS), lambda: False)]
     found += [network.step(draw.integers(3, 384, rows)) for _ in range(steps)]
     for moves, left in DROPS if rows == 5 else ():
         network.drop(moves, left)
@@ -66,7 +66,7 @@ def test_the_same_as_transformers(name: str, length: int, network: Callable[...,
         made = network(name, kind)
         found = log_softmax(
             np.concatenate(
-                [made.read(text(length), [], 1, 8, lambda: None), *(made.step(np.array([token])) for token in NEW)]
+                [made.read(text(length), [], 1, 8, lambda: False), *(made.step(np.array([token])) for token in NEW)]
             )
         )
         assert np.abs(found - expected).mean() < change
@@ -89,10 +89,10 @@ def test_any_number_of_rows(name: str, kind: str, network: Callable[..., Any]) -
     prompt = text(20)
     for rows in (1, 7, 13, 32):
         tokens = np.random.default_rng(rows).integers(3, 384, (2, rows))
-        first = together.read(prompt, [], rows, 2, lambda: None)
+        first = together.read(prompt, [], rows, 2, lambda: False)
         found = [together.step(each) for each in tokens]
         for row in (0, rows // 2, rows - 1):
-            assert np.array_equal(alone.read(prompt, [], 1, 2, lambda: None), first)
+            assert np.array_equal(alone.read(prompt, [], 1, 2, lambda: False), first)
             for step, each in enumerate(tokens):
                 assert np.array_equal(alone.step(each[row : row + 1])[0], found[step][row])
 
@@ -130,11 +130,8 @@ def test_threads_change_nothing(name: str, network: Callable[..., Any]) -> None:
 def test_reading_can_be_stopped_and_tried_again(network: Callable[..., Any]) -> None:
     made, prompt = network("llama"), text(300)
 
-    def poll() -> None:
-        raise StoppedError("no more")
-
     with pytest.raises(StoppedError):
-        made.read(prompt, [], 5, 5, poll)
+        made.read(prompt, [], 5, 5, lambda: True)
     assert np.array_equal(logits(made, prompt), logits(network("llama"), prompt))
 
 

@@ -12,6 +12,7 @@ from huggingface_hub import try_to_load_from_cache
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
 
+from llmstep.cancel import NEVER
 from llmstep.catalog.resolve import resolve
 from llmstep.catalog.store import cache_path, is_cached
 from llmstep.engine import own_decoder
@@ -47,7 +48,7 @@ def adapter(hub: Any, tiny_models: dict[str, Path], tmp_path: Path) -> Path:
 
 
 def fetched(settings: Settings, reports: list[Progress]) -> Any:
-    return prepare(settings, resolve(settings), None, reports.append, lambda: False)
+    return prepare(settings, resolve(settings), None, reports.append, NEVER)
 
 
 def test_an_adapter_comes_with_its_base(hub: Any, adapter: Path, tiny_models: dict[str, Path]) -> None:
@@ -76,7 +77,7 @@ def test_an_adapter_comes_with_its_base(hub: Any, adapter: Path, tiny_models: di
     ids, new = [5, 80, 90, 33], [40, 41]
     with torch.inference_mode():
         logits = loaded.model(input_ids=torch.tensor([ids + new])).logits[0, len(ids) - 1 :]
-    found = [own.network.read(ids, [], 1, 3, lambda: None), *(own.network.step(np.array([token])) for token in new)]
+    found = [own.network.read(ids, [], 1, 3, lambda: False), *(own.network.step(np.array([token])) for token in new)]
     np.testing.assert_allclose(np.concatenate(found), logits.numpy(), atol=1e-3)
 
     assert is_cached("tiny/adapter")

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from llmstep import decoder
+from llmstep.cancel import CancelToken
 from llmstep.decoder.rows import Rows
 from llmstep.engine import decode as decode_module
 from llmstep.engine import generate as generate_module
@@ -22,6 +23,7 @@ from llmstep.types import SamplingParams
 if TYPE_CHECKING:
     from llmstep.engine.loaded import LoadedModel
     from llmstep.engine.postprocess import RawSample
+    from llmstep.progress import Progress, ProgressSink
 
 FAMILIES = ("neox", "llama", "byt5")
 GREEDY = SamplingParams(count=1, temperature=0, max_new_tokens=12)
@@ -236,16 +238,29 @@ def test_no_top_k_of_transformers_is_left(loaded_models: dict[str, LoadedModel],
     assert len({sample.text for sample in decode(loaded, prompt, sampling)}) > 60
 
 
+def stopping_after(count: int) -> tuple[list[int], CancelToken, ProgressSink]:
+    """The steps that are seen, a token that is requested after `count` of them, and the sink that does so."""
+    steps: list[int] = []
+    cancel = CancelToken()
+
+    def progress(update: Progress) -> None:
+        steps.append(update.done)
+        if len(steps) == count:
+            cancel.request()
+
+    return steps, cancel, progress
+
+
 def test_cancelling_stops_generate(loaded_models: dict[str, LoadedModel]) -> None:
     loaded = attrs.evolve((loaded_models["neox"]), end_ids=frozenset())
-    steps: list[int] = []
+    steps, cancel, progress = stopping_after(3)
     with pytest.raises(CancelledError):
         decode(
             loaded,
             prompt_for(loaded),
             SamplingParams(count=4, max_new_tokens=200),
-            on_step=steps.append,
-            cancelled=lambda: len(steps) >= 3,
+            progress=progress,
+            cancel=cancel,
         )
     assert steps == [1, 2, 3]
 
@@ -265,7 +280,7 @@ def test_samples_are_told_as_they_end(loaded_models: dict[str, LoadedModel], way
         prompt,
         sampling,
         stops=stops,
-        on_step=steps.append,
+        progress=lambda update: steps.append(update.done),
         on_sample=lambda sample: told.append((steps[-1] + 1, sample)),
     )
     assert sorted(map(repr, samples)) == sorted(repr(sample) for _, sample in told)
@@ -335,7 +350,7 @@ def test_many_samples_are_drawn_in_batches(
         loaded,
         prompt_for(loaded),
         SamplingParams(count=10, temperature=1.0, max_new_tokens=3, seed=1),
-        on_step=steps.append,
+        progress=lambda update: steps.append(update.done),
     )
     assert [len(batch) for batch in recorder.batches] == [4, 4, 2]
     assert steps == list(range(1, 10))
@@ -346,19 +361,21 @@ def test_many_samples_are_drawn_in_batches(
 @pytest.mark.parametrize("name", FAMILIES)
 def test_cancelling_stops_within_one_step(loaded_models: dict[str, LoadedModel], way: Any, name: str) -> None:
     loaded = attrs.evolve(way(loaded_models[name]), end_ids=frozenset())
-    done: list[int] = []
+    steps, cancel, progress = stopping_after(5)
     with pytest.raises(CancelledError):
         decode(
             loaded,
             prompt_for(loaded),
             SamplingParams(count=4, temperature=1.0, max_new_tokens=64, seed=1),
-            on_step=done.append,
-            cancelled=lambda: len(done) >= 5,
+            progress=progress,
+            cancel=cancel,
         )
-    assert done == [1, 2, 3, 4, 5]
+    assert steps == [1, 2, 3, 4, 5]
 
 
 def test_cancelled_before_it_begins(loaded_models: dict[str, LoadedModel]) -> None:
     loaded = loaded_models["neox"]
+    cancel = CancelToken()
+    cancel.request()
     with pytest.raises(CancelledError):
-        decode(loaded, prompt_for(loaded), GREEDY, on_step=lambda _: pytest.fail("a step"), cancelled=lambda: True)
+        decode(loaded, prompt_for(loaded), GREEDY, progress=lambda _: pytest.fail("a step"), cancel=cancel)

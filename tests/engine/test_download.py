@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from huggingface_hub import constants
 
+from llmstep.cancel import CancelToken
 from llmstep.errors import CancelledError, DownloadError, ModelLoadError, ModelNotFoundError
 from llmstep.hub import download
 from llmstep.hub import errors as hub_errors
@@ -32,7 +33,7 @@ def threads() -> list[threading.Thread]:
 
 def test_a_download_brings_what_is_needed_and_reports(hub: Any, tiny_models: dict[str, Path]) -> None:
     reports: list[Progress] = []
-    folder = fetch("tiny/neox", report=reports.append)
+    folder = fetch("tiny/neox", progress=reports.append)
     assert {path.name for path in folder.iterdir()} == WANTED
     for name in WANTED:
         assert (folder / name).read_bytes() == (tiny_models["neox"] / name).read_bytes()
@@ -50,7 +51,9 @@ def test_once_cached_no_request_is_made(hub: Any) -> None:
     assert cached_folder("tiny/neox") is None
     folder = fetch("tiny/neox")
     hub.requests.clear()
-    assert fetch("tiny/neox", report=lambda _: pytest.fail("nothing to report")) == folder == cached_folder("tiny/neox")
+    assert (
+        fetch("tiny/neox", progress=lambda _: pytest.fail("nothing to report")) == folder == cached_folder("tiny/neox")
+    )
     hub.stop()
     assert fetch("tiny/neox") == folder
     assert hub.requests == []
@@ -64,7 +67,7 @@ def test_only_what_is_missing_is_downloaded(hub: Any) -> None:
     os.remove(weights)
     hub.requests.clear()
     reports: list[Progress] = []
-    assert fetch("tiny/neox", report=reports.append) == folder
+    assert fetch("tiny/neox", progress=reports.append) == folder
     assert measure(weight_paths(folder)).file_bytes == size
     assert reports[-1].total == size
     assert [request for request in hub.requests if request.startswith("GET /tiny")] == [
@@ -107,7 +110,7 @@ def test_a_hub_that_dies_on_the_way_and_comes_back(hub: Any) -> None:
     hub.dies_after = 60_000
     reports: list[Progress] = []
     with pytest.raises(DownloadError) as caught:
-        fetch("tiny/neox", report=reports.append)
+        fetch("tiny/neox", progress=reports.append)
     assert (
         caught.value.message == f"The download of tiny/neox failed: {hub.url} cannot be reached or stopped answering."
     )
@@ -142,8 +145,10 @@ def test_a_hub_that_goes_away_after_the_first_answer(hub: Any) -> None:
 def test_cancelling_does_not_wait_for_the_hub(hub: Any) -> None:
     hub.stalls_after = 60_000
     reports: list[Progress] = []
+    cancel = CancelToken()
+    threading.Thread(target=lambda: hub.stalled.wait(60) and cancel.request()).start()
     with pytest.raises(CancelledError) as caught:
-        fetch("tiny/neox", report=reports.append, cancelled=hub.stalled.is_set)
+        fetch("tiny/neox", progress=reports.append, cancel=cancel)
     assert caught.value.message == "The download of tiny/neox was cancelled."
     count = len(reports)
     hub.go_on.set()

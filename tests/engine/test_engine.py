@@ -319,7 +319,7 @@ async def test_progress_and_status(engine: Engine) -> None:
     stop = engine.watch(seen.append)
     name = engine.settings.model
     assert engine.status == EngineStatus("empty", model=name)
-    await engine.generate(ASK, FEW, on_progress=on_progress)
+    await engine.generate(ASK, FEW, progress=on_progress)
     await asyncio.sleep(0)
     assert [report.stage for report in reports] == sorted((report.stage for report in reports), reverse=True)
     assert {report.stage for report in reports} == {"load", "generate"}
@@ -458,7 +458,7 @@ async def test_from_the_hub(
     states: list[str] = []
     stop = engine.watch(lambda status: states.append(status.state))
     engine.store.change(neox(tiny_models, model="tiny/neox"))
-    answer = await engine.generate(ASK, FEW, on_progress=reports.append)
+    answer = await engine.generate(ASK, FEW, progress=reports.append)
     stop()
     assert answer.model == "tiny/neox"
     downloads = [report for report in reports if report.stage == "download"]
@@ -508,7 +508,7 @@ async def test_cancelling_a_download(engine: Engine, hub: Any, tiny_models: dict
 async def test_loading_goes_on_when_the_request_is_cancelled(engine: Engine) -> None:
     """An edit that cancels a request must not make the next one load from the beginning."""
     loading = asyncio.Event()
-    task = asyncio.create_task(engine.generate(ASK, FEW, on_progress=lambda _: loading.set()))
+    task = asyncio.create_task(engine.generate(ASK, FEW, progress=lambda _: loading.set()))
     await loading.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

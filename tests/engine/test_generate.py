@@ -11,6 +11,7 @@ import torch
 from architectures import make
 from test_decode import prompt_for
 
+from llmstep.cancel import CancelToken
 from llmstep.engine import device as devices
 from llmstep.engine import generate, loader
 from llmstep.engine.decode import decode
@@ -22,6 +23,7 @@ from llmstep.types import SamplingParams
 
 if TYPE_CHECKING:
     from llmstep.engine.loaded import LoadedModel
+    from llmstep.progress import Progress
 
 SIX = SamplingParams(6, 0.8, 0.95, 10, 3)
 GIB = 1 << 30
@@ -91,15 +93,14 @@ def test_architectures_that_only_generate_runs(loaded_models: dict[str, LoadedMo
     samples = decode(loaded, prompt, SIX)
     assert {sample.tokens for sample in samples} == {10}
     assert len({sample.steps for sample in samples}) > 1
-    seen = 0
+    cancel = CancelToken()
 
-    def stop() -> bool:
-        nonlocal seen
-        seen += 1
-        return seen > 3
+    def stop(update: Progress) -> None:
+        if update.done == 3:
+            cancel.request()
 
     with pytest.raises(CancelledError):
-        decode(loaded, prompt, SIX, cancelled=stop)
+        decode(loaded, prompt, SIX, progress=stop, cancel=cancel)
 
 
 def test_where_the_step_cannot_be_compiled_it_is_run_as_it_is(

@@ -13,6 +13,7 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM, GenerationConfig
 
+from llmstep.cancel import CancelToken
 from llmstep.engine.device import Placement
 from llmstep.engine.loader import load
 from llmstep.engine.plan import inspect
@@ -112,7 +113,7 @@ def test_the_file_can_be_written_anew_under_a_loaded_model(copy_of: Callable[[st
 def test_loading_is_reported(tiny_models: dict[str, Path]) -> None:
     reports: list[Progress] = []
     plan = inspect(tiny_models["llama"], name="m", placement=CPU)
-    load(plan, report=reports.append)
+    load(plan, progress=reports.append)
     message = f"Loading m ({format_bytes(plan.weight_bytes)}, cpu)"
     assert {(report.stage, report.message) for report in reports} == {("load", message)}
     counted = [(report.done, report.total) for report in reports if report.total > 1]
@@ -124,8 +125,15 @@ def test_loading_is_reported(tiny_models: dict[str, Path]) -> None:
 def test_loading_can_be_cancelled(tiny_models: dict[str, Path]) -> None:
     reports: list[Progress] = []
     plan = inspect(tiny_models["llama"], name="m", placement=CPU)
+    cancel = CancelToken()
+
+    def progress(update: Progress) -> None:
+        reports.append(update)
+        if len(reports) == 4:
+            cancel.request()
+
     with pytest.raises(CancelledError):
-        load(plan, report=reports.append, cancelled=lambda: len(reports) > 3)
+        load(plan, progress=progress, cancel=cancel)
     assert len(reports) == 4
     assert load(plan).model is not None  # and the next time works
 

@@ -26,7 +26,7 @@ def test_candidates_come_as_they_are_finished(loaded_models: dict[str, LoadedMod
         template,
         ASK,
         SamplingParams(count=24, temperature=1.0, max_new_tokens=12, seed=3),
-        on_step=lambda done, _: steps.append(done),
+        progress=lambda update: steps.append(update.done),
         on_candidate=lambda candidate: told.append((steps[-1] + 1, candidate)),
     )
     assert drawn == 24

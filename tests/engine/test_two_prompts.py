@@ -92,7 +92,7 @@ async def test_another_file_is_another_question(engine: Engine) -> None:
 async def test_progress_goes_on_through_both(engine: Engine) -> None:
     engine.store.change(attrs.evolve(engine.settings, template="llemma"))
     told: list[Progress] = []
-    await engine.generate(ASK, SamplingParams(4, 1.3, max_new_tokens=9, seed=77), on_progress=told.append)
+    await engine.generate(ASK, SamplingParams(4, 1.3, max_new_tokens=9, seed=77), progress=told.append)
     steps = [(each.done, each.total) for each in told if each.stage == "generate"]
     assert [done for done, _ in steps] == sorted(done for done, _ in steps)
     assert all(done <= total for done, total in steps)

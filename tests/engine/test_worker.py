@@ -38,10 +38,10 @@ class Gate:
     def __call__(self, job: Job[Any]) -> Any:
         self.runs += 1
         self.started.set()
-        job.report(Progress("generate", "waiting"))
+        job.progress(Progress("generate", "waiting"))
         try:
             while not self.open.wait(0.001):
-                if job.cancelled:
+                if job.cancel.requested:
                     raise CancelledError("stopped")
             return self.result
         finally:

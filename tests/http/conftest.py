@@ -40,12 +40,10 @@ class ScriptedEngine:
         self.cancelled = 0
         self.status = SimpleNamespace(state="idle", model="scripted", device="cpu", queued=0, last_ms=None)
 
-    async def generate(
-        self, ask: PromptInput, sampling: SamplingParams | None = None, *, on_progress: Any = None
-    ) -> Any:
+    async def generate(self, ask: PromptInput, sampling: SamplingParams | None = None, *, progress: Any = None) -> Any:
         self.asked.append((ask, sampling))
-        if on_progress is not None:
-            on_progress(Progress("generate", "Generating", 1, 8))
+        if progress is not None:
+            progress(Progress("generate", "Generating", 1, 8))
         await self._count(1)
         try:
             if self.hold is not None:

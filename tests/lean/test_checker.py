@@ -85,7 +85,7 @@ async def test_the_report_has_all_errors_of_the_final_answer(server: LeanServer)
             if expected.verdict is Verdict.UNCHECKED:
                 continue
             version = await server.change(uri, point.shadow(case.text, expected.candidate))
-            report, whole = await server.report(uri, version), await server.wait(uri, version)
+            report, whole = await server.settled(uri, version), await server.wait(uri, version)
             assert [told(each) for each in report if each["severity"] == 1] == [
                 told(each) for each in whole if each["severity"] == 1
             ]
@@ -219,10 +219,10 @@ async def test_the_report_of_a_new_document_is_the_final_answer(server: LeanServ
     uri = (server.root / "New.lean").as_uri()
     text = "import Nowhere\ntheorem t (p : Prop) : p := by\n  exact foo\n"
     for _ in range(2):
-        report = await server.report(uri, await server.change(uri, text))
+        report = await server.settled(uri, await server.change(uri, text))
         assert [each["severity"] for each in report] == [1]
         await server.close(uri)
-    report = await server.report(uri, await server.change(uri, text.partition("\n")[2]))
+    report = await server.settled(uri, await server.change(uri, text.partition("\n")[2]))
     assert [each["message"] for each in report if each["severity"] == 1] == ["Unknown identifier `foo`"]
     await server.close(uri)
 

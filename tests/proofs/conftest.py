@@ -70,7 +70,7 @@ def run(workspace: LeanWorkspace, tmp_path: Path) -> Callable[..., object]:
                     find_insertion_points(plain, position_at(plain, cursor)),
                     plan,
                     written=proof_so_far,
-                    on_progress=tell,
+                    progress=tell,
                 )
             finally:
                 await engine.close()

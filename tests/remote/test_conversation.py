@@ -10,25 +10,22 @@ from scripted_model import Reply, ScriptedModel
 from llmstep.engine.engine import Engine
 from llmstep.engine.router import EngineRouter
 from llmstep.errors import ContextLengthError, LlmstepError, ModelNotFoundError
+from llmstep.progress import ProgressSink, silent
 from llmstep.settings import RemoteSettings, Settings
 from llmstep.types import SamplingParams
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from llmstep.engine.conversation import Answer
 
 TURNS = [("system", "You prove."), ("user", "Prove it: ∀ x, x = x")]
 SAMPLING = SamplingParams(1, 0.7, 0.95, 400, 5)
 
 
-async def answered(
-    model: ScriptedModel, kind: Any = "openai", on_step: Callable[[int], None] = lambda _: None
-) -> Answer:
+async def answered(model: ScriptedModel, kind: Any = "openai", progress: ProgressSink = silent) -> Answer:
     url = model.url if kind == "openai" else model.url.removesuffix("/v1")
     engine = EngineRouter(Settings(engine=kind, remote=RemoteSettings(url=url, timeout_seconds=20)))
     try:
-        return await engine.converse(TURNS, SAMPLING, on_step=on_step)
+        return await engine.converse(TURNS, SAMPLING, progress=progress)
     finally:
         await engine.close()
 
@@ -36,7 +33,7 @@ async def answered(
 async def test_what_is_asked_and_answered() -> None:
     steps: list[int] = []
     with ScriptedModel([Reply("by rfl, ⟨x⟩", thought="hm hm hm hm hm")]) as model:
-        answer = await answered(model, on_step=steps.append)
+        answer = await answered(model, progress=lambda update: steps.append(update.done))
     assert (answer.text, answer.thought, answer.finish) == ("by rfl, ⟨x⟩", "hm hm hm hm hm", "stop")
     assert answer.model == model.name
     assert answer.tokens == 3, "pieces, since this server does not count"

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from llmstep.engine.remote.single_flight import SingleFlight
 from llmstep.errors import CancelledError, RemoteError
-from llmstep.progress import Progress
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from llmstep.progress import Progress, ProgressSink, silent
 
 
 class Work:
@@ -20,12 +17,12 @@ class Work:
 
     def __init__(self) -> None:
         self.begun = self.stopped = 0
-        self.report: Callable[[Progress], None] = lambda _: None
+        self.progress: ProgressSink = silent
         self.end: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
-    async def __call__(self, report: Callable[[Progress], None]) -> str:
+    async def __call__(self, progress: ProgressSink) -> str:
         self.begun += 1
-        self.report = report
+        self.progress = progress
         try:
             return await asyncio.shield(self.end)
         except asyncio.CancelledError:
@@ -45,7 +42,7 @@ async def test_done_once_for_all_and_progress_for_each() -> None:
     told: list[list[Progress]] = [[], []]
     tasks = [asyncio.create_task(flights.join("a", work, each.append)) for each in told]
     await settle(*tasks)
-    work.report(Progress("generate", "Generating", 1, 2))
+    work.progress(Progress("generate", "Generating", 1, 2))
     work.end.set_result("done")
     assert await asyncio.gather(*tasks) == ["done", "done"]
     assert (work.begun, len(flights)) == (1, 0)

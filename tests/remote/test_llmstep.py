@@ -60,11 +60,11 @@ class Scripted:
         self.status = EngineStatus("idle", name, "cuda")
 
     async def generate(
-        self, ask: PromptInput, sampling: SamplingParams | None = None, *, on_progress: Any = None
+        self, ask: PromptInput, sampling: SamplingParams | None = None, *, progress: Any = None
     ) -> Generation:
         self.asked.append((ask, sampling))
-        if on_progress:
-            on_progress(Progress("load", "Loading it", 1, 2))
+        if progress is not None:
+            progress(Progress("load", "Loading it", 1, 2))
         self.running.set()
         try:
             if self.hold:
@@ -77,7 +77,7 @@ class Scripted:
 
     def known(self, ask: PromptInput, sampling: SamplingParams | None = None) -> None: ...
 
-    async def load(self, *, on_progress: Any = None) -> str:
+    async def load(self, *, progress: Any = None) -> str:
         return self.name
 
     async def unload(self) -> None:
@@ -130,7 +130,7 @@ async def test_everything_gets_through() -> None:
     ask = attrs.evolve(ASK, prefix="r", context="import Mathlib\n", declaration="t", proof="intro h")
     seen: list[Progress] = []
     async with other() as there, asking(there.settings) as engine:
-        answer = await engine.generate(ask, SIX, on_progress=seen.append)
+        answer = await engine.generate(ask, SIX, progress=seen.append)
         assert there.engine.asked == [(ask, SIX)]
         assert answer.candidates == [Candidate("rfl", -0.25, 2), Candidate("simp", None, 0)]
         assert (answer.model, answer.drawn) == ("scripted", 6)

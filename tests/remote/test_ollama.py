@@ -157,7 +157,7 @@ async def test_cancelling_closes_the_requests(there: Ollama) -> None:
     there.hold = asyncio.Event()
     async with engine_for(there.url) as engine:
         started = asyncio.Event()
-        task = asyncio.create_task(engine.generate(ASK, SAMPLING, on_progress=lambda _: started.set()))
+        task = asyncio.create_task(engine.generate(ASK, SAMPLING, progress=lambda _: started.set()))
         await started.wait()
         task.cancel()
         await asyncio.wait({task})

@@ -349,7 +349,7 @@ async def test_progress_and_status(fake: FakeServer) -> None:
     states: list[Any] = []
     async with engine_for(fake.settings()) as engine:
         engine.watch(states.append)
-        await engine.generate(ASK, SIX, on_progress=seen.append)
+        await engine.generate(ASK, SIX, progress=seen.append)
         await asyncio.sleep(0)
         assert [(each.stage, each.done, each.total) for each in seen] == [("generate", 1, 50)]
         assert [(each.state, each.model) for each in states][-1] == ("idle", MODEL)

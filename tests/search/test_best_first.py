@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from llmstep.search.best_first import Limits, Report, Search, Step, best_first, score
+from llmstep.search.best_first import Limits, Search, Step, best_first, score
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from llmstep.progress import Progress
 
 World = dict[str, "dict[str, tuple[float, str]]"]
 """State -> step -> (probability, next state). A state is its goals joined by blanks; "" is proved, "!" a refusal."""
@@ -216,10 +218,16 @@ async def test_what_the_expander_raises_ends_the_search() -> None:
         await best_first(("a",), Failing({}), Limits(), key=key)
 
 
-async def test_reports_say_where_it_is() -> None:
-    reports: list[Report] = []
-    await best_first(("a",), Toy(LONG_FIRST), Limits(patience=1), key=key, on_report=reports.append)
-    assert reports == [Report(0, 0, 0), Report(1, 1, 1), Report(2, 2, 1), Report(3, 1, 0, proved=True)]
+async def test_progress_says_where_it_is() -> None:
+    updates: list[Progress] = []
+    await best_first(("a",), Toy(LONG_FIRST), Limits(patience=1), key=key, progress=updates.append)
+    assert [update.message for update in updates] == [
+        "Searching: 0 expanded, 0 open, depth 0",
+        "Searching: 1 expanded, 1 open, depth 1",
+        "Searching: 2 expanded, 1 open, depth 2",
+        "Looking for a shorter proof: 3 expanded, 0 open, depth 1",
+    ]
+    assert [(update.done, update.total) for update in updates] == [(number, 100) for number in range(4)]
 
 
 async def test_the_expander_is_given_the_steps_that_lead_to_the_state() -> None:

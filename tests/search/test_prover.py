@@ -156,7 +156,7 @@ async def test_the_theorem_itself_is_no_proof(prover: Prover, tmp_path: Path) ->
 
 async def test_progress(prover: Prover, tmp_path: Path) -> None:
     told: list[Progress] = []
-    found = await attempt(prover, tmp_path, CASES["several steps"], on_progress=told.append)
+    found = await attempt(prover, tmp_path, CASES["several steps"], progress=told.append)
     searching = [each for each in told if each.stage == "search"]
     assert [each.done for each in searching] == list(range(found.expansions))
     assert {each.total for each in searching} == {24}
@@ -172,7 +172,7 @@ async def test_cancelling_leaves_lean_ready_for_the_next(prover: Prover, tmp_pat
         if progress.stage == "search" and progress.done:
             started.set()
 
-    task = asyncio.create_task(attempt(prover, tmp_path, CASES["several steps"], on_progress=on_progress))
+    task = asyncio.create_task(attempt(prover, tmp_path, CASES["several steps"], progress=on_progress))
     await asyncio.wait_for(started.wait(), 60)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

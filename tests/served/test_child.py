@@ -66,7 +66,7 @@ async def test_a_server_that_talks_much_and_starts_slowly(tmp_path: Path) -> Non
     said: list[str] = []
     async with engine_for("starter", command, engine="vllm") as engine:
         answers = await asyncio.gather(
-            *(engine.generate(ASK, SAMPLING, on_progress=lambda each: said.append(each.message)) for _ in range(3))
+            *(engine.generate(ASK, SAMPLING, progress=lambda each: said.append(each.message)) for _ in range(3))
         )
         assert {each.candidates[0].text for each in answers} == {"intro h"}
         assert answers[0].model == engine.status.model == "starter"

@@ -61,9 +61,7 @@ async def test_the_steps_and_scores_of_the_same_model_in_process(gguf: Path) -> 
     said: list[str] = []
     async with engine_for(gguf) as engine:
         for ask, candidates in expected.items():
-            [found] = (
-                await engine.generate(ask, greedy, on_progress=lambda each: said.append(each.message))
-            ).candidates
+            [found] = (await engine.generate(ask, greedy, progress=lambda each: said.append(each.message))).candidates
             assert found.text == candidates[0].text
             assert found.score == pytest.approx(candidates[0].score, abs=0.2)  # without the end token's
         answer = await engine.generate(ASK, attrs.evolve(SAMPLING, count=64))  # twice as many as there are slots
@@ -114,7 +112,7 @@ async def test_killed_and_back_also_in_the_midst(gguf: Path) -> None:
         assert {first.drawn, second.drawn} == {10}
         long = attrs.evolve(SAMPLING, count=32, max_new_tokens=128, temperature=5.0)
         started = asyncio.Event()
-        task = asyncio.create_task(engine.generate(ASK, long, on_progress=lambda _: started.set()))
+        task = asyncio.create_task(engine.generate(ASK, long, progress=lambda _: started.set()))
         await started.wait()
         family(engine)[1].send_signal(signal.SIGABRT)  # as a failed assertion does
         assert (await task).drawn == 32
@@ -155,7 +153,7 @@ async def test_cancelling_gives_the_slots_back(gguf: Path) -> None:
     async with engine_for(gguf, max_new_tokens=128) as engine:
         await engine.load()
         started = asyncio.Event()
-        task = asyncio.create_task(engine.generate(ASK, long, on_progress=lambda _: started.set()))
+        task = asyncio.create_task(engine.generate(ASK, long, progress=lambda _: started.set()))
         await started.wait()
         task.cancel()
         await asyncio.wait({task})

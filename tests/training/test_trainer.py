@@ -17,9 +17,9 @@ from llmstep.catalog.templates import get_template
 from llmstep.errors import ModelError, ModelNotFoundError, SettingsError
 from llmstep.settings import Settings
 from llmstep.training.config import read_config
+from llmstep.training.lines import line
 from llmstep.training.pairs import IGNORED, Example, Padding, encode_pairs, read_pairs
 from llmstep.training.tokenizer import train_tokenizer
-from llmstep.training.told import line
 from llmstep.training.trainer import last_checkpoint, run_training
 
 if TYPE_CHECKING:

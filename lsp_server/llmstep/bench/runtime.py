@@ -16,6 +16,7 @@ import attrs
 
 from llmstep.bench import gpu
 from llmstep.engine.decode import decode
+from llmstep.progress import Progress, ProgressSink, silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -116,7 +117,7 @@ def measure(
     *,
     rounds: int,
     against: Callable[[EncodedPrompt], None] | None,
-    tell: Callable[[str], None] = lambda _: None,
+    progress: ProgressSink = silent,
 ) -> tuple[list[CaseResult], int]:
     """Ask every case once a round.
 
@@ -126,7 +127,7 @@ def measure(
         sampling: How to draw.
         rounds: At least one.
         against: What is asked, too; see `llmstep.bench.opponents`.
-        tell: Called with a line for each round.
+        progress: Called for each round.
 
     Returns:
         A result for each case, and the peak of the memory before the other was first asked.
@@ -159,11 +160,11 @@ def measure(
             order = [ask_ours, ask_theirs] if against is not None else [ask_ours]
             for ask in order if number % 2 else reversed(order):
                 ask(case)
-            told = f"{case.name}: {ours[case.name][-1].seconds:.2f} s, seen {seen[case.name][-1].seconds:.2f} s"
-            tell(
-                f"[{number + 1}/{rounds}] {told}"
-                + (f", the other {theirs[case.name][-1].seconds:.2f} s" if theirs[case.name] else "")
+            ours_now = f"{case.name}: {ours[case.name][-1].seconds:.2f} s, seen {seen[case.name][-1].seconds:.2f} s"
+            line = f"[{number + 1}/{rounds}] {ours_now}" + (
+                f", the other {theirs[case.name][-1].seconds:.2f} s" if theirs[case.name] else ""
             )
+            progress(Progress("measure", line, number + 1, rounds))
     results = [_result(case, ours[case.name], seen[case.name], theirs[case.name]) for case in cases]
     return results, peak
 

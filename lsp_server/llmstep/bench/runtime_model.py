@@ -13,15 +13,17 @@ from llmstep.bench import gpu, shapes
 from llmstep.bench.hardware import Floor, Speeds, machine
 from llmstep.bench.opponents import opponent
 from llmstep.bench.runtime import Case, Report, measure
+from llmstep.cancel import NEVER
 from llmstep.decoder.model import Model
 from llmstep.engine import own_decoder
 from llmstep.engine.device import cpu_threads, place
 from llmstep.engine.prompt import EncodedPrompt, encode
 from llmstep.errors import RequestError
+from llmstep.progress import ProgressSink, silent
 from llmstep.types import Goal, PromptInput, SamplingParams
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from llmstep.catalog.template import PromptTemplate
@@ -95,7 +97,7 @@ def _real(settings: Settings) -> tuple[LoadedModel, PromptTemplate]:
     from llmstep.engine.prepare import prepare
 
     choice = resolve(settings)
-    plan = prepare(settings, choice, None, lambda _: None, lambda: False)
+    plan = prepare(settings, choice, None, silent, NEVER)
     if not plan.needs_torch:
         return own_decoder.load(plan), choice.template
     from llmstep.engine.loader import load
@@ -114,7 +116,7 @@ def run_benchmark(
     rounds: int = 5,
     threads: int = 0,
     against: str | None = None,
-    tell: Callable[[str], None] = lambda _: None,
+    progress: ProgressSink = silent,
 ) -> Report:
     """Measure a model; see `llmstep.bench.runtime.measure`.
 
@@ -128,7 +130,7 @@ def run_benchmark(
         rounds: Requests for each case.
         threads: CPU threads; 0 as the engine does it.
         against: What is measured beside it, one of `opponents.OPPONENTS`.
-        tell: Called with a line for each round.
+        progress: Called for each round.
     """
     if fixed is None and model.random_weights:
         fixed = RANDOM_TOKENS
@@ -143,7 +145,7 @@ def run_benchmark(
     record = machine() | gpu.machine(loaded.device)
     sampling = SamplingParams(samples, temperature, 1.0, fixed or longest)
     other = opponent(against, loaded, sampling, fixed=fixed is not None, threads=used) if against else None
-    results, peak = measure(loaded, cases, sampling, rounds=rounds, against=other, tell=tell)
+    results, peak = measure(loaded, cases, sampling, rounds=rounds, against=other, progress=progress)
     if floor := model.floor(used):
         steps = [round(result.new_tokens / samples) for result in results]  # of an average sample
         results = [

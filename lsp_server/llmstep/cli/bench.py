@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmstep.cli.bench_merge import merge, search_told
+from llmstep.cli.bench_merge import merge, search_line
 from llmstep.cli.bench_quality import quality
 from llmstep.cli.bench_runtime import runtime
 from llmstep.cli.bench_theorems import HeaderOption, TheoremsOption, out_option, part_of, shard_option
@@ -132,10 +132,10 @@ def search(
 
     async def work() -> list[Result]:
         async with a_prover(settings) as prover:
-            return await run_search(part.theorems, prover, plan, record, part.results, part.teller(how))
+            return await run_search(part.theorems, prover, plan, record, part.results, part.shower(how))
 
     summary = summarise(run(work()), record)
     if as_json:
         typer.echo(part.as_json(summary))
     else:
-        typer.echo(f"{search_told(summary)}; results in {part.results}")
+        typer.echo(f"{search_line(summary)}; results in {part.results}")

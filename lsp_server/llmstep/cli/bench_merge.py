@@ -41,10 +41,10 @@ def merge(
     if as_json:
         typer.echo(json_text({**attrs.asdict(summary), "files": len(files)}))
         return
-    say(search_told(summary) if of_search else quality_told(summary))
+    say(search_line(summary) if of_search else quality_line(summary))
 
 
-def search_told(summary: Summary) -> str:
+def search_line(summary: Summary) -> str:
     """The summary of a search benchmark, one line."""
     low, high = summary.interval
     errors = f", {summary.errors} errors" if summary.errors else ""
@@ -55,10 +55,10 @@ def search_told(summary: Summary) -> str:
     )
 
 
-def quality_told(summary: QualitySummary) -> str:
+def quality_line(summary: QualitySummary) -> str:
     """The summary of a quality benchmark, a line for each share."""
 
-    def told(what: str, share: Share) -> str:
+    def line(what: str, share: Share) -> str:
         low, high = share.interval
         return f"{what}: {share.share:.1%} (95 % confidence: {low:.1%} to {high:.1%})"
 
@@ -66,10 +66,10 @@ def quality_told(summary: QualitySummary) -> str:
     return "\n".join(
         (
             f"{summary.goals} goals{errors}, {summary.seconds:.0f} s, model {summary.model}",
-            told("goals with a step that Lean accepts", summary.accepted),
-            told("goals with a step that closes them", summary.closed),
-            told("goals whose likeliest step is accepted", summary.first),
-            told("distinct steps that are accepted", summary.steps),
+            line("goals with a step that Lean accepts", summary.accepted),
+            line("goals with a step that closes them", summary.closed),
+            line("goals whose likeliest step is accepted", summary.first),
+            line("distinct steps that are accepted", summary.steps),
             *([f"median time to the first accepted step: {summary.shown:.2f} s"] if summary.shown is not None else []),
         )
     )

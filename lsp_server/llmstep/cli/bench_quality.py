@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmstep.cli.bench_merge import quality_told
+from llmstep.cli.bench_merge import quality_line
 from llmstep.cli.bench_theorems import HeaderOption, TheoremsOption, out_option, part_of, shard_option
 from llmstep.cli.downloads import agree
 from llmstep.cli.engine_flags import ModelFlags, takes_engine
@@ -94,13 +94,13 @@ def quality(
 
     async def work() -> list[GoalResult]:
         async with _asking(settings, seed, source) as ask:
-            return await run_quality(part.theorems, ask, record, part.results, part.teller(how))
+            return await run_quality(part.theorems, ask, record, part.results, part.shower(how))
 
     summary = summarise_quality(run(work()))
     if as_json:
         say(part.as_json(summary))
     else:
-        say(f"{quality_told(summary)}\nresults in {part.results}")
+        say(f"{quality_line(summary)}\nresults in {part.results}")
 
 
 @contextlib.asynccontextmanager

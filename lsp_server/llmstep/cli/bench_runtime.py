@@ -68,12 +68,12 @@ def runtime(
         rounds=rounds,
         threads=threads,
         against=against,
-        tell=lambda line: typer.echo(line, err=True),
+        progress=lambda update: typer.echo(update.message, err=True),
     )
-    typer.echo(json.dumps(attrs.asdict(report), ensure_ascii=False, indent=2) if as_json else _told(report))
+    typer.echo(json.dumps(attrs.asdict(report), ensure_ascii=False, indent=2) if as_json else _summary(report))
 
 
-def _told(report: Report) -> str:
+def _summary(report: Report) -> str:
     tokens = "" if report.fixed_tokens is None else f", {report.fixed_tokens} tokens each"
     memory = "GPU memory" if "gpus" in report.machine else "memory"
     weights = ", random weights of the true shape" if report.random_weights else ""

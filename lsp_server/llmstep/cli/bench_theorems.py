@@ -53,19 +53,19 @@ class Part:
     """Which part of all theorems these are: i/n."""
     results: Path
 
-    def teller(self, how: Callable[[R], str]) -> Callable[[R, bool], None]:
+    def shower(self, how: Callable[[R], str]) -> Callable[[R, bool], None]:
         """Tells each result in a line on stderr: its number, name and outcome, and `how` it came about.
 
         What is returned takes a result, and whether an earlier run had it.
         """
         numbers = itertools.count(1)
 
-        def tell(result: R, old: bool) -> None:
+        def show(result: R, old: bool) -> None:
             outcome = f"{result.outcome} ({result.message})" if result.message else result.outcome
-            told = "known" if old else how(result)
-            say(f"[{next(numbers)}/{len(self.theorems)}] {result.name}: {outcome}, {told}", err=True)
+            how_found = "known" if old else how(result)
+            say(f"[{next(numbers)}/{len(self.theorems)}] {result.name}: {outcome}, {how_found}", err=True)
 
-        return tell
+        return show
 
     def as_json(self, summary: Summary | QualitySummary) -> str:
         """What `--json` prints."""

@@ -57,11 +57,11 @@ def end(error: Exception) -> NoReturn:
     if isinstance(error, BrokenPipeError):
         _silence()
         sys.exit(FAILED)
-    told = error if isinstance(error, LlmstepError) else _told(error)
+    known = error if isinstance(error, LlmstepError) else _as_llmstep_error(error)
     with contextlib.suppress(OSError):  # there is nobody to tell
-        typer.secho(printable(f"llmstep: {told}"), fg=typer.colors.RED, err=True, color=colour())
+        typer.secho(printable(f"llmstep: {known}"), fg=typer.colors.RED, err=True, color=colour())
     _silence()
-    sys.exit(status_of(told))
+    sys.exit(status_of(known))
 
 
 def status_of(error: LlmstepError) -> int:
@@ -72,7 +72,7 @@ def status_of(error: LlmstepError) -> int:
     return WRONG_USE if isinstance(error, wrong) else FAILED
 
 
-def _told(error: Exception) -> LlmstepError:
+def _as_llmstep_error(error: Exception) -> LlmstepError:
     if os.environ.get(SHOW):
         traceback.print_exception(error)
     if isinstance(error, ModuleNotFoundError) and error.name:

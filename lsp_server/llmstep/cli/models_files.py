@@ -122,9 +122,9 @@ def _fetch(wanted: Wanted) -> Path:
 
     with shown_progress() as show:
         if wanted.file:
-            return fetch_file(wanted.repo_id, wanted.file, report=show)
-        folder = fetch(wanted.repo_id, report=show, code=wanted.code)
+            return fetch_file(wanted.repo_id, wanted.file, progress=show)
+        folder = fetch(wanted.repo_id, progress=show, code=wanted.code)
         base = adapter_base(folder)
         if base is not None:
-            fetch(base, report=show)
+            fetch(base, progress=show)
     return folder

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_LINES = 5.0
 """Of a download, where there is no terminal."""
 _SECONDS_OF_SPEED = 5.0
-"""The speed that is told is that of the last seconds."""
+"""The speed that is shown is that of the last seconds."""
 
 
 @attrs.define
@@ -86,21 +86,21 @@ def shown_progress(console: Console | None = None) -> Iterator[Callable[[Step], 
 def _lines(console: Console, clock: Callable[[], float] = time.monotonic) -> Callable[[Step], None]:
     last = ("", "")
     speed = Speed(clock)
-    told, ended = -SECONDS_BETWEEN_LINES, False
+    shown, ended = -SECONDS_BETWEEN_LINES, False
 
     def show(step: Step) -> None:
-        nonlocal last, told, ended
-        # What Lean says while it starts is all new; what is told of a proof is, but for how far it is.
+        nonlocal last, shown, ended
+        # What Lean says while it starts is all new; what is said of a proof is, but for how far it is.
         news = {"goal": step.message, "write": step.message.partition(":")[0]}
         now = (step.stage, news.get(step.stage, ""))
         come = speed.text(step)
         whole = bool(come) and step.done >= step.total
-        due = bool(come) and (not ended if whole else clock() - told >= SECONDS_BETWEEN_LINES)
+        due = bool(come) and (not ended if whole else clock() - shown >= SECONDS_BETWEEN_LINES)
         if now == last and not due:
             return
         last, ended = now, whole
         if due:
-            told = clock()
+            shown = clock()
         line = f"{printable(step.message)}: {come}" if come else f"{printable(step.message)} ..."
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 

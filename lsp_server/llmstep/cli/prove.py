@@ -40,7 +40,7 @@ from llmstep.cli.searching import (
     plan_of,
 )
 from llmstep.printable import json_text
-from llmstep.proofs.told import OUTCOMES, counted, effort, outcome
+from llmstep.proofs.summary import OUTCOMES, counted, effort, outcome
 from llmstep.wire.records import to_json
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def prove(
     if as_json:
         typer.echo(json_text(to_json(as_record(found))))
     else:
-        say(_told(found))
+        say(_summary(found))
     if found.proof is None:
         raise typer.Exit(NOTHING_FOUND)
 
@@ -148,7 +148,7 @@ def as_record(found: Attempt) -> ProveOutput:
     return ProveOutput(**known, partial=left)
 
 
-def _told(found: Attempt) -> str:
+def _summary(found: Attempt) -> str:
     goal = _indented(found.goal.state)
     writer = found.model or "the model"
     source = {"model": writer, "list": "the fixed list", "both": f"{writer} and the fixed list"}[found.tactics]

@@ -143,7 +143,7 @@ class _Serving:
         try:
             if preload:
                 with shown_progress() as show:
-                    await engine.load(on_progress=show)
+                    await engine.load(progress=show)
                 web.state.ready = True
                 if premises is not None:
                     await premises.find(Goal("⊢ True"), None)  # reads index and encoder

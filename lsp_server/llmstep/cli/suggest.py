@@ -32,17 +32,13 @@ from llmstep.printable import json_text
 from llmstep.wire.records import to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from lsprotocol.types import Position
 
     from llmstep.memory import Document
-    from llmstep.progress import Progress
+    from llmstep.progress import ProgressSink
     from llmstep.settings import Settings
     from llmstep.types import Goal, Suggestion
     from llmstep.wire.steps import SuggestOutput
-
-    OnProgress = Callable[[Progress], None]
 
 
 @attrs.frozen
@@ -149,18 +145,23 @@ def suggest(
 
 
 async def _at_place(
-    settings: Settings, document: Document, position: Position, prefix: str | None, seed: int | None, show: OnProgress
+    settings: Settings,
+    document: Document,
+    position: Position,
+    prefix: str | None,
+    seed: int | None,
+    progress: ProgressSink,
 ) -> Answer:
     async with an_app(settings) as app:
-        found = await app.suggest(document, position, prefix=prefix, seed=seed, on_progress=show)
+        found = await app.suggest(document, position, prefix=prefix, seed=seed, progress=progress)
     return Answer(found.goal, found.model, found.elapsed_ms, found.suggestions, found.summary(), found.rejected)
 
 
-async def _for_goal(settings: Settings, goal: Goal, prefix: str, seed: int | None, show: OnProgress) -> Answer:
+async def _for_goal(settings: Settings, goal: Goal, prefix: str, seed: int | None, progress: ProgressSink) -> Answer:
     from llmstep.types import Suggestion
 
     async with an_app(settings, lean_premises=False) as app:
-        made = await app.suggest_unplaced(goal, prefix=prefix, seed=seed, on_progress=show)
+        made = await app.suggest_unplaced(goal, prefix=prefix, seed=seed, progress=progress)
     suggestions = tuple(Suggestion(candidate) for candidate in made.candidates)
     ended = f", {made.endings}" if made.endings else ""
     summary = f"{made.drawn} generated, {len(suggestions)} distinct{ended}, not checked (there is no Lean file)"

@@ -77,7 +77,7 @@ def project_layer(place: Path | None) -> Layer:
     read = layer(raw, str(file))
     settings = all_settings()
     refused = [name for name in read.values if settings[name].users]
-    told = tuple(
+    untrusted = tuple(
         SettingsError(
             f"The setting llmstep.{name} is not for a project to set ({file}).",
             hint=f"Set it in your own file, {user_file()}.",
@@ -85,7 +85,7 @@ def project_layer(place: Path | None) -> Layer:
         for name in refused
     )
     values = {name: value for name, value in read.values.items() if name not in refused}
-    return Layer(values, (*read.faults, *told), {name: read.origins[name] for name in values})
+    return Layer(values, (*read.faults, *untrusted), {name: read.origins[name] for name in values})
 
 
 def _read(file: Path) -> tuple[dict[str, Any], SettingsError | None]:

@@ -50,7 +50,7 @@ def lean_files(source: Path) -> list[Path]:
 
 
 async def project_pairs(
-    server: LeanServer, files: list[Path], longest: int, seconds: float, told: Callable[[Path, int], None]
+    server: LeanServer, files: list[Path], longest: int, seconds: float, on_file: Callable[[Path, int], None]
 ) -> Found:
     """The pairs of all files, one file after the other.
 
@@ -59,7 +59,7 @@ async def project_pairs(
     Args:
         longest: Most characters of a tactic. The steps inside a longer one count on their own.
         seconds: Longest time for a file.
-        told: Called with every file that is done and the number of its pairs.
+        on_file: Called with every file that is done and the number of its pairs.
 
     Raises:
         LeanError: The server cannot be started.
@@ -74,7 +74,7 @@ async def project_pairs(
             pairs = Found()
             pairs.left_out["files that Lean cannot read"] += 1
         found.extend(pairs)
-        told(file, len(pairs.pairs))
+        on_file(file, len(pairs.pairs))
     return found
 
 

@@ -60,7 +60,7 @@ def load(
     threads: int | None = None,
     max_memory: int | None = None,
     progress: Progress | None = None,
-    cancelled: Callable[[], bool] | None = None,
+    cancel: Callable[[], bool] | None = None,
     adapter: Path | None = None,
     cache: Path | None = None,
 ) -> Decoder:
@@ -72,7 +72,7 @@ def load(
     Args:
         threads: Threads of the products; None takes one for small models, else one for each core.
         max_memory: Bytes that the model may take, with the keys and values of a usual prompt; None for no limit.
-        cancelled: Asked between two weights.
+        cancel: Asked between two weights.
         adapter: Folder of a LoRA adapter that is put into the weights.
         cache: Folder for quantized models; None takes the user's.
 
@@ -87,7 +87,7 @@ def load(
         threads=threads,
         max_memory=max_memory,
         progress=progress or (lambda what, share: None),
-        cancelled=cancelled or (lambda: False),
+        cancel=cancel or (lambda: False),
         adapter=adapter,
         cache=cache,
     )

@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 Quantization = Literal["auto", "int8", "int4", "float32"]
 """How the weights of products are kept. `auto`: float32 for small models, else int8, or int4 where memory is short."""
 Progress = Callable[[str, float], None]
-"""Told what is done now (a phrase such as `Reading weights`), and which share of it is done, 0 to 1."""
+"""Called with what is done now (a phrase such as `Reading weights`), and which share of it is done, 0 to 1."""
 
 
 class DecoderError(Exception):
@@ -33,7 +33,16 @@ class MemoryShortError(DecoderError):
 
 
 class StoppedError(DecoderError):
-    """`cancel` or `cancelled` said so."""
+    """`cancel` said so."""
+
+
+def stop_if(cancel: Callable[[], bool], words: str = "The generation was cancelled.") -> None:
+    """
+    Raises:
+        StoppedError: `cancel` says so.
+    """
+    if cancel():
+        raise StoppedError(words)
 
 
 @dataclass(frozen=True)
@@ -124,8 +133,8 @@ class Decoder(Protocol):
         prefix: Sequence[int] = (),
         on_token: Callable[[int, int, float], None] | None = None,
         on_end: Callable[[int, Continuation], None] | None = None,
-        on_step: Callable[[int], None] | None = None,
-        cancel: Callable[[], bool] | None = None,
+        progress: Callable[[int], None] | None = None,
+        cancel: Callable[[], bool] = lambda: False,
     ) -> list[Continuation]:
         """Draw `n` continuations, in the order of their numbers.
 
@@ -137,7 +146,7 @@ class Decoder(Protocol):
             prefix: For an encoder-decoder model: tokens that the output begins with, behind the start token.
             on_token: Called with a sample's number, a token and its log-probability, as it is drawn.
             on_end: Called with a sample's number and the sample, as soon as it has ended.
-            on_step: Called with the number of steps done, behind the calls for their tokens.
+            progress: Called with the number of steps done, behind the calls for their tokens.
             cancel: Asked between the parts of reading a prompt, and between steps.
 
         Raises:

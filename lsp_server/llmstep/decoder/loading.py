@@ -33,7 +33,7 @@ def load(
     threads: int | None,
     max_memory: int | None,
     progress: Progress,
-    cancelled: Callable[[], bool],
+    cancel: Callable[[], bool],
     adapter: Path | None,
     cache: Path | None,
 ) -> Model:
@@ -52,7 +52,7 @@ def load(
             network: Network = NumpyNetwork(model.config, model)
             extra["session"] = session
         else:
-            network = _compiled(model, size, count, progress, cancelled, cache)
+            network = _compiled(model, size, count, progress, cancel, cache)
             progress("Reading weights", 1.0)
             from llmstep.decoder.compiled.choosing import chosen
 
@@ -101,7 +101,7 @@ def _compiled(
     size: Footprint,
     threads: int,
     progress: Progress,
-    cancelled: Callable[[], bool],
+    cancel: Callable[[], bool],
     cache: Path | None,
 ) -> Network:
     if not has_numba():
@@ -113,21 +113,21 @@ def _compiled(
 
     ready(progress)
 
-    def tell(share: float) -> None:
+    def reading(share: float) -> None:
         progress("Reading weights", share)
 
     kind = size.quantization
     if kind == "float32":
-        return _network(model, FolderSource(model, kind, threads=threads, tell=tell, cancelled=cancelled), floats=True)
+        return _network(model, FolderSource(model, kind, threads=threads, progress=reading, cancel=cancel), floats=True)
     path = packed.path_for(model, kind, cache)
     file = packed.find(path)
     if file is not None:
         try:
-            return _network(model, PackedSource(file, tell), floats=False)
+            return _network(model, PackedSource(file, reading), floats=False)
         except (DamagedError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             _log.warning("llmstep: %s is made anew: %s", path, error)
     with packed.Keeping(path) as keeping:
-        source = FolderSource(model, kind, threads=threads, writer=keeping.writer, tell=tell, cancelled=cancelled)
+        source = FolderSource(model, kind, threads=threads, writer=keeping.writer, progress=reading, cancel=cancel)
         network = _network(model, source, floats=False)
         keeping.finish({FACTS: source.facts})
     return network

@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING, Literal
 
 from llmstep.decoder.drawing import Drawer
-from llmstep.decoder.interface import MemoryShortError, SamplingParams, StoppedError
+from llmstep.decoder.interface import MemoryShortError, SamplingParams, stop_if
 from llmstep.decoder.rows import Rows, close_gaps
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ class Model:
         prefix: Sequence[int] = (),
         on_token: Callable[[int, int, float], None] | None = None,
         on_end: Callable[[int, Continuation], None] | None = None,
-        on_step: Callable[[int], None] | None = None,
-        cancel: Callable[[], bool] | None = None,
+        progress: Callable[[int], None] | None = None,
+        cancel: Callable[[], bool] = lambda: False,
     ) -> list[Continuation]:
         ids = list(self.tokenizer(prompt, add_special_tokens=True)["input_ids"] if isinstance(prompt, str) else prompt)
         self._check(ids, prefix, n, params)
@@ -76,10 +76,6 @@ class Model:
         steps = 0
         found: list[Continuation] = []
 
-        def poll() -> None:
-            if cancel is not None and cancel():
-                raise StoppedError("The generation was cancelled.")
-
         def after_step(first: int, rows: Rows, drawn: list[tuple[int, int, float]], ended: list[int]) -> None:
             nonlocal steps
             steps += 1
@@ -89,18 +85,18 @@ class Model:
             if on_end is not None:
                 for number in ended:
                     on_end(first + number, rows.sample(number))
-            if on_step is not None:
-                on_step(steps)
-            poll()
+            if progress is not None:
+                progress(steps)
+            stop_if(cancel)
 
         try:
             with self._session(self.threads):
                 while len(found) < count:
-                    poll()
+                    stop_if(cancel)
                     first, size = len(found), min(MAX_ROWS, count - len(found))
                     rows = Rows(self.tokenizer, end_ids, before, size, params)
                     drawer.begin(size)
-                    for drawn, ended in self._draw(ids, list(prefix), rows, size, drawer, params.max_tokens, poll):
+                    for drawn, ended in self._draw(ids, list(prefix), rows, size, drawer, params.max_tokens, cancel):
                         after_step(first, rows, drawn, ended)
                     found += [rows.sample(number) for number in range(size)]
         except MemoryError as error:
@@ -121,12 +117,12 @@ class Model:
         count: int,
         drawer: Drawer,
         longest: int,
-        poll: Callable[[], None],
+        cancel: Callable[[], bool],
     ) -> Iterator[tuple[list[tuple[int, int, float]], list[int]]]:
         """Draw all of `rows`, each until it has ended; each step's tokens, and the samples that they end."""
         self.network.threads = self.threads
         alive = list(range(count))
-        logits = self.network.read(ids, prefix, count, longest, poll)
+        logits = self.network.read(ids, prefix, count, longest, cancel)
         while True:
             tokens, logprobs = drawer.draw(logits, alive)
             drawn = list(zip(alive, tokens.tolist(), logprobs.tolist(), strict=True))

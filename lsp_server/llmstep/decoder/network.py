@@ -25,7 +25,7 @@ class Network(Protocol):
     """Outputs and inputs of its products, by name."""
 
     def read(
-        self, ids: list[int], prefix: list[int], rows: int, longest: int, poll: Callable[[], None]
+        self, ids: list[int], prefix: list[int], rows: int, longest: int, cancel: Callable[[], bool]
     ) -> NDArray[np.float32]:
         """Read a prompt, for `rows` samples of at most `longest` tokens.
 
@@ -34,7 +34,10 @@ class Network(Protocol):
 
         Args:
             prefix: For an encoder-decoder model: what its output begins with, behind the start token.
-            poll: Called between parts of the work; may raise to end it.
+            cancel: Asked between parts of the work.
+
+        Raises:
+            StoppedError: `cancel` said so.
 
         Returns:
             Logits of the first token, [1, vocabulary].

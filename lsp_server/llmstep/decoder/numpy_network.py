@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from llmstep.decoder.interface import DamagedError
+from llmstep.decoder.interface import DamagedError, stop_if
 from llmstep.decoder.network import common_length
 from llmstep.decoder.rope import frequencies
 
@@ -83,7 +83,7 @@ class NumpyNetwork:
         self._memories = [Memory(none, none, rows, rows) for _ in self._layers]
         self._position = self._drawn = 0
 
-    def read(self, ids: list[int], prefix: list[int], rows: int, longest: int, poll: Callable[[], None]) -> Array:
+    def read(self, ids: list[int], prefix: list[int], rows: int, longest: int, cancel: Callable[[], bool]) -> Array:
         known = min(common_length(self._ids, ids), len(ids) - 1)  # the last one is read for its logits
         self._ids = ids[:known]
         for memory in self._memories:
@@ -91,7 +91,7 @@ class NumpyNetwork:
         hidden = np.empty((0, 0), np.float32)
         for start in range(known, len(ids), _CHUNK):
             chunk = ids[start : start + _CHUNK]
-            hidden = self._chunk(chunk, start, poll)
+            hidden = self._chunk(chunk, start, cancel)
             self._ids = ids[: start + len(chunk)]
         shape = (rows, self._config.heads, longest, self._config.width)
         for memory in self._memories:
@@ -117,13 +117,13 @@ class NumpyNetwork:
                 memory.row_keys[target], memory.row_values[target] = memory.row_keys[source], memory.row_values[source]
             memory.row_keys, memory.row_values = memory.row_keys[:left], memory.row_values[:left]
 
-    def _chunk(self, ids: list[int], start: int, poll: Callable[[], None]) -> Array:
+    def _chunk(self, ids: list[int], start: int, cancel: Callable[[], bool]) -> Array:
         """Run part of a prompt; hidden states [new, hidden]."""
         hidden = self._embed[ids]
         cos, sin = self._rotations(start, len(ids))
         later = np.triu(np.full((len(ids), start + len(ids)), -np.inf, np.float32), start + 1)
         for layer, memory in zip(self._layers, self._memories, strict=True):
-            poll()
+            stop_if(cancel)
             queries, keys, values = (part.swapaxes(0, 1) for part in self._split(layer, hidden, cos, sin))
             memory.keys = np.concatenate((memory.keys, keys), 1)
             memory.values = np.concatenate((memory.values, values), 1)

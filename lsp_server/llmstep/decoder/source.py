@@ -11,7 +11,7 @@ import numpy as np
 
 from llmstep.decoder import arrays, weights
 from llmstep.decoder.embedding import Embedding
-from llmstep.decoder.interface import DamagedError, StoppedError
+from llmstep.decoder.interface import DamagedError, stop_if
 from llmstep.decoder.tensor_file import DTYPES
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ class FolderSource:
 
     Args:
         writer: Takes down what is made, for the next time.
-        tell: Told the share of the numbers that has been read.
-        cancelled: Asked between two weights.
+        progress: Called with the share of the numbers that has been read.
+        cancel: Asked between two weights.
     """
 
     def __init__(
@@ -47,11 +47,11 @@ class FolderSource:
         *,
         threads: int,
         writer: TensorWriter | None = None,
-        tell: Callable[[float], None] = lambda share: None,
-        cancelled: Callable[[], bool] = lambda: False,
+        progress: Callable[[float], None] = lambda share: None,
+        cancel: Callable[[], bool] = lambda: False,
     ) -> None:
         self._model, self._kind, self._writer, self._threads = model, kind, writer, threads
-        self._tell, self._cancelled = tell, cancelled
+        self._progress, self._cancel = progress, cancel
         self._total = sum(math.prod(file.shape(name)) for name, file in model.tensors.items())
         self._done = 0
         self._kinds: dict[str, list[Any]] = {}
@@ -85,8 +85,7 @@ class FolderSource:
         return embedding_of(file, name)
 
     def product(self, name: str, parts: Sequence[str], outputs: int, inputs: int) -> Weight:
-        if self._cancelled():
-            raise StoppedError("Loading the model was cancelled.")
+        stop_if(self._cancel, "Loading the model was cancelled.")
         files = [self._file(f"{part}.weight") for part in parts]
         shapes = [file.shape(f"{part}.weight") for file, part in zip(files, parts, strict=True)]
         for part, shape in zip(parts, shapes, strict=True):
@@ -114,7 +113,7 @@ class FolderSource:
 
         self._pack(made, rows)
         self._done += outputs * inputs
-        self._tell(min(1.0, self._done / max(1, self._total)))
+        self._progress(min(1.0, self._done / max(1, self._total)))
         if self._writer is not None:
             self._write(name, made)
         return made
@@ -183,8 +182,8 @@ class PackedSource:
         DamagedError, KeyError, ValueError: The file is not such a one.
     """
 
-    def __init__(self, file: TensorFile, tell: Callable[[float], None] = lambda share: None) -> None:
-        self._file, self._tell = file, tell
+    def __init__(self, file: TensorFile, progress: Callable[[float], None] = lambda share: None) -> None:
+        self._file, self._progress = file, progress
         self._kinds: dict[str, tuple[Kind, int, int]] = json.loads(file.metadata[FACTS])["kinds"]
         self.shapes = {name: (outputs, inputs) for name, (_, outputs, inputs) in self._kinds.items()}
         self._done = 0
@@ -215,7 +214,7 @@ class PackedSource:
         for part, memory in (("matrix", made.matrix), ("scales", made.scales), ("bias", made.bias)):
             self._file.read_into(f"{part}.{name}", memory)
         self._done += 1
-        self._tell(self._done / len(self._kinds))
+        self._progress(self._done / len(self._kinds))
         return made
 
 

@@ -27,10 +27,10 @@ def merge(model: Any, folder: Path, name: str) -> Any:
         )
     from peft import PeftModel
 
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         adapted = PeftModel.from_pretrained(model, folder)
-    foreign = [str(each.message) for each in told if "missing adapter keys" in str(each.message)]
+    foreign = [str(each.message) for each in warned if "missing adapter keys" in str(each.message)]
     if foreign:
         raise ModelLoadError(
             f"The adapter of {name} does not belong to its base: some of its weights are missing.",

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from llmstep.cancel import NEVER, CancelToken
 from llmstep.decoder.rows import written as text_behind
 from llmstep.engine.prompt import EncodedPrompt
 from llmstep.engine.shorten import fitted_ids
 from llmstep.engine.text import Text, Written
 from llmstep.errors import ContextLengthError, RequestError
+from llmstep.progress import ProgressSink, silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,9 +33,9 @@ def complete(
     sampling: SamplingParams,
     *,
     threads: int = 0,
-    on_step: Callable[[int, int], None] = lambda done, most: None,
+    progress: ProgressSink = silent,
     on_written: Callable[[int, Written], None] | None = None,
-    cancelled: Callable[[], bool] = lambda: False,
+    cancel: CancelToken = NEVER,
 ) -> tuple[int, list[Written]]:
     """The number of tokens of the prompt, and the continuations in the order drawn.
 
@@ -45,7 +47,7 @@ def complete(
     Raises:
         RequestError: The prompt is empty, or too long for the model.
         GenerationError: The model failed.
-        CancelledError: `cancelled` said so.
+        CancelledError: `cancel` was requested.
     """
     from llmstep.engine.decode import decode
 
@@ -64,7 +66,7 @@ def complete(
     before = [] if loaded.start_id is not None else ids
     ended = 0
 
-    def tell(sample: RawSample) -> None:
+    def sample_ended(sample: RawSample) -> None:
         nonlocal ended
         if on_written is not None:
             on_written(ended, _written(loaded, before, sample, text, longest))
@@ -76,9 +78,9 @@ def complete(
         attrs.evolve(sampling, max_new_tokens=longest),
         stops=text.stops,
         threads=threads,
-        on_step=lambda done: on_step(done, longest),
-        on_sample=tell if on_written is not None else None,
-        cancelled=cancelled,
+        progress=progress,
+        on_sample=sample_ended if on_written is not None else None,
+        cancel=cancel,
     )
     made = [_written(loaded, before, sample, text, longest) for sample in samples]
     if sampling.temperature <= 0:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import attrs
 
 from llmstep import decoder
+from llmstep.cancel import NEVER, CancelToken
 from llmstep.decoder.rows import Rows
 from llmstep.engine.postprocess import RawSample
-from llmstep.errors import CancelledError, GenerationError, LlmstepError
+from llmstep.errors import GenerationError, LlmstepError
+from llmstep.progress import ProgressSink, generating, silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,9 +34,9 @@ def decode(
     *,
     stops: tuple[str, ...] = (),
     threads: int = 0,
-    on_step: Callable[[int], None] = lambda _: None,
+    progress: ProgressSink = silent,
     on_sample: Callable[[RawSample], None] | None = None,
-    cancelled: Callable[[], bool] = lambda: False,
+    cancel: CancelToken = NEVER,
 ) -> list[RawSample]:
     """Samples drawn independently from the model, in the order drawn.
 
@@ -44,14 +46,20 @@ def decode(
         sampling: `count` samples of at most `max_new_tokens` tokens; one when the temperature is 0.
         stops: Texts that end a sample, as soon as it contains one of them.
         threads: CPU threads; 0 leaves the number as it is.
-        on_step: Called after every decoding step with the number of steps done.
-        on_sample: Called with every sample as soon as it has ended, before `on_step`.
-        cancelled: Polled while the prompt is read and after every decoding step.
+        progress: Called after every decoding step with the number of steps done, and the most there can be.
+        on_sample: Called with every sample as soon as it has ended, before `progress`.
+        cancel: Looked at while the prompt is read and after every decoding step.
 
     Raises:
-        CancelledError: `cancelled` said so.
+        CancelledError: `cancel` was requested.
         GenerationError: The model failed, for example for want of memory.
     """
+    count = sampling.count if sampling.temperature > 0 else 1
+    total = sampling.max_new_tokens * -(-count // MAX_ROWS)
+
+    def step(done: int) -> None:
+        progress(generating(done, total))
+
     if loaded.decoder is not None:
         from llmstep.engine import own_decoder
 
@@ -61,23 +69,18 @@ def decode(
             sampling,
             stops=stops,
             threads=threads,
-            on_step=on_step,
+            progress=step,
             on_sample=on_sample,
-            cancelled=cancelled,
+            cancel=cancel,
         )
     from llmstep.engine.generate import generate
 
-    count = sampling.count if sampling.temperature > 0 else 1
     steps = 0
     samples: list[RawSample] = []
 
-    def poll() -> None:
-        if cancelled():
-            raise CancelledError("The generation was cancelled.", hint="Ask again.")
-
     try:
         while len(samples) < count:
-            poll()
+            cancel.check("The generation was cancelled.", hint="Ask again.")
             size = min(MAX_ROWS, count - len(samples))
             params = decoder.SamplingParams(max_tokens=sampling.max_new_tokens, stop=stops)
             before = prompt.input_ids if loaded.start_id is None else prompt.decoder_ids
@@ -89,8 +92,8 @@ def decode(
                 if on_sample is not None:
                     for number in finished:
                         on_sample(RawSample.of(rows.sample(number)))
-                on_step(steps)
-                poll()
+                step(steps)
+                cancel.check("The generation was cancelled.", hint="Ask again.")
 
             seed = None if sampling.seed is None else sampling.seed + len(samples)
             generate(loaded, prompt, attrs.evolve(sampling, seed=seed, count=size), rows, after_step, threads)

@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from llmstep.aside import in_this_loop
 from llmstep.catalog.model_key import ModelKey
 from llmstep.engine.cache import AnswerCache, answer_key
 from llmstep.engine.chosen import Chosen
 from llmstep.engine.conversation import Answer
 from llmstep.engine.held import Held
 from llmstep.engine.interface import Generation
-from llmstep.engine.status import EngineStatus, StatusBoard, in_this_loop
+from llmstep.engine.status import EngineStatus, StatusBoard
 from llmstep.engine.text import Completion, Text
-from llmstep.engine.worker import Job, OnProgress, Worker
-from llmstep.progress import Progress, since, thinned
+from llmstep.engine.worker import Job, Worker
+from llmstep.progress import Progress, ProgressSink, generating, silent, since, thinned
 from llmstep.settings_store import SettingsStore
 from llmstep.types import PromptInput, SamplingParams
 
@@ -58,7 +59,7 @@ class Engine:
         self._worker = Worker(
             idle_seconds=self.settings.idle_unload_minutes * 60, on_change=self._publish, on_idle=self._release
         )
-        self._held = Held(self._publish, lambda: self.settings.model, lambda: self._worker.closed)
+        self._held = Held(self._publish, lambda: self.settings.model, self._worker.closing)
         self.store.subscribe(lambda settings: settings.idle_unload_minutes, self._rests_for)
         self.store.subscribe(lambda settings: settings.model, self._named)
 
@@ -79,7 +80,7 @@ class Engine:
         return self._board.watch(in_this_loop(callback))
 
     async def generate(
-        self, ask: PromptInput, sampling: SamplingParams | None = None, *, on_progress: OnProgress | None = None
+        self, ask: PromptInput, sampling: SamplingParams | None = None, *, progress: ProgressSink = silent
     ) -> Generation:
         """Distinct candidates for `ask`, best first.
 
@@ -88,7 +89,7 @@ class Engine:
 
         Args:
             sampling: How to draw; None takes the settings.
-            on_progress: Called in this event loop while the model is downloaded, loaded and run.
+            progress: Called in this event loop while the model is downloaded, loaded and run.
 
         Raises:
             ModelError: The model cannot be found, downloaded, loaded or run.
@@ -110,8 +111,7 @@ class Engine:
             def work(job: Job[Generation]) -> Generation:
                 return self._answer(job, key, settings, choice, ask, wanted)
 
-            tell = in_this_loop(on_progress) if on_progress else None
-            answer = await asyncio.wrap_future(self._worker.submit(("generate", key), work, tell))
+            answer = await asyncio.wrap_future(self._worker.submit(("generate", key), work, in_this_loop(progress)))
         elapsed_ms = since(started)
         return attrs.evolve(answer, candidates=list(answer.candidates), elapsed_ms=elapsed_ms)
 
@@ -140,7 +140,7 @@ class Engine:
         choice = await self._chosen.by(settings, self._held.runner)
         loop = asyncio.get_running_loop()
 
-        def tell(number: int, written: Written) -> None:
+        def written_one(number: int, written: Written) -> None:
             if on_written is not None:
                 loop.call_soon_threadsafe(on_written, number, written)
 
@@ -151,24 +151,24 @@ class Engine:
                     text,
                     sampling,
                     threads=settings.threads,
-                    on_step=thinned(job.report),
-                    on_written=tell if on_written is not None else None,
-                    cancelled=lambda: job.cancelled,
+                    progress=thinned(job.progress),
+                    on_written=written_one if on_written is not None else None,
+                    cancel=job.cancel,
                 )
             return Completion(written, choice.name, tokens)
 
         return await asyncio.wrap_future(self._worker.submit(("complete", object()), work))
 
     async def converse(
-        self, turns: Sequence[Turn], sampling: SamplingParams, *, on_step: Callable[[int], None] = lambda _: None
+        self, turns: Sequence[Turn], sampling: SamplingParams, *, progress: ProgressSink = silent
     ) -> Answer:
         """See `ModelEngine.converse`."""
         made = await self.complete(Text(messages=tuple(turns)), attrs.evolve(sampling, count=1))
         [written] = made.written
-        on_step(written.drawn)
+        progress(generating(written.drawn, sampling.max_new_tokens))
         return Answer(written.text, written.finish, written.drawn, made.model)
 
-    async def load(self, *, on_progress: OnProgress | None = None) -> LoadedModelInfo:
+    async def load(self, *, progress: ProgressSink = silent) -> LoadedModelInfo:
         """Have the model of the settings in memory, downloading it first where needed.
 
         A download belongs to whoever asked for it: cancelling this task ends it.
@@ -187,8 +187,7 @@ class Engine:
                 self._held.rest()
 
         key = ("load", choice.template.family, ModelKey.of(settings).chosen(choice))
-        tell = in_this_loop(on_progress) if on_progress else None
-        return await asyncio.wrap_future(self._worker.submit(key, work, tell))
+        return await asyncio.wrap_future(self._worker.submit(key, work, in_this_loop(progress)))
 
     async def awaited(self) -> ModelChoice | None:
         """The model of the settings, where it is not in memory yet.
@@ -230,8 +229,8 @@ class Engine:
                 ask,
                 sampling,
                 threads=settings.threads,
-                on_step=thinned(job.report),
-                cancelled=lambda: job.cancelled,
+                progress=thinned(job.progress),
+                cancel=job.cancel,
             )
             answer = Generation(candidates, choice.name, drawn, since(started), endings=how)
             self._answers.put(key, answer)

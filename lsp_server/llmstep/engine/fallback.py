@@ -14,11 +14,9 @@ from llmstep.engine.engine import Engine
 from llmstep.errors import CancelledError, LlmstepError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from llmstep.catalog.resolve import ModelChoice
     from llmstep.engine.interface import Generation
-    from llmstep.progress import Progress
+    from llmstep.progress import ProgressSink
     from llmstep.settings import Settings
     from llmstep.types import PromptInput, SamplingParams
 
@@ -39,7 +37,7 @@ class FallbackEngine:
         self._failed: Settings | None = None
 
     async def generate(
-        self, ask: PromptInput, sampling: SamplingParams | None, on_progress: Callable[[Progress], None] | None
+        self, ask: PromptInput, sampling: SamplingParams | None, progress: ProgressSink
     ) -> Generation | None:
         """The starter's answer, and the model's loading begun; None where the model itself is the one to ask.
 
@@ -55,7 +53,7 @@ class FallbackEngine:
             self._starter = Engine(settings)
         self._starter.store.change(attrs.evolve(settings, model="starter", template="", device="cpu", dtype="auto"))
         try:
-            return await self._starter.generate(ask, sampling, on_progress=on_progress)
+            return await self._starter.generate(ask, sampling, progress=progress)
         except LlmstepError as error:
             _log.info("the starter has no answer, the model is waited for: %s", error.message)
             return None

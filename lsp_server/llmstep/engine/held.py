@@ -11,6 +11,7 @@ from llmstep.progress import Progress, since
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from llmstep.cancel import CancelToken
     from llmstep.catalog.resolve import ModelChoice
     from llmstep.engine.runner import Runner
     from llmstep.engine.worker import Job
@@ -23,14 +24,14 @@ class Held:
     Args:
         publish: Takes changes of the status.
         named: Gives the model of the settings.
-        closed: Whether the engine ends, so that reading weights may stop.
+        closing: Requested when the engine ends, so that reading weights may stop.
     """
 
-    def __init__(self, publish: Callable[..., None], named: Callable[[], str], closed: Callable[[], bool]) -> None:
+    def __init__(self, publish: Callable[..., None], named: Callable[[], str], closing: CancelToken) -> None:
         self.runner: Runner | None = None
         self._publish = publish
         self._named = named
-        self._closed = closed
+        self._closing = closing
 
     @contextlib.contextmanager
     def working(self, job: Job[Any], settings: Settings, choice: ModelChoice) -> Iterator[Runner]:
@@ -56,14 +57,14 @@ class Held:
         from llmstep.engine.prepare import prepare
         from llmstep.engine.runner import Runner
 
-        def report(progress: Progress) -> None:
-            self._publish(state="downloading" if progress.stage == "download" else "loading")
-            job.report(progress)
+        def progress(update: Progress) -> None:
+            self._publish(state="downloading" if update.stage == "download" else "loading")
+            job.progress(update)
 
-        plan = prepare(settings, choice, self.runner, report, lambda: job.cancelled)
+        plan = prepare(settings, choice, self.runner, progress, job.cancel)
         self.drop()
         self._publish(device=plan.placement.device, dtype=plan.placement.dtype)
-        self.runner = Runner.load(plan, settings, choice, report, self._closed)
+        self.runner = Runner.load(plan, settings, choice, progress, self._closing)
         return self.runner
 
     def drop(self) -> None:

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
+from llmstep.progress import ProgressSink, silent
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from llmstep.engine.conversation import Answer, Turn
     from llmstep.engine.status import EngineStatus
     from llmstep.engine.text import Completion, Text, Written
-    from llmstep.progress import Progress
     from llmstep.settings import Settings
     from llmstep.types import Candidate, PromptInput, SamplingParams
 
@@ -53,13 +54,13 @@ class ModelEngine(Protocol):
         ask: PromptInput,
         sampling: SamplingParams | None = None,
         *,
-        on_progress: Callable[[Progress], None] | None = None,
+        progress: ProgressSink = silent,
     ) -> Generation:
         """Distinct candidates for `ask`, best first. Cancelling the task stops the model.
 
         Args:
             sampling: How to draw; None takes the settings.
-            on_progress: Called in this event loop.
+            progress: Called in this event loop.
 
         Raises:
             LlmstepError: A `ModelError` when there is no answer to be had, or one of its siblings.
@@ -81,18 +82,18 @@ class ModelEngine(Protocol):
         """
 
     async def converse(
-        self, turns: Sequence[Turn], sampling: SamplingParams, *, on_step: Callable[[int], None] = lambda _: None
+        self, turns: Sequence[Turn], sampling: SamplingParams, *, progress: ProgressSink = silent
     ) -> Answer:
         """What the model says next in a conversation; one answer, whatever the sampling's count. Nothing is remembered.
 
         Args:
-            on_step: Called with the number of tokens so far, where the model runs at a server.
+            progress: Called with the number of tokens so far, where the model runs at a server.
 
         Raises:
             LlmstepError: A `RequestError` when the conversation is too long for the model, or one of `generate`'s.
         """
 
-    async def load(self, *, on_progress: Callable[[Progress], None] | None = None) -> object:
+    async def load(self, *, progress: ProgressSink = silent) -> object:
         """Have the model ready; with a remote engine, make sure that its server answers.
 
         Raises:

@@ -11,32 +11,31 @@ import transformers
 from tqdm.std import tqdm
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, GenerationConfig
 
+from llmstep.cancel import NEVER, CancelToken
 from llmstep.engine import device as devices
 from llmstep.engine.generate import compile_step
 from llmstep.engine.loaded import ROOM, LoadedModel, Plan
 from llmstep.engine.plan import first_line, needs_code, quiet, too_large
-from llmstep.errors import CancelledError, LlmstepError, ModelLoadError
-from llmstep.progress import Progress, format_bytes
+from llmstep.errors import LlmstepError, ModelLoadError
+from llmstep.progress import Progress, ProgressSink, format_bytes, silent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 
-def load(
-    plan: Plan, *, report: Callable[[Progress], None] = lambda _: None, cancelled: Callable[[], bool] = lambda: False
-) -> LoadedModel:
+def load(plan: Plan, *, progress: ProgressSink = silent, cancel: CancelToken = NEVER) -> LoadedModel:
     """Read tokenizer and weights.
 
     Raises:
         ModelLoadError: A file is broken, or weights are missing.
         ModelTooLargeError: Memory ran out on the way.
-        CancelledError: `cancelled` said so between two tensors.
+        CancelledError: `cancel` was requested between two tensors.
     """
     message = f"Loading {plan.name} ({format_bytes(plan.weight_bytes)}, {plan.placement.device})"
-    report(Progress("load", message))
+    progress(Progress("load", message))
     common = {"local_files_only": True, "trust_remote_code": plan.trust_remote_code}
-    with quiet(), _reporting(message, report, cancelled):
+    with quiet(), _loading_bar(message, progress, cancel):
         try:
             loaded = _whole(plan, common)
         except LlmstepError:
@@ -47,7 +46,7 @@ def load(
             if "allocate memory" in str(error):  # how torch's allocator for CPUs says it, in a RuntimeError
                 raise too_large(plan, devices.free_bytes(plan.placement.device)) from error
             raise _unloadable(plan, error) from error
-    report(Progress("load", message, 1, 1))
+    progress(Progress("load", message, 1, 1))
     return loaded
 
 
@@ -179,8 +178,8 @@ def _unloadable(plan: Plan, error: Exception) -> ModelLoadError:
 
 
 @contextlib.contextmanager
-def _reporting(message: str, report: Callable[[Progress], None], cancelled: Callable[[], bool]) -> Iterator[None]:
-    """Turn the bar that transformers draws while it loads weights into reports."""
+def _loading_bar(message: str, progress: ProgressSink, cancel: CancelToken) -> Iterator[None]:
+    """Turn the bar that transformers draws while it loads weights into progress."""
 
     class Bar(tqdm):  # type: ignore[misc]
         monitor_interval = 0
@@ -191,10 +190,9 @@ def _reporting(message: str, report: Callable[[Progress], None], cancelled: Call
 
         def __iter__(self) -> Iterator[Any]:
             for index, item in enumerate(self.iterable):
-                if cancelled():
-                    raise CancelledError("Loading the model was cancelled.")
+                cancel.check("Loading the model was cancelled.")
                 if self.counts:
-                    report(Progress("load", message, index, len(self.iterable)))
+                    progress(Progress("load", message, index, len(self.iterable)))
                 yield item
 
     set_hook = getattr(transformers.utils.logging, "set_tqdm_hook", lambda hook: None)

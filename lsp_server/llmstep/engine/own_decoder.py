@@ -6,13 +6,14 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from llmstep import decoder
+from llmstep.cancel import NEVER, CancelToken
 from llmstep.engine import device as devices
 from llmstep.engine.device import Placement
 from llmstep.engine.loaded import ROOM, LoadedModel, Plan
 from llmstep.engine.postprocess import RawSample
 from llmstep.errors import CancelledError, GenerationError, ModelLoadError, ModelTooLargeError
 from llmstep.hub.files import measure, read_config, weight_paths
-from llmstep.progress import Progress, format_bytes
+from llmstep.progress import Progress, ProgressSink, format_bytes, silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,7 +62,7 @@ def inspect(
         if decoder.why_unsupported(folder) is not None or (adapter and decoder.why_unsupported_adapter(adapter)):
             return None
         measure(weight_paths(folder))
-        with _told(name):
+        with _loading(name):
             size = decoder.measure(folder, _quantization(settings), int(free / ROOM))
     else:
         size = _guess(config, _quantization(settings), file_bytes, int(free / ROOM))
@@ -81,32 +82,29 @@ def inspect(
     )
 
 
-def load(
-    plan: Plan, *, report: Callable[[Progress], None] = lambda _: None, cancelled: Callable[[], bool] = lambda: False
-) -> LoadedModel:
+def load(plan: Plan, *, progress: ProgressSink = silent, cancel: CancelToken = NEVER) -> LoadedModel:
     """Read tokenizer and weights.
 
     Raises:
         ModelLoadError: A file is broken, or weights are missing.
         ModelTooLargeError: Memory ran out on the way.
-        CancelledError: `cancelled` said so between two weights.
+        CancelledError: `cancel` was requested between two weights.
     """
     message = f"Loading {plan.name} ({format_bytes(plan.weight_bytes)}, cpu)"
 
-    def tell(what: str, share: float) -> None:
-        reading = what.startswith("Reading")
-        report(Progress("load", message if reading else what, round(100 * share), 100))
+    def reading(what: str, share: float) -> None:
+        progress(Progress("load", message if what.startswith("Reading") else what, round(100 * share), 100))
 
-    report(Progress("load", message))
-    with _told(plan.name):
+    progress(Progress("load", message))
+    with _loading(plan.name):
         model = decoder.load(
             plan.folder,
             quantization=plan.placement.dtype,  # type: ignore[arg-type]
             adapter=plan.adapter,
-            progress=tell,
-            cancelled=cancelled,
+            progress=reading,
+            cancel=lambda: cancel.requested,
         )
-    report(Progress("load", message, 1, 1))
+    progress(Progress("load", message, 1, 1))
     ends = model.end_ids
     pad = model.tokenizer.pad_token_id
     return LoadedModel(
@@ -128,9 +126,9 @@ def draw(
     *,
     stops: tuple[str, ...],
     threads: int,
-    on_step: Callable[[int], None],
+    progress: Callable[[int], None],
     on_sample: Callable[[RawSample], None] | None,
-    cancelled: Callable[[], bool],
+    cancel: CancelToken,
 ) -> list[RawSample]:
     """See `llmstep.engine.decode.decode`."""
     model = loaded.decoder
@@ -147,8 +145,8 @@ def draw(
             params,
             prefix=prompt.decoder_ids,
             on_end=None if on_sample is None else lambda number, each: on_sample(RawSample.of(each)),
-            on_step=on_step,
-            cancel=cancelled,
+            progress=progress,
+            cancel=lambda: cancel.requested,
         )
     return [RawSample.of(each) for each in found]
 
@@ -178,7 +176,7 @@ def _too_large(name: str, size: decoder.Footprint, free: int) -> ModelTooLargeEr
 
 
 @contextlib.contextmanager
-def _told(name: str) -> Iterator[None]:
+def _loading(name: str) -> Iterator[None]:
     """Turn what the decoder says into what llmstep says."""
     try:
         yield

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import attrs
@@ -14,11 +13,13 @@ from llmstep.engine import own_decoder
 from llmstep.engine.packages import require
 from llmstep.errors import ModelLoadError, ModelNotFoundError
 from llmstep.hub.files import is_complete
-from llmstep.progress import Progress
+from llmstep.progress import Progress, ProgressSink
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from llmstep.cancel import CancelToken
     from llmstep.catalog.resolve import ModelChoice
     from llmstep.engine.loaded import Plan
     from llmstep.engine.runner import Runner
@@ -27,15 +28,13 @@ if TYPE_CHECKING:
 LARGE = 2 * devices.SMALL
 """Bytes of weights from which on a model is worth not being waited for."""
 
-Report = Callable[[Progress], None]
-
 
 def prepare(
     settings: Settings,
     choice: ModelChoice,
     held: Runner | None,
-    report: Report,
-    cancelled: Callable[[], bool],
+    progress: ProgressSink,
+    cancel: CancelToken,
 ) -> Plan:
     """Have the files of a model on this machine, and look whether it can be loaded.
 
@@ -44,7 +43,7 @@ def prepare(
 
     Raises:
         ModelError: It cannot be found, downloaded or loaded.
-        CancelledError: `cancelled` said so during the download.
+        CancelledError: `cancel` was requested during the download.
     """
     device = _device(settings, choice)
     freeable = held.plan.weight_bytes if held and held.plan.placement.device == device else 0
@@ -61,12 +60,12 @@ def prepare(
 
     found = None if choice.trust_remote_code else cached_weights(choice.source)
     if found is not None and is_complete(found[0]):
-        report(Progress("load", f"Loading {choice.name}"))
+        progress(Progress("load", f"Loading {choice.name}"))
         return look(found[0], adapter=found[1])
     from llmstep.hub.download import fetch
 
     def get(source: str, check: Callable[[Path, int], object]) -> Path:
-        return fetch(source, report=report, cancelled=cancelled, code=choice.trust_remote_code, check=check)
+        return fetch(source, progress=progress, cancel=cancel, code=choice.trust_remote_code, check=check)
 
     # Gigabytes are not downloaded for a model that cannot be loaded; of an adapter, only the base tells.
     folder = get(choice.source, lambda folder, size: None if adapter_base(folder) else look(folder, size))
@@ -77,12 +76,12 @@ def prepare(
         except ModelNotFoundError as error:
             raise ModelNotFoundError(f"The base of the adapter {choice.name} is missing. {error.message}") from error
         return look(whole, adapter=folder)
-    report(Progress("load", f"Loading {choice.name}"))
+    progress(Progress("load", f"Loading {choice.name}"))
     return look(folder)
 
 
 def _device(settings: Settings, choice: ModelChoice) -> str:
-    """Where the model goes; the bundled one, which a GPU would not run faster, to the CPU unless told otherwise."""
+    """Where the model goes: the bundled one to the CPU, where it is as fast, unless the settings say otherwise."""
     bundled = choice.record is not None and choice.record.bundled
     if bundled and settings.device == "auto":
         return "cpu"

@@ -20,6 +20,7 @@ from llmstep.engine.remote.openai import OpenAiEngine
 from llmstep.engine.served.choice import prefers_llama_cpp
 from llmstep.engine.served.engine import ServedEngine
 from llmstep.errors import CancelledError, LlmstepError, RemoteError, RemoteRefusedError
+from llmstep.progress import ProgressSink, silent
 from llmstep.settings import Settings
 from llmstep.settings_store import SettingsStore
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from llmstep.engine.remote.place import Place
     from llmstep.engine.status import EngineStatus
     from llmstep.engine.text import Completion, Text, Written
-    from llmstep.progress import Progress
     from llmstep.types import PromptInput, SamplingParams
 
 Neighbour = Callable[[Settings], "Awaitable[Place | None]"]
@@ -95,7 +95,7 @@ class EngineRouter:
         ask: PromptInput,
         sampling: SamplingParams | None = None,
         *,
-        on_progress: Callable[[Progress], None] | None = None,
+        progress: ProgressSink = silent,
     ) -> Generation:
         """See `ModelEngine.generate`; no model is asked where nothing is left to prove."""
         if ask.goal.solved:
@@ -104,16 +104,16 @@ class EngineRouter:
         if settings.in_process and await self._find_neighbour(settings):
             self._use(self._shared)
             try:
-                return await self._shared.generate(ask, sampling, on_progress=on_progress)
+                return await self._shared.generate(ask, sampling, progress=progress)
             except (RemoteError, RemoteRefusedError, CancelledError) as error:
                 _log.info("the other llmstep lends its model no more, it is loaded here: %s", error.message)
         engine = self._configured(self.settings)
         self._use(engine)
         if engine is self.own and self._meanwhile is not None:
-            answer = await self._meanwhile.generate(ask, sampling, on_progress)
+            answer = await self._meanwhile.generate(ask, sampling, progress)
             if answer is not None:
                 return answer
-        return await engine.generate(ask, sampling, on_progress=on_progress)
+        return await engine.generate(ask, sampling, progress=progress)
 
     def known(self, ask: PromptInput, sampling: SamplingParams | None = None) -> Generation | None:
         """See `ModelEngine.known`."""
@@ -128,25 +128,25 @@ class EngineRouter:
         return await engine.complete(text, sampling, on_written=on_written)
 
     async def converse(
-        self, turns: Sequence[Turn], sampling: SamplingParams, *, on_step: Callable[[int], None] = lambda _: None
+        self, turns: Sequence[Turn], sampling: SamplingParams, *, progress: ProgressSink = silent
     ) -> Answer:
         """See `ModelEngine.converse`; a neighbour is not asked."""
         engine = self._configured(self.settings)
         self._use(engine)
-        return await engine.converse(turns, sampling, on_step=on_step)
+        return await engine.converse(turns, sampling, progress=progress)
 
-    async def load(self, *, on_progress: Callable[[Progress], None] | None = None) -> object:
+    async def load(self, *, progress: ProgressSink = silent) -> object:
         """See `ModelEngine.load`; a model that another llmstep lends is not loaded here."""
         settings = self.settings
         if settings.in_process and await self._find_neighbour(settings):
             self._use(self._shared)
             try:
-                return await self._shared.load(on_progress=on_progress)
+                return await self._shared.load(progress=progress)
             except LlmstepError as error:
                 _log.info("the other llmstep does not answer, the model is loaded here: %s", error.message)
         engine = self._configured(self.settings)
         self._use(engine)
-        return await engine.load(on_progress=on_progress)
+        return await engine.load(progress=progress)
 
     async def unload(self) -> None:
         await asyncio.gather(*(engine.unload() for engine in self._all))
@@ -182,8 +182,8 @@ class EngineRouter:
         if engine is self._active:
             return
         before, self._active = self._active, engine
-        for tell in tuple(self._watchers):
-            tell(engine.status)
+        for watcher in tuple(self._watchers):
+            watcher(engine.status)
         if before.status.state != "empty":
             self._unloading = asyncio.ensure_future(self._unload_quietly(before))
 
@@ -196,8 +196,8 @@ class EngineRouter:
     def _only_when_active(
         self, engine: ModelEngine, callback: Callable[[EngineStatus], None]
     ) -> Callable[[EngineStatus], None]:
-        def tell(status: EngineStatus) -> None:
+        def when_active(status: EngineStatus) -> None:
             if engine is self._active:
                 callback(status)
 
-        return tell
+        return when_active

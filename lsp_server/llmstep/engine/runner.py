@@ -7,30 +7,30 @@ are imported only for models that llmstep's own decoder does not run.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 import attrs
 
+from llmstep.cancel import NEVER, CancelToken
 from llmstep.catalog.model_key import ModelKey
 from llmstep.engine import device as devices
 from llmstep.engine.chat_form import chat_form, folder_rule, in_own_words, tokenizer_rule
 from llmstep.engine.completion import complete
-from llmstep.engine.decode import MAX_ROWS, decode
+from llmstep.engine.decode import decode
 from llmstep.engine.loaded import LoadedModel, Plan, release
 from llmstep.engine.postprocess import Endings, RawSample, endings, finish, merged
 from llmstep.engine.prompt import encode
-from llmstep.progress import Progress, since
+from llmstep.progress import Progress, ProgressSink, silent, since
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from llmstep.catalog.resolve import ModelChoice
     from llmstep.catalog.template import PromptTemplate
     from llmstep.engine.text import Text, Written
     from llmstep.settings import Settings
     from llmstep.types import Candidate, PromptInput, SamplingParams
-
-Report = Callable[[Progress], None]
 
 
 @attrs.frozen
@@ -72,23 +72,23 @@ class Runner:
 
     @classmethod
     def load(
-        cls, plan: Plan, settings: Settings, choice: ModelChoice, report: Report, cancelled: Callable[[], bool]
+        cls, plan: Plan, settings: Settings, choice: ModelChoice, progress: ProgressSink, cancel: CancelToken
     ) -> Runner:
         """Read the weights.
 
         Raises:
             ModelError: They cannot be loaded.
-            CancelledError: `cancelled` said so.
+            CancelledError: `cancel` was requested.
         """
         started = time.perf_counter()
         if not plan.needs_torch:
             from llmstep.engine import own_decoder
 
-            loaded = own_decoder.load(plan, report=report, cancelled=cancelled)
+            loaded = own_decoder.load(plan, progress=progress, cancel=cancel)
         else:
             from llmstep.engine.loader import load
 
-            loaded = load(plan, report=report, cancelled=cancelled)
+            loaded = load(plan, progress=progress, cancel=cancel)
         return cls(loaded, settings, choice, since(started))
 
     def serves(self, settings: Settings, choice: ModelChoice) -> bool:
@@ -102,37 +102,38 @@ class Runner:
         sampling: SamplingParams,
         *,
         threads: int = 0,
-        on_step: Callable[[int, int], None] = lambda done, most: None,
+        progress: ProgressSink = silent,
         on_candidate: Callable[[Candidate], None] | None = None,
-        cancelled: Callable[[], bool] = lambda: False,
+        cancel: CancelToken = NEVER,
     ) -> tuple[int, list[Candidate], str]:
         """The number of samples drawn, the distinct candidates among them, best first, and `Generation.endings`.
 
         Args:
             threads: As in the settings.
-            on_step: Called after every decoding step with the number of steps done, and the most there can be.
+            progress: Called after every decoding step with the number of steps done, and the most there can be.
             on_candidate: Called with every candidate as soon as it is finished; with the same text once.
-            cancelled: Polled with every step.
+            cancel: Looked at in every step.
 
         Raises:
             ModelError: The fixed parts of the prompt are too long for the model.
             GenerationError: The model failed.
-            CancelledError: `cancelled` said so.
+            CancelledError: `cancel` was requested.
         """
         template = self._in_own_words(template)
         parts = template.draws(ask, sampling.count)
         how = Endings()
-        told: set[str] = set()
+        given: set[str] = set()
         drawn, before = 0, 0
         found: list[Candidate] = []
 
-        def tell(candidate: Candidate) -> None:
-            if on_candidate is not None and candidate.text not in told:
-                told.add(candidate.text)
+        def candidate_ended(candidate: Candidate) -> None:
+            if on_candidate is not None and candidate.text not in given:
+                given.add(candidate.text)
                 on_candidate(candidate)
 
-        def count_steps(before: int, left: int, done: int, most: int) -> None:
-            on_step(before + done, before + most * left)
+        def in_all(before: int, left: int, update: Progress) -> None:
+            done, total = before + update.done, before + update.total * left
+            progress(attrs.evolve(update, done=done, total=total))
 
         for left, (part, count) in zip(range(len(parts), 0, -1), parts, strict=True):
             samples = self._draw(
@@ -140,9 +141,9 @@ class Runner:
                 ask,
                 attrs.evolve(sampling, count=count),
                 threads=threads,
-                on_step=partial(count_steps, before, left),
-                on_candidate=None if on_candidate is None else tell,
-                cancelled=cancelled,
+                progress=partial(in_all, before, left),
+                on_candidate=None if on_candidate is None else candidate_ended,
+                cancel=cancel,
             )
             drawn += len(samples)
             before += max(sample.tokens for sample in samples)
@@ -167,9 +168,9 @@ class Runner:
         sampling: SamplingParams,
         *,
         threads: int,
-        on_step: Callable[[int, int], None],
+        progress: ProgressSink,
         on_candidate: Callable[[Candidate], None] | None,
-        cancelled: Callable[[], bool],
+        cancel: CancelToken,
     ) -> list[RawSample]:
         """The samples for one prompt."""
         longest = min(sampling.max_new_tokens, template.max_new_tokens) + template.thinking_tokens
@@ -182,7 +183,6 @@ class Runner:
         if positions is not None and template.family == "seq2seq":
             longest = max(1, min(longest, positions - 1 - len(prompt.decoder_ids)))
         sampling = attrs.evolve(sampling, max_new_tokens=longest)
-        most = longest * -(-sampling.count // MAX_ROWS)
 
         def on_sample(sample: RawSample) -> None:
             for candidate in finish(template, ask, [sample]):
@@ -195,9 +195,9 @@ class Runner:
             sampling,
             stops=template.stops,
             threads=self._threads(threads),
-            on_step=lambda done: on_step(done, most),
+            progress=progress,
             on_sample=on_sample if on_candidate is not None else None,
-            cancelled=cancelled,
+            cancel=cancel,
         )
         return [attrs.evolve(each, cut=self._is_cut(each, template, longest)) for each in samples]
 
@@ -214,9 +214,9 @@ class Runner:
         sampling: SamplingParams,
         *,
         threads: int = 0,
-        on_step: Callable[[int, int], None] = lambda done, most: None,
+        progress: ProgressSink = silent,
         on_written: Callable[[int, Written], None] | None = None,
-        cancelled: Callable[[], bool] = lambda: False,
+        cancel: CancelToken = NEVER,
     ) -> tuple[int, list[Written]]:
         """See `llmstep.engine.completion.complete`."""
         return complete(
@@ -225,9 +225,9 @@ class Runner:
             text,
             sampling,
             threads=self._threads(threads),
-            on_step=on_step,
+            progress=progress,
             on_written=on_written,
-            cancelled=cancelled,
+            cancel=cancel,
         )
 
     def _threads(self, wanted: int) -> int:

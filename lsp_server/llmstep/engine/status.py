@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import logging
 import threading
@@ -66,22 +65,8 @@ class StatusBoard:
             self.status = attrs.evolve(before, **changes)
             if self.status == before:
                 return
-            for tell in tuple(self._watchers):
+            for watcher in tuple(self._watchers):
                 try:
-                    tell(self.status)
+                    watcher(self.status)
                 except Exception:
                     _log.exception("llmstep: a watcher of the engine's status failed")
-
-
-def in_this_loop(callback: Callable[..., None]) -> Callable[..., None]:
-    """`callback` made callable from any thread: it runs in the loop that runs now, if there is one."""
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        return callback
-
-    def tell(*args: object) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to be told
-            loop.call_soon_threadsafe(callback, *args)
-
-    return tell

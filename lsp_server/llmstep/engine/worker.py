@@ -14,14 +14,17 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Hashable
 from concurrent.futures import Future
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import attrs
 
+from llmstep.cancel import CancelToken
 from llmstep.errors import BusyError, CancelledError, GenerationError, LlmstepError, causes
-from llmstep.progress import Progress
+from llmstep.progress import Progress, ProgressSink, silent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +32,6 @@ _NICENESS = 5
 """How much longer the model waits for a processor than the editor's requests and Lean do."""
 
 T = TypeVar("T")
-OnProgress = Callable[[Progress], None]
 
 
 @attrs.define(eq=False)
@@ -38,16 +40,15 @@ class Job(Generic[T]):
 
     key: Hashable
     work: Callable[[Job[T]], T]
-    """Called in the thread; polls `cancelled` and calls `report`."""
-    callers: list[tuple[Future[T], OnProgress | None]] = attrs.field(factory=list)
-    cancelled: bool = False
-    """All callers have gone; the work should end by raising `CancelledError`."""
+    """Called in the thread; looks at `cancel` and calls `progress`."""
+    callers: list[tuple[Future[T], ProgressSink]] = attrs.field(factory=list)
+    cancel: CancelToken = attrs.field(factory=CancelToken)
+    """Requested when all callers have gone; the work should end by raising `CancelledError`."""
 
-    def report(self, progress: Progress) -> None:
-        """Tell all callers how far the work is."""
-        for _, tell in tuple(self.callers):
-            if tell is not None:
-                tell(progress)
+    def progress(self, update: Progress) -> None:
+        """Pass on to all callers how far the work is."""
+        for _, progress in tuple(self.callers):
+            progress(update)
 
 
 class Worker:
@@ -75,16 +76,13 @@ class Worker:
         self._waiting: deque[Job[Any]] = deque()
         self._in_flight: dict[Hashable, Job[Any]] = {}
         self._thread: threading.Thread | None = None
-        self._closed = False
+        self.closing = CancelToken()
+        """Requested by `close`; what cannot be left in the midst of a job may look at it."""
 
     @property
     def queued(self) -> int:
         """Number of jobs that wait, the running one not counted."""
         return len(self._waiting)
-
-    @property
-    def closed(self) -> bool:
-        return self._closed
 
     @property
     def idle_seconds(self) -> float:
@@ -97,10 +95,10 @@ class Worker:
             self._idle_seconds = seconds
             self._wake.notify()
 
-    def submit(self, key: Hashable, work: Callable[[Job[T]], T], on_progress: OnProgress | None = None) -> Future[T]:
+    def submit(self, key: Hashable, work: Callable[[Job[T]], T], progress: ProgressSink = silent) -> Future[T]:
         """Have `work` done, or join the job in flight that has the same key.
 
-        Cancelling the future leaves the job. `on_progress` is called in the worker's thread and those of a download.
+        Cancelling the future leaves the job. `progress` is called in the worker's thread and those of a download.
 
         Raises:
             BusyError: Too many jobs wait.
@@ -108,7 +106,7 @@ class Worker:
         """
         future: Future[T] = Future()
         with self._wake:
-            if self._closed:
+            if self.closing.requested:
                 raise _closed()
             job: Job[T] | None = self._in_flight.get(key)
             if job is None:
@@ -121,7 +119,7 @@ class Worker:
                 self._waiting.append(job)
                 self._start()
                 self._wake.notify()
-            job.callers.append((future, on_progress))
+            job.callers.append((future, progress))
         joined = job
         future.add_done_callback(lambda done: self._leave(joined, done) if done.cancelled() else None)
         self._on_change()
@@ -130,11 +128,11 @@ class Worker:
     def close(self, seconds: float | None = None) -> None:
         """Cancel everything and wait for the thread, at most `seconds`; waiting requests get a `CancelledError`."""
         with self._wake:
-            self._closed = True
+            self.closing.request()
             waiting = list(self._waiting)
             self._waiting.clear()
             for job in self._in_flight.values():
-                job.cancelled = True
+                job.cancel.request()
             self._wake.notify()
         for job in waiting:
             self._resolve(job, error=_closed())
@@ -148,12 +146,12 @@ class Worker:
             self._thread.start()
 
     def _leave(self, job: Job[Any], future: Future[Any]) -> None:
-        """A caller has gone; without callers the job is dropped, or told to stop when it runs."""
+        """A caller has gone; without callers the job is dropped, or asked to stop when it runs."""
         with self._wake:
             job.callers = [caller for caller in job.callers if caller[0] is not future]
             if job.callers:
                 return
-            job.cancelled = True
+            job.cancel.request()
             if self._in_flight.get(job.key) is job:  # the same request from now on is a new job
                 del self._in_flight[job.key]
             if job in self._waiting:
@@ -168,18 +166,18 @@ class Worker:
 
     def _next(self) -> Job[Any] | None:
         """The next job, or None when the worker is closed; waits, and notices idleness."""
-        since, told = time.monotonic(), False
+        since, noticed = time.monotonic(), False
         while True:
             with self._wake:
-                if self._closed:
+                if self.closing.requested:
                     return None
                 if self._waiting:
                     return self._waiting.popleft()
-                left = since + self._idle_seconds - time.monotonic() if self._idle_seconds > 0 and not told else None
+                left = since + self._idle_seconds - time.monotonic() if self._idle_seconds > 0 and not noticed else None
                 if left is None or left > 0:
                     self._wake.wait(left)
                     continue
-            told = True
+            noticed = True
             try:
                 self._on_idle()
             except Exception:
@@ -187,7 +185,7 @@ class Worker:
 
     def _run(self, job: Job[Any]) -> None:
         try:
-            if job.cancelled:
+            if job.cancel.requested:
                 raise _closed()
             result = job.work(job)
         except BaseException as error:

@@ -13,12 +13,10 @@ from llmstep.http.lines import Lines
 from llmstep.http.requests import decode_candidates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from llmstep.progress import Progress
+    from llmstep.progress import ProgressSink
 
 
 async def candidates(request: Request) -> Response:
@@ -39,14 +37,14 @@ async def candidates(request: Request) -> Response:
     if wanted.model_key is not None and wanted.model_key != ModelKey.of(state.settings).digest:
         raise RefusedError(409, "This llmstep now uses another model.", hint="Load the model yourself.")
 
-    async def work(tell: Callable[[Progress], None]) -> Generation:
+    async def work(progress: ProgressSink) -> Generation:
         if wanted.ask.goal.solved:
             return Generation([], state.engine.status.model, 0, 0.0)
         known: Generation | None = state.engine.known(wanted.ask, wanted.sampling)
         if known is not None:
             return known
         async with state.admission.turn(request.state.client):
-            made: Generation = await state.engine.generate(wanted.ask, wanted.sampling, on_progress=tell)
+            made: Generation = await state.engine.generate(wanted.ask, wanted.sampling, progress=progress)
             state.watch.made(made)
             return made
 

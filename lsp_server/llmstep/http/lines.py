@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
-    from llmstep.progress import Progress
+    from llmstep.progress import Progress, ProgressSink
 
 T = TypeVar("T")
 
@@ -39,7 +39,7 @@ class Lines(Response, Generic[T]):
 
     def __init__(
         self,
-        work: Callable[[Callable[[Progress], None]], Awaitable[T]],
+        work: Callable[[ProgressSink], Awaitable[T]],
         last_line: Callable[[T], dict[str, Any]],
         stopping: asyncio.Event,
     ) -> None:

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 import attrs
 import platformdirs
 
-from llmstep.errors import CancelledError, DownloadError
+from llmstep.cancel import NEVER, CancelToken
+from llmstep.errors import DownloadError
 from llmstep.hub.files import broken
+from llmstep.progress import Progress, ProgressSink, silent
 from llmstep.strict_json import JsonError, loads
 from llmstep.whole_file import whole_file
 
@@ -42,21 +44,20 @@ def check_arrived(
     folder: Path,
     promises: Mapping[str, Promise],
     *,
-    tell: Callable[[int], None] = lambda _: None,
-    cancelled: Callable[[], bool] = lambda: False,
+    progress: ProgressSink = silent,
+    cancel: CancelToken = NEVER,
 ) -> None:
     """Check files that a download has brought; one that is wrong is deleted, so that the next download fetches it anew.
 
     Args:
         folder: Of the snapshot.
         promises: By the names of the files.
-        tell: Called with the number of bytes read so far.
+        progress: Called while files are read.
 
     Raises:
         DownloadError: A file has another size or another SHA-256 than the hub says.
-        CancelledError: `cancelled` said so.
+        CancelledError: `cancel` was requested.
     """
-    before = 0
     for name, promise in promises.items():
         path = folder / name
         blob = path.resolve()
@@ -66,7 +67,7 @@ def check_arrived(
         if promise.size is not None and size != promise.size:
             wrong = f"it has {size} bytes, not {promise.size}"
         elif wanted is not None and not _is_remembered(blob, wanted):
-            got = sha256_of(blob, lambda done, before=before: tell(before + done), cancelled)  # type: ignore[misc]
+            got = sha256_of(blob, lambda: progress(_checking(repo_id)), cancel)
             if got == wanted:
                 _remember(blob, wanted)
             else:
@@ -79,50 +80,49 @@ def check_arrived(
                 hint="Ask again to download it anew; if it happens again, a mirror (HF_ENDPOINT) or a proxy on the way "
                 "changes files.",
             )
-        before += size
 
 
 def check_cached(
+    repo_id: str,
     paths: Iterable[Path],
     *,
-    tell: Callable[[int], None] = lambda _: None,
-    cancelled: Callable[[], bool] = lambda: False,
+    progress: ProgressSink = silent,
+    cancel: CancelToken = NEVER,
 ) -> None:
     """Check files in the hub's cache against their names; those that have no SHA-256 for a name are passed over.
 
     Raises:
         ModelLoadError: A file has another SHA-256 than its name says.
-        CancelledError: `cancelled` said so.
+        CancelledError: `cancel` was requested.
     """
-    before = 0
     for path in paths:
         blob = path.resolve()
         wanted = _name_of(blob)
         if wanted is None or not blob.is_file() or _is_remembered(blob, wanted):
             continue
-        got = sha256_of(blob, lambda done, before=before: tell(before + done), cancelled)  # type: ignore[misc]
+        got = sha256_of(blob, lambda: progress(_checking(repo_id)), cancel)
         if got != wanted:
             raise broken(path, f"differs from what the hub has: its SHA-256 is {got[:16]}…, not {wanted[:16]}…")
         _remember(blob, wanted)
-        before += blob.stat().st_size
 
 
-def sha256_of(path: Path, tell: Callable[[int], None], cancelled: Callable[[], bool]) -> str:
+def sha256_of(path: Path, moved: Callable[[], None], cancel: CancelToken) -> str:
     """The SHA-256 of a file, as hexadecimal digits.
 
     Raises:
-        CancelledError: `cancelled` said so.
+        CancelledError: `cancel` was requested.
     """
     digest = hashlib.sha256()
-    done = 0
     with path.open("rb") as file:
         while piece := file.read(_PIECE):
-            if cancelled():
-                raise CancelledError("The check of the downloaded files was cancelled.", hint="Ask again to go on.")
+            cancel.check("The check of the downloaded files was cancelled.", hint="Ask again to go on.")
             digest.update(piece)
-            done += len(piece)
-            tell(done)
+            moved()
     return digest.hexdigest()
+
+
+def _checking(repo_id: str) -> Progress:
+    return Progress("download", f"Checking the files of {repo_id}")
 
 
 def _name_of(blob: Path) -> str | None:

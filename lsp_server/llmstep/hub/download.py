@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from huggingface_hub import constants, snapshot_download, try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 
+from llmstep.cancel import NEVER, CancelToken
 from llmstep.catalog.store import ADAPTER, is_path
 from llmstep.errors import CancelledError, DownloadError, ModelNotFoundError
 from llmstep.hub import errors as hub_errors
@@ -23,7 +24,7 @@ from llmstep.hub import listing as hub_listing
 from llmstep.hub.arrived import Promise, check_arrived, check_cached
 from llmstep.hub.client import bar_class
 from llmstep.hub.files import is_complete, needed_files, weight_files
-from llmstep.progress import Progress, format_bytes
+from llmstep.progress import Progress, ProgressSink, format_bytes, silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,8 +39,8 @@ _SLACK = 1 << 24
 def fetch(
     source: str,
     *,
-    report: Callable[[Progress], None] = lambda _: None,
-    cancelled: Callable[[], bool] = lambda: False,
+    progress: ProgressSink = silent,
+    cancel: CancelToken = NEVER,
     code: bool = False,
     check: Callable[[Path, int], object] = lambda _folder, _bytes: None,
 ) -> Path:
@@ -47,8 +48,8 @@ def fetch(
 
     Args:
         source: A folder, written as a path, or an id on the hub (`owner/name`).
-        report: Called with bytes done and in total, from several threads.
-        cancelled: Polled; when it says True the download ends. Files that are complete by then are kept.
+        progress: Called with bytes done and in total, from several threads.
+        cancel: When it is requested the download ends. Files that are complete by then are kept.
         code: Also fetch the Python files of the model.
         check: Called before the weights are downloaded, with the folder that holds everything else and the size of the
             weights; what it raises is raised.
@@ -57,7 +58,7 @@ def fetch(
         ModelNotFoundError: There is no such folder, or no such model on the hub.
         DownloadError: The download failed, or brought something else than the hub says.
         ModelLoadError: A file in the cache is not what the hub gave out.
-        CancelledError: `cancelled` said so.
+        CancelledError: `cancel` was requested.
     """
     if is_path(source):
         path = Path(source).expanduser()
@@ -71,9 +72,9 @@ def fetch(
     except HFValidationError as error:
         raise hub_errors.translate(error, source) from None
     if folder is None:
-        return _Download(source, report, code, check).run(cancelled)
+        return _Download(source, progress, code, check).run(cancel)
     paths = [folder / name for name in weight_files(path.name for path in folder.iterdir())]
-    check_cached(paths, tell=lambda _: report(_checking(source)), cancelled=cancelled)
+    check_cached(source, paths, progress=progress, cancel=cancel)
     return folder
 
 
@@ -81,8 +82,8 @@ def fetch_file(
     repo_id: str,
     name: str,
     *,
-    report: Callable[[Progress], None] = lambda _: None,
-    cancelled: Callable[[], bool] = lambda: False,
+    progress: ProgressSink = silent,
+    cancel: CancelToken = NEVER,
 ) -> Path:
     """One file of a repository on the hub, downloaded where it is not in the cache.
 
@@ -90,7 +91,7 @@ def fetch_file(
         ModelNotFoundError, DownloadError, CancelledError: As with `fetch`.
     """
     cached = try_to_load_from_cache(repo_id, name, cache_dir=constants.HF_HUB_CACHE)
-    return Path(cached) if isinstance(cached, str) else _File(repo_id, name, report).run(cancelled)
+    return Path(cached) if isinstance(cached, str) else _File(repo_id, name, progress).run(cancel)
 
 
 def cached_folder(repo_id: str, *, code: bool = False) -> Path | None:
@@ -113,18 +114,18 @@ class _Download:
     def __init__(
         self,
         repo_id: str,
-        report: Callable[[Progress], None],
+        progress: ProgressSink,
         code: bool,
         check: Callable[[Path, int], object],
     ) -> None:
         self.repo_id = repo_id
-        self.report = report
+        self.progress = progress
         self.code = code
         self.check = check
         self.total = 0
         self._sized = False
-        """Whether the hub has told the sizes of all files; not all mirrors do."""
-        self._stop = threading.Event()
+        """Whether the hub has given the sizes of all files; not all mirrors do."""
+        self._cancel = CancelToken()
         self._lock = threading.Lock()
         self._bars: list[list[Any]] = []
         """Progress bars that count bytes, for each call of the hub's client."""
@@ -132,11 +133,11 @@ class _Download:
         self._error: Exception | None = None
         self._moved = time.monotonic()
 
-    def run(self, cancelled: Callable[[], bool]) -> Path:
+    def run(self, cancel: CancelToken) -> Path:
         thread = threading.Thread(target=self._work, name=f"llmstep-download {self.repo_id}", daemon=True)
         thread.start()
         while thread.is_alive():
-            if cancelled():
+            if cancel.requested:
                 self._abandon()
                 raise CancelledError(f"The download of {self.repo_id} was cancelled.", hint="Ask again to go on.")
             if time.monotonic() - self._moved > STALL_SECONDS:
@@ -150,7 +151,7 @@ class _Download:
 
     def _abandon(self) -> None:
         """Leave the thread to end by itself, at the next bytes it gets or when its connection times out."""
-        self._stop.set()
+        self._cancel.request()
         _abort_transfer()
 
     def _work(self) -> None:
@@ -166,7 +167,7 @@ class _Download:
         if not weights:
             raise hub_errors.no_weights(self.repo_id)
         self._plan(info, names, hub_listing.missing_bytes(self.repo_id, names, sizes))
-        self._tell(0)
+        self._advanced(0)
         bar = bar_class(self)
         folder = self._snapshot([name for name in names if name not in weights], bar)
         self.check(folder, sum(sizes[name] for name in weights))
@@ -175,11 +176,11 @@ class _Download:
             # The hub went away between two requests, and what was cached before was returned.
             raise ConnectionError(f"{len(missing)} files are missing")
         self._check(folder, info, names)
-        self._tell(self.total)
+        self._advanced(self.total)
         return folder
 
     def _listed(self) -> tuple[Any, dict[str, int]]:
-        self._tell(0)
+        self._advanced(0)
         return hub_listing.listed(self.repo_id)
 
     def _plan(self, info: Any, names: list[str], total: int) -> None:
@@ -206,12 +207,7 @@ class _Download:
             if file.rfilename in names
         }
 
-        def tell(_done: int) -> None:
-            self._moved = time.monotonic()
-            if not self._stop.is_set():
-                self.report(_checking(self.repo_id))
-
-        check_arrived(self.repo_id, folder, promises, tell=tell, cancelled=self._stop.is_set)
+        check_arrived(self.repo_id, folder, promises, progress=self._moved_on, cancel=self._cancel)
 
     def _snapshot(self, names: list[str], bar: type[Any]) -> Path:
         self._bars.append([])
@@ -229,8 +225,7 @@ class _Download:
             CancelledError: The download was cancelled: this is the place where the client's threads notice it.
             DownloadError: More comes than the hub has said.
         """
-        if self._stop.is_set():
-            raise CancelledError("The download was cancelled.")
+        self._cancel.check("The download was cancelled.")
         with self._lock:
             done = sum(max((int(bar.n) for bar in bars), default=0) for bars in self._bars)
         if self._sized and done > self.total + _SLACK:
@@ -238,24 +233,23 @@ class _Download:
                 f"The download of {self.repo_id} is longer than the hub says.",
                 hint="A mirror (HF_ENDPOINT) or a proxy on the way changes files; try again without it.",
             )
-        self._tell(min(done, self.total))
+        self._advanced(min(done, self.total))
 
-    def _tell(self, done: int) -> None:
+    def _advanced(self, done: int) -> None:
+        size = f" ({format_bytes(self.total)})" if self.total else ""
+        self._moved_on(Progress("download", f"Downloading {self.repo_id}{size}", done, self.total))
+
+    def _moved_on(self, update: Progress) -> None:
         self._moved = time.monotonic()
-        if not self._stop.is_set():
-            size = f" ({format_bytes(self.total)})" if self.total else ""
-            self.report(Progress("download", f"Downloading {self.repo_id}{size}", done, self.total))
-
-
-def _checking(repo_id: str) -> Progress:
-    return Progress("download", f"Checking the files of {repo_id}")
+        if not self._cancel.requested:
+            self.progress(update)
 
 
 class _File(_Download):
     """The download of one file."""
 
-    def __init__(self, repo_id: str, name: str, report: Callable[[Progress], None]) -> None:
-        super().__init__(repo_id, report, False, lambda _folder, _bytes: None)
+    def __init__(self, repo_id: str, name: str, progress: ProgressSink) -> None:
+        super().__init__(repo_id, progress, False, lambda _folder, _bytes: None)
         self.name = name
 
     def _fetch(self) -> Path:
@@ -270,7 +264,7 @@ class _File(_Download):
         if not (folder / self.name).exists():
             raise ConnectionError("the file is missing")
         self._check(folder, info, [self.name])
-        self._tell(self.total)
+        self._advanced(self.total)
         return folder / self.name
 
 

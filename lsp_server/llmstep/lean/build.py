@@ -1,9 +1,10 @@
-"""Builds what a file imports, when the user wants that: `lake build`, told of line by line, ended by a cancel."""
+"""Builds what a file imports, when the user wants that. The lines of `lake build` are its progress."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import re
 import uuid
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from typing import TYPE_CHECKING, Final
@@ -13,15 +14,18 @@ from llmstep.lean import process
 from llmstep.lean.header import imports_of
 from llmstep.lean.output import split_lines
 from llmstep.lean.project import find_program
+from llmstep.progress import Progress, ProgressSink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from llmstep.lean.project import Project
     from llmstep.settings import LeanSettings
 
 _MATHLIB: Final = ".lake/packages/mathlib"
+_DONE_OF: Final = re.compile(r"\[(\d+)/(\d+)\]")
+"""How Lake and the cache of Mathlib write how far they are."""
 
 
 def build_commands(project: Project, text: str, lean: LeanSettings) -> list[tuple[str, ...]]:
@@ -50,11 +54,11 @@ def build_commands(project: Project, text: str, lean: LeanSettings) -> list[tupl
     return [*fetch, (*lake, "build", *modules)]
 
 
-async def run(command: Sequence[str], root: Path, variables: Sequence[str], on_line: Callable[[str], None]) -> None:
+async def run(command: Sequence[str], root: Path, variables: Sequence[str], progress: ProgressSink) -> None:
     """Runs a command of Lake to its end; when the caller is cancelled, all its processes are ended.
 
     Args:
-        on_line: Called with each line that it prints.
+        progress: Called with each line that it prints.
 
     Raises:
         LeanProjectError: It cannot be run, or fails.
@@ -77,7 +81,7 @@ async def run(command: Sequence[str], root: Path, variables: Sequence[str], on_l
                 if line:
                     last = line[:200]
                     wrong = wrong or (last if line.startswith("error:") else "")
-                    on_line(last)
+                    progress(_progress(last))
         status = await child.wait()
     except BaseException:
         process.end([*process.family(child.pid), *process.marked(mark)])
@@ -85,3 +89,9 @@ async def run(command: Sequence[str], root: Path, variables: Sequence[str], on_l
     if status:
         said = wrong.removeprefix("error:").strip() or last or "it said nothing"
         raise LeanProjectError(f"`{words}` failed: {said}", hint=f"Run it in {root} to see more.")
+
+
+def _progress(line: str) -> Progress:
+    """A line of Lake or of the cache of Mathlib, with the counts that it may have."""
+    found = _DONE_OF.search(line)
+    return Progress("goal", line, *(map(int, found.groups()) if found else (0, 0)))

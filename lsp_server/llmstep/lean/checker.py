@@ -158,11 +158,11 @@ class FileChecker:
             LeanError: Lean does not answer even without the tactic.
         """
 
-        async def told(shown: str, point: InsertionPoint, _: set[str]) -> list[str]:
+        async def shown_by(shown: str, point: InsertionPoint, _: set[str]) -> list[str]:
             shadow = point.shadow_text(shown, tactic)
             return (await self._judging.run(shadow, self.settings.timeout_seconds)).informations()
 
-        return await self._texts(text, point, tactic, told)
+        return await self._texts(text, point, tactic, shown_by)
 
     async def renamed(self, text: str, point: InsertionPoint, candidate: str) -> list[str]:
         """A candidate with names that Lean offers for those that it does not know or calls deprecated.

@@ -39,12 +39,12 @@ class Document:
     diagnostics: list[Params] = attrs.field(factory=list)
     """The last that came for `version`, as Lean sent them."""
     until: int | None = None
-    """The first line of which nothing needs to be told; None when all of the text counts."""
+    """The first line of which nothing needs to be known; None when all of the text counts."""
     calls: set[asyncio.Future[Any]] = attrs.field(factory=set)
     """Pending requests about `version`."""
     settled: bool = False
     """Lean has finished with `version`."""
-    told: asyncio.Future[list[Params]] = attrs.field(init=False, factory=lambda: _future())
+    early: asyncio.Future[list[Params]] = attrs.field(init=False, factory=lambda: _future())
     """The diagnostics once all that is wrong with `version` is among them; what linters say may be outstanding."""
     late: int = 0
     """Versions in a row, up to this one, with a request that came to its time limit while Lean got nowhere."""
@@ -121,10 +121,10 @@ class Document:
             self._heard = True
             self.diagnostics = [*self.diagnostics, *diagnostics] if more else diagnostics
             self._published = True
-            self._tell()
+            self._settle()
 
     def progressed(self, version: int | None, processing: list[Params]) -> bool:
-        """Lean told at which parts it is working; True when it gave the document up."""
+        """Lean said at which parts it is working; True when it gave the document up."""
         if version not in (None, self.version):
             return False
         fatal = any(part.get("kind") == FATAL for part in processing)
@@ -133,7 +133,7 @@ class Document:
             self._line = min((part["range"]["start"]["line"] for part in processing), default=-1)
             reached = self.until is not None and self._line >= self.until
             self._quiet = self._quiet or not processing or reached
-            self._tell()
+            self._settle()
         return fatal and self._heard  # else it speaks of the worker before
 
     def crashed(self) -> LeanCrashedError:
@@ -159,12 +159,12 @@ class Document:
         lines = str(last["message"]).strip().splitlines() if at_top else []
         return lines[-1][:200] if lines else ""
 
-    async def report(self, whole: Coroutine[Any, Any, list[Params]]) -> list[Params]:
-        """The diagnostics of `version` as soon as it is reported; `whole` is the wait for everything."""
-        told, waiting = self.told, asyncio.ensure_future(whole)
+    async def settled_diagnostics(self, whole: Coroutine[Any, Any, list[Params]]) -> list[Params]:
+        """The diagnostics of `version` as soon as its steps are in; `whole` is the wait for everything."""
+        early, waiting = self.early, asyncio.ensure_future(whole)
         try:
-            await asyncio.wait((told, waiting), return_when=asyncio.FIRST_COMPLETED)
-            return waiting.result() if waiting.done() else told.result()
+            await asyncio.wait((early, waiting), return_when=asyncio.FIRST_COMPLETED)
+            return waiting.result() if waiting.done() else early.result()
         finally:
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)
@@ -180,10 +180,10 @@ class Document:
         """Nothing is known of a new version."""
         self.diagnostics = []
         self.settled = self._published = self._quiet = False
-        self.told = _future()
+        self.early = _future()
 
-    def _tell(self) -> None:
-        """Wakes those who wait for the report, when it is whole.
+    def _settle(self) -> None:
+        """Wakes those who wait for the diagnostics of all steps, when they are whole.
 
         Lean's reporter (`reportSnapshots`) takes every finished step with its messages before it says what is still
         being processed. If it had to wait on the way, it has published before and after each step; if not, it
@@ -192,9 +192,9 @@ class Document:
         long in long files. Only while it reads the imports of a new document, which is no step of the text, the signs
         mean nothing.
         """
-        if self.opened and self._published and self._quiet and not self.told.done():
+        if self.opened and self._published and self._quiet and not self.early.done():
             self.settled = True
-            self.told.set_result(self.diagnostics)
+            self.early.set_result(self.diagnostics)
 
 
 def _future() -> asyncio.Future[Any]:

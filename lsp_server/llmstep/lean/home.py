@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from llmstep.lean.process import LeanProcess
     from llmstep.lean.project import Project
     from llmstep.lean.server import LeanServer
+    from llmstep.progress import ProgressSink
     from llmstep.settings import Settings
 
 T = TypeVar("T")
@@ -62,14 +63,14 @@ class Home:
         self.builds = True
 
     async def build(
-        self, commands: Sequence[Sequence[str]], environment: Sequence[str], on_line: Callable[[str], None]
+        self, commands: Sequence[Sequence[str]], environment: Sequence[str], progress: ProgressSink
     ) -> None:
         """Runs commands that build imports, after `begin_build`."""
         try:
             for checker in self.files.values():
                 await checker.close()  # Lake writes anew what they have mapped into memory
             for command in commands:
-                await build.run(command, self.project.root, environment, on_line)
+                await build.run(command, self.project.root, environment, progress)
         finally:
             self.builds = False
 

@@ -13,9 +13,10 @@ from llmstep.lean.client import LeanClient, Params
 from llmstep.lean.documents import Document, wire
 from llmstep.lean.memory_limit import watch
 from llmstep.lean.starting import ServerOptions, begin, wait_for
+from llmstep.progress import Progress, ProgressSink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from lsprotocol.types import Position
@@ -50,7 +51,7 @@ class LeanServer:
         self.root = root
         self.timeout = timeout
         self.options = options or ServerOptions()
-        self.listeners: set[Callable[[str], None]] = set()
+        self.listeners: list[ProgressSink] = []
         """Called with what Lean says while it starts, or prepares the imports of a document."""
         self._last_words = ""
         self._watch: asyncio.Task[None] | None = None
@@ -130,7 +131,7 @@ class LeanServer:
         A document that is not open is opened. Pending calls about the old text end with `CancelledError`.
 
         Args:
-            until: The first line of which a `report` needs to tell nothing; None when all of the text counts.
+            until: The first line of which `settled` need not know anything; None when all of the text counts.
         """
         await self._relieve(uri)
         client = await self._running()
@@ -161,9 +162,9 @@ class LeanServer:
         document.settled = document.opened = True
         return document.diagnostics
 
-    async def report(self, uri: str, version: int, timeout: float | None = None) -> list[Params]:
+    async def settled(self, uri: str, version: int, timeout: float | None = None) -> list[Params]:
         """Like `wait`, but if it can before Lean makes its index, and before what stands from `until` on is known."""
-        return await self._document(uri).report(self.wait(uri, version, timeout))
+        return await self._document(uri).settled_diagnostics(self.wait(uri, version, timeout))
 
     async def plain_goal(self, uri: str, position: Position, timeout: float | None = None) -> list[str] | None:
         """The goals at a position, main first: empty when all are accomplished, None where Lean knows of no goal.
@@ -251,7 +252,7 @@ class LeanServer:
             self._starting.add_done_callback(lambda task: task.cancelled() or task.exception())
         where = f"run `{self.command[0]}` in {self.root}"
         seconds = self.options.start_seconds
-        return await wait_for(self._starting, seconds, lambda: self._last_words, self._tell, where)
+        return await wait_for(self._starting, seconds, lambda: self._last_words, self._progress, where)
 
     async def _start(self) -> LeanClient:
         client = LeanClient(self._notified, (PUBLISH, PROGRESS), self._said)
@@ -276,11 +277,11 @@ class LeanServer:
         """Lean, Lake or elan wrote to the standard error."""
         if self.is_starting:
             self._last_words = line[:200]
-            self._tell(f"Starting Lean: {self._last_words}")
+            self._progress(Progress("goal", f"Starting Lean: {self._last_words}"))
 
-    def _tell(self, what: str) -> None:
-        for listener in list(self.listeners):
-            listener(what)
+    def _progress(self, update: Progress) -> None:
+        for progress in tuple(self.listeners):
+            progress(update)
 
     def _notified(self, method: str, params: Params) -> None:
         name = params if method == PUBLISH else params["textDocument"]
@@ -290,7 +291,7 @@ class LeanServer:
         if method == PUBLISH:
             document.published(name.get("version"), params["diagnostics"], more=params.get("isIncremental", False))
             if words := document.preparing():
-                self._tell(f"Lean prepares the imports: {words}")
+                self._progress(Progress("goal", f"Lean prepares the imports: {words}"))
         elif document.progressed(name.get("version"), params["processing"]) and not self._has_worker(document):
             document.crashed()
 

@@ -133,7 +133,7 @@ class Shadow:
         computing is found by the server at the next edit.
         """
         try:
-            await self.server.report(self.uri, await self.server.change(self.uri, prefix), GRACE_SECONDS)
+            await self.server.settled(self.uri, await self.server.change(self.uri, prefix), GRACE_SECONDS)
         except LeanTimeoutError:
             await self.server.close(self.uri)
         self._late = False
@@ -153,10 +153,10 @@ class Shadow:
         """
         try:
             version = await self._change(shadow, question or "")
-            report = self.server.report(self.uri, version, seconds)
+            settled = self.server.settled(self.uri, version, seconds)
             if question is not None:
-                return self._told(shadow, await report, None, question)
-            return await self._outcome(shadow, report, seconds, "")
+                return self._outcome_of(shadow, await settled, None, question)
+            return await self._outcome(shadow, settled, seconds, "")
         except (LeanError, asyncio.CancelledError):
             ready, self._ready = self._ready, None
             self._late = True
@@ -214,16 +214,16 @@ class Shadow:
     async def _outcome(
         self, shadow: ShadowText, diagnostics: Awaitable[list[Diagnostic]], seconds: float, question: str
     ) -> Outcome:
-        told, goals = await _both(diagnostics, self.server.plain_goal(self.uri, shadow.probe, seconds))
-        return self._told(shadow, told, None if goals is None else tuple(goals), question)
+        found, goals = await _both(diagnostics, self.server.plain_goal(self.uri, shadow.probe, seconds))
+        return self._outcome_of(shadow, found, None if goals is None else tuple(goals), question)
 
-    def _told(
-        self, shadow: ShadowText, told: list[Diagnostic], goals: tuple[str, ...] | None, question: str
+    def _outcome_of(
+        self, shadow: ShadowText, found: list[Diagnostic], goals: tuple[str, ...] | None, question: str
     ) -> Outcome:
         if shadow.whole:
-            told = [{**each, "message": _NEXT_TOKEN.sub(_END, each["message"])} for each in told]
+            found = [{**each, "message": _NEXT_TOKEN.sub(_END, each["message"])} for each in found]
         asked = shadow.text.count("\n") + _asked(question).index(question) if question and shadow.whole else None
-        return Outcome(shadow, told, goals, asked)
+        return Outcome(shadow, found, goals, asked)
 
 
 def _asked(question: str) -> str:

@@ -12,6 +12,7 @@ from pygls.exceptions import JsonRpcException
 
 from llmstep.errors import LeanCrashedError, LeanError, LeanTimeoutError
 from llmstep.lean import protocol
+from llmstep.progress import Progress, ProgressSink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,8 +26,8 @@ OLDEST: Final = (4, 8)
 
 _UNKNOWN_OPTION: Final = re.compile(r"unknown (?:configuration )?option[^\w]*([\w.]+)")
 _LOOK_SECONDS: Final = 0.5
-_TELL_SECONDS: Final = 5.0
-"""How often a wait for the start is told of when Lean says nothing new."""
+_PROGRESS_SECONDS: Final = 5.0
+"""How often a wait for the start gives progress when Lean says nothing new."""
 
 
 @attrs.frozen
@@ -47,7 +48,7 @@ async def wait_for(
     starting: asyncio.Task[LeanClient],
     seconds: float,
     last_words: Callable[[], str],
-    tell: Callable[[str], None],
+    progress: ProgressSink,
     where: str,
 ) -> LeanClient:
     """Waits for a start, which others may wait for too and which outlives every wait for it.
@@ -56,14 +57,14 @@ async def wait_for(
         starting: The start.
         seconds: Longest wait.
         last_words: What the process said last.
-        tell: Called now and then with how the wait goes.
+        progress: Called now and then with how long the wait lasts.
         where: What to try in a terminal.
 
     Raises:
         LeanTimeoutError: The time is over; the start goes on.
     """
     loop = asyncio.get_running_loop()
-    began = told = loop.time()
+    began = shown = loop.time()
     while not starting.done():
         left = began + seconds - loop.time()
         words = last_words()
@@ -73,10 +74,10 @@ async def wait_for(
                                                                       "It has said nothing."),
                 hint=f"Ask again to wait on, restart Lean to begin anew, or {where} in a terminal to see more.",
             )  # fmt: skip
-        await asyncio.wait((starting,), timeout=min(left, _TELL_SECONDS))
-        if loop.time() - told >= _TELL_SECONDS and not starting.done():
-            told = loop.time()
-            tell(f"Starting Lean, {told - began:.0f} s: {last_words() or 'it says nothing yet'}")
+        await asyncio.wait((starting,), timeout=min(left, _PROGRESS_SECONDS))
+        if loop.time() - shown >= _PROGRESS_SECONDS and not starting.done():
+            shown = loop.time()
+            progress(Progress("goal", f"Starting Lean, {shown - began:.0f} s: {last_words() or 'it says nothing yet'}"))
     return starting.result()
 
 

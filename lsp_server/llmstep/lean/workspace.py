@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,18 +23,17 @@ from llmstep.lean.server import LeanServer
 from llmstep.lean.starting import ServerOptions
 from llmstep.lean.verdict import ERROR
 from llmstep.lean.version import TOOLCHAIN, takes_variables_by_proof
+from llmstep.progress import ProgressSink, silent
 from llmstep.settings_store import SettingsStore
 from llmstep.types import Check, Goal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.lean.trial import Trial
     from llmstep.lean.verdict import Diagnostic
     from llmstep.settings import Settings
-
-OnWait = Callable[[str], None]
 
 
 class LeanWorkspace:
@@ -67,26 +65,26 @@ class LeanWorkspace:
         for key in list(self._homes):
             self._stop(key)
 
-    async def goal(self, uri: str, text: str, point: InsertionPoint, on_wait: OnWait | None = None) -> Goal:
+    async def goal(self, uri: str, text: str, point: InsertionPoint, progress: ProgressSink = silent) -> Goal:
         """The goals that a candidate at `point` will face.
 
         Args:
             uri: Address of the file.
             text: Its text.
             point: A place in it.
-            on_wait: Called with what Lean says while it starts.
+            progress: Called with what Lean says while it starts.
 
         Raises:
             NoGoalError: There is none.
             LeanError: Lean cannot be started, or does not answer within the time limit.
         """
-        async with self._file(uri, on_wait) as (checker, again):
+        async with self._file(uri, progress) as (checker, again):
             baseline = await again(lambda: checker.baseline(text, point))
             main, *others = await again(lambda: laid_out(checker, text, point, baseline.goals))
             return Goal(main, tuple(others))
 
     async def locate(
-        self, uri: str, text: str, points: Sequence[InsertionPoint], on_wait: OnWait | None = None
+        self, uri: str, text: str, points: Sequence[InsertionPoint], progress: ProgressSink = silent
     ) -> tuple[InsertionPoint, Goal]:
         """The first of several insertion points (see `find_insertion_points`) that has a goal, and the goal.
 
@@ -97,7 +95,7 @@ class LeanWorkspace:
         first: NoGoalError | None = None
         for point in points:
             try:
-                return point, await self.goal(uri, text, point, on_wait)
+                return point, await self.goal(uri, text, point, progress)
             except NoGoalError as error:
                 first = first or error
         raise first or NoGoalError(
@@ -184,11 +182,11 @@ class LeanWorkspace:
         self._closed = True
         await self.restart()
 
-    async def build_imports(self, uri: str, text: str, on_line: Callable[[str], None]) -> None:
+    async def build_imports(self, uri: str, text: str, progress: ProgressSink) -> None:
         """Builds what a file with this text imports, and reads the imports of all files of the project again.
 
         Args:
-            on_line: Called with each line that Lake prints.
+            progress: Called with each line that Lake prints.
 
         Raises:
             LeanProjectError: There is nothing to build, or the build fails.
@@ -198,7 +196,7 @@ class LeanWorkspace:
         commands = build_commands(home.project, text, self.settings.lean)
         home.begin_build()
         try:
-            await home.build(commands, self.settings.lean.environment, on_line)
+            await home.build(commands, self.settings.lean.environment, progress)
         finally:
             self._outdate(home)
 
@@ -213,7 +211,7 @@ class LeanWorkspace:
         return bool(outdated)
 
     @contextlib.asynccontextmanager
-    async def _file(self, uri: str, on_wait: OnWait | None = None) -> AsyncIterator[tuple[FileChecker, Again]]:
+    async def _file(self, uri: str, progress: ProgressSink = silent) -> AsyncIterator[tuple[FileChecker, Again]]:
         """The checker of a file, and what does a piece of work with it; its server does not count as idle meanwhile."""
         if self._closed:
             raise CancelledError("llmstep is shutting down.")
@@ -234,16 +232,14 @@ class LeanWorkspace:
         if home.timer is not None:
             home.timer.cancel()
             home.timer = None
-        if on_wait is not None:
-            home.server.listeners.add(on_wait)
+        home.server.listeners.append(progress)
         try:
             await make_room(uri, list(self._homes.values()), self.settings)
             if await checker.refresh():
                 self.on_outdated(uri)
             yield checker, Again(home.server)
         finally:
-            if on_wait is not None:
-                home.server.listeners.discard(on_wait)
+            home.server.listeners.remove(progress)
             home.users -= 1
             self._rest(home)
 

@@ -126,7 +126,7 @@ async def _switch(ls: Session, params: types.ExecuteCommandParams, model: str, *
     spans = {"download": (0, 80), "load": (80, 100)}
     progress = await WorkDone.begin(ls, params.work_done_token, f"llmstep: {model}", task.cancel, spans)
     try:
-        await ls.app.engine.load(on_progress=progress.report)
+        await ls.app.engine.load(progress=progress.show)
     finally:
         progress.end("")
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from llmstep.aside import in_this_loop
+from llmstep.cancel import CancelToken
 from llmstep.errors import LlmstepError, RequestError
 from llmstep.lsp.progress import WorkDone
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from lsprotocol import types
 
     from llmstep.lsp.session import Session
-    from llmstep.progress import Progress
+    from llmstep.progress import ProgressSink
 
 DOWNLOAD_MODEL = "llmstep.downloadModel"
 SPANS: Mapping[str, tuple[int, int]] = {"download": (0, 100)}
@@ -38,14 +39,9 @@ async def download_model(ls: Session, params: types.ExecuteCommandParams) -> dic
     assert task is not None
     progress = await WorkDone.begin(ls, params.work_done_token, f"llmstep: {model}", task.cancel, spans=SPANS)
     outcome = "Stopped"
-    stopped = threading.Event()
-    loop = asyncio.get_running_loop()
-
-    def report(step: Progress) -> None:  # from the threads of the download
-        loop.call_soon_threadsafe(progress.report, step)
-
+    cancel = CancelToken()
     try:
-        folder = await asyncio.to_thread(_fetch, model, report, stopped)
+        folder = await asyncio.to_thread(_fetch, model, in_this_loop(progress.show), cancel)
         outcome = f"{model} is on this machine"
         return {"model": model, "folder": folder}
     except LlmstepError as error:
@@ -53,11 +49,11 @@ async def download_model(ls: Session, params: types.ExecuteCommandParams) -> dic
         ls.show_error(error)
         raise
     finally:
-        stopped.set()
+        cancel.request()
         progress.end(outcome)
 
 
-def _fetch(model: str, report: Any, stopped: threading.Event) -> str:
+def _fetch(model: str, progress: ProgressSink, cancel: CancelToken) -> str:
     from llmstep.catalog.registry import find_record
     from llmstep.catalog.store import cache_path
     from llmstep.hub.download import fetch
@@ -67,4 +63,4 @@ def _fetch(model: str, report: Any, stopped: threading.Event) -> str:
         return str(cache_path(record))
     source = record.repo_id if record is not None else model
     code = record is not None and record.trust_remote_code
-    return str(fetch(source, report=report, cancelled=stopped.is_set, code=code))
+    return str(fetch(source, progress=progress, cancel=cancel, code=code))

@@ -92,14 +92,14 @@ class Endpoint:
         http = self._settings.http
         # In a thread: importing the web server takes longer than an answer to the editor may.
         await asyncio.to_thread(importlib.import_module, "llmstep.http.server")
-        told = False
+        shown = False
         while True:
             try:
                 await self._listen()
-                told = False
+                shown = False
             except LlmstepError as error:
-                if not told:
-                    told = True
+                if not shown:
+                    shown = True
                     if held := await probe(http.host, http.port, token=own_token()):
                         _log.info("another llmstep answers at %s; this one waits for it to go", held.url)
                     else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,20 +13,18 @@ from pygls.uris import to_fs_path
 
 from llmstep.errors import LlmstepError, RequestError
 from llmstep.lsp.progress import WorkDone
-from llmstep.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from llmstep.lsp.session import Session
+    from llmstep.progress import Progress
 
 BUILD_IMPORTS = "llmstep.buildImports"
 
 _WATCHED = ("**/*.lean", "**/*.ilean")
 """Sources, and what Lean writes beside each compiled module."""
 _SECONDS = 5.0
-_DONE_OF = re.compile(r"\[(\d+)/(\d+)\]")
-"""How Lake and the cache of Mathlib tell how far they are."""
 
 _log = logging.getLogger(__name__)
 
@@ -57,15 +54,14 @@ async def build_imports(ls: Session, params: types.ExecuteCommandParams) -> dict
         ls, params.work_done_token, "llmstep: building the imports", task.cancel, {"goal": (0, 100)}
     )
 
-    def on_line(line: str) -> None:
+    def show(update: Progress) -> None:
         nonlocal said
-        said = line
-        found = _DONE_OF.search(line)
-        progress.report(Progress("goal", line, *(map(int, found.groups()) if found else (0, 0))))
+        said = update.message
+        progress.show(update)
 
     outcome = "Stopped"
     try:
-        await app.lean.build_imports(document.uri, document.text, on_line)
+        await app.lean.build_imports(document.uri, document.text, show)
         outcome = "The imports are built"
     except LlmstepError as error:
         outcome = error.message

@@ -53,7 +53,7 @@ async def known(ls: Session, params: KnownParams) -> Any:
     return to_editor(shown)
 
 
-def tell(ls: Session, uri: str) -> None:
+def notify(ls: Session, uri: str) -> None:
     """Say that there is news for a document, to a client that wants to hear of it."""
     if shows_known(ls):
         ls.protocol.notify(CHANGED, {"textDocument": {"uri": uri}})

@@ -61,8 +61,8 @@ class Places:
         Raises:
             JsonRpcException: The document was edited meanwhile, and the latest version is wanted.
         """
-        told = [(each.range, each.message) for each in diagnostics]
-        key = repr((where, told))
+        shown = [(each.range, each.message) for each in diagnostics]
+        key = repr((where, shown))
         if document.text is not self._text:
             self._known.clear()
             self._text = document.text

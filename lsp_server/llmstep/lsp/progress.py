@@ -70,7 +70,7 @@ class WorkDone:
             ls.work_done_progress.begin(token, types.WorkDoneProgressBegin(title=title, cancellable=True, percentage=0))
         return cls(ls, token, spans)
 
-    def report(self, progress: Progress) -> None:
+    def show(self, progress: Progress) -> None:
         """Show a step, unless it looks like the one before."""
         if self._token is None:
             return
@@ -80,8 +80,8 @@ class WorkDone:
         message = describe(progress)
         if (message, percentage) != self._last:
             self._last = (message, percentage)
-            report = types.WorkDoneProgressReport(message=message, percentage=percentage, cancellable=True)
-            self._ls.work_done_progress.report(self._token, report)
+            news = types.WorkDoneProgressReport(message=message, percentage=percentage, cancellable=True)
+            self._ls.work_done_progress.report(self._token, news)
 
     def end(self, message: str) -> None:
         """Take the progress away; a second call does nothing."""

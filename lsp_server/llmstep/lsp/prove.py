@@ -14,7 +14,7 @@ from llmstep.errors import LlmstepError, RequestError
 from llmstep.lean.text import range_at
 from llmstep.lsp import code_actions
 from llmstep.lsp.arguments import read_argument, read_diagnostics, read_position, read_uri
-from llmstep.lsp.known import tell
+from llmstep.lsp.known import notify
 from llmstep.lsp.progress import WorkDone
 from llmstep.lsp.runs import STOPPED
 from llmstep.setting_values import shown
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from llmstep.lsp.runs import Run
     from llmstep.lsp.session import Session
     from llmstep.memory import Document
-    from llmstep.progress import Progress
+    from llmstep.progress import Progress, ProgressSink
     from llmstep.proofs.plan import Plan
     from llmstep.search.prover import Attempt
     from llmstep.search.sorries import Filled
@@ -132,13 +132,13 @@ async def prove(ls: Session, params: types.ExecuteCommandParams) -> dict[str, An
     assert wanted.position is not None
     position = wanted.position
 
-    async def work(run: Run, report: Callable[[Progress], None]) -> tuple[Attempt, str]:
-        from llmstep.proofs.told import outcome
+    async def work(run: Run, progress: ProgressSink) -> tuple[Attempt, str]:
+        from llmstep.proofs.summary import outcome
 
         points = (await ls.places.at(document, position, wanted.diagnostics, latest=False)).points
         run.works_at(points)
         app = await ls.ready()
-        found = await app.prove(document, points, wanted.plan(ls), report)
+        found = await app.prove(document, points, wanted.plan(ls), progress)
         return found, outcome(found)
 
     found = await _run(ls, params, document, work)
@@ -179,10 +179,10 @@ async def fill_sorries(ls: Session, params: types.ExecuteCommandParams) -> dict[
     wanted = ProveArguments.decode(params.arguments, placed=False)
     document = ls.documents.snapshot(wanted.uri)
 
-    async def work(run: Run, report: Callable[[Progress], None]) -> tuple[list[Filled], str]:
+    async def work(run: Run, progress: ProgressSink) -> tuple[list[Filled], str]:
         run.works_at([each.point for each in await aside(find_sorries, document.text)])
         app = await ls.ready()
-        results = await app.fill(document, wanted.plan(ls), report)
+        results = await app.fill(document, wanted.plan(ls), progress)
         return results, f"{sum(not each.reason for each in results)} of {len(results)} proved"
 
     results = await _run(ls, params, document, work)
@@ -202,21 +202,21 @@ async def _run(
     ls: Session,
     params: types.ExecuteCommandParams,
     document: Document,
-    work: Callable[[Run, Callable[[Progress], None]], Awaitable[tuple[Any, str]]],
+    work: Callable[[Run, ProgressSink], Awaitable[tuple[Any, str]]],
 ) -> Any:
     """Do the work as the document's run, with progress that the user may cancel."""
     progress: WorkDone | None = None
     outcome = "Stopped"
 
-    def report(step: Progress) -> None:
+    def show(step: Progress) -> None:
         if progress is not None:
-            progress.report(step)
+            progress.show(step)
         ls.status.step(step)
 
     try:
         with ls.runs.begin(document.uri) as run:
             progress = await WorkDone.begin(ls, params.work_done_token, "llmstep", lambda: run.cancel(STOPPED))
-            result, outcome = await work(run, report)
+            result, outcome = await work(run, show)
             return result
     except LlmstepError as error:
         outcome = error.message
@@ -232,5 +232,5 @@ async def _remember(ls: Session, document: Document, found: Attempt) -> None:
     """Offer a proof like a suggestion, the first of its goal, unless the goal has changed meanwhile."""
     app = await ls.ready()
     if await app.remember(document, ls.documents.find(document.uri), found):
-        tell(ls, document.uri)
+        notify(ls, document.uri)
         ls.refresh_hints()

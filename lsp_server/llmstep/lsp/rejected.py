@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SHOW = "Show rejected"
 
 
-async def tell(ls: Session, found: SuggestionSet) -> None:
+async def show(ls: Session, found: SuggestionSet) -> None:
     """Show the summary where there is no step to choose, with a button for what Lean said about each."""
     if found.suggestions or shows_known(ls):
         return

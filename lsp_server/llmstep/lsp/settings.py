@@ -154,14 +154,14 @@ class SettingsSync:
         wrong = [*wrong, *environment.faults]
         settings = attrs.evolve(Settings.decode({**below, **environment.values}), **session)
         self._session, self._of_editor = session, editor
-        self._tell(wrong)
+        self._show(wrong)
         if settings != self._ls.settings:
             self._ls.configure(settings)
 
-    def _tell(self, wrong: list[SettingsError]) -> None:
+    def _show(self, wrong: list[SettingsError]) -> None:
         """Show what was not wrong before; of very many the first ones."""
-        told = {str(error) for error in self._wrong}
-        new = [error for error in wrong if str(error) not in told]
+        shown = {str(error) for error in self._wrong}
+        new = [error for error in wrong if str(error) not in shown]
         self._wrong = wrong
         for error in new[:_MOST_TOLD]:
             self._ls.show_error(error)

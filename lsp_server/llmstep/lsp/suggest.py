@@ -19,6 +19,7 @@ from llmstep.lsp.goals import ClientGoals
 from llmstep.lsp.progress import WorkDone
 from llmstep.lsp.runs import STOPPED
 from llmstep.lsp.suggestion_record import record
+from llmstep.progress import silent
 from llmstep.setting_values import shown
 from llmstep.wire.records import to_editor
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from llmstep.lsp.session import Session
     from llmstep.memory import Document, SuggestionSet
-    from llmstep.use_cases.parts import OnProgress
+    from llmstep.progress import Progress, ProgressSink
 
 _MOST_SAMPLES = 256
 _LONGEST_PREFIX = 4096
@@ -105,7 +106,7 @@ async def suggest(ls: Session, params: types.ExecuteCommandParams) -> Any:
             place = await ls.places.at(document, wanted.position, wanted.diagnostics, latest=False)
             run.works_at(place.points)
             progress = await WorkDone.begin(ls, params.work_done_token, "llmstep", lambda: run.cancel(STOPPED))
-            found = await _work(ls, document, wanted, progress.report)
+            found = await _work(ls, document, wanted, progress.show)
             outcome = found.summary()
             if found.failure is not None:
                 ls.show_error(found.failure)
@@ -117,8 +118,8 @@ async def suggest(ls: Session, params: types.ExecuteCommandParams) -> Any:
     finally:
         if progress is not None:
             progress.end(outcome)
-        known.tell(ls, document.uri)  # that the work is over
-    ls.spawn(rejected.tell(ls, found))
+        known.notify(ls, document.uri)  # that the work is over
+    ls.spawn(rejected.show(ls, found))
     return to_editor(await aside(record, document, found))
 
 
@@ -141,26 +142,26 @@ async def _suggest_quietly(ls: Session, document: Document, position: types.Posi
     try:
         with ls.runs.begin(document.uri) as run:
             run.works_at((await ls.places.at(document, position, latest=False)).points)
-            await _work(ls, document, SuggestArguments(document.uri, position), lambda _: None)
+            await _work(ls, document, SuggestArguments(document.uri, position), silent)
     except (LlmstepError, JsonRpcException) as error:
         _log.debug("no suggestions when idle: %s", error)
     finally:
-        known.tell(ls, document.uri)
+        known.notify(ls, document.uri)
 
 
-async def _work(ls: Session, document: Document, wanted: SuggestArguments, report: OnProgress) -> SuggestionSet:
+async def _work(ls: Session, document: Document, wanted: SuggestArguments, progress: ProgressSink) -> SuggestionSet:
     best: object = None
 
     def on_update(found: SuggestionSet) -> None:
         nonlocal best
-        known.tell(ls, document.uri)
+        known.notify(ls, document.uri)
         if found.best != best:
             best = found.best
             ls.refresh_hints()
 
-    def on_progress(progress: Any) -> None:
-        report(progress)
-        ls.status.step(progress)
+    def show(update: Progress) -> None:
+        progress(update)
+        ls.status.step(update)
 
     app = await ls.ready()
     try:
@@ -173,7 +174,7 @@ async def _work(ls: Session, document: Document, wanted: SuggestArguments, repor
             diagnostics=wanted.diagnostics,
             goals=ClientGoals(ls) if ls.settings.goal_provider == "client" else None,
             checks=ClientChecks(ls) if ls.settings.check_provider == "client" else None,
-            on_progress=on_progress,
+            progress=show,
             on_update=on_update,
         )
     finally:

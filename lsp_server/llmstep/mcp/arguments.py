@@ -109,8 +109,8 @@ def read(kind: type[T], tool: str, raw: Mapping[str, Any]) -> T:
         if wrong.got is None:
             return RequestError(f"The argument {name} of {tool} is missing.", hint=f"It must be {wrong.wanted}.")
         plain = isinstance(wrong.got, (str, int, float)) and not isinstance(wrong.got, bool)
-        told = shown(wrong.got) if plain else kind_of(wrong.got)
-        return RequestError(f"The argument {name} of {tool} is {told}.", hint=f"It must be {wrong.wanted}.")
+        got = shown(wrong.got) if plain else kind_of(wrong.got)
+        return RequestError(f"The argument {name} of {tool} is {got}.", hint=f"It must be {wrong.wanted}.")
 
     numbers = {name: int(value) for name, value in raw.items() if isinstance(value, float) and value.is_integer()}
     return decode(kind, {**raw, **numbers}, word)  # to JSON 3.0 is a whole number

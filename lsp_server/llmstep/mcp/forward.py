@@ -14,10 +14,10 @@ from llmstep.mcp.offer import HOST
 from llmstep.strict_json import loads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from llmstep.mcp.companion import Companion
-    from llmstep.progress import Progress
+    from llmstep.progress import ProgressSink
 
 
 class AloneError(Exception):
@@ -31,7 +31,7 @@ class Forward:
         self._connections: dict[int, Connection] = {}
 
     async def call(
-        self, companion: Companion, tool: str, arguments: Mapping[str, Any], tell: Callable[[Progress], None]
+        self, companion: Companion, tool: str, arguments: Mapping[str, Any], progress: ProgressSink
     ) -> dict[str, Any]:
         """What a companion answers; closing the connection, as a cancelled task does, ends its work.
 
@@ -48,7 +48,7 @@ class Forward:
                 async for line in connection.lines(response):
                     raw = loads(line) if line else {}
                     if "progress" in raw:
-                        tell(wire.read_progress(raw["progress"]))
+                        progress(wire.read_progress(raw["progress"]))
                     if "error" in raw:
                         raise wire.read_error(raw["error"])
                     if "result" in raw:

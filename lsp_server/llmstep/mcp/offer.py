@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from llmstep.app import App
     from llmstep.http.server import HttpServer
-    from llmstep.progress import Progress
+    from llmstep.progress import ProgressSink
 
 HOST = "127.0.0.1"
 
@@ -134,8 +134,8 @@ class Offer:
         except files.OutsideError as error:
             raise RefusedError(409, error.message, hint=error.hint) from None
 
-        async def work(tell: Callable[[Progress], None]) -> dict[str, Any]:
-            return await tools.run(self._app, path, tool, wanted, tell)
+        async def work(progress: ProgressSink) -> dict[str, Any]:
+            return await tools.run(self._app, path, tool, wanted, progress)
 
         return Lines(work, lambda record: {"result": record}, request.app.state.stopping)
 

@@ -12,12 +12,12 @@ from llmstep.mcp.forward import AloneError, Forward
 from llmstep.memory import Memory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from llmstep.app import App
     from llmstep.engine.remote.place import Place
-    from llmstep.progress import Progress
+    from llmstep.progress import ProgressSink
     from llmstep.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Service:
         """Folders whose lakefiles count, whoever owns them."""
 
     async def call(
-        self, name: str, raw: Mapping[str, Any], more_roots: Sequence[Path], tell: Callable[[Progress], None]
+        self, name: str, raw: Mapping[str, Any], more_roots: Sequence[Path], progress: ProgressSink
     ) -> dict[str, Any]:
         """What a tool answers; see `tools.run`.
 
@@ -51,7 +51,7 @@ class Service:
             name: Of the tool.
             raw: Its arguments.
             more_roots: Folders that the client has open.
-            tell: Called with each step of the work.
+            progress: Called with each step of the work.
         """
         tool, wanted = tools.placed(name, raw)
         path = await asyncio.to_thread(files.find, wanted.file, (*self.roots, *more_roots))
@@ -59,10 +59,10 @@ class Service:
             for each in await asyncio.to_thread(companion.running):
                 if each.holds(path) and self._key in (None, each.key):
                     try:
-                        return await self._forward.call(each, name, {**raw, "file": str(path)}, tell)
+                        return await self._forward.call(each, name, {**raw, "file": str(path)}, progress)
                     except AloneError as error:
                         _log.info("the companion %d does not answer: %s", each.pid, error)
-        return await tools.run(await self._app(more_roots), path, tool, wanted, tell)
+        return await tools.run(await self._app(more_roots), path, tool, wanted, progress)
 
     def has(self, raw: Mapping[str, Any]) -> bool:
         """Whether the file of a call is in the folders that were named at the start."""

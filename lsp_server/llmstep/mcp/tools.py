@@ -10,7 +10,7 @@ from llmstep.aside import aside
 from llmstep.errors import RequestError
 from llmstep.mcp import arguments, files, results
 from llmstep.memory import Memory, insertion_points_at
-from llmstep.progress import Progress
+from llmstep.progress import Progress, ProgressSink
 from llmstep.setting_values import shown
 
 if TYPE_CHECKING:
@@ -24,12 +24,10 @@ if TYPE_CHECKING:
     from llmstep.memory import Document
     from llmstep.types import Goal
 
-    Tell = Callable[[Progress], None]
-
 
 @attrs.frozen
 class Tool:
-    """What is told of a tool, and what runs it."""
+    """What clients are told of a tool, and what runs it."""
 
     title: str
     description: str
@@ -46,16 +44,13 @@ class Work:
     document: Document
     position: Position
     points: list[InsertionPoint]
-    tell: Tell
+    progress: ProgressSink
 
     async def goal(self) -> tuple[InsertionPoint, Goal]:
         """The first of the places at which Lean has a goal."""
-        self.tell(Progress("goal", "Asking Lean for the goal"))
+        self.progress(Progress("goal", "Asking Lean for the goal"))
 
-        def on_wait(words: str) -> None:
-            self.tell(Progress("goal", words))
-
-        return await self.app.goal(self.document, self.points, on_wait=on_wait)
+        return await self.app.goal(self.document, self.points, progress=self.progress)
 
 
 async def _goal(work: Work, _: arguments.Place) -> results.Record:
@@ -65,7 +60,7 @@ async def _goal(work: Work, _: arguments.Place) -> results.Record:
 async def _check(work: Work, wanted: arguments.Check) -> results.Record:
     point, goal = await work.goal()
     document = work.document
-    work.tell(Progress("check", "Checking"))
+    work.progress(Progress("check", "Checking"))
     [check] = await work.app.lean.check(document.uri, document.text, point, goal, [wanted.step])
     return results.check_record(document.text, point, goal, wanted.step, check)
 
@@ -77,7 +72,7 @@ async def _suggest(work: Work, wanted: arguments.Suggest) -> results.Record:
         prefix=wanted.prefix,
         count=wanted.count,
         memory=Memory(),
-        on_progress=work.tell,
+        progress=work.progress,
     )
     return results.suggest_record(work.document.text, found)
 
@@ -96,13 +91,13 @@ async def _prove(work: Work, wanted: arguments.Prove) -> results.Record:
         top_p=settings.top_p,
         max_new_tokens=settings.max_new_tokens,
     )
-    found = await work.app.prove(work.document, work.points, Plan.of(settings, method), work.tell)
+    found = await work.app.prove(work.document, work.points, Plan.of(settings, method), work.progress)
     return results.prove_record(found)
 
 
 async def _premises(work: Work, wanted: arguments.Premises) -> results.Record:
     point, goal = await work.goal()
-    work.tell(Progress("goal", "Looking for premises"))
+    work.progress(Progress("goal", "Looking for premises"))
     source, found = await work.app.find_premises(work.document, point, goal, wanted.count)
     return results.premises_record(goal, source, found)
 
@@ -164,7 +159,7 @@ def placed(name: str, raw: Mapping[str, Any]) -> tuple[Tool, Any]:
     return tool, arguments.read(tool.takes, name, raw)
 
 
-async def run(app: App, path: Path, tool: Tool, wanted: Any, tell: Tell) -> results.Record:
+async def run(app: App, path: Path, tool: Tool, wanted: Any, progress: ProgressSink) -> results.Record:
     """What a tool answers for a file.
 
     Cancelling the task stops the model within one decoding step and Lean at once.
@@ -178,4 +173,4 @@ async def run(app: App, path: Path, tool: Tool, wanted: Any, tell: Tell) -> resu
     document = await aside(files.read, path)
     where = await aside(files.where, document, wanted, path.name)
     position, points = await aside(insertion_points_at, document.text, where)
-    return await tool.run(Work(app, document, position, points, tell), wanted)
+    return await tool.run(Work(app, document, position, points, progress), wanted)

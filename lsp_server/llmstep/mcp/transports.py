@@ -28,12 +28,12 @@ async def run_stdio(server: Server[Any]) -> None:
         await server.run(reading, writing, server.create_initialization_options())
 
 
-async def run_http(server: Server[Any], host: str, port: int, token: str, told: Callable[[str], None]) -> None:
+async def run_http(server: Server[Any], host: str, port: int, token: str, ready: Callable[[str], None]) -> None:
     """Serve clients by streamable HTTP until cancelled.
 
     Args:
         token: Bearer token that every request must carry.
-        told: Called with the address, once requests are answered.
+        ready: Called with the address, once requests are answered.
 
     Raises:
         ListenError: The address cannot be listened at.
@@ -50,7 +50,7 @@ async def run_http(server: Server[Any], host: str, port: int, token: str, told: 
     async with manager.run():
         listening = await serve(app, host, port)
         try:
-            told(listening.url + PATH)
+            ready(listening.url + PATH)
             await listening.wait()
         finally:
             await listening.stop()

@@ -133,12 +133,12 @@ async def _search(work: Work, document: str, gap: Sorry, place: str) -> str | No
         return None
     prover = work.steps()
 
-    def tell(progress: Progress) -> None:
-        work.tell(attrs.evolve(progress, message=f"Filling {place}: {progress.message}"))
+    def progress(update: Progress) -> None:
+        work.progress(attrs.evolve(update, message=f"Filling {place}: {update.message}"))
 
     limits = attrs.evolve(method, expansions=expansions, seconds=max(0.1, work.left), patience=0)
     try:
-        found = await prover.prove(work.judge.uri, document, [gap.point], limits, on_progress=tell)
+        found = await prover.prove(work.judge.uri, document, [gap.point], limits, progress=progress)
     except (NoGoalError, LeanTimeoutError):
         return None
     work.counts.expansions += found.expansions

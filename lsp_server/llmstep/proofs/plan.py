@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 
 from llmstep.automation.source import Automation
-from llmstep.progress import Progress
+from llmstep.progress import Progress, ProgressSink
 from llmstep.search.prover import Method, Outcome, Prover
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Work:
     style: ProofStyle | None
     steps: Callable[[], Prover]
     deadline: float
-    tell: Callable[[Progress], None]
+    progress: ProgressSink
     written: str = ""
     """The steps of the proof in front of the place."""
     counts: Counts = attrs.field(factory=Counts)
@@ -111,5 +111,5 @@ class Work:
         return max(0.0, self.deadline - time.monotonic())
 
     def say(self, message: str) -> None:
-        """Report what is being done; how much of it is done is not known."""
-        self.tell(Progress("write", message))
+        """Show what is being done; how much of it is done is not known."""
+        self.progress(Progress("write", message))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from llmstep.engine.engine import Engine
-from llmstep.progress import Progress
+from llmstep.progress import Progress, ProgressSink, silent
 from llmstep.proofs import filling
 from llmstep.proofs.draft import with_plain_line_ends
 from llmstep.proofs.judge import Judge
@@ -54,7 +54,7 @@ class WholeProver:
         method: Plan,
         *,
         written: Callable[[str, InsertionPoint], str] = lambda _, __: "",
-        on_progress: Callable[[Progress], None] = lambda _: None,
+        progress: ProgressSink = silent,
     ) -> Attempt:
         """Look for a proof at the first of `points` at which Lean has a goal.
 
@@ -64,7 +64,7 @@ class WholeProver:
             points: See `find_insertion_points`.
             method: How to look for it.
             written: Gives the steps of the proof that stand before an insertion point.
-            on_progress: Called with each step of the work.
+            progress: Called with each step of the work.
 
         Raises:
             NoGoalError: There is no goal.
@@ -79,8 +79,8 @@ class WholeProver:
         strategy = chosen(method, style)
         if strategy == "search":
             prover = Prover(self._engine, self.lean, self._premises)
-            return await prover.prove(uri, text, points, method.method, written=written, on_progress=on_progress)
-        on_progress(Progress("goal", "Asking Lean for the goal"))
+            return await prover.prove(uri, text, points, method.method, written=written, progress=progress)
+        progress(Progress("goal", "Asking Lean for the goal"))
         point, goal = await self.lean.locate(uri, text, points)
         plain, moved = with_plain_line_ends(text, point)
         async with self._steps(helped=style is not None) as steps:
@@ -91,7 +91,7 @@ class WholeProver:
                 style,
                 steps,
                 started + method.method.seconds,
-                on_progress,
+                progress,
                 written(text, point),
             )
             found = await _within(work, strategy)

@@ -98,7 +98,7 @@ async def _from_model(work: Work) -> list[str]:
     prover = work.steps()
     ask = prompt_input_at(judge.text, judge.point, judge.goal, _HAVE)
     sampling = SamplingParams(method.samples, method.temperature, method.top_p, method.max_new_tokens, method.seed)
-    made = await prover.engine.generate(ask, sampling, on_progress=work.tell)
+    made = await prover.engine.generate(ask, sampling, progress=work.progress)
     work.counts.model = made.model
     return list(stated(each.text for each in made.candidates))
 

@@ -65,7 +65,7 @@ class _Writer:
     async def run(self) -> Found:
         work = self._work
         work.say("Loading the model that writes the proof")
-        await work.engine.load(on_progress=work.tell)
+        await work.engine.load(progress=work.progress)
         asked: list[Turn] = []
         outcome: Outcome = "rounds"
         for number in range(work.plan.rounds + 1):
@@ -107,16 +107,16 @@ class _Writer:
         what = f"{doing} (round {number + 1} of {work.plan.rounds + 1})"
         work.say(what)
 
-        def step(progress: Progress) -> None:
-            work.say(f"{what}: {progress.done} tokens")
+        def tokens(update: Progress) -> None:
+            work.say(f"{what}: {update.done} tokens")
 
-        thin = thinned(step)
+        progress = thinned(tokens)
 
         while True:
             style = work.style or "chat"
             turns = prompt.opening(style, self._task, sketch=self._sketch, most=self._file_tokens)
             try:
-                answer = await work.engine.converse([*turns, *asked], sampling, on_step=lambda done: thin(done, 0))
+                answer = await work.engine.converse([*turns, *asked], sampling, progress=progress)
                 break
             except ContextLengthError:
                 if self._file_tokens <= _LEAST_TOKENS:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import attrs
 
+from llmstep.progress import Progress, ProgressSink, silent
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -63,20 +65,6 @@ class Limits:
 
 
 @attrs.frozen
-class Report:
-    """Where a search is."""
-
-    expansions: int
-    """Number of expansions done."""
-    depth: int
-    """Number of steps that lead to the state that is expanded now."""
-    open: int
-    """Number of states that wait."""
-    proved: bool = False
-    """A proof is known; a shorter one is looked for."""
-
-
-@attrs.frozen
 class Search:
     """What a search has found."""
 
@@ -114,7 +102,7 @@ async def best_first(
     *,
     key: Callable[[tuple[str, ...]], str],
     length_power: float = 0.0,
-    on_report: Callable[[Report], None] | None = None,
+    progress: ProgressSink = silent,
 ) -> Search:
     """Search for steps that close all goals of `root`.
 
@@ -126,9 +114,9 @@ async def best_first(
         limits: When to give up.
         key: States with the same key are the same.
         length_power: 0 ranks by the sum of log-probabilities, which favours short proofs; 1 by their mean a step.
-        on_report: Called before each expansion.
+        progress: Called before each expansion.
     """
-    return await _BestFirst(expander, limits, key, length_power, on_report).run(root)
+    return await _BestFirst(expander, limits, key, length_power, progress).run(root)
 
 
 class _BestFirst:
@@ -138,13 +126,13 @@ class _BestFirst:
         limits: Limits,
         key: Callable[[tuple[str, ...]], str],
         length_power: float,
-        on_report: Callable[[Report], None] | None,
+        progress: ProgressSink,
     ) -> None:
         self._expander = expander
         self._limits = limits
         self._key = key
         self._length_power = length_power
-        self._on_report = on_report
+        self._progress = progress
         self._queue: list[_Node] = []
         self._made = 0
         self._costs: dict[str, float] = {}
@@ -166,9 +154,7 @@ class _BestFirst:
             if left <= 0 or self._expansions >= self._last:
                 outcome = "seconds" if left <= 0 else "expansions"
                 break
-            if self._on_report:
-                open_ = len(self._queue)
-                self._on_report(Report(self._expansions, len(node.proof), open_, self._best is not None))
+            self._progress(self._update(node))
             try:
                 steps = await asyncio.wait_for(self._expander.expand(node.goals, node.proof, node.again), left)
             except asyncio.TimeoutError:
@@ -201,6 +187,11 @@ class _BestFirst:
             self._costs[key] = cost
             self._made += 1
             heapq.heappush(self._queue, _Node(cost, self._made, goals, proof, logprob))
+
+    def _update(self, node: _Node) -> Progress:
+        doing = "Searching" if self._best is None else "Looking for a shorter proof"
+        where = f"{self._expansions} expanded, {len(self._queue)} open, depth {len(node.proof)}"
+        return Progress("search", f"{doing}: {where}", self._expansions, self._limits.expansions)
 
     def _pop(self) -> _Node | None:
         """The best open state, which counts as expanded from now on."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol
 import attrs
 
 from llmstep.lean.step import inserted
+from llmstep.progress import ProgressSink, silent
 from llmstep.types import Goal, PromptInput
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class ModelTactics:
     Args:
         engine: Holds the model.
         sampling: How to draw, for each goal.
-        on_progress: Told when the model is downloaded or loaded.
+        progress: Called when the model is downloaded or loaded.
         premises: Finds premises, for models that read some.
     """
 
@@ -88,12 +89,12 @@ class ModelTactics:
         self,
         engine: ModelEngine,
         sampling: SamplingParams,
-        on_progress: Callable[[Progress], None] | None = None,
+        progress: ProgressSink = silent,
         premises: Callable[[ProofState], Awaitable[tuple[Premise, ...]]] | None = None,
     ) -> None:
         self._engine = engine
         self._sampling = sampling
-        self._on_progress = on_progress
+        self._progress = progress
         self._premises = premises
         self.model: str | None = None
         """Name of the model that answered last."""
@@ -112,7 +113,7 @@ class ModelTactics:
             proof=scene.proof,
             premises=premises,
         )
-        made = await self._engine.generate(ask, self._warmer(scene.again), on_progress=self._told)
+        made = await self._engine.generate(ask, self._warmer(scene.again), progress=self._loading)
         self.model = made.model
         equal = -math.log(max(1, len(made.candidates)))  # for those whose probability the server does not tell
         proposals = [
@@ -132,9 +133,9 @@ class ModelTactics:
         temperature = self._sampling.temperature + min(again * _WARMER, _WARMEST)
         return attrs.evolve(self._sampling, seed=(self._sampling.seed or 0) + again, temperature=temperature)
 
-    def _told(self, progress: Progress) -> None:
-        if self._on_progress and progress.stage in ("download", "load"):
-            self._on_progress(progress)
+    def _loading(self, update: Progress) -> None:
+        if update.stage in ("download", "load"):
+            self._progress(update)
 
 
 class FixedTactics:

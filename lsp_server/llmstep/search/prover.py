@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 
 from llmstep.premises.source import Whereabouts
-from llmstep.progress import Progress
+from llmstep.progress import Progress, ProgressSink, silent
 from llmstep.search.acceptance import Acceptance
-from llmstep.search.best_first import Limits, Report, best_first
+from llmstep.search.best_first import Limits, best_first
 from llmstep.search.lean_expander import LeanExpander
 from llmstep.search.proposals import FIXED_TACTICS, FixedTactics, Mixture, ModelTactics, Tactics
 from llmstep.search.script import join
@@ -124,7 +124,7 @@ class Prover:
         method: Method,
         *,
         written: Callable[[str, InsertionPoint], str] = lambda _, __: "",
-        on_progress: Callable[[Progress], None] = lambda _: None,
+        progress: ProgressSink = silent,
     ) -> Attempt:
         """Search for a proof at the first of `points` at which Lean has a goal.
 
@@ -134,7 +134,7 @@ class Prover:
             points: See `find_insertion_points`.
             method: How to search.
             written: Gives the steps of the proof that stand before an insertion point, for models that read them.
-            on_progress: Called with each step of the work.
+            progress: Called with each step of the work.
 
         Raises:
             NoGoalError: There is no goal.
@@ -142,25 +142,22 @@ class Prover:
             ModelError: The model cannot be loaded or run.
         """
         started = time.monotonic()
-        on_progress(Progress("goal", "Asking Lean for the goal"))
+        progress(Progress("goal", "Asking Lean for the goal"))
         point, goal = await self.lean.locate(uri, text, points)
         helped = partial(self._helped, uri, text, point) if self._premises else None
-        model = ModelTactics(self.engine, _sampling(method), on_progress, helped)
+        model = ModelTactics(self.engine, _sampling(method), progress, helped)
         judge = Acceptance(self.lean, uri, text, point)
         expander = LeanExpander(
             self.lean, _proposer(method, model), uri, text, point, goal, written(text, point), judge.accepts
         )
 
-        def report(found: Report) -> None:
-            on_progress(_progress(found, method))
-
         limits = Limits(method.expansions, method.seconds, method.patience)
         search = await best_first(
-            expander.root, expander, limits, key=canonical, length_power=method.length_power, on_report=report
+            expander.root, expander, limits, key=canonical, length_power=method.length_power, progress=progress
         )
         steps = search.proof
         if steps is not None:
-            on_progress(Progress("check", "Checking the proof"))
+            progress(Progress("check", "Checking the proof"))
             shorter = await expander.shortened(steps)
             steps = shorter if shorter == steps or await judge.accepts(shorter) else steps
         proof = None if steps is None else join(steps)
@@ -193,9 +190,3 @@ def _proposer(method: Method, model: ModelTactics) -> Proposer:
         return model
     fixed = FixedTactics(method.fixed)
     return fixed if method.tactics == "list" else Mixture(model, fixed)
-
-
-def _progress(report: Report, method: Method) -> Progress:
-    looking = "Looking for a shorter proof" if report.proved else "Searching"
-    message = f"{looking}: {report.expansions} expanded, {report.open} open, depth {report.depth}"
-    return Progress("search", message, report.expansions, method.expansions)

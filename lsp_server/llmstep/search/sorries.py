@@ -13,7 +13,7 @@ from llmstep.lean.insertion_point import InsertionKind
 from llmstep.lean.insertion_points import find_insertion_points
 from llmstep.lean.text import mask, offset_at, position_at
 from llmstep.lean.trial import GAP
-from llmstep.progress import Progress
+from llmstep.progress import Progress, ProgressSink, silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,7 +48,7 @@ class Proves(Protocol[Way]):
         method: Way,
         *,
         written: Callable[[str, InsertionPoint], str] = ...,
-        on_progress: Callable[[Progress], None] = ...,
+        progress: ProgressSink = ...,
     ) -> Attempt: ...
 
 
@@ -93,7 +93,7 @@ async def fill(
     method: Way,
     *,
     written: Callable[[str, InsertionPoint], str] = lambda _, __: "",
-    on_progress: Callable[[Progress], None] = lambda _: None,
+    progress: ProgressSink = silent,
     on_filled: Callable[[Filled], None] = lambda _: None,
 ) -> list[Filled]:
     """Search for a proof of each `sorry`.
@@ -112,11 +112,11 @@ async def fill(
     results: list[Filled] = []
     for number, sorry in enumerate(sorries):
 
-        def report(progress: Progress, number: int = number) -> None:
-            on_progress(_numbered(progress, number, len(sorries), method.expansions))
+        def numbered(update: Progress, number: int = number) -> None:
+            progress(_numbered(update, number, len(sorries), method.expansions))
 
         try:
-            made = await prover.prove(uri, text, [sorry.point], method, written=written, on_progress=report)
+            made = await prover.prove(uri, text, [sorry.point], method, written=written, progress=numbered)
             filled = Filled(sorry, made, "" if made.edit else made.outcome)
         except (NoGoalError, LeanTimeoutError) as error:
             filled = Filled(sorry, None, _said(error))
@@ -152,12 +152,12 @@ def applied(text: str, edits: Sequence[TextEdit]) -> str:
     return text
 
 
-def _numbered(progress: Progress, number: int, count: int, expansions: int) -> Progress:
+def _numbered(update: Progress, number: int, count: int, expansions: int) -> Progress:
     """The progress of one search as that of all."""
-    message = f"{number + 1} of {count}: {progress.message}"
-    if progress.stage in ("download", "load"):
-        return attrs.evolve(progress, message=message)
-    done = min(progress.done, expansions) if progress.stage == "search" else 0
+    message = f"{number + 1} of {count}: {update.message}"
+    if update.stage in ("download", "load"):
+        return attrs.evolve(update, message=message)
+    done = min(update.done, expansions) if update.stage == "search" else 0
     return Progress("search", message, number * expansions + done, count * expansions)
 
 

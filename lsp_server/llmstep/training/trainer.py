@@ -19,12 +19,12 @@ from transformers import TrainingArguments, set_seed
 from llmstep.errors import ModelLoadError, SettingsError
 from llmstep.training.adapters import with_lora
 from llmstep.training.card import model_card
+from llmstep.training.lines import show_in_lines
 from llmstep.training.model import load_base, new_model, save_model, template_of
 from llmstep.training.pair_trainer import PairTrainer
 from llmstep.training.pairs import Padding, answer_text, encode_pairs, read_pairs, with_longest
 from llmstep.training.schedule import CLOCK, Clock
 from llmstep.training.tokenizer import train_tokenizer
-from llmstep.training.told import tell_in_lines
 
 if TYPE_CHECKING:
     from llmstep.catalog.template import PromptTemplate
@@ -97,7 +97,7 @@ def run_training(config: TrainConfig, resume: bool = False) -> dict[str, Any]:
         processing_class=tokenizer,
     )
     if not _draws(config):
-        tell_in_lines(trainer)
+        show_in_lines(trainer)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     valid_loss = trainer.evaluate()["eval_loss"] if valid else None
     history = trainer.state.log_history

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Gathering:
-    """A set of suggestions that grows; every change is remembered and told.
+    """A set of suggestions that grows; every change is remembered and shown.
 
     Args:
         empty: The set without suggestions.
@@ -109,7 +109,7 @@ class Gathering:
         self._suggestions[step] = attrs.evolve(self._suggestions[step], check=check)
 
     def update(self, **changes: Any) -> SuggestionSet:
-        """The set as it is now, with these fields changed; remembered and told."""
+        """The set as it is now, with these fields changed; remembered and shown."""
         self._set = self._set.judged(
             list(self._suggestions.values()), **{"elapsed_ms": since(self._started), **changes}
         )

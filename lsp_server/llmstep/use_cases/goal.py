@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llmstep.errors import NoGoalError
+from llmstep.progress import ProgressSink, silent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.memory import Document
@@ -21,7 +22,7 @@ async def find_goal(
     points: Sequence[InsertionPoint],
     *,
     source: GoalSource | None = None,
-    on_wait: Callable[[str], None] | None = None,
+    progress: ProgressSink = silent,
 ) -> tuple[InsertionPoint, Goal]:
     """The first of the insertion points at which Lean has a goal, and that goal.
 
@@ -30,14 +31,14 @@ async def find_goal(
         document: The text that the insertion points belong to.
         points: The likeliest first.
         source: Who gives the goal; None asks our own Lean server.
-        on_wait: Called with what our own Lean says while it starts.
+        progress: Called with what our own Lean says while it starts.
 
     Raises:
         NoGoalError: There is no goal at any of them; it speaks of the last with a `source`, else of the first.
         LeanError: Lean cannot say what the goal is.
     """
     if source is None:
-        return await parts.lean.locate(document.uri, document.text, points, on_wait)
+        return await parts.lean.locate(document.uri, document.text, points, progress)
     missing = NoGoalError("There is no goal here.", hint="Put the cursor at a tactic, a `sorry` or after `by`.")
     for point in points:
         try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from llmstep.aside import aside
 from llmstep.errors import LeanError, NoGoalError
 from llmstep.lean.prefilter import hypothesis_names, prefilter
-from llmstep.progress import Progress
+from llmstep.progress import Progress, ProgressSink
 from llmstep.types import Check, Verdict
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from llmstep.memory import Document, SuggestionSet
     from llmstep.use_cases.gathering import Gathering
-    from llmstep.use_cases.parts import CheckSource, OnProgress, Parts
+    from llmstep.use_cases.parts import CheckSource, Parts
 
 
 class Judging:
@@ -27,7 +27,7 @@ class Judging:
         document: The text that the run is about.
         gathering: Takes the verdicts.
         source: Who judges first; where it cannot, and without one, our own Lean does.
-        tell: Called with each step of the work.
+        progress: Called with each step of the work.
     """
 
     def __init__(
@@ -36,13 +36,13 @@ class Judging:
         document: Document,
         gathering: Gathering,
         source: CheckSource | None,
-        tell: OnProgress,
+        progress: ProgressSink,
     ) -> None:
         self._parts = parts
         self._document = document
         self._gathering = gathering
         self._source = source
-        self._tell = tell
+        self._progress = progress
 
     async def automate(self, wanted: SuggestionSet) -> None:
         """Adds the tactics of Lean that it accepts. What goes wrong with them is left to the checks of the others."""
@@ -101,17 +101,17 @@ class Judging:
         return _commonest_doubt(checks)
 
     async def _verdicts(self, found: SuggestionSet, texts: Sequence[str]) -> list[Check]:
-        """The verdicts on the texts, each told as it comes."""
+        """The verdicts on the texts, each shown as it comes."""
         document, checked = self._document, 0
 
         def on_result(number: int, check: Check) -> None:
             nonlocal checked
             checked += 1
             self._gathering.judged(texts[number], check)
-            self._tell(Progress("check", "Checking", checked, len(texts)))
+            self._progress(Progress("check", "Checking", checked, len(texts)))
             self._gathering.update()
 
-        self._tell(Progress("check", "Checking", 0, len(texts)))
+        self._progress(Progress("check", "Checking", 0, len(texts)))
         if self._source is not None:
             checks = await self._source(document, found.point, found.goal, texts, on_result)
             if checks is not None:

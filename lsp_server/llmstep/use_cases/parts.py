@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from llmstep.lean.workspace import LeanWorkspace
     from llmstep.memory import Document, Memory
     from llmstep.premises.asked import Premises
-    from llmstep.progress import Progress
     from llmstep.settings import Settings
     from llmstep.settings_store import SettingsStore
 
@@ -27,8 +26,6 @@ CheckSource = Callable[
     ["Document", "InsertionPoint", Goal, Sequence[str], Callable[[int, Check], None]], Awaitable["list[Check] | None"]
 ]
 """Judges candidates, reporting each with its index; None where it cannot, so that our own Lean has to."""
-
-OnProgress = Callable[["Progress"], None]
 
 
 @attrs.define(eq=False)

@@ -16,24 +16,25 @@ if TYPE_CHECKING:
 
     from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.memory import Document
+    from llmstep.progress import ProgressSink
     from llmstep.proofs.plan import Plan
     from llmstep.search.prover import Attempt
     from llmstep.search.sorries import Filled
-    from llmstep.use_cases.parts import OnProgress, Parts
+    from llmstep.use_cases.parts import Parts
 
 
 async def prove(
-    parts: Parts, document: Document, points: Sequence[InsertionPoint], plan: Plan, on_progress: OnProgress
+    parts: Parts, document: Document, points: Sequence[InsertionPoint], plan: Plan, progress: ProgressSink
 ) -> Attempt:
     """Look for a proof at the first of the insertion points at which Lean has a goal; see `WholeProver.prove`."""
     prover = prover_of(parts)
-    return await prover.prove(document.uri, document.text, points, plan, written=proof_so_far, on_progress=on_progress)
+    return await prover.prove(document.uri, document.text, points, plan, written=proof_so_far, progress=progress)
 
 
-async def fill(parts: Parts, document: Document, plan: Plan, on_progress: OnProgress) -> list[Filled]:
+async def fill(parts: Parts, document: Document, plan: Plan, progress: ProgressSink) -> list[Filled]:
     """Look for a proof of each `sorry` of a document; see `sorries.fill`."""
     return await sorries.fill(
-        document.uri, document.text, prover_of(parts), plan, written=proof_so_far, on_progress=on_progress
+        document.uri, document.text, prover_of(parts), plan, written=proof_so_far, progress=progress
     )
 
 

@@ -18,7 +18,7 @@ from llmstep.errors import ModelError
 from llmstep.lean.asking import prompt_input_at
 from llmstep.memory import SuggestionSet, insertion_points_at
 from llmstep.premises.source import Whereabouts
-from llmstep.progress import Progress
+from llmstep.progress import Progress, ProgressSink, silent
 from llmstep.types import PromptInput, SamplingParams
 from llmstep.use_cases.gathering import Gathering
 from llmstep.use_cases.goal import find_goal
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from llmstep.memory import Document, Memory
     from llmstep.settings import Settings
     from llmstep.types import Goal
-    from llmstep.use_cases.parts import CheckSource, GoalSource, OnProgress, Parts
+    from llmstep.use_cases.parts import CheckSource, GoalSource, Parts
 
 OnUpdate = Callable[[SuggestionSet], None]
 
@@ -52,7 +52,7 @@ async def suggest(
     checks: CheckSource | None = None,
     memory: Memory | None = None,
     diagnostics: Sequence[Diagnostic] = (),
-    on_progress: OnProgress | None = None,
+    progress: ProgressSink = silent,
     on_update: OnUpdate | None = None,
 ) -> SuggestionSet:
     """Find the goal, generate, check, rank and remember.
@@ -71,7 +71,7 @@ async def suggest(
         checks: Who judges the candidates first; where it cannot, and without one, our own Lean server does.
         memory: Keeps the set; None takes that of the parts, which the editor sees.
         diagnostics: Those of the editor at this position; they help to find the goal.
-        on_progress: Called with each step of the work.
+        progress: Called with each step of the work.
         on_update: Called with the set when it first exists, unchecked, and after every check.
 
     Raises:
@@ -80,12 +80,9 @@ async def suggest(
         ModelError: The model cannot be loaded or run, and Lean's own tactics give nothing.
     """
     started = time.perf_counter()
-    tell = on_progress or _silent
     _, points = await aside(insertion_points_at, document.text, position, diagnostics)
-    tell(Progress("goal", "Asking Lean for the goal"))
-    point, goal = await find_goal(
-        parts, document, points, source=goals, on_wait=lambda words: tell(Progress("goal", words))
-    )
+    progress(Progress("goal", "Asking Lean for the goal"))
+    point, goal = await find_goal(parts, document, points, source=goals, progress=progress)
     ask = await aside(prompt_input_at, document.text, point, goal, point.prefix if prefix is None else prefix)
     key = await aside(point.key, document.text)
     memory = parts.memory if memory is None else memory
@@ -105,16 +102,16 @@ async def suggest(
     )
     known = (*earlier.suggestions, *earlier.rejected) if earlier else ()
     gathering = Gathering(empty, known, memory, on_update, started)
-    judging = Judging(parts, document, gathering, checks, tell)
+    judging = Judging(parts, document, gathering, checks, progress)
     tactics = asyncio.ensure_future(judging.automate(empty)) if not earlier else None
     try:
         if parts.premises is not None:
-            tell(Progress("goal", "Looking for premises"))
+            progress(Progress("goal", "Looking for premises"))
             where = Whereabouts(document.uri, document.text, point)
             ask = attrs.evolve(ask, premises=await parts.premises.find(goal, where))
         sampling = sampling_of(parts.settings, count, seed, earlier.draws if earlier else 0)
         try:
-            generation = await parts.engine.generate(ask, sampling, on_progress=tell)
+            generation = await parts.engine.generate(ask, sampling, progress=progress)
         except ModelError as error:
             if tactics is not None:
                 await tactics
@@ -136,7 +133,7 @@ async def suggest(
 
 
 async def suggest_unplaced(
-    parts: Parts, goal: Goal, *, prefix: str = "", seed: int | None = None, on_progress: OnProgress | None = None
+    parts: Parts, goal: Goal, *, prefix: str = "", seed: int | None = None, progress: ProgressSink = silent
 ) -> Generation:
     """Candidates for a goal without a file, which nobody can check.
 
@@ -145,7 +142,7 @@ async def suggest_unplaced(
     """
     premises = await parts.premises.find(goal, None) if parts.premises else ()
     ask = PromptInput(goal, prefix=prefix, premises=premises)
-    return await parts.engine.generate(ask, sampling_of(parts.settings, None, seed), on_progress=on_progress)
+    return await parts.engine.generate(ask, sampling_of(parts.settings, None, seed), progress=progress)
 
 
 def sampling_of(
@@ -164,7 +161,3 @@ def sampling_of(
     again = SamplingParams.of(settings, count, (seed or 0) + draws)
     # The greedy answer is known already.
     return again if again.temperature else attrs.evolve(again, temperature=SamplingParams().temperature)
-
-
-def _silent(_: Progress) -> None:
-    pass

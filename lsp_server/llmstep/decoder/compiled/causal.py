@@ -15,6 +15,7 @@ from llmstep.decoder.compiled.network import CompiledNetwork
 from llmstep.decoder.compiled.parts import Angles, Heads, Norm
 from llmstep.decoder.compiled.rowwise import ACTIVATIONS
 from llmstep.decoder.compiled.runner import Runner
+from llmstep.decoder.interface import stop_if
 from llmstep.decoder.names import CausalNames
 from llmstep.decoder.network import common_length
 from llmstep.decoder.rope import frequencies
@@ -86,7 +87,7 @@ class CompiledCausal(CompiledNetwork):
         self.forget()
 
     def read(
-        self, ids: list[int], prefix: list[int], rows: int, longest: int, poll: Callable[[], None]
+        self, ids: list[int], prefix: list[int], rows: int, longest: int, cancel: Callable[[], bool]
     ) -> NDArray[np.float32]:
         runner, state = self._runner, self._runner.program.state
         known = min(common_length(self._ids, ids), len(ids) - 1)  # the last one is read for its logits
@@ -99,7 +100,7 @@ class CompiledCausal(CompiledNetwork):
             runner.embed(self._embed, chunk)
             state[p.START], state[p.LENGTH] = start, start + len(chunk)
             for part in self._prompt_parts:
-                poll()
+                stop_if(cancel)
                 runner.run(*part)
             self._ids = ids[: start + len(chunk)]
         self._own.begin(rows, longest)

@@ -38,7 +38,7 @@ def ready(progress: Progress = lambda what, share: None) -> None:
     """Have the compiled functions in memory.
 
     Args:
-        progress: Told while they are compiled.
+        progress: Called while they are compiled.
     """
     place = folder()
     if str(place) in _ready:

@@ -14,6 +14,7 @@ from llmstep.decoder.compiled.network import CompiledNetwork
 from llmstep.decoder.compiled.parts import Angles, Heads, Norm
 from llmstep.decoder.compiled.rowwise import ACTIVATIONS
 from llmstep.decoder.compiled.runner import Runner
+from llmstep.decoder.interface import stop_if
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,14 +99,14 @@ class CompiledT5(CompiledNetwork):
         self.forget()
 
     def read(
-        self, ids: list[int], prefix: list[int], rows: int, longest: int, poll: Callable[[], None]
+        self, ids: list[int], prefix: list[int], rows: int, longest: int, cancel: Callable[[], bool]
     ) -> NDArray[np.float32]:
         runner, state = self._runner, self._runner.program.state
         if ids != self._ids:
             self._ids = []
-            self._encode(ids, poll)
+            self._encode(ids, cancel)
             self._ids = ids
-        poll()
+        stop_if(cancel)
         begun = [self._start_id, *prefix]
         runner.begin(len(begun), rows)
         self._prefix.reserve(len(begun))
@@ -113,12 +114,12 @@ class CompiledT5(CompiledNetwork):
         runner.embed(self._embed, begun)
         state[p.START], state[p.LENGTH] = 0, len(begun)
         for part in self._prefix_parts:
-            poll()
+            stop_if(cancel)
             runner.run(*part)
         self._own.begin(rows, longest)
         return runner.logits_of_last(self._head_part, self._vocabulary)
 
-    def _encode(self, ids: list[int], poll: Callable[[], None]) -> None:
+    def _encode(self, ids: list[int], cancel: Callable[[], bool]) -> None:
         runner, state = self._runner, self._runner.program.state
         runner.begin(len(ids), 1)
         self._input.reserve(len(ids))
@@ -127,7 +128,7 @@ class CompiledT5(CompiledNetwork):
         state[p.START], state[p.INPUT], state[p.CROSS] = 0, len(ids), len(ids)
         runner.embed(self._embed, ids)
         for part in self._encoder_parts:
-            poll()
+            stop_if(cancel)
             runner.run(*part)
 
     def _reach(self, side: int, state: int, reach: int) -> None:

@@ -49,10 +49,10 @@ TARGETS = (
 
 
 def features() -> frozenset[str]:
-    """Instructions that code is compiled for: those of the processor, or those that numba was told to use."""
+    """Instructions that code is compiled for: those of the processor, or those that numba is set to use."""
     if config.CPU_NAME or config.CPU_FEATURES is not None:
-        told = (config.CPU_FEATURES or "").split(",")
-        return frozenset(each.strip()[1:] for each in told if each.strip().startswith("+"))
+        wanted = (config.CPU_FEATURES or "").split(",")
+        return frozenset(each.strip()[1:] for each in wanted if each.strip().startswith("+"))
     try:
         found = {name for name, there in llvm.get_host_cpu_features().items() if there}
     except RuntimeError:  # not every system says it

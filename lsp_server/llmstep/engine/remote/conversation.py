@@ -16,10 +16,11 @@ from llmstep.engine.remote.draws import refused_field
 from llmstep.engine.remote.questions import tokens
 from llmstep.engine.remote.refusals import Passing, StatusError, message_of
 from llmstep.errors import RemoteError
+from llmstep.progress import ProgressSink, generating, silent
 from llmstep.strict_json import JsonError, loads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from llmstep.engine.conversation import Turn
     from llmstep.engine.remote.connection import Connection
@@ -60,11 +61,11 @@ class Speech:
         return {name: value for name, value in body.items() if name not in without}
 
 
-async def converse(connection: Connection, speech: Speech, on_step: Callable[[int], None] = lambda _: None) -> Answer:
+async def converse(connection: Connection, speech: Speech, progress: ProgressSink = silent) -> Answer:
     """The server's answer.
 
     Args:
-        on_step: Called with the number of pieces so far, about one a token.
+        progress: Called with the number of pieces so far, about one a token.
 
     Raises:
         StatusError: The server refuses the request.
@@ -74,7 +75,7 @@ async def converse(connection: Connection, speech: Speech, on_step: Callable[[in
     while True:
         body = speech.body(without)
         try:
-            return await persistently(lambda body=body: _once(connection, speech, body, on_step))  # type: ignore[misc]
+            return await persistently(lambda body=body: _once(connection, speech, body, progress))  # type: ignore[misc]
         except StatusError as error:
             field = refused_field(error, body)
             if field is None:
@@ -82,7 +83,7 @@ async def converse(connection: Connection, speech: Speech, on_step: Callable[[in
             without |= {field}
 
 
-async def _once(connection: Connection, speech: Speech, body: dict[str, Any], on_step: Callable[[int], None]) -> Answer:
+async def _once(connection: Connection, speech: Speech, body: dict[str, Any], progress: ProgressSink) -> Answer:
     heard = _Heard(speech.sampling.max_new_tokens)
     try:
         async with connection.stream("POST", speech.path, body) as response:
@@ -90,7 +91,7 @@ async def _once(connection: Connection, speech: Speech, body: dict[str, Any], on
             if "text/event-stream" in kind or "ndjson" in kind:
                 async for line in connection.lines(response):
                     heard.line(line)
-                    on_step(heard.pieces)
+                    progress(generating(heard.pieces, speech.sampling.max_new_tokens))
                     if heard.endless:
                         break
             else:

@@ -17,10 +17,9 @@ from llmstep.engine.remote.questions import PATHS
 from llmstep.engine.remote.refusals import Passing, StatusError
 from llmstep.engine.remote.samples import Answer, NoAnswerError
 from llmstep.errors import RemoteError
+from llmstep.progress import ProgressSink, generating
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from llmstep.engine.postprocess import RawSample
     from llmstep.engine.remote.connection import Connection
     from llmstep.engine.remote.questions import Api, Question
@@ -67,7 +66,7 @@ class ServerCapabilities:
 
 
 async def draw(
-    connection: Connection, question: Question, abilities: ServerCapabilities, on_step: Callable[[int], None]
+    connection: Connection, question: Question, abilities: ServerCapabilities, progress: ProgressSink
 ) -> list[RawSample]:
     """As many samples as the question wants, in the order drawn; one when the temperature is 0.
 
@@ -82,9 +81,9 @@ async def draw(
         missing = min(count - len(samples), abilities.most)
         if abilities.one_by_one:
             numbers = range(len(samples), len(samples) + min(missing, AT_ONCE))
-            got = await _together(connection, question, abilities, list(numbers), on_step)
+            got = await _together(connection, question, abilities, list(numbers), progress)
         else:
-            got = await _request(connection, question, abilities, missing, len(samples), on_step)
+            got = await _request(connection, question, abilities, missing, len(samples), progress)
             abilities.one_by_one = abilities.one_by_one or len(got) < min(missing, abilities.most)
         if not got:
             raise connection.unreadable()
@@ -97,10 +96,12 @@ async def _together(
     question: Question,
     abilities: ServerCapabilities,
     numbers: list[int],
-    on_step: Callable[[int], None],
+    progress: ProgressSink,
 ) -> list[RawSample]:
     """One sample for each number, asked at the same time."""
-    tasks = [asyncio.ensure_future(_request(connection, question, abilities, 1, number, on_step)) for number in numbers]
+    tasks = [
+        asyncio.ensure_future(_request(connection, question, abilities, 1, number, progress)) for number in numbers
+    ]
     try:
         parts = await asyncio.gather(*tasks)
     finally:
@@ -116,7 +117,7 @@ async def _request(
     abilities: ServerCapabilities,
     count: int,
     number: int,
-    on_step: Callable[[int], None],
+    progress: ProgressSink,
 ) -> list[RawSample]:
     """The samples of one request, without the fields that the server refuses.
 
@@ -129,7 +130,7 @@ async def _request(
         body = question.body(wanted, None if seed is None else seed + number, abilities.without)
 
         async def once(body: object = body, wanted: int = wanted) -> list[RawSample]:
-            return await _once(connection, question, body, wanted, on_step)
+            return await _once(connection, question, body, wanted, progress)
 
         try:
             return await persistently(once)
@@ -156,7 +157,7 @@ class _MixedError(Exception):
 
 
 async def _once(
-    connection: Connection, question: Question, body: object, wanted: int, on_step: Callable[[int], None]
+    connection: Connection, question: Question, body: object, wanted: int, progress: ProgressSink
 ) -> list[RawSample]:
     answer = Answer(wanted, question.stops, question.longest_step, inside=question.template.in_thought)
     try:
@@ -166,7 +167,7 @@ async def _once(
                 async for line in connection.lines(response):
                     answer.event(line)
                     if answer.steps:
-                        on_step(answer.steps)
+                        progress(generating(answer.steps, question.sampling.max_new_tokens))
                     if answer.enough:
                         break
             else:

@@ -26,10 +26,10 @@ async def llama_cpp_form(connection: Connection, template: PromptTemplate) -> Ch
     """
     body = {"messages": [{"role": "user", "content": SAID}], "chat_template_kwargs": rule_values(template)}
     try:
-        told = await persistently(lambda: connection.get(PATH, SECONDS, body))
+        answer = await persistently(lambda: connection.get(PATH, SECONDS, body))
     except (StatusError, FailedError):
         return None
-    written = told.get("prompt") if isinstance(told, dict) else None
+    written = answer.get("prompt") if isinstance(answer, dict) else None
     if not isinstance(written, str):
         return None
     form = chat_form(lambda _, *, answer, values: written if answer else None, template)

@@ -14,7 +14,7 @@ from llmstep.engine import wire
 from llmstep.engine.remote.place import place_of
 from llmstep.engine.remote.remote_engine import RemoteEngine
 from llmstep.errors import LlmstepError, RemoteRefusedError
-from llmstep.progress import since
+from llmstep.progress import ProgressSink, silent, since
 from llmstep.strict_json import loads
 from llmstep.types import SamplingParams
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from llmstep.engine.interface import Generation
     from llmstep.engine.remote.connection import Connection
     from llmstep.engine.remote.place import Place
-    from llmstep.progress import Progress
     from llmstep.settings import Settings
     from llmstep.settings_store import SettingsStore
     from llmstep.types import PromptInput
@@ -62,7 +61,7 @@ class LlmstepEngine(RemoteEngine):
         ask: PromptInput,
         sampling: SamplingParams | None = None,
         *,
-        on_progress: Callable[[Progress], None] | None = None,
+        progress: ProgressSink = silent,
     ) -> Generation:
         """See `ModelEngine.generate`.
 
@@ -78,14 +77,14 @@ class LlmstepEngine(RemoteEngine):
         settings = self.settings
         connection = self._to(self._place(settings), SILENCE)
         body = wire.request_of(ask, sampling or SamplingParams.of(settings), connection.place.model_key)
-        work = persistently(lambda: self._ask(connection, body, on_progress), self._tries)
+        work = persistently(lambda: self._ask(connection, body, progress), self._tries)
         # Another window may have a model to download first; it gives signs of life, and this one would wait as long.
         seconds = None if self.status.engine == "shared" else settings.remote.timeout_seconds
         answer = await self._timed(work, connection, seconds)
         return attrs.evolve(answer, elapsed_ms=since(started))
 
     async def converse(
-        self, turns: Sequence[Turn], sampling: SamplingParams, *, on_step: Callable[[int], None] = lambda _: None
+        self, turns: Sequence[Turn], sampling: SamplingParams, *, progress: ProgressSink = silent
     ) -> Answer:
         """See `ModelEngine.converse`; the other llmstep is asked as an OpenAI-compatible server.
 
@@ -96,9 +95,9 @@ class LlmstepEngine(RemoteEngine):
 
         name = await self.load()
         connection = self._to(self._place(self.settings), SILENCE)
-        return await self._heard(connection, Speech(name, turns, sampling, path="/v1/chat/completions"), on_step)
+        return await self._heard(connection, Speech(name, turns, sampling, path="/v1/chat/completions"), progress)
 
-    async def load(self, *, on_progress: Callable[[Progress], None] | None = None) -> str:
+    async def load(self, *, progress: ProgressSink = silent) -> str:
         """Make sure that the server is an llmstep; the name of its model.
 
         Raises:
@@ -115,15 +114,13 @@ class LlmstepEngine(RemoteEngine):
         self._board.publish(state="idle", model=str(health.get("model")), url=connection.place.url)
         return str(health.get("model"))
 
-    async def _ask(
-        self, connection: Connection, body: dict[str, Any], on_progress: Callable[[Progress], None] | None
-    ) -> Generation:
+    async def _ask(self, connection: Connection, body: dict[str, Any], progress: ProgressSink) -> Generation:
         from llmstep.engine.remote.refusals import Passing, StatusError
 
         try:
             async with connection.stream("POST", wire.CANDIDATES, body) as response:
                 async for line in connection.lines(response):
-                    found = self._read(line, on_progress)
+                    found = self._read(line, progress)
                     if found is not None:
                         return found
         except StatusError as error:
@@ -132,7 +129,7 @@ class LlmstepEngine(RemoteEngine):
             raise Passing(connection.unreadable()) from None
         raise Passing(connection.unreadable())
 
-    def _read(self, line: str, on_progress: Callable[[Progress], None] | None) -> Generation | None:
+    def _read(self, line: str, progress: ProgressSink) -> Generation | None:
         """The generation, when the line has it."""
         raw = loads(line) if line else {}
         if "error" in raw:
@@ -141,8 +138,8 @@ class LlmstepEngine(RemoteEngine):
             generation = wire.read_generation(raw["generation"])
             self._board.publish(model=generation.model, device=str(raw.get("device", "")))
             return generation
-        if "progress" in raw and on_progress is not None:
-            on_progress(wire.read_progress(raw["progress"]))
+        if "progress" in raw:
+            progress(wire.read_progress(raw["progress"]))
         return None
 
 

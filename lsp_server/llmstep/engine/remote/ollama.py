@@ -11,14 +11,12 @@ from llmstep.catalog.registry import find_record
 from llmstep.catalog.templates import guess_template
 from llmstep.engine.remote.openai import SECONDS_FOR_MODELS, OpenAiEngine
 from llmstep.errors import ModelNotFoundError
+from llmstep.progress import ProgressSink, silent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from llmstep.engine.remote.connection import Connection
     from llmstep.engine.remote.conversation import Speech
     from llmstep.engine.remote.questions import Api
-    from llmstep.progress import Progress
     from llmstep.settings import Settings
     from llmstep.settings_store import SettingsStore
 
@@ -38,10 +36,10 @@ class OllamaEngine(OpenAiEngine):
     def _chat(self, speech: Speech) -> Speech:
         return attrs.evolve(speech, path="/api/chat", ollama=True)
 
-    async def _reach(self, settings: Settings, on_progress: Callable[[Progress], None] | None = None) -> Connection:
+    async def _reach(self, settings: Settings, progress: ProgressSink = silent) -> Connection:
         url = re.sub(r"/(v1|api)/*$", "", settings.remote.url.strip()) or f"http://127.0.0.1:{PORT}"
         remote = attrs.evolve(settings.remote, url=url)
-        return await super()._reach(attrs.evolve(settings, engine="ollama", remote=remote), on_progress)
+        return await super()._reach(attrs.evolve(settings, engine="ollama", remote=remote), progress)
 
     async def _listed(self, connection: Connection) -> list[str]:
         """The names of its models, those first whose prompt template is known."""

@@ -19,11 +19,11 @@ from llmstep.engine.remote.place import place_of
 from llmstep.engine.remote.remote_engine import RemoteEngine
 from llmstep.engine.remote.single_flight import SingleFlight
 from llmstep.errors import ContextLengthError, LlmstepError, ModelNotFoundError, RemoteRefusedError
-from llmstep.progress import since, thinned
+from llmstep.progress import ProgressSink, silent, since, thinned
 from llmstep.types import SamplingParams
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from llmstep.catalog.template import PromptTemplate
     from llmstep.engine import status
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from llmstep.engine.remote.conversation import Speech
     from llmstep.engine.remote.draws import ServerCapabilities
     from llmstep.engine.remote.questions import Api
-    from llmstep.engine.remote.single_flight import Report
-    from llmstep.progress import Progress
     from llmstep.settings import Settings
     from llmstep.settings_store import SettingsStore
     from llmstep.types import Candidate, PromptInput
@@ -58,7 +56,7 @@ class OpenAiEngine(RemoteEngine):
         ask: PromptInput,
         sampling: SamplingParams | None = None,
         *,
-        on_progress: Callable[[Progress], None] | None = None,
+        progress: ProgressSink = silent,
     ) -> Generation:
         """See `ModelEngine.generate`.
 
@@ -71,7 +69,7 @@ class OpenAiEngine(RemoteEngine):
         """
         started = time.perf_counter()
         settings = self.settings
-        connection = await self._reach(settings, on_progress)
+        connection = await self._reach(settings, progress)
         model = await self._model(connection, settings)
         template = self._template(settings, model)
         wanted = sampling or SamplingParams.of(settings)
@@ -81,17 +79,17 @@ class OpenAiEngine(RemoteEngine):
             answer = attrs.evolve(answer, cached=True)
         else:
 
-            async def work(report: Report) -> Generation:
-                asked = self._ask(connection, settings, model, template, ask, wanted, report)
+            async def work(progress: ProgressSink) -> Generation:
+                asked = self._ask(connection, settings, model, template, ask, wanted, progress)
                 made = await self._timed(asked, connection, settings.remote.timeout_seconds)
                 self._answers.put(key, made)
                 return made
 
-            answer = await self._flights.join(key, work, on_progress)
+            answer = await self._flights.join(key, work, progress)
         return attrs.evolve(answer, candidates=list(answer.candidates), elapsed_ms=since(started))
 
     async def converse(
-        self, turns: Sequence[Turn], sampling: SamplingParams, *, on_step: Callable[[int], None] = lambda _: None
+        self, turns: Sequence[Turn], sampling: SamplingParams, *, progress: ProgressSink = silent
     ) -> Answer:
         """See `ModelEngine.converse`.
 
@@ -107,7 +105,7 @@ class OpenAiEngine(RemoteEngine):
         model = await self._model(connection, settings)
         self._board.publish(model=model)
         try:
-            return await self._heard(connection, self._chat(Speech(model, turns, sampling)), on_step)
+            return await self._heard(connection, self._chat(Speech(model, turns, sampling)), progress)
         except StatusError as error:
             if too_long(error):
                 raise ContextLengthError(error.message, hint="Send a shorter prompt.") from None
@@ -119,14 +117,14 @@ class OpenAiEngine(RemoteEngine):
         """A conversation as this kind of server takes it."""
         return speech
 
-    async def load(self, *, on_progress: Callable[[Progress], None] | None = None) -> str:
+    async def load(self, *, progress: ProgressSink = silent) -> str:
         """Make sure that the server answers; the name of the model that it will be asked for.
 
         Raises:
             LlmstepError: As with `generate`.
         """
         settings = self.settings
-        connection = await self._reach(settings, on_progress)
+        connection = await self._reach(settings, progress)
         self._first.pop(connection.place.url, None)
         listed = await self._listed(connection)
         name = settings.remote.model or await self._model(connection, settings, listed)
@@ -137,9 +135,9 @@ class OpenAiEngine(RemoteEngine):
         await self._flights.close()
         await super().close()
 
-    async def _reach(self, settings: Settings, on_progress: Callable[[Progress], None] | None = None) -> Connection:
+    async def _reach(self, settings: Settings, progress: ProgressSink = silent) -> Connection:
         """The connection to the server."""
-        del on_progress
+        del progress
         return self._to(place_of(settings), settings.remote.timeout_seconds)
 
     def _apis(self, settings: Settings) -> list[Api]:
@@ -178,7 +176,7 @@ class OpenAiEngine(RemoteEngine):
         template: PromptTemplate,
         ask: PromptInput,
         sampling: SamplingParams,
-        report: Report,
+        progress: ProgressSink,
     ) -> Generation:
         from llmstep.engine.remote.draws import ServerCapabilities
 
@@ -192,15 +190,12 @@ class OpenAiEngine(RemoteEngine):
         abilities = self._abilities.setdefault(about, ServerCapabilities())
         if len(apis) == 1:
             abilities.api = apis[0]
-        on_step = thinned(report)
+        progress = thinned(progress)
         drawn, how = 0, Endings()
         found: list[Candidate] = []
         for part, count in template.draws(ask, sampling.count):
             wanted = attrs.evolve(sampling, count=count)
-            got, samples = await self._draw(
-                *(connection, model, part, ask, wanted, abilities, apis),
-                on_step=lambda done: on_step(done, sampling.max_new_tokens),
-            )
+            got, samples = await self._draw(connection, model, part, ask, wanted, abilities, apis, progress)
             drawn += got
             how += endings(part, samples)
             found += finish(part, ask, samples)
@@ -220,7 +215,7 @@ class OpenAiEngine(RemoteEngine):
         sampling: SamplingParams,
         abilities: ServerCapabilities,
         apis: list[Api],
-        on_step: Callable[[int], None],
+        progress: ProgressSink,
     ) -> tuple[int, list[RawSample]]:
         """The number of samples drawn, and those that continue the prefix.
 
@@ -235,7 +230,7 @@ class OpenAiEngine(RemoteEngine):
             budget = min(abilities.budget, template.max_prompt_tokens)
             question = Question(model, apis[0], template, ask, sampling, budget)
             try:
-                samples = await draw(connection, question, abilities, on_step)
+                samples = await draw(connection, question, abilities, progress)
             except StatusError as error:
                 if too_long(error) and budget // 2 >= LEAST_BUDGET:
                     abilities.budget = budget // 2

@@ -6,9 +6,10 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from llmstep.engine.status import EngineStatus, StatusBoard, in_this_loop
+from llmstep.aside import in_this_loop
+from llmstep.engine.status import EngineStatus, StatusBoard
 from llmstep.errors import LlmstepError, RequestError
-from llmstep.progress import since
+from llmstep.progress import ProgressSink, since
 from llmstep.settings_store import SettingsStore
 
 if TYPE_CHECKING:
@@ -94,11 +95,11 @@ class RemoteEngine:
             task.add_done_callback(self._closing.discard)
         return self._connection
 
-    async def _heard(self, connection: Connection, speech: Speech, on_step: Callable[[int], None]) -> Answer:
+    async def _heard(self, connection: Connection, speech: Speech, progress: ProgressSink) -> Answer:
         """The server's answer in a conversation. It may take long: whoever waits for it sets the limit."""
         from llmstep.engine.remote.conversation import converse
 
-        return await self._timed(converse(connection, speech, on_step), connection, None)
+        return await self._timed(converse(connection, speech, progress), connection, None)
 
     async def _timed(self, work: Awaitable[T], connection: Connection, seconds: float | None) -> T:
         """What `work` returns, while the status says that something is generated.

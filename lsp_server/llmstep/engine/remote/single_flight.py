@@ -8,26 +8,25 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import attrs
 
 from llmstep.errors import CancelledError
+from llmstep.progress import ProgressSink, silent
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
 
     from llmstep.progress import Progress
 
-    Report = Callable[[Progress], None]
-
 T = TypeVar("T")
 
 
 @attrs.define(eq=False)
 class _Flight(Generic[T]):
-    listeners: list[Report] = attrs.field(factory=list)
+    listeners: list[ProgressSink] = attrs.field(factory=list)
     callers: int = 0
     task: asyncio.Task[T] = attrs.field(init=False)
 
-    def report(self, progress: Progress) -> None:
-        for tell in tuple(self.listeners):
-            tell(progress)
+    def progress(self, update: Progress) -> None:
+        for progress in tuple(self.listeners):
+            progress(update)
 
 
 class SingleFlight(Generic[T]):
@@ -40,7 +39,9 @@ class SingleFlight(Generic[T]):
     def __len__(self) -> int:
         return len(self._flights)
 
-    async def join(self, key: Hashable, work: Callable[[Report], Awaitable[T]], on_progress: Report | None = None) -> T:
+    async def join(
+        self, key: Hashable, work: Callable[[ProgressSink], Awaitable[T]], progress: ProgressSink = silent
+    ) -> T:
         """What `work` returns, done once for all who ask at the same time; cancelled when all of them have gone.
 
         Raises:
@@ -51,8 +52,7 @@ class SingleFlight(Generic[T]):
             flight = self._flights[key] = _Flight()
             flight.task = asyncio.ensure_future(self._do(key, flight, work))
         flight.callers += 1
-        if on_progress:
-            flight.listeners.append(on_progress)
+        flight.listeners.append(progress)
         try:
             return await asyncio.shield(flight.task)
         except asyncio.CancelledError:
@@ -61,8 +61,7 @@ class SingleFlight(Generic[T]):
             raise
         finally:
             flight.callers -= 1
-            if on_progress:
-                flight.listeners.remove(on_progress)
+            flight.listeners.remove(progress)
             if not flight.callers and not flight.task.done():
                 self._forget(key, flight)
                 flight.task.cancel()
@@ -76,9 +75,9 @@ class SingleFlight(Generic[T]):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _do(self, key: Hashable, flight: _Flight[T], work: Callable[[Report], Awaitable[T]]) -> T:
+    async def _do(self, key: Hashable, flight: _Flight[T], work: Callable[[ProgressSink], Awaitable[T]]) -> T:
         try:
-            return await work(flight.report)
+            return await work(flight.progress)
         finally:
             self._forget(key, flight)
 

@@ -24,10 +24,10 @@ import attrs
 from llmstep.engine.remote.place import Key, Place
 from llmstep.engine.served import guard
 from llmstep.errors import LlmstepError, ModelLoadError, RemoteError
-from llmstep.progress import Progress
+from llmstep.progress import Progress, ProgressSink, silent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 _log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class Child:
         self._launch: Launch | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._starting: asyncio.Task[Place] | None = None
-        self._listeners: list[Callable[[Progress], None]] = []
+        self._listeners: list[ProgressSink] = []
         self._reading: asyncio.Task[None] | None = None
         self._lines: deque[str] = deque(maxlen=_LINES)
 
@@ -80,7 +80,7 @@ class Child:
         """The process above the server's own ones."""
         return self._process.pid if self._process is not None and self.running else None
 
-    async def place(self, launch: Launch, report: Callable[[Progress], None] | None = None) -> Place:
+    async def place(self, launch: Launch, progress: ProgressSink = silent) -> Place:
         """Where the server is; it is started where it does not run, or another one runs.
 
         The start goes on when the task that waits for it is cancelled: the next request needs the server too.
@@ -93,13 +93,11 @@ class Child:
             self._launch = launch
         if self._starting is None:
             self._starting = asyncio.ensure_future(self._start(launch))
-        if report is not None:
-            self._listeners.append(report)
+        self._listeners.append(progress)
         try:
             return await asyncio.shield(self._starting)
         finally:
-            if report is not None:
-                self._listeners.remove(report)
+            self._listeners.remove(progress)
 
     async def ended(self) -> LlmstepError | None:
         """The error for a server that has ended by itself; None while it runs.
@@ -146,7 +144,7 @@ class Child:
         words = [str(port) if word == PORT else word for word in launch.words]
         self._lines.clear()
         started = time.monotonic()
-        self._tell(launch, 0)
+        self._progress(launch, 0)
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", guard.__name__, *words),
             env={**os.environ, **launch.variables, launch.key_variable: key.secret},
@@ -165,7 +163,7 @@ class Child:
         from llmstep.engine.remote.refusals import Passing
 
         connection = Connection(place, _SECONDS_FOR_HEALTH)
-        told = 0
+        shown = 0
         try:
             while True:
                 assert self._process is not None
@@ -174,8 +172,8 @@ class Child:
                 with contextlib.suppress(Passing, LlmstepError):
                     await connection.get(launch.health, _SECONDS_FOR_HEALTH)
                     return
-                if (seconds := int(time.monotonic() - started)) > told:
-                    self._tell(launch, told := seconds)
+                if (seconds := int(time.monotonic() - started)) > shown:
+                    self._progress(launch, shown := seconds)
                 await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
         finally:
             await connection.close()
@@ -210,10 +208,10 @@ class Child:
                 self._lines.append(text)
                 _log.debug("%s: %s", launch.name, text)
 
-    def _tell(self, launch: Launch, seconds: int) -> None:
-        progress = Progress("load", f"Starting {launch.name} with {launch.model} ({seconds} s)")
-        for tell in tuple(self._listeners):
-            tell(progress)
+    def _progress(self, launch: Launch, seconds: int) -> None:
+        update = Progress("load", f"Starting {launch.name} with {launch.model} ({seconds} s)")
+        for progress in tuple(self._listeners):
+            progress(update)
 
 
 def _free_port() -> int:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import attrs
 import psutil
 
+from llmstep.aside import in_this_loop
+from llmstep.cancel import CancelToken
 from llmstep.catalog.gguf import choose_gguf
 from llmstep.catalog.memory import needed_bytes
 from llmstep.engine.chat_form import chat_form, folder_rule, in_own_words
@@ -16,10 +18,9 @@ from llmstep.engine.remote.openai import OpenAiEngine
 from llmstep.engine.served import launches
 from llmstep.engine.served.child import Child
 from llmstep.errors import LlmstepError, ModelError, ModelLoadError, ModelTooLargeError, RemoteError
-from llmstep.progress import format_bytes
+from llmstep.progress import ProgressSink, format_bytes, silent
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from llmstep.engine.remote.conversation import Speech
     from llmstep.engine.remote.questions import Api
     from llmstep.engine.served.child import Launch
-    from llmstep.progress import Progress
     from llmstep.settings import Settings
     from llmstep.settings_store import SettingsStore
     from llmstep.types import PromptInput, SamplingParams
@@ -75,7 +75,7 @@ class ServedEngine(OpenAiEngine):
         ask: PromptInput,
         sampling: SamplingParams | None = None,
         *,
-        on_progress: Callable[[Progress], None] | None = None,
+        progress: ProgressSink = silent,
     ) -> Generation:
         """See `OpenAiEngine.generate`. A server that ends in the midst of it is started once more.
 
@@ -83,13 +83,13 @@ class ServedEngine(OpenAiEngine):
             SettingsError: The server's program is not installed.
             ModelError: The server cannot be started with this model.
         """
-        return await self._kept(lambda: super(ServedEngine, self).generate(ask, sampling, on_progress=on_progress))
+        return await self._kept(lambda: super(ServedEngine, self).generate(ask, sampling, progress=progress))
 
     async def converse(
-        self, turns: Sequence[Turn], sampling: SamplingParams, *, on_step: Callable[[int], None] = lambda _: None
+        self, turns: Sequence[Turn], sampling: SamplingParams, *, progress: ProgressSink = silent
     ) -> Answer:
         """See `OpenAiEngine.converse`; a server that ends in the midst of it is started once more."""
-        return await self._kept(lambda: super(ServedEngine, self).converse(turns, sampling, on_step=on_step))
+        return await self._kept(lambda: super(ServedEngine, self).converse(turns, sampling, progress=progress))
 
     async def _kept(self, work: Callable[[], Awaitable[T]]) -> T:
         """What the work returns; it is done once more where its server has ended."""
@@ -106,9 +106,9 @@ class ServedEngine(OpenAiEngine):
         finally:
             self._rest(self.settings.idle_unload_minutes * 60)
 
-    async def load(self, *, on_progress: Callable[[Progress], None] | None = None) -> str:
+    async def load(self, *, progress: ProgressSink = silent) -> str:
         try:
-            return await super().load(on_progress=on_progress)
+            return await super().load(progress=progress)
         finally:
             self._rest(self.settings.idle_unload_minutes * 60)
 
@@ -140,13 +140,13 @@ class ServedEngine(OpenAiEngine):
     def _apis(self, settings: Settings) -> list[Api]:
         return ["llama.cpp"] if self._kind == "llama.cpp" else super()._apis(settings)
 
-    async def _reach(self, settings: Settings, on_progress: Callable[[Progress], None] | None = None) -> Connection:
+    async def _reach(self, settings: Settings, progress: ProgressSink = silent) -> Connection:
         if settings.remote.url:
-            return await super()._reach(settings, on_progress)
-        served = await self._prepared(settings, on_progress)
+            return await super()._reach(settings, progress)
+        served = await self._prepared(settings, progress)
         self._board.publish(state="loading" if not self.child.running else self.status.state, model=served.launch.model)
         try:
-            place = await self.child.place(served.launch, on_progress)
+            place = await self.child.place(served.launch, progress)
         except LlmstepError:
             self._board.publish(state="empty")
             raise
@@ -155,7 +155,7 @@ class ServedEngine(OpenAiEngine):
     async def _model(self, connection: Connection, settings: Settings, listed: list[str] | None = None) -> str:
         if settings.remote.url:
             return await super()._model(connection, settings, listed)
-        return (await self._prepared(settings, None)).launch.model
+        return (await self._prepared(settings, silent)).launch.model
 
     def _template(self, settings: Settings, model: str) -> PromptTemplate:
         if settings.remote.url:
@@ -176,25 +176,23 @@ class ServedEngine(OpenAiEngine):
             form = None
         return template if form is None else in_own_words(template, form)
 
-    async def _prepared(self, settings: Settings, on_progress: Callable[[Progress], None] | None) -> _Served:
+    async def _prepared(self, settings: Settings, progress: ProgressSink) -> _Served:
         """The server to be started, with its model on this machine: downloaded where it is not."""
-        import threading
-
         key = attrs.evolve(settings, temperature=0.0, top_p=1.0)
         async with self._preparing:
             if self._served is None or self._key != key:
-                gone = threading.Event()
+                cancel = CancelToken()
                 make = _vllm if self._kind == "vllm" else _llama_cpp
                 try:
-                    self._served = await asyncio.to_thread(make, settings, on_progress, gone)
+                    self._served = await asyncio.to_thread(make, settings, in_this_loop(progress), cancel)
                 except asyncio.CancelledError:
-                    gone.set()
+                    cancel.request()
                     raise
                 self._key = key
             return self._served
 
 
-def _vllm(settings: Settings, report: Callable[[Progress], None] | None, gone: threading.Event) -> _Served:
+def _vllm(settings: Settings, progress: ProgressSink, cancel: CancelToken) -> _Served:
     from llmstep.catalog.resolve import resolve
     from llmstep.catalog.store import adapter_base
     from llmstep.hub.download import fetch
@@ -205,7 +203,7 @@ def _vllm(settings: Settings, report: Callable[[Progress], None] | None, gone: t
             f"The model {choice.name} is an encoder-decoder model, which vLLM does not run.",
             hint="Set llmstep.engine to inProcess, or llmstep.model to a decoder-only model.",
         )
-    folder = fetch(choice.source, report=report or (lambda _: None), cancelled=gone.is_set)
+    folder = fetch(choice.source, progress=progress, cancel=cancel)
     if adapter_base(folder) is not None:
         raise ModelLoadError(
             f"The model {choice.name} is a LoRA adapter, which llmstep does not give to vLLM.",
@@ -214,7 +212,7 @@ def _vllm(settings: Settings, report: Callable[[Progress], None] | None, gone: t
     return _Served(launches.vllm(settings, choice.name, folder), choice.template, folder)
 
 
-def _llama_cpp(settings: Settings, report: Callable[[Progress], None] | None, gone: threading.Event) -> _Served:
+def _llama_cpp(settings: Settings, progress: ProgressSink, cancel: CancelToken) -> _Served:
     from llmstep.hub.download import fetch_file
 
     choice = choose_gguf(settings)
@@ -225,7 +223,7 @@ def _llama_cpp(settings: Settings, report: Callable[[Progress], None] | None, go
         )
     path: Path | None = choice.path
     if path is None:
-        path = fetch_file(choice.repo_id, choice.file, report=report or (lambda _: None), cancelled=gone.is_set)
+        path = fetch_file(choice.repo_id, choice.file, progress=progress, cancel=cancel)
     if not settings.remote.command:  # what the user's own command does with the memory is not known here
         _require_memory(choice.name, path)
     return _Served(launches.llama_cpp(settings, choice.name, path, choice.template), choice.template)

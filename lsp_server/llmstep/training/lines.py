@@ -1,4 +1,4 @@
-"""A training told in lines, where there is no terminal for a bar."""
+"""A training shown in lines, where there is no terminal for a bar."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from transformers import Trainer, TrainerControl, TrainerState, TrainingArguments
 
 
-def tell_in_lines(trainer: Trainer) -> None:
-    """Have a trainer tell its losses in sentences on stderr, and nothing else."""
+def show_in_lines(trainer: Trainer) -> None:
+    """Have a trainer print its losses in sentences on stderr, and nothing else."""
     for callback in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(callback)
     trainer.add_callback(_Lines())
@@ -38,7 +38,7 @@ class _Lines(TrainerCallback):  # type: ignore[misc]
         logs: dict[str, Any] | None = None,
         **_: Any,
     ) -> None:
-        told = line(logs or {}, state.global_step, state.max_steps)
-        if told and state.is_world_process_zero:
-            sys.stderr.write(f"{told}\n")
+        said = line(logs or {}, state.global_step, state.max_steps)
+        if said and state.is_world_process_zero:
+            sys.stderr.write(f"{said}\n")
             sys.stderr.flush()
