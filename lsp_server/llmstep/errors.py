@@ -1,7 +1,7 @@
 """One hierarchy for everything that can go wrong in a way the user can act on.
 
 The message is one plain sentence that says what happened; `hint` is one that says what to do next;
-`retryable` tells a caller whether the same request may succeed later without anything being changed.
+`retryable` says whether the same request may succeed later without anything being changed.
 """
 
 from __future__ import annotations

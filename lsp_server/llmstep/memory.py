@@ -48,7 +48,7 @@ class Edit:
         return cls(before, after, common_prefix(before, after))
 
     def leaves(self, point: InsertionPoint) -> bool:
-        """Whether a place is still there, with its key, which is told here without going through the text above it."""
+        """Whether a place is still there, with its key, which is known here without going through the text above it."""
         return self.since >= point.end and point.behind(self.before) == point.behind(self.after)
 
 
@@ -168,7 +168,7 @@ def _count(number: int, one: str, many: str) -> str:
 
 
 def _kind(message: str) -> str:
-    """What a message begins with, without the names that it quotes: enough to tell Lean's errors from one another."""
+    """What a message begins with, without the names that it quotes: enough to distinguish Lean's errors."""
     return " ".join(_QUOTED.sub("", message).split()[:2])
 
 

@@ -190,7 +190,7 @@ class Settings:
         1024, "Most tokens that a chat model may think before its step; 0 asks it not to think.", least=0, most=65536
     )
     thinking_effort: Effort = _setting(
-        "auto", "How much a reasoning model is to think, where it can be told; `auto` leaves it to the model."
+        "auto", "How much a reasoning model is to think, where that can be set; `auto` leaves it to the model."
     )
     automation: Switch = _setting("on", "Try Lean's own tactics as well, while the model works.")
     automation_tactics: tuple[str, ...] = _setting(

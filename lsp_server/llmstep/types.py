@@ -102,7 +102,7 @@ class Candidate:
     """The whole step, prefix included, without marks of the template."""
     score: float | None
     """Mean log-probability of its tokens under the model (natural logarithm, at temperature 1); None where a server
-    does not tell it."""
+    does not know it."""
     tokens: int = 0
     """Number of tokens generated, the end token included; `score * tokens` is the sum of log-probabilities."""
     source: CandidateSource = "model"

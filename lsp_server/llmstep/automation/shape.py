@@ -1,4 +1,4 @@
-"""What a goal looks like, as far as its text tells: what can be introduced, and what its hypotheses are made of."""
+"""What a goal looks like, as far as its text says: what can be introduced, and what its hypotheses are made of."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SUBSCRIPTS: Final = "₁₂₃₄₅₆₇₈₉"
 
 @attrs.frozen
 class Hypothesis:
-    """A hypothesis, as far as its text tells."""
+    """A hypothesis, as far as its text says."""
 
     name: str
     operator: str

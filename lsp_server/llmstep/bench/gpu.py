@@ -29,7 +29,7 @@ def chosen(settings: Settings) -> bool:
 
 
 def synchronize(device: str) -> None:
-    """Wait until a CUDA device has done all it was told; others have."""
+    """Wait until a CUDA device has done all that it was given; others have."""
     if device.startswith("cuda"):
         torch.cuda.synchronize(device)
 

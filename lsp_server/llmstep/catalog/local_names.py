@@ -1,6 +1,6 @@
 """The local names of a goal under plain names, for a model that reads no others: `p q : Prop`, `h₁ : p → q`.
 
-What a name is called tells a small model nothing, and a name of many tokens is hard for it to repeat. So each local
+What a name is called says nothing to a small model, and a name of many tokens is hard for it to repeat. So each local
 and bound name of the goal is replaced by one of a short list for its kind, by its place; in the model's answer the
 names of the goal come back. The new text means the same to Lean, since each name is replaced wherever it stands and
 no two by the same one. A goal with plain names is left as it is.
@@ -120,7 +120,7 @@ def local_names(goal: str) -> LocalNames:
 
 
 def _kind(kind: str, known: Mapping[str, str]) -> str:
-    """What is declared with this type, as far as its text tells."""
+    """What is declared with this type, as far as its text says."""
     *arguments, result = (part.strip("()") for part in kind.split(" → "))
     words = {word for part in (*arguments, result) for word in part.split()}
     types = {name for name, of in known.items() if of == "type"}

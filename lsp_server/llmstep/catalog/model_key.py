@@ -1,4 +1,4 @@
-"""Which model is meant: the one identity by which answers, weights in memory and neighbours are told apart."""
+"""Which model is meant: the one identity by which answers, weights in memory and neighbours are distinguished."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ With `"max_prompt_tokens"` it says how long its prompts were at most, where that
 """
 
 ADAPTER = "adapter_config.json"
-"""The file that tells peft about a LoRA adapter, with the base's hub id or folder in it."""
+"""The file that describes a LoRA adapter to peft, with the base's hub id or folder in it."""
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")

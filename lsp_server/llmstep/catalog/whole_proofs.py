@@ -70,7 +70,7 @@ _BY_NAME: Final = (
     (re.compile(r"kimina-prover", re.IGNORECASE), "think"),
     (re.compile(r"oprover|stepfun-prover|longcat-flash-prover|leanabell|prover-v1\.5", re.IGNORECASE), "chat"),
 )
-"""How models outside of the catalog are asked, quantised ones for example, as far as their names tell."""
+"""How models outside of the catalog are asked, quantised ones for example, as far as their names say."""
 
 
 def style_by_name(name: str) -> ProofStyle | None:

@@ -68,6 +68,6 @@ def main(program: typer.Typer = app) -> None:
         try:
             program()
         finally:
-            sys.stdout.flush()  # not when the interpreter ends, which would tell an error in its own way
+            sys.stdout.flush()  # not when the interpreter ends, which would print an error in its own way
     except Exception as error:
         faults.end(error)

@@ -132,7 +132,7 @@ def search(
 
     async def work() -> list[Result]:
         async with a_prover(settings) as prover:
-            return await run_search(part.theorems, prover, plan, record, part.results, part.shower(how))
+            return await run_search(part.theorems, prover, plan, record, part.results, part.printer(how))
 
     summary = summarise(run(work()), record)
     if as_json:

@@ -94,7 +94,7 @@ def quality(
 
     async def work() -> list[GoalResult]:
         async with _asking(settings, seed, source) as ask:
-            return await run_quality(part.theorems, ask, record, part.results, part.shower(how))
+            return await run_quality(part.theorems, ask, record, part.results, part.printer(how))
 
     summary = summarise_quality(run(work()))
     if as_json:

@@ -1,4 +1,4 @@
-"""What `llmstep bench search` and `quality` share: their theorems or goals, where results go, how they are told."""
+"""What `llmstep bench search` and `quality` share: their theorems or goals, where results go, how they are shown."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class Part:
     """Which part of all theorems these are: i/n."""
     results: Path
 
-    def shower(self, how: Callable[[R], str]) -> Callable[[R, bool], None]:
-        """Tells each result in a line on stderr: its number, name and outcome, and `how` it came about.
+    def printer(self, how: Callable[[R], str]) -> Callable[[R, bool], None]:
+        """Prints each result in a line on stderr: its number, name and outcome, and `how` it came about.
 
         What is returned takes a result, and whether an earlier run had it.
         """

@@ -50,7 +50,7 @@ def doctor(
             **engine.settings(),
         },
         file,
-        tell=False,
+        show=False,
     )
     findings = []
     options = options_of(context.command.params)

@@ -58,7 +58,7 @@ def end(error: Exception) -> NoReturn:
         _silence()
         sys.exit(FAILED)
     known = error if isinstance(error, LlmstepError) else _as_llmstep_error(error)
-    with contextlib.suppress(OSError):  # there is nobody to tell
+    with contextlib.suppress(OSError):  # nobody reads it
         typer.secho(printable(f"llmstep: {known}"), fg=typer.colors.RED, err=True, color=colour())
     _silence()
     sys.exit(status_of(known))

@@ -76,20 +76,20 @@ def settings_with(options: Mapping[str, Any], place: Path | None = None) -> Sett
     return configured(options, place).settings
 
 
-def configured(options: Mapping[str, Any], place: Path | None = None, *, tell: bool = True) -> Configuration:
-    """The settings of files and environment with the options that are not None; what is wrong in files is told.
+def configured(options: Mapping[str, Any], place: Path | None = None, *, show: bool = True) -> Configuration:
+    """The settings of files and environment with the options that are not None; what is wrong in files is shown.
 
     Args:
         options: Names are those of the settings, dotted for sections: `{"model": "starter", "http.port": 6001}`.
             Under `SET` are texts `name=value`, for settings without an option.
         place: A file or folder of the project whose settings file counts; None is the current folder.
-        tell: Say on stderr what is wrong, and refuse wrong options; else all of that is only in what is returned.
+        show: Print on stderr what is wrong, and refuse wrong options; else all of that is only in what is returned.
 
     Raises:
         SettingsError: An option has the wrong name, type or value.
     """
-    found = laid_over([*below(place), option_layer(options, strict=tell)])
-    for fault in found.faults if tell else ():
+    found = laid_over([*below(place), option_layer(options, strict=show)])
+    for fault in found.faults if show else ():
         warn(str(fault))
     _check_engine(options, found.settings)
     return found

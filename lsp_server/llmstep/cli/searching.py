@@ -1,4 +1,4 @@
-"""What `llmstep prove` and `llmstep bench search` share: options, the prover, and how a search is told."""
+"""What `llmstep prove` and `llmstep bench search` share: options, the prover, and how a search is shown."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def serve(
     {"suggestions", "scores", "model", "elapsed_ms"}. POST /generate speaks
     LeanCopilot's protocol for external models, /v1 that of OpenAI's
     completions and chats, /api that of Ollama's. GET /health says what runs,
-    /ready whether the model is loaded, /metrics tells numbers to Prometheus,
+    /ready whether the model is loaded, /metrics gives numbers to Prometheus,
     /openapi.json describes all of it.
 
     SIGTERM ends it when what is in work has been answered, Ctrl-C at once.
@@ -119,13 +119,13 @@ class _Serving:
         return True
 
     async def run(self, *, preload: bool) -> None:
-        """Serve until cancelled, or told to drain."""
+        """Serve until cancelled, or asked to drain."""
         from llmstep.catalog.gguf import is_gguf
         from llmstep.catalog.resolve import resolve
 
         settings = self.settings
         if settings.in_process and not is_gguf(settings.model):
-            resolve(settings)  # a wrong one is told before anything is opened
+            resolve(settings)  # a wrong one is refused before anything is opened
         with opened_log(self.access_log) as log:
             async with an_app(settings, lean_premises=False) as app:
                 await self._listen(app, log, preload=preload)

@@ -42,7 +42,7 @@ def settings(
     Later places win: defaults, your settings file, the project's llmstep.toml,
     the environment (LLMSTEP_COUNT for count, LLMSTEP_LEAN_COMMAND for
     lean.command), the options of a command. The editor's settings lie between
-    the files and the environment. What is wrong is told, and not used;
+    the files and the environment. What is wrong is shown, and not used;
     the exit status is 2 then.
 
     Example: llmstep settings lean --for Demo.lean

@@ -1,4 +1,4 @@
-"""Pairs from the Lean files of a project: the goals that the running Lean server tells at every tactic step."""
+"""Pairs from the Lean files of a project: the goals that the running Lean server gives at every tactic step."""
 
 from __future__ import annotations
 
@@ -129,12 +129,12 @@ def _steps(text: str) -> Iterator[tuple[Declaration, list[Item]]]:
 
 
 def _is_step(item: Item) -> bool:
-    """Whether an item is a step of its own; at `case` and `next`, Lean tells the goal inside of them."""
+    """Whether an item is a step of its own; at `case` and `next`, Lean gives the goal inside of them."""
     return item.head not in _BRACKETS | CASES
 
 
 def _runs_once(block: Block) -> bool:
-    """Whether each step of a block runs on the goals that Lean tells at it.
+    """Whether each step of a block runs on the goals that Lean gives at it.
 
     Those behind `try`, `all_goals`, `<;>` and the like run on other goals, several times or in vain.
     """

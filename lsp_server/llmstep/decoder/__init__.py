@@ -123,7 +123,7 @@ def supports(config: Mapping[str, Any]) -> bool:
 
 
 def why_unsupported(folder: Path | str) -> str | None:
-    """Why the model in a folder cannot be run, as a sentence; None where it can, as far as its small files tell."""
+    """Why the model in a folder cannot be run, as a sentence; None where it can, as far as its small files say."""
     from llmstep.decoder.folder import why_not
 
     return why_not(Path(folder))

@@ -23,7 +23,7 @@ _WITHOUT = ("use_dora", "rank_pattern", "alpha_pattern", "modules_to_save", "fan
 
 
 def why_not(folder: Path) -> str | None:
-    """Why the adapter in a folder cannot be used, as a sentence; None where it can, as far as its small files tell."""
+    """Why the adapter in a folder cannot be used, as a sentence; None where it can, as far as its small files say."""
     try:
         config = read_json(folder / _CONFIG)
     except DamagedError as error:

@@ -67,7 +67,7 @@ def _in_process(settings: Settings) -> tuple[str, str]:
     try:
         choice = resolve(settings)
         found = cached_weights(choice.source)
-    except LlmstepError:  # the finding about models tells it
+    except LlmstepError:  # the finding about models says it
         return "the model runs in llmstep itself", asked
     bundled = choice.record is not None and choice.record.bundled
     device = "cpu" if bundled and settings.device == "auto" else devices.without_torch(settings.device)

@@ -48,7 +48,7 @@ def lean(settings: Settings, place: Path) -> Finding:
 
 
 def is_installed(toolchain: str | None) -> bool | None:
-    """Whether elan has a toolchain; None where its name or the lack of an elan does not tell."""
+    """Whether elan has a toolchain; None where its name or the lack of an elan does not say."""
     from llmstep.lean.project import elan_home
     from llmstep.lean.version import version_of
 

@@ -15,7 +15,7 @@ class Answer:
     """One answer."""
 
     text: str
-    """Without a thought that the server told apart; one inside of the text is still there."""
+    """Without a thought that the server sent apart; one inside of the text is still there."""
     finish: Literal["stop", "length"]
     """`length`: it was cut off, by its limit or because it went on far beyond that."""
     tokens: int

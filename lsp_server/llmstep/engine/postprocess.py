@@ -37,7 +37,7 @@ class RawSample:
     steps: tuple[tuple[int, float], ...] = attrs.field(default=(), eq=False, repr=False)
     """Ids and log-probabilities of those tokens, where the model runs in this process."""
     thought: bool = False
-    """The server tells a thought apart from the text."""
+    """The server sends a thought apart from the text."""
     cut: bool = False
     """The limit of tokens ended it."""
 

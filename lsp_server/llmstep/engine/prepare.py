@@ -67,7 +67,7 @@ def prepare(
     def get(source: str, check: Callable[[Path, int], object]) -> Path:
         return fetch(source, progress=progress, cancel=cancel, code=choice.trust_remote_code, check=check)
 
-    # Gigabytes are not downloaded for a model that cannot be loaded; of an adapter, only the base tells.
+    # Gigabytes are not downloaded for a model that cannot be loaded; of an adapter, only the base says so.
     folder = get(choice.source, lambda folder, size: None if adapter_base(folder) else look(folder, size))
     base = adapter_base(folder)
     if base is not None:

@@ -70,7 +70,7 @@ def read_generation(raw: Mapping[str, Any]) -> Generation:
         for each in raw["candidates"]
     ]
     numbers = int(raw["drawn"]), float(raw["elapsed_ms"])
-    how = str(raw.get("endings") or "")  # which an older llmstep does not tell
+    how = str(raw.get("endings") or "")  # which an older llmstep does not send
     return Generation(candidates, str(raw["model"]), *numbers, bool(raw["cached"]), how)
 
 

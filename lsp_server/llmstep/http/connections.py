@@ -111,6 +111,6 @@ def places() -> Places:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
             else:
                 files = soft
-    # Half of the files: connections without a place are open too, until they are told so.
+    # Half of the files: connections without a place are open too, until they are closed.
     most = max(16, min(MOST_CONNECTIONS, (files - _SPARE_FILES) // 2))
     return Places(most, max(8, min(MOST_OF_AN_ADDRESS, most // 2)))

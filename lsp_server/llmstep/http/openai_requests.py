@@ -172,7 +172,7 @@ class CompletionBody(_Body):
 
     prompt: tuple[str, ...] = field("One text, or several.", _TEXT_OR_TEXTS, _read_prompts, default=(), required=True)
     logprobs: bool = field(
-        "1: tell the log-probabilities of the tokens drawn.",
+        "1: send the log-probabilities of the tokens drawn.",
         {"anyOf": [{"type": "integer", "minimum": 0, "maximum": 1}, {"type": "boolean"}, {"type": "null"}]},
         _read_logprobs,
         default=False,

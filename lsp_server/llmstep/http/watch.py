@@ -107,7 +107,7 @@ class Watching:
     Args:
         app: What is watched.
         watch: Gives the numbers.
-        pages: Paths that are told apart; all others are one page, for their names are the clients'.
+        pages: Paths that are counted each on its own; all others are one page, for their names are the clients'.
     """
 
     def __init__(self, app: ASGIApp, *, watch: Watch, pages: frozenset[str]) -> None:

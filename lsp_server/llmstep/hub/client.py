@@ -1,4 +1,4 @@
-"""The hub's client: bounds on what it reads into memory beside files, and how it tells what has come."""
+"""The hub's client: bounds on what it reads into memory beside files, and how it reports what has come."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def missing_bytes(repo_id: str, names: Iterable[str], sizes: Mapping[str, int]) 
 
 
 def listed(repo_id: str) -> tuple[Any, dict[str, int]]:
-    """What the hub says of the repository, and the sizes of its files; 0 where it does not tell one.
+    """What the hub says of the repository, and the sizes of its files; 0 where it does not say one.
 
     Raises:
         DownloadError: The answer is no list of files.
@@ -45,7 +45,7 @@ def info(repo_id: str, revision: str | None = None) -> Any:
 
 
 def _is_plain(name: object, size: object) -> bool:
-    """Whether the hub tells a file of the repository with its size, and not a place outside of it."""
+    """Whether the hub lists a file of the repository with its size, and not a place outside of it."""
     if not isinstance(name, str) or not isinstance(size, int) or size < 0:
         return False
     path = PurePosixPath(name)

@@ -32,7 +32,7 @@ class CheckedText:
         self._lock = lock
         self._variables_by_proof = variables_by_proof
         self._lines: Memo[int] = Memo(64)
-        """Where commands begin of which text cannot tell that."""
+        """Where commands begin that text alone does not show."""
 
     def forget(self) -> None:
         """Other imports may have other commands."""
@@ -46,7 +46,7 @@ class CheckedText:
         return text, await self._in_its_command(text, point) if unsure else point
 
     async def _in_its_command(self, text: str, point: InsertionPoint) -> InsertionPoint:
-        """The insertion point in the declaration that Lean's parser has it in, where text cannot tell."""
+        """The insertion point in the declaration that Lean's parser has it in, where text alone does not decide."""
         shadow = point.shadow_text(text, point.placeholder)
         key = digest(shadow.text)
         line = self._lines.get(key)

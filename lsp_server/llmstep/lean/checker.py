@@ -151,7 +151,7 @@ class FileChecker:
                 return Trial.refused(error.message)
 
     async def informations(self, text: str, point: InsertionPoint, tactic: str) -> list[str]:
-        """What a tactic tells at an insertion point: the texts of its informations; none where it takes too long.
+        """What a tactic says at an insertion point: the texts of its informations; none where it takes too long.
 
         Raises:
             NoGoalError: There is no goal at the insertion point.
@@ -209,7 +209,7 @@ class FileChecker:
                 return []
 
     async def messages(self, text: str) -> list[Diagnostic]:
-        """What Lean says about a whole text, from its beginning to its end; Lean itself tells what it finds first.
+        """What Lean says about a whole text, from its beginning to its end; Lean itself sends what it finds first.
 
         Raises:
             LeanError: Lean does not answer.

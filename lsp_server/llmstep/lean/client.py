@@ -130,7 +130,7 @@ class LeanClient(JsonRPCClient):
         *,
         limit: float | None = None,
     ) -> Any:
-        """Sends a request and waits for its result. When it gives up, or the caller is cancelled, Lean is told so.
+        """Sends a request and waits for its result. When it gives up, or the caller is cancelled, Lean ends it.
 
         Args:
             timeout: Longest wait in seconds.

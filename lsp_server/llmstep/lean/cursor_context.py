@@ -202,7 +202,7 @@ class CursorContext:
         return self.point(kind, start, end, frames=frames, single=single, distributed=distributed, **more)
 
     def _probe_column(self, block: Block) -> int:
-        """Column of the block whose goals tell what a step of `block` leaves."""
+        """Column of the block whose goals show what a step of `block` leaves."""
         while block.kind == "combinator" and block.inline and block.owner is not None:
             block = block.owner.block
         return block.column

@@ -53,7 +53,7 @@ class Declaration:
     mutual: bool = False
     """It is one of several in a `mutual` block."""
     unsure_from: int = -1
-    """Offset of the last command that text shows for sure, where it cannot tell which command the position is in."""
+    """Offset of the last command that text shows for sure, where it cannot say which command the position is in."""
 
 
 def find_declaration(masked: str, offset: int) -> Declaration | None:

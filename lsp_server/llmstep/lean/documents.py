@@ -80,7 +80,7 @@ class Document:
         """Brings it to `text` by the smallest single edit, which makes a new version; False if nothing changed.
 
         Args:
-            until: The first line of which a report needs to tell nothing; None when all of the text counts.
+            until: The first line of which nothing needs to be known; None when all of the text counts.
         """
         edit = minimal_edit(self.text, text)
         if edit is None:

@@ -25,7 +25,7 @@ _STAND_IN: Final = "sorry"
 _ROOM: Final = " " * len(_STAND_IN)
 _BLANKS: Final = Blanks("\r\n")
 _OTHER_SHAPES: Final = frozenset({"let", "have", "show", "fun", "λ", "match", "if", "do", "by", "where", "|", "sorry"})
-"""With one of these in a statement, or an alternative in place of a proof, text cannot tell where the proof begins."""
+"""With one of these in a statement, or an alternative in place of a proof, text hides where the proof begins."""
 _TRAILER: Final = re.compile(r"\b(?:where|termination_by|decreasing_by|deriving)\b")
 """Begins what stands behind a proof and belongs to the theorem."""
 _WIDE: Final = re.compile(rf"[^\r\n]{{{len(_STAND_IN)}}}")
@@ -42,9 +42,9 @@ _LINE: Final = re.compile(r"^([ \t]*)\S", re.MULTILINE)
 def elide(text: str, end: int, *, variables_by_proof: bool = False) -> str:
     """`text` with `sorry` for each proof by tactics of a theorem that ends before the offset `end`.
 
-    Every offset and every line stays where it is. A theorem whose proof cannot be told from text alone keeps it, and
-    so does one in a `mutual` block, whose proofs may need each other, and one that holds by `rfl`, which tells `dsimp`
-    in older versions of Lean how to use it.
+    Every offset and every line stays where it is. A theorem whose proof cannot be found by text alone keeps it, and
+    so does one in a `mutual` block, whose proofs may need each other, and one that holds by `rfl`: older
+    versions of Lean see by its proof how `dsimp` may use it.
 
     Args:
         text: Of a file.

@@ -52,7 +52,7 @@ def header_error(
         diagnostics: Of the document, as Lean sent them.
         text: Of the document.
         root: The folder that the server runs in.
-        stderr: What the server wrote to its standard error; Lake tells there that it serves without the workspace.
+        stderr: What the server wrote to its standard error; Lake says there that it serves without the workspace.
     """
     for each in diagnostics:
         start = each["range"]["start"]

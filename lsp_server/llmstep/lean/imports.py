@@ -37,7 +37,7 @@ class Imports:
         """Those of an open document.
 
         Args:
-            pid: Process that elaborates it; where the system tells which files it has mapped, that is the answer.
+            pid: Process that elaborates it; where the system shows which files it has mapped, that is the answer.
             text: Of the document; elsewhere its imports, and theirs as far as the project has the sources, are.
             root: Folder of its project.
         """

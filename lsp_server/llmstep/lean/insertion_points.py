@@ -1,6 +1,6 @@
 """Where a candidate goes, found from the cursor by the layout of the text alone.
 
-The rules work on text that does not parse. Where text cannot tell (is this bullet finished?), there are several
+The rules work on text that does not parse. Where text does not decide (is this bullet finished?), there are several
 insertion points, and the first at which Lean has a goal is the right one.
 """
 
@@ -35,7 +35,7 @@ def find_insertion_point(
     """The likeliest place for a candidate at a position; None in a statement, a comment or outside of proofs.
 
     Args:
-        diagnostics: Those of the document, where known: unsolved goals tell which block is unfinished.
+        diagnostics: Those of the document, where known: unsolved goals show which block is unfinished.
     """
     return next(iter(find_insertion_points(text, position, diagnostics)), None)
 

@@ -88,7 +88,7 @@ class Judging:
         """A second look, at what text does not show: what was parsed, and what it rests on.
 
         Args:
-            whole: Lean takes the declaration as finished, so that its axioms tell of a `sorry`.
+            whole: Lean takes the declaration as finished, so that its axioms show a `sorry`.
         """
         text, point, candidate = case.text, case.point, case.candidate
         converts = point.placeholder != PLACEHOLDER  # `conv` cannot show a term

@@ -1,7 +1,7 @@
 """Commands that a project has defined for itself: `problem`, `Statement`, any word at the margin that begins no step.
 
-Text cannot tell them for sure. A word counts where what stands in front of it may end a command; Lean is asked whether
-it does (`llmstep.lean.checker`).
+Text does not show them for sure. A word counts where what stands in front of it may end a command; Lean is asked
+whether it does (`llmstep.lean.checker`).
 """
 
 from __future__ import annotations

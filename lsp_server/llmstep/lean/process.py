@@ -105,7 +105,7 @@ async def spinning(pid: int, seconds: float = 0.5) -> bool:
 
 
 def _running_threads(pid: int) -> set[str] | None:
-    """Ids of the threads that run or could; None where the system does not tell."""
+    """Ids of the threads that run or could; None where the system does not say."""
     if not sys.platform.startswith("linux"):
         return None
     running = set()
@@ -152,7 +152,7 @@ def private_bytes(process: psutil.Process) -> int:
     if not sys.platform.startswith("linux"):
         try:
             return int(process.memory_full_info().uss)
-        except psutil.AccessDenied:  # macOS tells it to few
+        except psutil.AccessDenied:  # macOS shows it to few
             return int(process.memory_info().rss)
     kilobytes = 0
     try:

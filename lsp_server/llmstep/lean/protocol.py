@@ -73,8 +73,8 @@ class LeanProtocol(JsonRPCProtocol):
     """Sends text as it is, like editors do, where pygls escapes what is not ASCII."""
 
     def handle_message(self, message: Any) -> None:
-        """As pygls does it; but it tells kinds of messages by structure, which for a notification takes longer than all
-        the rest, and Lean sends one or two for each command of a file.
+        """As pygls does it; but it finds the kind of a message by its structure, which for a notification takes longer
+        than all the rest, and Lean sends one or two for each command of a file.
         """
         if type(message) is JsonRPCNotification and message.jsonrpc == self.VERSION and not self._shutdown:
             contextvars.copy_context().run(self._handle_notification, message.method, message.params)

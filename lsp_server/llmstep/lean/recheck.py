@@ -2,7 +2,7 @@
 
 The candidate runs once more in brackets, which hold exactly one sequence of tactics: what begins a command, goes on
 with the step before or belongs to the declaration does not parse there. Behind the theorem Lean is asked for its
-axioms. Where that does not tell about this candidate, since the theorem has another `sorry` or goals are left, Lean
+axioms. Where that says nothing about this candidate, since the theorem has another `sorry` or goals are left, Lean
 shows the term.
 """
 

@@ -66,7 +66,7 @@ class Trial:
             unsolved = is_unsolved(error)
             outside = place >= behind or place < outcome.start
             if (unsolved and outside) or outcome.signature(place, error) in baseline.errors:
-                continue  # a proof may leave goals, which are told apart
+                continue  # a proof may leave goals, which are counted apart
             first, last = _extent(document, error)
             if place < outcome.start:
                 first = last = start

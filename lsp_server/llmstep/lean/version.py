@@ -30,7 +30,7 @@ def pinned_toolchain(root: Path) -> str | None:
 
 
 def version_of(toolchain: str | None) -> Version | None:
-    """`(4, 27)` of `leanprover/lean4:v4.27.0`; None where the name does not tell."""
+    """`(4, 27)` of `leanprover/lean4:v4.27.0`; None where the name does not say."""
     match = _RELEASE.search(toolchain or "")
     return (int(match[1]), int(match[2])) if match else None
 

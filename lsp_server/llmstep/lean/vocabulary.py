@@ -19,7 +19,7 @@ RUNNING: Final = frozenset(
         *("deriving_instance", "declare_simp_like_tactic", "notation3"),
     }
 )
-"""Words that run code, read files or tell Lean to do so later, wherever they stand."""
+"""Words that run code, read files or have Lean do so later, wherever they stand."""
 OUTSIDE: Final = frozenset(
     {
         *("llmstep", "llmqed", "suggest_tactics", "search_proof", "select_premises", "polyrith", "hammer", "smt"),

@@ -29,7 +29,7 @@ async def download_model(ls: Session, params: types.ExecuteCommandParams) -> dic
 
     Raises:
         RequestError: There is no model in the argument.
-        LlmstepError: The download failed; the user has been told.
+        LlmstepError: The download failed; the user has seen why.
     """
     argument = params.arguments[0] if params.arguments else None
     model = argument.get("model") if isinstance(argument, Mapping) else None

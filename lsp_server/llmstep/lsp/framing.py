@@ -1,6 +1,6 @@
 """Messages in a stream of bytes: a header with `Content-Length`, an empty line, a body of JSON.
 
-A client may send anything. What is no message becomes a `Fault`, which the client is told once, and reading goes on at
+A client may send anything. What is no message becomes a `Fault`, which the client hears of once, and reading goes on at
 the next header.
 """
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Host(Protocol):
-    """What the wire tells of: the session, which is pygls' server."""
+    """What receives the messages: the session, which is pygls' server."""
 
     upkeep: Upkeep
 

@@ -37,7 +37,7 @@ async def build_imports(ls: Session, params: types.ExecuteCommandParams) -> dict
 
     Raises:
         RequestError: The argument is malformed, or the document is not open.
-        LeanError: There is nothing to build, or the build failed; the user has been told.
+        LeanError: There is nothing to build, or the build failed; the user has seen why.
     """
     try:
         uri = str(params.arguments[0]["textDocument"]["uri"])  # type: ignore[index]
@@ -90,7 +90,7 @@ def _written(ls: Session, uris: Iterable[str]) -> None:
 
 
 async def watch(ls: Session) -> None:
-    """Ask to be told of files that are written, where the client wants to be asked for that."""
+    """Ask to hear of files that are written, where the client wants to be asked for that."""
     workspace = ls.client_capabilities.workspace
     watched = workspace.did_change_watched_files if workspace else None
     if watched is None or not watched.dynamic_registration:

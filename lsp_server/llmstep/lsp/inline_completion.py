@@ -42,6 +42,6 @@ def _at(place: types.Range, cursor: types.Position) -> bool:
 
 def _item(text: str, edit: types.TextEdit) -> types.InlineCompletionItem:
     replaced = text[offset_at(text, edit.range.start) : offset_at(text, edit.range.end)]
-    # Editors show only what begins with the text it replaces, unless told to compare with another text.
+    # Editors show only what begins with the text it replaces, unless the item names another text to compare with.
     filter_text = None if edit.new_text.startswith(replaced) else replaced
     return types.InlineCompletionItem(insert_text=edit.new_text, filter_text=filter_text, range=edit.range)

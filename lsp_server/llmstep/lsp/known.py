@@ -1,7 +1,7 @@
 """What is known for the goal at a place, for a client that shows it in a panel: `llmstep/known`, and word of changes.
 
-A client with the experimental capability `llmstepKnown` is told by `llmstep/knownChanged` that it should ask again, and
-its hints have links that run its command `llmstep.insert`.
+A client with the experimental capability `llmstepKnown` learns from `llmstep/knownChanged` that it should ask again,
+and its hints have links that run its command `llmstep.insert`.
 """
 
 from __future__ import annotations

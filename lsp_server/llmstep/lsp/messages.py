@@ -1,4 +1,4 @@
-"""What the user is told beside the answers: as `window/showMessage`, or in parts to a client that can do more.
+"""What the user is shown beside the answers: as `window/showMessage`, or in parts to a client that can do more.
 
 A client with the experimental capability `llmstepMessages` gets `llmstep/message` instead, whose `code` lets it offer a
 button that fits the error.

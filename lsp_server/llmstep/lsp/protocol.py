@@ -150,7 +150,7 @@ class LlmstepProtocol(LanguageServerProtocol):
     async def ask(self, method: str, params: Any, timeout: float | None = None) -> Any:
         """Send a request to the client and wait for its result.
 
-        When the wait is cancelled, or takes longer than `timeout` seconds, the client is told to stop. The future
+        When the wait is cancelled, or takes longer than `timeout` seconds, the client is asked to stop. The future
         itself is never cancelled: pygls cannot take a late answer for a cancelled one.
 
         Raises:
@@ -295,5 +295,5 @@ class LlmstepProtocol(LanguageServerProtocol):
         self._request_futures.pop(msg_id, None)
         if not isinstance(error, (LlmstepError, JsonRpcException)):
             _log.error("a request failed", exc_info=error)
-            error = LlmstepError("llmstep failed at this request.", hint="Its log tells more; please report it.")
+            error = LlmstepError("llmstep failed at this request.", hint="Its log says more; please report it.")
         self._send_response(msg_id, error=response_error(error))

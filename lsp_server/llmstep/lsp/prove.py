@@ -124,7 +124,7 @@ async def prove(ls: Session, params: types.ExecuteCommandParams) -> dict[str, An
     Raises:
         RequestError: The argument is malformed, or the document is not open.
         NoGoalError: There is no goal.
-        LlmstepError: The work failed; the user has been told.
+        LlmstepError: The work failed; the user has seen why.
         JsonRpcException: An edit, another request or the user ended the work.
     """
     wanted = ProveArguments.decode(params.arguments, placed=True)
@@ -171,7 +171,7 @@ async def fill_sorries(ls: Session, params: types.ExecuteCommandParams) -> dict[
 
     Raises:
         RequestError: The argument is malformed, or the document is not open.
-        LlmstepError: The work failed; the user has been told.
+        LlmstepError: The work failed; the user has seen why.
         JsonRpcException: An edit, another request or the user ended the work.
     """
     from llmstep.search.sorries import find_sorries

@@ -36,7 +36,7 @@ class Run:
         self._task = task
 
     def cancel(self, reason: tuple[types.LSPErrorCodes, str]) -> None:
-        """End the work; the first reason is the one that the client is told."""
+        """End the work; the first reason is the one that the client gets."""
         if self.reason is None and not self._task.done():
             self.reason = reason
             self._task.cancel()

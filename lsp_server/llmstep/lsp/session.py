@@ -153,7 +153,7 @@ class Session(LanguageServer):
     # --- end
 
     def leave(self, status: int) -> None:
-        """The client has left, or the process was told to end; the first call counts."""
+        """The client has left, or the process was asked to end; the first call counts."""
         if not self.left.is_set():
             self.exit_status = status
             self.left.set()
@@ -201,7 +201,7 @@ class Session(LanguageServer):
         return self.protocol.ask(method, params, timeout)
 
     def refresh_hints(self) -> None:
-        """Have the client ask for the inlay hints again, where it can be told to."""
+        """Have the client ask for the inlay hints again, where it can do that."""
         workspace = self.client_capabilities.workspace
         if workspace and workspace.inlay_hint and workspace.inlay_hint.refresh_support:
             self.workspace_inlay_hint_refresh(None)

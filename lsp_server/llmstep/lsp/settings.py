@@ -2,7 +2,7 @@
 
 Later layers win: defaults, the user's settings file, that of the project, initialization options, the editor's
 configuration (the latest pull or push as a whole), environment variables, what a command changed in this session. Each
-wrong value is told to the user in one sentence, once while it stays; the setting keeps the value that it had before,
+wrong value is shown to the user in one sentence, once while it stays; the setting keeps the value that it had before,
 and all others hold.
 """
 
@@ -64,7 +64,7 @@ class SettingsSync:
         self._of_editor = Settings()
         self._wrong_initially: list[SettingsError] = []
         self._wrong: list[SettingsError] = []
-        """All that is wrong now; the user was told."""
+        """All that is wrong now; the user was shown it."""
         self._session: dict[str, Any] = {}
 
     def initialize(self, options: Any, folder: Path | None = None) -> None:
@@ -94,7 +94,7 @@ class SettingsSync:
             self.push(answer[0])
 
     async def subscribe(self) -> None:
-        """Ask to be told of changes, where the client wants to be asked for that."""
+        """Ask to hear of changes, where the client wants to be asked for that."""
         workspace = self._ls.client_capabilities.workspace
         change = workspace.did_change_configuration if workspace else None
         if change is None or not change.dynamic_registration:

@@ -1,4 +1,4 @@
-"""What the companion is doing, as `llmstep/status` tells the editor and `llmstep.status` answers."""
+"""What the companion is doing, as `llmstep/status` reports to the editor and `llmstep.status` answers."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ async def suggest(ls: Session, params: types.ExecuteCommandParams) -> Any:
     Raises:
         RequestError: The argument is malformed, or the document is not open.
         NoGoalError: There is no goal.
-        LlmstepError: The work failed; the user has been told.
+        LlmstepError: The work failed; the user has seen why.
         JsonRpcException: An edit, another request or the user ended the work.
     """
     wanted = SuggestArguments.decode(params.arguments)

@@ -165,7 +165,7 @@ async def _frames(server: Session, socket: ServerConnection) -> None:
 
 
 async def _serve(server: Session, connection: Awaitable[object]) -> int:
-    """Serve until the client leaves or the process is told to stop; then stop everything."""
+    """Serve until the client leaves or the process is asked to stop; then stop everything."""
     loop = asyncio.get_running_loop()
     with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):  # Windows; not in the main thread
         loop.add_signal_handler(signal.SIGTERM, server.leave, 1)

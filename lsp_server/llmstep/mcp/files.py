@@ -35,7 +35,7 @@ def find(file: str, roots: Sequence[Path]) -> Path:
         roots: Folders in which files may be read. What a link points to must be in them as well.
 
     Raises:
-        OutsideError: It is in none of the roots. Whether there is such a file is not told then.
+        OutsideError: It is in none of the roots. It does not say then whether there is such a file.
         RequestError: It is no Lean file, or there is none.
     """
     path = Path((to_fs_path(file) if file.startswith("file:") else file) or "")

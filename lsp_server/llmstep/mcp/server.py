@@ -1,4 +1,4 @@
-"""The MCP server: lists the tools, calls them, tells their progress, ends them when the client cancels."""
+"""The MCP server: lists the tools, calls them, sends their progress, ends them when the client cancels."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def make_server(service: Service) -> Server[Any]:
 
 
 def listed() -> list[types.Tool]:
-    """The tools as clients are told of them."""
+    """The tools as clients see them."""
     return [
         types.Tool(
             name=name,
@@ -93,7 +93,7 @@ def listed() -> list[types.Tool]:
 async def _called(
     context: ServerRequestContext[Any, Any], service: Service, name: str, raw: dict[str, Any], roots: Sequence[Path]
 ) -> dict[str, Any]:
-    """The answer of a tool, while its progress is told. Cancelled, it ends when the work has ended.
+    """The answer of a tool, while its progress is sent. Cancelled, it ends when the work has ended.
 
     The work is a task of its own: the SDK cancels again and again until its own task has ended, which would cut the
     work off while it sets Lean and the model free.
@@ -119,7 +119,7 @@ async def _client_roots(
 ) -> list[Path] | types.InputRequiredResult:
     """The folders that the client has open; none where it cannot be asked.
 
-    Up to MCP 2025-11-25 the server asks; later the client is told to ask itself, and to call again with the answer.
+    Up to MCP 2025-11-25 the server asks; later the client is to ask itself, and to call again with the answer.
     """
     capabilities = context.session.client_capabilities
     if capabilities is None or capabilities.roots is None:
@@ -132,7 +132,7 @@ async def _client_roots(
                 types.ListRootsRequest(), types.ListRootsResult, SECONDS_FOR_ROOTS, related
             )
         except Exception as error:  # of a client that says it has roots, and has none
-            _log.warning("the client does not tell its folders: %s", error)
+            _log.warning("the client does not list its folders: %s", error)
             return []
     else:
         if params.input_responses is None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Tool:
-    """What clients are told of a tool, and what runs it."""
+    """What clients see of a tool, and what runs it."""
 
     title: str
     description: str
@@ -113,7 +113,7 @@ TOOLS: Mapping[str, Tool] = {
     ),
     "check": Tool(
         "Check a step",
-        "Runs one step (a tactic) at the goal of a position in Lean and tells whether it closes the goal, which goals "
+        "Runs one step (a tactic) at the goal of a position in Lean and says whether it closes the goal, which goals "
         "it leaves, or why it fails. The file is not changed.",
         arguments.Check,
         results.CHECK,

@@ -1,7 +1,7 @@
 """Premises from Lean itself: what its own searches (`apply?`, `rw?`, `suggestions`) name at a goal, with their types.
 
 The searches run in the shadow document at the place of the goal, and what they propose is read from their messages:
-`Try this: exact Nat.le_of_lt h` names `Nat.le_of_lt`. Then `#check` tells which of the names are constants, and their
+`Try this: exact Nat.le_of_lt h` names `Nat.le_of_lt`. Then `#check` says which of the names are constants, and their
 types. `suggestions` is the tactic of Lean's library suggestions (4.26 and later), for files that have an engine for
 them; where it is missing, as where a search finds nothing, the others are left.
 """

@@ -24,7 +24,7 @@ _BLANKS: Final = {ord(character): " " for character in "\u00a0\u2002\u2003\u2007
 def code_blocks(answer: str) -> list[str]:
     """The blocks of Lean code in an answer, the likeliest to be the proof first: the last one with a whole theorem.
 
-    A thought without an opening tag, one that is cut off, and a fence that is not closed are told apart; without
+    A thought without an opening tag, one that is cut off, and a fence that is not closed are distinguished; without
     fences, the lines count that look like Lean.
     """
     text = visible(answer)

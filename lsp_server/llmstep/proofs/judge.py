@@ -114,7 +114,7 @@ class Judge:
             if not trial.faults and not self.left(trial):
                 return self.draft(proof)
             if self.point.single:
-                return None  # the place takes one step: its brackets would have to be told from the proof's
+                return None  # the place takes one step: its brackets would have to be distinguished from the proof's
             following = with_gaps(trial, self.point.indent, len(self.left(trial)))
             if following is None or following in seen:
                 return None

@@ -1,4 +1,4 @@
-"""What a model that writes a whole proof is told: the file up to the goal, and later what Lean says about the proof."""
+"""What a model that writes a whole proof is given: the file up to the goal, later what Lean says of the proof."""
 
 from __future__ import annotations
 

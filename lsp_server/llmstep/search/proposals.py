@@ -115,7 +115,7 @@ class ModelTactics:
         )
         made = await self._engine.generate(ask, self._warmer(scene.again), progress=self._loading)
         self.model = made.model
-        equal = -math.log(max(1, len(made.candidates)))  # for those whose probability the server does not tell
+        equal = -math.log(max(1, len(made.candidates)))  # for those whose probability the server does not send
         proposals = [
             Proposal(each.text, equal if each.score is None else each.score * each.tokens) for each in made.candidates
         ]

@@ -103,7 +103,7 @@ class TrainConfig:
     half: bool = True
     """Write the weights in 16 bits."""
     progress: bool = True
-    """Show a progress bar, where there is a terminal; else losses are told in lines."""
+    """Show a progress bar, where there is a terminal; else losses are printed in lines."""
     architecture: Architecture = attrs.field(factory=Architecture)
 
     def checked(self) -> TrainConfig:
@@ -168,7 +168,7 @@ def read_config(file: Path | None, flags: Mapping[str, Any]) -> TrainConfig:
 
 
 def _build(cls: type, values: Mapping[str, Any], path: str) -> Any:
-    # The annotations are strings here; the default of a field tells its type.
+    # The annotations are strings here; the default of a field shows its type.
     kinds = {field.name: type(field.default) for field in attrs.fields(cls) if field.name != "architecture"}
     chosen = {}
     for raw, value in values.items():

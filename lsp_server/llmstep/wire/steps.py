@@ -22,7 +22,7 @@ class Step:
 
     text: str
     score: float | None
-    """Mean log-probability of its tokens; null where nobody tells it."""
+    """Mean log-probability of its tokens; null where nobody knows it."""
     verdict: ShownVerdict
     """What Lean says."""
     source: StepSource

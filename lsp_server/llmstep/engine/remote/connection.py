@@ -33,7 +33,7 @@ TRIES = 4
 FIRST_PAUSE = 0.25
 """Seconds before the second try; each further pause is twice as long."""
 LONGEST_PAUSE = 20.0
-"""Longest pause for which a server's `Retry-After` is obeyed; where it wants more, the user is told instead."""
+"""Longest pause for which a server's `Retry-After` is obeyed; where it wants more, the user gets an error instead."""
 CONNECT_SECONDS = 10.0
 CLIENT_HEADER = "X-Llmstep-Client"
 _MOST_KEPT = 32
@@ -254,7 +254,7 @@ async def _beginning(response: httpx.Response) -> bytes:
 
 
 def own_name() -> str:
-    """What tells this user of this machine from others behind the same address, and says neither's name."""
+    """What distinguishes this user of this machine from others behind the same address, and says neither's name."""
     try:
         user = getpass.getuser()
     except (OSError, KeyError, ImportError):

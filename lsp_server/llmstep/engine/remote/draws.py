@@ -153,7 +153,7 @@ def _most(said: str) -> int:
 
 
 class _MixedError(Exception):
-    """The samples of an answer cannot be told apart."""
+    """The samples of an answer cannot be separated."""
 
 
 async def _once(

@@ -19,7 +19,7 @@ SECONDS = 15.0
 
 
 async def llama_cpp_form(connection: Connection, template: PromptTemplate) -> ChatForm | None:
-    """The markers of the model's turns; None where the server does not tell them, as older ones do not.
+    """The markers of the model's turns; None where the server does not say them, as older ones do not.
 
     Raises:
         RemoteError: The server cannot be reached.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from llmstep.settings_store import SettingsStore
 
 PORT = 11434
-"""Where Ollama listens unless told otherwise."""
+"""Where Ollama listens by default."""
 
 
 class OllamaEngine(OpenAiEngine):

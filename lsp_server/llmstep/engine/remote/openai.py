@@ -150,7 +150,7 @@ class OpenAiEngine(RemoteEngine):
         return template_of(settings, model)
 
     async def _listed(self, connection: Connection) -> list[str]:
-        """The names of the server's models; none where it does not tell."""
+        """The names of the server's models; none where it does not say."""
         return await _models(connection)
 
     async def _model(self, connection: Connection, settings: Settings, listed: list[str] | None = None) -> str:

@@ -23,7 +23,7 @@ class Passing(Exception):  # noqa: N818 - a reason to try again, which ends as `
     """A request failed in a way that may pass.
 
     Args:
-        error: What the user is told when it does not.
+        error: What the user gets when it does not.
         after: Seconds after which the server wants to be asked again; None when it does not say.
     """
 

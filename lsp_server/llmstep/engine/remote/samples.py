@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 END = "[DONE]"
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking")
-"""Fields in which servers tell a thought."""
+"""Fields in which servers send a thought."""
 _LIMITS = ("length", "limit", "max_tokens", "max_output_tokens", "model_length")
 """How servers say that the limit of tokens ended a sample."""
 _MOST_CHOICES = 1024
@@ -40,7 +40,7 @@ class _Choice:
 
     text: str = ""
     thought: bool = False
-    """Something was told as a thought."""
+    """Something was sent as a thought."""
     cut: bool = False
     """The limit of tokens ended it."""
     logprobs: list[float | None] = attrs.field(factory=list)

@@ -192,7 +192,7 @@ class Child:
         )
 
     def _said(self) -> str:
-        """The line of the log that tells most, behind a colon."""
+        """The line of the log that says most, behind a colon."""
         lines = [line for line in self._lines if line]
         telling = [line for line in lines if _TELLING.search(line)] or lines
         return f": {telling[-1][:_LONGEST_LINE].rstrip('.: ')}" if telling else ""
