@@ -94,7 +94,7 @@ def after_fault(
         reason: Why the proof does not count, where it has no faults.
     """
     code = trial.document[scope : trial.end].rstrip()
-    said = [_told(number, trial, scope, fault) for number, fault in enumerate(trial.faults[:_MOST_FAULTS], start=1)]
+    said = [_described(number, trial, scope, fault) for number, fault in enumerate(trial.faults[:_MOST_FAULTS], start=1)]
     if not said and left:
         said = [f"It leaves {_goals(len(left))}:\n\n```\n{left[0][:_LONGEST_MESSAGE]}\n```"]
     if not said:
@@ -129,7 +129,7 @@ _ASK_AGAIN: Final = (
 )
 
 
-def _told(number: int, trial: Trial, scope: int, fault: Fault) -> str:
+def _described(number: int, trial: Trial, scope: int, fault: Fault) -> str:
     """An error with the lines around it."""
     marked = trial.document[: fault.start] + "<error>" + trial.document[fault.start : fault.end] + "</error>"
     marked += trial.document[fault.end : trial.end]
