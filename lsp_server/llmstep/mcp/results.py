@@ -87,7 +87,7 @@ SUGGEST = _object(
         _object(
             "A step.",
             text=_TEXT,
-            score=_one(["number", "null"], "Mean log-probability of its tokens; null where nobody knows it."),
+            score=_one(["number", "null"], "Mean log-probability of its tokens; null where the model gives none."),
             verdict=_VERDICT,
             source={
                 "type": "string",

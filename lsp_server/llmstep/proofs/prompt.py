@@ -94,7 +94,8 @@ def after_fault(
         reason: Why the proof does not count, where it has no faults.
     """
     code = trial.document[scope : trial.end].rstrip()
-    said = [_described(number, trial, scope, fault) for number, fault in enumerate(trial.faults[:_MOST_FAULTS], start=1)]
+    faults = enumerate(trial.faults[:_MOST_FAULTS], start=1)
+    said = [_described(number, trial, scope, fault) for number, fault in faults]
     if not said and left:
         said = [f"It leaves {_goals(len(left))}:\n\n```\n{left[0][:_LONGEST_MESSAGE]}\n```"]
     if not said:

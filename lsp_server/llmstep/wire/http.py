@@ -13,7 +13,7 @@ class TacticAnswer:
 
     suggestions: tuple[str, ...]
     scores: tuple[float | None, ...]
-    """Mean log-probabilities of the tokens; null where nobody knows them."""
+    """Mean log-probabilities of the tokens; null where the model gives none."""
     model: str
     elapsed_ms: float
 

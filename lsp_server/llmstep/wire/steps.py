@@ -22,7 +22,7 @@ class Step:
 
     text: str
     score: float | None
-    """Mean log-probability of its tokens; null where nobody knows it."""
+    """Mean log-probability of its tokens; null where the model gives none."""
     verdict: ShownVerdict
     """What Lean says."""
     source: StepSource

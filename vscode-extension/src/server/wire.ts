@@ -17,7 +17,7 @@ export interface SuggestAnswer {
 /** A suggested step. */
 export interface Step {
   readonly text: string;
-  /** Mean log-probability of its tokens; null where nobody knows it. */
+  /** Mean log-probability of its tokens; null where the model gives none. */
   readonly score: number | null;
   /** What Lean says. */
   readonly verdict: 'closes' | 'progress' | 'unchecked';
