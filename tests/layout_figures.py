@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Final
 
 from llmstep.lean import commands
-from llmstep.lean.cursor_context import masked_text
 from llmstep.lean.elide import _elided, elide
 from llmstep.lean.insertion_points import find_insertion_points
-from llmstep.lean.text import mask, position_at
+from llmstep.lean.text import mask, masked_text, position_at
 
 SIZE: Final = 1_000_000
 UNITS: Final = {
@@ -77,6 +76,7 @@ def place(text: str, offset: int) -> None:
 
 def shadow(text: str) -> None:
     """What a check does before Lean is asked: proofs above the goal are elided."""
+    masked_text.cache_clear()
     _elided.cache_clear()
     commands._recent.clear()
     elide(text, len(text))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
@@ -14,8 +16,11 @@ from llmstep.app import App
 from llmstep.engine.engine import Engine
 from llmstep.errors import LeanError, NoGoalError
 from llmstep.lean.asking import proof_so_far
-from llmstep.lean.insertion_points import InsertionPoint, find_insertion_point
-from llmstep.lean.text import position_at
+from llmstep.lean.insertion_points import InsertionPoint, find_insertion_point, find_insertion_points
+from llmstep.lean.lexer import lex
+from llmstep.lean.step import step_of
+from llmstep.lean.text import mask, position_at
+from llmstep.lean.tokens import tokenize
 from llmstep.lean.workspace import LeanWorkspace
 from llmstep.memory import SETS_PER_DOCUMENT, Document, Edit, Memory, SuggestionSet, insertion_points_at
 from llmstep.settings import CheckSettings, LeanSettings, Settings
@@ -254,6 +259,18 @@ async def app(settings: Settings) -> AsyncIterator[App]:
     await engine.close()
 
 
+def count_calls(monkeypatch: pytest.MonkeyPatch, function: Any, asked: Counter[tuple[str, object]]) -> None:
+    """Counts the texts that a function is given, in whichever module of llmstep it is called."""
+
+    def counting(text: str, *more: Any) -> Any:
+        asked[function.__name__, (text, *more) if function is tokenize else text] += 1
+        return function(text, *more)
+
+    for name, module in list(sys.modules.items()):
+        if name.startswith("llmstep.") and getattr(module, function.__name__, None) is function:
+            monkeypatch.setattr(module, function.__name__, counting)
+
+
 def document(folder: Path, text: str) -> Document:
     return Document((folder / "A.lean").as_uri(), 1, text)
 
@@ -290,6 +307,21 @@ class TestOnTheRealThing:
         [split] = [each for each in result.suggestions if each.text == "constructor"]
         assert split.check.verdict is Verdict.PROGRESS
         assert [goal.splitlines()[-1] for goal in split.check.goals] == ["⊢ p", "⊢ q"]
+
+    async def test_each_text_is_masked_and_cut_into_tokens_once(
+        self, app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        text = AND.replace("theorem t", "theorem once_for_each_text")
+        asked: Counter[tuple[str, object]] = Counter()
+        step_of.cache_clear()
+        for function in (mask, lex, tokenize, find_insertion_points):
+            count_calls(monkeypatch, function, asked)
+        result = await app.suggest(document(tmp_path, text), at(text, "sorry"), seed=1)
+        steps = [each.text for each in (*result.suggestions, *result.rejected)]
+        assert {("mask", text), ("find_insertion_points", text)} <= asked.keys()
+        assert {name for name, _ in asked} == {"mask", "lex", "tokenize", "find_insertion_points"}
+        assert any(("lex", step) in asked for step in steps)
+        assert {call: count for call, count in asked.items() if count > 1} == {}
 
     async def test_unsolved_goals_lead_behind_the_last_step(self, app: App, tmp_path: Path) -> None:
         text = "theorem t (p q : Prop) (hq : q) : p → q := by\n  intro hp\n"

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from llmstep.lean.elide import elide
 from llmstep.lean.insertion_points import find_insertion_points
+from llmstep.lean.step import step_of
 from llmstep.lean.text import mask, minimal_edit, offset_at, position_at, range_at
 
 if TYPE_CHECKING:
@@ -68,6 +69,23 @@ def test_a_mask_keeps_the_length_and_the_line_breaks(text: str) -> None:
     masked = mask(text)
     assert [len(line) for line in masked.split("\n")] == [len(line) for line in text.split("\n")]
     assert all(now in {was, " "} for was, now in zip(text, masked, strict=True))
+
+
+@given(texts)
+@settings(deadline=None, max_examples=400)
+def test_the_mask_of_a_step_is_that_of_its_text(text: str) -> None:
+    step = step_of(text)
+    assert step.masked == mask(step.text)
+    assert step_of(step.text).lines == step.lines
+
+
+@given(texts, texts)
+@settings(deadline=None, max_examples=200)
+def test_in_front_of_an_insertion_point_the_mask_does_not_depend_on_what_follows(text: str, after: str) -> None:
+    whole = HEAD + text + after
+    for point in find_insertion_points(whole, position_at(whole, len(HEAD + text))):
+        for offset in (point.start, point.scope, point.known):
+            assert mask(whole)[:offset] == mask(whole[:offset])
 
 
 @given(texts, st.integers(0, 400))

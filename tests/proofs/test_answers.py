@@ -63,11 +63,11 @@ ANSWERS = {
 
 
 def first(answer: str, wanted: Wanted = WANTED) -> Written | None:
-    from llmstep.lean.step import step_lines
+    from llmstep.lean.step import step_of
 
     for block in code_blocks(answer):
         for written in proofs_in(block, wanted):
-            return Written("\n".join(step_lines(written.proof)), written.changed)
+            return Written(step_of(written.proof).text, written.changed)
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import Final
 
@@ -92,7 +93,8 @@ def outermost(kind: str) -> str:
     return "¬" if text.startswith("¬") else text
 
 
-def _outside_of_brackets(text: str) -> list[tuple[str, int]]:
+@functools.lru_cache(maxsize=64)
+def _outside_of_brackets(text: str) -> tuple[tuple[str, int], ...]:
     """The operators outside of brackets and of binders, with their offsets."""
     masked = mask(text)
     depth = 0
@@ -103,7 +105,7 @@ def _outside_of_brackets(text: str) -> list[tuple[str, int]]:
             break  # what a binder reaches over is all inside of it
         if depth == 0 and token.text in _OPERATORS:
             found.append((token.text, token.start))
-    return found
+    return tuple(found)
 
 
 def _introduced(target: str, taken_names: frozenset[str]) -> tuple[str, ...]:

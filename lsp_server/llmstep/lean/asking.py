@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from llmstep.lean.insertion_point import PLACEHOLDER
 from llmstep.lean.insertion_points import find_insertion_point
-from llmstep.lean.text import mask, position_at
+from llmstep.lean.text import masked_text, position_at
 from llmstep.types import PromptInput
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def insertion_point_behind(context: str) -> InsertionPoint | None:
 
 def proof_so_far(text: str, point: InsertionPoint) -> str:
     """The steps between `:= by` and the insertion point, without the indentation that all have."""
-    masked = mask(text[point.scope : point.start])
+    masked = masked_text(text)[point.scope : point.start]
     depth = 0
     for match in _STATEMENT.finditer(masked):
         token = match.group()

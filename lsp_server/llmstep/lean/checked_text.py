@@ -9,7 +9,7 @@ from lsprotocol.types import Position
 from llmstep.lean.declaration import declaration_from
 from llmstep.lean.elide import elide
 from llmstep.lean.memo import Memo, digest
-from llmstep.lean.text import mask, offset_at
+from llmstep.lean.text import masked_text, offset_at
 
 if TYPE_CHECKING:
     import asyncio
@@ -55,6 +55,6 @@ class CheckedText:
                 await self._shadow.settle(text[: point.start], shadow)
                 line = await self._shadow.command_line(shadow)
             self._lines.put(key, line)
-        masked, at = mask(text), offset_at(text, Position(line, 0))
+        masked, at = masked_text(text), offset_at(text, Position(line, 0))
         start = at + len(masked[at:]) - len(masked[at:].lstrip())
         return point if start == point.scope else point.inside(declaration_from(masked, start, point.start))

@@ -13,7 +13,7 @@ from llmstep.lean.helpers import helpers_of
 from llmstep.lean.insertion_point import CONV_PLACEHOLDER, InsertionKind, InsertionPoint
 from llmstep.lean.layout import Layout
 from llmstep.lean.masking import comment_at
-from llmstep.lean.text import line_end, line_start, mask, offset_at, position_at
+from llmstep.lean.text import line_end, line_start, masked_text, offset_at, position_at
 from llmstep.lean.tokens import OPENING, Token
 
 if TYPE_CHECKING:
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 WORDS: Final = frozenset({"sorry", "llmstep", "llmstep?", "_"})
 UNSOLVED: Final = "unsolved goals"
 HOLE: Final = "don't know how to synthesize placeholder"
-
-masked_text = functools.lru_cache(maxsize=4)(mask)
-"""`mask`, kept for the texts of the last calls: a cursor moves more often than a text changes."""
 
 
 @attrs.frozen(eq=False, slots=False)

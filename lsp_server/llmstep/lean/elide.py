@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from llmstep.lean.commands import find_commands
 from llmstep.lean.layout import MOST_TOKENS
 from llmstep.lean.masking import Blanks
-from llmstep.lean.text import mask
+from llmstep.lean.text import masked_text
 from llmstep.lean.tokens import CLOSING, OPENING, tokenize
 
 if TYPE_CHECKING:
@@ -53,12 +53,11 @@ def elide(text: str, end: int, *, variables_by_proof: bool = False) -> str:
     """
     if text.startswith("\ufeff"):  # Lean reads no byte order mark
         text = " " + text[1:]
-    return _elided(text[:end], variables_by_proof) + text[end:]
+    return _elided(text[:end], masked_text(text)[:end], variables_by_proof) + text[end:]
 
 
 @functools.lru_cache(maxsize=4)
-def _elided(text: str, variables_by_proof: bool) -> str:
-    masked = mask(text)
+def _elided(text: str, masked: str, variables_by_proof: bool) -> str:
     variable = _VARIABLE.search(masked) if variables_by_proof else None
     parts: list[str] = []
     done = 0

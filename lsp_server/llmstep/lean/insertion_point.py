@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import attrs
 from lsprotocol.types import Position, TextEdit
 
-from llmstep.lean.step import several_steps, step_lines
+from llmstep.lean.step import step_of
 from llmstep.lean.text import newline_of, position_at, range_at
 
 if TYPE_CHECKING:
@@ -172,13 +172,13 @@ class InsertionPoint:
 
     def _filled(self, candidate: str) -> tuple[str, int, int]:
         """The new text, and where in it the candidate begins and ends."""
-        lines = step_lines(candidate)
+        step = step_of(candidate)
         indent = self.indent
-        lead = self.lead if self.long_lead is None or len(lines) == 1 else self.long_lead
+        lead = self.lead if self.long_lead is None or len(step.lines) == 1 else self.long_lead
         closing = ""
-        if self.single and several_steps(lines):
+        if self.single and step.has_several:
             lead, closing, indent = lead + "(", ")", indent + " "
-        body = ("\n" + indent).join(lines)
+        body = ("\n" + indent).join(step.lines)
         return lead + body + closing + self.tail, len(lead), len(lead) + len(body) + len(closing)
 
     def _rest(self, text: str, column: int) -> str:

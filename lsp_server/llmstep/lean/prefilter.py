@@ -6,12 +6,13 @@ could take for a command or a program, wherever it stands; what is left, Lean's 
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Final
 
 from llmstep.lean import vocabulary
 from llmstep.lean.lexer import Lexeme, LexicalError, lex, words_of
 from llmstep.lean.prefilter_options import computed_option, refused_option
-from llmstep.lean.step import step_lines
+from llmstep.lean.step import step_of
 from llmstep.lean.tokens import CLOSING, OPENING
 from llmstep.lean.words import CALLS
 from llmstep.printable import strange_character
@@ -48,7 +49,7 @@ def prefilter(
     if reason := _characters(candidate, longest):
         return reason
     try:
-        tokens = lex("\n".join(step_lines(candidate)))
+        tokens = step_of(candidate).lexemes
     except LexicalError as error:
         return str(error)
     if not tokens:
@@ -70,14 +71,14 @@ def may_name_itself(candidate: str, point: InsertionPoint) -> bool:
     """
     last = _parts(point.short)[-1:]
     try:
-        tokens = lex("\n".join(step_lines(candidate)))
+        tokens = step_of(candidate).lexemes
     except LexicalError:
         return True
     own = _own(point)
     for index, token in enumerate(tokens):
         parts = token.parts
         behind_dot = len(parts) > 1 or (index > 0 and tokens[index - 1].text == ".")
-        if list(parts[-1:]) == last and last and behind_dot:
+        if parts[-1:] == last and last and behind_dot:
             return True
         if any(parts[:length] in own for length in range(1, len(parts))):
             return True
@@ -196,16 +197,17 @@ def _unopened(tokens: Sequence[Lexeme]) -> str | None:
     return None
 
 
-def _parts(name: str) -> list[str]:
-    return [part for token in lex(name) for part in token.parts] if name else []
+@functools.lru_cache(maxsize=64)
+def _parts(name: str) -> tuple[str, ...]:
+    return tuple(part for token in lex(name) for part in token.parts) if name else ()
 
 
 def _own(point: InsertionPoint) -> set[tuple[str, ...]]:
     """The theorem's full name, and what is left of it inside of its name spaces; the same of what else it may be."""
     parts = _parts(point.declaration)
     spaces = parts[: len(parts) - len(_parts(point.short))]
-    names = [parts, *([*spaces, *_parts(other)] for other in point.others)]
-    return {tuple(name[index:]) for name in names for index in range(len(name))}
+    names = [parts, *((*spaces, *_parts(other)) for other in point.others)]
+    return {name[index:] for name in names for index in range(len(name))}
 
 
 def _is_option(tokens: Sequence[Lexeme], index: int) -> bool:

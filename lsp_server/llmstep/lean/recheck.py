@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from llmstep.lean.step import step_lines
-from llmstep.lean.text import mask
+from llmstep.lean.step import step_of
+from llmstep.lean.text import masked_text
 from llmstep.lean.tokens import NAME
 from llmstep.lean.verdict import ERROR, INFORMATION, WARNING, axioms_in, first_error
 from llmstep.types import Check, Verdict
@@ -43,7 +43,7 @@ def named(text: str, point: InsertionPoint) -> tuple[str, str]:
         return text, ""
     if point.short:
         return text, point.short if re.fullmatch(NAME, point.short) and not point.others else ""
-    found = _EXAMPLE.search(mask(text[point.scope : point.start]))
+    found = _EXAMPLE.search(masked_text(text)[point.scope : point.start])
     if found is None:
         return text, ""
     start, end = point.scope + found.start(), point.scope + found.end()
@@ -68,7 +68,7 @@ def bracketed(candidate: str, *, shown: bool) -> str:
     Args:
         shown: Lean shows the term that it makes.
     """
-    lines = ["  " + line for line in step_lines(candidate)]
+    lines = ["  " + line for line in step_of(candidate).lines]
     return "\n".join([f"{SHOW_TERM} (" if shown else "(", *lines, " )"])
 
 

@@ -9,7 +9,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from llmstep.errors import NoGoalError
-from llmstep.lean.text import mask, position_at
+from llmstep.lean.text import mask, masked_text, position_at
 from llmstep.lean.tokens import CLOSING, OPENING, tokenize
 from llmstep.lean.verdict import ERROR, is_unsolved
 
@@ -30,7 +30,7 @@ def statement_error(text: str, point: InsertionPoint, outcome: Outcome, goals: S
         outcome: With the placeholder at the insertion point.
         goals: Those there. A `sorry` in them that nobody wrote stands for what Lean did not understand.
     """
-    masked = mask(text[: point.start])
+    masked = masked_text(text)[: point.start]
     begin, end = _statement(masked, point)
     first, last = position_at(text, begin), position_at(text, end)
     own = [

@@ -1,10 +1,14 @@
-"""The text of a candidate, made fit for the place it goes to."""
+"""The text of a candidate, made fit for the place it goes to, with its mask and its tokens."""
 
 from __future__ import annotations
 
+import functools
 import re
 
+import attrs
+
 from llmstep.lean.blocks import ALTERNATIVES, CASES, COMBINATORS, SURE_STEPS, begins_step
+from llmstep.lean.lexer import Lexeme, lex
 from llmstep.lean.text import mask
 from llmstep.lean.tokens import tokenize
 from llmstep.printable import strange_character
@@ -16,21 +20,62 @@ _OPEN_END = re.compile(r"(?:\b(?:by|with|from|then|else|at|using|calc|do)|:=|=>|
 _TAB = 2
 
 
-def step_lines(candidate: str) -> list[str]:
-    """The lines of a candidate: the first at column 0, the others indented relative to it.
+@attrs.frozen(eq=False, slots=False)
+class StepText:
+    """What an edit inserts of a candidate, without the indentation of its place; see `step_of`."""
+
+    lines: tuple[str, ...]
+    """The first at column 0, the others indented relative to it; one that is empty where there is no text."""
+    masked: str
+    """`text` without comments and the insides of strings; see `llmstep.lean.masking.mask`."""
+
+    @functools.cached_property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    @functools.cached_property
+    def lexemes(self) -> tuple[Lexeme, ...]:
+        """The tokens of the strict lexer.
+
+        Raises:
+            LexicalError: See `lex`.
+        """
+        return tuple(lex(self.text))
+
+    @functools.cached_property
+    def has_several(self) -> bool:
+        """Whether the lines hold more than one step, so that behind `<;>` they need parentheses."""
+        depth = 0
+        for index, token in enumerate(tokenize(self.masked, 0, len(self.masked))):
+            depth += (token.text in "([{⟨") - (token.text in ")]}⟩")
+            leads = token.leads and token.column == 0 and begins_step(token)
+            if depth == 0 and index and (token.text == ";" or leads):
+                return True
+        return False
+
+
+@functools.lru_cache(maxsize=512)
+def step_of(candidate: str) -> StepText:
+    """The step in a candidate, the same object for the same text.
 
     Tabs become blanks, blank lines and blanks at line ends go, and so does a comment that ends the text. Where the
     lines were cut out of a block, so that the first has lost its indentation, the others lose the same.
     """
-    text = _without_last_comment(candidate.replace("\r\n", "\n").replace("\r", "\n").expandtabs(_TAB))
-    lines = [line.rstrip() for line in text.split("\n") if line.strip()]
+    text = candidate.replace("\r\n", "\n").replace("\r", "\n").expandtabs(_TAB)
+    masked = mask(text).rstrip()  # a comment in front of other text on a line would hide that
+    rows = zip(text[: len(masked)].split("\n"), masked.split("\n"), strict=True)
+    lines = [(line.rstrip(), shown) for line, shown in rows if line.strip()]
     if not lines:
-        return [""]
-    shift = _width(lines[0])
-    rest = [_width(line) for line in lines[1:]]
-    if shift == 0 and rest and _lost_indentation(lines):
-        shift = rest[0]
-    return [lines[0].lstrip()] + [" " * max(0, _width(line) - shift) + line.lstrip() for line in lines[1:]]
+        return StepText(("",), "")
+    first, *widths = (_width(line) for line, _ in lines)
+    shift = widths[0] if first == 0 and _lost_indentation(lines) else first
+    kept = [0, *(max(0, width - shift) for width in widths)]
+    return StepText(
+        tuple(" " * blanks + line.lstrip() for (line, _), blanks in zip(lines, kept, strict=True)),
+        "\n".join(
+            " " * blanks + shown[_width(line) : len(line)] for (line, shown), blanks in zip(lines, kept, strict=True)
+        ),
+    )
 
 
 def inserted(candidate: str) -> str:
@@ -38,34 +83,21 @@ def inserted(candidate: str) -> str:
 
     One with a strange character, which is refused for it, is like no other.
     """
-    return candidate if strange_character(candidate.replace("\r\n", "\n")) else "\n".join(step_lines(candidate))
-
-
-def several_steps(lines: list[str]) -> bool:
-    """Whether the lines hold more than one step, so that behind `<;>` they need parentheses."""
-    masked = mask("\n".join(lines))
-    depth = 0
-    for index, token in enumerate(tokenize(masked, 0, len(masked))):
-        depth += (token.text in "([{⟨") - (token.text in ")]}⟩")
-        if depth == 0 and index and (token.text == ";" or (token.leads and token.column == 0 and begins_step(token))):
-            return True
-    return False
+    return candidate if strange_character(candidate.replace("\r\n", "\n")) else step_of(candidate).text
 
 
 def _width(line: str) -> int:
     return len(line) - len(line.lstrip())
 
 
-def _lost_indentation(lines: list[str]) -> bool:
-    """The second line is a step of the same block as the first, though it is indented."""
-    least = min(_width(line) for line in lines[1:])
-    if least == 0 or least != _width(lines[1]) or _OPEN_END.search(mask(lines[0]).rstrip()):
+def _lost_indentation(lines: list[tuple[str, str]]) -> bool:
+    """The second line is a step of the same block as the first, though it is indented.
+
+    Args:
+        lines: Each with its mask.
+    """
+    least = min((_width(line) for line, _ in lines[1:]), default=0)
+    if least == 0 or least != _width(lines[1][0]) or _OPEN_END.search(lines[0][1].rstrip()):
         return False
-    word = re.match(r"[\w'!?]+|\S", lines[1].lstrip())
+    word = re.match(r"[\w'!?]+|\S", lines[1][0].lstrip())
     return word is not None and word.group() in _STEPS
-
-
-def _without_last_comment(text: str) -> str:
-    """The text up to its last token; a comment in front of other text on a line would hide that."""
-    masked = mask(text).rstrip()
-    return text[: len(masked)]

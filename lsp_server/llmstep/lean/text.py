@@ -17,6 +17,12 @@ _FEW_LINES: Final = 32
 """So many are found one after the other."""
 
 
+@functools.lru_cache(maxsize=8)
+def masked_text(text: str) -> str:
+    """`mask` of a whole file, kept for the last texts: one piece of work asks for it at many places."""
+    return mask(text)
+
+
 def utf16_length(text: str) -> int:
     """Number of UTF-16 code units of `text`."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2

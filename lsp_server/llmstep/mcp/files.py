@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from lsprotocol.types import Position, Range
 from pygls.uris import to_fs_path
 
 from llmstep.cli.place import position_of, read_text
 from llmstep.errors import RequestError
-from llmstep.lean.text import mask
+from llmstep.lean.text import masked_text
+from llmstep.lean.trial import GAP
 from llmstep.memory import Document
 from llmstep.setting_values import shown
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from llmstep.mcp.arguments import Place
-
-_SORRY: Final = re.compile(r"(?<![\w.'!?«])sorry(?![\w'!?»])")
 
 
 class OutsideError(RequestError):
@@ -86,7 +84,7 @@ def where(document: Document, wanted: Place, name: str) -> Position | Range:
     lines = document.text.split("\n")
     start = sum(len(line) + 1 for line in lines[: wanted.line - 1])
     line = lines[wanted.line - 1].removesuffix("\r")
-    found = _SORRY.search(mask(document.text), start, start + len(line))
+    found = GAP.search(masked_text(document.text), start, start + len(line))
     blank = len(line) - len(line.lstrip())
     if found:
         return Position(first.line, _units(line[: found.start() - start]))

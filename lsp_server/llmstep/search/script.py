@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llmstep.lean.insertion_point import InsertionKind
-from llmstep.lean.step import step_lines
-from llmstep.lean.text import line_end, mask
+from llmstep.lean.step import step_of
+from llmstep.lean.text import line_end, masked_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def join(steps: Sequence[str]) -> str:
     """The steps one below the other. One that leaves several goals is followed by the steps for the first of them."""
-    return "\n".join("\n".join(step_lines(step)) for step in steps)
+    return "\n".join(step_of(step).text for step in steps)
 
 
 def must_finish(text: str, point: InsertionPoint) -> bool:
@@ -28,7 +28,7 @@ def must_finish(text: str, point: InsertionPoint) -> bool:
     """
     if point.kind not in {InsertionKind.LINE, InsertionKind.BLOCK, InsertionKind.AFTER}:
         return False
-    masked = mask(text)
+    masked = masked_text(text)
     end = line_end(text, point.end)
     if masked[point.end : end].strip():
         return False

@@ -11,7 +11,7 @@ from llmstep.aside import aside
 from llmstep.errors import LeanTimeoutError, LlmstepError, NoGoalError
 from llmstep.lean.insertion_point import InsertionKind
 from llmstep.lean.insertion_points import find_insertion_points
-from llmstep.lean.text import mask, offset_at, position_at
+from llmstep.lean.text import masked_text, offset_at, position_at
 from llmstep.lean.trial import GAP
 from llmstep.progress import Progress, ProgressSink, silent
 
@@ -75,7 +75,7 @@ class Filled:
 def find_sorries(text: str) -> list[Sorry]:
     """The `sorry`s of a text that stand for a proof, in their order; those in comments and strings do not count."""
     found: list[Sorry] = []
-    for match in GAP.finditer(mask(text)):
+    for match in GAP.finditer(masked_text(text)):
         point = next(iter(find_insertion_points(text, position_at(text, match.start()))), None)
         if (
             point is not None
