@@ -11,7 +11,7 @@ from random import Random
 from typing import TYPE_CHECKING, TypeAlias
 
 from llmstep.whole_file import whole_file
-from starter import basics, equality, first_order, nat, propositional, structures
+from starter import basics, equality, first_order, nat, propositional, short, structures
 from starter.lean_run import Pair, checked_pairs
 from starter.plain import plain_pair
 
@@ -30,9 +30,11 @@ FAMILIES: Families = {
     "equality": (equality.draw, 1.1),
     "nat": (nat.draw, 1.4),
 }
-STRUCTURES: Families = {"structures": (structures.draw, 1.0)}
-"""A family of few shapes, which has a small part of the shards for itself: one for each `RARE` of the others."""
-RARE = 15
+EXTRA: dict[str, tuple[Families, int]] = {
+    "structures": ({"structures": (structures.draw, 1.0)}, 15),
+    "short": ({"short": (short.draw, 1.0)}, 6),
+}
+"""Families of few shapes, which have shards of their own: one for so many of the others."""
 
 SHARD_DRAWS = 1500
 SHORT = 120
@@ -68,7 +70,8 @@ def make_shard(lean: Sequence[str], seed: int, draws: int = SHARD_DRAWS, familie
 def _write_shard(job: tuple[Sequence[str], int, Path]) -> int:
     lean, seed, file = job
     if not file.exists():
-        pairs = make_shard(lean, seed, families=STRUCTURES if file.name.startswith("s") else FAMILIES)
+        families, _ = EXTRA.get(file.name.split("-")[0], (FAMILIES, 1))
+        pairs = make_shard(lean, seed, families=families)
         with whole_file(file) as part:
             part.write_text("".join(json.dumps(asdict(p), ensure_ascii=False) + "\n" for p in pairs), encoding="utf-8")
     with file.open(encoding="utf-8") as lines:
@@ -78,10 +81,11 @@ def _write_shard(job: tuple[Sequence[str], int, Path]) -> int:
 def generate(
     lean: Sequence[str], folder: Path, shards: int, processes: int = 2, report: Callable[[str], None] = print
 ) -> None:
-    """Writes shards ``0`` to ``shards - 1`` into ``folder``, and those of `STRUCTURES`; what is there is kept."""
+    """Writes shards ``0`` to ``shards - 1`` into ``folder``, and those of `EXTRA`; what is there is kept."""
     folder.mkdir(parents=True, exist_ok=True)
     jobs = [(lean, seed, folder / f"{seed:05d}.jsonl") for seed in range(shards)]
-    jobs += [(lean, seed, folder / f"structures-{seed:05d}.jsonl") for seed in range(-(-shards // RARE))]
+    for name, (_, rarity) in EXTRA.items():
+        jobs += [(lean, seed, folder / f"{name}-{seed:05d}.jsonl") for seed in range(-(-shards // rarity))]
     total = 0
     with ProcessPoolExecutor(processes) as pool:
         for done, count in enumerate(pool.map(_write_shard, jobs), start=1):

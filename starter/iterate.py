@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from llmstep.errors import LlmstepError
 from llmstep.whole_file import whole_file
-from starter import first_order, propositional
+from starter import first_order, propositional, short
 from starter.dataset import part_of
 from starter.formulas import show
 from starter.lean_run import checked_pairs
@@ -36,7 +36,7 @@ def open_statements(seed: int, count: int) -> list[str]:
     rng = Random(seed)
     found: dict[str, None] = {}
     while len(found) < count:
-        statement, goal = rng.choice((propositional.stated, first_order.stated))(rng)
+        statement, goal = rng.choice((propositional.stated, first_order.stated, short.stated))(rng)
         text = f"{statement.binders()} : {show(goal)}"
         if part_of(text) == "train":
             found[text] = None
@@ -46,7 +46,8 @@ def open_statements(seed: int, count: int) -> list[str]:
 def proved(results: Path, statements: Sequence[str]) -> list[Theorem]:
     """The statements with the proofs that a search has written to a file of results."""
     theorems = []
-    for record in map(json.loads, results.read_text(encoding="utf-8").splitlines()):
+    lines = results.read_text(encoding="utf-8").splitlines(keepends=True) if results.exists() else []
+    for record in map(json.loads, (line for line in lines if line.endswith("\n"))):
         steps = (record["proof"] or "").splitlines()
         # A step of several lines could not be told from several steps.
         if steps and all(step and not step[0].isspace() for step in steps):
@@ -54,8 +55,13 @@ def proved(results: Path, statements: Sequence[str]) -> list[Theorem]:
     return theorems
 
 
-def make_round(lean: Sequence[str], model: str, folder: Path, number: int, count: int) -> tuple[int, int]:
+def make_round(
+    lean: Sequence[str], model: str, folder: Path, number: int, count: int, seconds: float | None = None
+) -> tuple[int, int]:
     """One round: draws, proves, and writes ``shards/found-….jsonl`` below ``folder``.
+
+    Args:
+        seconds: How long proofs are looked for; None until each statement had its turn.
 
     Returns:
         The number of statements that were proved, and of the pairs that came of them.
@@ -73,14 +79,23 @@ def make_round(lean: Sequence[str], model: str, folder: Path, number: int, count
     search = [sys.executable, "-m", "llmstep", "bench", "search", "--theorems", str(asked), "--lean-project", str(work)]
     search += ["--lean", shlex.join(lean), "--model", model, "--out", str(results), "--tactics", "model"]
     search += ["--expansions", str(EXPANSIONS), "--count", "16", "--timeout", "20", "--seed", str(number)]
-    run = subprocess.run(search, check=False)
-    if run.returncode:
+    if _ends_with(subprocess.Popen(search), seconds):
         raise LlmstepError("The search for proofs ended early.", hint="Run the same command again; it goes on.")
     theorems = proved(results, statements)
     pairs, _ = checked_pairs(lean, theorems)
     with whole_file(folder / "shards" / f"found-{number:05d}.jsonl") as part:
         part.write_text("".join(json.dumps(asdict(p), ensure_ascii=False) + "\n" for p in pairs), encoding="utf-8")
     return len(theorems), len(pairs)
+
+
+def _ends_with(run: subprocess.Popen[bytes], seconds: float | None) -> int:
+    """The status that a process ends with; 0 for one that is ended after so many seconds."""
+    with run:
+        try:
+            return run.wait(seconds)
+        except subprocess.TimeoutExpired:
+            run.terminate()
+            return 0
 
 
 def main() -> None:
@@ -90,8 +105,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("build/starter"))
     parser.add_argument("--round", type=int, default=1, dest="number")
     parser.add_argument("--statements", type=int, default=300)
+    parser.add_argument("--seconds", type=float, help="time for the search; what it has found by then counts")
     given = parser.parse_args()
-    made, pairs = make_round(shlex.split(given.lean), given.model, given.out, given.number, given.statements)
+    made, pairs = make_round(
+        shlex.split(given.lean), given.model, given.out, given.number, given.statements, given.seconds
+    )
     print(f"{made} of {given.statements} statements proved, {pairs} pairs")
 
 

@@ -80,6 +80,33 @@ async def test_every_suggestion_begins_with_the_prefix(app: App, tmp_path: Path)
     assert all(each.text.startswith("exact") for each in found.suggestions)
 
 
+RIGHT_STEPS = [
+    ("(f g : Nat → Nat) (h : ∀ n, f n = g n) : f = g", "ext x", Verdict.PROGRESS),
+    ("(a b : Nat → Prop) : (∃ n, a n ∧ b n) → ∃ n, b n", "rintro ⟨n, h, h₁⟩", Verdict.PROGRESS),
+    ("(p q r : Prop) (both : p ∧ (q ∨ r)) : r ∨ q", "obtain ⟨h, (h₁ | h₁)⟩ := both", Verdict.PROGRESS),
+    ("(p q r : Prop) (h : p ∧ q ∨ r) : r ∨ q", "rcases h with ⟨h, h₁⟩ | h", Verdict.PROGRESS),
+    ("(m : Nat) : 0 * m = 0", "induction m with | zero => ?_ | succ m ih => ?_", Verdict.PROGRESS),
+    ("(xs : List Nat) : xs ++ [] = xs", "induction xs <;> simp_all", Verdict.CLOSES),
+    ("(b : Bool) : (b && true) = b", "cases b <;> rfl", Verdict.CLOSES),
+    ("(o : Option Nat) (h : o ≠ none) : ∃ n, o = some n", "rcases o with _ | x", Verdict.PROGRESS),
+    ("(α : Type) (s : α → Prop) (h : Nonempty α) (k : ∀ x, s x) : ∃ x, s x", "obtain ⟨x⟩ := h", Verdict.PROGRESS),
+    ("(n : Nat) : ∃ m, m = n * 2", "exact ⟨_, rfl⟩", Verdict.CLOSES),
+    ("(p q : Prop) (hq : q) (hp : p) : p ∧ q", "constructor <;> assumption", Verdict.CLOSES),
+    ("(n : Nat) (h : n ≠ n) (p : Prop) : p", "contradiction", Verdict.CLOSES),
+]
+
+
+@pytest.mark.parametrize(("statement", "step", "verdict"), RIGHT_STEPS, ids=[step for _, step, _ in RIGHT_STEPS])
+async def test_the_right_step_is_among_them(
+    settings: Settings, app: App, tmp_path: Path, statement: str, step: str, verdict: Verdict
+) -> None:
+    lost = attrs.evolve(settings, model=str(tmp_path / "no-model"))
+    engine = EngineRouter(lost)
+    found = await ask(App(lost, engine=engine, lean=app.lean), tmp_path, f"theorem t {statement} := by\n  sorry\n")
+    await engine.close()
+    assert of_lean(found).get(step) is verdict, found.suggestions
+
+
 class SlowEngine(EngineRouter):
     """Answers when a suggestion of Lean's has been shown."""
 
@@ -118,12 +145,22 @@ async def test_a_tactic_that_a_file_lacks_is_tried_once(
 
     monkeypatch.setattr(LeanWorkspace, "check", noted)
     uri_folder = tmp_path / "once"
+    searched: list[str] = []
+    proposals = LeanWorkspace.proposals
+
+    async def searching(self: LeanWorkspace, *args: object) -> list[str]:
+        searched.append(args[3])  # type: ignore[arg-type]
+        return await proposals(self, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(LeanWorkspace, "proposals", searching)
     await ask(app, uri_folder, SWAP)
     assert "aesop" in tried
     tried.clear()
     await ask(app, uri_folder, ADD)
     assert "simp_all" in tried
     assert "aesop" not in tried
+    assert "exact?" in searched
+    assert "aesop?" not in searched
 
 
 async def test_a_model_that_fails_leaves_leans_tactics(app: App, settings: Settings, tmp_path: Path) -> None:

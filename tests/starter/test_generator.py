@@ -12,7 +12,7 @@ import pytest
 
 from llmstep.errors import LlmstepError
 from starter import dataset
-from starter.dataset import FAMILIES, STRUCTURES, draw_theorems, make_shard, part_of, split
+from starter.dataset import EXTRA, FAMILIES, draw_theorems, make_shard, part_of, split
 from starter.lean_run import Pair, checked_pairs, first_goal, messages
 from starter.names import KEYWORDS, Namer, rule_name
 from starter.plain import plain_pair
@@ -29,7 +29,8 @@ def command(lean: Path) -> list[str]:
 
 
 def test_lean_accepts_nearly_all_that_is_drawn(command: list[str]) -> None:
-    for family, (draw, _) in {**FAMILIES, **STRUCTURES}.items():
+    extra = {name: draw for families, _ in EXTRA.values() for name, draw in families.items()}
+    for family, (draw, _) in {**FAMILIES, **extra}.items():
         rng = Random(11)
         theorems = [theorem for _ in range(60) if (theorem := draw(rng)) is not None]
         pairs, refused = checked_pairs(command, theorems)

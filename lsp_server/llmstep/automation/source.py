@@ -59,7 +59,7 @@ class Automation:
         missing = self._missing_in(uri)
         closed = False
         for tactic in tactics_for(goal, tactics, prefix):
-            word = tactic.text.split()[0]
+            word = _word(tactic.text)
             if word in missing or (tactic.search and (closed or search is None)):
                 continue
             if time.monotonic() > until:
@@ -83,6 +83,13 @@ class Automation:
             self._missing.clear()
         else:
             self._missing.pop(uri, None)
+
+
+def _word(text: str) -> str:
+    """What is missing where Lean knows no such tactic: its first word, or all of it where it has several tactics."""
+    if any(sign in text for sign in (";", "\n", "(", "|")) or " by " in text:
+        return text
+    return text.split()[0].rstrip("?")
 
 
 async def _texts(tactic: LeanTactic, search: Search | None, start: str) -> list[str]:

@@ -4,28 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import attrs
-
 from llmstep.automation.shape import Shape
+from llmstep.automation.shaped import shaped
+from llmstep.automation.tactic import LeanTactic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from llmstep.automation.shape import Hypothesis
     from llmstep.types import Goal
-
-
-@attrs.frozen
-class LeanTactic:
-    """A tactic to try."""
-
-    text: str
-    chance: float
-    """How likely it is to be the wanted step once Lean accepts it, from 0 to 1; the model's counterpart is the mean
-    probability of its tokens."""
-    search: bool = False
-    """It proposes texts ("Try this: …"), and these are the candidates."""
-
 
 _CLOSERS: Final = {
     "rfl": 0.97,
@@ -74,7 +60,7 @@ def tactics_for(goal: Goal, wanted: Sequence[str] = (), prefix: str = "") -> lis
     if not wanted:
         closers = [tactic for tactic in plain if tactic.text in _CLOSERS]
         steps = [tactic for tactic in plain if tactic.text not in _CLOSERS]
-        plain = [*closers, *_shaped(Shape.of(goal.text)), *steps]
+        plain = [*closers, *shaped(Shape.of(goal.text)), *steps]
     start = prefix.strip()
     distinct = {tactic.text: tactic for tactic in reversed(plain) if tactic.text.startswith(start)}
     return [*list(reversed(distinct.values()))[:_LONGEST], *(tactic for tactic in named if tactic.search)]
@@ -84,52 +70,3 @@ def _tactic(text: str) -> LeanTactic:
     if text in _SEARCHES or text.split()[0].endswith("?"):
         return LeanTactic(text, _SEARCHES.get(text, _UNKNOWN_CHANCE), search=True)
     return LeanTactic(text, _CLOSERS.get(text) or _STEPS.get(text) or _UNKNOWN_CHANCE)
-
-
-def _shaped(shape: Shape) -> Iterator[LeanTactic]:
-    """Steps that the goal's own text suggests, alone and with what may finish the goal behind them."""
-    yield from _for_target(shape)
-    for hypothesis in shape.hypotheses:
-        yield from _for_hypothesis(shape, hypothesis)
-
-
-def _for_target(shape: Shape) -> Iterator[LeanTactic]:
-    if shape.introduced:
-        names = " ".join(shape.introduced)
-        yield LeanTactic(f"intro {names}", 0.65)
-        if len(shape.introduced) > 1:
-            yield LeanTactic(f"intro {shape.introduced[0]}", 0.45)
-        yield LeanTactic(f"intro {names}; simp_all", 0.6)
-    if shape.target == "∨":
-        yield from (LeanTactic(side, 0.2) for side in ("left", "right"))
-    elif shape.target in {"∧", "↔"}:
-        yield LeanTactic("constructor <;> simp_all", 0.6)
-    elif shape.target == "∃":
-        yield LeanTactic("exact ⟨_, by assumption⟩", 0.7)
-
-
-def _for_hypothesis(shape: Shape, hypothesis: Hypothesis) -> Iterator[LeanTactic]:
-    name, operator = hypothesis.name, hypothesis.operator
-    first, second = shape.fresh("h"), shape.fresh("h", 1)
-    if operator == "∧":
-        yield LeanTactic(f"obtain ⟨{first}, {second}⟩ := {name}", 0.45)
-    elif operator == "∨":
-        yield LeanTactic(f"rcases {name} with {name} | {name}", 0.45)
-        yield LeanTactic(f"rcases {name} with {name} | {name} <;> simp_all", 0.6)
-    elif operator == "∃":
-        variable = shape.fresh(hypothesis.bound or "x")
-        yield LeanTactic(f"obtain ⟨{variable}, {first}⟩ := {name}", 0.45)
-        if shape.target == "∃":
-            yield LeanTactic(f"obtain ⟨{variable}, {first}⟩ := {name}; exact ⟨{variable}, by simp_all⟩", 0.6)
-    elif operator == "=":
-        yield LeanTactic(f"subst {name}", 0.3)
-        yield from (LeanTactic(f"rw [{arrow}{name}]", 0.4) for arrow in ("", "← "))
-    elif operator == "↔":
-        yield LeanTactic(f"rw [{name}]", 0.4)
-    elif operator in {"→", "∀", "¬"}:
-        yield LeanTactic(f"apply {name}", 0.4)
-        yield LeanTactic(f"apply {name} <;> assumption", 0.65)
-    elif operator in {"Nat", "ℕ"}:
-        yield LeanTactic(f"induction {name} <;> simp_all", 0.6)
-        yield LeanTactic(f"induction {name}", 0.25)
-        yield LeanTactic(f"cases {name}", 0.15)

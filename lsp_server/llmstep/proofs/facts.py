@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from llmstep.automation.shape import entries_of, parts_at
+from llmstep.automation.goal_text import entries_of, parts_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
