@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.lean, pytest.mark.asyncio(loop_scope="session")]
 
 AND = "theorem t (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n  sorry\n"
-LONG = f"theorem t (q : Prop) : {'Nat → ' * 12}q := by\n  sorry\n"
+HELD = (
+    'import Lean\nopen Lean Elab Tactic in\nelab "hold" : tactic => do\n  while true do\n'
+    '    Core.checkSystem ""\n    IO.sleep 20\n\ntheorem t (p q : Prop) : p ∧ q := by\n  sorry\n'
+)
+"""With the setting `HOLDS`, a search for its proof ends only when it is stopped."""
+HOLDS = {"automationTactics": ["hold"], "check": {"timeoutSeconds": 600, "maxHeartbeats": 0}}
 FALSE = "theorem t (p q : Prop) (h : p) : q := by\n  sorry\n"
 LIST = {"tactics": "list"}
 
@@ -133,12 +138,11 @@ async def test_no_goal_is_said(opened: Callable[..., Page], shared: Editor) -> N
 
 
 async def begin(shared: Editor, page: Page, token: str) -> tuple[str, asyncio.Future[Any]]:
-    """Start a long search, and wait until it is on its way."""
-    argument = {"textDocument": {"uri": page.uri}, "position": page.at("sorry"), **LIST, "expansions": 5000}
+    """Start a search, and wait until it is on its way."""
+    argument = {"textDocument": {"uri": page.uri}, "position": page.at("sorry"), **LIST}
     params = types.ExecuteCommandParams("llmstep.prove", [argument], work_done_token=token)
     identifier, run = shared.request(types.WORKSPACE_EXECUTE_COMMAND, params)
-    await shared.until(lambda: any("1 expanded" in each.get("message", "") for each in shared.progress.get(token, [])))
-    assert not run.done()
+    await shared.until(lambda: any("Searching" in each.get("message", "") for each in shared.progress.get(token, [])))
     return identifier, run
 
 
@@ -152,7 +156,9 @@ async def ended(shared: Editor, run: asyncio.Future[Any], token: str) -> int:
 
 async def test_every_way_to_stop(opened: Callable[..., Page], shared: Editor, judge: Any) -> None:
     """The request, the progress, the command, an edit; afterwards the next search works."""
-    page = opened(LONG)
+    configure = shared.client.workspace_did_change_configuration
+    configure(types.DidChangeConfigurationParams(HOLDS))
+    page = opened(HELD)
     identifier, run = await begin(shared, page, "stop1")
     shared.cancel(identifier)
     assert await ended(shared, run, "stop1") == types.LSPErrorCodes.RequestCancelled
@@ -168,6 +174,7 @@ async def test_every_way_to_stop(opened: Callable[..., Page], shared: Editor, ju
     _, run = await begin(shared, page, "stop4")
     page.set(AND)
     assert await ended(shared, run, "stop4") == types.LSPErrorCodes.ContentModified
+    configure(types.DidChangeConfigurationParams({"automationTactics": [], "check": {}}))
     answer = await prove(page)
     assert await judge.complaints(apply(page.text, [structured(answer["edit"])])) == []
 
