@@ -12,7 +12,7 @@ from llmstep.types import Candidate, Check, Suggestion, Verdict
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from llmstep.automation.tactics import LeanTactic
+    from llmstep.automation.tactic import LeanTactic
     from llmstep.types import Goal
 
 SECONDS: Final = 20.0
