@@ -264,6 +264,7 @@ async def test_what_waits_and_is_cancelled_never_runs(engine: Engine) -> None:
     waiting.cancel()
     await until(lambda: engine.status.queued == 0)
     running.cancel()
+    await asyncio.wait({running}, timeout=LONG)  # before the model goes on, so that it sees this in its next pass
     steps.go_on.set()
     await until(lambda: engine.status.state == "idle")
     assert steps.count <= 4
