@@ -16,9 +16,21 @@ from llmstep.cli.engine_flags import EngineFlags, takes_engine
 if TYPE_CHECKING:
     from .conftest import Run
 
-FLAGS = ["dtype", "engine", "remote_url", "remote_model", "remote_api", "api_key_file", "allow_non_loopback", "set_"]
-OPTIONS = ["--" + name.rstrip("_").replace("_", "-") for name in FLAGS]
+MODEL = ["model", "template", "device"]
+FLAGS = [
+    *MODEL,
+    "dtype",
+    "engine",
+    "remote_url",
+    "remote_model",
+    "remote_api",
+    "api_key_file",
+    "allow_non_loopback",
+    "set_",
+]
+OPTIONS = ["--" + name.rstrip("_").replace("_", "-") for name in FLAGS[3:]]
 NONE: dict[str, Any] = {
+    **dict.fromkeys(MODEL),
     "dtype": None,
     "engine": None,
     "remote.url": None,
@@ -35,7 +47,7 @@ NONE: dict[str, Any] = {
     [
         (["suggest"], "seed"),
         (["prove"], "seed"),
-        (["serve"], "temperature"),
+        (["serve"], "count"),
         (["doctor"], "lean"),
         (["bench", "search"], "seed"),
         (["bench", "quality"], "seed"),
@@ -46,9 +58,9 @@ def test_the_options_stand_together_in_every_command(words: list[str], before: s
     for word in words:
         command = command.commands[word]
     names = [parameter.name for parameter in command.params]
-    first = names.index("dtype")
-    assert names[first - 1 : first + 8] == [before, *FLAGS]
-    flags = command.params[first : first + 8]
+    first = names.index("model")
+    assert names[first - 1 : first + len(FLAGS)] == [before, *FLAGS]
+    flags = command.params[first + len(MODEL) : first + len(FLAGS)]
     assert [parameter.opts for parameter in flags] == [[option] for option in OPTIONS]
     assert not any(parameter.secondary_opts for parameter in flags)  # no --no-allow-non-loopback
 

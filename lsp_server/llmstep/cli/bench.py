@@ -13,19 +13,8 @@ from llmstep.cli.bench_runtime import runtime
 from llmstep.cli.bench_theorems import HeaderOption, TheoremsOption, out_option, part_of, shard_option
 from llmstep.cli.command import Command
 from llmstep.cli.downloads import agree
-from llmstep.cli.engine_flags import ModelFlags, takes_engine
-from llmstep.cli.options import (
-    DeviceOption,
-    LeanOption,
-    ModelOption,
-    PremiseIndexOption,
-    PremisesOption,
-    TemperatureOption,
-    TemplateOption,
-    lean_command,
-    premise_settings,
-    settings_with,
-)
+from llmstep.cli.engine_flags import PremiseFlags, takes_engine
+from llmstep.cli.options import settings_with
 from llmstep.cli.process import run
 from llmstep.cli.searching import (
     SAMPLES,
@@ -77,17 +66,10 @@ def search(
     strategy: StrategyOption = "search",
     rounds: RoundsOption = None,
     tokens: TokensOption = None,
-    model: ModelOption = None,
-    template: TemplateOption = None,
-    device: DeviceOption = None,
-    temperature: TemperatureOption = None,
     length_power: LengthPowerOption = 0,
     seed: SeedOption = 0,
     *,
-    engine: ModelFlags,
-    premises: PremisesOption = None,
-    premise_index: PremiseIndexOption = None,
-    lean: LeanOption = None,
+    engine: PremiseFlags,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Prove theorems, one attempt each: by best-first search, or by --strategy.
@@ -97,17 +79,7 @@ def search(
 
     Example: llmstep bench search --theorems minif2f.jsonl --lean-project . --shard 1/4
     """
-    settings = settings_with(
-        {
-            "model": model,
-            "template": template,
-            "device": device,
-            "temperature": temperature,
-            "lean.command": lean_command(lean),
-            **premise_settings(premises, premise_index),
-            **engine.settings(),
-        }
-    )
+    settings = settings_with(engine.settings())
     agree(settings, yes=engine.yes)
     from llmstep.bench.search import method_record, run_search, summarise
 

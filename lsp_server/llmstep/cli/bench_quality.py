@@ -13,17 +13,8 @@ import typer
 from llmstep.cli.bench_merge import quality_line
 from llmstep.cli.bench_theorems import HeaderOption, TheoremsOption, out_option, part_of, shard_option
 from llmstep.cli.downloads import agree
-from llmstep.cli.engine_flags import ModelFlags, takes_engine
-from llmstep.cli.options import (
-    CountOption,
-    DeviceOption,
-    LeanOption,
-    ModelOption,
-    TemperatureOption,
-    TemplateOption,
-    lean_command,
-    settings_with,
-)
+from llmstep.cli.engine_flags import LeanFlags, takes_engine
+from llmstep.cli.options import CountOption, settings_with
 from llmstep.cli.process import an_app, run
 from llmstep.cli.say import say
 from llmstep.cli.searching import SeedOption  # noqa: TC001 - typer reads the annotations
@@ -47,17 +38,12 @@ def quality(
     shard: Annotated[str, shard_option("goals")] = "1/1",
     header: HeaderOption = None,
     count: CountOption = None,
-    model: ModelOption = None,
-    template: TemplateOption = None,
-    device: DeviceOption = None,
-    temperature: TemperatureOption = None,
     source: Annotated[
         str, typer.Option(help="Whose steps count: model, lean (Lean's own tactics) or both.", show_default=True)
     ] = "model",
     seed: SeedOption = 0,
     *,
-    engine: ModelFlags,
-    lean: LeanOption = None,
+    engine: LeanFlags,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Ask once for each goal, and count the steps that Lean accepts.
@@ -69,18 +55,7 @@ def quality(
     """
     if source not in ("model", "lean", "both"):
         raise RequestError(f"The source is {source!r}.", hint="It must be model, lean or both.")
-    settings = settings_with(
-        {
-            "automation": "off" if source == "model" else "on",
-            "model": model,
-            "template": template,
-            "device": device,
-            "count": count,
-            "temperature": temperature,
-            "lean.command": lean_command(lean),
-            **engine.settings(),
-        }
-    )
+    settings = settings_with(engine.settings(count=count, automation=source != "model"))
     agree(settings, yes=engine.yes)
     from llmstep.bench.quality import quality_record, run_quality, summarise_quality
 

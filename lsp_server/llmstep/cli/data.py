@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import attrs
 import typer
 
-from llmstep.cli.options import lean_command, settings_with
+from llmstep.cli.options import LeanOption, lean_command, settings_with
 from llmstep.cli.process import run
 from llmstep.cli.say import say
 
@@ -27,9 +27,7 @@ def data(
         float, typer.Option(min=0, max=0.9, help="Share of the theorems to hold out, of sources without parts.")
     ] = 0.02,
     max_chars: Annotated[int, typer.Option(min=1, help="Leave out longer tactics.")] = 512,
-    lean: Annotated[
-        str | None, typer.Option(help="Command of the Lean server; default `lake serve --` or `lean --server`.")
-    ] = None,
+    lean: LeanOption = None,
     seconds: Annotated[float, typer.Option(min=1, help="Longest time for Lean on one file.")] = 600,
     repository: Annotated[
         Path | None,

@@ -10,7 +10,7 @@ import typer
 
 from llmstep.cli.command import in_terminal, options_of
 from llmstep.cli.engine_flags import EngineFlags, takes_engine
-from llmstep.cli.options import ModelOption, configured, lean_command
+from llmstep.cli.options import LeanOption, configured
 from llmstep.printable import json_text, printable
 from llmstep.wire.records import to_json
 
@@ -27,8 +27,7 @@ _STYLES = {"ok": "green", "note": "yellow", "missing": "red"}
 def doctor(
     context: typer.Context,
     file: Annotated[Path | None, typer.Argument(help="A Lean file or folder; default the current folder.")] = None,
-    model: ModelOption = None,
-    lean: Annotated[str | None, typer.Option(help="Command of the Lean server to look at.")] = None,
+    lean: LeanOption = None,
     *,
     engine: EngineFlags,
     as_json: Annotated[bool, typer.Option("--json", help="Print {usable, findings} instead of text.")] = False,
@@ -43,15 +42,7 @@ def doctor(
     """
     from llmstep.doctor.examine import examine, usable
 
-    configuration = configured(
-        {
-            "model": model,
-            "lean.command": lean_command(lean),
-            **engine.settings(),
-        },
-        file,
-        show=False,
-    )
+    configuration = configured(engine.settings(lean=lean), file, show=False)
     findings = []
     options = options_of(context.command.params)
     for finding in examine(configuration, file or Path.cwd()):

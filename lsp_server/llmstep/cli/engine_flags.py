@@ -1,27 +1,48 @@
-"""The options that say which engine answers, the same for every command that asks one."""
+"""The options that say which model answers and where it runs, the same for every command that asks one."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import Annotated, Any, get_type_hints
 
 import attrs
 import typer
 
+from llmstep.cli.command import SETTING_OF
 from llmstep.cli.complete import setting_names
 from llmstep.cli.downloads import YesOption  # noqa: TC001 - typer reads the annotations
-from llmstep.cli.options import SET
+from llmstep.cli.options import (
+    SET,
+    DeviceOption,
+    LeanOption,
+    ModelOption,
+    PremiseIndexOption,
+    PremisesOption,
+    TemperatureOption,
+    TemplateOption,
+    lean_command,
+)
 
 Command = Callable[..., None]
+_READ: dict[str, Callable[[Any], Any]] = {
+    "api_key_file": str,
+    "automation": lambda on: "on" if on else "off",
+    "lean": lean_command,
+    "premise_index": str,
+}
+"""How an option becomes the value of its setting, where it is not that value."""
 
 
 @attrs.frozen
 class EngineFlags:
-    """The options of the engine, each a field of its name, and the one for settings that have no option."""
+    """The model and the engine, each option a field of its name, and the one for settings that have no option."""
 
+    model: ModelOption = None
+    template: TemplateOption = None
+    device: DeviceOption = None
     dtype: Annotated[
         str | None,
         typer.Option(
@@ -44,8 +65,8 @@ class EngineFlags:
         typer.Option("--api-key-file", help="File with that server's key; LLMSTEP_API_KEY takes precedence."),
     ] = None
     allow_non_loopback: Annotated[
-        bool, typer.Option("--allow-non-loopback", help="Agree that goals are sent to another machine.")
-    ] = False
+        bool | None, typer.Option("--allow-non-loopback", help="Agree that goals are sent to another machine.")
+    ] = None
     set_: Annotated[
         list[str] | None,
         typer.Option(
@@ -56,50 +77,81 @@ class EngineFlags:
         ),
     ] = None
 
-    def settings(self) -> dict[str, Any]:
-        """The options as settings, by their dotted names; None for those that are not given."""
-        return {
-            "dtype": self.dtype,
-            "engine": self.engine,
-            "remote.url": self.remote_url,
-            "remote.model": self.remote_model,
-            "remote.api": self.remote_api,
-            "remote.apiKeyFile": str(self.api_key_file) if self.api_key_file else None,
-            "remote.allowNonLoopback": self.allow_non_loopback or None,
-            SET: self.set_,
-        }
+    def settings(self, **more: Any) -> dict[str, Any]:
+        """The options as settings, by their dotted names; None for those that are not given.
+
+        Args:
+            more: Further options of the command, by the names in `SETTING_OF`.
+        """
+        own = {name: value for name, value in attrs.asdict(self, recurse=False).items() if name in SETTING_OF}
+        given = {**own, **more}
+        read = {name: value if value is None else _READ.get(name, _same)(value) for name, value in given.items()}
+        return {**{SETTING_OF[name]: value for name, value in read.items()}, SET: self.set_}
 
 
 @attrs.frozen
 class ModelFlags(EngineFlags):
     """The same for commands that run the model, and so may have to download it."""
 
+    temperature: TemperatureOption = None
     yes: YesOption = False
 
 
+@attrs.frozen
+class LeanFlags(ModelFlags):
+    """The same for commands that have Lean check what the model writes."""
+
+    lean: LeanOption = None
+
+
+@attrs.frozen
+class PremiseFlags(LeanFlags):
+    """The same for commands that look for premises as well."""
+
+    premises: PremisesOption = None
+    premise_index: PremiseIndexOption = None
+
+    def settings(self, **more: Any) -> dict[str, Any]:
+        """See `EngineFlags.settings`; an index alone says that premises come from it."""
+        source = self.premises or ("index" if self.premise_index else None)
+        return super().settings(**{"premises": source, **more})
+
+
 def takes_engine(command: Command) -> Command:
-    """Make the options of a command's keyword-only parameter `engine: EngineFlags` (or `ModelFlags`), in its place.
+    """Puts the options of `EngineFlags`, or of a class below it, in the place of the command's parameter `engine`."""
+    cls = inspect.signature(command, eval_str=True).parameters["engine"].annotation
+    hints = get_type_hints(cls, include_extras=True)
+    flags = [(field.name, hints[field.name], field.default) for field in attrs.fields(cls)]
+    return takes("engine", flags, cls)(command)
+
+
+def takes(name: str, flags: Sequence[tuple[str, Any, Any]], made: Callable[..., Any]) -> Callable[[Command], Command]:
+    """Puts options in the place of a command's keyword-only parameter, which gets what `made` makes of their values.
 
     Typer reads a command's options from its signature, so the command is wrapped in one with theirs.
+
+    Args:
+        name: Of that parameter.
+        flags: Name, annotation and default of each option.
     """
-    given = inspect.signature(command, eval_str=True).parameters
-    cls = given["engine"].annotation
-    hints = get_type_hints(cls, include_extras=True)
-    flags = [
-        inspect.Parameter(
-            field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=hints[field.name]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    options = [inspect.Parameter(flag, keyword, default=default, annotation=kind) for flag, kind, default in flags]
+
+    def wrapper(command: Command) -> Command:
+        @functools.wraps(command)
+        def with_flags(**values: Any) -> None:
+            record = made(**{option.name: values.pop(option.name) for option in options})
+            command(**values, **{name: record})
+
+        given = inspect.signature(command, eval_str=True).parameters.values()
+        wrapped: Any = with_flags
+        wrapped.__signature__ = inspect.Signature(
+            [each for one in given for each in (options if one.name == name else [one])]
         )
-        for field in attrs.fields(cls)
-    ]
+        return with_flags
 
-    @functools.wraps(command)
-    def with_flags(**values: Any) -> None:
-        engine = cls(**{flag.name: values.pop(flag.name) for flag in flags})
-        command(**values, engine=engine)
+    return wrapper
 
-    parameters: list[inspect.Parameter] = []
-    for parameter in given.values():
-        parameters += flags if parameter.name == "engine" else [parameter]
-    wrapped: Any = with_flags
-    wrapped.__signature__ = inspect.Signature(parameters)
-    return with_flags
+
+def _same(value: Any) -> Any:
+    return value

@@ -9,21 +9,8 @@ import typer
 
 from llmstep.address import is_loopback
 from llmstep.cli.downloads import agree
-from llmstep.cli.engine_flags import ModelFlags, takes_engine
-from llmstep.cli.options import (
-    CountOption,
-    DeviceOption,
-    LeanOption,
-    ModelOption,
-    PremiseIndexOption,
-    PremisesOption,
-    TemperatureOption,
-    TemplateOption,
-    lean_command,
-    premise_settings,
-    read_token,
-    settings_with,
-)
+from llmstep.cli.engine_flags import PremiseFlags, takes_engine
+from llmstep.cli.options import CountOption, read_token, settings_with
 from llmstep.cli.process import end_now, run
 from llmstep.cli.say import say
 from llmstep.errors import RequestError, SettingsError
@@ -51,16 +38,9 @@ def mcp(
     share: Annotated[
         bool, typer.Option(help="Have a running editor's llmstep do the work for the project that it has open.")
     ] = True,
-    model: ModelOption = None,
-    template: TemplateOption = None,
-    device: DeviceOption = None,
     count: CountOption = None,
-    temperature: TemperatureOption = None,
     *,
-    engine: ModelFlags,
-    premises: PremisesOption = None,
-    premise_index: PremiseIndexOption = None,
-    lean: LeanOption = None,
+    engine: PremiseFlags,
 ) -> None:
     """Offer tools for agents by the Model Context Protocol.
 
@@ -70,16 +50,7 @@ def mcp(
 
     Example, for Claude Code: claude mcp add llmstep -- llmstep mcp
     """
-    given = {
-        "model": model,
-        "template": template,
-        "device": device,
-        "count": count,
-        "temperature": temperature,
-        "lean.command": lean_command(lean),
-        **premise_settings(premises, premise_index),
-        **engine.settings(),
-    }
+    given = engine.settings(count=count)
     settings = settings_with({**given, "shareModel": None if share else False})
     if transport not in TRANSPORTS:
         raise SettingsError(f"There is no transport {transport!r}.", hint="Give stdio or http.")

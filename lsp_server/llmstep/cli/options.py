@@ -57,14 +57,6 @@ PremisesOption = Annotated[
 PremiseIndexOption = Annotated[Path | None, typer.Option("--premise-index", help="Folder made by `llmstep index`.")]
 
 
-def premise_settings(source: str | None, index: Path | None) -> dict[str, Any]:
-    """Those two options as settings; an index alone says that premises come from it."""
-    return {
-        "premises.source": source or ("index" if index else None),
-        "premises.index": str(index) if index else None,
-    }
-
-
 SHORTEST_TOKEN = 16
 ORIGIN = "command line"
 SET = "--set"

@@ -9,20 +9,9 @@ import attrs
 import typer
 
 from llmstep.cli.downloads import agree
-from llmstep.cli.engine_flags import ModelFlags, takes_engine
+from llmstep.cli.engine_flags import PremiseFlags, takes_engine
 from llmstep.cli.faults import NOTHING_FOUND
-from llmstep.cli.options import (
-    DeviceOption,
-    LeanOption,
-    ModelOption,
-    PremiseIndexOption,
-    PremisesOption,
-    TemperatureOption,
-    TemplateOption,
-    configured,
-    lean_command,
-    premise_settings,
-)
+from llmstep.cli.options import configured
 from llmstep.cli.place import ColumnOption, FileArgument, LineOption, place_of, position_of, read_text
 from llmstep.cli.process import an_app, run
 from llmstep.cli.say import say
@@ -63,17 +52,10 @@ def prove(
     rounds: RoundsOption = None,
     tokens: TokensOption = None,
     tactics: TacticsOption = "both",
-    model: ModelOption = None,
-    template: TemplateOption = None,
-    device: DeviceOption = None,
-    temperature: TemperatureOption = None,
     length_power: LengthPowerOption = 0,
     seed: SeedOption = 0,
     *,
-    engine: ModelFlags,
-    premises: PremisesOption = None,
-    premise_index: PremiseIndexOption = None,
-    lean: LeanOption = None,
+    engine: PremiseFlags,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Look for a whole proof of a goal, and have Lean check it in place.
@@ -90,19 +72,7 @@ def prove(
     Example: llmstep prove Demo.lean:4:3
     """
     file, line, column = place_of(file, line, column)
-    configuration = configured(
-        {
-            "count": count,
-            "model": model,
-            "template": template,
-            "device": device,
-            "temperature": temperature,
-            "lean.command": lean_command(lean),
-            **premise_settings(premises, premise_index),
-            **engine.settings(),
-        },
-        file,
-    )
+    configuration = configured(engine.settings(count=count), file)
     settings = configuration.settings
     text = read_text(file)
     position = position_of(text, line, column, file.name)

@@ -14,17 +14,7 @@ import typer
 from llmstep.cli.access_log import opened_log
 from llmstep.cli.downloads import agree
 from llmstep.cli.engine_flags import ModelFlags, takes_engine
-from llmstep.cli.options import (
-    CountOption,
-    DeviceOption,
-    ModelOption,
-    PremiseIndexOption,
-    TemperatureOption,
-    TemplateOption,
-    premise_settings,
-    read_token,
-    settings_with,
-)
+from llmstep.cli.options import CountOption, PremiseIndexOption, read_token, settings_with
 from llmstep.cli.process import an_app, run
 from llmstep.cli.say import say
 
@@ -43,9 +33,6 @@ def serve(
     port: Annotated[
         int | None, typer.Option(help="Port to listen at, 0 for any free port; default LLMSTEP_PORT, else 6000.")
     ] = None,
-    model: ModelOption = None,
-    template: TemplateOption = None,
-    device: DeviceOption = None,
     token_file: Annotated[
         Path | None,
         typer.Option(help="File with the token that clients must send, or lines of NAME TOKEN; default LLMSTEP_TOKEN."),
@@ -55,7 +42,6 @@ def serve(
         typer.Option(min=0, help="Requests in work at a time; 0: one for a model in this process, 16 for a server's."),
     ] = 0,
     count: CountOption = None,
-    temperature: TemperatureOption = None,
     *,
     engine: ModelFlags,
     premise_index: PremiseIndexOption = None,
@@ -81,19 +67,9 @@ def serve(
 
     Example: llmstep serve --model byt5-small --port 6001 --yes
     """
-    settings = settings_with(
-        {
-            "http.host": host,
-            "http.port": port,
-            "model": model,
-            "template": template,
-            "device": device,
-            "count": count,
-            "temperature": temperature,
-            **premise_settings(None, premise_index),
-            **engine.settings(),
-        }
-    )
+    source = "index" if premise_index else None
+    given = engine.settings(host=host, port=port, count=count, premises=source, premise_index=premise_index)
+    settings = settings_with(given)
     agree(settings, yes=engine.yes)
     serving = _Serving(settings, read_token(token_file), at_once, access_log, drain_seconds)
     run(serving.run(preload=preload), status=0, terminated=serving.drain)

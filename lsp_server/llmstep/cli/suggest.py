@@ -10,21 +10,9 @@ import attrs
 import typer
 
 from llmstep.cli.downloads import agree
-from llmstep.cli.engine_flags import ModelFlags, takes_engine
+from llmstep.cli.engine_flags import PremiseFlags, takes_engine
 from llmstep.cli.faults import NOTHING_FOUND
-from llmstep.cli.options import (
-    CountOption,
-    DeviceOption,
-    LeanOption,
-    ModelOption,
-    PremiseIndexOption,
-    PremisesOption,
-    TemperatureOption,
-    TemplateOption,
-    lean_command,
-    premise_settings,
-    settings_with,
-)
+from llmstep.cli.options import CountOption, settings_with
 from llmstep.cli.place import ColumnOption, FileArgument, LineOption, bounded, decode, place_of, position_of, read_text
 from llmstep.cli.process import an_app, run
 from llmstep.errors import RequestError
@@ -65,16 +53,9 @@ def suggest(
     ] = None,
     prefix: Annotated[str | None, typer.Option("--prefix", "-p", help="What every suggestion starts with.")] = None,
     count: CountOption = None,
-    model: ModelOption = None,
-    template: TemplateOption = None,
-    device: DeviceOption = None,
-    temperature: TemperatureOption = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Fix the draw.")] = None,
     *,
-    engine: ModelFlags,
-    premises: PremisesOption = None,
-    premise_index: PremiseIndexOption = None,
-    lean: LeanOption = None,
+    engine: PremiseFlags,
     check: Annotated[
         bool | None, typer.Option(help="Run every suggestion in Lean and rank by what Lean says.", show_default="yes")
     ] = None,
@@ -101,19 +82,7 @@ def suggest(
     """
     where = None if file is None or goal_file is not None else place_of(file, line, column)
     settings = settings_with(
-        {
-            "model": model,
-            "template": template,
-            "device": device,
-            "count": count,
-            "temperature": temperature,
-            "lean.command": lean_command(lean),
-            "check.enabled": check,
-            "automation": None if automation is None else "on" if automation else "off",
-            **premise_settings(premises, premise_index),
-            **engine.settings(),
-        },
-        where[0] if where else None,
+        engine.settings(count=count, check=check, automation=automation), where[0] if where else None
     )
     if goal_file is not None and (file is not None or line is not None or column is not None):
         raise RequestError("A goal comes from --goal-file or from a place of a Lean file.", hint="Give one.")

@@ -23,6 +23,11 @@ else:
 PRECISIONS = ("auto", "bf16", "fp16", "float32")
 
 
+def _key(default: Any, meaning: str) -> Any:
+    """A key of the file, which is a flag as well, with what `llmstep train --help` says of it."""
+    return attrs.field(default=default, metadata={"help": meaning})
+
+
 @attrs.frozen(kw_only=True)
 class Architecture:
     """A small GPT-NeoX made from scratch: the section ``[architecture]`` of the file."""
@@ -41,69 +46,44 @@ class Architecture:
 
 @attrs.frozen(kw_only=True)
 class TrainConfig:
-    """A training run. The names are those of the flags and of the keys in the file."""
+    """A training run. The names are those of the keys in the file and, with dashes, of the flags."""
 
-    train: str = ""
-    """JSONL file of pairs: one ``{"goal": ..., "tactic": ...}`` a line."""
-    valid: str = ""
-    """JSONL file of held-out pairs for the loss that is reported; empty for none."""
-    out: str = ""
-    """Folder for the model, with the checkpoints of the run in ``checkpoints``."""
-    vocabulary_from: str = ""
-    """JSONL file of pairs that the tokenizer of a model from scratch is made for; empty for the training file."""
-    base: str = ""
-    """Catalog name, Hugging Face id or folder of the model to start from."""
-    from_scratch: bool = False
-    """Start from a new small GPT-NeoX instead of a base."""
-    template: str = ""
-    """Prompt template of the catalog; empty for the base's own, else `pythia`, or `byt5-state` for encoder-decoders."""
-    lora: bool = False
-    """Train small matrices beside the base's weights (LoRA) instead of these."""
-    lora_rank: int = 16
-    lora_alpha: int = 32
-    """Scale of the adapter's part, divided by the rank."""
-    lora_dropout: float = 0.0
-    lora_modules: str = ""
-    """Names of the adapted modules, with commas between them; empty for all linear ones but the output's."""
-    merge: bool = False
-    """With LoRA, write a whole model with the adapter merged into it, not the adapter alone."""
-    precision: str = "auto"
-    """``bf16`` or ``fp16`` for mixed precision, ``float32`` for none; ``auto`` takes bf16 where it is fast."""
-    licence: str = ""
-    """Licence for the model card, as the Hugging Face hub writes it: ``mit``, ``apache-2.0``."""
-    epochs: float = 1.0
-    max_steps: int = 0
-    """Stop after this many steps; 0 leaves it to the epochs."""
-    max_seconds: float = 0.0
-    """Stop after this much training time, checkpoints before a resume included; 0 for no limit."""
-    batch_size: int = 32
-    """Pairs a batch, in each process."""
-    accumulate: int = 1
-    """Batches whose gradients are added up to one step."""
-    optimizer: str = "adamw"
-    """``adamw``, or ``muon``, which needs fewer steps for a model made from scratch."""
-    learning_rate: float = 2e-5
-    warmup_steps: int = 50
-    weight_decay: float = 0.01
-    goal_weight: float = 0.0
-    """Weight of the loss on the goal beside that on the tactic. For a model made from scratch: it learns from the
-    goals to repeat names. A base knows that already."""
-    max_tokens: int = 1024
-    """Pairs longer than this are left out."""
-    valid_pairs: int = 1000
-    """How many of the held-out pairs are used for the loss."""
-    eval_every: int = 500
-    """Steps between two evaluations."""
-    save_every: int = 500
-    """Steps between two checkpoints."""
-    log_every: int = 50
-    seed: int = 1
-    threads: int = 0
-    """Processor threads; 0 leaves it to torch."""
-    half: bool = True
-    """Write the weights in 16 bits."""
-    progress: bool = True
-    """Show a progress bar, where there is a terminal; else losses are printed in lines."""
+    train: str = _key("", 'JSONL of pairs, a line each: {"goal": ..., "tactic": ...}.')
+    valid: str = _key("", "JSONL of held-out pairs, for the loss that is shown.")
+    out: str = _key("", "Folder for the model, with the checkpoints of the run in it.")
+    base: str = _key("", "Catalog name, Hugging Face id or folder of the model to start from.")
+    from_scratch: bool = _key(False, "Start from a new small GPT-NeoX instead of a base.")
+    vocabulary_from: str = _key("", "JSONL of pairs to make the tokenizer of a new model for; default --train.")
+    template: str = _key(
+        "", "Prompt template; default the base's own, else pythia, or byt5-state for encoder-decoders."
+    )
+    lora: bool = _key(False, "Train small matrices beside the base's weights (LoRA) instead of these.")
+    lora_rank: int = _key(16, "Rank of the adapter's matrices.")
+    lora_alpha: int = _key(32, "Scale of the adapter, divided by its rank.")
+    lora_dropout: float = _key(0.0, "Share of the adapter's inputs that is left out.")
+    lora_modules: str = _key("", "Adapted modules, q_proj,v_proj; default all linear ones but the output's.")
+    merge: bool = _key(False, "With LoRA, write base and adapter as one model.")
+    precision: str = _key("auto", "bf16 or fp16 (mixed), float32, or auto: bf16 where it is fast.")
+    licence: str = _key("", "Licence for the model card, as the hub writes it: mit, apache-2.0.")
+    epochs: float = _key(1.0, "Times that each pair is seen.")
+    max_steps: int = _key(0, "Stop after this many steps; 0 leaves it to the epochs.")
+    max_seconds: float = _key(0.0, "Stop after this much training time, that before a resume included; 0 is no limit.")
+    batch_size: int = _key(32, "Pairs a batch, in each process.")
+    accumulate: int = _key(1, "Batches whose gradients make one step.")
+    optimizer: str = _key("adamw", "adamw, or muon, which needs fewer steps for a model made from scratch.")
+    learning_rate: float = _key(2e-5, "Largest learning rate.")
+    warmup_steps: int = _key(50, "Steps until the largest learning rate.")
+    weight_decay: float = _key(0.01, "Weight decay of the matrices.")
+    goal_weight: float = _key(0.0, "Weight of the loss on the goal; a new model learns from goals to repeat names.")
+    max_tokens: int = _key(1024, "Leave out pairs of more tokens.")
+    valid_pairs: int = _key(1000, "Held-out pairs used for the loss.")
+    eval_every: int = _key(500, "Steps between two evaluations.")
+    save_every: int = _key(500, "Steps between two checkpoints.")
+    log_every: int = _key(50, "Steps between two log lines.")
+    seed: int = _key(1, "Seed of weights and order.")
+    threads: int = _key(0, "Processor threads; 0 leaves it to torch.")
+    half: bool = _key(True, "Write the weights in 16 bits, or in 32.")
+    progress: bool = _key(True, "Show a progress bar, where there is a terminal; else losses are printed in lines.")
     architecture: Architecture = attrs.field(factory=Architecture)
 
     def checked(self) -> TrainConfig:
