@@ -16,8 +16,7 @@ import httpx
 import nbformat
 import pytest
 from nbclient import NotebookClient
-
-from benchmarks.windows import free_port
+from ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

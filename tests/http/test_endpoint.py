@@ -10,15 +10,15 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import attrs
 import httpx
 import psutil
 import pytest
-
-from benchmarks.windows import free_port
+from gated import LOADING, Gate
+from ports import free_port
+from waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,8 +28,10 @@ CONJUNCTION = "p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q"
 LINE = re.compile(r"llmstep listens at (http://127\.0\.0\.1:(\d+)) with the model starter\n")
 
 
-def start(*options: str, **environment: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "llmstep", "serve", *options]
+def start(
+    *options: str, program: tuple[str, ...] = (sys.executable, "-m", "llmstep"), **environment: str
+) -> subprocess.Popen[str]:
+    command = [*program, "serve", *options]
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("LLMSTEP_")}
     return subprocess.Popen(
         command,
@@ -67,6 +69,7 @@ class Served:
     url: str
     port: int
     client: httpx.Client
+    gate: Gate
 
     def ask(self, **body: object) -> httpx.Response:
         return self.client.post("/", json=body)
@@ -75,14 +78,21 @@ class Served:
         answer: dict[str, object] = self.client.get("/health").json()
         return answer
 
+    def number(self, name: str) -> float:
+        """One of the numbers for scrapers."""
+        lines = self.client.get("/metrics").text.splitlines()
+        [value] = [line.split()[1] for line in lines if line.startswith(f"llmstep_{name} ")]
+        return float(value)
+
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[Served]:
-    process = start("--port", "0", "--model", "starter", "--device", "cpu")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    gate = Gate(tmp_path_factory.mktemp("gate"))
+    process = start("--port", "0", "--model", "starter", "--device", "cpu", program=gate.program)
     url, port = first_line(process)
     with httpx.Client(base_url=url, trust_env=False, verify=False, timeout=60) as client:
         try:
-            yield Served(process, url, port, client)
+            yield Served(process, url, port, client, gate)
         finally:
             process.kill()
             process.communicate()
@@ -163,12 +173,17 @@ def test_errors_have_upstreams_form(served: Served) -> None:
 
 
 def test_a_client_that_goes_away_stops_the_model(served: Served) -> None:
-    long = request_bytes(tactic_state=CONJUNCTION + " ∧ p ∧ q ∧ p", prefix="have ", count=256)
+    long = request_bytes(tactic_state=CONJUNCTION + " ∧ p ∧ q ∧ p", prefix="have ", count=64)
+    before = served.number("samples_total")
     for _ in range(2):  # the second time the model has to work again: the first answer was never finished
+        served.gate.shut()
         with socket.create_connection(("127.0.0.1", served.port)) as connection:
             connection.sendall(long)
-            wait_for_state(served, "generating")
-        wait_for_state(served, "idle")
+            served.gate.wait()
+        wait_until(lambda: served.number("requests_open") == 1)  # the one that asks for the number
+        served.gate.open()
+        wait_until(lambda: served.health()["state"] == "idle")
+    assert served.number("samples_total") == before
 
 
 def request_bytes(**fields: object) -> bytes:
@@ -177,13 +192,6 @@ def request_bytes(**fields: object) -> bytes:
         f"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
-
-
-def wait_for_state(served: Served, state: str) -> None:
-    deadline = time.monotonic() + 30
-    while served.health()["state"] != state:
-        assert time.monotonic() < deadline, f"the engine never was {state}"
-        time.sleep(0.005)
 
 
 def test_a_second_server_names_the_first(served: Served) -> None:
@@ -197,39 +205,52 @@ def test_a_second_server_names_the_first(served: Served) -> None:
 
 
 def test_sigterm_lets_the_work_end(served: Served) -> None:
-    long = request_bytes(tactic_state=CONJUNCTION + " ∧ q ∧ q ∧ p", prefix="have ", count=256)
+    served.gate.shut()
     with socket.create_connection(("127.0.0.1", served.port)) as connection:
-        connection.sendall(long)
-        wait_for_state(served, "generating")
-        status, out, err = finish(served.process)
+        connection.sendall(request_bytes(tactic_state=CONJUNCTION + " ∧ q ∧ q ∧ p", prefix="have "))
+        served.gate.wait()
+        served.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: not listens(served.port))
+        served.gate.open()
         answer = connection.makefile("rb").read()
-    assert (status, out) == (0, "")
+        out, err = served.process.communicate(timeout=60)
+    assert (served.process.returncode, out) == (0, "")
     assert "Traceback" not in err
     assert answer.startswith(b"HTTP/1.1 200")
     assert b'"model":"starter"' in answer
 
 
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 @pytest.mark.parametrize(("options", "number"), [(("--drain-seconds", "0"), signal.SIGTERM), ((), signal.SIGINT)])
-def test_ctrl_c_and_a_drain_of_no_time_end_it_at_once(options: tuple[str, ...], number: int) -> None:
-    process = start("--port", "0", "--model", "starter", "--device", "cpu", *options)
-    url, port = first_line(process)
-    long = request_bytes(tactic_state=CONJUNCTION + " ∧ q ∧ q ∧ p", prefix="have ", count=256)
+def test_ctrl_c_and_a_drain_of_no_time_end_it_at_once(options: tuple[str, ...], number: int, tmp_path: Path) -> None:
+    gate = Gate(tmp_path)
+    process = start("--port", "0", "--model", "starter", "--device", "cpu", *options, program=gate.program)
+    _, port = first_line(process)
+    gate.shut()
     with socket.create_connection(("127.0.0.1", port)) as connection:
-        connection.sendall(long)
-        with httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
-            wait_for_state(Served(process, url, port, client), "generating")
-        status, out, err = finish(process, number)
+        connection.sendall(request_bytes(tactic_state=CONJUNCTION + " ∧ q ∧ q ∧ p", prefix="have "))
+        gate.wait()
+        process.send_signal(number)
         answer = connection.makefile("rb").read()
-    assert (status, out) == (0, "")
+        gate.open()
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (0, "")
     assert "Traceback" not in err
     assert answer.startswith(b"HTTP/1.1 503")
     assert b'"suggestions":[]' in answer
 
 
-def test_sigterm_ends_it_while_it_loads() -> None:
-    process = start("--port", "0", "--model", "starter", "--device", "cpu")
+def test_sigterm_ends_it_while_it_loads(tmp_path: Path) -> None:
+    gate = Gate(tmp_path, LOADING)
+    gate.shut()
+    process = start("--port", "0", "--model", "starter", "--device", "cpu", program=gate.program)
     assert process.stderr is not None
     assert process.stderr.readline() == "Loading starter ...\n"
+    gate.wait()
     assert finish(process) == (0, "", "")
 
 
@@ -254,14 +275,7 @@ def test_a_full_or_closed_stdout_and_a_stuck_log_do_not_end_it(tmp_path: Path) -
     os.close(writing)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=20) as client:
-            deadline = time.monotonic() + 60
-            while True:
-                try:
-                    client.get("/health")
-                    break
-                except httpx.ConnectError:
-                    assert time.monotonic() < deadline
-                    time.sleep(0.05)
+            wait_until(lambda: listens(port))
             for _ in range(700):  # more lines than a pipe holds
                 assert client.get("/health").status_code == 200
     finally:

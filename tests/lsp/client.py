@@ -18,7 +18,7 @@ from pygls.lsp.client import LanguageClient
 from pygls.protocol import LanguageServerProtocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
 SECONDS = 150.0
@@ -180,9 +180,10 @@ class Editor:
         capabilities: Mapping[str, Any] | None = None,
         environment: Mapping[str, str] | None = None,
         ready: bool = True,
+        program: Sequence[str] = (sys.executable, "-m", "llmstep"),
     ) -> Editor:
         """Start a server and introduce the editor; `ready` sends `initialized`."""
-        await self.client.start_io(sys.executable, "-m", "llmstep", "lsp", cwd=folder, env=environment)
+        await self.client.start_io(*program, "lsp", cwd=folder, env=environment)
         self.adopt()
         return await self.introduce(folder, options=options, capabilities=capabilities, ready=ready)
 

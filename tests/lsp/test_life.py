@@ -14,11 +14,13 @@ import httpx
 import psutil
 import pytest
 from client import SECONDS, Editor, editor
+from gated import LOADING, Gate
 from lsprotocol import types
+from ports import free_port
 from pygls.exceptions import JsonRpcException
 from test_suggest import AND
+from waiting import until
 
-from benchmarks.windows import free_port
 from llmstep.errors import RequestError
 from llmstep.lsp.setup import create_session
 from llmstep.lsp.transport import run_tcp, run_ws
@@ -46,11 +48,7 @@ async def health(port: int) -> Any:
 
 
 async def until_healthy(port: int) -> Any:
-    for _ in range(int(SECONDS / 0.1)):
-        if (answer := await health(port)) is not None:
-            return answer
-        await asyncio.sleep(0.1)
-    raise TimeoutError
+    return await until(lambda: health(port))
 
 
 async def test_the_tactics_endpoint_and_a_second_window(folder: Path, options: dict[str, Any]) -> None:
@@ -69,7 +67,7 @@ async def test_the_tactics_endpoint_and_a_second_window(folder: Path, options: d
             assert answer["suggestions"]
             assert all(text.startswith("exact") for text in answer["suggestions"])
             assert answer["model"] == "starter"
-            assert any(status.state == "generating" for status in first.statuses)
+            await first.until(lambda: first.statuses[-1].lastMs)  # the model of the first has worked
             assert await first.leave() == 0
             await second.until(lambda: any("answered at" in line for line in second.logs))
             assert (await until_healthy(port))["status"] == "ok"
@@ -89,23 +87,24 @@ async def test_a_port_of_another_program_is_left_alone(folder: Path, options: di
             assert await page.actions(page.at("sorry"))
 
 
-async def at_work(folder: Path, options: dict[str, Any]) -> tuple[Editor, list[psutil.Process]]:
-    """A server whose model generates, and the Lean processes that it has started."""
-    made = await Editor().start(folder, options=options)
+async def at_work(folder: Path, options: dict[str, Any], gate: Gate) -> tuple[Editor, list[psutil.Process]]:
+    """A server whose model is at work, and the Lean processes that it has started."""
+    gate.shut()
+    made = await Editor().start(folder, options=options, program=gate.program)
     assert made.process is not None
     page = made.open(folder / "A.lean", AND)
-    argument = {"textDocument": {"uri": page.uri}, "position": page.at("sorry"), "prefix": "have ", "count": 256}
-    params = types.ExecuteCommandParams("llmstep.suggest", [argument], work_done_token="work")
+    argument = {"textDocument": {"uri": page.uri}, "position": page.at("sorry")}
+    params = types.ExecuteCommandParams("llmstep.suggest", [argument])
     _, run = made.request(types.WORKSPACE_EXECUTE_COMMAND, params)
     run.add_done_callback(lambda done: done.cancelled() or done.exception())
-    await made.until(lambda: made.generates("work"))
+    await gate.reached()
     children = psutil.Process(made.process.pid).children(recursive=True)
     assert any("--worker" in child.cmdline() for child in children)
     return made, children
 
 
-async def test_nothing_is_left_when_the_editor_has_died(folder: Path, options: dict[str, Any]) -> None:
-    made, children = await at_work(folder, options)
+async def test_nothing_is_left_when_the_editor_has_died(folder: Path, options: dict[str, Any], tmp_path: Path) -> None:
+    made, children = await at_work(folder, options, Gate(tmp_path))
     assert made.process
     assert made.process.stdin
     made.process.stdin.close()
@@ -131,12 +130,15 @@ async def test_nothing_is_left_when_the_server_is_ended(
     await asyncio.to_thread(gone, children)
 
 
-async def test_leaving_while_the_model_loads(folder: Path, options: dict[str, Any]) -> None:
-    made = await Editor().start(folder, options=options)
+async def test_leaving_while_the_model_loads(folder: Path, options: dict[str, Any], tmp_path: Path) -> None:
+    gate = Gate(tmp_path, LOADING)
+    gate.shut()
+    made = await Editor().start(folder, options=options, program=gate.program)
     page = made.open(folder / "A.lean", AND)
     argument = {"textDocument": {"uri": page.uri}, "position": page.at("sorry")}
     made.request(types.WORKSPACE_EXECUTE_COMMAND, types.ExecuteCommandParams("llmstep.suggest", [argument]))
-    await made.until(lambda: any(status.state == "loading" for status in made.statuses))
+    await gate.reached()
+    await made.until(lambda: made.statuses[-1].state == "loading")
     assert await made.leave() == 0
 
 

@@ -17,11 +17,11 @@ import pytest
 import pytest_asyncio
 from client import SECONDS, Editor, editor
 from lsprotocol import types
+from ports import free_port
 from pygls.exceptions import JsonRpcException
 from test_models import push
 from test_suggest import AND
 
-from benchmarks.windows import free_port
 from llmstep.catalog.resolve import STARTER_DIR
 from llmstep.engine.remote.openai import OpenAiEngine
 from llmstep.settings import RemoteSettings, Settings

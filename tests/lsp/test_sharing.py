@@ -10,15 +10,18 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import attrs
+import httpx
 import psutil
 import pytest
 import pytest_asyncio
 from client import Editor, editor
+from gated import Gate
 from lsprotocol import types
+from ports import free_port
 from test_life import until_healthy
 from test_suggest import AND, OR
+from waiting import until
 
-from benchmarks.windows import free_port
 from llmstep import __version__
 from llmstep.engine.router import EngineRouter
 from llmstep.http import app as http_app
@@ -52,26 +55,42 @@ class Windows:
     url: str
     first: Editor
     second: Editor
+    gate: Gate
+    """That of the first one's model."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def windows(folder: Path, options: dict[str, Any]) -> AsyncIterator[Windows]:
+async def windows(
+    folder: Path, options: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Windows]:
     """Two editors with the same settings; the first has the port."""
     port = free_port()
+    gate = Gate(tmp_path_factory.mktemp("gate"))
     own = {**options, "http": {"port": port}}
     async with AsyncExitStack() as stack:
-        first = await Editor().start(folder, options=own)
+        first = await Editor().start(folder, options=own, program=gate.program)
         stack.callback(lambda: first.process.returncode is None and first.process.kill())  # type: ignore[union-attr]
         await until_healthy(port)
         second = await stack.enter_async_context(editor(folder, options=own))
         await second.until(lambda: any("another llmstep answers" in line for line in second.logs))
-        yield Windows(port, f"http://127.0.0.1:{port}", first, second)
+        yield Windows(port, f"http://127.0.0.1:{port}", first, second, gate)
 
 
-def start_long_run(made: Editor, page: Page, token: str, count: int = 256) -> tuple[str, asyncio.Future[Any]]:
+async def begin(windows: Windows, page: Page, count: int) -> tuple[str, asyncio.Future[Any]]:
+    """Ask in the second window; the model of the first one is at work, and stays so."""
+    windows.gate.shut()
     argument = {"textDocument": {"uri": page.uri}, "position": page.at("sorry"), "prefix": "have ", "count": count}
-    params = types.ExecuteCommandParams("llmstep.suggest", [argument], work_done_token=token)
-    return made.request(types.WORKSPACE_EXECUTE_COMMAND, params)
+    started = windows.second.request(
+        types.WORKSPACE_EXECUTE_COMMAND, types.ExecuteCommandParams("llmstep.suggest", [argument])
+    )
+    await windows.gate.reached()
+    return started
+
+
+async def is_left(windows: Windows) -> bool:
+    """Whether the first window's endpoint answers no request but this one."""
+    async with httpx.AsyncClient(trust_env=False) as http:
+        return "\nllmstep_requests_open 1.0\n" in (await http.get(f"{windows.url}/metrics")).text
 
 
 async def test_the_second_window_uses_the_model_of_the_first(windows: Windows, folder: Path) -> None:
@@ -99,23 +118,22 @@ async def test_both_windows_get_the_same_answer_to_the_same_question(windows: Wi
 
 async def test_cancelling_in_the_second_stops_the_model_of_the_first(windows: Windows, folder: Path) -> None:
     page = windows.second.open(folder / "Cancelled.lean", AND)
-    before = len(windows.first.statuses)
-    identifier, run = start_long_run(windows.second, page, "cancelled")
-    await windows.second.until(lambda: windows.second.generates("cancelled"))
+    before = windows.first.statuses[-1].lastMs
+    identifier, run = await begin(windows, page, 64)
+    await windows.first.until(lambda: windows.first.statuses[-1].state == "generating")
     windows.second.cancel(identifier)
     await asyncio.wait({run})
+    await until(lambda: is_left(windows))
+    windows.gate.open()
     await windows.first.until(lambda: windows.first.statuses[-1].state == "idle")
-    states = [status.state for status in windows.first.statuses[before:]]
-    assert states == ["generating", "idle"]
-    assert windows.second.statuses[-1].state == "idle"
-    assert windows.first.statuses[-1].lastMs == windows.first.statuses[before - 1].lastMs  # no answer was finished
+    assert windows.first.statuses[-1].lastMs == before  # no answer was finished
+    await windows.second.until(lambda: windows.second.statuses[-1].state == "idle")
 
 
 async def test_when_the_first_is_killed_the_request_is_answered_all_the_same(windows: Windows, folder: Path) -> None:
     assert windows.first.process
     page = windows.second.open(folder / "Killed.lean", AND)
-    _, run = start_long_run(windows.second, page, "killed", 48)
-    await windows.second.until(lambda: windows.second.generates("killed"))
+    _, run = await begin(windows, page, 48)
     windows.first.process.kill()
     answer = await run
     assert answer["summary"].startswith("48 generated")

@@ -13,6 +13,7 @@ from pygls.exceptions import JsonRpcException
 from scripted_model import Reply, ScriptedModel, fenced
 from test_models import push
 from test_prove import structured
+from waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -108,8 +109,4 @@ async def test_an_answer_is_stopped(opened: Callable[..., Page], shared: Editor,
     with pytest.raises(JsonRpcException) as caught:
         await run
     assert caught.value.code == types.LSPErrorCodes.RequestCancelled
-    for _ in range(100):
-        if model.left:
-            break
-        await asyncio.sleep(0.1)
-    assert model.left == 1, "the server's answer is ended as well"
+    await until(lambda: model.left == 1)  # the server's answer is ended as well

@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from playwright.async_api import async_playwright
+from ports import free_port
 from vscode_window import Window
 from vscode_workbench import Workbench
-
-from benchmarks.windows import free_port
 
 if TYPE_CHECKING:
     from playwright.async_api import Page

@@ -22,11 +22,10 @@ import pytest_asyncio
 sys.path.append(str(Path(__file__).parent))
 
 from install import InstallError, install
+from ports import free_port
 from vscode_lean import Judge
 from vscode_window import Window, window_of_workbench
 from vscode_workbench import Workbench
-
-from benchmarks.windows import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 from install import entry, node
-
-from benchmarks.windows import free_port
+from ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
