@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 import pytest_asyncio
+from waiting import until
 
 from llmstep.engine.engine import Engine, Generation
 from llmstep.engine.status import EngineStatus
@@ -118,14 +119,6 @@ async def held(engine: Engine) -> Steps:
     return Steps(engine, hold_at=3)
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async def poll() -> None:
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
-
-    await asyncio.wait_for(poll(), LONG)
-
-
 @pytest.mark.parametrize("which", [neox, byt5])
 @pytest.mark.parametrize("prefix", ["", "rw [h"])
 async def test_candidates(engine: Engine, tiny_models: dict[str, Path], which: Any, prefix: str) -> None:
@@ -209,7 +202,9 @@ async def test_identical_requests_run_the_model_once(engine: Engine) -> None:
     tasks = [asyncio.create_task(engine.generate(ASK, FEW)) for _ in range(3)]
     await steps.reached()
     late = asyncio.create_task(engine.generate(ASK, FEW))
-    await asyncio.sleep(0.05)
+    another = asyncio.create_task(engine.generate(ASK, attrs.evolve(FEW, seed=9)))
+    await until(lambda: engine.status.queued == 1)  # the other one, which comes behind the late one
+    another.cancel()
     steps.go_on.set()
     answers = await asyncio.gather(*tasks, late)
     assert len({tuple(answer.candidates) for answer in answers}) == 1
@@ -530,6 +525,14 @@ async def test_unload_frees_the_model(engine: Engine) -> None:
     assert (await engine.generate(ASK, attrs.evolve(FEW, seed=1))).drawn == 4
 
 
+async def idle_time_is_over(tiny_models: dict[str, Path]) -> None:
+    """Wait as long as another engine keeps its model that is not used."""
+    another = Engine(neox(tiny_models, idle_unload_minutes=0.05 / 60))
+    await another.load()
+    await until(lambda: another.status.state == "empty")
+    await another.close()
+
+
 async def test_an_idle_model_is_unloaded_but_never_under_a_request(
     engine: Engine, tiny_models: dict[str, Path]
 ) -> None:
@@ -538,7 +541,7 @@ async def test_an_idle_model_is_unloaded_but_never_under_a_request(
     task = asyncio.create_task(engine.generate(ASK, FEW))
     await steps.reached()
     engine.store.change(neox(tiny_models, idle_unload_minutes=0.05 / 60))
-    await asyncio.sleep(0.1)
+    await idle_time_is_over(tiny_models)
     assert engine.status.state == "generating"
     steps.remove()
     del steps
@@ -552,7 +555,7 @@ async def test_an_idle_model_is_unloaded_but_never_under_a_request(
 async def test_an_idle_model_stays_when_the_settings_say_so(engine: Engine, tiny_models: dict[str, Path]) -> None:
     engine.store.change(neox(tiny_models, idle_unload_minutes=0))
     await engine.load()
-    await asyncio.sleep(0.1)
+    await idle_time_is_over(tiny_models)
     assert engine.status.state == "idle"
 
 
@@ -582,7 +585,7 @@ async def test_close(tiny_models: dict[str, Path]) -> None:
     waiting = asyncio.create_task(engine.generate(ASK, FEW))
     await until(lambda: engine.status.queued == 1)
     closing = asyncio.create_task(engine.close())
-    await until(lambda: engine._worker.closed)
+    await until(waiting.done)  # which closing ends at once
     steps.remove()
     del steps
     await closing

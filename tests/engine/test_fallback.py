@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 import pytest_asyncio
+from waiting import until
 
 from llmstep.engine import prepare
 from llmstep.engine.router import EngineRouter
@@ -67,14 +68,6 @@ async def engine(settings: Settings, gate: Gate) -> AsyncIterator[EngineRouter]:
     await made.close()
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    for _ in range(int(LONG / 0.01)):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    pytest.fail("it did not happen")
-
-
 async def test_no_pause_in_service(engine: EngineRouter, settings: Settings, gate: Gate) -> None:
     first = await engine.generate(ASK, FEW)
     assert first.model == "starter"
@@ -126,13 +119,13 @@ async def test_other_settings_are_followed(
     assert (await engine.generate(ASK, FEW)).model == "starter"
     gate.open.set()
     await until(lambda: engine.status.state == "idle")
-    for _ in range(int(LONG / 0.01)):
+
+    async def answers() -> bool:
         answer = await engine.generate(ASK, FEW)
         assert answer.model in ("starter", other.model)
-        if answer.model == other.model:
-            return
-        await asyncio.sleep(0.01)
-    pytest.fail("it did not answer")
+        return answer.model == other.model
+
+    await until(answers)
 
 
 @pytest.mark.parametrize("case", ["small", "asked by name", "not wanted"])

@@ -13,6 +13,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
+from waiting import until
 
 from llmstep.http.server import serve
 
@@ -75,6 +76,12 @@ async def hostile_site() -> AsyncIterator[str]:
         await server.stop()
 
 
+async def posts(it: Running) -> float:
+    """Number of requests that the page `/` has answered, refusals included."""
+    lines = (await it.client.get("/metrics")).text.splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith('llmstep_requests_total{page="/",'))
+
+
 def untouched(it: Running) -> None:
     assert it.engine.asked == []
 
@@ -113,6 +120,7 @@ async def test_no_page_of_another_site_gets_anything_done() -> None:
             assert '"suggestions":[]' in await page.content()
         untouched(it)
         await page.goto(point)
+        before = await posts(it)
         sent = await page.evaluate(
             "([url, body]) => navigator.sendBeacon(url, new Blob([body], {type: 'text/plain'}))", [target + "/", BODY]
         )
@@ -125,7 +133,11 @@ async def test_no_page_of_another_site_gets_anything_done() -> None:
                 })""",
                 [tag, target + "/health"],
             )
-        await asyncio.sleep(0.3)
+
+        async def has_come() -> bool:
+            return await posts(it) > before
+
+        await until(has_come)
         untouched(it)
         assert (await it.client.get("/health")).status_code == 200
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from waiting import until
 
 from llmstep.engine.engine import Engine
 from llmstep.http.answers import RefusedError
@@ -221,8 +222,7 @@ def body(name: str, number: int) -> dict[str, object]:
 
 async def waits(up: Running, number: int) -> None:
     """Wait until so many requests wait in the server."""
-    while up.server.app.state.admission.waiting != number:  # noqa: ASYNC110 - the queue tells nobody
-        await asyncio.sleep(0.01)
+    await until(lambda: up.server.app.state.admission.waiting == number)
 
 
 @pytest.mark.parametrize("path", ["/", "/generate", "/candidates"])
@@ -315,8 +315,7 @@ async def test_what_is_known_already_waits_for_nobody() -> None:
                 again = await asyncio.wait_for(client.post("/", json=body("exact", 1)), 20)
                 assert again.json()["suggestions"] == first["suggestions"]
                 new = asyncio.ensure_future(client.post("/", json=body("exact", 2)))
-                while not app.state.admission.waiting:  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
+                await until(lambda: app.state.admission.waiting)
                 assert engine.status.state == "idle"
             assert (await new).status_code == 200
     finally:

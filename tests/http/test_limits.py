@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import attrs
 import pytest
+from waiting import until
 
 from llmstep.http import bodies, connections, protocol
 from llmstep.http.app import create_app
@@ -93,10 +96,11 @@ async def test_300_silent_clients_disturb_nobody(up: Running, said: bytes) -> No
 async def test_more_silent_clients_than_there_are_places_lose_theirs(
     said: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "GRACE_SECONDS", 0.05)
-    monkeypatch.setattr("llmstep.http.server.places", lambda: Places(40, 20))
+    monkeypatch.setattr(connections, "GRACE_SECONDS", 0.0)
+    made = Places(40, 20)
+    monkeypatch.setattr("llmstep.http.server.places", lambda: made)
     async with running() as it, idlers(it.server.port, 20, said) as silent:
-        await asyncio.sleep(0.1)
+        await until(lambda: made.count == 20)
         assert (await it.client.get("/health")).status_code == 200
         done, _ = await asyncio.wait(
             [asyncio.ensure_future(each.read()) for each in silent], timeout=5, return_when=asyncio.FIRST_COMPLETED
@@ -171,8 +175,7 @@ async def test_a_burst_is_served_as_far_as_there_are_places_and_the_rest_is_told
 
         asking = [asyncio.ensure_future(one(index)) for index in range(number)]
         served = 1 + (MOST_WAITING if names else MOST_OF_A_CLIENT)
-        while sum(task.done() for task in asking) < number - served:  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.01)
+        await until(lambda: sum(task.done() for task in asking) == number - served)
         it.engine.hold.set()
         answers = await asyncio.gather(*asking)
         counts = Counter(answer.status for answer in answers)
@@ -223,7 +226,9 @@ async def test_a_request_that_waits_for_the_model_is_not_cut_off(up: Running, mo
     reader, writer = await asyncio.open_connection("127.0.0.1", up.server.port)
     writer.write(request_bytes())
     await up.engine.runs(1)
-    await asyncio.sleep(0.5)
+    silent, later = await asyncio.open_connection("127.0.0.1", up.server.port)
+    assert await asyncio.wait_for(silent.read(), 30) == b""  # it came later, and its time is over
+    later.close()
     up.engine.hold.set()
     assert (await read(reader)).status == 200
     writer.close()
@@ -260,17 +265,19 @@ async def test_what_is_no_http_is_answered_in_json(up: Running, sent: bytes, sta
     assert (await up.client.get("/health")).status_code == 200
 
 
-async def test_long_contexts_are_read_beside_the_loop(up: Running) -> None:
-    """While nearly a megabyte is read, others are answered."""
+async def test_long_contexts_are_read_beside_the_loop(up: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While nearly a megabyte is read, by a thread that takes its time, others are answered."""
+    go_on = threading.Event()
+    threads = ThreadPoolExecutor(1)
+    threads.submit(go_on.wait)
+    monkeypatch.setattr(bodies, "_threads", threads)
     long = {"tactic_state": STATE, "prefix": "", "context": "theorem t : p := by\n" + "  have h := (hp)\n" * 50_000}
     asking = asyncio.ensure_future(up.client.post("/", json=long))
-    slowest = 0.0
-    while not asking.done():
-        started = time.monotonic()
-        assert (await up.client.get("/health")).status_code == 200
-        slowest = max(slowest, time.monotonic() - started)
+    await until(lambda: bodies._long)
+    assert (await up.client.get("/health")).status_code == 200
+    go_on.set()
     assert (await asking).status_code == 200
-    assert slowest < 2.0
+    threads.shutdown()
 
 
 async def test_too_many_long_bodies_are_refused(up: Running, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,8 +297,7 @@ async def test_a_client_that_reads_nothing_is_cut_off(monkeypatch: pytest.Monkey
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
         for _ in range(3000):
             writer.write(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        while server._server.server_state.connections:  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.05)
+        await until(lambda: not server._server.server_state.connections)
         writer.close()
         del reader
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import threading
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -13,7 +14,9 @@ import openai
 import pytest
 import pytest_asyncio
 from tiny_models import neox, saved
+from waiting import until
 
+from llmstep.decoder.model import Model
 from llmstep.engine.engine import Engine
 from llmstep.engine.remote.openai import OpenAiEngine
 from llmstep.engine.router import EngineRouter
@@ -322,23 +325,28 @@ async def test_the_package_raises_its_own_errors(up: Up) -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-async def test_a_client_that_goes_stops_the_model(up: Up, stream: bool) -> None:
+async def test_a_client_that_goes_stops_the_model(up: Up, stream: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     await up.client.completions.create(model="any", prompt=PROMPT, max_tokens=1)  # it is loaded
-    body = {"prompt": PROMPT, "n": 256, "max_tokens": 1800, "temperature": 5, "stream": stream}
-    asking = asyncio.ensure_future(up.plain.post("/v1/completions", json=body))
-    await until(lambda: up.engine.status.state == "generating")
+    reached, go_on = threading.Event(), threading.Event()
+    sample = Model.sample
+    made: list[Any] = []
+
+    def held(*arguments: Any, **more: Any) -> Any:
+        reached.set()
+        assert go_on.wait(60)
+        made.append(sample(*arguments, **more))
+        return made[-1]
+
+    monkeypatch.setattr(Model, "sample", held)
+    asking = asyncio.ensure_future(up.plain.post("/v1/completions", json={"prompt": PROMPT, "stream": stream}))
+    assert await asyncio.to_thread(reached.wait, 60)
     asking.cancel()
-    await until(lambda: up.engine.status.state == "idle" and not up.server.app.state.admission.running)
-    made = await up.client.completions.create(model="any", prompt=PROMPT, max_tokens=4)
-    assert made.choices[0].text
-
-
-async def until(condition: Any) -> None:
-    async def wait() -> None:
-        while not condition():  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.01)
-
-    await asyncio.wait_for(wait(), 60)
+    await until(lambda: not up.server.app.state.admission.running)
+    go_on.set()
+    await until(lambda: up.engine.status.state == "idle")
+    assert made == []
+    again = await up.client.completions.create(model="any", prompt=PROMPT, max_tokens=4)
+    assert again.choices[0].text
 
 
 async def test_with_the_model_at_another_server_the_client_is_sent_there(up: Up) -> None:

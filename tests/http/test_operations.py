@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from waiting import until
 
 from llmstep.http.app import create_app
 from llmstep.http.server import serve
@@ -68,8 +69,7 @@ async def test_numbers_for_prometheus() -> None:
         await it.client.get("/health", headers={"Host": "evil.example"})
         it.engine.hold = asyncio.Event()
         asking = [asyncio.ensure_future(it.client.post("/", json={**BODY, "prefix": str(i)})) for i in range(3)]
-        while it.server.app.state.admission.waiting < 2:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+        await until(lambda: it.server.app.state.admission.waiting == 2)
         answer = await it.client.get("/metrics")
         assert answer.headers["content-type"].startswith("text/plain")
         found = numbers(answer.text)
@@ -135,8 +135,7 @@ async def test_a_drain_answers_what_is_in_work_and_takes_nothing_new() -> None:
     async with running(at_once=1) as it:
         it.engine.hold = asyncio.Event()
         asking = [asyncio.ensure_future(it.client.post("/", json={**BODY, "prefix": str(i)})) for i in range(3)]
-        while it.server.app.state.admission.waiting < 2:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+        await until(lambda: it.server.app.state.admission.waiting == 2)
         reader, writer = await asyncio.open_connection("127.0.0.1", it.server.port)
         writer.write(b"GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert b" 200 " in await reader.readuntil(b"\r\n")

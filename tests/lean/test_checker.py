@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 from verdict_cases import Case, read_table
+from waiting import until
 
 from llmstep.errors import LeanImportsError, NoGoalError
 from llmstep.lean.checker import FileChecker
@@ -232,6 +233,6 @@ async def test_a_worker_that_dies_unseen_costs_no_verdict(checker: FileChecker, 
     await checker.check(TEXT, SITE, "exact hp")
     [worker] = [each for each in server.processes() if each.role == "worker" and each.uri == checker.shadow.uri]
     os.kill(worker.pid, signal.SIGKILL)
-    await asyncio.sleep(0.5)
+    await until(lambda: worker.pid not in [each.pid for each in server.processes()])
     assert (await checker.check(TEXT, SITE, "exact hq -- 1")).verdict is Verdict.INVALID
     assert (await checker.check(TEXT, SITE, "exact (hp : p)")).verdict is Verdict.CLOSES

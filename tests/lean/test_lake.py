@@ -10,6 +10,7 @@ import psutil
 import pytest
 import pytest_asyncio
 from fake_lake import FakeLake
+from waiting import until
 
 from llmstep.errors import BusyError, LeanError, LeanImportsError, LeanMemoryError, LeanProjectError
 from llmstep.lean import home
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from llmstep.progress import Progress
     from llmstep.settings import Settings
 
 pytestmark = [pytest.mark.lean, pytest.mark.asyncio]
@@ -84,9 +86,9 @@ async def test_imports_that_are_out_of_date_are_never_built_unasked(
     assert len(lake.calls("setup-file")) == 2, "the imports are looked at again with each question"
     assert not (lake.root / ".lake").exists()
 
-    lines: list[str] = []
-    await workspace.build_imports(uri, PLAIN, lines.append)
-    assert lines == ["✔ [1/1] Built Dep", "Build completed successfully."]
+    told: list[Progress] = []
+    await workspace.build_imports(uri, PLAIN, told.append)
+    assert [each.message for each in told] == ["✔ [1/1] Built Dep", "Build completed successfully."]
     assert [call["words"] for call in lake.calls("build")] == [["build", "Dep"]]
     assert await workspace.goal(uri, PLAIN, SITE) == GOAL
 
@@ -95,11 +97,11 @@ async def test_imports_are_built_once_where_the_setting_says_so(
     lake: FakeLake, workspace_of: Callable[[Settings], LeanWorkspace]
 ) -> None:
     workspace, uri = workspace_of(lake.settings(lean={"build_imports": "once"})), (lake.root / "A.lean").as_uri()
-    said: list[str] = []
+    said: list[Progress] = []
     lake.control(build_delay=0.5)
     assert await workspace.goal(uri, PLAIN, SITE, said.append) == GOAL
     assert "--no-build" not in lake.calls("setup-file")[0]["words"]
-    assert any(line == "Lean prepares the imports: ✔ [1/1] Built Dep" for line in said), said
+    assert any(each.message == "Lean prepares the imports: ✔ [1/1] Built Dep" for each in said), said
 
 
 async def test_imports_that_were_built_anew_are_read_again(
@@ -147,13 +149,13 @@ async def test_a_build_is_cancelled_and_fails_in_a_sentence(
     workspace, uri = workspace_of(lake.settings()), (lake.root / "A.lean").as_uri()
     lake.control(build_delay=600)
     task = asyncio.create_task(workspace.build_imports(uri, PLAIN, str))
-    await eventually(lambda: bool(lake.calls("build")))
+    await until(lambda: bool(lake.calls("build")))
     with pytest.raises(BusyError, match="are being built already"):
         await workspace.build_imports(uri, PLAIN, str)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await eventually(lambda: not [each for each in psutil.Process().children(recursive=True) if _builds(each)])
+    await until(lambda: not [each for each in psutil.Process().children(recursive=True) if _builds(each)])
     lake.control(build_delay=0)
     lake.source("Dep", "theorem wrong : 1 = 2 := rfl\n")
     with pytest.raises(LeanProjectError, match=r"^`lake build Dep` failed: .*Dep\.lean:1"):
@@ -165,15 +167,6 @@ def _builds(child: psutil.Process) -> bool:
         return child.status() != psutil.STATUS_ZOMBIE and "build" in child.cmdline()
     except psutil.Error:
         return False
-
-
-async def eventually(condition: Callable[[], bool]) -> None:
-    """Waits for what other processes do; the limit is far above what it takes."""
-    for _ in range(600):
-        if condition():
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("it did not come to that")
 
 
 async def test_what_is_built(lake: FakeLake, tmp_path: Path) -> None:
@@ -198,13 +191,12 @@ async def test_a_start_may_take_long_and_outlives_its_askers(
     workspace, uri = workspace_of(lake.settings(lean={"timeout_seconds": 2.0})), (lake.root / "A.lean").as_uri()
     text = TEXT.replace("import Dep\n", "")
     plain, point = place(text)
-    said: list[str] = []
+    said: list[Progress] = []
     first = asyncio.create_task(workspace.goal(uri, plain, point, said.append))
-    await asyncio.sleep(1)
+    await until(lambda: "Starting Lean: 3.1 MiB / 402 MiB" in [each.message for each in said])
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first
-    assert "Starting Lean: 3.1 MiB / 402 MiB" in said
     assert await workspace.goal(uri, plain, point) == GOAL
     assert len(lake.calls("serve")) == 1
 

@@ -15,6 +15,7 @@ import psutil
 import pytest
 import pytest_asyncio
 from lsprotocol.types import Position
+from waiting import until
 
 from llmstep.errors import CancelledError, LeanCrashedError, LeanError, LeanNotFoundError, LeanTimeoutError
 from llmstep.lean import output
@@ -55,15 +56,6 @@ def mark_of(pid: int | None) -> str:
     return psutil.Process(pid).environ()[MARK]
 
 
-async def eventually(condition: Any) -> None:
-    """Waits for what other processes do; the limit is far above what it takes."""
-    for _ in range(600):
-        if condition():
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("it did not come to that")
-
-
 def members(server: LeanServer, role: str) -> list[int]:
     return [member.pid for member in server.processes() if member.role == role]
 
@@ -96,7 +88,7 @@ async def test_stop_leaves_no_process(server: LeanServer, uri: str, busy: bool) 
     mark = mark_of(server.pid)
     assert len(marked(mark)) == 2
     pending = asyncio.create_task(server.wait(uri, version)) if busy else None
-    await asyncio.sleep(0.1)
+    assert await server.plain_goal(uri, AT) == GOAL  # which is asked behind it
     await server.stop()
     assert marked(mark) == []
     assert not server.alive
@@ -138,7 +130,8 @@ async def test_stop_during_the_start(server: LeanServer, uri: str) -> None:
 async def test_a_cancelled_caller_does_not_stop_the_start_for_others(server: LeanServer, uri: str) -> None:
     first = asyncio.create_task(server.start())
     second = asyncio.create_task(server.open(uri, TEXT))
-    await asyncio.sleep(0.02)
+    while server.pid is None:  # noqa: ASYNC110 - then Lean has not said anything yet
+        await asyncio.sleep(0)
     first.cancel()
     assert await second == 1
     assert await server.plain_goal(uri, AT) == GOAL
@@ -150,7 +143,7 @@ async def test_killed_worker_with_a_request_pending(server: LeanServer, uri: str
     version = await server.open(uri, TEXT + BUSY)
     assert await server.plain_goal(uri, AT) == GOAL
     pending = asyncio.create_task(server.wait(uri, version))
-    await asyncio.sleep(0.1)
+    assert await server.plain_goal(uri, AT) == GOAL  # which is asked behind it
     (worker,) = members(server, "worker")
     os.kill(worker, signal.SIGKILL)
     with pytest.raises(LeanCrashedError) as caught:
@@ -218,7 +211,7 @@ async def test_killed_server_with_requests_pending(server: LeanServer, uri: str)
     pending = [
         asyncio.create_task(call) for call in (server.wait(uri, version), server.plain_goal(uri, Position(5, 2)))
     ]
-    await asyncio.sleep(0.1)
+    assert await server.plain_goal(other, AT) == GOAL  # which is asked behind them
     assert server.pid is not None
     os.kill(server.pid, signal.SIGKILL)
     for error in await asyncio.gather(*pending, return_exceptions=True):
@@ -240,7 +233,7 @@ async def test_killed_server_with_nothing_pending(server: LeanServer, uri: str) 
     await server.wait(uri, version)
     assert server.pid is not None
     os.kill(server.pid, signal.SIGKILL)
-    await eventually(lambda: not server.alive)
+    await until(lambda: not server.alive)
     assert server.processes() == []
     newer = await server.change(uri, TEXT.replace("hq⟩", "hr⟩"))
     assert newer == version + 1
@@ -279,7 +272,7 @@ async def test_killed_parent_leaves_no_process(lean_command: tuple[str, ...], tm
     assert {found.pid for found in marked(mark)} == set(pids)
     parent.kill()
     await parent.wait()
-    await eventually(lambda: marked(mark) == [])
+    await until(lambda: marked(mark) == [])
 
 
 async def test_no_such_command(tmp_path: Path, uri: str) -> None:
@@ -334,11 +327,11 @@ def answering(result: str) -> str:
 @pytest.mark.parametrize(
     ("script", "error", "message"),
     [
-        ("exec sleep 100", LeanTimeoutError, r"^Lean is still starting after 0\.5 seconds\. It has said nothing\.$"),
+        ("exec sleep 100", LeanTimeoutError, r"^Lean is still starting after 2 seconds\. It has said nothing\.$"),
         (
             "echo 'info: downloading component' >&2; exec sleep 100",
             LeanTimeoutError,
-            r"^Lean is still starting after 0\.5 seconds\. It said last: info: downloading component$",
+            r"^Lean is still starting after 2 seconds\. It said last: info: downloading component$",
         ),
         (
             "while read line; do echo '{\"nonsense'; done",
@@ -384,7 +377,7 @@ async def test_a_command_that_is_no_lean(
 
     monkeypatch.setattr(asyncio, "create_subprocess_exec", spawn)
     monkeypatch.setattr(output, "PATIENCE", 0.2)
-    start = 0.5 if error is LeanTimeoutError else 60
+    start = 2.0 if error is LeanTimeoutError else 60
     server = LeanServer(("/bin/sh", "-c", script), tmp_path, timeout=0.5, options=ServerOptions(start_seconds=start))
     with pytest.raises(error) as caught:
         await server.start()
@@ -394,7 +387,7 @@ async def test_a_command_that_is_no_lean(
     if error is LeanTimeoutError:
         assert marked(marks[0]), "it goes on starting"
         await server.stop()
-    await eventually(lambda: marked(marks[0]) == [])
+    await until(lambda: marked(marks[0]) == [])
 
 
 async def test_a_cancelled_call_is_cancelled_in_lean(lean_command: tuple[str, ...], tmp_path: Path, uri: str) -> None:
@@ -404,7 +397,7 @@ async def test_a_cancelled_call_is_cancelled_in_lean(lean_command: tuple[str, ..
     version = await server.open(uri, TEXT + BUSY)
     assert await server.plain_goal(uri, AT) == GOAL
     task = asyncio.create_task(server.wait(uri, version))
-    await asyncio.sleep(0.1)
+    await until(lambda: b"waitForDiagnostics" in log.read_bytes())
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -470,9 +463,9 @@ async def test_the_death_of_lake_alone(lake_project: Path) -> None:
     await server.open(uri, TEXT)
     assert await server.plain_goal(uri, AT) == GOAL
     assert server.pid is not None
-    mark = mark_of(server.pid)
-    os.kill(server.pid, signal.SIGKILL)
-    await asyncio.sleep(0.2)
+    launcher, mark = server.pid, mark_of(server.pid)
+    os.kill(launcher, signal.SIGKILL)
+    await until(lambda: not psutil.pid_exists(launcher))
     assert await server.plain_goal(uri, AT) == GOAL
     assert [member.role for member in server.processes()][-2:] == ["watchdog", "worker"]
     await server.stop()
@@ -484,6 +477,6 @@ async def test_what_the_server_says_on_standard_error_is_kept(lean_command: tupl
     noise = 'i=0; while [ $i -lt 3000 ]; do echo "line $i of a long complaint of the launcher" >&2; i=$((i+1)); done'
     server = LeanServer(("/bin/sh", "-c", f'{noise}; exec "$@"', "sh", *lean_command), tmp_path, timeout=60)
     await server.start()
-    await eventually(lambda: server.stderr and server.stderr[-1].startswith("line 2999 "))
+    await until(lambda: server.stderr and server.stderr[-1].startswith("line 2999 "))
     assert [line.split()[1] for line in server.stderr] == [str(number) for number in range(2950, 3000)]
     await server.stop()

@@ -194,7 +194,7 @@ async def test_an_edit_ends_a_pending_request(server: LeanServer, uri: str) -> N
     version = await server.open(uri, AND + f"  exact ⟨hp, hq⟩\n{SLOW}")
     end = Position(6, 0)
     pending = [asyncio.create_task(call) for call in (server.wait(uri, version), server.plain_goal(uri, end))]
-    await asyncio.sleep(0.2)
+    assert await server.plain_goal(uri, Position(1, 2)) == [WHOLE]  # which is asked behind them
     newer = await server.change(uri, AND + "  exact ⟨hp, hq⟩\n")
     for error in await asyncio.gather(*pending, return_exceptions=True):
         assert isinstance(error, CancelledError)
@@ -216,9 +216,9 @@ async def test_the_same_text_is_the_same_version(server: LeanServer, uri: str) -
 async def test_closed_documents(server: LeanServer, uri: str) -> None:
     with pytest.raises(LeanError, match="is not open"):
         await server.plain_goal(uri, Position(0, 0))
-    version = await server.open(uri, SLOW)
+    version = await server.open(uri, AND + f"  exact ⟨hp, hq⟩\n{SLOW}")
     pending = asyncio.create_task(server.wait(uri, version))
-    await asyncio.sleep(0.1)
+    assert await server.plain_goal(uri, Position(1, 2)) == [WHOLE]  # which is asked behind it
     await server.close(uri)
     await server.close(uri)
     with pytest.raises(CancelledError, match="The document was closed"):
@@ -341,10 +341,10 @@ async def test_several_proofs_in_a_row_that_cannot_be_stopped(server: LeanServer
 
 
 async def test_cancelling_the_caller(server: LeanServer, uri: str) -> None:
-    version = await server.open(uri, SLOW)
-    for call in (server.wait(uri, version), server.plain_goal(uri, Position(4, 2))):
+    version = await server.open(uri, AND + f"  exact ⟨hp, hq⟩\n{SLOW}")
+    for call in (server.wait(uri, version), server.plain_goal(uri, Position(6, 2))):
         task = asyncio.create_task(call)
-        await asyncio.sleep(0.1)
+        assert await server.plain_goal(uri, Position(1, 2)) == [WHOLE]  # which is asked behind it
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -11,6 +12,7 @@ import httpx
 import pytest
 from command_line import run
 from lsprotocol.types import Position
+from waiting import until
 
 from llmstep.app import App
 from llmstep.catalog.templates import get_template
@@ -166,8 +168,7 @@ async def test_the_endpoint_puts_premises_in_front_of_the_state(
     premises.source = _Noting(premises.source, goals)
     endpoint = Endpoint(app)
     endpoint.start()
-    while endpoint.url is None:  # noqa: ASYNC110 - it tells nobody
-        await asyncio.sleep(0.02)
+    await until(lambda: endpoint.url)
     state = "n m : ℕ\n⊢ n + m = m + n"
     file = "import Lib.Nat.Basic\n\ntheorem t (n m : ℕ) : n + m = m + n := by\n  "
     try:
@@ -212,28 +213,32 @@ def test_serve_tells_at_once_that_there_is_no_index(generator: Path, tmp_path: P
 
 
 async def test_a_question_that_is_given_up_is_ended_before_the_next(
-    encoder: Path, corpus: Path, tmp_path: Path
+    encoder: Path, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "index"
     await asyncio.to_thread(run, "index", "--corpus", corpus, "-o", folder, "--encoder", encoder)
     retriever = Retriever(str(folder), "cpu")
-    loads: list[int] = []
-    ready = retriever._ready
+    loads: list[Path] = []
+    reached, go_on = threading.Event(), threading.Event()
+    load = PremiseIndex.load
 
-    def counted() -> Any:
-        if retriever._loaded is None:
-            loads.append(1)
-        return ready()
+    def held(place: Path) -> PremiseIndex:
+        loads.append(place)
+        reached.set()
+        assert go_on.wait(60)
+        return load(place)
 
-    retriever._ready = counted  # type: ignore[method-assign]
+    monkeypatch.setattr(PremiseIndex, "load", held)
     first = asyncio.create_task(retriever.find(Goal("⊢ p"), None, 3, 60))
-    await asyncio.sleep(0.01)
+    assert await asyncio.to_thread(reached.wait, 60)
     first.cancel()
+    second = asyncio.create_task(retriever.find(Goal("⊢ p"), None, 3, 60))
+    go_on.set()
     with pytest.raises(asyncio.CancelledError):
         await first
-    found = await retriever.find(Goal("⊢ p"), None, 3, 60)
+    found = await second
+    assert loads == [folder]
     assert found == await Retriever(str(folder), "cpu").find(Goal("⊢ p"), None, 3, 60)
-    assert loads == [1]
 
 
 async def test_what_was_found_is_remembered_for_a_goal_and_a_place(tmp_path: Path) -> None:

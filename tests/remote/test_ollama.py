@@ -12,6 +12,7 @@ import pytest_asyncio
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+from waiting import until
 
 from llmstep.engine.remote import connection, ollama
 from llmstep.engine.router import EngineRouter
@@ -161,11 +162,7 @@ async def test_cancelling_closes_the_requests(there: Ollama) -> None:
         await started.wait()
         task.cancel()
         await asyncio.wait({task})
-        for _ in range(100):
-            if there.gone:
-                break
-            await asyncio.sleep(0.05)
-    assert there.gone > 0
+        await until(lambda: there.gone)
 
 
 @pytest.mark.parametrize(

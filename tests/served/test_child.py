@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+from waiting import until
 
 from llmstep.engine.remote import connection
 from llmstep.engine.served.engine import ServedEngine
@@ -114,8 +115,7 @@ async def test_closing_ends_a_server_that_does_not_listen_yet_and_one_that_does_
         task = asyncio.create_task(engine.generate(ASK, SAMPLING))
         active = engine._active
         assert isinstance(active, ServedEngine)
-        while active.child.pid is None or not psutil.Process(active.child.pid).children():  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
+        await until(lambda: active.child.pid is not None and psutil.Process(active.child.pid).children())
         family = [psutil.Process(active.child.pid), *psutil.Process(active.child.pid).children(recursive=True)]
         task.cancel()
         await asyncio.wait({task})
