@@ -19,7 +19,7 @@ export TOKENIZERS_PARALLELISM ?= false
 # Tests start hundreds of processes; each would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup lean programs workbench ready demo test soak test-vllm test-clients test-deploy test-neovim test-emacs test-vscode test-arm test-install vsix pictures docs package lint format starter clean
+.PHONY: help setup lean programs workbench ready demo test test-fast soak test-vllm test-clients test-deploy test-neovim test-emacs test-vscode test-arm test-install vsix pictures docs package lint format starter clean
 
 help: ## Show this list.
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,6 +50,14 @@ ready: $(SETUP) lean programs workbench # All that the tests and the linters nee
 
 test: ready ## Run all tests.
 	@$(BIN)/python -m pytest tests $(BESIDE:%=--beside tests/%) $(PYTEST)
+
+# What is quick by itself, and a few tests with Lean; each file runs in one of the processes.
+SLOWER := tests/remote/test_bounds.py $(addprefix tests/test_,api_page.py beside.py faces.py reference.py release.py)
+FAST := $(filter-out $(SLOWER),$(wildcard $(addprefix tests/,automation catalog/test_[!am]*.py remote/*.py search \
+	lean/test_own_commands.py lean/test_text.py lsp/test_suggest.py test_*.py)))
+
+test-fast: $(SETUP) lean ## Run the quick tests and a few with Lean, for everyday use: less than a minute.
+	@$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow" $(FAST) $(PYTEST)
 
 soak: lean ## Long tests, not in CI: an editor played at random, faults, many clients, wrong messages (an hour).
 	@.ci/soak $(BIN)/python $${LLMSTEP_TEST_LEAN:-$(LEAN)}
