@@ -104,7 +104,8 @@ def page() -> str:
         [
             "# Structure in numbers",
             "",
-            f"`python scripts/structure.py` makes this page. Lines are those of files, blank ones included. Before is {BEFORE},"
+            "`python scripts/structure.py` makes this page. Lines are those of files, blank ones included."
+            f" Before is {BEFORE},"
             " with the programs in it that stand beside the package now; after has what was added since as well.",
             "",
             "| room of the package | before | after |",
