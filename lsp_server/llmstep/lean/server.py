@@ -27,7 +27,7 @@ PUBLISH = "textDocument/publishDiagnostics"
 PROGRESS = "$/lean/fileProgress"
 
 PATIENCE = 3
-"""So many versions in a row may time out while Lean gets nowhere before its worker is replaced."""
+"""Versions in a row that may time out without progress of Lean before its worker is replaced."""
 
 
 class LeanServer:

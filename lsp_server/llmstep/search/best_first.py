@@ -61,7 +61,7 @@ class Limits:
     seconds: float = 600.0
     """Longest time."""
     patience: int = 0
-    """So many further states may be expanded after the first proof, as long as they may lead to a shorter one."""
+    """States that may be expanded after the first proof, as long as they may lead to a shorter one."""
 
 
 @attrs.frozen

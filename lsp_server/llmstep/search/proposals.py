@@ -33,9 +33,9 @@ Some exist in Mathlib only; an unknown one is tried once.
 """
 
 _WARMER: Final = 0.1
-"""By so much the temperature rises each time that a model is asked again, ..."""
+"""The temperature rises by this each time that a model is asked again."""
 _WARMEST: Final = 0.5
-"""... and by so much at most."""
+"""The most that it rises."""
 
 
 @attrs.frozen
