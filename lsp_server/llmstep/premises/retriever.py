@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from llmstep.types import Goal, Premise
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, slots=False)
 class Retriever:
     """The nearest premises of an index."""
 
