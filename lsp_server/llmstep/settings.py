@@ -259,3 +259,8 @@ class Settings:
     def in_process(self) -> bool:
         """Whether the model belongs to this process: it is in it, or in a server that is chosen and started for it."""
         return self.engine in ("auto", "inProcess")
+
+    @property
+    def starts_server(self) -> bool:
+        """Whether llmstep starts the server that the user has named, unless `remote.url` says where one runs."""
+        return self.engine in ("vllm", "llama.cpp")

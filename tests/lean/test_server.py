@@ -116,21 +116,6 @@ async def test_a_column_past_the_end_of_a_blank_line_has_no_goal(server: LeanSer
     await server.close(uri)
 
 
-@pytest.mark.parametrize(
-    ("text", "goal"),
-    [
-        (AND + "  exact ⟨▮hp, hq⟩\n", CONTEXT + "⊢ p"),
-        ("example (p : Prop) (hp : p) : p :=\n  ▮hp\n", "p : Prop\nhp : p\n⊢ p"),
-        ("-- no▮ term\nexample (p : Prop) (hp : p) : p :=\n  hp\n", None),
-    ],
-)
-async def test_term_goal(server: LeanServer, uri: str, text: str, goal: str | None) -> None:
-    whole, position = marked(text)
-    await server.open(uri, whole)
-    assert await server.plain_term_goal(uri, position) == goal
-    await server.close(uri)
-
-
 async def test_diagnostics_are_what_lean_sent(server: LeanServer, uri: str) -> None:
     text = (
         AND + "  constructor\n\n" + AND.replace("both", "done") + "  exact ⟨hp, hq⟩\n\nexample : True := by\n  sorry\n"

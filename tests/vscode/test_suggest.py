@@ -22,10 +22,8 @@ async def test_from_the_lightbulb_to_a_proof_that_lean_accepts(window: Window, j
     await file.place("sorry")
     bulb = file.editor.locator(".lightBulbWidget:visible, [class*='codicon-gutter-lightbulb']:visible").first
     await bulb.wait_for()
-    assert await window.menu(until_it_has="llmstep: suggest") == [
-        "llmstep: suggest the next step",
-        "llmstep: complete the proof",
-    ]
+    offered = await window.menu(until_it_has="llmstep: suggest")
+    assert offered[:2] == ["llmstep: suggest the next step", "llmstep: complete the proof"]
     await window.picture("01-lightbulb")
     await window.choose("llmstep: suggest the next step")
 
@@ -33,7 +31,8 @@ async def test_from_the_lightbulb_to_a_proof_that_lean_accepts(window: Window, j
     await expect(window.page.locator(MENU).first).to_contain_text("✓")
     titles = await window.menu_titles()
     await window.picture("02-suggestions")
-    assert titles[-2:] == ["llmstep: more suggestions", "llmstep: complete the proof"]
+    own = [each for each in titles if each.startswith("llmstep:")]
+    assert own[:2] == ["llmstep: more suggestions", "llmstep: complete the proof"]
     best = titles[0]
     assert best.endswith("✓")
 

@@ -104,7 +104,7 @@ def _model(settings: Settings) -> Wanted | None:
     from llmstep.catalog.resolve import resolve
     from llmstep.engine.served.choice import prefers_llama_cpp
 
-    if settings.remote.url or settings.engine in ("openai", "ollama", "llmstep"):
+    if settings.remote.url or not (settings.in_process or settings.starts_server):
         return None
     if prefers_llama_cpp(settings):
         file = choose_gguf(settings)

@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
 
 import attrs
 import typer
@@ -25,6 +25,7 @@ from llmstep.cli.options import (
     TemplateOption,
     lean_command,
 )
+from llmstep.settings import EngineKind
 
 Command = Callable[..., None]
 _READ: dict[str, Callable[[Any], Any]] = {
@@ -51,9 +52,7 @@ class EngineFlags:
     ] = None
     engine: Annotated[
         str | None,
-        typer.Option(
-            help="auto, inProcess, vllm or llama.cpp (started here), openai, ollama or llmstep (at an address)."
-        ),
+        typer.Option(help=f"Where the model runs: {', '.join(get_args(EngineKind))}."),
     ] = None
     remote_url: Annotated[str | None, typer.Option(help="Address of that server: http://127.0.0.1:8000/v1.")] = None
     remote_model: Annotated[

@@ -53,7 +53,7 @@ def check_arguments(arguments: list[str]) -> None:
 
 
 def end(error: Exception) -> NoReturn:
-    """Say what went wrong and leave; whoever has closed our output knows it."""
+    """Say what went wrong and leave. Nothing is said where our output is closed."""
     if isinstance(error, BrokenPipeError):
         _silence()
         sys.exit(FAILED)

@@ -43,7 +43,7 @@ def lsp(
 
 
 def configure() -> None:
-    """Have the event loop come to its turn: threads that work on a long text give way to it soon."""
+    """Make threads that work on a long text give way to the event loop soon."""
     from llmstep.lsp.upkeep import Upkeep
 
     sys.setswitchinterval(0.001)  # Python's own is five milliseconds

@@ -60,13 +60,12 @@ for command in (show, download, add, remove):
 
 def _print_table(rows: list[ModelRow]) -> None:
     """One line a model; where a terminal is too narrow for that, a short paragraph a model."""
-    from rich.console import Console
     from rich.measure import Measurement
     from rich.table import Table
 
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=PIPE_WIDTH)
+    from llmstep.cli.tables import console_of
+
+    console = console_of(PIPE_WIDTH)
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("model", "weights", "size", "licence", "reported miniF2F-test", "reported by", "here", "template"):
         table.add_column(heading, justify="right" if heading in ("weights", "size") else "left", no_wrap=True)

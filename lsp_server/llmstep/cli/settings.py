@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from llmstep.configuration.layers import Configuration
     from llmstep.wire.state import SettingsOutput
 
-PIPE_WIDTH = 500
-
 
 def settings(
     names: Annotated[list[str] | None, typer.Argument(help="Show these only; a section such as lean is fine.")] = None,
@@ -99,13 +97,12 @@ def _chosen(names: list[str] | tuple[str, ...]) -> list[str]:
 
 
 def _print(found: Configuration, names: list[str]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=PIPE_WIDTH)
+    from llmstep.cli.tables import console_of
+
+    console = console_of()
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("setting", "value", "from"):
         table.add_column(heading, overflow="fold")

@@ -1,4 +1,4 @@
-"""Suggestions for reading."""
+"""Tables for reading, of suggestions among others."""
 
 from __future__ import annotations
 
@@ -17,16 +17,20 @@ if TYPE_CHECKING:
     from llmstep.types import Check, Goal, Suggestion
 
 PIPE_WIDTH = 500
-"""Columns when the output does not go to a terminal: no line of a suggestion may be broken."""
+"""Columns when the output does not go to a terminal: no line may be broken."""
+
+
+def console_of(width: int = PIPE_WIDTH) -> Console:
+    """The terminal, or an output of so many columns."""
+    console = Console()
+    return console if console.is_terminal else Console(width=width)
 
 
 def print_suggestions(
     goal: Goal, suggestions: Sequence[Suggestion], summary: str, *, rejected: Sequence[Suggestion] = ()
 ) -> None:
     """The goal, the ranked suggestions with verdict and score, rejected ones with Lean's reason, the summary."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=PIPE_WIDTH)
+    console = console_of()
     console.print(Text(printable("\n".join(f"  {line}".rstrip() for line in goal.state.split("\n")))))
     console.print()
     if suggestions:

@@ -19,7 +19,7 @@ def engine(settings: Settings) -> Finding:
     if settings.in_process:
         where, why = _in_process(settings)
         return Finding("engine", "ok", f"{where}, because {why}", details=details | {"where": where, "why": why})
-    if settings.engine in ("vllm", "llama.cpp") and not settings.remote.url:
+    if settings.starts_server and not settings.remote.url:
         return _started(settings, details)
     try:
         model, template = asyncio.run(_look(settings))
@@ -85,26 +85,12 @@ def _in_process(settings: Settings) -> tuple[str, str]:
 
 async def _look(settings: Settings) -> tuple[str, str | None]:
     """The model of the server, and the template that it is asked with where that is chosen here."""
-    if settings.engine == "llmstep":
-        from llmstep.engine.remote.llmstep import LlmstepEngine
-
-        other = LlmstepEngine(settings)
-        try:
-            return await other.load(), None
-        finally:
-            await other.close()
-    from llmstep.engine.remote.ollama import OllamaEngine
-    from llmstep.engine.remote.openai import OpenAiEngine
     from llmstep.engine.remote.questions import template_of
-    from llmstep.engine.served.engine import ServedEngine
+    from llmstep.engine.router import SERVERS
 
-    made: OpenAiEngine
-    if settings.engine in ("vllm", "llama.cpp"):
-        made = ServedEngine(settings, "vllm" if settings.engine == "vllm" else "llama.cpp")
-    else:
-        made = OllamaEngine(settings) if settings.engine == "ollama" else OpenAiEngine(settings)
+    made = SERVERS[settings.engine](settings)
     try:
-        model = await made.load()
-        return model, template_of(settings, model).name
+        model = str(await made.load())
+        return model, None if settings.engine == "llmstep" else template_of(settings, model).name
     finally:
         await made.close()

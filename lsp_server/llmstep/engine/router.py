@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from llmstep.engine.engine import Engine
@@ -37,6 +38,15 @@ Neighbour = Callable[[Settings], "Awaitable[Place | None]"]
 
 _log = logging.getLogger(__name__)
 
+SERVERS: dict[str, Callable[[Settings | SettingsStore], ModelEngine]] = {
+    "openai": OpenAiEngine,
+    "ollama": OllamaEngine,
+    "vllm": partial(ServedEngine, kind="vllm"),
+    "llama.cpp": partial(ServedEngine, kind="llama.cpp"),
+    "llmstep": LlmstepEngine,
+}
+"""What asks a server, by the name of the setting `engine`."""
+
 
 class EngineRouter:
     """A `ModelEngine` that follows the settings.
@@ -56,13 +66,7 @@ class EngineRouter:
         self.own = Engine(store)
         self._meanwhile = FallbackEngine(self.own) if with_fallback else None
         self._shared = LlmstepEngine(store, "shared", self._neighbours_place, tries=1)
-        self._servers: dict[str, ModelEngine] = {
-            "openai": OpenAiEngine(store),
-            "ollama": OllamaEngine(store),
-            "vllm": ServedEngine(store, "vllm"),
-            "llama.cpp": ServedEngine(store, "llama.cpp"),
-            "llmstep": LlmstepEngine(store),
-        }
+        self._servers = {name: make(store) for name, make in SERVERS.items()}
         self._all: tuple[ModelEngine, ...] = (self.own, *self._servers.values(), self._shared)
         self._active: ModelEngine = self._configured(self.settings)
         self._watchers: list[Callable[[EngineStatus], None]] = []

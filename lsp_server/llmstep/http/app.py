@@ -34,12 +34,12 @@ from llmstep.address import is_loopback
 from llmstep.catalog.model_key import ModelKey
 from llmstep.engine.interface import Generation
 from llmstep.engine.wire import CANDIDATES, PROTOCOL
-from llmstep.errors import CancelledError, LlmstepError, SettingsError
-from llmstep.http.answers import RefusedError, error_answer, generate_answer, tactic_answer, unexpected
+from llmstep.errors import LlmstepError, SettingsError
+from llmstep.http.answers import RefusedError, generate_answer, tactic_answer, unexpected
+from llmstep.http.attended import attend
 from llmstep.http.bodies import aside, decoded
 from llmstep.http.candidates import candidates
 from llmstep.http.fair_queue import FairQueue
-from llmstep.http.lines import disconnected
 from llmstep.http.ollama import ollama_routes
 from llmstep.http.openai import openai_routes
 from llmstep.http.openapi import openapi
@@ -61,10 +61,6 @@ if TYPE_CHECKING:
 _GONE = Response(status_code=499)  # nobody is there to read it
 
 _log = logging.getLogger(__name__)
-
-
-class _Gone(Exception):  # noqa: N818 - not an error
-    """The client went away."""
 
 
 def create_app(
@@ -139,26 +135,17 @@ def _endpoint(
     decode: Callable[[bytes], SuggestRequest], encode: Callable[[Generation], dict[str, Any]]
 ) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        wanted = await decoded(request, decode)
-        try:
-            return JSONResponse(encode(await _generate(request, wanted)))
-        except _Gone:
-            return _GONE
-        except LlmstepError as error:
-            return error_answer(error, retry_after=request.app.state.admission.retry_after)
-        except Exception as error:
-            _log.exception("llmstep: a request failed")
-            return error_answer(unexpected(error))
+        made = await _generate(request, await decoded(request, decode))
+        return _GONE if made is None else JSONResponse(encode(made))
 
     return endpoint
 
 
-async def _generate(request: Request, wanted: SuggestRequest) -> Generation:
-    """The engine's answer; cancelled at once when the client goes away or the server stops.
+async def _generate(request: Request, wanted: SuggestRequest) -> Generation | None:
+    """The engine's answer; None when the client goes before.
 
     Raises:
-        _Gone: The client went away.
-        CancelledError: The server stops.
+        LlmstepError: There is none.
     """
     state = request.app.state
     known = _known(request, wanted)
@@ -166,23 +153,7 @@ async def _generate(request: Request, wanted: SuggestRequest) -> Generation:
         return known
     if not state.premises:
         state.admission.check(request.state.client)
-    work = asyncio.ensure_future(_in_turn(request, wanted))
-    gone = asyncio.ensure_future(disconnected(request.receive))
-    stop = asyncio.ensure_future(state.stopping.wait())
-    try:
-        await asyncio.wait({work, gone, stop}, return_when=asyncio.FIRST_COMPLETED)
-        if work.cancelled():
-            raise CancelledError("The generation was cancelled.", hint="Ask again.")
-        if work.done():
-            generation: Generation = work.result()
-            return generation
-        if gone.done():
-            raise _Gone
-        raise CancelledError("The llmstep server is stopping.", hint="Start it again.")
-    finally:
-        for task in (work, gone, stop):
-            task.cancel()
-        await asyncio.gather(work, gone, stop, return_exceptions=True)
+    return await attend(request, _in_turn(request, wanted))
 
 
 def _known(request: Request, wanted: SuggestRequest) -> Generation | None:

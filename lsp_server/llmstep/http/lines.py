@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
-import logging
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from starlette.responses import Response
 
 from llmstep.engine import wire
-from llmstep.errors import BusyError, CancelledError, LlmstepError
-from llmstep.http.answers import RefusedError, unexpected
+from llmstep.errors import BusyError, LlmstepError
+from llmstep.http.answers import RefusedError
+from llmstep.http.attended import Attended
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable, Coroutine
 
     from starlette.types import Receive, Scope, Send
 
     from llmstep.progress import Progress, ProgressSink
 
 T = TypeVar("T")
-
-_log = logging.getLogger(__name__)
 
 
 class Lines(Response, Generic[T]):
@@ -39,7 +38,7 @@ class Lines(Response, Generic[T]):
 
     def __init__(
         self,
-        work: Callable[[ProgressSink], Awaitable[T]],
+        work: Callable[[ProgressSink], Coroutine[Any, Any, T]],
         last_line: Callable[[T], dict[str, Any]],
         stopping: asyncio.Event,
     ) -> None:
@@ -52,48 +51,26 @@ class Lines(Response, Generic[T]):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         news: asyncio.Queue[Progress | None] = asyncio.Queue()
-        work = asyncio.ensure_future(self._work(news.put_nowait))
-        gone = asyncio.ensure_future(disconnected(receive))
-        stop = asyncio.ensure_future(self._stopping.wait())
-        tasks = (work, gone, stop)
-        for task in tasks:
-            task.add_done_callback(lambda _: news.put_nowait(None))
-        try:
-            while not any(task.done() for task in tasks):
+        work, wake = self._work(news.put_nowait), functools.partial(news.put_nowait, None)
+        async with Attended(work, receive, self._stopping, wake) as attended:
+            while not attended.interrupted:
                 line: dict[str, Any] = {}
                 with contextlib.suppress(asyncio.TimeoutError):
                     progress = await asyncio.wait_for(news.get(), wire.SECONDS_BETWEEN_SIGNS)
                     if progress is None:
-                        continue
+                        break
                     line = wire.progress_line(progress)
                 await _send(send, line)
-            if not gone.done():
-                await _send(send, self._last_line(work), end=True)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            if not attended.abandoned:
+                await _send(send, self._last_line(attended), end=True)
 
-    def _last_line(self, work: asyncio.Future[T]) -> dict[str, Any]:
-        if not work.done():
-            return wire.error_line(CancelledError("The llmstep server is stopping.", hint="Start it again."))
-        if work.cancelled():
-            return wire.error_line(CancelledError("The generation was cancelled.", hint="Ask again."))
-        error = work.exception()
-        if isinstance(error, RefusedError):  # by the queue
-            error = BusyError(error.message, hint=error.hint)
-        if isinstance(error, LlmstepError):
+    def _last_line(self, attended: Attended[T]) -> dict[str, Any]:
+        try:
+            return self._result(attended.result())
+        except RefusedError as error:  # by the queue
+            return wire.error_line(BusyError(error.message, hint=error.hint))
+        except LlmstepError as error:
             return wire.error_line(error)
-        if error is not None:
-            _log.error("llmstep: a request failed", exc_info=error)
-            return wire.error_line(unexpected(error))
-        return self._result(work.result())
-
-
-async def disconnected(receive: Receive) -> None:
-    """Wait until the client has gone."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _send(send: Send, line: dict[str, Any], *, end: bool = False) -> None:

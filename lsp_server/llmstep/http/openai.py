@@ -6,10 +6,9 @@ They continue the client's own text, without llmstep's templates, cleaning and c
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
 import secrets
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -17,10 +16,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from llmstep.engine.text import Completion
-from llmstep.errors import CancelledError, LlmstepError, ModelNotFoundError
-from llmstep.http.answers import RefusedError, unexpected
+from llmstep.errors import LlmstepError, ModelNotFoundError
+from llmstep.http.answers import RefusedError
+from llmstep.http.attended import Attended, attend
 from llmstep.http.bodies import decoded
-from llmstep.http.lines import disconnected
 from llmstep.http.openai_answers import PATHS, Form, error_body, event, openai_error
 from llmstep.http.openai_requests import OpenAiRequest, decode_openai
 
@@ -33,20 +32,19 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_SIGNS = 5.0
 """A stream says something this often, so that neither side takes the other for dead."""
 
-_log = logging.getLogger(__name__)
-
 
 def openai_routes() -> list[Route]:
     return [
-        Route(f"{PATHS}/completions", _completions, methods=["POST"], name="completions"),
-        Route(f"{PATHS}/chat/completions", _chat, methods=["POST"], name="chat"),
+        Route(f"{PATHS}/completions", partial(_answer, chat=False), methods=["POST"], name="completions"),
+        Route(f"{PATHS}/chat/completions", partial(_answer, chat=True), methods=["POST"], name="chat"),
         Route(f"{PATHS}/models", _models, methods=["GET"], name="models"),
         Route(f"{PATHS}/models/{{model:path}}", _model, methods=["GET"], name="model"),
     ]
 
 
 async def _models(request: Request) -> Response:
-    return JSONResponse({"object": "list", "data": [_described(request.app.state.engine.status.model)]})
+    name = request.app.state.engine.status.model  # empty where a server has not told it yet
+    return JSONResponse({"object": "list", "data": [_described(name)] if name else []})
 
 
 async def _model(request: Request) -> Response:
@@ -62,29 +60,18 @@ def _described(name: str) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": 0, "owned_by": "llmstep"}
 
 
-async def _completions(request: Request) -> Response:
-    return await _answer(request, chat=False)
-
-
-async def _chat(request: Request) -> Response:
-    return await _answer(request, chat=True)
-
-
 async def _answer(request: Request, *, chat: bool) -> Response:
+    """
+    Raises:
+        LlmstepError: There is no answer. The application gives it the shape that the clients of this page read.
+    """
     state = request.app.state
-    try:
-        top_p = state.settings.top_p
-        wanted = await decoded(request, lambda body: decode_openai(body, chat=chat, top_p=top_p))
-        kind = "chatcmpl" if chat else "cmpl"
-        form = Form(wanted, f"{kind}-{secrets.token_hex(12)}", int(time.time()), state.engine.status.model)
-        if wanted.stream:
-            return _Events(request, form)
-        return await _whole(request, wanted, form)
-    except LlmstepError as error:
-        return openai_error(error, retry_after=state.admission.retry_after)
-
-
-async def _whole(request: Request, wanted: OpenAiRequest, form: Form) -> Response:
+    top_p = state.settings.top_p
+    wanted = await decoded(request, lambda body: decode_openai(body, chat=chat, top_p=top_p))
+    kind = "chatcmpl" if chat else "cmpl"
+    form = Form(wanted, f"{kind}-{secrets.token_hex(12)}", int(time.time()), state.engine.status.model)
+    if wanted.stream:
+        return _Events(request, form)
     made = await complete_whole(request, wanted)
     if made is None:
         return Response(status_code=499)  # nobody is there to read it
@@ -97,19 +84,7 @@ async def complete_whole(request: Request, wanted: OpenAiRequest) -> Completion 
     Raises:
         LlmstepError: There are none.
     """
-    work = asyncio.ensure_future(_complete(request, wanted, None))
-    stop = asyncio.ensure_future(request.app.state.stopping.wait())
-    gone = asyncio.ensure_future(disconnected(request.receive))
-    try:
-        await asyncio.wait({work, stop, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if gone.done() and not work.done():
-            return None
-        failure = _failure(work)
-        if failure is not None:
-            raise failure
-        return work.result()
-    finally:
-        await _cancel(work, stop, gone)
+    return await attend(request, _complete(request, wanted, None))
 
 
 async def _complete(request: Request, wanted: OpenAiRequest, told: asyncio.Queue[Any] | None) -> Completion:
@@ -150,11 +125,6 @@ class _Events(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         state = self._request.app.state
         told: asyncio.Queue[Any] = asyncio.Queue()
-        work = asyncio.ensure_future(_complete(self._request, self._form.request, told))
-        stop = asyncio.ensure_future(state.stopping.wait())
-        gone = asyncio.ensure_future(disconnected(receive))
-        for task in (work, stop, gone):
-            task.add_done_callback(lambda _: told.put_nowait(None))
         started = False
 
         async def say(body: bytes, *, more: bool = True) -> None:
@@ -164,8 +134,9 @@ class _Events(Response):
                 await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             await send({"type": "http.response.body", "body": body, "more_body": more})
 
-        try:
-            while not (stop.done() or gone.done()):
+        work = _complete(self._request, self._form.request, told)
+        async with Attended(work, receive, state.stopping, partial(told.put_nowait, None)) as attended:
+            while not attended.interrupted:
                 try:
                     news = await asyncio.wait_for(told.get(), SECONDS_BETWEEN_SIGNS)
                 except asyncio.TimeoutError:
@@ -175,44 +146,16 @@ class _Events(Response):
                     break
                 for chunk in self._form.chunks(*news):
                     await say(event(chunk))
-            if gone.done() and not work.done():
+            if attended.abandoned:
                 return
-            failure = _failure(work)
-            if failure is not None and not started:
-                await openai_error(failure, retry_after=state.admission.retry_after)(scope, receive, send)
-                return
-            if failure is not None:
-                await say(event(error_body(failure)), more=False)
+            try:
+                made = attended.result()
+            except LlmstepError as failure:
+                if started:
+                    await say(event(error_body(failure)), more=False)
+                else:
+                    await openai_error(failure, retry_after=state.admission.retry_after)(scope, receive, send)
                 return
             if self._form.request.usage_at_end:
-                await say(event(self._form.usage(work.result())))
+                await say(event(self._form.usage(made)))
             await say(event("[DONE]"), more=False)
-        finally:
-            await _cancel(work, stop, gone)
-
-
-def _failure(work: asyncio.Future[Completion]) -> LlmstepError | None:
-    """Why there is no answer; None where there is one."""
-    done = work.done() and not work.cancelled() and work.exception() is None
-    return None if done else _ended(work)
-
-
-def _ended(work: asyncio.Future[Completion]) -> LlmstepError:
-    """What is said of work that did not come to its end."""
-    if not work.done():
-        return CancelledError("The llmstep server is stopping.", hint="Start it again.")
-    if work.cancelled():
-        return CancelledError("The generation was cancelled.", hint="Ask again.")
-    error = work.exception()
-    if isinstance(error, LlmstepError):
-        return error
-    _log.error("llmstep: a request failed", exc_info=error)
-    assert error is not None
-    return unexpected(error)
-
-
-async def _cancel(*tasks: asyncio.Future[Any]) -> None:
-    for task in tasks:
-        task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await asyncio.gather(*tasks, return_exceptions=True)

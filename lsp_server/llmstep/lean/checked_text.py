@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
 from lsprotocol.types import Position
 
 from llmstep.lean.declaration import declaration_from
@@ -18,21 +19,17 @@ if TYPE_CHECKING:
     from llmstep.lean.shadow import Shadow
 
 
+@attrs.define(eq=False)
 class CheckedText:
-    """Makes texts ready for the shadow document of a file.
+    """Makes texts ready for the shadow document of a file."""
 
-    Args:
-        shadow: The document.
-        lock: Held while the document is in use.
-        variables_by_proof: Whether the Lean of the project lets a proof decide which `variable`s a theorem has.
-    """
-
-    def __init__(self, shadow: Shadow, lock: asyncio.Lock, *, variables_by_proof: bool) -> None:
-        self._shadow = shadow
-        self._lock = lock
-        self._variables_by_proof = variables_by_proof
-        self._lines: Memo[int] = Memo(64)
-        """Where commands begin that text alone does not show."""
+    _shadow: Shadow
+    _lock: asyncio.Lock
+    """Held while the document is in use."""
+    _variables_by_proof: bool = attrs.field(kw_only=True)
+    """Whether the Lean of the project lets a proof decide which `variable`s a theorem has."""
+    _lines: Memo[int] = attrs.field(init=False, factory=lambda: Memo(64))
+    """Where commands begin of which text cannot tell that."""
 
     def forget(self) -> None:
         """Other imports may have other commands."""

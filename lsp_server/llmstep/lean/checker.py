@@ -16,7 +16,7 @@ from llmstep.lean.recheck import named, question
 from llmstep.lean.shadow import Shadow
 from llmstep.lean.statement import no_goal, statement_error
 from llmstep.lean.trial import Trial, gapless
-from llmstep.lean.verdict import Baseline, baseline_of
+from llmstep.lean.verdict import Baseline, baseline_of, place_of
 from llmstep.types import Check, Verdict
 
 if TYPE_CHECKING:
@@ -216,7 +216,7 @@ class FileChecker:
         """
         async with self._lock:
             said = await self.shadow.read(" " + text[1:] if text.startswith(MARK) else text)
-        return sorted(said, key=_place)
+        return sorted(said, key=place_of)
 
     async def close(self) -> None:
         """Closes the shadow document; what is known stays known."""
@@ -245,8 +245,3 @@ class FileChecker:
         if error := statement_error(text, point, outcome, goals):
             raise error
         return baseline_of(outcome, goals, (text.count("\n", 0, point.scope), 0))
-
-
-def _place(diagnostic: Diagnostic) -> tuple[int, int]:
-    start = diagnostic["range"]["start"]
-    return int(start["line"]), int(start["character"])

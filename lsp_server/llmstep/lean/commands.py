@@ -12,59 +12,27 @@ from typing import Final
 
 import attrs
 
+from llmstep.lean.step_words import words
 from llmstep.lean.text import common_prefix
 
-_MODIFIER_WORDS: Final = (
-    "private",
-    "protected",
-    "public",
-    "noncomputable",
-    "unsafe",
-    "partial",
-    "nonrec",
-    "local",
-    "scoped",
-    "meta",
-)
-PROVING: Final = ("theorem", "lemma", "example", "def", "abbrev", "instance", "irreducible_def")
+_MODIFIER_WORDS: Final = words("private protected public noncomputable unsafe partial nonrec local scoped meta")
+PROVING: Final = words("theorem lemma example def abbrev instance irreducible_def")
 """Commands that may hold a proof."""
-_ANYWHERE: Final = (
-    *PROVING,
-    *(
-        "structure",
-        "inductive",
-        "coinductive",
-        "class",
-        "axiom",
-        "opaque",
-        "variable",
-        "namespace",
-        "section",
-        "mutual",
-    ),
-    "end",
+_ANYWHERE: Final = PROVING | words(
+    "structure inductive coinductive class axiom opaque variable namespace section mutual end"
 )
 """Commands that no line inside a proof can begin with, so that they count at any indentation."""
-_AT_MARGIN: Final = (
-    *("open", "universe", "set_option", "attribute", "export", "import", "module", "prelude", "include", "omit"),
-    *(
-        "deriving",
-        "initialize",
-        "builtin_initialize",
-        "register_option",
-        "alias",
-        "add_decl_doc",
-        "run_cmd",
-        "run_meta",
-    ),
-    *("notation", "infix", "infixl", "infixr", "prefix", "postfix", "macro", "macro_rules", "syntax", "elab"),
-    *("elab_rules", "declare_syntax_cat", "simproc", "grind_pattern", "proof_wanted", "library_note", "unif_hint"),
+_AT_MARGIN: Final = words(
+    "open universe set_option attribute export import module prelude include omit deriving initialize"
+    " builtin_initialize register_option alias add_decl_doc run_cmd run_meta notation infix infixl infixr prefix"
+    " postfix macro macro_rules syntax elab elab_rules declare_syntax_cat simproc grind_pattern proof_wanted"
+    " library_note unif_hint"
 )
 """Commands that may also be tactics, or names: they count where a line has no indentation."""
 
-_ANYWHERE_WORD: Final = rf"(?:{'|'.join(_ANYWHERE)})(?![\w'!?.])"
-_MARGIN_WORD: Final = rf"(?:{'|'.join(_AT_MARGIN)})(?![\w'!?])"
-_MODIFIER: Final = rf"(?:{'|'.join(_MODIFIER_WORDS)})\s"
+_ANYWHERE_WORD: Final = rf"(?:{'|'.join(sorted(_ANYWHERE))})(?![\w'!?.])"
+_MARGIN_WORD: Final = rf"(?:{'|'.join(sorted(_AT_MARGIN))})(?![\w'!?])"
+_MODIFIER: Final = rf"(?:{'|'.join(sorted(_MODIFIER_WORDS))})\s"
 _HEAD: Final = re.compile(
     rf"^\ufeff?(?=([ \t]*))\1(?=@\[|{_MODIFIER}|{_ANYWHERE_WORD})|^\ufeff?(?=#\w|{_MARGIN_WORD})", re.MULTILINE
 )
@@ -210,8 +178,8 @@ def _separate(masked: str, start: int, end: int) -> bool:
     attribute = masked.find("@[", max(0, end - _LONGEST_ATTRIBUTE), end)
     while attribute >= 0:
         closed = _attribute_end(masked, attribute, end)
-        if closed is None or set(masked[closed:end].split()) <= set(_MODIFIER_WORDS):
+        if closed is None or set(masked[closed:end].split()) <= _MODIFIER_WORDS:
             return False
         attribute = masked.find("@[", attribute + 2, end)
-    words = masked[start:end].split()
-    return bool(words) and words[-1] not in _MODIFIER_WORDS
+    before = masked[start:end].split()
+    return bool(before) and before[-1] not in _MODIFIER_WORDS

@@ -30,7 +30,7 @@ _SECRET: Final = re.compile(r"KEY|TOKEN|SECRET|PASS|.PWD|CREDENTIAL|AUTH|COOKIE|
 def lean_environment(further: Sequence[str] = (), source: Mapping[str, str] | None = None) -> dict[str, str]:
     """The variables that Lean, lake and what they start are given.
 
-    Names that look like those of secrets are left out whoever asks for them.
+    Names that look like those of secrets are always left out, also when a setting asks for them.
 
     Args:
         further: Names that the user wants to hand on too.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _IMPORT: Final = re.compile(r"(?:public\s+)?(?:meta\s+)?import\s+(?:all\s+)?(?:runtime\s+)?([^\s]+)")
 _OTHERS: Final = re.compile(r"\s*(?:module|prelude)?\s*\Z")
 _LONGEST: Final = 100_000
-"""So many characters at most are looked through for imports."""
+"""Most characters that are searched for imports."""
 _LINE: Final = 200
 _LOCK: Final = "could not acquire an exclusive configuration lock"
 _INVALID: Final = "Invalid Lake configuration"

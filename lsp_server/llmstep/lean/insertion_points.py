@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from llmstep.lean.tokens import Token
 
 MOST_SITES = 8
-"""So many places are tried at most."""
+"""Most places that are tried."""
 
 __all__ = ["InsertionKind", "InsertionPoint", "ShadowText", "find_insertion_point", "find_insertion_points"]
 

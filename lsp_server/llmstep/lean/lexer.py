@@ -1,4 +1,4 @@
-"""The tokens of a candidate as Lean's own lexer cuts them, for those who must not be fooled by its text.
+"""The tokens of a candidate as Lean's own lexer cuts them, so that no text of it can hide a word.
 
 `llmstep.lean.tokens` is for the user's text, which may be anything; this one is strict. Where two readings are possible
 (a comment that may be part of an operator, a string whose end depends on whether it is interpolated) it refuses, so

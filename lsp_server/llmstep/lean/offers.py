@@ -38,34 +38,27 @@ _SURE: Final = 0.85
 _MOST_ITEMS: Final = 4000
 
 
+@attrs.define(eq=False)
 class Offers:
-    """Asks Lean about the names in one candidate. The shadow document must not be used for anything else meanwhile.
+    """Asks Lean about the names in one candidate. The shadow document must not be used for anything else meanwhile."""
 
-    Args:
-        shadow: The shadow document, ready for candidates at the insertion point.
-        text: The text that it shows.
-        bound: The names in the goal.
-        seconds: Longest wait for a candidate.
-        known: The offers for names at this insertion point, by the name; filled.
-    """
+    _shadow: Shadow
+    """The shadow document, ready for candidates at the insertion point."""
+    _text: str
+    """The text that it shows."""
+    _point: InsertionPoint
+    _bound: AbstractSet[str]
+    """The names in the goal."""
+    _seconds: float
+    """Longest wait for a candidate."""
+    _found: dict[str, list[Offer]]
+    """The offers for names at this insertion point, by the name; filled."""
+    _shown: str = attrs.field(init=False, default="")
+    """The document as it is."""
 
-    def __init__(
-        self,
-        shadow: Shadow,
-        text: str,
-        point: InsertionPoint,
-        bound: AbstractSet[str],
-        seconds: float,
-        known: dict[str, list[Offer]],
-    ) -> None:
-        self._found = known
-        self._shadow = shadow
-        self._text = text
-        self._site = point
-        self._known = bound, point.declaration
-        self._seconds = seconds
-        self._shown = ""
-        """The document as it is."""
+    @property
+    def _known(self) -> tuple[AbstractSet[str], str]:
+        return self._bound, self._point.declaration
 
     async def texts(self, candidate: str) -> list[str]:
         """The candidate with names that Lean has, the likest first; none where it offers nothing for one of them.
@@ -88,7 +81,7 @@ class Offers:
 
     async def _for(self, name: Misnamed, candidate: str, outcome: Outcome) -> list[Offer]:
         if name.kind == "deprecated":
-            text = replacement(name, self._known[0])
+            text = replacement(name, self._bound)
             return [] if text is None else [Offer(text, 1.0)]
         if name.field:
             return await self._asked(name, candidate, outcome)  # its type decides
@@ -125,7 +118,7 @@ class Offers:
                 found[each.text] = each
 
     async def _run(self, candidate: str) -> Outcome:
-        shadow = self._site.shadow_text(self._text, candidate)
+        shadow = self._point.shadow_text(self._text, candidate)
         self._shown = shadow.text
         return await self._shadow.run(shadow, self._seconds, "")
 

@@ -1,4 +1,4 @@
-"""What a program that should be a Lean server writes, watched for what is no message of one."""
+"""The output of a program that should be a Lean server, and whether it is messages of one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PATIENCE: Final = 5.0
-"""So many seconds after something that is no message the first message may still come: wrappers greet."""
+"""Seconds to wait for the first message after other output: wrappers print greetings."""
 
 _HEADER: Final = re.compile(rb"[A-Za-z-]+: [^\r\n]*\r\n|\r?\n")
 _LINE_END: Final = re.compile(rb"\r\n|\n|\r")

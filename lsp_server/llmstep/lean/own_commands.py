@@ -33,7 +33,7 @@ _ENDING: Final = frozenset(")]}⟩»\"'!?›_`.⁻✝")
 _LAST_WORD: Final = re.compile(r"[\w'!?]+\Z")
 _UNFINISHED: Final = frozenset({"by", "fun", "λ", "with", "at", "from", "then", "else", "do", "using", "have", "show"})
 REACH: Final = 100_000
-"""So many characters on both sides of a cursor are searched; longer proofs are not laid out anyway."""
+"""Characters that are searched on both sides of a cursor; longer proofs are not laid out."""
 
 
 def own_commands(

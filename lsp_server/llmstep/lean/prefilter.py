@@ -26,7 +26,6 @@ LONGEST: Final = 4096
 """Most characters of a candidate."""
 LONGEST_PROOF: Final = 32_768
 """Most characters of a whole proof."""
-_ADMITS: Final = vocabulary.ADMITTING | vocabulary.UNSOUND
 _BINDING: Final = frozenset({"intro", "intros", "rintro", "fun", "λ", "have", "let", "obtain", "set", "generalize"})
 _TACTIC_FOLLOWS: Final = frozenset({";", "<;>", "·", "by", "|", "=>"})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from llmstep.lean import vocabulary
+from llmstep.lean.step_words import words
 from llmstep.lean.tokens import CLOSING, OPENING
 
 if TYPE_CHECKING:
@@ -15,50 +16,10 @@ if TYPE_CHECKING:
 _LARGEST: Final = 1_000_000_000
 _BEGINS: Final = frozenset({";", "<;>", "·", "by", "try", "repeat", "first", "all_goals", "any_goals"})
 """Behind these stands a tactic and no term."""
-_WITH_OPTIONS: Final = frozenset(
-    [
-        "simp",
-        "simp_all",
-        "simpa",
-        "dsimp",
-        "simp_arith",
-        "simp_rw",
-        "rw",
-        "rwa",
-        "erw",
-        "nth_rw",
-        "rewrite",
-        "decide",
-        "omega",
-        "grind",
-        "norm_num",
-        "norm_num1",
-        "ring",
-        "ring_nf",
-        "linarith",
-        "nlinarith",
-        "positivity",
-        "aesop",
-        "apply",
-        "solve_by_elim",
-        "field_simp",
-        "push_cast",
-        "norm_cast",
-        "exact_mod_cast",
-        "congr",
-        "ext",
-        "unfold",
-        "split",
-        "apply_rules",
-        "push_neg",
-        "gcongr",
-        "conv",
-        "cases",
-        "induction",
-        "exact?",
-        "apply?",
-        "simp?",
-    ]
+_WITH_OPTIONS: Final = words(
+    "simp simp_all simpa dsimp simp_arith simp_rw rw rwa erw nth_rw rewrite decide omega grind norm_num norm_num1 ring "
+    "ring_nf linarith nlinarith positivity aesop apply solve_by_elim field_simp push_cast norm_cast exact_mod_cast "
+    "congr ext unfold split apply_rules push_neg gcongr conv cases induction exact? apply? simp?"
 )
 """Tactics with options, which are known as such behind anything."""
 _VALUE_MARKS: Final = frozenset({"{", "}", "[", "]", "(", ")", ",", ":=", ":", ".", "..", "-"})

@@ -27,7 +27,7 @@ PUBLISH = "textDocument/publishDiagnostics"
 PROGRESS = "$/lean/fileProgress"
 
 PATIENCE = 3
-"""So many versions in a row may time out while Lean gets nowhere before its worker is replaced."""
+"""Versions in a row that may time out without progress of Lean before its worker is replaced."""
 
 
 class LeanServer:
@@ -173,11 +173,6 @@ class LeanServer:
         """
         result = await self.ask(uri, "$/lean/plainGoal", timeout, position=wire(position))
         return None if result is None else list(result["goals"])
-
-    async def plain_term_goal(self, uri: str, position: Position, timeout: float | None = None) -> str | None:
-        """The expected type at a position inside a term, in the form of a goal; None where there is none."""
-        result = await self.ask(uri, "$/lean/plainTermGoal", timeout, position=wire(position))
-        return None if result is None else str(result["goal"])
 
     async def ask(self, uri: str, method: str, timeout: float | None = None, **params: Any) -> Any:
         """The result of a request about the present version of a document; an edit ends the call."""

@@ -27,7 +27,7 @@ GRACE_SECONDS = 4.0
 """How long Lean may take to come back from a candidate that was given up."""
 
 _REST = 10
-"""So many times what a look at the imports takes, none is taken: with Mathlib there are thousands of files."""
+"""The pause between two looks at the imports, in multiples of what a look takes: Mathlib has thousands of files."""
 
 _NEXT = "\n\nexample : True := by\n"
 _AT_ONCE = _NEXT + "  trivial\n"

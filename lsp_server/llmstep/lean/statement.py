@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from llmstep.errors import NoGoalError
 from llmstep.lean.text import mask, masked_text, position_at
 from llmstep.lean.tokens import CLOSING, OPENING, tokenize
-from llmstep.lean.verdict import ERROR, is_unsolved
+from llmstep.lean.verdict import ERROR, is_unsolved, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +59,7 @@ def no_goal(goals: list[str] | None, own: Sequence[Diagnostic], point: Insertion
             out what stands below the goal is none of the user's.
     """
     start, scope = position_at(text, point.start), text.count("\n", 0, point.scope)
-    above = [error for error in own if _place(error) < (start.line, start.character) and not is_unsolved(error)]
+    above = [error for error in own if place_of(error) < (start.line, start.character) and not is_unsolved(error)]
     fatal = [error for error in above if _line(error) >= scope or _line(error) == 0]
     if fatal:
         hint = f"Lean reports at line {_line(fatal[0]) + 1}: {fatal[0]['message'].strip().splitlines()[0]}"
@@ -71,11 +71,6 @@ def no_goal(goals: list[str] | None, own: Sequence[Diagnostic], point: Insertion
 
 def _line(diagnostic: Diagnostic) -> int:
     return int(diagnostic["range"]["start"]["line"]) if diagnostic.get("severity") == ERROR else -1
-
-
-def _place(diagnostic: Diagnostic) -> tuple[int, int]:
-    start = diagnostic["range"]["start"]
-    return int(start["line"]), int(start["character"])
 
 
 def _found(message: str, error: Diagnostic) -> NoGoalError:

@@ -5,36 +5,37 @@ from __future__ import annotations
 from typing import Final
 
 
-def _words(text: str) -> frozenset[str]:
+def words(text: str) -> frozenset[str]:
+    """The words of a text as a set."""
     return frozenset(text.split())
 
 
-ALTERNATIVES: Final = _words("cases induction match fun_cases fun_induction intro")
+ALTERNATIVES: Final = words("cases induction match fun_cases fun_induction intro")
 """Steps whose `| pattern => …` hold steps."""
-CASES: Final = _words("case case' next on_goal as_aux_lemma")
+CASES: Final = words("case case' next on_goal as_aux_lemma")
 """Steps whose `=>` holds steps."""
-CONVERSIONS: Final = _words("conv conv' conv_lhs conv_rhs")
+CONVERSIONS: Final = words("conv conv' conv_lhs conv_rhs")
 """Steps whose `=>` holds steps of `conv`."""
-LEAVING: Final = _words("tactic tactic'")
+LEAVING: Final = words("tactic tactic'")
 """Steps of `conv` whose `=>` holds steps that are not."""
-COMBINATORS: Final = _words(
+COMBINATORS: Final = words(
     "try repeat repeat' repeat1 repeat1' all_goals any_goals focus fail_if_success show_term iterate stop"
     " with_reducible with_reducible_and_instances unhygienic"
 )
 """Steps that are followed by steps."""
-DISTRIBUTING: Final = _words("<;> all_goals any_goals repeat repeat' repeat1 repeat1' iterate")
+DISTRIBUTING: Final = words("<;> all_goals any_goals repeat repeat' repeat1 repeat1' iterate")
 """What makes the steps behind it run several times, or on several goals."""
-CHOICES: Final = _words("first solve")
+CHOICES: Final = words("first solve")
 """Steps whose `|` holds steps."""
-PATTERNS: Final = _words("rcases obtain rintro rsuffices cases' fun")
+PATTERNS: Final = words("rcases obtain rintro rsuffices cases' fun")
 """Steps with patterns that may hold a `|`."""
-COMMAS: Final = _words("use exists existsi")
+COMMAS: Final = words("use exists existsi")
 """Steps that may hold a `,` of their own."""
-NO_STEP: Final = _words(
+NO_STEP: Final = words(
     "with at using then else from where generalizing in only _ do termination_by decreasing_by deriving"
 )
 """Words that no step begins with."""
-SURE_STEPS: Final = _words(
+SURE_STEPS: Final = words(
     "exact intro intros apply refine constructor cases induction rw simp simp_all simpa rcases obtain rintro"
     " omega all_goals any_goals exfalso subst unfold by_cases · refine' rwa erw exacts case next replace suffices"
     " have linarith nlinarith norm_num ring ring_nf field_simp positivity push_neg contrapose by_contra specialize"
@@ -43,14 +44,14 @@ SURE_STEPS: Final = _words(
     " rfl"
 )
 """Words that begin a step: at the column of a block they end every bracket left open."""
-WITH_ARGUMENT: Final = _words(
+WITH_ARGUMENT: Final = words(
     "exact apply refine refine' rw rwa rewrite erw rcases obtain cases induction have suffices change specialize"
     " unfold by_cases generalize replace convert exacts rintro revert clear injection show use exists existsi set"
     " choose nth_rw nth_rewrite simp_rw exact_mod_cast apply_fun induction' cases' lift fin_cases interval_cases"
     " let delta calc match nomatch subst rename pick_goal conv conv' conv_lhs conv_rhs"
 )
 """Steps that are unfinished while nothing stands behind their first word."""
-OPEN_END: Final = _words(
+OPEN_END: Final = words(
     ", := : => . ← → ↔ = ≠ < > ≤ ≥ + - * / ^ ∧ ∨ ¬ ∣ ∘ <| $ |> ▸ ∈ ∉ ⊆ × @ ! % & ∀ ∃ λ fun with at using from in"
     " generalizing"
 )
@@ -63,7 +64,7 @@ KNOWN_STEPS: Final = (
     | CHOICES
     | CONVERSIONS
     | ALTERNATIVES
-    | _words(
+    | words(
         "ac_rfl apply_assumption apply_rules bound bv_decide compute_degree continuity convert_to done eapply eq_refl"
         " exact? apply? rw? fail finiteness gcongr group hint infer_instance inhabit injections itauto"
         " linear_combination measurability module move_add native_decide nofun nomatch noncomm_ring norm_num1"

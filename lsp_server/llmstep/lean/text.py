@@ -14,7 +14,7 @@ from lsprotocol.types import Position, Range, TextEdit
 from llmstep.lean.masking import mask as mask
 
 _FEW_LINES: Final = 32
-"""So many are found one after the other."""
+"""Lines that are found one after the other."""
 
 
 @functools.lru_cache(maxsize=8)

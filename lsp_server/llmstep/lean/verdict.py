@@ -52,7 +52,7 @@ class Outcome:
 
     def errors(self) -> Iterable[tuple[Place, Diagnostic]]:
         """Errors in the order of their places."""
-        found = [(_start(each), each) for each in self.diagnostics if each.get("severity") == ERROR]
+        found = [(place_of(each), each) for each in self.diagnostics if each.get("severity") == ERROR]
         return sorted(found, key=lambda pair: pair[0])
 
     def informations(self) -> list[str]:
@@ -61,7 +61,7 @@ class Outcome:
         return [
             str(each["message"])
             for each in self.diagnostics
-            if each.get("severity") == INFORMATION and self.start <= _start(each) <= end
+            if each.get("severity") == INFORMATION and self.start <= place_of(each) <= end
         ]
 
     def signature(self, place: Place, diagnostic: Diagnostic) -> tuple[bool, int, int, str]:
@@ -77,7 +77,7 @@ class Outcome:
     def says(self, severity: int, text: str, since: Place) -> bool:
         """Whether there is a message of this severity with this text, at or behind a place."""
         return any(
-            each.get("severity") == severity and text in each["message"] and _start(each) >= since
+            each.get("severity") == severity and text in each["message"] and place_of(each) >= since
             for each in self.diagnostics
         )
 
@@ -151,7 +151,7 @@ def is_unsolved(diagnostic: Diagnostic) -> bool:
 def axioms_in(outcome: Outcome) -> frozenset[str] | None:
     """The axioms of Lean's answer to `#print axioms`; None when it gave none."""
     for each in outcome.diagnostics:
-        if each.get("severity") == INFORMATION and _start(each)[0] == outcome.asked:
+        if each.get("severity") == INFORMATION and place_of(each)[0] == outcome.asked:
             found = _AXIOMS.search(each["message"])
             if found:
                 return frozenset(name.strip() for name in (found.group(1) or "").split(",") if name.strip())
@@ -185,11 +185,7 @@ def _plain(goal: str) -> str:
     return re.sub(r"\?(m|u)\.\d+", r"?\1", goal)
 
 
-def _start(diagnostic: Diagnostic) -> Place:
+def place_of(diagnostic: Diagnostic) -> Place:
+    """Where a message begins."""
     start = diagnostic["range"]["start"]
     return start["line"], start["character"]
-
-
-def _end(diagnostic: Diagnostic) -> Place:
-    end = (diagnostic.get("fullRange") or diagnostic["range"])["end"]
-    return end["line"], end["character"]

@@ -212,7 +212,7 @@ class LeanWorkspace:
 
     @contextlib.asynccontextmanager
     async def _file(self, uri: str, progress: ProgressSink = silent) -> AsyncIterator[tuple[FileChecker, Again]]:
-        """The checker of a file, and what does a piece of work with it; its server does not count as idle meanwhile."""
+        """The checker of a file and an `Again` for work with it; its server does not count as idle in the block."""
         if self._closed:
             raise CancelledError("llmstep is shutting down.")
         home = self._home(self._project(uri))

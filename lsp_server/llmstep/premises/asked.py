@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
+import attrs
+
 from llmstep.catalog.templates import TEMPLATES
 
 if TYPE_CHECKING:
@@ -19,20 +21,16 @@ _REMEMBERED: Final = 512
 _Key = tuple[str, str, str, int]
 
 
+@attrs.define(eq=False)
 class Premises:
-    """What a source says, remembered: another draw, or another way to the same state of a proof, asks nobody.
+    """What a source says, remembered: another draw, or another way to the same state of a proof, asks nobody."""
 
-    Args:
-        source: Who is asked.
-        count: Most premises for a goal.
-        seconds: Longest search.
-    """
-
-    def __init__(self, source: PremiseSource, count: int, seconds: float) -> None:
-        self.source = source
-        self._count = count
-        self._seconds = seconds
-        self._found: OrderedDict[_Key, tuple[Premise, ...]] = OrderedDict()
+    source: PremiseSource
+    _count: int
+    """Most premises for a goal."""
+    _seconds: float
+    """Longest search."""
+    _found: OrderedDict[_Key, tuple[Premise, ...]] = attrs.field(init=False, factory=OrderedDict)
 
     def known(self, goal: Goal, where: Whereabouts | None) -> tuple[Premise, ...] | None:
         """What was found for a goal; None where nobody was asked."""

@@ -13,6 +13,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
 from lsprotocol.types import Position
 
 from llmstep.errors import LeanError
@@ -45,15 +46,11 @@ _WORDS: Final = frozenset(
 """Words of messages and tactics."""
 
 
+@attrs.frozen(eq=False)
 class LeanSearch:
-    """Premises that Lean's own searches name.
+    """Premises that Lean's own searches name."""
 
-    Args:
-        lean: The servers.
-    """
-
-    def __init__(self, lean: LeanWorkspace) -> None:
-        self.lean = lean
+    lean: LeanWorkspace
 
     async def find(self, goal: Goal, where: Whereabouts | None, count: int, seconds: float) -> tuple[Premise, ...]:
         """See `PremiseSource.find`; a goal without a file has no premises.

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+import attrs
+
 from llmstep.errors import SettingsError
 from llmstep.lean.text import position_at
 
@@ -17,21 +19,17 @@ if TYPE_CHECKING:
     from llmstep.types import Goal, Premise
 
 
+@attrs.define(eq=False, slots=False)
 class Retriever:
-    """The nearest premises of an index.
+    """The nearest premises of an index."""
 
-    Args:
-        folder: The index, as `llmstep index` wrote it.
-        device: As in the settings.
-        threads: As in the settings.
-    """
-
-    def __init__(self, folder: str, device: str = "auto", threads: int = 0) -> None:
-        self.folder = folder
-        self.device = device
-        self.threads = threads
-        self._loaded: tuple[PremiseIndex, Encoder] | None = None
-        self._lock = asyncio.Lock()
+    folder: str
+    """The index, as `llmstep index` wrote it."""
+    device: str = "auto"
+    threads: int = 0
+    """As in the settings, like the device."""
+    _loaded: tuple[PremiseIndex, Encoder] | None = attrs.field(init=False, default=None)
+    _lock: asyncio.Lock = attrs.field(init=False, factory=asyncio.Lock)
 
     async def find(self, goal: Goal, where: Whereabouts | None, count: int, seconds: float) -> tuple[Premise, ...]:
         """See `PremiseSource.find`; it is so quick that it needs no limit.

@@ -26,7 +26,7 @@ async def model_name(engine: ModelEngine) -> str:
         LlmstepError: The server does not answer.
     """
     settings = engine.settings
-    if settings.in_process or settings.engine in ("vllm", "llama.cpp"):
+    if settings.in_process or settings.starts_server:
         return settings.model
     return settings.remote.model or str(await engine.load())
 
@@ -46,7 +46,8 @@ def style_of(settings: Settings, name: str) -> ProofStyle | None:
     if template:
         return "chat" if template in _GENERAL else None
     # A model at a server of which nothing else is known can be talked to, and asked for no steps.
-    return "chat" if settings.engine in ("openai", "ollama") else None
+    here = settings.in_process or settings.starts_server or settings.engine == "llmstep"
+    return None if here else "chat"
 
 
 def chosen(plan: Plan, style: ProofStyle | None) -> Strategy:

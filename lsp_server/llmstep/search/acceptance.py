@@ -6,6 +6,8 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import attrs
+
 from llmstep.lean.insertion_point import PLACEHOLDER
 from llmstep.search.script import join
 
@@ -18,24 +20,19 @@ if TYPE_CHECKING:
 _NUMBER = re.compile(r"\?[mu]\.\d+")
 
 
+@attrs.define(eq=False)
 class Acceptance:
-    """Whether a file takes a proof at one insertion point.
+    """Whether a file takes a proof at one insertion point."""
 
-    Args:
-        lean: Runs the file.
-        uri: Its address.
-        text: Its text.
-        point: Where the proof goes.
-    """
-
-    def __init__(self, lean: LeanWorkspace, uri: str, text: str, point: InsertionPoint) -> None:
-        self._lean = lean
-        self._uri = uri
-        self._text = text
-        self._site = point
-        self._before: Counter[str] | None = None
-        self.refused = 0
-        """Number of proofs that it did not take."""
+    _lean: LeanWorkspace
+    """Runs the file."""
+    _uri: str
+    _text: str
+    _point: InsertionPoint
+    """Where the proof goes."""
+    _before: Counter[str] | None = attrs.field(init=False, default=None)
+    refused: int = attrs.field(init=False, default=0)
+    """Number of proofs that it did not take."""
 
     async def accepts(self, steps: Sequence[str]) -> bool:
         """Whether the whole file has no error with the proof that it does not have with `sorry` in its place.
@@ -51,5 +48,5 @@ class Acceptance:
 
     async def _errors(self, proof: str) -> Counter[str]:
         """How often each message comes; the numbers of metavariables differ between runs."""
-        messages = await self._lean.errors(self._uri, self._site.apply(self._text, proof))
+        messages = await self._lean.errors(self._uri, self._point.apply(self._text, proof))
         return Counter(_NUMBER.sub("?", message) for message in messages)

@@ -61,7 +61,7 @@ class Limits:
     seconds: float = 600.0
     """Longest time."""
     patience: int = 0
-    """So many further states may be expanded after the first proof, as long as they may lead to a shorter one."""
+    """States that may be expanded after the first proof, as long as they may lead to a shorter one."""
 
 
 @attrs.frozen
@@ -119,31 +119,27 @@ async def best_first(
     return await _BestFirst(expander, limits, key, length_power, progress).run(root)
 
 
+@attrs.define(eq=False)
 class _BestFirst:
-    def __init__(
-        self,
-        expander: Expander,
-        limits: Limits,
-        key: Callable[[tuple[str, ...]], str],
-        length_power: float,
-        progress: ProgressSink,
-    ) -> None:
-        self._expander = expander
-        self._limits = limits
-        self._key = key
-        self._length_power = length_power
-        self._progress = progress
-        self._queue: list[_Node] = []
-        self._made = 0
-        self._costs: dict[str, float] = {}
-        """Of every state seen: the least cost that it was reached with."""
-        self._expanded: set[str] = set()
-        self._past: list[_Node] = []
-        """The nodes expanded since they were last put back."""
-        self._expansions = 0
-        self._best: tuple[str, ...] | None = None
-        self._last = limits.expansions
-        """No state is expanded beyond this number of expansions."""
+    _expander: Expander
+    _limits: Limits
+    _key: Callable[[tuple[str, ...]], str]
+    _length_power: float
+    _progress: ProgressSink
+    _queue: list[_Node] = attrs.field(init=False, factory=list)
+    _made: int = attrs.field(init=False, default=0)
+    _costs: dict[str, float] = attrs.field(init=False, factory=dict)
+    """Of every state seen: the least cost that it was reached with."""
+    _expanded: set[str] = attrs.field(init=False, factory=set)
+    _past: list[_Node] = attrs.field(init=False, factory=list)
+    """The nodes expanded since they were last put back."""
+    _expansions: int = attrs.field(init=False, default=0)
+    _best: tuple[str, ...] | None = attrs.field(init=False, default=None)
+    _last: int = attrs.field(init=False)
+    """No state is expanded beyond this number of expansions."""
+
+    def __attrs_post_init__(self) -> None:
+        self._last = self._limits.expansions
 
     async def run(self, root: tuple[str, ...]) -> Search:
         started = time.monotonic()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
+
 from llmstep.lean.text import offset_at
 from llmstep.printable import strange_character
 from llmstep.search.best_first import Step
@@ -23,41 +25,29 @@ _UNKNOWN = "unknown tactic"
 """How Lean refuses a word that begins no tactic, whatever the goal."""
 
 
+@attrs.define(eq=False)
 class LeanExpander:
-    """The states of a proof at one insertion point.
+    """The states of a proof at one insertion point."""
 
-    Args:
-        lean: Runs the steps.
-        proposer: Proposes them.
-        uri: Address of the file.
-        text: The file.
-        point: Where the proof goes.
-        goal: The goals there.
-        written: The steps of the proof that stand before the insertion point.
-        accepts: The last word on a finished proof; one that is refused leads nowhere, and the search goes on.
-    """
+    _lean: LeanWorkspace
+    """Runs the steps."""
+    _proposer: Proposer
+    _uri: str
+    """Address of the file."""
+    _text: str
+    _point: InsertionPoint
+    """Where the proof goes."""
+    _goal: Goal
+    """The goals there."""
+    _written: str = ""
+    """The steps of the proof that stand before the insertion point."""
+    _accepts: Callable[[tuple[str, ...]], Awaitable[bool]] | None = None
+    """The last word on a finished proof; one that is refused leads nowhere, and the search goes on."""
+    _finish: bool = attrs.field(init=False)
+    _unknown: set[str] = attrs.field(init=False, factory=set)
 
-    def __init__(
-        self,
-        lean: LeanWorkspace,
-        proposer: Proposer,
-        uri: str,
-        text: str,
-        point: InsertionPoint,
-        goal: Goal,
-        written: str = "",
-        accepts: Callable[[tuple[str, ...]], Awaitable[bool]] | None = None,
-    ) -> None:
-        self._lean = lean
-        self._proposer = proposer
-        self._uri = uri
-        self._text = text
-        self._site = point
-        self._goal = goal
-        self._written = written
-        self._accepts = accepts
-        self._finish = must_finish(text, point)
-        self._unknown: set[str] = set()
+    def __attrs_post_init__(self) -> None:
+        self._finish = must_finish(self._text, self._point)
 
     @property
     def root(self) -> tuple[str, ...]:
@@ -107,7 +97,7 @@ class LeanExpander:
 
     async def _check(self, proofs: Sequence[tuple[str, ...]]) -> list[Check]:
         scripts = [join(proof) for proof in proofs]
-        return await self._lean.check(self._uri, self._text, self._site, self._goal, scripts)
+        return await self._lean.check(self._uri, self._text, self._point, self._goal, scripts)
 
     def _left(self, check: Check) -> tuple[str, ...] | None:
         """The goals of the proof that are left; None where Lean refuses the step or does not answer in time."""
@@ -118,10 +108,10 @@ class LeanExpander:
         return () if check.verdict is Verdict.CLOSES else own_goals(check.goals, self._goal) or None
 
     def _scene(self, goals: tuple[str, ...], proof: tuple[str, ...], again: int) -> ProofState:
-        before = self._text[: self._site.start]
+        before = self._text[: self._point.start]
         steps = join(proof)
         if steps:
-            shadow = self._site.shadow_text(self._text, steps)
+            shadow = self._point.shadow_text(self._text, steps)
             before = shadow.text[: offset_at(shadow.text, shadow.end)] + "\n"
         written = "\n".join(part for part in (self._written, steps) if part)
-        return ProofState(goals[0], before, self._site.declaration, written, again, steps)
+        return ProofState(goals[0], before, self._point.declaration, written, again, steps)

@@ -33,9 +33,9 @@ Some exist in Mathlib only; an unknown one is tried once.
 """
 
 _WARMER: Final = 0.1
-"""By so much the temperature rises each time that a model is asked again, ..."""
+"""The temperature rises by this each time that a model is asked again."""
 _WARMEST: Final = 0.5
-"""... and by so much at most."""
+"""The most that it rises."""
 
 
 @attrs.frozen
@@ -75,29 +75,19 @@ class Proposer(Protocol):
     async def propose(self, scene: ProofState) -> Sequence[Proposal]: ...
 
 
+@attrs.define(eq=False)
 class ModelTactics:
-    """Samples of a model, with the model's own probabilities.
+    """Samples of a model, with the model's own probabilities."""
 
-    Args:
-        engine: Holds the model.
-        sampling: How to draw, for each goal.
-        progress: Called when the model is downloaded or loaded.
-        premises: Finds premises, for models that read some.
-    """
-
-    def __init__(
-        self,
-        engine: ModelEngine,
-        sampling: SamplingParams,
-        progress: ProgressSink = silent,
-        premises: Callable[[ProofState], Awaitable[tuple[Premise, ...]]] | None = None,
-    ) -> None:
-        self._engine = engine
-        self._sampling = sampling
-        self._progress = progress
-        self._premises = premises
-        self.model: str | None = None
-        """Name of the model that answered last."""
+    _engine: ModelEngine
+    _sampling: SamplingParams
+    """How to draw, for each goal."""
+    _progress: ProgressSink = silent
+    """Called when the model is downloaded or loaded."""
+    _premises: Callable[[ProofState], Awaitable[tuple[Premise, ...]]] | None = None
+    """Finds premises, for models that read some."""
+    model: str | None = attrs.field(init=False, default=None)
+    """Name of the model that answered last."""
 
     async def propose(self, scene: ProofState) -> list[Proposal]:
         """

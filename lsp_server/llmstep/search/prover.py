@@ -102,19 +102,16 @@ class Attempt:
     """With the outcome `partial`: what there is of a proof."""
 
 
+@attrs.frozen(eq=False)
 class Prover:
-    """Searches for proofs in files. Cancelling the task of a call ends it at once.
+    """Searches for proofs in files. Cancelling the task of a call ends it at once."""
 
-    Args:
-        engine: Proposes steps; not used with `list`.
-        lean: Runs them.
-        premises: Finds premises for each state, for models that read some.
-    """
-
-    def __init__(self, engine: ModelEngine, lean: LeanWorkspace, premises: Premises | None = None) -> None:
-        self.engine = engine
-        self.lean = lean
-        self._premises = premises
+    engine: ModelEngine
+    """Proposes steps; not used with `list`."""
+    lean: LeanWorkspace
+    """Runs them."""
+    _premises: Premises | None = None
+    """Finds premises for each state, for models that read some."""
 
     async def prove(
         self,

@@ -23,8 +23,8 @@ def join(steps: Sequence[str]) -> str:
 def must_finish(text: str, point: InsertionPoint) -> bool:
     """Whether a proof at an insertion point has to close all goals there, and not only the main one.
 
-    So it is behind the last step of a block. In place of a `sorry`, or with steps behind, the other goals are somebody
-    else's business.
+    It has to behind the last step of a block. In place of a `sorry`, or with steps behind it, the other goals are
+    proved elsewhere.
     """
     if point.kind not in {InsertionKind.LINE, InsertionKind.BLOCK, InsertionKind.AFTER}:
         return False
@@ -38,7 +38,7 @@ def must_finish(text: str, point: InsertionPoint) -> bool:
 
 
 def own_goals(left: Sequence[str], goal: Goal) -> tuple[str, ...]:
-    """The goals in `left` without those behind the main one, which are none of a proof's that closes that one."""
+    """The goals in `left` without those behind the main one, which a proof of the main goal need not close."""
     own, others = list(left), list(goal.others)
     while own and others and own[-1] == others[-1]:
         own.pop()

@@ -165,16 +165,13 @@ def _room(template: PromptTemplate, positions: int | None) -> int:
     return positions if template.family == "seq2seq" else positions - min(template.max_new_tokens, positions // 2)
 
 
+@attrs.frozen
 class Padding:
-    """Collates examples into one batch, padded on the right to its longest.
+    """Collates examples into one batch, padded on the right to its longest."""
 
-    Args:
-        start: First token of the decoder of an encoder-decoder model; None for causal models.
-    """
-
-    def __init__(self, pad: int, start: int | None = None) -> None:
-        self.pad = pad
-        self.start = start
+    pad: int
+    start: int | None = None
+    """First token of the decoder of an encoder-decoder model; None for causal models."""
 
     def __call__(self, examples: Sequence[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
         """``input_ids``, ``attention_mask`` and ``labels``, each ``(batch, longest)``, int64.
