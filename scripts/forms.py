@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import attrs
 
@@ -15,6 +15,8 @@ from llmstep.wire.schema import SIMPLE, about, fields, is_protocol, same
 def type_text(kind: Any) -> str:
     """A type as TypeScript writes it."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Annotated:
+        return type_text(arguments[0])
     if kind is Any:
         return "unknown"
     if kind in SIMPLE:

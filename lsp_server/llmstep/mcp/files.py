@@ -18,7 +18,7 @@ from llmstep.setting_values import shown
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from llmstep.mcp.arguments import Place
+    from llmstep.wire.tools import Place
 
 
 class OutsideError(RequestError):
