@@ -83,7 +83,6 @@ async def test_another_model_is_used_without_a_restart(
         ({}, "The argument model of llmstep.selectModel is missing."),
         ({"model": "no-such-model"}, "no-such-model"),
         ({"model": 3}, "The argument model of llmstep.selectModel is 3."),
-        ({"model": "starter", "load": 1}, "The argument load of llmstep.selectModel is 1."),
     ],
 )
 async def test_a_model_that_cannot_be_had_leaves_the_old_one(

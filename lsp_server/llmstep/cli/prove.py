@@ -33,7 +33,7 @@ from llmstep.proofs.summary import OUTCOMES, counted, effort, outcome
 from llmstep.wire.records import to_json
 
 if TYPE_CHECKING:
-    from llmstep.search.prover import Attempt
+    from llmstep.search.interface import Attempt
     from llmstep.wire.steps import ProveOutput
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from llmstep.memory import Document
     from llmstep.progress import Progress, ProgressSink
     from llmstep.proofs.plan import Plan
-    from llmstep.search.prover import Attempt
+    from llmstep.search.interface import Attempt
     from llmstep.search.sorries import Filled
     from llmstep.settings import Settings
 

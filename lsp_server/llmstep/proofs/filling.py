@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from llmstep.errors import LeanTimeoutError, NoGoalError
+from llmstep.search.interface import Task
 from llmstep.types import Verdict
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ async def _search(work: Work, document: str, gap: Sorry, place: str) -> str | No
 
     limits = attrs.evolve(method, expansions=expansions, seconds=max(0.1, work.left), patience=0)
     try:
-        found = await prover.prove(work.judge.uri, document, [gap.point], limits, progress=progress)
+        found = await prover.prove(Task(work.judge.uri, document, [gap.point]), limits, progress)
     except (NoGoalError, LeanTimeoutError):
         return None
     work.counts.expansions += found.expansions

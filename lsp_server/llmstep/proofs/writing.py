@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from llmstep.proofs.judge import Judged
     from llmstep.proofs.plan import Work
     from llmstep.proofs.restated import Written
-    from llmstep.search.prover import Outcome
+    from llmstep.search.interface import Outcome
 
 _MOST_PROOFS: Final = 4
 """So many readings of one answer are judged."""
