@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import typing
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -10,14 +9,13 @@ import attrs
 from llmstep.lsp.arguments import read
 from llmstep.wire.commands import ChooseParams
 from llmstep.wire.records import to_editor
-from llmstep.wire.steps import ShownSuggestion
+from llmstep.wire.steps import ShownSuggestion, shown_verdict
 
 if TYPE_CHECKING:
     from lsprotocol import types
 
     from llmstep.lsp.session import Session
     from llmstep.memory import Document, SuggestionSet
-    from llmstep.wire.steps import ShownVerdict
 
 CHOOSE = "llmstep.choose"
 ACCEPT = "llmstep.accept"
@@ -60,7 +58,7 @@ def _answer(document: Document, known: SuggestionSet) -> Any:
     answer = ShownSuggestion(
         text=shown.text,
         edit=known.point.edit(document.text, shown.text),
-        verdict=typing.cast("ShownVerdict", shown.check.verdict.value),
+        verdict=shown_verdict(shown.check.verdict),
         index=_index(known),
         count=len(known.suggestions),
     )
