@@ -18,10 +18,10 @@ from llmstep.wire.bounds import Form, Number, WrongValue
 from llmstep.wire.reading import BODIES, MISSING, kind_of, read_text
 from llmstep.wire.requests import Samples, Seed  # noqa: TC001 the reader needs them
 
-MOST_SAMPLES = 256
+MAX_SAMPLES = 256
 """Of all prompts of a request together."""
-MOST_TOKENS = 4096
-MOSTSTOPS = 16
+MAX_TOKENS = 4096
+MAX_STOPS = 16
 _OPENAI_TOKENS = 16
 """OpenAI's default for completions."""
 
@@ -65,8 +65,8 @@ def read_stops(value: Any) -> tuple[str, ...]:
     stops = [value] if isinstance(value, str) else value
     if not isinstance(stops, list) or not all(isinstance(stop, str) and stop for stop in stops):
         raise WrongValue("", said="Stops must be texts that are not empty.")
-    if len(stops) > MOSTSTOPS:
-        raise WrongValue("", said=f"There are {len(stops)} stops; the most are {MOSTSTOPS}.")
+    if len(stops) > MAX_STOPS:
+        raise WrongValue("", said=f"There are {len(stops)} stops; the most are {MAX_STOPS}.")
     return tuple(map(read_text, stops))
 
 
@@ -124,7 +124,7 @@ _TEXT_OR_TEXTS = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"typ
 STOPS = {
     "anyOf": [
         {"type": "string", "minLength": 1},
-        {"type": "array", "items": {"type": "string", "minLength": 1}, "maxItems": MOSTSTOPS},
+        {"type": "array", "items": {"type": "string", "minLength": 1}, "maxItems": MAX_STOPS},
         {"type": "null"},
     ]
 }
@@ -246,16 +246,14 @@ def decode_openai(body: bytes, *, chat: bool, top_p: float = 1.0) -> OpenAiReque
     texts: tuple[Text, ...]
     if chat:
         texts = (Text(messages=read.messages, stops=read.stop, logprobs=read.logprobs),)
-        longest = read.max_completion_tokens or read.max_tokens or MOST_TOKENS
+        limit = read.max_completion_tokens or read.max_tokens or MAX_TOKENS
     else:
         texts = tuple(Text(each, (), read.stop, read.logprobs) for each in read.prompt)
-        longest = read.max_tokens or _OPENAI_TOKENS
-    if len(texts) * read.n > MOST_SAMPLES:
-        raise FieldError(
-            "n", f"All prompts together get {MOST_SAMPLES} samples at most.", hint="Send several requests."
-        )
+        limit = read.max_tokens or _OPENAI_TOKENS
+    if len(texts) * read.n > MAX_SAMPLES:
+        raise FieldError("n", f"All prompts together get {MAX_SAMPLES} samples at most.", hint="Send several requests.")
     sampling = SamplingParams(
-        read.n, read.temperature, top_p if read.top_p is None else read.top_p, min(longest, MOST_TOKENS), read.seed
+        read.n, read.temperature, top_p if read.top_p is None else read.top_p, min(limit, MAX_TOKENS), read.seed
     )
     usage = read.stream_options is not None and read.stream_options.include_usage
     return OpenAiRequest(texts, sampling, chat, read.stream, read.logprobs, usage)

@@ -12,7 +12,7 @@ from llmstep.errors import RequestError
 if TYPE_CHECKING:
     from pathlib import Path
 
-_MOST_BYTES = 64 << 20
+_MAX_BYTES = 64 << 20
 
 
 def position_of(text: str, line: int, column: int, name: str) -> Position:
@@ -52,10 +52,10 @@ def read_text(file: Path) -> str:
 
 
 def bounded(source: IO[bytes], name: str) -> bytes:
-    content = source.read(_MOST_BYTES + 1)
-    if len(content) > _MOST_BYTES:
-        most = _MOST_BYTES >> 20
-        raise RequestError(f"{name} has more than {most} MB.", hint="Give a file that is not as long.")
+    content = source.read(_MAX_BYTES + 1)
+    if len(content) > _MAX_BYTES:
+        maximum = _MAX_BYTES >> 20
+        raise RequestError(f"{name} has more than {maximum} MB.", hint="Give a file that is not as long.")
     return content
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _SHARE: Final = 0.25
 """Of the time that is left: what Lean's own tactics get."""
-MOST_GAPS: Final = 8
+MAX_GAPS: Final = 8
 """A draft with more of them is no proof yet, and none is looked at."""
 
 
@@ -82,7 +82,7 @@ async def _each(
     """
     tried = 0
     total = draft.gaps
-    if total > MOST_GAPS:
+    if total > MAX_GAPS:
         return draft
     until = work.deadline if until is None else until
     while time.monotonic() < until and tried < len(gaps := draft.open_gaps()):

@@ -33,23 +33,23 @@ class WrongValue(ValueError):  # noqa: N818 - becomes an error with the name of 
 
 @attrs.frozen
 class Number:
-    """A number from `least` to `greatest`, both included."""
+    """A number from `minimum` to `maximum`, both included."""
 
-    least: float
-    greatest: float
+    minimum: float
+    maximum: float
 
     def wanted(self, kind: Any) -> str:
         """In words."""
         noun = "whole number" if kind is int else "number"
-        return f"a {noun} from {self._shown(self.least)} to {self._shown(self.greatest)}"
+        return f"a {noun} from {self._shown(self.minimum)} to {self._shown(self.maximum)}"
 
     def holds(self, value: Any) -> bool:
         """Whether a value is within the bounds."""
-        return bool(self.least <= value <= self.greatest)
+        return bool(self.minimum <= value <= self.maximum)
 
     def schema(self) -> dict[str, Any]:
         """For JSON Schema."""
-        return {"minimum": self.least, "maximum": self.greatest}
+        return {"minimum": self.minimum, "maximum": self.maximum}
 
     @staticmethod
     def _shown(number: float) -> str:
@@ -60,7 +60,7 @@ class Number:
 class Text:
     """A text that may be bounded in several ways."""
 
-    longest: int | None = None
+    max_length: int | None = None
     """Characters."""
     blank: bool = True
     """Whether it may be blank."""
@@ -69,13 +69,13 @@ class Text:
 
     def wanted(self, _: Any) -> str:
         """In words."""
-        longest = f" of at most {self.longest} characters" if self.longest else ""
+        max_length = f" of at most {self.max_length} characters" if self.max_length else ""
         control = "" if self.control else ", without control characters"
-        return f"a text{longest}{control}" + ("" if self.blank or longest or control else " that is not blank")
+        return f"a text{max_length}{control}" + ("" if self.blank or max_length or control else " that is not blank")
 
     def holds(self, value: str) -> bool:
         """Whether a text is within the bounds."""
-        if (not self.blank and not value.strip()) or (self.longest and len(value) > self.longest):
+        if (not self.blank and not value.strip()) or (self.max_length and len(value) > self.max_length):
             return False
         return self.control or not _CONTROL.search(value)
 

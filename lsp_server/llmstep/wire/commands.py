@@ -37,7 +37,7 @@ class PlaceWithDiagnostics(Place):
 class SuggestParams(PlaceWithDiagnostics):
     """The argument of `llmstep.suggest`."""
 
-    prefix: Annotated[str, Text(longest=4096, control=False)] | None = None
+    prefix: Annotated[str, Text(max_length=4096, control=False)] | None = None
     """What every suggestion starts with."""
     count: Samples | None = None
     """Number of samples, 1 to 256."""

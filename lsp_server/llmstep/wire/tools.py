@@ -15,7 +15,7 @@ Count = Annotated[int, Number(1, 2**31 - 1)]
 class Place:
     """A position in a Lean file."""
 
-    file: Annotated[str, Text(longest=4096, blank=False, control=False)]
+    file: Annotated[str, Text(max_length=4096, blank=False, control=False)]
     """Path of a Lean file in the project, absolute or from its root."""
     line: Count
     """Line of the goal, from 1."""
@@ -28,7 +28,7 @@ class Place:
 class Check(Place):
     """A step to be judged at a position."""
 
-    step: Annotated[str, Text(longest=1 << 16, blank=False, control=False)]
+    step: Annotated[str, Text(max_length=1 << 16, blank=False, control=False)]
     """The tactic to run at the goal, of one line or several: `simp [h]`."""
 
 
@@ -36,7 +36,7 @@ class Check(Place):
 class Suggest(Place):
     """A position at which steps are wanted."""
 
-    prefix: Annotated[str, Text(longest=4096, control=False)] | None = None
+    prefix: Annotated[str, Text(max_length=4096, control=False)] | None = None
     """What every step starts with: `rw [`."""
     count: Annotated[int, Number(1, 256)] | None = None
     """Samples drawn from the model; without it those of the settings."""
