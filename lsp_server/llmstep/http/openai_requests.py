@@ -15,8 +15,9 @@ from llmstep.errors import RequestError
 from llmstep.strict_json import JsonError, loads
 from llmstep.types import SamplingParams
 from llmstep.wire.bounds import Form, Number, WrongValue
-from llmstep.wire.reading import BODIES, MISSING, kind_of, read_text
+from llmstep.wire.reading import BODIES, MISSING
 from llmstep.wire.requests import Samples, Seed  # noqa: TC001 the reader needs them
+from llmstep.wire.values import kind_of, read_text
 
 MAX_SAMPLES = 256
 """Of all prompts of a request together."""

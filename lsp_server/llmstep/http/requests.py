@@ -13,8 +13,9 @@ from llmstep.lean.insertion_point import PLACEHOLDER
 from llmstep.premises.source import Whereabouts
 from llmstep.strict_json import JsonError, loads
 from llmstep.types import Goal, Premise, PromptInput, SamplingParams
-from llmstep.wire.reading import BODIES, MISSING, kind_of
+from llmstep.wire.reading import BODIES, MISSING
 from llmstep.wire.requests import CandidatesBody, GenerateBody, TacticBody
+from llmstep.wire.values import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

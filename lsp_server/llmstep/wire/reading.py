@@ -5,7 +5,6 @@ Null stands for what is absent. A whole number may be written as 3.0, which to J
 
 from __future__ import annotations
 
-import math
 import typing
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
@@ -26,6 +25,7 @@ from llmstep.errors import RequestError
 from llmstep.setting_values import shown, wire_name
 from llmstep.wire.bounds import Form, Number, WrongValue
 from llmstep.wire.schema import same
+from llmstep.wire.values import is_list, kind_of, origin_of, read_flag, read_number, read_text, read_whole, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,19 +72,6 @@ _PROTOCOL: Mapping[type, type] = {
 """Which fields of the protocol's own objects are read; others are left, for they are the protocol's."""
 
 
-def kind_of(value: object) -> str:
-    """What a value of JSON is, for a sentence."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, float)):
-        return "a number"
-    if isinstance(value, Mapping):
-        return "an object"
-    return "a list" if isinstance(value, (list, tuple)) else "a text"
-
-
 class Reader:
     """Reads records.
 
@@ -97,13 +84,13 @@ class Reader:
         self._named = named
         self._strict = strict
         self._converter = converter = Converter()
-        for kind, read in ((int, read_whole), (float, read_number), (str, read_text), (bool, _flag)):
+        for kind, read in ((int, read_whole), (float, read_number), (str, read_text), (bool, read_flag)):
             converter.register_structure_hook(kind, lambda value, _, read=read: read(value))
-        converter.register_structure_hook_factory(lambda kind: _origin(kind) is Literal, _word)
-        converter.register_structure_hook_factory(_is_list, _list)
+        converter.register_structure_hook_factory(lambda kind: origin_of(kind) is Literal, _word)
+        converter.register_structure_hook_factory(is_list, _list)
         converter.register_structure_hook_factory(attrs.has, self._object)
         converter.register_structure_hook_factory(_PROTOCOL.__contains__, _protocol)
-        converter.register_structure_hook_factory(lambda kind: _origin(kind) is Annotated, _bounded)
+        converter.register_structure_hook_factory(lambda kind: origin_of(kind) is Annotated, _bounded)
 
     def read(self, cls: type[T], raw: object, word: Callable[[str, WrongValue], RequestError]) -> T:
         """The record that a value of JSON stands for.
@@ -177,61 +164,6 @@ def argument_error(of: str) -> Callable[[str, WrongValue], RequestError]:
     return word
 
 
-def _origin(kind: Any) -> Any:
-    return typing.get_origin(kind)
-
-
-def wanted(kind: Any) -> str:
-    """What a value of a type has to be, in words."""
-    origin, arguments = _origin(kind), typing.get_args(kind)
-    if origin is Annotated and not isinstance(arguments[1], Form):
-        words: str = arguments[1].wanted(arguments[0])
-        return words
-    if origin is Literal:
-        return "one of " + ", ".join(arguments)
-    simple = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
-    return simple.get(kind, "a list" if _is_list(kind) else "an object")
-
-
-def read_whole(value: Any) -> int:
-    """A whole number."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise WrongValue("a whole number", value)
-    return value
-
-
-def read_number(value: Any) -> float:
-    """A number that is finite."""
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        raise WrongValue("a number", value)
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
-        raise WrongValue("a number", value)
-    return number
-
-
-def read_text(value: Any) -> str:
-    """A text of whole characters."""
-    if not isinstance(value, str):
-        raise WrongValue("a text", value)
-    try:
-        value.encode()
-    except UnicodeEncodeError:  # JSON can escape half of a surrogate pair; no tokenizer takes it
-        raise WrongValue("valid Unicode", value) from None
-    return value
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise WrongValue("true or false", value)
-    return value
-
-
 def _word(kind: Any) -> Callable[[Any, Any], Any]:
     words = typing.get_args(kind)
 
@@ -241,10 +173,6 @@ def _word(kind: Any) -> Callable[[Any, Any], Any]:
         return value
 
     return read
-
-
-def _is_list(kind: Any) -> bool:
-    return _origin(kind) is tuple and typing.get_args(kind)[1:] == (Ellipsis,)
 
 
 def _list(kind: Any, converter: Converter) -> Callable[[Any, Any], Any]:

@@ -7,6 +7,7 @@ from typing import Annotated
 import attrs
 
 from llmstep.wire.bounds import Form, Number, Text, WrongValue
+from llmstep.wire.values import read_text
 
 Samples = Annotated[int, Number(1, 256)]
 Seed = Annotated[int, Number(0, (1 << 63) - 1)]
@@ -14,8 +15,6 @@ Given = Annotated[str, Text(blank=False)]
 
 
 def _read_pair(value: object) -> tuple[str, str]:
-    from llmstep.wire.reading import read_text
-
     if not isinstance(value, list) or len(value) != 2:
         raise WrongValue("a pair of name and code", value)
     name, code = map(read_text, value)
