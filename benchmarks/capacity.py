@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 REQUESTS = 20_000
 """Answers that are counted for one number of people; as many as a tenth of them come before and do not count."""
-MOST_USERS = 100_000
+MAX_USERS = 100_000
 
 
 @attrs.frozen(kw_only=True)
@@ -86,7 +86,7 @@ def capacity(setup: Setup, *, think: float, limit: float, requests: int = REQUES
     if not holds(1):
         return Capacity(setup, 0, loads[1])
     low, high = 1, 2
-    while high <= MOST_USERS and holds(high):
+    while high <= MAX_USERS and holds(high):
         low, high = high, 2 * high
     while high - low > max(1, low // 100):  # a difference of a hundredth lies within the noise
         middle = (low + high) // 2

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from benchmarks.companion import Companion
 
-_MOST_PAUSE_SECONDS = 0.02
+_MAX_PAUSE_SECONDS = 0.02
 """Between requests, drawn evenly, so that they meet the model at any moment of a step."""
 _BUSY_SAMPLES = 64
 
@@ -220,7 +220,7 @@ async def round_trips(page: Page, rounds: int) -> Trips:
     busy = 0
 
     async def pause() -> None:
-        await asyncio.sleep(draw.uniform(0, _MOST_PAUSE_SECONDS))
+        await asyncio.sleep(draw.uniform(0, _MAX_PAUSE_SECONDS))
 
     for _ in range(rounds):
         await pause()

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import types
 import typing
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import attrs
 
 from llmstep.setting_values import wire_name
 from llmstep.wire.schema import SIMPLE, about, fields, is_protocol, same
 
+if typing.TYPE_CHECKING:
+    from collections.abc import Mapping
+
 
 def type_text(kind: Any) -> str:
     """A type as TypeScript writes it."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Annotated:
+        return type_text(arguments[0])
     if kind is Any:
         return "unknown"
     if kind in SIMPLE:
@@ -31,8 +36,12 @@ def type_text(kind: Any) -> str:
     return str(kind.__name__)
 
 
-def interface(cls: type) -> str:
-    """The TypeScript interface of what an editor gets or sends."""
+def interface(cls: type, aliases: Mapping[Any, str]) -> str:
+    """The TypeScript interface of what an editor gets or sends.
+
+    Args:
+        aliases: Types that have names of their own.
+    """
     base = next((each for each in cls.__mro__[1:] if attrs.has(each)), None)
     inherited = {name for name, *_ in fields(base, wire_name)} if base else set()
     extends = f" extends {base.__name__}" if base else ""
@@ -40,7 +49,7 @@ def interface(cls: type) -> str:
     for name, kind, text, required in fields(cls, wire_name):
         if name not in inherited:
             lines += [f"  /** {text} */"] if text else []
-            lines.append(f"  readonly {name}{'' if required else '?'}: {type_text(kind)};")
+            lines.append(f"  readonly {name}{'' if required else '?'}: {aliases.get(kind) or type_text(kind)};")
     return "\n".join([*lines, "}"])
 
 

@@ -143,7 +143,9 @@ def types_file() -> str:
     classes = list(dict.fromkeys(part for each in wanted for part in forms.parts(each)))
     bases = [base for cls in classes for base in cls.__mro__[1:] if base.__module__ == cls.__module__]
     classes = list(dict.fromkeys([*bases, *classes]))
-    text = "\n\n".join(map(forms.interface, classes))
+    aliases = {getattr(steps, name): name for name in ("ShownVerdict", "StepSource", "ProofOutcome", "ProofStrategy")}
+    unions = [f"export type {name} = {forms.type_text(kind)};" for kind, name in aliases.items()]
+    text = "\n\n".join([*unions, *(forms.interface(cls, aliases) for cls in classes)])
     known = ("Diagnostic", "Position", "Range", "TextDocumentIdentifier", "TextEdit")
     used = [name for name in known if re.search(rf": (readonly )?{name}\b", text)]
     return (

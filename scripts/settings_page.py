@@ -68,7 +68,7 @@ def _values(expected: Any, metadata: Any) -> str:
     if typing.get_origin(expected) is tuple:
         return "list of texts"
     name = {bool: "true or false", int: "whole number", float: "number"}.get(expected, "text")
-    least, most = metadata.get("least"), metadata.get("most")
+    least, most = metadata.get("minimum"), metadata.get("maximum")
     if least is None:
         return name
     return f"{name}, {least} to {most}" if most is not None else f"{name}, at least {least}"

@@ -39,9 +39,9 @@ EXTRA: dict[str, tuple[Families, int]] = {
 SHARD_DRAWS = 1500
 SHORT = 120
 """Most characters of a short pair."""
-MOST_ALIKE = 4
+MAX_ALIKE = 4
 """How often an equal pair may be in the training part, and how often if its goal is among the first that people try."""
-MOST_ALIKE_FIRST = 40
+MAX_ALIKE_FIRST = 40
 FIRST = 24
 """Most characters of such a goal, or of its statement: `⊢ True ∧ True`."""
 SPLITS = {"test": 2, "valid": 1, "train": 97}
@@ -130,7 +130,7 @@ def split(pairs: Iterable[Pair], kept_back: Collection[str] = ()) -> dict[str, l
         name: [
             pair
             for (goal, _), same in found.items()
-            for pair in same[: 1 if name != "train" else MOST_ALIKE if len(goal) > FIRST else MOST_ALIKE_FIRST]
+            for pair in same[: 1 if name != "train" else MAX_ALIKE if len(goal) > FIRST else MAX_ALIKE_FIRST]
             if goal not in (kept_back if name == "train" else seen)
         ]
         for name, found in parts.items()

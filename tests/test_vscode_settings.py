@@ -93,8 +93,8 @@ def test_type_default_choices_and_bounds(name: str) -> None:
     default = list(field.default) if isinstance(field.default, tuple) else field.default
     assert schema["default"] == default
     assert type(schema["default"]) is type(default) or {type(schema["default"]), type(default)} == {int, float}
-    assert schema.get("minimum") == field.metadata.get("least")
-    assert schema.get("maximum") == field.metadata.get("most")
+    assert schema.get("minimum") == field.metadata.get("minimum")
+    assert schema.get("maximum") == field.metadata.get("maximum")
 
 
 @pytest.mark.parametrize("name", SHARED)

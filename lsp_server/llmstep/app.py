@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from llmstep.progress import ProgressSink
     from llmstep.proofs.plan import Plan
     from llmstep.proofs.prover import WholeProver
-    from llmstep.search.prover import Attempt
+    from llmstep.search.interface import Attempt
     from llmstep.search.sorries import Filled
     from llmstep.settings import Settings
     from llmstep.types import Goal, Premise

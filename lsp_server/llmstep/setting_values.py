@@ -13,10 +13,10 @@ import attrs
 
 from llmstep.errors import SettingsError
 
-_MOST = 10**9
+_MAX = 10**9
 """The greatest number for a setting that has no bound of its own."""
-_LONGEST_NAME = 60
-_MOST_GUESSES = 20
+_MAX_NAME = 60
+_MAX_GUESSES = 20
 """For so many unknown names it is said which one may be meant."""
 _UNREADABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
@@ -59,7 +59,7 @@ def decode(cls: type, raw: Any, where: str, wrong: dict[str, SettingsError]) -> 
         field = fields.get(key)
         name = f"{where}.{key}"
         if field is None:
-            wrong[name] = _unknown(where, key, fields if len(wrong) < _MOST_GUESSES else {})
+            wrong[name] = _unknown(where, key, fields if len(wrong) < _MAX_GUESSES else {})
         elif attrs.has(hints[field.name]):
             if value is not None:
                 values[field.name] = decode(hints[field.name], value, name, wrong)
@@ -85,7 +85,7 @@ def _value(expected: Any, value: Any, name: str, bounds: Mapping[str, Any]) -> A
         if any(_UNREADABLE.search(word) for word in value):
             raise _wrong(name, value, "a list of words without control characters")
         return tuple(value)
-    if expected is float and type(value) is int and abs(value) <= _MOST:
+    if expected is float and type(value) is int and abs(value) <= _MAX:
         value = float(value)
     if type(value) is not expected or (expected is float and not math.isfinite(value)):
         raise _wrong(
@@ -97,11 +97,11 @@ def _value(expected: Any, value: Any, name: str, bounds: Mapping[str, Any]) -> A
         if _UNREADABLE.search(value):
             raise _wrong(name, value, "a text without control characters")
         return value
-    least, most = bounds.get("least"), bounds.get("most")
-    if least is not None and value < least:
-        raise _wrong(name, value, f"at least {least}")
-    if value > (_MOST if most is None else most):
-        raise _wrong(name, value, f"at most {_MOST if most is None else most}")
+    minimum, maximum = bounds.get("minimum"), bounds.get("maximum")
+    if minimum is not None and value < minimum:
+        raise _wrong(name, value, f"at least {minimum}")
+    if value > (_MAX if maximum is None else maximum):
+        raise _wrong(name, value, f"at most {_MAX if maximum is None else maximum}")
     return value
 
 
@@ -116,8 +116,8 @@ def _no_object(name: str, value: Any) -> SettingsError:
 
 
 def _unknown(where: str, key: str, fields: Mapping[str, object]) -> SettingsError:
-    near = difflib.get_close_matches(key[:_LONGEST_NAME], fields, n=1)
-    shown = key if len(key) <= _LONGEST_NAME else key[:_LONGEST_NAME] + "..."
+    near = difflib.get_close_matches(key[:_MAX_NAME], fields, n=1)
+    shown = key if len(key) <= _MAX_NAME else key[:_MAX_NAME] + "..."
     return SettingsError(
         f"There is no setting {where}.{_UNREADABLE.sub('?', shown)}.",
         hint=f"Did you mean {where}.{near[0]}?"

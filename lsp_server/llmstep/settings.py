@@ -32,14 +32,14 @@ BuildImports = Literal["never", "once"]
 
 
 def _setting(
-    default: Any, doc: str, *, least: float | None = None, most: float | None = None, users: bool = False
+    default: Any, doc: str, *, minimum: float | None = None, maximum: float | None = None, users: bool = False
 ) -> Any:
     """A field with its documentation and bounds.
 
     Args:
         users: Only the user may set it, and no project: it names a command, a place or a server, or gives leave.
     """
-    return attrs.field(default=default, metadata={"doc": doc, "least": least, "most": most, "users": users})
+    return attrs.field(default=default, metadata={"doc": doc, "minimum": minimum, "maximum": maximum, "users": users})
 
 
 def _section(cls: type, doc: str) -> Any:
@@ -52,7 +52,7 @@ class HttpSettings:
 
     enabled: bool = _setting(True, "Answer the `llmstep` tactic while the editor runs.", users=True)
     host: str = _setting("127.0.0.1", "Address to listen at.", users=True)
-    port: int = _setting(6000, "Port to listen at; 0 takes any free port.", least=0, most=65535, users=True)
+    port: int = _setting(6000, "Port to listen at; 0 takes any free port.", minimum=0, maximum=65535, users=True)
 
 
 @attrs.frozen(kw_only=True)
@@ -64,17 +64,19 @@ class LeanSettings:
         "Command that starts the Lean server; empty means `lake serve --` in a Lake project, else `lean --server`.",
         users=True,
     )
-    timeout_seconds: float = _setting(60.0, "Longest wait for Lean to elaborate what stands above a goal.", least=1)
-    idle_minutes: float = _setting(10.0, "Stop the Lean server after this long without use; 0 never.", least=0)
+    timeout_seconds: float = _setting(60.0, "Longest wait for Lean to elaborate what stands above a goal.", minimum=1)
+    idle_minutes: float = _setting(10.0, "Stop the Lean server after this long without use; 0 never.", minimum=0)
     start_minutes: float = _setting(
-        30.0, "Longest wait for Lean to start; the first start in a project may download a toolchain.", least=0.01
+        30.0, "Longest wait for Lean to start; the first start in a project may download a toolchain.", minimum=0.01
     )
     build_imports: BuildImports = _setting(
         "never",
         "Whether Lean builds imports that are out of date when llmstep opens a file; no other build may run then.",
         users=True,
     )
-    open_files: int = _setting(2, "Most files kept elaborated; with Mathlib each costs gigabytes.", least=1, most=64)
+    open_files: int = _setting(
+        2, "Most files kept elaborated; with Mathlib each costs gigabytes.", minimum=1, maximum=64
+    )
     environment: tuple[str, ...] = _setting(
         (), "Further environment variables that Lean is given; never secrets.", users=True
     )
@@ -85,9 +87,9 @@ class CheckSettings:
     """Running every candidate in Lean before it is shown."""
 
     enabled: bool = _setting(True, "Run every candidate in Lean and rank by what Lean says.")
-    timeout_seconds: float = _setting(5.0, "Longest time for one candidate.", least=0.1)
-    max_heartbeats: int = _setting(200_000, "Lean's limit on the work of one declaration; 0 is no limit.", least=0)
-    memory_mb: int = _setting(0, "Most private MB of one of Lean's processes; 0 is half of the machine's.", least=0)
+    timeout_seconds: float = _setting(5.0, "Longest time for one candidate.", minimum=0.1)
+    max_heartbeats: int = _setting(200_000, "Lean's limit on the work of one declaration; 0 is no limit.", minimum=0)
+    memory_mb: int = _setting(0, "Most private MB of one of Lean's processes; 0 is half of the machine's.", minimum=0)
     allow_native_decide: bool = _setting(
         False, "Accept proofs by compiled code (`native_decide`), which rest on an axiom that trusts the compiler."
     )
@@ -136,7 +138,7 @@ class RemoteSettings:
         "", "File that holds the server's key; the environment variable LLMSTEP_API_KEY takes precedence.", users=True
     )
     timeout_seconds: float = _setting(
-        120.0, "Longest wait for one answer of the server.", least=1, most=3600, users=True
+        120.0, "Longest wait for one answer of the server.", minimum=1, maximum=3600, users=True
     )
     allow_non_loopback: bool = _setting(
         False,
@@ -153,8 +155,10 @@ class PremiseSettings:
         "none", "Where premises come from: nowhere, Lean's own searches, or an index made by `llmstep index`."
     )
     index: str = _setting("", "Folder of the index, with `index`.", users=True)
-    count: int = _setting(100, "Most premises for a goal.", least=1, most=1000)
-    timeout_seconds: float = _setting(20.0, "Longest time that Lean searches for the premises of one goal.", least=0.1)
+    count: int = _setting(100, "Most premises for a goal.", minimum=1, maximum=1000)
+    timeout_seconds: float = _setting(
+        20.0, "Longest time that Lean searches for the premises of one goal.", minimum=0.1
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -181,13 +185,16 @@ class Settings:
     device: Device = _setting("auto", "Device the model runs on.")
     dtype: Dtype = _setting("auto", "Number format of the weights.")
     trust_remote_code: bool = _setting(False, "Allow models that bring Python code of their own to run it.", users=True)
-    threads: int = _setting(0, "CPU threads for the model; 0 leaves room for the editor and Lean.", least=0)
-    count: int = _setting(10, "Number of samples per request.", least=1, most=256)
-    temperature: float = _setting(0.7, "Sampling temperature; 0 is greedy.", least=0, most=5)
-    top_p: float = _setting(1.0, "Nucleus sampling: total probability of the tokens kept.", least=0.01, most=1)
-    max_new_tokens: int = _setting(128, "Upper bound on the tokens of one candidate.", least=1, most=4096)
+    threads: int = _setting(0, "CPU threads for the model; 0 leaves room for the editor and Lean.", minimum=0)
+    count: int = _setting(10, "Number of samples per request.", minimum=1, maximum=256)
+    temperature: float = _setting(0.7, "Sampling temperature; 0 is greedy.", minimum=0, maximum=5)
+    top_p: float = _setting(1.0, "Nucleus sampling: total probability of the tokens kept.", minimum=0.01, maximum=1)
+    max_new_tokens: int = _setting(128, "Upper bound on the tokens of one candidate.", minimum=1, maximum=4096)
     max_thinking_tokens: int = _setting(
-        1024, "Most tokens that a chat model may think before its step; 0 asks it not to think.", least=0, most=65536
+        1024,
+        "Most tokens that a chat model may think before its step; 0 asks it not to think.",
+        minimum=0,
+        maximum=65536,
     )
     thinking_effort: Effort = _setting(
         "auto", "How much a reasoning model is to think, where that can be set; `auto` leaves it to the model."
@@ -205,18 +212,18 @@ class Settings:
         " errors, or sketched first. `auto` writes with models of whole proofs, and searches with models of steps.",
     )
     prove_rounds: int = _setting(
-        3, "How often a written proof that Lean refuses goes back to the model.", least=0, most=32
+        3, "How often a written proof that Lean refuses goes back to the model.", minimum=0, maximum=32
     )
-    prove_seconds: float = _setting(120.0, "Longest time for one whole proof.", least=1, most=86_400)
+    prove_seconds: float = _setting(120.0, "Longest time for one whole proof.", minimum=1, maximum=86_400)
     prove_tokens: int = _setting(
         32_768,
         "Most tokens that the model writes for one whole proof, in all rounds together.",
-        least=256,
-        most=1_000_000,
+        minimum=256,
+        maximum=1_000_000,
     )
     trigger: Trigger = _setting("onDemand", "When to suggest: on demand, or when the cursor rests on a goal.")
-    idle_delay_ms: int = _setting(800, "With `onIdle`, how long the cursor rests first.", least=50)
-    idle_unload_minutes: float = _setting(15.0, "Free the model's memory after this long; 0 never.", least=0)
+    idle_delay_ms: int = _setting(800, "With `onIdle`, how long the cursor rests first.", minimum=50)
+    idle_unload_minutes: float = _setting(15.0, "Free the model's memory after this long; 0 never.", minimum=0)
     goal_provider: GoalProvider = _setting(
         "server", "Who gives the goal: llmstep's own Lean server, or the client through `llmstep/plainGoal`."
     )

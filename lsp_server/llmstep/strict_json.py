@@ -7,7 +7,7 @@ import math
 import re
 from typing import Any, NoReturn
 
-_MOST_DIGITS = 300
+_MAX_DIGITS = 300
 """More digits than a double can have before its point."""
 _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 """How half of a surrogate pair is written, alone or beside its other half."""
@@ -48,7 +48,7 @@ def loads(content: bytes | str, *, lenient: bool = False) -> Any:
 
 
 def _whole(digits: str) -> int:
-    if len(digits) > _MOST_DIGITS:
+    if len(digits) > _MAX_DIGITS:
         _too_large()
     return int(digits)
 

@@ -8,8 +8,8 @@ import pytest
 from lsprotocol.types import Position
 from output_schema import checked
 
-from llmstep.cli.place import position_of
 from llmstep.errors import RequestError
+from llmstep.lean.file_text import position_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from llmstep.http.fair_queue import MOST_OF_A_CLIENT
+from llmstep.http.fair_queue import MAX_PER_CLIENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,10 +103,10 @@ def test_a_full_queue_is_told_as_a_rate_limit(url: str, program: str) -> None:
             with contextlib.suppress(httpx.HTTPError):  # left at the end
                 client.post("/v1/completions", json={**body, "seed": seed})
 
-        threads = [threading.Thread(target=ask, args=(n,), daemon=True) for n in range(2 * MOST_OF_A_CLIENT)]
+        threads = [threading.Thread(target=ask, args=(n,), daemon=True) for n in range(2 * MAX_PER_CLIENT)]
         for thread in threads:
             thread.start()
-        while client.get("/health").json()["waiting"] < MOST_OF_A_CLIENT:
+        while client.get("/health").json()["waiting"] < MAX_PER_CLIENT:
             pass
         found = run(program, url, "busy")
     assert found["class"] == "RateLimitError"

@@ -14,7 +14,7 @@ from waiting import until
 from llmstep.engine.engine import Engine
 from llmstep.http.answers import RefusedError
 from llmstep.http.app import create_app
-from llmstep.http.fair_queue import MOST_OF_A_CLIENT, FairQueue
+from llmstep.http.fair_queue import MAX_PER_CLIENT, FairQueue
 from llmstep.http.server import serve
 from llmstep.settings import HttpSettings, Settings
 
@@ -175,7 +175,7 @@ async def test_a_failure_gives_the_turn_back() -> None:
 
 
 async def test_the_bounds() -> None:
-    admission = FairQueue(most_waiting=5, most_of_a_client=3, seconds=lambda: 2.0)
+    admission = FairQueue(max_waiting=5, max_per_client=3, seconds=lambda: 2.0)
     line = Line(admission)
     tasks = line.come("a", 4)
     await settled()
@@ -254,18 +254,18 @@ async def test_over_http_one_client_is_refused_and_the_others_are_not() -> None:
         up.engine.hold = asyncio.Event()
         up.engine.status.last_ms = 400.0
         flood = [
-            asyncio.ensure_future(clients["ada"].post("/", json=body("ada", i))) for i in range(MOST_OF_A_CLIENT + 1)
+            asyncio.ensure_future(clients["ada"].post("/", json=body("ada", i))) for i in range(MAX_PER_CLIENT + 1)
         ]
-        await waits(up, MOST_OF_A_CLIENT)
+        await waits(up, MAX_PER_CLIENT)
         refused = await clients["ada"].post("/", json=body("ada", -1))
         assert (refused.status_code, refused.headers["retry-after"]) == (429, "26")
         assert refused.json() == {
-            "error": f"{MOST_OF_A_CLIENT} of your requests wait already.",
+            "error": f"{MAX_PER_CLIENT} of your requests wait already.",
             "hint": "Try again when some of them are answered.",
             "suggestions": [],
         }
         other = asyncio.ensure_future(clients["max"].post("/", json=body("max", 0)))
-        await waits(up, MOST_OF_A_CLIENT + 1)
+        await waits(up, MAX_PER_CLIENT + 1)
         up.engine.hold.set()
         assert (await other).status_code == 200
         assert {each.status_code for each in await asyncio.gather(*flood)} == {200}

@@ -18,7 +18,7 @@ from waiting import until
 from llmstep.http import bodies, connections, protocol
 from llmstep.http.app import create_app
 from llmstep.http.connections import Places
-from llmstep.http.fair_queue import MOST_OF_A_CLIENT, MOST_WAITING
+from llmstep.http.fair_queue import MAX_PER_CLIENT, MAX_WAITING
 from llmstep.http.server import serve
 from llmstep.settings import Settings
 
@@ -174,7 +174,7 @@ async def test_a_burst_is_served_as_far_as_there_are_places_and_the_rest_is_told
             return answer
 
         asking = [asyncio.ensure_future(one(index)) for index in range(number)]
-        served = 1 + (MOST_WAITING if names else MOST_OF_A_CLIENT)
+        served = 1 + (MAX_WAITING if names else MAX_PER_CLIENT)
         await until(lambda: sum(task.done() for task in asking) == number - served)
         it.engine.hold.set()
         answers = await asyncio.gather(*asking)
@@ -281,7 +281,7 @@ async def test_long_contexts_are_read_beside_the_loop(up: Running, monkeypatch: 
 
 
 async def test_too_many_long_bodies_are_refused(up: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "_MOST_LONG", 0)
+    monkeypatch.setattr(bodies, "_MAX_LONG", 0)
     answer = await up.client.post("/", json={"tactic_state": STATE, "context": "x" * 20_000})
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
     assert answer.json()["error"] == "Too many long requests are being read already."

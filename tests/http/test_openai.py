@@ -254,7 +254,7 @@ async def test_llmsteps_own_engine_gets_the_candidates_of_the_model_in_process(u
 
 
 REFUSED: list[tuple[str, dict[str, Any], str | None, str]] = [
-    ("completions", {}, "prompt", "The prompt must be one text."),
+    ("completions", {}, "prompt", "The field prompt is missing."),
     ("completions", {"prompt": [1, 2]}, "prompt", "The prompt must be one text."),
     ("completions", {"prompt": []}, "prompt", "The prompt must be one text."),
     ("completions", {"prompt": ["a"] * 20, "n": 20}, "n", "All prompts together get 256 samples at most."),
@@ -275,7 +275,7 @@ REFUSED: list[tuple[str, dict[str, Any], str | None, str]] = [
     ("completions", {"prompt": "a", "best_of": 4}, "best_of", "This server gives all samples that it draws."),
     ("completions", {"prompt": ""}, None, "The prompt is empty."),
     ("completions", {"prompt": "p " * 5000}, None, "This model's maximum context length is"),
-    ("chat/completions", {}, "messages", "The messages must be a list of objects."),
+    ("chat/completions", {}, "messages", "The field messages is missing."),
     ("chat/completions", {"messages": []}, "messages", "The messages must be a list of objects."),
     ("chat/completions", {"messages": [{"role": "tool", "content": "a"}]}, "messages", "There is no role 'tool' here."),
     ("chat/completions", {"messages": [{"role": "user"}]}, "messages", "The content of a message must be a text."),

@@ -39,6 +39,10 @@ def test_null_is_absent_and_unknown_fields_are_ignored() -> None:
     assert request.count is None
 
 
+def test_a_whole_number_may_have_a_point() -> None:
+    assert decode_tactic(body(tactic_state="⊢ p", count=2.0)).count == 2
+
+
 def test_leancopilot_body() -> None:
     request = decode_generate(body(name="wellecks/llmstep", input="⊢ p\n\n⊢ q", prefix="rw"))
     assert request.ask == PromptInput(Goal("⊢ p", ("⊢ q",)), prefix="rw")
@@ -64,7 +68,7 @@ MALFORMED = [
     (b'{"tactic_state": "\\ud800"}', 'The field "tactic_state" is not valid Unicode.'),
     (body(tactic_state="⊢ p", count=0), 'The field "count" is 0.'),
     (body(tactic_state="⊢ p", count=257), 'The field "count" is 257.'),
-    (body(tactic_state="⊢ p", count=2.0), 'The field "count" is 2.0.'),
+    (body(tactic_state="⊢ p", count=2.5), 'The field "count" is 2.5.'),
     (body(tactic_state="⊢ p", count=True), 'The field "count" is true.'),
     (body(tactic_state="⊢ p", count="5"), 'The field "count" is "5".'),
     (body(tactic_state="⊢ p", count=[1]), 'The field "count" is a list.'),

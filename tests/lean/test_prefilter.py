@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from llmstep.lean.insertion_points import find_insertion_point
 from llmstep.lean.lexer import LexicalError, lex
-from llmstep.lean.prefilter import LONGEST, prefilter
+from llmstep.lean.prefilter import MAX_LENGTH, prefilter
 from llmstep.lean.text import position_at
 from llmstep.lean.vocabulary import COMMANDS, NATIVE, OUTSIDE, RUNNING, UNSOUND
 
@@ -51,8 +51,8 @@ def test_compiled_code_counts_where_the_user_says_so() -> None:
 
 
 def test_the_longest_candidate() -> None:
-    assert refused("exact " + "h" * (LONGEST - 6)) is None
-    assert refused("exact " + "h" * (LONGEST - 5)) == "It is longer than 4096 characters."
+    assert refused("exact " + "h" * (MAX_LENGTH - 6)) is None
+    assert refused("exact " + "h" * (MAX_LENGTH - 5)) == "It is longer than 4096 characters."
     started = time.monotonic()
     assert refused("(" * 10_000_000) == "It is longer than 4096 characters."
     assert time.monotonic() - started < 5

@@ -98,5 +98,5 @@ async def test_a_switch_downloads_first(fresh: Editor) -> None:
 
 
 async def test_without_a_model_it_is_refused(fresh: Editor) -> None:
-    with pytest.raises(JsonRpcException, match="without a model"):
+    with pytest.raises(JsonRpcException, match=r"The argument model of llmstep\.downloadModel is missing\."):
         await fresh.execute("llmstep.downloadModel", {})

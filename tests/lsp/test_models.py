@@ -79,7 +79,11 @@ async def test_another_model_is_used_without_a_restart(
 
 @pytest.mark.parametrize(
     ("argument", "sentence"),
-    [({}, "without a model"), ({"model": "no-such-model"}, "no-such-model"), ({"model": 3}, "without a model")],
+    [
+        ({}, "The argument model of llmstep.selectModel is missing."),
+        ({"model": "no-such-model"}, "no-such-model"),
+        ({"model": 3}, "The argument model of llmstep.selectModel is 3."),
+    ],
 )
 async def test_a_model_that_cannot_be_had_leaves_the_old_one(
     opened: Callable[..., Page], shared: Editor, argument: Any, sentence: str

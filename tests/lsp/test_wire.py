@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from test_startup import message, read
 
-from llmstep.lsp.framing import MOST_BYTES, Fault, Stream, identity, read_messages
+from llmstep.lsp.framing import MAX_BYTES, Fault, Stream, identity, read_messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +41,7 @@ def framed(body: bytes, length: int | None = None) -> bytes:
         (framed(BODY + b" x"), [-32700]),
         (b"Content-Length: 0\r\n\r\n" + FRAME, [-32600, GOOD]),
         (b"Content-Length: -5\r\n\r\n" + FRAME, [-32600, GOOD]),
-        (b"Content-Length: %d\r\n\r\n" % (MOST_BYTES + 1) + FRAME, [-32600, GOOD]),
+        (b"Content-Length: %d\r\n\r\n" % (MAX_BYTES + 1) + FRAME, [-32600, GOOD]),
         (b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n" + FRAME, [-32600, GOOD]),
         (b"Content-Length: many\r\n\r\n" + FRAME, [GOOD]),
         (b"junk\r\n" + b"more\n" * 10 + FRAME, [-32700, GOOD]),

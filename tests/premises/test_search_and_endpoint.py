@@ -26,7 +26,8 @@ from llmstep.premises.index import PremiseIndex
 from llmstep.premises.lean_search import LeanSearch
 from llmstep.premises.retriever import Retriever
 from llmstep.premises.source import Whereabouts
-from llmstep.search.prover import Method, Prover
+from llmstep.search.interface import Task
+from llmstep.search.prover import Method, StepProver
 from llmstep.settings import HttpSettings, LeanSettings, PremiseSettings, Settings
 from llmstep.types import Goal, PromptInput, SamplingParams
 
@@ -94,7 +95,7 @@ async def test_a_search_has_lean_find_premises_for_every_state_once(
     method = Method(tactics="both", fixed=fixed, expansions=12, samples=1, max_new_tokens=6, patience=0)
     try:
         uri = (tmp_path / "Fruit.lean").as_uri()
-        found = await Prover(engine, lean, premises).prove(uri, TEXT, [point], method)
+        found = await StepProver(engine, lean, premises).prove(Task(uri, TEXT, [point]), method)
     finally:
         await engine.close()
         await lean.close()

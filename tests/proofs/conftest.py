@@ -15,6 +15,7 @@ from llmstep.lean.insertion_points import find_insertion_points
 from llmstep.lean.text import offset_at, position_at
 from llmstep.lean.workspace import LeanWorkspace
 from llmstep.proofs.prover import WholeProver
+from llmstep.search.interface import Task
 from llmstep.settings import LeanSettings, RemoteSettings, Settings
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from llmstep.progress import Progress
     from llmstep.proofs.plan import Plan
-    from llmstep.search.prover import Attempt
+    from llmstep.search.interface import Attempt
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -65,12 +66,14 @@ def run(workspace: LeanWorkspace, tmp_path: Path) -> Callable[..., object]:
             engine = OpenAiEngine(Settings(engine="openai", remote=remote, device="cpu", **settings))
             try:
                 found = await WholeProver(engine, workspace).prove(
-                    (tmp_path / "A.lean").as_uri(),
-                    plain,
-                    find_insertion_points(plain, position_at(plain, cursor)),
+                    Task(
+                        (tmp_path / "A.lean").as_uri(),
+                        plain,
+                        find_insertion_points(plain, position_at(plain, cursor)),
+                        proof_so_far,
+                    ),
                     plan,
-                    written=proof_so_far,
-                    progress=tell,
+                    tell,
                 )
             finally:
                 await engine.close()

@@ -14,6 +14,7 @@ from llmstep.lean.text import position_at
 from llmstep.proofs.facts import facts_of
 from llmstep.proofs.prover import WholeProver
 from llmstep.proofs.sketching import stated
+from llmstep.search.interface import Task
 from llmstep.settings import Settings
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ async def test_a_proof_by_way_of_a_fact(
     engine = Engine(Settings(model="starter", device="cpu"))
     plan = attrs.evolve(PLAN, strategy="sketch", method=attrs.evolve(PLAN.method, tactics=tactics, expansions=24))
     points = find_insertion_points(text, position_at(text, text.index("sorry")))
-    found = await WholeProver(engine, workspace).prove((tmp_path / "A.lean").as_uri(), text, points, plan)
+    found = await WholeProver(engine, workspace).prove(Task((tmp_path / "A.lean").as_uri(), text, points), plan)
     await engine.close()
     assert (found.outcome, found.strategy, found.rounds) == ("proved", "sketch", 0)
     assert found.proof is not None

@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from llmstep.engine.engine import Engine
 from llmstep.lean.workspace import LeanWorkspace
-from llmstep.search.prover import Prover
+from llmstep.search.prover import StepProver
 from llmstep.settings import LeanSettings, Settings
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ async def workspace(settings: Settings) -> AsyncIterator[LeanWorkspace]:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def prover(settings: Settings, workspace: LeanWorkspace) -> AsyncIterator[Prover]:
+async def prover(settings: Settings, workspace: LeanWorkspace) -> AsyncIterator[StepProver]:
     engine = Engine(settings)
-    yield Prover(engine, workspace)
+    yield StepProver(engine, workspace)
     await engine.close()

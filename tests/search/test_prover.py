@@ -10,9 +10,10 @@ import pytest
 from llmstep.errors import NoGoalError
 from llmstep.lean.insertion_points import find_insertion_points
 from llmstep.lean.text import offset_at, position_at
+from llmstep.search.interface import Attempt, Task
 from llmstep.search.lean_expander import LeanExpander
 from llmstep.search.proposals import FixedTactics
-from llmstep.search.prover import Attempt, Method, Prover
+from llmstep.search.prover import Method, StepProver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,15 +59,15 @@ def applied(text: str, edit: TextEdit) -> str:
     return text[: offset_at(text, edit.range.start)] + edit.new_text + text[offset_at(text, edit.range.end) :]
 
 
-async def attempt(prover: Prover, folder: Path, text: str, method: Method = LIST, **more: object) -> Attempt:
+async def attempt(prover: StepProver, folder: Path, text: str, method: Method = LIST, **more: object) -> Attempt:
     plain, cursor = marked(text)
     points = find_insertion_points(plain, position_at(plain, cursor))
-    return await prover.prove((folder / "A.lean").as_uri(), plain, points, method, **more)  # type: ignore[arg-type]
+    return await prover.prove(Task((folder / "A.lean").as_uri(), plain, points), method, **more)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("text", CASES.values(), ids=CASES.keys())
 async def test_the_edit_completes_the_proof(
-    prover: Prover, tmp_path: Path, complaints: Callable[[str], list[str]], text: str
+    prover: StepProver, tmp_path: Path, complaints: Callable[[str], list[str]], text: str
 ) -> None:
     found = await attempt(prover, tmp_path, text)
     assert found.outcome == "proved"
@@ -77,7 +78,7 @@ async def test_the_edit_completes_the_proof(
     assert complaints(applied(marked(text)[0], found.edit)) == []
 
 
-async def test_it_is_the_same_every_time(prover: Prover, tmp_path: Path) -> None:
+async def test_it_is_the_same_every_time(prover: StepProver, tmp_path: Path) -> None:
     first, second = [await attempt(prover, tmp_path, CASES["several steps"]) for _ in range(2)]
     assert (first.steps, first.expansions, first.states) == (second.steps, second.expansions, second.states)
     assert len(first.steps or ()) == 3
@@ -125,36 +126,36 @@ async def test_a_state_is_expanded_in_order_until_the_proof_is_finished(
     ], "what Lean does not know is not tried again"
 
 
-async def test_what_is_false_is_not_proved(prover: Prover, tmp_path: Path) -> None:
+async def test_what_is_false_is_not_proved(prover: StepProver, tmp_path: Path) -> None:
     found = await attempt(prover, tmp_path, "theorem t (p q : Prop) (h : p) : q := by\n  §sorry\n")
     assert (found.proof, found.steps, found.edit) == (None, None, None)
     assert found.outcome == "exhausted"
 
 
-async def test_the_budget(prover: Prover, tmp_path: Path) -> None:
+async def test_the_budget(prover: StepProver, tmp_path: Path) -> None:
     found = await attempt(prover, tmp_path, CASES["several steps"], Method(tactics="list", fixed=FEW, expansions=1))
     assert (found.outcome, found.expansions, found.proof) == ("expansions", 1, None)
 
 
-async def test_errors_elsewhere_do_not_matter(prover: Prover, tmp_path: Path) -> None:
+async def test_errors_elsewhere_do_not_matter(prover: StepProver, tmp_path: Path) -> None:
     text = f"theorem bad : 1 = 2 := rfl\n\n{CASES['one step']}\ntheorem worse : 1 = 2 := by\n  exact nothing\n"
     found = await attempt(prover, tmp_path, text)
     assert found.outcome == "proved"
 
 
-async def test_the_whole_file_must_accept_the_proof(prover: Prover, tmp_path: Path) -> None:
+async def test_the_whole_file_must_accept_the_proof(prover: StepProver, tmp_path: Path) -> None:
     """`rfl` closes the goal by choosing the number, which leaves nothing for the step behind it."""
     text = "theorem t : ∃ n : Nat, n = 2 := by\n  apply Exists.intro\n  §sorry\n  exact 2\n"
     found = await attempt(prover, tmp_path, text, Method(tactics="list", fixed=FEW, expansions=1))
     assert (found.outcome, found.proof, found.edit) == ("refused", None, None)
 
 
-async def test_the_theorem_itself_is_no_proof(prover: Prover, tmp_path: Path) -> None:
+async def test_the_theorem_itself_is_no_proof(prover: StepProver, tmp_path: Path) -> None:
     found = await attempt(prover, tmp_path, "theorem t (p : Prop) : p := by\n  §sorry\n")
     assert found.proof is None
 
 
-async def test_progress(prover: Prover, tmp_path: Path) -> None:
+async def test_progress(prover: StepProver, tmp_path: Path) -> None:
     told: list[Progress] = []
     found = await attempt(prover, tmp_path, CASES["several steps"], progress=told.append)
     searching = [each for each in told if each.stage == "search"]
@@ -165,7 +166,7 @@ async def test_progress(prover: Prover, tmp_path: Path) -> None:
     assert [each.stage for each in (told[0], told[-1])] == ["goal", "check"]
 
 
-async def test_cancelling_leaves_lean_ready_for_the_next(prover: Prover, tmp_path: Path) -> None:
+async def test_cancelling_leaves_lean_ready_for_the_next(prover: StepProver, tmp_path: Path) -> None:
     started = asyncio.Event()
 
     def on_progress(progress: Progress) -> None:
@@ -181,7 +182,7 @@ async def test_cancelling_leaves_lean_ready_for_the_next(prover: Prover, tmp_pat
     assert found.outcome == "proved"
 
 
-async def test_no_goal(prover: Prover, tmp_path: Path) -> None:
+async def test_no_goal(prover: StepProver, tmp_path: Path) -> None:
     with pytest.raises(NoGoalError):
         await attempt(prover, tmp_path, "§\ntheorem t : True := trivial\n")
 

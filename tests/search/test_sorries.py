@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from lsprotocol.types import Position, Range, TextEdit
 
-from llmstep.search.prover import Attempt, Method, Prover
+from llmstep.progress import ProgressSink, silent
+from llmstep.search.interface import Attempt, Task
+from llmstep.search.prover import Method, StepProver
 from llmstep.search.sorries import applied, fill, find_sorries
 from llmstep.types import Goal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from llmstep.lean.insertion_points import InsertionPoint
 
 
 @pytest.mark.parametrize(
@@ -61,12 +61,11 @@ class Proofs:
         self.proofs = list(proofs)
         self.lean = self
 
-    async def prove(
-        self, uri: str, text: str, points: Sequence[InsertionPoint], method: Method, **_: object
-    ) -> Attempt:
+    async def prove(self, task: Task, how: Method, _: ProgressSink = silent) -> Attempt:
         proof = self.proofs.pop(0)
-        edit = points[0].edit(text, proof)
-        return Attempt(points[0], Goal("⊢ p"), (proof,), proof, edit, "proved", 1, 1, 0.1, None, method.tactics)
+        [point] = task.points
+        edit = point.edit(task.text, proof)
+        return Attempt(point, Goal("⊢ p"), (proof,), proof, edit, "proved", 1, 1, 0.1, None, how.tactics)
 
     async def errors(self, uri: str, text: str) -> list[str]:
         return ["there before"] + ["a and b"] * ("exact a" in text and "exact b" in text)
@@ -74,6 +73,6 @@ class Proofs:
 
 async def test_proofs_that_do_not_go_together() -> None:
     text = "".join(f"theorem t{n} : p := by\n  sorry\n\n" for n in range(4))
-    prover = cast("Prover", Proofs(["exact a", "exact c", "exact b", "exact c"]))
+    prover = cast("StepProver", Proofs(["exact a", "exact c", "exact b", "exact c"]))
     results = await fill("file:///a.lean", text, prover, Method())
     assert [each.reason for each in results] == ["", "", "refused beside the other proofs", ""]

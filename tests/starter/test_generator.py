@@ -118,7 +118,7 @@ def test_no_theorem_and_no_held_out_goal_is_in_two_parts(command: list[str]) -> 
     train_goals = {pair.goal for pair in parts["train"]}
     assert goal in train_goals
     assert not train_goals & {pair.goal for name in ("valid", "test") for pair in parts[name]}
-    assert max(Counter((pair.goal, pair.tactic) for pair in parts["train"]).values()) <= dataset.MOST_ALIKE_FIRST
+    assert max(Counter((pair.goal, pair.tactic) for pair in parts["train"]).values()) <= dataset.MAX_ALIKE_FIRST
     assert sum(part_of(name) == "test" for name in names) in range(1, 20)
 
 
@@ -163,9 +163,9 @@ def test_a_pair_whose_step_would_mean_another_thing_is_left_out() -> None:
 def test_equal_pairs_and_goals_that_are_kept_back() -> None:
     statements = [f"s{number}" for number in range(40) if part_of(f"s{number}") == "train"]
     pairs = [Pair(f"A{n} : Prop\nk : A{n}\n⊢ A{n}", "exact k", "x", s) for n, s in enumerate(statements)]
-    assert len(split(pairs)["train"]) == len(pairs) <= dataset.MOST_ALIKE_FIRST
+    assert len(split(pairs)["train"]) == len(pairs) <= dataset.MAX_ALIKE_FIRST
     longer = [replace(pair, goal=f"B{n} : Prop\n{pair.goal}") for n, pair in enumerate(pairs)]
-    assert len(split(longer)["train"]) == dataset.MOST_ALIKE
+    assert len(split(longer)["train"]) == dataset.MAX_ALIKE
     assert split(pairs, {"p : Prop\nh₁ : p\n⊢ p"})["train"] == []
 
 

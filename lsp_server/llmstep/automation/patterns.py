@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _SUBSCRIPTS: Final = "₁₂₃₄₅₆₇₈₉"
 _DEEP: Final = 3
 """So far a pattern goes into a type."""
-_MOST: Final = 8
+_MAX: Final = 8
 """Most premises and groups of variables that are introduced at once."""
 
 
@@ -45,7 +45,7 @@ def introduced(target: str, fresh: Fresh, *, apart: bool = False) -> list[str]:
         apart: Give the premises' patterns instead, as `rintro` reads them.
     """
     found: list[str] = []
-    for _ in range(_MOST):
+    for _ in range(_MAX):
         premise = premise_of(target)
         if premise is None:
             break

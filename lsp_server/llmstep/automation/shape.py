@@ -19,8 +19,8 @@ _NOT_INDUCTIVE: Final = frozenset(
     ("Prop", "Type", "Sort", "Set", "Real", "Rat", "Complex", "Int", "Float", "Char", "String", "Decidable")
 )
 """Heads of types that are not taken apart."""
-_MOST_HYPOTHESES: Final = 6
-_MOST_THINGS: Final = 3
+_MAX_HYPOTHESES: Final = 6
+_MAX_THINGS: Final = 3
 
 
 @attrs.frozen
@@ -59,7 +59,7 @@ class Shape:
         ]
         telling = [each for each in found if each.operator]
         things = [name for name, kind in entries if kind.strip() in types]
-        return cls(names, target, outermost(target), tuple(telling[-_MOST_HYPOTHESES:]), tuple(things[-_MOST_THINGS:]))
+        return cls(names, target, outermost(target), tuple(telling[-_MAX_HYPOTHESES:]), tuple(things[-_MAX_THINGS:]))
 
     def fresh(self) -> Fresh:
         """Hands out names that no hypothesis has."""

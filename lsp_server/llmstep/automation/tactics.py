@@ -44,7 +44,7 @@ DEFAULT_TACTICS: Final = (*_CLOSERS, *_STEPS, *_SEARCHES)
 """What `automationTactics` means while it is empty."""
 _UNKNOWN_CHANCE: Final = 0.5
 """Of a tactic that the user has named."""
-_LONGEST: Final = 48
+_MAX_LENGTH: Final = 48
 """Most tactics for one goal."""
 
 
@@ -63,7 +63,7 @@ def tactics_for(goal: Goal, wanted: Sequence[str] = (), prefix: str = "") -> lis
         plain = [*closers, *shaped(Shape.of(goal.text)), *steps]
     start = prefix.strip()
     distinct = {tactic.text: tactic for tactic in reversed(plain) if tactic.text.startswith(start)}
-    return [*list(reversed(distinct.values()))[:_LONGEST], *(tactic for tactic in named if tactic.search)]
+    return [*list(reversed(distinct.values()))[:_MAX_LENGTH], *(tactic for tactic in named if tactic.search)]
 
 
 def _tactic(text: str) -> LeanTactic:

@@ -111,7 +111,7 @@ def run_benchmark(
     *,
     samples: int = 10,
     temperature: float = 0.5,
-    longest: int = 128,
+    max_tokens: int = 128,
     fixed: int | None = None,
     rounds: int = 5,
     threads: int = 0,
@@ -125,7 +125,7 @@ def run_benchmark(
         cases: Its prompts.
         samples: Samples per request.
         temperature: Of the sampling.
-        longest: Most new tokens of a sample.
+        max_tokens: Most new tokens of a sample.
         fixed: New tokens of every sample, whose end is then ignored; None takes 32 where weights are random.
         rounds: Requests for each case.
         threads: CPU threads; 0 as the engine does it.
@@ -143,7 +143,7 @@ def run_benchmark(
 
         torch.set_num_threads(used)
     record = machine() | gpu.machine(loaded.device)
-    sampling = SamplingParams(samples, temperature, 1.0, fixed or longest)
+    sampling = SamplingParams(samples, temperature, 1.0, fixed or max_tokens)
     other = opponent(against, loaded, sampling, fixed=fixed is not None, threads=used) if against else None
     results, peak = measure(loaded, cases, sampling, rounds=rounds, against=other, progress=progress)
     if floor := model.floor(used):

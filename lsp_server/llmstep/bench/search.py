@@ -16,6 +16,7 @@ from llmstep.bench.results import read_lines
 from llmstep.bench.statistics import wilson
 from llmstep.errors import GenerationError, LeanCrashedError, LeanTimeoutError, NoGoalError
 from llmstep.lean.insertion_points import find_insertion_points
+from llmstep.search.interface import Task
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from llmstep.bench.theorems import Theorem
     from llmstep.proofs.plan import Plan
-    from llmstep.proofs.prover import WholeProver
+    from llmstep.search.interface import Prover
 
 _OF_THE_THEOREM = (NoGoalError, LeanTimeoutError, LeanCrashedError, GenerationError)
 """Errors that say something about one theorem, after which the next one is tried."""
@@ -119,7 +120,7 @@ def read_results(out: Path, method: dict[str, Any]) -> dict[str, Result]:
 
 async def run_search(
     theorems: Sequence[Theorem],
-    prover: WholeProver,
+    prover: Prover[Plan],
     plan: Plan,
     record: dict[str, Any],
     out: Path,
@@ -153,10 +154,10 @@ async def run_search(
     return results
 
 
-async def _attempt(theorem: Theorem, prover: WholeProver, plan: Plan, record: dict[str, Any]) -> Result:
+async def _attempt(theorem: Theorem, prover: Prover[Plan], plan: Plan, record: dict[str, Any]) -> Result:
     points = find_insertion_points(theorem.text, theorem.position)
     try:
-        made = await prover.prove(theorem.uri, theorem.text, points, plan)
+        made = await prover.prove(Task(theorem.uri, theorem.text, points), plan)
     except _OF_THE_THEOREM as error:
         return Result(theorem.name, "error", None, 0, 0, 0.0, None, record, str(error))
     return Result(

@@ -69,8 +69,8 @@ def middle_out(text: str, tokens: int, count: Callable[[str], int]) -> str:
     return head(text, half, count) + "..." + tail(text, half, count)
 
 
-def _length(most: int, tokens: int, count: Callable[[int], int]) -> int:
-    """The largest number of characters up to `most` whose `count` of tokens is at most `tokens`.
+def _length(maximum: int, tokens: int, count: Callable[[int], int]) -> int:
+    """The largest number of characters up to `maximum` whose `count` of tokens is at most `tokens`.
 
     Texts are about equally dense everywhere, so the next guess lies on the line between the two nearest known counts;
     after a guess that gained little, the next one lies halfway, for texts that are not.
@@ -78,11 +78,11 @@ def _length(most: int, tokens: int, count: Callable[[int], int]) -> int:
     if tokens <= 0:
         return 0
     low, of_low = 0, 0
-    high = min(most, 4 * tokens)  # a token has about four characters
+    high = min(maximum, 4 * tokens)  # a token has about four characters
     while (of_high := count(high)) <= tokens:
-        if high == most:
-            return most
-        low, of_low, high = high, of_high, min(most, 2 * high)
+        if high == maximum:
+            return maximum
+        low, of_low, high = high, of_high, min(maximum, 2 * high)
     halve = False
     while high - low > 1:
         share = 0.5 if halve else (tokens + 0.5 - of_low) / (of_high - of_low)

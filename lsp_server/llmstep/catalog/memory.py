@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-ROOM = 1.3
+HEADROOM = 1.3
 """Memory while a model works, over that of its weights: activations, and the keys and values of the tokens."""
 
 BYTES: dict[str, float] = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 1, "int4": 0.57}
@@ -27,4 +27,4 @@ def weight_bytes(parameters: int, device: str, dtype: str = "auto", own: str = "
 
 def needed_bytes(weights: float) -> int:
     """Memory that has to be free for a model with weights of so many bytes."""
-    return round(weights * ROOM)
+    return round(weights * HEADROOM)

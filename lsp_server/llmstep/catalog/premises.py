@@ -31,18 +31,18 @@ def marked(premise: Premise) -> str:
     return code
 
 
-def in_front(state: str, premises: Sequence[Premise], most_bytes: int) -> str:
+def in_front(state: str, premises: Sequence[Premise], max_bytes: int) -> str:
     """The premises that go in front of a state, the best next to it.
 
     Taken in their order as long as premises and state together have at most so many bytes in UTF-8. One that is too
     long is passed over, and shorter ones behind it still come.
     """
-    room = most_bytes - len(state.encode())
+    capacity = max_bytes - len(state.encode())
     text = ""
     for premise in premises:
         one = marked(premise) + GAP
         size = len(one.encode())
-        if size <= room:
-            room -= size
+        if size <= capacity:
+            capacity -= size
             text = one + text
     return text

@@ -155,10 +155,10 @@ def _other(source: str, folder: Path | None, settings: Settings) -> ModelChoice:
 def _as_trained(template: PromptTemplate, folder: Path | None) -> PromptTemplate:
     """The template with prompts no longer than those that the model in `folder` was trained on."""
     hints = store.read_json(folder / store.HINTS) if folder else {}
-    most = hints.get("max_prompt_tokens")
-    if hints.get("template") != template.name or not isinstance(most, int) or most < 1:
+    maximum = hints.get("max_prompt_tokens")
+    if hints.get("template") != template.name or not isinstance(maximum, int) or maximum < 1:
         return template
-    return template.shortened(most)
+    return template.shortened(maximum)
 
 
 def _guess(source: str, config: dict[str, object], family: Family | None) -> str:

@@ -114,10 +114,10 @@ class PromptTemplate:
         """Whether the model reads premises."""
         return "{premises}" in self.text
 
-    def shortened(self, most: int) -> PromptTemplate:
-        """The template with prompts of at most `most` tokens; those of `also`, too."""
-        also = self.also.shortened(most) if self.also else None
-        return attrs.evolve(self, max_prompt_tokens=min(self.max_prompt_tokens, most), also=also)
+    def shortened(self, maximum: int) -> PromptTemplate:
+        """The template with prompts of at most `maximum` tokens; those of `also`, too."""
+        also = self.also.shortened(maximum) if self.also else None
+        return attrs.evolve(self, max_prompt_tokens=min(self.max_prompt_tokens, maximum), also=also)
 
     def thinking(self, settings: Settings) -> PromptTemplate:
         """The template of a chat with what the settings say about thoughts; others stay as they are."""

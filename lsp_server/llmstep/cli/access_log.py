@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-_MOST_WAITING = 1000
+_MAX_WAITING = 1000
 _SECONDS_TO_END = 1.0
 
 
@@ -47,7 +47,7 @@ class _Lines:
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
-        self._waiting: queue.Queue[str | None] = queue.Queue(_MOST_WAITING)
+        self._waiting: queue.Queue[str | None] = queue.Queue(_MAX_WAITING)
         self._thread = threading.Thread(target=self._write, name="llmstep-access-log", daemon=True)
 
     def __enter__(self) -> _Lines:

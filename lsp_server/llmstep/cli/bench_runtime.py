@@ -63,7 +63,7 @@ def runtime(
         cases_of(cases, measured, prompt_tokens or PROMPT_TOKENS),
         samples=samples,
         temperature=temperature,
-        longest=max_new_tokens,
+        max_tokens=max_new_tokens,
         fixed=fixed_tokens,
         rounds=rounds,
         threads=threads,

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import attrs
 import typer
 
-from llmstep.cli.place import read_text
 from llmstep.cli.say import say
 from llmstep.errors import RequestError
+from llmstep.lean.file_text import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -84,7 +84,7 @@ def _left_out(found: Found) -> str:
     return f": {reasons}" if reasons else ""
 
 
-def _pairs_of(source: Path, longest: int, seconds: float, settings: Settings, repository: Path | None) -> Found:
+def _pairs_of(source: Path, max_length: int, seconds: float, settings: Settings, repository: Path | None) -> Found:
     """The pairs of a source of whatever kind.
 
     Raises:
@@ -98,22 +98,22 @@ def _pairs_of(source: Path, longest: int, seconds: float, settings: Settings, re
     if not source.exists():
         raise RequestError(f"There is no {source}.", hint="Check the path.")
     if source.suffix == ".jsonl":
-        return jsonl_pairs(source, longest)
+        return jsonl_pairs(source, max_length)
     files = benchmark_files(source) if source.is_dir() else [source] if source.suffix == ".json" else []
     if files:
         found = Found()
         for file in files:
-            found.extend(leandojo_pairs(file, longest, repository))
+            found.extend(leandojo_pairs(file, max_length, repository))
         return found
     if source.is_dir() or source.suffix == ".lean":
-        return run(_of_project(source, longest, seconds, settings))
+        return run(_of_project(source, max_length, seconds, settings))
     raise RequestError(
         f"What {source} holds is not known.",
         hint="Give a .json file of LeanDojo, a .jsonl file of pairs, a .lean file, or a folder of one of these.",
     )
 
 
-async def _of_project(source: Path, longest: int, seconds: float, settings: Settings) -> Found:
+async def _of_project(source: Path, max_length: int, seconds: float, settings: Settings) -> Found:
     from llmstep.data.project import lean_files, project_pairs
     from llmstep.lean.project import find_project, server_command, working_folder
     from llmstep.lean.server import LeanServer
@@ -123,7 +123,7 @@ async def _of_project(source: Path, longest: int, seconds: float, settings: Sett
     server = LeanServer(server_command(project, settings.lean, settings.check), project.root, timeout=seconds)
     try:
         return await project_pairs(
-            server, files, longest, seconds, lambda file, count: say(f"{file}: {count} pairs", err=True)
+            server, files, max_length, seconds, lambda file, count: say(f"{file}: {count} pairs", err=True)
         )
     finally:
         await server.stop()

@@ -111,7 +111,7 @@ def _dry_run(record: ModelRecord, template: PromptTemplate, goal_file: Path | No
 
 
 def _example(goal_file: Path | None, prefix: str) -> PromptInput:
-    from llmstep.cli.place import read_text
+    from llmstep.lean.file_text import read_text
     from llmstep.types import Goal, PromptInput
 
     goal = "p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q" if goal_file is None else read_text(goal_file)

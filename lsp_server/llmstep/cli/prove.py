@@ -12,7 +12,7 @@ from llmstep.cli.downloads import agree
 from llmstep.cli.engine_flags import PremiseFlags, takes_engine
 from llmstep.cli.faults import NOTHING_FOUND
 from llmstep.cli.options import configured
-from llmstep.cli.place import ColumnOption, FileArgument, LineOption, place_of, position_of, read_text
+from llmstep.cli.place import ColumnOption, FileArgument, LineOption, place_of
 from llmstep.cli.process import an_app, run
 from llmstep.cli.say import say
 from llmstep.cli.searching import (
@@ -28,12 +28,13 @@ from llmstep.cli.searching import (
     method_of,
     plan_of,
 )
+from llmstep.lean.file_text import position_of, read_text
 from llmstep.printable import json_text
 from llmstep.proofs.summary import OUTCOMES, counted, effort, outcome
 from llmstep.wire.records import to_json
 
 if TYPE_CHECKING:
-    from llmstep.search.prover import Attempt
+    from llmstep.search.interface import Attempt
     from llmstep.wire.steps import ProveOutput
 
 

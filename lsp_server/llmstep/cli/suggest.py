@@ -13,9 +13,10 @@ from llmstep.cli.downloads import agree
 from llmstep.cli.engine_flags import PremiseFlags, takes_engine
 from llmstep.cli.faults import NOTHING_FOUND
 from llmstep.cli.options import CountOption, settings_with
-from llmstep.cli.place import ColumnOption, FileArgument, LineOption, bounded, decode, place_of, position_of, read_text
+from llmstep.cli.place import ColumnOption, FileArgument, LineOption, place_of
 from llmstep.cli.process import an_app, run
 from llmstep.errors import RequestError
+from llmstep.lean.file_text import bounded, decode, position_of, read_text
 from llmstep.printable import json_text
 from llmstep.wire.records import to_json
 

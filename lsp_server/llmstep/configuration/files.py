@@ -25,7 +25,7 @@ else:
 
 VARIABLE = "LLMSTEP_CONFIG"
 PROJECT_FILE = "llmstep.toml"
-_MOST_BYTES = 1 << 20
+_MAX_BYTES = 1 << 20
 
 
 def user_file() -> Path:
@@ -94,8 +94,8 @@ def _read(file: Path) -> tuple[dict[str, Any], SettingsError | None]:
         if not stat.S_ISREG(file.stat().st_mode):
             return {}, _unread(file, "it is no file", "Put a file there, or remove it.")
         with file.open("rb") as source:
-            content = source.read(_MOST_BYTES + 1)
-        if len(content) > _MOST_BYTES:
+            content = source.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
             return {}, _unread(file, "it has more than 1 MB", "Shorten it.")
         return tomllib.loads(content.decode("utf-8").removeprefix("\ufeff")), None
     except OSError as error:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def jsonl_pairs(file: Path, longest: int) -> Found:
+def jsonl_pairs(file: Path, max_length: int) -> Found:
     """The pairs of a file; one without a theorem counts as a theorem of its own, named by its goal.
 
     Raises:
@@ -39,7 +39,7 @@ def jsonl_pairs(file: Path, longest: int) -> Found:
             )
         goal, tactic, before = (str(text).replace("\r\n", "\n") for text in texts)
         name = theorem or f"goal {goal.strip()}"
-        found.add(Pair(goal.strip(), tactic.strip(), name, file=before, at=len(before)), longest)
+        found.add(Pair(goal.strip(), tactic.strip(), name, file=before, at=len(before)), max_length)
     return found
 
 

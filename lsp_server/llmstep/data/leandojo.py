@@ -27,7 +27,7 @@ def benchmark_files(folder: Path) -> list[Path]:
     return [file for name in PARTS if (file := folder / f"{name}.json").is_file()]
 
 
-def leandojo_pairs(file: Path, longest: int, repository: Path | None = None) -> Found:
+def leandojo_pairs(file: Path, max_length: int, repository: Path | None = None) -> Found:
     """The pairs of one file. The plain `tactic` is taken: the marks of `annotated_tactic` are no Lean.
 
     Args:
@@ -58,7 +58,7 @@ def leandojo_pairs(file: Path, longest: int, repository: Path | None = None) -> 
         places = _places(steps, [tactic for _, tactic in traced])
         for (goal, tactic), place in zip(traced, places, strict=True):
             text = "" if steps is None or place is None else steps.text
-            found.add(Pair(goal.strip(), tactic.strip(), name, part, file=text, at=place or 0), longest)
+            found.add(Pair(goal.strip(), tactic.strip(), name, part, file=text, at=place or 0), max_length)
     return found
 
 

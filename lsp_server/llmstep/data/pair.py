@@ -42,13 +42,13 @@ class Found:
     pairs: list[Pair] = attrs.field(factory=list)
     left_out: Counter[str] = attrs.field(factory=Counter)
 
-    def add(self, pair: Pair, longest: int) -> None:
+    def add(self, pair: Pair, max_length: int) -> None:
         """Takes a pair, unless no model should learn it.
 
         Args:
-            longest: Most characters of a tactic.
+            max_length: Most characters of a tactic.
         """
-        reason = unfit(pair.goal, pair.tactic, longest)
+        reason = unfit(pair.goal, pair.tactic, max_length)
         if reason:
             self.left_out[reason] += 1
         else:
@@ -60,7 +60,7 @@ class Found:
         self.left_out += other.left_out
 
 
-def unfit(goal: str, tactic: str, longest: int) -> str:
+def unfit(goal: str, tactic: str, max_length: int) -> str:
     """Why a pair is no example of a step; empty when it is one."""
     if "⊢" not in goal:
         return "steps without a goal"
@@ -68,6 +68,6 @@ def unfit(goal: str, tactic: str, longest: int) -> str:
         return "empty steps"
     if _GIVEN_UP.search(tactic):
         return "steps with sorry"
-    if len(tactic) > longest:
-        return f"steps longer than {longest} characters"
+    if len(tactic) > max_length:
+        return f"steps longer than {max_length} characters"
     return ""

@@ -50,14 +50,14 @@ def lean_files(source: Path) -> list[Path]:
 
 
 async def project_pairs(
-    server: LeanServer, files: list[Path], longest: int, seconds: float, on_file: Callable[[Path, int], None]
+    server: LeanServer, files: list[Path], max_length: int, seconds: float, on_file: Callable[[Path, int], None]
 ) -> Found:
     """The pairs of all files, one file after the other.
 
     What Lean refuses, or lets pass with `sorry`, gives no pairs. A file that Lean does not finish is left out.
 
     Args:
-        longest: Most characters of a tactic. The steps inside a longer one count on their own.
+        max_length: Most characters of a tactic. The steps inside a longer one count on their own.
         seconds: Longest time for a file.
         on_file: Called with every file that is done and the number of its pairs.
 
@@ -69,7 +69,7 @@ async def project_pairs(
     for file in files:
         try:
             text = (await asyncio.to_thread(file.read_bytes)).decode("utf-8").replace("\r\n", "\n")
-            pairs = await _file_pairs(server, as_uri(file), text, longest, seconds)
+            pairs = await _file_pairs(server, as_uri(file), text, max_length, seconds)
         except (LeanError, UnicodeDecodeError):
             pairs = Found()
             pairs.left_out["files that Lean cannot read"] += 1
@@ -83,7 +83,7 @@ def as_uri(file: Path) -> str:
     return file.absolute().as_uri()
 
 
-async def _file_pairs(server: LeanServer, uri: str, text: str, longest: int, seconds: float) -> Found:
+async def _file_pairs(server: LeanServer, uri: str, text: str, max_length: int, seconds: float) -> Found:
     version = await server.open(uri, text)
     try:
         diagnostics = await server.wait(uri, version, seconds)
@@ -97,7 +97,7 @@ async def _file_pairs(server: LeanServer, uri: str, text: str, longest: int, sec
             goals = await asyncio.gather(*(_state(server, uri, place, seconds) for place in places))
             name = declaration.name or f"example {goals[0] if goals else ''}"
             for item, goal in zip(items, goals, strict=True):
-                found.add(Pair(goal, step_text(text, item), name, file=text, at=item.start), longest)
+                found.add(Pair(goal, step_text(text, item), name, file=text, at=item.start), max_length)
         return found
     finally:
         await server.close(uri)

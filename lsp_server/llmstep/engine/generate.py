@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_ROOM = 512
+_GRANULE = 512
 """Keys and values of a GPU's cache grow by so many tokens: each other size means compiling the step again."""
 _ROWS = 10
 
@@ -54,8 +54,8 @@ def compile_step(loaded: LoadedModel) -> None:
 def _cache(loaded: LoadedModel, tokens: int) -> dict[str, Any]:
     if not is_static(loaded):
         return {}
-    room = {"max_cache_len": -(-tokens // _ROOM) * _ROOM} if hasattr(GenerationConfig(), "max_cache_len") else {}
-    return {"cache_implementation": "static", "disable_compile": not loaded.compiles, **room}
+    size = {"max_cache_len": -(-tokens // _GRANULE) * _GRANULE} if hasattr(GenerationConfig(), "max_cache_len") else {}
+    return {"cache_implementation": "static", "disable_compile": not loaded.compiles, **size}
 
 
 def generate(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from llmstep.catalog.memory import ROOM
+from llmstep.catalog.memory import HEADROOM
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from llmstep.decoder import Decoder
     from llmstep.engine.device import Placement
 
-__all__ = ["ROOM", "LoadedModel", "Plan", "release"]
+__all__ = ["HEADROOM", "LoadedModel", "Plan", "release"]
 
 
 @attrs.frozen

@@ -9,7 +9,7 @@ from llmstep import decoder
 from llmstep.cancel import NEVER, CancelToken
 from llmstep.engine import device as devices
 from llmstep.engine.device import Placement
-from llmstep.engine.loaded import ROOM, LoadedModel, Plan
+from llmstep.engine.loaded import HEADROOM, LoadedModel, Plan
 from llmstep.engine.postprocess import RawSample
 from llmstep.errors import CancelledError, GenerationError, ModelLoadError, ModelTooLargeError
 from llmstep.hub.files import measure, read_config, weight_paths
@@ -63,10 +63,10 @@ def inspect(
             return None
         measure(weight_paths(folder))
         with _loading(name):
-            size = decoder.measure(folder, _quantization(settings), int(free / ROOM))
+            size = decoder.measure(folder, _quantization(settings), int(free / HEADROOM))
     else:
-        size = _guess(config, _quantization(settings), file_bytes, int(free / ROOM))
-        if size.weight_bytes * ROOM > free:
+        size = _guess(config, _quantization(settings), file_bytes, int(free / HEADROOM))
+        if size.weight_bytes * HEADROOM > free:
             raise _too_large(name, size, free)
     return Plan(
         name=name,
@@ -169,7 +169,7 @@ def _guess(config: dict[str, Any], wanted: decoder.Quantization, file_bytes: int
 
 def _too_large(name: str, size: decoder.Footprint, free: int) -> ModelTooLargeError:
     return ModelTooLargeError(
-        f"The model {name} needs about {format_bytes(size.weight_bytes * ROOM)} of memory in {size.quantization} "
+        f"The model {name} needs about {format_bytes(size.weight_bytes * HEADROOM)} of memory in {size.quantization} "
         f"on cpu, and {format_bytes(free)} are free.",
         hint="Close other programs, or choose a smaller model.",
     )

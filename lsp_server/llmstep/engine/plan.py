@@ -18,7 +18,7 @@ from transformers import (
 )
 
 from llmstep.engine import device as devices
-from llmstep.engine.loaded import ROOM, Plan
+from llmstep.engine.loaded import HEADROOM, Plan
 from llmstep.errors import ModelLoadError, ModelTooLargeError
 from llmstep.hub.files import Weights, broken, measure, read_config, weight_paths
 from llmstep.progress import format_bytes
@@ -68,7 +68,7 @@ def inspect(
         trust_remote_code=trust_remote_code,
     )
     free = devices.free_bytes(placement.device) + freeable
-    if plan.weight_bytes * ROOM > free:
+    if plan.weight_bytes * HEADROOM > free:
         raise too_large(plan, free)
     return plan
 
@@ -116,7 +116,7 @@ def _unknown(name: str, kind: object) -> ModelLoadError:
 
 def too_large(plan: Plan, free: int) -> ModelTooLargeError:
     """The error for a model for which `free` bytes are not enough."""
-    needed = format_bytes(plan.weight_bytes * ROOM)
+    needed = format_bytes(plan.weight_bytes * HEADROOM)
     ways = ["choose a smaller model"]
     if plan.placement.dtype == "float32":
         ways.insert(0, "set llmstep.dtype to bfloat16, which takes half of it")

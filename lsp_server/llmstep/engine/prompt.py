@@ -95,16 +95,16 @@ def _fit(
             f"The template {template.name} reads the file before the goal, and there is none.",
             hint="Ask at a place in a file, or choose another template.",
         )
-    room = template.context_tokens
+    capacity = template.context_tokens
     context = next((part.text for part in segments if part.kind == "context"), "")
     if context:
         rest = count(_join(_replace(segments, "context", "")))
-        room = max(0, min(room, budget - rest))
-        parts = _replace(segments, "context", _cut_context(template, context, room, count))
+        capacity = max(0, min(capacity, budget - rest))
+        parts = _replace(segments, "context", _cut_context(template, context, capacity, count))
         # The joints may cost a token or two that neither count has seen.
-        while not fits(parts) and room > 0:
-            room = max(0, room - max(1, count(_join(parts)) - budget))
-            parts = _replace(segments, "context", _cut_context(template, context, room, count))
+        while not fits(parts) and capacity > 0:
+            capacity = max(0, capacity - max(1, count(_join(parts)) - budget))
+            parts = _replace(segments, "context", _cut_context(template, context, capacity, count))
         segments = parts
     if fits(segments):
         return segments
@@ -119,22 +119,22 @@ def _fit(
     return _replace(segments, "goal", shorter)
 
 
-def _cut_context(template: PromptTemplate, context: str, room: int, count: Any) -> str:
-    """`context` in at most `room` tokens (and those of `...`), by the template's rule."""
-    if not _surely_longer(context, room, count) and count(context) <= room:
+def _cut_context(template: PromptTemplate, context: str, capacity: int, count: Any) -> str:
+    """`context` in at most `capacity` tokens (and those of `...`), by the template's rule."""
+    if not _surely_longer(context, capacity, count) and count(context) <= capacity:
         return context
-    if room < 2:
+    if capacity < 2:
         return ""
-    return (cutting.middle_out if template.context_cut == "middle" else cutting.tail)(context, room, count)
+    return (cutting.middle_out if template.context_cut == "middle" else cutting.tail)(context, capacity, count)
 
 
-def _surely_longer(text: str, room: int, count: Callable[[str], int]) -> bool:
-    """Whether the beginning of a text already has more than `room` tokens, so that all of it need not be counted.
+def _surely_longer(text: str, capacity: int, count: Callable[[str], int]) -> bool:
+    """Whether the beginning of a text already has more than `capacity` tokens, so that all of it need not be counted.
 
     What follows may join the last few tokens of the beginning, never more.
     """
-    start = text[: 4 * room]  # about as many tokens as there is room for
-    return len(start) < len(text) and (len(text) > 16 * room or count(start) > room + _JOINED)
+    start = text[: 4 * capacity]  # about as many tokens as there is room for
+    return len(start) < len(text) and (len(text) > 16 * capacity or count(start) > capacity + _JOINED)
 
 
 def _replace(segments: tuple[Segment, ...], kind: str, text: str) -> tuple[Segment, ...]:

@@ -173,16 +173,16 @@ class Runner:
         cancel: CancelToken,
     ) -> list[RawSample]:
         """The samples for one prompt."""
-        longest = min(sampling.max_new_tokens, template.max_new_tokens) + template.thinking_tokens
+        max_tokens = min(sampling.max_new_tokens, template.max_new_tokens) + template.thinking_tokens
         limit = template.max_prompt_tokens
         positions = self._loaded.positions
         if positions is not None:
-            longest = min(longest, max(1, positions // 2))
-            limit = positions if template.family == "seq2seq" else positions - longest
+            max_tokens = min(max_tokens, max(1, positions // 2))
+            limit = positions if template.family == "seq2seq" else positions - max_tokens
         prompt = encode(template, ask, self._loaded.tokenizer, limit)
         if positions is not None and template.family == "seq2seq":
-            longest = max(1, min(longest, positions - 1 - len(prompt.decoder_ids)))
-        sampling = attrs.evolve(sampling, max_new_tokens=longest)
+            max_tokens = max(1, min(max_tokens, positions - 1 - len(prompt.decoder_ids)))
+        sampling = attrs.evolve(sampling, max_new_tokens=max_tokens)
 
         def on_sample(sample: RawSample) -> None:
             for candidate in finish(template, ask, [sample]):
@@ -199,11 +199,11 @@ class Runner:
             on_sample=on_sample if on_candidate is not None else None,
             cancel=cancel,
         )
-        return [attrs.evolve(each, cut=self._is_cut(each, template, longest)) for each in samples]
+        return [attrs.evolve(each, cut=self._is_cut(each, template, max_tokens)) for each in samples]
 
-    def _is_cut(self, sample: RawSample, template: PromptTemplate, longest: int) -> bool:
+    def _is_cut(self, sample: RawSample, template: PromptTemplate, max_tokens: int) -> bool:
         """Whether it had no end of its own."""
-        if sample.tokens < longest or (sample.steps and sample.steps[-1][0] in self._loaded.end_ids):
+        if sample.tokens < max_tokens or (sample.steps and sample.steps[-1][0] in self._loaded.end_ids):
             return False
         return not any(stop in sample.text for stop in template.stops)
 

@@ -23,7 +23,7 @@ BODY_SECONDS = 30.0
 """Longest wait for a body."""
 SHORT = 1 << 13
 """Bytes of a body that is read at once."""
-_MOST_LONG = 64
+_MAX_LONG = 64
 """Most long bodies that wait to be read."""
 
 _threads = ThreadPoolExecutor(2, thread_name_prefix="llmstep-body")
@@ -63,7 +63,7 @@ async def aside(work: Callable[[], T], length: int) -> T:
     """
     if length <= SHORT:
         return work()
-    if len(_long) >= _MOST_LONG:
+    if len(_long) >= _MAX_LONG:
         raise RefusedError(
             429,
             "Too many long requests are being read already.",

@@ -11,8 +11,8 @@ import time
 from collections import OrderedDict
 from typing import Protocol
 
-MOST_CONNECTIONS = 1024
-MOST_OF_AN_ADDRESS = 512
+MAX_CONNECTIONS = 1024
+MAX_PER_ADDRESS = 512
 """Behind a proxy everybody has its address, and on loopback the editor and all programs have the same one."""
 GRACE_SECONDS = 1.0
 """A connection younger than this is not closed for another: its request is probably on the way."""
@@ -35,13 +35,13 @@ class Places:
     """The connections of one server.
 
     Args:
-        most: Most connections.
-        most_of_an_address: Most connections from one address.
+        max_connections: Most connections.
+        max_per_address: Most connections from one address.
     """
 
-    def __init__(self, most: int = MOST_CONNECTIONS, most_of_an_address: int = MOST_OF_AN_ADDRESS) -> None:
-        self.most = most
-        self.most_of_an_address = most_of_an_address
+    def __init__(self, max_connections: int = MAX_CONNECTIONS, max_per_address: int = MAX_PER_ADDRESS) -> None:
+        self.max_connections = max_connections
+        self.max_per_address = max_per_address
         self._held: dict[str, set[Held]] = {}
         self._waiting: dict[str, OrderedDict[Held, None]] = {}
 
@@ -57,10 +57,10 @@ class Places:
         """
         own = len(self._held.get(held.address, ()))
         free = True
-        if own >= self.most_of_an_address:
-            free = self._make_room(held.address)
-        elif self.count >= self.most:
-            free = self._make_room(max(self._held, key=lambda address: len(self._held[address])))
+        if own >= self.max_per_address:
+            free = self._evict(held.address)
+        elif self.count >= self.max_connections:
+            free = self._evict(max(self._held, key=lambda address: len(self._held[address])))
         self._held.setdefault(held.address, set()).add(held)
         return free
 
@@ -87,7 +87,7 @@ class Places:
             if not own:
                 del self._waiting[held.address]
 
-    def _make_room(self, address: str) -> bool:
+    def _evict(self, address: str) -> bool:
         """Close the connection of an address that has been silent longest; False when none was silent long enough."""
         oldest = next(iter(self._waiting.get(address, ())), None)
         if oldest is None or time.monotonic() - oldest.waiting_since < GRACE_SECONDS:
@@ -105,12 +105,12 @@ def places() -> Places:
 
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         if soft != resource.RLIM_INFINITY:
-            wanted = MOST_CONNECTIONS * 2 + _SPARE_FILES
+            wanted = MAX_CONNECTIONS * 2 + _SPARE_FILES
             if soft < wanted:
                 files = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
                 resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
             else:
                 files = soft
     # Half of the files: connections without a place are open too, until they are closed.
-    most = max(16, min(MOST_CONNECTIONS, (files - _SPARE_FILES) // 2))
-    return Places(most, max(8, min(MOST_OF_AN_ADDRESS, most // 2)))
+    max_connections = max(16, min(MAX_CONNECTIONS, (files - _SPARE_FILES) // 2))
+    return Places(max_connections, max(8, min(MAX_PER_ADDRESS, max_connections // 2)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from datetime import datetime, timezone
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import attrs
 from starlette.responses import JSONResponse, Response
@@ -18,21 +18,23 @@ from starlette.routing import Route
 from llmstep import __version__
 from llmstep.engine.text import Text
 from llmstep.http.bodies import decoded
-from llmstep.http.fields import decode, field, flag, number, part, text, whole
 from llmstep.http.openai import complete_whole
 from llmstep.http.openai_requests import (
-    MESSAGES,
-    MOST_TOKENS,
-    STOPS,
+    MAX_TOKENS,
     FieldError,
+    Messages,
     OpenAiRequest,
+    Stops,
+    Temperature,
+    TopP,
     json_object,
-    read_messages,
-    read_stops,
     wording,
 )
 from llmstep.http.shapes import OLLAMA
 from llmstep.types import SamplingParams
+from llmstep.wire.bounds import Number
+from llmstep.wire.reading import BODIES
+from llmstep.wire.requests import Seed  # noqa: TC001 the reader needs it
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -42,36 +44,46 @@ if TYPE_CHECKING:
 _OLLAMA_TEMPERATURE = 0.8
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class Options:
     """How the text is drawn."""
 
-    temperature: float = number("0 is greedy.", 0, 5, _OLLAMA_TEMPERATURE)
-    top_p: float = number("Nucleus sampling: total probability of the tokens kept.", 0.01, 1, 0.9)
-    num_predict: int = whole("Most tokens; -1 and -2 are as many as there is room for.", -2, 1 << 30, -1)
-    seed: int | None = whole("Makes the answer repeatable.", 0, (1 << 63) - 1)
-    stop: tuple[str, ...] = field("Texts that end the answer.", STOPS, read_stops, default=())
+    temperature: Temperature = _OLLAMA_TEMPERATURE
+    """0 is greedy."""
+    top_p: TopP = 0.9
+    """Nucleus sampling: total probability of the tokens kept."""
+    num_predict: Annotated[int, Number(-2, 1 << 30)] = -1
+    """Most tokens; -1 and -2 are as many as there is room for."""
+    seed: Seed | None = None
+    """Makes the answer repeatable."""
+    stop: Stops = ()
+    """Texts that end the answer."""
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class OllamaGenerateBody:
     """A text to be continued."""
 
-    prompt: str = text("The text.")
-    system: str = text("Comes before the text.")
-    stream: bool = flag("Answer in lines: the text, and the end.", default=True)
-    options: Options | None = part("How the text is drawn.", Options, wording)
+    prompt: str = ""
+    """The text."""
+    system: str = ""
+    """Comes before the text."""
+    stream: bool = True
+    """Answer in lines: the text, and the end."""
+    options: Options | None = None
+    """How the text is drawn."""
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class OllamaChatBody:
     """A chat to be continued."""
 
-    messages: tuple[tuple[str, str], ...] = field(
-        "What was said so far.", MESSAGES, read_messages, default=(), required=True
-    )
-    stream: bool = flag("Answer in lines: the text, and the end.", default=True)
-    options: Options | None = part("How the text is drawn.", Options, wording)
+    messages: Messages
+    """What was said so far."""
+    stream: bool = True
+    """Answer in lines: the text, and the end."""
+    options: Options | None = None
+    """How the text is drawn."""
 
 
 def ollama_routes() -> list[Route]:
@@ -117,15 +129,15 @@ def decode_ollama(body: bytes, *, chat: bool) -> OpenAiRequest:
             raise FieldError(name, f"This server does not know {name}.", hint="Leave it out.")
     if raw.get("format") not in (None, ""):
         raise FieldError("format", "This server answers plain text only.", hint="Leave format out.")
-    read: Any = decode(OllamaChatBody if chat else OllamaGenerateBody, raw, wording)
+    read: Any = BODIES.read(OllamaChatBody if chat else OllamaGenerateBody, raw, wording)
     options = read.options or Options()
     if chat:
         continued = Text(messages=read.messages, stops=options.stop, cut=True)
     else:
         prompt = f"{read.system}\n{read.prompt}" if read.system else read.prompt
         continued = Text(prompt, stops=options.stop, cut=True)
-    longest = MOST_TOKENS if options.num_predict <= 0 else min(options.num_predict, MOST_TOKENS)
-    sampling = SamplingParams(1, options.temperature, options.top_p, longest, options.seed)
+    limit = MAX_TOKENS if options.num_predict <= 0 else min(options.num_predict, MAX_TOKENS)
+    sampling = SamplingParams(1, options.temperature, options.top_p, limit, options.seed)
     return OpenAiRequest((continued,), sampling, chat, read.stream, logprobs=False)
 
 

@@ -9,11 +9,10 @@ from starlette.responses import JSONResponse
 
 from llmstep import __version__
 from llmstep.engine.wire import CANDIDATES
-from llmstep.http.fields import schema
 from llmstep.http.ollama import OllamaChatBody, OllamaGenerateBody
 from llmstep.http.openai_requests import REFUSED, ChatBody, CompletionBody
-from llmstep.http.requests import CandidatesBody, GenerateBody, TacticBody
 from llmstep.wire.http import GenerateAnswer, HealthAnswer, ReadyAnswer, TacticAnswer
+from llmstep.wire.requests import CandidatesBody, GenerateBody, TacticBody
 from llmstep.wire.schema import part
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
 _JSON = "application/json"
 _OBJECT = {"type": "object"}
+_PARTS = "#/components/schemas/"
 _ERRORS = {
     "400": "The request is malformed.",
     "401": "The token is missing or wrong.",
@@ -88,7 +88,10 @@ PAGES = (
 
 def description() -> dict[str, Any]:
     """The description, as OpenAPI 3.1."""
-    bodies = {page.body.__name__: schema(page.body) for page in PAGES if page.body is not None}
+    bodies: dict[str, Any] = {}
+    for page in PAGES:
+        if page.body is not None:
+            part(page.body, bodies, where=_PARTS, nullable=True, closed=False)
     answers: dict[str, Any] = {}
     paths: dict[str, Any] = {}
     for page in PAGES:
@@ -115,7 +118,7 @@ def _operation(page: Page, answers: dict[str, Any]) -> dict[str, Any]:
         error = {_JSON: {"schema": _OBJECT}}
     answer = page.answer
     if isinstance(answer, type):
-        answer = part(answer, answers, where="#/components/schemas/")
+        answer = part(answer, answers, where=_PARTS)
     content = {page.kind: {"schema": answer}} if answer else {page.kind: {}}
     if page.kind == _JSON and page.path.startswith(("/v1/c", "/api/")) and page.body is not None:
         content |= {"text/event-stream" if page.path.startswith("/v1") else "application/x-ndjson": {}}

@@ -10,7 +10,7 @@ import attrs
 from llmstep.address import is_loopback, is_wildcard, url_of
 from llmstep.engine.wire import PROTOCOL
 
-_LONGEST_ANSWER = 65_536
+_MAX_ANSWER = 65_536
 
 
 @attrs.frozen
@@ -61,16 +61,16 @@ async def probe(host: str, port: int, *, token: str | None = None, seconds: floa
 
 async def _get_health(host: str, port: int, token: str | None) -> bytes:
     """The body of a 200 answer to `GET /health`; anything else raises OSError or ValueError."""
-    reader, writer = await asyncio.open_connection(host, port, limit=_LONGEST_ANSWER)
+    reader, writer = await asyncio.open_connection(host, port, limit=_MAX_ANSWER)
     try:
         authorization = f"Authorization: Bearer {token}\r\n" if token else ""
         name = f"[{host}]" if ":" in host else host
         writer.write(f"GET /health HTTP/1.0\r\nHost: {name}:{port}\r\n{authorization}\r\n".encode())
         await writer.drain()
-        answer = await reader.read(_LONGEST_ANSWER)
-        while more := await reader.read(_LONGEST_ANSWER):
+        answer = await reader.read(_MAX_ANSWER)
+        while more := await reader.read(_MAX_ANSWER):
             answer += more
-            if len(answer) > _LONGEST_ANSWER:
+            if len(answer) > _MAX_ANSWER:
                 raise ValueError("an answer of this length is not llmstep's")
     finally:
         writer.close()

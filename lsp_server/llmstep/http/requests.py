@@ -3,96 +3,28 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from llmstep.errors import RequestError
-from llmstep.http.fields import Wrong, decode, field, kind_of, number, part, read_text, text, whole
 from llmstep.lean.asking import insertion_point_behind, prompt_input_behind
 from llmstep.lean.insertion_point import PLACEHOLDER
 from llmstep.premises.source import Whereabouts
 from llmstep.strict_json import JsonError, loads
 from llmstep.types import Goal, Premise, PromptInput, SamplingParams
+from llmstep.wire.reading import BODIES, MISSING
+from llmstep.wire.requests import CandidatesBody, GenerateBody, TacticBody
+from llmstep.wire.values import kind_of
 
-MOST_SAMPLES = 256
-"""Upper bound of `count`, the same as that of the setting."""
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from llmstep.wire.bounds import WrongValue
 
 _TACTIC_HINT = 'Send {"tactic_state": "...", "prefix": "...", "context": "..."}.'
 _GENERATE_HINT = 'Send {"name": "...", "input": "...", "prefix": "..."}.'
 _CANDIDATES_HINT = "Ask with the llmstep of the same version."
-
-
-@attrs.frozen
-class TacticBody:
-    """The request of the `llmstep` tactic and of the first llmstep's clients."""
-
-    tactic_state: str = text("The goals as Lean prints them, the main one first.", required=True)
-    prefix: str = text("What every step has to begin with.")
-    context: str = text("The text of the file before the step; it may be a part of the file, or empty.")
-    count: int | None = whole("Number of samples to draw; without it that of the settings.", 1, MOST_SAMPLES)
-
-
-@attrs.frozen
-class GenerateBody:
-    """LeanCopilot's request to an external model."""
-
-    name: str = text("The model's name on the side of LeanCopilot; this server has one, so any name is right.")
-    input: str = text("The goals as Lean prints them.", required=True)
-    prefix: str = text("What every step has to begin with.")
-
-
-def _wrong_sampling(name: str, _wrong: Wrong) -> RequestError:
-    missing = "" if name == "seed" else "missing or "
-    return RequestError(f'The "{name}" of the sampling is {missing}out of bounds.', hint=_CANDIDATES_HINT)
-
-
-@attrs.frozen
-class SamplingBody:
-    """How candidates are drawn."""
-
-    count: int = whole("Number of samples.", 1, MOST_SAMPLES, required=True)
-    temperature: float = number("0 is greedy.", 0, 5, required=True)
-    top_p: float = number("Nucleus sampling: total probability of the tokens kept.", 0.01, 1, required=True)
-    max_new_tokens: int = whole("Most tokens of a candidate.", 1, 4096, required=True)
-    seed: int | None = whole("Makes the samples repeatable.", 0, (1 << 63) - 1)
-
-    def sampling(self) -> SamplingParams:
-        return SamplingParams(self.count, self.temperature, self.top_p, self.max_new_tokens, self.seed)
-
-
-def _read_others(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-        raise Wrong("a list of texts", value, said='The field "others" is no list of texts.')
-    return tuple(map(read_text, value))
-
-
-def _read_premises(value: Any) -> tuple[Premise, ...]:
-    if not isinstance(value, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in value):
-        raise Wrong("a list", value, said='The field "premises" is no list of pairs of name and code.')
-    return tuple(Premise(read_text(name), read_text(code)) for name, code in value)
-
-
-_PAIR = {"type": "array", "items": {"type": "string"}, "minItems": 2, "maxItems": 2}
-
-
-@attrs.frozen
-class CandidatesBody:
-    """Another llmstep's request."""
-
-    goal: str = text("The main goal.", required=True)
-    others: tuple[str, ...] = field(
-        "The other goals.", {"type": "array", "items": {"type": "string"}}, _read_others, default=()
-    )
-    prefix: str = text("What every candidate has to begin with.")
-    context: str = text("The text of the file before the step.")
-    declaration: str = text("Full name of the theorem.")
-    proof: str = text("The steps so far.")
-    premises: tuple[Premise, ...] = field(
-        "Names and codes of premises.", {"type": "array", "items": _PAIR}, _read_premises, default=()
-    )
-    sampling: SamplingBody | None = part("Without it the settings of the server.", SamplingBody, _wrong_sampling)
-    model_key: str = text("Which model it has to be; empty takes any.")
 
 
 @attrs.frozen
@@ -129,7 +61,7 @@ def decode_tactic(body: bytes) -> SuggestRequest:
     Raises:
         RequestError: The body is no such object.
     """
-    read = decode(TacticBody, _object(body, _TACTIC_HINT), _wording(_TACTIC_HINT))
+    read = BODIES.read(TacticBody, _object(body, _TACTIC_HINT), _wording(_TACTIC_HINT))
     return SuggestRequest(
         prompt_input_behind(read.context, Goal.from_state(read.tactic_state), read.prefix), read.count
     )
@@ -141,7 +73,7 @@ def decode_generate(body: bytes) -> SuggestRequest:
     Raises:
         RequestError: The body is no such object.
     """
-    read = decode(GenerateBody, _object(body, _GENERATE_HINT), _wording(_GENERATE_HINT))
+    read = BODIES.read(GenerateBody, _object(body, _GENERATE_HINT), _wording(_GENERATE_HINT))
     return SuggestRequest(PromptInput(Goal.from_state(read.input), prefix=read.prefix))
 
 
@@ -151,11 +83,11 @@ def decode_candidates(body: bytes) -> CandidatesRequest:
     Raises:
         RequestError: The body is no such object.
     """
-    read = decode(CandidatesBody, _object(body, _CANDIDATES_HINT), _wording(_CANDIDATES_HINT))
-    ask = PromptInput(
-        Goal(read.goal, read.others), read.prefix, read.context, read.declaration, read.proof, read.premises
-    )
-    return CandidatesRequest(ask, read.sampling.sampling() if read.sampling else None, read.model_key or None)
+    read = BODIES.read(CandidatesBody, _object(body, _CANDIDATES_HINT), _wording(_CANDIDATES_HINT))
+    premises = tuple(Premise(*pair) for pair in read.premises)
+    ask = PromptInput(Goal(read.goal, read.others), read.prefix, read.context, read.declaration, read.proof, premises)
+    sampling = SamplingParams(**attrs.asdict(read.sampling)) if read.sampling else None
+    return CandidatesRequest(ask, sampling, read.model_key or None)
 
 
 def _object(body: bytes, hint: str) -> dict[str, Any]:
@@ -168,24 +100,16 @@ def _object(body: bytes, hint: str) -> dict[str, Any]:
     return raw
 
 
-def _wording(hint: str) -> Any:
-    def word(name: str, wrong: Wrong) -> RequestError:
-        if name == "sampling":
-            return _wrong_sampling("count", wrong)
-        if wrong.said:
-            return RequestError(wrong.said, hint=wrong.hint or hint)
-        if wrong.wanted == "there":
+def _wording(hint: str) -> Callable[[str, WrongValue], RequestError]:
+    def word(name: str, wrong: WrongValue) -> RequestError:
+        blank = isinstance(wrong.got, str) and not wrong.got.strip() and wrong.wanted.endswith("not blank")
+        if wrong.wanted == MISSING or blank:
             return RequestError(f'The field "{name}" is missing or empty.', hint=hint)
         if wrong.wanted == "valid Unicode":
             return RequestError(f'The field "{name}" is not valid Unicode.', hint="Escape whole characters.")
-        if wrong.wanted == "a text" or isinstance(wrong.got, (dict, list)):
-            end = ", not a text." if wrong.wanted == "a text" else "."
-            return RequestError(f'The field "{name}" is {kind_of(wrong.got)}{end}', hint=_must(wrong, hint))
-        shown = json.dumps(wrong.got)[:40]
-        return RequestError(f'The field "{name}" is {shown}.', hint=_must(wrong, hint))
+        if wrong.wanted.startswith("a text"):
+            return RequestError(f'The field "{name}" is {kind_of(wrong.got)}, not a text.', hint=hint)
+        got = kind_of(wrong.got) if isinstance(wrong.got, (dict, list)) else json.dumps(wrong.got)[:40]
+        return RequestError(f'The field "{name}" is {got}.', hint=f"It must be {wrong.wanted}.")
 
     return word
-
-
-def _must(wrong: Wrong, hint: str) -> str:
-    return hint if wrong.wanted == "a text" else f"It must be {wrong.wanted}."

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _PIECE = 1 << 22
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_MOST_REMEMBERED = 2000
+_MAX_REMEMBERED = 2000
 
 
 @attrs.frozen
@@ -155,6 +155,6 @@ def _remember(blob: Path, sha256: str) -> None:
     known = _remembered()
     known.pop(str(blob), None)
     known[str(blob)] = _stamp(blob, sha256)
-    kept = dict(list(known.items())[-_MOST_REMEMBERED:])
+    kept = dict(list(known.items())[-_MAX_REMEMBERED:])
     with contextlib.suppress(OSError), whole_file(_memory()) as part:
         part.write_text(json.dumps(kept), encoding="utf-8")

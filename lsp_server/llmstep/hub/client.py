@@ -10,7 +10,7 @@ from tqdm.std import tqdm
 
 from llmstep.errors import DownloadError
 
-MOST_BYTES = 1 << 25
+MAX_BYTES = 1 << 25
 """Of an answer that is no file; a list of ten thousand files has a tenth of that."""
 
 
@@ -42,7 +42,7 @@ def _read_within_bounds(response: Any) -> None:
     known = response.headers.get("content-encoding", "identity").lower() in ("", "identity", "gzip", "deflate")
     for data in response.iter_bytes() if known else ():
         body += data
-        if len(body) > MOST_BYTES:
+        if len(body) > MAX_BYTES:
             known = False
             break
     if not known:

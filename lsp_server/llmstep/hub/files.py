@@ -37,7 +37,7 @@ _WEIGHTS = (  # the best form first: whole or in shards, safetensors or pickles
     ("pytorch_model.bin.index.json", r"pytorch_model(-\d+-of-\d+\.bin|\.bin\.index\.json)"),
     (ADAPTER_WEIGHTS, r"adapter_model\.safetensors"),  # the weights of its base are fetched for themselves
 )
-_LONGEST_HEADER = 100_000_000
+_MAX_HEADER = 100_000_000
 """Bytes; safetensors' own limit."""
 
 
@@ -181,7 +181,7 @@ def _read_header(path: Path) -> int:
     size = path.stat().st_size
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
-        if size < 8 or length > _LONGEST_HEADER:
+        if size < 8 or length > _MAX_HEADER:
             raise broken(path, "is not a safetensors file")
         raw = file.read(length)
     if len(raw) < length:

@@ -11,7 +11,7 @@ from llmstep.lean.insertion_point import MARK
 from llmstep.lean.judging import Case, Judging, TooLongError
 from llmstep.lean.memo import Memo, digest
 from llmstep.lean.offers import Offers
-from llmstep.lean.prefilter import LONGEST, LONGEST_PROOF, hypothesis_names, prefilter
+from llmstep.lean.prefilter import MAX_LENGTH, MAX_PROOF_LENGTH, hypothesis_names, prefilter
 from llmstep.lean.recheck import named, question
 from llmstep.lean.shadow import Shadow
 from llmstep.lean.statement import no_goal, statement_error
@@ -111,8 +111,8 @@ class FileChecker:
         text, point = await self._checked.of(text, point)
         baseline = await self._baseline(text, point)
         names = hypothesis_names(baseline.goals[0])
-        native, longest = self.settings.allow_native_decide, LONGEST if seconds is None else LONGEST_PROOF
-        if reason := prefilter(candidate, point, names, native=native, longest=longest):
+        native, max_length = self.settings.allow_native_decide, MAX_LENGTH if seconds is None else MAX_PROOF_LENGTH
+        if reason := prefilter(candidate, point, names, native=native, max_length=max_length):
             return Check(Verdict.INVALID, message=reason)
         if _UNKEPT in text[: point.start]:
             return Check(Verdict.UNCHECKED, message=f"The file may keep the kernel from checking (`{_UNKEPT}`).")
@@ -137,7 +137,7 @@ class FileChecker:
         text, point = await self._checked.of(text, point)
         baseline = await self._baseline(text, point)
         names, native = hypothesis_names(baseline.goals[0]), self.settings.allow_native_decide
-        if reason := prefilter(gapless(proof), point, names, native=native, longest=LONGEST_PROOF):
+        if reason := prefilter(gapless(proof), point, names, native=native, max_length=MAX_PROOF_LENGTH):
             return Trial.refused(reason)
         shown, _ = named(text, point)
         async with self._lock:

@@ -46,7 +46,7 @@ _ATTRIBUTE: Final = re.compile(
 """Attributes, which may have brackets of their own, two deep."""
 _BARE: Final = re.compile(r"(?:@\[\s*)+(?=@\[)")
 """Attributes that cannot end, since others begin in them."""
-_LONGEST_ATTRIBUTE: Final = 2000
+_MAX_ATTRIBUTE: Final = 2000
 _SPACE: Final = re.compile(r"\s*")
 _IN: Final = re.compile(rf"[^\n]*?(?<![\w.])in[ \t]+(?=@\[|{_MODIFIER}|{_ANYWHERE_WORD})")
 """`open … in` in front of a command on its line."""
@@ -150,7 +150,7 @@ def behind_prefix(masked: str, at: int) -> int:
 
 def _attribute_end(masked: str, at: int, end: int = sys.maxsize) -> int | None:
     """Offset behind the attributes `@[…]` at an offset; None where their bracket stays open."""
-    found = _ATTRIBUTE.match(masked, at, min(at + _LONGEST_ATTRIBUTE, end))
+    found = _ATTRIBUTE.match(masked, at, min(at + _MAX_ATTRIBUTE, end))
     return found.end() if found else None
 
 
@@ -175,7 +175,7 @@ def _separate(masked: str, start: int, end: int) -> bool:
     Args:
         start: Offset of the command before.
     """
-    attribute = masked.find("@[", max(0, end - _LONGEST_ATTRIBUTE), end)
+    attribute = masked.find("@[", max(0, end - _MAX_ATTRIBUTE), end)
     while attribute >= 0:
         closed = _attribute_end(masked, attribute, end)
         if closed is None or set(masked[closed:end].split()) <= _MODIFIER_WORDS:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from llmstep.lean.commands import PROVING, SCOPES, Command, behind_prefix, find_commands
-from llmstep.lean.own_commands import REACH, begins_word, declares, own_commands, word_behind_in
+from llmstep.lean.own_commands import MAX_DISTANCE, begins_word, declares, own_commands, word_behind_in
 from llmstep.lean.text import column_at
 from llmstep.lean.tokens import NAME
 
@@ -121,7 +121,9 @@ def _own(masked: str, last: Command | None, offset: int, end: int) -> tuple[tupl
             found, start = (last.start + last.margin, word[1]), word[1]
     after_scope = last is None or last.keyword in SCOPES
     margin = _first_column(masked, start, end) if after_scope else last.margin if last else 0
-    words = own_commands(masked, max(start, offset - REACH), min(end, offset + REACH), margin, after_scope=after_scope)
+    words = own_commands(
+        masked, max(start, offset - MAX_DISTANCE), min(end, offset + MAX_DISTANCE), margin, after_scope=after_scope
+    )
     for word in words:
         if word[0] > offset:
             return found, word[0]

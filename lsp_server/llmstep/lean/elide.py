@@ -12,7 +12,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from llmstep.lean.commands import find_commands
-from llmstep.lean.layout import MOST_TOKENS
+from llmstep.lean.layout import MAX_TOKENS
 from llmstep.lean.masking import Blanks
 from llmstep.lean.text import masked_text
 from llmstep.lean.tokens import CLOSING, OPENING, tokenize
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _THEOREMS: Final = frozenset({"theorem", "lemma", "example"})
 _STAND_IN: Final = "sorry"
-_ROOM: Final = " " * len(_STAND_IN)
+_BLANK: Final = " " * len(_STAND_IN)
 _BLANKS: Final = Blanks("\r\n")
 _OTHER_SHAPES: Final = frozenset({"let", "have", "show", "fun", "λ", "match", "if", "do", "by", "where", "|", "sorry"})
 """With one of these in a statement, or an alternative in place of a proof, text hides where the proof begins."""
@@ -65,7 +65,7 @@ def _elided(text: str, masked: str, variables_by_proof: bool) -> str:
         if variable is not None and variable.start() < start:
             break
         blank = text[start:end].translate(_BLANKS)
-        parts += [text[done:start], blank.replace(_ROOM, _STAND_IN, 1)]
+        parts += [text[done:start], blank.replace(_BLANK, _STAND_IN, 1)]
         done = end
     return "".join(parts) + text[done:]
 
@@ -106,7 +106,7 @@ def _proof_start(masked: str, start: int) -> int | None:
     """Offset of the `by` behind the `:=` of a theorem whose keyword ends at `start`."""
     open_brackets: list[str] = []
     assigned = False
-    for token in itertools.islice(tokenize(masked, start, len(masked)), MOST_TOKENS):
+    for token in itertools.islice(tokenize(masked, start, len(masked)), MAX_TOKENS):
         if assigned:
             return token.start if token.text == "by" else None
         if token.text in OPENING:

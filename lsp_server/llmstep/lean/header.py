@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _IMPORT: Final = re.compile(r"(?:public\s+)?(?:meta\s+)?import\s+(?:all\s+)?(?:runtime\s+)?([^\s]+)")
 _OTHERS: Final = re.compile(r"\s*(?:module|prelude)?\s*\Z")
-_LONGEST: Final = 100_000
+_MAX_LENGTH: Final = 100_000
 """Most characters that are searched for imports."""
 _LINE: Final = 200
 _LOCK: Final = "could not acquire an exclusive configuration lock"
@@ -33,7 +33,7 @@ _UNREADABLE: Final = re.compile(
 def imports_of(text: str) -> list[str]:
     """The modules that a file imports, as they are written."""
     names = []
-    text = text[:_LONGEST]
+    text = text[:_MAX_LENGTH]
     for line in mask(text[: text.rfind("import") + _LINE]).split("\n"):
         match = _IMPORT.match(line.strip())
         if match:

@@ -95,21 +95,21 @@ class Again:
             return await work()
 
 
-async def make_room(uri: str, homes: Sequence[Home], settings: Settings) -> None:
+async def evict(uri: str, homes: Sequence[Home], settings: Settings) -> None:
     """Closes the shadow documents that were not used for longest, before one more is used.
 
     The settings say how many stay; fewer stay where together they have more private memory than one may have.
     """
     others = [(key, file) for home in homes for key, file in home.files.items() if file.is_open and key != uri]
     others.sort(key=lambda pair: pair[1].used)
-    most = settings.lean.open_files - 1
+    max_files = settings.lean.open_files - 1
     if others:
         members = await asyncio.to_thread(lambda: [each for home in homes for each in home.server.processes()])
         sizes = {member.uri: member.private_bytes for member in members if member.uri}
         limit = limit_of(settings.check)
-        while most and sum(sizes.get(key, 0) for key, _ in [(uri, None), *others[-most:]]) > limit:
-            most -= 1
-    for _, checker in others[: max(0, len(others) - most)]:
+        while max_files and sum(sizes.get(key, 0) for key, _ in [(uri, None), *others[-max_files:]]) > limit:
+            max_files -= 1
+    for _, checker in others[: max(0, len(others) - max_files)]:
         if not checker.busy:
             await checker.close()
     for home in homes:

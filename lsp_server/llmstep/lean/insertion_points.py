@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from llmstep.lean.blocks import Block, Item
     from llmstep.lean.tokens import Token
 
-MOST_SITES = 8
+MAX_SITES = 8
 """Most places that are tried."""
 
 __all__ = ["InsertionKind", "InsertionPoint", "ShadowText", "find_insertion_point", "find_insertion_points"]
@@ -54,7 +54,7 @@ def find_insertion_points(
             inside = [
                 point for point in points if point.placeholder == points[0].placeholder
             ]  # not behind a `conv` block
-            return inside[:MOST_SITES]
+            return inside[:MAX_SITES]
     return []
 
 

@@ -3,7 +3,7 @@
 A block is a column with steps in it, opened by a token (`by`, `·`, `=>` of a case, `(` …). A step begins at the column
 of its block, or behind `;`, and reaches to the next one; a line to the left of the column ends the block.
 
-One pass over the tokens, each of which costs no more than the frames that it closes. What goes beyond `MOST_TOKENS` or
+One pass over the tokens, each of which costs no more than the frames that it closes. What goes beyond `MAX_TOKENS` or
 `DEEPEST` is not laid out: the layout ends there.
 """
 
@@ -28,7 +28,7 @@ from llmstep.lean.step_words import (
 )
 from llmstep.lean.tokens import CLOSING, OPENING, Token, tokenize
 
-MOST_TOKENS: Final = 10_000
+MAX_TOKENS: Final = 10_000
 """Of a declaration: some thousand lines of a proof."""
 DEEPEST: Final = 200
 """Most blocks and brackets inside of one another."""
@@ -50,10 +50,10 @@ class Layout:
         self.words: list[Word] = []
         self.body: Token | None = None
         """The `:=`, `where` or `|` behind which the body begins."""
-        self.tokens = list(itertools.islice(tokenize(masked, start, end), MOST_TOKENS + 1))
+        self.tokens = list(itertools.islice(tokenize(masked, start, end), MAX_TOKENS + 1))
         self.end = end
         """Where the layout ends: that of the declaration, or of what is laid out."""
-        if len(self.tokens) > MOST_TOKENS:
+        if len(self.tokens) > MAX_TOKENS:
             self.end = self.tokens.pop().start
         self._column = column
         self._top: Frame | None = None
@@ -65,7 +65,7 @@ class Layout:
         self._fresh = False
         self._value = False
         """The last `|` belongs to an absolute value."""
-        self._reach = start
+        self._last_end = start
         """Offset behind the last token that belongs to the steps it is in."""
         self._wanted = words
         self._arrows = arrows_ahead(self.tokens)
@@ -123,7 +123,7 @@ class Layout:
 
     def _begin(self, block: Block, token: Token) -> None:
         if block.items:
-            block.items[-1].end = self._reach
+            block.items[-1].end = self._last_end
         block.items.append(Item(token, block, token.end))
 
     def _push(self, opener: Token, before: Token | None, first: Token | None) -> None:
@@ -165,7 +165,7 @@ class Layout:
             frame.end = at
             self._columns[frame.column] -= 1
             if frame.items:
-                frame.items[-1].end = self._reach
+                frame.items[-1].end = self._last_end
         elif isinstance(frame, Bracket):
             self._open[frame.token.text] -= 1
             if frame.close is None and frame.owner is not None and frame.owner.unclosed is None:
@@ -208,7 +208,7 @@ class Layout:
             while isinstance(self._top, Block) and self._top.opener.text == "<;>":
                 self._pop(token.start)
             return
-        self._reach = token.end
+        self._last_end = token.end
         starts = item is not None and item.first is token
         if text in self._wanted and self.body is not None:
             self.words.append(Word(token, top, self._item(), last, after))

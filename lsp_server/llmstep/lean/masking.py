@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 _PIECE: Final = 1 << 16
-_LONGEST_OPENING: Final = 64
+_MAX_OPENING: Final = 64
 _OPENING: Final = re.compile(r"--|/-|r#*\"|\"|'|«+")
 _COMMENT_MARKS: Final = re.compile(r"(?:/-\s*)+|(?:-/\s*)+")
 """Runs of opening or of closing marks of block comments."""
@@ -45,7 +45,7 @@ def _search(pattern: re.Pattern[str], text: str, at: int) -> re.Match[str] | Non
     """What `search` finds, piece by piece, since no other thread runs while it goes through a text."""
     while at < len(text):
         end = min(at + _PIECE, len(text))
-        found = pattern.search(text, at, end + _LONGEST_OPENING)
+        found = pattern.search(text, at, end + _MAX_OPENING)
         if found is not None:
             return pattern.match(text, found.start())
         at = end

@@ -34,9 +34,9 @@ Kind = Literal["unknown", "deprecated"]
 
 LEAST: Final = 0.72
 """How alike, from 0 to 1, an offered name has to be to the one that is written."""
-MOST_NAMES: Final = 3
+MAX_NAMES: Final = 3
 """Of one candidate; with more, it is no slip of a name."""
-MOST_TEXTS: Final = 4
+MAX_TEXTS: Final = 4
 
 
 @attrs.frozen
@@ -84,7 +84,7 @@ def is_misnamed(outcome: Outcome, candidate: str, *, accepted: bool) -> bool:
     """Whether another name may save a candidate that Lean refuses, or better one that it accepts."""
     names = misnamed(outcome, candidate)
     wanted = "deprecated" if accepted else "unknown"
-    return 0 < len(names) <= MOST_NAMES and any(each.kind == wanted for each in names)
+    return 0 < len(names) <= MAX_NAMES and any(each.kind == wanted for each in names)
 
 
 def replacement(name: Misnamed, bound: AbstractSet[str]) -> str | None:
@@ -156,8 +156,8 @@ def likeness(written: str, offered: str) -> float:
 def renamed(candidate: str, choices: Sequence[tuple[Misnamed, Sequence[Offer]]]) -> list[str]:
     """The candidate with each name replaced by one of its offers, the likest texts first."""
     text = inserted(candidate)
-    ways = itertools.product(*(offers[:MOST_TEXTS] for _, offers in choices))
-    likest = sorted(ways, key=lambda way: -sum(offer.likeness for offer in way))[:MOST_TEXTS]
+    ways = itertools.product(*(offers[:MAX_TEXTS] for _, offers in choices))
+    likest = sorted(ways, key=lambda way: -sum(offer.likeness for offer in way))[:MAX_TEXTS]
     texts = []
     for way in likest:
         new = text

@@ -10,7 +10,7 @@ import attrs
 from llmstep.errors import LeanCrashedError, LeanError, LeanMemoryError
 from llmstep.lean.documents import wire
 from llmstep.lean.names import (
-    MOST_NAMES,
+    MAX_NAMES,
     Misnamed,
     Offer,
     changes,
@@ -35,7 +35,7 @@ SECONDS: Final = 2.0
 """Longest wait for one answer."""
 _SURE: Final = 0.85
 """Of an offer so like what is written, no further one is asked for."""
-_MOST_ITEMS: Final = 4000
+_MAX_ITEMS: Final = 4000
 
 
 @attrs.define(eq=False)
@@ -68,7 +68,7 @@ class Offers:
         """
         outcome = await self._run(candidate)
         names = misnamed(outcome, candidate)
-        if not 0 < len(names) <= MOST_NAMES:
+        if not 0 < len(names) <= MAX_NAMES:
             return []
         choices = []
         for name in names:
@@ -136,7 +136,7 @@ class Offers:
     async def _completions(self, position: Any) -> list[Any]:
         answer = await self._ask("textDocument/completion", position=position)
         items = answer.get("items") if isinstance(answer, dict) else answer
-        return items[:_MOST_ITEMS] if isinstance(items, list) else []
+        return items[:_MAX_ITEMS] if isinstance(items, list) else []
 
     async def _ask(self, method: str, **params: Any) -> Any:
         try:

@@ -14,7 +14,7 @@ PATIENCE: Final = 5.0
 
 _HEADER: Final = re.compile(rb"[A-Za-z-]+: [^\r\n]*\r\n|\r?\n")
 _LINE_END: Final = re.compile(rb"\r\n|\n|\r")
-_LONGEST: Final = 16_384
+_MAX_LENGTH: Final = 16_384
 
 
 class Output:
@@ -69,4 +69,4 @@ def split_lines(data: bytes) -> list[bytes]:
     What goes on for too long without an end is cut off.
     """
     *lines, rest = _LINE_END.split(data)
-    return [*lines, rest] if len(rest) <= _LONGEST else [*lines, rest[:_LONGEST], b""]
+    return [*lines, rest] if len(rest) <= _MAX_LENGTH else [*lines, rest[:_MAX_LENGTH], b""]

@@ -32,7 +32,7 @@ _FIRST: Final = re.compile(_WORD)
 _ENDING: Final = frozenset(")]}⟩»\"'!?›_`.⁻✝")
 _LAST_WORD: Final = re.compile(r"[\w'!?]+\Z")
 _UNFINISHED: Final = frozenset({"by", "fun", "λ", "with", "at", "from", "then", "else", "do", "using", "have", "show"})
-REACH: Final = 100_000
+MAX_DISTANCE: Final = 100_000
 """Characters that are searched on both sides of a cursor; longer proofs are not laid out."""
 
 

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from llmstep.lean.insertion_point import InsertionPoint
 
-LONGEST: Final = 4096
+MAX_LENGTH: Final = 4096
 """Most characters of a candidate."""
-LONGEST_PROOF: Final = 32_768
+MAX_PROOF_LENGTH: Final = 32_768
 """Most characters of a whole proof."""
 _BINDING: Final = frozenset({"intro", "intros", "rintro", "fun", "λ", "have", "let", "obtain", "set", "generalize"})
 _TACTIC_FOLLOWS: Final = frozenset({";", "<;>", "·", "by", "|", "=>"})
@@ -36,16 +36,16 @@ def prefilter(
     hypotheses: Iterable[str] = (),
     *,
     native: bool = False,
-    longest: int = LONGEST,
+    max_length: int = MAX_LENGTH,
 ) -> str | None:
     """Why a candidate cannot count, as one sentence; None where Lean must decide.
 
     Args:
         hypotheses: Names in the goal, which hide a theorem of the same name.
         native: Whether proofs by compiled code may count.
-        longest: Most characters.
+        max_length: Most characters.
     """
-    if reason := _characters(candidate, longest):
+    if reason := _characters(candidate, max_length):
         return reason
     try:
         tokens = step_of(candidate).lexemes
@@ -96,9 +96,9 @@ def hypothesis_names(goal: str) -> set[str]:
     return names
 
 
-def _characters(candidate: str, longest: int) -> str | None:
-    if len(candidate) > longest:
-        return f"It is longer than {longest} characters."
+def _characters(candidate: str, max_length: int) -> str | None:
+    if len(candidate) > max_length:
+        return f"It is longer than {max_length} characters."
     strange = strange_character(candidate.replace("\r\n", "\n"))
     return f"It holds a character that no step needs: {strange}." if strange else None
 

@@ -40,12 +40,14 @@ def refused_option(tokens: Sequence[Lexeme]) -> str | None:
 
 
 def _allowed(name: str, value: str) -> bool:
-    least, most = vocabulary.OPTIONS.get(name, (1, 0))
+    minimum, maximum = vocabulary.OPTIONS.get(name, (1, 0))
     if name.partition(".")[0] in vocabulary.OPTION_FAMILIES and "." in name:
-        least, most = 0, _LARGEST
+        minimum, maximum = 0, _LARGEST
     if value in {"true", "false"}:
-        return (least, most) in {(0, 0), (0, _LARGEST)}
-    return value.isascii() and value.isdecimal() and len(value) < 12 and least <= int(value) <= most and most > 0
+        return (minimum, maximum) in {(0, 0), (0, _LARGEST)}
+    return (
+        value.isascii() and value.isdecimal() and len(value) < 12 and minimum <= int(value) <= maximum and maximum > 0
+    )
 
 
 def computed_option(tokens: Sequence[Lexeme]) -> str | None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _HEAD: Final = re.compile(r"\ATry th(?:is|ese):[ \t]*")
 _MARK: Final = re.compile(r"^[ \t]*(?:\[apply\]|•)[ \t]*", re.MULTILINE)
 _REMARK: Final = re.compile(r"^[ \t]*--.*$|^[ \t]*Remaining (?:sub)?goals:[\s\S]*", re.MULTILINE)
-_MOST: Final = 4
+_MAX: Final = 4
 
 
 def proposed(messages: Iterable[str]) -> list[str]:
@@ -28,7 +28,7 @@ def proposed(messages: Iterable[str]) -> list[str]:
             text = _dedented(part)
             if text:
                 found[text] = None
-    return list(found)[:_MOST]
+    return list(found)[:_MAX]
 
 
 def _dedented(text: str) -> str:

@@ -135,8 +135,8 @@ def common_prefix(old: str, new: str) -> int:
     return low
 
 
-def _common_suffix(old: str, new: str, most: int) -> int:
-    low, high = 0, most
+def _common_suffix(old: str, new: str, maximum: int) -> int:
+    low, high = 0, maximum
     while low < high:
         middle = (low + high + 1) // 2
         if old[len(old) - middle : len(old) - low] == new[len(new) - middle : len(new) - low]:

@@ -15,7 +15,7 @@ from llmstep.lean.build import build_commands
 from llmstep.lean.checker import FileChecker
 from llmstep.lean.elide import elide
 from llmstep.lean.goal_layout import laid_out
-from llmstep.lean.home import Again, Home, ServerInfo, make_room
+from llmstep.lean.home import Again, Home, ServerInfo, evict
 from llmstep.lean.memory_limit import limit_of
 from llmstep.lean.project import Project, existing, find_project, server_command, working_folder
 from llmstep.lean.proposals import proposed
@@ -234,7 +234,7 @@ class LeanWorkspace:
             home.timer = None
         home.server.listeners.append(progress)
         try:
-            await make_room(uri, list(self._homes.values()), self.settings)
+            await evict(uri, list(self._homes.values()), self.settings)
             if await checker.refresh():
                 self.on_outdated(uri)
             yield checker, Again(home.server)

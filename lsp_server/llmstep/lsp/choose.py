@@ -2,60 +2,23 @@
 
 from __future__ import annotations
 
-import typing
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from llmstep.errors import RequestError
-from llmstep.lsp.arguments import read_argument, read_diagnostics, read_position, read_uri
+from llmstep.lsp.arguments import read
+from llmstep.wire.commands import ChooseParams
 from llmstep.wire.records import to_editor
-from llmstep.wire.steps import ShownSuggestion
+from llmstep.wire.steps import ShownSuggestion, shown_verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from lsprotocol import types
 
     from llmstep.lsp.session import Session
     from llmstep.memory import Document, SuggestionSet
-    from llmstep.wire.steps import ShownVerdict
 
 CHOOSE = "llmstep.choose"
 ACCEPT = "llmstep.accept"
-
-
-@attrs.frozen
-class ChooseArguments:
-    """`{textDocument: {uri}, position, diagnostics?, step?}`."""
-
-    uri: str
-    position: types.Position
-    diagnostics: tuple[types.Diagnostic, ...]
-    step: int
-
-    @classmethod
-    def decode(cls, arguments: Sequence[Any] | None) -> ChooseArguments:
-        """
-        Raises:
-            RequestError: Something is missing, or has a wrong type.
-        """
-        try:
-            raw = read_argument(arguments)
-            step = raw.get("step", 0)
-            if type(step) is not int:
-                raise TypeError("not a whole number")
-            return cls(
-                read_uri(raw),
-                read_position(raw["position"]),
-                read_diagnostics(raw),
-                step,
-            )
-        except (KeyError, TypeError, ValueError):
-            raise RequestError(
-                "The command was called without a document and a position.",
-                hint="Its argument is {textDocument: {uri}, position: {line, character}, step?}.",
-            ) from None
 
 
 async def choose(ls: Session, params: types.ExecuteCommandParams) -> Any:
@@ -64,8 +27,8 @@ async def choose(ls: Session, params: types.ExecuteCommandParams) -> Any:
     Returns:
         The one that is shown now, as `accept` returns it; None where nothing is known.
     """
-    wanted = ChooseArguments.decode(params.arguments)
-    document = ls.documents.snapshot(wanted.uri)
+    wanted = read(ChooseParams, params)
+    document = ls.documents.snapshot(wanted.text_document.uri)
     known = await ls.places.known(document, wanted.position, wanted.diagnostics)
     if known is None or not known.suggestions:
         return None
@@ -82,8 +45,8 @@ async def accept(ls: Session, params: types.ExecuteCommandParams) -> Any:
     Returns:
         A `ShownSuggestion`; None where nothing is known.
     """
-    wanted = ChooseArguments.decode(params.arguments)
-    document = ls.documents.snapshot(wanted.uri)
+    wanted = read(ChooseParams, params)
+    document = ls.documents.snapshot(wanted.text_document.uri)
     known = await ls.places.known(document, wanted.position, wanted.diagnostics)
     if known is None or not known.suggestions:
         return None
@@ -95,7 +58,7 @@ def _answer(document: Document, known: SuggestionSet) -> Any:
     answer = ShownSuggestion(
         text=shown.text,
         edit=known.point.edit(document.text, shown.text),
-        verdict=typing.cast("ShownVerdict", shown.check.verdict.value),
+        verdict=shown_verdict(shown.check.verdict),
         index=_index(known),
         count=len(known.suggestions),
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from llmstep.errors import LlmstepError, RequestError
+from llmstep.errors import LlmstepError
+from llmstep.lsp.arguments import read
 from llmstep.lsp.progress import WorkDone
+from llmstep.wire.commands import SelectModelParams, StatusAnswer
 from llmstep.wire.records import to_editor
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ RESTART_LEAN = "llmstep.restartLean"
 
 async def status(ls: Session, _: types.ExecuteCommandParams) -> dict[str, Any]:
     """A `StatusAnswer`: what runs, and where."""
-    from llmstep.wire.commands import StatusAnswer
     from llmstep.wire.state import LeanProcessRow, LeanServer
 
     app = await ls.ready()
@@ -95,14 +95,11 @@ async def select_model(ls: Session, params: types.ExecuteCommandParams) -> dict[
 
     With `load` it is downloaded and loaded now, with progress; when that fails, the old one stays.
     """
-    argument = _argument(params)
-    model = argument.get("model")
-    if not isinstance(model, str) or not model:
-        raise RequestError("llmstep.selectModel was called without a model.", hint="Its argument is {model, load?}.")
+    wanted = read(SelectModelParams, params)
     await ls.ready()
     before = ls.settings
     try:
-        await _switch(ls, params, model, load=bool(argument.get("load")))
+        await _switch(ls, params, wanted.model, load=wanted.load)
     except (LlmstepError, asyncio.CancelledError) as error:
         ls.sync.override(model=before.model)
         if isinstance(error, LlmstepError):
@@ -142,8 +139,3 @@ async def restart_lean(ls: Session, _: types.ExecuteCommandParams) -> None:
     app = await ls.ready()
     ls.runs.stop()
     await app.lean.restart()
-
-
-def _argument(params: types.ExecuteCommandParams) -> Mapping[str, Any]:
-    argument = params.arguments[0] if params.arguments else None
-    return argument if isinstance(argument, Mapping) else {}

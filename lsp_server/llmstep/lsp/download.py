@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from llmstep.aside import in_this_loop
 from llmstep.cancel import CancelToken
-from llmstep.errors import LlmstepError, RequestError
+from llmstep.errors import LlmstepError
+from llmstep.lsp.arguments import read
 from llmstep.lsp.progress import WorkDone
+from llmstep.wire.commands import DownloadParams
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lsprotocol import types
 
     from llmstep.lsp.session import Session
@@ -28,13 +31,10 @@ async def download_model(ls: Session, params: types.ExecuteCommandParams) -> dic
         `{model, folder}`.
 
     Raises:
-        RequestError: There is no model in the argument.
+        RequestError: The argument is malformed.
         LlmstepError: The download failed; the user has seen why.
     """
-    argument = params.arguments[0] if params.arguments else None
-    model = argument.get("model") if isinstance(argument, Mapping) else None
-    if not isinstance(model, str) or not model:
-        raise RequestError("llmstep.downloadModel was called without a model.", hint="Its argument is {model}.")
+    model = read(DownloadParams, params).model
     task = asyncio.current_task()
     assert task is not None
     progress = await WorkDone.begin(ls, params.work_done_token, f"llmstep: {model}", task.cancel, spans=SPANS)

@@ -15,18 +15,18 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-MOST_BYTES = 256 << 20
+MAX_BYTES = 256 << 20
 """The longest body that is taken."""
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
 INVALID_PARAMS = -32602
 
 _CHUNK = 1 << 18
-_LONGEST_LINE = 8192
+_MAX_LINE = 8192
 _LENGTH = re.compile(rb"Content-Length:[ \t]*([+-]?\d+)[ \t]*\Z", re.IGNORECASE)
 _HEADER = re.compile(rb"\s*Content-Length:", re.IGNORECASE)
 _FIELD = re.compile(rb"[A-Za-z-]+:")
-_DIGITS = len(str(MOST_BYTES))
+_DIGITS = len(str(MAX_BYTES))
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}:,]|[^\s\[\]{}:,"]+', re.DOTALL)
 _HEAD = 1 << 20
 """The identity of a message is looked for in so many of its bytes."""
@@ -54,17 +54,17 @@ class Stream:
         self._rest = bytearray()
 
     def line(self) -> bytes | None:
-        """The next line without its break, the last `_LONGEST_LINE` bytes of it; None at the end."""
+        """The next line without its break, the last `_MAX_LINE` bytes of it; None at the end."""
         at = 0
         while (end := self._rest.find(b"\n", at)) < 0:
-            if len(self._rest) > 2 * _LONGEST_LINE:
-                del self._rest[:-_LONGEST_LINE]
+            if len(self._rest) > 2 * _MAX_LINE:
+                del self._rest[:-_MAX_LINE]
             at = len(self._rest)
             if not self._more():
                 return None
         line = bytes(self._rest[:end])
         del self._rest[: end + 1]
-        return line.rstrip(b"\r")[-_LONGEST_LINE:]
+        return line.rstrip(b"\r")[-_MAX_LINE:]
 
     def block(self, size: int) -> bytes | None:
         """So many bytes; None where the source ends before."""
@@ -101,9 +101,9 @@ def read_messages(stream: Stream) -> Iterator[Any]:
         if length is None:
             continue
         size, length, junk = length, None, False
-        if not 0 < size <= MOST_BYTES:
+        if not 0 < size <= MAX_BYTES:
             yield Fault(
-                INVALID_REQUEST, "The length of a message is wrong.", f"It must be from 1 to {MOST_BYTES} bytes."
+                INVALID_REQUEST, "The length of a message is wrong.", f"It must be from 1 to {MAX_BYTES} bytes."
             )
             continue
         body = stream.block(size)
@@ -119,7 +119,7 @@ def read_messages(stream: Stream) -> Iterator[Any]:
 
 
 def _number(digits: bytes) -> int:
-    return int(digits) if len(digits) <= _DIGITS else MOST_BYTES + 1
+    return int(digits) if len(digits) <= _DIGITS else MAX_BYTES + 1
 
 
 def decode(body: bytes) -> tuple[Any, int | None]:

@@ -11,8 +11,10 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pygls.uris import to_fs_path
 
-from llmstep.errors import LlmstepError, RequestError
+from llmstep.errors import LlmstepError
+from llmstep.lsp.arguments import read
 from llmstep.lsp.progress import WorkDone
+from llmstep.wire.commands import DocumentParams
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,13 +41,7 @@ async def build_imports(ls: Session, params: types.ExecuteCommandParams) -> dict
         RequestError: The argument is malformed, or the document is not open.
         LeanError: There is nothing to build, or the build failed; the user has seen why.
     """
-    try:
-        uri = str(params.arguments[0]["textDocument"]["uri"])  # type: ignore[index]
-    except (IndexError, KeyError, TypeError):
-        raise RequestError(
-            "llmstep.buildImports was called without a document.", hint="Its argument is {textDocument: {uri}}."
-        ) from None
-    document = ls.documents.snapshot(uri)
+    document = ls.documents.snapshot(read(DocumentParams, params).text_document.uri)
     task = asyncio.current_task()
     assert task is not None
     app = await ls.ready()

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from llmstep.memory import Document, SuggestionSet
     from llmstep.types import Suggestion
 
-_LONGEST_LABEL = 60
-_MOST_OTHERS = 9
+_MAX_LABEL = 60
+_MAX_OTHERS = 9
 
 
 async def inlay_hints(ls: Session, params: types.InlayHintParams) -> list[types.InlayHint]:
@@ -58,7 +58,7 @@ def _hint(ls: Session, document: Document, known: SuggestionSet, inserts: bool) 
 
 
 def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST_LABEL else text[: _LONGEST_LABEL - 2].rstrip() + " …"
+    return text if len(text) <= _MAX_LABEL else text[: _MAX_LABEL - 2].rstrip() + " …"
 
 
 def _tooltip(ls: Session, document: Document, known: SuggestionSet, shown: Suggestion) -> str:
@@ -74,7 +74,7 @@ def _tooltip(ls: Session, document: Document, known: SuggestionSet, shown: Sugge
     if shown.check.goals:
         parts.append("```lean\n" + "\n\n".join(shown.check.goals) + "\n```")
     if others:
-        lines = [f"- {name(each)}: {each.check.words}" for each in others[:_MOST_OTHERS]]
+        lines = [f"- {name(each)}: {each.check.words}" for each in others[:_MAX_OTHERS]]
         parts.append("Others:\n\n" + "\n".join(lines))
     parts.append(f"{known.summary()} ({known.model})")
     return printable("\n\n".join(parts))
@@ -88,6 +88,6 @@ def _source_words(shown: Suggestion) -> str:
 
 def _code(text: str) -> str:
     """Inline code, also of a text with backticks: the fence is longer than any row of them."""
-    longest = max((len(row) for row in re.findall("`+", text)), default=0)
-    fence, pad = "`" * (longest + 1), " " if longest else ""
+    max_length = max((len(row) for row in re.findall("`+", text)), default=0)
+    fence, pad = "`" * (max_length + 1), " " if max_length else ""
     return f"{fence}{pad}{text}{pad}{fence}"

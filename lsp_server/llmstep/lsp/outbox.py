@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MOST_WAITING = 10_000
+MAX_WAITING = 10_000
 """So many messages may wait for a client that does not read; then it counts as gone."""
 PAUSE_AT = 1_000
 """With so many waiting, nothing more is read from the client."""
@@ -40,7 +40,7 @@ class Outbox:
         """Send what `encode` returns when its turn has come."""
         if self._gone:
             return
-        if self._queue.qsize() >= MOST_WAITING:
+        if self._queue.qsize() >= MAX_WAITING:
             _log.error("the client does not read what llmstep sends; llmstep ends")
             self._lose()
             return

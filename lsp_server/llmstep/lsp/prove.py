@@ -7,20 +7,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from llmstep.aside import aside
-from llmstep.errors import LlmstepError, RequestError
+from llmstep.errors import LlmstepError
 from llmstep.lean.text import range_at
-from llmstep.lsp import code_actions
-from llmstep.lsp.arguments import read_argument, read_diagnostics, read_position, read_uri
+from llmstep.lsp.arguments import read
 from llmstep.lsp.known import notify
 from llmstep.lsp.progress import WorkDone
 from llmstep.lsp.runs import STOPPED
-from llmstep.setting_values import shown
+from llmstep.wire.commands import FillParams, ProveParams
+from llmstep.wire.records import to_editor
+from llmstep.wire.steps import FillAnswer, PartialProof, ProveAnswer, Proved, Unproved
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable
 
     from lsprotocol import types
 
@@ -29,97 +28,37 @@ if TYPE_CHECKING:
     from llmstep.memory import Document
     from llmstep.progress import Progress, ProgressSink
     from llmstep.proofs.plan import Plan
-    from llmstep.search.prover import Attempt
+    from llmstep.search.interface import Attempt
     from llmstep.search.sorries import Filled
+    from llmstep.settings import Settings
 
 FILL_SORRIES = "llmstep.fillSorries"
 
-_BOUNDS: Mapping[str, tuple[float, float]] = {
-    "expansions": (1, 10_000),
-    "seconds": (0.1, 86_400),
-    "samples": (1, 256),
-    "seed": (0, 2**32 - 1),
-    "rounds": (0, 32),
-    "tokens": (256, 1_000_000),
-}
-_WORDS: Mapping[str, tuple[str, ...]] = {
-    "tactics": ("model", "list", "both"),
-    "strategy": ("auto", "search", "write", "sketch"),
-}
+
+def _plan(settings: Settings, wanted: FillParams) -> Plan:
+    """How to look for a proof, by the arguments and, where they do not say, the settings."""
+    from llmstep.proofs.plan import Plan
+    from llmstep.search.prover import Method
+
+    given = {
+        name: value
+        for name in ("tactics", "expansions", "seconds", "samples", "seed")
+        if (value := getattr(wanted, name)) is not None
+    }
+    method = Method(
+        **{"seconds": settings.prove_seconds, **given},
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        max_new_tokens=settings.max_new_tokens,
+    )
+    return Plan.of(settings, method, strategy=wanted.strategy, rounds=wanted.rounds, tokens=wanted.tokens)
 
 
-@attrs.frozen
-class ProveArguments:
-    """`{textDocument: {uri}, position, diagnostics?, strategy?, rounds?, tokens?, seconds?, tactics?, expansions?,
-    samples?, seed?}`.
-
-    `llmstep.fillSorries` takes the same without a position.
-    """
-
-    uri: str
-    position: types.Position | None
-    diagnostics: tuple[types.Diagnostic, ...]
-    options: Mapping[str, Any]
-
-    @classmethod
-    def decode(cls, arguments: Sequence[Any] | None, *, placed: bool) -> ProveArguments:
-        """
-        Raises:
-            RequestError: Something is missing, or has a wrong type or value.
-        """
-        try:
-            raw = read_argument(arguments)
-            position = read_position(raw["position"]) if placed else None
-            made = cls(read_uri(raw), position, read_diagnostics(raw), _options(raw))
-        except (KeyError, TypeError, ValueError):
-            raise RequestError(
-                f"{code_actions.PROVE if placed else FILL_SORRIES} was called without its argument.",
-                hint="Its argument is {textDocument: {uri}" + (", position: {line, character}}." if placed else "}."),
-            ) from None
-        return made
-
-    def plan(self, ls: Session) -> Plan:
-        """How to look for a proof, by the arguments and, where they do not say, the settings."""
-        from llmstep.proofs.plan import Plan
-        from llmstep.search.prover import Method
-
-        settings = ls.settings
-        options = dict(self.options)
-        plan = {name: options.pop(name) for name in ("strategy", "rounds", "tokens") if name in options}
-        method = Method(
-            **{"tactics": "both", "seconds": settings.prove_seconds, **options},
-            temperature=settings.temperature,
-            top_p=settings.top_p,
-            max_new_tokens=settings.max_new_tokens,
-        )
-        return Plan.of(settings, method, **plan)
-
-
-def _options(raw: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, (least, most) in _BOUNDS.items():
-        value = raw.get(name)
-        if value is None:
-            continue
-        number = isinstance(value, int if name != "seconds" else (int, float)) and not isinstance(value, bool)
-        if not number or not least <= value <= most:
-            raise RequestError(f"{name} is {shown(value)}.", hint=f"It must be a number from {least:g} to {most:g}.")
-        found[name] = value
-    for name, words in _WORDS.items():
-        if (word := raw.get(name)) is None:
-            continue
-        if word not in words:
-            raise RequestError(f"{name} is {shown(word)}.", hint=f"It must be {', '.join(words[:-1])} or {words[-1]}.")
-        found[name] = word
-    return found
-
-
-async def prove(ls: Session, params: types.ExecuteCommandParams) -> dict[str, Any]:
+async def prove(ls: Session, params: types.ExecuteCommandParams) -> Any:
     """Search for a whole proof of the goal at a position.
 
     Returns:
-        `{proof, edit, expansions, seconds, model, outcome, strategy, rounds, tokens, partial}`; `proof` and `edit` are
-        null when none was found. `partial` is `{proof, edit, goals}` where all but some goals are proved, else null.
+        A `ProveAnswer`.
 
     Raises:
         RequestError: The argument is malformed, or the document is not open.
@@ -127,47 +66,45 @@ async def prove(ls: Session, params: types.ExecuteCommandParams) -> dict[str, An
         LlmstepError: The work failed; the user has seen why.
         JsonRpcException: An edit, another request or the user ended the work.
     """
-    wanted = ProveArguments.decode(params.arguments, placed=True)
-    document = ls.documents.snapshot(wanted.uri)
-    assert wanted.position is not None
-    position = wanted.position
+    wanted = read(ProveParams, params)
+    document = ls.documents.snapshot(wanted.text_document.uri)
 
     async def work(run: Run, progress: ProgressSink) -> tuple[Attempt, str]:
         from llmstep.proofs.summary import outcome
 
-        points = (await ls.places.at(document, position, wanted.diagnostics, latest=False)).points
+        points = (await ls.places.at(document, wanted.position, wanted.diagnostics, latest=False)).points
         run.works_at(points)
         app = await ls.ready()
-        found = await app.prove(document, points, wanted.plan(ls), progress)
+        found = await app.prove(document, points, _plan(ls.settings, wanted), progress)
         return found, outcome(found)
 
     found = await _run(ls, params, document, work)
     await _remember(ls, document, found)
-    return {
-        "proof": found.proof,
-        "edit": found.edit,
-        "expansions": found.expansions,
-        "seconds": found.seconds,
-        "model": found.model,
-        "outcome": found.outcome,
-        "strategy": found.strategy,
-        "rounds": found.rounds,
-        "tokens": found.tokens,
-        "partial": _partial(found),
-    }
+    answer = ProveAnswer(
+        proof=found.proof,
+        edit=found.edit,
+        expansions=found.expansions,
+        seconds=found.seconds,
+        model=found.model,
+        outcome=found.outcome,
+        strategy=found.strategy,
+        rounds=found.rounds,
+        tokens=found.tokens,
+        partial=_partial(found),
+    )
+    return to_editor(answer)
 
 
-def _partial(found: Attempt) -> dict[str, Any] | None:
+def _partial(found: Attempt) -> PartialProof | None:
     partial = found.partial
-    return None if partial is None else {"proof": partial.proof, "edit": partial.edit, "goals": list(partial.goals)}
+    return None if partial is None else PartialProof(proof=partial.proof, edit=partial.edit, goals=partial.goals)
 
 
-async def fill_sorries(ls: Session, params: types.ExecuteCommandParams) -> dict[str, Any]:
+async def fill_sorries(ls: Session, params: types.ExecuteCommandParams) -> Any:
     """Search for a proof of each `sorry` of a file.
 
     Returns:
-        `{proved: [{range, edit, proof}], failed: [{range, reason, partial}]}`; the ranges are those of the words, and
-        the edits may be applied together.
+        A `FillAnswer`.
 
     Raises:
         RequestError: The argument is malformed, or the document is not open.
@@ -176,26 +113,27 @@ async def fill_sorries(ls: Session, params: types.ExecuteCommandParams) -> dict[
     """
     from llmstep.search.sorries import find_sorries
 
-    wanted = ProveArguments.decode(params.arguments, placed=False)
-    document = ls.documents.snapshot(wanted.uri)
+    wanted = read(FillParams, params)
+    document = ls.documents.snapshot(wanted.text_document.uri)
 
     async def work(run: Run, progress: ProgressSink) -> tuple[list[Filled], str]:
         run.works_at([each.point for each in await aside(find_sorries, document.text)])
         app = await ls.ready()
-        results = await app.fill(document, wanted.plan(ls), progress)
+        results = await app.fill(document, _plan(ls.settings, wanted), progress)
         return results, f"{sum(not each.reason for each in results)} of {len(results)} proved"
 
     results = await _run(ls, params, document, work)
-    answer: dict[str, Any] = {"proved": [], "failed": []}
+    proved: list[Proved] = []
+    failed: list[Unproved] = []
     for each in results:
         where = await aside(range_at, document.text, each.sorry.start, each.sorry.end)
-        if each.reason or each.attempt is None:
-            partial = _partial(each.attempt) if each.attempt else None
-            answer["failed"].append({"range": where, "reason": each.reason, "partial": partial})
+        made = each.attempt
+        if each.reason or made is None or made.edit is None or made.proof is None:
+            failed.append(Unproved(range=where, reason=each.reason, partial=_partial(made) if made else None))
         else:
-            answer["proved"].append({"range": where, "edit": each.attempt.edit, "proof": each.attempt.proof})
-            await _remember(ls, document, each.attempt)
-    return answer
+            proved.append(Proved(range=where, edit=made.edit, proof=made.proof))
+            await _remember(ls, document, made)
+    return to_editor(FillAnswer(proved=tuple(proved), failed=tuple(failed)))
 
 
 async def _run(

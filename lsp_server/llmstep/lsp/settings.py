@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from llmstep.errors import LlmstepError
 
 _SECONDS = 5.0
-_MOST_TOLD = 5
+_MAX_SHOWN = 5
 
 _log = logging.getLogger(__name__)
 
@@ -163,10 +163,10 @@ class SettingsSync:
         shown = {str(error) for error in self._wrong}
         new = [error for error in wrong if str(error) not in shown]
         self._wrong = wrong
-        for error in new[:_MOST_TOLD]:
+        for error in new[:_MAX_SHOWN]:
             self._ls.show_error(error)
-        if len(new) > _MOST_TOLD:
-            more = len(new) - _MOST_TOLD
+        if len(new) > _MAX_SHOWN:
+            more = len(new) - _MAX_SHOWN
             self._ls.show_error(SettingsError(f"{more} more settings are wrong.", hint="Correct them in the settings."))
 
 

@@ -4,85 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import re
 from typing import TYPE_CHECKING, Any
 
-import attrs
+from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from llmstep.aside import aside
-from llmstep.errors import LlmstepError, RequestError
+from llmstep.errors import LlmstepError
 from llmstep.lsp import known, rejected
-from llmstep.lsp.arguments import read_argument, read_diagnostics, read_position, read_uri
+from llmstep.lsp.arguments import read
 from llmstep.lsp.client_checks import ClientChecks
 from llmstep.lsp.goals import ClientGoals
 from llmstep.lsp.progress import WorkDone
 from llmstep.lsp.runs import STOPPED
 from llmstep.lsp.suggestion_record import record
 from llmstep.progress import silent
-from llmstep.setting_values import shown
+from llmstep.wire.commands import SuggestParams
 from llmstep.wire.records import to_editor
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from lsprotocol import types
-
     from llmstep.lsp.session import Session
     from llmstep.memory import Document, SuggestionSet
     from llmstep.progress import Progress, ProgressSink
 
-_MOST_SAMPLES = 256
-_LONGEST_PREFIX = 4096
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
-
 _log = logging.getLogger(__name__)
-
-
-@attrs.frozen
-class SuggestArguments:
-    """The command's argument: `{textDocument: {uri}, position, prefix?, count?, more?, diagnostics?}`."""
-
-    uri: str
-    position: types.Position
-    prefix: str | None = None
-    count: int | None = None
-    more: bool = False
-    diagnostics: tuple[types.Diagnostic, ...] = ()
-
-    @classmethod
-    def decode(cls, arguments: Sequence[Any] | None) -> SuggestArguments:
-        """
-        Raises:
-            RequestError: Something is missing, or has a wrong type or value.
-        """
-        try:
-            raw = read_argument(arguments)
-            made = cls(
-                read_uri(raw),
-                read_position(raw["position"]),
-                raw.get("prefix"),
-                raw.get("count"),
-                raw.get("more") or False,
-                read_diagnostics(raw),
-            )
-        except (KeyError, TypeError, ValueError):
-            raise RequestError(
-                "llmstep.suggest was called without a document and a position.",
-                hint="Its argument is {textDocument: {uri}, position: {line, character}, prefix?, count?, more?}.",
-            ) from None
-        if made.prefix is not None and not _is_prefix(made.prefix):
-            hint = f"It must be a text of at most {_LONGEST_PREFIX} characters, without control characters."
-            raise RequestError(f"The prefix is {shown(made.prefix)}.", hint=hint)
-        if made.count is not None and (type(made.count) is not int or not 1 <= made.count <= _MOST_SAMPLES):
-            raise RequestError(f"The count is {shown(made.count)}.", hint=f"It must be from 1 to {_MOST_SAMPLES}.")
-        if not isinstance(made.more, bool):
-            raise RequestError(f"`more` is {shown(made.more)}.", hint="It must be true or false.")
-        return made
-
-
-def _is_prefix(raw: Any) -> bool:
-    return isinstance(raw, str) and len(raw) <= _LONGEST_PREFIX and not _CONTROL.search(raw)
 
 
 async def suggest(ls: Session, params: types.ExecuteCommandParams) -> Any:
@@ -97,8 +42,8 @@ async def suggest(ls: Session, params: types.ExecuteCommandParams) -> Any:
         LlmstepError: The work failed; the user has seen why.
         JsonRpcException: An edit, another request or the user ended the work.
     """
-    wanted = SuggestArguments.decode(params.arguments)
-    document = ls.documents.snapshot(wanted.uri)
+    wanted = read(SuggestParams, params)
+    document = ls.documents.snapshot(wanted.text_document.uri)
     progress: WorkDone | None = None
     outcome = "Stopped"
     try:
@@ -139,17 +84,18 @@ async def _look(ls: Session, document: Document, position: types.Position) -> No
 
 async def _suggest_quietly(ls: Session, document: Document, position: types.Position) -> None:
     """The same unasked: no progress, and what goes wrong is only logged."""
+    wanted = SuggestParams(text_document=types.TextDocumentIdentifier(document.uri), position=position)
     try:
         with ls.runs.begin(document.uri) as run:
             run.works_at((await ls.places.at(document, position, latest=False)).points)
-            await _work(ls, document, SuggestArguments(document.uri, position), silent)
+            await _work(ls, document, wanted, silent)
     except (LlmstepError, JsonRpcException) as error:
         _log.debug("no suggestions when idle: %s", error)
     finally:
         known.notify(ls, document.uri)
 
 
-async def _work(ls: Session, document: Document, wanted: SuggestArguments, progress: ProgressSink) -> SuggestionSet:
+async def _work(ls: Session, document: Document, wanted: SuggestParams, progress: ProgressSink) -> SuggestionSet:
     best: object = None
 
     def on_update(found: SuggestionSet) -> None:

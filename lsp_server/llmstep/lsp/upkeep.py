@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _PAUSE = 5.0
 """Seconds without a message."""
-_MOST = 3_000_000
+_MAX = 3_000_000
 """Without a pause it is done all the same when there are so many new objects."""
 
 
@@ -47,6 +47,6 @@ class Upkeep:
         while True:
             await asyncio.sleep(_PAUSE)
             rests = not self._clean and not self._busy() and time.monotonic() - self._last >= _PAUSE
-            if rests or gc.get_count()[0] > _MOST:
+            if rests or gc.get_count()[0] > _MAX:
                 gc.collect()
                 self._clean = rests

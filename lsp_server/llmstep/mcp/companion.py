@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from llmstep.settings import Settings
 
-_LONGEST = 1 << 20
+_MAX_LENGTH = 1 << 20
 
 
 @attrs.frozen
@@ -103,7 +103,7 @@ def _running() -> Iterator[Companion]:
 def _read(file: Path) -> Companion | None:
     try:
         with file.open("rb") as source:
-            raw = json.loads(source.read(_LONGEST))
+            raw = json.loads(source.read(_MAX_LENGTH))
         raw["roots"] = tuple(Path(root) for root in raw["roots"])
         return Companion(**raw)
     except (OSError, ValueError, TypeError, KeyError):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from lsprotocol.types import Position, Range
 from pygls.uris import to_fs_path
 
-from llmstep.cli.place import position_of, read_text
 from llmstep.errors import RequestError
+from llmstep.lean.file_text import position_of, read_text
 from llmstep.lean.text import masked_text
 from llmstep.lean.trial import GAP
 from llmstep.memory import Document
@@ -18,7 +18,7 @@ from llmstep.setting_values import shown
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from llmstep.mcp.arguments import Place
+    from llmstep.wire.tools import Place
 
 
 class OutsideError(RequestError):

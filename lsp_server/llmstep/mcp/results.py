@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.memory import SuggestionSet
-    from llmstep.search.prover import Attempt
+    from llmstep.search.interface import Attempt
     from llmstep.types import Check, Goal, Premise
 
 Record = dict[str, Any]

@@ -17,9 +17,9 @@ from pygls.uris import to_fs_path
 from llmstep import __version__
 from llmstep.errors import LlmstepError
 from llmstep.http.answers import unexpected
-from llmstep.http.fields import schema
 from llmstep.mcp.tools import TOOLS
 from llmstep.printable import json_text
+from llmstep.wire.schema import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +82,7 @@ def listed() -> list[types.Tool]:
             name=name,
             title=tool.title,
             description=tool.description,
-            input_schema={**schema(tool.takes, nullable=False), "additionalProperties": False},
+            input_schema=plain(tool.takes),
             output_schema=dict(tool.gives),
             annotations=types.ToolAnnotations(read_only_hint=True, destructive_hint=False, open_world_hint=False),
         )

@@ -8,10 +8,13 @@ import attrs
 
 from llmstep.aside import aside
 from llmstep.errors import RequestError
-from llmstep.mcp import arguments, files, results
+from llmstep.mcp import files, results
 from llmstep.memory import Memory, insertion_points_at
 from llmstep.progress import Progress, ProgressSink
 from llmstep.setting_values import shown
+from llmstep.wire import tools as wire
+from llmstep.wire.reading import TOOLS as TOOLS_READER
+from llmstep.wire.reading import argument_error
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -31,7 +34,7 @@ class Tool:
 
     title: str
     description: str
-    takes: type[arguments.Place]
+    takes: type[wire.Place]
     gives: Mapping[str, Any]
     run: Callable[[Work, Any], Awaitable[results.Record]]
 
@@ -53,11 +56,11 @@ class Work:
         return await self.app.goal(self.document, self.points, progress=self.progress)
 
 
-async def _goal(work: Work, _: arguments.Place) -> results.Record:
+async def _goal(work: Work, _: wire.Place) -> results.Record:
     return results.goal_record(work.document.text, *await work.goal())
 
 
-async def _check(work: Work, wanted: arguments.Check) -> results.Record:
+async def _check(work: Work, wanted: wire.Check) -> results.Record:
     point, goal = await work.goal()
     document = work.document
     work.progress(Progress("check", "Checking"))
@@ -65,7 +68,7 @@ async def _check(work: Work, wanted: arguments.Check) -> results.Record:
     return results.check_record(document.text, point, goal, wanted.step, check)
 
 
-async def _suggest(work: Work, wanted: arguments.Suggest) -> results.Record:
+async def _suggest(work: Work, wanted: wire.Suggest) -> results.Record:
     found = await work.app.suggest(
         work.document,
         work.position,
@@ -77,13 +80,13 @@ async def _suggest(work: Work, wanted: arguments.Suggest) -> results.Record:
     return results.suggest_record(work.document.text, found)
 
 
-async def _prove(work: Work, wanted: arguments.Prove) -> results.Record:
+async def _prove(work: Work, wanted: wire.Prove) -> results.Record:
     from llmstep.proofs.plan import Plan
     from llmstep.search.prover import Method
 
     settings = work.app.settings
     method = Method(
-        tactics=wanted.tactics,  # type: ignore[arg-type]  # one of them, by its schema
+        tactics=wanted.tactics,
         expansions=wanted.expansions,
         seconds=wanted.seconds,
         samples=wanted.samples,
@@ -95,7 +98,7 @@ async def _prove(work: Work, wanted: arguments.Prove) -> results.Record:
     return results.prove_record(found)
 
 
-async def _premises(work: Work, wanted: arguments.Premises) -> results.Record:
+async def _premises(work: Work, wanted: wire.Premises) -> results.Record:
     point, goal = await work.goal()
     work.progress(Progress("goal", "Looking for premises"))
     source, found = await work.app.find_premises(work.document, point, goal, wanted.count)
@@ -107,7 +110,7 @@ TOOLS: Mapping[str, Tool] = {
         "Goal at a position",
         "Asks Lean for the goal at a position of a Lean file: hypotheses and what is to be proved. Use a `sorry`, a "
         "blank line of a proof, or a step, in front of which the goal is taken.",
-        arguments.Place,
+        wire.Place,
         results.GOAL,
         _goal,
     ),
@@ -115,7 +118,7 @@ TOOLS: Mapping[str, Tool] = {
         "Check a step",
         "Runs one step (a tactic) at the goal of a position in Lean and says whether it closes the goal, which goals "
         "it leaves, or why it fails. The file is not changed.",
-        arguments.Check,
+        wire.Check,
         results.CHECK,
         _check,
     ),
@@ -124,7 +127,7 @@ TOOLS: Mapping[str, Tool] = {
         "Draws next steps for the goal at a position from a language model made for Lean, adds Lean's own tactics "
         "(simp, omega, exact?, ...), runs every step in Lean, and returns those that work, best first, with the edit "
         "that inserts each, and those that Lean refused, with its reasons.",
-        arguments.Suggest,
+        wire.Suggest,
         results.SUGGEST,
         _suggest,
     ),
@@ -132,7 +135,7 @@ TOOLS: Mapping[str, Tool] = {
         "Search for a proof",
         "Searches for a whole proof of the goal at a position, best-first over steps of the model and of Lean, and has "
         "Lean check it in the file. May take as long as `seconds` says.",
-        arguments.Prove,
+        wire.Prove,
         results.PROVE,
         _prove,
     ),
@@ -140,7 +143,7 @@ TOOLS: Mapping[str, Tool] = {
         "Find premises",
         "Names definitions and lemmas that may help with the goal at a position, by Lean's own searches (exact?, rw?) "
         "or by an index of the project, with their types.",
-        arguments.Premises,
+        wire.Premises,
         results.PREMISES,
         _premises,
     ),
@@ -156,7 +159,7 @@ def placed(name: str, raw: Mapping[str, Any]) -> tuple[Tool, Any]:
     tool = TOOLS.get(name)
     if tool is None:
         raise RequestError(f"There is no tool {shown(name)}.", hint=f"The tools are {', '.join(TOOLS)}.")
-    return tool, arguments.read(tool.takes, name, raw)
+    return tool, TOOLS_READER.read(tool.takes, raw, argument_error(name))
 
 
 async def run(app: App, path: Path, tool: Tool, wanted: Any, progress: ProgressSink) -> results.Record:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MODEL = "kaiyuy/leandojo-lean4-retriever-byt5-small"
 """The retriever of ReProver."""
-MOST_TOKENS = 1024
+MAX_TOKENS = 1024
 """Longer texts are cut at their end, as in the retriever's training."""
 
 
@@ -75,7 +75,7 @@ class Encoder:
             batch = self.tokenizer(
                 [texts[index] for index in chosen],
                 padding="longest",
-                max_length=MOST_TOKENS,
+                max_length=MAX_TOKENS,
                 truncation=True,
                 return_tensors="pt",
             ).to(self.device)

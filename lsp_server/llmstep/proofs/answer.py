@@ -7,7 +7,7 @@ from typing import Final
 
 from llmstep.lean.step_words import KNOWN_STEPS
 
-_MOST_BLOCKS: Final = 4
+_MAX_BLOCKS: Final = 4
 _THOUGHT_ENDS: Final = re.compile(r"</(?:think|thinking|thought|reasoning)>|<\|end_of_thought\|>")
 _THOUGHT_BEGINS: Final = re.compile(r"<(?:think|thinking|thought|reasoning)>|<\|begin_of_thought\|>")
 _FENCE: Final = re.compile(r"^[ \t]*(```+|~~~+)[ \t]*([\w.+-]*)[^\n]*$", re.MULTILINE)
@@ -34,7 +34,7 @@ def code_blocks(answer: str) -> list[str]:
         blocks = [bare] if bare else []
     declares = [bool(re.search(r"^\s*(?:theorem|lemma|example)\b", block, re.MULTILINE)) for block in blocks]
     order = sorted(range(len(blocks)), key=lambda index: (not declares[index], -index))
-    return list(dict.fromkeys(blocks[index] for index in order))[:_MOST_BLOCKS]
+    return list(dict.fromkeys(blocks[index] for index in order))[:_MAX_BLOCKS]
 
 
 def visible(answer: str) -> str:

@@ -9,7 +9,7 @@ from llmstep.automation.goal_text import entries_of, parts_at
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_MOST: Final = 6
+_MAX: Final = 6
 
 
 def facts_of(goal: str) -> list[str]:
@@ -19,7 +19,7 @@ def facts_of(goal: str) -> list[str]:
     that an implication with the target as its conclusion needs.
     """
     hypotheses, target = entries_of(goal)
-    return list(dict.fromkeys(f"have : {fact}" for fact in _facts(hypotheses, target)))[:_MOST]
+    return list(dict.fromkeys(f"have : {fact}" for fact in _facts(hypotheses, target)))[:_MAX]
 
 
 def _facts(hypotheses: list[tuple[str, str]], target: str) -> Iterator[str]:

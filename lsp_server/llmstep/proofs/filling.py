@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from llmstep.errors import LeanTimeoutError, NoGoalError
+from llmstep.search.interface import Task
 from llmstep.types import Verdict
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 _SHARE: Final = 0.25
 """Of the time that is left: what Lean's own tactics get."""
-MOST_GAPS: Final = 8
+MAX_GAPS: Final = 8
 """A draft with more of them is no proof yet, and none is looked at."""
 
 
@@ -81,7 +82,7 @@ async def _each(
     """
     tried = 0
     total = draft.gaps
-    if total > MOST_GAPS:
+    if total > MAX_GAPS:
         return draft
     until = work.deadline if until is None else until
     while time.monotonic() < until and tried < len(gaps := draft.open_gaps()):
@@ -138,7 +139,7 @@ async def _search(work: Work, document: str, gap: Sorry, place: str) -> str | No
 
     limits = attrs.evolve(method, expansions=expansions, seconds=max(0.1, work.left), patience=0)
     try:
-        found = await prover.prove(work.judge.uri, document, [gap.point], limits, progress=progress)
+        found = await prover.prove(Task(work.judge.uri, document, [gap.point]), limits, progress)
     except (NoGoalError, LeanTimeoutError):
         return None
     work.counts.expansions += found.expansions

@@ -26,7 +26,7 @@ _MISSING: Final = re.compile(r"Alternative `([^`]+)` has not been provided")
 _MISSING_CASES: Final = re.compile(r"Missing cases:\n((?:.+\n?)+)")
 _NO_GOALS: Final = re.compile(r"No goals to be solved|no goals", re.IGNORECASE)
 _WITH_VALUE: Final = frozenset({"have", "obtain", "let", "rcases", "haveI", "letI", "replace", "suffices", "show"})
-_MOST_CASES: Final = 8
+_MAX_CASES: Final = 8
 
 
 @attrs.frozen
@@ -128,7 +128,7 @@ def _added(scene: CursorContext, item: Item, patterns: list[str]) -> _Edit:
     """Alternatives behind the last one of a step."""
     bars = [block.bar for block in scene.layout.blocks if block.owner is item and block.bar is not None]
     column = next((bar.column for bar in bars if bar.leads), item.first.column)
-    new = "".join(f"\n{' ' * column}| {pattern} => {_GAP}" for pattern in patterns[:_MOST_CASES])
+    new = "".join(f"\n{' ' * column}| {pattern} => {_GAP}" for pattern in patterns[:_MAX_CASES])
     return _Edit(item.end, item.end, new)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SECONDS: Final = 60.0
 """Longest time that Lean gets for a written proof."""
-_MOST_TURNS: Final = 24
+_MAX_TURNS: Final = 24
 """So often faults are looked for, since Lean shows the first of each block only."""
 
 
@@ -108,7 +108,7 @@ class Judge:
     async def _drafted(self, proof: str, trial: Trial) -> Draft | None:
         """The proof with gaps, once Lean has nothing against it; None where that does not come about."""
         seen = {proof}
-        for _ in range(_MOST_TURNS):
+        for _ in range(_MAX_TURNS):
             if trial.reason:
                 return None
             if not trial.faults and not self.left(trial):

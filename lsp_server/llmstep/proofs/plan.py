@@ -9,7 +9,7 @@ import attrs
 
 from llmstep.automation.source import Automation
 from llmstep.progress import Progress, ProgressSink
-from llmstep.search.prover import Method, Outcome, Prover
+from llmstep.search.prover import Method, StepProver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from llmstep.engine.interface import ModelEngine
     from llmstep.proofs.draft import Draft
     from llmstep.proofs.judge import Judge
+    from llmstep.search.interface import Outcome
     from llmstep.settings import Settings
 
 Strategy = Literal["auto", "search", "write", "sketch"]
@@ -95,7 +96,7 @@ class Work:
     engine: ModelEngine
     plan: Plan
     style: ProofStyle | None
-    steps: Callable[[], Prover]
+    steps: Callable[[], StepProver]
     deadline: float
     progress: ProgressSink
     written: str = ""

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 FILE_TOKENS: Final = 6000
 """Most tokens of the file, by an estimate."""
 _BYTES_PER_TOKEN: Final = 3
-_MOST_FAULTS: Final = 6
-_LONGEST_MESSAGE: Final = 700
+_MAX_FAULTS: Final = 6
+_MAX_MESSAGE: Final = 700
 _LINES_AROUND: Final = 2
 
 _PLAN: Final = (
@@ -56,14 +56,14 @@ class Task:
     goal: str
 
 
-def opening(style: ProofStyle, task: Task, *, sketch: bool = False, most: int = FILE_TOKENS) -> list[Turn]:
+def opening(style: ProofStyle, task: Task, *, sketch: bool = False, maximum: int = FILE_TOKENS) -> list[Turn]:
     """The first turns.
 
     Args:
         sketch: Ask for a sketch with gaps instead of a proof.
-        most: Tokens of the file; its middle is left out where it is longer.
+        maximum: Tokens of the file; its middle is left out where it is longer.
     """
-    code = excerpt(task, most).rstrip("\n") + "\n"
+    code = excerpt(task, maximum).rstrip("\n") + "\n"
     more = _SKETCH if sketch else ""
     if style == "plan":
         return [("user", _PLAN.replace("{code}", code) + more)]
@@ -73,13 +73,13 @@ def opening(style: ProofStyle, task: Task, *, sketch: bool = False, most: int = 
     return [("system", _CHAT_SYSTEM), ("user", text + more)]
 
 
-def excerpt(task: Task, most: int) -> str:
+def excerpt(task: Task, maximum: int) -> str:
     """The file up to the place in about so many tokens: its beginning, `...`, and its end."""
 
     def count(text: str) -> int:
         return -(-len(text.encode("utf-8", "replace")) // _BYTES_PER_TOKEN)
 
-    return task.document if count(task.document) <= most else middle_out(task.document, most, count)
+    return task.document if count(task.document) <= maximum else middle_out(task.document, maximum, count)
 
 
 def after_fault(
@@ -94,13 +94,13 @@ def after_fault(
         reason: Why the proof does not count, where it has no faults.
     """
     code = trial.document[scope : trial.end].rstrip()
-    faults = enumerate(trial.faults[:_MOST_FAULTS], start=1)
+    faults = enumerate(trial.faults[:_MAX_FAULTS], start=1)
     said = [_described(number, trial, scope, fault) for number, fault in faults]
     if not said and left:
-        said = [f"It leaves {_goals(len(left))}:\n\n```\n{left[0][:_LONGEST_MESSAGE]}\n```"]
+        said = [f"It leaves {_goals(len(left))}:\n\n```\n{left[0][:_MAX_MESSAGE]}\n```"]
     if not said:
         said = [trial.reason or reason or "It is not complete."]
-    more = len(trial.faults) - _MOST_FAULTS
+    more = len(trial.faults) - _MAX_FAULTS
     if more > 0:
         said.append(f"There are {more} more errors.")
     if changed:
@@ -138,7 +138,7 @@ def _described(number: int, trial: Trial, scope: int, fault: Fault) -> str:
     first = trial.document.count("\n", scope, fault.start)
     last = trial.document.count("\n", scope, fault.end)
     shown = "\n".join(lines[max(0, first - _LINES_AROUND) : last + _LINES_AROUND + 1])
-    message = fault.message[:_LONGEST_MESSAGE]
+    message = fault.message[:_MAX_MESSAGE]
     return f"Error {number}, at line {first + 1}:\n\n```lean4\n{shown}\n```\n\n{message}"
 
 

@@ -18,10 +18,11 @@ from llmstep.proofs.plan import Found, Work
 from llmstep.proofs.sketching import sketch
 from llmstep.proofs.strategies import chosen, model_name, style_of
 from llmstep.proofs.writing import write
-from llmstep.search.prover import Attempt, Partial, Prover
+from llmstep.search.interface import Attempt, Partial, Prover
+from llmstep.search.prover import StepProver
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable
 
     from llmstep.engine.interface import ModelEngine
     from llmstep.lean.insertion_points import InsertionPoint
@@ -29,11 +30,12 @@ if TYPE_CHECKING:
     from llmstep.premises.asked import Premises
     from llmstep.proofs.draft import Draft
     from llmstep.proofs.plan import Plan, Strategy
+    from llmstep.search.interface import Task
     from llmstep.types import Goal
 
 
-class WholeProver:
-    """Looks for whole proofs by the strategy of a plan. Cancelling the task of a call ends it at once.
+class WholeProver(Prover["Plan"]):
+    """Proves a goal by the strategy of a plan: a search over steps, a proof that a model writes, or a sketch.
 
     Args:
         engine: The model of the settings.
@@ -46,71 +48,46 @@ class WholeProver:
         self.lean = lean
         self._premises = premises
 
-    async def prove(
-        self,
-        uri: str,
-        text: str,
-        points: Sequence[InsertionPoint],
-        method: Plan,
-        *,
-        written: Callable[[str, InsertionPoint], str] = lambda _, __: "",
-        progress: ProgressSink = silent,
-    ) -> Attempt:
-        """Look for a proof at the first of `points` at which Lean has a goal.
-
-        Args:
-            uri: Address of the file.
-            text: Its text.
-            points: See `find_insertion_points`.
-            method: How to look for it.
-            written: Gives the steps of the proof that stand before an insertion point.
-            progress: Called with each step of the work.
-
-        Raises:
-            NoGoalError: There is no goal.
-            RequestError: The strategy does not go with the tactics.
-            LeanError: Lean cannot be started or does not answer.
-            ModelError: The model cannot be loaded or run.
-        """
+    async def prove(self, task: Task, how: Plan, progress: ProgressSink = silent) -> Attempt:
         started = time.monotonic()
         style = None
-        if method.method.tactics != "list" and method.strategy != "search":
+        if how.method.tactics != "list" and how.strategy != "search":
             style = style_of(self._engine.settings, await model_name(self._engine))
-        strategy = chosen(method, style)
+        strategy = chosen(how, style)
         if strategy == "search":
-            prover = Prover(self._engine, self.lean, self._premises)
-            return await prover.prove(uri, text, points, method.method, written=written, progress=progress)
+            prover = StepProver(self._engine, self.lean, self._premises)
+            return await prover.prove(task, how.method, progress)
         progress(Progress("goal", "Asking Lean for the goal"))
-        point, goal = await self.lean.locate(uri, text, points)
-        plain, moved = with_plain_line_ends(text, point)
+        point, goal = await self.lean.locate(task.uri, task.text, task.points)
+        plain, moved = with_plain_line_ends(task.text, point)
         async with self._steps(helped=style is not None) as steps:
             work = Work(
-                Judge(self.lean, uri, plain, moved, goal),
+                Judge(self.lean, task.uri, plain, moved, goal),
                 self._engine,
-                method,
+                how,
                 style,
                 steps,
-                started + method.method.seconds,
+                started + how.method.seconds,
                 progress,
-                written(text, point),
+                task.written(task.text, point),
             )
             found = await _within(work, strategy)
-            return await _attempt(work, found, strategy, text, point, goal, started)
+            return await _attempt(work, found, strategy, task.text, point, goal, started)
 
     @contextlib.asynccontextmanager
-    async def _steps(self, *, helped: bool) -> AsyncIterator[Callable[[], Prover]]:
+    async def _steps(self, *, helped: bool) -> AsyncIterator[Callable[[], StepProver]]:
         """What gives the search over steps: with the model of the settings, or where that writes whole proofs, with the
         starter, which is always there."""
         starter: Engine | None = None
 
-        def prover() -> Prover:
+        def prover() -> StepProver:
             nonlocal starter
             if not helped:
-                return Prover(self._engine, self.lean, self._premises)
+                return StepProver(self._engine, self.lean, self._premises)
             if starter is None:
                 own = attrs.evolve(self._engine.settings, model="starter", template="", engine="inProcess")
                 starter = Engine(own)
-            return Prover(starter, self.lean)
+            return StepProver(starter, self.lean)
 
         try:
             yield prover

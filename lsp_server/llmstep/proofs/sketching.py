@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from llmstep.proofs.draft import Draft
     from llmstep.proofs.plan import Work
 
-_MOST_SKETCHES: Final = 8
+_MAX_SKETCHES: Final = 8
 _HAVE: Final = "have "
 
 
@@ -88,7 +88,7 @@ async def _sketches(work: Work) -> list[str]:
             continue  # the fact is there already, or is the goal itself
         seen.add(goals)
         made.append(steps)
-        if len(made) == _MOST_SKETCHES:
+        if len(made) == _MAX_SKETCHES:
             break
     return made
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from llmstep.search.prover import Attempt
+    from llmstep.search.interface import Attempt
 
 OUTCOMES = {
     "exhausted": "no state is left to expand",

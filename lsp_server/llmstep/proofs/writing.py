@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from llmstep.proofs.judge import Judged
     from llmstep.proofs.plan import Work
     from llmstep.proofs.restated import Written
-    from llmstep.search.prover import Outcome
+    from llmstep.search.interface import Outcome
 
-_MOST_PROOFS: Final = 4
+_MAX_PROOFS: Final = 4
 """So many readings of one answer are judged."""
 _LEAST_TOKENS: Final = 256
 """With fewer left, no proof is asked for."""
@@ -114,7 +114,7 @@ class _Writer:
 
         while True:
             style = work.style or "chat"
-            turns = prompt.opening(style, self._task, sketch=self._sketch, most=self._file_tokens)
+            turns = prompt.opening(style, self._task, sketch=self._sketch, maximum=self._file_tokens)
             try:
                 answer = await work.engine.converse([*turns, *asked], sampling, progress=progress)
                 break
@@ -131,7 +131,7 @@ class _Writer:
         """The best reading of an answer: one that Lean accepts, else the one with the fewest gaps."""
         readings = [each for block in code_blocks(answer.text) for each in proofs_in(block, self._wanted)]
         found: list[tuple[Judged, Written]] = []
-        for written in readings[:_MOST_PROOFS]:
+        for written in readings[:_MAX_PROOFS]:
             self._work.say("Lean judges the proof")
             judged = await self._work.judge.judged(written.proof)
             if judged.accepted:
@@ -179,7 +179,7 @@ class _Writer:
         """The gaps of the best draft go to the search; without a draft the whole goal does."""
         work = self._work
         draft = self._best or work.judge.draft("sorry")
-        if draft.gaps <= filling.MOST_GAPS:
+        if draft.gaps <= filling.MAX_GAPS:
             work.say(f"Searching for proofs of {draft.gaps} gap{'' if draft.gaps == 1 else 's'}")
             if self._sketch or self._best is None:
                 draft = await filling.by_tactics(work, draft)

@@ -1,10 +1,10 @@
-"""The use case: a place in a file in, one edit out that Lean accepts, or why there is none."""
+"""Proves a goal by a search over steps."""
 
 from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -12,6 +12,7 @@ from llmstep.premises.source import Whereabouts
 from llmstep.progress import Progress, ProgressSink, silent
 from llmstep.search.acceptance import Acceptance
 from llmstep.search.best_first import Limits, best_first
+from llmstep.search.interface import Attempt, Prover, Task
 from llmstep.search.lean_expander import LeanExpander
 from llmstep.search.proposals import FIXED_TACTICS, FixedTactics, Mixture, ModelTactics, Tactics
 from llmstep.search.script import join
@@ -19,10 +20,6 @@ from llmstep.search.state import canonical
 from llmstep.types import Goal, SamplingParams
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from lsprotocol.types import TextEdit
-
     from llmstep.engine.interface import ModelEngine
     from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.lean.workspace import LeanWorkspace
@@ -54,56 +51,8 @@ class Method:
     """See `Limits`."""
 
 
-Outcome = Literal["proved", "partial", "exhausted", "expansions", "seconds", "rounds", "tokens", "refused"]
-"""How an attempt ended: with a proof, with a part of one, or why without one."""
-
-
-@attrs.frozen
-class Partial:
-    """A proof but for some goals."""
-
-    proof: str
-    """With `sorry` for each of them; without the indentation of its place."""
-    edit: TextEdit
-    """Puts it into the file."""
-    goals: tuple[str, ...]
-    """The goals that are left, as Lean prints them; the empty text where it gave none."""
-
-
-@attrs.frozen
-class Attempt:
-    """What came of the work at one goal."""
-
-    point: InsertionPoint
-    goal: Goal
-    steps: tuple[str, ...] | None
-    """The proof; None when none was found."""
-    proof: str | None
-    """The same as one text, without the indentation of its place."""
-    edit: TextEdit | None
-    """Puts it into the file."""
-    outcome: Outcome
-    """`refused`: proofs were found, but in the whole file Lean has something against each."""
-    expansions: int
-    states: int
-    """Number of distinct states seen."""
-    seconds: float
-    """Of everything, the loading of the model included."""
-    model: str | None
-    """The model that was asked; None with `list`."""
-    tactics: Tactics
-    strategy: str = "search"
-    """The strategy that was followed: `search`, `write` or `sketch`."""
-    rounds: int = 0
-    """Answers of a model that writes whole proofs."""
-    tokens: int = 0
-    """Tokens that it wrote."""
-    partial: Partial | None = None
-    """With the outcome `partial`: what there is of a proof."""
-
-
 @attrs.frozen(eq=False)
-class Prover:
+class StepProver(Prover[Method]):
     """Searches for proofs in files. Cancelling the task of a call ends it at once."""
 
     engine: ModelEngine
@@ -113,44 +62,20 @@ class Prover:
     _premises: Premises | None = None
     """Finds premises for each state, for models that read some."""
 
-    async def prove(
-        self,
-        uri: str,
-        text: str,
-        points: Sequence[InsertionPoint],
-        method: Method,
-        *,
-        written: Callable[[str, InsertionPoint], str] = lambda _, __: "",
-        progress: ProgressSink = silent,
-    ) -> Attempt:
-        """Search for a proof at the first of `points` at which Lean has a goal.
-
-        Args:
-            uri: Address of the file.
-            text: Its text.
-            points: See `find_insertion_points`.
-            method: How to search.
-            written: Gives the steps of the proof that stand before an insertion point, for models that read them.
-            progress: Called with each step of the work.
-
-        Raises:
-            NoGoalError: There is no goal.
-            LeanError: Lean cannot be started or does not answer.
-            ModelError: The model cannot be loaded or run.
-        """
+    async def prove(self, task: Task, how: Method, progress: ProgressSink = silent) -> Attempt:
         started = time.monotonic()
+        uri, text = task.uri, task.text
         progress(Progress("goal", "Asking Lean for the goal"))
-        point, goal = await self.lean.locate(uri, text, points)
+        point, goal = await self.lean.locate(uri, text, task.points)
         helped = partial(self._helped, uri, text, point) if self._premises else None
-        model = ModelTactics(self.engine, _sampling(method), progress, helped)
+        model = ModelTactics(self.engine, _sampling(how), progress, helped)
         judge = Acceptance(self.lean, uri, text, point)
         expander = LeanExpander(
-            self.lean, _proposer(method, model), uri, text, point, goal, written(text, point), judge.accepts
+            self.lean, _proposer(how, model), uri, text, point, goal, task.written(text, point), judge.accepts
         )
-
-        limits = Limits(method.expansions, method.seconds, method.patience)
+        limits = Limits(how.expansions, how.seconds, how.patience)
         search = await best_first(
-            expander.root, expander, limits, key=canonical, length_power=method.length_power, progress=progress
+            expander.root, expander, limits, key=canonical, length_power=how.length_power, progress=progress
         )
         steps = search.proof
         if steps is not None:
@@ -169,7 +94,7 @@ class Prover:
             search.states,
             round(time.monotonic() - started, 3),
             model.model,
-            method.tactics,
+            how.tactics,
         )
 
     async def _helped(self, uri: str, text: str, point: InsertionPoint, scene: ProofState) -> tuple[Premise, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -14,6 +14,7 @@ from llmstep.lean.insertion_points import find_insertion_points
 from llmstep.lean.text import masked_text, offset_at, position_at
 from llmstep.lean.trial import GAP
 from llmstep.progress import Progress, ProgressSink, silent
+from llmstep.search.interface import Task, nothing_written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,34 +23,7 @@ if TYPE_CHECKING:
 
     from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.lean.workspace import LeanWorkspace
-    from llmstep.search.prover import Attempt
-
-
-class HowLong(Protocol):
-    """What a way to look for proofs says of its length."""
-
-    @property
-    def expansions(self) -> int: ...
-
-
-Way = TypeVar("Way", bound=HowLong, contravariant=True)
-
-
-class Proves(Protocol[Way]):
-    """What proves the goal at a place, in whichever way; see `llmstep.search.prover.Prover.prove`."""
-
-    lean: LeanWorkspace
-
-    async def prove(
-        self,
-        uri: str,
-        text: str,
-        points: Sequence[InsertionPoint],
-        method: Way,
-        *,
-        written: Callable[[str, InsertionPoint], str] = ...,
-        progress: ProgressSink = ...,
-    ) -> Attempt: ...
+    from llmstep.search.interface import Attempt, How, Prover
 
 
 @attrs.frozen
@@ -89,10 +63,10 @@ def find_sorries(text: str) -> list[Sorry]:
 async def fill(
     uri: str,
     text: str,
-    prover: Proves[Way],
-    method: Way,
+    prover: Prover[How],
+    method: How,
     *,
-    written: Callable[[str, InsertionPoint], str] = lambda _, __: "",
+    written: Callable[[str, InsertionPoint], str] = nothing_written,
     progress: ProgressSink = silent,
     on_filled: Callable[[Filled], None] = lambda _: None,
 ) -> list[Filled]:
@@ -116,7 +90,7 @@ async def fill(
             progress(_numbered(update, number, len(sorries), method.expansions))
 
         try:
-            made = await prover.prove(uri, text, [sorry.point], method, written=written, progress=numbered)
+            made = await prover.prove(Task(uri, text, [sorry.point], written), method, numbered)
             filled = Filled(sorry, made, "" if made.edit else made.outcome)
         except (NoGoalError, LeanTimeoutError) as error:
             filled = Filled(sorry, None, _said(error))

@@ -105,9 +105,9 @@ def with_longest(template: PromptTemplate, max_tokens: int, positions: int | Non
     """
     if not template.uses_context:
         return template
-    most = max_tokens if positions is None else min(max_tokens, positions)
-    longest = max(1, most - min(template.max_new_tokens, max(1, most // 2)))
-    return template.shortened(longest)
+    maximum = max_tokens if positions is None else min(max_tokens, positions)
+    max_length = max(1, maximum - min(template.max_new_tokens, max(1, maximum // 2)))
+    return template.shortened(max_length)
 
 
 def encode_pairs(
@@ -129,7 +129,7 @@ def encode_pairs(
     """
     if not pairs:
         return []
-    limit = _room(template, positions)
+    limit = _capacity(template, positions)
 
     def of(pair: Example) -> list[dict[str, list[int]]]:
         examples = []
@@ -158,7 +158,7 @@ def encode_pairs(
         return [*found, *(example for made in pool.map(of, others) for example in made)]
 
 
-def _room(template: PromptTemplate, positions: int | None) -> int:
+def _capacity(template: PromptTemplate, positions: int | None) -> int:
     """Most tokens of a prompt that the model has room for when it is used."""
     if positions is None:
         return template.max_prompt_tokens
@@ -196,5 +196,5 @@ class Padding:
 
 def _even(rows: list[list[int]], filling: int) -> list[list[int]]:
     """The rows, filled up on the right to the longest of them."""
-    longest = max(map(len, rows))
-    return [row + [filling] * (longest - len(row)) for row in rows]
+    max_length = max(map(len, rows))
+    return [row + [filling] * (max_length - len(row)) for row in rows]

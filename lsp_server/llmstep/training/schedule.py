@@ -48,7 +48,7 @@ class Clock(TrainerCallback):  # type: ignore[misc]
     def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         if not self.limit:
             return
-        self.agreed = _longest(self.elapsed, args.device)
+        self.agreed = _slowest(self.elapsed, args.device)
         if self.agreed >= self.limit:
             control.should_training_stop = True
             control.should_save = True
@@ -59,7 +59,7 @@ class Clock(TrainerCallback):  # type: ignore[misc]
             (folder / CLOCK).write_text(json.dumps({"seconds": self.elapsed}), encoding="utf-8")
 
 
-def _longest(seconds: float, device: Any) -> float:
+def _slowest(seconds: float, device: Any) -> float:
     """The largest of the processes' times: they have to stop at the same step, with the same learning rate."""
     if not torch.distributed.is_initialized():
         return seconds

@@ -9,6 +9,7 @@ from llmstep.lean.asking import proof_so_far
 from llmstep.memory import Edit, SuggestionSet
 from llmstep.proofs.prover import WholeProver
 from llmstep.search import sorries
+from llmstep.search.interface import Task
 from llmstep.types import Candidate, Check, Suggestion, Verdict
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from llmstep.memory import Document
     from llmstep.progress import ProgressSink
     from llmstep.proofs.plan import Plan
-    from llmstep.search.prover import Attempt
+    from llmstep.search.interface import Attempt
     from llmstep.search.sorries import Filled
     from llmstep.use_cases.parts import Parts
 
@@ -26,9 +27,10 @@ if TYPE_CHECKING:
 async def prove(
     parts: Parts, document: Document, points: Sequence[InsertionPoint], plan: Plan, progress: ProgressSink
 ) -> Attempt:
-    """Look for a proof at the first of the insertion points at which Lean has a goal; see `WholeProver.prove`."""
+    """Look for a proof at the first of the insertion points at which Lean has a goal; see `Prover.prove`."""
     prover = prover_of(parts)
-    return await prover.prove(document.uri, document.text, points, plan, written=proof_so_far, progress=progress)
+    task = Task(document.uri, document.text, points, proof_so_far)
+    return await prover.prove(task, plan, progress)
 
 
 async def fill(parts: Parts, document: Document, plan: Plan, progress: ProgressSink) -> list[Filled]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 TRIES: Final = 2
 """Most texts tried for one candidate."""
-MOST: Final = 8
+MAX: Final = 8
 """Most candidates of one run."""
 SECONDS: Final = 8.0
 """So long new ones are begun."""
@@ -48,7 +48,7 @@ async def repair_names(gathering: Gathering, lean: LeanWorkspace, document: Docu
 
     until = time.monotonic() + SECONDS
     with contextlib.suppress(LeanError, NoGoalError):
-        for wrong in gathering.misnamed()[:MOST]:
+        for wrong in gathering.misnamed()[:MAX]:
             if time.monotonic() > until:
                 return
             await _repair(wrong, gathering, judge, lambda text: lean.renamed(*place, text), found.prefix.strip())

@@ -1,5 +1,7 @@
-"""What clients and scripts get, each form described once: answers of LSP commands, and the output of `--json`.
+"""What clients and scripts send and get, each form described once: arguments of LSP commands and tools, bodies of HTTP
+requests, answers, and the output of `--json`.
 
-In Python the names are snake_case, as in `--json`; for editors `to_editor` makes them camelCase. The JSON Schemas, the
-pages of docs/reference and the types of the VS Code extension are made from these classes by scripts/reference.py.
+In Python the names are snake_case, as in `--json`; for editors they are camelCase. `reading` reads what comes,
+`records` writes what goes. The JSON Schemas, the pages of docs/reference, the OpenAPI description and the types of the
+VS Code extension are made from these classes (scripts/reference.py).
 """

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import attrs
-from lsprotocol.types import Diagnostic, Position, TextDocumentIdentifier  # noqa: TC002 for the reference
+from lsprotocol.types import Diagnostic, Position, TextDocumentIdentifier
 
+from llmstep.wire.bounds import AtMost, Number, Text
 from llmstep.wire.models import DownloadAnswer, ModelEntry
 from llmstep.wire.state import LeanServer, Status
 from llmstep.wire.steps import FillAnswer, Known, ProveAnswer, ShownSuggestion, SuggestAnswer
+
+Samples = Annotated[int, Number(1, 256)]
+Seed = Annotated[int, Number(0, 2**32 - 1)]
+Diagnostics = Annotated[tuple[Diagnostic, ...], AtMost(1000)]
 
 
 @attrs.frozen(kw_only=True)
@@ -24,7 +29,7 @@ class Place:
 class PlaceWithDiagnostics(Place):
     """A place of a document, and what the editor shows there."""
 
-    diagnostics: tuple[Diagnostic, ...] = ()
+    diagnostics: Diagnostics = ()
     """Those at the position; they help to find the goal."""
 
 
@@ -32,9 +37,9 @@ class PlaceWithDiagnostics(Place):
 class SuggestParams(PlaceWithDiagnostics):
     """The argument of `llmstep.suggest`."""
 
-    prefix: str | None = None
+    prefix: Annotated[str, Text(max_length=4096, control=False)] | None = None
     """What every suggestion starts with."""
-    count: int | None = None
+    count: Samples | None = None
     """Number of samples, 1 to 256."""
     more: bool = False
     """Draw afresh and add to what is known."""
@@ -55,18 +60,18 @@ class FillParams:
     text_document: TextDocumentIdentifier
     strategy: Literal["auto", "search", "write", "sketch"] | None = None
     """How a proof is looked for; null is the setting."""
-    rounds: int | None = None
+    rounds: Annotated[int, Number(0, 32)] | None = None
     """How often a written proof goes back to the model, 0 to 32."""
-    tokens: int | None = None
+    tokens: Annotated[int, Number(256, 1_000_000)] | None = None
     """Most tokens that the model writes, 256 to 1000000."""
     tactics: Literal["model", "list", "both"] = "both"
-    expansions: int | None = None
+    expansions: Annotated[int, Number(1, 10_000)] | None = None
     """Most states that are expanded, 1 to 10000."""
-    seconds: float | None = None
+    seconds: Annotated[float, Number(0.1, 86_400)] | None = None
     """Longest search, 0.1 to 86400."""
-    samples: int | None = None
+    samples: Samples | None = None
     """Samples of the model for each state, 1 to 256."""
-    seed: int | None = None
+    seed: Seed | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -74,14 +79,14 @@ class ProveParams(FillParams):
     """The argument of `llmstep.prove`."""
 
     position: Position
-    diagnostics: tuple[Diagnostic, ...] = ()
+    diagnostics: Diagnostics = ()
 
 
 @attrs.frozen(kw_only=True)
 class SelectModelParams:
     """The argument of `llmstep.selectModel`."""
 
-    model: str
+    model: Annotated[str, Text(blank=False)]
     """Catalog name, hub id or folder."""
     load: bool = False
     """Download and load it now, with progress; where that fails, the one before stays."""
@@ -91,7 +96,7 @@ class SelectModelParams:
 class DownloadParams:
     """The argument of `llmstep.downloadModel`."""
 
-    model: str
+    model: Annotated[str, Text(blank=False)]
 
 
 @attrs.frozen(kw_only=True)

@@ -10,14 +10,14 @@ from cattrs.gen import make_dict_unstructure_fn, override
 
 from llmstep.setting_values import wire_name
 
-_ROOM = "llmstep.wire."
+_PACKAGE = "llmstep.wire."
 
 
 def _editors_converter() -> Converter:
     converter = Converter()
 
     def is_own(cls: Any) -> bool:
-        return attrs.has(cls) and str(getattr(cls, "__module__", "")).startswith(_ROOM)
+        return attrs.has(cls) and str(getattr(cls, "__module__", "")).startswith(_PACKAGE)
 
     def unstructure(cls: Any) -> Any:
         names = {each.name: override(rename=wire_name(each.name)) for each in attrs.fields(cls)}

@@ -9,9 +9,11 @@ import itertools
 import textwrap
 import types
 import typing
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import attrs
+
+from llmstep.wire.bounds import Form
 
 SIMPLE = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 
@@ -48,7 +50,7 @@ def about(cls: type) -> str:
 
 def fields(cls: type, named: Any) -> list[tuple[str, Any, str, bool]]:
     """Name, type, text and whether it has to be there, of each field."""
-    hints = typing.get_type_hints(cls)
+    hints = typing.get_type_hints(cls, include_extras=True)
     texts = docs(cls)
     return [
         (named(each.name), hints[each.name], texts.get(each.name, ""), each.default is attrs.NOTHING)
@@ -63,14 +65,42 @@ def schema(cls: Any, named: Any = same) -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, **({"$defs": parts} if parts else {})}
 
 
-def part(kind: Any, parts: dict[str, Any], named: Any = same, where: str = "#/$defs/") -> dict[str, Any]:
+def plain(cls: type) -> dict[str, Any]:
+    """The JSON Schema of a request without parts, as one object."""
+    parts: dict[str, Any] = {}
+    part(cls, parts, nullable=False)
+    [made] = parts.values()
+    return dict(made)
+
+
+def part(
+    kind: Any,
+    parts: dict[str, Any],
+    named: Any = same,
+    where: str = "#/$defs/",
+    *,
+    nullable: bool | None = None,
+    closed: bool = True,
+) -> dict[str, Any]:
     """The JSON Schema of a type; the classes that it refers to are added to `parts`.
 
     Args:
         named: Gives the name on the wire for a field's own.
         where: Where `parts` will be in the document.
+        nullable: Whether to say that null may stand for what is absent; None keeps to the types.
+        closed: Say that there are no other fields.
     """
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+
+    def inner(each: Any) -> dict[str, Any]:
+        return part(each, parts, named, where, nullable=nullable, closed=closed)
+
+    if origin is Annotated:
+        own = next((bound.schema for bound in arguments[1:] if isinstance(bound, Form)), None)
+        if own is not None:
+            return dict(own)
+        bounds = [bound.schema() for bound in arguments[1:]]
+        return functools.reduce(lambda one, other: one | other, bounds, inner(arguments[0]))
     if kind is Any:
         return {}
     if kind in SIMPLE:
@@ -78,25 +108,41 @@ def part(kind: Any, parts: dict[str, Any], named: Any = same, where: str = "#/$d
     if origin is Literal:
         return {"enum": list(arguments)}
     if origin in (typing.Union, types.UnionType):
-        return {"anyOf": [part(each, parts, named, where) for each in arguments]}
+        return {"anyOf": [inner(each) for each in arguments]}
     if origin in (list, tuple) and (origin is list or arguments[-1] is Ellipsis):
-        return {"type": "array", "items": part(arguments[0], parts, named, where)}
+        return {"type": "array", "items": inner(arguments[0])}
     if origin is tuple:
-        items = [part(each, parts, named, where) for each in arguments]
+        items = [inner(each) for each in arguments]
         return {"type": "array", "prefixItems": items, "items": False, "minItems": len(items)}
     if origin is dict or is_protocol(kind):
         return {"type": "object"}
     if kind.__name__ not in parts:
         parts[kind.__name__] = {}
-        properties = {
-            name: part(each, parts, named, where) | ({"description": text} if text else {})
-            for name, each, text, _ in fields(kind, named)
-        }
+        found = fields(kind, named)
+        defaults = {named(each.name): each.default for each in attrs.fields(kind)}
         parts[kind.__name__] = {
             "type": "object",
             "description": about(kind),
-            "properties": properties,
-            "required": [name for name, _, _, required in fields(kind, named) if required],
-            "additionalProperties": False,
+            "properties": {
+                name: (
+                    inner(each) if required or nullable is None else _optional(inner(each), defaults[name], nullable)
+                )
+                | ({"description": text} if text else {})
+                for name, each, text, required in found
+            },
+            "required": [name for name, _, _, required in found if required],
+            **({"additionalProperties": False} if closed else {}),
         }
     return {"$ref": f"{where}{kind.__name__}"}
+
+
+def _optional(shape: dict[str, Any], default: object, nullable: bool) -> dict[str, Any]:
+    """The schema of a field that may be absent."""
+    null: dict[str, Any] = {"type": "null"}
+    choices = [each for each in shape.get("anyOf", [shape]) if each != null]
+    if nullable and len(choices) == 1 and isinstance(choices[0].get("type"), str):
+        shape = {**choices[0], "type": [choices[0]["type"], "null"]}
+    else:
+        choices += [null] if nullable else []
+        shape = choices[0] if len(choices) == 1 else {"anyOf": choices}
+    return shape if default in (None, ()) else {**shape, "default": default}

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 from lsprotocol.types import Range, TextEdit  # noqa: TC002 the converter needs them
 
+from llmstep.types import Verdict
+
 if TYPE_CHECKING:
     from llmstep import types
 
@@ -33,12 +35,29 @@ class Step:
     """With `progress`, the goals that are left."""
 
 
+def shown_verdict(verdict: Verdict) -> ShownVerdict:
+    """A verdict as clients get it.
+
+    Raises:
+        ValueError: Lean refuses the step, which is not shown then.
+    """
+    match verdict:
+        case Verdict.CLOSES:
+            return "closes"
+        case Verdict.PROGRESS:
+            return "progress"
+        case Verdict.UNCHECKED:
+            return "unchecked"
+        case Verdict.INVALID:
+            raise ValueError("a step that Lean refuses is not shown")
+
+
 def step_fields(suggestion: types.Suggestion) -> dict[str, Any]:
     """The fields of the `Step` for a suggestion."""
     return {
         "text": suggestion.text,
         "score": suggestion.candidate.score,
-        "verdict": suggestion.check.verdict.value,
+        "verdict": shown_verdict(suggestion.check.verdict),
         "source": suggestion.candidate.source,
         "repaired_from": suggestion.candidate.repaired_from or None,
         "remaining_goals": suggestion.check.goals,

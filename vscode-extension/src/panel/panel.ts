@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { insert } from '../commands/edits';
 import { type PlaceArgument, leanEditor, placeOf } from '../commands/place';
+import { assertNever } from '../exhaustive';
 import type { Notifier } from '../notify';
 import type { Known, Status } from '../server/protocol';
 import type { Session } from '../server/session';
@@ -162,8 +163,12 @@ export class SuggestionsPanel implements vscode.WebviewViewProvider, vscode.Disp
       case 'prove':
         await this.runs?.prove(place);
         break;
-      default:
+      case 'suggest':
+      case 'more':
         await this.runs?.suggest(place, request.type === 'more' ? { more: true } : {});
+        break;
+      default:
+        assertNever(request.type);
     }
   }
 }

@@ -1,6 +1,14 @@
 // Made by scripts/reference.py from the classes of lsp_server/llmstep/wire: change those.
 import type { Position, Range, TextDocumentIdentifier, TextEdit } from 'vscode-languageclient/node';
 
+export type ShownVerdict = 'closes' | 'progress' | 'unchecked';
+
+export type StepSource = 'model' | 'lean' | 'repaired';
+
+export type ProofOutcome = 'proved' | 'partial' | 'exhausted' | 'expansions' | 'seconds' | 'rounds' | 'tokens' | 'refused';
+
+export type ProofStrategy = 'search' | 'write' | 'sketch';
+
 /** The answer of `llmstep.suggest`. */
 export interface SuggestAnswer {
   readonly goal: string;
@@ -20,9 +28,9 @@ export interface Step {
   /** Mean log-probability of its tokens; null where the model gives none. */
   readonly score: number | null;
   /** What Lean says. */
-  readonly verdict: 'closes' | 'progress' | 'unchecked';
+  readonly verdict: ShownVerdict;
   /** The model, one of Lean's own tactics, or the model with a name that Lean offers. */
-  readonly source: 'model' | 'lean' | 'repaired';
+  readonly source: StepSource;
   /** With `repaired`, what the model wrote. */
   readonly repairedFrom: string | null;
   /** With `progress`, the goals that are left. */
@@ -39,9 +47,9 @@ export interface Proving {
   /** Null where none was asked. */
   readonly model: string | null;
   /** Why it ended. */
-  readonly outcome: 'proved' | 'partial' | 'exhausted' | 'expansions' | 'seconds' | 'rounds' | 'tokens' | 'refused';
+  readonly outcome: ProofOutcome;
   /** How a proof was looked for. */
-  readonly strategy: 'search' | 'write' | 'sketch';
+  readonly strategy: ProofStrategy;
   /** Answers of a model that writes whole proofs. */
   readonly rounds: number;
   /** Tokens that it wrote. */
@@ -135,7 +143,7 @@ export interface Rejected {
 export interface ShownSuggestion {
   readonly text: string;
   readonly edit: TextEdit;
-  readonly verdict: 'closes' | 'progress' | 'unchecked';
+  readonly verdict: ShownVerdict;
   /** From 0. */
   readonly index: number;
   readonly count: number;

@@ -32,17 +32,17 @@ T = TypeVar("T")
 TRIES = 4
 FIRST_PAUSE = 0.25
 """Seconds before the second try; each further pause is twice as long."""
-LONGEST_PAUSE = 20.0
+MAX_PAUSE = 20.0
 """Longest pause for which a server's `Retry-After` is obeyed; where it wants more, the user gets an error instead."""
 CONNECT_SECONDS = 10.0
 CLIENT_HEADER = "X-Llmstep-Client"
-_MOST_KEPT = 32
+_MAX_KEPT = 32
 """Connections that stay open without a request; the number of those in use is the caller's business."""
-_LONGEST_ERROR = 1 << 16
-_LONGEST_LINE = 1 << 23
-LONGEST_ANSWER = 1 << 26
+_MAX_ERROR = 1 << 16
+_MAX_LINE = 1 << 23
+MAX_ANSWER = 1 << 26
 """Bytes; 256 samples of 4096 tokens with their log-probabilities."""
-_LONGEST_LIST = 1 << 22
+_MAX_LIST = 1 << 22
 """Bytes of a list of models, or of what a server says of itself."""
 
 
@@ -54,7 +54,7 @@ async def persistently(work: Callable[[], Awaitable[T]], tries: int = TRIES) -> 
     """What `work` returns, repeated with growing pauses while it fails in a way that may pass.
 
     Raises:
-        LlmstepError: It still fails at the last try, or the server wants a longer pause than `LONGEST_PAUSE`.
+        LlmstepError: It still fails at the last try, or the server wants a longer pause than `MAX_PAUSE`.
     """
     pause = FIRST_PAUSE
     for left in reversed(range(tries)):
@@ -63,7 +63,7 @@ async def persistently(work: Callable[[], Awaitable[T]], tries: int = TRIES) -> 
         except Passing as failure:
             # Spread, so that clients that failed together do not come back together.
             wait = pause * random.uniform(0.75, 1.25) if failure.after is None else failure.after
-            if not left or wait > LONGEST_PAUSE:
+            if not left or wait > MAX_PAUSE:
                 raise failure.error from None
             if (noted := FAILURES.get()) is not None:
                 noted.append(failure.error)
@@ -94,7 +94,7 @@ class Connection:
 
         async def fetch() -> bytes:
             async with self.stream("GET" if body is None else "POST", path, body) as response:
-                return await self.whole(response, _LONGEST_LIST)
+                return await self.whole(response, _MAX_LIST)
 
         try:
             return loads(await asyncio.wait_for(fetch(), seconds))
@@ -156,12 +156,12 @@ class Connection:
         length = total = 0
         async for data in response.aiter_raw():
             total += len(data)
-            if total > LONGEST_ANSWER:
+            if total > MAX_ANSWER:
                 raise self.too_long()
             first, *others = data.split(b"\n")
             parts.append(first)
             length += len(first)
-            if length > _LONGEST_LINE:
+            if length > _MAX_LINE:
                 raise self.too_long()
             for following in others:
                 yield self._text(b"".join(parts))
@@ -169,11 +169,11 @@ class Connection:
                 length = len(following)
         yield self._text(b"".join(parts))
 
-    async def whole(self, response: httpx.Response, most: int = LONGEST_ANSWER) -> bytes:
+    async def whole(self, response: httpx.Response, maximum: int = MAX_ANSWER) -> bytes:
         """An answer in one piece.
 
         Args:
-            most: Bytes that it may have.
+            maximum: Bytes that it may have.
 
         Raises:
             RemoteRefusedError: It is longer.
@@ -181,7 +181,7 @@ class Connection:
         body = bytearray()
         async for data in response.aiter_raw():
             body += data
-            if len(body) > most:
+            if len(body) > maximum:
                 raise self.too_long()
         return bytes(body)
 
@@ -236,7 +236,7 @@ class Connection:
 
         return httpx.AsyncClient(
             timeout=httpx.Timeout(self.silence, connect=min(CONNECT_SECONDS, self.silence)),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=_MOST_KEPT),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=_MAX_KEPT),
             trust_env=not self.place.loopback,  # a proxy is not asked about this machine
             follow_redirects=False,  # the user's consent is for one address
         )
@@ -247,8 +247,8 @@ async def _beginning(response: httpx.Response) -> bytes:
     body = b""
     if response.headers.get("content-encoding", "identity").lower() in ("", "identity"):
         async for data in response.aiter_raw():
-            body += data[:_LONGEST_ERROR]
-            if len(body) > _LONGEST_ERROR:
+            body += data[:_MAX_ERROR]
+            if len(body) > _MAX_ERROR:
                 break
     return body
 

@@ -55,9 +55,9 @@ class Speech:
             options: dict[str, Any] = {"num_predict": sampling.max_new_tokens, "num_ctx": length, **seed}
             options |= {"temperature": sampling.temperature, "top_p": sampling.top_p}
             return {"model": self.model, "messages": messages, "stream": True, "options": options}
-        longest = "max_completion_tokens" if "max_tokens" in without else "max_tokens"
+        limit = "max_completion_tokens" if "max_tokens" in without else "max_tokens"
         body: dict[str, Any] = {"model": self.model, "messages": messages, "stream": True, **seed}
-        body |= {longest: sampling.max_new_tokens, "temperature": sampling.temperature, "top_p": sampling.top_p}
+        body |= {limit: sampling.max_new_tokens, "temperature": sampling.temperature, "top_p": sampling.top_p}
         return {name: value for name, value in body.items() if name not in without}
 
 
@@ -109,11 +109,11 @@ class _Heard:
     """An answer while it comes.
 
     Args:
-        most: Tokens that were asked for.
+        maximum: Tokens that were asked for.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, maximum: int) -> None:
+        self._maximum = maximum
         self._parts: list[str] = []
         self._thought: list[str] = []
         self._length = 0
@@ -125,7 +125,7 @@ class _Heard:
     @property
     def endless(self) -> bool:
         """Whether it is far longer than was asked for."""
-        return not self.ended and (self.pieces > self._most + _SLACK or self._length > self._most * _PER_TOKEN)
+        return not self.ended and (self.pieces > self._maximum + _SLACK or self._length > self._maximum * _PER_TOKEN)
 
     def line(self, line: str) -> None:
         """Take a line of a stream: an event, or JSON alone."""

@@ -59,7 +59,7 @@ class ServerCapabilities:
     """Fields that it refuses."""
     one_by_one: bool = False
     """It gives one sample a request."""
-    most: int = 1 << 20
+    max_samples: int = 1 << 20
     """Most samples that it takes in one request."""
     budget: int = 1 << 20
     """Most tokens of a prompt, by our estimate."""
@@ -78,13 +78,13 @@ async def draw(
     count = sampling.count if sampling.temperature > 0 else 1
     samples: list[RawSample] = []
     while len(samples) < count:
-        missing = min(count - len(samples), abilities.most)
+        missing = min(count - len(samples), abilities.max_samples)
         if abilities.one_by_one:
             numbers = range(len(samples), len(samples) + min(missing, AT_ONCE))
             got = await _together(connection, question, abilities, list(numbers), progress)
         else:
             got = await _request(connection, question, abilities, missing, len(samples), progress)
-            abilities.one_by_one = abilities.one_by_one or len(got) < min(missing, abilities.most)
+            abilities.one_by_one = abilities.one_by_one or len(got) < min(missing, abilities.max_samples)
         if not got:
             raise connection.unreadable()
         samples += got
@@ -126,7 +126,7 @@ async def _request(
     """
     seed = question.sampling.seed
     while True:
-        wanted = 1 if abilities.one_by_one else min(count, abilities.most)
+        wanted = 1 if abilities.one_by_one else min(count, abilities.max_samples)
         body = question.body(wanted, None if seed is None else seed + number, abilities.without)
 
         async def once(body: object = body, wanted: int = wanted) -> list[RawSample]:
@@ -140,14 +140,14 @@ async def _request(
             field = refused_field(error, body)
             if field is None:
                 raise
-            if field == "n" and 1 < (most := _most(error.said)) < wanted:
-                abilities.most = most
+            if field == "n" and 1 < (max_samples := _max_samples(error.said)) < wanted:
+                abilities.max_samples = max_samples
                 continue
             abilities.without |= {field}
             abilities.one_by_one |= field == "n"
 
 
-def _most(said: str) -> int:
+def _max_samples(said: str) -> int:
     """The largest number of samples that a refusal names; 0 where it names none."""
     return max((int(number) for number in _AT_MOST.findall(said)), default=0)
 
@@ -159,7 +159,7 @@ class _MixedError(Exception):
 async def _once(
     connection: Connection, question: Question, body: object, wanted: int, progress: ProgressSink
 ) -> list[RawSample]:
-    answer = Answer(wanted, question.stops, question.longest_step, inside=question.template.in_thought)
+    answer = Answer(wanted, question.stops, question.max_step_tokens, inside=question.template.in_thought)
     try:
         async with connection.stream("POST", PATHS[question.api], body) as response:
             kind = response.headers.get("content-type", "")

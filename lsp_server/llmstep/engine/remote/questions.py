@@ -28,12 +28,12 @@ PATHS: dict[Api, str] = {
     "ollama": "/api/generate",
 }
 
-MOST_STOPS = 4
+MAX_STOPS = 4
 """OpenAI's own servers take no more."""
 BYTES_PER_TOKEN = 3
 """Of goals and Lean code, about: the server's tokenizer is not here, and this estimate is rather too low."""
 
-_ROOM_FOR_ESTIMATE = 512
+_ESTIMATE_MARGIN = 512
 """Tokens that a prompt may have more than the estimate says."""
 
 _TURN = re.compile(r"<\|im_start\|>(\w+)\n(.*?)(?:<\|im_end\|>\n?|\Z)", re.DOTALL)
@@ -57,7 +57,7 @@ class Question:
         return self.api == "chat" or (self.api == "ollama" and self.template.own_turns)
 
     @property
-    def longest_step(self) -> int:
+    def max_step_tokens(self) -> int:
         """Most tokens behind a thought; 0 where the limit of the whole is that of the step."""
         template = self.template
         return min(self.sampling.max_new_tokens, template.max_new_tokens) if template.thinking_tokens else 0
@@ -75,22 +75,22 @@ class Question:
             seed: See `SamplingParams`.
             without: Fields that the server does not take.
         """
-        longest = min(self.sampling.max_new_tokens, self.template.max_new_tokens) + self.template.thinking_tokens
+        max_tokens = min(self.sampling.max_new_tokens, self.template.max_new_tokens) + self.template.thinking_tokens
         if self.api == "llama.cpp":
-            body = self._for_llama_cpp(count, seed, longest)
+            body = self._for_llama_cpp(count, seed, max_tokens)
         elif self.api == "ollama":
-            body = self._for_ollama(seed, longest)
+            body = self._for_ollama(seed, max_tokens)
         else:
-            body = self._for_openai(count, seed, longest, without)
+            body = self._for_openai(count, seed, max_tokens, without)
         return {name: value for name, value in body.items() if name not in without}
 
-    def _for_openai(self, count: int, seed: int | None, longest: int, without: frozenset[str]) -> dict[str, Any]:
+    def _for_openai(self, count: int, seed: int | None, max_tokens: int, without: frozenset[str]) -> dict[str, Any]:
         sampling = self.sampling
         body: dict[str, Any] = {
             "model": self.model,
             **self._prompt(),
             "n": count,
-            _longest(without): longest,
+            _limit_field(without): max_tokens,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "stream": True,
@@ -102,7 +102,7 @@ class Question:
             if not self.template.thinking_tokens:
                 body["chat_template_kwargs"] = dict(NO_THOUGHT)
         if self.stops:
-            body["stop"] = list(self.stops[:MOST_STOPS])
+            body["stop"] = list(self.stops[:MAX_STOPS])
         if seed is not None:
             body["seed"] = seed
         if count == 1 and sampling.temperature > 0:
@@ -110,12 +110,12 @@ class Question:
             body["generation_config"] = json.dumps({"do_sample": True, "top_k": 0})
         return body
 
-    def _for_llama_cpp(self, count: int, seed: int | None, longest: int) -> dict[str, Any]:
+    def _for_llama_cpp(self, count: int, seed: int | None, max_tokens: int) -> dict[str, Any]:
         """Only what is asked for shapes the distribution: its server has penalties and a nucleus by default."""
         return {
             **self._prompt(),
             "n": count,
-            "n_predict": longest,
+            "n_predict": max_tokens,
             "samplers": ["temperature", "top_p"],
             "temperature": self.sampling.temperature,
             "top_p": self.sampling.top_p,
@@ -125,12 +125,12 @@ class Question:
             **({} if seed is None else {"seed": seed}),
         }
 
-    def _for_ollama(self, seed: int | None, longest: int) -> dict[str, Any]:
+    def _for_ollama(self, seed: int | None, max_tokens: int) -> dict[str, Any]:
         """`raw` keeps the model's chat template away from the prompt; 0 and 1 end filters that are on by default."""
         prompt = self._prompt()
         options = {
-            "num_predict": longest,
-            "num_ctx": min(self.budget, tokens(prompt["prompt"]) + _ROOM_FOR_ESTIMATE) + longest,
+            "num_predict": max_tokens,
+            "num_ctx": min(self.budget, tokens(prompt["prompt"]) + _ESTIMATE_MARGIN) + max_tokens,
             "temperature": self.sampling.temperature,
             "top_p": self.sampling.top_p,
             "top_k": 0,
@@ -166,7 +166,7 @@ class Question:
         return attrs.evolve(raw, text=text[len(prefix) :]) if text.startswith(prefix) else None
 
 
-def _longest(without: frozenset[str]) -> str:
+def _limit_field(without: frozenset[str]) -> str:
     """The field for the longest answer; the newest models of OpenAI itself know it by another name."""
     return "max_completion_tokens" if "max_tokens" in without else "max_tokens"
 

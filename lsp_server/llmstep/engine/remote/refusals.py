@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from llmstep.engine.remote.place import Place
 
 _PASSING = frozenset({408, 425, 500, 502, 503, 504})
-_LONGEST_SAID = 200
+_MAX_SAID = 200
 
 
 class Passing(Exception):  # noqa: N818 - a reason to try again, which ends as `error`
@@ -98,7 +98,7 @@ def _said(body: bytes) -> str:
     except (JsonError, RecursionError):
         text = "" if text.startswith("<") else text
     line = " ".join(text.split()).rstrip(".: ")
-    return line if len(line) <= _LONGEST_SAID else line[: _LONGEST_SAID - 2] + " …"
+    return line if len(line) <= _MAX_SAID else line[: _MAX_SAID - 2] + " …"
 
 
 def message_of(raw: Any) -> str:

@@ -25,8 +25,8 @@ _THOUGHTS = ("reasoning_content", "reasoning", "thinking")
 """Fields in which servers send a thought."""
 _LIMITS = ("length", "limit", "max_tokens", "max_output_tokens", "model_length")
 """How servers say that the limit of tokens ended a sample."""
-_MOST_CHOICES = 1024
-_LONGEST_SAMPLE = 1 << 18
+_MAX_CHOICES = 1024
+_MAX_SAMPLE = 1 << 18
 """Characters; the longest sample has 4096 tokens."""
 
 
@@ -68,15 +68,15 @@ class Answer:
     Args:
         wanted: Their number.
         stops: Texts that end a sample; not every server obeys them.
-        longest: Most tokens of a sample behind its thought; 0 is no limit but the server's.
+        max_length: Most tokens of a sample behind its thought; 0 is no limit but the server's.
         inside: The samples begin within a thought.
     """
 
-    def __init__(self, wanted: int, stops: Iterable[str], longest: int = 0, *, inside: bool = False) -> None:
-        self._longest, self._inside = longest, inside
+    def __init__(self, wanted: int, stops: Iterable[str], max_length: int = 0, *, inside: bool = False) -> None:
+        self._max_length, self._inside = max_length, inside
         self._wanted = wanted
         self._stops = tuple(stops)
-        self._longest_stop = max(map(len, self._stops), default=0)
+        self._max_stop_length = max(map(len, self._stops), default=0)
         self._choices: dict[int, _Choice] = {}
 
     @property
@@ -151,13 +151,13 @@ class Answer:
         choice.thought = choice.thought or bool(thought)
         choice.cut = choice.cut or raw.get("finish_reason") in _LIMITS
         if text:
-            if len(choice.text) + len(text) > _LONGEST_SAMPLE or len(self._choices) > _MOST_CHOICES:
+            if len(choice.text) + len(text) > _MAX_SAMPLE or len(self._choices) > _MAX_CHOICES:
                 raise ValueError("too long")
-            searched = max(0, len(choice.text) - self._longest_stop)
+            searched = max(0, len(choice.text) - self._max_stop_length)
             choice.text += str(text)
             choice.pieces += 1
             choice.stopped = any(choice.text.find(stop, searched) >= 0 for stop in self._stops)
-            if self._longest and self._is_too_long(choice):
+            if self._max_length and self._is_too_long(choice):
                 choice.stopped = choice.cut = True
         if text or not thought:  # a thought's tokens say nothing about the step
             choice.logprobs += _logprobs(raw.get("logprobs"))
@@ -165,13 +165,13 @@ class Answer:
 
     def _is_too_long(self, choice: _Choice) -> bool:
         """Whether what stands behind a thought has more pieces than a step may have tokens."""
-        if choice.pieces <= self._longest:
+        if choice.pieces <= self._max_length:
             return False
         if self._inside or has_thought(choice.text):
             choice.spoken += bool(without_thought(choice.text, inside=self._inside).strip())
         else:
             choice.spoken = choice.pieces
-        return choice.spoken > self._longest
+        return choice.spoken > self._max_length
 
     def samples(self) -> Iterator[RawSample]:
         """The samples, in the order of their numbers."""

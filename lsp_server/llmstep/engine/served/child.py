@@ -37,7 +37,7 @@ _SECONDS_BETWEEN_LOOKS = 0.2
 _SECONDS_FOR_HEALTH = 10.0
 _SECONDS_TO_END = 10.0
 _LINES = 200
-_LONGEST_LINE = 300
+_MAX_LINE = 300
 _TELLING = re.compile(r"\b(error|failed|cannot|unable|out of memory|not supported|unknown)\b", re.IGNORECASE)
 
 
@@ -195,14 +195,14 @@ class Child:
         """The line of the log that says most, behind a colon."""
         lines = [line for line in self._lines if line]
         telling = [line for line in lines if _TELLING.search(line)] or lines
-        return f": {telling[-1][:_LONGEST_LINE].rstrip('.: ')}" if telling else ""
+        return f": {telling[-1][:_MAX_LINE].rstrip('.: ')}" if telling else ""
 
     async def _read(self, process: asyncio.subprocess.Process, launch: Launch, place: Place) -> None:
         assert process.stdout is not None
         rest = b""
         while data := await process.stdout.read(1 << 16):
             *whole, rest = (rest + data).split(b"\n")
-            rest = rest[-_LONGEST_LINE:]
+            rest = rest[-_MAX_LINE:]
             for line in whole:
                 text = place.shown(line.decode("utf-8", "replace").strip())
                 self._lines.append(text)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from llmstep.settings import Settings
 
 VLLM, LLAMA_CPP = "vLLM", "llama.cpp"
-MOST_SLOTS = 32
+MAX_SLOTS = 32
 """Most samples at a time: each holds keys and values of its own."""
 
 
@@ -69,9 +69,9 @@ def llama_cpp(settings: Settings, model: str, file: Path, template: PromptTempla
     with file.open("rb") as opened:
         if opened.read(4) != b"GGUF":
             raise ModelLoadError(f"The file {file} is no GGUF file.", hint="Download or convert the model again.")
-    slots = min(settings.count, MOST_SLOTS)
-    longest = min(settings.max_new_tokens, template.max_new_tokens) + template.thinking_tokens
-    context = template.max_prompt_tokens + slots * longest + _proof_tokens(settings, model)
+    slots = min(settings.count, MAX_SLOTS)
+    max_tokens = min(settings.max_new_tokens, template.max_new_tokens) + template.thinking_tokens
+    context = template.max_prompt_tokens + slots * max_tokens + _proof_tokens(settings, model)
     threads = cpu_threads(settings.threads, file.stat().st_size)
     return Launch(
         name=LLAMA_CPP,

@@ -1,4 +1,5 @@
-import type { Known, Suggestion } from '../../server/protocol';
+import { assertNever } from '../../exhaustive';
+import type { Known, ShownVerdict, Suggestion } from '../../server/protocol';
 import type { PanelRequest, PanelState } from '../messages';
 import { difference, visible } from './difference';
 import { button, element } from './elements';
@@ -87,7 +88,7 @@ function suggestion(known: Known, each: Suggestion, index: number, send: Send): 
   );
 }
 
-function judgement(verdict: Suggestion['verdict'], left: number, working: boolean): string {
+function judgement(verdict: ShownVerdict, left: number, working: boolean): string {
   switch (verdict) {
     case 'closes':
       return 'closes the main goal';
@@ -95,6 +96,8 @@ function judgement(verdict: Suggestion['verdict'], left: number, working: boolea
       return `leaves ${plural(left, 'goal')}`;
     case 'unchecked':
       return working ? 'is being checked …' : 'not checked';
+    default:
+      return assertNever(verdict);
   }
 }
 

@@ -1,0 +1,91 @@
+"""Bodies of HTTP requests: from the `llmstep` tactic, from LeanCopilot, from another llmstep."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import attrs
+
+from llmstep.wire.bounds import Form, Number, Text, WrongValue
+from llmstep.wire.values import read_text
+
+Samples = Annotated[int, Number(1, 256)]
+Seed = Annotated[int, Number(0, (1 << 63) - 1)]
+Given = Annotated[str, Text(blank=False)]
+
+
+def _read_pair(value: object) -> tuple[str, str]:
+    if not isinstance(value, list) or len(value) != 2:
+        raise WrongValue("a pair of name and code", value)
+    name, code = map(read_text, value)
+    return name, code
+
+
+_PAIR = {"type": "array", "items": {"type": "string"}, "minItems": 2, "maxItems": 2}
+Pair = Annotated[tuple[str, str], Form(_PAIR, _read_pair)]
+
+
+@attrs.frozen(kw_only=True)
+class TacticBody:
+    """The request of the `llmstep` tactic and of the first llmstep's clients."""
+
+    tactic_state: Given
+    """The goals as Lean prints them, the main one first."""
+    prefix: str = ""
+    """What every step has to begin with."""
+    context: str = ""
+    """The text of the file before the step; it may be a part of the file, or empty."""
+    count: Samples | None = None
+    """Number of samples to draw; without it that of the settings."""
+
+
+@attrs.frozen(kw_only=True)
+class GenerateBody:
+    """LeanCopilot's request to an external model."""
+
+    name: str = ""
+    """The model's name on the side of LeanCopilot; this server has one, so any name is right."""
+    input: Given
+    """The goals as Lean prints them."""
+    prefix: str = ""
+    """What every step has to begin with."""
+
+
+@attrs.frozen(kw_only=True)
+class SamplingBody:
+    """How candidates are drawn."""
+
+    count: Samples
+    """Number of samples."""
+    temperature: Annotated[float, Number(0, 5)]
+    """0 is greedy."""
+    top_p: Annotated[float, Number(0.01, 1)]
+    """Nucleus sampling: total probability of the tokens kept."""
+    max_new_tokens: Annotated[int, Number(1, 4096)]
+    """Most tokens of a candidate."""
+    seed: Seed | None = None
+    """Makes the samples repeatable."""
+
+
+@attrs.frozen(kw_only=True)
+class CandidatesBody:
+    """Another llmstep's request."""
+
+    goal: Given
+    """The main goal."""
+    others: tuple[str, ...] = ()
+    """The other goals."""
+    prefix: str = ""
+    """What every candidate has to begin with."""
+    context: str = ""
+    """The text of the file before the step."""
+    declaration: str = ""
+    """Full name of the theorem."""
+    proof: str = ""
+    """The steps so far."""
+    premises: tuple[Pair, ...] = ()
+    """Names and codes of premises."""
+    sampling: SamplingBody | None = None
+    """Without it the settings of the server."""
+    model_key: str = ""
+    """Which model it has to be; empty takes any."""
