@@ -11,7 +11,7 @@ import attrs
 
 from llmstep.bench import gpu, shapes
 from llmstep.bench.hardware import Floor, Speeds, machine
-from llmstep.bench.opponents import opponent
+from llmstep.bench.opponents import LLAMA_CPP, opponent
 from llmstep.bench.runtime import Case, Report, measure
 from llmstep.cancel import NEVER
 from llmstep.decoder.model import Model
@@ -86,10 +86,11 @@ def _own(settings: Settings, *, shape: bool) -> tuple[LoadedModel, PromptTemplat
     """A model that llmstep's own decoder runs, or the model as the engine loads it."""
     if not shape:
         return _real(settings)
-    plan = own_decoder.inspect(shapes.folder(settings.model), name=settings.model, settings=settings)
+    folder = shapes.folder(settings.model)
+    plan = own_decoder.inspect(folder, name=settings.model, settings=settings)
     if plan is None:
         raise RequestError(f"{settings.model} cannot be run in {settings.dtype} on a CPU.", hint="Take another shape.")
-    return own_decoder.load(plan), None
+    return own_decoder.load(plan, cache=folder / "packed"), None
 
 
 def _real(settings: Settings) -> tuple[LoadedModel, PromptTemplate]:
@@ -145,7 +146,8 @@ def run_benchmark(
     record = machine() | gpu.machine(loaded.device)
     sampling = SamplingParams(samples, temperature, 1.0, fixed or longest)
     other = opponent(against, loaded, sampling, fixed=fixed is not None, threads=used) if against else None
-    results, peak = measure(loaded, cases, sampling, rounds=rounds, against=other, progress=progress)
+    outside = against in LLAMA_CPP
+    results, peak = measure(loaded, cases, sampling, rounds=rounds, against=other, outside=outside, progress=progress)
     if floor := model.floor(used):
         steps = [round(result.new_tokens / samples) for result in results]  # of an average sample
         results = [

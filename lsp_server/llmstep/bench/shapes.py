@@ -115,6 +115,38 @@ def _small() -> Any:
     )
 
 
+def _small_qwen2() -> Any:
+    from transformers import Qwen2Config
+
+    return Qwen2Config(
+        vocab_size=384,
+        hidden_size=256,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        intermediate_size=512,
+        tie_word_embeddings=True,
+        bos_token_id=0,
+        eos_token_id=0,
+    )
+
+
+def _small_t5() -> Any:
+    from transformers import T5Config
+
+    return T5Config(
+        vocab_size=384,
+        d_model=64,
+        d_kv=16,
+        d_ff=128,
+        num_layers=2,
+        num_heads=4,
+        feed_forward_proj="gated-gelu",
+        tie_word_embeddings=False,
+        decoder_start_token_id=0,
+    )
+
+
 SHAPES: dict[str, Callable[[], Any]] = {
     "byt5-300m-shape": _byt5_300m,
     "pythia-2.8b-shape": _pythia_2b8,
@@ -122,6 +154,8 @@ SHAPES: dict[str, Callable[[], Any]] = {
     "qwen2-7b-shape": _qwen2_7b,
     "llama-7b-shape": _llama_7b,
     "tiny-shape": _small,
+    "tiny-qwen2-shape": _small_qwen2,
+    "tiny-t5-shape": _small_t5,
 }
 
 

@@ -82,8 +82,13 @@ def inspect(
     )
 
 
-def load(plan: Plan, *, progress: ProgressSink = silent, cancel: CancelToken = NEVER) -> LoadedModel:
+def load(
+    plan: Plan, *, progress: ProgressSink = silent, cancel: CancelToken = NEVER, cache: Path | None = None
+) -> LoadedModel:
     """Read tokenizer and weights.
+
+    Args:
+        cache: See `llmstep.decoder.load`.
 
     Raises:
         ModelLoadError: A file is broken, or weights are missing.
@@ -103,6 +108,7 @@ def load(plan: Plan, *, progress: ProgressSink = silent, cancel: CancelToken = N
             adapter=plan.adapter,
             progress=reading,
             cancel=lambda: cancel.requested,
+            cache=cache,
         )
     progress(Progress("load", message, 1, 1))
     ends = model.end_ids
