@@ -168,7 +168,11 @@ def nibbles_tile(
             loop = Loop(builder, count, starts, "nibbles")
             place, scales, *sums = loop.values
             offset = builder.mul(loop.step, number(GROUP))
-            small = [ir.Constant(DOTS.few_kind, None)] * (most * vectors)
+            small, moves = [], []
+            for row in range(most):
+                at = builder.add(corrections[row], builder.mul(loop.step, number(4)))
+                moves.append(spread(builder, load(builder, at, I32), INTS))
+                small += [DOTS.begin_few(builder, moves[row])] * vectors
             # Row by row within what the registers hold, so that a row's address is there once for many products.
             for first in range(0, 4, _PAIRS):
                 halves = []
@@ -187,11 +191,9 @@ def nibbles_tile(
             factors = [load_halves(builder, plus(builder, scales, WIDTH // 2 * each)) for each in range(vectors)]
             new = []
             for row in range(most):
-                at = builder.add(corrections[row], builder.mul(loop.step, number(4)))
-                correction = spread(builder, load(builder, at, I32), INTS)
                 for vector in range(vectors):
                     each = row * vectors + vector
-                    whole = builder.add(DOTS.whole(builder, small[each]), correction)
+                    whole = DOTS.end_few(builder, small[each], moves[row])
                     new.append(multiply_add(builder, builder.sitofp(whole, FLOATS), factors[vector], sums[each]))
             following = [plus(builder, place, NIBBLES_BLOCK), plus(builder, scales, NIBBLES_BLOCK)]
             _, _, *sums = loop.end([*following, *new])
