@@ -82,6 +82,18 @@ def inspect(
     )
 
 
+def compile_for(folder: Path, settings: Settings, progress: ProgressSink = silent) -> None:
+    """Compile the decoder once a machine, for a model that has just come, so that its first answer need not wait.
+
+    What is wrong with the model is left to its loading.
+    """
+    if suits(settings, devices.without_torch(settings.device) or ""):
+        with contextlib.suppress(decoder.DecoderError):
+            decoder.prepare(
+                lambda what, share: progress(Progress("load", what, round(100 * share), 100)), folder=folder
+            )
+
+
 def load(
     plan: Plan, *, progress: ProgressSink = silent, cancel: CancelToken = NEVER, cache: Path | None = None
 ) -> LoadedModel:
