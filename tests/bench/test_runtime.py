@@ -235,9 +235,15 @@ def test_llama_cpp_draws_as_many_tokens(name: str, model: str) -> None:
     assert (case["cpu_pairs"], case["cpu_ratio_median"], case["seen_cpu_ratio_median"]) == ([], None, None)
 
 
-def against(name: str, model: str) -> Any:
+def test_a_format_that_only_torch_has() -> None:
+    """Tokens beyond the bytes are written, too."""
+    assert against("upstream-generate", "tiny-qwen2-shape", "--dtype", "bfloat16")["ratio_median"] > 0
+
+
+def against(name: str, model: str, *more: str) -> Any:
     """The case of a run beside something else."""
     result = invoke(
+        *more,
         *("--model", model, "--against", name, "--rounds", "2", "--samples", "3", "--prompt-tokens", "20"),
         *("--fixed-tokens", "4", "--threads", "1", "--json"),
     )

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 _SIZE = 0.04
 """Weights are between this and its negative, or near it."""
 _ARCHITECTURES = {"gpt_neox": "gptneox", "mistral": "llama"}
-_SCALES = {"Q4_K": {0: 63 * 7.5, 2: 63}, "Q6_K": {208: 127 * 32}, "Q8_0": {0: 127}, "Q5_0": {0: 16}}
+_SCALES: dict[str, dict[int, float]] = {
+    "Q4_K": {0: 63 * 7.5, 2: 63},
+    "Q6_K": {208: 127 * 32},
+    "Q8_0": {0: 127},
+    "Q5_0": {0: 16},
+}
 """By the name of a format: where a block has numbers of 16 bits, and what the largest weight is in each."""
 _NARROW = {"Q4_K": "Q5_0", "Q6_K": "Q8_0"}
 """What is taken where rows are no whole number of blocks, as llama.cpp does."""

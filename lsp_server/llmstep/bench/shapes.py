@@ -13,17 +13,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
-from llmstep.engine.device import Placement
-from llmstep.engine.loaded import LoadedModel, Plan
 from llmstep.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 SUFFIX = "-shape"
-IN_FULL = Placement("cpu", "float32")
 
 
 def _byt5_300m() -> Any:
@@ -182,65 +177,6 @@ def config_of(name: str) -> Any:
     if name not in SHAPES:
         raise RequestError(f"There is no shape {name}.", hint=f"Known are {', '.join(SHAPES)}.")
     return SHAPES[name]()
-
-
-def make(name: str, placement: Placement = IN_FULL) -> LoadedModel:
-    """A model of a shape, without a network; its tokens are bytes for whatever reads them.
-
-    Args:
-        placement: Where, and in which format. In few bits (`int8`, `int4`) the weights wait on the CPU, in the format
-            of the activations.
-
-    Raises:
-        RequestError: There is no such shape.
-    """
-    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
-    from transformers.initialization import no_init_weights
-
-    config = config_of(name)
-    family = "seq2seq" if config.is_encoder_decoder else "causal"
-    auto = AutoModelForSeq2SeqLM if family == "seq2seq" else AutoModelForCausalLM
-    where = "cpu" if placement.dtype in ("int8", "int4") else placement.device
-    with no_init_weights(), torch.device(where):
-        model = auto.from_config(config, dtype=placement.torch_dtype).eval().requires_grad_(False)
-    generator = torch.Generator(where).manual_seed(1)
-    for parameter in model.parameters():
-        if parameter.dim() == 1:
-            parameter.fill_(1.0)
-        else:
-            parameter.uniform_(-0.04, 0.04, generator=generator)
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    plan = Plan(
-        name=name,
-        folder=Path(),
-        config=config,
-        family=family,
-        placement=placement,
-        parameters=parameters,
-        weight_bytes=parameters * placement.torch_dtype.itemsize,
-        trust_remote_code=False,
-    )
-    return LoadedModel(
-        plan=plan,
-        model=model,
-        tokenizer=_bytes(),
-        end_ids=frozenset(),
-        pad_id=0,
-        start_id=0 if family == "seq2seq" else None,
-        positions=None,
-        device=str(model.device),
-    )
-
-
-def _bytes() -> Any:
-    """ByT5's tokenizer for any vocabulary: tokens beyond the bytes, which random weights draw, begin anew."""
-    import transformers
-
-    class ByT5Tokenizer(transformers.ByT5Tokenizer):  # type: ignore[misc]
-        def _convert_id_to_token(self, index: int) -> str:
-            return chr((index - self.offset) % 256)
-
-    return ByT5Tokenizer()
 
 
 if __name__ == "__main__":
