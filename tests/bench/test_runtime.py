@@ -153,9 +153,9 @@ def test_the_shapes_are_those_of_the_published_models(name: str) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
-    from llmstep.bench.shapes import SHAPES
+    from llmstep.bench.shapes import config_of
 
-    config = SHAPES[name]()
+    config = config_of(name)
     auto = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
     with torch.device("meta"):
         model = auto.from_config(config)
