@@ -25,15 +25,11 @@ _GATED: dict[str, Any] = {
 }
 
 
-def _sizes(vocabulary: int, hidden: int, layers: int, heads: int, inner: int, **more: Any) -> dict[str, Any]:
-    return {
-        "vocab_size": vocabulary,
-        "hidden_size": hidden,
-        "num_hidden_layers": layers,
-        "num_attention_heads": heads,
-        "intermediate_size": inner,
-        **more,
-    }
+_SIZES = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+
+
+def _sizes(*sizes: int, **more: Any) -> dict[str, Any]:
+    return {**dict(zip(_SIZES, sizes, strict=True)), **more}
 
 
 def _qwen2(*sizes: int, keys: int, tied: bool) -> dict[str, Any]:
