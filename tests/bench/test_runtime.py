@@ -153,9 +153,9 @@ def test_the_shapes_are_those_of_the_published_models(name: str) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
-    from llmstep.bench.shapes import SHAPES
+    from llmstep.bench.shapes import config_of
 
-    config = SHAPES[name]()
+    config = config_of(name)
     auto = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
     with torch.device("meta"):
         model = auto.from_config(config)
@@ -218,17 +218,58 @@ def test_wrong_words() -> None:
         invoke("--model", "tiny-shape", "--against", "vllm")
 
 
-def test_ctranslate2_is_for_encoder_decoder_models_and_has_to_be_there(
-    tiny: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("model", ["tiny-t5-shape", "tiny-qwen2-shape"])
+def test_ctranslate2_draws_as_many_tokens(model: str) -> None:
+    pytest.importorskip("ctranslate2")
+    case = against("ctranslate2", model)
+    assert len(case["pairs"]) == len(case["cpu_pairs"]) == 2
+    assert case["ratio_median"] > 0
+
+
+@pytest.mark.parametrize("name", ["llama.cpp", "llama.cpp-q8"])
+@pytest.mark.parametrize("model", ["tiny-shape", "tiny-qwen2-shape"])
+def test_llama_cpp_draws_as_many_tokens(name: str, model: str) -> None:
+    """A real server of llama.cpp, in the formats that narrow and wide rows have; its processor time is not known."""
+    case = against(name, model)
+    assert len(case["pairs"]) == 2
+    assert (case["cpu_pairs"], case["cpu_ratio_median"], case["seen_cpu_ratio_median"]) == ([], None, None)
+
+
+def test_a_format_that_only_torch_has() -> None:
+    """Tokens beyond the bytes are written, too."""
+    assert against("upstream-generate", "tiny-qwen2-shape", "--dtype", "bfloat16")["ratio_median"] > 0
+
+
+def against(name: str, model: str, *more: str) -> Any:
+    """The case of a run beside something else."""
+    result = invoke(
+        *more,
+        *("--model", model, "--against", name, "--rounds", "2", "--samples", "3", "--prompt-tokens", "20"),
+        *("--fixed-tokens", "4", "--threads", "1", "--json"),
+    )
+    assert result.exit_code == 0, result.output
+    [case] = checked("bench runtime", result.stdout)["cases"]
+    assert case["new_tokens"] == 12
+    return case
+
+
+def test_what_cannot_be_compared(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from llmstep.bench import llama_cpp
     from llmstep.bench.opponents import opponent
     from llmstep.errors import RequestError
     from llmstep.types import SamplingParams
 
+    def refusal(name: str, *, fixed: bool = True) -> RequestError:
+        with pytest.raises(RequestError) as caught:
+            opponent(name, tiny.loaded, SamplingParams(), fixed=fixed, threads=1)
+        return caught.value
+
     monkeypatch.setitem(sys.modules, "ctranslate2", None)
-    with pytest.raises(RequestError, match="not installed") as caught:
-        opponent("ctranslate2", tiny.loaded, SamplingParams(), fixed=True, threads=1)
-    assert caught.value.hint == "pip install ctranslate2"
+    assert refusal("ctranslate2").hint == "pip install ctranslate2"
     monkeypatch.setitem(sys.modules, "ctranslate2", object())
-    with pytest.raises(RequestError, match="for encoder-decoder models"):
-        opponent("ctranslate2", tiny.loaded, SamplingParams(), fixed=True, threads=1)
+    assert "cannot convert GPT-NeoX" in refusal("ctranslate2").message
+    assert "fixed number of tokens" in refusal("llama.cpp", fixed=False).message
+    monkeypatch.setattr(llama_cpp, "llama_server", lambda: ("/no/such/program",))
+    assert "llama.cpp did not start" in refusal("llama.cpp").message
+    monkeypatch.setattr(llama_cpp, "llama_server", lambda: ())
+    assert refusal("llama.cpp").hint == "pip install xllamacpp gguf"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -272,6 +273,31 @@ def test_damaged_code_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert all(0 <= share < 1 for share in told)
     assert [path.name for path in tmp_path.iterdir()] == ["code"]
     ready._ready.clear()
+
+
+def test_code_of_other_versions_is_removed(tmp_path: Path) -> None:
+    """That of this installation and of earlier releases, and what was never finished; nothing else."""
+    assert ready._NAMES.fullmatch(compiler.folder().name)
+    one, other = "0" * 8, "1" * 8
+    place = tmp_path / f"{one}-{'a' * 16}"
+    old = [f"{one}-{'b' * 16}", "c" * 16, f"{one}-{'d' * 16}.7"]
+    kept = [place.name, f"{other}-{'a' * 16}", f"{one}-{'e' * 16}.8", "notes", "thesis-2024"]
+    for name in (*old, *kept):
+        (tmp_path / name / "below").mkdir(parents=True)
+    os.utime(tmp_path / old[2], (1, 1))
+    ready._remove_old(place)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
+
+
+def test_what_is_compiled_ahead(folder_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+    monkeypatch.setattr(ready, "ready", made.append)
+    face.prepare(folder=folder_of("neox"))
+    face.prepare(folder=tmp_path)
+    assert made == []
+    face.prepare(folder=folder_of("byt5"))
+    face.prepare()
+    assert len(made) == 2
 
 
 def test_tensor_files(tmp_path: Path) -> None:

@@ -95,6 +95,23 @@ def test_the_base_of_an_adapter_counts(hub: Any, tiny_models: dict[str, Path]) -
     assert download_bytes("tiny/adapter") == total(tiny_models) + 1000 + len(adapter)
 
 
+def test_the_decoder_is_compiled_behind_the_download(
+    hub: Any, tiny_models: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, with progress, for models that compiled code runs; not for one that numpy runs."""
+    from llmstep.decoder.compiled import ready
+
+    def compiled(tell: Any) -> None:
+        tell("Compiling the decoder for this processor, once", 0.25)
+
+    monkeypatch.setattr(ready, "ready", compiled)
+    hub.repos["tiny/llama"] = {path.name: path.read_bytes() for path in tiny_models["llama"].iterdir()}
+    ended = run("models", "download", "tiny/llama", "--yes")
+    assert ended.exit_code == 0, ended.output
+    assert "Compiling the decoder for this processor, once" in ended.stderr
+    assert "Compiling" not in run("models", "download", "tiny/neox", "--yes").stderr
+
+
 def test_download_show_and_remove(hub: Any, tiny_models: dict[str, Path]) -> None:
     hub.repos["tiny/neox"]["llmstep.json"] = b'{"template": "pythia"}'
     ended = run("models", "download", "tiny/neox", "--json")

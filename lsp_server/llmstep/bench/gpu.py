@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from llmstep.bench import hardware
 from llmstep.engine import device as devices
 
@@ -22,6 +20,10 @@ def chosen(settings: Settings) -> bool:
     Raises:
         SettingsError: The device that they name is not there.
     """
+    if devices.without_torch(settings.device):
+        return False
+    import torch
+
     found = devices.choose_device(
         settings.device, cuda=torch.cuda.is_available(), mps=torch.backends.mps.is_available()
     )
@@ -31,6 +33,8 @@ def chosen(settings: Settings) -> bool:
 def synchronize(device: str) -> None:
     """Wait until a CUDA device has done all that it was given; others have."""
     if device.startswith("cuda"):
+        import torch
+
         torch.cuda.synchronize(device)
 
 
@@ -38,6 +42,8 @@ def peak_bytes(device: str) -> int:
     """Most memory so far: that of tensors on all CUDA devices, or that of the process where the model is not on one."""
     if not device.startswith("cuda"):
         return hardware.peak_bytes()
+    import torch
+
     return sum(torch.cuda.max_memory_allocated(index) for index in range(torch.cuda.device_count()))
 
 
@@ -45,5 +51,7 @@ def machine(device: str) -> dict[str, Any]:
     """The CUDA devices, for the record; nothing elsewhere."""
     if not device.startswith("cuda"):
         return {}
+    import torch
+
     names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     return {"gpus": names, "cuda": torch.version.cuda}

@@ -83,7 +83,7 @@ class CaseResult:
     seen_cpu: float = 0.0
     """The same for a goal that was asked just before."""
     cpu_ratio_median: float | None = None
-    """As `ratio_median`, of processor times."""
+    """As `ratio_median`, of processor times; none where upstream works in a process of its own."""
     seen_cpu_ratio_median: float | None = None
     cpu_pairs: tuple[tuple[float, float], ...] = ()
     """Upstream's processor time and ours, in each round."""
@@ -117,6 +117,7 @@ def measure(
     *,
     rounds: int,
     against: Callable[[EncodedPrompt], None] | None,
+    outside: bool = False,
     progress: ProgressSink = silent,
 ) -> tuple[list[CaseResult], int]:
     """Ask every case once a round.
@@ -127,6 +128,7 @@ def measure(
         sampling: How to draw.
         rounds: At least one.
         against: What is asked, too; see `llmstep.bench.opponents`.
+        outside: Whether that works in a process of its own, so that its processor time is not known.
         progress: Called for each round.
 
     Returns:
@@ -165,7 +167,7 @@ def measure(
                 f", the other {theirs[case.name][-1].seconds:.2f} s" if theirs[case.name] else ""
             )
             progress(Progress("measure", line, number + 1, rounds))
-    results = [_result(case, ours[case.name], seen[case.name], theirs[case.name]) for case in cases]
+    results = [_result(case, ours[case.name], seen[case.name], theirs[case.name], outside=outside) for case in cases]
     return results, peak
 
 
@@ -198,7 +200,7 @@ def _theirs(ask: Callable[[EncodedPrompt], None], case: Case, device: str) -> _R
     return _Run(time.perf_counter() - started, time.process_time() - cpu)
 
 
-def _result(case: Case, ours: list[_Run], seen: list[_Run], theirs: list[_Run]) -> CaseResult:
+def _result(case: Case, ours: list[_Run], seen: list[_Run], theirs: list[_Run], *, outside: bool) -> CaseResult:
     result = CaseResult(
         name=case.name,
         prompt_tokens=len(case.prompt.input_ids),
@@ -213,15 +215,20 @@ def _result(case: Case, ours: list[_Run], seen: list[_Run], theirs: list[_Run]) 
     if not theirs:
         return result
     pairs = tuple((their.seconds, our.seconds) for their, our in zip(theirs, ours, strict=True))
-    cpu_pairs = tuple((their.cpu, our.cpu) for their, our in zip(theirs, ours, strict=True))
     again = list(zip(theirs, seen, strict=True))
-    return attrs.evolve(
+    result = attrs.evolve(
         result,
         upstream=Times.of([run.seconds for run in theirs]),
         pairs=pairs,
-        cpu_pairs=cpu_pairs,
         ratio_median=statistics.median(their / our for their, our in pairs),
         seen_ratio_median=statistics.median(their.seconds / our.seconds for their, our in again),
+    )
+    if outside:
+        return result
+    cpu_pairs = tuple((their.cpu, our.cpu) for their, our in zip(theirs, ours, strict=True))
+    return attrs.evolve(
+        result,
+        cpu_pairs=cpu_pairs,
         cpu_ratio_median=statistics.median(their / our for their, our in cpu_pairs),
         seen_cpu_ratio_median=statistics.median(their.cpu / our.cpu for their, our in again),
     )

@@ -11,12 +11,13 @@ import attrs
 
 from llmstep.bench import gpu, shapes
 from llmstep.bench.hardware import Floor, Speeds, machine
-from llmstep.bench.opponents import opponent
+from llmstep.bench.opponents import LLAMA_CPP, opponent
 from llmstep.bench.runtime import Case, Report, measure
 from llmstep.cancel import NEVER
 from llmstep.decoder.model import Model
 from llmstep.engine import own_decoder
 from llmstep.engine.device import cpu_threads, place
+from llmstep.engine.loaded import LoadedModel
 from llmstep.engine.prompt import EncodedPrompt, encode
 from llmstep.errors import RequestError
 from llmstep.progress import ProgressSink, silent
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from llmstep.catalog.template import PromptTemplate
-    from llmstep.engine.loaded import LoadedModel
+    from llmstep.engine.loaded import Plan
     from llmstep.settings import Settings
 
 PROMPT_TOKENS = (50, 200, 400)
@@ -68,28 +69,44 @@ def subject(settings: Settings) -> Subject:
         RequestError: The model cannot be run in that format.
     """
     started = time.perf_counter()
-    template = None
     shape = settings.model.endswith(shapes.SUFFIX)
-    if gpu.chosen(settings):
-        placement = place(settings.device, settings.dtype)
-        loaded, template = (shapes.make(settings.model, placement), None) if shape else _real(settings)
-        return Subject(loaded, shape, template, loaded.plan.placement.dtype, time.perf_counter() - started, {})
-    if settings.dtype in own_decoder.FORMATS:
-        loaded, template = _own(settings, shape=shape)
-    else:
-        loaded, template = (shapes.make(settings.model), None) if shape else _real(settings)
+    loaded, template = (_shape(settings), None) if shape else _real(settings)
     seen = loaded.decoder.network.shapes if isinstance(loaded.decoder, Model) else {}
-    return Subject(loaded, template is None, template, loaded.plan.placement.dtype, time.perf_counter() - started, seen)
+    return Subject(loaded, shape, template, loaded.plan.placement.dtype, time.perf_counter() - started, seen)
 
 
-def _own(settings: Settings, *, shape: bool) -> tuple[LoadedModel, PromptTemplate | None]:
-    """A model that llmstep's own decoder runs, or the model as the engine loads it."""
-    if not shape:
-        return _real(settings)
-    plan = own_decoder.inspect(shapes.folder(settings.model), name=settings.model, settings=settings)
-    if plan is None:
+def _shape(settings: Settings) -> LoadedModel:
+    """A model of a shape, as the engine would load one of its files."""
+    folder = shapes.folder(settings.model)
+    if settings.dtype in own_decoder.FORMATS and not gpu.chosen(settings):
+        plan = own_decoder.inspect(folder, name=settings.model, settings=settings)
+        if plan is not None:
+            return own_decoder.load(plan, cache=folder / "packed")
         raise RequestError(f"{settings.model} cannot be run in {settings.dtype} on a CPU.", hint="Take another shape.")
-    return own_decoder.load(plan), None
+    from llmstep.engine.plan import inspect
+
+    return _by_torch(inspect(folder, name=settings.model, placement=place(settings.device, settings.dtype)))
+
+
+def _by_torch(plan: Plan) -> LoadedModel:
+    """A model of a shape as a module of transformers; the decoder's tokenizer knows tokens beyond the bytes."""
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
+
+    from llmstep.decoder.tokenizer import read
+
+    auto = AutoModelForCausalLM if plan.family == "causal" else AutoModelForSeq2SeqLM
+    module = auto.from_pretrained(plan.folder, dtype=plan.placement.torch_dtype)
+    module = module.to(plan.placement.device).eval().requires_grad_(False)
+    return LoadedModel(
+        plan=plan,
+        model=module,
+        tokenizer=read(plan.folder),
+        end_ids=frozenset(),
+        pad_id=0,
+        start_id=0 if plan.family == "seq2seq" else None,
+        positions=None,
+        device=str(module.device),
+    )
 
 
 def _real(settings: Settings) -> tuple[LoadedModel, PromptTemplate]:
@@ -145,7 +162,8 @@ def run_benchmark(
     record = machine() | gpu.machine(loaded.device)
     sampling = SamplingParams(samples, temperature, 1.0, fixed or max_tokens)
     other = opponent(against, loaded, sampling, fixed=fixed is not None, threads=used) if against else None
-    results, peak = measure(loaded, cases, sampling, rounds=rounds, against=other, progress=progress)
+    outside = against in LLAMA_CPP
+    results, peak = measure(loaded, cases, sampling, rounds=rounds, against=other, outside=outside, progress=progress)
     if floor := model.floor(used):
         steps = [round(result.new_tokens / samples) for result in results]  # of an average sample
         results = [

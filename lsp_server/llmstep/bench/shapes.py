@@ -11,118 +11,54 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import torch
-
-from llmstep.engine.device import Placement
-from llmstep.engine.loaded import LoadedModel, Plan
 from llmstep.errors import RequestError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 SUFFIX = "-shape"
-IN_FULL = Placement("cpu", "float32")
-
-
-def _byt5_300m() -> Any:
-    from transformers import T5Config
-
-    return T5Config(
-        vocab_size=384,
-        d_model=1472,
-        d_kv=64,
-        d_ff=3584,
-        num_layers=12,
-        num_decoder_layers=4,
-        num_heads=6,
-        feed_forward_proj="gated-gelu",
-        tie_word_embeddings=False,
-        decoder_start_token_id=0,
-    )
-
-
-def _pythia_2b8() -> Any:
-    from transformers import GPTNeoXConfig
-
-    return GPTNeoXConfig(
-        vocab_size=50304,
-        hidden_size=2560,
-        num_hidden_layers=32,
-        num_attention_heads=32,
-        intermediate_size=10240,
-        max_position_embeddings=2048,
-        bos_token_id=0,
-        eos_token_id=0,
-    )
-
-
-def _qwen2_7b() -> Any:
-    from transformers import Qwen2Config
-
-    return Qwen2Config(
-        vocab_size=152064,
-        hidden_size=3584,
-        num_hidden_layers=28,
-        num_attention_heads=28,
-        num_key_value_heads=4,
-        intermediate_size=18944,
-        max_position_embeddings=32768,
-        tie_word_embeddings=False,
-        bos_token_id=0,
-        eos_token_id=0,
-    )
-
-
-def _qwen2_1b5() -> Any:
-    from transformers import Qwen2Config
-
-    return Qwen2Config(
-        vocab_size=151936,
-        hidden_size=1536,
-        num_hidden_layers=28,
-        num_attention_heads=12,
-        num_key_value_heads=2,
-        intermediate_size=8960,
-        max_position_embeddings=32768,
-        tie_word_embeddings=True,
-        bos_token_id=0,
-        eos_token_id=0,
-    )
-
-
-def _llama_7b() -> Any:
-    from transformers import LlamaConfig
-
-    return LlamaConfig(
-        vocab_size=32000,
-        hidden_size=4096,
-        num_hidden_layers=32,
-        num_attention_heads=32,
-        intermediate_size=11008,
-        max_position_embeddings=4096,
-        bos_token_id=0,
-        eos_token_id=0,
-    )
-
-
-def _small() -> Any:
-    from transformers import GPTNeoXConfig
-
-    return GPTNeoXConfig(
-        vocab_size=384, hidden_size=64, num_hidden_layers=2, num_attention_heads=4, intermediate_size=256
-    )
-
-
-SHAPES: dict[str, Callable[[], Any]] = {
-    "byt5-300m-shape": _byt5_300m,
-    "pythia-2.8b-shape": _pythia_2b8,
-    "qwen2-1.5b-shape": _qwen2_1b5,
-    "qwen2-7b-shape": _qwen2_7b,
-    "llama-7b-shape": _llama_7b,
-    "tiny-shape": _small,
+_ENDS: dict[str, Any] = {"bos_token_id": 0, "eos_token_id": 0}
+_GATED: dict[str, Any] = {
+    "feed_forward_proj": "gated-gelu",
+    "tie_word_embeddings": False,
+    "decoder_start_token_id": 0,
+    "vocab_size": 384,
 }
+
+
+_SIZES = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
+
+
+def _sizes(*sizes: int, **more: Any) -> dict[str, Any]:
+    return {**dict(zip(_SIZES, sizes, strict=True)), **more}
+
+
+def _qwen2(*sizes: int, keys: int, tied: bool) -> dict[str, Any]:
+    more = {"num_key_value_heads": keys, "tie_word_embeddings": tied, "max_position_embeddings": 32768}
+    return _sizes(*sizes, **more, **_ENDS)
+
+
+SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
+    "byt5-300m-shape": (
+        "T5Config",
+        {
+            "d_model": 1472,
+            "d_kv": 64,
+            "d_ff": 3584,
+            "num_layers": 12,
+            "num_decoder_layers": 4,
+            "num_heads": 6,
+            **_GATED,
+        },
+    ),
+    "pythia-2.8b-shape": ("GPTNeoXConfig", _sizes(50304, 2560, 32, 32, 10240, max_position_embeddings=2048, **_ENDS)),
+    "qwen2-1.5b-shape": ("Qwen2Config", _qwen2(151936, 1536, 28, 12, 8960, keys=2, tied=True)),
+    "qwen2-7b-shape": ("Qwen2Config", _qwen2(152064, 3584, 28, 28, 18944, keys=4, tied=False)),
+    "llama-7b-shape": ("LlamaConfig", _sizes(32000, 4096, 32, 32, 11008, max_position_embeddings=4096, **_ENDS)),
+    "tiny-shape": ("GPTNeoXConfig", _sizes(384, 64, 2, 4, 256)),
+    "tiny-qwen2-shape": ("Qwen2Config", _qwen2(384, 256, 2, 4, 512, keys=2, tied=True)),
+    "tiny-t5-shape": ("T5Config", {"d_model": 64, "d_kv": 16, "d_ff": 128, "num_layers": 2, "num_heads": 4, **_GATED}),
+}
+"""Classes of transformers, and what is written in their configurations."""
 
 
 def folder(name: str) -> Path:
@@ -147,66 +83,10 @@ def config_of(name: str) -> Any:
     """
     if name not in SHAPES:
         raise RequestError(f"There is no shape {name}.", hint=f"Known are {', '.join(SHAPES)}.")
-    return SHAPES[name]()
-
-
-def make(name: str, placement: Placement = IN_FULL) -> LoadedModel:
-    """A model of a shape, without a network; its tokens are bytes for whatever reads them.
-
-    Args:
-        placement: Where, and in which format. In few bits (`int8`, `int4`) the weights wait on the CPU, in the format
-            of the activations.
-
-    Raises:
-        RequestError: There is no such shape.
-    """
-    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
-    from transformers.initialization import no_init_weights
-
-    config = config_of(name)
-    family = "seq2seq" if config.is_encoder_decoder else "causal"
-    auto = AutoModelForSeq2SeqLM if family == "seq2seq" else AutoModelForCausalLM
-    where = "cpu" if placement.dtype in ("int8", "int4") else placement.device
-    with no_init_weights(), torch.device(where):
-        model = auto.from_config(config, dtype=placement.torch_dtype).eval().requires_grad_(False)
-    generator = torch.Generator(where).manual_seed(1)
-    for parameter in model.parameters():
-        if parameter.dim() == 1:
-            parameter.fill_(1.0)
-        else:
-            parameter.uniform_(-0.04, 0.04, generator=generator)
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    plan = Plan(
-        name=name,
-        folder=Path(),
-        config=config,
-        family=family,
-        placement=placement,
-        parameters=parameters,
-        weight_bytes=parameters * placement.torch_dtype.itemsize,
-        trust_remote_code=False,
-    )
-    return LoadedModel(
-        plan=plan,
-        model=model,
-        tokenizer=_bytes(),
-        end_ids=frozenset(),
-        pad_id=0,
-        start_id=0 if family == "seq2seq" else None,
-        positions=None,
-        device=str(model.device),
-    )
-
-
-def _bytes() -> Any:
-    """ByT5's tokenizer for any vocabulary: tokens beyond the bytes, which random weights draw, begin anew."""
     import transformers
 
-    class ByT5Tokenizer(transformers.ByT5Tokenizer):  # type: ignore[misc]
-        def _convert_id_to_token(self, index: int) -> str:
-            return chr((index - self.offset) % 256)
-
-    return ByT5Tokenizer()
+    kind, words = SHAPES[name]
+    return getattr(transformers, kind)(**words)
 
 
 if __name__ == "__main__":

@@ -93,6 +93,7 @@ def _summary(report: Report) -> str:
         )
         if case.upstream is not None:
             row += f" | {case.upstream.median:.3f} | {case.ratio_median:.2f} | {case.seen_ratio_median:.2f}"
-            row += f" | {case.cpu_ratio_median:.2f} | {case.seen_cpu_ratio_median:.2f}"
+            cpu = (case.cpu_ratio_median, case.seen_cpu_ratio_median)
+            row += "".join(" | -" if each is None else f" | {each:.2f}" for each in cpu)
         lines.append(row)
     return "\n".join(lines)

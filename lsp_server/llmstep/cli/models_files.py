@@ -117,7 +117,9 @@ def _find(name: str) -> tuple[Wanted | None, Path | None]:
 
 def _fetch(wanted: Wanted) -> Path:
     from llmstep.catalog.store import adapter_base
+    from llmstep.cli.options import settings_with
     from llmstep.cli.progress import shown_progress
+    from llmstep.engine.own_decoder import compile_for
     from llmstep.hub.download import fetch, fetch_file
 
     with shown_progress() as show:
@@ -125,6 +127,6 @@ def _fetch(wanted: Wanted) -> Path:
             return fetch_file(wanted.repo_id, wanted.file, progress=show)
         folder = fetch(wanted.repo_id, progress=show, code=wanted.code)
         base = adapter_base(folder)
-        if base is not None:
-            fetch(base, progress=show)
+        own = folder if base is None else fetch(base, progress=show)
+        compile_for(own, settings_with({}), show)
     return folder

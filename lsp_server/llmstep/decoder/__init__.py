@@ -105,11 +105,18 @@ def measure(folder: Path | str, quantization: Quantization = "auto", max_memory:
     return choose(ModelFolder(Path(folder)), quantization, max_memory)
 
 
-def prepare(progress: Progress | None = None) -> None:
-    """Compile the decoder for this processor, where that has not been done; `load` does so too."""
-    from llmstep.decoder.loading import has_numba
+def prepare(progress: Progress | None = None, *, folder: Path | str | None = None) -> None:
+    """Compile the decoder for this processor, where that has not been done; `load` does so too.
 
-    if has_numba():
+    Args:
+        folder: A model; nothing is compiled where it can do without.
+
+    Raises:
+        UnsupportedError, DamagedError: As `load`.
+    """
+    from llmstep.decoder.loading import has_numba, is_compiled
+
+    if has_numba() and (folder is None or is_compiled(Path(folder))):
         from llmstep.decoder.compiled.ready import ready
 
         ready(progress or (lambda what, share: None))

@@ -7,6 +7,7 @@ import logging
 import os
 from typing import TYPE_CHECKING, Any
 
+from llmstep.decoder import folder as folders
 from llmstep.decoder import packed, tokenizer
 from llmstep.decoder.config import CausalConfig, T5Config
 from llmstep.decoder.folder import ModelFolder
@@ -84,6 +85,17 @@ def by_numpy(config: CausalConfig, size: Footprint) -> bool:
     """Whether numpy runs a model: one so small that having numba takes longer; any GPT-NeoX where there is no numba."""
     small = size.parameters < SMALL or not has_numba()
     return config.neox and size.quantization == "float32" and small
+
+
+def is_compiled(folder: Path) -> bool:
+    """Whether compiled code runs the model in a folder."""
+    if folders.why_not(folder) is not None:
+        return False
+    model = ModelFolder(folder)
+    try:
+        return not (isinstance(model.config, CausalConfig) and by_numpy(model.config, choose(model, "auto", None)))
+    finally:
+        model.close()
 
 
 def has_numba() -> bool:

@@ -82,8 +82,25 @@ def inspect(
     )
 
 
-def load(plan: Plan, *, progress: ProgressSink = silent, cancel: CancelToken = NEVER) -> LoadedModel:
+def compile_for(folder: Path, settings: Settings, progress: ProgressSink = silent) -> None:
+    """Compile the decoder once a machine, for a model that has just come, so that its first answer need not wait.
+
+    What is wrong with the model is left to its loading.
+    """
+    if suits(settings, devices.without_torch(settings.device) or ""):
+        with contextlib.suppress(decoder.DecoderError):
+            decoder.prepare(
+                lambda what, share: progress(Progress("load", what, round(100 * share), 100)), folder=folder
+            )
+
+
+def load(
+    plan: Plan, *, progress: ProgressSink = silent, cancel: CancelToken = NEVER, cache: Path | None = None
+) -> LoadedModel:
     """Read tokenizer and weights.
+
+    Args:
+        cache: See `llmstep.decoder.load`.
 
     Raises:
         ModelLoadError: A file is broken, or weights are missing.
@@ -103,6 +120,7 @@ def load(plan: Plan, *, progress: ProgressSink = silent, cancel: CancelToken = N
             adapter=plan.adapter,
             progress=reading,
             cancel=lambda: cancel.requested,
+            cache=cache,
         )
     progress(Progress("load", message, 1, 1))
     ends = model.end_ids

@@ -14,9 +14,7 @@ from llmstep.decoder.compiled.caches import OwnCache, PromptCache
 from llmstep.decoder.compiled.network import CompiledNetwork
 from llmstep.decoder.compiled.parts import Angles, Heads, Norm
 from llmstep.decoder.compiled.rowwise import ACTIVATIONS
-from llmstep.decoder.compiled.runner import Runner
 from llmstep.decoder.interface import stop_if
-from llmstep.decoder.names import CausalNames
 from llmstep.decoder.network import common_length
 from llmstep.decoder.rope import frequencies
 
@@ -31,6 +29,21 @@ if TYPE_CHECKING:
 
 _CHUNK = 256
 """Tokens of a prompt that are read at once; each needs a row of the memory between products."""
+
+
+_NEOX_PARTS = {
+    "query_key_value": ["attention.query_key_value"],
+    "attention_out": ["attention.dense"],
+    "mlp_in": ["mlp.dense_h_to_4h"],
+    "mlp_out": ["mlp.dense_4h_to_h"],
+}
+_PARTS = {
+    "query_key_value": ["self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"],
+    "attention_out": ["self_attn.o_proj"],
+    "mlp_in": ["mlp.gate_proj", "mlp.up_proj"],
+    "mlp_out": ["mlp.down_proj"],
+}
+"""Linear layers of a block with the same input, by what their product is called here; `_PARTS` are those of Llama."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,18 +70,23 @@ class CompiledCausal(CompiledNetwork):
     def __init__(self, config: CausalConfig, source: Source, *, floats: bool) -> None:
         self._config = config
         self._act = ACTIVATIONS[config.activation]
-        names = CausalNames(config.neox, source)
-        self._embed = source.embedding(names.embeddings, config.vocabulary, config.hidden)
-        self._layers = [self._read_layer(names, source, number) for number in range(config.layers)]
-        last = self._norm(source, names.last_norm, config.hidden)
-        head = source.product("head", [names.head], config.vocabulary, config.hidden)
+        table, base, final = (
+            ("gpt_neox.embed_in", "gpt_neox.layers", "gpt_neox.final_layer_norm")
+            if config.neox
+            else ("model.embed_tokens", "model.layers", "model.norm")
+        )
+        embed = source.embedding([f"{table}.weight"], config.vocabulary, config.hidden)
+        self._layers = [self._read_layer(source, f"{base}.{number}.", number) for number in range(config.layers)]
+        last = self._norm(source, final, config.hidden)
+        own = next((name for name in ("embed_out", "lm_head") if source.has(f"{name}.weight")), table)
+        head = source.product("head", [own], config.vocabulary, config.hidden)
         self._frequencies, self._scaling = frequencies(config)
         program = p.Program()
         program.state[p.UNIT] = 4 if floats else 2
         widest = max(max(layer.query_key_value.outputs, layer.mlp_in.outputs) for layer in self._layers)
         attended = config.heads * config.width
         write = Builder(program, config.hidden, widest, attended, head.outputs, floats=floats)
-        self._runner = Runner(program, write)
+        super().__init__(write, embed, source.shapes)
         count = config.layers
         self._prompt = PromptCache(program, count, config.key_heads, config.width, p.ROOM, p.LENGTH)
         self._own = OwnCache(program, count, config.key_heads, config.width, p.MOST, p.LONGEST, p.OWN)
@@ -83,31 +101,30 @@ class CompiledCausal(CompiledNetwork):
         write.norm(last)
         write.product(head, "logits")
         self._step_part = start, len(program)
-        self._vocabulary, self.shapes = head.outputs, source.shapes
         self.forget()
 
     def read(
         self, ids: list[int], prefix: list[int], rows: int, longest: int, cancel: Callable[[], bool]
     ) -> NDArray[np.float32]:
-        runner, state = self._runner, self._runner.program.state
+        state = self._state
         known = min(common_length(self._ids, ids), len(ids) - 1)  # the last one is read for its logits
         self._ids = ids[:known]
-        runner.begin(min(len(ids) - known, _CHUNK), rows)
+        self._begin(min(len(ids) - known, _CHUNK), rows)
         self._prompt.reserve(len(ids), known)
         self._reach(len(ids) + longest)
         for start in range(known, len(ids), _CHUNK):
             chunk = ids[start : start + _CHUNK]
-            runner.embed(self._embed, chunk)
+            self._put(chunk)
             state[p.START], state[p.LENGTH] = start, start + len(chunk)
             for part in self._prompt_parts:
                 stop_if(cancel)
-                runner.run(*part)
+                self._run(*part)
             self._ids = ids[: start + len(chunk)]
         self._own.begin(rows, longest)
-        return runner.logits_of_last(self._head_part, self._vocabulary)
+        return self._last_logits()
 
-    def _read_layer(self, names: CausalNames, source: Source, number: int) -> _Layer:
-        layer = names.layer(number)
+    def _read_layer(self, source: Source, place: str, number: int) -> _Layer:
+        """The block at a place of the files."""
         config = self._config
         attended, keys = config.heads * config.width, config.key_heads * config.width
         shapes = {
@@ -117,13 +134,15 @@ class CompiledCausal(CompiledNetwork):
             "mlp_out": (config.hidden, config.inner),
         }
         products = {
-            name: source.product(f"{number}.{name}", parts, *shapes[name]) for name, parts in layer.products.items()
+            name: source.product(f"{number}.{name}", [place + part for part in parts], *shapes[name])
+            for name, parts in (_NEOX_PARTS if config.neox else _PARTS).items()
         }
+        normed = source.has(f"{place}self_attn.q_norm.weight")
         return _Layer(
-            attention_norm=self._norm(source, layer.attention_norm, config.hidden),
-            query_norm=self._norm(source, layer.query_norm, config.width) if layer.query_norm else None,
-            key_norm=self._norm(source, layer.key_norm, config.width) if layer.key_norm else None,
-            mlp_norm=self._norm(source, layer.mlp_norm, config.hidden),
+            attention_norm=self._norm(source, place + "input_layernorm", config.hidden),
+            query_norm=self._norm(source, place + "self_attn.q_norm", config.width) if normed else None,
+            key_norm=self._norm(source, place + "self_attn.k_norm", config.width) if normed else None,
+            mlp_norm=self._norm(source, place + "post_attention_layernorm", config.hidden),
             **products,
         )
 
@@ -170,6 +189,6 @@ class CompiledCausal(CompiledNetwork):
             return
         self._reached = max(positions, 2 * self._reached)
         angles = np.arange(self._reached, dtype=np.float32)[:, None] * self._frequencies
-        program = self._runner.program
+        program = self._program
         program.replace(self._angles.cos, np.cos(angles) * np.float32(self._scaling))
         program.replace(self._angles.sin, np.sin(angles) * np.float32(self._scaling))

@@ -29,15 +29,17 @@ _njit: Callable[..., Callable[[Callable[..., Any]], Callable[..., Any]]] = funct
 
 @functools.cache
 def folder() -> Path:
-    """Where the code is kept that these modules become here."""
+    """Where the code is kept that these modules become here; its name begins with that of the installation."""
     if named := os.environ.get(PLACE):
         return Path(named)
-    versions = numba.__version__, llvmlite.__version__, target().name, llvm.get_host_cpu_name(), sorted(features())
-    digest = hashlib.sha256(repr(versions).encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    here = Path(__file__).parent
+    machine = target().name, llvm.get_host_cpu_name(), sorted(features())
+    installation = hashlib.sha256(repr((str(here), machine)).encode()).hexdigest()[:8]
+    digest = hashlib.sha256(repr((numba.__version__, llvmlite.__version__, machine)).encode())
+    for path in sorted(here.glob("*.py")):
         status = path.stat()  # numba compiles anew what was installed anew
         digest.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0".encode() + path.read_bytes())
-    return platformdirs.user_cache_path("llmstep") / "compiled" / digest.hexdigest()[:16]
+    return platformdirs.user_cache_path("llmstep") / "compiled" / f"{installation}-{digest.hexdigest()[:16]}"
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:

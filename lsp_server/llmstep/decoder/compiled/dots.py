@@ -36,15 +36,16 @@ class Vnni:
         octets = (builder.bitcast(weights, OCTETS), builder.bitcast(row, OCTETS))
         return call(builder, f"llvm.x86.avx512.vpdpbusd.{32 * LANES}", INTS, (sums, *octets))
 
-    few_kind = INTS
-    """What the sums of one group of nibbles are held in."""
+    def begin_few(self, _builder: ir.IRBuilder, correction: Any) -> Any:
+        """What the sums of one group of nibbles begin with."""
+        return correction
 
     def dot_few(self, builder: ir.IRBuilder, sums: Any, weights: Any, row: Any) -> Any:
         """With nibbles."""
         return self.dot(builder, sums, weights, row)
 
-    def whole(self, _builder: ir.IRBuilder, sums: Any) -> Any:
-        """Sums of one group as int32."""
+    def end_few(self, _builder: ir.IRBuilder, sums: Any, _correction: Any) -> Any:
+        """Sums of one group as int32, with their correction."""
         return sums
 
 
@@ -53,7 +54,6 @@ class Avx2(Vnni):
     2 · 127 · 127 < 32768. With nibbles the sums of a whole group fit."""
 
     offset = 0
-    few_kind = SHORTS
 
     def weights(self, builder: ir.IRBuilder, raw: Any) -> Any:
         signed = builder.bitcast(builder.xor(raw, all_of(INTS, 0x80808080 - (1 << 32))), OCTETS)
@@ -64,13 +64,19 @@ class Avx2(Vnni):
         size, signed = weights
         moved = call(builder, "llvm.x86.avx2.psign.b", OCTETS, (builder.bitcast(row, OCTETS), signed))
         pairs = call(builder, "llvm.x86.avx2.pmadd.ub.sw", SHORTS, (size, moved))
-        return builder.add(sums, self.whole(builder, pairs))
+        return builder.add(sums, self._whole(builder, pairs))
+
+    def begin_few(self, _builder: ir.IRBuilder, _correction: Any) -> Any:
+        return ir.Constant(SHORTS, None)
 
     def dot_few(self, builder: ir.IRBuilder, sums: Any, weights: Any, row: Any) -> Any:
         octets = (builder.bitcast(weights, OCTETS), builder.bitcast(row, OCTETS))
         return builder.add(sums, call(builder, "llvm.x86.avx2.pmadd.ub.sw", SHORTS, octets))
 
-    def whole(self, builder: ir.IRBuilder, sums: Any) -> Any:
+    def end_few(self, builder: ir.IRBuilder, sums: Any, correction: Any) -> Any:
+        return builder.add(self._whole(builder, sums), correction)
+
+    def _whole(self, builder: ir.IRBuilder, sums: Any) -> Any:
         return call(builder, "llvm.x86.avx2.pmadd.wd", INTS, (sums, all_of(SHORTS, 1)))
 
 

@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _SUMS = "sums.json"
 """Hashes of the files of a folder, by name; written last."""
+_NAMES = re.compile(r"([0-9a-f]{8}-)?[0-9a-f]{16}(\.\d+)?")
+"""Folders of compiled code; those of earlier releases do not name an installation."""
 _USUAL_SECONDS = 40.0
+_LONGEST_SECONDS = 3600.0
 _POLL_SECONDS = 0.1
 _ready: set[str] = set()
 
@@ -94,7 +98,20 @@ def _make(place: Path, progress: Progress) -> None:
         if is_whole(made):
             shutil.rmtree(place, ignore_errors=True)
             made.rename(place)
+            if not os.environ.get(PLACE):
+                _remove_old(place)
     shutil.rmtree(made, ignore_errors=True)
+
+
+def _remove_old(place: Path) -> None:
+    """Remove what other versions of this installation have left, and what was never finished."""
+    installation = place.name.partition("-")[0]
+    for each in place.parent.iterdir():
+        if each == place or not _NAMES.fullmatch(each.name):
+            continue
+        making = "." in each.name and time.time() - each.stat().st_mtime < _LONGEST_SECONDS
+        if not making and each.name.partition("-")[0] in (installation, each.name.partition(".")[0]):
+            shutil.rmtree(each, ignore_errors=True)
 
 
 def build() -> None:

@@ -13,7 +13,6 @@ from llmstep.decoder.compiled.distances import Distances
 from llmstep.decoder.compiled.network import CompiledNetwork
 from llmstep.decoder.compiled.parts import Angles, Heads, Norm
 from llmstep.decoder.compiled.rowwise import ACTIVATIONS
-from llmstep.decoder.compiled.runner import Runner
 from llmstep.decoder.interface import stop_if
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ class CompiledT5(CompiledNetwork):
         self._config, self._start_id = config, start_id
         self._act = ACTIVATIONS[config.activation]
         names = ["shared.weight", "encoder.embed_tokens.weight", "decoder.embed_tokens.weight"]
-        self._embed = source.embedding(names, config.vocabulary, config.hidden)
+        embed = source.embedding(names, config.vocabulary, config.hidden)
         encoder = [self._read(source, f"encoder.block.{i}.", f"encoder.{i}.") for i in range(config.encoder_layers)]
         decoder = [self._read(source, f"decoder.block.{i}.", f"decoder.{i}.") for i in range(config.decoder_layers)]
         keys = [f"decoder.block.{i}.layer.1.EncDecAttention.{part}" for i in range(len(decoder)) for part in "kv"]
@@ -79,7 +78,7 @@ class CompiledT5(CompiledNetwork):
         widest = max(cross.outputs, *(max(each.mlp_in.outputs, 3 * inner) for each in (*encoder, *decoder)))
         write = Builder(program, config.hidden, widest, inner, head.outputs, floats=floats)
         self._self = Heads(heads, heads, width, (0, width), (inner, width), (2 * inner, width))
-        self._runner = Runner(program, write)
+        super().__init__(write, embed, source.shapes)
         self._input = PromptCache(program, 1, heads, width, p.INPUT_ROOM, p.INPUT)
         self._cross = PromptCache(program, layers, heads, width, p.CROSS_ROOM, p.CROSS)
         self._prefix = PromptCache(program, layers, heads, width, p.ROOM, p.LENGTH)
@@ -95,45 +94,44 @@ class CompiledT5(CompiledNetwork):
         write.norm(Norm(last.weight * config.hidden**-0.5, None, config.epsilon) if config.scaled else last)
         write.product(head, "logits")
         self._step_part = start, len(program)
-        self._vocabulary, self.shapes = head.outputs, source.shapes
         self.forget()
 
     def read(
         self, ids: list[int], prefix: list[int], rows: int, longest: int, cancel: Callable[[], bool]
     ) -> NDArray[np.float32]:
-        runner, state = self._runner, self._runner.program.state
+        state = self._state
         if ids != self._ids:
             self._ids = []
             self._encode(ids, cancel)
             self._ids = ids
         stop_if(cancel)
         begun = [self._start_id, *prefix]
-        runner.begin(len(begun), rows)
+        self._begin(len(begun), rows)
         self._prefix.reserve(len(begun))
         self._reach(1, p.REACH, len(begun) + longest)
-        runner.embed(self._embed, begun)
+        self._put(begun)
         state[p.START], state[p.LENGTH] = 0, len(begun)
         for part in self._prefix_parts:
             stop_if(cancel)
-            runner.run(*part)
+            self._run(*part)
         self._own.begin(rows, longest)
-        return runner.logits_of_last(self._head_part, self._vocabulary)
+        return self._last_logits()
 
     def _encode(self, ids: list[int], cancel: Callable[[], bool]) -> None:
-        runner, state = self._runner, self._runner.program.state
-        runner.begin(len(ids), 1)
+        state = self._state
+        self._begin(len(ids), 1)
         self._input.reserve(len(ids))
         self._cross.reserve(len(ids))
         self._reach(0, p.INPUT_REACH, len(ids))
         state[p.START], state[p.INPUT], state[p.CROSS] = 0, len(ids), len(ids)
-        runner.embed(self._embed, ids)
+        self._put(ids)
         for part in self._encoder_parts:
             stop_if(cancel)
-            runner.run(*part)
+            self._run(*part)
 
     def _reach(self, side: int, state: int, reach: int) -> None:
         """Have the biases for so long texts."""
-        program = self._runner.program
+        program = self._program
         if reach > program.state[state]:
             reach = max(64, reach, 2 * int(program.state[state]))
             program.replace(self._biases[side], self._biases_of[side].table(reach))

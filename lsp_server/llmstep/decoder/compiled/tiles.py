@@ -41,6 +41,8 @@ NIBBLES_BLOCK = 16 * OUTPUTS + 2 * OUTPUTS
 BYTES_ROWS, _BYTES_VECTORS = target().bytes_tile
 NIBBLES_ROWS, _NIBBLES_VECTORS = target().nibbles_tile
 FLOATS_ROWS, _FLOATS_VECTORS = target().floats_tile
+_PAIRS = 4 if WIDTH == 64 else 1
+"""Pairs of quarters whose nibbles are in registers at a time."""
 _AHEAD = 2048
 """Bytes of the weights that are asked for before they are needed."""
 _ZEROS, _NULLS = ir.Constant(FLOATS, None), ir.Constant(INTS, None)
@@ -166,29 +168,32 @@ def nibbles_tile(
             loop = Loop(builder, count, starts, "nibbles")
             place, scales, *sums = loop.values
             offset = builder.mul(loop.step, number(GROUP))
-            small = [ir.Constant(DOTS.few_kind, None)] * (most * vectors)
-            for pair in range(4):
-                address = plus(builder, place, 4 * OUTPUTS * pair)
-                prefetch(builder, plus(builder, address, _AHEAD))
-                halves = [
-                    DOTS.nibbles(builder, load(builder, plus(builder, address, WIDTH * each), INTS))
-                    for each in range(vectors)
-                ]
-                for half in range(2):
-                    for row in range(most):
-                        at = plus(builder, builder.add(lefts[row], offset), 8 * pair + 4 * half)
-                        numbers = DOTS.row(builder, at)
+            small, moves = [], []
+            for row in range(most):
+                at = builder.add(corrections[row], builder.mul(loop.step, number(4)))
+                moves.append(spread(builder, load(builder, at, I32), INTS))
+                small += [DOTS.begin_few(builder, moves[row])] * vectors
+            # Row by row within what the registers hold, so that a row's address is there once for many products.
+            for first in range(0, 4, _PAIRS):
+                halves = []
+                for pair in range(first, first + _PAIRS):
+                    address = plus(builder, place, 4 * OUTPUTS * pair)
+                    prefetch(builder, plus(builder, address, _AHEAD))
+                    raw = [load(builder, plus(builder, address, WIDTH * each), INTS) for each in range(vectors)]
+                    halves += list(zip(*(DOTS.nibbles(builder, each) for each in raw), strict=True))
+                for row in range(most):
+                    start = builder.add(lefts[row], offset)
+                    for quarter, each_half in enumerate(halves, 2 * first):
+                        numbers = DOTS.row(builder, plus(builder, start, 4 * quarter))
                         for vector in range(vectors):
                             each = row * vectors + vector
-                            small[each] = DOTS.dot_few(builder, small[each], halves[vector][half], numbers)
+                            small[each] = DOTS.dot_few(builder, small[each], each_half[vector], numbers)
             factors = [load_halves(builder, plus(builder, scales, WIDTH // 2 * each)) for each in range(vectors)]
             new = []
             for row in range(most):
-                at = builder.add(corrections[row], builder.mul(loop.step, number(4)))
-                correction = spread(builder, load(builder, at, I32), INTS)
                 for vector in range(vectors):
                     each = row * vectors + vector
-                    whole = builder.add(DOTS.whole(builder, small[each]), correction)
+                    whole = DOTS.end_few(builder, small[each], moves[row])
                     new.append(multiply_add(builder, builder.sitofp(whole, FLOATS), factors[vector], sums[each]))
             following = [plus(builder, place, NIBBLES_BLOCK), plus(builder, scales, NIBBLES_BLOCK)]
             _, _, *sums = loop.end([*following, *new])
