@@ -170,6 +170,10 @@ class NoGoalError(LlmstepError):
     code = "no_goal"
 
 
+class StepFailsError(NoGoalError):
+    """There is no goal at this position, as behind a step that fails or does not parse."""
+
+
 class RequestError(LlmstepError):
     """A request to one of the faces (command line, HTTP, LSP command) is malformed."""
 

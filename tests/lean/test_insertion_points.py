@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from lsprotocol.types import Position
+from lsprotocol.types import Diagnostic, DiagnosticSeverity, Position
 from site_cases import Case, read_table
 
 from llmstep.errors import NoGoalError
 from llmstep.lean.checker import FileChecker
 from llmstep.lean.insertion_points import InsertionKind, find_insertion_point, find_insertion_points
 from llmstep.lean.server import LeanServer
-from llmstep.lean.text import offset_at, position_at
+from llmstep.lean.text import offset_at, position_at, range_at
 from llmstep.settings import CheckSettings
 from llmstep.types import Verdict
 
@@ -169,8 +169,31 @@ def test_the_name_of_the_declaration(text: str, name: str) -> None:
 )
 def test_places_that_may_be_meant_too(text: str, columns: list[int]) -> None:
     plain = text.replace("‸", "")
-    points = find_insertion_points(plain, position_at(plain, text.index("‸")))
+    points = [each for each in find_insertion_points(plain, position_at(plain, text.index("‸"))) if not each.mends]
     assert [len(point.apply(plain, "X").split("X")[0].splitlines()[-1]) for point in points] == columns
+
+
+@pytest.mark.parametrize(
+    ("text", "written", "prefix"),
+    [
+        ("theorem t : p := by\n  exact foo.bar‸\n", "exact foo.bar", "exact foo.bar"),
+        ("theorem t : p := by\n  constructor\n  · rw [h]‸\n", "rw [h]", ""),
+        ("theorem t : p := by\n  exact foo.b‸ar\n", "exact foo.bar", "exact foo.bar"),
+    ],
+)
+def test_a_step_that_may_fail_is_replaced_last_or_first(text: str, written: str, prefix: str) -> None:
+    """Only Lean knows whether it fails: the editor tells of an error in it, or there is no goal behind it."""
+    plain = text.replace("‸", "")
+    cursor = position_at(plain, text.index("‸"))
+    start = plain.index(written)
+    points = find_insertion_points(plain, cursor)
+    assert [(plain[each.start : each.end], each.prefix) for each in points if each.mends] == [(written, prefix)]
+    assert not points[0].mends
+    error = Diagnostic(range_at(plain, start + 3, start + 5), "unknown identifier", DiagnosticSeverity.Error)
+    told = find_insertion_points(plain, cursor, [error])[0]
+    assert (plain[told.start : told.end], told.prefix, told.mends) == (written, prefix, False)
+    warning = Diagnostic(error.range, error.message, DiagnosticSeverity.Warning)
+    assert find_insertion_points(plain, cursor, [warning]) == points
 
 
 def test_any_position_in_any_text_has_a_sensible_answer() -> None:

@@ -177,6 +177,12 @@ async def test_what_is_built(lake: FakeLake, tmp_path: Path) -> None:
     assert build_commands(project, PLAIN, settings) == [(str(lake.program), "exe", "cache", "get"), build]
     (lake.root / ".lake/packages/mathlib/.lake/build/lib").mkdir(parents=True)
     assert build_commands(project, PLAIN, settings) == [build]
+    manifest = '{"packagesDir": "deps", "packages": [{"name": "mathlib"}]}'
+    (lake.root / "lake-manifest.json").write_text(manifest, encoding="utf-8")
+    fetch = (str(lake.program), "exe", "cache", "get")
+    assert build_commands(project, PLAIN, settings) == [fetch, build], "it was never fetched"
+    (lake.root / "deps/mathlib/.lake/build/lib").mkdir(parents=True)
+    assert build_commands(project, PLAIN, settings) == [build]
     with pytest.raises(LeanProjectError, match="the file imports nothing"):
         build_commands(project, "theorem t : True := trivial", settings)
     with pytest.raises(LeanProjectError, match="is no Lake project"):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
 from llmstep.errors import LeanNotFoundError
+from llmstep.lean.header import imports_of
+from llmstep.lean.packages import packages_of
 from llmstep.lean.project import Project, find_program, find_project, server_command, working_folder
+from llmstep.lean.version import pinned_toolchain, takes_variables_by_proof, version_of
 from llmstep.settings import CheckSettings, LeanSettings
 
 CHECK = CheckSettings(max_heartbeats=1234)
@@ -55,6 +59,90 @@ def test_root_of_a_file_that_was_never_saved_and_of_a_folder(tmp_path: Path) -> 
     touch(tmp_path / "lakefile.toml")
     assert find_project(tmp_path / "no" / "such" / "New.lean") == Project(tmp_path, lake=True)
     assert find_project(tmp_path) == Project(tmp_path, lake=True)
+
+
+@pytest.mark.parametrize(
+    ("manifest", "root"),
+    [
+        ('{"packagesDir": "deps", "packages": [{"name": "mathlib"}]}', "."),
+        ('\ufeff{"packagesDir": "./deps/"}', "."),
+        ('{"packagesDir": ".lake/packages"}', "deps/mathlib"),
+        ('{"packagesDir": "."}', "deps/mathlib"),
+        ('{"packagesDir": 7}', "deps/mathlib"),
+        ('["deps"]', "deps/mathlib"),
+        ('{"packagesDir": "deps"', "deps/mathlib"),
+        ("[" * 100_000, "deps/mathlib"),
+    ],
+)
+def test_the_folder_of_packages_that_a_manifest_names(tmp_path: Path, manifest: str, root: str) -> None:
+    """What was fetched belongs to the project that fetched it: Lake would fetch its packages once more below it."""
+    folder = tmp_path / "my projects é"
+    touch(folder / "lakefile.toml")
+    touch(folder / "deps" / "mathlib" / "lakefile.lean")
+    (folder / "lake-manifest.json").write_text(manifest, encoding="utf-8")
+    assert find_project(folder / "deps" / "mathlib" / "M" / "A.lean") == Project(folder / root, lake=True)
+    assert find_project(folder / "Sub" / "A.lean") == Project(folder, lake=True)
+
+
+def test_where_packages_are(tmp_path: Path) -> None:
+    listed = [{"name": "«a-b»"}, {"name": "own", "type": "path", "dir": "../own"}, {"name": "old", "type": "git"}, "x"]
+    manifest = tmp_path / "lake-manifest.json"
+    manifest.write_text(json.dumps({"packages": listed}), encoding="utf-8")
+    (tmp_path / "lake-packages").mkdir()
+    assert packages_of(tmp_path)["old"] == tmp_path / "lake-packages" / "old", "where old versions of Lake put them"
+    (tmp_path / ".lake" / "packages").mkdir(parents=True)
+    fetched = tmp_path / ".lake" / "packages"
+    assert packages_of(tmp_path) == {"a-b": fetched / "a-b", "own": tmp_path / "../own", "old": fetched / "old"}
+    manifest.write_text('{"packages": {"name": "x"}}', encoding="utf-8")
+    assert packages_of(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "modules"),
+    [
+        ("import A", ["A"]),
+        ("\ufeffimport A.B\r\nimport C\r\n", ["A.B", "C"]),
+        ("module\n\npublic import A\npublic meta import all B\n", ["A", "B"]),
+        (
+            "/- import X -/ import A -- import Y\nimport B import C\n\n/-! import Z -/\ndef import' := 1",
+            ["A", "B", "C"],
+        ),
+        ("import «My Mod».«b c» -- d\n", ["My Mod.b c"]),
+        ("prelude\nimport A\nopen B\nimport C", ["A"]),
+        ("theorem t : True := trivial\nimport A", []),
+    ],
+)
+def test_the_imports_of_a_text(text: str, modules: list[str]) -> None:
+    assert imports_of(text) == modules
+
+
+@pytest.mark.parametrize(
+    ("written", "toolchain", "version", "by_proof"),
+    [
+        ("leanprover/lean4:v4.27.0\r\n", "leanprover/lean4:v4.27.0", (4, 27), False),
+        ("\ufeffleanprover/lean4:v4.9.0-rc1\n\n", "leanprover/lean4:v4.9.0-rc1", (4, 9), True),
+        ("v4.30.0", "v4.30.0", (4, 30), False),
+        ("4.11.0 \t\n# of the course\n", "4.11.0", (4, 11), True),
+        ("leanprover/lean4:nightly-2024-08-30\n-- since August\n", "leanprover/lean4:nightly-2024-08-30", None, True),
+        ("leanprover/lean4:nightly-2026-08-30-rev1\n", "leanprover/lean4:nightly-2026-08-30-rev1", None, False),
+        ("stable", "stable", None, True),
+        ("my-own", "my-own", None, True),
+        ("\n", None, None, True),
+    ],
+)
+def test_toolchain_files(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    written: str,
+    toolchain: str | None,
+    version: tuple[int, int] | None,
+    by_proof: bool,
+) -> None:
+    monkeypatch.delenv("ELAN_TOOLCHAIN", raising=False)
+    (tmp_path / "lean-toolchain").write_text(written, encoding="utf-8", newline="")
+    assert pinned_toolchain(tmp_path) == toolchain
+    assert version_of(toolchain) == version
+    assert takes_variables_by_proof(tmp_path) is by_proof
 
 
 def test_a_folder_of_that_name_is_no_lakefile(tmp_path: Path) -> None:

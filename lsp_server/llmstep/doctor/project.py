@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 from llmstep.doctor.finding import Finding
@@ -20,6 +19,7 @@ def project(settings: Settings, place: Path) -> Finding:
     """The project that `place` is in. Nothing is run and nothing is fetched."""
     from llmstep.lean.header import imports_of
     from llmstep.lean.imports import find_compiled
+    from llmstep.lean.packages import packages_of
     from llmstep.lean.project import find_project, working_folder
 
     found = find_project(place, working_folder())
@@ -34,7 +34,7 @@ def project(settings: Settings, place: Path) -> Finding:
         return Finding("project", "note", text, advice, details | {"passed_over": str(found.passed_over)})
     if not found.lake:
         return Finding("project", "ok", f"{found.root} has no lakefile", details=details)
-    packages = _packages(found.root)
+    packages = packages_of(found.root)
     absent = [name for name, folder in packages.items() if not folder.is_dir()]
     imports = imports_of(place.read_text(encoding="utf-8", errors="replace")) if place.is_file() else []
     unbuilt = [
@@ -52,22 +52,6 @@ def project(settings: Settings, place: Path) -> Finding:
         return Finding("project", "note", f"{text}; imports that are not built: {_some(unbuilt)}", advice, details)
     built = f"; {len(imports)} imports, all built" if imports else ""
     return Finding("project", "ok", text + built, details=details)
-
-
-def _packages(root: Path) -> dict[str, Path]:
-    """The packages of the manifest with their folders; those that a path names are where it says."""
-    try:
-        manifest = json.loads((root / "lake-manifest.json").read_text(encoding="utf-8"))
-        listed = [each for each in manifest.get("packages", []) if isinstance(each, dict)]
-    except (OSError, ValueError, AttributeError):
-        return {}
-    folder = root / str(manifest.get("packagesDir") or ".lake/packages")
-    packages = {}
-    for each in listed:
-        name = str(each.get("name", "")).strip("«»")
-        own = each.get("dir") if each.get("type") == "path" else None
-        packages[name] = root / str(own) if own else folder / name
-    return packages
 
 
 def _some(names: list[str]) -> str:

@@ -94,6 +94,8 @@ class Bracket(Frame):
 
     token: Token
     holds_steps: bool
+    column: int
+    """Of what stands first in it."""
     close: Token | None = None
 
 

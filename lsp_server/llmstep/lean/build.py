@@ -13,6 +13,7 @@ from llmstep.errors import LeanNotFoundError, LeanProjectError
 from llmstep.lean import process
 from llmstep.lean.header import imports_of
 from llmstep.lean.output import split_lines
+from llmstep.lean.packages import packages_folder, packages_of
 from llmstep.lean.project import find_program
 from llmstep.progress import Progress, ProgressSink
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from llmstep.lean.project import Project
     from llmstep.settings import LeanSettings
 
-_MATHLIB: Final = ".lake/packages/mathlib"
+_MATHLIB: Final = "mathlib"
+"""A package whose compiled modules can be fetched; to build them takes hours."""
 _DONE_OF: Final = re.compile(r"\[(\d+)/(\d+)\]")
 """How Lake and the cache of Mathlib write how far they are."""
 
@@ -49,8 +51,9 @@ def build_commands(project: Project, text: str, lean: LeanSettings) -> list[tupl
             f"The program {own[0]} was not found.", hint="Install Lean with elan (https://lean-lang.org/install)."
         )
     lake = (found, *own[1:])
-    mathlib = project.root / _MATHLIB
-    fetch = [(*lake, "exe", "cache", "get")] if mathlib.is_dir() and not (mathlib / ".lake/build/lib").is_dir() else []
+    mathlib = packages_of(project.root).get(_MATHLIB, packages_folder(project.root) / _MATHLIB)
+    wanted = mathlib.is_dir() or _MATHLIB in packages_of(project.root)
+    fetch = [(*lake, "exe", "cache", "get")] if wanted and not (mathlib / ".lake/build/lib").is_dir() else []
     return [*fetch, (*lake, "build", *modules)]
 
 

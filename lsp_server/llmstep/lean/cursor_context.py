@@ -6,6 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+from lsprotocol.types import DiagnosticSeverity
 
 from llmstep.lean.blocks import Block, Bracket, Item
 from llmstep.lean.declaration import Declaration, find_declaration
@@ -39,6 +40,8 @@ class CursorContext:
     """Offsets where diagnostics of unsolved goals start."""
     holes: frozenset[int]
     """Offsets of holes that Lean could not fill."""
+    errors: frozenset[int]
+    """Offsets where other errors start."""
 
     @classmethod
     def at(cls, text: str, position: Position, diagnostics: Sequence[Diagnostic]) -> CursorContext | None:
@@ -51,8 +54,9 @@ class CursorContext:
         layout = Layout(masked, declaration.body, declaration.end, declaration.column, WORDS)
         if offset > layout.end:
             return None
-        starts = {message: _starts(text, diagnostics, message) for message in (UNSOLVED, HOLE)}
-        return cls(text, masked, offset, declaration, layout, starts[UNSOLVED], starts[HOLE])
+        errors = [each for each in diagnostics if each.severity in {None, DiagnosticSeverity.Error}]
+        unsolved, holes, all_errors = (_starts(text, errors, message) for message in (UNSOLVED, HOLE, ""))
+        return cls(text, masked, offset, declaration, layout, unsolved, holes, all_errors - unsolved - holes)
 
     @property
     def line(self) -> tuple[int, int]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from llmstep.errors import LeanError
 
-_IMPORT: Final = re.compile(r"(?:public\s+)?(?:meta\s+)?import\s+(?:all\s+)?(?:runtime\s+)?([^\s]+)")
+_IMPORT: Final = re.compile(r"(?:public\s+)?(?:meta\s+)?import\s+(?:all\s+)?(?:runtime\s+)?((?:«[^»]*»|[^\s«])+)")
 _OTHERS: Final = re.compile(r"\s*(?:module|prelude)?\s*\Z")
 _MAX_LENGTH: Final = 100_000
 """Most characters that are searched for imports."""
@@ -33,12 +33,11 @@ _UNREADABLE: Final = re.compile(
 def imports_of(text: str) -> list[str]:
     """The modules that a file imports, as they are written."""
     names = []
-    text = text[:_MAX_LENGTH]
+    text = text.removeprefix("\ufeff")[:_MAX_LENGTH]
     for line in mask(text[: text.rfind("import") + _LINE]).split("\n"):
-        match = _IMPORT.match(line.strip())
-        if match:
-            names.append(match[1].replace("«", "").replace("»", ""))
-        elif not _OTHERS.match(line):
+        found = _IMPORT.findall(line) if _IMPORT.match(line.strip()) else []
+        names += [name.replace("«", "").replace("»", "") for name in found]
+        if not found and not _OTHERS.match(line):
             break
     return names
 

@@ -12,6 +12,7 @@ import attrs
 import psutil
 
 from llmstep.lean.header import imports_of
+from llmstep.lean.packages import packages_folder, packages_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -64,9 +65,10 @@ def find_compiled(module: str, root: Path, folders: Iterable[Path] = ()) -> Path
     """The compiled form of a module, in some folders or in a project and its packages."""
     name = module.replace(".", "/") + OLEAN
     places = [*folders, *(root / library for library in LIBRARIES)]
-    packages = root / ".lake" / "packages"
-    if packages.is_dir():
-        places += [package / library for package in sorted(packages.iterdir()) for library in LIBRARIES]
+    folder = packages_folder(root)
+    fetched = sorted(folder.iterdir()) if folder.is_dir() else []
+    packages = dict.fromkeys([*fetched, *packages_of(root).values()])
+    places += [package / library for package in packages for library in LIBRARIES]
     return next((place / name for place in places if (place / name).is_file()), None)
 
 

@@ -79,6 +79,8 @@ class InsertionPoint:
     """Goes in front of each of its lines but the first."""
     prefix: str = ""
     """The candidate must begin with this: the argument of the `llmstep` call."""
+    mends: bool = False
+    """It is meant only where the step that it replaces fails."""
     anchors: tuple[Position, ...] = ()
     """Where in the text itself `$/lean/plainGoal` gives the goals, the best place first; none where no place does."""
     declaration: str = ""
@@ -176,7 +178,7 @@ class InsertionPoint:
         indent = self.indent
         lead = self.lead if self.long_lead is None or len(step.lines) == 1 else self.long_lead
         closing = ""
-        if self.single and step.has_several:
+        if self.single and (step.has_several or (self.tail and step.goes_on)):
             lead, closing, indent = lead + "(", ")", indent + " "
         body = ("\n" + indent).join(step.lines)
         return lead + body + closing + self.tail, len(lead), len(lead) + len(body) + len(closing)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
+
 from llmstep.lean.cursor_context import CursorContext
 from llmstep.lean.insertion_point import InsertionKind, InsertionPoint, ShadowText
 from llmstep.lean.openers import around_blocks, closed_steps, first_of_block, unsolved_block
@@ -155,7 +157,7 @@ def _dangling(scene: CursorContext) -> list[InsertionPoint]:
     comment = scene.text[token.end : end].strip() != ""  # it stays
     if token.text == ";":
         block = next(iter(scene.around), None)
-        if block is None or blank:
+        if block is None or blank or token.end < start:
             return []
         start, lead = (end, "\n" + " " * block.column) if comment else (token.end, " ")
         return [scene.block_site(InsertionKind.AFTER, start, end, block, lead=lead, anchors=(token.start,))]
@@ -230,15 +232,16 @@ def _before_step(scene: CursorContext) -> list[InsertionPoint]:
     first: Token | None = tokens[0] if tokens and scene.offset <= tokens[0].start else None
     here = first or next((token for token in tokens if token.start == scene.offset), None)
     item = scene.item_at(here) if here else None
-    if item is None or item.block.opener.text == "<;>":  # which takes one step
-        return []
-    return [_before(scene, item)]
+    return [] if item is None else [_before(scene, item)]
 
 
 def _before(scene: CursorContext, item: Item) -> InsertionPoint:
     block = item.block
-    below = item.first.leads or block.kind == "bullet" or (block.inline and block.parent is None)
+    opens = item is block.items[0] and (block.kind == "bullet" or (block.inline and block.parent is None))
+    below = item.first.leads or opens
     tail = "\n" + " " * item.first.column if below else "; "
+    if block.opener.text == "<;>":
+        tail = " <;> "
     return scene.block_site(
         InsertionKind.BEFORE, item.start, item.start, block, tail=tail, indent=item.first.column, anchors=(item.start,)
     )
@@ -250,14 +253,31 @@ def _after_step(scene: CursorContext) -> list[InsertionPoint]:
     inner: Item | None = None
     for block in scene.around:
         item = next((item for item in reversed(block.items) if item.start < scene.offset), None)
-        if item is None or not scene.is_scope(block):
+        if item is None or not (scene.is_scope(block) or item is not block.items[-1]):
             continue
         if inner is None or item.end == inner.end:
             points.append(_after(scene, item))
             inner = item
         else:
             break
-    return points
+    return _with_goal_before(scene, points)
+
+
+def _with_goal_before(scene: CursorContext, points: list[InsertionPoint]) -> list[InsertionPoint]:
+    """Inside of a step that leaves no goal Lean shows the one in front of it; so does it where the step fails."""
+    item = next((item for block in scene.around for item in reversed(block.items) if item.start < scene.offset), None)
+    if item is None or scene.offset > item.end:
+        return points
+    if item.inner is None and "\n" not in (written := scene.text[item.start : item.end]):
+        prefix = "" if written[-1] in ")]}⟩" else written
+        step = replaced_step(scene, InsertionKind.UNFINISHED, item, item.end, prefix=prefix)
+        if any(item.start <= error < item.end for error in scene.errors):
+            return [step, *points]
+        points = [*points, attrs.evolve(step, mends=True)]
+    if scene.offset == item.end:
+        return points
+    before = _before(scene, item)
+    return [*points, before] if scene.is_scope(item.block) else [before, *points]
 
 
 def _after(scene: CursorContext, item: Item) -> InsertionPoint:

@@ -15,17 +15,9 @@ from typing import Final
 
 from llmstep.lean.bars import arrows_ahead, opens_value, owner_of_bar
 from llmstep.lean.blocks import Block, BlockKind, Bracket, Frame, Item, Word, begins_step
+from llmstep.lean.columns import hang_of, is_left
 from llmstep.lean.helpers import fields
-from llmstep.lean.step_words import (
-    ALTERNATIVES,
-    CASES,
-    CHOICES,
-    COMBINATORS,
-    COMMAS,
-    CONVERSIONS,
-    LEAVING,
-    SURE_STEPS,
-)
+from llmstep.lean.step_words import ALTERNATIVES, CASES, CHOICES, COMBINATORS, COMMAS, CONVERSIONS, LEAVING, SURE_STEPS
 from llmstep.lean.tokens import CLOSING, OPENING, Token, tokenize
 
 MAX_TOKENS: Final = 10_000
@@ -63,6 +55,10 @@ class Layout:
         self._counted: Token | None = None
         """An `iterate` with a number behind it."""
         self._fresh = False
+        self._calc = -1
+        """Column of the steps of the last `calc` whose first stands on a line of its own."""
+        self._thens: list[tuple[Frame | None, Item | None]] = []
+        """The `then` of terms, each with what it is inside of."""
         self._value = False
         """The last `|` belongs to an absolute value."""
         self._last_end = start
@@ -92,7 +88,8 @@ class Layout:
             if last.text == "iterate" and token.text.isdigit():
                 self._counted = last
                 return
-            outside = token.leads and (self._is_left(token) or self._outer_step(token))
+            left = is_left(token, last, self._top, self._column, self._calc)
+            outside = token.leads and (left or self._outer_step(token))
             begins = self._begins_step(token) and not outside
             self._push(last, before, token if begins else None)
             if begins:
@@ -108,15 +105,6 @@ class Layout:
     def _begins_step(self, token: Token) -> bool:
         return begins_step(token) and token.start not in self._fields
 
-    def _is_left(self, token: Token) -> bool:
-        """A block inside another one is indented deeper than that; a bracket lifts the limit.
-
-        The steps of an old proof may stand at the column of the declaration.
-        """
-        if self._top is None:
-            return token.column < self._column or (token.column == self._column and not begins_step(token))
-        return isinstance(self._top, Block) and token.column <= self._top.column
-
     def _outer_step(self, token: Token) -> bool:
         """`token` begins a step of a block around the open brackets, which were left open."""
         return token.leads and token.text in SURE_STEPS and self._columns[token.column] > 0
@@ -129,7 +117,8 @@ class Layout:
     def _push(self, opener: Token, before: Token | None, first: Token | None) -> None:
         assert self._pending is not None
         opener = self._counted or opener
-        hang = self._hang(self._pending, opener, before)
+        margin = self._column if before is self.body and opener.text == "by" else opener.indent
+        hang = hang_of(self._pending, opener, self._top, margin, self._calc)
         column = hang if first is None else first.column
         owner = self._item()
         block = Block(self._pending, opener, column, hang, parent=self._top, owner=owner)
@@ -144,19 +133,6 @@ class Layout:
         self.blocks.append(block)
         self._top = block
         self._columns[column] += 1
-
-    def _hang(self, kind: BlockKind, opener: Token, before: Token | None) -> int:
-        """Column of the first step of a block that hangs below its opener."""
-        if kind in {"bullet", "paren"}:
-            return opener.column + (2 if kind == "bullet" else 1)
-        outer = self._top.block.column if self._top and self._top.block else None
-        if self._top is not None and self._top.bracket is not None:
-            return max(opener.indent, outer or 0) + 2
-        if opener.margin in {"|", "_", "calc", "where"}:
-            return opener.hang
-        if outer is not None:
-            return outer + 2
-        return (self._column if before is self.body and opener.text == "by" else opener.indent) + 2
 
     def _pop(self, at: int) -> None:
         frame = self._top
@@ -188,6 +164,8 @@ class Layout:
                 self._pop(token.start)
         least = token.column - (token.start in self._fields)  # a field ends what stands at its column
         while isinstance(top := self._top, Block) and (least < top.column or not top.items):
+            if token.text == "|" and top.inline and top.items[-1].head in CHOICES and top.opener.indent <= token.column:
+                break  # an alternative of `all_goals first`, which stands as far to the left as it likes
             self._pop(token.start)
 
     def _act(self, token: Token, last: Token | None, after: Token | None) -> None:
@@ -199,8 +177,8 @@ class Layout:
             self._comma(token)
         elif text == "|":
             self._bar(token, last, after)
-        elif text == "else" and self._top is not None and self._top.branch is not None:
-            self._pop_to(self._top.branch.parent, token.start)
+        elif text == "else":
+            self._else(token)
         top = self._top
         item = top.items[-1] if isinstance(top, Block) and top.items else None
         if text == ";" and isinstance(top, Block):
@@ -209,6 +187,8 @@ class Layout:
                 self._pop(token.start)
             return
         self._last_end = token.end
+        if text == "calc" and after is not None and after.leads:
+            self._calc = after.column
         starts = item is not None and item.first is token
         if text in self._wanted and self.body is not None:
             self.words.append(Word(token, top, self._item(), last, after))
@@ -217,10 +197,13 @@ class Layout:
         if text in OPENING:
             holds_steps = starts and text in "({"
             self._open[text] += 1
-            self._top = Bracket(token, holds_steps, parent=top, owner=self._item())
+            column = after.column if after else token.column + 1
+            self._top = Bracket(token, holds_steps, column, parent=top, owner=self._item())
             self._pending = "paren" if holds_steps else None
         elif text in {"by", "decreasing_by"}:
             self._pending = "by"
+        elif text == "then" and (item is None or item.head != "if"):
+            self._thens.append((top, item))
         elif text == "<;>" and isinstance(top, Block):
             self._pending = "combinator"
         elif starts and text in {"·", "."}:
@@ -267,6 +250,23 @@ class Layout:
             self._pop(token.start)
         top.close = token
         self._pop(token.start)
+
+    def _else(self, token: Token) -> None:
+        """`else` ends what is inside of its `then`, be that a branch of steps or a part of a term."""
+        branch = self._top.branch if self._top else None
+        while self._thens:
+            frame, item = self._thens.pop()
+            depth = frame.depth if frame else -1
+            if self._is_open(frame, item) and (branch is None or depth >= branch.depth):
+                self._pop_to(frame, token.start)
+                return
+        if branch is not None:
+            self._pop_to(branch.parent, token.start)
+
+    def _is_open(self, frame: Frame | None, item: Item | None) -> bool:
+        """Whether a frame is still around, at the same step."""
+        around = frame is None or (self._top is not None and (frame is self._top or frame in self._top.outward))
+        return around and (not isinstance(frame, Block) or (frame.items[-1] if frame.items else None) is item)
 
     def _comma(self, token: Token) -> None:
         """A comma in a term's bracket ends the blocks inside of it."""

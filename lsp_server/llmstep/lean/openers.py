@@ -30,9 +30,7 @@ def first_of_block(scene: CursorContext) -> Item | None:
     """The first step of the block whose opener the cursor is at."""
     found = None
     for block in scene.layout.blocks:
-        if block.opener.text == "<;>":
-            continue  # it takes one step
-        if block.items and _head_start(block) <= scene.offset <= _head_end(scene, block):
+        if block.items and _head_start(scene, block) <= scene.offset <= _head_end(scene, block):
             found = block.items[0]
     return found
 
@@ -61,7 +59,7 @@ def closed_steps(scene: CursorContext) -> Item | None:
     return None
 
 
-def _head_start(block: Block) -> int:
+def _head_start(scene: CursorContext, block: Block) -> int:
     """Where Lean begins to show the goal that the steps of a block face."""
     if block.kind == "alternative" and block.bar is not None:
         return block.bar.start
@@ -69,6 +67,8 @@ def _head_start(block: Block) -> int:
         return block.owner.start
     if block.kind in {"bullet", "paren"}:
         return block.opener.end
+    if block.opener.text == "<;>":
+        return len(scene.masked[: block.opener.start].rstrip())  # the goals behind the step in front
     if block.kind == "combinator" and block.opener.text != "|":
         return block.items[0].start
     return block.opener.start

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from llmstep.errors import LeanNotFoundError
+from llmstep.lean.packages import MANIFEST, packages_folder
 from llmstep.lean.version import TOOLCHAIN
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ class Project:
 def find_project(path: Path, trusted: Sequence[Path] = ()) -> Project:
     """The project of a Lean file (or folder): the nearest folder upwards with a lakefile or a `lean-toolchain`.
 
-    A file below a `.lake` folder was fetched or built by the project around it and belongs to that one. A file
-    outside any project gets its own folder. The file itself need not exist.
+    A file below a `.lake` folder, or the folder that a manifest names for packages, was fetched or built by the project
+    around it and belongs to that one. A file outside any project gets its own folder. The file itself need not exist.
 
     A lakefile is a program that Lake runs. One that another user (but root) owns counts only in the user's home and in
     folders that the user has opened; else anyone could leave one in `/tmp`.
@@ -59,8 +60,9 @@ def find_project(path: Path, trusted: Sequence[Path] = ()) -> Project:
     for candidate in (folder, *folder.parents):
         if _is_root(candidate):
             if _is_own(candidate) or any(candidate.is_relative_to(each) for each in (*trusted, *_home())):
-                lake = any((candidate / name).is_file() for name in LAKEFILES)
-                return Project(candidate, lake, passed_over)
+                root = next((each for each in candidate.parents if _has_fetched(each, candidate)), candidate)
+                lake = any((root / name).is_file() for name in LAKEFILES)
+                return Project(root, lake, passed_over)
             passed_over = passed_over or candidate
     return Project(folder, lake=False, passed_over=passed_over)
 
@@ -151,6 +153,13 @@ def _elan_bin() -> Path:
 
 def _is_root(folder: Path) -> bool:
     return any((folder / name).is_file() for name in (*LAKEFILES, TOOLCHAIN))
+
+
+def _has_fetched(folder: Path, package: Path) -> bool:
+    """Whether a folder holds a project of this user's whose manifest has the package in its folder for packages."""
+    if not (folder / MANIFEST).is_file() or not _is_root(folder) or not _is_own(folder):
+        return False
+    return package.is_relative_to(packages_folder(folder)) and packages_folder(folder) != folder
 
 
 def _is_own(folder: Path) -> bool:

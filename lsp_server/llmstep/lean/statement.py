@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from llmstep.errors import NoGoalError
+from llmstep.errors import NoGoalError, StepFailsError
 from llmstep.lean.text import mask, masked_text, position_at
 from llmstep.lean.tokens import CLOSING, OPENING, tokenize
 from llmstep.lean.verdict import ERROR, is_unsolved, place_of
@@ -63,9 +63,9 @@ def no_goal(goals: list[str] | None, own: Sequence[Diagnostic], point: Insertion
     fatal = [error for error in above if _line(error) >= scope or _line(error) == 0]
     if fatal:
         hint = f"Lean reports at line {_line(fatal[0]) + 1}: {fatal[0]['message'].strip().splitlines()[0]}"
-        return NoGoalError("There is no goal here: an earlier step or the file's header fails.", hint=hint)
+        return StepFailsError("There is no goal here: an earlier step or the file's header fails.", hint=hint)
     if goals or goals is None:
-        return NoGoalError("There is no goal here.", hint="Put the cursor at a tactic, a `sorry` or after `by`.")
+        return StepFailsError("There is no goal here.", hint="Put the cursor at a tactic, a `sorry` or after `by`.")
     return NoGoalError("All goals are accomplished here.", hint="Put the cursor where Lean still shows a goal.")
 
 

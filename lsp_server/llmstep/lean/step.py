@@ -7,8 +7,9 @@ import re
 
 import attrs
 
-from llmstep.lean.blocks import ALTERNATIVES, CASES, COMBINATORS, SURE_STEPS, begins_step
+from llmstep.lean.blocks import begins_step
 from llmstep.lean.lexer import Lexeme, lex
+from llmstep.lean.step_words import ALTERNATIVES, CASES, CHOICES, COMBINATORS, SURE_STEPS
 from llmstep.lean.text import mask
 from llmstep.lean.tokens import tokenize
 from llmstep.printable import strange_character
@@ -17,6 +18,8 @@ _STEPS = (
     SURE_STEPS | CASES | COMBINATORS | ALTERNATIVES | {"have", "show", "let", "exists", "use", "left", "right", "rfl"}
 )
 _OPEN_END = re.compile(r"(?:\b(?:by|with|from|then|else|at|using|calc|do)|:=|=>|<;>|[,(\[{⟨;·|∧∨↔→=+*<$-]|\bfun)$")
+_OPENERS = COMBINATORS | {"·", ".", "{", "(", "by", "=>", "|", "<;>", "then", "else"}
+_GOING_ON = COMBINATORS | ALTERNATIVES | CASES | CHOICES
 _TAB = 2
 
 
@@ -52,6 +55,12 @@ class StepText:
             if depth == 0 and index and (token.text == ";" or leads):
                 return True
         return False
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the step would take in what stands behind it, as `try …` and `first | …` do."""
+        word = re.match(r"[\w'!?]+", self.lines[0])
+        return len(self.lines) > 1 or (word is not None and word.group() in _GOING_ON)
 
 
 @functools.lru_cache(maxsize=512)
@@ -99,5 +108,17 @@ def _lost_indentation(lines: list[tuple[str, str]]) -> bool:
     least = min((_width(line) for line, _ in lines[1:]), default=0)
     if least == 0 or least != _width(lines[1][0]) or _OPEN_END.search(lines[0][1].rstrip()):
         return False
+    if _opens_at(lines[0][1], least):
+        return False
     word = re.match(r"[\w'!?]+|\S", lines[1][0].lstrip())
     return word is not None and word.group() in _STEPS
+
+
+def _opens_at(line: str, column: int) -> bool:
+    """Whether a block begins at a column of a line, as behind `·`, so that the next line goes on with it."""
+    before = ""
+    for token in tokenize(line, 0, len(line)):
+        if token.start == column:
+            return before in _OPENERS
+        before = token.text
+    return False

@@ -29,6 +29,8 @@ CHOICES: Final = words("first solve")
 """Steps whose `|` holds steps."""
 PATTERNS: Final = words("rcases obtain rintro rsuffices cases' fun")
 """Steps with patterns that may hold a `|`."""
+NAMING: Final = words("have haveI suffices replace")
+"""Steps with a name that a type or a value follows."""
 COMMAS: Final = words("use exists existsi")
 """Steps that may hold a `,` of their own."""
 NO_STEP: Final = words(
@@ -48,12 +50,13 @@ WITH_ARGUMENT: Final = words(
     "exact apply refine refine' rw rwa rewrite erw rcases obtain cases induction have suffices change specialize"
     " unfold by_cases generalize replace convert exacts rintro revert clear injection show use exists existsi set"
     " choose nth_rw nth_rewrite simp_rw exact_mod_cast apply_fun induction' cases' lift fin_cases interval_cases"
+    " rename_i set_option inhabit convert_to rsuffices observe filter_upwards guard_hyp"
     " let delta calc match nomatch subst rename pick_goal conv conv' conv_lhs conv_rhs"
 )
 """Steps that are unfinished while nothing stands behind their first word."""
 OPEN_END: Final = words(
     ", := : => . ← → ↔ = ≠ < > ≤ ≥ + - * / ^ ∧ ∨ ¬ ∣ ∘ <| $ |> ▸ ∈ ∉ ⊆ × @ ! % & ∀ ∃ λ fun with at using from in"
-    " generalizing"
+    " generalizing show have let suffices match if then nomatch"
 )
 """Tokens that no step ends with."""
 KNOWN_STEPS: Final = (

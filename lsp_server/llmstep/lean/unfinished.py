@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from llmstep.lean.blocks import begins_step
-from llmstep.lean.step_words import CASES, CONVERSIONS, KNOWN_STEPS, OPEN_END, WITH_ARGUMENT
+from llmstep.lean.step_words import (
+    CASES,
+    CHOICES,
+    CONVERSIONS,
+    KNOWN_STEPS,
+    NAMING,
+    OPEN_END,
+    PATTERNS,
+    WITH_ARGUMENT,
+)
 from llmstep.lean.tokens import CLOSING
 
 if TYPE_CHECKING:
@@ -15,21 +24,25 @@ if TYPE_CHECKING:
     from llmstep.lean.tokens import Token
 
 
+_LONGEST_NAME: Final = 200
+
+
 def unfinished_step(scene: CursorContext) -> tuple[Item, int] | None:
     """The unfinished step that the cursor is in, behind, or on the line below; and the offset behind it."""
+    innermost = True
     for block in scene.around:
         item = next((item for item in reversed(block.items) if item.start <= scene.offset), None)
-        if item is not None:
-            break
-    else:
-        return None
-    start, end = scene.line
-    done = _end(scene, item)
-    between = scene.masked[done : scene.offset]
-    lines = 0 if scene.masked[start:end].strip() else 1
-    if between.strip() or between.count("\n") > lines or not _is_unfinished(scene, item):
-        return None
-    return item, max(done, scene.offset)
+        if item is None:
+            continue
+        done = _end(scene, item)
+        start, end = scene.line
+        between = scene.masked[done : scene.offset]
+        lines = 0 if scene.masked[start:end].strip() else 1
+        near = not between.strip() and between.count("\n") <= lines
+        if near and (_is_unfinished(scene, item) if innermost else _is_open(item)):
+            return item, max(done, scene.offset)
+        innermost = False
+    return None
 
 
 def _end(scene: CursorContext, item: Item) -> int:
@@ -46,16 +59,26 @@ def _is_outside(token: Token, item: Item) -> bool:
     if token.column <= item.block.column and begins_step(token):
         return True
     margin = item.first.indent
-    return token.column < margin or (token.column == margin and token.text in {"|", "else"})
+    return token.column < margin or (token.column == margin and token.text in {"|", "else", "_"})
+
+
+def _is_open(item: Item) -> bool:
+    """Whether a bracket of a term in it stays open."""
+    return item.unclosed is not None and not item.unclosed.holds_steps
 
 
 def _is_unfinished(scene: CursorContext, item: Item) -> bool:
-    if item.unclosed is not None and not item.unclosed.holds_steps:
+    if _is_open(item):
         return True
     last = next((token for token in reversed(scene.layout.tokens) if token.end == item.end), item.first)
     if last is not item.first:
+        named = item.head in NAMING and item.end - item.start < _LONGEST_NAME
+        if named and not any(each.text in {":", ":=", "|"} for each in scene.tokens_between(item.start, item.end)):
+            return True  # `have h`
+        if last.text == "|" and item.head in PATTERNS:
+            return True
         return last.text in OPEN_END or (item.head in CASES | CONVERSIONS and item.inner is None)
     word = item.head
-    if word in WITH_ARGUMENT or word in CASES:
+    if word in WITH_ARGUMENT | CASES | CHOICES:
         return True
     return word not in KNOWN_STEPS and any(known.startswith(word) for known in KNOWN_STEPS)

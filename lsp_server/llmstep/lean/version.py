@@ -14,7 +14,7 @@ TOOLCHAIN: Final = "lean-toolchain"
 Version = tuple[int, int]
 
 _RELEASE: Final = re.compile(r"(?:\A|[:/])v?(\d+)\.(\d+)(?:\.|-|\Z)")
-_NIGHTLY: Final = re.compile(r"nightly-(\d{4}-\d{2}-\d{2})\Z")
+_NIGHTLY: Final = re.compile(r"nightly-(\d{4}-\d{2}-\d{2})")
 _BY_STATEMENT: Final[Version] = (4, 12)
 _BY_STATEMENT_NIGHTLY: Final = "2024-09-01"
 
@@ -23,7 +23,9 @@ def pinned_toolchain(root: Path) -> str | None:
     """The toolchain that the nearest file upwards names, as elan looks for it; None where there is none."""
     for folder in (root, *root.parents):
         try:
-            return (folder / TOOLCHAIN).read_text(encoding="utf-8", errors="replace").strip()[:200] or None
+            return (folder / TOOLCHAIN).read_text(encoding="utf-8", errors="replace").lstrip(
+                "\ufeff"
+            ).strip().partition("\n")[0].strip()[:200] or None
         except OSError:
             continue
     return None

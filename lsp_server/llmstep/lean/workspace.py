@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pygls.uris import to_fs_path
 
-from llmstep.errors import CancelledError, NoGoalError
+from llmstep.errors import CancelledError, NoGoalError, StepFailsError
 from llmstep.lean.build import build_commands
 from llmstep.lean.checker import FileChecker
 from llmstep.lean.elide import elide
@@ -94,6 +94,8 @@ class LeanWorkspace:
         """
         first: NoGoalError | None = None
         for point in points:
+            if point.mends and not isinstance(first, StepFailsError):
+                continue
             try:
                 return point, await self.goal(uri, text, point, progress)
             except NoGoalError as error:

@@ -40,7 +40,7 @@ async def find_goal(
     if source is None:
         return await parts.lean.locate(document.uri, document.text, points, progress)
     missing = NoGoalError("There is no goal here.", hint="Put the cursor at a tactic, a `sorry` or after `by`.")
-    for point in points:
+    for point in (each for each in points if not each.mends):
         try:
             return point, await source(document, point)
         except NoGoalError as error:
