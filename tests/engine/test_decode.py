@@ -13,7 +13,6 @@ import torch
 from llmstep import decoder
 from llmstep.cancel import CancelToken
 from llmstep.decoder.rows import Rows
-from llmstep.engine import decode as decode_module
 from llmstep.engine import generate as generate_module
 from llmstep.engine.decode import decode
 from llmstep.engine.prompt import EncodedPrompt
@@ -149,6 +148,30 @@ def test_a_stop_ends_a_sample_and_counts(loaded_models: dict[str, LoadedModel], 
     assert whole.text.startswith(cut.text)
     new = plain_greedy(loaded, prompt, cut.tokens)
     assert cut.logprob_sum == pytest.approx(logprob_by_hand(loaded, prompt, new), abs=1e-4)
+
+
+@pytest.mark.parametrize("models", ["loaded_models", "own_models"])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_lead_has_a_limit_of_its_own(request: pytest.FixtureRequest, models: str, name: str) -> None:
+    loaded = attrs.evolve(request.getfixturevalue(models)[name], end_ids=frozenset())
+    prompt = prompt_for(loaded)
+
+    def drawn(lead: decoder.Lead | None, most: int) -> RawSample:
+        [sample] = decode(loaded, prompt, attrs.evolve(GREEDY, max_new_tokens=most), lead=lead)
+        return sample
+
+    whole = drawn(None, 24)
+    texts = [drawn(None, most).text for most in range(1, 25)]
+    place = next(at for at in range(4, 20) if texts[at] != texts[at - 1])  # tokens of ByT5 may end within a character
+    end = texts[place][-3:]
+    first = next(at for at, text in enumerate(texts, start=1) if end in text)
+    assert drawn(decoder.Lead((), (end,), 20), 3).tokens == first + 3  # behind the lead, the limit is that of the rest
+    assert drawn(decoder.Lead((), ("never said",), 7), 3).tokens == 7  # the rest's share is not the lead's
+    assert drawn(decoder.Lead((), ("never said",), 3), 7).tokens == 3
+    begin = whole.text.lstrip()[:2]
+    assert drawn(decoder.Lead((begin,), ("never said",), 9), 3).tokens == 9
+    assert drawn(decoder.Lead(("never said",), ("never said",), 9), 3).tokens == 3  # a sample without a lead
+    assert drawn(decoder.Lead((), (end,), 20), 3).cut
 
 
 def test_a_stop_may_be_spread_over_bytes(loaded_models: dict[str, LoadedModel], way: Any) -> None:
@@ -342,7 +365,7 @@ def test_probabilities_are_probabilities(loaded_models: dict[str, LoadedModel]) 
 def test_many_samples_are_drawn_in_batches(
     loaded_models: dict[str, LoadedModel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decode_module, "MAX_ROWS", 4)
+    monkeypatch.setattr(generate_module, "MAX_ROWS", 4)
     loaded = attrs.evolve(loaded_models["neox"], end_ids=frozenset())
     recorder = Recorder(monkeypatch)
     steps: list[int] = []

@@ -10,18 +10,15 @@ from llmstep.cancel import NEVER, CancelToken
 from llmstep.engine import device as devices
 from llmstep.engine.device import Placement
 from llmstep.engine.loaded import ROOM, LoadedModel, Plan
-from llmstep.engine.postprocess import RawSample
-from llmstep.errors import CancelledError, GenerationError, ModelLoadError, ModelTooLargeError
+from llmstep.errors import CancelledError, ModelLoadError, ModelTooLargeError
 from llmstep.hub.files import measure, read_config, weight_paths
 from llmstep.progress import Progress, ProgressSink, format_bytes, silent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from llmstep.engine.prompt import EncodedPrompt
     from llmstep.settings import Settings
-    from llmstep.types import SamplingParams
 
 FORMATS = ("auto", "fast", "float32", "int8", "int4")
 """Values of the setting `dtype` that the decoder has a format for."""
@@ -119,38 +116,6 @@ def load(plan: Plan, *, progress: ProgressSink = silent, cancel: CancelToken = N
     )
 
 
-def draw(
-    loaded: LoadedModel,
-    prompt: EncodedPrompt,
-    sampling: SamplingParams,
-    *,
-    stops: tuple[str, ...],
-    threads: int,
-    progress: Callable[[int], None],
-    on_sample: Callable[[RawSample], None] | None,
-    cancel: CancelToken,
-) -> list[RawSample]:
-    """See `llmstep.engine.decode.decode`."""
-    model = loaded.decoder
-    assert model is not None
-    if threads:
-        model.threads = threads
-    params = decoder.SamplingParams(
-        sampling.temperature, sampling.top_p, sampling.max_new_tokens, sampling.seed, stops, loaded.end_ids
-    )
-    with _failing(loaded.plan.name):
-        found = model.sample(
-            prompt.input_ids,
-            sampling.count if sampling.temperature > 0 else 1,
-            params,
-            prefix=prompt.decoder_ids,
-            on_end=None if on_sample is None else lambda number, each: on_sample(RawSample.of(each)),
-            progress=progress,
-            cancel=lambda: cancel.requested,
-        )
-    return [RawSample.of(each) for each in found]
-
-
 def _quantization(settings: Settings) -> decoder.Quantization:
     known: dict[str, decoder.Quantization] = {"float32": "float32", "int8": "int8", "int4": "int4"}
     return known.get(settings.dtype, "auto")
@@ -187,26 +152,3 @@ def _loading(name: str) -> Iterator[None]:
     except decoder.DecoderError as error:
         hint = error.hint or "Choose another model: `llmstep models` lists some."
         raise ModelLoadError(f"The model {name} cannot be loaded. {error.message}", hint=hint) from error
-
-
-@contextlib.contextmanager
-def _failing(name: str) -> Iterator[None]:
-    """Turn failures while drawing into errors."""
-    try:
-        yield
-    except decoder.StoppedError as error:
-        raise CancelledError("The generation was cancelled.", hint="Ask again.") from error
-    except decoder.MemoryShortError as error:
-        raise GenerationError(
-            f"The memory of cpu was not enough for this request to {name}.",
-            hint="Lower llmstep.count or llmstep.maxNewTokens, or choose a smaller model.",
-        ) from error
-    except Exception as error:
-        from llmstep.errors import LlmstepError
-
-        if isinstance(error, LlmstepError):
-            raise
-        raise GenerationError(
-            f"The model {name} failed while generating: {type(error).__name__}: {error}.",
-            hint="Try again; if it lasts, choose another model or device and report it with the log.",
-        ) from error

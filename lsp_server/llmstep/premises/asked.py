@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
+
+from cachetools import LRUCache
 
 from llmstep.catalog.templates import TEMPLATES
 
@@ -32,7 +33,7 @@ class Premises:
         self.source = source
         self._count = count
         self._seconds = seconds
-        self._found: OrderedDict[_Key, tuple[Premise, ...]] = OrderedDict()
+        self._found: LRUCache[_Key, tuple[Premise, ...]] = LRUCache(_REMEMBERED)
 
     def known(self, goal: Goal, where: Whereabouts | None) -> tuple[Premise, ...] | None:
         """What was found for a goal; None where nobody was asked."""
@@ -41,11 +42,10 @@ class Premises:
     async def find(self, goal: Goal, where: Whereabouts | None) -> tuple[Premise, ...]:
         """See `PremiseSource.find`."""
         key = _key(goal, where)
-        if key not in self._found:
-            self._found[key] = await self.source.find(goal, where, self._count, self._seconds)
-            while len(self._found) > _REMEMBERED:
-                self._found.popitem(last=False)
-        return self._found[key]
+        found = self._found.get(key)
+        if found is None:
+            found = self._found[key] = await self.source.find(goal, where, self._count, self._seconds)
+        return found
 
 
 def source_of(settings: Settings, lean: LeanWorkspace | None) -> PremiseSource | None:
