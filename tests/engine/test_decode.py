@@ -153,25 +153,27 @@ def test_a_stop_ends_a_sample_and_counts(loaded_models: dict[str, LoadedModel], 
 @pytest.mark.parametrize("models", ["loaded_models", "own_models"])
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_lead_has_a_limit_of_its_own(request: pytest.FixtureRequest, models: str, name: str) -> None:
+    """Random weights end no lead; `Rows` is given one that ends."""
     loaded = attrs.evolve(request.getfixturevalue(models)[name], end_ids=frozenset())
     prompt = prompt_for(loaded)
+    for begins, most_of_lead, most, drawn in (((), 7, 3, 7), ((), 3, 7, 3), (("never said",), 9, 3, 3)):
+        lead = decoder.Lead(begins, ("never said",), most_of_lead)
+        samples = decode(loaded, prompt, SamplingParams(2, 1.0, 1.0, most, 11), lead=lead)
+        assert [(sample.tokens, sample.cut) for sample in samples] == [(drawn, True)] * 2
 
-    def drawn(lead: decoder.Lead | None, most: int) -> RawSample:
-        [sample] = decode(loaded, prompt, attrs.evolve(GREEDY, max_new_tokens=most), lead=lead)
-        return sample
+    def taken(text: str, lead: decoder.Lead) -> int:
+        """Tokens of a text until a sample is full, where three may come behind the lead."""
+        params = decoder.SamplingParams(max_tokens=3, lead=lead)
+        rows = Rows(loaded.tokenizer, frozenset(), [], 1, params)
+        ids = loaded.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return next(number for number, token in enumerate(ids, start=1) if rows.take([0], [token], [-1.0]))
 
-    whole = drawn(None, 24)
-    texts = [drawn(None, most).text for most in range(1, 25)]
-    place = next(at for at in range(4, 20) if texts[at] != texts[at - 1])  # tokens of ByT5 may end within a character
-    end = texts[place][-3:]
-    first = next(at for at, text in enumerate(texts, start=1) if end in text)
-    assert drawn(decoder.Lead((), (end,), 20), 3).tokens == first + 3  # behind the lead, the limit is that of the rest
-    assert drawn(decoder.Lead((), ("never said",), 7), 3).tokens == 7  # the rest's share is not the lead's
-    assert drawn(decoder.Lead((), ("never said",), 3), 7).tokens == 3
-    begin = whole.text.lstrip()[:2]
-    assert drawn(decoder.Lead((begin,), ("never said",), 9), 3).tokens == 9
-    assert drawn(decoder.Lead(("never said",), ("never said",), 9), 3).tokens == 3  # a sample without a lead
-    assert drawn(decoder.Lead((), (end,), 20), 3).cut
+    thought = "<think>exact h</think>"
+    length = len(loaded.tokenizer(thought, add_special_tokens=False)["input_ids"])
+    for begins in ((), ("<think>",)):
+        assert taken(thought + "\nintro h intro h", decoder.Lead(begins, ("</think>",), 64)) == length + 3
+        assert taken(thought, decoder.Lead(begins, ("</think>",), length - 2)) == length - 2
+    assert taken("intro h intro h intro h", decoder.Lead(("<think>",), ("</think>",), 64)) == 3
 
 
 def test_a_stop_may_be_spread_over_bytes(loaded_models: dict[str, LoadedModel], way: Any) -> None:

@@ -582,7 +582,7 @@ async def test_close(tiny_models: dict[str, Path]) -> None:
     waiting = asyncio.create_task(engine.generate(ASK, FEW))
     await until(lambda: engine.status.queued == 1)
     closing = asyncio.create_task(engine.close())
-    await until(lambda: engine._worker.closed)
+    await until(lambda: engine._worker.closing.requested)
     steps.remove()
     del steps
     await closing

@@ -92,7 +92,7 @@ class Rows:
         if count < min(lead.max_tokens, self._params.max_tokens):
             return False
         head = decoded(self._tokenizer, row.tokens[:_HEAD]).lstrip()
-        inside = not lead.begins or head.startswith(lead.begins)
+        inside = not lead.begins or any(each.startswith(head) or head.startswith(each) for each in lead.begins)
         return count >= (lead.max_tokens if inside else self._params.max_tokens)
 
     def ended(self, number: int) -> bool:

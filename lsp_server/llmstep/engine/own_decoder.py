@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from llmstep import decoder
 from llmstep.cancel import NEVER, CancelToken
+from llmstep.catalog.memory import ROOM, SMALL, needed_bytes, parameters_of, too_large, weight_bytes
 from llmstep.engine import device as devices
 from llmstep.engine.device import Placement
-from llmstep.engine.loaded import ROOM, LoadedModel, Plan
+from llmstep.engine.loaded import LoadedModel, Plan
 from llmstep.errors import CancelledError, ModelLoadError, ModelTooLargeError
 from llmstep.hub.files import measure, read_config, weight_paths
 from llmstep.progress import Progress, ProgressSink, format_bytes, silent
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 FORMATS = ("auto", "fast", "float32", "int8", "int4")
 """Values of the setting `dtype` that the decoder has a format for."""
-_SHARES = {"float32": 4.0, "int8": 1.02, "int4": 0.6}
-"""Bytes of a number, scales counted, where only the size of files is known."""
 
 
 def suits(settings: Settings, device: str) -> bool:
@@ -63,8 +62,9 @@ def inspect(
             size = decoder.measure(folder, _quantization(settings), int(free / ROOM))
     else:
         size = _guess(config, _quantization(settings), file_bytes, int(free / ROOM))
-        if size.weight_bytes * ROOM > free:
-            raise _too_large(name, size, free)
+        if needed_bytes(size.weight_bytes) > free:
+            ways = ["choose a smaller model"]
+            raise too_large(name, size.weight_bytes, size.quantization, "cpu", free, ways)
     return Plan(
         name=name,
         folder=folder,
@@ -123,21 +123,12 @@ def _quantization(settings: Settings) -> decoder.Quantization:
 
 def _guess(config: dict[str, Any], wanted: decoder.Quantization, file_bytes: int, free: int) -> decoder.Footprint:
     """The size of a model whose weights are not there yet."""
-    stored = str(config.get("dtype") or config.get("torch_dtype") or "float32")
-    parameters = file_bytes // devices.BYTES.get(stored, 4)
-    if wanted == "auto" and parameters < devices.SMALL:
+    parameters = parameters_of(file_bytes, str(config.get("dtype") or config.get("torch_dtype") or "float32"))
+    if wanted == "auto" and parameters < SMALL:
         wanted = "float32"
     elif wanted == "auto":
-        wanted = "int8" if parameters * _SHARES["int8"] <= free else "int4"
-    return decoder.Footprint(wanted, parameters, int(parameters * _SHARES[wanted]))
-
-
-def _too_large(name: str, size: decoder.Footprint, free: int) -> ModelTooLargeError:
-    return ModelTooLargeError(
-        f"The model {name} needs about {format_bytes(size.weight_bytes * ROOM)} of memory in {size.quantization} "
-        f"on cpu, and {format_bytes(free)} are free.",
-        hint="Close other programs, or choose a smaller model.",
-    )
+        wanted = "int8" if weight_bytes(parameters, "cpu", "int8") <= free else "int4"
+    return decoder.Footprint(wanted, parameters, weight_bytes(parameters, "cpu", wanted))
 
 
 @contextlib.contextmanager

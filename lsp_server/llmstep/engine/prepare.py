@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from llmstep.catalog.memory import SMALL
 from llmstep.catalog.resolve import Hardware, resolve
 from llmstep.catalog.store import adapter_base, cached_weights
 from llmstep.decoder import why_unsupported
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from llmstep.engine.runner import Runner
     from llmstep.settings import Settings
 
-LARGE = 2 * devices.SMALL
+LARGE = 2 * SMALL
 """Bytes of weights from which on a model is worth not being waited for."""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timezone
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -16,7 +17,6 @@ from starlette.routing import Route
 
 from llmstep import __version__
 from llmstep.engine.text import Text
-from llmstep.errors import LlmstepError
 from llmstep.http.bodies import decoded
 from llmstep.http.fields import decode, field, flag, number, part, text, whole
 from llmstep.http.openai import complete_whole
@@ -31,7 +31,7 @@ from llmstep.http.openai_requests import (
     read_stops,
     wording,
 )
-from llmstep.http.shapes import OLLAMA, ollama_error
+from llmstep.http.shapes import OLLAMA
 from llmstep.types import SamplingParams
 
 if TYPE_CHECKING:
@@ -76,8 +76,8 @@ class OllamaChatBody:
 
 def ollama_routes() -> list[Route]:
     return [
-        Route(f"{OLLAMA}/generate", _generate, methods=["POST"], name="ollama_generate"),
-        Route(f"{OLLAMA}/chat", _chat, methods=["POST"], name="ollama_chat"),
+        Route(f"{OLLAMA}/generate", partial(_answer, chat=False), methods=["POST"], name="ollama_generate"),
+        Route(f"{OLLAMA}/chat", partial(_answer, chat=True), methods=["POST"], name="ollama_chat"),
         Route(f"{OLLAMA}/tags", _tags, methods=["GET"], name="ollama_tags"),
         Route(f"{OLLAMA}/version", _version, methods=["GET"], name="ollama_version"),
     ]
@@ -85,28 +85,21 @@ def ollama_routes() -> list[Route]:
 
 async def _tags(request: Request) -> Response:
     name = request.app.state.engine.status.model
-    return JSONResponse({"models": [{"name": name, "model": name, "details": {"family": "llmstep"}}]})
+    described = {"name": name, "model": name, "details": {"family": "llmstep"}}
+    return JSONResponse({"models": [described] if name else []})
 
 
 async def _version(_request: Request) -> Response:
     return JSONResponse({"version": __version__})
 
 
-async def _generate(request: Request) -> Response:
-    return await _answer(request, chat=False)
-
-
-async def _chat(request: Request) -> Response:
-    return await _answer(request, chat=True)
-
-
 async def _answer(request: Request, *, chat: bool) -> Response:
-    state = request.app.state
-    try:
-        wanted = await decoded(request, lambda body: decode_ollama(body, chat=chat))
-        made = await complete_whole(request, wanted)
-    except LlmstepError as error:
-        return ollama_error(error, retry_after=state.admission.retry_after)
+    """
+    Raises:
+        LlmstepError: See the OpenAI API's.
+    """
+    wanted = await decoded(request, lambda body: decode_ollama(body, chat=chat))
+    made = await complete_whole(request, wanted)
     return Response(status_code=499) if made is None else _told(made, wanted)
 
 

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import secrets
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -38,15 +39,16 @@ _log = logging.getLogger(__name__)
 
 def openai_routes() -> list[Route]:
     return [
-        Route(f"{PATHS}/completions", _completions, methods=["POST"], name="completions"),
-        Route(f"{PATHS}/chat/completions", _chat, methods=["POST"], name="chat"),
+        Route(f"{PATHS}/completions", partial(_answer, chat=False), methods=["POST"], name="completions"),
+        Route(f"{PATHS}/chat/completions", partial(_answer, chat=True), methods=["POST"], name="chat"),
         Route(f"{PATHS}/models", _models, methods=["GET"], name="models"),
         Route(f"{PATHS}/models/{{model:path}}", _model, methods=["GET"], name="model"),
     ]
 
 
 async def _models(request: Request) -> Response:
-    return JSONResponse({"object": "list", "data": [_described(request.app.state.engine.status.model)]})
+    name = request.app.state.engine.status.model  # empty where a server has not told it yet
+    return JSONResponse({"object": "list", "data": [_described(name)] if name else []})
 
 
 async def _model(request: Request) -> Response:
@@ -62,29 +64,18 @@ def _described(name: str) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": 0, "owned_by": "llmstep"}
 
 
-async def _completions(request: Request) -> Response:
-    return await _answer(request, chat=False)
-
-
-async def _chat(request: Request) -> Response:
-    return await _answer(request, chat=True)
-
-
 async def _answer(request: Request, *, chat: bool) -> Response:
+    """
+    Raises:
+        LlmstepError: There is no answer. The application gives it the shape that the clients of this page read.
+    """
     state = request.app.state
-    try:
-        top_p = state.settings.top_p
-        wanted = await decoded(request, lambda body: decode_openai(body, chat=chat, top_p=top_p))
-        kind = "chatcmpl" if chat else "cmpl"
-        form = Form(wanted, f"{kind}-{secrets.token_hex(12)}", int(time.time()), state.engine.status.model)
-        if wanted.stream:
-            return _Events(request, form)
-        return await _whole(request, wanted, form)
-    except LlmstepError as error:
-        return openai_error(error, retry_after=state.admission.retry_after)
-
-
-async def _whole(request: Request, wanted: OpenAiRequest, form: Form) -> Response:
+    top_p = state.settings.top_p
+    wanted = await decoded(request, lambda body: decode_openai(body, chat=chat, top_p=top_p))
+    kind = "chatcmpl" if chat else "cmpl"
+    form = Form(wanted, f"{kind}-{secrets.token_hex(12)}", int(time.time()), state.engine.status.model)
+    if wanted.stream:
+        return _Events(request, form)
     made = await complete_whole(request, wanted)
     if made is None:
         return Response(status_code=499)  # nobody is there to read it

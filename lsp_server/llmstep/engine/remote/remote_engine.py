@@ -40,11 +40,18 @@ class RemoteEngine:
 
     def __init__(self, settings: Settings | SettingsStore, kind: status.Place) -> None:
         self.store = SettingsStore.of(settings)
-        named = self.settings.remote.model or self.settings.model
-        self._board = StatusBoard(EngineStatus(model=named, engine=kind))
+        self._board = StatusBoard(EngineStatus(model=self._named(kind), engine=kind))
         self._connection: Connection | None = None
         self._running = 0
         self._closing: set[asyncio.Task[None]] = set()
+        self.store.subscribe(lambda now: (now.model, now.remote), self._rename)
+
+    def _named(self, kind: str) -> str:
+        """The model that is known to be meant before a server has said which it has; empty where none is."""
+        return self.settings.model if kind == "shared" else self.settings.remote.model
+
+    def _rename(self, *_: object) -> None:
+        self._board.publish(state="generating" if self._running else "empty", model=self._named(self.status.engine))
 
     @property
     def settings(self) -> Settings:

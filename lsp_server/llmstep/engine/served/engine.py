@@ -65,11 +65,13 @@ class ServedEngine(OpenAiEngine):
         self._key: object = None
         self._preparing = asyncio.Lock()
         self._idle: asyncio.TimerHandle | None = None
-        self.store.subscribe(lambda settings: settings.model, self._names)
 
-    def _names(self, _: str, model: str) -> None:
+    def _named(self, kind: str) -> str:
+        return super()._named(kind) if self.settings.remote.url else self.settings.model
+
+    def _rename(self, *_: object) -> None:
         if not self.child.running:
-            self._board.publish(model=model)
+            super()._rename()
 
     async def generate(
         self,
