@@ -10,7 +10,7 @@ from llmstep.progress import format_bytes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ROOM = 1.3
+HEADROOM = 1.3
 """Memory while a model works, over that of its weights: activations, and the keys and values of the tokens."""
 
 BYTES: dict[str, float] = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 1, "int4": 0.57}
@@ -55,4 +55,4 @@ def too_large(name: str, weights: int, dtype: str, device: str, free: int, ways:
 
 def needed_bytes(weights: float) -> int:
     """Memory that has to be free for a model with weights of so many bytes."""
-    return round(weights * ROOM)
+    return round(weights * HEADROOM)

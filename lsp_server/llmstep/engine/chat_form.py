@@ -24,7 +24,7 @@ _ANSWERED: Final = "What-the-model-answers-stands-here"
 _OPEN: Final = re.compile(r"(<think>|<thinking>|<thought>|<reasoning>|<seed:think>|\[THINK\]|◁think▷)\s*\Z")
 _CLOSED: Final = {"[THINK]": "[/THINK]", "◁think▷": "◁/think▷"}
 _PLACE: Final = re.compile(r"\{\w+\}")
-_LONGEST: Final = 20_000
+_MAX_LENGTH: Final = 20_000
 """Characters around what the user says; a system prompt may be long."""
 
 
@@ -52,7 +52,7 @@ def chat_form(rule: Rule, template: PromptTemplate) -> ChatForm | None:
         written = rule([("user", SAID)], answer=True, values=values)
     except GenerationError:
         return None
-    if written is None or written.count(SAID) != 1 or len(written) > _LONGEST or _PLACE.search(written):
+    if written is None or written.count(SAID) != 1 or len(written) > _MAX_LENGTH or _PLACE.search(written):
         return None
     before, _, after = written.partition(SAID)
     return ChatForm(before, after, _end(rule, values), _thinks(rule, written))

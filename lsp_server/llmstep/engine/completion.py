@@ -50,38 +50,38 @@ def complete(
         GenerationError: The model failed.
         CancelledError: `cancel` was requested.
     """
-    longest = sampling.max_new_tokens
-    ids = fitted_ids(loaded, template, text, longest)
+    max_tokens = sampling.max_new_tokens
+    ids = fitted_ids(loaded, template, text, max_tokens)
     if not ids:
         raise RequestError("The prompt is empty.", hint="Give a text to be continued.")
     if loaded.positions is not None:
-        room = loaded.positions - (0 if loaded.start_id is not None else len(ids))
-        if room < 1 or len(ids) > loaded.positions:
+        capacity = loaded.positions - (0 if loaded.start_id is not None else len(ids))
+        if capacity < 1 or len(ids) > loaded.positions:
             raise ContextLengthError(  # in OpenAI's words, by which litellm knows it
                 f"This model's maximum context length is {loaded.positions} tokens, and the prompt has {len(ids)}.",
                 hint="Send a shorter prompt.",
             )
-        longest = min(longest, room)
+        max_tokens = min(max_tokens, capacity)
     before = [] if loaded.start_id is not None else ids
     ended = 0
 
     def sample_ended(sample: RawSample) -> None:
         nonlocal ended
         if on_written is not None:
-            on_written(ended, _written(loaded, before, sample, text, longest))
+            on_written(ended, _written(loaded, before, sample, text, max_tokens))
             ended += 1
 
     samples = decode(
         loaded,
         EncodedPrompt(ids),
-        attrs.evolve(sampling, max_new_tokens=longest),
+        attrs.evolve(sampling, max_new_tokens=max_tokens),
         stops=text.stops,
         threads=threads,
         progress=progress,
         on_sample=sample_ended if on_written is not None else None,
         cancel=cancel,
     )
-    made = [_written(loaded, before, sample, text, longest) for sample in samples]
+    made = [_written(loaded, before, sample, text, max_tokens) for sample in samples]
     if sampling.temperature <= 0:
         made *= sampling.count
         if on_written is not None:
@@ -90,7 +90,7 @@ def complete(
     return len(ids), made
 
 
-def _written(loaded: LoadedModel, before: list[int], sample: RawSample, text: Text, longest: int) -> Written:
+def _written(loaded: LoadedModel, before: list[int], sample: RawSample, text: Text, max_tokens: int) -> Written:
     """
     Args:
         before: Ids that the sample stands behind.
@@ -100,7 +100,7 @@ def _written(loaded: LoadedModel, before: list[int], sample: RawSample, text: Te
     hit = bool(places) or (bool(sample.steps) and sample.steps[-1][0] in loaded.end_ids)
     return Written(
         sample.text[:end],
-        "stop" if hit or sample.tokens < longest else "length",
+        "stop" if hit or sample.tokens < max_tokens else "length",
         tuple(_tokens(loaded, before, sample, end)) if text.logprobs else (),
         sample.tokens,
     )

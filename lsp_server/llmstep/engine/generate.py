@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_ROOM = 512
+_GRANULE = 512
 """Keys and values of a GPU's cache grow by so many tokens: each other size means compiling the step again."""
 _ROWS = 10
 
@@ -55,8 +55,8 @@ def compile_step(loaded: LoadedModel) -> None:
 def _cache(loaded: LoadedModel, tokens: int) -> dict[str, Any]:
     if not is_static(loaded):
         return {}
-    room = {"max_cache_len": -(-tokens // _ROOM) * _ROOM} if hasattr(GenerationConfig(), "max_cache_len") else {}
-    return {"cache_implementation": "static", "disable_compile": not loaded.compiles, **room}
+    size = {"max_cache_len": -(-tokens // _GRANULE) * _GRANULE} if hasattr(GenerationConfig(), "max_cache_len") else {}
+    return {"cache_implementation": "static", "disable_compile": not loaded.compiles, **size}
 
 
 def sample(
@@ -108,13 +108,13 @@ def _generate(
     """Draw `count` samples at once."""
     greedy = params.temperature <= 0
     config = GenerationConfig(
-        max_new_tokens=params.longest,
+        max_new_tokens=params.max_length,
         num_return_sequences=count,
         eos_token_id=sorted(loaded.end_ids) or None,
         pad_token_id=loaded.pad_id,
         decoder_start_token_id=loaded.start_id,
         do_sample=not greedy,
-        **_cache(loaded, len(ids) + params.longest),
+        **_cache(loaded, len(ids) + params.max_length),
         **({} if greedy else {"temperature": params.temperature, "top_p": params.top_p, "top_k": 0}),
     )
     input_ids = torch.tensor([ids], device=loaded.device)  # [1, prompt]; generate repeats it for every sample

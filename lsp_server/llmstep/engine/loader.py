@@ -12,7 +12,7 @@ from tqdm.std import tqdm
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, GenerationConfig
 
 from llmstep.cancel import NEVER, CancelToken
-from llmstep.catalog.memory import ROOM, needed_bytes
+from llmstep.catalog.memory import HEADROOM, needed_bytes
 from llmstep.engine import device as devices
 from llmstep.engine.generate import compile_step
 from llmstep.engine.loaded import LoadedModel, Plan
@@ -80,7 +80,7 @@ def _where(plan: Plan) -> dict[str, Any]:
     for index in (current, max(free, key=lambda each: free[each])):
         if needed_bytes(plan.weight_bytes) <= free[index]:
             return {"device_map": {"": index}}
-    return {"device_map": "auto", "max_memory": {index: int(size / ROOM) for index, size in free.items()}}
+    return {"device_map": "auto", "max_memory": {index: int(size / HEADROOM) for index, size in free.items()}}
 
 
 def _read(plan: Plan, common: dict[str, Any], dtype: Any, **where: Any) -> Any:

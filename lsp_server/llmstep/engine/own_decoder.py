@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmstep import decoder
 from llmstep.cancel import NEVER, CancelToken
-from llmstep.catalog.memory import ROOM, SMALL, needed_bytes, parameters_of, too_large, weight_bytes
+from llmstep.catalog.memory import HEADROOM, SMALL, needed_bytes, parameters_of, too_large, weight_bytes
 from llmstep.engine import device as devices
 from llmstep.engine.device import Placement
 from llmstep.engine.loaded import LoadedModel, Plan
@@ -59,9 +59,9 @@ def inspect(
             return None
         measure(weight_paths(folder))
         with _loading(name):
-            size = decoder.measure(folder, _quantization(settings), int(free / ROOM))
+            size = decoder.measure(folder, _quantization(settings), int(free / HEADROOM))
     else:
-        size = _guess(config, _quantization(settings), file_bytes, int(free / ROOM))
+        size = _guess(config, _quantization(settings), file_bytes, int(free / HEADROOM))
         if needed_bytes(size.weight_bytes) > free:
             ways = ["choose a smaller model"]
             raise too_large(name, size.weight_bytes, size.quantization, "cpu", free, ways)

@@ -118,21 +118,21 @@ class Runner:
         cancel: CancelToken,
     ) -> list[RawSample]:
         """The samples for one prompt."""
-        longest = min(sampling.max_new_tokens, template.max_new_tokens)
+        max_tokens = min(sampling.max_new_tokens, template.max_new_tokens)
         thought = template.thinking_tokens if template.chat else 0
         limit = template.max_prompt_tokens
         positions = self.loaded.positions
         if positions is not None:
-            longest = min(longest, max(1, positions // 2))
-            thought = min(thought, positions // 2 - longest)
-            limit = positions if template.family == "seq2seq" else positions - longest - thought
+            max_tokens = min(max_tokens, max(1, positions // 2))
+            thought = min(thought, positions // 2 - max_tokens)
+            limit = positions if template.family == "seq2seq" else positions - max_tokens - thought
         prompt = encode(template, ask, self.loaded.tokenizer, limit)
         if positions is not None and template.family == "seq2seq":
-            longest = max(1, min(longest, positions - 1 - len(prompt.decoder_ids)))
+            max_tokens = max(1, min(max_tokens, positions - 1 - len(prompt.decoder_ids)))
         return decode(
             self.loaded,
             prompt,
-            attrs.evolve(sampling, max_new_tokens=longest),
+            attrs.evolve(sampling, max_new_tokens=max_tokens),
             stops=template.stops,
             lead=Lead(() if template.in_thought else THOUGHT_BEGINS, THOUGHT_ENDS, thought) if thought > 0 else None,
             threads=threads,

@@ -22,33 +22,33 @@ _TURN = "<|im_start|>{role}\n{content}<|im_end|>\n"
 _TRIES = 12
 
 
-def fitted_ids(loaded: LoadedModel, template: PromptTemplate, text: Text, longest: int) -> list[int]:
+def fitted_ids(loaded: LoadedModel, template: PromptTemplate, text: Text, max_tokens: int) -> list[int]:
     """The ids that the model continues, without the beginning of a file that they hold where it is too long.
 
     A text that holds no file, and is not to be cut, comes back as long as it is.
 
     Args:
-        longest: Most tokens to be generated; up to a quarter of the model's places is kept for them.
+        max_tokens: Most tokens to be generated; up to a quarter of the model's places is kept for them.
     """
     ids = prompt_ids(loaded, template, text)
     if loaded.positions is None:
         return ids
-    room = loaded.positions
+    capacity = loaded.positions
     if loaded.start_id is None:
-        room -= min(longest, loaded.positions // 4)
-    if len(ids) <= room:
+        capacity -= min(max_tokens, loaded.positions // 4)
+    if len(ids) <= capacity:
         return ids
     for _ in range(_TRIES):
-        shorter = _without_beginning(text, (len(ids) - room) / len(ids))
+        shorter = _without_beginning(text, (len(ids) - capacity) / len(ids))
         if shorter is None:
             break
         text = shorter
         ids = prompt_ids(loaded, template, text)
-        if len(ids) <= room:
+        if len(ids) <= capacity:
             return ids
     if text.cut:
         first = ids[:1] if ids[:1] == [loaded.tokenizer.bos_token_id] else []
-        return first + ids[len(ids) - room + len(first) :]
+        return first + ids[len(ids) - capacity + len(first) :]
     return ids
 
 
@@ -79,14 +79,14 @@ def _without_beginning(text: Text, part: float) -> Text | None:
         part: How much of the whole text has to go; a little more does.
     """
     contents = [text.prompt, *(content for _, content in text.messages)]
-    longest = max(range(len(contents)), key=lambda number: len(contents[number]))
-    content = contents[longest]
+    max_tokens = max(range(len(contents)), key=lambda number: len(contents[number]))
+    content = contents[max_tokens]
     start = content.find(_OPEN) + len(_OPEN)
     end = content.rfind(_CLOSE)
     if start < len(_OPEN) or end <= start:
         return None
     place = min(end, start + int(sum(map(len, contents)) * part) + 16)
     line = content.find("\n", place, end)
-    contents[longest] = content[:start] + content[line + 1 if line >= 0 else place :]
+    contents[max_tokens] = content[:start] + content[line + 1 if line >= 0 else place :]
     messages = tuple((role, said) for (role, _), said in zip(text.messages, contents[1:], strict=True))
     return attrs.evolve(text, prompt=contents[0], messages=messages)

@@ -19,9 +19,9 @@ from llmstep.http.answers import RefusedError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-MOST_WAITING = 128
-MOST_OF_A_CLIENT = 64
-_MOST_REMEMBERED = 1024
+MAX_WAITING = 128
+MAX_PER_CLIENT = 64
+_MAX_REMEMBERED = 1024
 
 
 class FairQueue:
@@ -29,8 +29,8 @@ class FairQueue:
 
     Args:
         at_once: Gives the number of requests that may be in work at a time.
-        most_waiting: Most requests that wait; further ones are refused with 429.
-        most_of_a_client: Most requests that wait for one client; further ones are refused with 429 too.
+        max_waiting: Most requests that wait; further ones are refused with 429.
+        max_per_client: Most requests that wait for one client; further ones are refused with 429 too.
         seconds: Gives about how long one request takes, for `Retry-After`.
     """
 
@@ -38,17 +38,17 @@ class FairQueue:
         self,
         at_once: Callable[[], int] = lambda: 1,
         *,
-        most_waiting: int = MOST_WAITING,
-        most_of_a_client: int = MOST_OF_A_CLIENT,
+        max_waiting: int = MAX_WAITING,
+        max_per_client: int = MAX_PER_CLIENT,
         seconds: Callable[[], float] = lambda: 1.0,
     ) -> None:
         self._at_once = at_once
-        self._most_waiting = most_waiting
-        self._most_of_a_client = most_of_a_client
+        self._max_waiting = max_waiting
+        self._max_per_client = max_per_client
         self._seconds = seconds
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
         self._running: dict[str, int] = {}
-        self._served: FIFOCache[str, int] = FIFOCache(_MOST_REMEMBERED)
+        self._served: FIFOCache[str, int] = FIFOCache(_MAX_REMEMBERED)
         """When a client was served last, as the number of turns given until then."""
         self._turns = 0
 
@@ -105,14 +105,14 @@ class FairQueue:
             return
         headers = {"Retry-After": str(self.retry_after)}
         own = len(self._waiting.get(client, ()))
-        if own >= self._most_of_a_client:
+        if own >= self._max_per_client:
             raise RefusedError(
                 429,
                 f"{own} of your requests wait already.",
                 hint="Try again when some of them are answered.",
                 headers=headers,
             )
-        if self.waiting >= self._most_waiting:
+        if self.waiting >= self._max_waiting:
             raise RefusedError(
                 429, f"{self.waiting} requests wait already.", hint="Try again in a while.", headers=headers
             )

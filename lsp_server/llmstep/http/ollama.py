@@ -21,8 +21,8 @@ from llmstep.http.bodies import decoded
 from llmstep.http.fields import decode, field, flag, number, part, text, whole
 from llmstep.http.openai import complete_whole
 from llmstep.http.openai_requests import (
+    MAX_TOKENS,
     MESSAGES,
-    MOST_TOKENS,
     STOPS,
     FieldError,
     OpenAiRequest,
@@ -124,8 +124,8 @@ def decode_ollama(body: bytes, *, chat: bool) -> OpenAiRequest:
     else:
         prompt = f"{read.system}\n{read.prompt}" if read.system else read.prompt
         continued = Text(prompt, stops=options.stop, cut=True)
-    longest = MOST_TOKENS if options.num_predict <= 0 else min(options.num_predict, MOST_TOKENS)
-    sampling = SamplingParams(1, options.temperature, options.top_p, longest, options.seed)
+    limit = MAX_TOKENS if options.num_predict <= 0 else min(options.num_predict, MAX_TOKENS)
+    sampling = SamplingParams(1, options.temperature, options.top_p, limit, options.seed)
     return OpenAiRequest((continued,), sampling, chat, read.stream, logprobs=False)
 
 

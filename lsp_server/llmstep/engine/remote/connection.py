@@ -31,17 +31,17 @@ T = TypeVar("T")
 TRIES = 4
 FIRST_PAUSE = 0.25
 """Seconds before the second try; each further pause is twice as long."""
-LONGEST_PAUSE = 20.0
+MAX_PAUSE = 20.0
 """Longest pause for which a server's `Retry-After` is obeyed; where it wants more, the user gets an error instead."""
 CONNECT_SECONDS = 10.0
 CLIENT_HEADER = "X-Llmstep-Client"
-_MOST_KEPT = 32
+_MAX_KEPT = 32
 """Connections that stay open without a request; the number of those in use is the caller's business."""
-_LONGEST_ERROR = 1 << 16
-_LONGEST_LINE = 1 << 23
-LONGEST_ANSWER = 1 << 26
+_MAX_ERROR = 1 << 16
+_MAX_LINE = 1 << 23
+MAX_ANSWER = 1 << 26
 """Bytes; 256 samples of 4096 tokens with their log-probabilities."""
-_LONGEST_LIST = 1 << 22
+_MAX_LIST = 1 << 22
 """Bytes of a list of models, or of what a server says of itself."""
 
 
@@ -55,12 +55,12 @@ async def persistently(work: Callable[[], Awaitable[T]], tries: int = TRIES) -> 
     The pauses are spread, so that clients that failed together do not come back together.
 
     Raises:
-        LlmstepError: It still fails at the last try, or the server wants a longer pause than `LONGEST_PAUSE`.
+        LlmstepError: It still fails at the last try, or the server wants a longer pause than `MAX_PAUSE`.
     """
     import stamina
 
     stamina.instrumentation.set_on_retry_hooks([])  # its own ones print warnings, and count in the program's metrics
-    pauses = {"wait_initial": FIRST_PAUSE, "wait_max": LONGEST_PAUSE, "wait_jitter": FIRST_PAUSE / 2}
+    pauses = {"wait_initial": FIRST_PAUSE, "wait_max": MAX_PAUSE, "wait_jitter": FIRST_PAUSE / 2}
     try:
         async for attempt in stamina.retry_context(_pause, attempts=tries, timeout=None, **pauses):
             with attempt:
@@ -76,7 +76,7 @@ def _pause(error: Exception) -> bool | float:
         return False
     if (noted := FAILURES.get()) is not None:
         noted.append(error.error)
-    return True if error.after is None else error.after <= LONGEST_PAUSE and error.after
+    return True if error.after is None else error.after <= MAX_PAUSE and error.after
 
 
 class Connection:
@@ -101,7 +101,7 @@ class Connection:
 
         async def fetch() -> bytes:
             async with self.stream("GET" if body is None else "POST", path, body) as response:
-                return await self.whole(response, _LONGEST_LIST)
+                return await self.whole(response, _MAX_LIST)
 
         try:
             return loads(await asyncio.wait_for(fetch(), seconds))
@@ -163,12 +163,12 @@ class Connection:
         length = total = 0
         async for data in response.aiter_raw():
             total += len(data)
-            if total > LONGEST_ANSWER:
+            if total > MAX_ANSWER:
                 raise self.too_long()
             first, *others = data.split(b"\n")
             parts.append(first)
             length += len(first)
-            if length > _LONGEST_LINE:
+            if length > _MAX_LINE:
                 raise self.too_long()
             for following in others:
                 yield self._text(b"".join(parts))
@@ -176,11 +176,11 @@ class Connection:
                 length = len(following)
         yield self._text(b"".join(parts))
 
-    async def whole(self, response: httpx.Response, most: int = LONGEST_ANSWER) -> bytes:
+    async def whole(self, response: httpx.Response, maximum: int = MAX_ANSWER) -> bytes:
         """An answer in one piece.
 
         Args:
-            most: Bytes that it may have.
+            maximum: Bytes that it may have.
 
         Raises:
             RemoteRefusedError: It is longer.
@@ -188,7 +188,7 @@ class Connection:
         body = bytearray()
         async for data in response.aiter_raw():
             body += data
-            if len(body) > most:
+            if len(body) > maximum:
                 raise self.too_long()
         return bytes(body)
 
@@ -243,7 +243,7 @@ class Connection:
 
         return httpx.AsyncClient(
             timeout=httpx.Timeout(self.silence, connect=min(CONNECT_SECONDS, self.silence)),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=_MOST_KEPT),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=_MAX_KEPT),
             trust_env=not self.place.loopback,  # a proxy is not asked about this machine
             follow_redirects=False,  # the user's consent is for one address
         )
@@ -254,8 +254,8 @@ async def _beginning(response: httpx.Response) -> bytes:
     body = b""
     if response.headers.get("content-encoding", "identity").lower() in ("", "identity"):
         async for data in response.aiter_raw():
-            body += data[:_LONGEST_ERROR]
-            if len(body) > _LONGEST_ERROR:
+            body += data[:_MAX_ERROR]
+            if len(body) > _MAX_ERROR:
                 break
     return body
 

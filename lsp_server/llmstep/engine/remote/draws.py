@@ -59,7 +59,7 @@ class ServerCapabilities:
     """Fields that it refuses."""
     one_by_one: bool = False
     """It gives one sample a request."""
-    most: int = 1 << 20
+    max_samples: int = 1 << 20
     """Most samples that it takes in one request."""
     budget: int = 1 << 20
     """Most tokens of a prompt, by our estimate."""
@@ -90,12 +90,12 @@ class Draw:
         count = sampling.count if sampling.temperature > 0 else 1
         samples: list[RawSample] = []
         while len(samples) < count:
-            missing = min(count - len(samples), abilities.most)
+            missing = min(count - len(samples), abilities.max_samples)
             if abilities.one_by_one:
                 got = await self._together(range(len(samples), len(samples) + min(missing, AT_ONCE)))
             else:
                 got = await self._request(missing, len(samples))
-                abilities.one_by_one = abilities.one_by_one or len(got) < min(missing, abilities.most)
+                abilities.one_by_one = abilities.one_by_one or len(got) < min(missing, abilities.max_samples)
             if not got:
                 raise self.connection.unreadable()
             samples += got
@@ -120,7 +120,7 @@ class Draw:
         """
         seed, abilities = self.question.sampling.seed, self.abilities
         while True:
-            wanted = 1 if abilities.one_by_one else min(count, abilities.most)
+            wanted = 1 if abilities.one_by_one else min(count, abilities.max_samples)
             body = self.question.body(wanted, None if seed is None else seed + number, abilities.without)
             try:
                 return await persistently(partial(self._once, body, wanted))
@@ -130,8 +130,8 @@ class Draw:
                 field = refused_field(error, body)
                 if field is None:
                     raise
-                if field == "n" and 1 < (most := _most(error.said)) < wanted:
-                    abilities.most = most
+                if field == "n" and 1 < (max_samples := _max_samples(error.said)) < wanted:
+                    abilities.max_samples = max_samples
                     continue
                 abilities.without |= {field}
                 abilities.one_by_one |= field == "n"
@@ -161,7 +161,7 @@ class Draw:
         return list(answer.samples())
 
 
-def _most(said: str) -> int:
+def _max_samples(said: str) -> int:
     """The largest number of samples that a refusal names; 0 where it names none."""
     return max((int(number) for number in _AT_MOST.findall(said)), default=0)
 

@@ -35,10 +35,10 @@ class OllamaEngine(OpenAiEngine):
     def _chat(self, speech: Speech) -> Speech:
         return attrs.evolve(speech, path="/api/chat", ollama=True)
 
-    async def _reach(self, settings: Settings, progress: ProgressSink = silent) -> Connection:
+    async def _connect(self, settings: Settings, progress: ProgressSink = silent) -> Connection:
         url = re.sub(r"/(v1|api)/*$", "", settings.remote.url.strip()) or f"http://127.0.0.1:{PORT}"
         remote = attrs.evolve(settings.remote, url=url)
-        return await super()._reach(attrs.evolve(settings, engine="ollama", remote=remote), progress)
+        return await super()._connect(attrs.evolve(settings, engine="ollama", remote=remote), progress)
 
     async def _listed(self, connection: Connection) -> list[str]:
         """The names of its models, those first whose prompt template is known."""

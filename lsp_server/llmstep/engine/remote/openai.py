@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from llmstep.types import PromptInput
 
 SECONDS_FOR_MODELS = 15.0
-_MOST_NAMES = 8
+_MAX_NAMES = 8
 
 
 class OpenAiEngine(RemoteEngine):
@@ -68,7 +68,7 @@ class OpenAiEngine(RemoteEngine):
         """
         started = time.perf_counter()
         settings = self.settings
-        connection = await self._reach(settings, progress)
+        connection = await self._connect(settings, progress)
         model = await self._model(connection, settings)
         template = self._template(settings, model)
         wanted = sampling or SamplingParams.of(settings)
@@ -100,7 +100,7 @@ class OpenAiEngine(RemoteEngine):
         from llmstep.engine.remote.refusals import StatusError
 
         settings = self.settings
-        connection = await self._reach(settings)
+        connection = await self._connect(settings)
         model = await self._model(connection, settings)
         self._board.publish(model=model)
         try:
@@ -123,7 +123,7 @@ class OpenAiEngine(RemoteEngine):
             LlmstepError: As with `generate`.
         """
         settings = self.settings
-        connection = await self._reach(settings, progress)
+        connection = await self._connect(settings, progress)
         self._first.pop(connection.place.url, None)
         listed = await self._listed(connection)
         name = settings.remote.model or await self._model(connection, settings, listed)
@@ -134,7 +134,7 @@ class OpenAiEngine(RemoteEngine):
         await self._flights.close()
         await super().close()
 
-    async def _reach(self, settings: Settings, progress: ProgressSink = silent) -> Connection:
+    async def _connect(self, settings: Settings, progress: ProgressSink = silent) -> Connection:
         """The connection to the server."""
         del progress
         return self._to(place_of(settings), settings.remote.timeout_seconds)
@@ -251,7 +251,7 @@ class OpenAiEngine(RemoteEngine):
             return error
         if model in names or not names:
             return error
-        shown = ", ".join(names[:_MOST_NAMES]) + (", ..." if len(names) > _MOST_NAMES else "")
+        shown = ", ".join(names[:_MAX_NAMES]) + (", ..." if len(names) > _MAX_NAMES else "")
         hint = f"Set llmstep.remote.model to one of {shown}."
         return ModelNotFoundError(f"The server at {connection.place.url} has no model {model}.", hint=hint)
 

@@ -32,12 +32,12 @@ PATHS: dict[Api, str] = {
     "ollama": "/api/generate",
 }
 
-MOST_STOPS = 4
+MAX_STOPS = 4
 """OpenAI's own servers take no more."""
 BYTES_PER_TOKEN = 3
 """Of goals and Lean code, about: the server's tokenizer is not here, and this estimate is rather too low."""
 
-_ROOM_FOR_ESTIMATE = 512
+_ESTIMATE_MARGIN = 512
 """Tokens that a prompt may have more than the estimate says."""
 
 _TURN = re.compile(r"<\|im_start\|>(\w+)\n(.*?)(?:<\|im_end\|>\n?|\Z)", re.DOTALL)
@@ -88,11 +88,16 @@ class Speech:
             length = sum(tokens(said) for _, said in self.turns) + sampling.max_new_tokens
             how |= {"num_predict": sampling.max_new_tokens, "num_ctx": length}
             return {"model": self.model, "messages": messages, "stream": True, "options": how}
-        how |= {"model": self.model, "messages": messages, "stream": True, _longest(without): sampling.max_new_tokens}
+        how |= {
+            "model": self.model,
+            "messages": messages,
+            "stream": True,
+            _limit_field(without): sampling.max_new_tokens,
+        }
         return {name: value for name, value in how.items() if name not in without}
 
     def heard(self, count: int) -> Answer:
-        return Answer(count, (), most=self.sampling.max_new_tokens)
+        return Answer(count, (), maximum=self.sampling.max_new_tokens)
 
 
 @attrs.frozen
@@ -118,9 +123,9 @@ class Question:
 
     def heard(self, count: int) -> Answer:
         """See `Asked.heard`; a step behind a thought has a limit of its own."""
-        longest = min(self.sampling.max_new_tokens, self.template.max_new_tokens)
+        max_tokens = min(self.sampling.max_new_tokens, self.template.max_new_tokens)
         return Answer(
-            count, self.stops, longest if self.template.thinking_tokens else 0, inside=self.template.in_thought
+            count, self.stops, max_tokens if self.template.thinking_tokens else 0, inside=self.template.in_thought
         )
 
     @property
@@ -130,22 +135,22 @@ class Question:
 
     def body(self, count: int, seed: int | None, without: frozenset[str]) -> dict[str, Any]:
         """See `Asked.body`."""
-        longest = min(self.sampling.max_new_tokens, self.template.max_new_tokens) + self.template.thinking_tokens
+        max_tokens = min(self.sampling.max_new_tokens, self.template.max_new_tokens) + self.template.thinking_tokens
         if self.api == "llama.cpp":
-            body = self._for_llama_cpp(count, seed, longest)
+            body = self._for_llama_cpp(count, seed, max_tokens)
         elif self.api == "ollama":
-            body = self._for_ollama(seed, longest)
+            body = self._for_ollama(seed, max_tokens)
         else:
-            body = self._for_openai(count, seed, longest, without)
+            body = self._for_openai(count, seed, max_tokens, without)
         return {name: value for name, value in body.items() if name not in without}
 
-    def _for_openai(self, count: int, seed: int | None, longest: int, without: frozenset[str]) -> dict[str, Any]:
+    def _for_openai(self, count: int, seed: int | None, max_tokens: int, without: frozenset[str]) -> dict[str, Any]:
         sampling = self.sampling
         body: dict[str, Any] = {
             "model": self.model,
             **self._prompt(),
             "n": count,
-            _longest(without): longest,
+            _limit_field(without): max_tokens,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "stream": True,
@@ -158,18 +163,18 @@ class Question:
             if not self.template.thinking_tokens:
                 body["chat_template_kwargs"] = dict(NO_THOUGHT)
         if self.stops:
-            body["stop"] = list(self.stops[:MOST_STOPS])
+            body["stop"] = list(self.stops[:MAX_STOPS])
         if count == 1 and sampling.temperature > 0:
             # `transformers serve`, which takes one sample a request, decodes greedily unless it reads this.
             body["generation_config"] = json.dumps({"do_sample": True, "top_k": 0})
         return body
 
-    def _for_llama_cpp(self, count: int, seed: int | None, longest: int) -> dict[str, Any]:
+    def _for_llama_cpp(self, count: int, seed: int | None, max_tokens: int) -> dict[str, Any]:
         """Only what is asked for shapes the distribution: its server has penalties and a nucleus by default."""
         return {
             **self._prompt(),
             "n": count,
-            "n_predict": longest,
+            "n_predict": max_tokens,
             "samplers": ["temperature", "top_p"],
             "temperature": self.sampling.temperature,
             "top_p": self.sampling.top_p,
@@ -179,12 +184,12 @@ class Question:
             **_seeded(seed),
         }
 
-    def _for_ollama(self, seed: int | None, longest: int) -> dict[str, Any]:
+    def _for_ollama(self, seed: int | None, max_tokens: int) -> dict[str, Any]:
         """`raw` keeps the model's chat template away from the prompt; 0 and 1 end filters that are on by default."""
         prompt = self._prompt()
         options = {
-            "num_predict": longest,
-            "num_ctx": min(self.budget, tokens(prompt["prompt"]) + _ROOM_FOR_ESTIMATE) + longest,
+            "num_predict": max_tokens,
+            "num_ctx": min(self.budget, tokens(prompt["prompt"]) + _ESTIMATE_MARGIN) + max_tokens,
             "temperature": self.sampling.temperature,
             "top_p": self.sampling.top_p,
             "top_k": 0,
@@ -224,7 +229,7 @@ def _seeded(seed: int | None) -> dict[str, Any]:
     return {} if seed is None else {"seed": seed}
 
 
-def _longest(without: frozenset[str]) -> str:
+def _limit_field(without: frozenset[str]) -> str:
     """The field for the longest answer; the newest models of OpenAI itself know it by another name."""
     return "max_completion_tokens" if "max_tokens" in without else "max_tokens"
 

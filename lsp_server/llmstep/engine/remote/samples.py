@@ -25,8 +25,8 @@ _THOUGHTS = ("reasoning_content", "reasoning", "thinking")
 """Fields in which servers send a thought."""
 _LIMITS = ("length", "limit", "max_tokens", "max_output_tokens", "model_length")
 """How servers say that the limit of tokens ended a sample."""
-_MOST_CHOICES = 1024
-_LONGEST_SAMPLE = 1 << 18
+_MAX_CHOICES = 1024
+_MAX_SAMPLE = 1 << 18
 """Characters of a sample, where it has no limit of tokens; the longest has 4096 of them."""
 _SLACK = 64
 """Pieces that may come beyond the limit of tokens before a sample counts as one without end."""
@@ -78,19 +78,19 @@ class Answer:
     Args:
         wanted: Their number.
         stops: Texts that end a sample; not every server obeys them.
-        longest: Most tokens of a sample behind its thought; 0 is no limit but the server's.
+        max_length: Most tokens of a sample behind its thought; 0 is no limit but the server's.
         inside: The samples begin within a thought.
-        most: Tokens of a whole sample that were asked for; 0 is no limit but the server's.
+        maximum: Tokens of a whole sample that were asked for; 0 is no limit but the server's.
     """
 
     def __init__(
-        self, wanted: int, stops: Iterable[str], longest: int = 0, *, inside: bool = False, most: int = 0
+        self, wanted: int, stops: Iterable[str], max_length: int = 0, *, inside: bool = False, maximum: int = 0
     ) -> None:
-        self._longest, self._inside, self._most = longest, inside, most
+        self._max_length, self._inside, self._maximum = max_length, inside, maximum
         self._counted = 0
         self._wanted = wanted
         self._stops = tuple(stops)
-        self._longest_stop = max(map(len, self._stops), default=0)
+        self._max_stop_length = max(map(len, self._stops), default=0)
         self._choices: dict[int, _Choice] = {}
 
     @property
@@ -165,19 +165,19 @@ class Answer:
         text = str((raw["text"] if "text" in raw else message.get("content")) or "")
         thought = str(next((said for said in (message.get(name) for name in _THOUGHTS) if said), ""))
         choice.cut = choice.cut or raw.get("finish_reason") in _LIMITS
-        searched = max(0, len(choice.text) - self._longest_stop)
+        searched = max(0, len(choice.text) - self._max_stop_length)
         choice.text += text
         choice.thought += thought
         choice.pieces += bool(text)
         choice.thoughts += bool(thought)
         length = len(choice.text) + len(choice.thought)
-        without_end = length > (self._most * _PER_TOKEN or _LONGEST_SAMPLE) or (
-            0 < self._most < choice.pieces + choice.thoughts - _SLACK
+        without_end = length > (self._maximum * _PER_TOKEN or _MAX_SAMPLE) or (
+            0 < self._maximum < choice.pieces + choice.thoughts - _SLACK
         )
-        if (without_end and not self._most) or len(self._choices) > _MOST_CHOICES:
+        if (without_end and not self._maximum) or len(self._choices) > _MAX_CHOICES:
             raise ValueError("too long")
         choice.stopped = bool(text) and any(choice.text.find(stop, searched) >= 0 for stop in self._stops)
-        if not ended and (without_end or (text and self._longest and self._is_too_long(choice))):
+        if not ended and (without_end or (text and self._max_length and self._is_too_long(choice))):
             choice.stopped = choice.cut = True
         if text or not thought:  # a thought's tokens say nothing about the step
             choice.logprobs += _logprobs(raw.get("logprobs"))
@@ -185,13 +185,13 @@ class Answer:
 
     def _is_too_long(self, choice: _Choice) -> bool:
         """Whether what stands behind a thought has more pieces than a step may have tokens."""
-        if choice.pieces <= self._longest:
+        if choice.pieces <= self._max_length:
             return False
         if self._inside or has_thought(choice.text):
             choice.spoken += bool(without_thought(choice.text, inside=self._inside).strip())
         else:
             choice.spoken = choice.pieces
-        return choice.spoken > self._longest
+        return choice.spoken > self._max_length
 
     def samples(self) -> Iterator[RawSample]:
         """The samples, in the order of their numbers."""

@@ -143,9 +143,9 @@ class ServedEngine(OpenAiEngine):
     def _apis(self, settings: Settings) -> list[Api]:
         return ["llama.cpp"] if self._kind == "llama.cpp" else super()._apis(settings)
 
-    async def _reach(self, settings: Settings, progress: ProgressSink = silent) -> Connection:
+    async def _connect(self, settings: Settings, progress: ProgressSink = silent) -> Connection:
         if settings.remote.url:
-            return await super()._reach(settings, progress)
+            return await super()._connect(settings, progress)
         served = await self._prepared(settings, progress)
         self._board.publish(state="loading" if not self.child.running else self.status.state, model=served.launch.model)
         try:
