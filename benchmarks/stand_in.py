@@ -59,8 +59,10 @@ class StandIn(RemoteEngine):
         answer = self._answers.get((ask, sampling))
         return None if answer is None else attrs.evolve(answer, cached=True)
 
-    async def load(self, *, progress: ProgressSink = silent) -> None:
+    async def load(self, *, progress: ProgressSink = silent) -> str:
         """It is there."""
+        del progress
+        return self.status.model
 
     async def complete(
         self, text: Text, sampling: SamplingParams, *, on_written: Callable[[int, Written], None] | None = None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, OrderedDict
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import attrs
+from cachetools import FIFOCache
 from lsprotocol.types import Diagnostic, Position, Range
 
 from llmstep.lean.insertion_points import find_insertion_points
@@ -15,7 +16,7 @@ from llmstep.ranking import ordered
 from llmstep.types import Goal, Suggestion, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import MutableMapping, Sequence
 
     from llmstep.errors import LlmstepError
     from llmstep.lean.insertion_points import InsertionPoint
@@ -176,20 +177,17 @@ class Memory:
     """The sets of the open documents, the latest `SETS_PER_DOCUMENT` of each."""
 
     def __init__(self) -> None:
-        self._documents: dict[str, OrderedDict[str, SuggestionSet]] = {}
+        self._documents: dict[str, FIFOCache[str, SuggestionSet]] = {}
 
     def remember(self, new: SuggestionSet) -> None:
         """Keep a set; it replaces the one known for the same goal, whose chosen suggestion stays the chosen one."""
-        sets = self._documents.setdefault(new.uri, OrderedDict())
+        sets = self._documents.setdefault(new.uri, FIFOCache(SETS_PER_DOCUMENT))
         old = sets.get(new.key)
         sets[new.key] = attrs.evolve(new, chosen=old.chosen) if old and not new.chosen else new
-        sets.move_to_end(new.key)
-        while len(sets) > SETS_PER_DOCUMENT:
-            sets.popitem(last=False)
 
     def find(self, uri: str, key: str) -> SuggestionSet | None:
         """The set of a goal."""
-        return self._documents.get(uri, OrderedDict()).get(key)
+        return self._documents[uri].get(key) if uri in self._documents else None
 
     def has(self, uri: str) -> bool:
         """Whether anything is known for a document."""
@@ -214,7 +212,7 @@ class Memory:
 
     def edited(self, uri: str, edit: Edit) -> None:
         """Forget the sets whose goal is no longer there in the new text."""
-        sets = self._documents.get(uri, OrderedDict())
+        sets: MutableMapping[str, SuggestionSet] = self._documents.get(uri, {})
         for key in [key for key, known in sets.items() if not edit.leaves(known.point)]:
             del sets[key]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -12,7 +13,8 @@ import pytest
 from llmstep.catalog.cleaning import without_thought
 from llmstep.catalog.templates import get_template
 from llmstep.engine import runner as runner_module
-from llmstep.engine.chat_form import ChatForm, chat_form, folder_rule, in_own_words, tokenizer_rule
+from llmstep.engine.chat_form import ChatForm, chat_form, in_own_words
+from llmstep.engine.chat_rule import written_chat
 from llmstep.engine.postprocess import RawSample, endings, finish
 from llmstep.engine.router import EngineRouter
 from llmstep.settings import Settings
@@ -74,14 +76,13 @@ def test_the_prompt_is_that_of_apply_chat_template(tmp_path: Path, name: str, th
     )
     if name == "an open thought" and not thinking:
         expected += "\n</think>\n\n"
-    for rule in (tokenizer_rule(theirs), folder_rule(tmp_path)):
-        form = chat_form(rule, template)
-        assert form is not None
-        own = in_own_words(template, form)
-        assert own.prompt(PromptInput(GOAL)) == expected
-        assert own.special == "none"
-        assert own.in_thought == (name == "an open thought" and thinking > 0)
-        assert bool(own.thinking_tokens) == (thinking > 0 and "thought" in name)
+    form = chat_form(partial(written_chat, tmp_path), template)
+    assert form is not None
+    own = in_own_words(template, form)
+    assert own.prompt(PromptInput(GOAL)) == expected
+    assert own.special == "none"
+    assert own.in_thought == (name == "an open thought" and thinking > 0)
+    assert bool(own.thinking_tokens) == (thinking > 0 and "thought" in name)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def test_the_prompt_is_that_of_apply_chat_template(tmp_path: Path, name: str, th
 )
 def test_what_ends_the_models_turn_ends_a_step(tmp_path: Path, name: str, end: str) -> None:
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"chat_template": RULES[name]}), encoding="utf-8")
-    form = chat_form(folder_rule(tmp_path), instruct())
+    form = chat_form(partial(written_chat, tmp_path), instruct())
     assert form is not None
     own = in_own_words(instruct(), form)
     assert end in own.stops
@@ -110,7 +111,7 @@ def test_what_ends_the_models_turn_ends_a_step(tmp_path: Path, name: str, end: s
 )
 def test_a_rule_that_does_not_fit_leaves_the_template_as_it_is(tmp_path: Path, rule: str) -> None:
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"chat_template": rule}), encoding="utf-8")
-    assert chat_form(folder_rule(tmp_path), instruct()) is None
+    assert chat_form(partial(written_chat, tmp_path), instruct()) is None
 
 
 def test_templates_whose_models_were_trained_on_their_markers_keep_them() -> None:
@@ -167,13 +168,13 @@ def test_how_samples_ended_is_a_sentence() -> None:
     template = instruct()
     samples = [
         RawSample("<think>hm", -1.0, 9, cut=True),
-        RawSample("", None, 9, thought=True),
+        RawSample("", None, 9, thought="hm"),
         RawSample("<think>hm</think>omega", -1.0, 9),
         RawSample("simp", -1.0, 2),
     ]
-    assert str(endings(template, samples)) == (
+    assert endings([(template, samples)]) == (
         "1 cut off at the limit of tokens, 2 with a thought and no step (raise llmstep.maxThinkingTokens)"
     )
-    assert str(endings(template, samples[2:])) == ""
+    assert endings([(template, samples[2:])]) == ""
     found = finish(template, PromptInput(GOAL), samples)
     assert [(each.text, each.score) for each in found] == [("simp", -0.5), ("omega", None)]

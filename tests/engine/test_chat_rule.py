@@ -47,6 +47,25 @@ def test_the_text_is_that_of_transformers(tmp_path: Path, place: str) -> None:
     assert expected.startswith("<s><|im_start|>system\nBe brief.<|im_end|>")
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "{% for m in messages %}{% if loop.index > 1 %}{% break %}{% endif %}{{ m.content }}{% endfor %}",
+        "{% for m in messages %}{%- generation %}{{ m.content }}{% endgeneration -%} {% endfor %}",
+        "{{ strftime_now('%Y') }}{% if tools is not none %}tools{% endif %}{% if documents is none %}!{% endif %}",
+        "{{ messages | tojson }}",
+    ],
+)
+def test_a_rule_has_what_transformers_gives_it(tmp_path: Path, rule: str) -> None:
+    from transformers import ByT5Tokenizer
+
+    theirs = ByT5Tokenizer()
+    theirs.chat_template = rule
+    messages = [{"role": role, "content": content} for role, content in MESSAGES]
+    expected = theirs.apply_chat_template(messages, tokenize=False)
+    assert written_chat(write(tmp_path, chat_template=rule), MESSAGES, answer=False) == expected
+
+
 def test_a_tokenizer_without_a_rule(tmp_path: Path) -> None:
     assert written_chat(tmp_path, MESSAGES) is None
     assert written_chat(write(tmp_path, bos_token="<s>"), MESSAGES) is None

@@ -13,7 +13,6 @@ import torch
 from llmstep import decoder
 from llmstep.cancel import CancelToken
 from llmstep.decoder.rows import Rows
-from llmstep.engine import decode as decode_module
 from llmstep.engine import generate as generate_module
 from llmstep.engine.decode import decode
 from llmstep.engine.prompt import EncodedPrompt
@@ -149,6 +148,32 @@ def test_a_stop_ends_a_sample_and_counts(loaded_models: dict[str, LoadedModel], 
     assert whole.text.startswith(cut.text)
     new = plain_greedy(loaded, prompt, cut.tokens)
     assert cut.logprob_sum == pytest.approx(logprob_by_hand(loaded, prompt, new), abs=1e-4)
+
+
+@pytest.mark.parametrize("models", ["loaded_models", "own_models"])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_lead_has_a_limit_of_its_own(request: pytest.FixtureRequest, models: str, name: str) -> None:
+    """Random weights end no lead; `Rows` is given one that ends."""
+    loaded = attrs.evolve(request.getfixturevalue(models)[name], end_ids=frozenset())
+    prompt = prompt_for(loaded)
+    for most_of_lead, most, drawn in ((7, 3, 7), (3, 7, 3)):
+        lead = decoder.Lead((), ("never said",), most_of_lead)
+        samples = decode(loaded, prompt, SamplingParams(2, 1.0, 1.0, most, 11), lead=lead)
+        assert [(sample.tokens, sample.cut) for sample in samples] == [(drawn, True)] * 2
+
+    def taken(text: str, lead: decoder.Lead) -> int:
+        """Tokens of a text until a sample is full, where three may come behind the lead."""
+        params = decoder.SamplingParams(max_tokens=3, lead=lead)
+        rows = Rows(loaded.tokenizer, frozenset(), [], 1, params)
+        ids = loaded.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return next(number for number, token in enumerate(ids, start=1) if rows.take([0], [token], [-1.0]))
+
+    thought = "<think>exact h</think>"
+    length = len(loaded.tokenizer(thought, add_special_tokens=False)["input_ids"])
+    for begins in ((), ("<think>",)):
+        assert taken(thought + "\nintro h intro h", decoder.Lead(begins, ("</think>",), 64)) == length + 3
+        assert taken(thought, decoder.Lead(begins, ("</think>",), length - 2)) == length - 2
+    assert taken("intro h intro h intro h", decoder.Lead(("<think>",), ("</think>",), 64)) == 3
 
 
 def test_a_stop_may_be_spread_over_bytes(loaded_models: dict[str, LoadedModel], way: Any) -> None:
@@ -342,7 +367,7 @@ def test_probabilities_are_probabilities(loaded_models: dict[str, LoadedModel]) 
 def test_many_samples_are_drawn_in_batches(
     loaded_models: dict[str, LoadedModel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decode_module, "MAX_ROWS", 4)
+    monkeypatch.setattr(generate_module, "MAX_ROWS", 4)
     loaded = attrs.evolve(loaded_models["neox"], end_ids=frozenset())
     recorder = Recorder(monkeypatch)
     steps: list[int] = []

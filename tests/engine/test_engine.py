@@ -63,13 +63,13 @@ def byt5(tiny_models: dict[str, Path], **changes: Any) -> Settings:
 def model_of(engine: Engine) -> Any:
     """The model in memory."""
     assert engine._held.runner is not None
-    return engine._held.runner._loaded.decoder
+    return engine._held.runner.loaded.decoder
 
 
 def hook(engine: Engine, before: Callable[[], None]) -> Callable[[], None]:
     """Have `before` called before each pass through the engine's model; the answer is a function that ends it."""
     assert engine._held.runner is not None
-    network: Any = engine._held.runner._loaded.decoder.network
+    network: Any = engine._held.runner.loaded.decoder.network
     plain = {name: getattr(network, name) for name in ("read", "step")}
 
     def hooked(name: str) -> Any:
@@ -360,8 +360,8 @@ async def test_another_model_takes_effect_with_the_next_request(engine: Engine, 
     del steps
     gc.collect()
     assert old() is None
-    info = await engine.load()
-    assert (info.family, info.device, info.dtype, info.positions) == ("seq2seq", "cpu", "float32", None)
+    assert await engine.load() == str(tiny_models["byt5"])
+    assert (engine.status.state, engine.status.device, engine.status.dtype) == ("idle", "cpu", "float32")
 
 
 async def test_another_format_is_another_model(engine: Engine, tiny_models: dict[str, Path]) -> None:

@@ -1,38 +1,50 @@
-"""Candidates while the model still draws others."""
+"""One loaded model answering asks: what a thought may take beside the step."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
+import pytest
+
 from llmstep.catalog.resolve import ModelChoice
 from llmstep.catalog.templates import get_template
 from llmstep.engine.runner import Runner
 from llmstep.settings import Settings
-from llmstep.types import Candidate, Goal, PromptInput, SamplingParams
+from llmstep.types import Goal, PromptInput, SamplingParams
 
 if TYPE_CHECKING:
     from llmstep.engine.loaded import LoadedModel
 
-ASK = PromptInput(Goal("p q : Prop\nh : p\n⊢ p ∨ q"), prefix="rw [")
+ASK = PromptInput(Goal("p q : Prop\nh : p\n⊢ p ∨ q"))
 
 
-def test_candidates_come_as_they_are_finished(loaded_models: dict[str, LoadedModel]) -> None:
-    """Each text once, with the prefix, in the step that ends its first sample; at the end all are there."""
-    template = get_template("pythia")
-    runner = Runner(loaded_models["neox"], Settings(), ModelChoice("tiny", template), 0.0)
-    told: list[tuple[int, Candidate]] = []
-    steps = [0]
-    drawn, candidates, how = runner.answer(
-        template,
-        ASK,
-        SamplingParams(count=24, temperature=1.0, max_new_tokens=12, seed=3),
-        progress=lambda update: steps.append(update.done),
-        on_candidate=lambda candidate: told.append((steps[-1] + 1, candidate)),
+@pytest.mark.parametrize("models", ["loaded_models", "own_models"])
+@pytest.mark.parametrize(("inside", "longest"), [(True, 12), (False, 4)])
+def test_a_thought_and_a_step_have_limits_of_their_own(
+    request: pytest.FixtureRequest, models: str, inside: bool, longest: int
+) -> None:
+    """Random weights end no thought: one that the prompt begins takes what a thought may take, and no more."""
+    loaded: LoadedModel = attrs.evolve(request.getfixturevalue(models)["neox"], end_ids=frozenset())
+    template = attrs.evolve(
+        get_template("instruct"),
+        text="{goal}{prefix}",
+        own_turns=False,
+        thinking_tokens=12,
+        in_thought=inside,
+        stops=(),
     )
-    assert drawn == 24
-    assert how.endswith("cut off at the limit of tokens")
-    texts = [candidate.text for _, candidate in told]
-    assert len(texts) == len(set(texts))
-    assert set(texts) == {candidate.text for candidate in candidates}
-    assert all(text.startswith("rw [") for text in texts)
-    assert all(candidate.tokens == step for step, candidate in told)
+    runner = Runner(loaded, Settings(), ModelChoice("tiny", template))
+    steps = [0]
+    answer = runner.answer(
+        template, ASK, SamplingParams(3, 1.0, 1.0, 4, seed=3), progress=lambda update: steps.append(update.done)
+    )
+    assert answer.drawn == 3
+    assert max(steps) == longest
+    if inside:
+        assert answer.candidates == []
+        assert answer.endings == (
+            "3 cut off at the limit of tokens, 3 with a thought and no step (raise llmstep.maxThinkingTokens)"
+        )
+    else:
+        assert {candidate.tokens for candidate in answer.candidates} == {4}

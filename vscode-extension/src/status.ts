@@ -44,7 +44,7 @@ export function view(session: SessionState, status: Status | undefined, trusted:
   const busy = !AT_REST.has(state);
   const last = lastMs === null ? [] : [`last ${Math.round(lastMs)} ms`];
   return {
-    text: [shortName(model === '' ? selected : model), ...where(status)].join(' · '),
+    text: [shortName(model || selected || 'llmstep'), ...where(status)].join(' · '),
     detail: [message === '' ? (STATES[state] ?? state) : message, ...last].join(' · '),
     busy,
     severity: fine,

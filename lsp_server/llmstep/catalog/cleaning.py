@@ -22,6 +22,8 @@ _THOUGHTS = (
     ("<|channel|>analysis", "<|channel|>final<|message|>"),
 )
 """What stands around a thought, in the notations of several families of models."""
+THOUGHT_BEGINS = tuple(begin for begin, _ in _THOUGHTS)
+THOUGHT_ENDS = tuple(end for _, end in _THOUGHTS)
 
 
 def cut_at_first(text: str, stops: Iterable[str]) -> str:

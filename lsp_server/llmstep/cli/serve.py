@@ -141,8 +141,9 @@ def _name(app: App, *, loaded: bool) -> str:
 
     settings, status = app.settings, app.engine.status
     known = loaded or not settings.in_process or is_gguf(settings.model)
-    where = f" of {status.url}" if status.url else ""
-    return f"{status.model if known else resolve(settings).name}{where}"
+    url = status.url or ("" if settings.in_process else settings.remote.url)
+    name = status.model if known else resolve(settings).name
+    return " ".join([*([name] if name else []), *([f"of {url}"] if url else [])])
 
 
 async def _first(*waits: Coroutine[Any, Any, object]) -> None:

@@ -56,6 +56,17 @@ class Footprint:
 
 
 @dataclass(frozen=True)
+class Lead:
+    """A first part that samples may have, with a limit of its own: a thought before an answer, for example."""
+
+    begins: tuple[str, ...]
+    """Texts of which a sample that has such a part begins with one; none where every sample begins within it."""
+    ends: tuple[str, ...]
+    """Texts that end it."""
+    max_tokens: int
+
+
+@dataclass(frozen=True)
 class SamplingParams:
     """How to draw."""
 
@@ -64,12 +75,19 @@ class SamplingParams:
     top_p: float = 1.0
     """Share of probability that the likeliest tokens have, among which is drawn."""
     max_tokens: int = 64
+    """Most tokens of a sample, those of `lead` not counted."""
     seed: int | None = None
     """A sample with a seed is the same whatever is drawn beside it, on machines with the same products."""
     stop: tuple[str, ...] = ()
     """Texts that end a sample as soon as it contains one of them; it keeps what it contains then."""
     end_ids: frozenset[int] | None = None
     """Tokens that end a sample; None takes the model's own."""
+    lead: Lead | None = None
+
+    @property
+    def longest(self) -> int:
+        """Most tokens of a sample, all counted."""
+        return self.max_tokens + (self.lead.max_tokens if self.lead else 0)
 
 
 @dataclass(frozen=True)

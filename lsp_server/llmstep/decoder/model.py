@@ -96,7 +96,7 @@ class Model:
                     first, size = len(found), min(MAX_ROWS, count - len(found))
                     rows = Rows(self.tokenizer, end_ids, before, size, params)
                     drawer.begin(size)
-                    for drawn, ended in self._draw(ids, list(prefix), rows, size, drawer, params.max_tokens, cancel):
+                    for drawn, ended in self._draw(ids, list(prefix), rows, size, drawer, params.longest, cancel):
                         after_step(first, rows, drawn, ended)
                     found += [rows.sample(number) for number in range(size)]
         except MemoryError as error:
@@ -146,5 +146,5 @@ class Model:
         wrong = next((token for token in (*ids, *prefix) if not 0 <= token < self._vocabulary), None)
         if wrong is not None:
             raise ValueError(f"the model has no token {wrong}")
-        if self.positions is not None and len(ids) + params.max_tokens > self.positions:
+        if self.positions is not None and len(ids) + params.longest > self.positions:
             raise ValueError(f"the model reads and writes at most {self.positions} tokens")

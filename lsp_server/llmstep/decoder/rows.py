@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from llmstep.decoder.interface import SamplingParams, Tokenizer
 
+_HEAD = 32
+"""First tokens of a sample that say whether it has a lead."""
 _ANCHOR = 16
 """Tokens before the new ones that may decide how these are written."""
 
@@ -24,6 +26,8 @@ class _Row:
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     reason: Literal["end", "stop", "length", ""] = ""
+    lead: int | None = None
+    """Tokens of the lead, as soon as it has ended."""
 
 
 class Rows:
@@ -38,7 +42,8 @@ class Rows:
     ) -> None:
         self._tokenizer, self._end_ids, self._before, self._params = tokenizer, end_ids, before, params
         # A stop can end inside the newest token and every token before it may hold as little as one byte of it.
-        self._tail = max((len(stop.encode()) for stop in params.stop), default=0) + 1
+        texts = (*params.stop, *(params.lead.ends if params.lead else ()))
+        self._tail = max((len(text.encode()) for text in texts), default=0) + 1
         self._rows = [_Row() for _ in range(count)]
 
     def take(self, rows: Iterable[int], tokens: Iterable[int], logprobs: Iterable[float]) -> list[int]:
@@ -63,17 +68,32 @@ class Rows:
                 row.reason = "end"
             elif self._stopped(row):
                 row.reason = "stop"
-            elif len(row.tokens) >= self._params.max_tokens:
+            elif self._full(row):
                 row.reason = "length"
             if row.reason:
                 finished.append(place)
         return finished
 
     def _stopped(self, row: _Row) -> bool:
-        if not self._params.stop:
+        return self._has_written(row, self._params.stop)
+
+    def _has_written(self, row: _Row, texts: tuple[str, ...]) -> bool:
+        """Whether one of some texts is where a sample ends, but for what its last token adds."""
+        tail = decoded(self._tokenizer, row.tokens[-self._tail :]) if texts else ""
+        return any(text in tail for text in texts)
+
+    def _full(self, row: _Row) -> bool:
+        lead, count = self._params.lead, len(row.tokens)
+        if lead is None or row.lead is not None:
+            return count - (row.lead or 0) >= self._params.max_tokens
+        if self._has_written(row, lead.ends):
+            row.lead = count
             return False
-        tail = decoded(self._tokenizer, row.tokens[-self._tail :])
-        return any(stop in tail for stop in self._params.stop)
+        if count < min(lead.max_tokens, self._params.max_tokens):
+            return False
+        head = decoded(self._tokenizer, row.tokens[:_HEAD]).lstrip()
+        inside = not lead.begins or any(each.startswith(head) or head.startswith(each) for each in lead.begins)
+        return count >= (lead.max_tokens if inside else self._params.max_tokens)
 
     def ended(self, number: int) -> bool:
         return bool(self._rows[number].reason)

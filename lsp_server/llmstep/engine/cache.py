@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Generic, TypeVar
+
+from cachetools import LRUCache
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -21,27 +22,16 @@ class AnswerCache(Generic[T]):
     """The answers used last, at most `capacity` of them; usable from any thread."""
 
     def __init__(self, capacity: int = 512) -> None:
-        self._capacity = capacity
-        self._answers: OrderedDict[Hashable, T] = OrderedDict()
+        self._answers: LRUCache[Hashable, T] = LRUCache(capacity)
         self._lock = threading.Lock()
 
     def get(self, key: Hashable) -> T | None:
-        """The answer to `key`, which then counts as just used."""
         with self._lock:
-            if key in self._answers:
-                self._answers.move_to_end(key)
             return self._answers.get(key)
 
     def put(self, key: Hashable, answer: T) -> None:
-        """Keep an answer; the one not used for longest is dropped when there are too many."""
         with self._lock:
             self._answers[key] = answer
-            self._answers.move_to_end(key)
-            while len(self._answers) > self._capacity:
-                self._answers.popitem(last=False)
-
-    def __len__(self) -> int:
-        return len(self._answers)
 
 
 def answer_key(model: ModelKey, template: PromptTemplate, ask: PromptInput, sampling: SamplingParams) -> Hashable:

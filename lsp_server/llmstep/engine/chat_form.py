@@ -7,18 +7,16 @@ of the template, so that cutting, prefixes and stops work as with any other.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from llmstep.catalog.cleaning import has_thought
 from llmstep.catalog.formats import ASSISTANT, USER
-from llmstep.engine.chat_rule import written_chat
 from llmstep.errors import GenerationError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from llmstep.catalog.template import PromptTemplate
 
 SAID: Final = "What-the-user-says-stands-here"
@@ -30,20 +28,8 @@ _MAX_LENGTH: Final = 20_000
 """Characters around what the user says; a system prompt may be long."""
 
 
-class Rule(Protocol):
-    """Writes a chat, by the rule of a tokenizer."""
-
-    def __call__(self, messages: list[tuple[str, str]], *, answer: bool, values: dict[str, Any]) -> str | None:
-        """The text of a chat; None where there is no rule.
-
-        Args:
-            messages: Roles and contents.
-            answer: Whether the beginning of the model's turn stands behind it.
-            values: What else the rule may ask for, `enable_thinking` for example.
-
-        Raises:
-            GenerationError: The rule does not take these messages.
-        """
+Rule = Callable[..., "str | None"]
+"""Writes a chat, as `written_chat` does for its folder."""
 
 
 @attrs.frozen
@@ -93,30 +79,6 @@ def in_own_words(template: PromptTemplate, form: ChatForm) -> PromptTemplate:
         own_turns=False,
         in_thought=bool(opened) and not silent,
     )
-
-
-def folder_rule(folder: Path) -> Rule:
-    """The rule in the files of a tokenizer."""
-
-    def write(messages: list[tuple[str, str]], *, answer: bool, values: dict[str, Any]) -> str | None:
-        return written_chat(folder, messages, answer=answer, values=values)
-
-    return write
-
-
-def tokenizer_rule(tokenizer: Any) -> Rule:
-    """The rule of a tokenizer of transformers."""
-
-    def write(messages: list[tuple[str, str]], *, answer: bool, values: dict[str, Any]) -> str | None:
-        if not getattr(tokenizer, "chat_template", None):
-            return None
-        said = [{"role": role, "content": content} for role, content in messages]
-        try:
-            return str(tokenizer.apply_chat_template(said, add_generation_prompt=answer, tokenize=False, **values))
-        except Exception as error:  # a stranger's program
-            raise GenerationError(f"The model's rule for chats does not take these messages: {error}.") from error
-
-    return write
 
 
 def rule_values(template: PromptTemplate) -> dict[str, Any]:

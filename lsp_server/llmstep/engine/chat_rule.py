@@ -1,8 +1,10 @@
-"""How a model's tokenizer writes a chat: the Jinja rule of its files, for tokenizers that are not transformers' own."""
+"""How a model's tokenizer writes a chat: the Jinja rule of its files, with what transformers gives to such rules."""
 
 from __future__ import annotations
 
 import json
+import re
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from llmstep.errors import GenerationError
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RULE = "chat_template.jinja"
+_GENERATION = re.compile(r"\{%(-?)\s*(?:end)?generation\s*(-?)%\}")
+"""Marks of transformers around what the model said, for training."""
 _TOKENS = ("bos_token", "eos_token", "pad_token", "unk_token")
 
 
@@ -35,16 +39,17 @@ def written_chat(
     if not rule:
         return None
     from jinja2 import TemplateError
+    from jinja2.ext import loopcontrols
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
-    environment.globals["raise_exception"] = _refuse
+    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
+    environment.globals |= {"raise_exception": _refuse, "strftime_now": lambda form: datetime.now().strftime(str(form))}
     environment.filters["tojson"] = lambda value, **more: json.dumps(value, ensure_ascii=False, **more)
-    said = [{"role": role, "content": content} for role, content in messages]
-    tokens = {name: _text(settings.get(name)) for name in _TOKENS if settings.get(name)}
+    given: dict[str, Any] = {name: _text(settings.get(name)) for name in _TOKENS if settings.get(name)}
+    given |= {"tools": None, "documents": None, "add_generation_prompt": answer, **(values or {})}
+    given["messages"] = [{"role": role, "content": content} for role, content in messages]
     try:
-        template = environment.from_string(rule)
-        return template.render(messages=said, add_generation_prompt=answer, **tokens, **(values or {}))
+        return environment.from_string(_GENERATION.sub(_as_comment, rule)).render(**given)
     except (TemplateError, TypeError, ValueError, LookupError, ArithmeticError, RecursionError) as error:
         raise GenerationError(
             f"The model's rule for chats does not take these messages: {error}.",
@@ -75,6 +80,10 @@ def _rule(folder: Path, settings: dict[str, Any]) -> str:
 def _text(token: Any) -> str:
     """A special token as configurations write it: its text, or an object with it."""
     return str(token.get("content", "")) if isinstance(token, dict) else str(token)
+
+
+def _as_comment(mark: re.Match[str]) -> str:
+    return f"{{#{mark[1]} {mark[2]}#}}"
 
 
 def _refuse(message: object) -> NoReturn:

@@ -8,6 +8,7 @@ import attrs
 
 from llmstep.cancel import NEVER, CancelToken
 from llmstep.decoder.rows import written as text_behind
+from llmstep.engine.decode import decode
 from llmstep.engine.prompt import EncodedPrompt
 from llmstep.engine.shorten import fitted_ids
 from llmstep.engine.text import Text, Written
@@ -49,8 +50,6 @@ def complete(
         GenerationError: The model failed.
         CancelledError: `cancel` was requested.
     """
-    from llmstep.engine.decode import decode
-
     max_tokens = sampling.max_new_tokens
     ids = fitted_ids(loaded, template, text, max_tokens)
     if not ids:

@@ -15,18 +15,13 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 import psutil
 
+from llmstep.catalog.memory import SMALL
 from llmstep.errors import SettingsError
 
 if TYPE_CHECKING:
     import torch
 
     from llmstep.settings import Device, Dtype
-
-BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 1}
-"""Bytes of one number in each format."""
-
-SMALL = 30_000_000
-"""Parameters below which one thread is enough."""
 
 CGROUP = Path("/sys/fs/cgroup")
 

@@ -17,7 +17,6 @@ import attrs
 from llmstep.aside import in_this_loop
 from llmstep.catalog.model_key import ModelKey
 from llmstep.engine.cache import AnswerCache, answer_key
-from llmstep.engine.chosen import Chosen
 from llmstep.engine.conversation import Answer
 from llmstep.engine.held import Held
 from llmstep.engine.interface import Generation
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
     from llmstep.catalog.resolve import ModelChoice
     from llmstep.engine.conversation import Turn
-    from llmstep.engine.runner import LoadedModelInfo
     from llmstep.engine.text import Written
     from llmstep.settings import Settings
 
@@ -53,7 +51,7 @@ class Engine:
 
     def __init__(self, settings: Settings | SettingsStore) -> None:
         self.store = SettingsStore.of(settings)
-        self._chosen = Chosen()
+        self._chosen: tuple[ModelKey, ModelChoice] | None = None
         self._answers: AnswerCache[Generation] = AnswerCache()
         self._board = StatusBoard(EngineStatus(model=self.settings.model))
         self._worker = Worker(
@@ -98,7 +96,7 @@ class Engine:
         """
         started = time.perf_counter()
         settings = self.settings
-        choice = await self._chosen.by(settings, self._held.runner)
+        choice = await self._choice(settings)
         if sampling is None:
             sampling = SamplingParams.of(settings)
         key = answer_key(ModelKey.of(settings).chosen(choice), choice.template, ask, sampling)
@@ -118,7 +116,7 @@ class Engine:
     def known(self, ask: PromptInput, sampling: SamplingParams | None = None) -> Generation | None:
         """The answer, where it is in memory and needs no work."""
         settings = self.settings
-        choice = self._chosen.known(settings)
+        choice = self._known_choice(settings)
         if choice is None:
             return None
         wanted = sampling or SamplingParams.of(settings)
@@ -137,7 +135,7 @@ class Engine:
             ModelError, BusyError, CancelledError: As with `generate`.
         """
         settings = self.settings
-        choice = await self._chosen.by(settings, self._held.runner)
+        choice = await self._choice(settings)
         loop = asyncio.get_running_loop()
 
         def written_one(number: int, written: Written) -> None:
@@ -145,12 +143,15 @@ class Engine:
                 loop.call_soon_threadsafe(on_written, number, written)
 
         def work(job: Job[Completion]) -> Completion:
+            from llmstep.engine.completion import complete
+
             with self._held.working(job, settings, choice) as runner:
-                tokens, written = runner.complete(
+                tokens, written = complete(
+                    runner.loaded,
                     choice.template,
                     text,
                     sampling,
-                    threads=settings.threads,
+                    threads=runner.threads(settings.threads),
                     progress=thinned(job.progress),
                     on_written=written_one if on_written is not None else None,
                     cancel=job.cancel,
@@ -168,8 +169,8 @@ class Engine:
         progress(generating(written.drawn, sampling.max_new_tokens))
         return Answer(written.text, written.finish, written.drawn, made.model)
 
-    async def load(self, *, progress: ProgressSink = silent) -> LoadedModelInfo:
-        """Have the model of the settings in memory, downloading it first where needed.
+    async def load(self, *, progress: ProgressSink = silent) -> str:
+        """Have the model of the settings in memory, downloading it first where needed; its name.
 
         A download belongs to whoever asked for it: cancelling this task ends it.
 
@@ -178,11 +179,11 @@ class Engine:
             CancelledError: The engine was closed.
         """
         settings = self.settings
-        choice = await self._chosen.by(settings, self._held.runner)
+        choice = await self._choice(settings)
 
-        def work(job: Job[LoadedModelInfo]) -> LoadedModelInfo:
+        def work(job: Job[str]) -> str:
             try:
-                return self._held.ready(job, settings, choice).info
+                return self._held.ready(job, settings, choice).plan.name
             finally:
                 self._held.rest()
 
@@ -196,7 +197,7 @@ class Engine:
             ModelError: There is no such model.
         """
         settings = self.settings
-        choice = await self._chosen.by(settings, self._held.runner)
+        choice = await self._choice(settings)
         runner = self._held.runner
         return None if runner is not None and runner.serves(settings, choice) else choice
 
@@ -208,6 +209,24 @@ class Engine:
         """Cancel all requests, free the model and end the worker's thread."""
         await asyncio.get_running_loop().run_in_executor(None, self._worker.close, _CLOSE_SECONDS)
         self._release()
+
+    async def _choice(self, settings: Settings) -> ModelChoice:
+        """The model that the settings mean; looked up in a thread, since that asks the disk and the devices.
+
+        Raises:
+            ModelError: There is no such model.
+        """
+        choice = self._known_choice(settings)
+        if choice is None:
+            from llmstep.engine.prepare import chosen
+
+            choice = await asyncio.to_thread(chosen, settings, self._held.runner)
+            self._chosen = (ModelKey.of(settings), choice)
+        return choice
+
+    def _known_choice(self, settings: Settings) -> ModelChoice | None:
+        """The model that the settings mean, where it was looked up already."""
+        return self._chosen[1] if self._chosen is not None and self._chosen[0] == ModelKey.of(settings) else None
 
     def _answer(
         self,
@@ -223,8 +242,7 @@ class Engine:
         if known is not None:
             return attrs.evolve(known, cached=True)
         with self._held.working(job, settings, choice) as runner:
-            started = time.perf_counter()
-            drawn, candidates, how = runner.answer(
+            answer = runner.answer(
                 choice.template,
                 ask,
                 sampling,
@@ -232,7 +250,6 @@ class Engine:
                 progress=thinned(job.progress),
                 cancel=job.cancel,
             )
-            answer = Generation(candidates, choice.name, drawn, since(started), endings=how)
             self._answers.put(key, answer)
         return answer
 
@@ -246,7 +263,7 @@ class Engine:
     def _release(self) -> None:
         """Free the model; in the worker's thread, or when that has ended."""
         self._held.drop()
-        self._chosen.forget()  # what `auto` means may have changed meanwhile
+        self._chosen = None  # what `auto` means may have changed meanwhile
         self._held.rest()
 
     def _publish(self, **changes: Any) -> None:

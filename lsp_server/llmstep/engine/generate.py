@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
+from llmstep.decoder.interface import stop_if
+from llmstep.decoder.model import MAX_ROWS
+from llmstep.decoder.rows import Rows
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-    from llmstep.decoder.rows import Rows
+    from llmstep.decoder import Continuation, SamplingParams
     from llmstep.engine.loaded import LoadedModel
-    from llmstep.engine.prompt import EncodedPrompt
-    from llmstep.types import SamplingParams
-
 
 _log = logging.getLogger(__name__)
 
@@ -58,52 +59,76 @@ def _cache(loaded: LoadedModel, tokens: int) -> dict[str, Any]:
     return {"cache_implementation": "static", "disable_compile": not loaded.compiles, **size}
 
 
-def generate(
+def sample(
     loaded: LoadedModel,
-    prompt: EncodedPrompt,
-    sampling: SamplingParams,
-    rows: Rows,
-    after_step: Callable[[list[int]], None],
-    threads: int = 0,
-) -> None:
-    """Draw all of `rows` at once.
+    threads: int,
+    ids: Sequence[int],
+    n: int,
+    params: SamplingParams,
+    *,
+    prefix: Sequence[int],
+    on_end: Callable[[int, Continuation], None] | None,
+    progress: Callable[[int], None],
+    cancel: Callable[[], bool],
+) -> list[Continuation]:
+    """As `Decoder.sample`, by a module of transformers.
 
     Args:
-        loaded: The model.
-        prompt: What to continue.
-        sampling: How to draw, and how many.
-        rows: Filled.
-        after_step: Called after every step with the numbers of the samples that it finished; may raise to stop.
         threads: CPU threads; 0 leaves torch's number.
     """
     if threads and torch.get_num_threads() != threads:
         torch.set_num_threads(threads)  # of this thread
-    device = loaded.device
-    greedy = sampling.temperature <= 0
+    steps = 0
+    found: list[Continuation] = []
+
+    while len(found) < n:
+        stop_if(cancel)
+        first, size = len(found), min(MAX_ROWS, n - len(found))
+        before = ids if loaded.start_id is None else prefix
+        rows = Rows(loaded.tokenizer, loaded.end_ids, before, size, params)
+
+        def after_step(ended: list[int], first: int = first, rows: Rows = rows) -> None:
+            nonlocal steps
+            steps += 1
+            if on_end is not None:
+                for number in ended:
+                    on_end(first + number, rows.sample(number))
+            progress(steps)
+            stop_if(cancel)
+
+        with _seeded(None if params.seed is None else params.seed + first, loaded.device):
+            _generate(loaded, ids, prefix, size, params, _Steps(rows, after_step))
+        found += [rows.sample(number) for number in range(size)]
+    return found
+
+
+def _generate(
+    loaded: LoadedModel, ids: Sequence[int], prefix: Sequence[int], count: int, params: SamplingParams, steps: _Steps
+) -> None:
+    """Draw `count` samples at once."""
+    greedy = params.temperature <= 0
     config = GenerationConfig(
-        max_new_tokens=sampling.max_new_tokens,
-        num_return_sequences=sampling.count,
+        max_new_tokens=params.longest,
+        num_return_sequences=count,
         eos_token_id=sorted(loaded.end_ids) or None,
         pad_token_id=loaded.pad_id,
         decoder_start_token_id=loaded.start_id,
         do_sample=not greedy,
-        **_cache(loaded, len(prompt.input_ids) + sampling.max_new_tokens),
-        **({} if greedy else {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": 0}),
+        **_cache(loaded, len(ids) + params.longest),
+        **({} if greedy else {"temperature": params.temperature, "top_p": params.top_p, "top_k": 0}),
     )
-    input_ids = torch.tensor([prompt.input_ids], device=device)  # [1, prompt]; generate repeats it for every sample
+    input_ids = torch.tensor([ids], device=loaded.device)  # [1, prompt]; generate repeats it for every sample
     extra = {}
     if loaded.start_id is not None:
-        extra["decoder_input_ids"] = torch.tensor([[loaded.start_id, *prompt.decoder_ids]], device=device)
-    steps = _Steps(rows, after_step)
-    with _seeded(sampling.seed, device):
-        loaded.model.generate(
-            input_ids=input_ids,
-            attention_mask=torch.ones_like(input_ids),
-            generation_config=config,
-            logits_processor=LogitsProcessorList([steps.see_logits]),
-            stopping_criteria=StoppingCriteriaList([steps.see_tokens]),
-            **extra,
-        )
+        extra["decoder_input_ids"] = torch.tensor([[loaded.start_id, *prefix]], device=loaded.device)
+    loaded.model.generate(
+        input_ids=input_ids,
+        attention_mask=torch.ones_like(input_ids),
+        generation_config=config,
+        logits_processor=LogitsProcessorList([steps.see_logits]),
+        stopping_criteria=StoppingCriteriaList([steps.see_tokens]),
+        **extra,
+    )
 
 
 class _Steps:

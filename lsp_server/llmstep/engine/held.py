@@ -74,8 +74,8 @@ class Held:
 
     def rest(self) -> None:
         """After work: say what is in memory."""
-        info = self.runner.info if self.runner else None
-        if info is None:
+        if self.runner is None:
             self._publish(state="empty", model=self._named(), device="", dtype="")
         else:
-            self._publish(state="idle", model=info.model, device=info.device, dtype=info.dtype)
+            plan = self.runner.plan
+            self._publish(state="idle", model=plan.name, device=plan.placement.device, dtype=plan.placement.dtype)

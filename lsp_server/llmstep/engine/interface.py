@@ -93,8 +93,8 @@ class ModelEngine(Protocol):
             LlmstepError: A `RequestError` when the conversation is too long for the model, or one of `generate`'s.
         """
 
-    async def load(self, *, progress: ProgressSink = silent) -> object:
-        """Have the model ready; with a remote engine, make sure that its server answers.
+    async def load(self, *, progress: ProgressSink = silent) -> str:
+        """Have the model ready; with a remote engine, make sure that its server answers. The model's name.
 
         Raises:
             LlmstepError: That is not possible.

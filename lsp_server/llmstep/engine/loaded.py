@@ -9,15 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from llmstep.catalog.memory import HEADROOM
-
 if TYPE_CHECKING:
     from pathlib import Path
 
     from llmstep.decoder import Decoder
     from llmstep.engine.device import Placement
-
-__all__ = ["HEADROOM", "LoadedModel", "Plan", "release"]
 
 
 @attrs.frozen

@@ -12,9 +12,10 @@ from tqdm.std import tqdm
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, GenerationConfig
 
 from llmstep.cancel import NEVER, CancelToken
+from llmstep.catalog.memory import HEADROOM, needed_bytes
 from llmstep.engine import device as devices
 from llmstep.engine.generate import compile_step
-from llmstep.engine.loaded import HEADROOM, LoadedModel, Plan
+from llmstep.engine.loaded import LoadedModel, Plan
 from llmstep.engine.plan import first_line, needs_code, quiet, too_large
 from llmstep.errors import LlmstepError, ModelLoadError
 from llmstep.progress import Progress, ProgressSink, format_bytes, silent
@@ -77,7 +78,7 @@ def _where(plan: Plan) -> dict[str, Any]:
     free = devices.cuda_free_bytes()
     current = torch.cuda.current_device()
     for index in (current, max(free, key=lambda each: free[each])):
-        if plan.weight_bytes * HEADROOM <= free[index]:
+        if needed_bytes(plan.weight_bytes) <= free[index]:
             return {"device_map": {"": index}}
     return {"device_map": "auto", "max_memory": {index: int(size / HEADROOM) for index, size in free.items()}}
 

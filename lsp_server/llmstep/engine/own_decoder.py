@@ -7,26 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 from llmstep import decoder
 from llmstep.cancel import NEVER, CancelToken
+from llmstep.catalog.memory import HEADROOM, SMALL, needed_bytes, parameters_of, too_large, weight_bytes
 from llmstep.engine import device as devices
 from llmstep.engine.device import Placement
-from llmstep.engine.loaded import HEADROOM, LoadedModel, Plan
-from llmstep.engine.postprocess import RawSample
-from llmstep.errors import CancelledError, GenerationError, ModelLoadError, ModelTooLargeError
+from llmstep.engine.loaded import LoadedModel, Plan
+from llmstep.errors import CancelledError, ModelLoadError, ModelTooLargeError
 from llmstep.hub.files import measure, read_config, weight_paths
 from llmstep.progress import Progress, ProgressSink, format_bytes, silent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from llmstep.engine.prompt import EncodedPrompt
     from llmstep.settings import Settings
-    from llmstep.types import SamplingParams
 
 FORMATS = ("auto", "fast", "float32", "int8", "int4")
 """Values of the setting `dtype` that the decoder has a format for."""
-_SHARES = {"float32": 4.0, "int8": 1.02, "int4": 0.6}
-"""Bytes of a number, scales counted, where only the size of files is known."""
 
 
 def suits(settings: Settings, device: str) -> bool:
@@ -66,8 +62,9 @@ def inspect(
             size = decoder.measure(folder, _quantization(settings), int(free / HEADROOM))
     else:
         size = _guess(config, _quantization(settings), file_bytes, int(free / HEADROOM))
-        if size.weight_bytes * HEADROOM > free:
-            raise _too_large(name, size, free)
+        if needed_bytes(size.weight_bytes) > free:
+            ways = ["choose a smaller model"]
+            raise too_large(name, size.weight_bytes, size.quantization, "cpu", free, ways)
     return Plan(
         name=name,
         folder=folder,
@@ -137,38 +134,6 @@ def load(
     )
 
 
-def draw(
-    loaded: LoadedModel,
-    prompt: EncodedPrompt,
-    sampling: SamplingParams,
-    *,
-    stops: tuple[str, ...],
-    threads: int,
-    progress: Callable[[int], None],
-    on_sample: Callable[[RawSample], None] | None,
-    cancel: CancelToken,
-) -> list[RawSample]:
-    """See `llmstep.engine.decode.decode`."""
-    model = loaded.decoder
-    assert model is not None
-    if threads:
-        model.threads = threads
-    params = decoder.SamplingParams(
-        sampling.temperature, sampling.top_p, sampling.max_new_tokens, sampling.seed, stops, loaded.end_ids
-    )
-    with _failing(loaded.plan.name):
-        found = model.sample(
-            prompt.input_ids,
-            sampling.count if sampling.temperature > 0 else 1,
-            params,
-            prefix=prompt.decoder_ids,
-            on_end=None if on_sample is None else lambda number, each: on_sample(RawSample.of(each)),
-            progress=progress,
-            cancel=lambda: cancel.requested,
-        )
-    return [RawSample.of(each) for each in found]
-
-
 def _quantization(settings: Settings) -> decoder.Quantization:
     known: dict[str, decoder.Quantization] = {"float32": "float32", "int8": "int8", "int4": "int4"}
     return known.get(settings.dtype, "auto")
@@ -176,21 +141,12 @@ def _quantization(settings: Settings) -> decoder.Quantization:
 
 def _guess(config: dict[str, Any], wanted: decoder.Quantization, file_bytes: int, free: int) -> decoder.Footprint:
     """The size of a model whose weights are not there yet."""
-    stored = str(config.get("dtype") or config.get("torch_dtype") or "float32")
-    parameters = file_bytes // devices.BYTES.get(stored, 4)
-    if wanted == "auto" and parameters < devices.SMALL:
+    parameters = parameters_of(file_bytes, str(config.get("dtype") or config.get("torch_dtype") or "float32"))
+    if wanted == "auto" and parameters < SMALL:
         wanted = "float32"
     elif wanted == "auto":
-        wanted = "int8" if parameters * _SHARES["int8"] <= free else "int4"
-    return decoder.Footprint(wanted, parameters, int(parameters * _SHARES[wanted]))
-
-
-def _too_large(name: str, size: decoder.Footprint, free: int) -> ModelTooLargeError:
-    return ModelTooLargeError(
-        f"The model {name} needs about {format_bytes(size.weight_bytes * HEADROOM)} of memory in {size.quantization} "
-        f"on cpu, and {format_bytes(free)} are free.",
-        hint="Close other programs, or choose a smaller model.",
-    )
+        wanted = "int8" if weight_bytes(parameters, "cpu", "int8") <= free else "int4"
+    return decoder.Footprint(wanted, parameters, weight_bytes(parameters, "cpu", wanted))
 
 
 @contextlib.contextmanager
@@ -205,26 +161,3 @@ def _loading(name: str) -> Iterator[None]:
     except decoder.DecoderError as error:
         hint = error.hint or "Choose another model: `llmstep models` lists some."
         raise ModelLoadError(f"The model {name} cannot be loaded. {error.message}", hint=hint) from error
-
-
-@contextlib.contextmanager
-def _failing(name: str) -> Iterator[None]:
-    """Turn failures while drawing into errors."""
-    try:
-        yield
-    except decoder.StoppedError as error:
-        raise CancelledError("The generation was cancelled.", hint="Ask again.") from error
-    except decoder.MemoryShortError as error:
-        raise GenerationError(
-            f"The memory of cpu was not enough for this request to {name}.",
-            hint="Lower llmstep.count or llmstep.maxNewTokens, or choose a smaller model.",
-        ) from error
-    except Exception as error:
-        from llmstep.errors import LlmstepError
-
-        if isinstance(error, LlmstepError):
-            raise
-        raise GenerationError(
-            f"The model {name} failed while generating: {type(error).__name__}: {error}.",
-            hint="Try again; if it lasts, choose another model or device and report it with the log.",
-        ) from error

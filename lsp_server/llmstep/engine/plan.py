@@ -17,11 +17,11 @@ from transformers import (
     AutoConfig,
 )
 
+from llmstep.catalog import memory
 from llmstep.engine import device as devices
-from llmstep.engine.loaded import HEADROOM, Plan
+from llmstep.engine.loaded import Plan
 from llmstep.errors import ModelLoadError, ModelTooLargeError
 from llmstep.hub.files import Weights, broken, measure, read_config, weight_paths
-from llmstep.progress import format_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +56,7 @@ def inspect(
     parameters = weights.parameters
     if parameters is None:  # not known exactly; the format of the file is what the config says
         stored = str(getattr(config, "dtype", None) or "float32").removeprefix("torch.")
-        parameters = weights.file_bytes // devices.BYTES.get(stored, 4)
+        parameters = memory.parameters_of(weights.file_bytes, stored)
     plan = Plan(
         name=name,
         folder=folder,
@@ -64,11 +64,11 @@ def inspect(
         family=family,
         placement=placement,
         parameters=parameters,
-        weight_bytes=parameters * devices.BYTES[placement.dtype],
+        weight_bytes=memory.weight_bytes(parameters, placement.device, placement.dtype),
         trust_remote_code=trust_remote_code,
     )
     free = devices.free_bytes(placement.device) + freeable
-    if plan.weight_bytes * HEADROOM > free:
+    if memory.needed_bytes(plan.weight_bytes) > free:
         raise too_large(plan, free)
     return plan
 
@@ -116,20 +116,15 @@ def _unknown(name: str, kind: object) -> ModelLoadError:
 
 def too_large(plan: Plan, free: int) -> ModelTooLargeError:
     """The error for a model for which `free` bytes are not enough."""
-    needed = format_bytes(plan.weight_bytes * HEADROOM)
     ways = ["choose a smaller model"]
     if plan.placement.dtype == "float32":
         ways.insert(0, "set llmstep.dtype to bfloat16, which takes half of it")
     if plan.placement.device != "cpu":
         ways += ["set llmstep.device to cpu", "set llmstep.engine to llama.cpp with a GGUF file of fewer bits"]
-    hint = ", or ".join(["close other programs", *ways])
-    gpus = len(devices.cuda_free_bytes()) if plan.placement.device == "cuda" else 1
-    together = f" on {gpus} GPUs together" if gpus > 1 else ""
-    return ModelTooLargeError(
-        f"The model {plan.name} needs about {needed} of memory in {plan.placement.dtype} on {plan.placement.device}, "
-        f"and {format_bytes(free)} are free{together}.",
-        hint=f"{hint[0].upper()}{hint[1:]}.",
-    )
+    device = plan.placement.device
+    gpus = len(devices.cuda_free_bytes()) if device == "cuda" else 1
+    where = f"{device} ({gpus} GPUs together)" if gpus > 1 else device
+    return memory.too_large(plan.name, plan.weight_bytes, plan.placement.dtype, where, free, ways)
 
 
 def first_line(error: Exception) -> str:

@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING
 import attrs
 
 from llmstep.catalog.cleaning import has_thought
+from llmstep.engine.interface import Generation
 from llmstep.lean.step import inserted
+from llmstep.progress import since
 from llmstep.types import Candidate, PromptInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from llmstep.catalog.template import PromptTemplate
     from llmstep.decoder import Continuation
+
+    Parts = Sequence[tuple[PromptTemplate, Sequence["RawSample"]]]
 
 _GOAL = re.compile(r"^\s*⊢", re.MULTILINE)
 """A line of a goal as Lean prints it; in a step `⊢` stands behind something, as in `at h ⊢`."""
@@ -36,8 +40,8 @@ class RawSample:
     """Number of those tokens, the end token included."""
     steps: tuple[tuple[int, float], ...] = attrs.field(default=(), eq=False, repr=False)
     """Ids and log-probabilities of those tokens, where the model runs in this process."""
-    thought: bool = False
-    """The server sends a thought apart from the text."""
+    thought: str = ""
+    """What the server gave as a thought, apart from the text."""
     cut: bool = False
     """The limit of tokens ended it."""
 
@@ -48,38 +52,35 @@ class RawSample:
         return cls(drawn.text, drawn.logprob, len(drawn.tokens), steps, cut=drawn.finish_reason == "length")
 
 
-@attrs.frozen
-class Endings:
-    """How samples ended, where that says why there are few candidates."""
+def generation(ask: PromptInput, model: str, drawn: int, started: float, parts: Parts) -> Generation:
+    """The answer that samples make.
 
-    cut: int = 0
-    """Those that the limit of tokens ended."""
-    in_thought: int = 0
-    """Those that have a thought and no step."""
-
-    def __add__(self, other: Endings) -> Endings:
-        return Endings(self.cut + other.cut, self.in_thought + other.in_thought)
-
-    def __str__(self) -> str:
-        """For a sentence; empty where all ended by themselves, with a step."""
-        parts = [f"{self.cut} cut off at the limit of tokens"] if self.cut else []
-        if self.in_thought:
-            advice = " (raise llmstep.maxThinkingTokens)" if self.cut else ""
-            parts.append(f"{self.in_thought} with a thought and no step{advice}")
-        return ", ".join(parts)
+    Args:
+        drawn: Their number, with those that were dropped on the way.
+        started: A `time.perf_counter()`.
+        parts: The samples of each prompt, with its template.
+    """
+    found = (candidate for template, samples in parts for candidate in finish(template, ask, samples))
+    return Generation(merged(found), model, drawn, since(started), endings=endings(parts))
 
 
-def endings(template: PromptTemplate, samples: Iterable[RawSample]) -> Endings:
-    """How samples of a template ended."""
-    cut = in_thought = 0
-    for sample in samples:
-        cut += sample.cut
-        in_thought += template.chat and _thought_in(template, sample) and not template.clean(sample.text)
-    return Endings(cut, in_thought)
+def endings(parts: Parts) -> str:
+    """How samples ended, where that says why there are few candidates; empty where all ended with a step."""
+    cut = sum(sample.cut for _, samples in parts for sample in samples)
+    in_thought = sum(
+        template.chat and _thought_in(template, sample) and not template.clean(sample.text)
+        for template, samples in parts
+        for sample in samples
+    )
+    said = [f"{cut} cut off at the limit of tokens"] if cut else []
+    if in_thought:
+        advice = " (raise llmstep.maxThinkingTokens)" if cut else ""
+        said.append(f"{in_thought} with a thought and no step{advice}")
+    return ", ".join(said)
 
 
 def _thought_in(template: PromptTemplate, sample: RawSample) -> bool:
-    return sample.thought or template.in_thought or has_thought(sample.text)
+    return bool(sample.thought) or template.in_thought or has_thought(sample.text)
 
 
 def finish(template: PromptTemplate, ask: PromptInput, samples: Iterable[RawSample]) -> list[Candidate]:

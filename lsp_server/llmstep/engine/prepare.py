@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from llmstep.catalog.memory import SMALL
+from llmstep.catalog.resolve import Hardware, resolve
 from llmstep.catalog.store import adapter_base, cached_weights
 from llmstep.decoder import why_unsupported
 from llmstep.engine import device as devices
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from llmstep.engine.runner import Runner
     from llmstep.settings import Settings
 
-LARGE = 2 * devices.SMALL
+LARGE = 2 * SMALL
 """Bytes of weights from which on a model is worth not being waited for."""
 
 
@@ -46,7 +48,7 @@ def prepare(
         CancelledError: `cancel` was requested during the download.
     """
     device = _device(settings, choice)
-    freeable = held.plan.weight_bytes if held and held.plan.placement.device == device else 0
+    freeable = _freeable(held, device)
 
     def look(folder: Path, file_bytes: int | None = None, adapter: Path | None = None) -> Plan:
         plan = None
@@ -78,6 +80,26 @@ def prepare(
         return look(whole, adapter=folder)
     progress(Progress("load", f"Loading {choice.name}"))
     return look(folder)
+
+
+def chosen(settings: Settings, held: Runner | None) -> ModelChoice:
+    """The model that the settings mean, by the devices of this machine and their free memory.
+
+    Args:
+        held: The model in memory, which would make room for another.
+
+    Raises:
+        ModelError: There is no such model.
+    """
+    if settings.model.strip().lower() != "auto":
+        return resolve(settings)
+    device = devices.without_torch(settings.device) or devices.place(settings.device, settings.dtype).device
+    return resolve(settings, Hardware(device, devices.free_bytes(device) + _freeable(held, device)))
+
+
+def _freeable(held: Runner | None, device: str) -> int:
+    """Bytes that are free when the model in memory is gone."""
+    return held.plan.weight_bytes if held and held.plan.placement.device == device else 0
 
 
 def _device(settings: Settings, choice: ModelChoice) -> str:

@@ -139,7 +139,7 @@ class EngineRouter:
         self._use(engine)
         return await engine.converse(turns, sampling, progress=progress)
 
-    async def load(self, *, progress: ProgressSink = silent) -> object:
+    async def load(self, *, progress: ProgressSink = silent) -> str:
         """See `ModelEngine.load`; a model that another llmstep lends is not loaded here."""
         settings = self.settings
         if settings.in_process and await self._find_neighbour(settings):

@@ -13,62 +13,33 @@ from typing import TYPE_CHECKING
 import attrs
 
 from llmstep.cancel import NEVER, CancelToken
+from llmstep.catalog.cleaning import THOUGHT_BEGINS, THOUGHT_ENDS
 from llmstep.catalog.model_key import ModelKey
+from llmstep.decoder import Lead
 from llmstep.engine import device as devices
-from llmstep.engine.chat_form import chat_form, folder_rule, in_own_words, tokenizer_rule
-from llmstep.engine.completion import complete
+from llmstep.engine.chat_form import chat_form, in_own_words
+from llmstep.engine.chat_rule import written_chat
 from llmstep.engine.decode import decode
 from llmstep.engine.loaded import LoadedModel, Plan, release
-from llmstep.engine.postprocess import Endings, RawSample, endings, finish, merged
+from llmstep.engine.postprocess import RawSample, generation
 from llmstep.engine.prompt import encode
-from llmstep.progress import Progress, ProgressSink, silent, since
+from llmstep.progress import Progress, ProgressSink, silent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from llmstep.catalog.resolve import ModelChoice
     from llmstep.catalog.template import PromptTemplate
-    from llmstep.engine.text import Text, Written
+    from llmstep.engine.interface import Generation
     from llmstep.settings import Settings
-    from llmstep.types import Candidate, PromptInput, SamplingParams
-
-
-@attrs.frozen
-class LoadedModelInfo:
-    """What is in memory."""
-
-    model: str
-    """Name in the catalog, or the id or folder."""
-    source: str
-    """Hub id or folder."""
-    family: str
-    """`causal` or `seq2seq`."""
-    device: str
-    dtype: str
-    parameters: int
-    positions: int | None
-    """Most tokens of prompt and answer together; None where there is no fixed limit."""
-    load_ms: float
-    """Time it took to read the weights, the download not counted."""
+    from llmstep.types import PromptInput, SamplingParams
 
 
 class Runner:
     """A model in memory."""
 
-    def __init__(self, loaded: LoadedModel, settings: Settings, choice: ModelChoice, load_ms: float) -> None:
-        self._loaded = loaded
-        self._key = ModelKey.of(settings).chosen(choice)
+    def __init__(self, loaded: LoadedModel, settings: Settings, choice: ModelChoice) -> None:
+        self.loaded = loaded
         self.plan = loaded.plan
-        self.info = LoadedModelInfo(
-            model=choice.name,
-            source=choice.source,
-            family=loaded.plan.family,
-            device=loaded.plan.placement.device,
-            dtype=loaded.plan.placement.dtype,
-            parameters=loaded.plan.parameters,
-            positions=loaded.positions,
-            load_ms=load_ms,
-        )
+        self._key = ModelKey.of(settings).chosen(choice)
 
     @classmethod
     def load(
@@ -80,16 +51,11 @@ class Runner:
             ModelError: They cannot be loaded.
             CancelledError: `cancel` was requested.
         """
-        started = time.perf_counter()
-        if not plan.needs_torch:
-            from llmstep.engine import own_decoder
-
-            loaded = own_decoder.load(plan, progress=progress, cancel=cancel)
-        else:
+        if plan.needs_torch:
             from llmstep.engine.loader import load
-
-            loaded = load(plan, progress=progress, cancel=cancel)
-        return cls(loaded, settings, choice, since(started))
+        else:
+            from llmstep.engine.own_decoder import load
+        return cls(load(plan, progress=progress, cancel=cancel), settings, choice)
 
     def serves(self, settings: Settings, choice: ModelChoice) -> bool:
         """Whether this is the model, on the device and in the format, that is asked for."""
@@ -103,15 +69,13 @@ class Runner:
         *,
         threads: int = 0,
         progress: ProgressSink = silent,
-        on_candidate: Callable[[Candidate], None] | None = None,
         cancel: CancelToken = NEVER,
-    ) -> tuple[int, list[Candidate], str]:
-        """The number of samples drawn, the distinct candidates among them, best first, and `Generation.endings`.
+    ) -> Generation:
+        """The distinct candidates, best first.
 
         Args:
             threads: As in the settings.
             progress: Called after every decoding step with the number of steps done, and the most there can be.
-            on_candidate: Called with every candidate as soon as it is finished; with the same text once.
             cancel: Looked at in every step.
 
         Raises:
@@ -119,47 +83,29 @@ class Runner:
             GenerationError: The model failed.
             CancelledError: `cancel` was requested.
         """
-        template = self._in_own_words(template)
-        parts = template.draws(ask, sampling.count)
-        how = Endings()
-        given: set[str] = set()
-        drawn, before = 0, 0
-        found: list[Candidate] = []
-
-        def candidate_ended(candidate: Candidate) -> None:
-            if on_candidate is not None and candidate.text not in given:
-                given.add(candidate.text)
-                on_candidate(candidate)
+        started = time.perf_counter()
+        if template.own_turns and (form := chat_form(partial(written_chat, self.plan.tokenizer_folder), template)):
+            template = in_own_words(template, form)
+        prompts = template.draws(ask, sampling.count)
+        parts = []
+        before = 0
 
         def in_all(before: int, left: int, update: Progress) -> None:
-            done, total = before + update.done, before + update.total * left
-            progress(attrs.evolve(update, done=done, total=total))
+            progress(attrs.evolve(update, done=before + update.done, total=before + update.total * left))
 
-        for left, (part, count) in zip(range(len(parts), 0, -1), parts, strict=True):
+        for left, (part, count) in zip(range(len(prompts), 0, -1), prompts, strict=True):
             samples = self._draw(
                 part,
                 ask,
                 attrs.evolve(sampling, count=count),
-                threads=threads,
+                threads=self.threads(threads),
                 progress=partial(in_all, before, left),
-                on_candidate=None if on_candidate is None else candidate_ended,
                 cancel=cancel,
             )
-            drawn += len(samples)
             before += max(sample.tokens for sample in samples)
-            how += endings(part, samples)
-            found += finish(part, ask, samples)
-        return drawn, merged(found), str(how)
-
-    def _in_own_words(self, template: PromptTemplate) -> PromptTemplate:
-        """A template for chats in general, with the markers of this model."""
-        if not template.own_turns:
-            return template
-        tokenizer = self._loaded.tokenizer
-        own = hasattr(tokenizer, "apply_chat_template")
-        rule = tokenizer_rule(tokenizer) if own else folder_rule(self.plan.tokenizer_folder)
-        form = chat_form(rule, template)
-        return template if form is None else in_own_words(template, form)
+            parts.append((part, samples))
+        drawn = sum(len(samples) for _, samples in parts)
+        return generation(ask, self.plan.name, drawn, started, parts)
 
     def _draw(
         self,
@@ -169,72 +115,37 @@ class Runner:
         *,
         threads: int,
         progress: ProgressSink,
-        on_candidate: Callable[[Candidate], None] | None,
         cancel: CancelToken,
     ) -> list[RawSample]:
         """The samples for one prompt."""
-        max_tokens = min(sampling.max_new_tokens, template.max_new_tokens) + template.thinking_tokens
+        max_tokens = min(sampling.max_new_tokens, template.max_new_tokens)
+        thought = template.thinking_tokens if template.chat else 0
         limit = template.max_prompt_tokens
-        positions = self._loaded.positions
+        positions = self.loaded.positions
         if positions is not None:
             max_tokens = min(max_tokens, max(1, positions // 2))
-            limit = positions if template.family == "seq2seq" else positions - max_tokens
-        prompt = encode(template, ask, self._loaded.tokenizer, limit)
+            thought = min(thought, positions // 2 - max_tokens)
+            limit = positions if template.family == "seq2seq" else positions - max_tokens - thought
+        prompt = encode(template, ask, self.loaded.tokenizer, limit)
         if positions is not None and template.family == "seq2seq":
             max_tokens = max(1, min(max_tokens, positions - 1 - len(prompt.decoder_ids)))
-        sampling = attrs.evolve(sampling, max_new_tokens=max_tokens)
-
-        def on_sample(sample: RawSample) -> None:
-            for candidate in finish(template, ask, [sample]):
-                if on_candidate is not None:
-                    on_candidate(candidate)
-
-        samples = decode(
-            self._loaded,
+        return decode(
+            self.loaded,
             prompt,
-            sampling,
+            attrs.evolve(sampling, max_new_tokens=max_tokens),
             stops=template.stops,
-            threads=self._threads(threads),
+            lead=Lead(() if template.in_thought else THOUGHT_BEGINS, THOUGHT_ENDS, thought) if thought > 0 else None,
+            threads=threads,
             progress=progress,
-            on_sample=on_sample if on_candidate is not None else None,
-            cancel=cancel,
-        )
-        return [attrs.evolve(each, cut=self._is_cut(each, template, max_tokens)) for each in samples]
-
-    def _is_cut(self, sample: RawSample, template: PromptTemplate, max_tokens: int) -> bool:
-        """Whether it had no end of its own."""
-        if sample.tokens < max_tokens or (sample.steps and sample.steps[-1][0] in self._loaded.end_ids):
-            return False
-        return not any(stop in sample.text for stop in template.stops)
-
-    def complete(
-        self,
-        template: PromptTemplate,
-        text: Text,
-        sampling: SamplingParams,
-        *,
-        threads: int = 0,
-        progress: ProgressSink = silent,
-        on_written: Callable[[int, Written], None] | None = None,
-        cancel: CancelToken = NEVER,
-    ) -> tuple[int, list[Written]]:
-        """See `llmstep.engine.completion.complete`."""
-        return complete(
-            self._loaded,
-            template,
-            text,
-            sampling,
-            threads=self._threads(threads),
-            progress=progress,
-            on_written=on_written,
             cancel=cancel,
         )
 
-    def _threads(self, wanted: int) -> int:
+    def threads(self, wanted: int) -> int:
+        """Threads for a request, as `devices.cpu_threads` has them; 0 where a GPU works."""
         return devices.cpu_threads(wanted, self.plan.parameters) if self.plan.placement.device == "cpu" else 0
 
     def release(self) -> None:
         """Free the memory; the runner is of no use afterwards."""
         device = self.plan.placement.device
-        del self._loaded
+        del self.loaded
         release(device)

@@ -61,12 +61,7 @@ def prompt_ids(loaded: LoadedModel, template: PromptTemplate, text: Text) -> lis
     tokenizer = loaded.tokenizer
     if not text.messages:
         return list(tokenizer(text.prompt, add_special_tokens=True)["input_ids"])
-    chat: str | None = None
-    if getattr(tokenizer, "chat_template", None):
-        messages = [{"role": role, "content": content} for role, content in text.messages]
-        chat = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-    elif not hasattr(tokenizer, "apply_chat_template"):
-        chat = written_chat(loaded.plan.tokenizer_folder, text.messages)
+    chat = written_chat(loaded.plan.tokenizer_folder, text.messages)
     if chat is not None:
         return list(tokenizer(chat, add_special_tokens=False)["input_ids"])
     if template.chat:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import OrderedDict, deque
+from collections import deque
 from typing import TYPE_CHECKING
+
+from cachetools import FIFOCache
 
 from llmstep.http.answers import RefusedError
 
@@ -46,7 +48,7 @@ class FairQueue:
         self._seconds = seconds
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
         self._running: dict[str, int] = {}
-        self._served: OrderedDict[str, int] = OrderedDict()
+        self._served: FIFOCache[str, int] = FIFOCache(_MAX_REMEMBERED)
         """When a client was served last, as the number of turns given until then."""
         self._turns = 0
 
@@ -119,9 +121,6 @@ class FairQueue:
         self._running[client] = self._running.get(client, 0) + 1
         self._turns += 1
         self._served[client] = self._turns
-        self._served.move_to_end(client)
-        while len(self._served) > _MAX_REMEMBERED:
-            self._served.popitem(last=False)
 
     def _give_back(self, client: str) -> None:
         self._running[client] -= 1

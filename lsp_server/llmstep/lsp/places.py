@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import TYPE_CHECKING, TypeVar
 
 import attrs
+from cachetools import LRUCache
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
@@ -42,7 +42,7 @@ class Places:
         self._memory = memory
         self._documents = documents
         self._text = ""
-        self._known: OrderedDict[str, Place] = OrderedDict()
+        self._known: LRUCache[str, Place] = LRUCache(_KEPT)
         """For that text, the one that was asked about last."""
 
     async def at(
@@ -72,8 +72,6 @@ class Places:
             place = await work(document, _place, document.text, where, diagnostics)
             if document.text is self._text:
                 self._known[key] = place
-                while len(self._known) > _KEPT:
-                    self._known.popitem(last=False)
         return place
 
     async def known(

@@ -37,7 +37,8 @@ class Status:
     def now(self) -> state.Status:
         """What the server is doing."""
         app = self._app()
-        selected = self._settings().model
+        settings = self._settings()
+        selected = settings.model if settings.in_process or not settings.remote.url else settings.remote.model
         if app is None:
             return state.Status(
                 state="starting",

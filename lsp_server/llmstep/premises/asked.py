@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 import attrs
+from cachetools import LRUCache
 
 from llmstep.catalog.templates import TEMPLATES
 
@@ -30,7 +30,7 @@ class Premises:
     """Most premises for a goal."""
     _seconds: float
     """Longest search."""
-    _found: OrderedDict[_Key, tuple[Premise, ...]] = attrs.field(init=False, factory=OrderedDict)
+    _found: LRUCache[_Key, tuple[Premise, ...]] = attrs.field(init=False, factory=lambda: LRUCache(_REMEMBERED))
 
     def known(self, goal: Goal, where: Whereabouts | None) -> tuple[Premise, ...] | None:
         """What was found for a goal; None where nobody was asked."""
@@ -39,11 +39,10 @@ class Premises:
     async def find(self, goal: Goal, where: Whereabouts | None) -> tuple[Premise, ...]:
         """See `PremiseSource.find`."""
         key = _key(goal, where)
-        if key not in self._found:
-            self._found[key] = await self.source.find(goal, where, self._count, self._seconds)
-            while len(self._found) > _REMEMBERED:
-                self._found.popitem(last=False)
-        return self._found[key]
+        found = self._found.get(key)
+        if found is None:
+            found = self._found[key] = await self.source.find(goal, where, self._count, self._seconds)
+        return found
 
 
 def source_of(settings: Settings, lean: LeanWorkspace | None) -> PremiseSource | None:

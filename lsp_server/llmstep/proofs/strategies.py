@@ -28,7 +28,7 @@ async def model_name(engine: ModelEngine) -> str:
     settings = engine.settings
     if settings.in_process or settings.starts_server:
         return settings.model
-    return settings.remote.model or str(await engine.load())
+    return settings.remote.model or await engine.load()
 
 
 def style_of(settings: Settings, name: str) -> ProofStyle | None:

@@ -13,7 +13,6 @@ import getpass
 import hashlib
 import json
 import platform
-import random
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmstep.engine.remote.refusals import Passing, refusal
@@ -53,23 +52,31 @@ FAILURES: contextvars.ContextVar[list[LlmstepError] | None] = contextvars.Contex
 async def persistently(work: Callable[[], Awaitable[T]], tries: int = TRIES) -> T:
     """What `work` returns, repeated with growing pauses while it fails in a way that may pass.
 
+    The pauses are spread, so that clients that failed together do not come back together.
+
     Raises:
         LlmstepError: It still fails at the last try, or the server wants a longer pause than `MAX_PAUSE`.
     """
-    pause = FIRST_PAUSE
-    for left in reversed(range(tries)):
-        try:
-            return await work()
-        except Passing as failure:
-            # Spread, so that clients that failed together do not come back together.
-            wait = pause * random.uniform(0.75, 1.25) if failure.after is None else failure.after
-            if not left or wait > MAX_PAUSE:
-                raise failure.error from None
-            if (noted := FAILURES.get()) is not None:
-                noted.append(failure.error)
-            await asyncio.sleep(wait)
-            pause *= 2
+    import stamina
+
+    stamina.instrumentation.set_on_retry_hooks([])  # its own ones print warnings, and count in the program's metrics
+    pauses = {"wait_initial": FIRST_PAUSE, "wait_max": MAX_PAUSE, "wait_jitter": FIRST_PAUSE / 2}
+    try:
+        async for attempt in stamina.retry_context(_pause, attempts=tries, timeout=None, **pauses):
+            with attempt:
+                return await work()
+    except Passing as failure:
+        raise failure.error from None
     raise AssertionError("a try either returns or raises")
+
+
+def _pause(error: Exception) -> bool | float:
+    """Whether another try makes sense, or the seconds until then where the server names them."""
+    if not isinstance(error, Passing):
+        return False
+    if (noted := FAILURES.get()) is not None:
+        noted.append(error.error)
+    return True if error.after is None else error.after <= MAX_PAUSE and error.after
 
 
 class Connection:

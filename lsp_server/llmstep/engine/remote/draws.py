@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 
 import attrs
 
 from llmstep.engine.remote.connection import persistently
-from llmstep.engine.remote.questions import PATHS
 from llmstep.engine.remote.refusals import Passing, StatusError
-from llmstep.engine.remote.samples import Answer, NoAnswerError
+from llmstep.engine.remote.samples import NoAnswerError
 from llmstep.errors import RemoteError
 from llmstep.progress import ProgressSink, generating
 
 if TYPE_CHECKING:
     from llmstep.engine.postprocess import RawSample
     from llmstep.engine.remote.connection import Connection
-    from llmstep.engine.remote.questions import Api, Question
+    from llmstep.engine.remote.questions import Api, Asked
 
 AT_ONCE = 4
 """Requests at a time to a server that gives one sample a request."""
@@ -65,86 +65,100 @@ class ServerCapabilities:
     """Most tokens of a prompt, by our estimate."""
 
 
-async def draw(
-    connection: Connection, question: Question, abilities: ServerCapabilities, progress: ProgressSink
-) -> list[RawSample]:
-    """As many samples as the question wants, in the order drawn; one when the temperature is 0.
-
-    Raises:
-        StatusError: The server refuses the request.
-        LlmstepError: The server cannot be reached, or its answer is of no use.
-    """
-    sampling = question.sampling
-    count = sampling.count if sampling.temperature > 0 else 1
-    samples: list[RawSample] = []
-    while len(samples) < count:
-        missing = min(count - len(samples), abilities.max_samples)
-        if abilities.one_by_one:
-            numbers = range(len(samples), len(samples) + min(missing, AT_ONCE))
-            got = await _together(connection, question, abilities, list(numbers), progress)
-        else:
-            got = await _request(connection, question, abilities, missing, len(samples), progress)
-            abilities.one_by_one = abilities.one_by_one or len(got) < min(missing, abilities.max_samples)
-        if not got:
-            raise connection.unreadable()
-        samples += got
-    return samples[:count]
-
-
-async def _together(
-    connection: Connection,
-    question: Question,
-    abilities: ServerCapabilities,
-    numbers: list[int],
-    progress: ProgressSink,
-) -> list[RawSample]:
-    """One sample for each number, asked at the same time."""
-    tasks = [
-        asyncio.ensure_future(_request(connection, question, abilities, 1, number, progress)) for number in numbers
-    ]
-    try:
-        parts = await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    return [sample for part in parts for sample in part]
-
-
-async def _request(
-    connection: Connection,
-    question: Question,
-    abilities: ServerCapabilities,
-    count: int,
-    number: int,
-    progress: ProgressSink,
-) -> list[RawSample]:
-    """The samples of one request, without the fields that the server refuses.
+@attrs.frozen
+class Draw:
+    """Samples of one question.
 
     Args:
-        number: That of the first sample, which makes its seed another one.
+        abilities: What the server is known to do; what its answers teach is added.
+        progress: Called with the number of tokens of the longest sample so far, about.
     """
-    seed = question.sampling.seed
-    while True:
-        wanted = 1 if abilities.one_by_one else min(count, abilities.max_samples)
-        body = question.body(wanted, None if seed is None else seed + number, abilities.without)
 
-        async def once(body: object = body, wanted: int = wanted) -> list[RawSample]:
-            return await _once(connection, question, body, wanted, progress)
+    connection: Connection
+    question: Asked
+    abilities: ServerCapabilities
+    progress: ProgressSink
 
+    async def samples(self) -> list[RawSample]:
+        """As many samples as the question wants, in the order drawn; one when the temperature is 0.
+
+        Raises:
+            StatusError: The server refuses the request.
+            LlmstepError: The server cannot be reached, or its answer is of no use.
+        """
+        sampling, abilities = self.question.sampling, self.abilities
+        count = sampling.count if sampling.temperature > 0 else 1
+        samples: list[RawSample] = []
+        while len(samples) < count:
+            missing = min(count - len(samples), abilities.max_samples)
+            if abilities.one_by_one:
+                got = await self._together(range(len(samples), len(samples) + min(missing, AT_ONCE)))
+            else:
+                got = await self._request(missing, len(samples))
+                abilities.one_by_one = abilities.one_by_one or len(got) < min(missing, abilities.max_samples)
+            if not got:
+                raise self.connection.unreadable()
+            samples += got
+        return samples[:count]
+
+    async def _together(self, numbers: range) -> list[RawSample]:
+        """One sample for each number, asked at the same time."""
+        tasks = [asyncio.ensure_future(self._request(1, number)) for number in numbers]
         try:
-            return await persistently(once)
-        except _MixedError:
-            abilities.one_by_one = True
-        except StatusError as error:
-            field = refused_field(error, body)
-            if field is None:
-                raise
-            if field == "n" and 1 < (max_samples := _max_samples(error.said)) < wanted:
-                abilities.max_samples = max_samples
-                continue
-            abilities.without |= {field}
-            abilities.one_by_one |= field == "n"
+            parts = await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        return [sample for part in parts for sample in part]
+
+    async def _request(self, count: int, number: int) -> list[RawSample]:
+        """The samples of one request, without the fields that the server refuses.
+
+        Args:
+            number: That of the first sample, which makes its seed another one.
+        """
+        seed, abilities = self.question.sampling.seed, self.abilities
+        while True:
+            wanted = 1 if abilities.one_by_one else min(count, abilities.max_samples)
+            body = self.question.body(wanted, None if seed is None else seed + number, abilities.without)
+            try:
+                return await persistently(partial(self._once, body, wanted))
+            except _MixedError:
+                abilities.one_by_one = True
+            except StatusError as error:
+                field = refused_field(error, body)
+                if field is None:
+                    raise
+                if field == "n" and 1 < (max_samples := _max_samples(error.said)) < wanted:
+                    abilities.max_samples = max_samples
+                    continue
+                abilities.without |= {field}
+                abilities.one_by_one |= field == "n"
+
+    async def _once(self, body: object, wanted: int) -> list[RawSample]:
+        connection, answer = self.connection, self.question.heard(wanted)
+        try:
+            async with connection.stream("POST", self.question.path, body) as response:
+                kind = response.headers.get("content-type", "")
+                if "text/event-stream" in kind or "ndjson" in kind:
+                    async for line in connection.lines(response):
+                        answer.event(line)
+                        if answer.steps:
+                            self.progress(generating(answer.steps, self.question.sampling.max_new_tokens))
+                        if answer.enough:
+                            break
+                else:
+                    answer.whole(await connection.whole(response))
+        except NoAnswerError:
+            raise Passing(connection.unreadable()) from None
+        except RemoteError as error:  # the server's own words, in the midst of its answer
+            raise Passing(RemoteError(connection.place.shown(error.message), hint=error.hint)) from None
+        if answer.mixed:
+            raise _MixedError
+        if answer.cut:
+            raise Passing(connection.broken_off())
+        return list(answer.samples())
 
 
 def _max_samples(said: str) -> int:
@@ -154,33 +168,6 @@ def _max_samples(said: str) -> int:
 
 class _MixedError(Exception):
     """The samples of an answer cannot be separated."""
-
-
-async def _once(
-    connection: Connection, question: Question, body: object, wanted: int, progress: ProgressSink
-) -> list[RawSample]:
-    answer = Answer(wanted, question.stops, question.max_step_tokens, inside=question.template.in_thought)
-    try:
-        async with connection.stream("POST", PATHS[question.api], body) as response:
-            kind = response.headers.get("content-type", "")
-            if "text/event-stream" in kind or "ndjson" in kind:
-                async for line in connection.lines(response):
-                    answer.event(line)
-                    if answer.steps:
-                        progress(generating(answer.steps, question.sampling.max_new_tokens))
-                    if answer.enough:
-                        break
-            else:
-                answer.whole(await connection.whole(response))
-    except NoAnswerError:
-        raise Passing(connection.unreadable()) from None
-    except RemoteError as error:  # the server's own words, in the midst of its answer
-        raise Passing(RemoteError(connection.place.shown(error.message), hint=error.hint)) from None
-    if answer.mixed:
-        raise _MixedError
-    if answer.cut:
-        raise Passing(connection.broken_off())
-    return list(answer.samples())
 
 
 def refused_field(error: StatusError, body: dict[str, object]) -> str | None:

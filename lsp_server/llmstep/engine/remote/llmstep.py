@@ -91,7 +91,7 @@ class LlmstepEngine(RemoteEngine):
         Raises:
             LlmstepError: As with `generate`.
         """
-        from llmstep.engine.remote.conversation import Speech
+        from llmstep.engine.remote.questions import Speech
 
         name = await self.load()
         connection = self._to(self._place(self.settings), SILENCE)

@@ -15,8 +15,7 @@ from llmstep.progress import ProgressSink, silent
 
 if TYPE_CHECKING:
     from llmstep.engine.remote.connection import Connection
-    from llmstep.engine.remote.conversation import Speech
-    from llmstep.engine.remote.questions import Api
+    from llmstep.engine.remote.questions import Api, Speech
     from llmstep.settings import Settings
     from llmstep.settings_store import SettingsStore
 

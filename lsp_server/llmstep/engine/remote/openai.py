@@ -13,8 +13,7 @@ import attrs
 
 from llmstep.catalog.model_key import ModelKey
 from llmstep.engine.cache import AnswerCache, answer_key
-from llmstep.engine.interface import Generation
-from llmstep.engine.postprocess import Endings, endings, finish, merged
+from llmstep.engine.postprocess import generation
 from llmstep.engine.remote.place import place_of
 from llmstep.engine.remote.remote_engine import RemoteEngine
 from llmstep.engine.remote.single_flight import SingleFlight
@@ -28,14 +27,14 @@ if TYPE_CHECKING:
     from llmstep.catalog.template import PromptTemplate
     from llmstep.engine import status
     from llmstep.engine.conversation import Answer, Turn
+    from llmstep.engine.interface import Generation
     from llmstep.engine.postprocess import RawSample
     from llmstep.engine.remote.connection import Connection
-    from llmstep.engine.remote.conversation import Speech
     from llmstep.engine.remote.draws import ServerCapabilities
-    from llmstep.engine.remote.questions import Api
+    from llmstep.engine.remote.questions import Api, Speech
     from llmstep.settings import Settings
     from llmstep.settings_store import SettingsStore
-    from llmstep.types import Candidate, PromptInput
+    from llmstep.types import PromptInput
 
 SECONDS_FOR_MODELS = 15.0
 _MAX_NAMES = 8
@@ -96,8 +95,8 @@ class OpenAiEngine(RemoteEngine):
         Raises:
             LlmstepError: As with `generate`.
         """
-        from llmstep.engine.remote.conversation import Speech
         from llmstep.engine.remote.draws import too_long
+        from llmstep.engine.remote.questions import Speech
         from llmstep.engine.remote.refusals import StatusError
 
         settings = self.settings
@@ -191,15 +190,14 @@ class OpenAiEngine(RemoteEngine):
         if len(apis) == 1:
             abilities.api = apis[0]
         progress = thinned(progress)
-        drawn, how = 0, Endings()
-        found: list[Candidate] = []
+        drawn = 0
+        parts: list[tuple[PromptTemplate, list[RawSample]]] = []
         for part, count in template.draws(ask, sampling.count):
             wanted = attrs.evolve(sampling, count=count)
             got, samples = await self._draw(connection, model, part, ask, wanted, abilities, apis, progress)
             drawn += got
-            how += endings(part, samples)
-            found += finish(part, ask, samples)
-        return Generation(merged(found), model, drawn, since(started), endings=str(how))
+            parts.append((part, samples))
+        return generation(ask, model, drawn, started, parts)
 
     async def _in_own_words(self, connection: Connection, template: PromptTemplate) -> PromptTemplate:
         """A template for chats in general with the markers of the model, where they are known here."""
@@ -221,7 +219,7 @@ class OpenAiEngine(RemoteEngine):
 
         They come by the protocol that the server has, for a prompt that is short enough for it.
         """
-        from llmstep.engine.remote.draws import LEAST_BUDGET, draw, too_long
+        from llmstep.engine.remote.draws import LEAST_BUDGET, Draw, too_long
         from llmstep.engine.remote.questions import Question
         from llmstep.engine.remote.refusals import StatusError
 
@@ -230,7 +228,7 @@ class OpenAiEngine(RemoteEngine):
             budget = min(abilities.budget, template.max_prompt_tokens)
             question = Question(model, apis[0], template, ask, sampling, budget)
             try:
-                samples = await draw(connection, question, abilities, progress)
+                samples = await Draw(connection, question, abilities, progress).samples()
             except StatusError as error:
                 if too_long(error) and budget // 2 >= LEAST_BUDGET:
                     abilities.budget = budget // 2

@@ -1,10 +1,10 @@
-"""What servers are asked, for a template and a goal: in OpenAI's words, or in those of llama.cpp and Ollama."""
+"""What servers are asked, for a goal or in a conversation: in OpenAI's words, or in those of llama.cpp and Ollama."""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import attrs
 
@@ -12,10 +12,14 @@ from llmstep.catalog.registry import find_record
 from llmstep.catalog.templates import get_template, guess_template
 from llmstep.engine.chat_form import NO_THOUGHT
 from llmstep.engine.prompt import fitted_text
+from llmstep.engine.remote.samples import Answer
 from llmstep.errors import ModelError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from llmstep.catalog.template import PromptTemplate
+    from llmstep.engine.conversation import Turn
     from llmstep.engine.postprocess import RawSample
     from llmstep.settings import Settings
     from llmstep.types import PromptInput, SamplingParams
@@ -39,6 +43,63 @@ _ESTIMATE_MARGIN = 512
 _TURN = re.compile(r"<\|im_start\|>(\w+)\n(.*?)(?:<\|im_end\|>\n?|\Z)", re.DOTALL)
 
 
+class Asked(Protocol):
+    """What a server is asked: one goal, or the next words of a conversation."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def sampling(self) -> SamplingParams: ...
+    @property
+    def stops(self) -> tuple[str, ...]:
+        """Texts that end a sample."""
+
+    def body(self, count: int, seed: int | None, without: frozenset[str]) -> dict[str, Any]:
+        """The request.
+
+        Args:
+            count: Number of samples.
+            seed: See `SamplingParams`.
+            without: Fields that the server does not take.
+        """
+
+    def heard(self, count: int) -> Answer:
+        """Takes the answer to a request for `count` samples."""
+
+
+@attrs.frozen
+class Speech:
+    """A conversation to go on with."""
+
+    model: str
+    turns: Sequence[Turn]
+    sampling: SamplingParams
+    path: str = PATHS["chat"]
+    ollama: bool = False
+    """The path is that of Ollama's own protocol, whose context can be made long enough."""
+    stops: tuple[str, ...] = ()
+
+    def body(self, _: int, seed: int | None, without: frozenset[str]) -> dict[str, Any]:
+        """See `Asked.body`."""
+        sampling = self.sampling
+        messages = [{"role": role, "content": said} for role, said in self.turns]
+        how = {"temperature": sampling.temperature, "top_p": sampling.top_p, **_seeded(seed)}
+        if self.ollama:
+            length = sum(tokens(said) for _, said in self.turns) + sampling.max_new_tokens
+            how |= {"num_predict": sampling.max_new_tokens, "num_ctx": length}
+            return {"model": self.model, "messages": messages, "stream": True, "options": how}
+        how |= {
+            "model": self.model,
+            "messages": messages,
+            "stream": True,
+            _limit_field(without): sampling.max_new_tokens,
+        }
+        return {name: value for name, value in how.items() if name not in without}
+
+    def heard(self, count: int) -> Answer:
+        return Answer(count, (), maximum=self.sampling.max_new_tokens)
+
+
 @attrs.frozen
 class Question:
     """One goal for one server."""
@@ -52,15 +113,20 @@ class Question:
     """Most tokens of the prompt, by the estimate."""
 
     @property
+    def path(self) -> str:
+        return PATHS[self.api]
+
+    @property
     def as_chat(self) -> bool:
         """Whether the server writes the turns, by the rule of its model."""
         return self.api == "chat" or (self.api == "ollama" and self.template.own_turns)
 
-    @property
-    def max_step_tokens(self) -> int:
-        """Most tokens behind a thought; 0 where the limit of the whole is that of the step."""
-        template = self.template
-        return min(self.sampling.max_new_tokens, template.max_new_tokens) if template.thinking_tokens else 0
+    def heard(self, count: int) -> Answer:
+        """See `Asked.heard`; a step behind a thought has a limit of its own."""
+        max_tokens = min(self.sampling.max_new_tokens, self.template.max_new_tokens)
+        return Answer(
+            count, self.stops, max_tokens if self.template.thinking_tokens else 0, inside=self.template.in_thought
+        )
 
     @property
     def stops(self) -> tuple[str, ...]:
@@ -68,13 +134,7 @@ class Question:
         return () if self.as_chat and (self.template.own_turns or not self.template.chat) else self.template.stops
 
     def body(self, count: int, seed: int | None, without: frozenset[str]) -> dict[str, Any]:
-        """The request.
-
-        Args:
-            count: Number of samples.
-            seed: See `SamplingParams`.
-            without: Fields that the server does not take.
-        """
+        """See `Asked.body`."""
         max_tokens = min(self.sampling.max_new_tokens, self.template.max_new_tokens) + self.template.thinking_tokens
         if self.api == "llama.cpp":
             body = self._for_llama_cpp(count, seed, max_tokens)
@@ -95,6 +155,7 @@ class Question:
             "top_p": sampling.top_p,
             "stream": True,
             "logprobs": True if self.api == "chat" else 1,
+            **_seeded(seed),
         }
         if self.as_chat and self.template.own_turns:
             if self.template.effort:
@@ -103,8 +164,6 @@ class Question:
                 body["chat_template_kwargs"] = dict(NO_THOUGHT)
         if self.stops:
             body["stop"] = list(self.stops[:MAX_STOPS])
-        if seed is not None:
-            body["seed"] = seed
         if count == 1 and sampling.temperature > 0:
             # `transformers serve`, which takes one sample a request, decodes greedily unless it reads this.
             body["generation_config"] = json.dumps({"do_sample": True, "top_k": 0})
@@ -122,7 +181,7 @@ class Question:
             "n_probs": 1,
             "stop": list(self.stops),
             "stream": True,
-            **({} if seed is None else {"seed": seed}),
+            **_seeded(seed),
         }
 
     def _for_ollama(self, seed: int | None, max_tokens: int) -> dict[str, Any]:
@@ -137,7 +196,7 @@ class Question:
             "min_p": 0.0,
             "repeat_penalty": 1.0,
             "stop": list(self.stops),
-            **({} if seed is None else {"seed": seed}),
+            **_seeded(seed),
         }
         rest = {"stream": True, "logprobs": True, "options": options}
         if not self.as_chat:
@@ -164,6 +223,10 @@ class Question:
             return raw
         text = self.template.clean(raw.text)
         return attrs.evolve(raw, text=text[len(prefix) :]) if text.startswith(prefix) else None
+
+
+def _seeded(seed: int | None) -> dict[str, Any]:
+    return {} if seed is None else {"seed": seed}
 
 
 def _limit_field(without: frozenset[str]) -> str:

@@ -6,6 +6,8 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from attrs import evolve
+
 from llmstep.aside import in_this_loop
 from llmstep.engine.status import EngineStatus, StatusBoard
 from llmstep.errors import LlmstepError, RequestError
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
     from llmstep.engine.conversation import Answer
     from llmstep.engine.interface import Generation
     from llmstep.engine.remote.connection import Connection
-    from llmstep.engine.remote.conversation import Speech
     from llmstep.engine.remote.place import Place
+    from llmstep.engine.remote.questions import Speech
     from llmstep.engine.text import Completion, Text, Written
     from llmstep.settings import Settings
     from llmstep.types import PromptInput, SamplingParams
@@ -38,11 +40,18 @@ class RemoteEngine:
 
     def __init__(self, settings: Settings | SettingsStore, kind: status.Place) -> None:
         self.store = SettingsStore.of(settings)
-        named = self.settings.remote.model or self.settings.model
-        self._board = StatusBoard(EngineStatus(model=named, engine=kind))
+        self._board = StatusBoard(EngineStatus(model=self._named(kind), engine=kind))
         self._connection: Connection | None = None
         self._running = 0
         self._closing: set[asyncio.Task[None]] = set()
+        self.store.subscribe(lambda now: (now.model, now.remote), self._rename)
+
+    def _named(self, kind: str) -> str:
+        """The model that is known to be meant before a server has said which it has; empty where none is."""
+        return self.settings.model if kind == "shared" else self.settings.remote.model
+
+    def _rename(self, *_: object) -> None:
+        self._board.publish(state="generating" if self._running else "empty", model=self._named(self.status.engine))
 
     @property
     def settings(self) -> Settings:
@@ -97,9 +106,13 @@ class RemoteEngine:
 
     async def _heard(self, connection: Connection, speech: Speech, progress: ProgressSink) -> Answer:
         """The server's answer in a conversation. It may take long: whoever waits for it sets the limit."""
-        from llmstep.engine.remote.conversation import converse
+        from llmstep.engine.conversation import Answer
+        from llmstep.engine.remote.draws import Draw, ServerCapabilities
 
-        return await self._timed(converse(connection, speech, progress), connection, None)
+        one = evolve(speech, sampling=evolve(speech.sampling, count=1))
+        drawn = Draw(connection, one, ServerCapabilities(), progress).samples()
+        [sample] = await self._timed(drawn, connection, None)
+        return Answer(sample.text, "length" if sample.cut else "stop", sample.tokens, speech.model, sample.thought)
 
     async def _timed(self, work: Awaitable[T], connection: Connection, seconds: float | None) -> T:
         """What `work` returns, while the status says that something is generated.

@@ -27,7 +27,11 @@ _LIMITS = ("length", "limit", "max_tokens", "max_output_tokens", "model_length")
 """How servers say that the limit of tokens ended a sample."""
 _MAX_CHOICES = 1024
 _MAX_SAMPLE = 1 << 18
-"""Characters; the longest sample has 4096 tokens."""
+"""Characters of a sample, where it has no limit of tokens; the longest has 4096 of them."""
+_SLACK = 64
+"""Pieces that may come beyond the limit of tokens before a sample counts as one without end."""
+_PER_TOKEN = 16
+"""Characters that a token has at most on average; a server may send several tokens in a piece."""
 
 
 class NoAnswerError(ValueError):
@@ -39,12 +43,15 @@ class _Choice:
     """One sample while it comes."""
 
     text: str = ""
-    thought: bool = False
-    """Something was sent as a thought."""
+    thought: str = ""
+    """What was sent as a thought."""
     cut: bool = False
     """The limit of tokens ended it."""
     logprobs: list[float | None] = attrs.field(factory=list)
     pieces: int = 0
+    """Of the text."""
+    thoughts: int = 0
+    """Pieces of the thought."""
     spoken: int = 0
     """Pieces behind a thought, as far as they were counted."""
     ended: bool = False
@@ -54,12 +61,15 @@ class _Choice:
     ends: int = 0
     """How often the server said that it has ended."""
 
-    def sample(self) -> RawSample:
+    def sample(self, counted: int) -> RawSample:
+        """
+        Args:
+            counted: Tokens, where the server told their number; else 0.
+        """
         known = [each for each in self.logprobs if each is not None and math.isfinite(each)]
-        if not known or len(known) < len(self.logprobs):
-            tokens = len(self.logprobs) or self.pieces
-            return RawSample(self.text, None, tokens, thought=self.thought, cut=self.cut)
-        return RawSample(self.text, sum(known), len(known), thought=self.thought, cut=self.cut)
+        score = sum(known) if known and len(known) == len(self.logprobs) else None
+        tokens = len(self.logprobs) or counted or self.pieces + self.thoughts
+        return RawSample(self.text, score, tokens, thought=self.thought, cut=self.cut)
 
 
 class Answer:
@@ -70,10 +80,14 @@ class Answer:
         stops: Texts that end a sample; not every server obeys them.
         max_length: Most tokens of a sample behind its thought; 0 is no limit but the server's.
         inside: The samples begin within a thought.
+        maximum: Tokens of a whole sample that were asked for; 0 is no limit but the server's.
     """
 
-    def __init__(self, wanted: int, stops: Iterable[str], max_length: int = 0, *, inside: bool = False) -> None:
-        self._max_length, self._inside = max_length, inside
+    def __init__(
+        self, wanted: int, stops: Iterable[str], max_length: int = 0, *, inside: bool = False, maximum: int = 0
+    ) -> None:
+        self._max_length, self._inside, self._maximum = max_length, inside, maximum
+        self._counted = 0
         self._wanted = wanted
         self._stops = tuple(stops)
         self._max_stop_length = max(map(len, self._stops), default=0)
@@ -82,7 +96,7 @@ class Answer:
     @property
     def steps(self) -> int:
         """Number of tokens of the longest sample so far, as near as the server lets one know."""
-        return max((max(len(each.logprobs), each.pieces) for each in self._choices.values()), default=0)
+        return max((max(len(each.logprobs), each.pieces + each.thoughts) for each in self._choices.values()), default=0)
 
     @property
     def enough(self) -> bool:
@@ -114,9 +128,9 @@ class Answer:
         if line.startswith("{"):  # Ollama's lines are JSON alone
             self.whole(line, ended=False)
             return
-        if not line.startswith("data:"):
-            return  # empty lines, comments, names of events
         data = line.removeprefix("data:").strip()
+        if not line.startswith("data:") or not data:
+            return  # empty lines, comments, names of events
         if data == END:
             for choice in self._choices.values():
                 choice.ended = True
@@ -136,6 +150,8 @@ class Answer:
         try:
             for each in _choices(raw):
                 self._take(each, ended)
+            usage = raw.get("usage") or {}
+            self._counted = int(raw.get("eval_count") or usage.get("completion_tokens") or self._counted)
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
             raise NoAnswerError("no choices") from None
 
@@ -146,19 +162,23 @@ class Answer:
             choice.ended = choice.ended or bool(raw.get("finish_reason"))
             return
         message = raw.get("delta") or raw.get("message") or {}
-        text = raw["text"] if "text" in raw else message.get("content")
-        thought = next((said for said in (message.get(name) for name in _THOUGHTS) if said), None)
-        choice.thought = choice.thought or bool(thought)
+        text = str((raw["text"] if "text" in raw else message.get("content")) or "")
+        thought = str(next((said for said in (message.get(name) for name in _THOUGHTS) if said), ""))
         choice.cut = choice.cut or raw.get("finish_reason") in _LIMITS
-        if text:
-            if len(choice.text) + len(text) > _MAX_SAMPLE or len(self._choices) > _MAX_CHOICES:
-                raise ValueError("too long")
-            searched = max(0, len(choice.text) - self._max_stop_length)
-            choice.text += str(text)
-            choice.pieces += 1
-            choice.stopped = any(choice.text.find(stop, searched) >= 0 for stop in self._stops)
-            if self._max_length and self._is_too_long(choice):
-                choice.stopped = choice.cut = True
+        searched = max(0, len(choice.text) - self._max_stop_length)
+        choice.text += text
+        choice.thought += thought
+        choice.pieces += bool(text)
+        choice.thoughts += bool(thought)
+        length = len(choice.text) + len(choice.thought)
+        without_end = length > (self._maximum * _PER_TOKEN or _MAX_SAMPLE) or (
+            0 < self._maximum < choice.pieces + choice.thoughts - _SLACK
+        )
+        if (without_end and not self._maximum) or len(self._choices) > _MAX_CHOICES:
+            raise ValueError("too long")
+        choice.stopped = bool(text) and any(choice.text.find(stop, searched) >= 0 for stop in self._stops)
+        if not ended and (without_end or (text and self._max_length and self._is_too_long(choice))):
+            choice.stopped = choice.cut = True
         if text or not thought:  # a thought's tokens say nothing about the step
             choice.logprobs += _logprobs(raw.get("logprobs"))
         choice.ended = ended or bool(raw.get("finish_reason"))
@@ -175,8 +195,9 @@ class Answer:
 
     def samples(self) -> Iterator[RawSample]:
         """The samples, in the order of their numbers."""
+        counted = self._counted if len(self._choices) == 1 else 0
         for _, choice in sorted(self._choices.items()):
-            yield choice.sample()
+            yield choice.sample(counted)
 
 
 def _choices(raw: dict[str, Any]) -> Iterable[Any]:
@@ -185,11 +206,11 @@ def _choices(raw: dict[str, Any]) -> Iterable[Any]:
         values = [each["logprob"] for each in raw.get("completion_probabilities") or ()]
         end = raw.get("stop_type") if raw.get("stop") else None
         return [{"index": raw.get("index"), "text": raw["content"], "finish_reason": end, "logprobs": _values(values)}]
-    if "response" in raw:  # Ollama
+    if "done" in raw:  # Ollama
         values = [each["logprob"] for each in raw.get("logprobs") or ()]
-        end = (raw.get("done_reason") or "stop") if raw.get("done") else None
-        said = {"thinking": raw.get("thinking")}
-        return [{"text": raw["response"], "message": said, "finish_reason": end, "logprobs": _values(values)}]
+        end = (raw.get("done_reason") or "stop") if raw["done"] else None
+        said = raw.get("message") or {"content": raw.get("response"), "thinking": raw.get("thinking")}
+        return [{"message": said, "finish_reason": end, "logprobs": _values(values)}]
     return raw.get("choices") or ()
 
 

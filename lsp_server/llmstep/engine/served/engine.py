@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import attrs
@@ -12,7 +13,8 @@ from llmstep.aside import in_this_loop
 from llmstep.cancel import CancelToken
 from llmstep.catalog.gguf import choose_gguf
 from llmstep.catalog.memory import needed_bytes
-from llmstep.engine.chat_form import chat_form, folder_rule, in_own_words
+from llmstep.engine.chat_form import chat_form, in_own_words
+from llmstep.engine.chat_rule import written_chat
 from llmstep.engine.remote.llama_chat import llama_cpp_form
 from llmstep.engine.remote.openai import OpenAiEngine
 from llmstep.engine.served import launches
@@ -28,8 +30,7 @@ if TYPE_CHECKING:
     from llmstep.engine.conversation import Answer, Turn
     from llmstep.engine.interface import Generation
     from llmstep.engine.remote.connection import Connection
-    from llmstep.engine.remote.conversation import Speech
-    from llmstep.engine.remote.questions import Api
+    from llmstep.engine.remote.questions import Api, Speech
     from llmstep.engine.served.child import Launch
     from llmstep.settings import Settings
     from llmstep.settings_store import SettingsStore
@@ -64,11 +65,13 @@ class ServedEngine(OpenAiEngine):
         self._key: object = None
         self._preparing = asyncio.Lock()
         self._idle: asyncio.TimerHandle | None = None
-        self.store.subscribe(lambda settings: settings.model, self._names)
 
-    def _names(self, _: str, model: str) -> None:
+    def _named(self, kind: str) -> str:
+        return super()._named(kind) if self.settings.remote.url else self.settings.model
+
+    def _rename(self, *_: object) -> None:
         if not self.child.running:
-            self._board.publish(model=model)
+            super()._rename()
 
     async def generate(
         self,
@@ -169,7 +172,7 @@ class ServedEngine(OpenAiEngine):
             return template
         folder = self._served.folder if self._served is not None and not self.settings.remote.url else None
         if folder is not None:
-            form = chat_form(folder_rule(folder), template)
+            form = chat_form(partial(written_chat, folder), template)
         elif self._kind == "llama.cpp":
             form = await llama_cpp_form(connection, template)
         else:
