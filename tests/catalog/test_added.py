@@ -138,7 +138,7 @@ REFUSED = [
     (("add", "my model", "a/b"), "A model cannot be called 'my model'."),
     (("add", "a/b", "a/b"), "A model cannot be called 'a/b'."),
     (("add", "mine", "/no/such/folder"), "There is no folder /no/such/folder."),
-    (("add", "mine", "a/b"), "Which prompt template the model a/b needs is not known."),
+    (("add", "mine", "a/b"), "The prompt template of the model a/b is not known."),
     (("add", "mine", "a/b", "--template", "bsf"), "There is no prompt template 'bsf'."),
     (("add", "mine", "nonsense"), "There is no model 'nonsense' in the catalog."),
     (("add", "mine", "starter"), "The starter has a name already."),

@@ -122,7 +122,7 @@ def test_other_ids_of_the_hub(hub: Path) -> None:
     assert choice.trust_remote_code is True
     with pytest.raises(ModelError) as caught:
         resolve(Settings(model="someone/something"))
-    assert "Which prompt template the model someone/something needs is not known." in str(caught.value)
+    assert "The prompt template of the model someone/something is not known." in str(caught.value)
     assert "byt5-state" in caught.value.hint
 
 

@@ -158,6 +158,16 @@ def test_a_project_and_what_it_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert (look.grade, look.text) == ("ok", f"1 packages in {tmp_path}; 3 imports, all built")
 
 
+def test_a_file_outside_of_a_project_that_imports_something(tmp_path: Path) -> None:
+    file = tmp_path / "A.lean"
+    file.write_text("import Lean\nimport Mathlib.Order\n")
+    look = project_of(file)
+    assert (look.grade, look.text) == ("note", f"{tmp_path} has no lakefile, and the file imports Mathlib.Order")
+    assert look.advice == "Move the file into the project that has them."
+    file.write_text("import Lean\n")
+    assert project_of(file).grade == "ok"
+
+
 def project_of(file: Path) -> Finding:
     return doctor_project.project(Settings(), file)
 

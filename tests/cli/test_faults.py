@@ -42,7 +42,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "The file none cannot be read: No such file or directory.",
         ),
         (("suggest", "dangling", "--line", "1", "--column", "1"), "dangling is a link to /nonexistent/x, which is not"),
-        (("suggest", "folder", "--line", "1", "--column", "1"), "The file folder cannot be read: Is a directory."),
+        (("suggest", "folder", "--line", "1", "--column", "1"), "folder is a folder."),
         (("suggest", "bytes", "--line", "1", "--column", "1"), "bytes is not UTF-8 (byte 0). Save it as UTF-8."),
         (("suggest", "huge", "--line", "1", "--column", "1"), "The file huge has more than 64 MB."),
         (("suggest", "/dev/zero", "--line", "1", "--column", "1"), "The file /dev/zero has more than 64 MB."),

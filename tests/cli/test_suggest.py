@@ -119,7 +119,7 @@ def test_text_in_brackets_is_no_markup(llmstep: Run) -> None:
 
 REFUSED: list[tuple[tuple[str, ...], bytes, str]] = [
     ((), b"", "There is no goal to suggest steps for. Give a place of a Lean file, FILE:12:3, or a goal with"),
-    (("A.lean",), b"", "Which line of A.lean is meant was not given. Write A.lean:12:3, or --line 12 --column 3."),
+    (("A.lean",), b"", "No line of A.lean was given. Write A.lean:12:3, or --line 12 --column 3."),
     (("A.lean:1", "--line", "1"), b"", "The place is given twice: by A.lean:1 and by --line or --column."),
     (("A.lean:1:1", "--column", "1"), b"", "The place is given twice"),
     (("A.lean:1:1",), b"", "The file A.lean cannot be read: No such file"),
@@ -129,7 +129,7 @@ REFUSED: list[tuple[tuple[str, ...], bytes, str]] = [
     (("--goal-file", "-"), b"\xff", "stdin is not UTF-8 (byte 0). Save it as UTF-8."),
     (("--goal-file", "absent"), b"", "The file absent cannot be read: No such file or directory."),
     (("absent.lean", "--line", "1", "--column", "1"), b"", "The file absent.lean cannot be read: No such file"),
-    ((".", "--line", "1", "--column", "1"), b"", "The file . cannot be read: Is a directory."),
+    ((".",), b"", ". is a folder. Give a Lean file and a line: FILE.lean:12:3."),
     (
         ("--goal-file", "-", "--model", "startr"),
         b"p",

@@ -114,6 +114,15 @@ def test_nothing_found_says_why(llmstep: Run, lean: Path, tmp_path: Path) -> Non
     assert " rejected (" in lines[-1]
 
 
+def test_without_the_model_leans_own_tactics_and_what_to_do(llmstep: Run, lean: Path, tmp_path: Path) -> None:
+    server = ("--engine", "openai", "--remote-url", "http://127.0.0.1:9/v1")
+    ended = llmstep("suggest", f"{write(tmp_path, SWAP)}:2:3", "--lean", str(lean), *server)
+    assert ended.status == 0
+    assert "closes the goal" in ended.out
+    assert "Nothing answers at http://127.0.0.1:9/v1. Start the server, or correct --remote-url." in ended.err
+    assert "; , " not in ended.out
+
+
 def test_no_goal_here(llmstep: Run, lean: Path, tmp_path: Path) -> None:
     ended = ask(llmstep, write(tmp_path, f"-- nothing to prove\n\n{SWAP}"), 1, 4, lean)
     assert (ended.status, ended.out) == (1, "")

@@ -211,7 +211,7 @@ async def test_an_import_that_is_nowhere(checker: FileChecker) -> None:
     assert point is not None
     with pytest.raises(LeanImportsError) as caught:
         await checker.baseline(text, point)
-    assert caught.value.message == "Lean cannot read an import of this file: unknown module prefix 'Nowhere'"
+    assert caught.value.message == "Lean cannot read an import of this file: unknown module prefix 'Nowhere'."
     assert caught.value.hint.startswith("The file is in no Lake project: ")
 
 

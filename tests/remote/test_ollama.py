@@ -169,7 +169,7 @@ async def test_cancelling_closes_the_requests(there: Ollama) -> None:
     ("change", "kind", "message"),
     [
         ({"models": []}, ModelNotFoundError, "has no models."),
-        ({"models": ["llama3.2:latest"]}, LlmstepError, "Which prompt template the model llama3.2:latest needs"),
+        ({"models": ["llama3.2:latest"]}, LlmstepError, "The prompt template of the model llama3.2:latest"),
         ({"fails": "CUDA error"}, RemoteError, "The server failed: CUDA error."),
     ],
 )

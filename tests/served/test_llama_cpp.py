@@ -168,7 +168,7 @@ async def test_cancelling_gives_the_slots_back(gguf: Path) -> None:
         ("{folder}/two", "starter", "The folder {folder}/two holds 2 GGUF files."),
         ("{folder}/text.gguf", "starter", "The file {folder}/text.gguf is no GGUF file."),
         ("{folder}/cut.gguf", "starter", "llama.cpp could not start with {folder}/cut.gguf (status"),
-        ("{folder}/cut.gguf", "", "Which prompt template the model"),
+        ("{folder}/cut.gguf", "", "The prompt template of the model"),
         ("{folder}/cut.gguf", "byt5-state", "The template byt5-state is for encoder-decoder models"),
         ("ntp-state-1.3b", "", "No GGUF file of the model ntp-state-1.3b is known."),
         ("owner/name", "starter", "No GGUF file of the model owner/name is known."),

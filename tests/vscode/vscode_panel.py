@@ -26,7 +26,7 @@ class Panel:
         async def found() -> Frame | None:
             for frame in self.window.page.frames:
                 try:
-                    if await frame.evaluate("document.querySelector('main > h1') !== null"):
+                    if await frame.evaluate("document.querySelector('main h1') !== null"):
                         return frame
                 except Exception:
                     continue

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import * as vscode from 'vscode';
 import type { EnvironmentKeeper } from './environment/keeper';
 import type { EnvironmentState } from './environment/state';
+import { proxyVariables } from './environment/proxy';
 import { findUv } from './environment/uv';
 import { type Notifier, commandAction } from './notify';
 import { type Found, candidates, findPython } from './python/find';
@@ -25,8 +26,12 @@ export class Launcher {
     private readonly start: () => void,
   ) {}
 
-  /** The command that starts the server; undefined where something has to be done first, which the user is told. */
-  async launch(): Promise<Launch | undefined> {
+  /**
+   * The command that starts the server; undefined where something has to be done first, which the user is told.
+   *
+   * @param unasked - Whether this is the start with the window, and not by a command.
+   */
+  async launch(unasked: boolean): Promise<Launch | undefined> {
     if (!vscode.workspace.isTrusted) {
       void this.notify.warning('llmstep starts when the workspace is trusted, since Lean runs code of it.', MANAGE_TRUST);
       return undefined;
@@ -40,10 +45,13 @@ export class Launcher {
         }
         return this.#launch(next);
       case 'install':
+        if (unasked && this.keeper.putOff) {
+          return undefined;
+        }
         void this.keeper.offer(next.base, state.kind !== 'absent', this.start);
         return undefined;
       case 'wrongSetting':
-        void this.notify.error(`The Python of the settings, ${next.command}, ${next.reason}.`, CHOOSE_PYTHON);
+        void this.notify.error(`The Python of the setting llmstep.python, ${next.command}, ${next.reason}. llmstep needs Python 3.10 or newer.`, CHOOSE_PYTHON);
         return undefined;
       case 'noPython':
         void this.notify.error('llmstep needs Python 3.10 or newer, and found none. Install Python or uv.', CHOOSE_PYTHON);
@@ -86,7 +94,8 @@ export class Launcher {
   async #launch({ python, managed }: Extract<Plan, { kind: 'start' }>): Promise<Launch> {
     await mkdir(this.folder, { recursive: true });
     const key = await this.context.secrets.get(API_KEY);
-    return launchOf(python, managed, this.folder, key === undefined ? {} : { LLMSTEP_API_KEY: key });
+    const more = { ...proxyVariables(process.env), ...(key === undefined ? {} : { LLMSTEP_API_KEY: key }) };
+    return launchOf(python, managed, this.folder, more);
   }
 
   async #update(base: Python): Promise<void> {

@@ -37,7 +37,7 @@ export class Extension {
     this.launcher = new Launcher(context, this.log, this.notify, this.keeper, () => void this.session.restart());
     this.session = new Session({
       log: this.log,
-      launch: () => this.launcher.launch(),
+      launch: (unasked) => this.launcher.launch(unasked),
       settings: () => ({ ...serverSettings(names), ...this.#providers() }),
       prepare: (client) => { this.#prepare(client); },
       crashed: (again) => { this.#crashed(again); },
@@ -57,7 +57,7 @@ export class Extension {
       ...registerCommands(this),
       this.session.onDidChangeState((state) => { this.status.session(state); }),
       this.goals.onDidChange(() => void this.session.configure()),
-      vscode.workspace.onDidGrantWorkspaceTrust(() => void this.session.start()),
+      vscode.workspace.onDidGrantWorkspaceTrust(() => void this.session.start(true)),
       vscode.workspace.onDidChangeConfiguration((event) => {
         if (event.affectsConfiguration('llmstep.python')) {
           void this.session.restart();
@@ -69,7 +69,7 @@ export class Extension {
     );
     this.goals.connect();
     if (vscode.workspace.isTrusted) {
-      void this.session.start(); // Lean runs code of the workspace
+      void this.session.start(true); // Lean runs code of the workspace
     }
   }
 

@@ -135,7 +135,7 @@ def _template(model: str, folder: Path | None, settings: Settings) -> PromptTemp
     name = settings.template or hinted or guess_template(model, "causal")
     if not name:
         raise ModelError(
-            f"Which prompt template the model {model} needs is not known.",
+            f"The prompt template of the model {model} is not known.",
             hint="Set llmstep.template to the one it was trained with.",
         )
     return get_template(name).thinking(settings)

@@ -142,7 +142,7 @@ def _other(source: str, folder: Path | None, settings: Settings) -> ModelChoice:
     named = named or _guess(source, config, family)
     if not named:
         raise ModelError(
-            f"Which prompt template the model {source} needs is not known.",
+            f"The prompt template of the model {source} is not known.",
             hint=f"Set llmstep.template to the one it was trained with: {', '.join(TEMPLATES)}.",
         )
     template = get_template(named).thinking(settings)

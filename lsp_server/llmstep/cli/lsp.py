@@ -6,6 +6,8 @@ import sys
 
 import typer
 
+from llmstep.cli.say import say
+
 
 def lsp(
     tcp: str = typer.Option("", metavar="HOST:PORT", help="Listen here for one client, for debugging; port 0 is any."),
@@ -32,6 +34,8 @@ def lsp(
         level=logging.DEBUG if verbose else logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     configure()
+    if sys.stdin.isatty() and not (tcp or ws):
+        say("llmstep lsp waits for an editor at stdin; Ctrl-C ends it. `llmstep --help` lists the commands.", err=True)
     server = create_session()
     if tcp:
         status = run_tcp(server, *_address(tcp))

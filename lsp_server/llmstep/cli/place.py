@@ -31,15 +31,15 @@ def place_of(file: Path, line: int | None, column: int | None) -> tuple[Path, in
     """The file, line and column that a command is given, as `FILE:12:3` or apart; the column may be left out.
 
     Raises:
-        RequestError: There is no line, or it is given twice.
+        RequestError: There is no line, it is given twice, or the file is a folder.
     """
     found = None if file.exists() else _WITH_PLACE.fullmatch(str(file))
     if found:
         if line is not None or (column is not None and found[3]):
             raise RequestError(f"The place is given twice: by {file} and by --line or --column.", hint="Give it once.")
         file, line, column = Path(found[1]), int(found[2]), int(found[3]) if found[3] else column
+    if file.is_dir():
+        raise RequestError(f"{file} is a folder.", hint=f"Give a Lean file and a line: {file / 'FILE.lean'}:12:3.")
     if line is None:
-        raise RequestError(
-            f"Which line of {file} is meant was not given.", hint=f"Write {file}:12:3, or --line 12 --column 3."
-        )
+        raise RequestError(f"No line of {file} was given.", hint=f"Write {file}:12:3, or --line 12 --column 3.")
     return file, line, 1 if column is None else column

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import attrs
 import typer
 
+from llmstep.cli.command import in_terminal, options_of
 from llmstep.cli.downloads import agree
 from llmstep.cli.engine_flags import PremiseFlags, takes_engine
 from llmstep.cli.faults import NOTHING_FOUND
 from llmstep.cli.options import CountOption, settings_with
 from llmstep.cli.place import ColumnOption, FileArgument, LineOption, place_of
 from llmstep.cli.process import an_app, run
+from llmstep.cli.say import warn
 from llmstep.errors import RequestError
 from llmstep.lean.file_text import bounded, decode, position_of, read_text
 from llmstep.printable import json_text
@@ -23,6 +25,7 @@ from llmstep.wire.records import to_json
 if TYPE_CHECKING:
     from lsprotocol.types import Position
 
+    from llmstep.errors import LlmstepError
     from llmstep.memory import Document
     from llmstep.progress import ProgressSink
     from llmstep.settings import Settings
@@ -42,10 +45,13 @@ class Answer:
     summary: str
     rejected: tuple[Suggestion, ...] = ()
     """Those that Lean refused, by score."""
+    failure: LlmstepError | None = None
+    """Why the model gave nothing, where Lean's own tactics are all that there is."""
 
 
 @takes_engine
 def suggest(
+    context: typer.Context,
     file: Annotated[Path | None, FileArgument] = None,
     line: LineOption = None,
     column: ColumnOption = None,
@@ -106,6 +112,9 @@ def suggest(
         else:
             assert goal_file is not None
             answer = run(_for_goal(settings, _read_goal(goal_file), prefix or "", seed, show))
+    if answer.failure is not None:
+        hint = in_terminal(answer.failure.hint, options_of(context.command.params))
+        warn(f"{answer.failure.message} {hint}".rstrip())
     if as_json:
         typer.echo(json_text(to_json(as_record(answer))))
     else:
@@ -124,7 +133,9 @@ async def _at_place(
 ) -> Answer:
     async with an_app(settings) as app:
         found = await app.suggest(document, position, prefix=prefix, seed=seed, progress=progress)
-    return Answer(found.goal, found.model, found.elapsed_ms, found.suggestions, found.summary(), found.rejected)
+    return Answer(
+        found.goal, found.model, found.elapsed_ms, found.suggestions, found.summary(), found.rejected, found.failure
+    )
 
 
 async def _for_goal(settings: Settings, goal: Goal, prefix: str, seed: int | None, progress: ProgressSink) -> Answer:
@@ -161,7 +172,8 @@ def as_record(answer: Answer) -> SuggestOutput:
 def _print(answer: Answer, show_all: bool) -> None:
     from llmstep.cli.tables import print_suggestions
 
-    summary = f"{answer.summary}; {answer.model}, {answer.elapsed_ms / 1000:.1f} s"
+    model = f"{answer.model}, " if answer.model else ""
+    summary = f"{answer.summary}; {model}{answer.elapsed_ms / 1000:.1f} s"
     print_suggestions(answer.goal, answer.suggestions, summary, rejected=answer.rejected if show_all else ())
 
 

@@ -98,6 +98,8 @@ def _read(file: Path) -> tuple[dict[str, Any], SettingsError | None]:
         if len(content) > _MAX_BYTES:
             return {}, _unread(file, "it has more than 1 MB", "Shorten it.")
         return tomllib.loads(content.decode("utf-8").removeprefix("\ufeff")), None
+    except FileNotFoundError:
+        return {}, _unread(file, "there is none", f"Write it, or unset {VARIABLE}.")
     except OSError as error:
         return {}, _unread(file, error.strerror or str(error), "Make it readable, or remove it.")
     except UnicodeDecodeError:

@@ -32,16 +32,17 @@ def project(settings: Settings, place: Path) -> Finding:
         text = f"the lakefile or toolchain file in {found.passed_over} belongs to another user and is not used"
         advice = "Run llmstep in that folder if you trust it, or open it as the editor's folder."
         return Finding("project", "note", text, advice, details | {"passed_over": str(found.passed_over)})
+    imports = imports_of(place.read_text(encoding="utf-8", errors="replace")) if place.is_file() else []
+    others = [name for name in imports if name.partition(".")[0] not in _OF_THE_TOOLCHAIN]
     if not found.lake:
-        return Finding("project", "ok", f"{found.root} has no lakefile", details=details)
+        text = f"{found.root} has no lakefile"
+        if others:
+            advice = "Move the file into the project that has them."
+            return Finding("project", "note", f"{text}, and the file imports {_some(others)}", advice, details)
+        return Finding("project", "ok", text, details=details)
     packages = packages_of(found.root)
     absent = [name for name, folder in packages.items() if not folder.is_dir()]
-    imports = imports_of(place.read_text(encoding="utf-8", errors="replace")) if place.is_file() else []
-    unbuilt = [
-        name
-        for name in imports
-        if name.partition(".")[0] not in _OF_THE_TOOLCHAIN and find_compiled(name, found.root) is None
-    ]
+    unbuilt = [name for name in others if find_compiled(name, found.root) is None]
     details |= {"packages": list(packages), "absent": absent, "imports": imports, "unbuilt": unbuilt}
     text = f"{len(packages)} packages in {found.root}"
     if absent:

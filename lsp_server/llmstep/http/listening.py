@@ -53,7 +53,7 @@ def _listen_error(host: str, port: int, error: OSError) -> ListenError:
     if error.errno == errno.EADDRINUSE or getattr(error, "winerror", None) == 10048:
         return PortInUseError(
             f"Port {port} at {host} is used by another program.",
-            hint="End it, or choose another port with --port or the setting llmstep.http.port.",
+            hint="End it, or set llmstep.http.port to another port.",
         )
     if error.errno == errno.EACCES:
         return ListenError(f"Listening at port {port} is not permitted.", hint="Choose a port above 1023.")

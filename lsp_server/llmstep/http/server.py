@@ -117,7 +117,7 @@ async def serve(app: Starlette, host: str, port: int) -> HttpServer:
             raise
         raise PortInUseError(
             f"Port {port} is used by another llmstep ({health.version}, model {health.model}) already.",
-            hint="Use that one, end it, or choose another port with --port or the setting llmstep.http.port.",
+            hint="Use that one, end it, or set llmstep.http.port to another port.",
         ) from None
     config = uvicorn.Config(
         app,

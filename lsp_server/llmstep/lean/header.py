@@ -76,7 +76,7 @@ def _error(message: str, text: str, root: Path) -> LeanError | None:
         )
     if _UNREADABLE.search(message):
         return LeanImportsError(
-            f"Lean cannot read an import of this file: {message.strip().splitlines()[0][:200]}",
+            f"Lean cannot read an import of this file: {message.strip().splitlines()[0][:200].rstrip('.')}.",
             hint=_advice(text, root),
         )
     return None
@@ -95,7 +95,7 @@ def _advice(text: str, root: Path) -> str:
     if not modules:
         return "It is Lean's own library: install the toolchain again; `llmstep doctor` says which it is."
     if not any((root / name).is_file() for name in LAKEFILES):
-        return f"The file is in no Lake project: {root} has no lakefile that would say where the module is."
+        return f"The file is in no Lake project: {root} has no lakefile. Move it into the project that has the module."
     return (
         f"Run `lake build {modules}` in {root}, with Mathlib `lake exe cache get` first;"
         " in an editor, Build the Imports does that."

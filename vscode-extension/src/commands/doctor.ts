@@ -64,7 +64,7 @@ export class Doctor implements vscode.TextDocumentContentProvider, vscode.Dispos
     if (python === undefined) {
       return { problem: 'llmstep is not installed yet.', install: true };
     }
-    const place = leanEditor()?.document.uri.fsPath ?? vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
+    const place = placeToLookAt();
     const outcome = await vscode.window.withProgress(
       { location: vscode.ProgressLocation.Notification, title: 'Examining the installation' },
       () => run(python.command, [...python.args, 'doctor', '--json', ...options(), ...(place === undefined ? [] : [place])], {
@@ -85,6 +85,15 @@ export class Doctor implements vscode.TextDocumentContentProvider, vscode.Dispos
     this.#registration.dispose();
     this.#changed.dispose();
   }
+}
+
+/** The file at hand, else the folder that is open; nothing of a workspace that is not trusted, since Lean would run there. */
+function placeToLookAt(): string | undefined {
+  if (!vscode.workspace.isTrusted) {
+    return undefined;
+  }
+  const { uri } = leanEditor()?.document ?? {};
+  return uri?.scheme === 'file' ? uri.fsPath : vscode.workspace.workspaceFolders?.[0]?.uri.fsPath;
 }
 
 /** Every setting that somebody has set, as the command line takes it. */

@@ -5,7 +5,7 @@ import { probe } from '../python/probe';
 import { takeLock } from './lock';
 import { type Places, fingerprint, testedVersions } from './paths';
 import { readMarker, removeEnvironment, removeMarker, writeMarker } from './state';
-import { type Command, type Source, type Tool, lacksVersions, readStep, reasonOf, toolEnvironment } from './tools';
+import { type Command, type Source, type Tool, knownReason, lacksVersions, readStep, reasonOf, toolEnvironment } from './tools';
 import { type WithTorch, footprint, torchIndex } from './torch';
 
 /** What is to be installed, and how. */
@@ -19,6 +19,8 @@ export interface Order {
   readonly torchIndexUrl: string;
   /** `llmstep.install.wheelhouse`; empty for a network. */
   readonly wheelhouse: string;
+  /** Variables for the proxy of VS Code's settings. */
+  readonly proxy?: NodeJS.ProcessEnv;
 }
 
 /** A step of the work. */
@@ -35,7 +37,7 @@ export type InstallOutcome =
   /** Another window is at it. */
   | { readonly kind: 'busy' }
   /** What is there counts as half made, so that a second try goes on from it. */
-  | { readonly kind: 'failed'; readonly step: string; readonly reason: string };
+  | { readonly kind: 'failed'; readonly step: string; readonly reason: string; readonly hint?: string };
 
 export interface InstallHooks {
   readonly signal: AbortSignal;
@@ -86,7 +88,7 @@ async function work(order: Order, hooks: InstallHooks): Promise<InstallOutcome> 
   await removeMarker(places);
   const lacking = usable ? undefined : await lackingSpace(order);
   if (lacking !== undefined) {
-    return { kind: 'failed', step: 'Checking the free disk space', reason: lacking };
+    return { kind: 'failed', step: 'The installation', reason: lacking, hint: 'Free some space.' };
   }
   const versions = await testedVersions(order.wheel);
   for (const { title, at, command, otherwise } of steps(order, usable, versions)) {
@@ -113,7 +115,8 @@ async function work(order: Order, hooks: InstallHooks): Promise<InstallOutcome> 
       return { kind: 'failed', step: title, reason: outcome.message };
     }
     if (outcome.code !== 0) {
-      return { kind: 'failed', step: title, reason: reasonOf(outcome.stdout, outcome.stderr) };
+      const known = knownReason(outcome.stdout, outcome.stderr);
+      return { kind: 'failed', step: title, ...(known ?? { reason: reasonOf(outcome.stdout, outcome.stderr) }) };
     }
   }
   const { extension, torch, wheel } = order;
@@ -137,14 +140,14 @@ async function canGoOn(order: Order, hooks: InstallHooks): Promise<boolean> {
 }
 
 function execute(
-  { places }: Order,
+  { places, proxy }: Order,
   hooks: InstallHooks,
   { command, args }: Command,
   onLine: (line: string) => void,
 ): Promise<Outcome> {
   return (hooks.run ?? run)(command, args, {
     cwd: path.dirname(places.root),
-    env: toolEnvironment(process.env),
+    env: toolEnvironment(process.env, proxy),
     signal: hooks.signal,
     onLine,
   });

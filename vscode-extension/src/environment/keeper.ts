@@ -5,6 +5,7 @@ import type { Python } from '../python/probe';
 import { setting } from '../settings';
 import { type InstallHooks, type InstallOutcome, type Order, install } from './install';
 import { bundledWheel, fingerprint, placesIn } from './paths';
+import { proxyVariables } from './proxy';
 import { type EnvironmentState, inspect, readMarker, removeEnvironment } from './state';
 import { pip, uv } from './tools';
 import { type Torch, type WithTorch, chooseTorch, footprint } from './torch';
@@ -12,6 +13,9 @@ import { findUv } from './uv';
 
 /** What an installation starts from: a Python, or `uv` alone. */
 export type Base = Extract<Plan, { kind: 'install' }>['base'];
+
+/** Key of the global state: the user does not want to be asked at each start. */
+const NOT_NOW = 'llmstep.notNow';
 
 /** Keeps the extension's Python environment: asks, installs with progress, repairs, removes. */
 export class EnvironmentKeeper {
@@ -47,7 +51,13 @@ export class EnvironmentKeeper {
       { title: interrupted ? 'Repair' : 'Install', run: () => this.#then(base, start) },
       ...(interrupted ? [{ title: 'Remove', run: () => this.remove() }] : []),
       commandAction('Use Another Python…', 'workbench.action.openSettings', 'llmstep.python'),
+      { title: 'Not Now', run: () => this.context.globalState.update(NOT_NOW, true) },
     );
+  }
+
+  /** Whether the user has put the installation off: then only a command asks. */
+  get putOff(): boolean {
+    return this.context.globalState.get<boolean>(NOT_NOW) === true;
   }
 
   /** Ask whether to add PyTorch, which the chosen model needs; true when it is there. */
@@ -100,6 +110,7 @@ export class EnvironmentKeeper {
       (progress, token) => this.#run(order, progress, token),
     );
     await vscode.commands.executeCommand('setContext', 'llmstep.installed', outcome.kind === 'installed');
+    await this.context.globalState.update(NOT_NOW, undefined);
     this.#tell(outcome, base);
     return outcome.kind === 'installed';
   }
@@ -136,7 +147,7 @@ export class EnvironmentKeeper {
     } else if (outcome.kind === 'cancelled') {
       void this.notify.info('The installation was cancelled, and its files were removed.');
     } else if (outcome.kind === 'failed') {
-      void this.notify.error(`${outcome.step} failed: ${outcome.reason}.`, {
+      void this.notify.error([`${outcome.step} failed: ${outcome.reason}.`, outcome.hint ?? ''].join(' ').trimEnd(), {
         title: 'Try Again',
         run: () => vscode.commands.executeCommand('llmstep.install', base),
       });
@@ -158,6 +169,7 @@ export class EnvironmentKeeper {
       torch: torch ?? (await this.#torch()),
       torchIndexUrl: setting<string>('install.torchIndexUrl'),
       wheelhouse: setting<string>('install.wheelhouse'),
+      proxy: proxyVariables(process.env),
     };
   }
 

@@ -68,12 +68,12 @@ function from({ index, wheelhouse, versions }: Source): string[] {
 
 /** Whether a tool failed because there are no such versions for this Python or system. */
 export function lacksVersions(stdout: string, stderr: string): boolean {
-  return /No matching distribution|ResolutionImpossible|No solution found|requires a different Python/i.test(`${stdout}\n${stderr}`);
+  return knownReason(stdout, stderr) === undefined && /No matching distribution|ResolutionImpossible|No solution found|requires a different Python/i.test(`${stdout}\n${stderr}`);
 }
 
-/** The variables of the environment, without those that would send an installation elsewhere. */
-export function toolEnvironment(from: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const kept = { ...from };
+/** The variables of the environment, without those that would send an installation elsewhere; `proxy` are VS Code's. */
+export function toolEnvironment(from: NodeJS.ProcessEnv, proxy: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
+  const kept = { ...from, ...proxy };
   for (const name of ['PIP_TARGET', 'PIP_PREFIX', 'PIP_USER', 'PIP_ROOT', 'PYTHONHOME', 'PYTHONPATH', 'VIRTUAL_ENV']) {
     // eslint-disable-next-line @typescript-eslint/no-dynamic-delete
     delete kept[name];
@@ -107,6 +107,29 @@ export function readStep(line: string): string | undefined {
 /** The last part of a path or an address. */
 function last(name: string | undefined): string {
   return (name ?? '').split('/').at(-1) ?? '';
+}
+
+/** Why a tool failed, and what helps. */
+export interface Reason {
+  readonly reason: string;
+  readonly hint: string;
+}
+
+const KINDS: readonly (readonly [RegExp, Reason])[] = [
+  [
+    /CERTIFICATE_VERIFY_FAILED|certificate verify failed|invalid peer certificate|SSLError/i,
+    { reason: 'the certificate of the package index is not trusted', hint: 'Check the proxy, or name its certificate with PIP_CERT (uv: SSL_CERT_FILE).' },
+  ],
+  [
+    /NewConnectionError|NameResolutionError|ConnectTimeout|ProxyError|name resolution|getaddrinfo failed|Network is unreachable|dns error|error sending request/i,
+    { reason: 'the package index cannot be reached', hint: 'Check the network and the setting http.proxy, or set llmstep.install.wheelhouse.' },
+  ],
+  [/No space left|Errno 28|disk full/i, { reason: 'the disk is full', hint: 'Free some space.' }],
+];
+
+/** Why a tool failed where what it says does not tell by itself; undefined for all other reasons. */
+export function knownReason(stdout: string, stderr: string): Reason | undefined {
+  return KINDS.find(([pattern]) => pattern.test(`${stdout}\n${stderr}`))?.[1];
 }
 
 /** The line of a failed tool's output that says best what went wrong. */

@@ -41,11 +41,11 @@ export function plan(found: Found, environment: Python | undefined, uv: boolean)
  *
  * It runs in `folder`, not in a workspace, whose files Python would otherwise import in place of its own.
  */
-export function launchOf(python: Python, managed: boolean, folder: string, secrets: NodeJS.ProcessEnv): Launch {
+export function launchOf(python: Python, managed: boolean, folder: string, more: NodeJS.ProcessEnv): Launch {
   return {
     command: python.executable,
     args: [...(managed ? ['-I'] : []), '-m', 'llmstep', 'lsp'],
     cwd: folder,
-    env: { ...process.env, ...secrets },
+    env: { ...process.env, ...more },
   };
 }

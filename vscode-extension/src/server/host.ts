@@ -12,8 +12,8 @@ export interface Launch {
 /** What the session needs from the rest of the extension. */
 export interface SessionHost {
   readonly log: vscode.LogOutputChannel;
-  /** How to start; undefined where there is nothing to start, which the user has been told. */
-  launch(): Promise<Launch | undefined>;
+  /** How to start, `unasked` with the window or by a command; undefined where there is nothing to start. */
+  launch(unasked: boolean): Promise<Launch | undefined>;
   settings(): Record<string, unknown>;
   /** Register handlers on a new client, before it starts. */
   prepare(client: LanguageClient): void;

@@ -33,9 +33,9 @@ export class Session implements vscode.Disposable {
     return this.#client?.serverProcess?.pid;
   }
 
-  /** Start, unless it runs. Work on the session is done one after the other. */
-  start(): Promise<void> {
-    return this.#next(() => this.#start());
+  /** Start, unless it runs; `unasked` with the window. Work on the session is done one after the other. */
+  start(unasked = false): Promise<void> {
+    return this.#next(() => this.#start(unasked));
   }
 
   stop(): Promise<void> {
@@ -106,13 +106,13 @@ export class Session implements vscode.Disposable {
     return this.#work;
   }
 
-  async #start(): Promise<void> {
+  async #start(unasked = false): Promise<void> {
     if (this.#client !== undefined) {
       return;
     }
     this.#set('starting');
     try {
-      const launch = await this.host.launch();
+      const launch = await this.host.launch(unasked);
       if (launch === undefined) {
         this.#set('stopped');
         return;

@@ -4,7 +4,8 @@ import * as path from 'node:path';
 import { takeLock } from '../environment/lock';
 import { bundledWheel, fingerprint, placesIn } from '../environment/paths';
 import { inspect, removeEnvironment, writeMarker } from '../environment/state';
-import { pip, readStep, reasonOf, toolEnvironment, uv } from '../environment/tools';
+import { proxyVariables } from '../environment/proxy';
+import { knownReason, lacksVersions, pip, readStep, reasonOf, toolEnvironment, uv } from '../environment/tools';
 import { chooseTorch, torchIndex } from '../environment/torch';
 import { findUv } from '../environment/uv';
 import { fakePython, script, temporaryFolder } from './folder';
@@ -132,6 +133,32 @@ suite('installation tools', () => {
     const pythonSays = 'Traceback (most recent call last):\n  File "<string>", line 1\nModuleNotFoundError: No module named torch';
     assert.equal(reasonOf('', pythonSays), 'ModuleNotFoundError: No module named torch');
     assert.equal(reasonOf('', ''), 'no reason was given');
+  });
+
+  const said: readonly (readonly [string, string | undefined])[] = [
+    ["WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError('<HTTPSConnection>: Failed to establish a new connection')': /simple/numba/", 'the package index cannot be reached'],
+    ["WARNING: Retrying (Retry(total=0)) after connection broken by 'ProxyError('Cannot connect to proxy.', ...)': /simple/numba/", 'the package index cannot be reached'],
+    ['error: Failed to fetch: `https://pypi.org/simple/numba/`\n  Caused by: dns error: failed to lookup address', 'the package index cannot be reached'],
+    ["after connection broken by 'SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED]'))'", 'the certificate of the package index is not trusted'],
+    ['ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device', 'the disk is full'],
+    ['', undefined],
+  ];
+  for (const [line, reason] of said) {
+    test(`what pip and uv say of ${reason ?? 'a version that there is not'} is told in words`, () => {
+      const stderr = `${line}\nERROR: No matching distribution found for numba`;
+      assert.equal(knownReason('', stderr)?.reason, reason);
+      assert.equal(lacksVersions('', stderr), reason === undefined, 'other versions help only where these are lacking');
+    });
+  }
+
+  test('the proxy of the settings is used where the environment names none', () => {
+    const proxy = 'http://proxy.example.org:3128';
+    const direct = 'localhost,127.0.0.1,::1';
+    assert.deepEqual(proxyVariables({}, proxy), { HTTP_PROXY: proxy, HTTPS_PROXY: proxy, NO_PROXY: direct });
+    assert.equal(proxyVariables({ no_proxy: '.example.org' }, proxy).NO_PROXY, `.example.org,${direct}`);
+    assert.deepEqual(proxyVariables({ https_proxy: 'http://other' }, proxy), {});
+    assert.deepEqual(proxyVariables({}, ''), {});
+    assert.equal(toolEnvironment({}, proxyVariables({}, proxy)).HTTPS_PROXY, proxy);
   });
 });
 

@@ -107,7 +107,7 @@ suite('installing', () => {
   test('a failure leaves it half made, and a second try goes on from there', async () => {
     const failing = order(new FakeTool(base, { llmstep: '{ echo "ERROR: No space left." >&2; exit 1; }' }));
     const [outcome] = await go(failing);
-    assert.deepEqual(outcome, { kind: 'failed', step: 'Installing llmstep', reason: 'No space left' });
+    assert.deepEqual(outcome, { kind: 'failed', step: 'Installing llmstep', reason: 'the disk is full', hint: 'Free some space.' });
     assert.equal(await state(failing), 'halfMade');
     const tool = new FakeTool(base);
     const [second, steps] = await go(order(tool));
@@ -130,7 +130,7 @@ suite('installing', () => {
     assert.equal((await go(order(new FakeTool(base, { versions: lacking }))))[0].kind, 'installed');
     const full = '{ echo "ERROR: No space left." >&2; exit 1; }';
     const made = order(new FakeTool(base, { versions: full }), { torch: 'cuda' });
-    assert.deepEqual((await go(made))[0], { kind: 'failed', step: 'Installing PyTorch', reason: 'No space left' });
+    assert.deepEqual((await go(made))[0], { kind: 'failed', step: 'Installing PyTorch', reason: 'the disk is full', hint: 'Free some space.' });
     const offline = order(new FakeTool(base, { versions: full }), { wheelhouse: folder() });
     assert.equal((await go(offline))[0].kind, 'installed', 'a wheelhouse has versions of its own');
     rmSync(versions);

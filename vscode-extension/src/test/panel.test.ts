@@ -13,6 +13,9 @@ suite('the panel', () => {
     assert.deepEqual(changes('⊢ p ∧ q', 'case left\n⊢ p'), ['-⊢ p ∧ q', '+case left', '+⊢ p']);
     assert.deepEqual(changes('a\nb\nc', 'a\nc'), [' a', '-b', ' c']);
     assert.deepEqual(changes('a', 'a'), [' a']);
+    assert.deepEqual(changes('x\ny\na\nb', 'x\ny\nb'), [' x', ' y', '-a', ' b']);
+    const lines = (name: string): string => Array.from({ length: 3000 }, (_, index) => `${name}${index}`).join('\n');
+    assert.equal(changes(`same\n${lines('old')}`, `same\n${lines('new')}`).length, 6001); // not compared line by line
   });
 
   test('characters that cannot be seen are written out', () => {

@@ -251,7 +251,7 @@ def template_of(settings: Settings, model: str) -> PromptTemplate:
         name = "instruct"
     if not name:
         raise ModelError(
-            f"Which prompt template the model {model} needs is not known.",
+            f"The prompt template of the model {model} is not known.",
             hint="Set llmstep.template to the one it was trained with; for a general model, set it to instruct.",
         )
     template = get_template(name).thinking(settings)

@@ -4,9 +4,26 @@ export interface Line {
   readonly text: string;
 }
 
+/** Most pairs of lines that are compared; two goals with more of them are told whole, as gone and come. */
+const MOST_PAIRS = 250_000;
+
 /** The lines of two texts in the order of a longest common subsequence; what has gone stands before what has come. */
 export function difference(before: string, after: string): Line[] {
   const [old, now] = [before.split('\n'), after.split('\n')];
+  let start = 0;
+  while (start < Math.min(old.length, now.length) && old[start] === now[start]) {
+    start++;
+  }
+  const same = old.splice(0, start);
+  now.splice(0, start);
+  return [...same.map((text): Line => ({ kind: 'same', text })), ...(old.length * now.length > MOST_PAIRS ? whole(old, now) : compared(old, now))];
+}
+
+function whole(old: readonly string[], now: readonly string[]): Line[] {
+  return [...old.map((text): Line => ({ kind: 'removed', text })), ...now.map((text): Line => ({ kind: 'added', text }))];
+}
+
+function compared(old: readonly string[], now: readonly string[]): Line[] {
   // common[i][j]: length of a longest common subsequence of old[i..] and now[j..]
   const common = Array.from({ length: old.length + 1 }, () => new Array<number>(now.length + 1).fill(0));
   const length = (i: number, j: number): number => common[i]?.[j] ?? 0;

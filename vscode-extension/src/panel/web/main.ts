@@ -1,24 +1,45 @@
 // The script of the panel's page.
 import type { PanelRequest, PanelState } from '../messages';
+import { element } from './elements';
 import { render } from './render';
 
-declare function acquireVsCodeApi(): { postMessage(request: PanelRequest): void };
+declare function acquireVsCodeApi(): {
+  postMessage(request: PanelRequest): void;
+  getState(): readonly string[] | undefined;
+  setState(unfolded: readonly string[]): void;
+};
 
 const api = acquireVsCodeApi();
-const root = document.body.appendChild(document.createElement('main'));
-/** Keys of what the user has unfolded. */
-const unfolded = new Set<string>();
+const root = element('div');
+/** What goes on, for screen readers: they read changes of an element that stays. */
+const status = element('p', { role: 'status', class: 'unseen' });
+document.body.append(element('main', {}, root, status));
+/** Keys of what the user has unfolded; kept while the view is hidden. */
+const unfolded = new Set(api.getState());
+let drawn = '';
 
 const steps = (): HTMLElement[] => [...root.querySelectorAll<HTMLElement>('.step')];
 
-/** Draw a state; what has the focus, and what is unfolded, stays so. */
+/** Draw a state, unless it is drawn: a selected text stays so. What has the focus, and what is unfolded, stays too. */
 function show(state: PanelState): void {
+  const wanted = JSON.stringify(state);
+  if (wanted === drawn) {
+    return;
+  }
+  drawn = wanted;
   const focused = document.activeElement?.getAttribute('data-key');
   root.replaceChildren(...render(state, (request) => { api.postMessage(request); }));
   for (const details of root.querySelectorAll('details')) {
     const key = details.getAttribute('data-key') ?? '';
     details.open = unfolded.has(key);
-    details.addEventListener('toggle', () => unfolded[details.open ? 'add' : 'delete'](key));
+    details.addEventListener('toggle', () => {
+      unfolded[details.open ? 'add' : 'delete'](key);
+      api.setState([...unfolded]);
+    });
+  }
+  const said = root.querySelector('.said')?.textContent ?? '';
+  if (status.textContent !== said) {
+    status.textContent = said;
   }
   if (focused !== undefined && focused !== null) {
     const again = [...root.querySelectorAll<HTMLElement>('[data-key]')].find((each) => each.getAttribute('data-key') === focused);

@@ -14,7 +14,7 @@ export function render(state: PanelState, send: Send): HTMLElement[] {
   return [
     element('h1', {}, place === '' ? 'llmstep' : visible(place)),
     toolbar(state, send),
-    element('p', { role: 'status', class: 'said' }, visible(said)),
+    element('p', { class: 'said' }, visible(said)),
     ...(known === null ? [] : [element('div', { class: 'known' }, goal(known), steps(known, send))]),
   ];
 }
