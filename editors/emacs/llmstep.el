@@ -103,7 +103,7 @@ It is nil for false and null."
   (list :uri (if (llmstep--workspace) (lsp--buffer-uri) (eglot--path-to-uri buffer-file-name))))
 
 (defun llmstep--workspace ()
-  "The workspace of `lsp-mode' that runs llmstep for this buffer; nil without one."
+  "The workspace of `lsp-mode' with llmstep for this buffer; nil without one."
   (and (bound-and-true-p lsp-mode) (lsp-find-workspace 'llmstep buffer-file-name)))
 
 (defun llmstep--run (command argument done)
@@ -130,7 +130,7 @@ DONE is called with its answer, in this buffer."
           (t (user-error "The llmstep server does not run in this buffer; start lsp-mode or eglot")))))
 
 (defun llmstep--problem (problem)
-  "What PROBLEM, an error of the server, says, and its hint."
+  "The message of PROBLEM, an error of the server, and its hint."
   (let ((hint (when-let ((data (llmstep--get problem :data)))
                 (and (or (hash-table-p data) (consp data)) (llmstep--get data :hint)))))
     (string-trim (format "%s %s" (llmstep--get problem :message) (or hint "")))))
@@ -168,7 +168,7 @@ Point is behind the last one then."
 ;;; Commands
 
 (defun llmstep--title (step)
-  "STEP as a menu shows it: ✓ closes the goal, → 2 goals are left."
+  "The title of STEP in a menu: ✓ closes the goal, → 2 goals are left."
   (let ((left (length (llmstep--get step :remainingGoals))))
     (concat (llmstep--get step :text)
             (pcase (llmstep--get step :verdict)
@@ -177,7 +177,7 @@ Point is behind the last one then."
 
 ;;;###autoload
 (defun llmstep-suggest (&optional prefix)
-  "Ask for steps at point, and insert the one that is chosen.
+  "Suggest how to go on at point, and insert the choice.
 With a prefix argument read PREFIX, with which all of them begin."
   (interactive (list (when current-prefix-arg (read-string "How the step begins: "))))
   (message "llmstep asks for steps ...")
@@ -197,7 +197,8 @@ With a prefix argument read PREFIX, with which all of them begin."
 
 ;;;###autoload
 (defun llmstep-accept ()
-  "Insert the best known step of the goal at point; without one, ask for steps."
+  "Insert the best known step of the goal at point.
+Where none is known, ask."
   (interactive)
   (llmstep--run "llmstep.accept" (llmstep--place)
                 (lambda (shown)
@@ -210,9 +211,15 @@ With a prefix argument read PREFIX, with which all of them begin."
   (message "llmstep searches a proof ...")
   (llmstep--run "llmstep.prove" (llmstep--place)
                 (lambda (answer)
-                  (if (llmstep--get answer :proof)
-                      (llmstep--insert (list (llmstep--get answer :edit)))
-                    (message "No proof was found in %s expansions." (llmstep--get answer :expansions))))))
+                  (let ((partial (llmstep--get answer :partial))
+                        (rounds (or (llmstep--get answer :rounds) 0)))
+                    (cond (partial
+                           (message "The proof is complete but for %d goals.  The code actions offer it."
+                                    (length (llmstep--get partial :goals))))
+                          ((llmstep--get answer :proof)
+                           (llmstep--insert (list (llmstep--get answer :edit))))
+                          ((> rounds 0) (message "No proof was found in %d rounds." rounds))
+                          (t (message "No proof was found in %s expansions." (llmstep--get answer :expansions))))))))
 
 ;;;###autoload
 (defun llmstep-fill ()

@@ -61,7 +61,7 @@ def test_a_step_is_found_chosen_and_accepted_by_lean(
         assert "timed out" in seen["problem"].lower() or "timeout" in seen["problem"].lower()
 
 
-def test_the_package_compiles_without_a_warning(emacs: str, tmp_path: Path) -> None:
+def test_the_package_compiles_without_a_warning_and_checkdoc_has_none(emacs: str, tmp_path: Path) -> None:
     file = tmp_path / "llmstep.el"
     file.write_text(PACKAGE.read_text(encoding="utf-8"), encoding="utf-8")
     strict = "(setq byte-compile-error-on-warn t)"
@@ -72,6 +72,9 @@ def test_the_package_compiles_without_a_warning(emacs: str, tmp_path: Path) -> N
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
+    style = f'(progn (require (quote checkdoc)) (checkdoc-file "{file}"))'
+    done = subprocess.run([emacs, "--batch", "-Q", "--eval", style], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
     # The headers are those that Emacs's package manager reads.
     read = f'(with-temp-buffer (insert-file-contents "{file}") (require (quote package)) (princ (package-buffer-info)))'
     done = subprocess.run([emacs, "--batch", "-Q", "--eval", read], capture_output=True, text=True, timeout=120)

@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -61,7 +62,14 @@ async def workbench(
 window = window_of_workbench("module")
 
 
-async def test_asked_cancelled_completed_used_removed(window: Window, workbench: Workbench, judge: Judge) -> None:
+def test_the_extension_carries_its_wheel_and_the_versions_that_were_tested(vsix: Path) -> None:
+    with zipfile.ZipFile(vsix) as packed:
+        carried = {name.rpartition("/")[2] for name in packed.namelist() if name.startswith("extension/wheel/")}
+    assert len(carried) == 2
+    assert "constraints.txt" in carried
+
+
+async def test_asked_put_off_cancelled_completed_used_removed(window: Window, workbench: Workbench, judge: Judge) -> None:
     environment = workbench.data / "User" / "globalStorage" / "llmstep.llmstep" / "environment"
     file = await window.open("Install.lean", OR)
 
@@ -75,6 +83,16 @@ async def test_asked_cancelled_completed_used_removed(window: Window, workbench:
     await window.picture("11-install")
     assert workbench.companions() == []
     assert not environment.exists()
+
+    # Put off: the next window does not ask, and a command does.
+    await window.notification("llmstep installs").get_by_role("button", name="Not Now").click()
+    await expect(window.notification("llmstep installs")).to_have_count(0)
+    await asyncio.sleep(1)  # the workbench writes what extensions remember a tenth of a second later
+    await window.load()
+    file = await window.open("Install.lean", OR)
+    await window.status_says("does not run")
+    assert await window.notification("llmstep installs").count() == 0
+    await window.command("llmstep: Install or Repair")
 
     # Cancelled once work is in hand: nothing is left.
     install = window.notification("llmstep installs").get_by_role("button", name="Install", exact=True)

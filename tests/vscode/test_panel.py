@@ -257,6 +257,23 @@ async def test_what_lean_rejected_and_why_and_that_no_text_is_markup(window: Win
     await file.close()
 
 
+async def test_a_selected_text_stays_and_a_screen_reader_hears_of_changes(window: Window, panel: Panel) -> None:
+    file = await suggested(window, panel, "Selected.lean")
+    await expect(await panel.button("Stop")).to_be_disabled()
+    frame = await panel.frame()
+    await frame.evaluate("""() => {
+      window.region = document.querySelector('[role=status]');
+      getSelection().selectAllChildren(document.querySelector('.goal pre'));
+    }""")
+    await file.place(SPLITS, 3)  # the same goal: the panel is asked for, and shows the same
+    await asyncio.sleep(0.5)
+    assert plain(str(await frame.evaluate("String(getSelection())"))) == "p q : Prop\nh : p ∨ q\n⊢ q ∨ p"
+    await file.place(CLOSES, 2)
+    await until("nothing for the other goal", lambda: said(panel, "No suggestions for this place yet."))
+    assert await frame.evaluate("window.region === document.querySelector('[role=status]')")
+    await file.close()
+
+
 async def test_copy(window: Window, panel: Panel) -> None:
     await window.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     file = await suggested(window, panel, "Copied.lean", CLOSES)
@@ -275,14 +292,18 @@ async def test_it_follows_the_theme_and_is_accessible(
 ) -> None:
     workbench.configure(workbench__colorTheme=theme)
     file = await suggested(window, panel, f"Theme{theme.replace(' ', '')}.lean")
-    await (await panel.locator("li.progress summary")).first.click()
-    for summary in await (await panel.locator(".rejected summary")).all():
-        await summary.click()
     kind = "high-contrast" if "Contrast" in theme else "light" if "Light" in theme else "dark"
     body = await panel.locator(f"body.vscode-{kind}")
     await expect(body).to_have_count(1)
-    colour = "e => [getComputedStyle(e).color, getComputedStyle(document.querySelector('.step')).color]"
-    assert len(set(await body.evaluate(colour))) == 1
+    await expect(await panel.button("Stop")).to_be_disabled()  # nothing is drawn anew from here on
+    await body.evaluate("() => document.querySelectorAll('details').forEach(each => { each.open = true })")
+    await expect((await panel.locator("li.progress .changed")).first).to_be_visible()
+
+    async def same_colour() -> bool:
+        colours = "e => [getComputedStyle(e).color, getComputedStyle(document.querySelector('.step')).color]"
+        return len(set(await body.evaluate(colours))) == 1
+
+    await until("the colours of the theme", same_colour)
     assert await panel.violations() == []
     await window.picture(f"23-panel-{kind}")
     await back(window, file)

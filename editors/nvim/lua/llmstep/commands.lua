@@ -99,8 +99,12 @@ end
 function M.prove()
   local buffer, tick = vim.api.nvim_get_current_buf(), vim.b.changedtick
   run('llmstep.prove', place(), function(answer, client)
-    if not answer.proof or answer.proof == vim.NIL then
-      return say(('No proof was found in %d expansions.'):format(answer.expansions))
+    local partial = answer.partial ~= vim.NIL and answer.partial or nil
+    if partial then
+      return say(('The proof is complete but for %d goals. The code actions (gra) offer it.'):format(#partial.goals))
+    elseif not answer.proof or answer.proof == vim.NIL then
+      local rounds = (answer.rounds or 0) > 0
+      return say(('No proof was found in %d %s.'):format(rounds and answer.rounds or answer.expansions, rounds and 'rounds' or 'expansions'))
     end
     insert({ answer.edit }, buffer, tick, client)
   end)
