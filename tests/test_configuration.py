@@ -140,7 +140,7 @@ def test_a_settings_file_that_is_not_there_is_told_only_where_it_was_named(
 ) -> None:
     (home / "config.toml").unlink()
     [fault] = user_layer().faults
-    assert "No such file or directory" in fault.message
+    assert (fault.message[-14:], fault.hint) == ("there is none.", "Write it, or unset LLMSTEP_CONFIG.")
     monkeypatch.setenv("LLMSTEP_CONFIG", os.devnull)
     assert user_layer().faults == ()
     monkeypatch.delenv("LLMSTEP_CONFIG")

@@ -42,7 +42,7 @@ def test_the_tests_that_the_table_of_servers_names_exist() -> None:
 def commands(text: str) -> list[list[str]]:
     """The words of every command in the blocks and backquotes of a page; lines that go on are one."""
     blocks = re.findall(
-        r"```(?:sh|console)?\n(.*?)```|^ {4}((?:llmstep|make|uvx|pipx) .*)$", text, re.DOTALL | re.MULTILINE
+        r"```(?:sh|console)?\n(.*?)```|^ {4}((?:llmstep|make|uvx|pipx) [^\n]*)$", text, re.DOTALL | re.MULTILINE
     )
     lines = [line for parts in blocks for part in parts for line in part.replace("\\\n", " ").split("\n")]
     lines += re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))

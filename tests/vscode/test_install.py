@@ -62,14 +62,16 @@ async def workbench(
 window = window_of_workbench("module")
 
 
-def test_the_extension_carries_its_wheel_and_the_versions_that_were_tested(vsix: Path) -> None:
+async def test_the_extension_carries_its_wheel_and_the_versions_that_were_tested(vsix: Path) -> None:
     with zipfile.ZipFile(vsix) as packed:
         carried = {name.rpartition("/")[2] for name in packed.namelist() if name.startswith("extension/wheel/")}
     assert len(carried) == 2
     assert "constraints.txt" in carried
 
 
-async def test_asked_put_off_cancelled_completed_used_removed(window: Window, workbench: Workbench, judge: Judge) -> None:
+async def test_asked_put_off_cancelled_completed_used_removed(
+    window: Window, workbench: Workbench, judge: Judge
+) -> None:
     environment = workbench.data / "User" / "globalStorage" / "llmstep.llmstep" / "environment"
     file = await window.open("Install.lean", OR)
 
@@ -107,6 +109,7 @@ async def test_asked_put_off_cancelled_completed_used_removed(window: Window, wo
 
     # Asked for again and left alone, it is done; the steps are shown, the marker is there, the server runs from there.
     await window.command("llmstep: Install or Repair")
+    await until("the question", lambda: install.count())
     await install.click()
     steps: list[str] = []
 
