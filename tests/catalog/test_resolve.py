@@ -154,7 +154,7 @@ def test_folders(tmp_path: Path, folder: str, config: dict, hints: dict | None, 
 
 def test_the_path_above_a_model_says_nothing_about_it(tmp_path: Path) -> None:
     path = model_folder(tmp_path / "llmstep" / "models" / "mine" / "checkpoint", {"model_type": "llama"})
-    with pytest.raises(ModelError, match="Which prompt template"):
+    with pytest.raises(ModelError, match="The prompt template"):
         resolve(Settings(model=str(path)))
 
 
