@@ -130,10 +130,14 @@ async def test_ollamas_chat_and_lists(starter: httpx.AsyncClient) -> None:
     [
         ("generate", {"prompt": 3}, "prompt must be a text."),
         ("generate", {"prompt": "a", "options": []}, "options must be an object."),
-        ("generate", {"prompt": "a", "options": {"temperature": 9}}, "temperature must be a number from 0 to 5."),
+        (
+            "generate",
+            {"prompt": "a", "options": {"temperature": 9}},
+            "options.temperature must be a number from 0 to 5.",
+        ),
         ("generate", {"prompt": "a", "images": ["x"]}, "This server does not know images. Leave it out."),
         ("generate", {"prompt": "a", "format": "json"}, "This server answers plain text only. Leave format out."),
-        ("chat", {}, 'The messages must be a list of objects. Send [{"role", "content"}].'),
+        ("chat", {}, "The field messages is missing. Send it."),
         ("nothing", {}, "There is no /api/nothing here. The server answers"),
     ],
 )

@@ -76,7 +76,7 @@ def read_generation(raw: Mapping[str, Any]) -> Generation:
 
 def read_error(raw: Mapping[str, Any]) -> errors.LlmstepError:
     """The error of a line, of the class that its code names."""
-    known = {kind.code: kind for kind in _kinds(errors.LlmstepError)}
+    known = {kind.code: kind for kind in reversed(_kinds(errors.LlmstepError))}  # of those with one code, the widest
     kind = known.get(str(raw.get("code")), errors.ModelError)
     return kind(str(raw["message"]), hint=str(raw.get("hint") or ""))
 
