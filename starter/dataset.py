@@ -39,11 +39,11 @@ EXTRA: dict[str, tuple[Families, int]] = {
 SHARD_DRAWS = 1500
 SHORT = 120
 """Most characters of a short pair."""
-MAX_ALIKE = 4
-"""How often an equal pair may be in the training part, and how often if its goal is among the first that people try."""
-MAX_ALIKE_FIRST = 40
 FIRST = 24
-"""Most characters of such a goal, or of its statement: `⊢ True ∧ True`."""
+"""Most characters of a statement that everyone tries first: `⊢ True ∧ True`."""
+MAX_ALIKE = {FIRST: 40, 48: 12}
+"""How often an equal pair may be in the training part whose goal has at most so many characters."""
+MAX_ALIKE_LONG = 4
 SPLITS = {"test": 2, "valid": 1, "train": 97}
 """Parts in a hundred, by the hash of the theorem's statement."""
 
@@ -130,11 +130,16 @@ def split(pairs: Iterable[Pair], kept_back: Collection[str] = ()) -> dict[str, l
         name: [
             pair
             for (goal, _), same in found.items()
-            for pair in same[: 1 if name != "train" else MAX_ALIKE if len(goal) > FIRST else MAX_ALIKE_FIRST]
+            for pair in same[: max_alike(goal) if name == "train" else 1]
             if goal not in (kept_back if name == "train" else seen)
         ]
         for name, found in parts.items()
     }
+
+
+def max_alike(goal: str) -> int:
+    """How often an equal pair with this goal may be in the training part."""
+    return next((most for longest, most in MAX_ALIKE.items() if len(goal) <= longest), MAX_ALIKE_LONG)
 
 
 def is_short(pair: Pair) -> bool:

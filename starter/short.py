@@ -43,8 +43,21 @@ def _of_propositions(statement: Statement) -> tuple[list[Formula], Formula]:
     statement.declare(names, "Prop")
     statement.namer.used.update(names)
     letters = [atom(name) for name in names]
+    if rng.random() < 0.5:
+        return _side(rng, letters)
     facts = [_fact(rng, letters) for _ in range(rng.choice((1, 1, 2, 2, 3, 4)))]
     return facts, _wanted(rng, letters)
+
+
+def _side(rng: Random, letters: list[Formula]) -> tuple[list[Formula], Formula]:
+    """A conjunction, seldom with other facts beside it, and one of its sides or two of them in any order."""
+    chosen = rng.sample(letters, min(len(letters), rng.choice((2, 2, 3))))
+    fact: Formula = ("and", chosen[0], chosen[1])
+    if len(chosen) == 3:
+        fact = rng.choice((("and", chosen[0], ("and", *chosen[1:])), ("and", fact, chosen[2])))
+    others = [_fact(rng, letters) for _ in range(rng.choice((0, 0, 0, 1, 1, 2)))]
+    first, second = rng.sample(chosen, 2)
+    return [fact, *others], rng.choice((first, first, ("and", first, second)))
 
 
 def _of_predicates(statement: Statement) -> tuple[list[Formula], Formula]:
@@ -61,6 +74,8 @@ def _of_predicates(statement: Statement) -> tuple[list[Formula], Formula]:
 
     here = [fact for name in things for fact in about(("v", name))]
     general = about(("v", "x"))
+    if len(here) > 1 and rng.random() < 0.25:
+        return _side(rng, here)
     facts: list[Formula] = []
     for _ in range(rng.choice((1, 2, 2, 3))):
         roll = rng.random()

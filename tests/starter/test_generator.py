@@ -118,7 +118,7 @@ def test_no_theorem_and_no_held_out_goal_is_in_two_parts(command: list[str]) -> 
     train_goals = {pair.goal for pair in parts["train"]}
     assert goal in train_goals
     assert not train_goals & {pair.goal for name in ("valid", "test") for pair in parts[name]}
-    assert max(Counter((pair.goal, pair.tactic) for pair in parts["train"]).values()) <= dataset.MAX_ALIKE_FIRST
+    assert max(Counter((pair.goal, pair.tactic) for pair in parts["train"]).values()) <= max(dataset.MAX_ALIKE.values())
     assert sum(part_of(name) == "test" for name in names) in range(1, 20)
 
 
@@ -128,7 +128,12 @@ def test_shards_are_written_once(tmp_path: Path, command: list[str], monkeypatch
     monkeypatch.setattr(dataset.make_shard, "__defaults__", (20, FAMILIES))
     dataset.generate(command, tmp_path / "shards", 2, 2, said.append)
     files = sorted((tmp_path / "shards").iterdir())
-    assert [file.name for file in files] == ["00000.jsonl", "00001.jsonl", "structures-00000.jsonl"]
+    assert [file.name for file in files] == [
+        "00000.jsonl",
+        "00001.jsonl",
+        "short-00000.jsonl",
+        "structures-00000.jsonl",
+    ]
     before = [(file.stat().st_mtime_ns, file.read_text()) for file in files]
     dataset.generate(command, tmp_path / "shards", 2, 1, said.append)
     assert [(file.stat().st_mtime_ns, file.read_text()) for file in files] == before
@@ -163,9 +168,13 @@ def test_a_pair_whose_step_would_mean_another_thing_is_left_out() -> None:
 def test_equal_pairs_and_goals_that_are_kept_back() -> None:
     statements = [f"s{number}" for number in range(40) if part_of(f"s{number}") == "train"]
     pairs = [Pair(f"A{n} : Prop\nk : A{n}\n⊢ A{n}", "exact k", "x", s) for n, s in enumerate(statements)]
-    assert len(split(pairs)["train"]) == len(pairs) <= dataset.MAX_ALIKE_FIRST
-    longer = [replace(pair, goal=f"B{n} : Prop\n{pair.goal}") for n, pair in enumerate(pairs)]
-    assert len(split(longer)["train"]) == dataset.MAX_ALIKE
+    assert len(split(pairs)["train"]) == len(pairs) <= dataset.MAX_ALIKE[dataset.FIRST]
+    for letters in ("B", "BCDEFG"):
+        more = " ".join(letters)
+        longer = [replace(pair, goal=f"{more} : Prop\n{pair.goal}") for pair in pairs]
+        (plain, *_) = kept = split(longer)["train"]
+        assert len(kept) == min(len(pairs), dataset.max_alike(plain.goal))
+    assert dataset.max_alike("⊢ p" * 20) < dataset.max_alike("⊢ p" * 10) < dataset.max_alike("⊢ p")
     assert split(pairs, {"p : Prop\nh₁ : p\n⊢ p"})["train"] == []
 
 
