@@ -56,7 +56,7 @@ SLOWER := tests/remote/test_bounds.py $(addprefix tests/test_,api_page.py beside
 FAST := $(filter-out $(SLOWER),$(wildcard $(addprefix tests/,automation catalog/test_[!am]*.py remote/*.py search \
 	lean/test_own_commands.py lean/test_text.py lsp/test_suggest.py test_*.py)))
 
-test-fast: $(SETUP) lean ## Run the quick tests and a few with Lean, for everyday use: less than a minute.
+test-fast: $(SETUP) lean ## Run the quick tests and a few with Lean, for everyday use.
 	@$(BIN)/python -m pytest -q -n auto --dist loadfile -m "not slow" $(FAST) $(PYTEST)
 
 soak: lean ## Long tests, not in CI: an editor played at random, faults, many clients, wrong messages (an hour).
