@@ -20,6 +20,14 @@ let drawn = '';
 
 const steps = (): HTMLElement[] => [...root.querySelectorAll<HTMLElement>('.step')];
 
+/** Remember what is unfolded of what is shown. */
+function noteUnfolded(): void {
+  for (const details of root.querySelectorAll('details')) {
+    unfolded[details.open ? 'add' : 'delete'](details.getAttribute('data-key') ?? '');
+  }
+  api.setState([...unfolded]);
+}
+
 /** Draw a state, unless it is drawn: a selected text stays so. What has the focus, and what is unfolded, stays too. */
 function show(state: PanelState): void {
   const wanted = JSON.stringify(state);
@@ -27,15 +35,13 @@ function show(state: PanelState): void {
     return;
   }
   drawn = wanted;
+  noteUnfolded(); // the event of an element that is replaced comes too late
   const focused = document.activeElement?.getAttribute('data-key');
   root.replaceChildren(...render(state, (request) => { api.postMessage(request); }));
   for (const details of root.querySelectorAll('details')) {
     const key = details.getAttribute('data-key') ?? '';
     details.open = unfolded.has(key);
-    details.addEventListener('toggle', () => {
-      unfolded[details.open ? 'add' : 'delete'](key);
-      api.setState([...unfolded]);
-    });
+    details.addEventListener('toggle', noteUnfolded);
   }
   const said = root.querySelector('.said')?.textContent ?? '';
   if (status.textContent !== said) {
