@@ -110,7 +110,7 @@ async def test_samples_one_by_one_without_scores(served: Served, api: Any) -> No
         assert await engine.load() == str(served.folder)
         answer = await engine.generate(PromptInput(GOAL), SamplingParams(5, 1.0, 1.0, 32, 7))
         assert answer.drawn == 5
-        assert 1 < len(answer.candidates) <= 5
+        assert 1 <= len(answer.candidates) <= 5  # a sure model may draw the same five times
         assert all(each.score is None and each.text == each.text.strip() for each in answer.candidates)
         again = await engine.generate(PromptInput(GOAL, prefix="exact "), SamplingParams(3, 1.0, 1.0, 32, 7))
         assert all(each.text.startswith("exact ") for each in again.candidates)

@@ -139,7 +139,7 @@ async def test_templates(fake: FakeServer) -> None:
         await engine.generate(ASK, SIX)
         assert fake.asked[-1].body["prompt"] == f"{ASK.goal.state}:::"
         engine.store.change(fake.settings(model="something"))
-        with pytest.raises(ModelError, match="template the model something needs is not known"):
+        with pytest.raises(ModelError, match="prompt template of the model something is not known"):
             await engine.generate(ASK, SIX)
         engine.store.change(attrs.evolve(fake.settings(), template="byt5-state"))
         with pytest.raises(ModelError, match="for encoder-decoder models"):
