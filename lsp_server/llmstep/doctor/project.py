@@ -18,7 +18,7 @@ _SHOWN: Final = 5
 def project(settings: Settings, place: Path) -> Finding:
     """The project that `place` is in. Nothing is run and nothing is fetched."""
     from llmstep.lean.header import imports_of
-    from llmstep.lean.imports import find_compiled
+    from llmstep.lean.imports import find_compiled, library_folders
     from llmstep.lean.packages import packages_of
     from llmstep.lean.project import find_project, working_folder
 
@@ -42,7 +42,8 @@ def project(settings: Settings, place: Path) -> Finding:
         return Finding("project", "ok", text, details=details)
     packages = packages_of(found.root)
     absent = [name for name, folder in packages.items() if not folder.is_dir()]
-    unbuilt = [name for name in others if find_compiled(name, found.root) is None]
+    folders = library_folders(found.root)
+    unbuilt = [name for name in others if find_compiled(name, folders) is None]
     details |= {"packages": list(packages), "absent": absent, "imports": imports, "unbuilt": unbuilt}
     text = f"{len(packages)} packages in {found.root}"
     if absent:

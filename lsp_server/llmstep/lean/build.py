@@ -51,8 +51,9 @@ def build_commands(project: Project, text: str, lean: LeanSettings) -> list[tupl
             f"The program {own[0]} was not found.", hint="Install Lean with elan (https://lean-lang.org/install)."
         )
     lake = (found, *own[1:])
-    mathlib = packages_of(project.root).get(_MATHLIB, packages_folder(project.root) / _MATHLIB)
-    wanted = mathlib.is_dir() or _MATHLIB in packages_of(project.root)
+    listed = packages_of(project.root)
+    mathlib = listed.get(_MATHLIB, packages_folder(project.root) / _MATHLIB)
+    wanted = mathlib.is_dir() or _MATHLIB in listed
     fetch = [(*lake, "exe", "cache", "get")] if wanted and not (mathlib / ".lake/build/lib").is_dir() else []
     return [*fetch, (*lake, "build", *modules)]
 

@@ -44,7 +44,7 @@ class Imports:
         """
         compiled = list(_mapped(pid)) if pid is not None else []
         if not compiled:
-            compiled = list(_reachable(text, root, list(_folders(pid, root))))
+            compiled = list(_reachable(text, root, [*_folders(pid, root), *library_folders(root)]))
         files = {*compiled, *(source for path in compiled if (source := _source(path, root)))}
         return cls({path: _stamp(path) for path in files})
 
@@ -61,15 +61,18 @@ class Imports:
         return any(parts[-len(module) :] == module for each in self.stamps if (module := _module(each)))
 
 
-def find_compiled(module: str, root: Path, folders: Iterable[Path] = ()) -> Path | None:
-    """The compiled form of a module, in some folders or in a project and its packages."""
-    name = module.replace(".", "/") + OLEAN
-    places = [*folders, *(root / library for library in LIBRARIES)]
+def library_folders(root: Path) -> list[Path]:
+    """Where the compiled modules of a project and of its packages may be."""
     folder = packages_folder(root)
     fetched = sorted(folder.iterdir()) if folder.is_dir() else []
-    packages = dict.fromkeys([*fetched, *packages_of(root).values()])
-    places += [package / library for package in packages for library in LIBRARIES]
-    return next((place / name for place in places if (place / name).is_file()), None)
+    owners = dict.fromkeys([root, *fetched, *packages_of(root).values()])
+    return [owner / library for owner in owners for library in LIBRARIES]
+
+
+def find_compiled(module: str, folders: Iterable[Path]) -> Path | None:
+    """The compiled form of a module, in the first of the folders that has it."""
+    name = module.replace(".", "/") + OLEAN
+    return next((folder / name for folder in folders if (folder / name).is_file()), None)
 
 
 def _mapped(pid: int) -> Iterator[str]:
@@ -101,7 +104,7 @@ def _reachable(text: str, root: Path, folders: list[Path]) -> Iterator[str]:
         if module in found:
             continue
         found.add(module)
-        compiled = find_compiled(module, root, folders)
+        compiled = find_compiled(module, folders)
         if compiled is not None:
             yield str(compiled)
         source = root / (module.replace(".", "/") + ".lean")

@@ -15,7 +15,7 @@ _OLD_FOLDER: Final = Path("lake-packages")
 def packages_of(root: Path) -> dict[str, Path]:
     """The packages of the manifest with their folders; those that a path names are where it says."""
     manifest = _manifest(root)
-    folder = packages_folder(root)
+    folder = _folder(root, manifest)
     listed = manifest.get("packages")
     packages = {}
     for each in listed if isinstance(listed, list) else ():
@@ -28,7 +28,11 @@ def packages_of(root: Path) -> dict[str, Path]:
 
 def packages_folder(root: Path) -> Path:
     """Where Lake puts the packages of a project."""
-    named = _manifest(root).get("packagesDir")
+    return _folder(root, _manifest(root))
+
+
+def _folder(root: Path, manifest: dict[str, Any]) -> Path:
+    named = manifest.get("packagesDir")
     if isinstance(named, str) and named and "\0" not in named:
         return Path(os.path.normpath(root / named))
     return root / (_FOLDER if not (root / _OLD_FOLDER).is_dir() or (root / _FOLDER).is_dir() else _OLD_FOLDER)

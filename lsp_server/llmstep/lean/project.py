@@ -159,7 +159,8 @@ def _has_fetched(folder: Path, package: Path) -> bool:
     """Whether a folder holds a project of this user's whose manifest has the package in its folder for packages."""
     if not (folder / MANIFEST).is_file() or not _is_root(folder) or not _is_own(folder):
         return False
-    return package.is_relative_to(packages_folder(folder)) and packages_folder(folder) != folder
+    fetched = packages_folder(folder)
+    return package.is_relative_to(fetched) and fetched != folder
 
 
 def _is_own(folder: Path) -> bool:
