@@ -72,13 +72,7 @@ def method_of(settings: Settings, *, tactics: str, **options: Any) -> Method:
 
     if tactics not in ("model", "list", "both"):
         raise RequestError(f"There are no tactics {tactics!r}.", hint="Give model, list or both.")
-    return Method(
-        tactics=cast("Tactics", tactics),
-        temperature=settings.temperature,
-        top_p=settings.top_p,
-        max_new_tokens=settings.max_new_tokens,
-        **options,
-    )
+    return Method.of(settings, tactics=cast("Tactics", tactics), **options)
 
 
 def plan_of(

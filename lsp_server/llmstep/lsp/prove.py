@@ -45,12 +45,7 @@ def _plan(settings: Settings, wanted: FillParams) -> Plan:
         for name in ("tactics", "expansions", "seconds", "samples", "seed")
         if (value := getattr(wanted, name)) is not None
     }
-    method = Method(
-        **{"seconds": settings.prove_seconds, **given},
-        temperature=settings.temperature,
-        top_p=settings.top_p,
-        max_new_tokens=settings.max_new_tokens,
-    )
+    method = Method.of(settings, **{"seconds": settings.prove_seconds, **given})
     return Plan.of(settings, method, strategy=wanted.strategy, rounds=wanted.rounds, tokens=wanted.tokens)
 
 

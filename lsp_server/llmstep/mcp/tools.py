@@ -52,7 +52,6 @@ class Work:
     async def goal(self) -> tuple[InsertionPoint, Goal]:
         """The first of the places at which Lean has a goal."""
         self.progress(Progress("goal", "Asking Lean for the goal"))
-
         return await self.app.goal(self.document, self.points, progress=self.progress)
 
 
@@ -85,14 +84,12 @@ async def _prove(work: Work, wanted: wire.Prove) -> results.Record:
     from llmstep.search.prover import Method
 
     settings = work.app.settings
-    method = Method(
+    method = Method.of(
+        settings,
         tactics=wanted.tactics,
         expansions=wanted.expansions,
         seconds=wanted.seconds,
         samples=wanted.samples,
-        temperature=settings.temperature,
-        top_p=settings.top_p,
-        max_new_tokens=settings.max_new_tokens,
     )
     found = await work.app.prove(work.document, work.points, Plan.of(settings, method), work.progress)
     return results.prove_record(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from llmstep.lean.workspace import LeanWorkspace
     from llmstep.premises.asked import Premises
     from llmstep.search.proposals import ProofState, Proposer
+    from llmstep.settings import Settings
     from llmstep.types import Premise
 
 
@@ -49,6 +50,14 @@ class Method:
     """See `best_first`."""
     patience: int = 4
     """See `Limits`."""
+
+    @classmethod
+    def of(cls, settings: Settings, **given: Any) -> Method:
+        """What the user has set for the model, and what is given."""
+        sampling = SamplingParams.of(settings)
+        return cls(
+            temperature=sampling.temperature, top_p=sampling.top_p, max_new_tokens=sampling.max_new_tokens, **given
+        )
 
 
 @attrs.frozen(eq=False)
