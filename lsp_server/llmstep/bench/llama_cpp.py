@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import contextlib
-import os
-import secrets
-import socket
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import httpx
-
 from llmstep.bench import random_gguf
 from llmstep.decoder.folder import ModelFolder
-from llmstep.engine.served import guard
-from llmstep.engine.served.launches import llama_server
-from llmstep.errors import RequestError
+from llmstep.engine.remote.connection import Connection
+from llmstep.engine.remote.refusals import Passing
+from llmstep.engine.served.child import Child
+from llmstep.engine.served.launches import llama_launch, llama_server
+from llmstep.errors import LlmstepError, RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from llmstep.engine.remote.place import Place
+    from llmstep.engine.served.child import Launch
     from llmstep.types import SamplingParams
 
-_LONGEST_PROMPT = 4096
+_MAX_PROMPT = 4096
 _SECONDS_TO_START = 300.0
 _SECONDS_FOR_ANSWER = 3600.0
 
@@ -47,77 +44,52 @@ def asker(
     Raises:
         RequestError: It is not installed, does not start, or refuses a request.
     """
-    words = llama_server()
-    if not words:
+    command = llama_server()
+    if not command:
         raise RequestError(
             "Neither the package xllamacpp nor a llama-server is installed.", hint="pip install xllamacpp gguf"
         )
-    place = tempfile.TemporaryDirectory(prefix="llmstep-bench-")
-    file, log = Path(place.name) / "model.gguf", Path(place.name) / "log"
+    loop, child = asyncio.new_event_loop(), Child()
+    ending = contextlib.ExitStack()
+    atexit.register(ending.close)
+    file = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="llmstep-bench-"))) / "model.gguf"
+    ending.callback(loop.close)
+    ending.callback(lambda: loop.run_until_complete(child.stop()))
     random_gguf.write(ModelFolder(folder), file, quantization)
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        port = trial.getsockname()[1]
-    context = _LONGEST_PROMPT + sampling.count * sampling.max_new_tokens
-    key = secrets.token_urlsafe(24)
-    with log.open("wb") as opened:
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", guard.__name__, *words, "--model", str(file), "--host", "127.0.0.1"),
-                *("--port", str(port), "--parallel", str(sampling.count), "--ctx-size", str(context), "--kv-unified"),
-                *("--threads", str(threads)),
-            ],
-            env={**os.environ, "LLAMA_API_KEY": key},
-            stdin=subprocess.PIPE,
-            stdout=opened,
-            stderr=subprocess.STDOUT,
-        )
-    client = httpx.Client(
-        base_url=f"http://127.0.0.1:{port}",
-        headers={"Authorization": f"Bearer {key}"},
-        timeout=_SECONDS_FOR_ANSWER,
-        trust_env=False,
-    )
-    atexit.register(_end, process, client, place)
-    _wait(process, client, log)
+    context = _MAX_PROMPT + sampling.count * sampling.max_new_tokens
+    model = f"random weights in {quantization}"
+    launch = llama_launch(command, model, file, slots=sampling.count, context=context, threads=threads)
+    server = Connection(loop.run_until_complete(_started(child, launch)), _SECONDS_FOR_ANSWER)
+    ending.callback(lambda: loop.run_until_complete(server.close()))
 
     def ask(ids: Sequence[int]) -> list[list[int]]:
-        answer = client.post(
-            "/completion",
-            json={
-                "prompt": list(ids),
-                "n": sampling.count,
-                "n_predict": sampling.max_new_tokens,
-                "ignore_eos": True,
-                "samplers": ["temperature"],
-                "temperature": sampling.temperature,
-                "cache_prompt": False,
-                "return_tokens": True,
-            },
-        )
-        if answer.is_error:
-            raise RequestError(f"llama.cpp refused the request: {answer.text[:200]}.", hint="Give a shorter prompt.")
-        found = answer.json()
+        body = {
+            "prompt": list(ids),
+            "n": sampling.count,
+            "n_predict": sampling.max_new_tokens,
+            "ignore_eos": True,
+            "samplers": ["temperature"],
+            "temperature": sampling.temperature,
+            "cache_prompt": False,
+            "return_tokens": True,
+        }
+        try:
+            found = loop.run_until_complete(server.get("/completion", _SECONDS_FOR_ANSWER, body))
+        except (Passing, LlmstepError) as failure:
+            error = failure.error if isinstance(failure, Passing) else failure
+            raise RequestError(
+                f"llama.cpp refused the request: {error.message}", hint="Give a shorter prompt."
+            ) from None
         return [each["tokens"] for each in (found if isinstance(found, list) else [found])]
 
     return ask
 
 
-def _wait(process: subprocess.Popen[bytes], client: httpx.Client, log: Path) -> None:
-    """Until the server has the model in memory."""
-    end = time.monotonic() + _SECONDS_TO_START
-    while time.monotonic() < end and process.poll() is None:
-        with contextlib.suppress(httpx.TransportError):
-            if client.get("/health").is_success:
-                return
-        time.sleep(0.1)
-    last = next(iter(log.read_text("utf-8", "replace").strip().splitlines()[-1:]), "it said nothing")
-    raise RequestError(f"llama.cpp did not start: {last[:200]}.", hint="Compare with something else.")
-
-
-def _end(process: subprocess.Popen[bytes], client: httpx.Client, place: tempfile.TemporaryDirectory[str]) -> None:
-    client.close()
-    assert process.stdin is not None
-    process.stdin.close()
-    process.wait()
-    place.cleanup()
+async def _started(child: Child, launch: Launch) -> Place:
+    try:
+        return await asyncio.wait_for(child.place(launch), _SECONDS_TO_START)
+    except asyncio.TimeoutError:
+        said = f"it is not ready after {_SECONDS_TO_START:g} seconds."
+    except LlmstepError as error:
+        said = error.message
+    raise RequestError(f"llama.cpp did not start: {said}", hint="Compare with something else.")

@@ -73,6 +73,17 @@ def llama_cpp(settings: Settings, model: str, file: Path, template: PromptTempla
     max_tokens = min(settings.max_new_tokens, template.max_new_tokens) + template.thinking_tokens
     context = template.max_prompt_tokens + slots * max_tokens + _proof_tokens(settings, model)
     threads = cpu_threads(settings.threads, file.stat().st_size)
+    return llama_launch(command, model, file, slots=slots, context=context, threads=threads)
+
+
+def llama_launch(command: tuple[str, ...], model: str, file: Path, *, slots: int, context: int, threads: int) -> Launch:
+    """llama.cpp's server with a GGUF file.
+
+    Args:
+        command: As `llama_server` gives it, or the user's own.
+        slots: Samples at a time.
+        context: Tokens of a prompt and of all samples together.
+    """
     return Launch(
         name=LLAMA_CPP,
         model=model,
