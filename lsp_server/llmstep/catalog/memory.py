@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from llmstep.decoder.interface import SMALL
 from llmstep.errors import ModelTooLargeError
 from llmstep.progress import format_bytes
 
@@ -15,9 +16,6 @@ HEADROOM = 1.3
 
 BYTES: dict[str, float] = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 1, "int4": 0.57}
 """Bytes of one weight; in four bits with the scale of its group."""
-
-SMALL = 30_000_000
-"""Parameters below which a model stays in float32 on a CPU, and one thread is enough: the decoder's own rule."""
 
 
 def weight_bytes(parameters: int, device: str, dtype: str = "auto", own: str = "bfloat16") -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, get_args
 
 from llmstep.decoder import weights
 from llmstep.decoder.config import CausalConfig
-from llmstep.decoder.interface import Footprint, MemoryShortError
+from llmstep.decoder.interface import SMALL, Footprint, MemoryShortError
 from llmstep.decoder.source import KEPT
 
 if TYPE_CHECKING:
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from llmstep.decoder.interface import Quantization
     from llmstep.decoder.weights import Kind
 
-SMALL = 30_000_000
-"""Parameters below which one thread is enough, and `auto` leaves float32."""
 _TOKENS = 2048
 """Tokens of a usual prompt and its samples, at most."""
 _EMBEDDINGS = ("embed_in.weight", "embed_tokens.weight", "shared.weight")

@@ -8,6 +8,8 @@ from typing import Any, Literal, Protocol
 
 Quantization = Literal["auto", "int8", "int4", "float32"]
 """How the weights of products are kept. `auto`: float32 for small models, else int8, or int4 where memory is short."""
+SMALL = 30_000_000
+"""Parameters below which one thread is enough, and `auto` leaves float32."""
 Progress = Callable[[str, float], None]
 """Called with what is done now (a phrase such as `Reading weights`), and which share of it is done, 0 to 1."""
 

@@ -11,8 +11,8 @@ from llmstep.decoder import folder as folders
 from llmstep.decoder import packed, tokenizer
 from llmstep.decoder.config import CausalConfig, T5Config
 from llmstep.decoder.folder import ModelFolder
-from llmstep.decoder.footprint import SMALL, choose
-from llmstep.decoder.interface import DamagedError, MemoryShortError, UnsupportedError
+from llmstep.decoder.footprint import choose
+from llmstep.decoder.interface import SMALL, DamagedError, MemoryShortError, UnsupportedError
 from llmstep.decoder.model import Model
 from llmstep.decoder.source import FACTS, FolderSource, PackedSource
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 import psutil
 
-from llmstep.catalog.memory import SMALL
+from llmstep.decoder.interface import SMALL
 from llmstep.errors import SettingsError
 
 if TYPE_CHECKING:

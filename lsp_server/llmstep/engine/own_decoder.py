@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from llmstep import decoder
 from llmstep.cancel import NEVER, CancelToken
-from llmstep.catalog.memory import HEADROOM, SMALL, needed_bytes, parameters_of, too_large, weight_bytes
+from llmstep.catalog.memory import HEADROOM, needed_bytes, parameters_of, too_large, weight_bytes
+from llmstep.decoder.interface import SMALL
 from llmstep.engine import device as devices
 from llmstep.engine.device import Placement
 from llmstep.engine.loaded import LoadedModel, Plan

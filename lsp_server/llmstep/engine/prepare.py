@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from llmstep.catalog.memory import SMALL
 from llmstep.catalog.resolve import Hardware, resolve
 from llmstep.catalog.store import adapter_base, cached_weights
 from llmstep.decoder import why_unsupported
+from llmstep.decoder.interface import SMALL
 from llmstep.engine import device as devices
 from llmstep.engine import own_decoder
 from llmstep.engine.packages import require
