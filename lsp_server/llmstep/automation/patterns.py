@@ -65,10 +65,10 @@ def pattern(kind: str, fresh: Fresh, wish: str = "h", deep: int = _DEEP) -> str:
     kind = without_brackets(kind)
     if outermost(kind) == "∨" and deep:
         # The sides become goals of their own, so that each may use the same names.
-        own = [Fresh.beside(fresh.taken) for _ in parts_at(kind, "∨")]
-        sides = [pattern(side, names, wish, deep - 1) for side, names in zip(parts_at(kind, "∨"), own, strict=True)]
-        fresh.taken.update(*(names.taken for names in own))
-        return " | ".join(sides)
+        sides = [(side, Fresh.beside(fresh.taken)) for side in parts_at(kind, "∨")]
+        patterns = [pattern(side, names, wish, deep - 1) for side, names in sides]
+        fresh.taken.update(*(names.taken for _, names in sides))
+        return " | ".join(patterns)
     parts = _parts(kind, fresh, deep)
     return f"⟨{', '.join(parts)}⟩" if parts else fresh.name(wish)
 

@@ -112,7 +112,7 @@ async def _answer(request: Request, *, chat: bool) -> Response:
     """
     wanted = await decoded(request, lambda body: decode_ollama(body, chat=chat))
     made = await complete_whole(request, wanted)
-    return Response(status_code=499) if made is None else _told(made, wanted)
+    return Response(status_code=499) if made is None else _answered(made, wanted)
 
 
 def decode_ollama(body: bytes, *, chat: bool) -> OpenAiRequest:
@@ -141,7 +141,7 @@ def decode_ollama(body: bytes, *, chat: bool) -> OpenAiRequest:
     return OpenAiRequest((continued,), sampling, chat, read.stream, logprobs=False)
 
 
-def _told(made: Completion, wanted: OpenAiRequest) -> Response:
+def _answered(made: Completion, wanted: OpenAiRequest) -> Response:
     written = made.written[0]
     now = datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
     head = {"model": made.model, "created_at": now}

@@ -24,6 +24,8 @@ from llmstep.http.openai_answers import PATHS, Form, error_body, event, openai_e
 from llmstep.http.openai_requests import OpenAiRequest, decode_openai
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
@@ -84,28 +86,33 @@ async def complete_whole(request: Request, wanted: OpenAiRequest) -> Completion 
     Raises:
         LlmstepError: There are none.
     """
-    return await attend(request, _complete(request, wanted, None))
+    return await attend(request, _complete(request, wanted))
 
 
-async def _complete(request: Request, wanted: OpenAiRequest, told: asyncio.Queue[Any] | None) -> Completion:
-    """The continuations of all texts, one after the other, in one turn of the client."""
+async def _complete(
+    request: Request, wanted: OpenAiRequest, on_written: Callable[[int, Written], None] | None = None
+) -> Completion:
+    """The continuations of all texts, one after the other, in one turn of the client.
+
+    Args:
+        on_written: Called with each when it has ended, and how many of all had ended before.
+    """
     state = request.app.state
     parts: list[Completion] = []
     async with state.admission.turn(request.state.client):
         for text in wanted.texts:
             before = sum(len(part.written) for part in parts)
-
-            def tell(number: int, written: Written, before: int = before) -> None:
-                assert told is not None
-                told.put_nowait((before + number, written))
-
-            parts.append(
-                await state.engine.complete(text, wanted.sampling, on_written=tell if told is not None else None)
-            )
+            one = on_written and partial(_behind, before, on_written)
+            parts.append(await state.engine.complete(text, wanted.sampling, on_written=one))
     written = [each for part in parts for each in part.written]
     made = Completion(written, parts[0].model, sum(part.prompt_tokens for part in parts))
     state.watch.drew(sum(each.drawn for each in written), len(written))
     return made
+
+
+def _behind(before: int, on_written: Callable[[int, Written], None], number: int, written: Written) -> None:
+    """Count a continuation of one text behind those of the texts before."""
+    on_written(before + number, written)
 
 
 class _Events(Response):
@@ -124,7 +131,7 @@ class _Events(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         state = self._request.app.state
-        told: asyncio.Queue[Any] = asyncio.Queue()
+        news: asyncio.Queue[tuple[int, Written] | None] = asyncio.Queue()
         started = False
 
         async def say(body: bytes, *, more: bool = True) -> None:
@@ -134,17 +141,17 @@ class _Events(Response):
                 await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             await send({"type": "http.response.body", "body": body, "more_body": more})
 
-        work = _complete(self._request, self._form.request, told)
-        async with Attended(work, receive, state.stopping, partial(told.put_nowait, None)) as attended:
+        work = _complete(self._request, self._form.request, lambda *ended: news.put_nowait(ended))
+        async with Attended(work, receive, state.stopping, partial(news.put_nowait, None)) as attended:
             while not attended.interrupted:
                 try:
-                    news = await asyncio.wait_for(told.get(), SECONDS_BETWEEN_SIGNS)
+                    ended = await asyncio.wait_for(news.get(), SECONDS_BETWEEN_SIGNS)
                 except asyncio.TimeoutError:
                     await say(b": waiting\n\n")
                     continue
-                if news is None:
+                if ended is None:
                     break
-                for chunk in self._form.chunks(*news):
+                for chunk in self._form.chunks(*ended):
                     await say(event(chunk))
             if attended.abandoned:
                 return

@@ -110,13 +110,10 @@ class Reader:
 
     def _object(self, cls: Any, converter: Converter) -> Callable[[Any, Any], Any]:
         own = cls not in _PROTOCOL.values()
-        names = {each.name: override(rename=self._named(each.name)) for each in attrs.fields(cls)} if own else {}
-        fill = make_dict_structure_fn(
-            cls,
-            converter,
-            _cattrs_forbid_extra_keys=self._strict and own,
-            **names,  # type: ignore[arg-type]
-        )
+        names: dict[str, Any] = {}
+        if own:
+            names = {each.name: override(rename=self._named(each.name)) for each in attrs.fields(cls)}
+        fill = make_dict_structure_fn(cls, converter, _cattrs_forbid_extra_keys=self._strict and own, **names)
 
         def read(raw: Any, _: Any) -> Any:
             if not isinstance(raw, Mapping):
@@ -198,9 +195,9 @@ def _protocol(kind: Any, converter: Converter) -> Callable[[Any, Any], Any]:
 
 def _bounded(kind: Any, converter: Converter) -> Callable[[Any, Any], Any]:
     base, *bounds = typing.get_args(kind)
-    for bound in bounds:
-        if isinstance(bound, Form):
-            return lambda value, _, bound=bound: bound.read(value)  # type: ignore[misc]
+    form = next((bound for bound in bounds if isinstance(bound, Form)), None)
+    if form is not None:
+        return lambda value, _: form.read(value)
     inner = converter.get_structure_hook(base)
 
     def read(value: Any, _: Any) -> Any:
