@@ -12,9 +12,12 @@ if TYPE_CHECKING:
 
 SECONDS = 60.0
 PAUSE = 0.01
+FAILURE = "it did not come to that"
 
 
-async def until(condition: Callable[[], Any], seconds: float = SECONDS) -> Any:
+async def until(
+    condition: Callable[[], Any], seconds: float = SECONDS, *, pause: float = PAUSE, failure: str = FAILURE
+) -> Any:
     """The condition's value, once it is true; it may have to be awaited."""
     deadline = time.monotonic() + seconds
     while True:
@@ -23,14 +26,14 @@ async def until(condition: Callable[[], Any], seconds: float = SECONDS) -> Any:
             value = await value
         if value:
             return value
-        assert time.monotonic() < deadline, "it did not come to that"
-        await asyncio.sleep(PAUSE)
+        assert time.monotonic() < deadline, failure
+        await asyncio.sleep(pause)
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = SECONDS) -> Any:
     """The same without an event loop."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
-        assert time.monotonic() < deadline, "it did not come to that"
+        assert time.monotonic() < deadline, FAILURE
         time.sleep(PAUSE)
     return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
@@ -139,18 +139,18 @@ async def test_a_tactic_that_a_file_lacks_is_tried_once(
     tried: list[str] = []
     check = LeanWorkspace.check
 
-    async def noted(self: LeanWorkspace, *args: object) -> list[Check]:
-        tried.extend(args[4])  # type: ignore[arg-type]
-        return await check(self, *args)  # type: ignore[arg-type]
+    async def noted(self: LeanWorkspace, *args: Any) -> list[Check]:
+        tried.extend(args[4])
+        return await check(self, *args)
 
     monkeypatch.setattr(LeanWorkspace, "check", noted)
     uri_folder = tmp_path / "once"
     searched: list[str] = []
     proposals = LeanWorkspace.proposals
 
-    async def searching(self: LeanWorkspace, *args: object) -> list[str]:
-        searched.append(args[3])  # type: ignore[arg-type]
-        return await proposals(self, *args)  # type: ignore[arg-type]
+    async def searching(self: LeanWorkspace, *args: Any) -> list[str]:
+        searched.append(args[3])
+        return await proposals(self, *args)
 
     monkeypatch.setattr(LeanWorkspace, "proposals", searching)
     await ask(app, uri_folder, SWAP)

@@ -10,6 +10,7 @@ import pytest
 from llmstep.errors import NoGoalError
 from llmstep.lean.insertion_points import find_insertion_points
 from llmstep.lean.text import offset_at, position_at
+from llmstep.progress import silent
 from llmstep.search.interface import Attempt, Task
 from llmstep.search.lean_expander import LeanExpander
 from llmstep.search.proposals import FixedTactics
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from lsprotocol.types import TextEdit
 
     from llmstep.lean.workspace import LeanWorkspace
-    from llmstep.progress import Progress
+    from llmstep.progress import Progress, ProgressSink
 
 pytestmark = [pytest.mark.lean, pytest.mark.asyncio(loop_scope="session")]
 
@@ -59,10 +60,12 @@ def applied(text: str, edit: TextEdit) -> str:
     return text[: offset_at(text, edit.range.start)] + edit.new_text + text[offset_at(text, edit.range.end) :]
 
 
-async def attempt(prover: StepProver, folder: Path, text: str, method: Method = LIST, **more: object) -> Attempt:
+async def attempt(
+    prover: StepProver, folder: Path, text: str, method: Method = LIST, progress: ProgressSink = silent
+) -> Attempt:
     plain, cursor = marked(text)
     points = find_insertion_points(plain, position_at(plain, cursor))
-    return await prover.prove(Task((folder / "A.lean").as_uri(), plain, points), method, **more)  # type: ignore[arg-type]
+    return await prover.prove(Task((folder / "A.lean").as_uri(), plain, points), method, progress)
 
 
 @pytest.mark.parametrize("text", CASES.values(), ids=CASES.keys())

@@ -1,6 +1,6 @@
 """How long the extension takes to activate, as VS Code itself measures it: the median over fresh windows.
 
-    python tests/vscode/activation.py WORKBENCH VSIX [TIMES]
+    PYTHONPATH=tests python tests/vscode/activation.py WORKBENCH VSIX [TIMES]
 
 Each time a Lean file is opened in a new window, and the time is read from the page of running extensions. Not a test.
 """

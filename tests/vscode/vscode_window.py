@@ -5,7 +5,6 @@ Every step waits for what it leads to. The selectors are those of VS Code 1.139.
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,6 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 import pytest_asyncio
+import waiting
 from playwright.async_api import TimeoutError as PageTimeoutError
 from playwright.async_api import expect
 from vscode_file import OpenFile as OpenFile
@@ -37,15 +37,7 @@ PICK = ".quick-input-list .monaco-list-row"
 
 async def until(what: str, condition: Callable[[], Any], *, seconds: float = SECONDS) -> Any:
     """Wait until a condition, which may be a coroutine function, gives something; that."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if asyncio.iscoroutine(value):
-            value = await value
-        if value:
-            return value
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        await asyncio.sleep(0.05)
+    return await waiting.until(condition, seconds, pause=0.05, failure=f"waited in vain for {what}")
 
 
 class Window:
