@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 import sys
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
-SECONDS = 150.0
+SECONDS = 600.0 if os.environ.get("LLMSTEP_TEST_VLLM") else 150.0  # vLLM takes minutes to start
 """Longest wait for anything; a test that meets it fails."""
 
 CAPABILITIES: Mapping[str, Any] = {
