@@ -24,6 +24,7 @@ class Gate:
         self.started = threading.Event()
         self.open = threading.Event()
         self.ended = threading.Event()
+        self._looks = threading.Semaphore(0)
 
     def __call__(self, job: Job[Any]) -> Any:
         self.runs += 1
@@ -33,6 +34,13 @@ class Gate:
             while not self.open.wait(0.001):
                 if job.cancel.requested:
                     raise CancelledError("stopped")
+                self._looks.release()
             return self.result
         finally:
             self.ended.set()
+
+    def goes_on(self) -> bool:
+        """Whether the work looks once more whether it is cancelled, and finds that it is not."""
+        while self._looks.acquire(blocking=False):
+            pass
+        return all(self._looks.acquire(timeout=LONG) for _ in range(2))  # the first may have begun before

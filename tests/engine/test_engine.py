@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
+from waiting import until
 
 from llmstep.engine.engine import Engine
 from llmstep.engine.status import EngineStatus
@@ -118,7 +119,7 @@ async def test_progress_and_status(engine: Engine) -> None:
     name = engine.settings.model
     assert engine.status == EngineStatus("empty", model=name)
     await engine.generate(ASK, FEW, progress=on_progress)
-    await asyncio.sleep(0)
+    await until(lambda: seen[-1].state == "idle")
     assert [report.stage for report in reports] == sorted((report.stage for report in reports), reverse=True)
     assert {report.stage for report in reports} == {"load", "generate"}
     assert threads == {threading.current_thread()}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import time
 from concurrent.futures import CancelledError as FutureCancelledError
 from typing import Any
 
@@ -76,7 +75,7 @@ def test_cancelling_one_of_two_leaves_the_other(worker: Worker) -> None:
     first, second = worker.submit("key", gate), worker.submit("key", gate)
     assert gate.started.wait(LONG)
     assert first.cancel()
-    assert not gate.ended.wait(0.05)
+    assert gate.goes_on()
     gate.open.set()
     assert second.result(LONG) == "done"
     with pytest.raises(FutureCancelledError):
@@ -148,6 +147,15 @@ def test_the_queue_is_bounded(worker: Worker) -> None:
         assert future.result(LONG) == "done"
 
 
+def idle_time_passes(seconds: float) -> None:
+    """As long as another worker takes to be idle."""
+    over = threading.Event()
+    another = Worker(idle_seconds=seconds, on_idle=over.set)
+    another.submit("a", lambda _: None).result(LONG)
+    assert over.wait(LONG)
+    another.close(LONG)
+
+
 def test_idleness_is_told_once_and_never_under_work() -> None:
     idle = threading.Semaphore(0)
     busy = threading.Event()
@@ -162,12 +170,13 @@ def test_idleness_is_told_once_and_never_under_work() -> None:
 
         def work(_: Job[None]) -> None:
             busy.set()
-            time.sleep(0.1)  # longer than the limit
+            idle_time_passes(0.02)
             busy.clear()
 
         worker.submit("a", work).result(LONG)
         assert idle.acquire(timeout=LONG)
-        assert not idle.acquire(timeout=0.1)  # not again while nothing happens
+        idle_time_passes(0.02)
+        assert not idle.acquire(blocking=False)  # not again while nothing happens
         worker.submit("b", work).result(LONG)
         assert idle.acquire(timeout=LONG)
         assert seen_busy == [False, False]
@@ -180,7 +189,8 @@ def test_idleness_can_be_switched_on_and_off_while_waiting() -> None:
     worker = Worker(on_idle=idle.set)
     try:
         worker.submit("a", lambda _: None).result(LONG)
-        assert not idle.wait(0.05)
+        idle_time_passes(0.02)
+        assert not idle.is_set()
         worker.idle_seconds = 0.01
         assert idle.wait(LONG)
     finally:
