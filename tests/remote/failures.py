@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from starlette.responses import Response
 
+from .asks import ASK, SIX
 from .conftest import FakeServer, engine_for
-from .test_openai import ASK, SIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
