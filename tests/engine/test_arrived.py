@@ -9,13 +9,12 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from fake_hub import Hub
 from huggingface_hub import constants
 
 from llmstep.errors import DownloadError, ModelLoadError
 from llmstep.hub import arrived
 from llmstep.hub.download import cached_folder, fetch
-
-from .conftest import Hub
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -72,12 +71,13 @@ def test_the_first_load_looks_at_what_others_downloaded(hub: Any, monkeypatch: p
     assert fetch("tiny/neox") == folder
 
 
-def test_a_damaged_memory_of_what_was_found_right_is_made_anew(hub: Any) -> None:
+def test_a_damaged_memory_of_what_was_found_right_is_made_anew(hub: Any, tmp_path: Path) -> None:
     folder = fetch("tiny/neox")
+    [memory] = tmp_path.glob("user-cache/**/*.json")
     for content in (b"{", b"[]", b'{"a": NaN}', b"\xff"):
-        arrived._memory().write_bytes(content)
+        memory.write_bytes(content)
         assert fetch("tiny/neox") == folder
-    assert str((folder / WEIGHTS).resolve()) in arrived._memory().read_text()
+    assert str((folder / WEIGHTS).resolve()) in memory.read_text()
 
 
 @pytest.mark.parametrize("honest", [True, False])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -11,87 +10,14 @@ import pytest
 import torch
 
 from llmstep import decoder
-from llmstep.cancel import CancelToken
 from llmstep.decoder.rows import Rows
-from llmstep.engine import generate as generate_module
 from llmstep.engine.decode import decode
-from llmstep.engine.prompt import EncodedPrompt
-from llmstep.errors import CancelledError, GenerationError
 from llmstep.types import SamplingParams
+
+from .sampling import FAMILIES, GREEDY, Recorder, logprob_by_hand, plain_greedy, prompt_for
 
 if TYPE_CHECKING:
     from llmstep.engine.loaded import LoadedModel
-    from llmstep.engine.postprocess import RawSample
-    from llmstep.progress import Progress, ProgressSink
-
-FAMILIES = ("neox", "llama", "byt5")
-GREEDY = SamplingParams(count=1, temperature=0, max_new_tokens=12)
-
-
-def prompt_for(loaded: LoadedModel, text: str = "[GOAL]⊢ p → q[PROOFSTEP]", prefix: str = "") -> EncodedPrompt:
-    ids = loaded.tokenizer(text, add_special_tokens=False)["input_ids"]
-    prefix_ids = loaded.tokenizer(prefix, add_special_tokens=False)["input_ids"] if prefix else []
-    if loaded.start_id is None:
-        return EncodedPrompt([*ids, *prefix_ids])
-    return EncodedPrompt([*ids, loaded.tokenizer.eos_token_id], prefix_ids)
-
-
-def plain_greedy(loaded: LoadedModel, prompt: EncodedPrompt, steps: int) -> list[int]:
-    """New token ids of `model.generate` with nothing of ours in between."""
-    extra: dict[str, Any] = {"eos_token_id": sorted(loaded.end_ids), "pad_token_id": loaded.pad_id}
-    start = len(prompt.input_ids)
-    if loaded.start_id is not None:
-        extra["decoder_input_ids"] = torch.tensor([[loaded.start_id, *prompt.decoder_ids]])
-        extra["decoder_start_token_id"] = loaded.start_id
-        start = 1 + len(prompt.decoder_ids)
-    ids = torch.tensor([prompt.input_ids])
-    out = loaded.model.generate(
-        input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False, max_new_tokens=steps, **extra
-    )
-    return out[0, start:].tolist()
-
-
-def logprob_by_hand(loaded: LoadedModel, prompt: EncodedPrompt, new: list[int]) -> float:
-    """Sum of log-probabilities of `new` behind the prompt, from one forward pass over everything."""
-    with torch.inference_mode():
-        if loaded.start_id is None:
-            ids = [*prompt.input_ids, *new]
-            logits = loaded.model(input_ids=torch.tensor([ids])).logits[0]
-            first = len(prompt.input_ids)
-        else:
-            ids = [loaded.start_id, *prompt.decoder_ids, *new]
-            logits = loaded.model(
-                input_ids=torch.tensor([prompt.input_ids]), decoder_input_ids=torch.tensor([ids])
-            ).logits[0]
-            first = 1 + len(prompt.decoder_ids)
-        table = torch.log_softmax(logits.float(), dim=-1)
-        return sum(float(table[place - 1, ids[place]]) for place in range(first, len(ids)))
-
-
-class Recorder:
-    """Keeps the tokens of every sample by standing before the object that collects them."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.batches: list[list[list[int]]] = []
-        original = Rows.take
-
-        def take(rows: Rows, numbers: Any, tokens: list[int], logprobs: list[float]) -> list[int]:
-            if not any(row.tokens for row in rows._rows):
-                self.batches.append([[] for _ in rows._rows])
-            for number, token in zip(numbers, tokens, strict=True):
-                if not rows.ended(number):
-                    self.batches[-1][number].append(token)
-            return original(rows, numbers, tokens, logprobs)
-
-        monkeypatch.setattr(Rows, "take", take)
-
-
-@pytest.fixture(params=["usual cache", "fixed cache"])
-def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The ways of decoding; a cache of a fixed size is what `generate` has on CUDA, where it compiles its step."""
-    if request.param == "fixed cache":
-        monkeypatch.setattr(generate_module, "is_static", lambda loaded: loaded.start_id is None)
-    return lambda loaded: loaded
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -263,144 +189,7 @@ def test_no_top_k_of_transformers_is_left(loaded_models: dict[str, LoadedModel],
     assert len({sample.text for sample in decode(loaded, prompt, sampling)}) > 60
 
 
-def stopping_after(count: int) -> tuple[list[int], CancelToken, ProgressSink]:
-    """The steps that are seen, a token that is requested after `count` of them, and the sink that does so."""
-    steps: list[int] = []
-    cancel = CancelToken()
-
-    def progress(update: Progress) -> None:
-        steps.append(update.done)
-        if len(steps) == count:
-            cancel.request()
-
-    return steps, cancel, progress
-
-
-def test_cancelling_stops_generate(loaded_models: dict[str, LoadedModel]) -> None:
-    loaded = attrs.evolve((loaded_models["neox"]), end_ids=frozenset())
-    steps, cancel, progress = stopping_after(3)
-    with pytest.raises(CancelledError):
-        decode(
-            loaded,
-            prompt_for(loaded),
-            SamplingParams(count=4, max_new_tokens=200),
-            progress=progress,
-            cancel=cancel,
-        )
-    assert steps == [1, 2, 3]
-
-
-@pytest.mark.parametrize("name", FAMILIES)
-def test_samples_are_told_as_they_end(loaded_models: dict[str, LoadedModel], way: Any, name: str) -> None:
-    """Each sample once, in the step that ends it, and exactly as it is in the answer."""
-    loaded = way(loaded_models[name])
-    told: list[tuple[int, RawSample]] = []
-    steps = [0]
-    sampling = SamplingParams(count=12, temperature=2.0, max_new_tokens=9, seed=4)
-    prompt = prompt_for(loaded)
-    first = decode(loaded, prompt, sampling)[0].text
-    stops = (next(letter for letter in first if letter.isascii()),)
-    samples = decode(
-        loaded,
-        prompt,
-        sampling,
-        stops=stops,
-        progress=lambda update: steps.append(update.done),
-        on_sample=lambda sample: told.append((steps[-1] + 1, sample)),
-    )
-    assert sorted(map(repr, samples)) == sorted(repr(sample) for _, sample in told)
-    assert [step for step, sample in told] == [sample.tokens for _, sample in told]
-    assert told[0][1].tokens < told[-1][1].tokens
-
-
-class Failing:
-    """A model of which every pass fails."""
-
-    def __init__(self, fail: Any) -> None:
-        self.generate = lambda **_: fail()
-
-
-def test_a_failing_model_is_a_generation_error(loaded_models: dict[str, LoadedModel]) -> None:
-    def fail() -> None:
-        raise RuntimeError("kaput")
-
-    loaded = attrs.evolve(loaded_models["neox"], model=Failing(fail))
-    with pytest.raises(GenerationError) as caught:
-        decode(loaded, prompt_for(loaded), GREEDY)
-    assert "neox failed while generating: RuntimeError: kaput." in caught.value.message
-    assert caught.value.hint
-
-
-def test_want_of_memory_while_generating(loaded_models: dict[str, LoadedModel]) -> None:
-    # what torch itself raises when there is no more
-    loaded = attrs.evolve(loaded_models["neox"], model=Failing(lambda: torch.empty(1 << 60)))
-    with pytest.raises(GenerationError) as caught:
-        decode(loaded, prompt_for(loaded), GREEDY)
-    assert caught.value.message == "The memory of cpu was not enough for this request to neox."
-    assert "llmstep.count" in caught.value.hint
-
-
-def test_logits_that_are_no_numbers(loaded_models: dict[str, LoadedModel]) -> None:
-    loaded = attrs.evolve(loaded_models["neox"], model=copy.deepcopy(loaded_models["neox"].model))
-    loaded.model.get_output_embeddings().weight.data.fill_(math.nan)
-    for sampling in (GREEDY, SamplingParams(count=3)):
-        with pytest.raises(GenerationError) as caught:
-            decode(loaded, prompt_for(loaded), sampling)
-        assert "its logits are not numbers" in caught.value.message
-
-
-def test_nothing_is_printed(loaded_models: dict[str, LoadedModel], capfd: pytest.CaptureFixture[str]) -> None:
-    """Standard output may be an LSP stream, and warnings about generation flags are no one's business."""
-    for loaded in loaded_models.values():
-        decode(loaded, prompt_for(loaded), GREEDY)
-        decode(loaded, prompt_for(loaded), SamplingParams(count=2, top_p=0.5, max_new_tokens=3))
-    out, err = capfd.readouterr()
-    assert (out, err) == ("", "")
-
-
 def test_probabilities_are_probabilities(loaded_models: dict[str, LoadedModel]) -> None:
     loaded = loaded_models["neox"]
     for sample in decode(loaded, prompt_for(loaded), SamplingParams(count=10, max_new_tokens=5)):
         assert -math.inf < sample.logprob_sum < 0
-
-
-def test_many_samples_are_drawn_in_batches(
-    loaded_models: dict[str, LoadedModel], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(generate_module, "MAX_ROWS", 4)
-    loaded = attrs.evolve(loaded_models["neox"], end_ids=frozenset())
-    recorder = Recorder(monkeypatch)
-    steps: list[int] = []
-    samples = decode(
-        loaded,
-        prompt_for(loaded),
-        SamplingParams(count=10, temperature=1.0, max_new_tokens=3, seed=1),
-        progress=lambda update: steps.append(update.done),
-    )
-    assert [len(batch) for batch in recorder.batches] == [4, 4, 2]
-    assert steps == list(range(1, 10))
-    assert len(samples) == 10
-    assert len({sample.text for sample in samples}) > 4  # batches do not repeat each other
-
-
-@pytest.mark.parametrize("name", FAMILIES)
-def test_cancelling_stops_within_one_step(loaded_models: dict[str, LoadedModel], way: Any, name: str) -> None:
-    loaded = attrs.evolve(way(loaded_models[name]), end_ids=frozenset())
-    steps, cancel, progress = stopping_after(5)
-    with pytest.raises(CancelledError):
-        decode(
-            loaded,
-            prompt_for(loaded),
-            SamplingParams(count=4, temperature=1.0, max_new_tokens=64, seed=1),
-            progress=progress,
-            cancel=cancel,
-        )
-    assert steps == [1, 2, 3, 4, 5]
-
-
-def test_cancelled_before_it_begins(loaded_models: dict[str, LoadedModel]) -> None:
-    loaded = loaded_models["neox"]
-    cancel = CancelToken()
-    cancel.request()
-    with pytest.raises(CancelledError):
-        decode(loaded, prompt_for(loaded), GREEDY, progress=lambda _: pytest.fail("a step"), cancel=cancel)

@@ -178,14 +178,14 @@ def test_what_is_recommended(hardware: Hardware, name: str) -> None:
 def test_lines_tell_bytes_and_speed() -> None:
     now = 0.0
     console = Console(record=True, width=200, force_terminal=False)
-    show = progress._lines(console, lambda: now)
-    show(Progress("download", "Downloading m"))
-    for seconds in range(13):
-        now = float(seconds)
-        show(Progress("download", "Downloading m (1.2 GB)", seconds * 100_000_000, 1_200_000_000))
-    show(Progress("download", "Downloading m (1.2 GB)", 1_200_000_000, 1_200_000_000))
-    show(Progress("load", "Loading m"))
-    show(Progress("load", "Loading m", 1, 2))
+    with progress.shown_progress(console, lambda: now) as show:
+        show(Progress("download", "Downloading m"))
+        for seconds in range(13):
+            now = float(seconds)
+            show(Progress("download", "Downloading m (1.2 GB)", seconds * 100_000_000, 1_200_000_000))
+        show(Progress("download", "Downloading m (1.2 GB)", 1_200_000_000, 1_200_000_000))
+        show(Progress("load", "Loading m"))
+        show(Progress("load", "Loading m", 1, 2))
     assert console.export_text().splitlines() == [
         "Downloading m ...",
         "Downloading m (1.2 GB): 0 B of 1.2 GB",

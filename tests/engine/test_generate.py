@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
 import torch
 from architectures import make
-from test_decode import prompt_for
 
 from llmstep.cancel import CancelToken
 from llmstep.engine import device as devices
 from llmstep.engine import generate, loader
 from llmstep.engine.decode import decode
 from llmstep.engine.device import Placement
-from llmstep.engine.loaded import Plan
 from llmstep.engine.plan import inspect
-from llmstep.errors import CancelledError, ModelTooLargeError
+from llmstep.engine.prompt import EncodedPrompt
+from llmstep.errors import CancelledError, GenerationError, ModelLoadError, ModelTooLargeError
 from llmstep.types import SamplingParams
 
+from .sampling import prompt_for
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from llmstep.engine.loaded import LoadedModel
     from llmstep.progress import Progress
 
@@ -29,8 +32,20 @@ SIX = SamplingParams(6, 0.8, 0.95, 10, 3)
 GIB = 1 << 30
 
 
-def a_plan(weight_bytes: int, device: Any = "cuda") -> Plan:
-    return Plan("big", Path(), None, "causal", Placement(device, "bfloat16"), 1, weight_bytes, False)
+def place_of(folder: Path, monkeypatch: pytest.MonkeyPatch, weight_bytes: int, device: Any = "cuda") -> dict[str, Any]:
+    """Where the weights of a model of this size would go, as transformers is told."""
+    said: dict[str, Any] = {}
+
+    def read(*_: Any, **options: Any) -> Any:
+        said.update({name: options[name] for name in ("device_map", "max_memory") if name in options})
+        raise ValueError("enough")
+
+    monkeypatch.setattr(loader.AutoModelForCausalLM, "from_pretrained", read)
+    plan = inspect(folder, name="big", placement=Placement("cpu", "float32"))
+    plan = attrs.evolve(plan, placement=Placement(device, "bfloat16"), weight_bytes=weight_bytes)
+    with pytest.raises(ModelLoadError, match="enough"):
+        loader.load(plan)
+    return said
 
 
 @pytest.mark.parametrize(
@@ -43,16 +58,20 @@ def a_plan(weight_bytes: int, device: Any = "cuda") -> Plan:
     ],
 )
 def test_a_model_is_divided_only_where_it_fits_no_single_gpu(
-    monkeypatch: pytest.MonkeyPatch, gigabytes: int, free: dict[int, int], where: dict[str, Any]
+    tiny_models: dict[str, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    gigabytes: int,
+    free: dict[int, int],
+    where: dict[str, Any],
 ) -> None:
     monkeypatch.setattr(devices, "cuda_free_bytes", lambda: {index: size * GIB for index, size in free.items()})
     monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
-    assert loader._where(a_plan(gigabytes * GIB)) == where
+    assert place_of(tiny_models["llama"], monkeypatch, gigabytes * GIB) == where
 
 
-def test_one_device_elsewhere() -> None:
-    assert loader._where(a_plan(1, "mps")) == {"device_map": {"": "mps"}}
-    assert loader._where(a_plan(1, "cpu")) == {}
+def test_one_device_elsewhere(tiny_models: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert place_of(tiny_models["llama"], monkeypatch, 1, "mps") == {"device_map": {"": "mps"}}
+    assert place_of(tiny_models["llama"], monkeypatch, 1, "cpu") == {}
 
 
 @pytest.mark.parametrize("name", ["neox", "llama", "byt5"])
@@ -77,7 +96,8 @@ def test_what_would_go_to_the_disk_is_too_large(
     plan = inspect(tiny_models["llama"], name="llama", placement=Placement("cpu", "float32"))
     place = {"model.embed_tokens": "cpu", "model.layers.0": "cpu", "model.layers.1": "disk"}
     rest = {"model.norm": "cpu", "model.rotary_emb": "cpu", "lm_head": "cpu"}
-    monkeypatch.setattr(loader, "_where", lambda _: {"device_map": place | rest, "offload_folder": str(tmp_path)})
+    read = partial(loader.AutoModelForCausalLM.from_pretrained, device_map=place | rest, offload_folder=str(tmp_path))
+    monkeypatch.setattr(loader.AutoModelForCausalLM, "from_pretrained", read)
     with pytest.raises(ModelTooLargeError, match="The model llama needs about"):
         loader.load(plan)
 
@@ -123,4 +143,15 @@ def test_where_the_step_cannot_be_compiled_it_is_run_as_it_is(
 
 def test_caches_have_few_sizes(loaded_models: dict[str, LoadedModel], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(generate, "is_static", lambda _: True)
-    assert {generate._cache(loaded_models["llama"], size)["max_cache_len"] for size in range(1, 1025)} == {512, 1024}
+    loaded = loaded_models["llama"]
+    sizes: list[int] = []
+
+    def run(*_: Any, generation_config: Any, **rest: Any) -> Any:
+        sizes.append(generation_config.max_cache_len)
+        raise ValueError("enough")
+
+    monkeypatch.setattr(type(loaded.model), "generate", run)
+    for length in (1, 500, 502, 503, 1014, 1015):  # and ten tokens that are drawn
+        with pytest.raises(GenerationError):
+            decode(loaded, EncodedPrompt([5] * length), SIX)
+    assert sizes == [512, 512, 512, 1024, 1024, 1536]

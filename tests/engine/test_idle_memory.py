@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import attrs
 import psutil
 import pytest
-from test_engine import until
 from tiny_models import llama, saved
+from waiting import until
 
 from llmstep.decoder import packed
 from llmstep.engine.engine import Engine

@@ -2,57 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import gc
 import os
 import sys
 import threading
-import time
-import weakref
 from concurrent.futures import CancelledError as FutureCancelledError
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from llmstep.engine.worker import Job, Worker
-from llmstep.errors import BusyError, CancelledError
-from llmstep.progress import Progress
+from llmstep.errors import BusyError
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-LONG = 20.0
-"""Seconds after which a wait in a test has failed."""
-
-
-class Gate:
-    """Work that starts, waits to be let through or cancelled, and counts how often it ran."""
-
-    def __init__(self, result: Any = "done") -> None:
-        self.result = result
-        self.runs = 0
-        self.started = threading.Event()
-        self.open = threading.Event()
-        self.ended = threading.Event()
-
-    def __call__(self, job: Job[Any]) -> Any:
-        self.runs += 1
-        self.started.set()
-        job.progress(Progress("generate", "waiting"))
-        try:
-            while not self.open.wait(0.001):
-                if job.cancel.requested:
-                    raise CancelledError("stopped")
-            return self.result
-        finally:
-            self.ended.set()
-
-
-@pytest.fixture
-def worker() -> Iterator[Worker]:
-    worker = Worker(limit=3)
-    yield worker
-    worker.close(LONG)
+from .gates import LONG, Gate
 
 
 def test_jobs_run_one_at_a_time_in_order(worker: Worker) -> None:
@@ -114,7 +75,7 @@ def test_cancelling_one_of_two_leaves_the_other(worker: Worker) -> None:
     first, second = worker.submit("key", gate), worker.submit("key", gate)
     assert gate.started.wait(LONG)
     assert first.cancel()
-    assert not gate.ended.wait(0.05)
+    assert gate.goes_on()
     gate.open.set()
     assert second.result(LONG) == "done"
     with pytest.raises(FutureCancelledError):
@@ -186,145 +147,13 @@ def test_the_queue_is_bounded(worker: Worker) -> None:
         assert future.result(LONG) == "done"
 
 
-def test_an_error_reaches_every_caller_and_the_worker_lives_on(worker: Worker) -> None:
-    started = threading.Event()
-    go = threading.Event()
-
-    def fail(_: Job[None]) -> None:
-        started.set()
-        go.wait(LONG)
-        raise ValueError("kaput")
-
-    first, second = worker.submit("key", fail), worker.submit("key", fail)
-    assert started.wait(LONG)
-    go.set()
-    for future in (first, second):
-        with pytest.raises(ValueError, match="kaput"):
-            future.result(LONG)
-    gate = Gate()
-    gate.open.set()
-    assert worker.submit("key", gate).result(LONG) == "done"
-
-
-def test_an_error_that_is_kept_does_not_keep_the_model(worker: Worker, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither as a local variable nor in a closure; the log has the lines instead."""
-
-    class Model:
-        pass
-
-    alive: list[weakref.ref[Model]] = []
-
-    def fail(_: Job[None]) -> None:
-        model = Model()
-        alive.append(weakref.ref(model))
-
-        def inner() -> None:
-            raise KeyError("inner", type(model).__name__)
-
-        try:
-            inner()
-        except KeyError as error:
-            raise ValueError("kaput") from error
-
-    future = worker.submit("key", fail)
-    with pytest.raises(ValueError, match="kaput") as caught:
-        future.result(LONG)
-    gc.collect()
-    assert caught.value.__cause__ is not None
-    assert alive[0]() is None
-    assert "in inner" in caplog.text
-    assert "ValueError: kaput" in caplog.text
-
-
-def test_a_circular_chain_of_errors_is_no_trap(worker: Worker) -> None:
-    def fail(_: Job[None]) -> None:
-        error = ValueError("kaput")
-        error.__cause__ = KeyError("inner")
-        error.__cause__.__cause__ = error
-        raise error
-
-    with pytest.raises(ValueError, match="kaput"):
-        worker.submit("key", fail).result(LONG)
-
-
-def test_cancelling_is_not_logged_as_a_failure(worker: Worker, caplog: pytest.LogCaptureFixture) -> None:
-    gate = Gate()
-    future = worker.submit("key", gate)
-    assert gate.started.wait(LONG)
-    future.cancel()
-    assert gate.ended.wait(LONG)
-    worker.close(LONG)
-    assert not caplog.records
-
-
-async def test_from_asyncio_cancelling_the_task_stops_the_work(worker: Worker) -> None:
-    gate = Gate()
-
-    async def ask() -> Any:
-        return await asyncio.wrap_future(worker.submit("key", gate))
-
-    task = asyncio.create_task(ask())
-    await asyncio.to_thread(gate.started.wait, LONG)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert await asyncio.to_thread(gate.ended.wait, LONG)
-
-
-def test_several_loops_in_several_threads(worker: Worker) -> None:
-    answers: dict[int, Any] = {}
-
-    def in_thread(number: int) -> None:
-        async def ask() -> None:
-            gate = Gate(number)
-            gate.open.set()
-            answers[number] = await asyncio.wrap_future(worker.submit(number, gate))
-
-        asyncio.run(ask())
-
-    threads = [threading.Thread(target=in_thread, args=(number,)) for number in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(LONG)
-    assert answers == {0: 0, 1: 1, 2: 2}
-
-
-def test_a_loop_that_is_gone_harms_nobody(worker: Worker) -> None:
-    gate = Gate()
-
-    async def ask() -> None:
-        waiting = asyncio.ensure_future(asyncio.wrap_future(worker.submit("key", gate)))
-        await asyncio.to_thread(gate.started.wait, LONG)
-        asyncio.get_running_loop().call_soon(waiting.cancel)
-
-    asyncio.run(ask())
-    gate.open.set()
-    assert gate.ended.wait(LONG)
-    after = Gate("alive")
-    after.open.set()
-    assert worker.submit("other", after).result(LONG) == "alive"
-
-
-def test_close_cancels_what_runs_and_what_waits() -> None:
-    worker = Worker()
-    gate, waiting_gate = Gate(), Gate()
-    running = worker.submit("running", gate)
-    assert gate.started.wait(LONG)
-    waiting = worker.submit("waiting", waiting_gate)
-    worker.close(LONG)
-    for future in (running, waiting):
-        with pytest.raises(CancelledError):
-            future.result(LONG)
-    assert waiting_gate.runs == 0
-    with pytest.raises(CancelledError) as caught:
-        worker.submit("late", gate)
-    assert caught.value.message == "The model's engine was closed."
-    assert not [thread for thread in threading.enumerate() if thread is worker._thread]
-
-
-def test_closing_a_worker_that_never_worked() -> None:
-    Worker().close()
+def idle_time_passes(seconds: float) -> None:
+    """As long as another worker takes to be idle."""
+    over = threading.Event()
+    another = Worker(idle_seconds=seconds, on_idle=over.set)
+    another.submit("a", lambda _: None).result(LONG)
+    assert over.wait(LONG)
+    another.close(LONG)
 
 
 def test_idleness_is_told_once_and_never_under_work() -> None:
@@ -341,12 +170,13 @@ def test_idleness_is_told_once_and_never_under_work() -> None:
 
         def work(_: Job[None]) -> None:
             busy.set()
-            time.sleep(0.1)  # longer than the limit
+            idle_time_passes(0.02)
             busy.clear()
 
         worker.submit("a", work).result(LONG)
         assert idle.acquire(timeout=LONG)
-        assert not idle.acquire(timeout=0.1)  # not again while nothing happens
+        idle_time_passes(0.02)
+        assert not idle.acquire(blocking=False)  # not again while nothing happens
         worker.submit("b", work).result(LONG)
         assert idle.acquire(timeout=LONG)
         assert seen_busy == [False, False]
@@ -359,7 +189,8 @@ def test_idleness_can_be_switched_on_and_off_while_waiting() -> None:
     worker = Worker(on_idle=idle.set)
     try:
         worker.submit("a", lambda _: None).result(LONG)
-        assert not idle.wait(0.05)
+        idle_time_passes(0.02)
+        assert not idle.is_set()
         worker.idle_seconds = 0.01
         assert idle.wait(LONG)
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 from client import Editor, editor
+from fake_hub import Hub
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
@@ -24,14 +24,9 @@ REPO = "tests/starter"
 
 
 @pytest.fixture(scope="module")
-def hub() -> Iterator[Any]:
+def hub() -> Iterator[Hub]:
     """As much of the hub as a download needs, with the starter in it."""
-    spec = importlib.util.spec_from_file_location("hub", Path(__file__).parents[1] / "engine" / "conftest.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    made = module.Hub()
+    made = Hub()
     made.repos[REPO] = {file.name: file.read_bytes() for file in STARTER_DIR.iterdir() if file.is_file()}
     yield made
     made.stop()

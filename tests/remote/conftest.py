@@ -5,9 +5,11 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+import pytest
 import pytest_asyncio
 from fake_openai import MODEL, FakeServer, error
 
+from llmstep.engine.remote import connection
 from llmstep.engine.remote.openai import OpenAiEngine
 
 if TYPE_CHECKING:
@@ -16,6 +18,12 @@ if TYPE_CHECKING:
     from llmstep.settings import Settings
 
 __all__ = ["MODEL", "FakeServer", "error"]
+
+
+@pytest.fixture(autouse=True)
+def _quick_and_without_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "FIRST_PAUSE", 0.001)
+    monkeypatch.delenv("LLMSTEP_API_KEY", raising=False)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -24,9 +24,9 @@ from llmstep.http.app import create_app
 from llmstep.http.server import serve
 from llmstep.types import SamplingParams
 
+from .asks import ASK, SIX
 from .conftest import FakeServer, engine_for
-from .test_faults import failure
-from .test_openai import ASK, SIX
+from .failures import failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,11 +36,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 GIGABYTE = 1 << 30
 MEGABYTE = b"x" * (1 << 20)
 EVENT = b'data: {"choices": [{"index": 0, "text": "' + b"x" * 60_000 + b'"}]}\n\n'
-
-
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "FIRST_PAUSE", 0.001)
 
 
 class Endless(BaseHTTPRequestHandler):

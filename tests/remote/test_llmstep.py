@@ -1,9 +1,8 @@
-"""Another llmstep as the engine, over a real socket: its answers, errors and end; and engines that are switched."""
+"""Another llmstep as the engine, over a real socket: its answers, errors and end."""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -12,14 +11,10 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
-from llmstep.catalog.model_key import ModelKey
 from llmstep.engine import wire
-from llmstep.engine.interface import Generation
-from llmstep.engine.remote import connection, llmstep
+from llmstep.engine.remote import llmstep
 from llmstep.engine.remote.llmstep import LlmstepEngine
 from llmstep.engine.remote.place import Place
-from llmstep.engine.router import EngineRouter
-from llmstep.engine.status import EngineStatus
 from llmstep.errors import (
     BusyError,
     CancelledError,
@@ -27,103 +22,19 @@ from llmstep.errors import (
     ModelTooLargeError,
     RemoteError,
     RemoteRefusedError,
-    SettingsError,
 )
-from llmstep.http.app import create_app
-from llmstep.http.server import HttpServer, serve
+from llmstep.http.server import serve
 from llmstep.progress import Progress
-from llmstep.settings import HttpSettings, RemoteSettings, Settings
+from llmstep.settings import RemoteSettings, Settings
 from llmstep.types import Candidate, SamplingParams
 
-from .conftest import MODEL, FakeServer
-from .test_openai import ASK, SIX
+from .another import asking, other
+from .asks import ASK, SIX
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-
-    from llmstep.types import PromptInput
+    from .conftest import FakeServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-class Scripted:
-    """The engine behind the other llmstep."""
-
-    def __init__(self, name: str = "scripted") -> None:
-        self.name = name
-        self.asked: list[tuple[PromptInput, SamplingParams | None]] = []
-        self.fault: Exception | None = None
-        self.hold: asyncio.Event | None = None
-        self.running = asyncio.Event()
-        self.stopped = asyncio.Event()
-        self.unloads = 0
-        self.status = EngineStatus("idle", name, "cuda")
-
-    async def generate(
-        self, ask: PromptInput, sampling: SamplingParams | None = None, *, progress: Any = None
-    ) -> Generation:
-        self.asked.append((ask, sampling))
-        if progress is not None:
-            progress(Progress("load", "Loading it", 1, 2))
-        self.running.set()
-        try:
-            if self.hold:
-                await self.hold.wait()
-        finally:
-            self.stopped.set()
-        if self.fault:
-            raise self.fault
-        return Generation([Candidate("rfl", -0.25, 2), Candidate("simp", None, 0)], self.name, 6, 1.0)
-
-    def known(self, ask: PromptInput, sampling: SamplingParams | None = None) -> None: ...
-
-    async def load(self, *, progress: Any = None) -> str:
-        return self.name
-
-    async def unload(self) -> None:
-        self.unloads += 1
-
-    async def close(self) -> None: ...
-    def configure(self, _: Settings) -> None: ...
-    def watch(self, _: Any) -> Callable[[], None]:
-        return lambda: None
-
-
-@attrs.frozen
-class Other:
-    engine: Scripted
-    server: HttpServer
-
-    @property
-    def settings(self) -> Settings:
-        return Settings(engine="llmstep", remote=RemoteSettings(url=self.server.url))
-
-
-@asynccontextmanager
-async def other(settings: Settings | None = None, token: str | None = None) -> AsyncIterator[Other]:
-    """Another llmstep."""
-    engine = Scripted()
-    app = create_app(engine, settings or Settings(http=HttpSettings(port=0)), token=token)  # type: ignore[arg-type]
-    server = await serve(app, "127.0.0.1", 0)
-    try:
-        yield Other(engine, server)
-    finally:
-        await server.stop()
-
-
-@asynccontextmanager
-async def asking(settings: Settings) -> AsyncIterator[LlmstepEngine]:
-    engine = LlmstepEngine(settings)
-    try:
-        yield engine
-    finally:
-        await engine.close()
-
-
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "FIRST_PAUSE", 0.001)
-    monkeypatch.delenv("LLMSTEP_API_KEY", raising=False)
 
 
 async def test_everything_gets_through() -> None:
@@ -187,14 +98,13 @@ async def test_time_limits_are_for_servers_and_not_for_other_windows() -> None:
     async with other() as there:
         there.engine.hold = asyncio.Event()
         limited = attrs.evolve(there.settings, remote=RemoteSettings(url=there.server.url, timeout_seconds=0.1))
-        async with asking(limited) as engine:
-            with pytest.raises(RemoteError, match=r"did not answer within 0.1 seconds"):
-                await engine.generate(ASK, SIX)
-        there.engine.running.clear()
         window = LlmstepEngine(limited, "shared", lambda _: Place(there.server.url))
         task = asyncio.create_task(window.generate(ASK, SIX))
         await there.engine.running.wait()
-        await asyncio.wait([task], timeout=0.3)
+        async with asking(limited) as engine:  # which asks later, and whose time is over earlier
+            with pytest.raises(RemoteError, match=r"did not answer within 0.1 seconds"):
+                await engine.generate(ASK, SIX)
+        assert not task.done()
         there.engine.hold.set()
         assert (await task).drawn == 6
         await window.close()
@@ -248,74 +158,3 @@ async def test_older_and_foreign_servers(fake: FakeServer) -> None:
                     await engine.load()
     finally:
         await server.stop()
-
-
-# --- switching
-
-
-def with_own(engine: EngineRouter, own: Scripted) -> None:
-    """Put a scripted engine in the place of the one that would load a model."""
-    engine._all = (own, *engine._all[1:])  # type: ignore[assignment]
-    engine._active = own if engine._active is engine.own else engine._active  # type: ignore[assignment]
-    engine.own = own  # type: ignore[assignment]
-
-
-async def test_settings_switch_the_engine(fake: FakeServer) -> None:
-    own = Scripted("own")
-    seen: list[EngineStatus] = []
-    async with other() as there:
-        engine = EngineRouter(Settings(model="own"))
-        with_own(engine, own)
-        engine.watch(seen.append)
-        assert (await engine.generate(ASK, SIX)).model == "own"
-        engine.store.change(fake.settings())
-        assert engine.status.engine == "openai"
-        await asyncio.sleep(0)
-        assert own.unloads == 1  # its memory is of no use meanwhile
-        assert (await engine.generate(ASK, SIX)).model == MODEL
-        engine.store.change(there.settings)
-        assert (await engine.generate(ASK, SIX)).model == "scripted"
-        engine.store.change(attrs.evolve(there.settings, remote=RemoteSettings()))
-        with pytest.raises(SettingsError, match=r"llmstep\.remote\.url is empty"):
-            await engine.generate(ASK, SIX)
-        engine.store.change(Settings(model="own"))
-        assert (await engine.generate(ASK, SIX)).model == "own"
-        await engine.close()
-    kinds = [status.engine for status in seen]
-    assert [kind for at, kind in enumerate(kinds) if kinds[at - 1 : at] != [kind]] == ["openai", "llmstep", "inProcess"]
-
-
-async def test_a_neighbours_model_is_used_and_its_loss_is_made_up_for() -> None:
-    own = Scripted("own")
-    settings = Settings(model="own")
-    key = ModelKey.of(settings).digest
-    async with other(settings) as there:
-        place: list[Place | None] = [Place(there.server.url, model_key=key)]
-
-        async def neighbour(_: Settings) -> Place | None:
-            return place[0]
-
-        engine = EngineRouter(settings, neighbour)
-        with_own(engine, own)
-        assert (await engine.generate(ASK, SIX)).model == "scripted"
-        assert (engine.status.engine, engine.status.url) == ("shared", there.server.url)
-        await asyncio.sleep(0)
-        assert own.unloads == 1
-        there.engine.fault = ModelTooLargeError("No room.")  # that would be the same here
-        with pytest.raises(ModelTooLargeError):
-            await engine.generate(ASK, SIX)
-        there.engine.fault = None
-        place[0] = Place(there.server.url, model_key="another model by now")
-        assert (await engine.generate(ASK, SIX)).model == "own"
-        assert engine.status.engine == "inProcess"
-        place[0] = Place(there.server.url, model_key=key)
-        there.engine.hold = asyncio.Event()
-        there.engine.running.clear()
-        task = asyncio.create_task(engine.generate(ASK, SIX))
-        await there.engine.running.wait()
-        await there.server.stop()
-        assert (await task).model == "own"
-        assert (await engine.generate(ASK, SIX)).model == "own"  # nothing answers there any more
-        assert await engine.load() == "own"
-        await engine.close()
-    assert own.asked[0] == (ASK, SIX)

@@ -17,7 +17,7 @@ from llmstep.http.server import serve
 from llmstep.search.proposals import ModelTactics, ProofState
 from llmstep.types import Candidate, Check, Goal, Suggestion, Verdict
 
-from .test_openai import ASK, SIX
+from .asks import ASK, SIX
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -50,12 +50,14 @@ class Speed:
 
 
 @contextlib.contextmanager
-def shown_progress(console: Console | None = None) -> Iterator[Callable[[Step], None]]:
+def shown_progress(
+    console: Console | None = None, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Callable[[Step], None]]:
     """A callback that shows the steps of the work; what it showed in a terminal is gone afterwards."""
     # Notebooks set FORCE_COLOR; lines of escape codes in a pipe would hide what a program waits for.
     console = console or Console(stderr=True, force_terminal=sys.stderr.isatty())
     if not console.is_terminal:
-        yield _lines(console)
+        yield _lines(console, clock)
         return
     bar = Progress(
         SpinnerColumn(),
@@ -70,7 +72,7 @@ def shown_progress(console: Console | None = None) -> Iterator[Callable[[Step], 
     with bar:
         task = bar.add_task("Starting", total=None, speed="")
         stage = ""
-        speed = Speed()
+        speed = Speed(clock)
 
         def show(step: Step) -> None:
             nonlocal stage
@@ -83,7 +85,7 @@ def shown_progress(console: Console | None = None) -> Iterator[Callable[[Step], 
         yield show
 
 
-def _lines(console: Console, clock: Callable[[], float] = time.monotonic) -> Callable[[Step], None]:
+def _lines(console: Console, clock: Callable[[], float]) -> Callable[[Step], None]:
     last = ("", "")
     speed = Speed(clock)
     shown, ended = -SECONDS_BETWEEN_LINES, False
