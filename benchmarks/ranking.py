@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FOLDS = 5
 BINS = 10
-_RIDGE = 1.0
+_RIDGE = 4.0
 
 
 @attrs.frozen

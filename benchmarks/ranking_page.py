@@ -31,9 +31,10 @@ This page is written by `python -m benchmarks ranking`, which also writes `lsp_s
 
 Steps that close the goal come first. Of these, the likelier one comes first, and each further line or word counts
 against the longer one, so that `omega` stands before twelve lines of `rw`. Steps that leave goals follow, by the chance
-that the goals they leave can be proved. That chance is a logistic function of the tactic's own chance or the model's
-score, the source, the number of goals that it adds, and how much longer the goals become. Unchecked steps follow by the
-model's score.
+that the goals they leave can be proved. That chance is a logistic function of what kind of tactic the step begins with
+(one that introduces, takes apart, computes, does induction, or chooses, so that something may be lost), whether there
+are several in a row, the tactic's own chance or the model's log-probability of the step, the source, the number of
+goals that it adds, and how much longer the goals become. Unchecked steps follow by the model's score.
 
 ## How good the chance is
 

@@ -41,12 +41,11 @@ def make(
         kept_back=keep_back,
         report=typer.echo,
     )
-    for source in ("generated", "textbook"):
-        figures = evaluation[source]
-        typer.echo(
-            f"{source}: {figures['with_accepted_step']} of {figures['goals']} goals got a step that Lean accepts,"
-            f" {figures['with_closing_step']} one that closes the goal"
-        )
+    accepted, closed = (evaluation[name]["share"] for name in ("accepted", "closed"))
+    typer.echo(
+        f"{evaluation['goals']} statements held out: {accepted:.0%} got a step that Lean accepts,"
+        f" {closed:.0%} one that closes the goal"
+    )
     if install:
         typer.echo(f"{recipe.install(out / 'model', STARTER_DIR):,} bytes in {STARTER_DIR}")
 

@@ -25,10 +25,10 @@ def draw(rng: Random) -> Theorem | None:
     statement = Statement(rng)
     shape = rng.random()
     if shape < 0.2:
-        sentence, proof = rng.choice((_computed, _all_numbers))(rng)
+        sentence, proof = rng.choice((computed, _all_numbers))(rng)
         return statement.with_proof("basics", sentence, proof)
     if shape < 0.35:
-        return statement.theorem("basics", _constants(rng, rng.choice((0, 1, 1, 2, 2, 3))), Prover(rng), 5)
+        return statement.theorem("basics", constants(rng, rng.choice((0, 1, 1, 2, 2, 3))), Prover(rng), 5)
     names = _LETTERS.split()
     left, right = rng.choice(propositional_laws(*map(atom, names)))
     used = [name for name in names if _occurs(name, (left, right))]
@@ -62,17 +62,17 @@ def _occurs(name: str, thing: object) -> bool:
     return thing == name or (isinstance(thing, tuple) and any(_occurs(name, part) for part in thing))
 
 
-def _constants(rng: Random, size: int) -> Formula:
+def constants(rng: Random, size: int) -> Formula:
     """A formula of `True` and `False` alone."""
     if size == 0:
         return TRUE if rng.random() < 0.75 else FALSE
     if rng.random() < 0.2:
-        return ("not", _constants(rng, size - 1))
+        return ("not", constants(rng, size - 1))
     left = rng.randrange(size)
-    return (rng.choice(("and", "and", "or", "imp", "iff")), _constants(rng, left), _constants(rng, size - 1 - left))
+    return (rng.choice(("and", "and", "or", "imp", "iff")), constants(rng, left), constants(rng, size - 1 - left))
 
 
-def _computed(rng: Random) -> tuple[str, Step]:
+def computed(rng: Random) -> tuple[str, Step]:
     """A statement about numerals."""
     a, b, c = rng.randrange(13), rng.randrange(13), rng.randrange(1, 9)
     goal, tactic = rng.choice(

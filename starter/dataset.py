@@ -11,7 +11,7 @@ from random import Random
 from typing import TYPE_CHECKING, TypeAlias
 
 from llmstep.whole_file import whole_file
-from starter import basics, equality, first_order, nat, propositional, short, structures
+from starter import basics, equality, first_order, nat, propositional, selecting, short, structures
 from starter.lean_run import Pair, checked_pairs
 from starter.plain import plain_pair
 
@@ -33,6 +33,7 @@ FAMILIES: Families = {
 EXTRA: dict[str, tuple[Families, int]] = {
     "structures": ({"structures": (structures.draw, 1.0)}, 15),
     "short": ({"short": (short.draw, 1.0)}, 6),
+    "selecting": ({"selecting": (selecting.draw, 1.0)}, 6),
 }
 """Families of few shapes, which have shards of their own: one for so many of the others."""
 

@@ -91,3 +91,22 @@ def checked_pairs(lean: Sequence[str], theorems: Sequence[Theorem]) -> tuple[lis
 def first_goal(state: str) -> str:
     """The first of the goals that Lean prints, which it separates by a blank line."""
     return state.split("\n\n", 1)[0].strip()
+
+
+def first_goals(lean: Sequence[str], statements: Sequence[str]) -> list[str]:
+    """The goal of each statement as Lean prints it.
+
+    Raises:
+        ValueError: Lean does not accept a statement.
+    """
+    lines = ["set_option linter.all false"]
+    for statement in statements:
+        lines += [f"example {statement} := by", "  trace_state", "  sorry"]
+    goals: dict[int, str] = {}
+    for message in messages(lean, "\n".join(lines) + "\n"):
+        number = (int(message["pos"]["line"]) - 2) // 3  # type: ignore[index]
+        if message["severity"] == "error":
+            raise ValueError(f"Lean refuses the statement {statements[number]!r}: {message['data']}")
+        if message["severity"] == "information":
+            goals[number] = first_goal(str(message["data"]))
+    return [goals[number] for number in range(len(statements))]

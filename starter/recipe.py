@@ -13,7 +13,8 @@ from llmstep.catalog.local_names import local_names
 from llmstep.errors import LlmstepError
 from llmstep.training.config import TrainConfig, read_config
 from starter.dataset import generate, write_splits
-from starter.judge import first_goals
+from starter.evaluate import STATEMENTS, evaluate_model, held_out
+from starter.lean_run import first_goals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,10 +77,9 @@ def make_starter(
         kept_back: File of theorems whose goals are left out of the training, for what is measured on them.
 
     Returns:
-        The evaluation (see `evaluate_model`).
+        The figures of `evaluate_model` for statements of the test part.
     """
     from llmstep.training.trainer import run_training
-    from starter.evaluate import evaluate_model
 
     generate(lean, folder / "shards", shards, processes, report)
     goals = plain_goals(lean, kept_back) if kept_back else set()
@@ -91,7 +91,7 @@ def make_starter(
         trained = run_training(attrs.evolve(config, max_seconds=seconds / len(parts), threads=threads), resume=resume)
         loss = "" if trained["valid_loss"] is None else f", held-out loss {trained['valid_loss']:.3f}"
         report(f"{trained['steps']} steps in {trained['seconds']:.0f} s{loss}")
-    evaluation = evaluate_model(folder / "model", lean, folder / "data" / "test.jsonl")
+    evaluation = evaluate_model(folder / "model", lean, held_out(folder / "data" / "test.jsonl", STATEMENTS, 1))
     (folder / "evaluation.json").write_text(json.dumps(evaluation, ensure_ascii=False, indent=1), encoding="utf-8")
     return evaluation
 

@@ -15,7 +15,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from llmstep.catalog.local_names import LocalNames, local_names
-from starter.judge import first_goals
+from starter.lean_run import first_goals
 from starter.names import invented
 from starter.pools import KEYWORDS
 

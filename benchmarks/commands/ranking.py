@@ -39,7 +39,7 @@ def ranking(
         numbers = {
             "weights": fit(left),
             "fitted_on": {"model": model, "statements": len({each.name for each in tried}), "steps": len(left)},
-            "held_out": {"brier": round(found.brier, 4), "ece": round(found.ece, 4)},
+            "held_out": {"brier": float(f"{found.brier:.3f}"), "ece": float(f"{found.ece:.3f}")},
         }
         FILE.write_text(json.dumps(numbers, indent=2) + "\n", encoding="utf-8")
         PAGE.write_text(text, encoding="utf-8")

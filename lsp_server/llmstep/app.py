@@ -171,7 +171,7 @@ class App:
     def _outdated(self, uri: str) -> None:
         """The imports of a document have changed: nothing that is known of it holds any more."""
         self.memory.forget(uri)
-        self._parts.automation.forget(uri)
+        self._parts.automation.missing.forget(uri)
 
 
 def _source(settings: Settings) -> tuple[object, ...]:

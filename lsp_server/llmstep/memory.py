@@ -87,6 +87,8 @@ class SuggestionSet:
     """Ranked, best first; none that Lean refused."""
     rejected: tuple[Suggestion, ...] = ()
     """Those that Lean refused, by score."""
+    refused_tactics: tuple[Suggestion, ...] = ()
+    """Lean's own tactics that it refused here, in the order tried; told on demand only."""
     drawn: int = 0
     """Number of samples drawn from the model."""
     draws: int = 1

@@ -27,6 +27,14 @@ _PER_WORD: Final = 0.98
 _FEW_WORDS: Final = 6
 """So many words of a step cost nothing."""
 _LEAST: Final = 1e-3
+_KINDS: Final = {
+    "introduces": frozenset(("intro", "intros", "rintro", "ext", "funext")),
+    "takes_apart": frozenset(("obtain", "rcases", "subst", "constructor", "split", "by_cases")),
+    "computes": frozenset(("simp", "simp_all", "norm_num", "push_neg", "rw", "dsimp", "unfold")),
+    "induction": frozenset(("induction", "cases")),
+    "chooses": frozenset(("left", "right", "exfalso", "refine", "exists", "use", "apply", "exact", "have")),
+}
+"""Tactics by what they do to a goal: some of it can be lost only by those that choose."""
 
 
 def ordered(suggestions: Iterable[Suggestion], goal: Goal) -> list[Suggestion]:
@@ -53,20 +61,32 @@ def features(suggestion: Suggestion, goal: Goal) -> dict[str, float]:
     """What the chance of a step that leaves goals depends on.
 
     `bias` is 1. `prior` is the logit of the chance of a tactic of Lean, 0 for a step of the model; `model` is 1 for
-    that, and `score` its mean log-probability, 0 where it is not known. `goals` is the number of goals that it adds,
-    and `size` the logarithm of how much longer all goals together have become.
+    that, and `score` the log-probability of the whole step, 0 where it is not known. `goals` is the number of goals
+    that it adds, and `size` the logarithm of how much longer all goals together have become. `several` is 1 for tactics
+    in a row. Each kind of tactic in `_KINDS` has a 1 for a step that begins with one of it.
     """
     candidate, after = suggestion.candidate, suggestion.check.goals
     of_lean = candidate.source == "lean" and candidate.chance is not None
     before = (goal.text, *goal.others)
+    old, new = sum(map(len, before)) or 1, sum(map(len, after)) or 1
+    kind = _kind(suggestion.text, added := len(after) - len(before))
     return {
         "bias": 1.0,
         "prior": _logit(candidate.chance or 0.0) if of_lean else 0.0,
         "model": 0.0 if of_lean else 1.0,
-        "score": 0.0 if of_lean else max(candidate.score or 0.0, -20.0),
-        "goals": float(len(after) - len(before)),
-        "size": math.log((sum(map(len, after)) or 1) / (sum(map(len, before)) or 1)),
-    }
+        "score": 0.0 if of_lean else max((candidate.score or 0.0) * max(candidate.tokens, 1), -20.0),
+        "goals": float(added),
+        "size": math.log(new / old),
+        "several": float(";" in suggestion.text),
+    } | {name: float(name == kind) for name in _KINDS}
+
+
+def _kind(text: str, added: int) -> str:
+    """The kind of tactic that a step begins with; empty for others."""
+    first = (text.split() or [""])[0].rstrip(";,")
+    if first == "constructor" and added < 1:  # it has taken one side of two
+        return "chooses"
+    return next((name for name, tactics in _KINDS.items() if first in tactics), "")
 
 
 def _worth(suggestion: Suggestion, goal: Goal) -> float:

@@ -12,9 +12,13 @@ import pytest_asyncio
 from llmstep.app import App
 from llmstep.engine.router import EngineRouter
 from llmstep.errors import ModelError
+from llmstep.lean.insertion_points import find_insertion_points
 from llmstep.lean.text import position_at
 from llmstep.lean.workspace import LeanWorkspace
 from llmstep.memory import Document
+from llmstep.proofs.plan import Plan
+from llmstep.search.interface import Task
+from llmstep.search.prover import Method
 from llmstep.settings import LeanSettings, Settings
 from llmstep.types import Check, Verdict
 
@@ -66,6 +70,9 @@ async def test_tactics_that_lean_accepts_stand_among_the_suggestions(app: App, t
     assert found.suggestions[0].check.verdict is Verdict.CLOSES
     assert "of Lean's own tactics" in found.summary()
     assert not [each for each in found.rejected if each.candidate.source == "lean"]
+    refused = {each.text: each.reason for each in found.refused_tactics}
+    assert "rfl" in refused["rfl"]
+    assert not {"aesop", "simp_all"} & refused.keys()  # the file has no aesop, and the other is accepted
 
 
 async def test_the_text_of_a_search_is_the_suggestion(app: App, tmp_path: Path) -> None:
@@ -161,6 +168,11 @@ async def test_a_tactic_that_a_file_lacks_is_tried_once(
     assert "aesop" not in tried
     assert "exact?" in searched
     assert "aesop?" not in searched
+    tried.clear()
+    points = find_insertion_points(SWAP, position_at(SWAP, SWAP.index("sorry")))
+    method = Method(tactics="list", fixed=("intro h", "aesop", "tauto", "simp_all"))
+    found = await app.prover().prove(Task(page(uri_folder, SWAP).uri, SWAP, points), Plan(method=method))
+    assert (found.proof, tried) == ("simp_all", ["intro h", "simp_all"])
 
 
 async def test_a_model_that_fails_leaves_leans_tactics(app: App, settings: Settings, tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def test_the_own_set() -> None:
 
 @pytest.mark.lean
 def test_lean_accepts_the_statements_of_the_own_set(lean: Path) -> None:
-    from starter.judge import first_goals
+    from starter.lean_run import first_goals
 
     statements = [json.loads(line)["statement"] for line in OWN.read_text(encoding="utf-8").splitlines()]
     assert all("⊢" in goal for goal in first_goals([str(lean)], statements))

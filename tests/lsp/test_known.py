@@ -146,3 +146,15 @@ async def test_without_a_panel_a_message_says_why_nothing_is_offered(
             assert first == "Lean rejected:"
             assert len(lines) == len(answer["rejected"])
             assert lines[0].startswith(" ".join(answer["rejected"][0]["text"].split()) + ": ")
+
+
+async def test_refused_tactics_of_lean_are_told_to_a_panel_alone(folder: Path, options: dict[str, Any]) -> None:
+    own = {**options, "automation": "on", "automationTactics": ["rfl", "no_such_tactic", "simp_all"]}
+    async with editor(folder, options=own) as made:
+        page = made.open(folder / "Tactics.lean", TWO)
+        here = page.at("/ sorry", 3)
+        answer = await page.suggest(here, count=2)
+        seen = await known(page, here)
+    assert [each["text"] for each in seen["rejectedTactics"]] == ["rfl"]
+    assert "rfl" not in [each["text"] for each in answer["rejected"]]
+    assert "2 of Lean" not in answer["summary"]

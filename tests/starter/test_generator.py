@@ -13,7 +13,7 @@ import pytest
 from llmstep.errors import LlmstepError
 from starter import dataset
 from starter.dataset import EXTRA, FAMILIES, draw_theorems, make_shard, part_of, split
-from starter.lean_run import Pair, checked_pairs, first_goal, messages
+from starter.lean_run import Pair, checked_pairs, first_goal, first_goals, messages
 from starter.names import KEYWORDS, Namer, rule_name
 from starter.plain import plain_pair
 from starter.proof import Step
@@ -91,6 +91,11 @@ def test_a_file_with_more_errors_than_lean_reads_on_after_is_refused(command: li
         checked_pairs(command, [wrong] * 101)
 
 
+def test_a_statement_that_lean_refuses_is_named(command: list[str]) -> None:
+    with pytest.raises(ValueError, match=r"no\.such p"):
+        first_goals(command, ["(p : Prop) (h : p) : p", "(p : Prop) : no.such p"])
+
+
 def test_the_first_of_several_goals_is_taken() -> None:
     assert first_goal("case a\nh : p\n⊢ p\n\ncase b\n⊢ q") == "case a\nh : p\n⊢ p"
 
@@ -131,6 +136,7 @@ def test_shards_are_written_once(tmp_path: Path, command: list[str], monkeypatch
     assert [file.name for file in files] == [
         "00000.jsonl",
         "00001.jsonl",
+        "selecting-00000.jsonl",
         "short-00000.jsonl",
         "structures-00000.jsonl",
     ]

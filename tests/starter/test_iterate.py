@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from llmstep.catalog.local_names import local_names
 from starter import iterate
 from starter.dataset import part_of, read_shards
-from starter.judge import first_goals
+from starter.lean_run import first_goals
 from starter.renamed import renamed, renamed_lines
 
 if TYPE_CHECKING:

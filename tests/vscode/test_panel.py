@@ -244,8 +244,9 @@ async def test_what_lean_rejected_and_why_and_that_no_text_is_markup(window: Win
     await until("what was rejected of the steps asked for", of_this_run)
     await expect(await panel.button("Stop")).to_be_disabled()  # a click on what is drawn anew is lost
     rejected = await panel.locator("details.rejected")
-    await expect(rejected.locator("summary")).to_have_text(re.compile(r"rejected \([1-9]\d*\)"))
-    await rejected.locator("summary").click()
+    summary = rejected.locator(":scope > summary")
+    await expect(summary).to_have_text(re.compile(r"rejected \([1-9]\d*\)"))
+    await summary.click()
 
     async def is_shown() -> bool:  # the panel is drawn anew while the run's last verdicts come in
         return any(asked in text for text in await panel.texts(".rejected code"))

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import attrs
 
 from llmstep.aside import aside
-from llmstep.lsp.suggestion_record import record
+from llmstep.lsp.suggestion_record import record, refused
 from llmstep.wire.records import to_editor
 from llmstep.wire.steps import Known
 
@@ -49,6 +49,7 @@ async def known(ls: Session, params: KnownParams) -> Any:
         version=document.version,
         goals=(found.goal.text, *found.goal.others),
         working=ls.runs.busy(document.uri),
+        rejected_tactics=refused(found.refused_tactics),
     )
     return to_editor(shown)
 

@@ -8,6 +8,9 @@ from llmstep.printable import printable
 from llmstep.wire.steps import Rejected, SuggestAnswer, Suggestion, step_fields
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llmstep import types
     from llmstep.memory import Document, SuggestionSet
 
 
@@ -22,5 +25,10 @@ def record(document: Document, found: SuggestionSet) -> SuggestAnswer:
             Suggestion(**step_fields(each), edit=found.point.edit(document.text, each.text))
             for each in found.suggestions
         ),
-        rejected=tuple(Rejected(text=each.text, reason=printable(each.reason)) for each in found.rejected),
+        rejected=refused(found.rejected),
     )
+
+
+def refused(steps: Sequence[types.Suggestion]) -> tuple[Rejected, ...]:
+    """Steps that Lean refused, with its reasons."""
+    return tuple(Rejected(text=each.text, reason=printable(each.reason)) for each in steps)

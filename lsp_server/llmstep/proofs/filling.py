@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -36,18 +37,28 @@ async def by_tactics(work: Work, draft: Draft) -> Draft:
     return await _each(work, draft, _tactic, until=work.deadline - work.left * (1 - _SHARE))
 
 
-async def by_search(work: Work, draft: Draft, keep: Callable[[Draft], None], *, last_first: bool = False) -> Draft:
+async def by_search(
+    work: Work,
+    draft: Draft,
+    keep: Callable[[Draft], None] = lambda _: None,
+    *,
+    last_first: bool = False,
+    expansions: int | None = None,
+) -> Draft:
     """The draft with those gaps filled that the search over steps closes, within what is left of the budget.
 
     Args:
         keep: Called with the draft after each.
         last_first: Begin with the last gap, and go on only while each is closed.
+        expansions: Most for all gaps together; None leaves it to the plan.
 
     Raises:
         ModelError: The model of the steps cannot be loaded or run.
         LeanError: Lean cannot be started.
     """
-    return await _each(work, draft, _search, keep, last_first=last_first)
+    most = work.plan.method.expansions
+    most = most if expansions is None else min(most, work.counts.expansions + expansions)
+    return await _each(work, draft, partial(_search, most=most), keep, last_first=last_first)
 
 
 async def goals_of(work: Work, draft: Draft) -> tuple[str, ...]:
@@ -126,10 +137,10 @@ async def _tactic(work: Work, document: str, gap: Sorry, place: str) -> str | No
     return None
 
 
-async def _search(work: Work, document: str, gap: Sorry, place: str) -> str | None:
-    """A proof of the goal at a gap; a later gap has what the ones before have left of the expansions."""
+async def _search(work: Work, document: str, gap: Sorry, place: str, *, most: int) -> str | None:
+    """A proof of the goal at a gap; a later gap has what the ones before have left of `most` expansions."""
     method = work.plan.method
-    expansions = method.expansions - work.counts.expansions
+    expansions = most - work.counts.expansions
     if expansions <= 0:
         return None
     prover = work.steps()

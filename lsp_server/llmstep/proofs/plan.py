@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
-from llmstep.automation.source import Automation
 from llmstep.progress import Progress, ProgressSink
 from llmstep.search.prover import Method, StepProver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from llmstep.automation.source import Automation
     from llmstep.catalog.models import ProofStyle
     from llmstep.engine.interface import ModelEngine
     from llmstep.proofs.draft import Draft
@@ -97,12 +97,12 @@ class Work:
     plan: Plan
     style: ProofStyle | None
     steps: Callable[[], StepProver]
+    automation: Automation
     deadline: float
     progress: ProgressSink
     written: str = ""
     """The steps of the proof in front of the place."""
     counts: Counts = attrs.field(factory=Counts)
-    automation: Automation = attrs.field(factory=Automation)
     hopeless: set[str] = attrs.field(factory=set)
     """Goals that Lean's own tactics have been tried at in vain."""
 

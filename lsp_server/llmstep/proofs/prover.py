@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from llmstep.automation.source import Automation
 from llmstep.engine.engine import Engine
 from llmstep.progress import Progress, ProgressSink, silent
 from llmstep.proofs import filling
@@ -41,12 +42,20 @@ class WholeProver(Prover["Plan"]):
         engine: The model of the settings.
         lean: Judges.
         premises: Finds premises for each state of a search, for models that read some.
+        automation: Knows which tactics the files do not have.
     """
 
-    def __init__(self, engine: ModelEngine, lean: LeanWorkspace, premises: Premises | None = None) -> None:
+    def __init__(
+        self,
+        engine: ModelEngine,
+        lean: LeanWorkspace,
+        premises: Premises | None = None,
+        automation: Automation | None = None,
+    ) -> None:
         self._engine = engine
         self.lean = lean
         self._premises = premises
+        self._automation = automation or Automation()
 
     async def prove(self, task: Task, how: Plan, progress: ProgressSink = silent) -> Attempt:
         started = time.monotonic()
@@ -55,8 +64,7 @@ class WholeProver(Prover["Plan"]):
             style = style_of(self._engine.settings, await model_name(self._engine))
         strategy = chosen(how, style)
         if strategy == "search":
-            prover = StepProver(self._engine, self.lean, self._premises)
-            return await prover.prove(task, how.method, progress)
+            return await self._by_steps().prove(task, how.method, progress)
         progress(Progress("goal", "Asking Lean for the goal"))
         point, goal = await self.lean.locate(task.uri, task.text, task.points)
         plain, moved = with_plain_line_ends(task.text, point)
@@ -67,12 +75,16 @@ class WholeProver(Prover["Plan"]):
                 how,
                 style,
                 steps,
+                self._automation,
                 started + how.method.seconds,
                 progress,
                 task.written(task.text, point),
             )
             found = await _within(work, strategy)
             return await _attempt(work, found, strategy, task.text, point, goal, started)
+
+    def _by_steps(self) -> StepProver:
+        return StepProver(self._engine, self.lean, self._premises, self._automation.missing)
 
     @contextlib.asynccontextmanager
     async def _steps(self, *, helped: bool) -> AsyncIterator[Callable[[], StepProver]]:
@@ -83,11 +95,11 @@ class WholeProver(Prover["Plan"]):
         def prover() -> StepProver:
             nonlocal starter
             if not helped:
-                return StepProver(self._engine, self.lean, self._premises)
+                return self._by_steps()
             if starter is None:
                 own = attrs.evolve(self._engine.settings, model="starter", template="", engine="inProcess")
                 starter = Engine(own)
-            return StepProver(starter, self.lean)
+            return StepProver(starter, self.lean, None, self._automation.missing)
 
         try:
             yield prover

@@ -1,36 +1,51 @@
 """Sketches for models of steps: a fact by `have`, without its proof, then the goal and the fact each by a search.
 
 A fact that cuts the goal in two makes two short searches of one long one. The model proposes facts: it is asked for
-steps that begin with `have`, of which the statements count.
+steps that begin with `have`, of which the statements count. What the goal's own text suggests is tried as well: what a
+premise gives once its own premise is proved, and the sides of a conjunction. Half of the budget is for that; the plain
+search has the rest, since facts often help with nothing.
 """
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from llmstep.automation.goal_text import entries_of, parts_at
 from llmstep.lean.asking import prompt_input_at
 from llmstep.lean.text import mask
 from llmstep.lean.tokens import CLOSING, OPENING, tokenize
 from llmstep.proofs import filling
-from llmstep.proofs.facts import facts_of
 from llmstep.proofs.plan import Found
 from llmstep.types import SamplingParams
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from llmstep.proofs.draft import Draft
     from llmstep.proofs.plan import Work
 
 _MAX_SKETCHES: Final = 8
+_MAX_FROM_TEXT: Final = 6
 _HAVE: Final = "have "
 
 
+@attrs.frozen
+class Fact:
+    """A fact on the way to a goal."""
+
+    named: str
+    """`have h`, with its binders where it has some."""
+    statement: str
+
+    def step(self, statement: str = "") -> str:
+        """The step without its proof, and the goal behind it."""
+        return f"{self.named} : {statement or self.statement} := sorry\nsorry"
+
+
 async def sketch(work: Work, keep: Callable[[Draft], None]) -> Found:
-    """Search for a proof by way of facts.
+    """Search for a proof by way of facts, then without them.
 
     Args:
         keep: Called with each draft in which the goal follows from a fact that is still open.
@@ -40,60 +55,59 @@ async def sketch(work: Work, keep: Callable[[Draft], None]) -> Found:
         LeanError: Lean cannot be started.
     """
     best: Draft | None = None
-    sketches = await _sketches(work)
-    for number, steps in enumerate(sketches, start=1):
-        allowed = work.plan.method.expansions - work.counts.expansions
+    end, most = work.deadline, work.plan.method.expansions
+    half = work.deadline - work.left / 2
+    facts = await _facts(work)
+    for number, fact in enumerate(facts, start=1):
+        allowed = most // 2 - work.counts.expansions
+        work.deadline = half
         if work.left <= 0 or allowed <= 0:
-            return Found(best, "partial" if best else "seconds" if allowed > 0 else "expansions")
-        work.say(f"Sketch {number} of {len(sketches)}: {steps.splitlines()[0]}")
-        draft = await _proved(work, steps, max(2, allowed // (len(sketches) - number + 1)))
+            break
+        work.say(f"Sketch {number} of {len(facts)}: {fact.named} : {fact.statement}")
+        share = max(2, allowed // (len(facts) - number + 1))
+        draft = await filling.by_search(work, work.judge.draft(fact.step()), last_first=True, expansions=share)
+        work.deadline = end
         if not draft.gaps and await work.judge.refusal(draft.proof) is None:
             return Found(draft, "proved")
         if draft.gaps == 1 and best is None:
             best = draft
             keep(draft)
-    return Found(best, "partial" if best else "exhausted")
+    work.deadline = end
+    work.say("Searching without a fact")
+    draft = await filling.by_search(work, work.judge.draft("sorry"))
+    if not draft.gaps and await work.judge.refusal(draft.proof) is None:
+        return Found(draft, "proved")
+    if best is not None:
+        return Found(best, "partial")
+    over = work.counts.expansions >= most
+    return Found(None, "expansions" if over else "exhausted" if work.left > 0 else "seconds")
 
 
-async def _proved(work: Work, steps: str, expansions: int) -> Draft:
-    """The draft of a sketch with its gaps filled as far as so many expansions reach; the goal first, then the fact."""
-    whole = work.plan
-    before = work.counts.expansions
-    limit = min(whole.method.expansions, before + expansions)
-    work.plan = attrs.evolve(whole, method=attrs.evolve(whole.method, expansions=limit))
-    try:
-        draft = await filling.by_search(work, work.judge.draft(steps), lambda _: None, last_first=True)
-    finally:
-        work.plan = whole
-    return draft
-
-
-async def _sketches(work: Work) -> list[str]:
-    """Facts that Lean understands, each with the goal behind it open; those of the model first."""
+async def _facts(work: Work) -> list[Fact]:
+    """Facts that Lean understands, those of the model first."""
     judge = work.judge
-    facts: list[str] = []
+    facts: list[Fact] = []
     if work.plan.method.tactics != "list":
         work.say("Asking the model for facts that lead to the goal")
         facts += await _from_model(work)
     facts += facts_of(judge.goal.text)
-    made: list[str] = []
+    made: list[Fact] = []
     seen: set[tuple[str, ...]] = set()
     for fact in dict.fromkeys(facts):
-        steps = f"{fact} := sorry\nsorry"
-        trial = await judge.trial(steps)
+        trial = await judge.trial(fact.step(f"({fact.statement} : Prop)"))  # a type is no fact
         if trial.reason or trial.faults:
             continue
-        goals = await filling.goals_of(work, judge.draft(steps))
+        goals = await filling.goals_of(work, judge.draft(fact.step()))
         if goals in seen or len(goals) != 2 or goals[0] == judge.goal.text:
             continue  # the fact is there already, or is the goal itself
         seen.add(goals)
-        made.append(steps)
+        made.append(fact)
         if len(made) == _MAX_SKETCHES:
             break
     return made
 
 
-async def _from_model(work: Work) -> list[str]:
+async def _from_model(work: Work) -> list[Fact]:
     judge, method = work.judge, work.plan.method
     prover = work.steps()
     ask = prompt_input_at(judge.text, judge.point, judge.goal, _HAVE)
@@ -103,18 +117,37 @@ async def _from_model(work: Work) -> list[str]:
     return list(stated(each.text for each in made.candidates))
 
 
-def stated(steps: Iterable[str]) -> Iterable[str]:
+def stated(steps: Iterable[str]) -> Iterator[Fact]:
     """What `have` steps state: `have h : T` of `have h : T := …`. Those that state nothing are left out."""
     for step in steps:
         masked = mask(step)
-        if not re.match(r"have\b", masked):
-            continue
-        depth, end, typed = 0, len(step), False
-        for token in tokenize(masked, 0, len(masked)):
+        words = list(tokenize(masked, 0, len(masked)))
+        depth, end, colon = 0, len(step), 0
+        for token in words:
             depth += (token.text in OPENING) - (token.text in CLOSING)
-            typed = typed or (depth == 0 and token.text == ":")
+            colon = colon or (token.start if depth == 0 and token.text == ":" else 0)
             if depth == 0 and token.text in {":=", "by", "from"}:
                 end = token.start
                 break
-        if typed and "\n" not in step[:end].strip():
-            yield step[:end].strip()
+        statement = step[colon + 1 : end].strip()
+        if words and words[0].text == "have" and colon and statement and "\n" not in step[:end].strip():
+            yield Fact(step[:colon].strip(), statement)
+
+
+def facts_of(goal: str) -> list[Fact]:
+    """Facts that a goal's own text suggests, the likeliest first.
+
+    The premises that an implication with the target as its conclusion needs, conclusions of the other implications,
+    both sides of a target that is a conjunction, and a choice the other way round.
+    """
+    hypotheses, target = entries_of(goal)
+    known = {kind for _, kind in hypotheses}
+    implications = [parts for _, kind in hypotheses if len(parts := parts_at(kind, "→")) > 1]
+    found = [premise for *premises, end in implications if end.strip() == target for premise in premises]
+    found += [end for *_, end in implications if end.strip() != target]
+    found += parts_at(target, "∧") if len(parts_at(target, "∧")) > 1 else []
+    found = [each.strip() for each in found if each.strip() not in known or each in parts_at(target, "∧")]
+    for _, kind in hypotheses:
+        if len(sides := parts_at(kind, "∨")) > 1:
+            found.append(" ∨ ".join(side.strip() for side in reversed(sides)))
+    return [Fact("have", each) for each in dict.fromkeys(found)][:_MAX_FROM_TEXT]

@@ -31,7 +31,7 @@ def outcome(found: Attempt) -> str:
     if found.proof is not None and found.strategy == "search":
         return f"Found a proof of {counted(len(found.steps or ()), 'step')}"
     if found.proof is not None:
-        return "Found a proof by a sketch"
+        return "Found a proof"
     if found.partial is not None:
         return f"Proves it but for {counted(len(found.partial.goals), 'goal')}"
     if found.rounds:

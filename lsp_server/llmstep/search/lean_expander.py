@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from llmstep.automation.tactic import MissingTactics
 from llmstep.lean.text import offset_at
 from llmstep.printable import strange_character
 from llmstep.search.best_first import Step
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from llmstep.lean.workspace import LeanWorkspace
     from llmstep.search.proposals import Proposer
     from llmstep.types import Goal
-
-_UNKNOWN = "unknown tactic"
-"""How Lean refuses a word that begins no tactic, whatever the goal."""
 
 
 @attrs.define(eq=False)
@@ -43,8 +41,8 @@ class LeanExpander:
     """The steps of the proof that stand before the insertion point."""
     _accepts: Callable[[tuple[str, ...]], Awaitable[bool]] | None = None
     """The last word on a finished proof; one that is refused leads nowhere, and the search goes on."""
+    _missing: MissingTactics = attrs.field(factory=MissingTactics)
     _finish: bool = attrs.field(init=False)
-    _unknown: set[str] = attrs.field(init=False, factory=set)
 
     def __attrs_post_init__(self) -> None:
         self._finish = must_finish(self._text, self._point)
@@ -68,11 +66,10 @@ class LeanExpander:
         """
         steps: list[Step] = []
         for proposal in await self._proposer.propose(self._scene(goals, proof, again)):
-            if proposal.tactic in self._unknown or strange_character(proposal.tactic.replace("\r\n", "\n")):
+            if self._missing(self._uri, proposal.tactic) or strange_character(proposal.tactic.replace("\r\n", "\n")):
                 continue  # joined with others, it would lose its carriage returns
             [check] = await self._check([(*proof, proposal.tactic)])
-            if check.verdict is Verdict.INVALID and check.message == _UNKNOWN:
-                self._unknown.add(proposal.tactic)
+            self._missing.learn(self._uri, proposal.tactic, check)
             left = self._left(check)
             if left == () and self._accepts is not None and not await self._accepts((*proof, proposal.tactic)):
                 left = None

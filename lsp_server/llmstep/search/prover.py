@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from llmstep.automation.tactic import MissingTactics
 from llmstep.premises.source import Whereabouts
 from llmstep.progress import Progress, ProgressSink, silent
 from llmstep.search.acceptance import Acceptance
@@ -70,6 +71,8 @@ class StepProver(Prover[Method]):
     """Runs them."""
     _premises: Premises | None = None
     """Finds premises for each state, for models that read some."""
+    _missing: MissingTactics = attrs.field(factory=MissingTactics)
+    """What the files do not have."""
 
     async def prove(self, task: Task, how: Method, progress: ProgressSink = silent) -> Attempt:
         started = time.monotonic()
@@ -80,7 +83,15 @@ class StepProver(Prover[Method]):
         model = ModelTactics(self.engine, _sampling(how), progress, helped)
         judge = Acceptance(self.lean, uri, text, point)
         expander = LeanExpander(
-            self.lean, _proposer(how, model), uri, text, point, goal, task.written(text, point), judge.accepts
+            self.lean,
+            _proposer(how, model),
+            uri,
+            text,
+            point,
+            goal,
+            task.written(text, point),
+            judge.accepts,
+            self._missing,
         )
         limits = Limits(how.expansions, how.seconds, how.patience)
         search = await best_first(

@@ -63,8 +63,11 @@ class Gathering:
                 both = attrs.evolve(candidate, chance=max(candidate.likelihood, known.candidate.likelihood))
                 self._suggestions[step] = attrs.evolve(known, candidate=both)
 
-    def accepted(self, suggestion: Suggestion) -> None:
-        """A suggestion that is judged already; one that the model gave as well stays the model's."""
+    def tactic(self, suggestion: Suggestion) -> None:
+        """A tactic of Lean with its verdict; one that the model gave as well stays the model's."""
+        if not suggestion.check.verdict.accepted:
+            self._set = attrs.evolve(self._set, refused_tactics=(*self._set.refused_tactics, suggestion))
+            return
         step = inserted(suggestion.text)
         known = self._suggestions.get(step)
         if known is not None:

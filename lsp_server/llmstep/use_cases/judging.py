@@ -45,7 +45,7 @@ class Judging:
         self._progress = progress
 
     async def automate(self, wanted: SuggestionSet) -> None:
-        """Adds the tactics of Lean that it accepts. What goes wrong with them is left to the checks of the others."""
+        """Adds Lean's own tactics. What goes wrong with them is left to the checks of the others."""
         settings = self._parts.settings
         if settings.automation == "off" or not settings.check.enabled:
             return
@@ -74,7 +74,7 @@ class Judging:
         )
         with contextlib.suppress(LeanError, NoGoalError):
             async for suggestion in tried:
-                self._gathering.accepted(suggestion)
+                self._gathering.tactic(suggestion)
 
     async def judge(self, found: SuggestionSet) -> str:
         """Has Lean judge what is not judged yet.

@@ -42,7 +42,7 @@ async def fill(parts: Parts, document: Document, plan: Plan, progress: ProgressS
 
 def prover_of(parts: Parts) -> WholeProver:
     """A prover that works with these parts."""
-    return WholeProver(parts.engine, parts.lean, parts.premises)
+    return WholeProver(parts.engine, parts.lean, parts.premises, parts.automation)
 
 
 async def remember(parts: Parts, document: Document, now: Document | None, found: Attempt) -> bool:

@@ -97,6 +97,7 @@ async def suggest(
         model="",
         elapsed_ms=0.0,
         suggestions=(),
+        refused_tactics=earlier.refused_tactics if earlier else (),
         drawn=earlier.drawn if earlier else 0,
         draws=(earlier.draws if earlier else 0) + 1,
     )

@@ -134,6 +134,8 @@ class Known(SuggestAnswer):
     """The main goal, and those behind it."""
     working: bool
     """Whether a run is going on in the document."""
+    rejected_tactics: tuple[Rejected, ...]
+    """Lean's own tactics that it refused, which nothing else counts or shows."""
 
 
 @attrs.frozen(kw_only=True)

@@ -125,6 +125,8 @@ export interface Known extends SuggestAnswer {
   readonly goals: readonly string[];
   /** Whether a run is going on in the document. */
   readonly working: boolean;
+  /** Lean's own tactics that it refused, which nothing else counts or shows. */
+  readonly rejectedTactics: readonly Rejected[];
 }
 
 /** One entry of the answer of `llmstep.suggest`. */

@@ -1,5 +1,5 @@
 import { assertNever } from '../../exhaustive';
-import type { Known, ShownVerdict, Suggestion } from '../../server/protocol';
+import type { Known, Rejected, ShownVerdict, Suggestion } from '../../server/protocol';
 import type { PanelRequest, PanelState } from '../messages';
 import { difference, visible } from './difference';
 import { button, element } from './elements';
@@ -111,19 +111,28 @@ function changed(before: string, after: string): HTMLElement {
   return element('pre', { class: 'changed' }, ...lines);
 }
 
-function rejected({ rejected: refused }: Known): HTMLElement[] {
-  if (refused.length === 0) {
+function rejected({ rejected: steps, rejectedTactics: tactics }: Known): HTMLElement[] {
+  const own = refused(tactics, 'tactics', `Lean's own tactics (${tactics.length})`);
+  return steps.length === 0
+    ? own.map((folded) => element('div', { class: 'rejected' }, folded))
+    : refused(steps, 'rejected', `rejected (${steps.length})`, ...own);
+}
+
+/** Refused steps, folded; `more` stands below them. */
+function refused(steps: readonly Rejected[], key: string, title: string, ...more: HTMLElement[]): HTMLElement[] {
+  if (steps.length === 0) {
     return [];
   }
-  const items = refused.map(({ text, reason }) =>
+  const items = steps.map(({ text, reason }) =>
     element('li', {}, element('code', {}, visible(text)), element('p', { class: 'about' }, visible(reason))),
   );
   return [
     element(
       'details',
-      { class: 'rejected', 'data-key': 'rejected' },
-      element('summary', { 'data-key': 'fold rejected' }, `rejected (${refused.length})`),
+      { class: key, 'data-key': key },
+      element('summary', { 'data-key': `fold ${key}` }, title),
       element('ul', {}, ...items),
+      ...more,
     ),
   ];
 }
