@@ -90,9 +90,13 @@ def ask(wanted: Wanted, size: int) -> None:
 def wanted_model(name: str, repo_id: str, *, code: bool = False) -> Wanted | None:
     """A model by its hub id or folder; None where nothing of it is missing."""
     from llmstep.catalog.store import adapter_base, is_path
-    from llmstep.hub.download import cached_folder
 
-    folder = Path(repo_id).expanduser() if is_path(repo_id) else cached_folder(repo_id, code=code)
+    if is_path(repo_id):
+        folder: Path | None = Path(repo_id).expanduser()
+    else:
+        from llmstep.hub.download import cached_folder  # takes long to import
+
+        folder = cached_folder(repo_id, code=code)
     if folder is None:
         return Wanted(name, repo_id, code)
     base = adapter_base(folder) if folder.is_dir() else None
