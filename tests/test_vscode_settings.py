@@ -12,10 +12,9 @@ import attrs
 import pytest
 
 from llmstep.catalog.models import CATALOG
-from llmstep.configuration.names import all_settings
 from llmstep.errors import SettingsError
 from llmstep.setting_values import wire_name
-from llmstep.settings import Settings
+from llmstep.settings import Settings, all_settings
 
 EXTENSION = Path(__file__).parents[1] / "vscode-extension"
 PACKAGE = json.loads((EXTENSION / "package.json").read_text(encoding="utf-8"))

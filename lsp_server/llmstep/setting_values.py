@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import difflib
+import functools
+import json
 import math
 import re
+import shlex
+import sys
 import typing
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import attrs
 
 from llmstep.errors import SettingsError
 
+SECTION = "llmstep"
+R = TypeVar("R")
+
 _MAX = 10**9
 """The greatest number for a setting that has no bound of its own."""
 _MAX_NAME = 60
+_MAX_DEPTH = 8
 _MAX_GUESSES = 20
 """For so many unknown names it is said which one may be meant."""
 _UNREADABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_SWITCH = {"true": True, "on": True, "yes": True, "1": True, "false": False, "off": False, "no": False, "0": False}
 
 
 def wire_name(field: str) -> str:
@@ -27,103 +36,185 @@ def wire_name(field: str) -> str:
     return head + "".join("MB" if part == "mb" else part.capitalize() for part in rest)
 
 
-def nest(raw: Mapping[str, Any], wrong: dict[str, SettingsError]) -> dict[str, Any]:
-    """Dotted keys turned into nested objects; a leading `llmstep` section is unwrapped."""
-    if set(raw) == {"llmstep"} and isinstance(raw["llmstep"], Mapping):
-        raw = raw["llmstep"]
-    nested: dict[str, Any] = {}
-    for key, value in raw.items():
-        *sections, last = key.removeprefix("llmstep.").split(".")
-        place = nested
-        for section in sections:
-            inner = place.setdefault(section, {})
-            if not isinstance(inner, dict):
-                wrong[f"llmstep.{section}"] = _no_object(f"llmstep.{section}", inner)
-                inner = place[section] = {}
-            place = inner
-        if isinstance(value, Mapping) and isinstance(place.get(last), dict):
-            place[last].update(value)
-        else:
-            place[last] = dict(value) if isinstance(value, Mapping) else value
-    return nested
+@attrs.frozen
+class Setting:
+    """One setting."""
+
+    name: str
+    """As editors write it, with dots."""
+    field: str
+    """As Python writes it, with dots."""
+    type: Any
+    default: Any
+    metadata: Mapping[str, Any]
+
+    @property
+    def variable(self) -> str:
+        """`LLMSTEP_REMOTE_API_KEY_FILE`."""
+        return "LLMSTEP_" + self.field.replace(".", "_").upper()
+
+    @property
+    def users(self) -> bool:
+        """Whether only the user may set it, and no project: it names a command, a place or a server, or gives leave."""
+        return bool(self.metadata.get("users"))
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words that it takes; empty where it takes any value of its type."""
+        return typing.get_args(self.type) if typing.get_origin(self.type) is Literal else ()
+
+    def read(self, settings: Any) -> Any:
+        """Its value."""
+        return functools.reduce(getattr, self.field.split("."), settings)
+
+    def value(self, text: str) -> Any:
+        """The value that a text means; one that it cannot mean stays a text, which `checked` refuses."""
+        try:
+            if self.type is bool:
+                return _SWITCH.get(text.lower(), text)
+            if self.type in (int, float):
+                return self.type(text) if len(text) < 1000 else text
+            if typing.get_origin(self.type) is tuple:
+                is_json = text.lstrip().startswith("[")
+                return json.loads(text) if is_json else shlex.split(text, posix=sys.platform != "win32")
+        except (ValueError, RecursionError):
+            pass
+        return text
+
+    def checked(self, value: Any) -> Any:
+        """A value as the record has it.
+
+        Raises:
+            SettingsError: It has the wrong type or is out of bounds.
+        """
+        if self.choices:
+            if value not in self.choices:
+                raise self._wrong(value, "one of " + ", ".join(self.choices))
+            return value
+        if typing.get_origin(self.type) is tuple:
+            if isinstance(value, str) or not isinstance(value, (list, tuple)):
+                raise self._wrong(value, 'a list of words such as ["lake", "serve", "--"]')
+            if not all(isinstance(word, str) for word in value):
+                raise self._wrong(value, "a list of words")
+            if any(_UNREADABLE.search(word) for word in value):
+                raise self._wrong(value, "a list of words without control characters")
+            return tuple(value)
+        if self.type is float and type(value) is int and abs(value) <= _MAX:
+            value = float(value)
+        if type(value) is not self.type or (self.type is float and not math.isfinite(value)):
+            kinds = {bool: "true or false", int: "a whole number", float: "a number"}
+            raise self._wrong(value, kinds.get(self.type, "a text"))
+        if self.type is str and _UNREADABLE.search(value):
+            raise self._wrong(value, "a text without control characters")
+        if self.type in (int, float):
+            self._check_bounds(value)
+        return value
+
+    def _check_bounds(self, value: float) -> None:
+        minimum, maximum = self.metadata.get("minimum"), self.metadata.get("maximum")
+        greatest = _MAX if maximum is None else maximum
+        if minimum is not None and value < minimum:
+            raise self._wrong(value, f"at least {minimum}")
+        if value > greatest:
+            raise self._wrong(value, f"at most {greatest}")
+
+    def _wrong(self, value: Any, wanted: str) -> SettingsError:
+        return SettingsError(f"The setting {SECTION}.{self.name} is {shown(value)}.", hint=f"It must be {wanted}.")
 
 
-def decode(cls: type, raw: Any, where: str, wrong: dict[str, SettingsError]) -> Any:
-    if not isinstance(raw, Mapping):
-        wrong[where] = _no_object(where, raw)
-        return cls()
+@functools.cache
+def settings_of(cls: type, name: str = "", field: str = "") -> Mapping[str, Setting]:
+    """The settings of a record class, those of its sections included, by their names with dots.
+
+    Args:
+        name: What stands before each name.
+        field: What stands before each name of a field.
+    """
     hints = typing.get_type_hints(cls)
-    fields = {wire_name(field.name): field for field in attrs.fields(cls)}
-    values: dict[str, Any] = {}
+    found: dict[str, Setting] = {}
+    for each in attrs.fields(cls):
+        kind, wire = hints[each.name], name + wire_name(each.name)
+        if attrs.has(kind):
+            found |= settings_of(kind, f"{wire}.", f"{field}{each.name}.")
+        else:
+            found[wire] = Setting(wire, field + each.name, kind, each.default, each.metadata)
+    return found
+
+
+def sound_values(cls: type, raw: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, SettingsError]]:
+    """The values of an object that are right, and what is wrong in it, both by names with dots.
+
+    Args:
+        cls: The record class of the settings.
+        raw: Nested, or with dots in the names, with or without `llmstep` before them; null leaves the default.
+    """
+    known = settings_of(cls)
+    sound: dict[str, Any] = {}
+    wrong: dict[str, SettingsError] = {}
+    for name, value in _flat(raw, known):
+        try:
+            if name not in known:
+                place, error = _misplaced(known, name, value, guess=len(wrong) < _MAX_GUESSES)
+                wrong.setdefault(place, error)
+            else:
+                sound[name] = known[name].checked(value)
+        except SettingsError as error:
+            wrong[name] = error
+    return sound, wrong
+
+
+def record_of(cls: type[R], values: Mapping[str, Any], prefix: str = "") -> R:
+    """The record with these values, which are sound; all others have their defaults."""
+    hints = typing.get_type_hints(cls)
+    given: dict[str, Any] = {}
+    for each in attrs.fields(cls):  # type: ignore[arg-type]
+        name = prefix + wire_name(each.name)
+        if attrs.has(hints[each.name]):
+            given[each.name] = record_of(hints[each.name], values, f"{name}.")
+        elif name in values:
+            given[each.name] = values[name]
+    return cls(**given)
+
+
+def _flat(raw: Mapping[str, Any], known: Mapping[str, Setting], path: str = "") -> list[tuple[str, Any]]:
+    """Nested sections as names with dots."""
+    found: list[tuple[str, Any]] = []
     for key, value in raw.items():
-        field = fields.get(key)
-        name = f"{where}.{key}"
-        if field is None:
-            wrong[name] = _unknown(where, key, fields if len(wrong) < _MAX_GUESSES else {})
-        elif attrs.has(hints[field.name]):
-            if value is not None:
-                values[field.name] = decode(hints[field.name], value, name, wrong)
-        elif value is not None:  # an editor sends null for a setting that was never set
-            try:
-                values[field.name] = _value(hints[field.name], value, name, field.metadata)
-            except SettingsError as error:
-                wrong[name] = error
-    return cls(**values)
+        name = (path + str(key)).removeprefix(f"{SECTION}.")
+        section = "" if name == SECTION and not path else f"{name}."
+        if isinstance(value, Mapping) and name not in known and name.count(".") < _MAX_DEPTH:
+            found += _flat(value, known, section)
+        elif value is not None:
+            found.append((name, value))
+    return found
 
 
-def _value(expected: Any, value: Any, name: str, bounds: Mapping[str, Any]) -> Any:
-    if typing.get_origin(expected) is Literal:
-        allowed = typing.get_args(expected)
-        if value not in allowed:
-            raise _wrong(name, value, "one of " + ", ".join(allowed))
-        return value
-    if typing.get_origin(expected) is tuple:
-        if isinstance(value, str) or not isinstance(value, (list, tuple)):
-            raise _wrong(name, value, 'a list of words such as ["lake", "serve", "--"]')
-        if not all(isinstance(word, str) for word in value):
-            raise _wrong(name, value, "a list of words")
-        if any(_UNREADABLE.search(word) for word in value):
-            raise _wrong(name, value, "a list of words without control characters")
-        return tuple(value)
-    if expected is float and type(value) is int and abs(value) <= _MAX:
-        value = float(value)
-    if type(value) is not expected or (expected is float and not math.isfinite(value)):
-        raise _wrong(
-            name,
-            value,
-            {bool: "true or false", int: "a whole number", float: "a number"}.get(expected, "a text"),
-        )
-    if expected is str:
-        if _UNREADABLE.search(value):
-            raise _wrong(name, value, "a text without control characters")
-        return value
-    minimum, maximum = bounds.get("minimum"), bounds.get("maximum")
-    if minimum is not None and value < minimum:
-        raise _wrong(name, value, f"at least {minimum}")
-    if value > (_MAX if maximum is None else maximum):
-        raise _wrong(name, value, f"at most {_MAX if maximum is None else maximum}")
-    return value
-
-
-def _wrong(name: str, value: Any, wanted: str) -> SettingsError:
-    return SettingsError(f"The setting {name} is {shown(value)}.", hint=f"It must be {wanted}.")
-
-
-def _no_object(name: str, value: Any) -> SettingsError:
-    return SettingsError(
-        f"The setting {name} must be an object, not {shown(value)}.", hint="Correct it in the settings."
+def _misplaced(known: Mapping[str, Setting], name: str, value: Any, *, guess: bool) -> tuple[str, SettingsError]:
+    """What is wrong with a name that is none of a setting, and the part of the name that is wrong."""
+    where = ""
+    for part in name.split("."):
+        place = where + part
+        if place in known:
+            return place, known[place]._wrong({name.removeprefix(f"{place}."): value}, "a single value")
+        inside = [each.removeprefix(where).partition(".")[0] for each in known if each.startswith(where)]
+        if part not in inside:
+            near = difflib.get_close_matches(part[:_MAX_NAME], dict.fromkeys(inside), n=1) if guess else []
+            text = _UNREADABLE.sub("?", part if len(part) <= _MAX_NAME else part[:_MAX_NAME] + "...")
+            hint = f"Did you mean {SECTION}.{where}{near[0]}?" if near else "`llmstep settings` lists all settings."
+            return place, SettingsError(f"There is no setting {SECTION}.{where}{text}.", hint=hint)
+        where = f"{place}."
+    return name, SettingsError(
+        f"The setting {SECTION}.{name} must be an object, not {shown(value)}.", hint="Correct it in the settings."
     )
 
 
-def _unknown(where: str, key: str, fields: Mapping[str, object]) -> SettingsError:
-    near = difflib.get_close_matches(key[:_MAX_NAME], fields, n=1)
-    shown = key if len(key) <= _MAX_NAME else key[:_MAX_NAME] + "..."
-    return SettingsError(
-        f"There is no setting {where}.{_UNREADABLE.sub('?', shown)}.",
-        hint=f"Did you mean {where}.{near[0]}?"
-        if near
-        else "Remove it; `llmstep settings` lists those that there are.",
-    )
+def value_text(value: Any) -> str:
+    """A value as the environment and `--set` take it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return json.dumps(value, ensure_ascii=False) if value else "[]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def shown(value: Any) -> str:

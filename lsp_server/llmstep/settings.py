@@ -13,10 +13,11 @@ from typing import Any, Literal
 
 import attrs
 
-from llmstep.setting_values import decode, nest
+from llmstep.setting_values import record_of, settings_of, sound_values
 
 if typing.TYPE_CHECKING:
     from llmstep.errors import SettingsError
+    from llmstep.setting_values import Setting
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Dtype = Literal["auto", "fast", "float32", "bfloat16", "float16", "int8", "int4"]
@@ -40,10 +41,6 @@ def _setting(
         users: Only the user may set it, and no project: it names a command, a place or a server, or gives leave.
     """
     return attrs.field(default=default, metadata={"doc": doc, "minimum": minimum, "maximum": maximum, "users": users})
-
-
-def _section(cls: type, doc: str) -> Any:
-    return attrs.field(factory=cls, metadata={"doc": doc})
 
 
 @attrs.frozen(kw_only=True)
@@ -231,36 +228,31 @@ class Settings:
         "server",
         "Who checks where it can: llmstep's own Lean server, or the client through `llmstep/checkSuggestions`.",
     )
-    remote: RemoteSettings = _section(RemoteSettings, "The server that runs the model.")
-    premises: PremiseSettings = _section(PremiseSettings, "Premises for prompts that read some.")
-    inlay_hints: InlayHintSettings = _section(InlayHintSettings, "Inlay hints.")
-    inline_completion: InlineCompletionSettings = _section(InlineCompletionSettings, "Ghost text.")
+    remote: RemoteSettings = RemoteSettings()
+    premises: PremiseSettings = PremiseSettings()
+    inlay_hints: InlayHintSettings = InlayHintSettings()
+    inline_completion: InlineCompletionSettings = InlineCompletionSettings()
     code_lens: bool = _setting(False, "Show *suggest* and *prove* above each line with a `sorry`.")
-    check: CheckSettings = _section(CheckSettings, "Checks by Lean.")
-    lean: LeanSettings = _section(LeanSettings, "The Lean server.")
-    http: HttpSettings = _section(HttpSettings, "The HTTP endpoint of the tactic.")
+    check: CheckSettings = CheckSettings()
+    lean: LeanSettings = LeanSettings()
+    http: HttpSettings = HttpSettings()
 
     @classmethod
     def decode(cls, raw: Mapping[str, Any] | None) -> Settings:
-        """Settings from a (possibly partial) object.
+        """Settings from a (possibly partial) object, nested or with dots in the names.
 
         Raises:
             SettingsError: A key is unknown, or a value has the wrong type or is out of bounds.
         """
-        settings, wrong = cls.read(raw)
+        sound, wrong = cls.sound(raw or {})
         if wrong:
             raise next(iter(wrong.values()))
-        return settings
+        return record_of(cls, sound)
 
     @classmethod
-    def read(cls, raw: Mapping[str, Any] | None) -> tuple[Settings, dict[str, SettingsError]]:
-        """The same from one in which some may be wrong: those have their defaults, and all others hold.
-
-        Returns:
-            The settings, and what is wrong, by the full name of the setting: `llmstep.http.port`.
-        """
-        wrong: dict[str, SettingsError] = {}
-        return typing.cast("Settings", decode(cls, nest(raw or {}, wrong), "llmstep", wrong)), wrong
+    def sound(cls, raw: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, SettingsError]]:
+        """The values of such an object that are right, and what is wrong in it, both by names such as `http.port`."""
+        return sound_values(cls, raw)
 
     @property
     def in_process(self) -> bool:
@@ -271,3 +263,8 @@ class Settings:
     def starts_server(self) -> bool:
         """Whether llmstep starts the server that the user has named, unless `remote.url` says where one runs."""
         return self.engine in ("vllm", "llama.cpp")
+
+
+def all_settings() -> Mapping[str, Setting]:
+    """Every setting, by its name."""
+    return settings_of(Settings)

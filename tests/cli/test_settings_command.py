@@ -15,7 +15,7 @@ from typer.main import get_command
 
 from llmstep.cli import app
 from llmstep.cli.command import SETTING_OF, in_terminal, options_of
-from llmstep.configuration.names import all_settings
+from llmstep.settings import all_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

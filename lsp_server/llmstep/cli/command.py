@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperCommand
 
-from llmstep.configuration.names import all_settings
 from llmstep.errors import LlmstepError
+from llmstep.settings import all_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

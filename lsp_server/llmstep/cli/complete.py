@@ -7,7 +7,7 @@ def setting_names(incomplete: str) -> list[str]:
     """`NAME=` of each setting; behind `=` the values that a setting of words takes."""
     import typing
 
-    from llmstep.configuration.names import all_settings
+    from llmstep.settings import all_settings
 
     name, equals, _ = incomplete.partition("=")
     if not equals:

@@ -20,8 +20,8 @@ from llmstep.cli.say import warn
 from llmstep.configuration.environment import environment_layer
 from llmstep.configuration.files import project_layer, user_layer
 from llmstep.configuration.layers import Configuration, Layer, laid_over, layer
-from llmstep.configuration.names import all_settings
 from llmstep.errors import SettingsError
+from llmstep.settings import all_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

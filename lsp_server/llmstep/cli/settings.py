@@ -12,9 +12,10 @@ from llmstep.cli.options import SET, below, option_layer
 from llmstep.cli.say import say, warn
 from llmstep.configuration.files import PROJECT_FILE, project_file, user_file
 from llmstep.configuration.layers import laid_over
-from llmstep.configuration.names import all_settings, value_text
 from llmstep.errors import SettingsError
 from llmstep.printable import json_text, printable
+from llmstep.setting_values import value_text
+from llmstep.settings import all_settings
 from llmstep.wire.records import to_json
 
 if TYPE_CHECKING:

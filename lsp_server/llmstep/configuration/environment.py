@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import difflib
 import os
+from typing import TYPE_CHECKING
 
 from llmstep.configuration.files import VARIABLE
 from llmstep.configuration.layers import Layer, layer
-from llmstep.configuration.names import PREFIX, variables
 from llmstep.errors import SettingsError
+from llmstep.settings import all_settings
 
+if TYPE_CHECKING:
+    from llmstep.setting_values import Setting
+
+PREFIX = "LLMSTEP_"
+OLD_VARIABLES = {"LLMSTEP_PORT": "http.port"}
+"""Other variables for settings: the Lean tactic reads this one as well."""
 OTHERS = frozenset(
     {
         VARIABLE,
@@ -28,6 +35,12 @@ OTHERS = frozenset(
 OTHER_PREFIXES = ("LLMSTEP_DECODER_", "LLMSTEP_TEST_", "LLMSTEP_SOAK_")
 
 
+def variables() -> dict[str, Setting]:
+    """The environment variables, each with its setting; the later one wins."""
+    found = {variable: all_settings()[name] for variable, name in OLD_VARIABLES.items()}
+    return found | {each.variable: each for each in all_settings().values()}
+
+
 def environment_layer() -> Layer:
     """What the environment sets; an empty variable sets nothing."""
     known = variables()
@@ -44,5 +57,5 @@ def environment_layer() -> Layer:
 
 def _unknown(name: str) -> SettingsError:
     near = difflib.get_close_matches(name[:60], [*variables(), *OTHERS], n=1)
-    hint = f"Did you mean {near[0]}?" if near else "`llmstep settings` lists those that there are."
+    hint = f"Did you mean {near[0]}?" if near else "`llmstep settings` lists all settings."
     return SettingsError(f"The environment variable {name[:60]} is no setting of llmstep.", hint=hint)

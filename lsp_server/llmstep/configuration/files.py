@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from llmstep.configuration.layers import Layer, layer
-from llmstep.configuration.names import all_settings
 from llmstep.errors import SettingsError
+from llmstep.settings import all_settings
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence  # noqa: TC003 attrs reads the annotations
 from typing import Any
 
 import attrs
 
 from llmstep.errors import SettingsError
 from llmstep.settings import Settings
-
-SECTION = "llmstep"
-_DEEPEST = 8
 
 
 @attrs.frozen
@@ -48,25 +45,13 @@ def layer(raw: Mapping[str, Any], place: str | Mapping[str, str] = "") -> Layer:
         raw: Nested, or with dots in the names.
         place: Where this is, in words ("the file /home/me/config.toml"), or that by name.
     """
-    values = flat(raw)
-    _, wrong = Settings.read(values)
+    sound, wrong = Settings.sound(raw)
     faults = []
     for name, error in wrong.items():
-        where = place if isinstance(place, str) else place.get(name.removeprefix(f"{SECTION}."), "")
+        where = place if isinstance(place, str) else place.get(name, "")
         faults.append(SettingsError(f"{error.message[:-1]} ({where}).", hint=error.hint) if where else error)
-    sound = {name: value for name, value in values.items() if not is_wrong(name, values, wrong)}
     origins = {name: place if isinstance(place, str) else place.get(name, "") for name in sound}
     return Layer(sound, tuple(faults), origins)
-
-
-def is_wrong(name: str, values: Mapping[str, Any], wrong: Mapping[str, SettingsError]) -> bool:
-    """Whether a setting of a layer is among what `Settings.read` calls wrong, or below it.
-
-    Args:
-        values: The layer, flat.
-    """
-    names = {each.removeprefix(f"{SECTION}.") for each in wrong}
-    return name in names or any(name.startswith(f"{each}.") for each in names if each not in values)
 
 
 def laid_over(layers: Sequence[Layer]) -> Configuration:
@@ -77,15 +62,3 @@ def laid_over(layers: Sequence[Layer]) -> Configuration:
         values |= each.values
         origins |= each.origins
     return Configuration(Settings.decode(values), origins, tuple(fault for each in layers for fault in each.faults))
-
-
-def flat(raw: Mapping[str, Any], path: str = "") -> dict[str, Any]:
-    """Nested sections as dotted keys, so that layers can be laid over each other; null leaves what is below."""
-    found: dict[str, Any] = {}
-    for key, value in raw.items():
-        name = (path + str(key)).removeprefix(f"{SECTION}.")
-        if isinstance(value, Mapping) and name.count(".") < _DEEPEST and not (name == SECTION and path):
-            found |= flat(value, "" if name == SECTION else f"{name}.")
-        elif value is not None:
-            found[name] = value
-    return found

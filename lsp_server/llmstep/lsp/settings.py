@@ -19,8 +19,8 @@ from pygls.exceptions import JsonRpcException
 
 from llmstep.configuration.environment import environment_layer
 from llmstep.configuration.files import project_layer, user_layer
-from llmstep.configuration.layers import SECTION, flat, is_wrong
 from llmstep.errors import SettingsError
+from llmstep.setting_values import SECTION
 from llmstep.settings import Settings
 
 if TYPE_CHECKING:
@@ -133,12 +133,10 @@ class SettingsSync:
     def _take(self, raw: Any, before: dict[str, Any]) -> tuple[dict[str, Any], list[SettingsError]]:
         """A layer of the editor's settings, and what is wrong in it; a wrong one keeps the value that it had before."""
         try:
-            layer = flat(_section(raw))
+            sound, wrong = Settings.sound(_section(raw))
         except SettingsError as error:
             return before, [error]
-        _, wrong = Settings.read(layer)
-        sound = {name: value for name, value in layer.items() if not is_wrong(name, layer, wrong)}
-        kept = {name: before[name] for name in layer if name not in sound and name in before}
+        kept = {name: before[name] for name in wrong if name in before}
         return sound | kept, list(wrong.values())
 
     def _apply(self, wrong: list[SettingsError], session: dict[str, Any] | None = None) -> None:
