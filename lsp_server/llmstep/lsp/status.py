@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from llmstep.lsp.own_types import STATUS
 from llmstep.printable import printable
 from llmstep.wire import state
+from llmstep.wire.commands import STATUS
 from llmstep.wire.records import to_editor
 
 if TYPE_CHECKING:

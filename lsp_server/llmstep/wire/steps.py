@@ -12,6 +12,8 @@ from llmstep.types import Verdict
 if TYPE_CHECKING:
     from llmstep import types
 
+AnyVerdict = Literal["closes", "progress", "invalid", "unchecked"]
+"""The values of `Verdict`, as text."""
 ShownVerdict = Literal["closes", "progress", "unchecked"]
 StepSource = Literal["model", "lean", "repaired"]
 ProofOutcome = Literal["proved", "partial", "exhausted", "expansions", "seconds", "rounds", "tokens", "refused"]
