@@ -102,7 +102,7 @@ class Session(LanguageServer):
         self.spawn(self.sync.subscribe())
         for begin in self.on_start:
             self.spawn(begin())
-        app.engine.watch(self.status.send)
+        app.engine.watch(self.status.engine)
         self.status.send()
 
     async def _assemble(self) -> App:
