@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Status:
-    """Sends every change, in order. The engine also works for the HTTP endpoint, so it is watched and not only the runs.
+    """Sends every change, in order. The engine is watched as well as the runs, as it works for the HTTP endpoint too.
 
     The engine's thread may be further already than what it has told: a client gets what it told, so that no state is
     left out, however short it was.

@@ -54,6 +54,11 @@ def shown_verdict(verdict: Verdict) -> ShownVerdict:
             raise ValueError("a step that Lean refuses is not shown")
 
 
+def verdict_text(verdict: Verdict) -> AnyVerdict:
+    """A verdict as programs get it."""
+    return "invalid" if verdict is Verdict.INVALID else shown_verdict(verdict)
+
+
 def step_fields(suggestion: types.Suggestion) -> dict[str, Any]:
     """The fields of the `Step` for a suggestion."""
     return {
