@@ -160,6 +160,7 @@ lint: $(SETUP) $(NODE_MODULES) ## Run every linter and type checker; all report 
 	$(BIN)/mypy || status=1; \
 	$(BIN)/python scripts/settings_page.py --check || status=1; \
 	$(BIN)/python scripts/reference.py --check || status=1; \
+	$(BIN)/python scripts/vscode_settings.py --check || status=1; \
 	$(BUILD_SITE) || status=1; \
 	wait $$beside || status=1; \
 	cat $$said; rm $$said; \

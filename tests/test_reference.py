@@ -1,4 +1,4 @@
-"""What is made from the classes of the wire is up to date, and the classes describe what programs get."""
+"""What is made from the classes of wire and settings is up to date, and the classes describe what programs get."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SCHEMAS = ROOT / "docs" / "reference" / "schemas"
 
 
-@pytest.mark.parametrize("script", ["reference.py", "settings_page.py"])
+@pytest.mark.parametrize("script", ["reference.py", "settings_page.py", "vscode_settings.py"])
 def test_pages_and_types_are_up_to_date(script: str) -> None:
     command = [sys.executable, str(ROOT / "scripts" / script), "--check"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -15,8 +15,8 @@ from llmstep.lean.insertion_points import find_insertion_point
 from llmstep.lean.text import position_at
 from llmstep.lean.workspace import LeanWorkspace
 from llmstep.lsp.code_actions import title
-from llmstep.lsp.rejected import listing
-from llmstep.lsp.suggestion_record import record
+from llmstep.lsp.known import record
+from llmstep.lsp.messages import listing
 from llmstep.memory import Document
 from llmstep.settings import LeanSettings, Settings
 from llmstep.types import Candidate, Verdict

@@ -129,6 +129,23 @@ async def test_status_says_what_runs(opened: Callable[..., Page], shared: Editor
     assert {"goal", "generating", "checking", "idle"} <= states
 
 
+async def test_every_change_of_the_status_reaches_the_client_in_order(folder: Path, options: dict[str, Any]) -> None:
+    """However short the work of the model was: its thread is ahead of what it has told."""
+    quick = {**options, "automation": "off", "check": {"enabled": False}}
+    async with editor(folder, options=quick) as made:
+        page = made.open(folder / "Statuses.lean", AND)
+        await page.suggest(page.at("sorry"), count=1)
+        before = len(made.statuses)
+        for number in range(6):
+            await page.suggest(page.at("sorry"), count=1, prefix=f"exact h{number}")
+        await made.until(lambda: made.statuses[-1].state == "idle" and not made.statuses[-1].message)
+        seen = [status.state for status in made.statuses[before:]]
+        changes = [state for at, state in enumerate(seen) if at == 0 or seen[at - 1] != state]
+        assert [state for state in changes if state != "goal"].count("generating") == 6
+        assert all(changes[at + 1] == "idle" for at, state in enumerate(changes) if state == "generating")
+        assert len(seen) < 60
+
+
 async def test_restarting_lean(opened: Callable[..., Page], shared: Editor) -> None:
     page = opened(AND)
     await page.suggest(page.at("sorry"), count=2)

@@ -7,7 +7,7 @@
 | `POST /candidates` | another llmstep's, see `llmstep.engine.wire` | lines of JSON |
 | `POST /v1/completions`, `POST /v1/chat/completions`, `GET /v1/models` | OpenAI's | see `llmstep.http.openai` |
 | `POST /api/generate`, `POST /api/chat`, `GET /api/tags` | Ollama's | see `llmstep.http.ollama` |
-| `GET /health`, `GET /ready` | | alive; the model is loaded; see `llmstep.http.ready` |
+| `GET /health`, `GET /ready` | | alive; the model is loaded; see `llmstep.http.health` |
 | `GET /metrics`, `GET /openapi.json` | | numbers for Prometheus; a description of all this |
 
 An error is a status of 400 or above with `{error, hint, suggestions: []}`, below `/v1` with OpenAI's `{error: {…}}`,
@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -29,27 +28,24 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from llmstep import __version__
 from llmstep.address import is_loopback
-from llmstep.catalog.model_key import ModelKey
 from llmstep.engine.interface import Generation
-from llmstep.engine.wire import CANDIDATES, PROTOCOL
+from llmstep.engine.wire import CANDIDATES
 from llmstep.errors import LlmstepError, SettingsError
 from llmstep.http.answers import RefusedError, generate_answer, tactic_answer, unexpected
 from llmstep.http.attended import attend
 from llmstep.http.bodies import aside, decoded
 from llmstep.http.candidates import candidates
 from llmstep.http.fair_queue import FairQueue
+from llmstep.http.health import health, ready
 from llmstep.http.ollama import ollama_routes
 from llmstep.http.openai import openai_routes
 from llmstep.http.openapi import openapi
-from llmstep.http.ready import ready
 from llmstep.http.requests import SuggestRequest, decode_generate, decode_tactic, whereabouts
 from llmstep.http.security import SecurityMiddleware
 from llmstep.http.shapes import answer_for
 from llmstep.http.watch import Watch, Watching, metrics
 from llmstep.types import SamplingParams
-from llmstep.wire.http import HealthAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -99,7 +95,7 @@ def create_app(
             Route(CANDIDATES, candidates, methods=["POST"], name="candidates"),
             *openai_routes(),
             *ollama_routes(),
-            Route("/health", _health, methods=["GET"], name="health"),
+            Route("/health", health, methods=["GET"], name="health"),
             Route("/ready", ready, methods=["GET"], name="ready"),
             Route("/metrics", metrics, methods=["GET"], name="metrics"),
             Route("/openapi.json", openapi, methods=["GET"], name="openapi"),
@@ -192,23 +188,6 @@ async def _in_turn(request: Request, wanted: SuggestRequest) -> Generation:
 
 def _sampling(settings: Settings, count: int | None) -> SamplingParams | None:
     return None if count is None else SamplingParams.of(settings, count)
-
-
-async def _health(request: Request) -> Response:
-    """Alive: always 200."""
-    state = request.app.state
-    answer = HealthAnswer(
-        status="ok",
-        name="llmstep",
-        version=__version__,
-        model=state.engine.status.model,
-        state=state.engine.status.state,
-        protocol=PROTOCOL,
-        model_key=ModelKey.of(state.settings).digest,
-        pid=os.getpid(),
-        waiting=state.admission.waiting,
-    )
-    return JSONResponse(attrs.asdict(answer))
 
 
 async def _error(request: Request, error: Exception) -> Response:

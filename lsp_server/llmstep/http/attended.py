@@ -1,21 +1,26 @@
-"""Work for a client: it is cancelled when the client goes, or the server stops."""
+"""Work for a client: it is cancelled when the client goes, or the server stops; its answer may come in parts."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from starlette.responses import Response
+
 from llmstep.errors import CancelledError, LlmstepError
-from llmstep.http.answers import unexpected
+from llmstep.http.answers import error_answer, unexpected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from starlette.requests import Request
-    from starlette.types import Receive
+    from starlette.types import Receive, Scope, Send
 
 T = TypeVar("T")
+N = TypeVar("N")
 
 _log = logging.getLogger(__name__)
 
@@ -92,6 +97,80 @@ async def attend(request: Request, work: Coroutine[Any, Any, T]) -> T | None:
     async with Attended(work, request.receive, request.app.state.stopping) as attended:
         await attended.ended()
         return None if attended.abandoned else attended.result()
+
+
+class Stream(Response, ABC, Generic[T, N]):
+    """An answer in parts that come while the work goes on: its news, signs of life, and the end.
+
+    Args:
+        work: Is given a function that takes its news.
+        stopping: Set when the server stops.
+    """
+
+    sign: bytes
+    """Said where there are no news, so that neither side takes the other for dead."""
+    seconds: float
+    """How often."""
+    begins_at_once = False
+    """Whether the status does not wait for the first part; if it waits, what fails before has a status of its own."""
+
+    def __init__(self, work: Callable[[Callable[[N], None]], Coroutine[Any, Any, T]], stopping: asyncio.Event) -> None:
+        super().__init__(headers={"Cache-Control": "no-store"})
+        del self.headers["content-length"]  # that of an empty body
+        self._work = work
+        self._stopping = stopping
+
+    @abstractmethod
+    def news(self, one: N) -> bytes:
+        """The part for something that the work tells."""
+
+    @abstractmethod
+    def end(self, result: T) -> bytes:
+        """The last part."""
+
+    @abstractmethod
+    def failed(self, error: LlmstepError) -> bytes:
+        """The last part where the work fails after the first one."""
+
+    def refusal(self, error: LlmstepError) -> Response:
+        """The answer where it fails before the first part."""
+        return error_answer(error)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        news: asyncio.Queue[N | None] = asyncio.Queue()
+        started = False
+
+        async def say(body: bytes, *, more: bool = True) -> None:
+            nonlocal started
+            if not started:
+                started = True
+                await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            if body:
+                await send({"type": "http.response.body", "body": body, "more_body": more})
+
+        if self.begins_at_once:
+            await say(b"")
+        async with Attended(
+            self._work(news.put_nowait), receive, self._stopping, lambda: news.put_nowait(None)
+        ) as attended:
+            while not attended.interrupted:
+                body = self.sign
+                with contextlib.suppress(asyncio.TimeoutError):
+                    one = await asyncio.wait_for(news.get(), self.seconds)
+                    if one is None:
+                        break
+                    body = self.news(one)
+                await say(body)
+            if attended.abandoned:
+                return
+            try:
+                body = self.end(attended.result())
+            except LlmstepError as error:
+                if not started:
+                    await self.refusal(error)(scope, receive, send)
+                    return
+                body = self.failed(error)
+            await say(body, more=False)
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from llmstep.errors import RequestError
 from llmstep.http.answers import RefusedError
+from llmstep.strict_json import JsonError, loads
+from llmstep.wire.values import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +56,21 @@ async def decoded(request: Request, decode: Callable[[bytes], T]) -> T:
     """
     body = await read_body(request)
     return await aside(lambda: decode(body), len(body))
+
+
+def json_object(body: bytes, hint: str = "") -> dict[str, Any]:
+    """The object that a body is.
+
+    Raises:
+        RequestError: It is none.
+    """
+    try:
+        raw = loads(body, lenient=True)
+    except JsonError as error:
+        raise RequestError(f"The body {error}.", hint=hint) from None
+    if not isinstance(raw, dict):
+        raise RequestError(f"The body is {kind_of(raw)}, not an object.", hint=hint)
+    return raw
 
 
 async def aside(work: Callable[[], T], length: int) -> T:

@@ -1,22 +1,30 @@
-"""`POST /candidates`: what another llmstep asks; see `llmstep.engine.wire` for the protocol."""
+"""`POST /candidates`: what another llmstep asks; see `llmstep.engine.wire` for the protocol and its lines."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import json
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmstep.catalog.model_key import ModelKey
 from llmstep.engine import wire
 from llmstep.engine.interface import Generation
+from llmstep.errors import BusyError
 from llmstep.http.answers import RefusedError
+from llmstep.http.attended import Stream
 from llmstep.http.bodies import decoded
-from llmstep.http.lines import Lines
 from llmstep.http.requests import decode_candidates
 
 if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Coroutine
+
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from llmstep.progress import ProgressSink
+    from llmstep.errors import LlmstepError
+    from llmstep.progress import Progress, ProgressSink
+
+T = TypeVar("T")
 
 
 async def candidates(request: Request) -> Response:
@@ -48,7 +56,42 @@ async def candidates(request: Request) -> Response:
             state.watch.made(made)
             return made
 
-    def last_line(generation: Generation) -> dict[str, Any]:
-        return wire.generation_line(generation, state.engine.status.device)
+    return Lines(work, lambda made: wire.generation_line(made, state.engine.status.device), state.stopping)
 
-    return Lines(work, last_line, state.stopping)
+
+class Lines(Stream[T, "Progress"]):
+    """An answer in lines of JSON.
+
+    Args:
+        work: Is given a function that takes its progress.
+        last_line: The last line for what the work returns.
+        stopping: Set when the server stops.
+    """
+
+    media_type = "application/x-ndjson"
+    sign = b"{}\n"
+    seconds = wire.SECONDS_BETWEEN_SIGNS
+    begins_at_once = True
+
+    def __init__(
+        self,
+        work: Callable[[ProgressSink], Coroutine[Any, Any, T]],
+        last_line: Callable[[T], dict[str, Any]],
+        stopping: asyncio.Event,
+    ) -> None:
+        super().__init__(work, stopping)
+        self._last_line = last_line
+
+    def news(self, one: Progress) -> bytes:
+        return _line(wire.progress_line(one))
+
+    def end(self, result: T) -> bytes:
+        return _line(self._last_line(result))
+
+    def failed(self, error: LlmstepError) -> bytes:
+        refused = isinstance(error, RefusedError)  # by the queue
+        return _line(wire.error_line(BusyError(error.message, hint=error.hint) if refused else error))
+
+
+def _line(content: dict[str, Any]) -> bytes:
+    return json.dumps(content, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from llmstep import __version__
 from llmstep.engine.text import Text
-from llmstep.http.bodies import decoded
+from llmstep.http.bodies import decoded, json_object
 from llmstep.http.openai import complete_whole
 from llmstep.http.openai_requests import (
     MAX_TOKENS,
@@ -27,7 +27,6 @@ from llmstep.http.openai_requests import (
     Stops,
     Temperature,
     TopP,
-    json_object,
     wording,
 )
 from llmstep.http.shapes import OLLAMA

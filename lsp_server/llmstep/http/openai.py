@@ -5,7 +5,6 @@ They continue the client's own text, without llmstep's templates, cleaning and c
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
 from functools import partial
@@ -16,9 +15,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from llmstep.engine.text import Completion
-from llmstep.errors import LlmstepError, ModelNotFoundError
+from llmstep.errors import ModelNotFoundError
 from llmstep.http.answers import RefusedError
-from llmstep.http.attended import Attended, attend
+from llmstep.http.attended import Stream, attend
 from llmstep.http.bodies import decoded
 from llmstep.http.openai_answers import PATHS, Form, error_body, event, openai_error
 from llmstep.http.openai_requests import OpenAiRequest, decode_openai
@@ -27,9 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from starlette.requests import Request
-    from starlette.types import Receive, Scope, Send
 
     from llmstep.engine.text import Written
+    from llmstep.errors import LlmstepError
 
 SECONDS_BETWEEN_SIGNS = 5.0
 """A stream says something this often, so that neither side takes the other for dead."""
@@ -115,54 +114,29 @@ def _behind(before: int, on_written: Callable[[int, Written], None], number: int
     on_written(before + number, written)
 
 
-class _Events(Response):
-    """The answer as events: each sample when it has ended. The work is cancelled when the client goes.
-
-    The status waits for the first of them, so that what fails before has a status of its own.
-    """
+class _Events(Stream[Completion, "tuple[int, Written]"]):
+    """The answer as events: each sample when it has ended."""
 
     media_type = "text/event-stream"
+    sign = b": waiting\n\n"
+    seconds = SECONDS_BETWEEN_SIGNS
 
     def __init__(self, request: Request, form: Form) -> None:
-        super().__init__(headers={"Cache-Control": "no-store"})
-        del self.headers["content-length"]  # that of an empty body
-        self._request = request
+        super().__init__(
+            lambda tell: _complete(request, form.request, lambda *ended: tell(ended)), request.app.state.stopping
+        )
         self._form = form
+        self._admission = request.app.state.admission
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        state = self._request.app.state
-        news: asyncio.Queue[tuple[int, Written] | None] = asyncio.Queue()
-        started = False
+    def news(self, one: tuple[int, Written]) -> bytes:
+        return b"".join(map(event, self._form.chunks(*one)))
 
-        async def say(body: bytes, *, more: bool = True) -> None:
-            nonlocal started
-            if not started:
-                started = True
-                await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            await send({"type": "http.response.body", "body": body, "more_body": more})
+    def end(self, result: Completion) -> bytes:
+        usage = event(self._form.usage(result)) if self._form.request.usage_at_end else b""
+        return usage + event("[DONE]")
 
-        work = _complete(self._request, self._form.request, lambda *ended: news.put_nowait(ended))
-        async with Attended(work, receive, state.stopping, partial(news.put_nowait, None)) as attended:
-            while not attended.interrupted:
-                try:
-                    ended = await asyncio.wait_for(news.get(), SECONDS_BETWEEN_SIGNS)
-                except asyncio.TimeoutError:
-                    await say(b": waiting\n\n")
-                    continue
-                if ended is None:
-                    break
-                for chunk in self._form.chunks(*ended):
-                    await say(event(chunk))
-            if attended.abandoned:
-                return
-            try:
-                made = attended.result()
-            except LlmstepError as failure:
-                if started:
-                    await say(event(error_body(failure)), more=False)
-                else:
-                    await openai_error(failure, retry_after=state.admission.retry_after)(scope, receive, send)
-                return
-            if self._form.request.usage_at_end:
-                await say(event(self._form.usage(made)))
-            await say(event("[DONE]"), more=False)
+    def failed(self, error: LlmstepError) -> bytes:
+        return event(error_body(error))
+
+    def refusal(self, error: LlmstepError) -> Response:
+        return openai_error(error, retry_after=self._admission.retry_after)

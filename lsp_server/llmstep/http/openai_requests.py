@@ -12,7 +12,7 @@ import attrs
 
 from llmstep.engine.text import Text
 from llmstep.errors import RequestError
-from llmstep.strict_json import JsonError, loads
+from llmstep.http.bodies import json_object
 from llmstep.types import SamplingParams
 from llmstep.wire.bounds import Form, Number, WrongValue
 from llmstep.wire.reading import BODIES, MISSING
@@ -258,18 +258,3 @@ def decode_openai(body: bytes, *, chat: bool, top_p: float = 1.0) -> OpenAiReque
     )
     usage = read.stream_options is not None and read.stream_options.include_usage
     return OpenAiRequest(texts, sampling, chat, read.stream, read.logprobs, usage)
-
-
-def json_object(body: bytes) -> dict[str, Any]:
-    """The object that a body is.
-
-    Raises:
-        FieldError: It is none.
-    """
-    try:
-        raw = loads(body, lenient=True)
-    except JsonError as error:
-        raise FieldError("", f"The body {error}.") from None
-    if not isinstance(raw, dict):
-        raise FieldError("", "The body is not an object.")
-    return raw

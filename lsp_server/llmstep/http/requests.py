@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
 from llmstep.errors import RequestError
+from llmstep.http.bodies import json_object
 from llmstep.lean.asking import insertion_point_behind, prompt_input_behind
 from llmstep.lean.insertion_point import PLACEHOLDER
 from llmstep.premises.source import Whereabouts
-from llmstep.strict_json import JsonError, loads
 from llmstep.types import Goal, Premise, PromptInput, SamplingParams
 from llmstep.wire.reading import BODIES, MISSING
 from llmstep.wire.requests import CandidatesBody, GenerateBody, TacticBody
@@ -61,7 +61,7 @@ def decode_tactic(body: bytes) -> SuggestRequest:
     Raises:
         RequestError: The body is no such object.
     """
-    read = BODIES.read(TacticBody, _object(body, _TACTIC_HINT), _wording(_TACTIC_HINT))
+    read = BODIES.read(TacticBody, json_object(body, _TACTIC_HINT), _wording(_TACTIC_HINT))
     return SuggestRequest(
         prompt_input_behind(read.context, Goal.from_state(read.tactic_state), read.prefix), read.count
     )
@@ -73,7 +73,7 @@ def decode_generate(body: bytes) -> SuggestRequest:
     Raises:
         RequestError: The body is no such object.
     """
-    read = BODIES.read(GenerateBody, _object(body, _GENERATE_HINT), _wording(_GENERATE_HINT))
+    read = BODIES.read(GenerateBody, json_object(body, _GENERATE_HINT), _wording(_GENERATE_HINT))
     return SuggestRequest(PromptInput(Goal.from_state(read.input), prefix=read.prefix))
 
 
@@ -83,21 +83,11 @@ def decode_candidates(body: bytes) -> CandidatesRequest:
     Raises:
         RequestError: The body is no such object.
     """
-    read = BODIES.read(CandidatesBody, _object(body, _CANDIDATES_HINT), _wording(_CANDIDATES_HINT))
+    read = BODIES.read(CandidatesBody, json_object(body, _CANDIDATES_HINT), _wording(_CANDIDATES_HINT))
     premises = tuple(Premise(*pair) for pair in read.premises)
     ask = PromptInput(Goal(read.goal, read.others), read.prefix, read.context, read.declaration, read.proof, premises)
     sampling = SamplingParams(**attrs.asdict(read.sampling)) if read.sampling else None
     return CandidatesRequest(ask, sampling, read.model_key or None)
-
-
-def _object(body: bytes, hint: str) -> dict[str, Any]:
-    try:
-        raw = loads(body, lenient=True)
-    except JsonError as error:
-        raise RequestError(f"The body {error}.", hint=hint) from None
-    if not isinstance(raw, dict):
-        raise RequestError(f"The body is {kind_of(raw)}, not an object.", hint=hint)
-    return raw
 
 
 def _wording(hint: str) -> Callable[[str, WrongValue], RequestError]:

@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import functools
+import socket
+import sys
 import time
 from typing import TYPE_CHECKING
 
 import uvicorn
 
 from llmstep.address import url_of
+from llmstep.errors import LlmstepError
 from llmstep.http.connections import places
-from llmstep.http.listening import ListenError, PortInUseError, bind
 from llmstep.http.probe import Health, probe
 from llmstep.http.protocol import Protocol
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Iterator
 
     from starlette.applications import Starlette
@@ -31,6 +33,19 @@ _SECONDS_TO_STOP = 2
 _SECONDS_BETWEEN_LOOKS = 0.05
 _BACKLOG = 2048
 """Connections that the system keeps until they are taken in; a burst must not overflow it."""
+
+
+class ListenError(LlmstepError):
+    """The server cannot listen at the address wanted."""
+
+    code = "listen"
+
+
+class PortInUseError(ListenError):
+    """Another program listens at the port."""
+
+    code = "port_in_use"
+    retryable = True
 
 
 class _UvicornServer(uvicorn.Server):
@@ -110,7 +125,7 @@ async def serve(app: Starlette, host: str, port: int) -> HttpServer:
         ListenError: The address cannot be listened at.
     """
     try:
-        listener = bind(host, port)
+        listener = _bind(host, port)
     except PortInUseError:
         health = await probe(host, port)
         if health is None:
@@ -137,3 +152,37 @@ async def serve(app: Starlette, host: str, port: int) -> HttpServer:
     server = HttpServer(app, _UvicornServer(config), listener)
     await server.started()
     return server
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """A listening socket; raises as `serve`."""
+    try:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError):
+        raise ListenError(f"There is no address {host!r} on this machine.", hint="Listen at 127.0.0.1.") from None
+    # `localhost` has an address of both kinds; clients that try IPv6 first fall back to IPv4, not all the other way.
+    family, kind, protocol, _, address = min(found, key=lambda info: info[0] != socket.AF_INET)
+    listener = socket.socket(family, kind, protocol)
+    try:
+        if sys.platform == "win32":  # there, SO_REUSEADDR would let two programs share the port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        else:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(128)
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        raise _listen_error(host, port, error) from None
+    return listener
+
+
+def _listen_error(host: str, port: int, error: OSError) -> ListenError:
+    if error.errno == errno.EADDRINUSE or getattr(error, "winerror", None) == 10048:
+        return PortInUseError(
+            f"Port {port} at {host} is used by another program.",
+            hint="End it, or set llmstep.http.port to another port.",
+        )
+    if error.errno == errno.EACCES:
+        return ListenError(f"Listening at port {port} is not permitted.", hint="Choose a port above 1023.")
+    return ListenError(f"llmstep cannot listen at {host}: {error.strerror}.", hint="Listen at 127.0.0.1.")

@@ -9,8 +9,9 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from llmstep.lean.prefilter import hypothesis_names, prefilter
-from llmstep.lsp.own_types import CHECK_SUGGESTIONS, Checked, CheckedSuggestions, CheckParams
 from llmstep.types import Check, Verdict
+from llmstep.wire.commands import CHECK_SUGGESTIONS, CheckedSuggestions, CheckParams
+from llmstep.wire.records import to_editor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from llmstep.lsp.session import Session
     from llmstep.memory import Document
     from llmstep.types import Goal
+    from llmstep.wire.commands import Checked
 
 
 class ClientChecks:
@@ -54,18 +56,23 @@ class ClientChecks:
         if [each.text for each in checked] != texts:
             return None
         for number, each in zip(pending, checked, strict=True):
-            checks[number] = Check(Verdict(each.verdict), tuple(each.goals), each.message)
+            checks[number] = Check(Verdict(each.verdict), each.goals, each.message)
             on_result(number, checks[number])
         return [checks[number] for number in range(len(candidates))]
 
-    async def _answers(self, document: Document, point: InsertionPoint, texts: list[str]) -> list[Checked]:
+    async def _answers(self, document: Document, point: InsertionPoint, texts: list[str]) -> Sequence[Checked]:
         """What the client's Lean says; nothing where it says nothing."""
         settings = self._ls.settings
         timeout = settings.lean.timeout_seconds + settings.check.timeout_seconds * len(texts)
-        place = types.TextDocumentIdentifier(document.uri), point.anchors[0]
-        params = CheckParams(*place, texts, settings.check.max_heartbeats)
+        asked = CheckParams(
+            text_document=types.TextDocumentIdentifier(document.uri),
+            position=point.anchors[0],
+            suggestions=tuple(texts),
+            max_heartbeats=settings.check.max_heartbeats,
+        )
         try:
-            answer: CheckedSuggestions | None = await self._ls.protocol.ask(CHECK_SUGGESTIONS, params, timeout=timeout)
+            ask = self._ls.protocol.ask_record
+            answer = await ask(CHECK_SUGGESTIONS, to_editor(asked), CheckedSuggestions, timeout)
         except (JsonRpcException, asyncio.TimeoutError):
             return []
         return answer.checked if answer else []

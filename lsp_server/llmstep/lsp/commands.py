@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
 from llmstep.errors import LlmstepError
-from llmstep.lsp.arguments import read
-from llmstep.lsp.progress import WorkDone
-from llmstep.wire.commands import SelectModelParams, StatusAnswer
-from llmstep.wire.records import to_editor
+from llmstep.lsp.progress import working
+from llmstep.wire.commands import StatusAnswer, StopAnswer
+from llmstep.wire.models import ModelEntry
+from llmstep.wire.state import LeanProcessRow, LeanServer
 
 if TYPE_CHECKING:
     from lsprotocol import types
 
     from llmstep.lsp.session import Session
-
-STATUS = "llmstep.status"
-MODELS = "llmstep.models"
-SELECT_MODEL = "llmstep.selectModel"
-STOP = "llmstep.stop"
-RESTART_LEAN = "llmstep.restartLean"
+    from llmstep.wire.commands import SelectModelParams
+    from llmstep.wire.state import Status
 
 
-async def status(ls: Session, _: types.ExecuteCommandParams) -> dict[str, Any]:
-    """A `StatusAnswer`: what runs, and where."""
-    from llmstep.wire.state import LeanProcessRow, LeanServer
-
+async def status(ls: Session, *_: object) -> StatusAnswer:
+    """What runs, and where."""
     app = await ls.ready()
     servers = await asyncio.to_thread(app.lean.servers)
     lean = [
@@ -39,33 +33,30 @@ async def status(ls: Session, _: types.ExecuteCommandParams) -> dict[str, Any]:
         )
         for server in servers
     ]
-    answer = StatusAnswer(
+    return StatusAnswer(
         **attrs.asdict(ls.status.now()),
         version=ls.version,
         http=ls.endpoint.url if ls.endpoint else None,
         lean=tuple(lean),
     )
-    shown: dict[str, Any] = to_editor(answer)
-    return shown
 
 
-async def models(ls: Session, _: types.ExecuteCommandParams) -> list[dict[str, Any]]:
-    """The catalog and the user's own, each a `ModelEntry`."""
+async def models(ls: Session, *_: object) -> list[ModelEntry]:
+    """The catalog and the user's own."""
     selected = ls.settings.model
     if selected == "auto" and ls.app is not None:
         selected = ls.app.engine.status.model
     return await asyncio.to_thread(_models, selected)
 
 
-def _models(active: str) -> list[dict[str, Any]]:
+def _models(active: str) -> list[ModelEntry]:
     from llmstep.catalog import store
     from llmstep.catalog.recommended import recommended
     from llmstep.catalog.registry import all_records, find_record
     from llmstep.engine.machine import this_machine
-    from llmstep.wire.models import ModelEntry
 
     chosen, best = find_record(active), recommended(this_machine())
-    entries = [
+    return [
         ModelEntry(
             name=record.name,
             repo_id=record.repo_id,
@@ -87,54 +78,41 @@ def _models(active: str) -> list[dict[str, Any]]:
         )
         for record in all_records()
     ]
-    return [to_editor(entry) for entry in entries]
 
 
-async def select_model(ls: Session, params: types.ExecuteCommandParams) -> dict[str, Any]:
-    """Use another model: `{model, load?}`, a catalog name, hub id or folder.
+async def select_model(ls: Session, wanted: SelectModelParams, token: types.ProgressToken | None) -> Status:
+    """Use another model: a catalog name, hub id or folder.
 
     With `load` it is downloaded and loaded now, with progress; when that fails, the old one stays.
     """
-    wanted = read(SelectModelParams, params)
-    await ls.ready()
-    before = ls.settings
-    try:
-        await _switch(ls, params, wanted.model, load=wanted.load)
-    except (LlmstepError, asyncio.CancelledError) as error:
-        ls.sync.override(model=before.model)
-        if isinstance(error, LlmstepError):
-            ls.show_error(error)
-        raise
-    ls.refresh_hints()
-    return ls.status.record()
-
-
-async def _switch(ls: Session, params: types.ExecuteCommandParams, model: str, *, load: bool) -> None:
     from llmstep.catalog.gguf import choose_gguf, is_gguf
     from llmstep.catalog.resolve import resolve
 
+    app = await ls.ready()
+    before, model = ls.settings, wanted.model
     look = choose_gguf if is_gguf(model) else resolve
-    await asyncio.to_thread(look, attrs.evolve(ls.settings, model=model))
-    ls.sync.override(model=model)
-    if not load or ls.app is None:
-        return
-    task = asyncio.current_task()
-    assert task is not None
-    spans = {"download": (0, 80), "load": (80, 100)}
-    progress = await WorkDone.begin(ls, params.work_done_token, f"llmstep: {model}", task.cancel, spans)
     try:
-        await ls.app.engine.load(progress=progress.show)
-    finally:
-        progress.end("")
+        spans = {"download": (0, 80), "load": (80, 100)}
+        async with working(ls, token, f"llmstep: {model}", spans=spans) as progress:
+            await asyncio.to_thread(look, attrs.evolve(before, model=model))
+            ls.sync.override(model=model)
+            if wanted.load:
+                await app.engine.load(progress=progress.show)
+            progress.outcome = ""
+    except (LlmstepError, asyncio.CancelledError):
+        ls.sync.override(model=before.model)
+        raise
+    ls.refresh_hints()
+    return ls.status.now()
 
 
-def stop(ls: Session, _: types.ExecuteCommandParams) -> dict[str, int]:
-    """End all work in flight: `{stopped}`, the number of runs."""
+async def stop(ls: Session, *_: object) -> StopAnswer:
+    """End all work in flight."""
     ls.idle.stop()
-    return {"stopped": ls.runs.stop()}
+    return StopAnswer(stopped=ls.runs.stop())
 
 
-async def restart_lean(ls: Session, _: types.ExecuteCommandParams) -> None:
+async def restart_lean(ls: Session, *_: object) -> None:
     """Stop llmstep's own Lean servers; the next question starts new ones, which read rebuilt imports."""
     app = await ls.ready()
     ls.runs.stop()

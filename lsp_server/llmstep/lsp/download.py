@@ -7,50 +7,31 @@ from typing import TYPE_CHECKING
 
 from llmstep.aside import in_this_loop
 from llmstep.cancel import CancelToken
-from llmstep.errors import LlmstepError
-from llmstep.lsp.arguments import read
-from llmstep.lsp.progress import WorkDone
-from llmstep.wire.commands import DownloadParams
+from llmstep.lsp.progress import working
+from llmstep.wire.models import DownloadAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from lsprotocol import types
 
     from llmstep.lsp.session import Session
     from llmstep.progress import ProgressSink
-
-DOWNLOAD_MODEL = "llmstep.downloadModel"
-SPANS: Mapping[str, tuple[int, int]] = {"download": (0, 100)}
+    from llmstep.wire.commands import DownloadParams
 
 
-async def download_model(ls: Session, params: types.ExecuteCommandParams) -> dict[str, str]:
+async def download_model(ls: Session, wanted: DownloadParams, token: types.ProgressToken | None) -> DownloadAnswer:
     """Download what is missing of `{model}`, a catalog name or hub id, with progress.
 
-    Returns:
-        `{model, folder}`.
-
     Raises:
-        RequestError: The argument is malformed.
         LlmstepError: The download failed; the user has seen why.
     """
-    model = read(DownloadParams, params).model
-    task = asyncio.current_task()
-    assert task is not None
-    progress = await WorkDone.begin(ls, params.work_done_token, f"llmstep: {model}", task.cancel, spans=SPANS)
-    outcome = "Stopped"
-    cancel = CancelToken()
+    model, cancel = wanted.model, CancelToken()
     try:
-        folder = await asyncio.to_thread(_fetch, model, in_this_loop(progress.show), cancel)
-        outcome = f"{model} is on this machine"
-        return {"model": model, "folder": folder}
-    except LlmstepError as error:
-        outcome = error.message
-        ls.show_error(error)
-        raise
+        async with working(ls, token, f"llmstep: {model}", spans={"download": (0, 100)}) as progress:
+            folder = await asyncio.to_thread(_fetch, model, in_this_loop(progress.show), cancel)
+            progress.outcome = f"{model} is on this machine"
     finally:
         cancel.request()
-        progress.end(outcome)
+    return DownloadAnswer(model=model, folder=folder)
 
 
 def _fetch(model: str, progress: ProgressSink, cancel: CancelToken) -> str:

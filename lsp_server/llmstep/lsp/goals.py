@@ -9,8 +9,8 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from llmstep.errors import EditorLeanError, EditorLeanTimeoutError, LeanError, NoGoalError
-from llmstep.lsp.own_types import PLAIN_GOAL, PlainGoal
 from llmstep.types import Goal
+from llmstep.wire.commands import PLAIN_GOAL, PlainGoal
 
 if TYPE_CHECKING:
     from llmstep.lean.insertion_points import InsertionPoint
@@ -66,7 +66,7 @@ class ClientGoals:
         for anchor in point.anchors:
             params = types.TextDocumentPositionParams(types.TextDocumentIdentifier(document.uri), anchor)
             try:
-                answer: PlainGoal | None = await self._ls.protocol.ask(PLAIN_GOAL, params, timeout=timeout)
+                answer = await self._ls.protocol.ask_record(PLAIN_GOAL, params, PlainGoal, timeout)
             except JsonRpcException as error:
                 raise (_NotHereError if error.code == NOT_HERE else EditorLeanError)(
                     f"The editor's Lean server did not give the goal: {error.message}", hint="Is it running?"

@@ -11,18 +11,15 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pygls.uris import to_fs_path
 
-from llmstep.errors import LlmstepError
-from llmstep.lsp.arguments import read
-from llmstep.lsp.progress import WorkDone
-from llmstep.wire.commands import DocumentParams
+from llmstep.lsp.progress import working
+from llmstep.wire.commands import BuildAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from llmstep.lsp.session import Session
     from llmstep.progress import Progress
-
-BUILD_IMPORTS = "llmstep.buildImports"
+    from llmstep.wire.commands import DocumentParams
 
 _WATCHED = ("**/*.lean", "**/*.ilean")
 """Sources, and what Lean writes beside each compiled module."""
@@ -31,42 +28,29 @@ _SECONDS = 5.0
 _log = logging.getLogger(__name__)
 
 
-async def build_imports(ls: Session, params: types.ExecuteCommandParams) -> dict[str, str]:
-    """Build what a file imports: `{textDocument: {uri}}`; ended by a cancel of the request or of its progress.
-
-    Returns:
-        `{said}`, the last line that Lake printed.
+async def build_imports(ls: Session, wanted: DocumentParams, token: types.ProgressToken | None) -> BuildAnswer:
+    """Build what a file imports; ended by a cancel of the request or of its progress.
 
     Raises:
-        RequestError: The argument is malformed, or the document is not open.
+        RequestError: The document is not open.
         LeanError: There is nothing to build, or the build failed; the user has seen why.
     """
-    document = ls.documents.snapshot(read(DocumentParams, params).text_document.uri)
-    task = asyncio.current_task()
-    assert task is not None
+    document = ls.documents.snapshot(wanted.text_document.uri)
     app = await ls.ready()
     said = ""
-    progress = await WorkDone.begin(
-        ls, params.work_done_token, "llmstep: building the imports", task.cancel, {"goal": (0, 100)}
-    )
 
     def show(update: Progress) -> None:
         nonlocal said
         said = update.message
         progress.show(update)
 
-    outcome = "Stopped"
     try:
-        await app.lean.build_imports(document.uri, document.text, show)
-        outcome = "The imports are built"
-    except LlmstepError as error:
-        outcome = error.message
-        ls.show_error(error)
-        raise
+        async with working(ls, token, "llmstep: building the imports", spans={"goal": (0, 100)}) as progress:
+            await app.lean.build_imports(document.uri, document.text, show)
+            progress.outcome = "The imports are built"
     finally:
-        progress.end(outcome)
         ls.refresh_hints()
-    return {"said": said}
+    return BuildAnswer(said=said)
 
 
 def did_save(ls: Session, params: types.DidSaveTextDocumentParams) -> None:

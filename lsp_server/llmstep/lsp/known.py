@@ -13,33 +13,36 @@ from urllib.parse import quote
 import attrs
 
 from llmstep.aside import aside
-from llmstep.lsp.suggestion_record import record, refused
+from llmstep.lsp.messages import has
+from llmstep.printable import printable
+from llmstep.wire.commands import KNOWN, KNOWN_CHANGED, PlaceWithDiagnostics
+from llmstep.wire.reading import CLIENTS, argument_error
 from llmstep.wire.records import to_editor
-from llmstep.wire.steps import Known
+from llmstep.wire.steps import Known, Rejected, SuggestAnswer, Suggestion, step_fields
 
 if TYPE_CHECKING:
-    from lsprotocol import types
+    from collections.abc import Sequence
 
-    from llmstep.lsp.own_types import KnownParams
+    from lsprotocol.types import Position
+
+    from llmstep import types
     from llmstep.lsp.session import Session
+    from llmstep.memory import Document, SuggestionSet
 
-CHANGED = "llmstep/knownChanged"
-CAPABILITY = "llmstepKnown"
 INSERT = "llmstep.insert"
 
 
-async def known(ls: Session, params: KnownParams) -> Any:
+async def known(ls: Session, params: object) -> Any:
     """`llmstep/known`: from memory, so that it never waits.
 
     Returns:
         A `Known`; None where nothing is known for the goal at the position.
     """
-    document = ls.documents.find(params.textDocument.uri)
-    if document is None:
+    wanted = CLIENTS.read(PlaceWithDiagnostics, params, argument_error(KNOWN))
+    document = ls.documents.find(wanted.text_document.uri)
+    if document is None or not ls.memory.has(document.uri):
         return None
-    if not ls.memory.has(document.uri):
-        return None
-    place = await ls.places.at(document, params.position, params.diagnostics, latest=False)
+    place = await ls.places.at(document, wanted.position, wanted.diagnostics, latest=False)
     found = ls.memory.first(document.uri, place.keys)
     if found is None:
         return None
@@ -54,21 +57,38 @@ async def known(ls: Session, params: KnownParams) -> Any:
     return to_editor(shown)
 
 
+def record(document: Document, found: SuggestionSet) -> SuggestAnswer:
+    """A set of suggestions as clients get it, with edits for the document's text."""
+    return SuggestAnswer(
+        goal=found.goal.state,
+        model=found.model,
+        elapsed_ms=found.elapsed_ms,
+        summary=printable(found.summary()),
+        suggestions=tuple(
+            Suggestion(**step_fields(each), edit=found.point.edit(document.text, each.text))
+            for each in found.suggestions
+        ),
+        rejected=refused(found.rejected),
+    )
+
+
+def refused(steps: Sequence[types.Suggestion]) -> tuple[Rejected, ...]:
+    """Steps that Lean refused, with its reasons."""
+    return tuple(Rejected(text=each.text, reason=printable(each.reason)) for each in steps)
+
+
 def notify(ls: Session, uri: str) -> None:
     """Say that there is news for a document, to a client that wants to hear of it."""
     if shows_known(ls):
-        ls.protocol.notify(CHANGED, {"textDocument": {"uri": uri}})
+        ls.protocol.notify(KNOWN_CHANGED, {"textDocument": {"uri": uri}})
 
 
 def shows_known(ls: Session) -> bool:
-    """Whether the client has the capability; lsprotocol leaves this field as it came, or as an object."""
-    experimental = ls.client_capabilities.experimental
-    if isinstance(experimental, dict):
-        return experimental.get(CAPABILITY) is True
-    return getattr(experimental, CAPABILITY, False) is True
+    """Whether the client has a panel for what is known."""
+    return has(ls.client_capabilities, "llmstepKnown")
 
 
-def insert_link(uri: str, position: types.Position, text: str) -> str:
+def insert_link(uri: str, position: Position, text: str) -> str:
     """The target of a Markdown link that has the client insert a known step."""
     place = {"line": position.line, "character": position.character}
     argument = {"textDocument": {"uri": uri}, "position": place, "text": text}

@@ -1,24 +1,32 @@
-"""Work-done progress: what the editor shows while a suggestion is made."""
+"""The frame of a command's work: progress, cancel, errors and the status while it goes on."""
 
 from __future__ import annotations
 
 import asyncio
 import uuid
 from concurrent.futures import Future
+from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Final
 
+import attrs
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
+from llmstep.errors import LlmstepError
+from llmstep.lsp.known import notify
+from llmstep.lsp.runs import STOPPED
 from llmstep.lsp.status import describe
 from llmstep.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from typing_extensions import Self
 
+    from llmstep.lsp.runs import Run
     from llmstep.lsp.session import Session
+    from llmstep.lsp.status import Status
+    from llmstep.memory import Document
     from llmstep.progress import Progress
 
 SPANS: Final = {
@@ -35,13 +43,13 @@ SPANS: Final = {
 class WorkDone:
     """One progress of the client, from begin to end; silent when the client shows none."""
 
-    def __init__(
-        self, ls: Session, token: types.ProgressToken | None, spans: Mapping[str, tuple[int, int]] = SPANS
-    ) -> None:
+    def __init__(self, ls: Session, token: types.ProgressToken | None, spans: Mapping[str, tuple[int, int]]) -> None:
         self._ls = ls
         self._token = token
         self._spans = spans
         self._last: tuple[str, int] = ("", 0)
+        self.outcome = "Stopped"
+        """What the progress says at its end."""
 
     @classmethod
     async def begin(
@@ -50,17 +58,9 @@ class WorkDone:
         token: types.ProgressToken | None,
         title: str,
         cancel: Callable[[], object],
-        spans: Mapping[str, tuple[int, int]] = SPANS,
+        spans: Mapping[str, tuple[int, int]],
     ) -> Self:
-        """Show a progress.
-
-        Args:
-            ls: The server.
-            token: That of the client's request; None asks the client for a new one, where it can do that.
-            title: What is going on.
-            cancel: Called when the user cancels it.
-            spans: Which part of the bar each stage fills, in percent.
-        """
+        """Show a progress; see `working`."""
         if token is None:
             token = await _create(ls)
         if token is not None:
@@ -83,12 +83,78 @@ class WorkDone:
             news = types.WorkDoneProgressReport(message=message, percentage=percentage, cancellable=True)
             self._ls.work_done_progress.report(self._token, news)
 
-    def end(self, message: str) -> None:
-        """Take the progress away; a second call does nothing."""
+    def end(self) -> None:
+        """Take the progress away."""
         if self._token is not None:
             self._ls.work_done_progress.tokens.pop(self._token, None)  # another request may have had the same
-            self._ls.work_done_progress.end(self._token, types.WorkDoneProgressEnd(message=printable(message)))
-        self._token = None
+            self._ls.work_done_progress.end(self._token, types.WorkDoneProgressEnd(message=printable(self.outcome)))
+
+
+@asynccontextmanager
+async def working(
+    ls: Session,
+    token: types.ProgressToken | None,
+    title: str,
+    cancel: Callable[[], object] | None = None,
+    spans: Mapping[str, tuple[int, int]] = SPANS,
+) -> AsyncIterator[WorkDone]:
+    """The frame of a command's work: a progress that the user may cancel, and an error that the user is shown.
+
+    Args:
+        ls: The server.
+        token: That of the client's request; None asks the client for a new one, where it can do that.
+        title: What is going on.
+        cancel: Called when the user cancels it; None cancels the current task.
+        spans: Which part of the bar each stage fills, in percent.
+    """
+    task = asyncio.current_task()
+    progress = await WorkDone.begin(ls, token, title, cancel or (task.cancel if task else lambda: None), spans)
+    try:
+        yield progress
+    except LlmstepError as error:
+        progress.outcome = error.message
+        ls.show_error(error)
+        raise
+    finally:
+        progress.end()
+
+
+@attrs.frozen
+class Work:
+    """A document's run, with what is shown of it."""
+
+    run: Run
+    progress: WorkDone
+    status: Status
+
+    def show(self, step: Progress) -> None:
+        """Show a step as progress and in the status."""
+        self.progress.show(step)
+        self.status.step(step)
+
+
+@asynccontextmanager
+async def running(
+    ls: Session, document: Document, token: types.ProgressToken | None, *, quiet: bool = False
+) -> AsyncIterator[Work]:
+    """The frame of a document's run: `working`, and word to the panel when it is over.
+
+    Args:
+        quiet: Nobody asked for it: no progress, and errors are not shown.
+
+    Raises:
+        JsonRpcException: An edit, another request or the user ended the work.
+    """
+    try:
+        with ls.runs.begin(document.uri) as run:
+            silent = nullcontext(WorkDone(ls, None, SPANS))
+            async with silent if quiet else working(ls, token, "llmstep", lambda: run.cancel(STOPPED)) as progress:
+                try:
+                    yield Work(run, progress, ls.status)
+                finally:
+                    ls.status.step(None)
+    finally:
+        notify(ls, document.uri)
 
 
 async def _create(ls: Session) -> types.ProgressToken | None:

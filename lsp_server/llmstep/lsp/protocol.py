@@ -19,7 +19,7 @@ import json
 import logging
 import threading
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import attrs
 from lsprotocol import types
@@ -37,21 +37,11 @@ from pygls.protocol import (
     lsp_method,
 )
 
-from llmstep.errors import LlmstepError
+from llmstep.errors import LlmstepError, RequestError
 from llmstep.lsp.documents import Documents
-from llmstep.lsp.framing import INVALID_PARAMS, INVALID_REQUEST, Fault, is_identity
-from llmstep.lsp.own_types import (
-    CHECK_SUGGESTIONS,
-    KNOWN,
-    PLAIN_GOAL,
-    CheckRequest,
-    CheckResponse,
-    KnownRequest,
-    PlainGoalRequest,
-    PlainGoalResponse,
-)
-from llmstep.lsp.refusals import known_identity, response_error
-from llmstep.lsp.strict import strict, what_is_wrong
+from llmstep.lsp.framing import INVALID_PARAMS, INVALID_REQUEST, Fault
+from llmstep.lsp.strict import envelope_fault, known_identity, response_error, strict, what_is_wrong
+from llmstep.wire.reading import CLIENTS
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -60,8 +50,11 @@ if TYPE_CHECKING:
     from cattrs import Converter
 
     from llmstep.lsp.documents import NewText
-    from llmstep.lsp.host import Host
     from llmstep.lsp.outbox import Outbox
+    from llmstep.lsp.upkeep import Upkeep
+    from llmstep.wire.bounds import WrongValue
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -71,8 +64,18 @@ _NOTEBOOKS = (
     types.NOTEBOOK_DOCUMENT_DID_CLOSE,
 )
 """pygls would keep them; no request is about them."""
-_REQUESTS = {PLAIN_GOAL: PlainGoalRequest, CHECK_SUGGESTIONS: CheckRequest, KNOWN: KnownRequest}
-_RESPONSES = {PLAIN_GOAL: PlainGoalResponse, CHECK_SUGGESTIONS: CheckResponse}
+
+
+class Host(Protocol):
+    """What receives the messages: the session, which is pygls' server."""
+
+    upkeep: Upkeep
+
+    def edited(self, new: NewText) -> None: ...
+
+    def begin_closing(self) -> None: ...
+
+    def leave(self, status: int) -> None: ...
 
 
 class LlmstepProtocol(LanguageServerProtocol):
@@ -87,17 +90,6 @@ class LlmstepProtocol(LanguageServerProtocol):
         super().__init__(server, strict(converter))
         for method in _NOTEBOOKS:
             self.fm.builtin_features.pop(method)
-
-    # pygls wraps these two in a cache; for two requests more that is not worth its types.
-    def get_message_type(  # type: ignore[override]
-        self, method: str
-    ) -> type[Any] | None:
-        return _REQUESTS.get(method) or super().get_message_type(method)
-
-    def get_result_type(  # type: ignore[override]
-        self, method: str
-    ) -> type[Any] | None:
-        return _RESPONSES.get(method) or super().get_result_type(method)
 
     @lsp_method(types.INITIALIZE)
     def lsp_initialize(self, params: types.InitializeParams) -> Generator[Any, Any, types.InitializeResult]:
@@ -166,6 +158,19 @@ class LlmstepProtocol(LanguageServerProtocol):
             self.notify(types.CANCEL_REQUEST, types.CancelParams(id=msg_id))
             raise
 
+    async def ask_record(self, method: str, params: Any, answer: type[T], timeout: float) -> T | None:
+        """Send a request of llmstep's own; its answer as a record, None where the client has none.
+
+        Raises:
+            JsonRpcException: The client answered with an error, or with something else.
+            asyncio.TimeoutError: It did not answer in time.
+        """
+        raw = await self.ask(method, params, timeout)
+        try:
+            return None if raw is None else CLIENTS.read(answer, raw, _wrong_answer)
+        except RequestError as error:
+            raise JsonRpcException(error.message, code=INVALID_PARAMS) from None
+
     # --- messages from the client
 
     def receive(self, data: Any, loop: asyncio.AbstractEventLoop) -> None:
@@ -191,23 +196,15 @@ class LlmstepProtocol(LanguageServerProtocol):
         """A decoded message as a value of its type, or what is wrong with it as a `Fault`."""
         if isinstance(data, Fault):
             return data
-        if not isinstance(data, dict) or data.get("jsonrpc") != self.VERSION:
-            return Fault(INVALID_REQUEST, "The message is no JSON-RPC 2.0.", "It must be an object with jsonrpc: 2.0.")
+        if (fault := envelope_fault(data)) is not None:
+            return fault
         method, msg_id = data.get("method"), data.get("id")
-        if "method" in data and not isinstance(method, str):
-            return Fault(INVALID_REQUEST, "The method of a message must be a text.", id=known_identity(msg_id))
-        if "id" in data and not is_identity(msg_id):
-            return Fault(INVALID_REQUEST, "The id of a message must be a whole number or a text.")
-        if method is None and not ({"id", "result"} <= data.keys() or {"id", "error"} <= data.keys()):
-            return Fault(INVALID_REQUEST, "A message without a method must be an answer.", id=known_identity(msg_id))
         kind = self.get_message_type(method) if method is not None else None
         if kind is not None and "id" in data and "id" not in attrs.fields_dict(kind):
             return Fault(
                 INVALID_REQUEST, f"{method} is a notification.", "Send it without an id.", id=known_identity(msg_id)
             )
         try:
-            if method is not None and kind is None:
-                return self._unknown(data, method)
             return self.structure_message(data)
         except Exception as error:
             message, hint = what_is_wrong(method, error)
@@ -217,19 +214,17 @@ class LlmstepProtocol(LanguageServerProtocol):
 
     def structure_message(self, data: dict[str, Any]) -> Any:
         """The message as a value of its type; raises what the converter raises, where pygls logs a traceback."""
-        if "method" in data:
-            kind = self.get_message_type(data["method"])
-            assert kind is not None
-            return self._converter.structure(data, kind)
-        if data.get("error") is not None:
+        method, params = data.get("method"), data.get("params")
+        if method is None and data.get("error") is not None:
             return self._converter.structure(data, types.ResponseErrorMessage)
-        answer = self._result_types.pop(data["id"], None) or JsonRPCResponseMessage
-        return self._converter.structure(data, answer)
-
-    def _unknown(self, data: dict[str, Any], method: str) -> Any:
+        kind = self._result_types.pop(data["id"], None) if method is None else self.get_message_type(method)
+        if kind is not None:
+            return self._converter.structure(data, kind)
+        if method is None:
+            return JsonRPCResponseMessage(data["id"], self.VERSION, data.get("result"))
         if "id" in data:
-            return JsonRPCRequestMessage(data["id"], method, self.VERSION, data.get("params"))
-        return JsonRPCNotification(method, self.VERSION, data.get("params"))
+            return JsonRPCRequestMessage(data["id"], method, self.VERSION, params)
+        return JsonRPCNotification(method, self.VERSION, params)
 
     def handle_message(self, message: Any) -> None:
         """Hand a message on; nothing that it may hold ends the server."""
@@ -297,3 +292,7 @@ class LlmstepProtocol(LanguageServerProtocol):
             _log.error("a request failed", exc_info=error)
             error = LlmstepError("llmstep failed at this request.", hint="Its log says more; please report it.")
         self._send_response(msg_id, error=response_error(error))
+
+
+def _wrong_answer(name: str, _: WrongValue) -> RequestError:
+    return RequestError(f"An answer of the client is wrong{f' at {name}' if name else ''}.")

@@ -5,34 +5,24 @@ What is found is returned, and remembered like a suggestion, so that the lightbu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 from llmstep.aside import aside
-from llmstep.errors import LlmstepError
 from llmstep.lean.text import range_at
-from llmstep.lsp.arguments import read
 from llmstep.lsp.known import notify
-from llmstep.lsp.progress import WorkDone
-from llmstep.lsp.runs import STOPPED
-from llmstep.wire.commands import FillParams, ProveParams
-from llmstep.wire.records import to_editor
+from llmstep.lsp.progress import running
 from llmstep.wire.steps import FillAnswer, PartialProof, ProveAnswer, Proved, Unproved
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from lsprotocol import types
 
-    from llmstep.lsp.runs import Run
     from llmstep.lsp.session import Session
     from llmstep.memory import Document
-    from llmstep.progress import Progress, ProgressSink
     from llmstep.proofs.plan import Plan
     from llmstep.search.interface import Attempt
-    from llmstep.search.sorries import Filled
     from llmstep.settings import Settings
-
-FILL_SORRIES = "llmstep.fillSorries"
+    from llmstep.wire.commands import FillParams, ProveParams
+    from llmstep.wire.steps import ProofStrategy
 
 
 def _plan(settings: Settings, wanted: FillParams) -> Plan:
@@ -49,45 +39,37 @@ def _plan(settings: Settings, wanted: FillParams) -> Plan:
     return Plan.of(settings, method, strategy=wanted.strategy, rounds=wanted.rounds, tokens=wanted.tokens)
 
 
-async def prove(ls: Session, params: types.ExecuteCommandParams) -> Any:
+async def prove(ls: Session, wanted: ProveParams, token: types.ProgressToken | None) -> ProveAnswer:
     """Search for a whole proof of the goal at a position.
 
-    Returns:
-        A `ProveAnswer`.
-
     Raises:
-        RequestError: The argument is malformed, or the document is not open.
+        RequestError: The document is not open.
         NoGoalError: There is no goal.
         LlmstepError: The work failed; the user has seen why.
         JsonRpcException: An edit, another request or the user ended the work.
     """
-    wanted = read(ProveParams, params)
     document = ls.documents.snapshot(wanted.text_document.uri)
-
-    async def work(run: Run, progress: ProgressSink) -> tuple[Attempt, str]:
+    async with running(ls, document, token) as work:
         from llmstep.proofs.summary import outcome
 
         points = (await ls.places.at(document, wanted.position, wanted.diagnostics, latest=False)).points
-        run.works_at(points)
+        work.run.works_at(points)
         app = await ls.ready()
-        found = await app.prove(document, points, _plan(ls.settings, wanted), progress)
-        return found, outcome(found)
-
-    found = await _run(ls, params, document, work)
+        found = await app.prove(document, points, _plan(ls.settings, wanted), work.show)
+        work.progress.outcome = outcome(found)
     await _remember(ls, document, found)
-    answer = ProveAnswer(
+    return ProveAnswer(
         proof=found.proof,
         edit=found.edit,
         expansions=found.expansions,
         seconds=found.seconds,
         model=found.model,
         outcome=found.outcome,
-        strategy=found.strategy,
+        strategy=cast("ProofStrategy", found.strategy),
         rounds=found.rounds,
         tokens=found.tokens,
         partial=_partial(found),
     )
-    return to_editor(answer)
 
 
 def _partial(found: Attempt) -> PartialProof | None:
@@ -95,29 +77,22 @@ def _partial(found: Attempt) -> PartialProof | None:
     return None if partial is None else PartialProof(proof=partial.proof, edit=partial.edit, goals=partial.goals)
 
 
-async def fill_sorries(ls: Session, params: types.ExecuteCommandParams) -> Any:
+async def fill_sorries(ls: Session, wanted: FillParams, token: types.ProgressToken | None) -> FillAnswer:
     """Search for a proof of each `sorry` of a file.
 
-    Returns:
-        A `FillAnswer`.
-
     Raises:
-        RequestError: The argument is malformed, or the document is not open.
+        RequestError: The document is not open.
         LlmstepError: The work failed; the user has seen why.
         JsonRpcException: An edit, another request or the user ended the work.
     """
     from llmstep.search.sorries import find_sorries
 
-    wanted = read(FillParams, params)
     document = ls.documents.snapshot(wanted.text_document.uri)
-
-    async def work(run: Run, progress: ProgressSink) -> tuple[list[Filled], str]:
-        run.works_at([each.point for each in await aside(find_sorries, document.text)])
+    async with running(ls, document, token) as work:
+        work.run.works_at([each.point for each in await aside(find_sorries, document.text)])
         app = await ls.ready()
-        results = await app.fill(document, _plan(ls.settings, wanted), progress)
-        return results, f"{sum(not each.reason for each in results)} of {len(results)} proved"
-
-    results = await _run(ls, params, document, work)
+        results = await app.fill(document, _plan(ls.settings, wanted), work.show)
+        work.progress.outcome = f"{sum(not each.reason for each in results)} of {len(results)} proved"
     proved: list[Proved] = []
     failed: list[Unproved] = []
     for each in results:
@@ -128,37 +103,7 @@ async def fill_sorries(ls: Session, params: types.ExecuteCommandParams) -> Any:
         else:
             proved.append(Proved(range=where, edit=made.edit, proof=made.proof))
             await _remember(ls, document, made)
-    return to_editor(FillAnswer(proved=tuple(proved), failed=tuple(failed)))
-
-
-async def _run(
-    ls: Session,
-    params: types.ExecuteCommandParams,
-    document: Document,
-    work: Callable[[Run, ProgressSink], Awaitable[tuple[Any, str]]],
-) -> Any:
-    """Do the work as the document's run, with progress that the user may cancel."""
-    progress: WorkDone | None = None
-    outcome = "Stopped"
-
-    def show(step: Progress) -> None:
-        if progress is not None:
-            progress.show(step)
-        ls.status.step(step)
-
-    try:
-        with ls.runs.begin(document.uri) as run:
-            progress = await WorkDone.begin(ls, params.work_done_token, "llmstep", lambda: run.cancel(STOPPED))
-            result, outcome = await work(run, show)
-            return result
-    except LlmstepError as error:
-        outcome = error.message
-        ls.show_error(error)
-        raise
-    finally:
-        ls.status.step(None)
-        if progress is not None:
-            progress.end(outcome)
+    return FillAnswer(proved=tuple(proved), failed=tuple(failed))
 
 
 async def _remember(ls: Session, document: Document, found: Attempt) -> None:

@@ -18,7 +18,7 @@ from llmstep.errors import LlmstepError
 from llmstep.lsp import messages
 from llmstep.lsp.ghost import Ghost
 from llmstep.lsp.idle import Idle
-from llmstep.lsp.log import ClientLog, message_type
+from llmstep.lsp.messages import ClientLog, message_type
 from llmstep.lsp.places import Places
 from llmstep.lsp.protocol import LlmstepProtocol
 from llmstep.lsp.runs import Runs
@@ -102,7 +102,7 @@ class Session(LanguageServer):
         self.spawn(self.sync.subscribe())
         for begin in self.on_start:
             self.spawn(begin())
-        app.engine.watch(self.status.send)
+        app.engine.watch(self.status.engine)
         self.status.send()
 
     async def _assemble(self) -> App:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
@@ -20,9 +21,14 @@ from llmstep.lsp import (
     prove,
     suggest,
 )
-from llmstep.lsp.own_types import KNOWN
 from llmstep.lsp.runs import CLOSED
 from llmstep.lsp.session import Session, folder
+from llmstep.wire.commands import COMMANDS, KNOWN, Message
+from llmstep.wire.reading import EDITORS, argument_error
+from llmstep.wire.records import to_editor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping
 
 
 def initialize(ls: Session, params: types.InitializeParams) -> None:
@@ -83,16 +89,41 @@ def register(ls: Session) -> None:
     ls.feature(types.TEXT_DOCUMENT_INLAY_HINT)(inlay_hints.inlay_hints)
     ls.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, inline_completion.OPTIONS)(inline_completion.inline_completion)
     ls.feature(types.TEXT_DOCUMENT_CODE_LENS, code_lens.OPTIONS)(code_lens.code_lens)
-    ls.feature(KNOWN)(known.known)
-    ls.command(code_actions.SUGGEST)(suggest.suggest)
-    ls.command(code_actions.PROVE)(prove.prove)
-    ls.command(prove.FILL_SORRIES)(prove.fill_sorries)
-    ls.command(choose.CHOOSE)(choose.choose)
-    ls.command(choose.ACCEPT)(choose.accept)
-    ls.command(download.DOWNLOAD_MODEL)(download.download_model)
-    ls.command(commands.STATUS)(commands.status)
-    ls.command(commands.MODELS)(commands.models)
-    ls.command(commands.SELECT_MODEL)(commands.select_model)
-    ls.command(commands.STOP)(commands.stop)
-    ls.command(imports.BUILD_IMPORTS)(imports.build_imports)
-    ls.command(commands.RESTART_LEAN)(commands.restart_lean)
+    ls.feature(KNOWN)(partial(known.known, ls))
+    for command in COMMANDS:
+        ls.command(command.name)(partial(_run, ls, command, _HANDLERS[command.name]))
+
+
+_HANDLERS: Mapping[str, Callable[..., Coroutine[Any, Any, Any]]] = {
+    "llmstep.suggest": suggest.suggest,
+    "llmstep.prove": prove.prove,
+    "llmstep.fillSorries": prove.fill_sorries,
+    "llmstep.choose": choose.choose,
+    "llmstep.accept": choose.accept,
+    "llmstep.models": commands.models,
+    "llmstep.selectModel": commands.select_model,
+    "llmstep.downloadModel": download.download_model,
+    "llmstep.status": commands.status,
+    "llmstep.stop": commands.stop,
+    "llmstep.buildImports": imports.build_imports,
+    "llmstep.restartLean": commands.restart_lean,
+}
+"""What runs each command of `wire.commands`: it takes the session, the command's record and the token of progress."""
+
+
+async def _run(
+    ls: Session,
+    command: Message,
+    handler: Callable[..., Coroutine[Any, Any, Any]],
+    params: types.ExecuteCommandParams,
+) -> Any:
+    """Run a command: its one argument becomes a record, and so does what it answers.
+
+    Raises:
+        RequestError: A field of the argument is missing, unknown, or has a wrong type or value.
+    """
+    wanted: Any = None
+    if command.params is not None:
+        raw = params.arguments[0] if params.arguments else {}
+        wanted = EDITORS.read(command.params, raw, argument_error(command.name))
+    return to_editor(await handler(ls, wanted, params.work_done_token))

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from llmstep.lsp.own_types import STATUS
 from llmstep.printable import printable
 from llmstep.wire import state
+from llmstep.wire.commands import STATUS
 from llmstep.wire.records import to_editor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from llmstep.app import App
+    from llmstep.engine.status import EngineStatus
     from llmstep.progress import Progress
     from llmstep.settings import Settings
 
 
 class Status:
-    """Sends what has changed; the engine also works for the HTTP endpoint, so it is watched and not only the runs."""
+    """Sends every change, in order. The engine is watched as well as the runs, as it works for the HTTP endpoint too.
+
+    The engine's thread may be further already than what it has told: a client gets what it told, so that no state is
+    left out, however short it was.
+    """
 
     def __init__(
         self, app: Callable[[], App | None], settings: Callable[[], Settings], notify: Callable[[str, Any], None]
@@ -26,20 +31,19 @@ class Status:
         self._app = app
         self._settings = settings
         self._notify = notify
-        self._sent: dict[str, Any] = {}
+        self._sent: state.Status | None = None
+        self._heard: EngineStatus | None = None
         self._step: Progress | None = None
-
-    def record(self) -> dict[str, Any]:
-        """A `wire.state.Status`, as the editor gets it."""
-        answer: dict[str, Any] = to_editor(self.now())
-        return answer
 
     def now(self) -> state.Status:
         """What the server is doing."""
         app = self._app()
+        return self._record(app.engine.status if app is not None else None)
+
+    def _record(self, status: EngineStatus | None) -> state.Status:
         settings = self._settings()
         selected = settings.model if settings.in_process or not settings.remote.url else settings.remote.model
-        if app is None:
+        if status is None:
             return state.Status(
                 state="starting",
                 model=selected,
@@ -47,13 +51,14 @@ class Status:
                 device="",
                 last_ms=None,
                 message="",
-                engine=self._settings().engine,
+                engine=settings.engine,
                 url="",
             )
-        status = app.engine.status
         name: str = status.state
-        if self._step is not None:
-            name = {"goal": "goal", "check": "checking"}.get(self._step.stage, name)
+        if self._step is not None and self._step.stage == "check":
+            name = "checking"
+        elif self._step is not None and self._step.stage == "goal" and name in ("empty", "idle"):
+            name = "goal"
         return state.Status(
             state=name,
             model=status.model,
@@ -70,12 +75,20 @@ class Status:
         self._step = progress
         self.send()
 
-    def send(self, *_: object) -> None:
+    def engine(self, status: EngineStatus) -> None:
+        """Note what the engine tells of itself."""
+        self._heard = status
+        self.send()
+
+    def send(self) -> None:
         """Tell the client, if anything has changed."""
-        record = self.record()
+        app = self._app()
+        if self._heard is None and app is not None:
+            self._heard = app.engine.status
+        record = self._record(self._heard)
         if record != self._sent:
             self._sent = record
-            self._notify(STATUS, record)
+            self._notify(STATUS, to_editor(record))
 
 
 def describe(progress: Progress) -> str:

@@ -1,4 +1,4 @@
-"""Parameters of the protocol, taken strictly: a text is a text, a whole number is one."""
+"""JSON-RPC taken strictly: what is wrong with a message, as the error that its sender gets."""
 
 from __future__ import annotations
 
@@ -6,19 +6,46 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import cattrs
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+
+from llmstep.errors import CancelledError, LlmstepError, RequestError
+from llmstep.lsp.framing import INVALID_REQUEST, Fault, is_identity
+from llmstep.wire.values import read_flag, read_number, read_whole
 
 if TYPE_CHECKING:
     from cattrs import Converter
 
+VERSION = "2.0"
 _PATH = re.compile(r"@ \$?\.?([\w.\[\]$]+)")
 _HINT = "Correct the parameters; the protocol's specification has their form."
 
 
 def strict(converter: Converter) -> Converter:
     """The converter, no longer making a text of `null`, nor a number of a text."""
-    for kind, take in ((str, _text), (int, _number), (bool, _truth), (float, _real)):
-        converter.register_structure_hook(kind, take)
+    for kind, take in ((str, _text), (int, read_whole), (bool, read_flag), (float, read_number)):
+        converter.register_structure_hook(kind, lambda value, _, take=take: take(value))
     return converter
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("not a text")
+    return value
+
+
+def envelope_fault(data: Any) -> Fault | None:
+    """What is wrong with a message before its parameters are looked at."""
+    if not isinstance(data, dict) or data.get("jsonrpc") != VERSION:
+        return Fault(INVALID_REQUEST, "The message is no JSON-RPC 2.0.", "It must be an object with jsonrpc: 2.0.")
+    identity = known_identity(data.get("id"))
+    if "method" in data and not isinstance(data["method"], str):
+        return Fault(INVALID_REQUEST, "The method of a message must be a text.", id=identity)
+    if "id" in data and identity is None:
+        return Fault(INVALID_REQUEST, "The id of a message must be a whole number or a text.")
+    if "method" not in data and not ({"id", "result"} <= data.keys() or {"id", "error"} <= data.keys()):
+        return Fault(INVALID_REQUEST, "A message without a method must be an answer.", id=identity)
+    return None
 
 
 def what_is_wrong(method: str | None, error: Exception) -> tuple[str, str]:
@@ -32,27 +59,19 @@ def what_is_wrong(method: str | None, error: Exception) -> tuple[str, str]:
     return f"{what} {verb} wrong{f' at {where.group(1)[:200]}' if where else ''}.", _HINT
 
 
-def _text(value: Any, _: type) -> str:
-    if not isinstance(value, str):
-        raise ValueError("not a text")
-    return value
+def known_identity(msg_id: Any) -> int | str | None:
+    """The `id` that an answer may have."""
+    return msg_id if is_identity(msg_id) else None
 
 
-def _number(value: Any, _: type) -> int:
-    if isinstance(value, float) and value.is_integer():
-        return int(value)  # some clients have but one kind of number
-    if type(value) is not int:
-        raise ValueError("not a whole number")
-    return value
-
-
-def _truth(value: Any, _: type) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("neither true nor false")
-    return value
-
-
-def _real(value: Any, _: type) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("not a number")
-    return float(value)
+def response_error(error: LlmstepError | JsonRpcException) -> types.ResponseError:
+    """The error as JSON-RPC sends it: one sentence, and in `data` what to do next."""
+    if isinstance(error, JsonRpcException):
+        return error.to_response_error()
+    code: int = types.LSPErrorCodes.RequestFailed
+    if isinstance(error, RequestError):
+        code = types.ErrorCodes.InvalidParams
+    elif isinstance(error, CancelledError):
+        code = types.LSPErrorCodes.ServerCancelled
+    data = {"hint": error.hint, "code": error.code, "retryable": error.retryable}
+    return types.ResponseError(code=int(code), message=error.message, data=data)

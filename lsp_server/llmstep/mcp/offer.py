@@ -124,7 +124,7 @@ class Offer:
     async def _called(self, request: Request) -> Response:
         from llmstep.http.answers import RefusedError
         from llmstep.http.bodies import decoded
-        from llmstep.http.lines import Lines
+        from llmstep.http.candidates import Lines
         from llmstep.mcp import files, tools
 
         raw = await decoded(request, _arguments)

@@ -83,7 +83,7 @@ def listed() -> list[types.Tool]:
             title=tool.title,
             description=tool.description,
             input_schema=plain(tool.takes),
-            output_schema=dict(tool.gives),
+            output_schema=plain(tool.gives, nullable=None),
             annotations=types.ToolAnnotations(read_only_hint=True, destructive_hint=False, open_world_hint=False),
         )
         for name, tool in TOOLS.items()

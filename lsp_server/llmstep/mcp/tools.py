@@ -10,11 +10,13 @@ from llmstep.aside import aside
 from llmstep.errors import RequestError
 from llmstep.mcp import files, results
 from llmstep.memory import Memory, insertion_points_at
+from llmstep.printable import printable
 from llmstep.progress import Progress, ProgressSink
 from llmstep.setting_values import shown
 from llmstep.wire import tools as wire
 from llmstep.wire.reading import TOOLS as TOOLS_READER
 from llmstep.wire.reading import argument_error
+from llmstep.wire.records import to_json
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -35,8 +37,8 @@ class Tool:
     title: str
     description: str
     takes: type[wire.Place]
-    gives: Mapping[str, Any]
-    run: Callable[[Work, Any], Awaitable[results.Record]]
+    gives: type[wire.Answer]
+    run: Callable[[Work, Any], Awaitable[wire.Answer]]
 
 
 @attrs.frozen
@@ -55,19 +57,19 @@ class Work:
         return await self.app.goal(self.document, self.points, progress=self.progress)
 
 
-async def _goal(work: Work, _: wire.Place) -> results.Record:
-    return results.goal_record(work.document.text, *await work.goal())
+async def _goal(work: Work, _: wire.Place) -> wire.Answer:
+    return results.goal_answer(work.document.text, *await work.goal())
 
 
-async def _check(work: Work, wanted: wire.Check) -> results.Record:
+async def _check(work: Work, wanted: wire.Check) -> wire.Answer:
     point, goal = await work.goal()
     document = work.document
     work.progress(Progress("check", "Checking"))
     [check] = await work.app.lean.check(document.uri, document.text, point, goal, [wanted.step])
-    return results.check_record(document.text, point, goal, wanted.step, check)
+    return results.check_answer(document.text, point, goal, wanted.step, check)
 
 
-async def _suggest(work: Work, wanted: wire.Suggest) -> results.Record:
+async def _suggest(work: Work, wanted: wire.Suggest) -> wire.Answer:
     found = await work.app.suggest(
         work.document,
         work.position,
@@ -76,10 +78,10 @@ async def _suggest(work: Work, wanted: wire.Suggest) -> results.Record:
         memory=Memory(),
         progress=work.progress,
     )
-    return results.suggest_record(work.document.text, found)
+    return results.suggest_answer(work.document.text, found)
 
 
-async def _prove(work: Work, wanted: wire.Prove) -> results.Record:
+async def _prove(work: Work, wanted: wire.Prove) -> wire.Answer:
     from llmstep.proofs.plan import Plan
     from llmstep.search.prover import Method
 
@@ -92,14 +94,15 @@ async def _prove(work: Work, wanted: wire.Prove) -> results.Record:
         samples=wanted.samples,
     )
     found = await work.app.prove(work.document, work.points, Plan.of(settings, method), work.progress)
-    return results.prove_record(found)
+    return results.prove_answer(found)
 
 
-async def _premises(work: Work, wanted: wire.Premises) -> results.Record:
+async def _premises(work: Work, wanted: wire.Premises) -> wire.Answer:
     point, goal = await work.goal()
     work.progress(Progress("goal", "Looking for premises"))
     source, found = await work.app.find_premises(work.document, point, goal, wanted.count)
-    return results.premises_record(goal, source, found)
+    named = tuple(wire.NamedPremise(name=each.name, code=printable(each.code)) for each in found)
+    return wire.PremisesAnswer(goal=goal.text, source="index" if source == "index" else "lean", premises=named)
 
 
 TOOLS: Mapping[str, Tool] = {
@@ -108,7 +111,7 @@ TOOLS: Mapping[str, Tool] = {
         "Asks Lean for the goal at a position of a Lean file: hypotheses and what is to be proved. Use a `sorry`, a "
         "blank line of a proof, or a step, in front of which the goal is taken.",
         wire.Place,
-        results.GOAL,
+        wire.GoalAnswer,
         _goal,
     ),
     "check": Tool(
@@ -116,7 +119,7 @@ TOOLS: Mapping[str, Tool] = {
         "Runs one step (a tactic) at the goal of a position in Lean and says whether it closes the goal, which goals "
         "it leaves, or why it fails. The file is not changed.",
         wire.Check,
-        results.CHECK,
+        wire.CheckAnswer,
         _check,
     ),
     "suggest": Tool(
@@ -125,7 +128,7 @@ TOOLS: Mapping[str, Tool] = {
         "(simp, omega, exact?, ...), runs every step in Lean, and returns those that work, best first, with the edit "
         "that inserts each, and those that Lean refused, with its reasons.",
         wire.Suggest,
-        results.SUGGEST,
+        wire.SuggestAnswer,
         _suggest,
     ),
     "prove": Tool(
@@ -133,7 +136,7 @@ TOOLS: Mapping[str, Tool] = {
         "Searches for a whole proof of the goal at a position, best-first over steps of the model and of Lean, and has "
         "Lean check it in the file. May take as long as `seconds` says.",
         wire.Prove,
-        results.PROVE,
+        wire.ProveAnswer,
         _prove,
     ),
     "premises": Tool(
@@ -141,7 +144,7 @@ TOOLS: Mapping[str, Tool] = {
         "Names definitions and lemmas that may help with the goal at a position, by Lean's own searches (exact?, rw?) "
         "or by an index of the project, with their types.",
         wire.Premises,
-        results.PREMISES,
+        wire.PremisesAnswer,
         _premises,
     ),
 }
@@ -159,7 +162,7 @@ def placed(name: str, raw: Mapping[str, Any]) -> tuple[Tool, Any]:
     return tool, TOOLS_READER.read(tool.takes, raw, argument_error(name))
 
 
-async def run(app: App, path: Path, tool: Tool, wanted: Any, progress: ProgressSink) -> results.Record:
+async def run(app: App, path: Path, tool: Tool, wanted: Any, progress: ProgressSink) -> dict[str, Any]:
     """What a tool answers for a file.
 
     Cancelling the task stops the model within one decoding step and Lean at once.
@@ -173,4 +176,4 @@ async def run(app: App, path: Path, tool: Tool, wanted: Any, progress: ProgressS
     document = await aside(files.read, path)
     where = await aside(files.where, document, wanted, path.name)
     position, points = await aside(insertion_points_at, document.text, where)
-    return await tool.run(Work(app, document, position, points, progress), wanted)
+    return dict(to_json(await tool.run(Work(app, document, position, points, progress), wanted)))

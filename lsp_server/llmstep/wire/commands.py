@@ -10,7 +10,14 @@ from lsprotocol.types import Diagnostic, Position, TextDocumentIdentifier
 from llmstep.wire.bounds import AtMost, Number, Text
 from llmstep.wire.models import DownloadAnswer, ModelEntry
 from llmstep.wire.state import LeanServer, Status
-from llmstep.wire.steps import FillAnswer, Known, ProveAnswer, ShownSuggestion, SuggestAnswer
+from llmstep.wire.steps import AnyVerdict, FillAnswer, Known, ProveAnswer, ShownSuggestion, SuggestAnswer
+
+PLAIN_GOAL = "llmstep/plainGoal"
+CHECK_SUGGESTIONS = "llmstep/checkSuggestions"
+STATUS = "llmstep/status"
+KNOWN = "llmstep/known"
+KNOWN_CHANGED = "llmstep/knownChanged"
+MESSAGE = "llmstep/message"
 
 Samples = Annotated[int, Number(1, 256)]
 Seed = Annotated[int, Number(0, 2**32 - 1)]
@@ -23,6 +30,40 @@ class Place:
 
     text_document: TextDocumentIdentifier
     position: Position
+
+
+@attrs.frozen(kw_only=True)
+class PlainGoal:
+    """The open goals at a position, in the form of the answer of `$/lean/plainGoal`."""
+
+    goals: tuple[str, ...]
+    """As Lean prints them."""
+    rendered: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class CheckParams(Place):
+    """What the client's Lean is to check: the form that `LLMstep.checkSuggestions` of the Lean package takes."""
+
+    suggestions: tuple[str, ...]
+    max_heartbeats: int
+
+
+@attrs.frozen(kw_only=True)
+class Checked:
+    """A suggestion with the verdict of the client's Lean."""
+
+    text: str
+    verdict: AnyVerdict
+    goals: tuple[str, ...] = ()
+    message: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class CheckedSuggestions:
+    """The suggestions in the order asked."""
+
+    checked: tuple[Checked, ...]
 
 
 @attrs.frozen(kw_only=True)
@@ -160,7 +201,5 @@ COMMANDS = (
 """What `workspace/executeCommand` takes; each command has one argument, an object."""
 
 MESSAGES = (
-    Message(
-        "llmstep/known", "Request of the client: what is known for the goal here?", PlaceWithDiagnostics, Known | None
-    ),
+    Message(KNOWN, "Request of the client: what is known for the goal here?", PlaceWithDiagnostics, Known | None),
 )

@@ -219,5 +219,7 @@ EDITORS: typing.Final = Reader(wire_name, strict=True)
 """For arguments of LSP commands: `text_document` is `textDocument`."""
 TOOLS: typing.Final = Reader(strict=True)
 """For the arguments of tools."""
+CLIENTS: typing.Final = Reader(wire_name, strict=False)
+"""For requests and answers of llmstep's own that editors send, with fields of their own."""
 BODIES: typing.Final = Reader(strict=False)
 """For bodies of HTTP requests, which clients of other programs send with fields of their own."""

@@ -65,12 +65,12 @@ def schema(cls: Any, named: Any = same) -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, **({"$defs": parts} if parts else {})}
 
 
-def plain(cls: type) -> dict[str, Any]:
-    """The JSON Schema of a request without parts, as one object."""
+def plain(cls: type, *, nullable: bool | None = False) -> dict[str, Any]:
+    """The JSON Schema of what a tool takes or answers: an object at the top, and its parts."""
     parts: dict[str, Any] = {}
-    part(cls, parts, nullable=False)
-    [made] = parts.values()
-    return dict(made)
+    part(cls, parts, nullable=nullable)
+    made = parts.pop(cls.__name__)
+    return {**made, "$defs": parts} if parts else dict(made)
 
 
 def part(

@@ -12,6 +12,8 @@ from llmstep.types import Verdict
 if TYPE_CHECKING:
     from llmstep import types
 
+AnyVerdict = Literal["closes", "progress", "invalid", "unchecked"]
+"""The values of `Verdict`, as text."""
 ShownVerdict = Literal["closes", "progress", "unchecked"]
 StepSource = Literal["model", "lean", "repaired"]
 ProofOutcome = Literal["proved", "partial", "exhausted", "expansions", "seconds", "rounds", "tokens", "refused"]
@@ -50,6 +52,11 @@ def shown_verdict(verdict: Verdict) -> ShownVerdict:
             return "unchecked"
         case Verdict.INVALID:
             raise ValueError("a step that Lean refuses is not shown")
+
+
+def verdict_text(verdict: Verdict) -> AnyVerdict:
+    """A verdict as programs get it."""
+    return "invalid" if verdict is Verdict.INVALID else shown_verdict(verdict)
 
 
 def step_fields(suggestion: types.Suggestion) -> dict[str, Any]:

@@ -9,6 +9,12 @@ export type ProofOutcome = 'proved' | 'partial' | 'exhausted' | 'expansions' | '
 
 export type ProofStrategy = 'search' | 'write' | 'sketch';
 
+/** A place of a document. */
+export interface Place {
+  readonly textDocument: TextDocumentIdentifier;
+  readonly position: Position;
+}
+
 /** The answer of `llmstep.suggest`. */
 export interface SuggestAnswer {
   readonly goal: string;
@@ -64,12 +70,6 @@ export interface PartialOutput {
   readonly goals: readonly string[];
 }
 
-/** A place of a document. */
-export interface Place {
-  readonly textDocument: TextDocumentIdentifier;
-  readonly position: Position;
-}
-
 /** What the server is doing: `llmstep/status`. */
 export interface Status {
   /** `starting`, `empty`, `downloading`, `loading`, `idle`, `goal`, `generating` or `checking`. */
@@ -97,9 +97,7 @@ export interface ServerMessage {
 }
 
 /** What the client's Lean is to check: the form that `LLMstep.checkSuggestions` of the Lean package takes. */
-export interface CheckParams {
-  readonly textDocument: TextDocumentIdentifier;
-  readonly position: Position;
+export interface CheckParams extends Place {
   readonly suggestions: readonly string[];
   readonly maxHeartbeats: number;
 }
@@ -112,7 +110,7 @@ export interface CheckedSuggestions {
 /** A suggestion with the verdict of the client's Lean. */
 export interface Checked {
   readonly text: string;
-  readonly verdict: string;
+  readonly verdict: 'closes' | 'progress' | 'invalid' | 'unchecked';
   readonly goals?: readonly string[];
   readonly message?: string;
 }

@@ -1,17 +1,38 @@
-"""`GET /ready`: whether the model is there."""
+"""`GET /health`: the process is alive. `GET /ready`: the model is there."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import attrs
 from starlette.responses import JSONResponse
 
-from llmstep.wire.http import ReadyAnswer
+from llmstep import __version__
+from llmstep.catalog.model_key import ModelKey
+from llmstep.engine.wire import PROTOCOL
+from llmstep.wire.http import HealthAnswer, ReadyAnswer
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
+
+
+async def health(request: Request) -> Response:
+    """Alive: always 200."""
+    state = request.app.state
+    answer = HealthAnswer(
+        status="ok",
+        name="llmstep",
+        version=__version__,
+        model=state.engine.status.model,
+        state=state.engine.status.state,
+        protocol=PROTOCOL,
+        model_key=ModelKey.of(state.settings).digest,
+        pid=os.getpid(),
+        waiting=state.admission.waiting,
+    )
+    return JSONResponse(attrs.asdict(answer))
 
 
 async def ready(request: Request) -> Response:
