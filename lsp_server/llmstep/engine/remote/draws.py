@@ -22,7 +22,7 @@ from llmstep.progress import ProgressSink, generating
 if TYPE_CHECKING:
     from llmstep.engine.postprocess import RawSample
     from llmstep.engine.remote.connection import Connection
-    from llmstep.engine.remote.questions import Api, Asked
+    from llmstep.engine.remote.dialects import Api, Question
 
 AT_ONCE = 4
 """Requests at a time to a server that gives one sample a request."""
@@ -55,6 +55,7 @@ class ServerCapabilities:
     """What one server does with one model, as far as is known."""
 
     api: Api | None = None
+    """The protocol that it has."""
     without: frozenset[str] = frozenset()
     """Fields that it refuses."""
     one_by_one: bool = False
@@ -75,7 +76,7 @@ class Draw:
     """
 
     connection: Connection
-    question: Asked
+    question: Question
     abilities: ServerCapabilities
     progress: ProgressSink
 

@@ -91,11 +91,12 @@ class LlmstepEngine(RemoteEngine):
         Raises:
             LlmstepError: As with `generate`.
         """
-        from llmstep.engine.remote.questions import Speech
+        from llmstep.engine.remote.dialects import LLAMA_CPP
+        from llmstep.engine.remote.questions import next_turn
 
-        name = await self.load()
         connection = self._to(self._place(self.settings), SILENCE)
-        return await self._heard(connection, Speech(name, turns, sampling, path="/v1/chat/completions"), progress)
+        question = next_turn(LLAMA_CPP, await self.load(), turns, sampling)  # the page is at the same place
+        return await self._heard(connection, question, progress)
 
     async def load(self, *, progress: ProgressSink = silent) -> str:
         """Make sure that the server is an llmstep; the name of its model.
