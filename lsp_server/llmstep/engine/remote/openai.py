@@ -6,6 +6,7 @@ process.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,12 @@ from llmstep.catalog.registry import find_record
 from llmstep.catalog.templates import guess_template
 from llmstep.engine.cache import AnswerCache, answer_key
 from llmstep.engine.postprocess import generation
+from llmstep.engine.remote.connection import persistently
 from llmstep.engine.remote.dialects import OLLAMA, OPENAI
+from llmstep.engine.remote.draws import draw_steps, too_long
 from llmstep.engine.remote.place import place_of
+from llmstep.engine.remote.questions import next_turn, template_of
+from llmstep.engine.remote.refusals import FailedError, StatusError
 from llmstep.engine.remote.remote_engine import RemoteEngine
 from llmstep.engine.remote.single_flight import SingleFlight
 from llmstep.errors import ContextLengthError, LlmstepError, ModelNotFoundError, RemoteRefusedError
@@ -25,7 +30,7 @@ from llmstep.progress import ProgressSink, silent, since, thinned
 from llmstep.types import SamplingParams
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from llmstep.catalog.template import PromptTemplate
     from llmstep.engine import status
@@ -33,8 +38,7 @@ if TYPE_CHECKING:
     from llmstep.engine.interface import Generation
     from llmstep.engine.postprocess import RawSample
     from llmstep.engine.remote.connection import Connection
-    from llmstep.engine.remote.dialects import Api, Dialect
-    from llmstep.engine.remote.draws import ServerCapabilities
+    from llmstep.engine.remote.dialects import Dialect
     from llmstep.settings import Settings
     from llmstep.settings_store import SettingsStore
     from llmstep.types import PromptInput
@@ -91,7 +95,8 @@ class OpenAiEngine(RemoteEngine):
 
             async def work(progress: ProgressSink) -> Generation:
                 asked = self._ask(connection, settings, model, template, ask, wanted, progress)
-                made = await self._timed(asked, connection, settings.remote.timeout_seconds)
+                async with self._known(connection, model):
+                    made = await self._timed(asked, connection, settings.remote.timeout_seconds)
                 self._answers.put(key, made)
                 return made
 
@@ -106,22 +111,18 @@ class OpenAiEngine(RemoteEngine):
         Raises:
             LlmstepError: As with `generate`.
         """
-        from llmstep.engine.remote.draws import too_long
-        from llmstep.engine.remote.questions import next_turn
-        from llmstep.engine.remote.refusals import StatusError
-
         settings = self.settings
         connection = await self._connect(settings)
         model = await self._model(connection, settings)
         self._board.publish(model=model)
+        question = next_turn(self._dialect, model, turns, sampling)
         try:
-            return await self._heard(connection, next_turn(self._dialect, model, turns, sampling), progress)
+            async with self._known(connection, model):
+                return await self._heard(connection, question, progress)
         except StatusError as error:
-            if too_long(error):
-                raise ContextLengthError(error.message, hint="Send a shorter prompt.") from None
-            if error.status != 404:
-                raise
-            raise await self._not_there(connection, model, error) from None
+            raise (
+                ContextLengthError(error.message, hint="Send a shorter prompt.") if too_long(error) else error
+            ) from None
 
     async def load(self, *, progress: ProgressSink = silent) -> str:
         """Make sure that the server answers; the name of the model that it will be asked for.
@@ -147,8 +148,6 @@ class OpenAiEngine(RemoteEngine):
         return self._to(place_of(self._dialect.addressed(settings)), settings.remote.timeout_seconds)
 
     def _template(self, settings: Settings, model: str) -> PromptTemplate:
-        from llmstep.engine.remote.questions import template_of
-
         return template_of(settings, model)
 
     async def _listed(self, connection: Connection) -> list[str]:
@@ -156,9 +155,6 @@ class OpenAiEngine(RemoteEngine):
 
         Of Ollama's those come first whose prompt template is known.
         """
-        from llmstep.engine.remote.connection import persistently
-        from llmstep.engine.remote.refusals import FailedError, StatusError
-
         path, where, name = self._dialect.names
         try:
             answer = await persistently(lambda: connection.get(path, SECONDS_FOR_MODELS))
@@ -207,20 +203,17 @@ class OpenAiEngine(RemoteEngine):
         started = time.perf_counter()
         self._board.publish(model=model)
         template = await self._in_own_words(connection, template)
-        apis = self._dialect.steps
-        if settings.remote.api != "auto" and self._dialect is OPENAI:
-            apis = (settings.remote.api,)
-        elif template.own_turns:
-            apis = apis[::-1]  # only the server knows how its model writes a chat
         abilities = self._able(connection, model, (settings.remote.api, template.own_turns))
-        if len(apis) == 1:
-            abilities.api = apis[0]
+        if self._dialect is OPENAI and settings.remote.api != "auto":
+            abilities.apis = (settings.remote.api,)
+        elif not abilities.apis:  # only the server knows how its model writes a chat
+            abilities.apis = self._dialect.steps[::-1] if template.own_turns else self._dialect.steps
         progress = thinned(progress)
         drawn = 0
         parts: list[tuple[PromptTemplate, list[RawSample]]] = []
         for part, count in template.draws(ask, sampling.count):
             wanted = attrs.evolve(sampling, count=count)
-            got, samples = await self._draw(connection, model, part, ask, wanted, abilities, apis, progress)
+            got, samples = await draw_steps(connection, model, part, ask, wanted, abilities, progress)
             drawn += got
             parts.append((part, samples))
         return generation(ask, model, drawn, started, parts)
@@ -230,44 +223,13 @@ class OpenAiEngine(RemoteEngine):
         del connection
         return template
 
-    async def _draw(
-        self,
-        connection: Connection,
-        model: str,
-        template: PromptTemplate,
-        ask: PromptInput,
-        sampling: SamplingParams,
-        abilities: ServerCapabilities,
-        apis: tuple[Api, ...],
-        progress: ProgressSink,
-    ) -> tuple[int, list[RawSample]]:
-        """The number of samples drawn, and those that continue the prefix.
-
-        They come by the protocol that the server has, for a prompt that is short enough for it.
-        """
-        from llmstep.engine.remote.draws import LEAST_BUDGET, Draw, too_long
-        from llmstep.engine.remote.questions import continuing, is_chat, next_step
-        from llmstep.engine.remote.refusals import StatusError
-
-        apis = (abilities.api,) if abilities.api else apis
-        while True:
-            budget = min(abilities.budget, template.max_prompt_tokens)
-            question = next_step(model, apis[0], template, ask, sampling, budget)
-            try:
-                samples = await Draw(connection, question, abilities, progress).samples()
-            except StatusError as error:
-                if too_long(error) and budget // 2 >= LEAST_BUDGET:
-                    abilities.budget = budget // 2
-                elif error.status in (404, 405) and len(apis) > 1:
-                    apis = apis[1:]
-                elif error.status == 404:
-                    raise await self._not_there(connection, model, error) from None
-                else:
-                    raise
-            else:
-                abilities.api = apis[0]
-                prefix = ask.prefix.strip() if is_chat(apis[0], template) else ""
-                return len(samples), continuing(template, prefix, samples) if prefix else samples
+    @contextlib.asynccontextmanager
+    async def _known(self, connection: Connection, model: str) -> AsyncIterator[None]:
+        """Have a page that is not there say that the model is not, where that is so."""
+        try:
+            yield
+        except StatusError as error:
+            raise (await self._not_there(connection, model, error) if error.status == 404 else error) from None
 
     async def _not_there(self, connection: Connection, model: str, error: RemoteRefusedError) -> LlmstepError:
         """The error for a 404: there is no such model, or no such page."""

@@ -7,6 +7,9 @@ import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmstep.aside import in_this_loop
+from llmstep.engine.conversation import Answer
+from llmstep.engine.remote.connection import FAILURES, Connection
+from llmstep.engine.remote.draws import Draw, ServerCapabilities
 from llmstep.engine.status import EngineStatus, StatusBoard
 from llmstep.errors import LlmstepError, RequestError
 from llmstep.progress import ProgressSink, since
@@ -16,11 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from llmstep.engine import status
-    from llmstep.engine.conversation import Answer
     from llmstep.engine.interface import Generation
-    from llmstep.engine.remote.connection import Connection
     from llmstep.engine.remote.dialects import Question
-    from llmstep.engine.remote.draws import ServerCapabilities
     from llmstep.engine.remote.place import Place
     from llmstep.engine.text import Completion, Text, Written
     from llmstep.settings import Settings
@@ -92,8 +92,6 @@ class RemoteEngine:
 
     def _to(self, place: Place, silence: float) -> Connection:
         """The connection to a server; that to another one is closed."""
-        from llmstep.engine.remote.connection import Connection
-
         known = self._connection
         if known is not None and (known.place, known.silence) == (place, silence):
             return known
@@ -106,9 +104,6 @@ class RemoteEngine:
 
     async def _heard(self, connection: Connection, question: Question, progress: ProgressSink) -> Answer:
         """The server's answer in a conversation. It may take long: whoever waits for it sets the limit."""
-        from llmstep.engine.conversation import Answer
-        from llmstep.engine.remote.draws import Draw
-
         abilities = self._able(connection, question.model, question.path)
         drawn = Draw(connection, question, abilities, progress).samples()
         [sample] = await self._timed(drawn, connection, None)
@@ -116,8 +111,6 @@ class RemoteEngine:
 
     def _able(self, connection: Connection, model: str, how: object) -> ServerCapabilities:
         """What is known of a server's ways with one model, asked in one way."""
-        from llmstep.engine.remote.draws import ServerCapabilities
-
         return self._abilities.setdefault((connection.place.url, model, how), ServerCapabilities())
 
     async def _timed(self, work: Awaitable[T], connection: Connection, seconds: float | None) -> T:
@@ -127,8 +120,6 @@ class RemoteEngine:
             RemoteError: It takes longer than `seconds`; None waits as long as it takes. Where tries have failed
                 meanwhile, it is the last failure, which says more.
         """
-        from llmstep.engine.remote.connection import FAILURES
-
         started = time.perf_counter()
         failures: list[LlmstepError] = []
         FAILURES.set(failures)
