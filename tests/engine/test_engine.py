@@ -62,14 +62,14 @@ def byt5(tiny_models: dict[str, Path], **changes: Any) -> Settings:
 
 def model_of(engine: Engine) -> Any:
     """The model in memory."""
-    assert engine._held.runner is not None
-    return engine._held.runner.loaded.decoder
+    assert engine._held.model is not None
+    return engine._held.model.decoder
 
 
 def hook(engine: Engine, before: Callable[[], None]) -> Callable[[], None]:
     """Have `before` called before each pass through the engine's model; the answer is a function that ends it."""
-    assert engine._held.runner is not None
-    network: Any = engine._held.runner.loaded.decoder.network
+    assert engine._held.model is not None
+    network: Any = engine._held.model.decoder.network
     plain = {name: getattr(network, name) for name in ("read", "step")}
 
     def hooked(name: str) -> Any:
