@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from llmstep.catalog.formats import FEW_SHOTS
 from llmstep.catalog.templates import TEMPLATES, get_template, guess_template
 from llmstep.errors import ModelError
 from llmstep.types import Goal, PromptInput
@@ -103,9 +102,12 @@ def test_one_blank_before_the_answer_is_left_to_the_model(context: str, kept: st
 
 
 def test_few_shot_answers_are_free_of_the_stops_that_would_cut_them() -> None:
-    for state, tactic in FEW_SHOTS:
-        assert "---" not in state + tactic
-        assert "\n" not in tactic
+    template = get_template("llemma-fewshot")
+    _, *blocks = template.text.split("---\n")
+    answers = [block.removesuffix("\n") for block in blocks[2:-1:4]]
+    assert len(answers) == 3
+    for answer in answers:
+        assert template.clean(answer) == answer
 
 
 BLOCK = "constructor\n· exact hp\n· intro x\n  exact hq"

@@ -12,7 +12,7 @@ import pytest
 
 from llmstep.catalog.cleaning import without_thought
 from llmstep.catalog.templates import get_template
-from llmstep.engine import runner as runner_module
+from llmstep.engine import answer as answer_module
 from llmstep.engine.chat_form import ChatForm, chat_form, in_own_words
 from llmstep.engine.chat_rule import written_chat
 from llmstep.engine.postprocess import RawSample, endings, finish
@@ -127,14 +127,14 @@ async def test_a_model_is_asked_in_its_own_words(
 ) -> None:
     folder = told(shutil.copytree(tiny_models["neox"], tmp_path / "chat"), RULES["headers"])
     prompts: list[str] = []
-    encode = runner_module.encode
+    encode = answer_module.encode
 
     def noted(template: PromptTemplate, ask: PromptInput, tokenizer: Any, limit: int) -> EncodedPrompt:
         made = encode(template, ask, tokenizer, 4096)
         prompts.append(tokenizer.decode(made.input_ids, skip_special_tokens=False, clean_up_tokenization_spaces=False))
         return attrs.evolve(made, input_ids=made.input_ids[-64:])
 
-    monkeypatch.setattr(runner_module, "encode", noted)
+    monkeypatch.setattr(answer_module, "encode", noted)
     engine = EngineRouter(Settings(model=str(folder), template="instruct", device="cpu", dtype=dtype))
     answer = await engine.generate(PromptInput(GOAL, prefix=prefix), SamplingParams(3, 1.0, 1.0, 4, 1))
     await engine.close()

@@ -11,9 +11,8 @@ import pytest
 import pytest_asyncio
 from waiting import until
 
-from llmstep.engine import prepare
+from llmstep.engine import held, prepare
 from llmstep.engine.router import EngineRouter
-from llmstep.engine.runner import Runner
 from llmstep.errors import ModelLoadError
 from llmstep.settings import Settings
 from llmstep.types import Goal, PromptInput, SamplingParams
@@ -21,6 +20,8 @@ from llmstep.types import Goal, PromptInput, SamplingParams
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
+
+    from llmstep.engine.loaded import LoadedModel
 
 ASK = PromptInput(Goal("p q : Prop\nhp : p\n⊢ p ∨ q"))
 FEW = SamplingParams(3, 0.7, 1.0, 6, seed=1)
@@ -34,9 +35,9 @@ class Gate:
         self.loaded: list[str] = []
         self.reached, self.open = threading.Event(), threading.Event()
         self.error: Exception | None = None
-        plain: Callable[..., Runner] = Runner.load
+        plain: Callable[..., LoadedModel] = held.load
 
-        def load(plan: Any, *arguments: Any) -> Runner:
+        def load(plan: Any, *arguments: Any) -> LoadedModel:
             if plan.name != "starter":
                 self.reached.set()
                 assert self.open.wait(LONG)
@@ -45,7 +46,7 @@ class Gate:
             self.loaded.append(plan.name)
             return plain(plan, *arguments)
 
-        monkeypatch.setattr(Runner, "load", load)
+        monkeypatch.setattr(held, "load", load)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import pytest
 from command_line import run
 from typer.testing import CliRunner
 
-from llmstep.catalog.formats import NTP_CONTEXT
 from llmstep.catalog.resolve import resolve
 from llmstep.catalog.templates import get_template
 from llmstep.cli import app
@@ -46,7 +45,7 @@ theorem third (a b : Prop) (ha : a) (hb : b) : a ∧ (b ∧ a) := by
   exact ⟨hb, ha⟩
 end Facts
 """
-TEXTS = [TEXT, NTP_CONTEXT]
+TEXTS = [TEXT, get_template("ntp-context").text]
 LAST = "exact ⟨hb, ha⟩"
 GOAL = "a b : Prop\nha : a\nhb : b\n⊢ b ∧ a"
 

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING
 import attrs
 
 from llmstep.catalog import store
-from llmstep.catalog.gguf_files import gguf_file
-from llmstep.catalog.models import ModelRecord
+from llmstep.catalog.models import ModelRecord, gguf_file
 from llmstep.catalog.registry import find_record
 from llmstep.catalog.resolve import PREFERENCE
 from llmstep.catalog.templates import get_template, guess_template
 from llmstep.errors import ModelError, ModelNotFoundError
 
 if TYPE_CHECKING:
-    from llmstep.catalog.models import ModelRecord
     from llmstep.catalog.template import PromptTemplate
     from llmstep.settings import Settings
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from llmstep.catalog.gguf import choose_gguf, is_gguf
-from llmstep.catalog.gguf_files import FILES
+from llmstep.catalog.models import CATALOG
 from llmstep.catalog.resolve import resolve
 from llmstep.catalog.store import adapter_base, cache_path, is_path
 from llmstep.errors import ModelNotFoundError, RequestError
@@ -51,7 +51,8 @@ def addable(settings: Settings, *, llama_cpp: bool) -> tuple[str, PromptTemplate
 def _refuse_repository(model: str) -> None:
     """A repository whose name says that it holds weights in a form that is not loaded from a repository."""
     if _OF_GGUF.search(model) and cache_path(model) is None:
-        known = next((file.path for file in FILES.values() if file.path.lower().startswith(model.lower() + "/")), "")
+        files = (each.gguf.path for each in CATALOG if each.gguf is not None)
+        known = next((path for path in files if path.lower().startswith(f"{model.lower()}/")), "")
         raise RequestError(
             f"{model} is a repository of GGUF files, of which llama.cpp runs one.",
             hint=f"Name the file: {known or model + '/FILE.gguf'}; it needs `pip install 'llmstep[gguf]'`.",

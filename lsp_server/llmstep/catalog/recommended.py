@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import attrs
 
-from llmstep.catalog.gguf_files import gguf_file
 from llmstep.catalog.memory import needed_bytes, weight_bytes
-from llmstep.catalog.models import STARTER, ModelRecord
+from llmstep.catalog.models import STARTER, ModelRecord, gguf_file
 from llmstep.catalog.registry import find_record
 
 if TYPE_CHECKING:

@@ -29,6 +29,10 @@ Family = Literal["causal", "seq2seq"]
 
 _PLACE = re.compile(r"\{(goal|premises|context|file|prefix|declaration|proof)\}")
 
+USER = "<|im_start|>user\n"
+ASSISTANT = "<|im_end|>\n<|im_start|>assistant\n"
+"""What stands around the turn of a user in the templates of chats."""
+
 UNNAMED = "example"
 """What stands for the name of a declaration that has none or is not known."""
 
@@ -50,7 +54,7 @@ class PromptTemplate:
     summary: str
     """What the model sees, in a few words."""
     text: str
-    """The whole prompt with places to fill; see `llmstep.catalog.formats`."""
+    """The whole prompt with places to fill; see `templates.toml`."""
     family: Family = "causal"
     prefix_place: Literal["append", "decoder"] = "append"
     """Where the user's prefix goes: to the end of the prompt, or to the start of the decoder's output."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from llmstep.catalog.cleaning import has_thought
-from llmstep.catalog.formats import ASSISTANT, USER
+from llmstep.catalog.template import ASSISTANT, USER
 from llmstep.errors import GenerationError
 
 if TYPE_CHECKING:

@@ -145,13 +145,13 @@ class Engine:
         def work(job: Job[Completion]) -> Completion:
             from llmstep.engine.completion import complete
 
-            with self._held.working(job, settings, choice) as runner:
+            with self._held.working(job, settings, choice) as model:
                 tokens, written = complete(
-                    runner.loaded,
+                    model,
                     choice.template,
                     text,
                     sampling,
-                    threads=runner.threads(settings.threads),
+                    threads=model.threads(settings.threads),
                     progress=thinned(job.progress),
                     on_written=written_one if on_written is not None else None,
                     cancel=job.cancel,
@@ -198,8 +198,7 @@ class Engine:
         """
         settings = self.settings
         choice = await self._choice(settings)
-        runner = self._held.runner
-        return None if runner is not None and runner.serves(settings, choice) else choice
+        return None if self._held.serves(settings, choice) else choice
 
     async def unload(self) -> None:
         """Free the model's memory, behind the requests that wait now."""
@@ -220,7 +219,7 @@ class Engine:
         if choice is None:
             from llmstep.engine.prepare import chosen
 
-            choice = await asyncio.to_thread(chosen, settings, self._held.runner)
+            choice = await asyncio.to_thread(chosen, settings, self._held.model)
             self._chosen = (ModelKey.of(settings), choice)
         return choice
 
@@ -241,8 +240,11 @@ class Engine:
         known = self._answers.get(key)  # it may have been given while this job waited
         if known is not None:
             return attrs.evolve(known, cached=True)
-        with self._held.working(job, settings, choice) as runner:
-            answer = runner.answer(
+        from llmstep.engine.answer import answer
+
+        with self._held.working(job, settings, choice) as model:
+            made = answer(
+                model,
                 choice.template,
                 ask,
                 sampling,
@@ -250,8 +252,8 @@ class Engine:
                 progress=thinned(job.progress),
                 cancel=job.cancel,
             )
-            self._answers.put(key, answer)
-        return answer
+            self._answers.put(key, made)
+        return made
 
     def _rests_for(self, _: float, minutes: float) -> None:
         self._worker.idle_seconds = minutes * 60

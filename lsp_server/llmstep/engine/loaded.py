@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from llmstep.engine.device import cpu_threads
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -64,6 +66,10 @@ class LoadedModel:
     """Whether `generate` may compile its step for a GPU."""
     decoder: Decoder | None = None
     """What draws from the model, where that is llmstep's own decoder."""
+
+    def threads(self, wanted: int) -> int:
+        """Threads for a request, as `cpu_threads` has them; 0 where a GPU works."""
+        return cpu_threads(wanted, self.plan.parameters) if self.plan.placement.device == "cpu" else 0
 
 
 def release(device: str) -> None:

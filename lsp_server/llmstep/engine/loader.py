@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from typing import TYPE_CHECKING, Any
 
 import torch
 import transformers
 from tqdm.std import tqdm
-from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, GenerationConfig
+from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, GenerationConfig
 
 from llmstep.cancel import NEVER, CancelToken
 from llmstep.catalog.memory import HEADROOM, needed_bytes
 from llmstep.engine import device as devices
 from llmstep.engine.generate import compile_step
 from llmstep.engine.loaded import LoadedModel, Plan
-from llmstep.engine.plan import first_line, needs_code, quiet, too_large
+from llmstep.engine.plan import first_line, quiet, too_large
+from llmstep.engine.tokenizer import by_transformers
 from llmstep.errors import LlmstepError, ModelLoadError
 from llmstep.progress import Progress, ProgressSink, format_bytes, silent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 def load(plan: Plan, *, progress: ProgressSink = silent, cancel: CancelToken = NEVER) -> LoadedModel:
@@ -52,7 +51,7 @@ def load(plan: Plan, *, progress: ProgressSink = silent, cancel: CancelToken = N
 
 
 def _whole(plan: Plan, common: dict[str, Any]) -> LoadedModel:
-    tokenizer = _tokenizer(plan, common)
+    tokenizer = by_transformers(plan.tokenizer_folder, plan.name, trust_remote_code=plan.trust_remote_code)
     model = _read(plan, common, plan.placement.torch_dtype, **_where(plan)).eval().requires_grad_(False)
     if {"cpu", "disk"} & set(map(str, getattr(model, "hf_device_map", {}).values())):
         raise too_large(plan, devices.free_bytes(plan.placement.device))
@@ -136,23 +135,6 @@ def _start_id(plan: Plan, model: Any) -> int | None:
     )
 
 
-def _tokenizer(plan: Plan, common: dict[str, Any]) -> Any:
-    hint = "Put the tokenizer's files (tokenizer.json, tokenizer_config.json) beside the weights."
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(plan.tokenizer_folder, **common)
-    except Exception as error:
-        if not plan.trust_remote_code and _brings_code(plan.folder):
-            raise needs_code(plan.name) from error
-        raise ModelLoadError(
-            f"The tokenizer of {plan.name} is missing or broken ({first_line(error)}).", hint=hint
-        ) from error
-    # For some architectures an empty tokenizer is made up when the files are missing.
-    ids = tokenizer("a ⊢ b", add_special_tokens=False)["input_ids"]
-    if all(token == tokenizer.unk_token_id for token in ids):
-        raise ModelLoadError(f"The tokenizer of {plan.name} is missing or empty.", hint=hint)
-    return tokenizer
-
-
 def _detach(model: Any) -> None:
     """Copy the weights from the mapped file into memory.
 
@@ -161,14 +143,6 @@ def _detach(model: Any) -> None:
     """
     for tensor in (*model.parameters(), *model.buffers()):
         tensor.data = tensor.data.clone()
-
-
-def _brings_code(folder: Path) -> bool:
-    """Whether a model has a tokenizer in Python of its own."""
-    try:
-        return "auto_map" in json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
-    except (OSError, ValueError, TypeError):
-        return False
 
 
 def _unloadable(plan: Plan, error: Exception) -> ModelLoadError:

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
     from llmstep.cancel import CancelToken
     from llmstep.catalog.resolve import ModelChoice
-    from llmstep.engine.loaded import Plan
-    from llmstep.engine.runner import Runner
+    from llmstep.engine.loaded import LoadedModel, Plan
     from llmstep.settings import Settings
 
 LARGE = 2 * SMALL
@@ -34,7 +33,7 @@ LARGE = 2 * SMALL
 def prepare(
     settings: Settings,
     choice: ModelChoice,
-    held: Runner | None,
+    held: LoadedModel | None,
     progress: ProgressSink,
     cancel: CancelToken,
 ) -> Plan:
@@ -82,7 +81,7 @@ def prepare(
     return look(folder)
 
 
-def chosen(settings: Settings, held: Runner | None) -> ModelChoice:
+def chosen(settings: Settings, held: LoadedModel | None) -> ModelChoice:
     """The model that the settings mean, by the devices of this machine and their free memory.
 
     Args:
@@ -97,7 +96,7 @@ def chosen(settings: Settings, held: Runner | None) -> ModelChoice:
     return resolve(settings, Hardware(device, devices.free_bytes(device) + _freeable(held, device)))
 
 
-def _freeable(held: Runner | None, device: str) -> int:
+def _freeable(held: LoadedModel | None, device: str) -> int:
     """Bytes that are free when the model in memory is gone."""
     return held.plan.weight_bytes if held and held.plan.placement.device == device else 0
 

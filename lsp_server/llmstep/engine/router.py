@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from llmstep.engine.engine import Engine
 from llmstep.engine.fallback import FallbackEngine
 from llmstep.engine.interface import Generation
+from llmstep.engine.remote.dialects import OLLAMA, is_ollama
 from llmstep.engine.remote.llmstep import LlmstepEngine
-from llmstep.engine.remote.ollama import OllamaEngine, is_ollama
 from llmstep.engine.remote.openai import OpenAiEngine
 from llmstep.engine.served.choice import prefers_llama_cpp
 from llmstep.engine.served.engine import ServedEngine
@@ -40,7 +40,7 @@ _log = logging.getLogger(__name__)
 
 SERVERS: dict[str, Callable[[Settings | SettingsStore], ModelEngine]] = {
     "openai": OpenAiEngine,
-    "ollama": OllamaEngine,
+    "ollama": partial(OpenAiEngine, kind="ollama", dialect=OLLAMA),
     "vllm": partial(ServedEngine, kind="vllm"),
     "llama.cpp": partial(ServedEngine, kind="llama.cpp"),
     "llmstep": LlmstepEngine,
@@ -167,7 +167,7 @@ class EngineRouter:
         kind: str = settings.engine
         if kind == "auto":
             kind = "llama.cpp" if prefers_llama_cpp(settings) else "inProcess"
-        elif kind == "openai" and settings.remote.url and is_ollama(settings):
+        elif kind == "openai" and settings.remote.url and is_ollama(settings.remote.url):
             kind = "ollama"
         return self.own if kind == "inProcess" else self._servers[kind]
 

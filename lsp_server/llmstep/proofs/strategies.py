@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from llmstep.catalog.models import style_by_name
 from llmstep.catalog.registry import find_record
 from llmstep.catalog.templates import guess_template
-from llmstep.catalog.whole_proofs import style_by_name
 from llmstep.errors import RequestError
 
 if TYPE_CHECKING:

@@ -14,15 +14,18 @@ from typing import TYPE_CHECKING
 import attrs
 
 from llmstep.engine.remote.connection import persistently
+from llmstep.engine.remote.questions import continuing, is_chat, next_step
 from llmstep.engine.remote.refusals import Passing, StatusError
 from llmstep.engine.remote.samples import NoAnswerError
 from llmstep.errors import RemoteError
 from llmstep.progress import ProgressSink, generating
 
 if TYPE_CHECKING:
+    from llmstep.catalog.template import PromptTemplate
     from llmstep.engine.postprocess import RawSample
     from llmstep.engine.remote.connection import Connection
-    from llmstep.engine.remote.questions import Api, Asked
+    from llmstep.engine.remote.dialects import Api, Question
+    from llmstep.types import PromptInput, SamplingParams
 
 AT_ONCE = 4
 """Requests at a time to a server that gives one sample a request."""
@@ -54,7 +57,8 @@ _TOO_LONG = re.compile(
 class ServerCapabilities:
     """What one server does with one model, as far as is known."""
 
-    api: Api | None = None
+    apis: tuple[Api, ...] = ()
+    """The protocols that it may have, the best first; one where that is known."""
     without: frozenset[str] = frozenset()
     """Fields that it refuses."""
     one_by_one: bool = False
@@ -75,7 +79,7 @@ class Draw:
     """
 
     connection: Connection
-    question: Asked
+    question: Question
     abilities: ServerCapabilities
     progress: ProgressSink
 
@@ -159,6 +163,41 @@ class Draw:
         if answer.cut:
             raise Passing(connection.broken_off())
         return list(answer.samples())
+
+
+async def draw_steps(
+    connection: Connection,
+    model: str,
+    template: PromptTemplate,
+    ask: PromptInput,
+    sampling: SamplingParams,
+    abilities: ServerCapabilities,
+    progress: ProgressSink,
+) -> tuple[int, list[RawSample]]:
+    """The number of samples drawn, and those that continue the prefix.
+
+    They come by a protocol that the server has, for a prompt that is short enough for it.
+
+    Raises:
+        StatusError, LlmstepError: As with `Draw.samples`.
+    """
+    apis = abilities.apis
+    while True:
+        budget = min(abilities.budget, template.max_prompt_tokens)
+        question = next_step(model, apis[0], template, ask, sampling, budget)
+        try:
+            samples = await Draw(connection, question, abilities, progress).samples()
+        except StatusError as error:
+            if too_long(error) and budget // 2 >= LEAST_BUDGET:
+                abilities.budget = budget // 2
+            elif error.status in (404, 405) and len(apis) > 1:
+                apis = apis[1:]
+            else:
+                raise
+        else:
+            abilities.apis = apis[:1]
+            prefix = ask.prefix.strip() if is_chat(apis[0], template) else ""
+            return len(samples), continuing(template, prefix, samples) if prefix else samples
 
 
 def _max_samples(said: str) -> int:

@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from llmstep.engine import wire
+from llmstep.engine.remote.connection import persistently
+from llmstep.engine.remote.dialects import LLAMA_CPP
 from llmstep.engine.remote.place import place_of
+from llmstep.engine.remote.questions import next_turn
+from llmstep.engine.remote.refusals import Passing, StatusError
 from llmstep.engine.remote.remote_engine import RemoteEngine
 from llmstep.errors import LlmstepError, RemoteRefusedError
 from llmstep.progress import ProgressSink, silent, since
@@ -71,8 +75,6 @@ class LlmstepEngine(RemoteEngine):
             RemoteRefusedError: It refuses the request.
             LlmstepError: The error of the other llmstep, of the same class.
         """
-        from llmstep.engine.remote.connection import persistently
-
         started = time.perf_counter()
         settings = self.settings
         connection = self._to(self._place(settings), SILENCE)
@@ -91,11 +93,9 @@ class LlmstepEngine(RemoteEngine):
         Raises:
             LlmstepError: As with `generate`.
         """
-        from llmstep.engine.remote.questions import Speech
-
-        name = await self.load()
         connection = self._to(self._place(self.settings), SILENCE)
-        return await self._heard(connection, Speech(name, turns, sampling, path="/v1/chat/completions"), progress)
+        question = next_turn(LLAMA_CPP, await self.load(), turns, sampling)  # the page is at the same place
+        return await self._heard(connection, question, progress)
 
     async def load(self, *, progress: ProgressSink = silent) -> str:
         """Make sure that the server is an llmstep; the name of its model.
@@ -103,8 +103,6 @@ class LlmstepEngine(RemoteEngine):
         Raises:
             LlmstepError: As with `generate`.
         """
-        from llmstep.engine.remote.connection import persistently
-
         connection = self._to(self._place(self.settings), SILENCE)
         health = await persistently(lambda: connection.get("/health", SECONDS_FOR_HEALTH))
         if not isinstance(health, dict) or health.get("name") != "llmstep":
@@ -115,8 +113,6 @@ class LlmstepEngine(RemoteEngine):
         return str(health.get("model"))
 
     async def _ask(self, connection: Connection, body: dict[str, Any], progress: ProgressSink) -> Generation:
-        from llmstep.engine.remote.refusals import Passing, StatusError
-
         try:
             async with connection.stream("POST", wire.CANDIDATES, body) as response:
                 async for line in connection.lines(response):

@@ -1,4 +1,4 @@
-"""Candidates of an OpenAI-compatible server: vLLM, SGLang, llama.cpp, Ollama, LM Studio, `transformers serve`, ...
+"""Candidates of a server: OpenAI-compatible (vLLM, SGLang, LM Studio, `transformers serve`, ...), llama.cpp, Ollama.
 
 The server only continues texts. Prompt, cutting, cleaning, ranking and the cache are the same as for a model in this
 process.
@@ -6,15 +6,23 @@ process.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
 import attrs
 
 from llmstep.catalog.model_key import ModelKey
+from llmstep.catalog.registry import find_record
+from llmstep.catalog.templates import guess_template
 from llmstep.engine.cache import AnswerCache, answer_key
 from llmstep.engine.postprocess import generation
+from llmstep.engine.remote.connection import persistently
+from llmstep.engine.remote.dialects import OLLAMA, OPENAI
+from llmstep.engine.remote.draws import draw_steps, too_long
 from llmstep.engine.remote.place import place_of
+from llmstep.engine.remote.questions import next_turn, template_of
+from llmstep.engine.remote.refusals import FailedError, StatusError
 from llmstep.engine.remote.remote_engine import RemoteEngine
 from llmstep.engine.remote.single_flight import SingleFlight
 from llmstep.errors import ContextLengthError, LlmstepError, ModelNotFoundError, RemoteRefusedError
@@ -22,7 +30,7 @@ from llmstep.progress import ProgressSink, silent, since, thinned
 from llmstep.types import SamplingParams
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from llmstep.catalog.template import PromptTemplate
     from llmstep.engine import status
@@ -30,8 +38,7 @@ if TYPE_CHECKING:
     from llmstep.engine.interface import Generation
     from llmstep.engine.postprocess import RawSample
     from llmstep.engine.remote.connection import Connection
-    from llmstep.engine.remote.draws import ServerCapabilities
-    from llmstep.engine.remote.questions import Api, Speech
+    from llmstep.engine.remote.dialects import Dialect
     from llmstep.settings import Settings
     from llmstep.settings_store import SettingsStore
     from llmstep.types import PromptInput
@@ -41,13 +48,21 @@ _MAX_NAMES = 8
 
 
 class OpenAiEngine(RemoteEngine):
-    """Asks an OpenAI-compatible server; the base of engines whose servers differ in a few things."""
+    """Asks a server of one dialect.
 
-    def __init__(self, settings: Settings | SettingsStore, kind: status.Place = "openai") -> None:
+    Args:
+        settings: See `RemoteEngine`.
+        kind: What the status says.
+        dialect: What it speaks.
+    """
+
+    def __init__(
+        self, settings: Settings | SettingsStore, kind: status.Place = "openai", dialect: Dialect = OPENAI
+    ) -> None:
         super().__init__(settings, kind)
+        self._dialect = dialect
         self._answers: AnswerCache[Generation] = AnswerCache()
         self._flights: SingleFlight[Generation] = SingleFlight()
-        self._abilities: dict[tuple[str, str, str, bool], ServerCapabilities] = {}
         self._first: dict[str, str] = {}
 
     async def generate(
@@ -80,7 +95,8 @@ class OpenAiEngine(RemoteEngine):
 
             async def work(progress: ProgressSink) -> Generation:
                 asked = self._ask(connection, settings, model, template, ask, wanted, progress)
-                made = await self._timed(asked, connection, settings.remote.timeout_seconds)
+                async with self._known(connection, model):
+                    made = await self._timed(asked, connection, settings.remote.timeout_seconds)
                 self._answers.put(key, made)
                 return made
 
@@ -95,26 +111,18 @@ class OpenAiEngine(RemoteEngine):
         Raises:
             LlmstepError: As with `generate`.
         """
-        from llmstep.engine.remote.draws import too_long
-        from llmstep.engine.remote.questions import Speech
-        from llmstep.engine.remote.refusals import StatusError
-
         settings = self.settings
         connection = await self._connect(settings)
         model = await self._model(connection, settings)
         self._board.publish(model=model)
+        question = next_turn(self._dialect, model, turns, sampling)
         try:
-            return await self._heard(connection, self._chat(Speech(model, turns, sampling)), progress)
+            async with self._known(connection, model):
+                return await self._heard(connection, question, progress)
         except StatusError as error:
-            if too_long(error):
-                raise ContextLengthError(error.message, hint="Send a shorter prompt.") from None
-            if error.status != 404:
-                raise
-            raise await self._not_there(connection, model, error) from None
-
-    def _chat(self, speech: Speech) -> Speech:
-        """A conversation as this kind of server takes it."""
-        return speech
+            raise (
+                ContextLengthError(error.message, hint="Send a shorter prompt.") if too_long(error) else error
+            ) from None
 
     async def load(self, *, progress: ProgressSink = silent) -> str:
         """Make sure that the server answers; the name of the model that it will be asked for.
@@ -137,20 +145,35 @@ class OpenAiEngine(RemoteEngine):
     async def _connect(self, settings: Settings, progress: ProgressSink = silent) -> Connection:
         """The connection to the server."""
         del progress
-        return self._to(place_of(settings), settings.remote.timeout_seconds)
-
-    def _apis(self, settings: Settings) -> list[Api]:
-        """The protocols that the server may have, the best first."""
-        return ["completions", "chat"] if settings.remote.api == "auto" else [settings.remote.api]
+        return self._to(place_of(self._dialect.addressed(settings)), settings.remote.timeout_seconds)
 
     def _template(self, settings: Settings, model: str) -> PromptTemplate:
-        from llmstep.engine.remote.questions import template_of
-
         return template_of(settings, model)
 
     async def _listed(self, connection: Connection) -> list[str]:
-        """The names of the server's models; none where it does not say."""
-        return await _models(connection)
+        """The names of the server's models; none where it has no such list, or stumbles over it.
+
+        Of Ollama's those come first whose prompt template is known.
+        """
+        path, where, name = self._dialect.names
+        try:
+            answer = await persistently(lambda: connection.get(path, SECONDS_FOR_MODELS))
+        except StatusError as error:
+            if error.status in (404, 405):
+                return []
+            raise
+        except FailedError:
+            return []
+        if not isinstance(answer, dict) or not isinstance(answer.get(where), list):
+            raise connection.unreadable()
+        names = [str(each[name]) for each in answer[where] if isinstance(each, dict) and each.get(name)]
+        if self._dialect is not OLLAMA:
+            return names
+        if not names:
+            raise ModelNotFoundError(
+                f"Ollama at {connection.place.url} has no models.", hint="Get one with `ollama pull`."
+            )
+        return sorted(names, key=lambda each: find_record(each) is None and guess_template(each, "causal") is None)
 
     async def _model(self, connection: Connection, settings: Settings, listed: list[str] | None = None) -> str:
         """The model of the settings, or the first that the server lists."""
@@ -177,24 +200,20 @@ class OpenAiEngine(RemoteEngine):
         sampling: SamplingParams,
         progress: ProgressSink,
     ) -> Generation:
-        from llmstep.engine.remote.draws import ServerCapabilities
-
         started = time.perf_counter()
         self._board.publish(model=model)
         template = await self._in_own_words(connection, template)
-        apis = self._apis(settings)
-        if template.own_turns and len(apis) > 1:
-            apis = apis[::-1]  # only the server knows how its model writes a chat
-        about = (connection.place.url, model, settings.remote.api, template.own_turns)
-        abilities = self._abilities.setdefault(about, ServerCapabilities())
-        if len(apis) == 1:
-            abilities.api = apis[0]
+        abilities = self._able(connection, model, (settings.remote.api, template.own_turns))
+        if self._dialect is OPENAI and settings.remote.api != "auto":
+            abilities.apis = (settings.remote.api,)
+        elif not abilities.apis:  # only the server knows how its model writes a chat
+            abilities.apis = self._dialect.steps[::-1] if template.own_turns else self._dialect.steps
         progress = thinned(progress)
         drawn = 0
         parts: list[tuple[PromptTemplate, list[RawSample]]] = []
         for part, count in template.draws(ask, sampling.count):
             wanted = attrs.evolve(sampling, count=count)
-            got, samples = await self._draw(connection, model, part, ask, wanted, abilities, apis, progress)
+            got, samples = await draw_steps(connection, model, part, ask, wanted, abilities, progress)
             drawn += got
             parts.append((part, samples))
         return generation(ask, model, drawn, started, parts)
@@ -204,44 +223,13 @@ class OpenAiEngine(RemoteEngine):
         del connection
         return template
 
-    async def _draw(
-        self,
-        connection: Connection,
-        model: str,
-        template: PromptTemplate,
-        ask: PromptInput,
-        sampling: SamplingParams,
-        abilities: ServerCapabilities,
-        apis: list[Api],
-        progress: ProgressSink,
-    ) -> tuple[int, list[RawSample]]:
-        """The number of samples drawn, and those that continue the prefix.
-
-        They come by the protocol that the server has, for a prompt that is short enough for it.
-        """
-        from llmstep.engine.remote.draws import LEAST_BUDGET, Draw, too_long
-        from llmstep.engine.remote.questions import Question
-        from llmstep.engine.remote.refusals import StatusError
-
-        apis = [abilities.api] if abilities.api else apis
-        while True:
-            budget = min(abilities.budget, template.max_prompt_tokens)
-            question = Question(model, apis[0], template, ask, sampling, budget)
-            try:
-                samples = await Draw(connection, question, abilities, progress).samples()
-            except StatusError as error:
-                if too_long(error) and budget // 2 >= LEAST_BUDGET:
-                    abilities.budget = budget // 2
-                elif error.status in (404, 405) and len(apis) > 1:
-                    apis = apis[1:]
-                elif error.status == 404:
-                    raise await self._not_there(connection, model, error) from None
-                else:
-                    raise
-            else:
-                abilities.api = apis[0]
-                continued = (question.sample(each) for each in samples)
-                return len(samples), [each for each in continued if each is not None]
+    @contextlib.asynccontextmanager
+    async def _known(self, connection: Connection, model: str) -> AsyncIterator[None]:
+        """Have a page that is not there say that the model is not, where that is so."""
+        try:
+            yield
+        except StatusError as error:
+            raise (await self._not_there(connection, model, error) if error.status == 404 else error) from None
 
     async def _not_there(self, connection: Connection, model: str, error: RemoteRefusedError) -> LlmstepError:
         """The error for a 404: there is no such model, or no such page."""
@@ -254,21 +242,3 @@ class OpenAiEngine(RemoteEngine):
         shown = ", ".join(names[:_MAX_NAMES]) + (", ..." if len(names) > _MAX_NAMES else "")
         hint = f"Set llmstep.remote.model to one of {shown}."
         return ModelNotFoundError(f"The server at {connection.place.url} has no model {model}.", hint=hint)
-
-
-async def _models(connection: Connection) -> list[str]:
-    """The names that the server lists; none where it has no such list, or stumbles over it."""
-    from llmstep.engine.remote.connection import persistently
-    from llmstep.engine.remote.refusals import FailedError, StatusError
-
-    try:
-        answer = await persistently(lambda: connection.get("/models", SECONDS_FOR_MODELS))
-    except StatusError as error:
-        if error.status in (404, 405):
-            return []
-        raise
-    except FailedError:
-        return []
-    if not isinstance(answer, dict) or not isinstance(answer.get("data"), list):
-        raise connection.unreadable()
-    return [str(each["id"]) for each in answer["data"] if isinstance(each, dict) and each.get("id")]

@@ -6,9 +6,10 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from attrs import evolve
-
 from llmstep.aside import in_this_loop
+from llmstep.engine.conversation import Answer
+from llmstep.engine.remote.connection import FAILURES, Connection
+from llmstep.engine.remote.draws import Draw, ServerCapabilities
 from llmstep.engine.status import EngineStatus, StatusBoard
 from llmstep.errors import LlmstepError, RequestError
 from llmstep.progress import ProgressSink, since
@@ -18,11 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from llmstep.engine import status
-    from llmstep.engine.conversation import Answer
     from llmstep.engine.interface import Generation
-    from llmstep.engine.remote.connection import Connection
+    from llmstep.engine.remote.dialects import Question
     from llmstep.engine.remote.place import Place
-    from llmstep.engine.remote.questions import Speech
     from llmstep.engine.text import Completion, Text, Written
     from llmstep.settings import Settings
     from llmstep.types import PromptInput, SamplingParams
@@ -42,6 +41,7 @@ class RemoteEngine:
         self.store = SettingsStore.of(settings)
         self._board = StatusBoard(EngineStatus(model=self._named(kind), engine=kind))
         self._connection: Connection | None = None
+        self._abilities: dict[tuple[str, str, object], ServerCapabilities] = {}
         self._running = 0
         self._closing: set[asyncio.Task[None]] = set()
         self.store.subscribe(lambda now: (now.model, now.remote), self._rename)
@@ -92,8 +92,6 @@ class RemoteEngine:
 
     def _to(self, place: Place, silence: float) -> Connection:
         """The connection to a server; that to another one is closed."""
-        from llmstep.engine.remote.connection import Connection
-
         known = self._connection
         if known is not None and (known.place, known.silence) == (place, silence):
             return known
@@ -104,15 +102,16 @@ class RemoteEngine:
             task.add_done_callback(self._closing.discard)
         return self._connection
 
-    async def _heard(self, connection: Connection, speech: Speech, progress: ProgressSink) -> Answer:
+    async def _heard(self, connection: Connection, question: Question, progress: ProgressSink) -> Answer:
         """The server's answer in a conversation. It may take long: whoever waits for it sets the limit."""
-        from llmstep.engine.conversation import Answer
-        from llmstep.engine.remote.draws import Draw, ServerCapabilities
-
-        one = evolve(speech, sampling=evolve(speech.sampling, count=1))
-        drawn = Draw(connection, one, ServerCapabilities(), progress).samples()
+        abilities = self._able(connection, question.model, question.path)
+        drawn = Draw(connection, question, abilities, progress).samples()
         [sample] = await self._timed(drawn, connection, None)
-        return Answer(sample.text, "length" if sample.cut else "stop", sample.tokens, speech.model, sample.thought)
+        return Answer(sample.text, "length" if sample.cut else "stop", sample.tokens, question.model, sample.thought)
+
+    def _able(self, connection: Connection, model: str, how: object) -> ServerCapabilities:
+        """What is known of a server's ways with one model, asked in one way."""
+        return self._abilities.setdefault((connection.place.url, model, how), ServerCapabilities())
 
     async def _timed(self, work: Awaitable[T], connection: Connection, seconds: float | None) -> T:
         """What `work` returns, while the status says that something is generated.
@@ -121,8 +120,6 @@ class RemoteEngine:
             RemoteError: It takes longer than `seconds`; None waits as long as it takes. Where tries have failed
                 meanwhile, it is the last failure, which says more.
         """
-        from llmstep.engine.remote.connection import FAILURES
-
         started = time.perf_counter()
         failures: list[LlmstepError] = []
         FAILURES.set(failures)

@@ -148,15 +148,15 @@ class Answer:
         if raw.get("error"):
             raise RemoteError(f"The server failed: {message_of(raw['error'])[:200]}.", hint="See its log.")
         try:
-            for each in _choices(raw):
-                self._take(each, ended)
+            for place, each in enumerate(_choices(raw)):
+                self._take(each, place if ended else int(each.get("index") or 0), ended)
             usage = raw.get("usage") or {}
             self._counted = int(raw.get("eval_count") or usage.get("completion_tokens") or self._counted)
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
             raise NoAnswerError("no choices") from None
 
-    def _take(self, raw: dict[str, Any], ended: bool) -> None:
-        choice = self._choices.setdefault(int(raw.get("index") or 0), _Choice())
+    def _take(self, raw: dict[str, Any], number: int, ended: bool) -> None:
+        choice = self._choices.setdefault(number, _Choice())
         choice.ends += bool(raw.get("finish_reason"))
         if choice.ended or choice.stopped:
             choice.ended = choice.ended or bool(raw.get("finish_reason"))

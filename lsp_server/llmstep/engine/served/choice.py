@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import psutil
 
 from llmstep.catalog.gguf import choose_gguf, is_gguf
-from llmstep.catalog.gguf_files import gguf_file
 from llmstep.catalog.memory import needed_bytes
+from llmstep.catalog.models import gguf_file
 from llmstep.catalog.registry import find_record
 from llmstep.engine.served.launches import llama_server
 from llmstep.errors import LlmstepError

@@ -15,6 +15,7 @@ from llmstep.catalog.gguf import choose_gguf
 from llmstep.catalog.memory import needed_bytes
 from llmstep.engine.chat_form import chat_form, in_own_words
 from llmstep.engine.chat_rule import written_chat
+from llmstep.engine.remote.dialects import LLAMA_CPP, OPENAI
 from llmstep.engine.remote.llama_chat import llama_cpp_form
 from llmstep.engine.remote.openai import OpenAiEngine
 from llmstep.engine.served import launches
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from llmstep.engine.conversation import Answer, Turn
     from llmstep.engine.interface import Generation
     from llmstep.engine.remote.connection import Connection
-    from llmstep.engine.remote.questions import Api, Speech
     from llmstep.engine.served.child import Launch
     from llmstep.settings import Settings
     from llmstep.settings_store import SettingsStore
@@ -58,7 +58,7 @@ class ServedEngine(OpenAiEngine):
     """
 
     def __init__(self, settings: Settings | SettingsStore, kind: Literal["vllm", "llama.cpp"]) -> None:
-        super().__init__(settings, kind)
+        super().__init__(settings, kind, OPENAI if kind == "vllm" else LLAMA_CPP)
         self._kind = kind
         self.child = Child()
         self._served: _Served | None = None
@@ -136,12 +136,6 @@ class ServedEngine(OpenAiEngine):
             self._idle = asyncio.get_running_loop().call_later(seconds, lambda: asyncio.ensure_future(self.unload()))
 
     # --- what differs from a server that somebody else started
-
-    def _chat(self, speech: Speech) -> Speech:
-        return attrs.evolve(speech, path="/v1/chat/completions") if self._kind == "llama.cpp" else speech
-
-    def _apis(self, settings: Settings) -> list[Api]:
-        return ["llama.cpp"] if self._kind == "llama.cpp" else super()._apis(settings)
 
     async def _connect(self, settings: Settings, progress: ProgressSink = silent) -> Connection:
         if settings.remote.url:

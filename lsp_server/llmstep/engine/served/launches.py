@@ -8,8 +8,8 @@ import sys
 import sysconfig
 from typing import TYPE_CHECKING
 
+from llmstep.catalog.models import style_by_name
 from llmstep.catalog.registry import find_record
-from llmstep.catalog.whole_proofs import style_by_name
 from llmstep.engine.device import cpu_threads
 from llmstep.engine.served.child import PORT, Launch
 from llmstep.errors import ModelLoadError, SettingsError

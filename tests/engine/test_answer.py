@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
-from llmstep.catalog.resolve import ModelChoice
 from llmstep.catalog.templates import get_template
-from llmstep.engine.runner import Runner
-from llmstep.settings import Settings
+from llmstep.engine.answer import answer
 from llmstep.types import Goal, PromptInput, SamplingParams
 
 if TYPE_CHECKING:
@@ -34,17 +32,15 @@ def test_a_thought_and_a_step_have_limits_of_their_own(
         in_thought=inside,
         stops=(),
     )
-    runner = Runner(loaded, Settings(), ModelChoice("tiny", template))
     steps = [0]
-    answer = runner.answer(
-        template, ASK, SamplingParams(3, 1.0, 1.0, 4, seed=3), progress=lambda update: steps.append(update.done)
-    )
-    assert answer.drawn == 3
+    sampling = SamplingParams(3, 1.0, 1.0, 4, seed=3)
+    made = answer(loaded, template, ASK, sampling, progress=lambda update: steps.append(update.done))
+    assert made.drawn == 3
     assert max(steps) == longest
     if inside:
-        assert answer.candidates == []
-        assert answer.endings == (
+        assert made.candidates == []
+        assert made.endings == (
             "3 cut off at the limit of tokens, 3 with a thought and no step (raise llmstep.maxThinkingTokens)"
         )
     else:
-        assert {candidate.tokens for candidate in answer.candidates} == {4}
+        assert {candidate.tokens for candidate in made.candidates} == {4}

@@ -1,0 +1,107 @@
+"""The answer of a loaded model to an ask: prompt, samples, candidates. Used in the worker's thread only."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+import attrs
+
+from llmstep.cancel import NEVER, CancelToken
+from llmstep.catalog.cleaning import THOUGHT_BEGINS, THOUGHT_ENDS
+from llmstep.decoder import Lead
+from llmstep.engine.chat_form import chat_form, in_own_words
+from llmstep.engine.chat_rule import written_chat
+from llmstep.engine.decode import decode
+from llmstep.engine.postprocess import RawSample, generation
+from llmstep.engine.prompt import encode
+from llmstep.progress import Progress, ProgressSink, silent
+
+if TYPE_CHECKING:
+    from llmstep.catalog.template import PromptTemplate
+    from llmstep.engine.interface import Generation
+    from llmstep.engine.loaded import LoadedModel
+    from llmstep.types import PromptInput, SamplingParams
+
+
+def answer(
+    loaded: LoadedModel,
+    template: PromptTemplate,
+    ask: PromptInput,
+    sampling: SamplingParams,
+    *,
+    threads: int = 0,
+    progress: ProgressSink = silent,
+    cancel: CancelToken = NEVER,
+) -> Generation:
+    """The distinct candidates, best first.
+
+    Args:
+        threads: As in the settings.
+        progress: Called after every decoding step with the number of steps done, and the most there can be.
+        cancel: Looked at in every step.
+
+    Raises:
+        ModelError: The fixed parts of the prompt are too long for the model.
+        GenerationError: The model failed.
+        CancelledError: `cancel` was requested.
+    """
+    started = time.perf_counter()
+    if template.own_turns and (form := chat_form(partial(written_chat, loaded.plan.tokenizer_folder), template)):
+        template = in_own_words(template, form)
+    prompts = template.draws(ask, sampling.count)
+    parts = []
+    before = 0
+
+    def in_all(before: int, left: int, update: Progress) -> None:
+        progress(attrs.evolve(update, done=before + update.done, total=before + update.total * left))
+
+    for left, (part, count) in zip(range(len(prompts), 0, -1), prompts, strict=True):
+        samples = _draw(
+            loaded,
+            part,
+            ask,
+            attrs.evolve(sampling, count=count),
+            threads=loaded.threads(threads),
+            progress=partial(in_all, before, left),
+            cancel=cancel,
+        )
+        before += max(sample.tokens for sample in samples)
+        parts.append((part, samples))
+    drawn = sum(len(samples) for _, samples in parts)
+    return generation(ask, loaded.plan.name, drawn, started, parts)
+
+
+def _draw(
+    loaded: LoadedModel,
+    template: PromptTemplate,
+    ask: PromptInput,
+    sampling: SamplingParams,
+    *,
+    threads: int,
+    progress: ProgressSink,
+    cancel: CancelToken,
+) -> list[RawSample]:
+    """The samples for one prompt."""
+    max_tokens = min(sampling.max_new_tokens, template.max_new_tokens)
+    thought = template.thinking_tokens if template.chat else 0
+    limit = template.max_prompt_tokens
+    positions = loaded.positions
+    if positions is not None:
+        max_tokens = min(max_tokens, max(1, positions // 2))
+        thought = min(thought, positions // 2 - max_tokens)
+        limit = positions if template.family == "seq2seq" else positions - max_tokens - thought
+    prompt = encode(template, ask, loaded.tokenizer, limit)
+    if positions is not None and template.family == "seq2seq":
+        max_tokens = max(1, min(max_tokens, positions - 1 - len(prompt.decoder_ids)))
+    return decode(
+        loaded,
+        prompt,
+        attrs.evolve(sampling, max_new_tokens=max_tokens),
+        stops=template.stops,
+        lead=Lead(() if template.in_thought else THOUGHT_BEGINS, THOUGHT_ENDS, thought) if thought > 0 else None,
+        threads=threads,
+        progress=progress,
+        cancel=cancel,
+    )
