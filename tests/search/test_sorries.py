@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from lsprotocol.types import Position, Range, TextEdit
 
-from llmstep.progress import ProgressSink, silent
-from llmstep.search.interface import Attempt, Task
-from llmstep.search.prover import Method, StepProver
+from llmstep.search.interface import Attempt
 from llmstep.search.sorries import applied, fill, find_sorries
 from llmstep.types import Goal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from llmstep.lean.workspace import LeanWorkspace
+    from llmstep.progress import ProgressSink
+    from llmstep.search.interface import Task
 
 
 @pytest.mark.parametrize(
@@ -59,13 +61,12 @@ class Proofs:
 
     def __init__(self, proofs: Sequence[str]) -> None:
         self.proofs = list(proofs)
-        self.lean = self
 
-    async def prove(self, task: Task, how: Method, _: ProgressSink = silent) -> Attempt:
+    async def prove(self, task: Task, _: ProgressSink) -> Attempt:
         proof = self.proofs.pop(0)
         [point] = task.points
         edit = point.edit(task.text, proof)
-        return Attempt(point, Goal("⊢ p"), (proof,), proof, edit, "proved", 1, 1, 0.1, None, how.tactics)
+        return Attempt(point, Goal("⊢ p"), (proof,), proof, edit, "proved", 1, 1, 0.1, None, "list")
 
     async def errors(self, uri: str, text: str) -> list[str]:
         return ["there before"] + ["a and b"] * ("exact a" in text and "exact b" in text)
@@ -73,6 +74,6 @@ class Proofs:
 
 async def test_proofs_that_do_not_go_together() -> None:
     text = "".join(f"theorem t{n} : p := by\n  sorry\n\n" for n in range(4))
-    prover = cast("StepProver", Proofs(["exact a", "exact c", "exact b", "exact c"]))
-    results = await fill("file:///a.lean", text, prover, Method())
+    proofs = Proofs(["exact a", "exact c", "exact b", "exact c"])
+    results = await fill("file:///a.lean", text, proofs.prove, cast("LeanWorkspace", proofs), 8)
     assert [each.reason for each in results] == ["", "", "refused beside the other proofs", ""]

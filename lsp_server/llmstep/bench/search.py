@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from llmstep.bench.theorems import Theorem
     from llmstep.proofs.plan import Plan
-    from llmstep.search.interface import Prover
+    from llmstep.proofs.prover import WholeProver
 
 _OF_THE_THEOREM = (NoGoalError, LeanTimeoutError, LeanCrashedError, GenerationError)
 """Errors that say something about one theorem, after which the next one is tried."""
@@ -120,7 +120,7 @@ def read_results(out: Path, method: dict[str, Any]) -> dict[str, Result]:
 
 async def run_search(
     theorems: Sequence[Theorem],
-    prover: Prover[Plan],
+    prover: WholeProver,
     plan: Plan,
     record: dict[str, Any],
     out: Path,
@@ -154,7 +154,7 @@ async def run_search(
     return results
 
 
-async def _attempt(theorem: Theorem, prover: Prover[Plan], plan: Plan, record: dict[str, Any]) -> Result:
+async def _attempt(theorem: Theorem, prover: WholeProver, plan: Plan, record: dict[str, Any]) -> Result:
     points = find_insertion_points(theorem.text, theorem.position)
     try:
         made = await prover.prove(Task(theorem.uri, theorem.text, points), plan)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from llmstep.catalog.cleaning import without_thought
 from llmstep.lean.step_words import KNOWN_STEPS
 
 _MAX_BLOCKS: Final = 4
-_THOUGHT_ENDS: Final = re.compile(r"</(?:think|thinking|thought|reasoning)>|<\|end_of_thought\|>")
-_THOUGHT_BEGINS: Final = re.compile(r"<(?:think|thinking|thought|reasoning)>|<\|begin_of_thought\|>")
 _FENCE: Final = re.compile(r"^[ \t]*(```+|~~~+)[ \t]*([\w.+-]*)[^\n]*$", re.MULTILINE)
 _LANGUAGES: Final = frozenset({"", "lean", "lean4", "lean3", "tactic", "tactics", "text", "proof"})
 _DECLARES: Final = re.compile(r"(?:@\[|(?:private|protected|noncomputable)\s+)*(?:theorem|lemma|example|import|open)\b")
@@ -40,10 +39,7 @@ def code_blocks(answer: str) -> list[str]:
 def visible(answer: str) -> str:
     """An answer without its thought, with line breaks and blanks as Lean knows them."""
     text = answer.replace("\r\n", "\n").replace("\r", "\n").translate(_BLANKS)
-    end = max((match.end() for match in _THOUGHT_ENDS.finditer(text)), default=0)
-    text = text[end:]
-    begin = _THOUGHT_BEGINS.search(text)
-    text = text[: begin.start()] if begin else text
+    text = without_thought(text)
     mark = _MARKS.search(text)
     return text[: mark.start()] if mark else text
 

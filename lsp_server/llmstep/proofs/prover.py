@@ -19,7 +19,7 @@ from llmstep.proofs.plan import Found, Work
 from llmstep.proofs.sketching import sketch
 from llmstep.proofs.strategies import chosen, model_name, style_of
 from llmstep.proofs.writing import write
-from llmstep.search.interface import Attempt, Partial, Prover
+from llmstep.search.interface import Attempt, Partial
 from llmstep.search.prover import StepProver
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from llmstep.types import Goal
 
 
-class WholeProver(Prover["Plan"]):
+class WholeProver:
     """Proves a goal by the strategy of a plan: a search over steps, a proof that a model writes, or a sketch.
 
     Args:
@@ -58,6 +58,17 @@ class WholeProver(Prover["Plan"]):
         self._automation = automation or Automation()
 
     async def prove(self, task: Task, how: Plan, progress: ProgressSink = silent) -> Attempt:
+        """Look for a proof of a goal. Cancelling the task of the call ends it at once.
+
+        Args:
+            progress: Called with each step of the work.
+
+        Raises:
+            NoGoalError: There is no goal at any of the points.
+            RequestError: What is asked for does not go together.
+            LeanError: Lean cannot be started or does not answer.
+            ModelError: The model cannot be loaded or run.
+        """
         started = time.monotonic()
         style = None
         if how.method.tactics != "list" and how.strategy != "search":

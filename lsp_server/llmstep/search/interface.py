@@ -1,12 +1,10 @@
-"""What proves a goal, in whichever way: a place in a file in, one edit out that Lean accepts, or why there is none."""
+"""What is asked of those who look for proofs, and what they answer: an edit that Lean accepts, or why there is none."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Literal
 
 import attrs
-
-from llmstep.progress import silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -14,8 +12,6 @@ if TYPE_CHECKING:
     from lsprotocol.types import TextEdit
 
     from llmstep.lean.insertion_points import InsertionPoint
-    from llmstep.lean.workspace import LeanWorkspace
-    from llmstep.progress import ProgressSink
     from llmstep.search.proposals import Tactics
     from llmstep.types import Goal
 
@@ -82,35 +78,3 @@ class Task:
     """Where it may be; the first counts at which Lean has a goal. See `find_insertion_points`."""
     written: Callable[[str, InsertionPoint], str] = nothing_written
     """Gives the steps of the proof that stand before an insertion point of a text."""
-
-
-class Limited(Protocol):
-    """What says how long is looked for a proof."""
-
-    @property
-    def expansions(self) -> int:
-        """Most states that are expanded."""
-
-
-How = TypeVar("How", bound=Limited, contravariant=True)
-
-
-class Prover(Protocol[How]):
-    """Looks for proofs in files. Cancelling the task of a call ends it at once."""
-
-    lean: LeanWorkspace
-
-    async def prove(self, task: Task, how: How, progress: ProgressSink = silent) -> Attempt:
-        """Look for a proof of a goal.
-
-        Args:
-            task: The goal.
-            how: How to look for it, and how long.
-            progress: Called with each step of the work.
-
-        Raises:
-            NoGoalError: There is no goal at any of the points.
-            RequestError: What is asked for does not go together.
-            LeanError: Lean cannot be started or does not answer.
-            ModelError: The model cannot be loaded or run.
-        """

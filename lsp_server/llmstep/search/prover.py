@@ -13,7 +13,7 @@ from llmstep.premises.source import Whereabouts
 from llmstep.progress import Progress, ProgressSink, silent
 from llmstep.search.acceptance import Acceptance
 from llmstep.search.best_first import Limits, best_first
-from llmstep.search.interface import Attempt, Prover, Task
+from llmstep.search.interface import Attempt, Task
 from llmstep.search.lean_expander import LeanExpander
 from llmstep.search.proposals import FIXED_TACTICS, FixedTactics, Mixture, ModelTactics, Tactics
 from llmstep.search.script import join
@@ -62,7 +62,7 @@ class Method:
 
 
 @attrs.frozen(eq=False)
-class StepProver(Prover[Method]):
+class StepProver:
     """Searches for proofs in files. Cancelling the task of a call ends it at once."""
 
     engine: ModelEngine
@@ -75,6 +75,13 @@ class StepProver(Prover[Method]):
     """What the files do not have."""
 
     async def prove(self, task: Task, how: Method, progress: ProgressSink = silent) -> Attempt:
+        """Search for a proof of a goal.
+
+        Raises:
+            NoGoalError: There is no goal at any of the points.
+            LeanError: Lean cannot be started or does not answer.
+            ModelError: The model cannot be loaded or run.
+        """
         started = time.monotonic()
         uri, text = task.uri, task.text
         progress(Progress("goal", "Asking Lean for the goal"))

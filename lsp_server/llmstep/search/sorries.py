@@ -17,13 +17,13 @@ from llmstep.progress import Progress, ProgressSink, silent
 from llmstep.search.interface import Task, nothing_written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from lsprotocol.types import TextEdit
 
     from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.lean.workspace import LeanWorkspace
-    from llmstep.search.interface import Attempt, How, Prover
+    from llmstep.search.interface import Attempt
 
 
 @attrs.frozen
@@ -63,20 +63,19 @@ def find_sorries(text: str) -> list[Sorry]:
 async def fill(
     uri: str,
     text: str,
-    prover: Prover[How],
-    method: How,
+    prove: Callable[[Task, ProgressSink], Awaitable[Attempt]],
+    lean: LeanWorkspace,
+    expansions: int,
     *,
     written: Callable[[str, InsertionPoint], str] = nothing_written,
     progress: ProgressSink = silent,
-    on_filled: Callable[[Filled], None] = lambda _: None,
 ) -> list[Filled]:
-    """Search for a proof of each `sorry`.
+    """Look for a proof of each `sorry`.
 
     The edits of all that were proved may be applied together: Lean has run the file with all of them.
 
     Args:
-        method: Its limits are those of each search.
-        on_filled: Called after each.
+        expansions: Most of each search, for the progress.
 
     Raises:
         LeanError: Lean cannot be started, or crashes.
@@ -87,16 +86,15 @@ async def fill(
     for number, sorry in enumerate(sorries):
 
         def numbered(update: Progress, number: int = number) -> None:
-            progress(_numbered(update, number, len(sorries), method.expansions))
+            progress(_numbered(update, number, len(sorries), expansions))
 
         try:
-            made = await prover.prove(Task(uri, text, [sorry.point], written), method, numbered)
+            made = await prove(Task(uri, text, [sorry.point], written), numbered)
             filled = Filled(sorry, made, "" if made.edit else made.outcome)
         except (NoGoalError, LeanTimeoutError) as error:
             filled = Filled(sorry, None, _said(error))
         results.append(filled)
-        on_filled(filled)
-    return await _together(uri, text, prover.lean, results)
+    return await _together(uri, text, lean, results)
 
 
 async def _together(uri: str, text: str, lean: LeanWorkspace, results: Sequence[Filled]) -> list[Filled]:

@@ -13,7 +13,7 @@ from llmstep.search.interface import Task
 from llmstep.types import Candidate, Check, Suggestion, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
 
     from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.memory import Document
@@ -35,8 +35,13 @@ async def prove(
 
 async def fill(parts: Parts, document: Document, plan: Plan, progress: ProgressSink) -> list[Filled]:
     """Look for a proof of each `sorry` of a document; see `sorries.fill`."""
+    prover = prover_of(parts)
+
+    def each(task: Task, tell: ProgressSink) -> Awaitable[Attempt]:
+        return prover.prove(task, plan, tell)
+
     return await sorries.fill(
-        document.uri, document.text, prover_of(parts), plan, written=proof_so_far, progress=progress
+        document.uri, document.text, each, parts.lean, plan.expansions, written=proof_so_far, progress=progress
     )
 
 
