@@ -33,8 +33,8 @@ def test_the_bundled_model_knows_what_everyone_tries_first(lean: Path) -> None:
     records = [json.loads(line) for line in NAMED.read_text(encoding="utf-8").splitlines()]
     figures = evaluate.evaluate_model("starter", [str(lean)], records)
     assert figures["goals"] == len(records) >= 60
-    assert figures["accepted"]["share"] >= 0.75
-    assert figures["closed"]["share"] >= 0.5
+    assert figures["accepted"]["share"] >= 0.95
+    assert figures["closed"]["share"] >= 0.8
 
 
 def test_one_command_goes_from_nothing_to_an_installed_model(
