@@ -15,7 +15,7 @@ from llmstep.decoder.compiled import rowwise
 from llmstep.decoder.compiled.causal import CompiledCausal
 from llmstep.decoder.compiled.t5 import CompiledT5
 from llmstep.decoder.folder import ModelFolder
-from llmstep.decoder.source import FolderSource
+from llmstep.decoder.source import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ def network(folder_of: Callable[[str], Path]) -> Callable[..., Any]:
 
     def make(name: str, kind: Any = "int8", threads: int = 1) -> Any:
         model = ModelFolder(folder_of(name))
-        source = FolderSource(model, kind, threads=threads)
+        source = Source(model, kind, threads=threads)
         floats = kind == "float32"
         config: Any = model.config
         made = (

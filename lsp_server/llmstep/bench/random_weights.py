@@ -1,4 +1,4 @@
-"""Writes models with random weights as the hub has them, tensor by tensor, so that no module has to be in memory."""
+"""Writes models with random weights as the hub has them, so that no module has to be in memory."""
 
 from __future__ import annotations
 
@@ -7,14 +7,10 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
-from llmstep.decoder.tensor_file import TensorWriter
+from safetensors import TensorSpec, serialize_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
 _BLOCK = 1 << 22
 _SIZE = 0.04
@@ -34,25 +30,23 @@ def write(config: Any, folder: Path) -> None:
         shapes = {name: shape for name, shape in shapes.items() if name not in again}
     if config.tie_word_embeddings and not config.is_encoder_decoder:
         shapes.pop("lm_head.weight", None)
-    draw = np.random.default_rng(1)
-    block = draw.uniform(-_SIZE, _SIZE, _BLOCK).astype(np.float32)
-    random = (block.view(np.uint32) >> 16).astype(np.uint16)
+    largest = max(math.prod(shape) for shape in shapes.values())
+    draw = np.random.default_rng(1).uniform(-_SIZE, _SIZE, _BLOCK).astype(np.float32)
+    random = np.resize((draw.view(np.uint32) >> 16).astype(np.uint16), largest)
     ones = np.full(_BLOCK, 0x3F80, np.uint16)
-    writer = TensorWriter(folder / "model.safetensors")
-    for name, shape in shapes.items():
-        writer.write(name, "BF16", shape, _parts(random if len(shape) > 1 else ones, math.prod(shape), draw))
-    if not writer.close({"format": "pt"}):
-        raise OSError(f"there is no room for {config.model_type} in {folder}")
+    # All tensors are the beginning of the same memory: what is done with them takes as long.
+    tensors = {
+        name: TensorSpec(
+            dtype="bfloat16",
+            shape=shape,
+            data_ptr=(random if len(shape) > 1 else ones).ctypes.data,
+            data_len=2 * math.prod(shape),
+        )
+        for name, shape in shapes.items()
+    }
+    serialize_file(tensors, folder / "model.safetensors", {"format": "pt"})
     config.dtype = "bfloat16"
     config.save_pretrained(folder)
     ByT5Tokenizer().save_pretrained(folder)
     generation = {"decoder_start_token_id": config.decoder_start_token_id} if config.is_encoder_decoder else {}
     (folder / "generation_config.json").write_text(json.dumps(generation))
-
-
-def _parts(block: NDArray[np.uint16], count: int, draw: np.random.Generator) -> Iterator[NDArray[Any]]:
-    """So many numbers of a block, from another place each time."""
-    while count > 0:
-        part = np.roll(block, int(draw.integers(_BLOCK)))[: min(count, _BLOCK)] if count < _BLOCK else block
-        yield part
-        count -= len(part)

@@ -88,11 +88,7 @@ class ModelFolder:
         if self._files is None:
             found: dict[str, TensorFile] = {}
             for path in self.weight_paths:
-                try:
-                    file = TensorFile(path)
-                except OSError as error:
-                    message = f"The model file {path} cannot be read ({error.strerror})."
-                    raise DamagedError(message, "Copy, save or download the model again.") from error
+                file = TensorFile(path)
                 found.update(dict.fromkeys(file.names, file))
             self._files = found
         return self._files

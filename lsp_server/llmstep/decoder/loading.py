@@ -14,17 +14,18 @@ from llmstep.decoder.folder import ModelFolder
 from llmstep.decoder.footprint import choose
 from llmstep.decoder.interface import SMALL, DamagedError, MemoryShortError, UnsupportedError
 from llmstep.decoder.model import Model
-from llmstep.decoder.source import FACTS, FolderSource, PackedSource
+from llmstep.decoder.source import Source
+from llmstep.decoder.tensor_file import AGAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from llmstep.decoder.interface import Footprint, Progress, Quantization
-    from llmstep.decoder.network import Network, Source
+    from llmstep.decoder.network import Network
+    from llmstep.decoder.tensor_file import TensorFile
 
 _log = logging.getLogger(__name__)
-AGAIN = "Copy, save or download the model again."
 
 
 def load(
@@ -129,19 +130,21 @@ def _compiled(
         progress("Reading weights", share)
 
     kind = size.quantization
+
+    def made(found: TensorFile | None) -> tuple[Network, Source]:
+        source = Source(model, kind, threads=threads, packed=found, progress=reading, cancel=cancel)
+        return _network(model, source, floats=kind == "float32"), source
+
     if kind == "float32":
-        return _network(model, FolderSource(model, kind, threads=threads, progress=reading, cancel=cancel), floats=True)
+        return made(None)[0]
     path = packed.path_for(model, kind, cache)
-    file = packed.find(path)
-    if file is not None:
+    if (file := packed.find(path)) is not None:
         try:
-            return _network(model, PackedSource(file, reading), floats=False)
-        except (DamagedError, OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+            return made(file)[0]
+        except (DamagedError, OSError, LookupError) as error:
             _log.warning("llmstep: %s is made anew: %s", path, error)
-    with packed.Keeping(path) as keeping:
-        source = FolderSource(model, kind, threads=threads, writer=keeping.writer, progress=reading, cancel=cancel)
-        network = _network(model, source, floats=False)
-        keeping.finish({FACTS: source.facts})
+    network, source = made(None)
+    packed.write(path, source.products)
     return network
 
 

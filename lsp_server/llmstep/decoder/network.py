@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
-
-    from llmstep.decoder.embedding import Embedding
-    from llmstep.decoder.weights import Weight
 
 
 class Network(Protocol):
@@ -51,41 +48,6 @@ class Network(Protocol):
 
     def forget(self) -> None:
         """Give up the keys and values of the last prompt."""
-
-
-class Source(Protocol):
-    """Gives a network its weights, by the names of transformers."""
-
-    shapes: dict[str, tuple[int, int]]
-    """Outputs and inputs of the products given so far, by name."""
-
-    def product(self, name: str, parts: Sequence[str], outputs: int, inputs: int) -> Weight:
-        """The weight of several linear layers with the same input, as one.
-
-        Args:
-            name: What it is called in the network.
-            parts: Names of the layers, without `.weight` and `.bias`.
-
-        Raises:
-            DamagedError: There is none, or it has another shape.
-        """
-
-    def vector(self, name: str, *shape: int) -> NDArray[Any]:
-        """A small tensor, float32; its shape is looked at from the end.
-
-        Raises:
-            DamagedError: There is none, or it has another shape.
-        """
-
-    def embedding(self, names: Sequence[str], tokens: int, width: int) -> Embedding:
-        """The embeddings, under the first of several names that is there.
-
-        Raises:
-            DamagedError: There are none, or they have another shape.
-        """
-
-    def has(self, name: str) -> bool:
-        """Whether there is such a tensor."""
 
 
 def common_length(first: Sequence[int], second: Sequence[int]) -> int:

@@ -1,7 +1,7 @@
 """Models in few bits, rounded once and kept on disk, so that the next start reads few bytes.
 
-A packed model is one safetensors file in the user's cache: weights in the order of tiles, which are read straight into
-their memory, norms, and embeddings as they were.
+A packed model is one safetensors file in the user's cache: the weights of its products in the order of tiles, which are
+read straight into their memory. Norms, biases and embeddings are read from the model's own files.
 """
 
 from __future__ import annotations
@@ -13,17 +13,19 @@ import re
 from typing import TYPE_CHECKING
 
 import platformdirs
+from safetensors import SafetensorError, TensorSpec, serialize_file
 
 from llmstep.decoder.interface import DamagedError
-from llmstep.decoder.tensor_file import TensorFile, TensorWriter
+from llmstep.decoder.tensor_file import TensorFile
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from llmstep.decoder.folder import ModelFolder
-    from llmstep.decoder.weights import Kind
+    from llmstep.decoder.weights import Kind, Weight
 
-FORMAT = 5
+FORMAT = 6
 """Goes up when the contents of a packed file change their meaning."""
 
 
@@ -42,37 +44,25 @@ def path_for(model: ModelFolder, kind: Kind, cache: Path | None = None) -> Path:
     return folder / f"{short}-{kind}-{digest.hexdigest()[:16]}.safetensors"
 
 
-class Keeping:
-    """Writes a packed file, which appears whole or not at all; where that is not possible, nothing is written.
-
-    Use it as a context; `writer` is None where there is nowhere to write to.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._part = path, path.with_name(f"{path.name}.{os.getpid()}.part")
-        self.writer: TensorWriter | None = None
-        with contextlib.suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self.writer = TensorWriter(self._part)
-
-    def finish(self, metadata: dict[str, str]) -> None:
-        """All is written."""
-        if self.writer is not None and self.writer.close(metadata):
-            with contextlib.suppress(OSError):
-                self._part.replace(self._path)
-
-    def __enter__(self) -> Keeping:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.writer is not None:
-            self.writer.close()
-            with contextlib.suppress(OSError):
-                self._part.unlink(missing_ok=True)
-
-
 def find(path: Path) -> TensorFile | None:
     """The file at a path; None where there is none, or a damaged one."""
-    with contextlib.suppress(OSError, DamagedError):
+    with contextlib.suppress(DamagedError):
         return TensorFile(path)
     return None
+
+
+def write(path: Path, products: Mapping[str, Weight]) -> None:
+    """Keep products, whole or not at all; where that is not possible, nothing is kept."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    arrays = {f"{what}.{name}": getattr(each, what) for name, each in products.items() for what in ("matrix", "scales")}
+    tensors = {
+        name: TensorSpec(dtype=each.dtype.name, shape=each.shape, data_ptr=each.ctypes.data, data_len=each.nbytes)
+        for name, each in arrays.items()
+    }
+    with contextlib.suppress(OSError, SafetensorError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            serialize_file(tensors, part)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)

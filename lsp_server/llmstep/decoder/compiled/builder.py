@@ -13,12 +13,12 @@ import numpy as np
 from llmstep.decoder import arrays
 from llmstep.decoder.compiled import program as p
 from llmstep.decoder.compiled.attention import BLOCK
-from llmstep.decoder.compiled.parts import Rows
+from llmstep.decoder.compiled.parts import NOT_ROTATED, Rows
 from llmstep.decoder.compiled.rowwise import PLAIN
 from llmstep.decoder.weights import GROUP, TILE, tiles
 
 if TYPE_CHECKING:
-    from llmstep.decoder.compiled.parts import Angles, Cache, Heads, Norm
+    from llmstep.decoder.compiled.parts import Angles, Block, Cache, Heads, Norm
     from llmstep.decoder.compiled.program import Program
     from llmstep.decoder.weights import Kind, Weight
 
@@ -90,6 +90,48 @@ class Builder:
         queries = max(BLOCK, self._group * max(1, int(state[p.MOST])))
         attention = queries * (2 * self._head + columns + TILE)
         return int(max(attention, self._widths["wide"], self._widths["hidden"], TILE * TILE))
+
+    def block(
+        self,
+        block: Block,
+        cache: Cache,
+        angles: Angles = NOT_ROTATED,
+        *,
+        own: tuple[int, int] | None = None,
+        cross: Cache | None = None,
+        causal: bool = True,
+        biases: int = 0,
+        reach: int = p.ZERO,
+    ) -> tuple[int, int]:
+        """One layer, for the tokens of a prompt, or for samples with their `own` keys and values behind it.
+
+        Returns:
+            Where its operations begin and end.
+        """
+        start, heads = len(self.program), block.heads
+        self.norm(block.norm)
+        self.product(block.query_key_value, "wide")
+        if own is not None:
+            self.attend_rows(heads, cache, own, angles, biases)
+        else:
+            self.store(heads, cache, angles)
+            self.attend(heads, cache, angles, causal=causal, biases=biases, reach=reach)
+        if block.parallel:
+            self.norm(block.mlp_norm, into=self.kept)
+        self.quantize("attended", block.attention_out.inputs)
+        self.product(block.attention_out, "hidden")
+        if block.cross is not None and cross is not None:
+            self.norm(block.cross.norm)
+            self.product(block.cross.query, "wide")
+            self.attend(heads, cross, angles, causal=False)
+            self.quantize("attended", block.cross.out.inputs)
+            self.product(block.cross.out, "hidden")
+        if not block.parallel:
+            self.norm(block.mlp_norm)
+        self.product(block.mlp_in, "wide", read=self.kept if block.parallel else None)
+        self.quantize("wide", block.mlp_out.inputs, activation=block.activation, gated=block.gated)
+        self.product(block.mlp_out, "hidden")
+        return start, len(self.program)
 
     def norm(self, norm: Norm, *, into: Rows | None = None) -> None:
         """The norm of the residual stream, for products."""

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from llmstep.decoder.weights import Weight
+
 
 @dataclass(frozen=True, eq=False)
 class Norm:
@@ -36,6 +38,38 @@ class Heads:
     key_norm: Norm | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Cross:
+    """The attention of a decoder's layer to the encoder."""
+
+    norm: Norm
+    query: Weight
+    out: Weight
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """One layer of a transformer."""
+
+    heads: Heads
+    norm: Norm
+    query_key_value: Weight
+    attention_out: Weight
+    mlp_norm: Norm
+    mlp_in: Weight
+    mlp_out: Weight
+    activation: int
+    """One of `rowwise.ACTIVATIONS`."""
+    parallel: bool = False
+    """Whether the MLP reads what the attention has not been added to."""
+    cross: Cross | None = None
+
+    @property
+    def gated(self) -> bool:
+        """Whether half of the MLP's numbers are a gate for the others."""
+        return self.mlp_in.outputs > self.mlp_out.inputs
+
+
 @dataclass(frozen=True)
 class Cache:
     """A prompt's keys and values, by their numbers in a program's memory, and the states that say how many they are."""
@@ -54,6 +88,9 @@ class Angles:
     sin: int = 0
     half: int = 0
     """Numbers of a head's half that is rotated; 0 for none."""
+
+
+NOT_ROTATED = Angles()
 
 
 @dataclass(frozen=True)
