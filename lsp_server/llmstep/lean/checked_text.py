@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 import attrs
 from lsprotocol.types import Position
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
     from llmstep.lean.insertion_point import InsertionPoint
     from llmstep.lean.shadow import Shadow
+    from llmstep.lean.verdict import Outcome
+
+_EXPECTED: Final = re.compile(r"'([^'\s]+)'(?=,| or |\Z)")
+"""A word in what Lean's parser expected."""
 
 
 @attrs.define(eq=False)
@@ -28,8 +33,8 @@ class CheckedText:
     """Held while the document is in use."""
     _variables_by_proof: bool = attrs.field(kw_only=True)
     """Whether the Lean of the project lets a proof decide which `variable`s a theorem has."""
-    _lines: Memo[int] = attrs.field(init=False, factory=lambda: Memo(64))
-    """Where commands begin of which text cannot tell that."""
+    _lines: Memo[tuple[int, str]] = attrs.field(init=False, factory=lambda: Memo(64))
+    """Where commands begin of which text cannot tell that, and the word that they end with."""
 
     def forget(self) -> None:
         """Other imports may have other commands."""
@@ -46,12 +51,30 @@ class CheckedText:
         """The insertion point in the declaration that Lean's parser has it in, where text alone does not decide."""
         shadow = point.shadow_text(text, point.placeholder)
         key = digest(shadow.text)
-        line = self._lines.get(key)
-        if line is None:
+        known = self._lines.get(key)
+        if known is None:
             async with self._lock:
-                await self._shadow.settle(text[: point.start], shadow)
-                line = await self._shadow.command_line(shadow)
-            self._lines.put(key, line)
+                outcome, _ = await self._shadow.settle(text[: point.start], shadow)
+                if word := _missing_word(outcome, text[point.end :]):
+                    shadow = attrs.evolve(point, closers=word).shadow_text(text, point.placeholder)
+                    await self._shadow.settle(text[: point.start], shadow)
+                known = await self._shadow.command_line(shadow), word
+            self._lines.put(key, known)
+        line, word = known
+        point = attrs.evolve(point, closers=word) if word else point
         masked, at = masked_text(text), offset_at(text, Position(line, 0))
         start = at + len(masked[at:]) - len(masked[at:].lstrip())
         return point if start == point.scope else point.inside(declaration_from(masked, start, point.start))
+
+
+def _missing_word(outcome: Outcome, behind: str) -> str:
+    """The word behind a proof, as `qed`, that a project's own command needs; empty where it needs none.
+
+    Args:
+        outcome: Of the text up to the proof.
+        behind: What stands behind it.
+    """
+    end = outcome.shadow.end.line, outcome.shadow.end.character
+    said = (str(each["message"]) for place, each in outcome.errors() if place >= end)
+    expected = [word for each in said if each.startswith("unexpected") for word in _EXPECTED.findall(each)]
+    return next((word for word in expected if word in behind.split()), "")

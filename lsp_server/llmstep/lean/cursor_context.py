@@ -10,10 +10,11 @@ from lsprotocol.types import DiagnosticSeverity
 
 from llmstep.lean.blocks import Block, Bracket, Item
 from llmstep.lean.declaration import Declaration, find_declaration
-from llmstep.lean.helpers import helpers_of
+from llmstep.lean.helpers import circular_helpers
 from llmstep.lean.insertion_point import CONV_PLACEHOLDER, InsertionKind, InsertionPoint
 from llmstep.lean.layout import Layout
 from llmstep.lean.masking import comment_at
+from llmstep.lean.step_words import CHOICES
 from llmstep.lean.text import line_end, line_start, masked_text, offset_at, position_at
 from llmstep.lean.tokens import OPENING, Token
 
@@ -187,7 +188,7 @@ class CursorContext:
             until=self.declaration.end,
             others=self.declaration.others,
             unsure_from=self.declaration.unsure_from,
-            helpers=helpers_of(self.layout.tokens, start),
+            helpers=circular_helpers(self.layout.tokens, self.offset, self.declaration.short),
             **more,
         )
 
@@ -200,7 +201,12 @@ class CursorContext:
         single = block.opener.text == "<;>"
         frames = (*block.frames, block)
         distributed = any(frame.distributes for frame in _inside_of_step(block))
-        return self.point(kind, start, end, frames=frames, single=single, distributed=distributed, **more)
+        point = self.point(kind, start, end, frames=frames, single=single, distributed=distributed, **more)
+        owner = block.owner
+        if distributed and owner is not None and owner.head in CHOICES and end <= block.end < owner.end:
+            last = max(point.rest[1], owner.end)  # the other alternatives are for the other goals
+            return attrs.evolve(point, rest=(block.end, last), optional=True)
+        return point
 
     def _probe_column(self, block: Block) -> int:
         """Column of the block whose goals show what a step of `block` leaves."""
@@ -219,14 +225,25 @@ class CursorContext:
         needing = [index for index, frame in enumerate(frames) if self._needs_rest(frame)]
         if in_term:
             needing.append(len(frames))
+        last = self.layout.tokens[-1].end if self.layout.tokens else end
         if not needing:
-            return (end, end), ""
+            return self._helpers_behind(frames, end), ""
         outer = frames[needing[0]] if needing[0] < len(frames) else None
         owner = _item(frames) if outer is None else outer.owner
         inner = next((frame for frame in frames[needing[-1] :] if isinstance(frame, Block)), None)
         start = end if inner is None else max(inner.end, end)
-        last = self.layout.tokens[-1].end if owner is None else owner.end
-        return (start, max(start, last)), ""
+        return (start, max(start, last if owner is None else owner.end)), ""
+
+    def _helpers_behind(self, frames: Sequence[Block | Bracket], end: int) -> tuple[int, int]:
+        """The `where` with helpers that the proof around an insertion point may use."""
+        column = max((frame.column for frame in frames[:1]), default=0)
+        behind = (
+            token.start
+            for token in self.layout.tokens
+            if token.start >= end and token.leads and token.text == "where" and token.column <= column
+        )
+        start = next(behind, None)
+        return (end, end) if start is None else (start, self.layout.tokens[-1].end)
 
     def _needs_rest(self, frame: Block | Bracket) -> bool:
         if isinstance(frame, Bracket):

@@ -19,25 +19,33 @@ _DEFINING: Final = frozenset({"have", "haveI", "let", "letI", "set", "replace", 
 """Steps with a `:=` of their own behind names."""
 
 
-def helpers_of(tokens: Sequence[Token], end: int) -> frozenset[str]:
-    """The names of the helpers that begin before an offset.
+def circular_helpers(tokens: Sequence[Token], offset: int, theorem: str) -> frozenset[str]:
+    """The names of the helpers that may rest on what stands at an offset: all, or none.
+
+    They may where the offset is in one of them, or where one of them names the theorem.
 
     Args:
         tokens: Of the declaration.
+        theorem: Its name as written; empty where it has none.
     """
-    found: set[str] = set()
+    names: set[str] = set()
+    circular = False
+    own = theorem.rpartition(".")[2]
     column = -1
     for index, token in enumerate(tokens):
-        if token.start >= end:
-            break
         before = tokens[index - 1].text if index else ""
         first = before == "where"
         if first:
             column = token.column
         local = before == "rec" and index > 1 and tokens[index - 2].text == "let"
         if token.is_name and (first or local or (token.leads and token.column == column)) and _has_type(tokens, index):
-            found.add(token.text)
-    return frozenset(found)
+            names.add(token.text)
+            margin = token.indent if local else token.column
+            rest = itertools.islice(tokens, index + 1, None)
+            body = list(itertools.takewhile(lambda each: not each.leads or each.column > margin, rest))
+            inside = bool(body) and token.start <= offset <= body[-1].end
+            circular |= inside or any(own and own in each.text.split(".") for each in body)
+    return frozenset(names) if circular else frozenset()
 
 
 def fields(tokens: Sequence[Token]) -> frozenset[int]:

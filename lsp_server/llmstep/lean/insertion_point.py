@@ -99,6 +99,8 @@ class InsertionPoint:
     """The place takes a single step: several get parentheses."""
     distributed: bool = False
     """The step runs on each of several goals (`<;>`, `all_goals`)."""
+    optional: bool = False
+    """Lean goes on with another alternative where the step fails (`<;> first | step | …`)."""
     rest: tuple[int, int] = (0, 0)
     """Offsets of the text behind the place that Lean needs to understand the brackets around it."""
     closers: str = ""
@@ -112,7 +114,7 @@ class InsertionPoint:
     others: tuple[str, ...] = ()
     """Words of which one may be its name, behind the one that is taken for it."""
     helpers: frozenset[str] = frozenset()
-    """Names of what is declared inside of it, by `where` or `let rec`."""
+    """Names of what is declared inside of it, by `where` or `let rec`, that may rest on what stands at the place."""
     unsure_from: int = -1
     """Offset of the last command that text shows for sure, where Lean has to say which command the place is in."""
 

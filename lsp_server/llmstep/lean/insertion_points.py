@@ -13,6 +13,7 @@ import attrs
 from llmstep.lean.cursor_context import CursorContext
 from llmstep.lean.insertion_point import InsertionKind, InsertionPoint, ShadowText
 from llmstep.lean.openers import around_blocks, closed_steps, first_of_block, unsolved_block
+from llmstep.lean.step_words import CHOICES
 from llmstep.lean.text import line_end
 from llmstep.lean.unfinished import unfinished_step
 from llmstep.lean.words import replaced_step, replaced_word
@@ -81,6 +82,8 @@ def _head(scene: CursorContext) -> list[InsertionPoint]:
 def _closer(scene: CursorContext) -> list[InsertionPoint]:
     """At the bracket that ends a block of steps: behind it."""
     item = closed_steps(scene)
+    while item and item.block.owner and not scene.is_scope(item.block) and item is item.block.items[-1]:
+        item = item.block.owner
     return [_after(scene, item)] if item else []
 
 
@@ -266,7 +269,8 @@ def _after_step(scene: CursorContext) -> list[InsertionPoint]:
 def _with_goal_before(scene: CursorContext, points: list[InsertionPoint]) -> list[InsertionPoint]:
     """Inside of a step that leaves no goal Lean shows the one in front of it; so does it where the step fails."""
     item = next((item for block in scene.around for item in reversed(block.items) if item.start < scene.offset), None)
-    if item is None or scene.offset > item.end:
+    alternative = item is not None and item.block.owner is not None and item.block.owner.head in CHOICES
+    if item is None or (scene.offset > item.end and not alternative):
         return points
     if item.inner is None and "\n" not in (written := scene.text[item.start : item.end]):
         prefix = "" if written[-1] in ")]}⟩" else written
@@ -274,10 +278,11 @@ def _with_goal_before(scene: CursorContext, points: list[InsertionPoint]) -> lis
         if any(item.start <= error < item.end for error in scene.errors):
             return [step, *points]
         points = [*points, attrs.evolve(step, mends=True)]
-    if scene.offset == item.end:
+    if scene.offset == item.end and not alternative:
         return points
     before = _before(scene, item)
-    return [*points, before] if scene.is_scope(item.block) else [before, *points]
+    outside = scene.is_scope(item.block) or (item.block.kind == "combinator" and not alternative)
+    return [*points, before] if outside else [before, *points]
 
 
 def _after(scene: CursorContext, item: Item) -> InsertionPoint:

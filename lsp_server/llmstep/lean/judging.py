@@ -92,6 +92,7 @@ class Judging:
         """
         text, point, candidate = case.text, case.point, case.candidate
         converts = point.placeholder != PLACEHOLDER  # `conv` cannot show a term
+        whole = whole and not point.optional  # only its term shows that it was of use
         for shown in (False,) if converts else (False, True) if whole else (True,):
             shadow = point.shadow_text(text, bracketed(candidate, shown=shown))
             outcome = await self.run(shadow, case.seconds, question(case.name))

@@ -17,7 +17,17 @@ from llmstep.lean.bars import arrows_ahead, opens_value, owner_of_bar
 from llmstep.lean.blocks import Block, BlockKind, Bracket, Frame, Item, Word, begins_step
 from llmstep.lean.columns import hang_of, is_left
 from llmstep.lean.helpers import fields
-from llmstep.lean.step_words import ALTERNATIVES, CASES, CHOICES, COMBINATORS, COMMAS, CONVERSIONS, LEAVING, SURE_STEPS
+from llmstep.lean.step_words import (
+    ALTERNATIVES,
+    CASES,
+    CHOICES,
+    COMBINATORS,
+    COMMAS,
+    CONVERSIONS,
+    KNOWN_STEPS,
+    LEAVING,
+    SURE_STEPS,
+)
 from llmstep.lean.tokens import CLOSING, OPENING, Token, tokenize
 
 MAX_TOKENS: Final = 10_000
@@ -208,10 +218,13 @@ class Layout:
             self._pending = "combinator"
         elif starts and text in {"·", "."}:
             self._pending = "bullet"
-        elif starts and text in COMBINATORS:
+        elif (starts and text in COMBINATORS) or (starts and _opens_own_block(token, after)):
             self._pending = "combinator"
         elif item is not None:
-            self._inside(token, item)
+            if text == "=>" and item.inner is None and _opens_own_block(item.first, after):
+                self._pending = "case"
+            else:
+                self._inside(token, item)
 
     def _inside(self, token: Token, item: Item) -> None:
         """Openers inside a step of the innermost block."""
@@ -294,6 +307,12 @@ class Layout:
         found, frame = owner_of_bar(item.block, arrow=token.start in self._arrows)
         if found:
             self._pop_to(frame, token.start)
+
+
+def _opens_own_block(first: Token, after: Token | None) -> bool:
+    """Whether a step of the project's own is followed by steps, deeper on the next line."""
+    below = after is not None and after.leads and after.column > first.indent and after.text in SURE_STEPS
+    return below and first.is_name and first.text not in KNOWN_STEPS
 
 
 _PARTNER: Final = {closing: opening for opening, closing in OPENING.items()}

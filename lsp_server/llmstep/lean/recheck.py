@@ -108,6 +108,8 @@ def doubt(point: InsertionPoint, baseline: Baseline, outcome: Outcome, *, shown:
     if not shown:
         return None
     term = _shown_term(outcome)
+    if term is None and point.optional:
+        return Check(Verdict.INVALID, message="It fails, and another alternative takes its place.")
     if term is None:
         return Check(Verdict.UNCHECKED, message="Lean does not show whether it uses `sorry`.")
     if _SORRY.search(term):

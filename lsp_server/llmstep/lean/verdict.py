@@ -113,7 +113,7 @@ def judge(point: InsertionPoint, baseline: Baseline, outcome: Outcome) -> Check:
     after = [_plain(goal) for goal in outcome.goals]
     if sorted(after) == sorted(unchanged):
         return Check(Verdict.INVALID, message="It leaves the goals as they were.")
-    if _are_left(outcome.goals, behind):
+    if _are_left(outcome.goals, baseline.goals if point.optional else behind):
         return Check(Verdict.CLOSES, goals=outcome.goals)
     return Check(Verdict.PROGRESS, goals=outcome.goals)
 
