@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -166,12 +167,24 @@ def project_of(file: Path) -> Finding:
 
 
 def test_libraries_that_are_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = machine._version
-    monkeypatch.setattr(machine, "_version", lambda name: None if name == "pygls" else known(name))
+    known = importlib.metadata.version
+
+    def version(name: str) -> str:
+        if name == "pygls":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return known(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
     finding = machine.libraries()
     assert finding.grade == "missing"
     assert finding.text.endswith(", pygls not installed")
     assert finding.advice == f"Run: {sys.executable} -m pip install pygls"
+
+
+def torch_is(script: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a torch in front of the real one that does this when it is imported."""
+    (folder / "torch.py").write_text(script)
+    monkeypatch.setenv("PYTHONPATH", str(folder))
 
 
 @pytest.mark.parametrize(
@@ -181,15 +194,15 @@ def test_libraries_that_are_not_installed(monkeypatch: pytest.MonkeyPatch) -> No
         ("import os, signal; os.kill(os.getpid(), signal.SIGILL)", "exit status -4"),
     ],
 )
-def test_torch_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch, script: str, text: str) -> None:
-    monkeypatch.setattr(machine, "_TORCH", script)
+def test_torch_that_cannot_be_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, text: str) -> None:
+    torch_is(script, tmp_path, monkeypatch)
     finding = machine.device()
     assert (finding.grade, finding.text) == ("missing", f"torch cannot be imported: {text}")
     assert "https://pytorch.org" in finding.advice
 
 
-def test_torch_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "_TORCH", "import time; time.sleep(60)")
+def test_torch_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch_is("import time; time.sleep(60)", tmp_path, monkeypatch)
     monkeypatch.setattr(machine, "SECONDS_FOR_TORCH", 0.2)
     assert machine.device().text == "torch was not imported within 0.2 s"
 

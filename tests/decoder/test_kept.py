@@ -49,51 +49,60 @@ def test_where_nothing_can_be_kept(folder_of: Any, tmp_path: Path) -> None:
     assert load(folder_of("neox"), quantization="int8", cache=tmp_path / "file" / "below").quantization == "int8"
 
 
-def test_damaged_code_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever file is changed; and the code of one that was compiled elsewhere is put in place whole."""
-    built: list[Path] = []
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The folders that code was compiled into, by something that takes no time."""
+    made: list[Path] = []
 
     def popen(command: Any, env: dict[str, str], **_: Any) -> Any:
-        made = Path(env[compiler.PLACE])
-        (made / "code.nbi").write_bytes(b"code")
-        ready.seal(made)
-        built.append(made)
+        place = Path(env[compiler.PLACE])
+        (place / "code.nbi").write_bytes(b"code")
+        ready.seal(place)
+        made.append(place)
         return subprocess.Popen([sys.executable, "-c", ""])
 
     class Opener:
         Popen = staticmethod(popen)
         DEVNULL = subprocess.DEVNULL
 
-    place = tmp_path / "code"
-    monkeypatch.setattr(ready, "folder", lambda: place)
     monkeypatch.setattr(ready, "compile_now", lambda: None)
     monkeypatch.setattr(ready, "subprocess", Opener)
+    return made
+
+
+def test_damaged_code_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, built: list[Path]) -> None:
+    """Whatever file is changed; and the code of one that was compiled elsewhere is put in place whole."""
+    cache = tmp_path / "cache"
+    cache.mkdir()
     told: list[float] = []
-    for damage in (None, b"", b"cod3", None):
-        ready._ready.clear()
+    for number, damage in enumerate((None, b"", b"cod3", None)):
         if damage is not None:
-            (place / "code.nbi").write_bytes(damage)
+            (cache / "code" / "code.nbi").write_bytes(damage)
+        way = tmp_path / f"way{number}"  # by another path, since what a process has found whole is not looked at again
+        way.symlink_to(cache)
+        monkeypatch.setattr(ready, "folder", lambda way=way: way / "code")
         ready.ready(lambda what, share: told.append(share))
-        assert (place / "code.nbi").read_bytes() == b"code"
+        assert (cache / "code" / "code.nbi").read_bytes() == b"code"
     assert len(built) == 3
     assert told
     assert all(0 <= share < 1 for share in told)
-    assert [path.name for path in tmp_path.iterdir()] == ["code"]
-    ready._ready.clear()
+    assert [path.name for path in cache.iterdir()] == ["code"]
 
 
-def test_code_of_other_versions_is_removed(tmp_path: Path) -> None:
+def test_code_of_other_versions_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, built: list[Path]) -> None:
     """That of this installation and of earlier releases, and what was never finished; nothing else."""
-    assert ready._NAMES.fullmatch(compiler.folder().name)
-    one, other = "0" * 8, "1" * 8
+    now = compiler.folder().name
+    one, other = now.partition("-")[0], "1" * 8
     place = tmp_path / f"{one}-{'a' * 16}"
-    old = [f"{one}-{'b' * 16}", "c" * 16, f"{one}-{'d' * 16}.7"]
-    kept = [place.name, f"{other}-{'a' * 16}", f"{one}-{'e' * 16}.8", "notes", "thesis-2024"]
+    old = [now, f"{one}-{'b' * 16}", "c" * 16, f"{one}-{'d' * 16}.7"]
+    kept = [f"{other}-{'a' * 16}", f"{one}-{'e' * 16}.8", "notes", "thesis-2024"]
     for name in (*old, *kept):
         (tmp_path / name / "below").mkdir(parents=True)
-    os.utime(tmp_path / old[2], (1, 1))
-    ready._remove_old(place)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
+    os.utime(tmp_path / old[3], (1, 1))
+    monkeypatch.setattr(ready, "folder", lambda: place)
+    monkeypatch.delenv(compiler.PLACE, raising=False)
+    ready.ready()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([place.name, *kept])
 
 
 def test_what_is_compiled_ahead(folder_of: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
