@@ -8,6 +8,7 @@ middle or at its end, whichever takes longest. Figures are medians of five.
 
 from __future__ import annotations
 
+import itertools
 import platform
 import re
 import statistics
@@ -15,11 +16,11 @@ import time
 from pathlib import Path
 from typing import Final
 
-from llmstep.lean import commands
-from llmstep.lean.elide import _elided, elide
+from llmstep.lean.elide import elide
 from llmstep.lean.insertion_points import find_insertion_points
-from llmstep.lean.text import mask, masked_text, position_at
+from llmstep.lean.text import mask, position_at
 
+NUMBERS: Final = itertools.count()
 SIZE: Final = 1_000_000
 UNITS: Final = {
     "`(`": "(",
@@ -67,19 +68,21 @@ def texts(size: int) -> dict[str, str]:
     return {**found, "staircase of `have`": HEAD + staircase(size)}
 
 
+def never_seen(text: str) -> str:
+    """The text behind a number of its own, so that nothing that was found in a text before is of use."""
+    return f"--{next(NUMBERS)}\n{text}"
+
+
 def place(text: str, offset: int) -> None:
     """What a code action does for a document that was never seen."""
-    masked_text.cache_clear()
-    commands._recent.clear()
-    find_insertion_points(text, position_at(text, offset))
+    fresh = never_seen(text)
+    find_insertion_points(fresh, position_at(fresh, offset + len(fresh) - len(text)))
 
 
 def shadow(text: str) -> None:
     """What a check does before Lean is asked: proofs above the goal are elided."""
-    masked_text.cache_clear()
-    _elided.cache_clear()
-    commands._recent.clear()
-    elide(text, len(text))
+    fresh = never_seen(text)
+    elide(fresh, len(fresh))
 
 
 def seconds(work: object, *arguments: object, times: int = 5) -> float:

@@ -7,6 +7,8 @@ import inspect
 import time
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -28,6 +30,16 @@ async def until(
             return value
         assert time.monotonic() < deadline, failure
         await asyncio.sleep(pause)
+
+
+async def until_busy(*pids: int) -> None:
+    """Wait until these processes have worked for a moment from now on."""
+
+    def worked() -> float:
+        return sum(sum(psutil.Process(pid).cpu_times()[:2]) for pid in pids)
+
+    before = worked()
+    await until(lambda: worked() > before + 0.1)
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = SECONDS) -> Any:

@@ -12,6 +12,7 @@ import pytest
 from agents.agent_client import call, refusal
 from agents.test_tools import LEFT, Slow
 from lsp.client import editor
+from waiting import until
 
 from llmstep.mcp import companion
 from llmstep.mcp.companion import Companion
@@ -35,15 +36,13 @@ def settings(lean_command: tuple[str, ...]) -> dict[str, Any]:
 async def announced(made: Editor) -> Companion:
     """The companion of an editor, once agents find it."""
     assert made.process is not None
+    pid = made.process.pid
 
-    async def wait() -> Companion:
-        while True:
-            for each in await asyncio.to_thread(companion.running):
-                if each.pid == made.process.pid:  # type: ignore[union-attr]
-                    return each
-            await asyncio.sleep(0.1)
+    async def found() -> Companion | None:
+        return next((each for each in await asyncio.to_thread(companion.running) if each.pid == pid), None)
 
-    return await asyncio.wait_for(wait(), 60)
+    announced: Companion = await until(found)
+    return announced
 
 
 def children(process: psutil.Process) -> set[str]:

@@ -1,11 +1,9 @@
-"""`llmstep doctor`: what it finds on this machine, and what it says of machines that lack something."""
+"""`llmstep doctor`: what it finds of Lean, projects, packages and models."""
 
 from __future__ import annotations
 
-import asyncio
+import importlib.metadata
 import os
-import socket
-import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -15,23 +13,19 @@ from output_schema import checked
 
 from llmstep import __version__
 from llmstep.configuration.layers import Configuration
-from llmstep.doctor import examine, machine, models, servers
+from llmstep.doctor import examine, machine, models
 from llmstep.doctor import lean as doctor_lean
 from llmstep.doctor import project as doctor_project
 from llmstep.doctor.finding import Finding
-from llmstep.engine.engine import Engine
-from llmstep.http.app import create_app
-from llmstep.http.server import serve
-from llmstep.lean.process import MARK
-from llmstep.settings import HttpSettings, LeanSettings, Settings
+from llmstep.settings import LeanSettings, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from .conftest import Run
 
 TOPICS = ["llmstep", "libraries", "settings", "device", "memory", "Lean", "project"]
+
 TOPICS += ["engine", "models", "recommended", "cache", "port", "running", "agents"]
 
 
@@ -173,12 +167,24 @@ def project_of(file: Path) -> Finding:
 
 
 def test_libraries_that_are_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = machine._version
-    monkeypatch.setattr(machine, "_version", lambda name: None if name == "pygls" else known(name))
+    known = importlib.metadata.version
+
+    def version(name: str) -> str:
+        if name == "pygls":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return known(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
     finding = machine.libraries()
     assert finding.grade == "missing"
     assert finding.text.endswith(", pygls not installed")
     assert finding.advice == f"Run: {sys.executable} -m pip install pygls"
+
+
+def torch_is(script: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a torch in front of the real one that does this when it is imported."""
+    (folder / "torch.py").write_text(script)
+    monkeypatch.setenv("PYTHONPATH", str(folder))
 
 
 @pytest.mark.parametrize(
@@ -188,15 +194,15 @@ def test_libraries_that_are_not_installed(monkeypatch: pytest.MonkeyPatch) -> No
         ("import os, signal; os.kill(os.getpid(), signal.SIGILL)", "exit status -4"),
     ],
 )
-def test_torch_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch, script: str, text: str) -> None:
-    monkeypatch.setattr(machine, "_TORCH", script)
+def test_torch_that_cannot_be_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, text: str) -> None:
+    torch_is(script, tmp_path, monkeypatch)
     finding = machine.device()
     assert (finding.grade, finding.text) == ("missing", f"torch cannot be imported: {text}")
     assert "https://pytorch.org" in finding.advice
 
 
-def test_torch_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "_TORCH", "import time; time.sleep(60)")
+def test_torch_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch_is("import time; time.sleep(60)", tmp_path, monkeypatch)
     monkeypatch.setattr(machine, "SECONDS_FOR_TORCH", 0.2)
     assert machine.device().text == "torch was not imported within 0.2 s"
 
@@ -238,95 +244,6 @@ def test_the_starter_is_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     finding = models.models(Settings(model="starter"))
     assert (finding.grade, finding.text) == ("missing", "here: none; used: starter")
     assert "install llmstep again" in finding.advice
-
-
-def at(port: int) -> Settings:
-    return Settings(http=HttpSettings(port=port))
-
-
-def test_a_port_that_is_free() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    finding = servers.port(at(port))
-    assert (finding.grade, finding.text, finding.details["state"]) == ("ok", f"{port} is free", "free")
-    assert servers.port(at(0)).text == "any free port"
-
-
-def test_a_port_of_another_program() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        finding = servers.port(at(port))
-    assert (finding.grade, finding.text) == ("note", f"{port} is used by another program")
-    assert finding.details["state"] == "taken"
-    assert "LLMSTEP_PORT" in finding.advice
-
-
-async def test_a_port_of_llmstep() -> None:
-    settings = Settings(model="starter")
-    server = await serve(create_app(Engine(settings), settings), "127.0.0.1", 0)
-    try:
-        finding = await asyncio.to_thread(servers.port, at(server.port))
-    finally:
-        await server.stop()
-    assert finding.grade == "ok"
-    assert finding.text == f"{server.port} is served by llmstep {__version__} (model starter, empty)"
-    assert finding.details["health"]["url"] == server.url
-
-
-@pytest.mark.parametrize(
-    ("words", "command"),
-    [
-        (["/usr/bin/python3", "-m", "llmstep", "lsp"], "llmstep lsp"),
-        (["/v/bin/python", "/v/bin/llmstep", "serve", "--port", "0"], "llmstep serve"),
-        (["llmstep", "serve"], "llmstep serve"),
-        (["C:/v/Scripts/llmstep.exe", "lsp"], "llmstep lsp"),
-        (["/v/bin/python", "/v/bin/llmstep", "doctor"], ""),
-        (["grep", "llmstep", "serve"], ""),
-        (["vim", "llmstep"], ""),
-        ([], ""),
-    ],
-)
-def test_companions(words: list[str], command: str) -> None:
-    assert servers.companion(words) == command
-
-
-@pytest.fixture
-def marked(tmp_path: Path) -> Iterator[tuple[int, int]]:
-    """Two processes that pass for Lean servers: a child of this one, and one whose parent is gone."""
-    environment = {**os.environ, MARK: "test"}
-    child = subprocess.Popen(["sleep", "60"], env=environment)
-    pid_file = tmp_path / "pid"
-    subprocess.run(["sh", "-c", f"sleep 60 & echo $! > '{pid_file}'"], env=environment, check=True)
-    orphan = int(pid_file.read_text())
-    yield child.pid, orphan
-    psutil.Process(orphan).kill()
-    child.kill()
-    child.wait()
-
-
-def test_lean_servers_that_run_and_that_were_left_over(marked: tuple[int, int]) -> None:
-    child, orphan = marked
-    finding = servers.running()
-    listed = [each["pid"] for each in finding.details["lean"]]
-    assert child in listed
-    assert orphan in listed
-    assert orphan in finding.details["left_over"]
-    assert child not in finding.details["left_over"]
-    assert finding.grade == "note"
-    assert str(orphan) in finding.advice
-
-
-def test_an_llmstep_that_runs() -> None:
-    command = [sys.executable, "-m", "llmstep", "serve", "--port", "0", "--no-preload", "--model", "starter"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as process:
-        try:
-            assert process.stdout is not None
-            process.stdout.readline()
-            finding = servers.running()
-        finally:
-            process.kill()
-    assert {"pid": process.pid, "command": "llmstep serve"} in finding.details["llmstep"]
-    assert f"llmstep serve (pid {process.pid})" in finding.text
 
 
 def test_one_look_that_fails_does_not_hide_the_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from llmstep.cli.faults import _as_llmstep_error
+from llmstep.cli.faults import FAILED, end
 
 if TYPE_CHECKING:
     from .conftest import Run
@@ -124,5 +124,8 @@ def test_streams_that_are_full_or_closed(command: str, status: int | tuple[int, 
         (KeyError("x"), "This is a fault of llmstep itself: KeyError. Please report it; LLMSTEP_TRACEBACK=1 shows"),
     ],
 )
-def test_whatever_is_raised_is_one_sentence(error: Exception, said: str) -> None:
-    assert str(_as_llmstep_error(error)).startswith(said)
+def test_whatever_is_raised_is_one_sentence(error: Exception, said: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        end(error)
+    assert ended.value.code == FAILED
+    assert capfd.readouterr().err.startswith(f"llmstep: {said}")

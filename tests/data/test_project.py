@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import TYPE_CHECKING
 
 import pytest
 from command_line import run
+from waiting import until
 
 from llmstep.data.project import lean_files, project_pairs
 from llmstep.errors import RequestError
@@ -107,8 +107,7 @@ async def test_each_step_has_the_goals_that_lean_tells(project: Path, lean_comma
     try:
         files = lean_files(project)
         found = await project_pairs(server, files, 100, 120, lambda file, count: told.update({file.name: count}))
-        while server.processes()[1:]:  # noqa: ASYNC110 - workers that were closed end soon
-            await asyncio.sleep(0.05)
+        await until(lambda: not server.processes()[1:])  # workers that were closed end soon
     finally:
         await server.stop()
     assert told == {"Broken.lean": 0, "Plain.lean": 0, "Steps.lean": 14, "Refused.lean": 1}

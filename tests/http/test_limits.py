@@ -1,84 +1,23 @@
-"""Silent clients, slow clients and bursts, on real sockets: who is served, who is refused, and how."""
+"""Silent clients and bursts, on real sockets: who is served, who is refused, and how."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
-import threading
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 import attrs
 import pytest
 from waiting import until
 
-from llmstep.http import bodies, connections, protocol
-from llmstep.http.app import create_app
+from llmstep.http import connections
 from llmstep.http.connections import Places
 from llmstep.http.fair_queue import MAX_PER_CLIENT, MAX_WAITING
-from llmstep.http.server import serve
-from llmstep.settings import Settings
 
-from .conftest import STATE, Running, ScriptedEngine, running
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+from .conftest import Running, running
+from .sockets import SILENT, Answer, idlers, read, request_bytes
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@attrs.frozen
-class Answer:
-    """An answer as it came."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-    seconds: float
-
-    @property
-    def json(self) -> dict[str, object]:
-        content: dict[str, object] = json.loads(self.body)
-        return content
-
-
-def request_bytes(name: str = "", path: str = "/") -> bytes:
-    body = json.dumps({"tactic_state": STATE, "prefix": name, "context": ""}).encode()
-    who = f"X-Llmstep-Client: {name}\r\n" if name else ""
-    return (
-        f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{who}Content-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
-    ).encode() + body
-
-
-async def read(reader: asyncio.StreamReader, started: float = 0.0) -> Answer:
-    head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)).decode().split("\r\n")
-    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
-    body = await asyncio.wait_for(reader.readexactly(int(headers["content-length"])), 30)
-    return Answer(int(head[0].split()[1]), headers, body, time.monotonic() - started)
-
-
-@contextlib.asynccontextmanager
-async def idlers(port: int, number: int, said: bytes) -> AsyncIterator[list[asyncio.StreamReader]]:
-    """So many connections that have said this much and say no more."""
-    opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(number)]
-    for _, writer in opened:
-        writer.write(said)
-    try:
-        yield [reader for reader, _ in opened]
-    finally:
-        for _, writer in opened:
-            writer.close()
-
-
-SILENT = [
-    b"",
-    b"POST / HTTP/1.1\r\nHost: loc",
-    b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{",
-]
 
 
 @pytest.mark.parametrize("said", SILENT)
@@ -183,122 +122,3 @@ async def test_a_burst_is_served_as_far_as_there_are_places_and_the_rest_is_told
         for answer in answers:
             assert answer.headers["content-type"] == "application/json"
             assert answer.status == 200 or (answer.json["error"] and int(answer.headers["retry-after"]) >= 1)
-
-
-async def test_the_head_has_a_time_however_it_trickles(up: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.4)
-    reader, writer = await asyncio.open_connection("127.0.0.1", up.server.port)
-
-    async def trickle() -> None:
-        with contextlib.suppress(OSError):
-            for byte in b"POST / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 200:
-                writer.write(bytes([byte]))
-                await asyncio.sleep(0.15)  # the answer is read between two bytes: one that comes behind it resets
-
-    trickling = asyncio.ensure_future(trickle())
-    answer = await asyncio.wait_for(read(reader), 5)
-    trickling.cancel()
-    assert (answer.status, answer.headers["connection"]) == (408, "close")
-    assert answer.json == {
-        "error": "The head of the request did not arrive within 0.4 seconds.",
-        "hint": "Send it in one piece.",
-        "suggestions": [],
-    }
-    writer.close()
-    silent, writer = await asyncio.open_connection("127.0.0.1", up.server.port)
-    assert await asyncio.wait_for(silent.read(), 5) == b""
-    writer.close()
-
-
-async def test_the_next_head_of_a_connection_has_a_time_too(up: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.3)
-    reader, writer = await asyncio.open_connection("127.0.0.1", up.server.port)
-    writer.write(request_bytes())
-    assert (await read(reader)).status == 200
-    writer.write(b"GET /hea")
-    assert (await asyncio.wait_for(read(reader), 4)).status == 408
-    writer.close()
-
-
-async def test_a_request_that_waits_for_the_model_is_not_cut_off(up: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.1)
-    up.engine.hold = asyncio.Event()
-    reader, writer = await asyncio.open_connection("127.0.0.1", up.server.port)
-    writer.write(request_bytes())
-    await up.engine.runs(1)
-    silent, later = await asyncio.open_connection("127.0.0.1", up.server.port)
-    assert await asyncio.wait_for(silent.read(), 30) == b""  # it came later, and its time is over
-    later.close()
-    up.engine.hold.set()
-    assert (await read(reader)).status == 200
-    writer.close()
-
-
-async def test_the_body_has_a_time(up: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.2)
-    async with idlers(up.server.port, 3, SILENT[2]) as silent:
-        for reader in silent:
-            answer = await asyncio.wait_for(read(reader), 5)
-            assert (answer.status, answer.json["error"]) == (408, "The body did not arrive within 0.2 seconds.")
-
-
-@pytest.mark.parametrize(
-    ("sent", "status"),
-    [
-        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
-        (b"GET /\x00 HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
-        (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", 400),
-        (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", 400),
-        (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n", 400),
-        (b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
-        (b"x" * 70_000, 431),
-    ],
-)
-async def test_what_is_no_http_is_answered_in_json(up: Running, sent: bytes, status: int) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", up.server.port)
-    writer.write(sent)
-    with contextlib.suppress(ConnectionResetError, asyncio.IncompleteReadError):  # it sends on while it is refused
-        answer = await asyncio.wait_for(read(reader), 10)
-        assert answer.status in (status, 415)  # the second where the head is good
-        assert answer.json["error"]
-    writer.close()
-    assert (await up.client.get("/health")).status_code == 200
-
-
-async def test_long_contexts_are_read_beside_the_loop(up: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While nearly a megabyte is read, by a thread that takes its time, others are answered."""
-    go_on = threading.Event()
-    threads = ThreadPoolExecutor(1)
-    threads.submit(go_on.wait)
-    monkeypatch.setattr(bodies, "_threads", threads)
-    long = {"tactic_state": STATE, "prefix": "", "context": "theorem t : p := by\n" + "  have h := (hp)\n" * 50_000}
-    asking = asyncio.ensure_future(up.client.post("/", json=long))
-    await until(lambda: bodies._long)
-    assert (await up.client.get("/health")).status_code == 200
-    go_on.set()
-    assert (await asking).status_code == 200
-    threads.shutdown()
-
-
-async def test_too_many_long_bodies_are_refused(up: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "_MAX_LONG", 0)
-    answer = await up.client.post("/", json={"tactic_state": STATE, "context": "x" * 20_000})
-    assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
-    assert answer.json()["error"] == "Too many long requests are being read already."
-    assert (await up.client.post("/", json={"tactic_state": STATE})).status_code == 200
-
-
-async def test_a_client_that_reads_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "WRITE_SECONDS", 0.3)
-    engine = ScriptedEngine()
-    app = create_app(engine, Settings(), at_once=1)  # type: ignore[arg-type]
-    server = await serve(app, "127.0.0.1", 0)
-    try:
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=1024)
-        for _ in range(3000):
-            writer.write(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        await until(lambda: not server._server.server_state.connections)
-        writer.close()
-        del reader
-    finally:
-        await server.stop()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 from verdict_cases import Case, read_table
-from waiting import until
+from waiting import until, until_busy
 
 from llmstep.errors import LeanImportsError, NoGoalError
 from llmstep.lean.checker import FileChecker
@@ -22,6 +22,8 @@ from llmstep.types import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from llmstep.lean.process import LeanProcess
 
 CASES = read_table("checks.txt")
 STEPS = read_table("verdicts.txt")
@@ -49,6 +51,13 @@ def site_in(text: str, cursor: int) -> InsertionPoint:
     point = find_insertion_point(text, position_at(text, cursor))
     assert point is not None
     return point
+
+
+async def works(server: LeanServer, checker: FileChecker) -> LeanProcess:
+    """The worker of the checker, once it is at work."""
+    [worker] = [each for each in server.processes() if each.role == "worker" and each.uri == checker.shadow.uri]
+    await until_busy(worker.pid)
+    return worker
 
 
 @pytest.mark.parametrize("cases", [CASES, STEPS], ids=["checks", "verdicts"])
@@ -144,7 +153,7 @@ async def test_cancelling_stops_lean_and_leaves_the_document_usable(checker: Fil
         await checker.baseline(TEXT, SITE)
         await checker.check(TEXT, SITE, "exact (hp)")
         task = asyncio.create_task(checker.check(TEXT, SITE, LOOP))
-        await asyncio.sleep(0.3)
+        await works(server, checker)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -160,8 +169,7 @@ async def test_a_crash_is_tried_again(checker: FileChecker, server: LeanServer) 
     try:
         await checker.baseline(TEXT, SITE)
         task = asyncio.create_task(checker.check(TEXT, SITE, LOOP))
-        await asyncio.sleep(0.3)
-        [worker] = [each for each in server.processes() if each.role == "worker" and each.uri == checker.shadow.uri]
+        worker = await works(server, checker)
         os.kill(worker.pid, signal.SIGKILL)
         assert (await task).message == "no answer within 3 s"
         assert (await checker.check(TEXT, SITE, "((exact hp))")).verdict is Verdict.CLOSES

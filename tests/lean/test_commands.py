@@ -6,8 +6,9 @@ import random
 
 import pytest
 
-from llmstep.lean import commands
 from llmstep.lean.commands import Command, find_commands
+
+from .lines_run import lines_run
 
 PIECES = [
     *("theorem a : b := by\n", "  simp [x]\n", "private\n", "protected ", "@[simp]\n", "@[simp, foo\n", "bar]", "]\n"),
@@ -27,11 +28,17 @@ PIECES = [
 ]
 
 
+def forget() -> None:
+    """Have the texts before pushed out by others."""
+    for number in range(8):
+        find_commands(str(number))
+
+
 def alone(text: str) -> tuple[Command, ...]:
     """What is found in a text when nothing is known."""
-    commands._recent.clear()
+    forget()
     found = find_commands(text)
-    commands._recent.clear()
+    forget()
     return found
 
 
@@ -66,23 +73,14 @@ def test_edits_give_what_a_fresh_search_gives(seed: int) -> None:
         assert found == alone(asked), asked
 
 
-def test_only_what_follows_an_edit_is_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_what_follows_an_edit_is_searched() -> None:
     text = "".join(f"theorem t{number} : a := by\n  simp [b]\n\n" for number in range(1000))
-    searched: list[int] = []
-    scan = commands._scan
-
-    def watched(masked: str, before: tuple[Command, ...]) -> list[Command]:
-        searched.append(len(masked) - (before[-1].end if before else 0))
-        return scan(masked, before)
-
-    monkeypatch.setattr(commands, "_scan", watched)
-    commands._recent.clear()
-    assert len(find_commands(text)) == 1000
-    assert len(find_commands(text + "x")) == 1000
-    assert len(find_commands(text[:-3])) == 1000
     middle = len(text) // 2
-    assert len(find_commands(text[:middle] + "\ndef d := 1\n" + text[middle:])) == 1001
+    edited = text[:middle] + "\ndef d := 1\n" + text[middle:]
+    forget()
+    whole = lines_run(lambda: find_commands(text))
+    assert lines_run(lambda: find_commands(text + "x")) < whole / 50
+    assert lines_run(lambda: find_commands(text[:-3])) < whole / 50
+    assert lines_run(lambda: find_commands(edited)) < 0.6 * whole
+    assert [len(find_commands(each)) for each in (text, text + "x", text[:-3], edited)] == [1000, 1000, 1000, 1001]
     assert find_commands(text) is find_commands(text)
-    whole, *rest = searched
-    assert whole == len(text)
-    assert [length < limit for length, limit in zip(rest, (200, 200, middle + 200), strict=True)] == [True] * 3

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from typing import TYPE_CHECKING
 
 import layout_figures
 import pytest
@@ -16,8 +14,7 @@ from llmstep.lean.insertion_points import find_insertion_points
 from llmstep.lean.step import step_of
 from llmstep.lean.text import mask, minimal_edit, offset_at, position_at, range_at
 
-if TYPE_CHECKING:
-    from types import FrameType
+from .lines_run import lines_run
 
 HEAD = "theorem t (p : Prop) (hp : p) : p := by\n"
 PIECES = (
@@ -139,7 +136,7 @@ def test_a_place_keeps_what_is_around_it(text: str, offset: int, candidate: str)
 @settings(deadline=None, max_examples=40)
 def test_twice_the_text_takes_twice_the_steps(unit: str) -> None:
     """Counted are the lines of Python that run for a cursor at the end, none of which works on more than a token."""
-    once, twice = (lines_run(HEAD + unit * count) for count in (300, 600))
+    once, twice = (lines_of(HEAD + unit * count) for count in (300, 600))
     assert twice <= 2.3 * once + 2000
 
 
@@ -160,21 +157,8 @@ def test_no_depth_ends_in_a_recursion_error() -> None:
         find_insertion_points(text, position_at(text, len(text)))
 
 
-def lines_run(text: str) -> int:
-    count = 0
-
-    def trace(frame: FrameType, event: str, argument: object) -> object:
-        nonlocal count
-        count += event == "line"
-        return trace
-
-    layout_figures.masked_text.cache_clear()
-    layout_figures.commands._recent.clear()
+def lines_of(text: str) -> int:
+    """How much work a place at the end of a text is that was never seen."""
+    text = layout_figures.never_seen(text)
     position = position_at(text, len(text))
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        find_insertion_points(text, position)
-    finally:
-        sys.settrace(before)
-    return count
+    return lines_run(lambda: find_insertion_points(text, position))

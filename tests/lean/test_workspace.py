@@ -11,6 +11,7 @@ import attrs
 import psutil
 import pytest
 import pytest_asyncio
+from waiting import until_busy
 
 from llmstep.errors import CancelledError, LeanNotFoundError, NoGoalError
 from llmstep.lean.insertion_points import InsertionPoint, find_insertion_point, find_insertion_points
@@ -191,7 +192,7 @@ async def test_cancelling_a_check_leaves_the_rest_untouched(workspace: LeanWorks
 
     task = asyncio.create_task(workspace.check(uri, PLAIN, SITE, RIGHT, ["exact  hq", LOOP, "assumption"], on_result))
     await first_came.wait()
-    await asyncio.sleep(0.3)
+    await until_busy(*(each.pid for info in workspace.servers() for each in info.processes if each.role == "worker"))
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

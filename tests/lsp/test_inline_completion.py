@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
@@ -132,12 +131,12 @@ async def test_settings_hold_for_the_request_behind_them(
     assert shared.process is not None
     page = opened(AND)
     await page.suggest(page.at("sorry"))
+    whole = types.Range(types.Position(0, 0), types.Position(10, 0))
     for inserts in (False, True):
         shared.process.send_signal(signal.SIGSTOP)
         try:
             push(shared, {"llmstep": {**options, "inlayHints": {"insertOnDoubleClick": inserts}}})
-            asked = asyncio.ensure_future(page.hints())
-            await asyncio.sleep(0.05)
+            _, asked = shared.request(types.TEXT_DOCUMENT_INLAY_HINT, types.InlayHintParams(page.id, whole))
         finally:
             shared.process.send_signal(signal.SIGCONT)
         [hint] = await asked

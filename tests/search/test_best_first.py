@@ -1,53 +1,18 @@
-"""The search on small worlds: what is expanded and in which order, when it stops, and which proof it returns."""
+"""The search on small worlds: what is expanded, in which order, and which proof it gives."""
 
 from __future__ import annotations
 
-import asyncio
-import math
 import random
 from typing import TYPE_CHECKING
 
 import pytest
 
-from llmstep.search.best_first import Limits, Search, Step, best_first, score
+from llmstep.search.best_first import Limits, best_first, score
+
+from .worlds import Toy, World, key, search
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from llmstep.progress import Progress
-
-World = dict[str, "dict[str, tuple[float, str]]"]
-"""State -> step -> (probability, next state). A state is its goals joined by blanks; "" is proved, "!" a refusal."""
-
-
-def key(goals: tuple[str, ...]) -> str:
-    return " ".join(goals)
-
-
-class Toy:
-    """Expands states of a world, and notes which."""
-
-    varied = False
-
-    def __init__(self, world: Mapping[str, Mapping[str, tuple[float, str]]]) -> None:
-        self.world = world
-        self.expanded: list[str] = []
-        self.proofs: list[tuple[str, ...]] = []
-
-    async def expand(self, goals: tuple[str, ...], proof: tuple[str, ...], again: int) -> Sequence[Step]:
-        self.expanded.append(key(goals))
-        self.proofs.append(proof)
-        await asyncio.sleep(0)
-        return [
-            Step(step, math.log(probability), None if then == "!" else tuple(then.split()))
-            for step, (probability, then) in self.world.get(key(goals), {}).items()
-        ]
-
-
-async def search(world: World, root: str = "a", *, length_power: float = 0.0, **limits: float) -> tuple[Search, Toy]:
-    toy = Toy(world)
-    made = Limits(**limits)  # type: ignore[arg-type]
-    return await best_first(tuple(root.split()), toy, made, key=key, length_power=length_power), toy
 
 
 async def test_the_likeliest_open_state_is_next() -> None:
@@ -145,79 +110,6 @@ async def test_patience_does_not_exceed_the_budget() -> None:
     assert (found.proof, found.expansions) == (("p", "p", "done"), 3)
 
 
-@pytest.mark.parametrize("budget", [0, 1, 2, 5])
-async def test_the_budget_of_expansions(budget: int) -> None:
-    world: World = {str(n): {"on": (0.5, str(n + 1))} for n in range(20)}
-    found, toy = await search(world, "0", expansions=budget)
-    assert toy.expanded == [str(n) for n in range(budget)]
-    assert (found.proof, found.outcome, found.expansions) == (None, "expansions", budget)
-
-
-async def test_the_budget_of_seconds_also_ends_an_expansion() -> None:
-    class Slow(Toy):
-        cancelled = False
-
-        async def expand(self, goals: tuple[str, ...], proof: tuple[str, ...], again: int) -> Sequence[Step]:
-            if key(goals) == "b":
-                try:
-                    await asyncio.sleep(60)
-                except asyncio.CancelledError:
-                    self.cancelled = True
-                    raise
-            return await super().expand(goals, proof, again)
-
-    slow = Slow({"a": {"x": (1.0, "b")}})
-    found = await best_first(("a",), slow, Limits(seconds=0.2), key=key)
-    assert (found.proof, found.outcome, found.expansions) == (None, "seconds", 1)
-    assert slow.cancelled
-
-
-async def test_no_time_means_no_expansion() -> None:
-    found, toy = await search({"a": {"done": (1.0, "")}}, seconds=0)
-    assert (found.outcome, toy.expanded) == ("seconds", [])
-
-
-async def test_a_timeout_of_the_expander_is_not_taken_for_the_budget() -> None:
-    class Failing(Toy):
-        async def expand(self, goals: tuple[str, ...], proof: tuple[str, ...], again: int) -> Sequence[Step]:
-            raise asyncio.TimeoutError
-
-    with pytest.raises(asyncio.TimeoutError):
-        await best_first(("a",), Failing({}), Limits(seconds=60), key=key)
-
-
-async def test_cancelling_ends_it_at_once() -> None:
-    started = asyncio.Event()
-
-    class Endless(Toy):
-        stopped = False
-
-        async def expand(self, goals: tuple[str, ...], proof: tuple[str, ...], again: int) -> Sequence[Step]:
-            started.set()
-            try:
-                await asyncio.Event().wait()
-            finally:
-                self.stopped = True
-            raise AssertionError
-
-    endless = Endless({})
-    task = asyncio.create_task(best_first(("a",), endless, Limits(), key=key))
-    await started.wait()
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert endless.stopped
-
-
-async def test_what_the_expander_raises_ends_the_search() -> None:
-    class Failing(Toy):
-        async def expand(self, goals: tuple[str, ...], proof: tuple[str, ...], again: int) -> Sequence[Step]:
-            raise ValueError("no model")
-
-    with pytest.raises(ValueError, match="no model"):
-        await best_first(("a",), Failing({}), Limits(), key=key)
-
-
 async def test_progress_says_where_it_is() -> None:
     updates: list[Progress] = []
     await best_first(("a",), Toy(LONG_FIRST), Limits(patience=1), key=key, progress=updates.append)
@@ -233,42 +125,6 @@ async def test_progress_says_where_it_is() -> None:
 async def test_the_expander_is_given_the_steps_that_lead_to_the_state() -> None:
     _, toy = await search(LONG_FIRST)
     assert toy.proofs == [(), ("p",), ("p", "p")]
-
-
-class Later(Toy):
-    """Proposes some steps only when a state is expanded again: the last letter of a name says which time."""
-
-    varied = True
-
-    async def expand(self, goals: tuple[str, ...], proof: tuple[str, ...], again: int) -> Sequence[Step]:
-        steps = await super().expand(goals, proof, again)
-        return [step for step in steps if int(step.tactic[-1]) == again]
-
-
-async def test_when_no_state_is_open_the_expanded_ones_are_asked_again() -> None:
-    world: World = {
-        "a": {"x0": (0.5, "b"), "y0": (0.4, "c"), "z1": (0.1, "d")},
-        "b": {"x0": (0.5, "!")},
-        "d": {"done0": (1.0, "")},
-    }
-    toy = Later(world)
-    found = await best_first(("a",), toy, Limits(), key=key)
-    assert toy.expanded == ["a", "b", "c", "a", "b", "c", "d"], "the best first, and a new state in its turn"
-    assert (found.proof, found.expansions, found.states) == (("z1", "done0"), 7, 4)
-
-
-async def test_asking_again_ends_with_the_budget() -> None:
-    toy = Later({"a": {"x0": (0.5, "b")}})
-    found = await best_first(("a",), toy, Limits(expansions=7), key=key)
-    assert toy.expanded == ["a", "b", "a", "b", "a", "b", "a"]
-    assert (found.proof, found.outcome, found.expansions, found.states) == (None, "expansions", 7, 2)
-
-
-async def test_with_a_proof_in_hand_nothing_is_asked_again() -> None:
-    toy = Later({"a": {"x0": (0.5, "b"), "y1": (0.5, "")}, "b": {"done0": (1.0, "")}})
-    found = await best_first(("a",), toy, Limits(patience=5), key=key)
-    assert toy.expanded == ["a", "b"]
-    assert found.proof == ("x0", "done0")
 
 
 async def test_length_normalisation_goes_on_with_a_long_row_of_likely_steps() -> None:

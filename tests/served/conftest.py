@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 from gguf_models import starter_gguf
 
@@ -29,3 +30,8 @@ async def engine_for(model: object, command: tuple[str, ...] = (), **settings: A
         yield made
     finally:
         await made.close()
+
+
+def guards() -> list[psutil.Process]:
+    """The processes of ours that guard the model's servers, which are below them."""
+    return [each for each in psutil.Process().children() if any("served.guard" in word for word in each.cmdline())]

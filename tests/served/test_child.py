@@ -12,11 +12,10 @@ import pytest
 from waiting import until
 
 from llmstep.engine.remote import connection
-from llmstep.engine.served.engine import ServedEngine
 from llmstep.errors import LlmstepError, ModelLoadError, RemoteError
 from llmstep.types import Goal, PromptInput, SamplingParams
 
-from .conftest import engine_for
+from .conftest import engine_for, guards
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,10 +112,9 @@ async def test_closing_ends_a_server_that_does_not_listen_yet_and_one_that_does_
     deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
     async with engine_for("starter", script(tmp_path, deaf), engine="vllm") as engine:
         task = asyncio.create_task(engine.generate(ASK, SAMPLING))
-        active = engine._active
-        assert isinstance(active, ServedEngine)
-        await until(lambda: active.child.pid is not None and psutil.Process(active.child.pid).children())
-        family = [psutil.Process(active.child.pid), *psutil.Process(active.child.pid).children(recursive=True)]
+        await until(lambda: any(guard.children() for guard in guards()))
+        [guard] = guards()
+        family = [guard, *guard.children(recursive=True)]
         task.cancel()
         await asyncio.wait({task})
         assert all(each.is_running() for each in family)  # the next request needs it
@@ -140,11 +138,9 @@ async def test_models_that_vllm_does_not_run(tmp_path: Path, model: str, templat
 async def test_a_server_that_runs_is_used_instead(tmp_path: Path) -> None:
     async with engine_for("starter", script(tmp_path), engine="vllm") as first:
         await first.load()
-        active = first._active
-        assert isinstance(active, ServedEngine)
         url = first.status.url
         async with engine_for("starter", engine="vllm", url=url) as second:
             with pytest.raises(LlmstepError, match="wants a key"):
                 await second.load()
-            assert isinstance(second._active, ServedEngine)
-            assert second._active.child.pid is None
+            assert second.status.engine == "vllm"
+            assert len(guards()) == 1  # that of the first

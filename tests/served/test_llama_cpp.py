@@ -20,12 +20,11 @@ from llmstep.catalog.gguf import choose_gguf
 from llmstep.engine.remote import connection
 from llmstep.engine.remote.dialects import Question
 from llmstep.engine.served import choice
-from llmstep.engine.served.engine import ServedEngine
 from llmstep.errors import LlmstepError
 from llmstep.settings import Settings
 from llmstep.types import Goal, PromptInput, SamplingParams
 
-from .conftest import engine_for
+from .conftest import engine_for, guards
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,10 +42,9 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def family(engine: EngineRouter) -> list[psutil.Process]:
     """The guard and the server below it."""
-    active = engine._active
-    assert isinstance(active, ServedEngine)
-    assert active.child.pid is not None
-    return [psutil.Process(active.child.pid), *psutil.Process(active.child.pid).children(recursive=True)]
+    assert engine.status.engine == "llama.cpp"
+    [guard] = guards()
+    return [guard, *guard.children(recursive=True)]
 
 
 async def test_the_steps_and_scores_of_the_same_model_in_process(gguf: Path) -> None:
