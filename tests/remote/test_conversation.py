@@ -15,7 +15,7 @@ from llmstep.settings import RemoteSettings, Settings
 from llmstep.types import SamplingParams
 
 if TYPE_CHECKING:
-    from llmstep.engine.conversation import Answer
+    from llmstep.engine.text import Answer
 
 TURNS = [("system", "You prove."), ("user", "Prove it: ∀ x, x = x")]
 SAMPLING = SamplingParams(1, 0.7, 0.95, 400, 5)

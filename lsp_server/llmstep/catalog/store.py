@@ -5,7 +5,6 @@ Nothing here goes to the network. The cache is where `huggingface_hub` has it (`
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -121,12 +120,22 @@ def size_bytes(record: ModelRecord) -> int | None:
 def parameters(record: ModelRecord) -> int | None:
     """Number of a model's weights: from the header of the file for the starter, from the record for others."""
     weights = STARTER_DIR / _WEIGHTS[0]
-    if not record.bundled or not weights.is_file():
-        return record.parameters
-    with weights.open("rb") as file:  # 8 bytes of length, then that much JSON: huggingface.co/docs/safetensors
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    count: int = sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
-    return count
+    return count_weights(weights) if record.bundled and weights.is_file() else record.parameters
+
+
+def count_weights(path: Path) -> int:
+    """Number of weights in a file, by its header.
+
+    Raises:
+        ValueError: It is not in that format, or not as long as the header says.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
 
 
 def cached_file(repo_id: str, file: str) -> Path | None:
@@ -144,6 +153,11 @@ def cached_file(repo_id: str, file: str) -> Path | None:
 def is_path(name: str) -> bool:
     """Whether `name` is written as a path: from the root, the home or the current folder."""
     return name.startswith((".", "~")) or Path(name).is_absolute() or "\\" in name
+
+
+def hinted_template(folder: Path | None) -> str:
+    """The template that a model's own file of hints names; empty where none does."""
+    return str(read_json(folder / HINTS).get("template") or "") if folder else ""
 
 
 def read_json(file: Path) -> dict[str, Any]:

@@ -39,7 +39,7 @@ class Wanted:
         Raises:
             LlmstepError: The hub cannot be asked.
         """
-        from llmstep.hub.download_size import download_bytes
+        from llmstep.hub.download import download_bytes
 
         return download_bytes(self.repo_id, code=self.code, file=self.file)
 

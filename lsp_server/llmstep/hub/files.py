@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import fnmatch
-import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from llmstep.catalog.store import ADAPTER, ADAPTER_WEIGHTS, HINTS
+from llmstep.catalog.store import ADAPTER, ADAPTER_WEIGHTS, HINTS, count_weights
 from llmstep.errors import ModelLoadError, ModelNotFoundError
 from llmstep.strict_json import loads
 
@@ -37,8 +36,7 @@ _WEIGHTS = (  # the best form first: whole or in shards, safetensors or pickles
     ("pytorch_model.bin.index.json", r"pytorch_model(-\d+-of-\d+\.bin|\.bin\.index\.json)"),
     (ADAPTER_WEIGHTS, r"adapter_model\.safetensors"),  # the weights of its base are fetched for themselves
 )
-_MAX_HEADER = 100_000_000
-"""Bytes; safetensors' own limit."""
+_CUT = "is cut off, or longer than its header says"
 
 
 def weight_files(names: Iterable[str]) -> list[str]:
@@ -168,35 +166,12 @@ def measure(paths: Sequence[Path]) -> Weights:
         if path.suffix != ".safetensors":
             parameters = None
         elif parameters is not None:
-            parameters += _read_header(path)
+            try:
+                parameters += count_weights(path)
+            except ValueError as error:
+                ends = any(said in str(error) for said in ("incomplete metadata", "invalid header length"))
+                raise broken(path, _CUT if ends else "is not a safetensors file") from error
     return Weights(parameters, size)
-
-
-def _read_header(path: Path) -> int:
-    """Number of parameters in a safetensors file.
-
-    The format: 8 bytes little-endian length, that many bytes of JSON naming dtype, shape and offsets, then the data
-    (https://huggingface.co/docs/safetensors).
-    """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if size < 8 or length > _MAX_HEADER:
-            raise broken(path, "is not a safetensors file")
-        raw = file.read(length)
-    if len(raw) < length:
-        raise broken(path, f"is cut off inside its header, after {size} bytes")
-    try:
-        tensors = {name: entry for name, entry in loads(raw).items() if name != "__metadata__"}
-        end = 8 + length + max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
-        parameters: int = sum(math.prod(entry["shape"]) for entry in tensors.values())
-        if not isinstance(parameters, int):
-            raise ValueError("a shape of no whole numbers")
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        raise broken(path, "is not a safetensors file") from error
-    if size != end:
-        raise broken(path, f"has {size} bytes where its header says {end}")
-    return parameters
 
 
 def broken(path: Path, how: str) -> ModelLoadError:
