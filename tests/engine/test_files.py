@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from llmstep.catalog.store import read_json
+from llmstep.catalog.files import (
+    is_complete,
+    measure,
+    needed_files,
+    read_json,
+    weight_files,
+    weight_paths,
+    weights_size,
+)
 from llmstep.errors import ModelLoadError
-from llmstep.hub.files import is_complete, measure, needed_files, weight_files, weight_paths, weights_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from llmstep.catalog import store
+from llmstep.catalog.files import CONFIG
 from llmstep.catalog.models import ModelRecord, gguf_file
 from llmstep.catalog.registry import find_record
 from llmstep.catalog.resolve import PREFERENCE
@@ -52,7 +53,7 @@ def is_gguf(model: str) -> bool:
     if not store.is_path(name):
         return False
     folder = Path(name).expanduser()
-    return not (folder / store.CONFIG).is_file() and bool(_files(folder))
+    return not (folder / CONFIG).is_file() and bool(_files(folder))
 
 
 def choose_gguf(settings: Settings) -> GgufChoice:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from llmstep.catalog import store
+from llmstep.catalog.files import CONFIG, HINTS, read_json
 from llmstep.catalog.models import STARTER, ModelRecord
 from llmstep.catalog.recommended import PREFERENCE, Hardware, ways
 from llmstep.catalog.registry import all_records, find_record
@@ -124,9 +125,9 @@ def _folder(folder: Path, settings: Settings) -> ModelChoice:
         raise ModelNotFoundError(
             f"There is no folder {folder}.", hint="Set llmstep.model to a model's folder, name or hub id."
         )
-    if not (folder / store.CONFIG).is_file() and store.adapter_base(folder) is None:
+    if not (folder / CONFIG).is_file() and store.adapter_base(folder) is None:
         raise ModelLoadError(
-            f"The folder {folder} holds no model: it has no {store.CONFIG}.",
+            f"The folder {folder} holds no model: it has no {CONFIG}.",
             hint="Set llmstep.model to the folder that a model was saved to.",
         )
     return _other(str(folder), folder, settings)
@@ -134,7 +135,7 @@ def _folder(folder: Path, settings: Settings) -> ModelChoice:
 
 def _other(source: str, folder: Path | None, settings: Settings) -> ModelChoice:
     """The choice of a model that is not in the catalog; `folder` has its files, where there are any."""
-    config = store.read_json(folder / store.CONFIG) if folder else {}
+    config = read_json(folder / CONFIG) if folder else {}
     family: Family | None = None
     if config:
         family = "seq2seq" if config.get("is_encoder_decoder") or config.get("model_type") == "t5" else "causal"
@@ -147,7 +148,7 @@ def _other(source: str, folder: Path | None, settings: Settings) -> ModelChoice:
 
 def _as_trained(template: PromptTemplate, folder: Path | None) -> PromptTemplate:
     """The template with prompts no longer than those that the model in `folder` was trained on."""
-    hints = store.read_json(folder / store.HINTS) if folder else {}
+    hints = read_json(folder / HINTS) if folder else {}
     maximum = hints.get("max_prompt_tokens")
     if hints.get("template") != template.name or not isinstance(maximum, int) or maximum < 1:
         return template

@@ -12,8 +12,8 @@ from tqdm.std import tqdm
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, GenerationConfig
 
 from llmstep.cancel import NEVER, CancelToken
+from llmstep.catalog.files import ADAPTER_WEIGHTS
 from llmstep.catalog.memory import HEADROOM, needed_bytes
-from llmstep.catalog.store import ADAPTER_WEIGHTS
 from llmstep.engine import device as devices
 from llmstep.engine.generate import compile_step
 from llmstep.engine.loaded import LoadedModel, Plan

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from llmstep.catalog.files import is_complete
 from llmstep.catalog.resolve import Hardware, check_family, resolve
 from llmstep.catalog.store import adapter_base, cached_weights
 from llmstep.decoder import why_unsupported
@@ -14,7 +15,6 @@ from llmstep.engine import device as devices
 from llmstep.engine import own_decoder
 from llmstep.engine.packages import require
 from llmstep.errors import ModelLoadError, ModelNotFoundError
-from llmstep.hub.files import is_complete
 from llmstep.progress import Progress, ProgressSink
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ import attrs
 import platformdirs
 
 from llmstep.cancel import NEVER, CancelToken
+from llmstep.catalog.files import broken
 from llmstep.errors import DownloadError
-from llmstep.hub.files import broken
 from llmstep.progress import Progress, ProgressSink, silent
 from llmstep.strict_json import JsonError, loads
 from llmstep.whole_file import whole_file

@@ -18,12 +18,12 @@ from huggingface_hub import constants, snapshot_download, try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 
 from llmstep.cancel import NEVER, CancelToken
-from llmstep.catalog.store import ADAPTER, CONFIG, adapter_base, is_path
+from llmstep.catalog.files import ADAPTER, CONFIG, is_complete, needed_files, weight_files
+from llmstep.catalog.store import adapter_base, is_path
 from llmstep.errors import CancelledError, DownloadError, ModelNotFoundError
 from llmstep.hub import client
 from llmstep.hub import errors as hub_errors
 from llmstep.hub.arrived import Promise, check_arrived, check_cached
-from llmstep.hub.files import is_complete, needed_files, weight_files
 from llmstep.progress import Progress, ProgressSink, format_bytes, silent
 
 if TYPE_CHECKING:

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import fnmatch
+import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from llmstep.catalog.store import ADAPTER, ADAPTER_WEIGHTS, HINTS, count_weights
 from llmstep.errors import ModelLoadError, ModelNotFoundError
-from llmstep.strict_json import loads
+from llmstep.strict_json import JsonError, loads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+CONFIG = "config.json"
+HINTS = "llmstep.json"
+"""A file beside a model that names the template it was trained with: `{"template": "pythia"}`.
+
+With `"max_prompt_tokens"` it says how long its prompts were at most, where that is less than the template has them.
+"""
+
+ADAPTER = "adapter_config.json"
+"""The file that describes a LoRA adapter to peft, with the base's hub id or folder in it."""
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+
+WEIGHTS = "model.safetensors"
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "*.model", "vocab.json", "vocab.txt")
 """Any of these is a sign of a tokenizer."""
 
@@ -30,7 +42,7 @@ _SMALL = (
     ADAPTER,
 )
 _WEIGHTS = (  # the best form first: whole or in shards, safetensors or pickles
-    ("model.safetensors", r"model\.safetensors"),
+    (WEIGHTS, r"model\.safetensors"),
     ("model.safetensors.index.json", r"model(-\d+-of-\d+\.safetensors|\.safetensors\.index\.json)"),
     ("pytorch_model.bin", r"pytorch_model\.bin"),
     ("pytorch_model.bin.index.json", r"pytorch_model(-\d+-of-\d+\.bin|\.bin\.index\.json)"),
@@ -172,6 +184,44 @@ def measure(paths: Sequence[Path]) -> Weights:
                 ends = any(said in str(error) for said in ("incomplete metadata", "invalid header length"))
                 raise broken(path, _CUT if ends else "is not a safetensors file") from error
     return Weights(parameters, size)
+
+
+def count_weights(path: Path) -> int:
+    """Number of weights in a file, by its header.
+
+    Raises:
+        ValueError: It is not in that format, or not as long as the header says.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """The object in a JSON file; empty when there is no such file.
+
+    Raises:
+        ModelLoadError: The file holds no JSON object.
+    """
+    try:
+        content = loads(file.read_bytes(), lenient=True)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ModelLoadError(
+            f"The file {file} cannot be read: {error.strerror or error}.", hint="Download the model again."
+        ) from error
+    except JsonError as error:
+        raise ModelLoadError(
+            f"The file {file} cannot be read: it {error}.", hint="Download the model again."
+        ) from error
+    if not isinstance(content, dict):
+        raise ModelLoadError(f"The file {file} holds no JSON object.", hint="Download the model again.")
+    return content
 
 
 def broken(path: Path, how: str) -> ModelLoadError:
