@@ -8,8 +8,6 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-import psutil
-
 from llmstep.catalog.gguf import choose_gguf, is_gguf
 from llmstep.catalog.memory import needed_bytes
 from llmstep.catalog.models import gguf_file
@@ -47,7 +45,7 @@ def prefers_llama_cpp(settings: Settings) -> bool:
         return False
     if file is None or settings.device == "cuda" or (settings.device == "auto" and has_cuda()):
         return False
-    parameters, free = record.parameters or 0, psutil.virtual_memory().available
+    parameters, free = record.parameters or 0, devices.free_bytes("cpu")
     return (
         (settings.device != "cpu" and has_apple_gpu())
         or (parameters >= LARGE and not has_byte_products())

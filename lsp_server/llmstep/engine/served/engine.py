@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import attrs
-import psutil
 
 from llmstep.aside import in_this_loop
 from llmstep.cancel import CancelToken
@@ -15,6 +14,7 @@ from llmstep.catalog.gguf import choose_gguf
 from llmstep.catalog.memory import needed_bytes
 from llmstep.engine.chat_form import SAID, ChatForm, chat_form, in_own_words, rule_values
 from llmstep.engine.chat_rule import written_chat
+from llmstep.engine.device import free_bytes
 from llmstep.engine.remote.connection import persistently
 from llmstep.engine.remote.dialects import LLAMA_CPP, OPENAI
 from llmstep.engine.remote.openai import OpenAiEngine
@@ -230,7 +230,7 @@ def _llama_cpp(settings: Settings, progress: ProgressSink, cancel: CancelToken) 
 
 
 def _require_memory(name: str, file: Path) -> None:
-    needed, free = needed_bytes(file.stat().st_size), psutil.virtual_memory().available
+    needed, free = needed_bytes(file.stat().st_size), free_bytes("cpu")
     if needed > free:
         raise ModelTooLargeError(
             f"The model {name} needs about {format_bytes(needed)} of memory, and {format_bytes(free)} are free.",
