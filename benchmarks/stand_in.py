@@ -11,8 +11,6 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-import attrs
-
 from llmstep.engine.cache import AnswerCache
 from llmstep.engine.interface import Generation
 from llmstep.engine.remote.remote_engine import RemoteEngine
@@ -27,8 +25,7 @@ from llmstep.types import Candidate
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from llmstep.engine.conversation import Answer, Turn
-    from llmstep.engine.text import Text
+    from llmstep.engine.text import Answer, Text, Turn
     from llmstep.types import PromptInput, SamplingParams
 
 
@@ -38,7 +35,7 @@ class StandIn(RemoteEngine):
     def __init__(self, settings: Settings, seconds: float) -> None:
         super().__init__(settings, "inProcess")
         self.seconds = seconds
-        self._answers: AnswerCache[Generation] = AnswerCache()
+        self._answers = AnswerCache()
         self._board.publish(state="idle", last_ms=1000 * seconds)
 
     async def generate(
@@ -56,8 +53,7 @@ class StandIn(RemoteEngine):
         return answer
 
     def known(self, ask: PromptInput, sampling: SamplingParams | None = None) -> Generation | None:
-        answer = self._answers.get((ask, sampling))
-        return None if answer is None else attrs.evolve(answer, cached=True)
+        return self._answers.get((ask, sampling))
 
     async def load(self, *, progress: ProgressSink = silent) -> str:
         """It is there."""

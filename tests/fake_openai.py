@@ -43,7 +43,7 @@ class FakeServer:
         obeys_n, obeys_stop, logprobs, streams: What it does with these.
         refuses: Fields that it refuses with a status of 400.
         most: Most samples that it takes in a request.
-        numbers_all_zero: Whether every streamed sample has the number 0, as behind some gateways.
+        numbers_all_zero: Whether every sample has the number 0, as behind some gateways.
         hold: While set, samples wait behind their first piece.
         cuts: Number of answers that are to be cut short, after their third piece.
     """
@@ -129,7 +129,9 @@ class FakeServer:
         samples = [self._text(body) for _ in range(count)]
         chat = path.endswith("chat/completions")
         if not self.streams:
-            return JSONResponse({"choices": [self._whole(i, text, chat) for i, text in enumerate(samples)]})
+            numbers = [0] * count if self.numbers_all_zero else range(count)
+            whole = [self._whole(number, text, chat) for number, text in zip(numbers, samples, strict=True)]
+            return JSONResponse({"choices": whole})
         return StreamingResponse(self._events(samples, chat), media_type="text/event-stream")
 
     def _text(self, body: dict[str, Any]) -> str:

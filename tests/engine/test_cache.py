@@ -8,6 +8,7 @@ import pytest
 from llmstep.catalog.model_key import ModelKey
 from llmstep.catalog.templates import get_template
 from llmstep.engine.cache import AnswerCache, answer_key
+from llmstep.engine.interface import Generation
 from llmstep.settings import Settings
 from llmstep.types import Goal, PromptInput, SamplingParams
 
@@ -69,12 +70,18 @@ def test_a_lone_surrogate_is_no_trouble() -> None:
 
 
 def test_the_answers_used_last_are_kept() -> None:
-    cache: AnswerCache[int] = AnswerCache(capacity=2)
-    cache.put("a", 1)
-    cache.put("b", 2)
-    assert cache.get("a") == 1
-    cache.put("c", 3)
-    assert (cache.get("a"), cache.get("b"), cache.get("c")) == (1, None, 3)
-    cache.put("a", 4)
-    assert cache.get("a") == 4
-    assert cache.get("nothing") is None
+    cache = AnswerCache(capacity=2)
+
+    def drawn(key: str) -> int | None:
+        known = cache.get(key)
+        assert known is None or known.cached
+        return known and known.drawn
+
+    cache.put("a", Generation([], "m", 1, 9.0))
+    cache.put("b", Generation([], "m", 2, 9.0))
+    assert drawn("a") == 1
+    cache.put("c", Generation([], "m", 3, 9.0))
+    assert (drawn("a"), drawn("b"), drawn("c")) == (1, None, 3)
+    cache.put("a", Generation([], "m", 4, 9.0))
+    assert drawn("a") == 4
+    assert drawn("nothing") is None

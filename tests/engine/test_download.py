@@ -14,11 +14,11 @@ import pytest
 from huggingface_hub import constants
 
 from llmstep.cancel import CancelToken
+from llmstep.catalog.files import measure, weight_paths
 from llmstep.errors import CancelledError, DownloadError, ModelLoadError, ModelNotFoundError
 from llmstep.hub import download
 from llmstep.hub import errors as hub_errors
 from llmstep.hub.download import cached_folder, fetch
-from llmstep.hub.files import measure, weight_paths
 from llmstep.progress import format_bytes
 
 if TYPE_CHECKING:

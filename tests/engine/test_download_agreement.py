@@ -15,8 +15,7 @@ from llmstep.catalog.recommended import Hardware, fits, recommended
 from llmstep.catalog.registry import find_record
 from llmstep.cli import app, downloads, progress
 from llmstep.errors import DownloadError, ModelNotFoundError, RequestError
-from llmstep.hub.download import cached_folder
-from llmstep.hub.download_size import download_bytes
+from llmstep.hub.download import cached_folder, download_bytes
 from llmstep.progress import Progress, format_bytes
 
 if TYPE_CHECKING:

@@ -69,6 +69,18 @@ def test_a_model_is_divided_only_where_it_fits_no_single_gpu(
     assert place_of(tiny_models["llama"], monkeypatch, gigabytes * GIB) == where
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_cpu_is_enough_where_torch_has_no_onednn(
+    tiny_models: dict[str, Path], monkeypatch: pytest.MonkeyPatch, dtype: str
+) -> None:
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    with torch.backends.mkldnn.flags(enabled=False):
+        made = loader.load(inspect(tiny_models["neox"], name="neox", placement=devices.place("cpu", dtype)))
+        samples = decode(made, prompt_for(made), SIX)
+    assert len(samples) == SIX.count
+    assert all(sample.tokens for sample in samples)
+
+
 def test_one_device_elsewhere(tiny_models: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     assert place_of(tiny_models["llama"], monkeypatch, 1, "mps") == {"device_map": {"": "mps"}}
     assert place_of(tiny_models["llama"], monkeypatch, 1, "cpu") == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +16,7 @@ from llmstep.settings import RemoteSettings, Settings
 from llmstep.types import SamplingParams
 
 if TYPE_CHECKING:
-    from llmstep.engine.conversation import Answer
+    from llmstep.engine.text import Answer
 
 TURNS = [("system", "You prove."), ("user", "Prove it: ∀ x, x = x")]
 SAMPLING = SamplingParams(1, 0.7, 0.95, 400, 5)
@@ -40,6 +41,7 @@ async def test_what_is_asked_and_answered() -> None:
     assert steps == sorted(steps)
     [asked] = model.asked
     assert asked["messages"] == [{"role": role, "content": said} for role, said in TURNS]
+    assert json.loads(asked["generation_config"])["do_sample"], "transformers serve takes the likeliest otherwise"
     assert (asked["max_tokens"], asked["temperature"], asked["top_p"], asked["seed"]) == (400, 0.7, 0.95, 5)
 
 

@@ -44,6 +44,14 @@ async def test_samples_that_cannot_be_told_apart_are_dropped_and_asked_for_one_b
     assert [each.body["n"] for each in fake.asked] == [6, *[1] * 8]
 
 
+async def test_samples_of_one_number_in_a_whole_answer_are_told_apart_by_their_places(fake: FakeServer) -> None:
+    fake.numbers_all_zero, fake.streams = True, False
+    async with engine_for(fake.settings()) as engine:
+        answer = await engine.generate(ASK, SIX)
+    assert (answer.drawn, {each.text for each in answer.candidates}) == (6, {"rfl", "simp [h]", "omega"})
+    assert [each.body["n"] for each in fake.asked] == [6]
+
+
 @pytest.mark.parametrize(
     "said",
     [

@@ -227,9 +227,7 @@ def test_when_auto_takes_llama_cpp(
     monkeypatch.setattr(choice, "has_cuda", lambda: machine.get("cuda", False))
     monkeypatch.setattr(choice, "has_apple_gpu", lambda: machine.get("apple", False))
     monkeypatch.setattr(choice, "has_byte_products", lambda: machine.get("bytes", True))
-    monkeypatch.setattr(
-        choice.psutil, "virtual_memory", lambda: type("M", (), {"available": machine.get("free", 64e9)})
-    )
+    monkeypatch.setattr(choice.devices, "free_bytes", lambda _: machine.get("free", 64e9))
     settings = Settings(model=model, device=machine.get("device", "auto"))
     assert choice.prefers_llama_cpp(settings) is wanted
     assert not choice.prefers_llama_cpp(attrs.evolve(settings, engine="inProcess"))

@@ -11,13 +11,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
+from llmstep.catalog.files import is_complete, needed_files
 from llmstep.catalog.resolve import STARTER_DIR, resolve
 from llmstep.engine import engine as engine_module
 from llmstep.engine import own_decoder
 from llmstep.engine.loader import load
 from llmstep.engine.prepare import prepare
 from llmstep.errors import MissingPackageError, ModelLoadError, ModelNotFoundError, SettingsError
-from llmstep.hub.files import is_complete, needed_files
 from llmstep.settings import Settings
 from llmstep.training.config import read_config
 from llmstep.training.trainer import run_training

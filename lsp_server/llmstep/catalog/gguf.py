@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import attrs
 
 from llmstep.catalog import store
+from llmstep.catalog.files import CONFIG
 from llmstep.catalog.models import ModelRecord, gguf_file
 from llmstep.catalog.registry import find_record
 from llmstep.catalog.resolve import PREFERENCE
-from llmstep.catalog.templates import get_template, guess_template
+from llmstep.catalog.templates import guess_template, template_for
 from llmstep.errors import ModelError, ModelNotFoundError
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def is_gguf(model: str) -> bool:
     if not store.is_path(name):
         return False
     folder = Path(name).expanduser()
-    return not (folder / store.CONFIG).is_file() and bool(_files(folder))
+    return not (folder / CONFIG).is_file() and bool(_files(folder))
 
 
 def choose_gguf(settings: Settings) -> GgufChoice:
@@ -74,11 +75,19 @@ def choose_gguf(settings: Settings) -> GgufChoice:
         return _of_record(record, settings)
     if found := _ON_HUB.fullmatch(name) if not store.is_path(name) else None:
         repo_id, file = found[1], found[2]
-        return GgufChoice(name, _template(name, None, settings), store.cached_file(repo_id, file), repo_id, file)
+        return GgufChoice(
+            name,
+            template_for(settings, name, guess_template(name, "causal")),
+            store.cached_file(repo_id, file),
+            repo_id,
+            file,
+        )
     if not store.is_path(name):
         raise _no_file(name)
     path = _one_file(Path(name).expanduser())
-    return GgufChoice(name, _template("/".join(path.parts[-2:]), path.parent, settings), path)
+    model = "/".join(path.parts[-2:])
+    hinted = store.hinted_template(path.parent)
+    return GgufChoice(name, template_for(settings, model, hinted, guess_template(model, "causal")), path)
 
 
 def _best(settings: Settings) -> GgufChoice:
@@ -96,8 +105,7 @@ def _best(settings: Settings) -> GgufChoice:
 def _added(record: ModelRecord, settings: Settings) -> GgufChoice:
     """The file of a model that the user has given a name."""
     choice = choose_gguf(attrs.evolve(settings, model=record.repo_id, template=settings.template or record.template))
-    template = attrs.evolve(choice.template, stops=(*choice.template.stops, *record.stops))
-    return attrs.evolve(choice, name=record.name, template=template)
+    return attrs.evolve(choice, name=record.name, template=choice.template.stopping(record.stops))
 
 
 def _of_record(record: ModelRecord, settings: Settings) -> GgufChoice:
@@ -105,8 +113,7 @@ def _of_record(record: ModelRecord, settings: Settings) -> GgufChoice:
     found = _ON_HUB.fullmatch(file.path) if file is not None else None
     if found is None:
         raise _no_file(record.name)
-    template = get_template(settings.template or record.template).thinking(settings)
-    template = attrs.evolve(template, stops=(*template.stops, *record.stops))
+    template = template_for(settings, record.name, record.template).stopping(record.stops)
     return GgufChoice(record.name, template, store.cached_file(found[1], found[2]), found[1], found[2])
 
 
@@ -125,18 +132,6 @@ def _one_file(path: Path) -> Path:
 
 def _files(folder: Path) -> list[Path]:
     return sorted(each for each in folder.glob(f"*{SUFFIX}") if each.is_file()) if folder.is_dir() else []
-
-
-def _template(model: str, folder: Path | None, settings: Settings) -> PromptTemplate:
-    """The template of the settings, of the hints beside the file, or a guess by the name."""
-    hinted = str(store.read_json(folder / store.HINTS).get("template") or "") if folder else ""
-    name = settings.template or hinted or guess_template(model, "causal")
-    if not name:
-        raise ModelError(
-            f"The prompt template of the model {model} is not known.",
-            hint="Set llmstep.template to the one it was trained with.",
-        )
-    return get_template(name).thinking(settings)
 
 
 def _no_file(name: str) -> ModelError:

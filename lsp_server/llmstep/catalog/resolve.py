@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import attrs
 
 from llmstep.catalog import store
+from llmstep.catalog.files import CONFIG, HINTS, read_json
 from llmstep.catalog.models import STARTER, ModelRecord
 from llmstep.catalog.recommended import PREFERENCE, Hardware, ways
 from llmstep.catalog.registry import all_records, find_record
 from llmstep.catalog.store import STARTER_DIR, cache_path, is_cached
-from llmstep.catalog.templates import TEMPLATES, PromptTemplate, get_template, guess_template
+from llmstep.catalog.templates import TEMPLATES, PromptTemplate, guess_template, template_for
 from llmstep.errors import ModelError, ModelLoadError, ModelNotFoundError
 
 if TYPE_CHECKING:
@@ -102,13 +103,13 @@ def _choice(record: ModelRecord, settings: Settings) -> ModelChoice:
             f"The model {record.name} brings Python code of its own, which is not allowed to run.",
             hint="If you trust its authors, set llmstep.trustRemoteCode to true; else choose another model.",
         )
-    template = get_template(settings.template or record.template).thinking(settings)
-    _check_family(template, record.family, record.name)
+    template = template_for(settings, record.name, record.template)
+    check_family(template, record.family, record.name)
     if record.added:
         template = _as_trained(template, cache_path(record))
     return ModelChoice(
         source=str(STARTER_DIR) if record.bundled else record.repo_id,
-        template=attrs.evolve(template, stops=(*template.stops, *record.stops)),
+        template=template.stopping(record.stops),
         record=record,
         trust_remote_code=record.trust_remote_code or (record.added and settings.trust_remote_code),
     )
@@ -124,9 +125,9 @@ def _folder(folder: Path, settings: Settings) -> ModelChoice:
         raise ModelNotFoundError(
             f"There is no folder {folder}.", hint="Set llmstep.model to a model's folder, name or hub id."
         )
-    if not (folder / store.CONFIG).is_file() and store.adapter_base(folder) is None:
+    if not (folder / CONFIG).is_file() and store.adapter_base(folder) is None:
         raise ModelLoadError(
-            f"The folder {folder} holds no model: it has no {store.CONFIG}.",
+            f"The folder {folder} holds no model: it has no {CONFIG}.",
             hint="Set llmstep.model to the folder that a model was saved to.",
         )
     return _other(str(folder), folder, settings)
@@ -134,27 +135,20 @@ def _folder(folder: Path, settings: Settings) -> ModelChoice:
 
 def _other(source: str, folder: Path | None, settings: Settings) -> ModelChoice:
     """The choice of a model that is not in the catalog; `folder` has its files, where there are any."""
-    config = store.read_json(folder / store.CONFIG) if folder else {}
+    config = read_json(folder / CONFIG) if folder else {}
     family: Family | None = None
     if config:
         family = "seq2seq" if config.get("is_encoder_decoder") or config.get("model_type") == "t5" else "causal"
-    named = settings.template or (str(store.read_json(folder / store.HINTS).get("template") or "") if folder else "")
-    named = named or _guess(source, config, family)
-    if not named:
-        raise ModelError(
-            f"The prompt template of the model {source} is not known.",
-            hint=f"Set llmstep.template to the one it was trained with: {', '.join(TEMPLATES)}.",
-        )
-    template = get_template(named).thinking(settings)
+    template = template_for(settings, source, store.hinted_template(folder), _guess(source, config, family))
     if family is not None:
-        _check_family(template, family, source)
+        check_family(template, family, source)
     template = _as_trained(template, folder)
     return ModelChoice(source=source, template=template, trust_remote_code=settings.trust_remote_code)
 
 
 def _as_trained(template: PromptTemplate, folder: Path | None) -> PromptTemplate:
     """The template with prompts no longer than those that the model in `folder` was trained on."""
-    hints = store.read_json(folder / store.HINTS) if folder else {}
+    hints = read_json(folder / HINTS) if folder else {}
     maximum = hints.get("max_prompt_tokens")
     if hints.get("template") != template.name or not isinstance(maximum, int) or maximum < 1:
         return template
@@ -172,7 +166,11 @@ def _guess(source: str, config: dict[str, object], family: Family | None) -> str
     return "pythia" if config.get("model_type") == "gpt_neox" else ""
 
 
-def _check_family(template: PromptTemplate, family: Family, model: str) -> None:
+def check_family(template: PromptTemplate, family: str, model: str) -> None:
+    """
+    Raises:
+        ModelError: The template is for models of another kind.
+    """
     if template.family == family:
         return
     kinds = {"causal": "a decoder-only model", "seq2seq": "an encoder-decoder model"}

@@ -5,32 +5,24 @@ Nothing here goes to the network. The cache is where `huggingface_hub` has it (`
 
 from __future__ import annotations
 
-import json
-import math
 from pathlib import Path
-from typing import Any
 
+from llmstep.catalog.files import (
+    ADAPTER,
+    ADAPTER_WEIGHTS,
+    CONFIG,
+    HINTS,
+    WEIGHTS,
+    count_weights,
+    is_complete,
+    read_json,
+)
 from llmstep.catalog.models import ModelRecord
 from llmstep.catalog.registry import find_record
 from llmstep.errors import ModelLoadError
-from llmstep.strict_json import JsonError, loads
 
 STARTER_DIR = Path(__file__).parent / "starter"
 """The folder of the starter model."""
-
-CONFIG = "config.json"
-HINTS = "llmstep.json"
-"""A file beside a model that names the template it was trained with: `{"template": "pythia"}`.
-
-With `"max_prompt_tokens"` it says how long its prompts were at most, where that is less than the template has them.
-"""
-
-ADAPTER = "adapter_config.json"
-"""The file that describes a LoRA adapter to peft, with the base's hub id or folder in it."""
-ADAPTER_WEIGHTS = "adapter_model.safetensors"
-
-_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
-_TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "spiece.model", "vocab.json", "vocab.txt")
 
 
 def cache_path(model: ModelRecord | str) -> Path | None:
@@ -60,7 +52,7 @@ def is_cached(model: ModelRecord | str) -> bool:
     base = adapter_base(folder) if folder else None
     if folder is not None and base is not None:
         return (folder / ADAPTER_WEIGHTS).is_file() and is_cached(base)
-    return folder is not None and has_weights(folder) and any((folder / name).is_file() for name in _TOKENIZERS)
+    return folder is not None and is_complete(folder)
 
 
 def cached_weights(model: str) -> tuple[Path, Path | None] | None:
@@ -92,19 +84,6 @@ def adapter_base(folder: Path) -> str | None:
     return str(Path(base).resolve()) if Path(base).is_dir() else base
 
 
-def has_weights(folder: Path) -> bool:
-    """Whether `folder` holds the weights of a model, every shard of them."""
-    for name in _WEIGHTS:
-        if (folder / name).is_file():
-            return True
-        index = folder / f"{name}.index.json"
-        if index.is_file():
-            shards = set(read_json(index).get("weight_map", {}).values())
-            if shards and all((folder / shard).is_file() for shard in shards):
-                return True
-    return False
-
-
 def size_bytes(record: ModelRecord) -> int | None:
     """Size of a model's weights: of the files for the starter and the user's, else from the number of weights."""
     if record.added:
@@ -114,19 +93,14 @@ def size_bytes(record: ModelRecord) -> int | None:
         return next((size for size in sizes if size), None)
     if not record.bundled:
         return record.size_bytes
-    weights = STARTER_DIR / _WEIGHTS[0]
+    weights = STARTER_DIR / WEIGHTS
     return weights.stat().st_size if weights.is_file() else None
 
 
 def parameters(record: ModelRecord) -> int | None:
     """Number of a model's weights: from the header of the file for the starter, from the record for others."""
-    weights = STARTER_DIR / _WEIGHTS[0]
-    if not record.bundled or not weights.is_file():
-        return record.parameters
-    with weights.open("rb") as file:  # 8 bytes of length, then that much JSON: huggingface.co/docs/safetensors
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    count: int = sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
-    return count
+    weights = STARTER_DIR / WEIGHTS
+    return count_weights(weights) if record.bundled and weights.is_file() else record.parameters
 
 
 def cached_file(repo_id: str, file: str) -> Path | None:
@@ -146,27 +120,9 @@ def is_path(name: str) -> bool:
     return name.startswith((".", "~")) or Path(name).is_absolute() or "\\" in name
 
 
-def read_json(file: Path) -> dict[str, Any]:
-    """The object in a JSON file; empty when there is no such file.
-
-    Raises:
-        ModelLoadError: The file holds no JSON object.
-    """
-    try:
-        content = loads(file.read_bytes(), lenient=True)
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise ModelLoadError(
-            f"The file {file} cannot be read: {error.strerror or error}.", hint="Download the model again."
-        ) from error
-    except JsonError as error:
-        raise ModelLoadError(
-            f"The file {file} cannot be read: it {error}.", hint="Download the model again."
-        ) from error
-    if not isinstance(content, dict):
-        raise ModelLoadError(f"The file {file} holds no JSON object.", hint="Download the model again.")
-    return content
+def hinted_template(folder: Path | None) -> str:
+    """The template that a model's own file of hints names; empty where none does."""
+    return str(read_json(folder / HINTS).get("template") or "") if folder else ""
 
 
 def _in_hub_cache(repo_id: str) -> Path | None:

@@ -123,6 +123,10 @@ class PromptTemplate:
         also = self.also.shortened(maximum) if self.also else None
         return attrs.evolve(self, max_prompt_tokens=min(self.max_prompt_tokens, maximum), also=also)
 
+    def stopping(self, stops: tuple[str, ...]) -> PromptTemplate:
+        """The template with further texts that end an answer."""
+        return attrs.evolve(self, stops=(*self.stops, *stops)) if stops else self
+
     def thinking(self, settings: Settings) -> PromptTemplate:
         """The template of a chat with what the settings say about thoughts; others stay as they are."""
         if not self.own_turns:

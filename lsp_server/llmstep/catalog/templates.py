@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from llmstep.catalog.tables import read_tables
 from llmstep.catalog.template import Family, PromptTemplate, Segment
 from llmstep.errors import ModelError
 
-__all__ = ["TEMPLATES", "Family", "PromptTemplate", "Segment", "get_template", "guess_template"]
+if TYPE_CHECKING:
+    from llmstep.settings import Settings
+
+__all__ = ["TEMPLATES", "Family", "PromptTemplate", "Segment", "get_template", "guess_template", "template_for"]
 
 
 TEMPLATES: Final = read_tables("templates.toml", PromptTemplate)
@@ -49,6 +52,22 @@ def get_template(name: str) -> PromptTemplate:
             + f"Set llmstep.template to one of {', '.join(TEMPLATES)}.",
         )
     return template
+
+
+def template_for(settings: Settings, model: str, *names: str | None) -> PromptTemplate:
+    """The template of the settings, else the first of some names that is one, with what the settings say of thoughts.
+
+    Raises:
+        ModelError: There is none.
+    """
+    name = settings.template or next(filter(None, names), "")
+    if not name:
+        known = ", ".join(TEMPLATES)
+        raise ModelError(
+            f"The prompt template of the model {model} is not known.",
+            hint=f"Set llmstep.template to the one it was trained with: {known}; for a general model, to instruct.",
+        )
+    return get_template(name).thinking(settings)
 
 
 def guess_template(model_id: str, family: Family) -> str | None:

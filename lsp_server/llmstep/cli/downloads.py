@@ -39,7 +39,7 @@ class Wanted:
         Raises:
             LlmstepError: The hub cannot be asked.
         """
-        from llmstep.hub.download_size import download_bytes
+        from llmstep.hub.download import download_bytes
 
         return download_bytes(self.repo_id, code=self.code, file=self.file)
 
@@ -119,7 +119,7 @@ def _model(settings: Settings) -> Wanted | None:
 
 def _encoder(settings: Settings) -> Wanted | None:
     """The retriever that made the index of premises."""
-    from llmstep.catalog.store import read_json
+    from llmstep.catalog.files import read_json
 
     if settings.premises.source != "index" or not settings.premises.index:
         return None

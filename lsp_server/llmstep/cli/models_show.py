@@ -26,7 +26,7 @@ def show(
     Example: llmstep models show byt5-small
     """
     from llmstep.cli.models_rows import row_fields
-    from llmstep.engine.machine import this_machine
+    from llmstep.engine.served.choice import this_machine
     from llmstep.wire.models import ModelPage
 
     record = _record(name)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
+import attrs
 from cachetools import LRUCache
 
 if TYPE_CHECKING:
@@ -13,23 +14,26 @@ if TYPE_CHECKING:
 
     from llmstep.catalog.model_key import ModelKey
     from llmstep.catalog.template import PromptTemplate
+    from llmstep.engine.interface import Generation
     from llmstep.types import PromptInput, SamplingParams
 
-T = TypeVar("T")
 
-
-class AnswerCache(Generic[T]):
+class AnswerCache:
     """The answers used last, at most `capacity` of them; usable from any thread."""
 
     def __init__(self, capacity: int = 512) -> None:
-        self._answers: LRUCache[Hashable, T] = LRUCache(capacity)
+        self._answers: LRUCache[Hashable, Generation] = LRUCache(capacity)
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable) -> T | None:
+    def get(self, key: Hashable) -> Generation | None:
+        """A copy of an answer, marked as one that cost nothing."""
         with self._lock:
-            return self._answers.get(key)
+            answer = self._answers.get(key)
+        if answer is None:
+            return None
+        return attrs.evolve(answer, candidates=list(answer.candidates), elapsed_ms=0.0, cached=True)
 
-    def put(self, key: Hashable, answer: T) -> None:
+    def put(self, key: Hashable, answer: Generation) -> None:
         with self._lock:
             self._answers[key] = answer
 

@@ -78,20 +78,12 @@ def place(device: Device, dtype: Dtype) -> Placement:
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     chosen = choose_device(device, cuda=cuda, mps=mps)
     capability = cuda_capability() if chosen == "cuda" else (0, 0)
-    _check_bits(dtype, chosen)
-    return Placement(chosen, choose_dtype(dtype, chosen, capability))
-
-
-def _check_bits(dtype: Dtype, device: str) -> None:
-    """
-    Raises:
-        SettingsError: The device has no products in so few bits.
-    """
-    if dtype in ("int8", "int4") and device != "cpu":
+    if dtype in ("int8", "int4") and chosen != "cpu":
         raise SettingsError(
-            f"The setting llmstep.dtype is {dtype}, which is for CPUs, and the device is {device}.",
+            f"The setting llmstep.dtype is {dtype}, which is for CPUs, and the device is {chosen}.",
             hint="Set llmstep.dtype to auto, or llmstep.engine to llama.cpp with a GGUF file of fewer bits.",
         )
+    return Placement(chosen, choose_dtype(dtype, chosen, capability))
 
 
 def cuda_capability() -> tuple[int, int]:

@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
 from llmstep.aside import in_this_loop
 from llmstep.catalog.model_key import ModelKey
 from llmstep.engine.cache import AnswerCache, answer_key
-from llmstep.engine.conversation import Answer
 from llmstep.engine.held import Held
 from llmstep.engine.interface import Generation
 from llmstep.engine.status import EngineStatus, StatusBoard
-from llmstep.engine.text import Completion, Text
+from llmstep.engine.text import Answer, Completion, Text
 from llmstep.engine.worker import Job, Worker
 from llmstep.progress import Progress, ProgressSink, generating, silent, since, thinned
 from llmstep.settings_store import SettingsStore
@@ -31,11 +30,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
     from llmstep.catalog.resolve import ModelChoice
-    from llmstep.engine.conversation import Turn
-    from llmstep.engine.text import Written
+    from llmstep.engine.text import Turn, Written
     from llmstep.settings import Settings
 
 __all__ = ["Engine", "EngineStatus", "Generation", "Progress"]
+
+T = TypeVar("T")
 
 _CLOSE_SECONDS = 10.0
 """Longest wait for the worker at the end; reading weights cannot be interrupted between two tensors."""
@@ -52,7 +52,7 @@ class Engine:
     def __init__(self, settings: Settings | SettingsStore) -> None:
         self.store = SettingsStore.of(settings)
         self._chosen: tuple[ModelKey, ModelChoice] | None = None
-        self._answers: AnswerCache[Generation] = AnswerCache()
+        self._answers = AnswerCache()
         self._board = StatusBoard(EngineStatus(model=self.settings.model))
         self._worker = Worker(
             idle_seconds=self.settings.idle_unload_minutes * 60, on_change=self._publish, on_idle=self._release
@@ -80,60 +80,38 @@ class Engine:
     async def generate(
         self, ask: PromptInput, sampling: SamplingParams | None = None, *, progress: ProgressSink = silent
     ) -> Generation:
-        """Distinct candidates for `ask`, best first.
+        """See `ModelEngine.generate`.
 
         Cancelling the task stops the model within one decoding step, unless others wait for the same answer. A question
         that was answered before is answered from memory, also when it has no seed.
-
-        Args:
-            sampling: How to draw; None takes the settings.
-            progress: Called in this event loop while the model is downloaded, loaded and run.
-
-        Raises:
-            ModelError: The model cannot be found, downloaded, loaded or run.
-            BusyError: Too many requests wait.
-            CancelledError: The engine was closed.
         """
         started = time.perf_counter()
         settings = self.settings
         choice = await self._choice(settings)
-        if sampling is None:
-            sampling = SamplingParams.of(settings)
-        key = answer_key(ModelKey.of(settings).chosen(choice), choice.template, ask, sampling)
+        wanted = sampling or SamplingParams.of(settings)
+        key = answer_key(ModelKey.of(settings).chosen(choice), choice.template, ask, wanted)
+
+        def work(job: Job[Generation]) -> Generation:
+            return self._answer(job, key, settings, choice, ask, wanted)
+
         answer = self._answers.get(key)
-        if answer is not None:
-            answer = attrs.evolve(answer, cached=True)
-        else:
-            wanted = sampling
-
-            def work(job: Job[Generation]) -> Generation:
-                return self._answer(job, key, settings, choice, ask, wanted)
-
-            answer = await asyncio.wrap_future(self._worker.submit(("generate", key), work, in_this_loop(progress)))
-        elapsed_ms = since(started)
-        return attrs.evolve(answer, candidates=list(answer.candidates), elapsed_ms=elapsed_ms)
+        if answer is None:
+            answer = await self._done(("generate", key), work, progress)
+        return attrs.evolve(answer, candidates=list(answer.candidates), elapsed_ms=since(started))
 
     def known(self, ask: PromptInput, sampling: SamplingParams | None = None) -> Generation | None:
-        """The answer, where it is in memory and needs no work."""
+        """See `ModelEngine.known`."""
         settings = self.settings
         choice = self._known_choice(settings)
         if choice is None:
             return None
         wanted = sampling or SamplingParams.of(settings)
-        answer = self._answers.get(answer_key(ModelKey.of(settings).chosen(choice), choice.template, ask, wanted))
-        if answer is None:
-            return None
-        return attrs.evolve(answer, candidates=list(answer.candidates), elapsed_ms=0.0, cached=True)
+        return self._answers.get(answer_key(ModelKey.of(settings).chosen(choice), choice.template, ask, wanted))
 
     async def complete(
         self, text: Text, sampling: SamplingParams, *, on_written: Callable[[int, Written], None] | None = None
     ) -> Completion:
-        """See `ModelEngine.complete`; nothing is remembered. Cancelling stops the model within one decoding step.
-
-        Raises:
-            RequestError: The prompt is empty, or too long for the model.
-            ModelError, BusyError, CancelledError: As with `generate`.
-        """
+        """See `ModelEngine.complete`; nothing is remembered. Cancelling stops the model within one decoding step."""
         settings = self.settings
         choice = await self._choice(settings)
         loop = asyncio.get_running_loop()
@@ -158,7 +136,7 @@ class Engine:
                 )
             return Completion(written, choice.name, tokens)
 
-        return await asyncio.wrap_future(self._worker.submit(("complete", object()), work))
+        return await self._done(("complete", object()), work)
 
     async def converse(
         self, turns: Sequence[Turn], sampling: SamplingParams, *, progress: ProgressSink = silent
@@ -188,7 +166,7 @@ class Engine:
                 self._held.rest()
 
         key = ("load", choice.template.family, ModelKey.of(settings).chosen(choice))
-        return await asyncio.wrap_future(self._worker.submit(key, work, in_this_loop(progress)))
+        return await self._done(key, work, progress)
 
     async def awaited(self) -> ModelChoice | None:
         """The model of the settings, where it is not in memory yet.
@@ -202,12 +180,16 @@ class Engine:
 
     async def unload(self) -> None:
         """Free the model's memory, behind the requests that wait now."""
-        await asyncio.wrap_future(self._worker.submit("unload", lambda _: self._release()))
+        await self._done("unload", lambda _: self._release())
 
     async def close(self) -> None:
         """Cancel all requests, free the model and end the worker's thread."""
         await asyncio.get_running_loop().run_in_executor(None, self._worker.close, _CLOSE_SECONDS)
         self._release()
+
+    async def _done(self, key: Hashable, work: Callable[[Job[T]], T], progress: ProgressSink = silent) -> T:
+        """What `work` returns, by the worker's thread."""
+        return await asyncio.wrap_future(self._worker.submit(key, work, in_this_loop(progress)))
 
     async def _choice(self, settings: Settings) -> ModelChoice:
         """The model that the settings mean; looked up in a thread, since that asks the disk and the devices.
@@ -237,9 +219,8 @@ class Engine:
         sampling: SamplingParams,
     ) -> Generation:
         """In the worker's thread: load what has to be loaded, run the model, and remember the answer."""
-        known = self._answers.get(key)  # it may have been given while this job waited
-        if known is not None:
-            return attrs.evolve(known, cached=True)
+        if known := self._answers.get(key):  # it may have been given while this job waited
+            return known
         from llmstep.engine.answer import answer
 
         with self._held.working(job, settings, choice) as model:

@@ -93,8 +93,8 @@ class FallbackEngine:
 
 
 def _is_large(choice: ModelChoice) -> bool:
+    from llmstep.catalog.files import weights_size
     from llmstep.engine.prepare import LARGE
-    from llmstep.hub.files import weights_size
 
     with contextlib.suppress(LlmstepError, OSError):
         found = cached_weights(choice.source)

@@ -11,9 +11,8 @@ from llmstep.progress import ProgressSink, silent
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from llmstep.engine.conversation import Answer, Turn
     from llmstep.engine.status import EngineStatus
-    from llmstep.engine.text import Completion, Text, Written
+    from llmstep.engine.text import Answer, Completion, Text, Turn, Written
     from llmstep.settings import Settings
     from llmstep.types import Candidate, PromptInput, SamplingParams
 
@@ -63,7 +62,10 @@ class ModelEngine(Protocol):
             progress: Called in this event loop.
 
         Raises:
-            LlmstepError: A `ModelError` when there is no answer to be had, or one of its siblings.
+            ModelError: The model cannot be found, downloaded, loaded or run.
+            RemoteError, RemoteRefusedError: Its server does not answer, or refuses the request.
+            SettingsError: The settings name a device or a server that may not or cannot be asked.
+            BusyError, CancelledError: Too many requests wait; the engine was closed.
         """
 
     def known(self, ask: PromptInput, sampling: SamplingParams | None = None) -> Generation | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,6 +12,7 @@ from tqdm.std import tqdm
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, GenerationConfig
 
 from llmstep.cancel import NEVER, CancelToken
+from llmstep.catalog.files import ADAPTER_WEIGHTS
 from llmstep.catalog.memory import HEADROOM, needed_bytes
 from llmstep.engine import device as devices
 from llmstep.engine.generate import compile_step
@@ -22,6 +24,7 @@ from llmstep.progress import Progress, ProgressSink, format_bytes, silent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 def load(plan: Plan, *, progress: ProgressSink = silent, cancel: CancelToken = NEVER) -> LoadedModel:
@@ -45,7 +48,10 @@ def load(plan: Plan, *, progress: ProgressSink = silent, cancel: CancelToken = N
         except Exception as error:
             if "allocate memory" in str(error):  # how torch's allocator for CPUs says it, in a RuntimeError
                 raise too_large(plan, devices.free_bytes(plan.placement.device)) from error
-            raise _unloadable(plan, error) from error
+            raise ModelLoadError(
+                f"The model {plan.name} cannot be loaded ({first_line(error)}).",
+                hint=f"Its files in {plan.folder} are probably damaged or do not belong together: get them again.",
+            ) from error
     progress(Progress("load", message, 1, 1))
     return loaded
 
@@ -60,10 +66,6 @@ def _whole(plan: Plan, common: dict[str, Any]) -> LoadedModel:
     loaded = _ready(plan, model, tokenizer)
     compile_step(loaded)
     return loaded
-
-
-def _auto(plan: Plan) -> Any:
-    return AutoModelForSeq2SeqLM if plan.family == "seq2seq" else AutoModelForCausalLM
 
 
 def _where(plan: Plan) -> dict[str, Any]:
@@ -84,7 +86,8 @@ def _where(plan: Plan) -> dict[str, Any]:
 
 def _read(plan: Plan, common: dict[str, Any], dtype: Any, **where: Any) -> Any:
     """The module with its weights."""
-    model, info = _auto(plan).from_pretrained(
+    kind = AutoModelForSeq2SeqLM if plan.family == "seq2seq" else AutoModelForCausalLM
+    model, info = kind.from_pretrained(
         plan.folder, config=plan.config, dtype=dtype, output_loading_info=True, **common, **where
     )
     if missing := sorted(info["missing_keys"]):
@@ -93,10 +96,32 @@ def _read(plan: Plan, common: dict[str, Any], dtype: Any, **where: Any) -> Any:
             hint="The weights and config.json do not belong together, or the model was not saved whole.",
         )
     if plan.adapter is not None:
-        from llmstep.engine.adapter import merge
-
-        model = merge(model, plan.adapter, plan.name)
+        model = _merge(model, plan.adapter, plan.name)
     return model
+
+
+def _merge(model: Any, folder: Path, name: str) -> Any:
+    """The base with the LoRA adapter of `folder` in its weights, so that it costs nothing; the base itself is changed.
+
+    Raises:
+        ModelLoadError: The adapter's weights are missing or do not belong to this base.
+    """
+    if not (folder / ADAPTER_WEIGHTS).is_file():
+        raise ModelLoadError(
+            f"The adapter in {folder} has no {ADAPTER_WEIGHTS}.", hint="Save it again, or get it whole."
+        )
+    from peft import PeftModel
+
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        adapted = PeftModel.from_pretrained(model, folder)
+    foreign = [str(each.message) for each in warned if "missing adapter keys" in str(each.message)]
+    if foreign:
+        raise ModelLoadError(
+            f"The adapter of {name} does not belong to its base: some of its weights are missing.",
+            hint="Get the adapter again, or correct base_model_name_or_path in its adapter_config.json.",
+        )
+    return adapted.merge_and_unload()
 
 
 def _ready(plan: Plan, model: Any, tokenizer: Any) -> LoadedModel:
@@ -143,13 +168,6 @@ def _detach(model: Any) -> None:
     """
     for tensor in (*model.parameters(), *model.buffers()):
         tensor.data = tensor.data.clone()
-
-
-def _unloadable(plan: Plan, error: Exception) -> ModelLoadError:
-    return ModelLoadError(
-        f"The model {plan.name} cannot be loaded ({first_line(error)}).",
-        hint=f"Its files in {plan.folder} are probably damaged or do not belong together: get them again.",
-    )
 
 
 @contextlib.contextmanager

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from llmstep import decoder
 from llmstep.cancel import NEVER, CancelToken
+from llmstep.catalog.files import measure, read_config, weight_paths
 from llmstep.catalog.memory import HEADROOM, needed_bytes, parameters_of, too_large, weight_bytes
 from llmstep.decoder.interface import SMALL
 from llmstep.engine import device as devices
 from llmstep.engine.device import Placement
 from llmstep.engine.loaded import LoadedModel, Plan
 from llmstep.errors import CancelledError, ModelLoadError, ModelTooLargeError
-from llmstep.hub.files import measure, read_config, weight_paths
 from llmstep.progress import Progress, ProgressSink, format_bytes, silent
 
 if TYPE_CHECKING:

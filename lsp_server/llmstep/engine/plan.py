@@ -18,10 +18,10 @@ from transformers import (
 )
 
 from llmstep.catalog import memory
+from llmstep.catalog.files import Weights, broken, measure, read_config, weight_paths
 from llmstep.engine import device as devices
 from llmstep.engine.loaded import Plan
 from llmstep.errors import ModelLoadError, ModelTooLargeError
-from llmstep.hub.files import Weights, broken, measure, read_config, weight_paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from llmstep.catalog.resolve import Hardware, resolve
+from llmstep.catalog.files import is_complete
+from llmstep.catalog.resolve import Hardware, check_family, resolve
 from llmstep.catalog.store import adapter_base, cached_weights
 from llmstep.decoder import why_unsupported
 from llmstep.decoder.interface import SMALL
@@ -14,7 +15,6 @@ from llmstep.engine import device as devices
 from llmstep.engine import own_decoder
 from llmstep.engine.packages import require
 from llmstep.errors import ModelLoadError, ModelNotFoundError
-from llmstep.hub.files import is_complete
 from llmstep.progress import Progress, ProgressSink
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def prepare(
                 folder, name=choice.name, settings=settings, freeable=freeable, file_bytes=file_bytes, adapter=adapter
             )
         plan = plan or _by_torch(settings, choice, folder, file_bytes, freeable, adapter)
-        _check_family(choice, plan.family)
+        check_family(choice.template, plan.family, choice.name)
         return attrs.evolve(plan, adapter=adapter)
 
     found = None if choice.trust_remote_code else cached_weights(choice.source)
@@ -142,14 +142,3 @@ def _format(settings: Settings, choice: ModelChoice, folder: Path) -> devices.Pl
             hint="Set llmstep.dtype to auto.",
         )
     return placement
-
-
-def _check_family(choice: ModelChoice, family: str) -> None:
-    if family == choice.template.family:
-        return
-    kinds = {"causal": "decoder-only", "seq2seq": "encoder-decoder"}
-    raise ModelLoadError(
-        f"The template {choice.template.name} is for {kinds[choice.template.family]} models, "
-        f"and {choice.name} is {kinds[family]}.",
-        hint="Set llmstep.template to the one the model was trained with.",
-    )

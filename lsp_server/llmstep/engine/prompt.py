@@ -7,7 +7,7 @@ not depend on where the parts of a prompt meet.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -18,22 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from llmstep.catalog.template import PromptTemplate, Segment
+    from llmstep.decoder import Tokenizer
     from llmstep.types import PromptInput
 
 
 _JOINED = 16
 """More tokens than can become fewer where a text goes on."""
-
-
-class Tokenizer(Protocol):
-    """The part of a Hugging Face tokenizer that is used here."""
-
-    @property
-    def bos_token_id(self) -> Any: ...
-    @property
-    def eos_token_id(self) -> Any: ...
-    def __call__(self, text: str, *, add_special_tokens: bool) -> Any: ...
-    def decode(self, token_ids: list[int], *, skip_special_tokens: bool, clean_up_tokenization_spaces: bool) -> Any: ...
 
 
 @attrs.frozen
@@ -119,7 +109,7 @@ def _fit(
     return _replace(segments, "goal", shorter)
 
 
-def _cut_context(template: PromptTemplate, context: str, capacity: int, count: Any) -> str:
+def _cut_context(template: PromptTemplate, context: str, capacity: int, count: Callable[[str], int]) -> str:
     """`context` in at most `capacity` tokens (and those of `...`), by the template's rule."""
     if not _surely_longer(context, capacity, count) and count(context) <= capacity:
         return context

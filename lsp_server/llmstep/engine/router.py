@@ -26,11 +26,10 @@ from llmstep.settings import Settings
 from llmstep.settings_store import SettingsStore
 
 if TYPE_CHECKING:
-    from llmstep.engine.conversation import Answer, Turn
     from llmstep.engine.interface import ModelEngine
     from llmstep.engine.remote.place import Place
     from llmstep.engine.status import EngineStatus
-    from llmstep.engine.text import Completion, Text, Written
+    from llmstep.engine.text import Answer, Completion, Text, Turn, Written
     from llmstep.types import PromptInput, SamplingParams
 
 Neighbour = Callable[[Settings], "Awaitable[Place | None]"]
@@ -104,15 +103,12 @@ class EngineRouter:
         """See `ModelEngine.generate`; no model is asked where nothing is left to prove."""
         if ask.goal.solved:
             return Generation([], self.status.model, 0, 0.0)
-        settings = self.settings
-        if settings.in_process and await self._find_neighbour(settings):
-            self._use(self._shared)
+        if await self._find_neighbour(self.settings):
             try:
                 return await self._shared.generate(ask, sampling, progress=progress)
             except (RemoteError, RemoteRefusedError, CancelledError) as error:
                 _log.info("the other llmstep lends its model no more, it is loaded here: %s", error.message)
-        engine = self._configured(self.settings)
-        self._use(engine)
+        engine = self._meant()
         if engine is self.own and self._meanwhile is not None:
             answer = await self._meanwhile.generate(ask, sampling, progress)
             if answer is not None:
@@ -127,30 +123,22 @@ class EngineRouter:
         self, text: Text, sampling: SamplingParams, *, on_written: Callable[[int, Written], None] | None = None
     ) -> Completion:
         """See `ModelEngine.complete`; a neighbour is not asked."""
-        engine = self._configured(self.settings)
-        self._use(engine)
-        return await engine.complete(text, sampling, on_written=on_written)
+        return await self._meant().complete(text, sampling, on_written=on_written)
 
     async def converse(
         self, turns: Sequence[Turn], sampling: SamplingParams, *, progress: ProgressSink = silent
     ) -> Answer:
         """See `ModelEngine.converse`; a neighbour is not asked."""
-        engine = self._configured(self.settings)
-        self._use(engine)
-        return await engine.converse(turns, sampling, progress=progress)
+        return await self._meant().converse(turns, sampling, progress=progress)
 
     async def load(self, *, progress: ProgressSink = silent) -> str:
         """See `ModelEngine.load`; a model that another llmstep lends is not loaded here."""
-        settings = self.settings
-        if settings.in_process and await self._find_neighbour(settings):
-            self._use(self._shared)
+        if await self._find_neighbour(self.settings):
             try:
                 return await self._shared.load(progress=progress)
             except LlmstepError as error:
                 _log.info("the other llmstep does not answer, the model is loaded here: %s", error.message)
-        engine = self._configured(self.settings)
-        self._use(engine)
-        return await engine.load(progress=progress)
+        return await self._meant().load(progress=progress)
 
     async def unload(self) -> None:
         await asyncio.gather(*(engine.unload() for engine in self._all))
@@ -161,7 +149,13 @@ class EngineRouter:
         await asyncio.gather(*(engine.close() for engine in self._all))
 
     def _switch(self, *_: object) -> None:
-        self._use(self._configured(self.settings))
+        self._meant()
+
+    def _meant(self) -> ModelEngine:
+        """The engine of the settings, which is the active one from now on."""
+        engine = self._configured(self.settings)
+        self._use(engine)
+        return engine
 
     def _configured(self, settings: Settings) -> ModelEngine:
         kind: str = settings.engine
@@ -172,10 +166,12 @@ class EngineRouter:
         return self.own if kind == "inProcess" else self._servers[kind]
 
     async def _find_neighbour(self, settings: Settings) -> bool:
-        place = await self._neighbour(settings) if self._neighbour is not None else None
-        if place is not None:
-            self._place = place
-        return place is not None
+        """Whether another llmstep lends its model, which is the active engine then."""
+        if self._neighbour is None or not settings.in_process or (place := await self._neighbour(settings)) is None:
+            return False
+        self._place = place
+        self._use(self._shared)
+        return True
 
     def _neighbours_place(self, _: Settings) -> Place:
         assert self._place is not None

@@ -1,4 +1,4 @@
-"""What clients of the OpenAI API ask for and get: texts that a model writes on, without any template."""
+"""What a model writes without any template: continuations of a text, and answers in a conversation."""
 
 from __future__ import annotations
 
@@ -42,3 +42,23 @@ class Completion:
     written: list[Written]
     model: str
     prompt_tokens: int
+
+
+Turn = tuple[str, str]
+"""A role (`system`, `user` or `assistant`) and what it says."""
+
+
+@attrs.frozen
+class Answer:
+    """What a model answers in a conversation, as whole-proof models are asked for."""
+
+    text: str
+    """Without a thought that the server sent apart; one inside of the text is still there."""
+    finish: Literal["stop", "length"]
+    """`length`: it was cut off, by its limit or because it went on far beyond that."""
+    tokens: int
+    """Number of tokens written, a thought included; of a server that does not count, the pieces that came."""
+    model: str
+    """As in `Generation`."""
+    thought: str = ""
+    """What the server gave apart from the text."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from llmstep.catalog.store import read_json
+from llmstep.catalog.files import read_json
 from llmstep.decoder import DamagedError, why_unsupported
 from llmstep.decoder.tokenizer import read
 from llmstep.engine.packages import require

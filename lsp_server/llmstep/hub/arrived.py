@@ -16,8 +16,8 @@ import attrs
 import platformdirs
 
 from llmstep.cancel import NEVER, CancelToken
+from llmstep.catalog.files import broken
 from llmstep.errors import DownloadError
-from llmstep.hub.files import broken
 from llmstep.progress import Progress, ProgressSink, silent
 from llmstep.strict_json import JsonError, loads
 from llmstep.whole_file import whole_file
@@ -66,12 +66,8 @@ def check_arrived(
         wrong = ""
         if promise.size is not None and size != promise.size:
             wrong = f"it has {size} bytes, not {promise.size}"
-        elif wanted is not None and not _is_remembered(blob, wanted):
-            got = sha256_of(blob, lambda: progress(_checking(repo_id)), cancel)
-            if got == wanted:
-                _remember(blob, wanted)
-            else:
-                wrong = f"its SHA-256 is {got[:16]}…, not {wanted[:16]}…"
+        elif wanted is not None:
+            wrong = _differs(blob, wanted, repo_id, progress, cancel)
         if wrong:
             for each in {path, blob}:
                 each.unlink(missing_ok=True)
@@ -83,11 +79,7 @@ def check_arrived(
 
 
 def check_cached(
-    repo_id: str,
-    paths: Iterable[Path],
-    *,
-    progress: ProgressSink = silent,
-    cancel: CancelToken = NEVER,
+    repo_id: str, paths: Iterable[Path], *, progress: ProgressSink = silent, cancel: CancelToken = NEVER
 ) -> None:
     """Check files in the hub's cache against their names; those that have no SHA-256 for a name are passed over.
 
@@ -98,12 +90,20 @@ def check_cached(
     for path in paths:
         blob = path.resolve()
         wanted = _name_of(blob)
-        if wanted is None or not blob.is_file() or _is_remembered(blob, wanted):
-            continue
-        got = sha256_of(blob, lambda: progress(_checking(repo_id)), cancel)
-        if got != wanted:
-            raise broken(path, f"differs from what the hub has: its SHA-256 is {got[:16]}…, not {wanted[:16]}…")
-        _remember(blob, wanted)
+        if wanted is not None and blob.is_file() and (wrong := _differs(blob, wanted, repo_id, progress, cancel)):
+            raise broken(path, f"differs from what the hub has: {wrong}")
+
+
+def _differs(blob: Path, wanted: str, repo_id: str, progress: ProgressSink, cancel: CancelToken) -> str:
+    """What is wrong with the SHA-256 of a file; empty where nothing is."""
+    if _remembered().get(str(blob)) == _stamp(blob, wanted):
+        return ""
+    checking = Progress("download", f"Checking the files of {repo_id}")
+    got = sha256_of(blob, lambda: progress(checking), cancel)
+    if got != wanted:
+        return f"its SHA-256 is {got[:16]}…, not {wanted[:16]}…"
+    _remember(blob, wanted)
+    return ""
 
 
 def sha256_of(path: Path, moved: Callable[[], None], cancel: CancelToken) -> str:
@@ -119,10 +119,6 @@ def sha256_of(path: Path, moved: Callable[[], None], cancel: CancelToken) -> str
             digest.update(piece)
             moved()
     return digest.hexdigest()
-
-
-def _checking(repo_id: str) -> Progress:
-    return Progress("download", f"Checking the files of {repo_id}")
 
 
 def _name_of(blob: Path) -> str | None:
@@ -145,10 +141,6 @@ def _remembered() -> dict[str, list[object]]:
 def _stamp(blob: Path, sha256: str) -> list[object]:
     stat = blob.stat()
     return [sha256, stat.st_size, stat.st_mtime_ns]
-
-
-def _is_remembered(blob: Path, sha256: str) -> bool:
-    return _remembered().get(str(blob)) == _stamp(blob, sha256)
 
 
 def _remember(blob: Path, sha256: str) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import shutil
 import threading
 import time
+from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,17 +18,16 @@ from huggingface_hub import constants, snapshot_download, try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 
 from llmstep.cancel import NEVER, CancelToken
-from llmstep.catalog.store import ADAPTER, is_path
+from llmstep.catalog.files import ADAPTER, CONFIG, is_complete, needed_files, weight_files
+from llmstep.catalog.store import adapter_base, is_path
 from llmstep.errors import CancelledError, DownloadError, ModelNotFoundError
+from llmstep.hub import client
 from llmstep.hub import errors as hub_errors
-from llmstep.hub import listing as hub_listing
 from llmstep.hub.arrived import Promise, check_arrived, check_cached
-from llmstep.hub.client import bar_class
-from llmstep.hub.files import is_complete, needed_files, weight_files
 from llmstep.progress import Progress, ProgressSink, format_bytes, silent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 STALL_SECONDS = 300.0
 """A download that brings nothing for this long has failed; the client reports steps of 10 MB, hence no less."""
@@ -72,26 +72,60 @@ def fetch(
     except HFValidationError as error:
         raise hub_errors.translate(error, source) from None
     if folder is None:
-        return _Download(source, progress, code, check).run(cancel)
+
+        def pick(sizes: Mapping[str, int]) -> tuple[list[str], list[str]]:
+            weights = weight_files(sizes)
+            if not weights:
+                raise hub_errors.no_weights(source)
+            return [name for name in needed_files(sizes, code=code) if name not in weights], weights
+
+        return _Download(source, progress, pick, check).run(cancel)
     paths = [folder / name for name in weight_files(path.name for path in folder.iterdir())]
     check_cached(source, paths, progress=progress, cancel=cancel)
     return folder
 
 
-def fetch_file(
-    repo_id: str,
-    name: str,
-    *,
-    progress: ProgressSink = silent,
-    cancel: CancelToken = NEVER,
-) -> Path:
+def fetch_file(repo_id: str, name: str, *, progress: ProgressSink = silent, cancel: CancelToken = NEVER) -> Path:
     """One file of a repository on the hub, downloaded where it is not in the cache.
 
     Raises:
         ModelNotFoundError, DownloadError, CancelledError: As with `fetch`.
     """
     cached = try_to_load_from_cache(repo_id, name, cache_dir=constants.HF_HUB_CACHE)
-    return Path(cached) if isinstance(cached, str) else _File(repo_id, name, progress).run(cancel)
+    if isinstance(cached, str):
+        return Path(cached)
+
+    def pick(sizes: Mapping[str, int]) -> tuple[list[str], list[str]]:
+        if name not in sizes:
+            raise ModelNotFoundError(
+                f"The repository {repo_id} has no file {name}.",
+                hint="Look at its list of files on the hub, and correct llmstep.model.",
+            )
+        return [], [name]
+
+    return _Download(repo_id, progress, pick).run(cancel) / name
+
+
+def download_bytes(repo_id: str, *, code: bool = False, file: str = "") -> int:
+    """Bytes that a model still has to bring onto this machine, as the hub says; of an adapter, with its base.
+
+    Args:
+        code: As with `fetch`.
+        file: One file of the repository, instead of what a model needs.
+
+    Raises:
+        LlmstepError: The hub cannot be asked, or has no such model.
+    """
+    try:
+        _, sizes = client.listed(repo_id)
+    except Exception as error:
+        raise hub_errors.translate(error, repo_id) from error
+    total = client.missing_bytes(repo_id, [file] if file else needed_files(sizes, code=code), sizes)
+    if ADAPTER in sizes and CONFIG not in sizes:  # what it is for has to come as well
+        base = adapter_base(fetch_file(repo_id, ADAPTER).parent)
+        if base is not None and not is_path(base) and cached_folder(base) is None:
+            total += download_bytes(base)
+    return total
 
 
 def cached_folder(repo_id: str, *, code: bool = False) -> Path | None:
@@ -109,18 +143,23 @@ def cached_folder(repo_id: str, *, code: bool = False) -> Path | None:
 
 
 class _Download:
-    """One download, in a thread of its own so that a stalled connection cannot hold up a cancellation."""
+    """One download, in a thread of its own so that a stalled connection cannot hold up a cancellation.
+
+    Args:
+        pick: Names of the small files and of the large ones, out of those of the repository with their sizes.
+        check: Called between them with the folder of the small ones and the size of the large ones.
+    """
 
     def __init__(
         self,
         repo_id: str,
         progress: ProgressSink,
-        code: bool,
-        check: Callable[[Path, int], object],
+        pick: Callable[[Mapping[str, int]], tuple[list[str], list[str]]],
+        check: Callable[[Path, int], object] = lambda _folder, _bytes: None,
     ) -> None:
         self.repo_id = repo_id
         self.progress = progress
-        self.code = code
+        self.pick = pick
         self.check = check
         self.total = 0
         self._sized = False
@@ -129,69 +168,55 @@ class _Download:
         self._lock = threading.Lock()
         self._bars: list[list[Any]] = []
         """Progress bars that count bytes, for each call of the hub's client."""
-        self._folder: Path | None = None
-        self._error: Exception | None = None
         self._moved = time.monotonic()
 
     def run(self, cancel: CancelToken) -> Path:
-        thread = threading.Thread(target=self._work, name=f"llmstep-download {self.repo_id}", daemon=True)
-        thread.start()
-        while thread.is_alive():
+        """The folder of the snapshot."""
+        found: Future[Path] = Future()
+
+        def work() -> None:
+            try:
+                found.set_result(self._fetch())
+            except Exception as error:
+                found.set_exception(error)
+
+        threading.Thread(target=work, name=f"llmstep-download {self.repo_id}", daemon=True).start()
+        while not wait([found], _POLL_SECONDS).done:
             if cancel.requested:
                 self._abandon()
                 raise CancelledError(f"The download of {self.repo_id} was cancelled.", hint="Ask again to go on.")
             if time.monotonic() - self._moved > STALL_SECONDS:
                 self._abandon()
                 raise hub_errors.translate(TimeoutError("the hub stopped answering"), self.repo_id)
-            thread.join(_POLL_SECONDS)
-        if self._error is not None:
-            raise hub_errors.translate(self._error, self.repo_id)
-        assert self._folder is not None
-        return self._folder
+        if error := found.exception():
+            assert isinstance(error, Exception)
+            raise hub_errors.translate(error, self.repo_id)
+        return found.result()
 
     def _abandon(self) -> None:
         """Leave the thread to end by itself, at the next bytes it gets or when its connection times out."""
         self._cancel.request()
         _abort_transfer()
 
-    def _work(self) -> None:
-        try:
-            self._folder = self._fetch()
-        except Exception as error:
-            self._error = error
-
     def _fetch(self) -> Path:
-        info, sizes = self._listed()
-        names = needed_files(sizes, code=self.code)
-        weights = weight_files(sizes)
-        if not weights:
-            raise hub_errors.no_weights(self.repo_id)
-        self._plan(info, names, hub_listing.missing_bytes(self.repo_id, names, sizes))
         self._advanced(0)
-        bar = bar_class(self)
-        folder = self._snapshot([name for name in names if name not in weights], bar)
-        self.check(folder, sum(sizes[name] for name in weights))
-        self._snapshot(weights, bar)
+        info, sizes = client.listed(self.repo_id)
+        small, large = self.pick(sizes)
+        names = [*small, *large]
+        self._sized = all(file.size is not None for file in info.siblings or [] if file.rfilename in names)
+        self.total = client.missing_bytes(self.repo_id, names, sizes)
+        hub_errors.require_disk(self.repo_id, self.total, free_disk(Path(constants.HF_HUB_CACHE)))
+        self._advanced(0)
+        bar = client.bar_class(self)
+        if small:
+            self.check(self._snapshot(small, bar), sum(sizes[name] for name in large))
+        folder = self._snapshot(large, bar)
         if missing := [name for name in names if not (folder / name).exists()]:
             # The hub went away between two requests, and what was cached before was returned.
             raise ConnectionError(f"{len(missing)} files are missing")
         self._check(folder, info, names)
         self._advanced(self.total)
         return folder
-
-    def _listed(self) -> tuple[Any, dict[str, int]]:
-        self._advanced(0)
-        return hub_listing.listed(self.repo_id)
-
-    def _plan(self, info: Any, names: list[str], total: int) -> None:
-        """Set out to download files of so many bytes together.
-
-        Raises:
-            DownloadError: The disk has no room for them.
-        """
-        self._sized = all(file.size is not None for file in info.siblings or [] if file.rfilename in names)
-        self.total = total
-        hub_errors.require_disk(self.repo_id, total, free_disk(Path(constants.HF_HUB_CACHE)))
 
     def _check(self, folder: Path, info: Any, names: list[str]) -> None:
         """Compare what came with what the hub says.
@@ -200,7 +225,7 @@ class _Download:
             DownloadError: They differ.
         """
         if info.sha and info.sha != folder.name:  # something was published in between
-            info = hub_listing.info(self.repo_id, folder.name)
+            info = client.info(self.repo_id, folder.name)
         promises = {
             file.rfilename: Promise(file.size, file.lfs.sha256 if file.lfs else None)
             for file in info.siblings or []
@@ -243,29 +268,6 @@ class _Download:
         self._moved = time.monotonic()
         if not self._cancel.requested:
             self.progress(update)
-
-
-class _File(_Download):
-    """The download of one file."""
-
-    def __init__(self, repo_id: str, name: str, progress: ProgressSink) -> None:
-        super().__init__(repo_id, progress, False, lambda _folder, _bytes: None)
-        self.name = name
-
-    def _fetch(self) -> Path:
-        info, sizes = self._listed()
-        if self.name not in sizes:
-            raise ModelNotFoundError(
-                f"The repository {self.repo_id} has no file {self.name}.",
-                hint="Look at its list of files on the hub, and correct llmstep.model.",
-            )
-        self._plan(info, [self.name], sizes[self.name])
-        folder = self._snapshot([self.name], bar_class(self))
-        if not (folder / self.name).exists():
-            raise ConnectionError("the file is missing")
-        self._check(folder, info, [self.name])
-        self._advanced(self.total)
-        return folder / self.name
 
 
 def free_disk(folder: Path) -> int:

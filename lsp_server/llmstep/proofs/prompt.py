@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from llmstep.catalog.models import ProofStyle
-    from llmstep.engine.conversation import Turn
+    from llmstep.engine.text import Turn
     from llmstep.lean.trial import Fault, Trial
 
 FILE_TOKENS: Final = 6000

@@ -18,7 +18,7 @@ from llmstep.types import SamplingParams
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from llmstep.engine.conversation import Answer, Turn
+    from llmstep.engine.text import Answer, Turn
     from llmstep.progress import Progress
     from llmstep.proofs.draft import Draft
     from llmstep.proofs.judge import Judged

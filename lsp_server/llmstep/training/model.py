@@ -7,8 +7,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llmstep.catalog.files import HINTS, read_json
 from llmstep.catalog.registry import find_record
-from llmstep.catalog.store import HINTS, STARTER_DIR, cache_path, read_json
+from llmstep.catalog.store import STARTER_DIR, cache_path
 from llmstep.catalog.templates import TEMPLATES, get_template
 from llmstep.errors import ModelError, ModelLoadError, ModelNotFoundError
 from llmstep.training.adapters import is_adapted

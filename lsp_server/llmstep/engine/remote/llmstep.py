@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from llmstep.engine import status
-    from llmstep.engine.conversation import Answer, Turn
     from llmstep.engine.interface import Generation
     from llmstep.engine.remote.connection import Connection
     from llmstep.engine.remote.place import Place
+    from llmstep.engine.text import Answer, Turn
     from llmstep.settings import Settings
     from llmstep.settings_store import SettingsStore
     from llmstep.types import PromptInput
@@ -67,14 +67,7 @@ class LlmstepEngine(RemoteEngine):
         *,
         progress: ProgressSink = silent,
     ) -> Generation:
-        """See `ModelEngine.generate`.
-
-        Raises:
-            SettingsError: The settings name no server, or one that may not be asked.
-            RemoteError: The server cannot be reached or breaks off.
-            RemoteRefusedError: It refuses the request.
-            LlmstepError: The error of the other llmstep, of the same class.
-        """
+        """See `ModelEngine.generate`."""
         started = time.perf_counter()
         settings = self.settings
         connection = self._to(self._place(settings), SILENCE)
@@ -88,21 +81,13 @@ class LlmstepEngine(RemoteEngine):
     async def converse(
         self, turns: Sequence[Turn], sampling: SamplingParams, *, progress: ProgressSink = silent
     ) -> Answer:
-        """See `ModelEngine.converse`; the other llmstep is asked as an OpenAI-compatible server.
-
-        Raises:
-            LlmstepError: As with `generate`.
-        """
+        """See `ModelEngine.converse`; the other llmstep is asked as an OpenAI-compatible server."""
         connection = self._to(self._place(self.settings), SILENCE)
         question = next_turn(LLAMA_CPP, await self.load(), turns, sampling)  # the page is at the same place
         return await self._heard(connection, question, progress)
 
     async def load(self, *, progress: ProgressSink = silent) -> str:
-        """Make sure that the server is an llmstep; the name of its model.
-
-        Raises:
-            LlmstepError: As with `generate`.
-        """
+        """Make sure that the server is an llmstep; the name of its model."""
         connection = self._to(self._place(self.settings), SILENCE)
         health = await persistently(lambda: connection.get("/health", SECONDS_FOR_HEALTH))
         if not isinstance(health, dict) or health.get("name") != "llmstep":

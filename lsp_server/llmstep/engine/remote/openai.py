@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 
     from llmstep.catalog.template import PromptTemplate
     from llmstep.engine import status
-    from llmstep.engine.conversation import Answer, Turn
     from llmstep.engine.interface import Generation
     from llmstep.engine.postprocess import RawSample
     from llmstep.engine.remote.connection import Connection
     from llmstep.engine.remote.dialects import Dialect
+    from llmstep.engine.text import Answer, Turn
     from llmstep.settings import Settings
     from llmstep.settings_store import SettingsStore
     from llmstep.types import PromptInput
@@ -61,7 +61,7 @@ class OpenAiEngine(RemoteEngine):
     ) -> None:
         super().__init__(settings, kind)
         self._dialect = dialect
-        self._answers: AnswerCache[Generation] = AnswerCache()
+        self._answers = AnswerCache()
         self._flights: SingleFlight[Generation] = SingleFlight()
         self._first: dict[str, str] = {}
 
@@ -72,15 +72,7 @@ class OpenAiEngine(RemoteEngine):
         *,
         progress: ProgressSink = silent,
     ) -> Generation:
-        """See `ModelEngine.generate`.
-
-        Raises:
-            SettingsError: The settings name no server, or one that may not be asked.
-            RemoteError: The server cannot be reached, is too slow, or its answers are of no use.
-            RemoteRefusedError: It refuses the key or the request.
-            ModelNotFoundError: It has no such model.
-            BusyError: It takes no more requests.
-        """
+        """See `ModelEngine.generate`."""
         started = time.perf_counter()
         settings = self.settings
         connection = await self._connect(settings, progress)
@@ -88,29 +80,21 @@ class OpenAiEngine(RemoteEngine):
         template = self._template(settings, model)
         wanted = sampling or SamplingParams.of(settings)
         key = answer_key(ModelKey.of(settings).at(connection.place.url, model, settings), template, ask, wanted)
-        answer = self._answers.get(key)
-        if answer is not None:
-            answer = attrs.evolve(answer, cached=True)
-        else:
 
-            async def work(progress: ProgressSink) -> Generation:
-                asked = self._ask(connection, settings, model, template, ask, wanted, progress)
-                async with self._known(connection, model):
-                    made = await self._timed(asked, connection, settings.remote.timeout_seconds)
-                self._answers.put(key, made)
-                return made
+        async def work(progress: ProgressSink) -> Generation:
+            asked = self._ask(connection, settings, model, template, ask, wanted, progress)
+            async with self._known(connection, model):
+                made = await self._timed(asked, connection, settings.remote.timeout_seconds)
+            self._answers.put(key, made)
+            return made
 
-            answer = await self._flights.join(key, work, progress)
+        answer = self._answers.get(key) or await self._flights.join(key, work, progress)
         return attrs.evolve(answer, candidates=list(answer.candidates), elapsed_ms=since(started))
 
     async def converse(
         self, turns: Sequence[Turn], sampling: SamplingParams, *, progress: ProgressSink = silent
     ) -> Answer:
-        """See `ModelEngine.converse`.
-
-        Raises:
-            LlmstepError: As with `generate`.
-        """
+        """See `ModelEngine.converse`."""
         settings = self.settings
         connection = await self._connect(settings)
         model = await self._model(connection, settings)
@@ -125,11 +109,7 @@ class OpenAiEngine(RemoteEngine):
             ) from None
 
     async def load(self, *, progress: ProgressSink = silent) -> str:
-        """Make sure that the server answers; the name of the model that it will be asked for.
-
-        Raises:
-            LlmstepError: As with `generate`.
-        """
+        """Make sure that the server answers; the name of the model that it will be asked for."""
         settings = self.settings
         connection = await self._connect(settings, progress)
         self._first.pop(connection.place.url, None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from llmstep.catalog.registry import find_record
-from llmstep.catalog.templates import get_template, guess_template
+from llmstep.catalog.templates import guess_template, template_for
 from llmstep.engine.chat_form import NO_THOUGHT
 from llmstep.engine.prompt import fitted_text
 from llmstep.engine.remote.dialects import PATHS, Api, Question
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from llmstep.catalog.template import PromptTemplate
-    from llmstep.engine.conversation import Turn
     from llmstep.engine.postprocess import RawSample
     from llmstep.engine.remote.dialects import Dialect
+    from llmstep.engine.text import Turn
     from llmstep.settings import Settings
     from llmstep.types import PromptInput, SamplingParams
 
@@ -116,18 +116,13 @@ def template_of(settings: Settings, model: str) -> PromptTemplate:
         ModelError: There is none, or the settings' one is for another kind of model.
     """
     record = find_record(model)
-    name = settings.template or (record.template if record else "") or guess_template(model, "causal")
-    if not name and settings.remote.api == "chat":
-        name = "instruct"
-    if not name:
-        raise ModelError(
-            f"The prompt template of the model {model} is not known.",
-            hint="Set llmstep.template to the one it was trained with; for a general model, set it to instruct.",
-        )
-    template = get_template(name).thinking(settings)
+    general = "instruct" if settings.remote.api == "chat" else ""
+    template = template_for(
+        settings, model, record.template if record else "", guess_template(model, "causal"), general
+    )
     if template.family != "causal":
         raise ModelError(
-            f"The template {name} is for encoder-decoder models, which OpenAI-compatible servers do not run.",
+            f"The template {template.name} is for encoder-decoder models, which OpenAI-compatible servers do not run.",
             hint="Set llmstep.template to another one, or use a `llmstep serve` with that model.",
         )
-    return template if record is None else attrs.evolve(template, stops=(*template.stops, *record.stops))
+    return template if record is None else template.stopping(record.stops)

@@ -7,10 +7,10 @@ import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmstep.aside import in_this_loop
-from llmstep.engine.conversation import Answer
 from llmstep.engine.remote.connection import FAILURES, Connection
 from llmstep.engine.remote.draws import Draw, ServerCapabilities
 from llmstep.engine.status import EngineStatus, StatusBoard
+from llmstep.engine.text import Answer
 from llmstep.errors import LlmstepError, RequestError
 from llmstep.progress import ProgressSink, since
 from llmstep.settings_store import SettingsStore

@@ -7,17 +7,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import attrs
-import psutil
 
 from llmstep.aside import in_this_loop
 from llmstep.cancel import CancelToken
 from llmstep.catalog.gguf import choose_gguf
 from llmstep.catalog.memory import needed_bytes
-from llmstep.engine.chat_form import chat_form, in_own_words
+from llmstep.engine.chat_form import SAID, ChatForm, chat_form, in_own_words, rule_values
 from llmstep.engine.chat_rule import written_chat
+from llmstep.engine.device import free_bytes
+from llmstep.engine.remote.connection import persistently
 from llmstep.engine.remote.dialects import LLAMA_CPP, OPENAI
-from llmstep.engine.remote.llama_chat import llama_cpp_form
 from llmstep.engine.remote.openai import OpenAiEngine
+from llmstep.engine.remote.refusals import FailedError, StatusError
 from llmstep.engine.served import launches
 from llmstep.engine.served.child import Child
 from llmstep.errors import LlmstepError, ModelError, ModelLoadError, ModelTooLargeError, RemoteError
@@ -28,15 +29,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from llmstep.catalog.template import PromptTemplate
-    from llmstep.engine.conversation import Answer, Turn
     from llmstep.engine.interface import Generation
     from llmstep.engine.remote.connection import Connection
     from llmstep.engine.served.child import Launch
+    from llmstep.engine.text import Answer, Turn
     from llmstep.settings import Settings
     from llmstep.settings_store import SettingsStore
     from llmstep.types import PromptInput, SamplingParams
 
 T = TypeVar("T")
+
+_SECONDS_FOR_FORM = 15.0
 
 
 @attrs.frozen
@@ -168,7 +171,7 @@ class ServedEngine(OpenAiEngine):
         if folder is not None:
             form = chat_form(partial(written_chat, folder), template)
         elif self._kind == "llama.cpp":
-            form = await llama_cpp_form(connection, template)
+            form = await _llama_cpp_form(connection, template)
         else:
             form = None
         return template if form is None else in_own_words(template, form)
@@ -227,9 +230,28 @@ def _llama_cpp(settings: Settings, progress: ProgressSink, cancel: CancelToken) 
 
 
 def _require_memory(name: str, file: Path) -> None:
-    needed, free = needed_bytes(file.stat().st_size), psutil.virtual_memory().available
+    needed, free = needed_bytes(file.stat().st_size), free_bytes("cpu")
     if needed > free:
         raise ModelTooLargeError(
             f"The model {name} needs about {format_bytes(needed)} of memory, and {format_bytes(free)} are free.",
             hint="Close other programs, or choose a smaller file, with fewer bits for example.",
         )
+
+
+async def _llama_cpp_form(connection: Connection, template: PromptTemplate) -> ChatForm | None:
+    """The markers of the turns by the rule in the GGUF file, which the server applies; None where it does not say them.
+
+    Raises:
+        RemoteError: The server cannot be reached.
+    """
+    body = {"messages": [{"role": "user", "content": SAID}], "chat_template_kwargs": rule_values(template)}
+    try:
+        answer = await persistently(lambda: connection.get("/apply-template", _SECONDS_FOR_FORM, body))
+    except (StatusError, FailedError):
+        return None
+    written = answer.get("prompt") if isinstance(answer, dict) else None
+    if not isinstance(written, str):
+        return None
+    form = chat_form(lambda _, *, answer, values: written if answer else None, template)
+    # The server always begins the model's turn, and is asked once: whether the model thinks stays unknown.
+    return form and attrs.evolve(form, thinks=True)

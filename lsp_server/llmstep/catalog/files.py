@@ -10,13 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from llmstep.catalog.store import ADAPTER, ADAPTER_WEIGHTS, HINTS
 from llmstep.errors import ModelLoadError, ModelNotFoundError
-from llmstep.strict_json import loads
+from llmstep.strict_json import JsonError, loads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+CONFIG = "config.json"
+HINTS = "llmstep.json"
+"""A file beside a model that names the template it was trained with: `{"template": "pythia"}`.
+
+With `"max_prompt_tokens"` it says how long its prompts were at most, where that is less than the template has them.
+"""
+
+ADAPTER = "adapter_config.json"
+"""The file that describes a LoRA adapter to peft, with the base's hub id or folder in it."""
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+
+WEIGHTS = "model.safetensors"
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "*.model", "vocab.json", "vocab.txt")
 """Any of these is a sign of a tokenizer."""
 
@@ -31,14 +42,13 @@ _SMALL = (
     ADAPTER,
 )
 _WEIGHTS = (  # the best form first: whole or in shards, safetensors or pickles
-    ("model.safetensors", r"model\.safetensors"),
+    (WEIGHTS, r"model\.safetensors"),
     ("model.safetensors.index.json", r"model(-\d+-of-\d+\.safetensors|\.safetensors\.index\.json)"),
     ("pytorch_model.bin", r"pytorch_model\.bin"),
     ("pytorch_model.bin.index.json", r"pytorch_model(-\d+-of-\d+\.bin|\.bin\.index\.json)"),
     (ADAPTER_WEIGHTS, r"adapter_model\.safetensors"),  # the weights of its base are fetched for themselves
 )
-_MAX_HEADER = 100_000_000
-"""Bytes; safetensors' own limit."""
+_CUT = "is cut off, or longer than its header says"
 
 
 def weight_files(names: Iterable[str]) -> list[str]:
@@ -168,35 +178,50 @@ def measure(paths: Sequence[Path]) -> Weights:
         if path.suffix != ".safetensors":
             parameters = None
         elif parameters is not None:
-            parameters += _read_header(path)
+            try:
+                parameters += count_weights(path)
+            except ValueError as error:
+                ends = any(said in str(error) for said in ("incomplete metadata", "invalid header length"))
+                raise broken(path, _CUT if ends else "is not a safetensors file") from error
     return Weights(parameters, size)
 
 
-def _read_header(path: Path) -> int:
-    """Number of parameters in a safetensors file.
+def count_weights(path: Path) -> int:
+    """Number of weights in a file, by its header.
 
-    The format: 8 bytes little-endian length, that many bytes of JSON naming dtype, shape and offsets, then the data
-    (https://huggingface.co/docs/safetensors).
+    Raises:
+        ValueError: It is not in that format, or not as long as the header says.
     """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if size < 8 or length > _MAX_HEADER:
-            raise broken(path, "is not a safetensors file")
-        raw = file.read(length)
-    if len(raw) < length:
-        raise broken(path, f"is cut off inside its header, after {size} bytes")
+    from safetensors import SafetensorError, safe_open
+
     try:
-        tensors = {name: entry for name, entry in loads(raw).items() if name != "__metadata__"}
-        end = 8 + length + max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
-        parameters: int = sum(math.prod(entry["shape"]) for entry in tensors.values())
-        if not isinstance(parameters, int):
-            raise ValueError("a shape of no whole numbers")
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        raise broken(path, "is not a safetensors file") from error
-    if size != end:
-        raise broken(path, f"has {size} bytes where its header says {end}")
-    return parameters
+        with safe_open(path, framework="numpy") as file:
+            return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """The object in a JSON file; empty when there is no such file.
+
+    Raises:
+        ModelLoadError: The file holds no JSON object.
+    """
+    try:
+        content = loads(file.read_bytes(), lenient=True)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ModelLoadError(
+            f"The file {file} cannot be read: {error.strerror or error}.", hint="Download the model again."
+        ) from error
+    except JsonError as error:
+        raise ModelLoadError(
+            f"The file {file} cannot be read: it {error}.", hint="Download the model again."
+        ) from error
+    if not isinstance(content, dict):
+        raise ModelLoadError(f"The file {file} holds no JSON object.", hint="Download the model again.")
+    return content
 
 
 def broken(path: Path, how: str) -> ModelLoadError:
