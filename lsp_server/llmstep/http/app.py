@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -32,7 +33,7 @@ from llmstep.address import is_loopback
 from llmstep.engine.interface import Generation
 from llmstep.engine.wire import CANDIDATES
 from llmstep.errors import LlmstepError, SettingsError
-from llmstep.http.answers import RefusedError, generate_answer, tactic_answer, unexpected
+from llmstep.http.answers import RefusedError, answer_for, unexpected
 from llmstep.http.attended import attend
 from llmstep.http.bodies import aside, decoded
 from llmstep.http.candidates import candidates
@@ -43,9 +44,9 @@ from llmstep.http.openai import openai_routes
 from llmstep.http.openapi import openapi
 from llmstep.http.requests import SuggestRequest, decode_generate, decode_tactic, whereabouts
 from llmstep.http.security import SecurityMiddleware
-from llmstep.http.shapes import answer_for
 from llmstep.http.watch import Watch, Watching, metrics
 from llmstep.types import SamplingParams
+from llmstep.wire.http import GenerateAnswer, GeneratedOutput, TacticAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -91,8 +92,8 @@ def create_app(
         )
     app = Starlette(
         routes=[
-            Route("/", _endpoint(decode_tactic, tactic_answer), methods=["POST"], name="suggest"),
-            Route("/generate", _endpoint(decode_generate, generate_answer), methods=["POST"], name="generate"),
+            Route("/", _endpoint(decode_tactic, _tactic_answer), methods=["POST"], name="suggest"),
+            Route("/generate", _endpoint(decode_generate, _generate_answer), methods=["POST"], name="generate"),
             Route(CANDIDATES, candidates, methods=["POST"], name="candidates"),
             *openai_routes(),
             *ollama_routes(),
@@ -182,6 +183,31 @@ def _known(state: Any, ask: PromptInput, count: int | None) -> Generation | None
 
 def _sampling(settings: Settings, count: int | None) -> SamplingParams | None:
     return None if count is None else SamplingParams.of(settings, count)
+
+
+def _tactic_answer(generation: Generation) -> dict[str, Any]:
+    """A `TacticAnswer`: upstream's `{suggestions}`, with scores, model and time."""
+    candidates = generation.candidates
+    answer = TacticAnswer(
+        suggestions=tuple(candidate.text for candidate in candidates),
+        scores=tuple(candidate.score for candidate in candidates),
+        model=generation.model,
+        elapsed_ms=generation.elapsed_ms,
+    )
+    return attrs.asdict(answer)
+
+
+def _generate_answer(generation: Generation) -> dict[str, Any]:
+    """A `GenerateAnswer`, LeanCopilot's form; the score is the geometric mean of the token probabilities.
+
+    LeanCopilot wants a number: where no probability is known, all candidates are taken for equally likely.
+    """
+    equal = 1 / max(1, len(generation.candidates))
+    outputs = tuple(
+        GeneratedOutput(output=each.text, score=equal if each.score is None else min(1.0, math.exp(each.score)))
+        for each in generation.candidates
+    )
+    return attrs.asdict(GenerateAnswer(outputs=outputs))
 
 
 async def _error(request: Request, error: Any) -> Response:

@@ -76,8 +76,8 @@ class Offer(Kept):
         from starlette.middleware import Middleware
         from starlette.routing import Route
 
+        from llmstep.http.answers import answer_for
         from llmstep.http.security import SecurityMiddleware
-        from llmstep.http.shapes import answer_for
 
         async def failed(request: Request, error: Any) -> Response:
             return answer_for(request.url.path, error)
