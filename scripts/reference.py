@@ -17,7 +17,7 @@ from llmstep.cli import app
 from llmstep.cli.outputs import OUTPUTS
 from llmstep.http.openapi import description
 from llmstep.wire import state, steps
-from llmstep.wire.commands import COMMANDS, MESSAGES, CheckedSuggestions, CheckParams, Place
+from llmstep.wire.commands import COMMANDS, MESSAGES, CheckedSuggestions, CheckParams, Place, PlainGoal
 from llmstep.wire.schema import about, same, schema
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -137,6 +137,7 @@ def _command(command: Any) -> list[str]:
 def types_file() -> str:
     """The types of the extension."""
     wanted = [Place, state.Status, state.ServerMessage, CheckParams, CheckedSuggestions]
+    wanted += [PlainGoal, state.DoctorOutput]
     wanted += [steps.Known, steps.ShownSuggestion, steps.ProveAnswer, steps.FillAnswer]
     wanted += [each for message in COMMANDS for each in forms.parts(message.result)]
     classes = list(dict.fromkeys(part for each in wanted for part in forms.parts(each)))

@@ -24,7 +24,8 @@ from waiting import until
 
 from llmstep import __version__
 from llmstep.engine.router import EngineRouter
-from llmstep.http import app as http_app
+from llmstep.http import health as http_health
+from llmstep.http.app import create_app
 from llmstep.http.server import serve
 from llmstep.lsp.sharing import Sharing, listens
 from llmstep.settings import HttpSettings, Settings
@@ -163,7 +164,7 @@ async def test_a_new_window_uses_the_model_of_the_second_then(
 async def lender(settings: Settings) -> AsyncIterator[int]:
     """An llmstep that listens, in this process; its port."""
     engine = EngineRouter(settings)
-    server = await serve(http_app.create_app(engine, settings), "127.0.0.1", 0)
+    server = await serve(create_app(engine, settings), "127.0.0.1", 0)
     try:
         yield server.port
     finally:
@@ -199,10 +200,10 @@ async def test_who_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
         assert await borrower(f"http://127.0.0.1:{port}")[0].neighbour(same) is None
         assert await Sharing().neighbour(same) is None
         with monkeypatch.context() as patch:  # another version
-            patch.setattr(http_app, "__version__", __version__ + "x")
+            patch.setattr(http_health, "__version__", __version__ + "x")
             assert await sharing.neighbour(same) is None
         with monkeypatch.context() as patch:  # the process that it names is not the one that listens
-            patch.setattr(http_app.os, "getpid", os.getppid)
+            patch.setattr(http_health.os, "getpid", os.getppid)
             assert await sharing.neighbour(same) is None
     assert signs == ["hurry"]  # port 0 is nobody's
     assert await sharing.neighbour(same) is None

@@ -1,9 +1,7 @@
 import type { CancellationToken } from 'vscode';
+import { ErrorCodes } from 'vscode-languageclient/node';
 import type { LeanClient } from './leanClient';
-import type { CheckParams, CheckReply } from './server/protocol';
-
-const METHOD_NOT_FOUND = -32601;
-const INVALID_PARAMS = -32602;
+import type { CheckParams, CheckedSuggestions } from './server/protocol';
 
 /**
  * Have a Lean client's server check suggestions, with the RPC method of the Lean package.
@@ -15,16 +13,16 @@ export async function checkWith(
   client: LeanClient,
   asked: CheckParams,
   token: CancellationToken,
-): Promise<CheckReply | null> {
+): Promise<CheckedSuggestions | null> {
   const { textDocument, position } = asked;
   const { uri } = textDocument;
   try {
     const session = (await client.sendRequest('$/lean/rpc/connect', { uri }, token)) as { sessionId: string };
     const call = { textDocument, position, ...session, method: 'LLMstep.checkSuggestions', params: asked };
-    return (await client.sendRequest('$/lean/rpc/call', call, token)) as CheckReply;
+    return (await client.sendRequest('$/lean/rpc/call', call, token)) as CheckedSuggestions;
   } catch (error) {
     const code = (error as { code?: unknown }).code;
-    if (code === METHOD_NOT_FOUND || code === INVALID_PARAMS) {
+    if (code === ErrorCodes.MethodNotFound || code === ErrorCodes.InvalidParams) {
       return null;
     }
     throw error;

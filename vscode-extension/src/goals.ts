@@ -2,7 +2,7 @@ import * as vscode from 'vscode';
 import { ErrorCodes, ResponseError } from 'vscode-languageclient/node';
 import { checkWith } from './checks';
 import { type LeanClient, isDead, runs, untilItRuns, whileAlive } from './leanClient';
-import type { CheckParams, CheckReply, PlainGoal } from './server/protocol';
+import type { CheckParams, CheckedSuggestions, PlainGoal } from './server/protocol';
 
 export const LEAN4_EXTENSION = 'leanprover.lean4';
 
@@ -87,7 +87,7 @@ export class Lean4Goals implements vscode.Disposable {
   }
 
   /** Verdicts on suggestions; null where this Lean cannot give them. */
-  async check(asked: CheckParams, token: vscode.CancellationToken): Promise<CheckReply | null> {
+  async check(asked: CheckParams, token: vscode.CancellationToken): Promise<CheckedSuggestions | null> {
     const { uri } = asked.textDocument;
     const client = this.#client(uri);
     if (!runs(client) || isDead(client, uri)) {

@@ -61,6 +61,11 @@ export class Notifier {
   }
 }
 
+/** The button for another Python than the one that was found. */
+export function anotherPython(): Action {
+  return commandAction('Use Another Python…', 'workbench.action.openSettings', 'llmstep.python');
+}
+
 /** A button that runs a command. */
 export function commandAction(title: string, command: string, ...args: unknown[]): Action {
   return { title, run: () => vscode.commands.executeCommand(command, ...args) };

@@ -12,12 +12,10 @@ export interface StatusView {
   readonly command: vscode.Command;
 }
 
-const AT_REST: ReadonlySet<string> = new Set(['idle', 'empty']);
-
 const ACTIONS: vscode.Command = { title: 'Actions…', command: 'llmstep.showActions' };
 const STOP: vscode.Command = { title: 'Stop', command: 'llmstep.stop' };
 
-const STATES: Readonly<Record<string, string>> = {
+const STATES: Readonly<Record<Status['state'], string>> = {
   empty: 'no model in memory',
   idle: 'idle',
   starting: 'starting',
@@ -27,6 +25,11 @@ const STATES: Readonly<Record<string, string>> = {
   goal: 'asking Lean for the goal',
   checking: 'checking',
 };
+
+/** Whether something goes on. */
+export function isBusy({ state }: Status): boolean {
+  return state !== 'idle' && state !== 'empty';
+}
 
 /** The status in words: model and device, then what is going on and how long the last answer took. */
 export function view(session: SessionState, status: Status | undefined, trusted: boolean): StatusView {
@@ -41,11 +44,11 @@ export function view(session: SessionState, status: Status | undefined, trusted:
     return { text: 'llmstep', detail: 'starting', busy: true, severity: fine, command: ACTIONS };
   }
   const { state, model, selected, lastMs, message } = status;
-  const busy = !AT_REST.has(state);
+  const busy = isBusy(status);
   const last = lastMs === null ? [] : [`last ${Math.round(lastMs)} ms`];
   return {
     text: [shortName(model || selected || 'llmstep'), ...where(status)].join(' · '),
-    detail: [message === '' ? (STATES[state] ?? state) : message, ...last].join(' · '),
+    detail: [message === '' ? STATES[state] : message, ...last].join(' · '),
     busy,
     severity: fine,
     command: busy ? STOP : ACTIONS,

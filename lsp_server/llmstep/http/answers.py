@@ -1,20 +1,18 @@
-"""Bodies and statuses of answers."""
+"""Answers to the requests that cannot be done, in the form that the clients of a page read."""
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
-import attrs
 from starlette.responses import JSONResponse
 
 from llmstep.errors import BusyError, CancelledError, GenerationError, LlmstepError, ModelError, RequestError
-from llmstep.wire.http import GenerateAnswer, GeneratedOutput, TacticAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from llmstep.engine.interface import Generation
+OPENAI = "/v1"
+OLLAMA = "/api"
 
 
 class RefusedError(LlmstepError):
@@ -43,32 +41,12 @@ class RefusedError(LlmstepError):
         self.headers = dict(headers or {})
 
 
-def tactic_answer(generation: Generation) -> dict[str, Any]:
-    """A `TacticAnswer`: upstream's `{suggestions}`, with scores, model and time."""
-    candidates = generation.candidates
-    answer = TacticAnswer(
-        suggestions=tuple(candidate.text for candidate in candidates),
-        scores=tuple(candidate.score for candidate in candidates),
-        model=generation.model,
-        elapsed_ms=generation.elapsed_ms,
-    )
-    return attrs.asdict(answer)
+def is_ollama(path: str) -> bool:
+    """Whether a page is one of Ollama's."""
+    return path.startswith(OLLAMA + "/")
 
 
-def generate_answer(generation: Generation) -> dict[str, Any]:
-    """A `GenerateAnswer`, LeanCopilot's form; the score is the geometric mean of the token probabilities.
-
-    LeanCopilot wants a number: where no probability is known, all candidates are taken for equally likely.
-    """
-    equal = 1 / max(1, len(generation.candidates))
-    outputs = tuple(
-        GeneratedOutput(output=each.text, score=equal if each.score is None else min(1.0, math.exp(each.score)))
-        for each in generation.candidates
-    )
-    return attrs.asdict(GenerateAnswer(outputs=outputs))
-
-
-def status_of(error: LlmstepError) -> int:
+def _status_of(error: LlmstepError) -> int:
     """The HTTP status that stands for an error."""
     if isinstance(error, RefusedError):
         return error.status
@@ -82,18 +60,41 @@ def status_of(error: LlmstepError) -> int:
     return next((status for kind, status in by_class if isinstance(error, kind)), 500)
 
 
-def retry_headers(error: LlmstepError, retry_after: int) -> dict[str, str]:
+def _headers(error: LlmstepError, retry_after: int) -> dict[str, str]:
     """The headers of an error's answer: its own, and when to come again where that may help."""
     headers = dict(error.headers) if isinstance(error, RefusedError) else {}
-    if status_of(error) == 429 or (status_of(error) == 503 and error.retryable):
+    if _status_of(error) == 429 or (_status_of(error) == 503 and error.retryable):
         headers.setdefault("Retry-After", str(retry_after))
     return headers
 
 
-def error_answer(error: LlmstepError, *, retry_after: int = 1) -> JSONResponse:
-    """`{error, hint, suggestions: []}`: a client that reads only `suggestions` finds none instead of a missing key."""
-    content = {"error": error.message, "hint": error.hint, "suggestions": []}
-    return JSONResponse(content, status_of(error), retry_headers(error, retry_after))
+def openai_error(error: LlmstepError) -> dict[str, Any]:
+    """`{error: {message, type, param, code}}`; the hint is part of the message."""
+    status = _status_of(error)
+    kinds = {400: "invalid_request_error", 401: "authentication_error", 404: "not_found_error", 429: "rate_limit_error"}
+    kind = kinds.get(status, "invalid_request_error" if status < 500 else "server_error")
+    field = getattr(error, "field", "") or None
+    return {"error": {"message": str(error).strip(), "type": kind, "param": field, "code": error.code}}
+
+
+def answer_for(path: str, error: LlmstepError, *, retry_after: int = 1) -> JSONResponse:
+    """An error with its status.
+
+    Everywhere but at OpenAI's and Ollama's pages that is `{error, hint, suggestions: []}`: a client that reads only
+    `suggestions` finds none instead of a missing key. The first llmstep's client and LeanCopilot's know no tokens and
+    show only steps: to them a missing token is a step that says so, as a comment, which no Lean takes for a proof.
+    """
+    content: dict[str, Any] = {"error": error.message, "hint": error.hint, "suggestions": []}
+    if path == OPENAI or path.startswith(OPENAI + "/"):
+        content = openai_error(error)
+    elif is_ollama(path):
+        content = {"error": str(error)}
+    elif path in ("/", "/generate") and _status_of(error) == 401:
+        said = f"-- llmstep: {error}"
+        content["suggestions"] = [said]
+        if path == "/generate":
+            content["outputs"] = [{"output": said, "score": 0.0}]
+    return JSONResponse(content, _status_of(error), _headers(error, retry_after))
 
 
 def unexpected(error: BaseException) -> LlmstepError:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -32,7 +33,7 @@ from llmstep.address import is_loopback
 from llmstep.engine.interface import Generation
 from llmstep.engine.wire import CANDIDATES
 from llmstep.errors import LlmstepError, SettingsError
-from llmstep.http.answers import RefusedError, generate_answer, tactic_answer, unexpected
+from llmstep.http.answers import RefusedError, answer_for, unexpected
 from llmstep.http.attended import attend
 from llmstep.http.bodies import aside, decoded
 from llmstep.http.candidates import candidates
@@ -43,9 +44,9 @@ from llmstep.http.openai import openai_routes
 from llmstep.http.openapi import openapi
 from llmstep.http.requests import SuggestRequest, decode_generate, decode_tactic, whereabouts
 from llmstep.http.security import SecurityMiddleware
-from llmstep.http.shapes import answer_for
 from llmstep.http.watch import Watch, Watching, metrics
 from llmstep.types import SamplingParams
+from llmstep.wire.http import GenerateAnswer, GeneratedOutput, TacticAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from llmstep.engine.interface import ModelEngine
     from llmstep.premises.asked import Premises
     from llmstep.settings import Settings
+    from llmstep.types import PromptInput
 
 _GONE = Response(status_code=499)  # nobody is there to read it
 
@@ -90,8 +92,8 @@ def create_app(
         )
     app = Starlette(
         routes=[
-            Route("/", _endpoint(decode_tactic, tactic_answer), methods=["POST"], name="suggest"),
-            Route("/generate", _endpoint(decode_generate, generate_answer), methods=["POST"], name="generate"),
+            Route("/", _endpoint(decode_tactic, _tactic_answer), methods=["POST"], name="suggest"),
+            Route("/generate", _endpoint(decode_generate, _generate_answer), methods=["POST"], name="generate"),
             Route(CANDIDATES, candidates, methods=["POST"], name="candidates"),
             *openai_routes(),
             *ollama_routes(),
@@ -138,60 +140,77 @@ def _endpoint(
 
 
 async def _generate(request: Request, wanted: SuggestRequest) -> Generation | None:
-    """The engine's answer; None when the client goes before.
+    """The engine's answer, at once where nothing has to be done for it; None when the client goes before.
 
     Raises:
         LlmstepError: There is none.
     """
     state = request.app.state
-    known = _known(request, wanted)
-    if known is not None:
-        return known
-    if not state.premises:
-        state.admission.check(request.state.client)
-    return await attend(request, _in_turn(request, wanted))
-
-
-def _known(request: Request, wanted: SuggestRequest) -> Generation | None:
-    """The answer where nothing has to be done for it: the goal is solved, or the answer is in memory."""
-    state = request.app.state
     if wanted.ask.goal.solved:
         return Generation([], state.engine.status.model, 0, 0.0)
-    if state.premises:
-        return None
-    known: Generation | None = state.engine.known(wanted.ask, _sampling(state.settings, wanted.count))
-    if known is not None:
-        state.watch.made(known)
-    return known
+    if not state.premises:
+        if (known := _known(state, wanted.ask, wanted.count)) is not None:
+            return known
+        state.admission.check(request.state.client)
+    return await attend(request, _in_turn(request, wanted))
 
 
 async def _in_turn(request: Request, wanted: SuggestRequest) -> Generation:
     """The engine's answer in the client's turn, or at once where it is known with the premises found before."""
     state = request.app.state
-    sampling = _sampling(state.settings, wanted.count)
     premises: Premises | None = state.premises
     ask = wanted.ask
     where = await aside(lambda: whereabouts(ask), len(ask.context)) if premises else None
-    helpful = premises.known(ask.goal, where) if premises else None
-    if helpful is not None:
-        known: Generation | None = state.engine.known(attrs.evolve(ask, premises=helpful), sampling)
+    if premises and (helpful := premises.known(ask.goal, where)) is not None:
+        known = _known(state, attrs.evolve(ask, premises=helpful), wanted.count)
         if known is not None:
-            state.watch.made(known)
             return known
     async with state.admission.turn(request.state.client):
         if premises:
             ask = attrs.evolve(ask, premises=await premises.find(ask.goal, where))
-        made: Generation = await state.engine.generate(ask, sampling)
+        made: Generation = await state.engine.generate(ask, _sampling(state.settings, wanted.count))
         state.watch.made(made)
         return made
+
+
+def _known(state: Any, ask: PromptInput, count: int | None) -> Generation | None:
+    """The answer that is in memory."""
+    known: Generation | None = state.engine.known(ask, _sampling(state.settings, count))
+    if known is not None:
+        state.watch.made(known)
+    return known
 
 
 def _sampling(settings: Settings, count: int | None) -> SamplingParams | None:
     return None if count is None else SamplingParams.of(settings, count)
 
 
-async def _error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, LlmstepError)
+def _tactic_answer(generation: Generation) -> dict[str, Any]:
+    """A `TacticAnswer`: upstream's `{suggestions}`, with scores, model and time."""
+    candidates = generation.candidates
+    answer = TacticAnswer(
+        suggestions=tuple(candidate.text for candidate in candidates),
+        scores=tuple(candidate.score for candidate in candidates),
+        model=generation.model,
+        elapsed_ms=generation.elapsed_ms,
+    )
+    return attrs.asdict(answer)
+
+
+def _generate_answer(generation: Generation) -> dict[str, Any]:
+    """A `GenerateAnswer`, LeanCopilot's form; the score is the geometric mean of the token probabilities.
+
+    LeanCopilot wants a number: where no probability is known, all candidates are taken for equally likely.
+    """
+    equal = 1 / max(1, len(generation.candidates))
+    outputs = tuple(
+        GeneratedOutput(output=each.text, score=equal if each.score is None else min(1.0, math.exp(each.score)))
+        for each in generation.candidates
+    )
+    return attrs.asdict(GenerateAnswer(outputs=outputs))
+
+
+async def _error(request: Request, error: Any) -> Response:
     return answer_for(request.url.path, error, retry_after=request.app.state.admission.retry_after)
 
 
@@ -204,9 +223,8 @@ async def _gone(_request: Request, _error: Exception) -> Response:
     return _GONE
 
 
-async def _http_error(request: Request, error: Exception) -> Response:
+async def _http_error(request: Request, error: Any) -> Response:
     """No such page, or not with this method."""
-    assert isinstance(error, HTTPException)
     path = request.url.path[:80]
     message = {
         404: f"There is no {path} here.",

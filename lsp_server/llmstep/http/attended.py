@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from starlette.responses import Response
 
 from llmstep.errors import CancelledError, LlmstepError
-from llmstep.http.answers import error_answer, unexpected
+from llmstep.http.answers import answer_for, unexpected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -132,10 +132,6 @@ class Stream(Response, ABC, Generic[T, N]):
     def failed(self, error: LlmstepError) -> bytes:
         """The last part where the work fails after the first one."""
 
-    def refusal(self, error: LlmstepError) -> Response:
-        """The answer where it fails before the first part."""
-        return error_answer(error)
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         news: asyncio.Queue[N | None] = asyncio.Queue()
         started = False
@@ -167,7 +163,8 @@ class Stream(Response, ABC, Generic[T, N]):
                 body = self.end(attended.result())
             except LlmstepError as error:
                 if not started:
-                    await self.refusal(error)(scope, receive, send)
+                    retry_after = scope["app"].state.admission.retry_after
+                    await answer_for(scope["path"], error, retry_after=retry_after)(scope, receive, send)
                     return
                 body = self.failed(error)
             await say(body, more=False)

@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from llmstep import __version__
 from llmstep.engine.text import Text
+from llmstep.http.answers import OLLAMA
 from llmstep.http.bodies import decoded, json_object
 from llmstep.http.openai import complete_whole
 from llmstep.http.openai_requests import (
@@ -29,7 +30,6 @@ from llmstep.http.openai_requests import (
     TopP,
     wording,
 )
-from llmstep.http.shapes import OLLAMA
 from llmstep.types import SamplingParams
 from llmstep.wire.bounds import Number
 from llmstep.wire.reading import BODIES

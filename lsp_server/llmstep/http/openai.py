@@ -16,10 +16,10 @@ from starlette.routing import Route
 
 from llmstep.engine.text import Completion
 from llmstep.errors import ModelNotFoundError
-from llmstep.http.answers import RefusedError
+from llmstep.http.answers import OPENAI, RefusedError, openai_error
 from llmstep.http.attended import Stream, attend
 from llmstep.http.bodies import decoded
-from llmstep.http.openai_answers import PATHS, Form, error_body, event, openai_error
+from llmstep.http.openai_answers import Form, event
 from llmstep.http.openai_requests import OpenAiRequest, decode_openai
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ SECONDS_BETWEEN_SIGNS = 5.0
 
 def openai_routes() -> list[Route]:
     return [
-        Route(f"{PATHS}/completions", partial(_answer, chat=False), methods=["POST"], name="completions"),
-        Route(f"{PATHS}/chat/completions", partial(_answer, chat=True), methods=["POST"], name="chat"),
-        Route(f"{PATHS}/models", _models, methods=["GET"], name="models"),
-        Route(f"{PATHS}/models/{{model:path}}", _model, methods=["GET"], name="model"),
+        Route(f"{OPENAI}/completions", partial(_answer, chat=False), methods=["POST"], name="completions"),
+        Route(f"{OPENAI}/chat/completions", partial(_answer, chat=True), methods=["POST"], name="chat"),
+        Route(f"{OPENAI}/models", _models, methods=["GET"], name="models"),
+        Route(f"{OPENAI}/models/{{model:path}}", _model, methods=["GET"], name="model"),
     ]
 
 
@@ -126,7 +126,6 @@ class _Events(Stream[Completion, "tuple[int, Written]"]):
             lambda tell: _complete(request, form.request, lambda *ended: tell(ended)), request.app.state.stopping
         )
         self._form = form
-        self._admission = request.app.state.admission
 
     def news(self, one: tuple[int, Written]) -> bytes:
         return b"".join(map(event, self._form.chunks(*one)))
@@ -136,7 +135,4 @@ class _Events(Stream[Completion, "tuple[int, Written]"]):
         return usage + event("[DONE]")
 
     def failed(self, error: LlmstepError) -> bytes:
-        return event(error_body(error))
-
-    def refusal(self, error: LlmstepError) -> Response:
-        return openai_error(error, retry_after=self._admission.retry_after)
+        return event(openai_error(error))

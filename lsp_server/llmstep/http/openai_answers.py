@@ -1,4 +1,4 @@
-"""Answers in OpenAI's forms: whole, in events, and errors."""
+"""Answers in OpenAI's forms: whole, and in events."""
 
 from __future__ import annotations
 
@@ -6,21 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from starlette.responses import JSONResponse
-
-from llmstep.http.answers import retry_headers, status_of
 
 if TYPE_CHECKING:
     from llmstep.engine.text import Completion, Written
-    from llmstep.errors import LlmstepError
     from llmstep.http.openai_requests import OpenAiRequest
-
-PATHS = "/v1"
-
-
-def is_openai(path: str) -> bool:
-    """Whether errors of a path have OpenAI's shape."""
-    return path == PATHS or path.startswith(PATHS + "/")
 
 
 @attrs.frozen
@@ -100,19 +89,3 @@ def event(content: dict[str, Any] | str) -> bytes:
     """One event of a stream."""
     text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
     return f"data: {text}\n\n".encode()
-
-
-def error_body(error: LlmstepError) -> dict[str, Any]:
-    """`{error: {message, type, param, code}}`; the hint is part of the message."""
-    status = status_of(error)
-    kinds = {400: "invalid_request_error", 401: "authentication_error", 404: "not_found_error", 429: "rate_limit_error"}
-    kind = kinds.get(status, "invalid_request_error" if status < 500 else "server_error")
-    message = f"{error.message} {error.hint}".strip()
-    return {
-        "error": {"message": message, "type": kind, "param": getattr(error, "field", "") or None, "code": error.code}
-    }
-
-
-def openai_error(error: LlmstepError, *, retry_after: int = 1) -> JSONResponse:
-    """An error with its status."""
-    return JSONResponse(error_body(error), status_of(error), retry_headers(error, retry_after))

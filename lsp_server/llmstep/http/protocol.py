@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from llmstep.http.answers import RefusedError
+from llmstep.http.answers import RefusedError, answer_for
 from llmstep.http.bodies import BODY_SECONDS
-from llmstep.http.shapes import answer_for
 
 if TYPE_CHECKING:
     import asyncio

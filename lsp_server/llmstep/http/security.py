@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING
 from starlette.datastructures import Headers
 
 from llmstep.address import host_of, is_loopback, is_wildcard
-from llmstep.http.answers import RefusedError
-from llmstep.http.shapes import answer_for, is_ollama
+from llmstep.http.answers import RefusedError, answer_for, is_ollama
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

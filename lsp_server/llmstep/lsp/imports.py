@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException
 from pygls.uris import to_fs_path
 
 from llmstep.lsp.progress import working
@@ -23,9 +20,6 @@ if TYPE_CHECKING:
 
 _WATCHED = ("**/*.lean", "**/*.ilean")
 """Sources, and what Lean writes beside each compiled module."""
-_SECONDS = 5.0
-
-_log = logging.getLogger(__name__)
 
 
 async def build_imports(ls: Session, wanted: DocumentParams, token: types.ProgressToken | None) -> BuildAnswer:
@@ -75,10 +69,5 @@ async def watch(ls: Session) -> None:
     watched = workspace.did_change_watched_files if workspace else None
     if watched is None or not watched.dynamic_registration:
         return
-    method = types.WORKSPACE_DID_CHANGE_WATCHED_FILES
     options = types.DidChangeWatchedFilesRegistrationOptions([types.FileSystemWatcher(each) for each in _WATCHED])
-    params = types.RegistrationParams([types.Registration(id=method, method=method, register_options=options)])
-    try:
-        await ls.protocol.ask(types.CLIENT_REGISTER_CAPABILITY, params, timeout=_SECONDS)
-    except (JsonRpcException, asyncio.TimeoutError) as error:
-        _log.warning("llmstep: the client did not register for changes of files: %s", error)
+    await ls.protocol.register(types.WORKSPACE_DID_CHANGE_WATCHED_FILES, options)

@@ -18,8 +18,7 @@ import inspect
 import json
 import logging
 import threading
-import uuid
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 from lsprotocol import types
@@ -33,15 +32,14 @@ from pygls.protocol import (
     JsonRPCNotification,
     JsonRPCRequestMessage,
     JsonRPCResponseMessage,
-    LanguageServerProtocol,
     lsp_method,
 )
 
-from llmstep.errors import LlmstepError, RequestError
+from llmstep.errors import LlmstepError
+from llmstep.lsp.asking import AskingProtocol
 from llmstep.lsp.documents import Documents
 from llmstep.lsp.framing import INVALID_PARAMS, INVALID_REQUEST, Fault
 from llmstep.lsp.strict import envelope_fault, known_identity, response_error, strict, what_is_wrong
-from llmstep.wire.reading import CLIENTS
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -52,9 +50,6 @@ if TYPE_CHECKING:
     from llmstep.lsp.documents import NewText
     from llmstep.lsp.outbox import Outbox
     from llmstep.lsp.upkeep import Upkeep
-    from llmstep.wire.bounds import WrongValue
-
-T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -78,7 +73,7 @@ class Host(Protocol):
     def leave(self, status: int) -> None: ...
 
 
-class LlmstepProtocol(LanguageServerProtocol):
+class LlmstepProtocol(AskingProtocol):
     """The wire between an editor and a `Session`."""
 
     _server: Host  # type: ignore[assignment]
@@ -138,38 +133,6 @@ class LlmstepProtocol(LanguageServerProtocol):
     @lsp_method(types.EXIT)
     def lsp_exit(self, *_: Any) -> None:  # type: ignore[override]
         self._server.leave(0 if self._shutdown else 1)
-
-    async def ask(self, method: str, params: Any, timeout: float | None = None) -> Any:
-        """Send a request to the client and wait for its result.
-
-        When the wait is cancelled, or takes longer than `timeout` seconds, the client is asked to stop. The future
-        itself is never cancelled: pygls cannot take a late answer for a cancelled one.
-
-        Raises:
-            JsonRpcException: The client answered with an error.
-            asyncio.TimeoutError: It did not answer in time.
-        """
-        msg_id = str(uuid.uuid4())
-        future = self.send_request_async(method, params, msg_id=msg_id)
-        try:
-            return await asyncio.wait_for(asyncio.shield(future), timeout)
-        except (asyncio.CancelledError, asyncio.TimeoutError):
-            future.add_done_callback(lambda done: done.cancelled() or done.exception())
-            self.notify(types.CANCEL_REQUEST, types.CancelParams(id=msg_id))
-            raise
-
-    async def ask_record(self, method: str, params: Any, answer: type[T], timeout: float) -> T | None:
-        """Send a request of llmstep's own; its answer as a record, None where the client has none.
-
-        Raises:
-            JsonRpcException: The client answered with an error, or with something else.
-            asyncio.TimeoutError: It did not answer in time.
-        """
-        raw = await self.ask(method, params, timeout)
-        try:
-            return None if raw is None else CLIENTS.read(answer, raw, _wrong_answer)
-        except RequestError as error:
-            raise JsonRpcException(error.message, code=INVALID_PARAMS) from None
 
     # --- messages from the client
 
@@ -292,7 +255,3 @@ class LlmstepProtocol(LanguageServerProtocol):
             _log.error("a request failed", exc_info=error)
             error = LlmstepError("llmstep failed at this request.", hint="Its log says more; please report it.")
         self._send_response(msg_id, error=response_error(error))
-
-
-def _wrong_answer(name: str, _: WrongValue) -> RequestError:
-    return RequestError(f"An answer of the client is wrong{f' at {name}' if name else ''}.")

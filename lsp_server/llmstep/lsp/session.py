@@ -116,7 +116,7 @@ class Session(LanguageServer):
         sharing = Sharing()
         self.app = App.beside_editor(self.store, self.folders, sharing.neighbour, self.memory)
         self.endpoint = sharing.endpoint = Endpoint(self.app)
-        self.endpoint.start()
+        self.endpoint.follow()
         self.store.subscribe(lambda settings: settings, self._show_changes)
         self.offer = Offer(self.app, self.folders)
         self.offer.refresh()
@@ -195,10 +195,6 @@ class Session(LanguageServer):
         documents = self.documents
         uris = [*documents.folders, *([documents.root_uri] if documents.root_uri else [])]
         return [path for uri in uris if (path := folder(uri))]
-
-    def ask(self, method: str, params: Any, timeout: float | None = None) -> Awaitable[Any]:
-        """See `LlmstepProtocol.ask`."""
-        return self.protocol.ask(method, params, timeout)
 
     def refresh_hints(self) -> None:
         """Have the client ask for the inlay hints again, where it can do that."""

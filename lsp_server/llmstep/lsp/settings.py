@@ -20,16 +20,16 @@ from pygls.exceptions import JsonRpcException
 from llmstep.configuration.environment import environment_layer
 from llmstep.configuration.files import project_layer, user_layer
 from llmstep.errors import SettingsError
+from llmstep.lsp.asking import SECONDS_TO_ANSWER
 from llmstep.setting_values import SECTION
 from llmstep.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
     from pathlib import Path
 
     from llmstep.errors import LlmstepError
+    from llmstep.lsp.protocol import LlmstepProtocol
 
-_SECONDS = 5.0
 _MAX_SHOWN = 5
 
 _log = logging.getLogger(__name__)
@@ -44,7 +44,8 @@ class Editor(Protocol):
     @property
     def client_capabilities(self) -> types.ClientCapabilities: ...
 
-    def ask(self, method: str, params: Any, timeout: float) -> Awaitable[Any]: ...
+    @property
+    def protocol(self) -> LlmstepProtocol: ...
 
     def spawn(self, work: Any) -> None: ...
 
@@ -86,7 +87,7 @@ class SettingsSync:
             return
         params = types.ConfigurationParams(items=[types.ConfigurationItem(section=SECTION)])
         try:
-            answer = await self._ls.ask(types.WORKSPACE_CONFIGURATION, params, timeout=_SECONDS)
+            answer = await self._ls.protocol.ask(types.WORKSPACE_CONFIGURATION, params, timeout=SECONDS_TO_ANSWER)
         except (JsonRpcException, asyncio.TimeoutError) as error:
             _log.warning("llmstep: the client did not give its configuration: %s", error)
             return
@@ -99,13 +100,8 @@ class SettingsSync:
         change = workspace.did_change_configuration if workspace else None
         if change is None or not change.dynamic_registration:
             return
-        method = types.WORKSPACE_DID_CHANGE_CONFIGURATION
         options = types.DidChangeConfigurationRegistrationOptions(section=SECTION)
-        params = types.RegistrationParams([types.Registration(id=method, method=method, register_options=options)])
-        try:
-            await self._ls.ask(types.CLIENT_REGISTER_CAPABILITY, params, timeout=_SECONDS)
-        except (JsonRpcException, asyncio.TimeoutError) as error:
-            _log.warning("llmstep: the client did not register for changes of the configuration: %s", error)
+        await self._ls.protocol.register(types.WORKSPACE_DID_CHANGE_CONFIGURATION, options)
 
     def changed(self, settings: Any) -> None:
         """`workspace/didChangeConfiguration`: the settings inline, or a sign to ask for them.

@@ -54,7 +54,7 @@ class Status:
                 engine=settings.engine,
                 url="",
             )
-        name: str = status.state
+        name: state.ServerState = status.state
         if self._step is not None and self._step.stage == "check":
             name = "checking"
         elif self._step is not None and self._step.stage == "goal" and name in ("empty", "idle"):

@@ -116,16 +116,15 @@ async def _wired(server: Session, read: Callable[[int], bytes], write: Callable[
 async def _tcp(server: Session, host: str, port: int) -> int:
     loop = asyncio.get_running_loop()
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-        except OSError as error:
-            raise RequestError(
-                f"The language server cannot listen at {host}:{port}: {error.strerror or error}.",
-                hint="Choose another port, or 0 for any free port.",
-            ) from None
-        listener.listen(1)
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=1)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else error
+        raise RequestError(
+            f"The language server cannot listen at {host}:{port}: {reason}.",
+            hint="Choose another port, or 0 for any free port.",
+        ) from None
+    with listener:
         listener.setblocking(False)
         _announce("tcp", listener.getsockname())
         client, _ = await loop.sock_accept(listener)

@@ -11,10 +11,9 @@ import logging
 import os
 from typing import TYPE_CHECKING, Any
 
-from llmstep.errors import LlmstepError, RequestError
+from llmstep.errors import LlmstepError
+from llmstep.http.kept import Kept
 from llmstep.mcp import companion
-from llmstep.mcp.companion import Companion
-from llmstep.strict_json import JsonError, loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from llmstep.app import App
-    from llmstep.http.server import HttpServer
     from llmstep.progress import ProgressSink
 
 HOST = "127.0.0.1"
@@ -33,7 +31,7 @@ HOST = "127.0.0.1"
 _log = logging.getLogger(__name__)
 
 
-class Offer:
+class Offer(Kept):
     """Answers `llmstep mcp` while its companion runs.
 
     Args:
@@ -42,74 +40,46 @@ class Offer:
     """
 
     def __init__(self, app: App, folders: Callable[[], Sequence[Path]]) -> None:
+        super().__init__()
         self._app = app
         self._folders = folders
         self._token = companion.new_token()
-        self._server: HttpServer | None = None
-        self._task: asyncio.Task[None] | None = None
         app.store.subscribe(lambda settings: settings, self.refresh)
 
     def refresh(self, *_: object) -> None:
-        """The settings have changed, or the folders: listen, write the file anew, or stop, as they say."""
-        if not self._wanted:
-            self._end()
-        elif self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._keep(), name="llmstep-offer")
-        elif self._server is not None:  # else it is just starting, and will write what holds then
-            self._announce(self._server)
+        """The settings have changed, or the folders."""
+        self.follow()
+        if self._server is not None:  # else the file will say what holds then
+            self.on_change()
 
-    async def stop(self) -> None:
-        """Stop listening. A second call does nothing."""
-        if (task := self._end()) is not None:
-            await asyncio.gather(task, return_exceptions=True)
-
-    @property
-    def _wanted(self) -> bool:
+    def place(self) -> tuple[str, int] | None:
         settings = self._app.settings
-        return settings.share_model and settings.http.enabled
+        return (HOST, 0) if settings.share_model and settings.http.enabled else None
 
-    def _end(self) -> asyncio.Task[None] | None:
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-        return task
-
-    async def _keep(self) -> None:
-        """Listen until cancelled."""
-        # In a thread: importing the web server takes longer than an answer to the editor may.
-        routes = await asyncio.to_thread(self._routes)
-        from llmstep.http.server import serve
-
-        try:
-            server = self._server = await serve(routes, HOST, 0)
-            self._announce(server)
-            await server.wait()
-        except LlmstepError as error:
-            _log.warning("no tools for agents: %s", error)
-        finally:
+    def on_change(self) -> None:
+        """Write the file by which `llmstep mcp` finds this companion, or take it away."""
+        if self._server is None:
             companion.withdraw(os.getpid())
-            if self._server is not None:
-                self._server = None
-                await server.stop()
-
-    def _announce(self, server: HttpServer) -> None:
+            return
         roots = tuple(dict.fromkeys(folder.resolve() for folder in self._folders()))
         key = companion.key_of(self._app.settings)
         try:
-            companion.announce(Companion(os.getpid(), server.port, self._token, key, roots))
+            companion.announce(companion.Companion(os.getpid(), self._server.port, self._token, key, roots))
         except OSError as error:
             _log.warning("llmstep mcp will not find this companion: %s", error)
 
-    def _routes(self) -> Starlette:
+    async def on_failure(self, error: LlmstepError) -> None:
+        _log.warning("no tools for agents: %s", error)
+
+    def make(self) -> Starlette:
         from starlette.applications import Starlette
         from starlette.middleware import Middleware
         from starlette.routing import Route
 
+        from llmstep.http.answers import answer_for
         from llmstep.http.security import SecurityMiddleware
-        from llmstep.http.shapes import answer_for
 
-        async def failed(request: Request, error: Exception) -> Response:
-            assert isinstance(error, LlmstepError)
+        async def failed(request: Request, error: Any) -> Response:
             return answer_for(request.url.path, error)
 
         app = Starlette(
@@ -123,11 +93,11 @@ class Offer:
 
     async def _called(self, request: Request) -> Response:
         from llmstep.http.answers import RefusedError
-        from llmstep.http.bodies import decoded
+        from llmstep.http.bodies import decoded, json_object
         from llmstep.http.candidates import Lines
         from llmstep.mcp import files, tools
 
-        raw = await decoded(request, _arguments)
+        raw = await decoded(request, json_object)
         tool, wanted = tools.placed(request.path_params["name"], raw)
         try:
             path = files.find(wanted.file, self._folders())
@@ -138,13 +108,3 @@ class Offer:
             return await tools.run(self._app, path, tool, wanted, progress)
 
         return Lines(work, lambda record: {"result": record}, request.app.state.stopping)
-
-
-def _arguments(body: bytes) -> dict[str, Any]:
-    try:
-        raw = loads(body)
-    except JsonError as error:
-        raise RequestError(f"The body {error}.", hint="Send a JSON object.") from None
-    if not isinstance(raw, dict):
-        raise RequestError("The arguments are no object.", hint="Send a JSON object.")
-    return raw

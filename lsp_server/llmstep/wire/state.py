@@ -7,14 +7,15 @@ from typing import Any, Literal
 import attrs
 
 Grade = Literal["ok", "note", "missing"]
+ServerState = Literal["starting", "empty", "downloading", "loading", "idle", "goal", "generating", "checking"]
 
 
 @attrs.frozen(kw_only=True)
 class Status:
     """What the server is doing: `llmstep/status`."""
 
-    state: str
-    """`starting`, `empty`, `downloading`, `loading`, `idle`, `goal`, `generating` or `checking`."""
+    state: ServerState
+    """`empty`: no model in memory; `idle`: one in memory, nothing to do; `goal`: Lean is asked for the goal."""
     model: str
     """The model in memory."""
     selected: str

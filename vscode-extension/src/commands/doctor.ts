@@ -2,20 +2,9 @@ import * as vscode from 'vscode';
 import type { Launcher } from '../launcher';
 import { type Notifier, commandAction } from '../notify';
 import { run } from '../process';
+import type { DoctorOutput } from '../server/protocol';
 import { declaredNames, serverSettings } from '../settings';
 import { leanEditor } from './place';
-
-interface Finding {
-  readonly topic: string;
-  readonly grade: 'ok' | 'note' | 'missing';
-  readonly text: string;
-  readonly advice?: string;
-}
-
-interface Report {
-  readonly usable: boolean;
-  readonly findings: readonly Finding[];
-}
 
 type Answer = { readonly page: string } | { readonly page?: undefined; readonly problem: string; readonly install: boolean };
 
@@ -78,7 +67,7 @@ export class Doctor implements vscode.TextDocumentContentProvider, vscode.Dispos
       return { problem: `The doctor could not finish: ${why}.`, install: false };
     }
     const { stdout, stderr } = outcome;
-    return { page: stdout.trimStart().startsWith('{') ? page(JSON.parse(stdout) as Report) : `${stdout}\n${stderr}` };
+    return { page: stdout.trimStart().startsWith('{') ? page(JSON.parse(stdout) as DoctorOutput) : `${stdout}\n${stderr}` };
   }
 
   dispose(): void {
@@ -105,10 +94,10 @@ export function options(): string[] {
   ]);
 }
 
-function page({ usable, findings }: Report): string {
+function page({ usable, findings }: DoctorOutput): string {
   const lines = findings.flatMap(({ topic, grade, text, advice }) => [
     `${MARKS[grade]} ${topic}: ${text}`,
-    ...(advice === undefined || advice === '' ? [] : [`    ${advice}`]),
+    ...(advice === '' ? [] : [`    ${advice}`]),
   ]);
   return [usable ? 'llmstep can be used.' : 'llmstep cannot be used: something that it needs is missing.', '', ...lines, ''].join('\n');
 }

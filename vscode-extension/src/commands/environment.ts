@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import type { EnvironmentKeeper } from '../environment/keeper';
 import { API_KEY, type Launcher, baseOf } from '../launcher';
-import { type Notifier, commandAction } from '../notify';
+import { type Notifier, anotherPython } from '../notify';
 import type { Session } from '../server/session';
 
 /** The commands that install, repair and remove, and keep the key of a remote server. */
@@ -20,7 +20,7 @@ export class EnvironmentCommands {
     if (next.kind === 'start' && !next.managed) {
       void this.notify.info(
         `llmstep ${next.python.llmstep ?? ''} is installed in ${next.python.executable}, and is used from there.`,
-        commandAction('Use Another Python…', 'workbench.action.openSettings', 'llmstep.python'),
+        anotherPython(),
       );
     } else if (next.kind === 'install') {
       await this.keeper.offer(next.base, state.kind !== 'absent', () => void this.session.restart());

@@ -28,6 +28,12 @@ export function placeOf(editor: vscode.TextEditor): PlaceArgument {
   };
 }
 
+/** The place that a menu or the panel gives, else that of the cursor; undefined where no Lean file is at hand. */
+export function placeAtHand(given?: PlaceArgument): PlaceArgument | undefined {
+  const editor = given === undefined ? leanEditor() : undefined;
+  return given ?? (editor === undefined ? undefined : placeOf(editor));
+}
+
 /** The editor that shows a place, with its cursor still on that line; undefined when the user has gone elsewhere. */
 export function editorAt({ textDocument, position }: Place): vscode.TextEditor | undefined {
   const editor = leanEditor();

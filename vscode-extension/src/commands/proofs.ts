@@ -1,10 +1,10 @@
 import * as vscode from 'vscode';
 import type { Notifier } from '../notify';
-import type { FillAnswer, PartialProof, ProveAnswer } from '../server/protocol';
+import type { FillAnswer, ProveAnswer } from '../server/protocol';
 import type { Session } from '../server/session';
 import { applyEdits } from './edits';
 import { Menu } from './menu';
-import { type PlaceArgument, editorAt, leanEditor, placeOf } from './place';
+import { type PlaceArgument, editorAt, leanEditor, placeAtHand } from './place';
 import { withProgress } from './run';
 
 /** The commands for whole proofs. */
@@ -16,33 +16,26 @@ export class ProofCommands {
 
   /** Look for a proof of the goal, and open the menu, whose first entry is the proof; the panel shows it by itself. */
   async prove(given?: PlaceArgument, from: 'editor' | 'panel' = 'editor'): Promise<ProveAnswer | undefined> {
-    const editor = leanEditor();
-    const place = given ?? (editor === undefined ? undefined : placeOf(editor));
+    const place = placeAtHand(given);
     if (place === undefined) {
       return undefined;
     }
     const menu = new Menu(this.session.onDidAskForQuickFixes, given !== undefined);
     const answer = await withProgress<ProveAnswer>(this.session, 'Completing the proof', 'llmstep.prove', place);
     if (answer.partial !== null) {
-      await this.offerPartial(answer.partial, menu, from === 'editor' && editorAt(place) !== undefined);
+      const left = count(answer.partial.goals.length, 'goal');
+      void this.notify.info(`The proof is complete but for ${left}. It is offered at its place.`);
     } else if (answer.proof === null) {
       const effort = answer.rounds > 0 ? count(answer.rounds, 'round') : `${answer.expansions} expansions`;
       void this.notify.info(`No proof was found in ${effort}.`, {
         title: 'Suggest a Step',
         run: () => vscode.commands.executeCommand('llmstep.suggest', place),
       });
-    } else if (from === 'editor' && editorAt(place) !== undefined) {
+    }
+    if ((answer.partial !== null || answer.proof !== null) && from === 'editor' && editorAt(place) !== undefined) {
       await menu.open();
     }
     return answer;
-  }
-
-  /** Say what is left of a proof; the menu offers to insert it with a `sorry` for each of these goals. */
-  private async offerPartial({ goals }: PartialProof, menu: Menu, open: boolean): Promise<void> {
-    void this.notify.info(`The proof is complete but for ${count(goals.length, 'goal')}. It is offered at its place.`);
-    if (open) {
-      await menu.open();
-    }
   }
 
   /** Look for a proof of each `sorry` of the file, and insert those that were found. */

@@ -10,26 +10,28 @@ const ENDED: ReadonlySet<number> = new Set([
   LSPErrorCodes.ContentModified,
 ]);
 
+/** What an error of the server has beside its sentence. */
+function dataOf({ data }: { readonly data?: unknown }): { readonly code?: string; readonly hint?: string } {
+  return data ?? {};
+}
+
 /** Whether a request to the server failed in a way that the user knows of: ended, or told of by the server. */
 export function isKnown(error: unknown): boolean {
-  if (error instanceof NotRunning || error instanceof vscode.CancellationError) {
-    return true;
-  }
   if (!(error instanceof ResponseError)) {
-    return false;
+    return error instanceof NotRunning || error instanceof vscode.CancellationError;
   }
-  const code = (error.data as { code?: string } | undefined)?.code;
+  const { code } = dataOf(error);
   return ENDED.has(error.code) || (code !== undefined && code !== 'request');
 }
 
 /** Tell of a failure that nobody has told of yet; where a model needs more than is installed, ask whether to add it. */
 export function tell(notify: Notifier, error: unknown): void {
-  if (error instanceof ResponseError && (error.data as { code?: string } | undefined)?.code === 'missing_package') {
+  const { code, hint = '' } = error instanceof ResponseError ? dataOf(error) : {};
+  if (code === 'missing_package') {
     void vscode.commands.executeCommand('llmstep.installTorch');
   } else if (!isKnown(error)) {
-    const hint = error instanceof ResponseError ? (error.data as { hint?: string } | undefined)?.hint : undefined;
     const message = error instanceof Error ? error.message : String(error);
-    void notify.error([message, hint ?? ''].join(' ').trimEnd());
+    void notify.error(`${message} ${hint}`.trimEnd());
   }
 }
 

@@ -5,7 +5,7 @@ import type { ShownSuggestion, SuggestAnswer } from '../server/protocol';
 import type { Session } from '../server/session';
 import { insert } from './edits';
 import { Menu } from './menu';
-import { type PlaceArgument, editorAt, leanEditor, placeOf } from './place';
+import { type PlaceArgument, editorAt, leanEditor, placeAtHand, placeOf } from './place';
 
 const STATUS_MS = 8000;
 
@@ -27,8 +27,7 @@ export class SuggestCommands {
     more: { prefix?: string; more?: boolean } = {},
     from: 'editor' | 'panel' = 'editor',
   ): Promise<SuggestAnswer | undefined> {
-    const editor = leanEditor();
-    const place = given ?? (editor === undefined ? undefined : placeOf(editor));
+    const place = placeAtHand(given);
     if (place === undefined) {
       return undefined;
     }
@@ -52,8 +51,7 @@ export class SuggestCommands {
   }
 
   async suggestWithPrefix(given?: PlaceArgument): Promise<SuggestAnswer | undefined> {
-    const editor = leanEditor();
-    const place = given ?? (editor === undefined ? undefined : placeOf(editor));
+    const place = placeAtHand(given);
     if (place === undefined) {
       return undefined;
     }
@@ -68,15 +66,8 @@ export class SuggestCommands {
   /** Insert the step that the hint at the cursor shows; where there is none, ask for steps. */
   async accept(): Promise<ShownSuggestion | undefined> {
     const editor = leanEditor();
-    if (editor === undefined) {
-      return undefined;
-    }
-    const shown = await this.session.execute<ShownSuggestion | null>('llmstep.accept', placeOf(editor));
-    if (shown === null) {
-      await this.suggest();
-      return undefined;
-    }
-    if (await insert(editor, shown.edit)) {
+    const shown = await this.#shown(editor, 'llmstep.accept');
+    if (editor !== undefined && shown !== undefined && (await insert(editor, shown.edit))) {
       await vscode.commands.executeCommand('setContext', 'llmstep.accepted', true);
     }
     return shown;
@@ -84,18 +75,24 @@ export class SuggestCommands {
 
   /** Have the hint at the cursor show the next suggestion, or with -1 the one before. */
   async turn(step: 1 | -1): Promise<ShownSuggestion | undefined> {
-    const editor = leanEditor();
+    const shown = await this.#shown(leanEditor(), 'llmstep.choose', { step });
+    if (shown !== undefined) {
+      const mark = shown.verdict === 'closes' ? ' ✓' : '';
+      const text = `${shown.index + 1} of ${shown.count}: ${shown.text.split('\n')[0] ?? ''}${mark}`;
+      vscode.window.setStatusBarMessage(`llmstep: ${text}`, STATUS_MS);
+    }
+    return shown;
+  }
+
+  /** What a command answers for the hint at the cursor; where there is none, steps are asked for. */
+  async #shown(editor: vscode.TextEditor | undefined, command: string, more: object = {}): Promise<ShownSuggestion | undefined> {
     if (editor === undefined) {
       return undefined;
     }
-    const shown = await this.session.execute<ShownSuggestion | null>('llmstep.choose', { ...placeOf(editor), step });
+    const shown = await this.session.execute<ShownSuggestion | null>(command, { ...placeOf(editor), ...more });
     if (shown === null) {
       await this.suggest();
-      return undefined;
     }
-    const mark = shown.verdict === 'closes' ? ' ✓' : '';
-    const text = `${shown.index + 1} of ${shown.count}: ${shown.text.split('\n')[0] ?? ''}${mark}`;
-    vscode.window.setStatusBarMessage(`llmstep: ${text}`, STATUS_MS);
-    return shown;
+    return shown ?? undefined;
   }
 }

@@ -1,5 +1,5 @@
 import * as vscode from 'vscode';
-import { type Notifier, commandAction } from '../notify';
+import { type Notifier, anotherPython, commandAction } from '../notify';
 import type { Plan } from '../python/launch';
 import type { Python } from '../python/probe';
 import { setting } from '../settings';
@@ -50,7 +50,7 @@ export class EnvironmentKeeper {
       question,
       { title: interrupted ? 'Repair' : 'Install', run: () => this.#then(base, start) },
       ...(interrupted ? [{ title: 'Remove', run: () => this.remove() }] : []),
-      commandAction('Use Another Python…', 'workbench.action.openSettings', 'llmstep.python'),
+      anotherPython(),
       { title: 'Not Now', run: () => this.context.globalState.update(NOT_NOW, true) },
     );
   }
@@ -101,7 +101,7 @@ export class EnvironmentKeeper {
     if (order === undefined) {
       await this.notify.error(
         `${nameOf(base)} cannot make virtual environments. Install the package python3-venv, or uv.`,
-        commandAction('Use Another Python…', 'workbench.action.openSettings', 'llmstep.python'),
+        anotherPython(),
       );
       return false;
     }

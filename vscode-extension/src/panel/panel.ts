@@ -6,13 +6,13 @@ import type { Notifier } from '../notify';
 import type { Known, Status } from '../server/protocol';
 import type { Session } from '../server/session';
 import { setting } from '../settings';
+import { isBusy } from '../status';
 import { type PanelRequest, type PanelState, readRequest } from './messages';
 import { page } from './page';
 
 export const PANEL = 'llmstep.suggestions';
 /** Changes that come closer together are shown at once. */
 const GATHER_MS = 60;
-const AT_REST: ReadonlySet<string> = new Set(['idle', 'empty']);
 
 /** Runs that the panel's buttons begin, at a place. */
 export interface PanelRuns {
@@ -126,15 +126,15 @@ export class SuggestionsPanel implements vscode.WebviewViewProvider, vscode.Disp
   }
 
   #state(editor: vscode.TextEditor | undefined, known: Known | null): PanelState {
-    const { state, message } = this.#status ?? { state: 'idle', message: '' };
     const running = this.session.state === 'running';
-    const busy = running && !AT_REST.has(state);
+    const status = running ? this.#status : undefined;
+    const busy = status !== undefined && isBusy(status);
     const name = editor?.document.uri.path.split('/').at(-1);
     return {
       place: editor === undefined || name === undefined ? '' : `${name}, line ${editor.selection.active.line + 1}`,
       known,
       busy,
-      activity: running ? (busy ? message || state : '') : 'llmstep does not run.',
+      activity: running ? (busy ? status.message || status.state : '') : 'llmstep does not run.',
     };
   }
 

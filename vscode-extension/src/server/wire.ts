@@ -72,8 +72,8 @@ export interface PartialOutput {
 
 /** What the server is doing: `llmstep/status`. */
 export interface Status {
-  /** `starting`, `empty`, `downloading`, `loading`, `idle`, `goal`, `generating` or `checking`. */
-  readonly state: string;
+  /** `empty`: no model in memory; `idle`: one in memory, nothing to do; `goal`: Lean is asked for the goal. */
+  readonly state: 'starting' | 'empty' | 'downloading' | 'loading' | 'idle' | 'goal' | 'generating' | 'checking';
   /** The model in memory. */
   readonly model: string;
   /** The model of the settings, which the next request loads. */
@@ -113,6 +113,30 @@ export interface Checked {
   readonly verdict: 'closes' | 'progress' | 'invalid' | 'unchecked';
   readonly goals?: readonly string[];
   readonly message?: string;
+}
+
+/** The open goals at a position, in the form of the answer of `$/lean/plainGoal`. */
+export interface PlainGoal {
+  /** As Lean prints them. */
+  readonly goals: readonly string[];
+  readonly rendered?: string;
+}
+
+/** What `llmstep doctor --json` prints. */
+export interface DoctorOutput {
+  readonly usable: boolean;
+  readonly findings: readonly FindingRow[];
+}
+
+/** One thing that `llmstep doctor` looked at. */
+export interface FindingRow {
+  readonly topic: string;
+  /** `note`: llmstep works, but this is worth knowing; `missing`: it is not usable without it. */
+  readonly grade: 'ok' | 'note' | 'missing';
+  readonly text: string;
+  /** What to do; empty where all is well. */
+  readonly advice: string;
+  readonly details: Readonly<Record<string, unknown>>;
 }
 
 /** The answer of `llmstep/known`: the same from memory, with edits for the text as it is. */

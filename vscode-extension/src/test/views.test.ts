@@ -24,7 +24,7 @@ suite('the status item', () => {
   });
 
   test('what is going on', () => {
-    const checking = { ...STATUS, state: 'checking', message: 'Checking 3/6' };
+    const checking: Status = { ...STATUS, state: 'checking', message: 'Checking 3/6' };
     const seen = view('running', checking, true);
     assert.deepEqual([seen.detail, seen.busy], ['Checking 3/6 · last 812 ms', true]);
     assert.deepEqual(seen.command, { title: 'Stop', command: 'llmstep.stop' }); // it ends where it is shown
