@@ -171,7 +171,7 @@ def test_each_mistake_is_told_with_its_place_and_all_others_hold(home: Path, mon
         f"The setting llmstep.lean.command is 'lake serve' ({own})."
         ' It must be a list of words such as ["lake", "serve", "--"].',
         f"The setting llmstep.check.enabled is 1 ({project}). It must be true or false.",
-        f"There is no setting llmstep.nothing ({project}). `llmstep settings` lists all settings.",
+        f"There is no setting llmstep.nothing ({project}). Remove it; `llmstep settings` lists all settings.",
         "The setting llmstep.count is 'many' (LLMSTEP_COUNT). It must be a whole number.",
         "The environment variable LLMSTEP_CUONT is no setting of llmstep. Did you mean LLMSTEP_COUNT?",
     ]
@@ -181,7 +181,7 @@ def test_wrong_options_are_refused_and_all_are_named() -> None:
     with pytest.raises(SettingsError) as caught:
         option_layer({"count": 0, SET: ["foo=1", "topP=x"]})
     assert caught.value.message == (
-        "There is no setting llmstep.foo. `llmstep settings` lists all settings. "
+        "There is no setting llmstep.foo. Remove it; `llmstep settings` lists all settings. "
         "The setting llmstep.topP is 'x'. It must be a number. The setting llmstep.count is 0."
     )
     assert caught.value.hint == "It must be at least 1."

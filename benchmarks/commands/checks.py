@@ -10,21 +10,23 @@ from typing import Annotated
 import attrs
 import typer
 
-from llmstep.cli.options import LeanOption, lean_command, settings_with
+from llmstep.cli.flags import Given, takes_settings
 from llmstep.cli.process import run
 
 
+@takes_settings("lean")
 def checks(
     above: Annotated[list[int] | None, typer.Option(help="Theorems above the goal; may be repeated.")] = None,
     candidates: Annotated[int, typer.Option(min=3, help="Candidates judged for each length.")] = 40,
-    lean: LeanOption = None,
+    *,
+    given: Given,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
 ) -> None:
     """Time one candidate's check next to a bare didChange and plainGoal, on the same server.
 
     Prints medians for files with no, 100 and 300 theorems above the goal, or as many as --above says.
     """
-    settings = settings_with({"lean.command": lean_command(lean)})
+    settings = given.settings()
     from benchmarks.checks import check_costs
 
     with tempfile.TemporaryDirectory(prefix="llmstep-bench-") as folder:

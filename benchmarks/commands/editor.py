@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from llmstep.cli.options import LeanOption, lean_command
+from llmstep.cli.options import lean_command
 from llmstep.cli.process import run
 from llmstep.cli.tables import PIPE_WIDTH
 from llmstep.errors import RequestError
@@ -29,7 +29,7 @@ PARTS = ("latency", "length", "windows")
 
 def editor(
     model: Annotated[str, typer.Option("--model", "-m", help="The model that answers.")] = "starter",
-    lean: LeanOption = None,
+    lean: Annotated[str | None, typer.Option(help="Command of the Lean server.")] = None,
     only: Annotated[str | None, typer.Option(help=f"One part: {', '.join(PARTS)}.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Few rounds, to see that all works.")] = False,
     picture: Annotated[Path | None, typer.Option(help="SVG file for charts of length and windows.")] = None,

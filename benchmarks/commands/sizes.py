@@ -9,7 +9,7 @@ from typing import Annotated
 import attrs
 import typer
 
-from llmstep.cli.options import ModelOption, settings_with
+from llmstep.cli.flags import Given, takes_settings
 
 
 def start(
@@ -50,18 +50,19 @@ def load(
     )
 
 
+@takes_settings("model", "dtype")
 def growth(
-    model: ModelOption = None,
-    dtype: Annotated[str | None, typer.Option(help="float32, int8, bfloat16 or float16.")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Requests of each size.")] = 3,
     samples: Annotated[list[int] | None, typer.Option(min=1, help="Numbers of samples; may be repeated.")] = None,
     prompts: Annotated[list[int] | None, typer.Option(min=4, help="Tokens of prompts; may be repeated.")] = None,
     new_tokens: Annotated[int, typer.Option(min=1, help="New tokens of every sample, its end ignored.")] = 32,
     picture: Annotated[Path | None, typer.Option(help="SVG file for two charts.")] = None,
+    *,
+    given: Given,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Time requests of growing size: samples 1 to 64, prompts of 50 to 2000 tokens."""
-    settings = settings_with({"model": model, "dtype": dtype})
+    settings = given.settings()
     from benchmarks import growth as sizes
     from benchmarks.picture import charts
     from llmstep.bench.runtime_model import subject

@@ -21,6 +21,13 @@ class LlmstepError(Exception):
 
     retryable: bool = False
     code: str = "error"
+    """For programs; a class below has that of its base unless it gives another."""
+
+    def __init_subclass__(cls, *, code: str = "", retryable: bool | None = None) -> None:
+        if code:
+            cls.code = code
+        if retryable is not None:
+            cls.retryable = retryable
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(printable(message))
@@ -31,159 +38,104 @@ class LlmstepError(Exception):
         return f"{self.message} {self.hint}".rstrip()
 
 
-class SettingsError(LlmstepError):
+class SettingsError(LlmstepError, code="settings"):
     """A setting has a wrong name, type or value."""
 
-    code = "settings"
 
-
-class ModelError(LlmstepError):
+class ModelError(LlmstepError, code="model"):
     """A model cannot be found, read or run."""
 
-    code = "model"
 
-
-class ModelNotFoundError(ModelError):
+class ModelNotFoundError(ModelError, code="model_not_found"):
     """No such model in the cache, on disk or on the hub."""
 
-    code = "model_not_found"
 
-
-class ModelLoadError(ModelError):
+class ModelLoadError(ModelError, code="model_load"):
     """The files of a model are there but cannot be loaded."""
 
-    code = "model_load"
 
-
-class MissingPackageError(ModelError):
+class MissingPackageError(ModelError, code="missing_package"):
     """The model needs a package that a plain installation does not have."""
 
-    code = "missing_package"
 
-
-class ModelTooLargeError(ModelError):
+class ModelTooLargeError(ModelError, code="model_too_large"):
     """The model does not fit into the memory of the device."""
 
-    code = "model_too_large"
 
-
-class DownloadError(ModelError):
+class DownloadError(ModelError, code="download", retryable=True):
     """The download of a model failed."""
 
-    code = "download"
-    retryable = True
 
-
-class GenerationError(ModelError):
+class GenerationError(ModelError, code="generation", retryable=True):
     """The model failed while generating."""
 
-    code = "generation"
-    retryable = True
 
-
-class RemoteError(ModelError):
+class RemoteError(ModelError, code="remote", retryable=True):
     """The server that runs the model is not there, is too slow, or its answer is of no use."""
 
-    code = "remote"
-    retryable = True
 
-
-class RemoteRefusedError(ModelError):
+class RemoteRefusedError(ModelError, code="remote_refused"):
     """The server that runs the model does not take the request: no right, no such model or page, no such field."""
 
-    code = "remote_refused"
 
-
-class CancelledError(LlmstepError):
+class CancelledError(LlmstepError, code="cancelled", retryable=True):
     """The request was cancelled by the user, by an edit, or because its caller went away."""
 
-    code = "cancelled"
-    retryable = True
 
-
-class BusyError(LlmstepError):
+class BusyError(LlmstepError, code="busy", retryable=True):
     """Too many requests wait already."""
 
-    code = "busy"
-    retryable = True
 
-
-class LeanError(LlmstepError):
+class LeanError(LlmstepError, code="lean"):
     """The Lean server cannot be started or does not answer."""
 
-    code = "lean"
 
-
-class LeanNotFoundError(LeanError):
+class LeanNotFoundError(LeanError, code="lean_not_found"):
     """No Lean command was found."""
 
-    code = "lean_not_found"
 
-
-class LeanTimeoutError(LeanError):
+class LeanTimeoutError(LeanError, code="lean_timeout", retryable=True):
     """Lean did not answer in time."""
 
-    code = "lean_timeout"
-    retryable = True
 
-
-class LeanImportsError(LeanError):
+class LeanImportsError(LeanError, code="lean_imports"):
     """Imports of a file are missing or out of date."""
 
-    code = "lean_imports"
 
-
-class LeanProjectError(LeanError):
+class LeanProjectError(LeanError, code="lean_project"):
     """Lake cannot read the configuration of a project."""
 
-    code = "lean_project"
 
-
-class LeanMemoryError(LeanError):
+class LeanMemoryError(LeanError, code="lean_memory"):
     """Lean was ended because it took more memory than it may."""
 
-    code = "lean_memory"
 
-
-class EditorLeanError(LeanError):
+class EditorLeanError(LeanError, code="editor_lean"):
     """The Lean server that the editor runs failed."""
 
-    code = "editor_lean"
 
-
-class EditorLeanTimeoutError(LeanTimeoutError):
+class EditorLeanTimeoutError(LeanTimeoutError, code="editor_lean_timeout"):
     """The Lean server that the editor runs did not answer in time."""
 
-    code = "editor_lean_timeout"
 
-
-class LeanCrashedError(LeanError):
+class LeanCrashedError(LeanError, code="lean_crashed", retryable=True):
     """The Lean server, or its worker for this file, died."""
 
-    code = "lean_crashed"
-    retryable = True
 
-
-class NoGoalError(LlmstepError):
+class NoGoalError(LlmstepError, code="no_goal"):
     """There is no goal at this position."""
-
-    code = "no_goal"
 
 
 class StepFailsError(NoGoalError):
     """There is no goal at this position, as behind a step that fails or does not parse."""
 
 
-class RequestError(LlmstepError):
+class RequestError(LlmstepError, code="request"):
     """A request to one of the faces (command line, HTTP, LSP command) is malformed."""
 
-    code = "request"
 
-
-class ContextLengthError(RequestError):
+class ContextLengthError(RequestError, code="context_length_exceeded"):
     """A prompt has more tokens than the model reads."""
-
-    code = "context_length_exceeded"
 
 
 def causes(error: BaseException) -> list[BaseException]:

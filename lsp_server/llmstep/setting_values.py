@@ -200,7 +200,8 @@ def _misplaced(known: Mapping[str, Setting], name: str, value: Any, *, guess: bo
         if part not in inside:
             near = difflib.get_close_matches(part[:_MAX_NAME], dict.fromkeys(inside), n=1) if guess else []
             text = _UNREADABLE.sub("?", part if len(part) <= _MAX_NAME else part[:_MAX_NAME] + "...")
-            hint = f"Did you mean {SECTION}.{where}{near[0]}?" if near else "`llmstep settings` lists all settings."
+            lists = "Remove it; `llmstep settings` lists all settings."
+            hint = f"Did you mean {SECTION}.{where}{near[0]}?" if near else lists
             return place, SettingsError(f"There is no setting {SECTION}.{where}{text}.", hint=hint)
         where = f"{place}."
     return name, SettingsError(

@@ -14,7 +14,8 @@ from output_schema import checked
 from typer.main import get_command
 
 from llmstep.cli import app
-from llmstep.cli.command import SETTING_OF, in_terminal, options_of
+from llmstep.cli.command import in_terminal, options_of
+from llmstep.cli.flags import FLAGS
 from llmstep.settings import all_settings
 
 if TYPE_CHECKING:
@@ -99,12 +100,12 @@ def test_hints_name_the_options_of_the_command(hint: str, said: str) -> None:
 
 
 def test_the_options_that_stand_for_settings_are_the_same_everywhere() -> None:
-    assert set(SETTING_OF.values()) <= set(all_settings())
+    assert {flag.setting for flag in FLAGS.values()} <= set(all_settings())
     seen: dict[str, set[tuple[str, ...]]] = {}
     for words, command in commands():
         if words and words[0] in ("suggest", "prove", "serve", "doctor"):
             for each in command.params:
-                if each.name in SETTING_OF:
+                if each.name in FLAGS:
                     seen.setdefault(each.name, set()).add(tuple(each.opts))
     assert {name: len(spellings) for name, spellings in seen.items()} == dict.fromkeys(seen, 1)
     assert {"count", "model", "device", "temperature", "premise_index"} <= set(seen)

@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from llmstep.cli.bench_merge import merge, search_line
+from llmstep.cli.bench_part import (
+    HeaderOption,
+    OutOption,
+    Part,
+    ProjectOption,
+    ShardOption,
+    SummaryOption,
+    TheoremsOption,
+    say_summary,
+)
 from llmstep.cli.bench_quality import quality
 from llmstep.cli.bench_runtime import runtime
-from llmstep.cli.bench_theorems import HeaderOption, TheoremsOption, out_option, part_of, shard_option
 from llmstep.cli.command import Command
 from llmstep.cli.downloads import agree
-from llmstep.cli.engine_flags import PremiseFlags, takes_engine
-from llmstep.cli.options import settings_with
-from llmstep.cli.process import run
-from llmstep.cli.searching import (
-    SAMPLES,
-    ExpansionsOption,
-    LengthPowerOption,
-    RoundsOption,
-    SamplesOption,
-    SeedOption,
-    StrategyOption,
-    TacticsOption,
-    TimeoutOption,
-    TokensOption,
-    a_prover,
-    method_of,
-    plan_of,
-)
+from llmstep.cli.flags import PROOFS, Given, takes_settings
+from llmstep.cli.process import an_app, run
+from llmstep.cli.searching import ExpansionsOption, LengthPowerOption, SeedOption, Tactics, TacticsOption
 
 if TYPE_CHECKING:
     from llmstep.bench.search import Result
@@ -46,56 +39,76 @@ def _bench() -> None:
     """
 
 
-bench.command(cls=Command)(merge)
 bench.command(cls=Command)(quality)
 bench.command(cls=Command)(runtime)
 
 
 @bench.command(cls=Command)
-@takes_engine
+def merge(
+    files: Annotated[list[Path], typer.Argument(help="What `llmstep bench search` or `quality` wrote.")],
+    out: Annotated[Path | None, typer.Option(help="File for all results together.")] = None,
+    as_json: SummaryOption = False,
+) -> None:
+    """Put the results of several shards together.
+
+    They must be of one benchmark with one method. A result takes the place of an
+    error of another run.
+
+    Example: llmstep bench merge minif2f.*of4.results.jsonl --out minif2f.results.jsonl
+    """
+    from llmstep.bench.quality import GoalResult, summarise_quality
+    from llmstep.bench.results import merge as merged
+    from llmstep.bench.search import Result, summarise
+
+    kinds: list[Any] = [Result, GoalResult]
+    results = merged(files, kinds)
+    if out is not None:
+        out.write_text("".join(result.line() for result in results), encoding="utf-8")
+    of_search = isinstance(results[0], Result)
+    summary = summarise(results, results[0].method) if of_search else summarise_quality(results)
+    say_summary(summary, as_json=as_json, files=len(files))
+
+
+@bench.command(cls=Command)
+@takes_settings(*PROOFS)
 def search(
     theorems: TheoremsOption,
-    lean_project: Annotated[Path, typer.Option(help="Folder of the Lean project that statements are proved in.")],
-    out: Annotated[Path | None, out_option("theorems")] = None,
-    shard: Annotated[str, shard_option("theorems")] = "1/1",
+    lean_project: ProjectOption,
+    out: OutOption = None,
+    shard: ShardOption = "1/1",
     header: HeaderOption = None,
     expansions: ExpansionsOption = 100,
-    count: SamplesOption = 32,
-    timeout: TimeoutOption = 600,
-    tactics: TacticsOption = "model",
-    strategy: StrategyOption = "search",
-    rounds: RoundsOption = None,
-    tokens: TokensOption = None,
+    tactics: TacticsOption = Tactics.MODEL,
     length_power: LengthPowerOption = 0,
     seed: SeedOption = 0,
     *,
-    engine: PremiseFlags,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    given: Given,
+    as_json: SummaryOption = False,
 ) -> None:
     """Prove theorems, one attempt each: by best-first search, or by --strategy.
 
-    Prints the success rate with its 95 % confidence interval (Wilson).
-    Each theorem is a line of the results file.
+    Where the options do not say otherwise, 32 samples are drawn for each state,
+    and a theorem has 600 seconds. Prints the success rate with its 95 % confidence
+    interval (Wilson). Each theorem is a line of the results file.
 
     Example: llmstep bench search --theorems minif2f.jsonl --lean-project . --shard 1/4
     """
-    settings = settings_with(engine.settings())
-    agree(settings, yes=engine.yes)
+    settings = given.settings(proveSeconds=600, proveStrategy="search", count=32)
+    agree(settings, yes=given.yes)
     from llmstep.bench.search import method_record, run_search, summarise
+    from llmstep.cli.searching import plan_of
 
-    part = part_of(theorems, lean_project, header=header, shard=shard, out=out, kind="results")
-    method = method_of(
+    part = Part.of(theorems, lean_project, header=header, shard=shard, out=out, kind="results")
+    plan = plan_of(
         settings,
-        tactics=tactics,
+        tactics,
         expansions=expansions,
-        seconds=timeout,
-        samples=count or SAMPLES,
+        samples=settings.count,
         seed=seed,
         length_power=length_power,
         patience=0,
     )
     served = "" if settings.in_process else f"{settings.engine} {settings.remote.model}".rstrip()
-    plan = plan_of(settings, method, strategy=strategy, rounds=rounds, tokens=tokens)
     record = method_record(plan, settings.model, served, settings.premises.source, settings.dtype)
 
     def how(result: Result) -> str:
@@ -103,11 +116,7 @@ def search(
         return f"{written}{result.expansions} expansions, {result.seconds:.1f} s"
 
     async def work() -> list[Result]:
-        async with a_prover(settings) as prover:
-            return await run_search(part.theorems, prover, plan, record, part.results, part.printer(how))
+        async with an_app(settings) as app:
+            return await run_search(part.theorems, app.prover(), plan, record, part.results, part.printer(how))
 
-    summary = summarise(run(work()), record)
-    if as_json:
-        typer.echo(part.as_json(summary))
-    else:
-        typer.echo(f"{search_line(summary)}; results in {part.results}")
+    part.say(summarise(run(work()), record), as_json=as_json)

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 import time
 from functools import partial
-from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmstep.cli.bench_merge import quality_line
-from llmstep.cli.bench_theorems import HeaderOption, TheoremsOption, out_option, part_of, shard_option
+from llmstep.cli.bench_part import (
+    HeaderOption,
+    OutOption,
+    Part,
+    ProjectOption,
+    ShardOption,
+    SummaryOption,
+    TheoremsOption,
+)
 from llmstep.cli.downloads import agree
-from llmstep.cli.engine_flags import LeanFlags, takes_engine
-from llmstep.cli.options import CountOption, settings_with
+from llmstep.cli.flags import LEAN, Given, takes_settings
+from llmstep.cli.options import settings_with
 from llmstep.cli.process import an_app, run
-from llmstep.cli.say import say
 from llmstep.cli.searching import SeedOption  # noqa: TC001 - typer reads the annotations
-from llmstep.errors import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -30,21 +35,26 @@ if TYPE_CHECKING:
     from llmstep.settings import Settings
 
 
-@takes_engine
+class Source(str, enum.Enum):
+    """Whose steps count."""
+
+    MODEL = "model"
+    LEAN = "lean"
+    BOTH = "both"
+
+
+@takes_settings(*LEAN)
 def quality(
     goals: TheoremsOption,
-    lean_project: Annotated[Path, typer.Option(help="Folder of the Lean project that the goals are in.")],
-    out: Annotated[Path | None, out_option("goals")] = None,
-    shard: Annotated[str, shard_option("goals")] = "1/1",
+    lean_project: ProjectOption,
+    out: OutOption = None,
+    shard: ShardOption = "1/1",
     header: HeaderOption = None,
-    count: CountOption = None,
-    source: Annotated[
-        str, typer.Option(help="Whose steps count: model, lean (Lean's own tactics) or both.", show_default=True)
-    ] = "model",
+    source: Annotated[Source, typer.Option(help="Whose steps count; lean is Lean's own tactics.")] = Source.MODEL,
     seed: SeedOption = 0,
     *,
-    engine: LeanFlags,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    given: Given,
+    as_json: SummaryOption = False,
 ) -> None:
     """Ask once for each goal, and count the steps that Lean accepts.
 
@@ -53,16 +63,14 @@ def quality(
 
     Example: llmstep bench quality --goals goals.jsonl --lean-project . --count 10
     """
-    if source not in ("model", "lean", "both"):
-        raise RequestError(f"The source is {source!r}.", hint="It must be model, lean or both.")
-    settings = settings_with(engine.settings(count=count, automation=source != "model"))
-    agree(settings, yes=engine.yes)
+    settings = settings_with({**given.values, "automation": "off" if source is Source.MODEL else "on"})
+    agree(settings, yes=given.yes)
     from llmstep.bench.quality import quality_record, run_quality, summarise_quality
 
-    part = part_of(goals, lean_project, header=header, shard=shard, out=out, kind="quality")
+    part = Part.of(goals, lean_project, header=header, shard=shard, out=out, kind="quality")
     record = quality_record(settings, seed)
-    if source != "model":
-        record["source"] = source
+    if source is not Source.MODEL:
+        record["source"] = source.value
 
     def how(result: GoalResult) -> str:
         return f"{result.accepted} of {result.steps} steps accepted, {result.seconds:.1f} s"
@@ -71,15 +79,13 @@ def quality(
         async with _asking(settings, seed, source) as ask:
             return await run_quality(part.theorems, ask, record, part.results, part.printer(how))
 
-    summary = summarise_quality(run(work()))
-    if as_json:
-        say(part.as_json(summary))
-    else:
-        say(f"{quality_line(summary)}\nresults in {part.results}")
+    part.say(summarise_quality(run(work())), as_json=as_json)
 
 
 @contextlib.asynccontextmanager
-async def _asking(settings: Settings, seed: int, source: str) -> AsyncIterator[Callable[[Theorem], Awaitable[Judged]]]:
+async def _asking(
+    settings: Settings, seed: int, source: Source
+) -> AsyncIterator[Callable[[Theorem], Awaitable[Judged]]]:
     """What the editor does at a place, engine and Lean included, which are gone afterwards."""
     from llmstep.bench.quality import Judged
     from llmstep.memory import Document
@@ -94,7 +100,7 @@ async def _asking(settings: Settings, seed: int, source: str) -> AsyncIterator[C
 
         found = await app.suggest(Document(goal.uri, 1, goal.text), goal.position, seed=seed, on_update=on_update)
         steps = (*found.suggestions, *found.rejected)
-        if source == "lean":
+        if source is Source.LEAN:
             steps = tuple(each for each in steps if each.candidate.chance is not None)
         return Judged(found.model, found.drawn, steps, found.note, shown[0] if shown else None)
 

@@ -10,22 +10,17 @@ import attrs
 import typer
 
 from llmstep.bench.opponents import OPPONENTS
-from llmstep.cli.options import DeviceOption, ModelOption, TemplateOption, settings_with
+from llmstep.cli.flags import Given, takes_settings
 from llmstep.errors import RequestError
 
 if TYPE_CHECKING:
     from llmstep.bench.runtime import Report
 
 
+@takes_settings("model", "template", "device", "dtype")
 def runtime(
     cases: Annotated[
         Path | None, typer.Option(help='JSONL of {"goal", "prefix"}; without it, prompts of the benchmark\'s own.')
-    ] = None,
-    model: ModelOption = None,
-    template: TemplateOption = None,
-    device: DeviceOption = None,
-    dtype: Annotated[
-        str | None, typer.Option(help="auto, float32, int8 or int4; on a GPU bfloat16 and float16 as well.")
     ] = None,
     prompt_tokens: Annotated[
         list[int] | None,
@@ -41,6 +36,8 @@ def runtime(
         typer.Option(min=1, help="New tokens of every sample, its end ignored; 32 for random weights."),
     ] = None,
     threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 as the server does it.")] = 0,
+    *,
+    given: Given,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON, the pairs included.")] = False,
 ) -> None:
     """Time requests, one after the other, next to another way to answer them, such as upstream's plain generate call.
@@ -54,7 +51,7 @@ def runtime(
         raise RequestError(
             f"There is nothing called {against} to compare with.", hint=f"Known: {', '.join(OPPONENTS)}."
         )
-    settings = settings_with({"model": model, "template": template, "device": device, "dtype": dtype})
+    settings = given.settings()
     from llmstep.bench.runtime_model import PROMPT_TOKENS, cases_of, run_benchmark, subject
 
     measured = subject(settings)

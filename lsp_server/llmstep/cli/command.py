@@ -7,38 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperCommand
 
+from llmstep.cli.flags import FLAGS
 from llmstep.errors import LlmstepError
 from llmstep.settings import all_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-SETTING_OF = {
-    "allow_non_loopback": "remote.allowNonLoopback",
-    "api_key_file": "remote.apiKeyFile",
-    "automation": "automation",
-    "check": "check.enabled",
-    "count": "count",
-    "device": "device",
-    "dtype": "dtype",
-    "engine": "engine",
-    "host": "http.host",
-    "lean": "lean.command",
-    "model": "model",
-    "port": "http.port",
-    "premise_index": "premises.index",
-    "premises": "premises.source",
-    "remote_api": "remote.api",
-    "remote_model": "remote.model",
-    "remote_url": "remote.url",
-    "temperature": "temperature",
-    "template": "template",
-    "trust_remote_code": "trustRemoteCode",
-}
-"""The settings that have an option of their own, by the name of the option's parameter."""
-_GIVEN = re.compile(r"\b([Ss])et llmstep\.([A-Za-z]+(?:\.[A-Za-z]+)*) to (true|false|\d+)\b")
-_UNVALUED = re.compile(r"\b([Ss])et llmstep\.([A-Za-z]+(?:\.[A-Za-z]+)*)(?! to\b)")
-_NAMED = re.compile(r"(?<![\w.-])llmstep\.([A-Za-z]+(?:\.[A-Za-z]+)*)")
+_NAMED = re.compile(
+    r"(?:\b([Ss])et )?(?<![\w.-])llmstep\.([A-Za-z]+(?:\.[A-Za-z]+)*)(?:( to) (true|false|\d+)\b|( to)\b)?"
+)
 
 
 class Command(TyperCommand):
@@ -55,11 +33,8 @@ class Command(TyperCommand):
 
 def options_of(parameters: Sequence[Any]) -> dict[str, str]:
     """The options that stand for settings, by the setting: `{"remote.url": "--remote-url"}`."""
-    return {
-        SETTING_OF[each.name]: next(name for name in each.opts if name.startswith("--"))
-        for each in parameters
-        if each.name in SETTING_OF and any(name.startswith("--") for name in each.opts)
-    }
+    names = {each.name: [name for name in each.opts if name.startswith("--")] for each in parameters}
+    return {flag.setting: names[name][0] for name, flag in FLAGS.items() if names.get(name)}
 
 
 def in_terminal(hint: str, options: Mapping[str, str]) -> str:
@@ -69,27 +44,18 @@ def in_terminal(hint: str, options: Mapping[str, str]) -> str:
         options: By the setting; others are set with `--set`.
     """
 
-    def given(match: re.Match[str]) -> str:
-        name, value = match.group(2), match.group(3)
-        if name not in all_settings():
-            return match.group()
-        verb = "Give" if match.group(1) == "S" else "give"
-        option = options.get(name)
-        if option is None:
-            return f"{verb} --set {name}={value}"
-        flag = all_settings()[name].type is bool and value == "true"
-        return f"{verb} {option}" if flag else f"{verb} {option} {value}"
-
-    def to_give(match: re.Match[str]) -> str:
-        name = match.group(2)
-        if name not in all_settings():
-            return match.group()
-        return f"{'Give' if match.group(1) == 'S' else 'give'} {options.get(name) or f'--set {name}=VALUE'}"
-
     def named(match: re.Match[str]) -> str:
-        name = match.group(1)
-        if name not in all_settings():
+        verb, name, _, value, to = match.groups()
+        setting, option = all_settings().get(name), options.get(name)
+        if setting is None:
             return match.group()
-        return options.get(name) or f"{name} (--set {name}=VALUE)"
+        rest = match.group()[match.end(2) - match.start() :]
+        if verb is None or to:
+            return f"{f'{verb}et ' if verb else ''}{option or f'{name} (--set {name}=VALUE)'}{rest}"
+        give = "Give" if verb == "S" else "give"
+        if option is None:
+            return f"{give} --set {name}={value or 'VALUE'}"
+        is_switched_on = setting.type is bool and value == "true"
+        return f"{give} {option}" if is_switched_on else f"{give} {option} {value or ''}".rstrip()
 
-    return _NAMED.sub(named, _UNVALUED.sub(to_give, _GIVEN.sub(given, hint)))
+    return _NAMED.sub(named, hint)

@@ -5,17 +5,13 @@ from __future__ import annotations
 
 def setting_names(incomplete: str) -> list[str]:
     """`NAME=` of each setting; behind `=` the values that a setting of words takes."""
-    import typing
-
     from llmstep.settings import all_settings
 
     name, equals, _ = incomplete.partition("=")
     if not equals:
         return [f"{each}=" for each in all_settings() if each.startswith(incomplete)]
     setting = all_settings().get(name)
-    values = typing.get_args(setting.type) if setting and typing.get_origin(setting.type) is typing.Literal else ()
-    if setting and setting.type is bool:
-        values = ("true", "false")
+    values = () if setting is None else ("true", "false") if setting.type is bool else setting.choices
     return [f"{name}={value}" for value in values if f"{name}={value}".startswith(incomplete)]
 
 
@@ -36,12 +32,3 @@ def template_names(incomplete: str) -> list[str]:
     from llmstep.catalog.templates import TEMPLATES
 
     return [name for name in TEMPLATES if name.startswith(incomplete)]
-
-
-def devices(incomplete: str) -> list[str]:
-    """The kinds of devices."""
-    import typing
-
-    from llmstep.settings import Device
-
-    return [name for name in typing.get_args(Device) if name.startswith(incomplete)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import attrs
 import typer
 
-from llmstep.cli.options import LeanOption, lean_command, settings_with
+from llmstep.cli.flags import Given, takes_settings
 from llmstep.cli.process import run
 from llmstep.cli.say import say
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from llmstep.settings import Settings
 
 
+@takes_settings("lean")
 def data(
     sources: Annotated[
         list[Path],
@@ -27,7 +28,6 @@ def data(
         float, typer.Option(min=0, max=0.9, help="Share of the theorems to hold out, of sources without parts.")
     ] = 0.02,
     max_chars: Annotated[int, typer.Option(min=1, help="Leave out longer tactics.")] = 512,
-    lean: LeanOption = None,
     seconds: Annotated[float, typer.Option(min=1, help="Longest time for Lean on one file.")] = 600,
     repository: Annotated[
         Path | None,
@@ -38,6 +38,8 @@ def data(
     context: Annotated[
         bool, typer.Option("--context/--no-context", help="Keep the file's text before each tactic.")
     ] = True,
+    *,
+    given: Given,
 ) -> None:
     """Make pairs of goal and tactic for `llmstep train`.
 
@@ -51,7 +53,7 @@ def data(
     from llmstep.data.split import split
     from llmstep.errors import RequestError
 
-    settings = settings_with({"lean.command": lean_command(lean)})
+    settings = given.settings()
     found = Found()
     for source in sources:
         found.extend(_pairs_of(source, max_chars, seconds, settings, repository if context else None))

@@ -9,10 +9,10 @@ import attrs
 import typer
 
 from llmstep.cli.command import in_terminal, options_of
-from llmstep.cli.engine_flags import EngineFlags, takes_engine
-from llmstep.cli.options import LeanOption, configured
-from llmstep.printable import json_text, printable
-from llmstep.wire.records import to_json
+from llmstep.cli.flags import ENGINE, Given, takes_settings
+from llmstep.cli.options import configured
+from llmstep.cli.say import say_json
+from llmstep.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,13 +23,12 @@ if TYPE_CHECKING:
 _STYLES = {"ok": "green", "note": "yellow", "missing": "red"}
 
 
-@takes_engine
+@takes_settings(*ENGINE, "lean")
 def doctor(
     context: typer.Context,
     file: Annotated[Path | None, typer.Argument(help="A Lean file or folder; default the current folder.")] = None,
-    lean: LeanOption = None,
     *,
-    engine: EngineFlags,
+    given: Given,
     as_json: Annotated[bool, typer.Option("--json", help="Print {usable, findings} instead of text.")] = False,
 ) -> None:
     """Look at the installation, and say one line of advice for each thing missing.
@@ -42,7 +41,7 @@ def doctor(
     """
     from llmstep.doctor.examine import examine, usable
 
-    configuration = configured(engine.settings(lean=lean), file, show=False)
+    configuration = configured(given.values, file, show=False)
     findings = []
     options = options_of(context.command.params)
     for finding in examine(configuration, file or Path.cwd()):
@@ -50,7 +49,7 @@ def doctor(
         if not as_json:
             _print(finding, options)
     if as_json:
-        typer.echo(json_text(to_json(_as_record(findings, usable(findings)))))
+        say_json(_as_record(findings, usable(findings)))
     elif usable(findings):
         typer.echo("llmstep is usable.")
     else:

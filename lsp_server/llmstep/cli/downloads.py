@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import attrs
 import typer
@@ -15,9 +15,6 @@ from llmstep.errors import DownloadError, RequestError
 if TYPE_CHECKING:
     from llmstep.settings import Settings
 
-YesOption = Annotated[
-    bool, typer.Option("--yes", "-y", help="Download a model that is not on this machine without a question.")
-]
 LARGE = 50_000_000
 """Bytes from which on a download is asked about."""
 

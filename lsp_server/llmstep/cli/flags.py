@@ -22,6 +22,10 @@ YesOption = Annotated[
 ]
 
 
+_PANEL = "Settings"
+"""Where `--help` shows them."""
+
+
 @attrs.frozen
 class Flag:
     """An option that stands for a setting."""
@@ -48,9 +52,10 @@ class Flag:
             return [each for each in setting.choices if each.startswith(incomplete)]
 
         kind = self.kind or (str if setting.choices or get_origin(setting.type) is tuple else setting.type)
-        return Annotated[
-            kind | None, typer.Option(*self.names, help=text, autocompletion=self.complete or words, show_default=False)
-        ]
+        option = typer.Option(
+            *self.names, help=text, autocompletion=self.complete or words, show_default=False, rich_help_panel=_PANEL
+        )
+        return Annotated[kind | None, option]
 
 
 FLAGS: Final[Mapping[str, Flag]] = {
@@ -91,6 +96,7 @@ _OTHERS: Final[Mapping[str, tuple[Any, Any]]] = {
                 help="Any other setting by its name, topP=0.9 for example; may be repeated."
                 " `llmstep settings` lists them.",
                 autocompletion=setting_names,
+                rich_help_panel=_PANEL,
             ),
         ],
         None,
@@ -135,9 +141,9 @@ class Given:
         """See `configured`.
 
         Args:
-            more: Settings that hold where no option says otherwise.
+            more: Values that hold unless an option says otherwise, whatever files and environment set.
         """
-        return configured({**more, **self.values}, place).settings
+        return configured(self.values, place, defaults=more).settings
 
 
 def takes_settings(*names: str) -> Callable[[Command], Command]:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from llmstep.cli.downloads import YesOption, agree_to
+from llmstep.cli.downloads import agree_to
+from llmstep.cli.flags import YesOption  # noqa: TC001 - typer reads the annotations
 from llmstep.cli.say import say
 
 

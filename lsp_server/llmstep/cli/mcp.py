@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,8 +10,8 @@ import typer
 
 from llmstep.address import is_loopback
 from llmstep.cli.downloads import agree
-from llmstep.cli.engine_flags import PremiseFlags, takes_engine
-from llmstep.cli.options import CountOption, read_token, settings_with
+from llmstep.cli.flags import PREMISES, Given, takes_settings
+from llmstep.cli.options import read_token, settings_with
 from llmstep.cli.process import end_now, run
 from llmstep.cli.say import say
 from llmstep.errors import RequestError, SettingsError
@@ -18,16 +19,21 @@ from llmstep.errors import RequestError, SettingsError
 if TYPE_CHECKING:
     from llmstep.mcp.service import Service
 
-TRANSPORTS = ("stdio", "http")
+
+class Transport(str, enum.Enum):
+    """How clients speak with it."""
+
+    STDIO = "stdio"
+    HTTP = "http"
 
 
-@takes_engine
+@takes_settings(*PREMISES)
 def mcp(
     root: Annotated[
         list[Path] | None,
         typer.Option(help="Folder in which files may be read; may be repeated. Default: the working folder."),
     ] = None,
-    transport: Annotated[str, typer.Option(help="stdio, or http (streamable HTTP, with a token).")] = "stdio",
+    transport: Annotated[Transport, typer.Option(help="http is streamable HTTP, with a token.")] = Transport.STDIO,
     host: Annotated[str, typer.Option(help="Address to listen at, with http.")] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port to listen at, with http; 0 for any free port.")
@@ -38,9 +44,8 @@ def mcp(
     share: Annotated[
         bool, typer.Option(help="Have a running editor's llmstep do the work for the project that it has open.")
     ] = True,
-    count: CountOption = None,
     *,
-    engine: PremiseFlags,
+    given: Given,
 ) -> None:
     """Offer tools for agents by the Model Context Protocol.
 
@@ -50,10 +55,7 @@ def mcp(
 
     Example, for Claude Code: claude mcp add llmstep -- llmstep mcp
     """
-    given = engine.settings(count=count)
-    settings = settings_with({**given, "shareModel": None if share else False})
-    if transport not in TRANSPORTS:
-        raise SettingsError(f"There is no transport {transport!r}.", hint="Give stdio or http.")
+    settings = settings_with({**given.values, "shareModel": None if share else False})
     try:
         import mcp.server  # noqa: F401
     except ImportError:
@@ -62,9 +64,9 @@ def mcp(
         ) from None
     from llmstep.mcp.service import Service
 
-    agree(settings, yes=engine.yes)
-    service = Service(settings, _roots(root), any_settings=all(value is None for value in given.values()))
-    if transport == "stdio":
+    agree(settings, yes=given.yes)
+    service = Service(settings, _roots(root), any_settings=not any(given.values.values()))
+    if transport is Transport.STDIO:
         run(_stdio(service), status=0)
     else:
         run(_http(service, host, port, _token(token_file, host)), status=0)

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import attrs
 import typer
 
+from llmstep.cli.flags import Given, takes_settings
 from llmstep.cli.options import settings_with
-from llmstep.cli.say import say
+from llmstep.cli.say import say, say_json
 from llmstep.errors import RequestError
-from llmstep.printable import json_text
 from llmstep.wire.models import AddOutput
-from llmstep.wire.records import to_json
 
 if TYPE_CHECKING:
     from llmstep.catalog.models import ModelRecord
@@ -23,26 +22,23 @@ if TYPE_CHECKING:
 _ESCAPES = {"\\n": "\n", "\\t": "\t", "\\\\": "\\"}
 
 
+@takes_settings("template", "trust_remote_code")
 def add(
     name: Annotated[str, typer.Argument(help="What to call it, in the settings and with --model.")],
     model: Annotated[
         str, typer.Argument(help="Its id on the Hugging Face hub, a folder, or a GGUF file: owner/name/FILE.gguf.")
     ],
-    template: Annotated[
-        str | None, typer.Option(help="Prompt template; default what its llmstep.json, id or architecture says.")
-    ] = None,
     stop: Annotated[
         list[str] | None,
         typer.Option(help="Text that ends an answer, beside those of the template; \\n is a line break."),
     ] = None,
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Let Python code that this model brings run.")
-    ] = False,
     goal_file: Annotated[
         Path | None, typer.Option(help="Goal for the prompt that is shown; default an example.", show_default=False)
     ] = None,
     prefix: Annotated[str, typer.Option(help="Prefix for the prompt that is shown.")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the prompt, and keep nothing.")] = False,
+    *,
+    given: Given,
     as_json: Annotated[bool, typer.Option("--json", help="Print an object.")] = False,
 ) -> None:
     """Add a model of your own, and show the exact prompt that it will be given.
@@ -61,7 +57,7 @@ def add(
     if not is_path(model) and find_in_catalog(model) is None and Path(model).exists():
         model = str(Path(model).resolve())
     source = str(Path(model).expanduser().resolve()) if is_path(model) else model
-    settings = settings_with({"model": source, "template": template, "trustRemoteCode": trust_remote_code})
+    settings = settings_with({"model": source, **given.values})
     source, found = addable(settings, llama_cpp=bool(llama_server()))
     record = ModelRecord(
         name=name,
@@ -70,13 +66,13 @@ def add(
         summary="Your own",
         family=found.family,
         stops=tuple(_unescaped(each) for each in stop or ()),
-        trust_remote_code=trust_remote_code,
+        trust_remote_code=settings.trust_remote_code,
         added=True,
     )
     shown = _dry_run(record, attrs.evolve(found, stops=(*found.stops, *record.stops)), goal_file, prefix)
     replaced = False if dry_run else added.add(record)
     if as_json:
-        typer.echo(json_text(to_json(AddOutput(**shown, saved=not dry_run, replaced=replaced))))
+        say_json(AddOutput(**shown, saved=not dry_run, replaced=replaced))
     else:
         _print(record, shown, dry_run=dry_run, replaced=replaced)
 

@@ -9,11 +9,10 @@ import typer
 
 from llmstep.cli.complete import model_names
 from llmstep.cli.downloads import Wanted, ask, wanted_model
-from llmstep.cli.say import say
+from llmstep.cli.flags import YesOption  # noqa: TC001 - typer reads the annotations
+from llmstep.cli.say import say, say_json
 from llmstep.errors import ModelNotFoundError, RequestError
-from llmstep.printable import json_text
 from llmstep.wire.models import DownloadOutput
-from llmstep.wire.records import to_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 NameArgument = Annotated[
     str, typer.Argument(help="Catalog name, hub id, or owner/name/FILE.gguf.", autocompletion=model_names)
 ]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Without a question.")]
 
 
 def download(
@@ -44,7 +42,7 @@ def download(
             ask(wanted, size)
         here = _fetch(wanted)
     if as_json:
-        typer.echo(json_text(to_json(DownloadOutput(model=name, folder=str(here), bytes=size))))
+        say_json(DownloadOutput(model=name, folder=str(here), bytes=size))
     else:
         say(f"{name} is on this machine{' already' if wanted is None else ''}: {here}")
 

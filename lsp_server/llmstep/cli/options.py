@@ -1,4 +1,4 @@
-"""Options of the command line, and how they become settings.
+"""The settings of a command, and the values of its options that need reading.
 
 An option that is given wins over the environment, that over the project's settings file, that over the user's, and that
 over the default.
@@ -10,12 +10,10 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
-import typer
 
-from llmstep.cli.complete import devices, model_names, template_names
 from llmstep.cli.say import warn
 from llmstep.configuration.environment import environment_layer
 from llmstep.configuration.files import project_layer, user_layer
@@ -28,35 +26,6 @@ if TYPE_CHECKING:
 
     from llmstep.settings import Settings
 
-ModelOption = Annotated[
-    str | None,
-    typer.Option(
-        "--model",
-        "-m",
-        help="Catalog name, Hugging Face id or folder; see `llmstep models`.",
-        autocompletion=model_names,
-    ),
-]
-TemplateOption = Annotated[
-    str | None,
-    typer.Option(
-        "--template", help="Prompt template of a model that is not in the catalog.", autocompletion=template_names
-    ),
-]
-DeviceOption = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or mps.", autocompletion=devices)]
-CountOption = Annotated[int | None, typer.Option("--count", "-n", help="Number of samples to draw.")]
-TemperatureOption = Annotated[float | None, typer.Option("--temperature", help="Sampling temperature; 0 is greedy.")]
-LeanOption = Annotated[
-    str | None,
-    typer.Option(help="Command of the Lean server; default `lake serve --` in a Lake project, else `lean --server`."),
-]
-
-PremisesOption = Annotated[
-    str | None, typer.Option("--premises", help="none, lean (its own searches) or index, for templates that read some.")
-]
-PremiseIndexOption = Annotated[Path | None, typer.Option("--premise-index", help="Folder made by `llmstep index`.")]
-
-
 SHORTEST_TOKEN = 16
 ORIGIN = "command line"
 SET = "--set"
@@ -68,19 +37,26 @@ def settings_with(options: Mapping[str, Any], place: Path | None = None) -> Sett
     return configured(options, place).settings
 
 
-def configured(options: Mapping[str, Any], place: Path | None = None, *, show: bool = True) -> Configuration:
+def configured(
+    options: Mapping[str, Any],
+    place: Path | None = None,
+    *,
+    defaults: Mapping[str, Any] | None = None,
+    show: bool = True,
+) -> Configuration:
     """The settings of files and environment with the options that are not None; what is wrong in files is shown.
 
     Args:
         options: Names are those of the settings, dotted for sections: `{"model": "starter", "http.port": 6001}`.
             Under `SET` are texts `name=value`, for settings without an option.
         place: A file or folder of the project whose settings file counts; None is the current folder.
+        defaults: Values of the command's own, which win over files and environment.
         show: Print on stderr what is wrong, and refuse wrong options; else all of that is only in what is returned.
 
     Raises:
         SettingsError: An option has the wrong name, type or value.
     """
-    found = laid_over([*below(place), option_layer(options, strict=show)])
+    found = laid_over([*below(place), Layer(defaults or {}), option_layer(options, strict=show)])
     for fault in found.faults if show else ():
         warn(str(fault))
     _check_engine(options, found.settings)

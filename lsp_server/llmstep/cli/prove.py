@@ -9,54 +9,36 @@ import attrs
 import typer
 
 from llmstep.cli.downloads import agree
-from llmstep.cli.engine_flags import PremiseFlags, takes_engine
 from llmstep.cli.faults import NOTHING_FOUND
+from llmstep.cli.flags import PROOFS, Given, takes_settings
 from llmstep.cli.options import configured
 from llmstep.cli.place import ColumnOption, FileArgument, LineOption, place_of
 from llmstep.cli.process import an_app, run
-from llmstep.cli.say import say
-from llmstep.cli.searching import (
-    SAMPLES,
-    ExpansionsOption,
-    LengthPowerOption,
-    RoundsOption,
-    SamplesOption,
-    SeedOption,
-    StrategyOption,
-    TacticsOption,
-    TokensOption,
-    method_of,
-    plan_of,
-)
+from llmstep.cli.say import say, say_json
+from llmstep.cli.searching import ExpansionsOption, LengthPowerOption, SeedOption, Tactics, TacticsOption, plan_of
 from llmstep.lean.file_text import position_of, read_text
-from llmstep.printable import json_text
 from llmstep.proofs.summary import OUTCOMES, counted, effort, outcome
-from llmstep.wire.records import to_json
 
 if TYPE_CHECKING:
     from llmstep.search.interface import Attempt
     from llmstep.wire.steps import ProveOutput
 
 
-@takes_engine
+SAMPLES = 16
+"""Samples for each state, where the setting `count` is nowhere set."""
+
+
+@takes_settings(*PROOFS)
 def prove(
     file: Annotated[Path, FileArgument],
     line: LineOption = None,
     column: ColumnOption = None,
     expansions: ExpansionsOption = 64,
-    count: SamplesOption = None,
-    timeout: Annotated[
-        float | None,
-        typer.Option(min=0.1, help="Longest time in seconds. Default: the setting proveSeconds.", show_default=False),
-    ] = None,
-    strategy: StrategyOption = None,
-    rounds: RoundsOption = None,
-    tokens: TokensOption = None,
-    tactics: TacticsOption = "both",
+    tactics: TacticsOption = Tactics.BOTH,
     length_power: LengthPowerOption = 0,
     seed: SeedOption = 0,
     *,
-    engine: PremiseFlags,
+    given: Given,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Look for a whole proof of a goal, and have Lean check it in place.
@@ -73,26 +55,17 @@ def prove(
     Example: llmstep prove Demo.lean:4:3
     """
     file, line, column = place_of(file, line, column)
-    configuration = configured(engine.settings(count=count), file)
+    configuration = configured(given.values, file)
     settings = configuration.settings
     text = read_text(file)
     position = position_of(text, line, column, file.name)
     from llmstep.cli.progress import shown_progress
     from llmstep.memory import Document, insertion_points_at
 
-    method = method_of(
-        settings,
-        tactics=tactics,
-        expansions=expansions,
-        seconds=settings.prove_seconds if timeout is None else timeout,
-        samples=settings.count if configuration.was_set("count") else SAMPLES,
-        seed=seed,
-        length_power=length_power,
-    )
-    plan = plan_of(settings, method, strategy=strategy, rounds=rounds, tokens=tokens)
-
-    if tactics != "list":
-        agree(settings, yes=engine.yes)
+    samples = settings.count if configuration.was_set("count") else SAMPLES
+    plan = plan_of(settings, tactics, expansions=expansions, samples=samples, seed=seed, length_power=length_power)
+    if tactics is not Tactics.LIST:
+        agree(settings, yes=given.yes)
 
     async def work() -> Attempt:
         async with an_app(settings) as app:
@@ -102,7 +75,7 @@ def prove(
     with shown_progress() as show:
         found = run(work())
     if as_json:
-        typer.echo(json_text(to_json(as_record(found))))
+        say_json(as_record(found))
     else:
         say(_summary(found))
     if found.proof is None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import typer
 
-from llmstep.printable import printable
+from llmstep.printable import json_text, printable
+from llmstep.wire.records import to_json
 
 
 def say(text: str, *, err: bool = False) -> None:
@@ -16,6 +18,11 @@ def say(text: str, *, err: bool = False) -> None:
         err: On stderr.
     """
     typer.echo(printable(text), err=err)
+
+
+def say_json(record: Any) -> None:
+    """Print what `--json` gives: records of `wire/`, or values of JSON."""
+    typer.echo(json_text(to_json(record)))
 
 
 def warn(text: str) -> None:

@@ -13,8 +13,8 @@ import typer
 
 from llmstep.cli.access_log import opened_log
 from llmstep.cli.downloads import agree
-from llmstep.cli.engine_flags import ModelFlags, takes_engine
-from llmstep.cli.options import CountOption, PremiseIndexOption, read_token, settings_with
+from llmstep.cli.flags import MODEL, Given, takes_settings
+from llmstep.cli.options import read_token
 from llmstep.cli.process import an_app, run
 from llmstep.cli.say import say
 
@@ -25,14 +25,8 @@ if TYPE_CHECKING:
     from llmstep.settings import Settings
 
 
-@takes_engine
+@takes_settings(*MODEL, "premise_index", "host", "port")
 def serve(
-    host: Annotated[
-        str | None, typer.Option(help="Address to listen at; any but this machine's own wants a token.")
-    ] = None,
-    port: Annotated[
-        int | None, typer.Option(help="Port to listen at, 0 for any free port; default LLMSTEP_PORT, else 6000.")
-    ] = None,
     token_file: Annotated[
         Path | None,
         typer.Option(help="File with the token that clients must send, or lines of NAME TOKEN; default LLMSTEP_TOKEN."),
@@ -41,10 +35,8 @@ def serve(
         int,
         typer.Option(min=0, help="Requests in work at a time; 0: one for a model in this process, 16 for a server's."),
     ] = 0,
-    count: CountOption = None,
     *,
-    engine: ModelFlags,
-    premise_index: PremiseIndexOption = None,
+    given: Given,
     access_log: Annotated[
         Path | None,
         typer.Option(help="File for a line of JSON about each request, without goals and steps; - is stderr."),
@@ -67,10 +59,8 @@ def serve(
 
     Example: llmstep serve --model byt5-small --port 6001 --yes
     """
-    source = "index" if premise_index else None
-    given = engine.settings(host=host, port=port, count=count, premises=source, premise_index=premise_index)
-    settings = settings_with(given)
-    agree(settings, yes=engine.yes)
+    settings = given.settings()
+    agree(settings, yes=given.yes)
     serving = _Serving(settings, read_token(token_file), at_once, access_log, drain_seconds)
     run(serving.run(preload=preload), status=0, terminated=serving.drain)
 

@@ -9,14 +9,13 @@ import typer
 
 from llmstep.cli.complete import setting_names
 from llmstep.cli.options import SET, below, option_layer
-from llmstep.cli.say import say, warn
+from llmstep.cli.say import say, say_json, warn
 from llmstep.configuration.files import PROJECT_FILE, project_file, user_file
 from llmstep.configuration.layers import laid_over
 from llmstep.errors import SettingsError
-from llmstep.printable import json_text, printable
+from llmstep.printable import printable
 from llmstep.setting_values import value_text
 from llmstep.settings import all_settings
-from llmstep.wire.records import to_json
 
 if TYPE_CHECKING:
     from llmstep.configuration.layers import Configuration
@@ -53,7 +52,7 @@ def settings(
     found = laid_over([*below(here), option_layer({SET: set_}, strict=False)])
     shown = [name for name in _chosen(names or ()) if not changed or found.was_set(name)]
     if as_json:
-        typer.echo(json_text(to_json(record(found, shown, here))))
+        say_json(record(found, shown, here))
     else:
         _print(found, shown)
         for fault in found.faults:
@@ -98,15 +97,12 @@ def _chosen(names: list[str] | tuple[str, ...]) -> list[str]:
 
 
 def _print(found: Configuration, names: list[str]) -> None:
-    from rich.table import Table
     from rich.text import Text
 
-    from llmstep.cli.tables import console_of
+    from llmstep.cli.tables import console_of, grid
 
     console = console_of()
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("setting", "value", "from"):
-        table.add_column(heading, overflow="fold")
+    table = grid("setting", "value", "from")
     for name in names:
         value = printable(value_text(all_settings()[name].read(found.settings))) or '""'
         origin = found.origins.get(name)

@@ -11,16 +11,13 @@ import typer
 
 from llmstep.cli.command import in_terminal, options_of
 from llmstep.cli.downloads import agree
-from llmstep.cli.engine_flags import PremiseFlags, takes_engine
 from llmstep.cli.faults import NOTHING_FOUND
-from llmstep.cli.options import CountOption, settings_with
+from llmstep.cli.flags import PREMISES, Given, takes_settings
 from llmstep.cli.place import ColumnOption, FileArgument, LineOption, place_of
 from llmstep.cli.process import an_app, run
-from llmstep.cli.say import warn
+from llmstep.cli.say import say_json, warn
 from llmstep.errors import RequestError
 from llmstep.lean.file_text import bounded, decode, position_of, read_text
-from llmstep.printable import json_text
-from llmstep.wire.records import to_json
 
 if TYPE_CHECKING:
     from lsprotocol.types import Position
@@ -49,7 +46,7 @@ class Answer:
     """Why the model gave nothing, where Lean's own tactics are all that there is."""
 
 
-@takes_engine
+@takes_settings(*PREMISES, "check", "automation")
 def suggest(
     context: typer.Context,
     file: Annotated[Path | None, FileArgument] = None,
@@ -59,14 +56,9 @@ def suggest(
         Path | None, typer.Option(help="Take the goal from this text (- is stdin) instead; nothing is checked then.")
     ] = None,
     prefix: Annotated[str | None, typer.Option("--prefix", "-p", help="What every suggestion starts with.")] = None,
-    count: CountOption = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Fix the draw.")] = None,
     *,
-    engine: PremiseFlags,
-    check: Annotated[
-        bool | None, typer.Option(help="Run every suggestion in Lean and rank by what Lean says.", show_default="yes")
-    ] = None,
-    automation: Annotated[bool | None, typer.Option(help="Try Lean's own tactics as well.", show_default="yes")] = None,
+    given: Given,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print {goal, model, elapsed_ms, suggestions, rejected} instead of a table.")
     ] = False,
@@ -88,9 +80,7 @@ def suggest(
     Example: llmstep suggest Demo.lean:4:3
     """
     where = None if file is None or goal_file is not None else place_of(file, line, column)
-    settings = settings_with(
-        engine.settings(count=count, check=check, automation=automation), where[0] if where else None
-    )
+    settings = given.settings(where[0] if where else None)
     if goal_file is not None and (file is not None or line is not None or column is not None):
         raise RequestError("A goal comes from --goal-file or from a place of a Lean file.", hint="Give one.")
     if where is None and goal_file is None:
@@ -98,7 +88,7 @@ def suggest(
             "There is no goal to suggest steps for.",
             hint="Give a place of a Lean file, FILE:12:3, or a goal with --goal-file.",
         )
-    agree(settings, yes=engine.yes)
+    agree(settings, yes=given.yes)
     from llmstep.cli.progress import shown_progress
 
     with shown_progress() as show:
@@ -116,7 +106,7 @@ def suggest(
         hint = in_terminal(answer.failure.hint, options_of(context.command.params))
         warn(f"{answer.failure.message} {hint}".rstrip())
     if as_json:
-        typer.echo(json_text(to_json(as_record(answer))))
+        say_json(as_record(answer))
     else:
         _print(answer, show_all)
     if not answer.suggestions:

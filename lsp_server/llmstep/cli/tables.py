@@ -26,6 +26,14 @@ def console_of(width: int = PIPE_WIDTH) -> Console:
     return console if console.is_terminal else Console(width=width)
 
 
+def grid(*headings: str) -> Table:
+    """A table without lines, whose cells are folded where they are too long."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
 def print_suggestions(
     goal: Goal, suggestions: Sequence[Suggestion], summary: str, *, rejected: Sequence[Suggestion] = ()
 ) -> None:

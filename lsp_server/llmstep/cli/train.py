@@ -9,8 +9,8 @@ from typing import Annotated, Any, Final
 import attrs
 import typer
 
-from llmstep.cli.downloads import YesOption, agree_to
-from llmstep.cli.engine_flags import takes
+from llmstep.cli.downloads import agree_to
+from llmstep.cli.flags import YesOption, takes
 from llmstep.cli.say import say
 from llmstep.training.config import TrainConfig, read_config
 

@@ -41,7 +41,7 @@ def to_editor(record: Any) -> Any:
 
 
 def to_json(record: Any) -> Any:
-    """The same as `--json` prints it."""
+    """The same as `--json` prints it; what is no record stays as it is."""
     if isinstance(record, (list, tuple)):
         return [to_json(each) for each in record]
-    return attrs.asdict(record)
+    return attrs.asdict(record) if attrs.has(type(record)) else record

@@ -1,4 +1,4 @@
-"""The options of the engine: their place in each command, and what they become."""
+"""The options that stand for settings: their place in each command, and what they become."""
 
 from __future__ import annotations
 
@@ -11,58 +11,30 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from llmstep.cli import app
-from llmstep.cli.engine_flags import EngineFlags, takes_engine
+from llmstep.cli.flags import ENGINE, FLAGS, Given, takes_settings
+from llmstep.settings import all_settings
 
 if TYPE_CHECKING:
     from .conftest import Run
 
-MODEL = ["model", "template", "device"]
-FLAGS = [
-    *MODEL,
-    "dtype",
-    "engine",
-    "remote_url",
-    "remote_model",
-    "remote_api",
-    "api_key_file",
-    "allow_non_loopback",
-    "set_",
-]
-OPTIONS = ["--" + name.rstrip("_").replace("_", "-") for name in FLAGS[3:]]
-NONE: dict[str, Any] = {
-    **dict.fromkeys(MODEL),
-    "dtype": None,
-    "engine": None,
-    "remote.url": None,
-    "remote.model": None,
-    "remote.api": None,
-    "remote.apiKeyFile": None,
-    "remote.allowNonLoopback": None,
-    "--set": None,
-}
+COMMANDS = (["suggest"], ["prove"], ["serve"], ["doctor"], ["mcp"], ["bench", "search"], ["bench", "quality"])
 
 
-@pytest.mark.parametrize(
-    ("words", "before"),
-    [
-        (["suggest"], "seed"),
-        (["prove"], "seed"),
-        (["serve"], "count"),
-        (["doctor"], "lean"),
-        (["bench", "search"], "seed"),
-        (["bench", "quality"], "seed"),
-    ],
-)
-def test_the_options_stand_together_in_every_command(words: list[str], before: str) -> None:
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_the_options_stand_together_in_every_command(words: list[str]) -> None:
     command: Any = get_command(app)
     for word in words:
         command = command.commands[word]
     names = [parameter.name for parameter in command.params]
     first = names.index("model")
-    assert names[first - 1 : first + len(FLAGS)] == [before, *FLAGS]
-    flags = command.params[first + len(MODEL) : first + len(FLAGS)]
-    assert [parameter.opts for parameter in flags] == [[option] for option in OPTIONS]
-    assert not any(parameter.secondary_opts for parameter in flags)  # no --no-allow-non-loopback
+    assert tuple(names[first : first + len(ENGINE)]) == ENGINE
+    for parameter in command.params[first : first + len(ENGINE)]:
+        assert "--" + parameter.name.rstrip("_").replace("_", "-") in parameter.opts
+        assert not parameter.secondary_opts  # no --no-allow-non-loopback
+        if parameter.name in FLAGS:
+            setting = all_settings()[FLAGS[parameter.name].setting]
+            assert parameter.help.startswith(setting.metadata["doc"])
+            assert all(choice in parameter.help for choice in setting.choices)
 
 
 @pytest.mark.parametrize(
@@ -112,15 +84,15 @@ def test_a_format_is_one_of_this_process(llmstep: Run) -> None:
 def test_what_is_given_becomes_settings(options: list[str], changed: dict[str, Any]) -> None:
     got: list[Any] = []
 
-    @takes_engine
-    def command(word: str, number: int = 2, *, engine: EngineFlags, loud: bool = False) -> None:
+    @takes_settings(*ENGINE)
+    def command(word: str, number: int = 2, *, given: Given, loud: bool = False) -> None:
         """Says nothing."""
-        got.extend((word, number, loud, engine.settings()))
+        got.extend((word, number, loud, dict(given.values)))
 
-    assert list(inspect.signature(command).parameters) == ["word", "number", *FLAGS, "loud"]
+    assert list(inspect.signature(command).parameters) == ["word", "number", *ENGINE, "loud"]
     alone = typer.Typer()
     alone.command()(command)
     ended = CliRunner().invoke(alone, ["hello", "--loud", *options], catch_exceptions=False)
     assert ended.exit_code == 0, ended.output
-    assert got == ["hello", 2, True, {**NONE, **changed}]
+    assert got == ["hello", 2, True, {**changed, "--set": None}]
     assert get_command(alone).help == "Says nothing."
