@@ -26,6 +26,9 @@ def make(
     base: Annotated[
         str, typer.Option(help="Model to train on, `starter` for the bundled one; none: from nothing.")
     ] = "",
+    larger: Annotated[
+        bool, typer.Option("--larger", help="A network for a GPU: 14 million parameters, 29 MB.")
+    ] = False,
     keep_back: Annotated[Path | None, typer.Option(help="Theorems whose goals are left out of the training.")] = None,
     install: Annotated[bool, typer.Option("--install", help="Put the model into the package.")] = False,
 ) -> None:
@@ -38,6 +41,7 @@ def make(
         processes=processes,
         threads=threads,
         base=base,
+        larger=larger,
         kept_back=keep_back,
         report=typer.echo,
     )

@@ -31,10 +31,13 @@ LARGEST = 30_000_000
 """Most bytes that the shipped folder may have."""
 
 
-def starter_configs(folder: Path) -> tuple[TrainConfig, TrainConfig]:
+def starter_configs(folder: Path, *, larger: bool = False) -> tuple[TrainConfig, TrainConfig]:
     """The two parts of the training, from ``first.toml`` and ``second.toml``, with the files of a run in ``folder``.
 
     The first part sees short pairs only, where it is learnt sooner which of the names is wanted; the second sees all.
+
+    Args:
+        larger: A network of 14 million parameters (29 MB), and steps that fill a GPU.
     """
     here, data = Path(__file__).parent, folder / "data"
     first = attrs.evolve(
@@ -51,6 +54,12 @@ def starter_configs(folder: Path) -> tuple[TrainConfig, TrainConfig]:
         out=str(folder / "model"),
         base=first.out,
     )
+    if larger:
+        first, second = (
+            attrs.evolve(part, batch_size=512, learning_rate=2 * part.learning_rate) for part in (first, second)
+        )
+        shape = attrs.evolve(first.architecture, hidden=384, layers=8, heads=6, feed_forward=1536)
+        first = attrs.evolve(first, architecture=shape)
     return first, second
 
 
@@ -64,6 +73,7 @@ def make_starter(
     threads: int = 0,
     resume: bool = True,
     base: str = "",
+    larger: bool = False,
     kept_back: Path | None = None,
     report: Callable[[str], None] = print,
 ) -> dict[str, Any]:
@@ -74,6 +84,7 @@ def make_starter(
 
     Args:
         base: Model to train on, the bundled ``starter`` for example; the second part has all of the time then.
+        larger: See `starter_configs`.
         kept_back: File of theorems whose goals are left out of the training, for what is measured on them.
 
     Returns:
@@ -85,7 +96,7 @@ def make_starter(
     goals = plain_goals(lean, kept_back) if kept_back else set()
     for part, counts in write_splits(folder / "shards", folder / "data", goals).items():
         report(f"{part}: {sum(counts.values())} distinct pairs, {dict(counts)}")
-    first, second = starter_configs(folder)
+    first, second = starter_configs(folder, larger=larger)
     parts = [attrs.evolve(second, base=base)] if base else [first, second]
     for config in parts:
         trained = run_training(attrs.evolve(config, max_seconds=seconds / len(parts), threads=threads), resume=resume)

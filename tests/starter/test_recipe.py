@@ -44,7 +44,7 @@ def test_one_command_goes_from_nothing_to_an_installed_model(
     whole = recipe.starter_configs
     shape = Architecture(hidden=32, layers=1, heads=2, feed_forward=32, vocabulary=320, positions=512)
 
-    def small(folder: Path) -> list[TrainConfig]:
+    def small(folder: Path, *, larger: bool) -> list[TrainConfig]:
         brief = {
             "architecture": shape,
             "max_steps": 3,
@@ -92,3 +92,12 @@ def test_the_recipe_of_the_starter_is_two_valid_configurations(tmp_path: Path) -
     assert second.out == str(tmp_path / "model")
     assert first.vocabulary_from == second.train
     assert TrainConfig().architecture != first.architecture
+
+
+def test_the_larger_network_is_one_that_the_package_can_carry(tmp_path: Path) -> None:
+    first, second = (config.checked() for config in recipe.starter_configs(tmp_path, larger=True))
+    shape = first.architecture
+    parameters = shape.layers * (4 * shape.hidden**2 + 2 * shape.hidden * shape.feed_forward)
+    parameters += shape.vocabulary * shape.hidden
+    assert recipe.LARGEST * 0.9 < 2 * parameters < recipe.LARGEST * 0.98
+    assert first.batch_size == second.batch_size == 512
