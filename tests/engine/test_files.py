@@ -119,8 +119,8 @@ def test_a_folder_that_lacks_something(copy_of: Callable[[str], Path], missing: 
     [
         (0, "is not a safetensors file"),
         (5, "is not a safetensors file"),
-        (300, "is cut off, or longer than its header says"),
-        (-1000, "is cut off, or longer than its header says"),
+        (300, "is cut off inside its header, after 300 bytes"),
+        (-1000, "bytes where its header says another number"),
     ],
 )
 def test_a_truncated_file(copy_of: Callable[[str], Path], keep: int, how: str) -> None:

@@ -48,7 +48,6 @@ _WEIGHTS = (  # the best form first: whole or in shards, safetensors or pickles
     ("pytorch_model.bin.index.json", r"pytorch_model(-\d+-of-\d+\.bin|\.bin\.index\.json)"),
     (ADAPTER_WEIGHTS, r"adapter_model\.safetensors"),  # the weights of its base are fetched for themselves
 )
-_CUT = "is cut off, or longer than its header says"
 
 
 def weight_files(names: Iterable[str]) -> list[str]:
@@ -181,8 +180,7 @@ def measure(paths: Sequence[Path]) -> Weights:
             try:
                 parameters += count_weights(path)
             except ValueError as error:
-                ends = any(said in str(error) for said in ("incomplete metadata", "invalid header length"))
-                raise broken(path, _CUT if ends else "is not a safetensors file") from error
+                raise broken(path, _how(str(error), path.stat().st_size)) from error
     return Weights(parameters, size)
 
 
@@ -222,6 +220,15 @@ def read_json(file: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ModelLoadError(f"The file {file} holds no JSON object.", hint="Download the model again.")
     return content
+
+
+def _how(said: str, size: int) -> str:
+    """What is wrong with a file, by the words of safetensors."""
+    if "invalid header length" in said:
+        return f"is cut off inside its header, after {size} bytes"
+    if "incomplete metadata" in said:
+        return f"has {size} bytes where its header says another number"
+    return "is not a safetensors file"
 
 
 def broken(path: Path, how: str) -> ModelLoadError:

@@ -169,13 +169,13 @@ def _guess(source: str, config: dict[str, object], family: Family | None) -> str
 def check_family(template: PromptTemplate, family: str, model: str) -> None:
     """
     Raises:
-        ModelError: The template is for models of another kind.
+        ModelLoadError: The template is for models of another kind.
     """
     if template.family == family:
         return
     kinds = {"causal": "a decoder-only model", "seq2seq": "an encoder-decoder model"}
     fitting = [name for name, other in TEMPLATES.items() if other.family == family]
-    raise ModelError(
+    raise ModelLoadError(
         f"The template {template.name} is for {kinds[template.family]}, and {model} is {kinds[family]}.",
         hint=f"Set llmstep.template to one of {', '.join(fitting)}.",
     )

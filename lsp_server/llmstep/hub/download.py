@@ -177,7 +177,7 @@ class _Download:
         def work() -> None:
             try:
                 found.set_result(self._fetch())
-            except Exception as error:
+            except BaseException as error:
                 found.set_exception(error)
 
         threading.Thread(target=work, name=f"llmstep-download {self.repo_id}", daemon=True).start()
@@ -188,8 +188,8 @@ class _Download:
             if time.monotonic() - self._moved > STALL_SECONDS:
                 self._abandon()
                 raise hub_errors.translate(TimeoutError("the hub stopped answering"), self.repo_id)
-        if error := found.exception():
-            assert isinstance(error, Exception)
+        error = found.exception()
+        if isinstance(error, Exception):
             raise hub_errors.translate(error, self.repo_id)
         return found.result()
 
