@@ -21,8 +21,6 @@ from llmstep.printable import printable
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
-    from typing_extensions import Self
-
     from llmstep.lsp.runs import Run
     from llmstep.lsp.session import Session
     from llmstep.lsp.status import Status
@@ -51,24 +49,14 @@ class WorkDone:
         self.outcome = "Stopped"
         """What the progress says at its end."""
 
-    @classmethod
-    async def begin(
-        cls,
-        ls: Session,
-        token: types.ProgressToken | None,
-        title: str,
-        cancel: Callable[[], object],
-        spans: Mapping[str, tuple[int, int]],
-    ) -> Self:
-        """Show a progress; see `working`."""
-        if token is None:
-            token = await _create(ls)
-        if token is not None:
+    def begin(self, title: str, cancel: Callable[[], object]) -> None:
+        """Show it; `cancel` is called when the user cancels it."""
+        if self._token is not None:
             asked: Future[None] = Future()
             asked.add_done_callback(lambda future: cancel() if future.cancelled() else None)
-            ls.work_done_progress.tokens[token] = asked
-            ls.work_done_progress.begin(token, types.WorkDoneProgressBegin(title=title, cancellable=True, percentage=0))
-        return cls(ls, token, spans)
+            self._ls.work_done_progress.tokens[self._token] = asked
+            begun = types.WorkDoneProgressBegin(title=title, cancellable=True, percentage=0)
+            self._ls.work_done_progress.begin(self._token, begun)
 
     def show(self, progress: Progress) -> None:
         """Show a step, unless it looks like the one before."""
@@ -88,6 +76,7 @@ class WorkDone:
         if self._token is not None:
             self._ls.work_done_progress.tokens.pop(self._token, None)  # another request may have had the same
             self._ls.work_done_progress.end(self._token, types.WorkDoneProgressEnd(message=printable(self.outcome)))
+            self._token = None  # what a thread still says is not shown
 
 
 @asynccontextmanager
@@ -108,7 +97,8 @@ async def working(
         spans: Which part of the bar each stage fills, in percent.
     """
     task = asyncio.current_task()
-    progress = await WorkDone.begin(ls, token, title, cancel or (task.cancel if task else lambda: None), spans)
+    progress = WorkDone(ls, await _create(ls) if token is None else token, spans)
+    progress.begin(title, cancel or (task.cancel if task else lambda: None))
     try:
         yield progress
     except LlmstepError as error:
@@ -119,18 +109,20 @@ async def working(
         progress.end()
 
 
-@attrs.frozen
+@attrs.define
 class Work:
     """A document's run, with what is shown of it."""
 
     run: Run
     progress: WorkDone
     status: Status
+    over: bool = False
 
     def show(self, step: Progress) -> None:
-        """Show a step as progress and in the status."""
-        self.progress.show(step)
-        self.status.step(step)
+        """Show a step as progress and in the status; what a thread still says behind the end is not shown."""
+        if not self.over:
+            self.progress.show(step)
+            self.status.step(step)
 
 
 @asynccontextmanager
@@ -149,9 +141,11 @@ async def running(
         with ls.runs.begin(document.uri) as run:
             silent = nullcontext(WorkDone(ls, None, SPANS))
             async with silent if quiet else working(ls, token, "llmstep", lambda: run.cancel(STOPPED)) as progress:
+                work = Work(run, progress, ls.status)
                 try:
-                    yield Work(run, progress, ls.status)
+                    yield work
                 finally:
+                    work.over = True
                     ls.status.step(None)
     finally:
         notify(ls, document.uri)

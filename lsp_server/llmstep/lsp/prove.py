@@ -5,13 +5,15 @@ What is found is returned, and remembered like a suggestion, so that the lightbu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
+
+import attrs
 
 from llmstep.aside import aside
 from llmstep.lean.text import range_at
 from llmstep.lsp.known import notify
 from llmstep.lsp.progress import running
-from llmstep.wire.steps import FillAnswer, PartialProof, ProveAnswer, Proved, Unproved
+from llmstep.wire.steps import FillAnswer, PartialProof, ProveAnswer, Proved, Proving, Unproved
 
 if TYPE_CHECKING:
     from lsprotocol import types
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
     from llmstep.search.interface import Attempt
     from llmstep.settings import Settings
     from llmstep.wire.commands import FillParams, ProveParams
-    from llmstep.wire.steps import ProofStrategy
 
 
 def _plan(settings: Settings, wanted: FillParams) -> Plan:
@@ -58,18 +59,8 @@ async def prove(ls: Session, wanted: ProveParams, token: types.ProgressToken | N
         found = await app.prove(document, points, _plan(ls.settings, wanted), work.show)
         work.progress.outcome = outcome(found)
     await _remember(ls, document, found)
-    return ProveAnswer(
-        proof=found.proof,
-        edit=found.edit,
-        expansions=found.expansions,
-        seconds=found.seconds,
-        model=found.model,
-        outcome=found.outcome,
-        strategy=cast("ProofStrategy", found.strategy),
-        rounds=found.rounds,
-        tokens=found.tokens,
-        partial=_partial(found),
-    )
+    known = {each.name: getattr(found, each.name) for each in attrs.fields(Proving)}
+    return ProveAnswer(**known, edit=found.edit, partial=_partial(found))
 
 
 def _partial(found: Attempt) -> PartialProof | None:
