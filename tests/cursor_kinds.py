@@ -25,7 +25,7 @@ from llmstep.lean.text import position_at
 from llmstep.settings import CheckSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 PROOFS = Path(__file__).parent / "lean" / "cases" / "proofs"
 KINDS = (
@@ -113,20 +113,31 @@ def cursors(text: str) -> Iterator[Cursor]:
         start += len(line) + 1
 
 
-async def measure(server: LeanServer, name: str, text: str) -> list[Seen]:
+def everywhere(text: str) -> Iterator[Cursor]:
+    """A cursor at both ends of each word, sign and line."""
+    parts = (re.compile(r"[\w.']+|[^\w\s]"), re.compile(r"^.*$", re.MULTILINE))
+    places = {offset for part in parts for found in part.finditer(text) for offset in found.span()}
+    return (Cursor("anywhere", offset) for offset in sorted(places))
+
+
+async def measure(
+    server: LeanServer, name: str, text: str, find: Callable[[str], Iterator[Cursor]] = cursors
+) -> list[Seen]:
     """What is seen at the cursors of a text without errors."""
     uri = (server.root / name).as_uri()
     found: list[tuple[Cursor, list[str]]] = []
     await server.wait(uri, await server.change(uri, text))
-    for cursor in cursors(text):
+    for cursor in find(text):
         if goals := await server.plain_goal(uri, position_at(text, cursor.offset)):
             found.append((cursor, goals))
     checker = FileChecker(server, (server.root / f"Shadow{name}").as_uri(), CheckSettings(), 120)
     seen = []
     for cursor, goals in found:
         line = text.count("\n", 0, cursor.offset)
+        row, column = text.split("\n")[line], cursor.offset - (text.rfind("\n", 0, cursor.offset) + 1)
         ours = await _ours(checker, text, cursor.offset)
-        seen.append(Seen(name, cursor.kind, line + 1, text.split("\n")[line], _plain(goals[0]), _plain(ours)))
+        shown = f"{row[:column]}‸{row[column:]}"
+        seen.append(Seen(name, cursor.kind, line + 1, shown, _plain(goals[0]), _plain(ours)))
     await checker.close()
     await server.close(uri)
     return seen
@@ -134,7 +145,8 @@ async def measure(server: LeanServer, name: str, text: str) -> list[Seen]:
 
 async def _ours(checker: FileChecker, text: str, offset: int) -> str:
     """The goal that a suggestion would be for; empty where there is none."""
-    for point in find_insertion_points(text, position_at(text, offset)):
+    points = find_insertion_points(text, position_at(text, offset))
+    for point in (each for each in points if not each.mends):
         try:
             return (await checker.baseline(text, point)).goals[0]
         except NoGoalError:

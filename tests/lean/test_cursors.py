@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cursor_kinds
@@ -41,3 +42,27 @@ async def test_blanks_at_line_ends_and_line_breaks_of_two_characters_change_noth
     seen = await cursor_kinds.measure(server, "crlf.lean", text)
     assert [each for each in seen if not each.same] == []
     assert len(seen) >= 100
+
+
+OF_THEIR_OWN = [
+    "      rw [h₁‸]",
+    "    rw‸ [Nat.add_comm]",
+    "    rw ‸[Nat.add_comm]",
+    "    rw [‸Nat.add_comm]",
+    "  cases‸ h <;> first",
+    "  cases ‸h <;> first",
+    "  if hp : p then rw [if_pos‸ hp]",
+    "  if hp : p then rw [if_pos ‸hp]",
+    "  if hp : p then rw [if_pos hp‸]",
+    "    rw [if_neg‸ hp]",
+    "    rw [if_neg ‸hp]",
+    "    rw [if_neg hp‸]",
+]
+"""Cursors of `styles.lean` inside of steps that leave no goal: docs/cursors.md promises the goal in front of them."""
+
+
+async def test_every_cursor_of_a_file_in_many_styles(server: LeanServer) -> None:
+    text = (Path(__file__).parent / "cases" / "styles.lean").read_text(encoding="utf-8")
+    seen = await cursor_kinds.measure(server, "styles.lean", text, cursor_kinds.everywhere)
+    assert [each.text for each in seen if not each.same] == OF_THEIR_OWN
+    assert len(seen) >= 400

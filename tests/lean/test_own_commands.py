@@ -33,6 +33,7 @@ macro m:declModifiers "fact " n:declId s:declSig v:declVal : command => `($m:dec
 syntax "exercise " declId declSig declVal : command
 macro_rules | `(exercise $n $s $v) => `(theorem $n $s $v)
 @[extern "x"] opaque Lean.Elab.Command.elabCommand (stx : Syntax) : CommandElabM Unit := Lean.Stub.native
+macro "prove " n:declId s:declSig " := " "by " t:tacticSeq "qed" : command => `(theorem $n $s := by $t)
 elab "puzzle " n:declId s:declSig v:declVal : command => do elabCommand (← `(theorem $n $s $v))
 
 namespace A
@@ -66,6 +67,8 @@ PLACES = {
     "below a proof without a step": f"theorem b : True := by\nproblem {FOO}",
     "below an empty bullet": f"theorem b : True ∧ True := by\n  constructor\n  · trivial\n  ·\nproblem {FOO}",
     "below a function without a body": f"theorem b : True → True := fun h =>\nproblem {FOO}",
+    "with a word behind the proof": "prove foo (p : Prop) (hp : p) : p := by\n  ‸sorry\nqed\n\nprove b : True := by\n  trivial\nqed\n",
+    "with a word at the end of the proof": "prove foo (p : Prop) (hp : p) : p := by\n  have k := hp\n  ‸exact k qed\n",
     "below an error of its own": f"problem {FOO}".replace("  ‸", "  have k : True := nonsense\n  ‸"),
 }
 ENDINGS = (

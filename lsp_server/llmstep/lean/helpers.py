@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from llmstep.lean.tokens import CLOSING, OPENING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from llmstep.lean.tokens import Token
 
@@ -34,18 +34,22 @@ def circular_helpers(tokens: Sequence[Token], offset: int, theorem: str) -> froz
     column = -1
     for index, token in enumerate(tokens):
         before = tokens[index - 1].text if index else ""
-        first = before == "where"
-        if first:
+        if before == "where":
             column = token.column
         local = before == "rec" and index > 1 and tokens[index - 2].text == "let"
-        if token.is_name and (first or local or (token.leads and token.column == column)) and _has_type(tokens, index):
+        listed = before == "where" or (token.leads and token.column == column)
+        if token.is_name and (local or listed) and _has_type(tokens, index):
             names.add(token.text)
-            margin = token.indent if local else token.column
-            rest = itertools.islice(tokens, index + 1, None)
-            body = list(itertools.takewhile(lambda each: not each.leads or each.column > margin, rest))
+            body = list(_hanging(tokens, index, token.indent if local else token.column))
             inside = bool(body) and token.start <= offset <= body[-1].end
             circular |= inside or any(own and own in each.text.split(".") for each in body)
     return frozenset(names) if circular else frozenset()
+
+
+def _hanging(tokens: Sequence[Token], index: int, margin: int) -> Iterator[Token]:
+    """The tokens behind one of them, up to the first line that begins at a column or to the left of it."""
+    rest = itertools.islice(tokens, index + 1, None)
+    return itertools.takewhile(lambda each: not each.leads or each.column > margin, rest)
 
 
 def fields(tokens: Sequence[Token]) -> frozenset[int]:
