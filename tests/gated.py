@@ -15,7 +15,7 @@ from typing import Any
 
 from waiting import until, wait_until
 
-SAMPLING = "llmstep.decoder.model:Model.sample"
+SAMPLING = "llmstep.decoder.model:Decoder.sample"
 """The model draws samples."""
 LOADING = "llmstep.decoder:load"
 """Weights are read."""

@@ -14,7 +14,7 @@ import pytest_asyncio
 from tiny_models import neox, saved
 from waiting import until
 
-from llmstep.decoder.model import Model
+from llmstep.decoder.model import Decoder
 from llmstep.engine.engine import Engine
 from llmstep.engine.router import EngineRouter
 from llmstep.engine.text import Text
@@ -114,7 +114,7 @@ async def test_the_package_raises_its_own_errors(up: Up) -> None:
 async def test_a_client_that_goes_stops_the_model(up: Up, stream: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     await up.client.completions.create(model="any", prompt=PROMPT, max_tokens=1)  # it is loaded
     reached, go_on = threading.Event(), threading.Event()
-    sample = Model.sample
+    sample = Decoder.sample
     made: list[Any] = []
 
     def held(*arguments: Any, **more: Any) -> Any:
@@ -123,7 +123,7 @@ async def test_a_client_that_goes_stops_the_model(up: Up, stream: bool, monkeypa
         made.append(sample(*arguments, **more))
         return made[-1]
 
-    monkeypatch.setattr(Model, "sample", held)
+    monkeypatch.setattr(Decoder, "sample", held)
     asking = asyncio.ensure_future(up.plain.post("/v1/completions", json={"prompt": PROMPT, "stream": stream}))
     assert await asyncio.to_thread(reached.wait, 60)
     asking.cancel()

@@ -14,7 +14,6 @@ from llmstep.bench.hardware import Floor, Speeds, machine
 from llmstep.bench.opponents import LLAMA_CPP, opponent
 from llmstep.bench.runtime import Case, Report, measure
 from llmstep.cancel import NEVER
-from llmstep.decoder.model import Model
 from llmstep.engine import own_decoder
 from llmstep.engine.device import cpu_threads, place
 from llmstep.engine.loaded import LoadedModel
@@ -71,7 +70,7 @@ def subject(settings: Settings) -> Subject:
     started = time.perf_counter()
     shape = settings.model.endswith(shapes.SUFFIX)
     loaded, template = (_shape(settings), None) if shape else _real(settings)
-    seen = loaded.decoder.network.shapes if isinstance(loaded.decoder, Model) else {}
+    seen = loaded.decoder.network.shapes if loaded.decoder is not None else {}
     return Subject(loaded, shape, template, loaded.plan.placement.dtype, time.perf_counter() - started, seen)
 
 

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from llmstep.decoder.interface import (
     Continuation,
     DamagedError,
-    Decoder,
     DecoderError,
     Footprint,
     Lead,
@@ -28,6 +27,7 @@ from llmstep.decoder.interface import (
     Tokenizer,
     UnsupportedError,
 )
+from llmstep.decoder.model import Decoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

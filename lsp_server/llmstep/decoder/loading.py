@@ -13,7 +13,7 @@ from llmstep.decoder.config import CausalConfig, T5Config
 from llmstep.decoder.folder import ModelFolder
 from llmstep.decoder.footprint import choose
 from llmstep.decoder.interface import SMALL, DamagedError, MemoryShortError, UnsupportedError
-from llmstep.decoder.model import Model
+from llmstep.decoder.model import Decoder
 from llmstep.decoder.source import Source
 from llmstep.decoder.tensor_file import AGAIN
 
@@ -38,7 +38,7 @@ def load(
     cancel: Callable[[], bool],
     adapter: Path | None,
     cache: Path | None,
-) -> Model:
+) -> Decoder:
     """See `llmstep.decoder.load`."""
     model = ModelFolder(folder)
     if adapter is not None:
@@ -66,7 +66,7 @@ def load(
             f"The memory ran out while the model in {folder} was read.", "Close other programs, or use a smaller model."
         ) from error
     ends = model.end_ids | ({words.eos_token_id} if words.eos_token_id is not None else set())
-    return Model(
+    return Decoder(
         network,
         words,
         architecture=model.config.architecture,

@@ -1,11 +1,10 @@
-"""A model in memory that draws continuations; see `llmstep.decoder.Decoder`."""
+"""A model in memory that draws continuations."""
 
 from __future__ import annotations
 
 import contextlib
 from typing import TYPE_CHECKING, Literal
 
-from llmstep.decoder.drawing import Drawer
 from llmstep.decoder.interface import MemoryShortError, SamplingParams, stop_if
 from llmstep.decoder.rows import Rows, close_gaps
 
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from llmstep.decoder.drawing import Kernel
+    from llmstep.decoder.drawing import Drawer, Kernel
     from llmstep.decoder.interface import Continuation, Tokenizer
     from llmstep.decoder.network import Network
 
@@ -21,10 +20,15 @@ MAX_ROWS = 32
 """Most samples drawn at once: each row holds keys and values of its own."""
 
 
-class Model:
-    """A `Decoder`.
+class Decoder:
+    """A model in memory. It works for one thread at a time, and keeps the last prompt's keys and values.
 
     Args:
+        architecture: `model_type` of its configuration.
+        weight_bytes: Memory of the weights.
+        positions: Most tokens of prompt and continuation together; None where there is no fixed limit.
+        start_id: First token of an encoder-decoder model's decoder; None for the other models.
+        threads: Threads of the products; may be set between two calls.
         kernel: Draws tokens in compiled code.
         session: Entered around the drawing of samples, with the number of threads.
     """
@@ -53,6 +57,7 @@ class Model:
         self._vocabulary, self._kernel, self._session = vocabulary, kernel, session
 
     def forget(self) -> None:
+        """Give up the keys and values of the last prompt, so that the next one is read from its beginning."""
         self.network.forget()
 
     def sample(
@@ -67,6 +72,27 @@ class Model:
         progress: Callable[[int], None] | None = None,
         cancel: Callable[[], bool] = lambda: False,
     ) -> list[Continuation]:
+        """Draw `n` continuations, in the order of their numbers.
+
+        The tokens at which this prompt and the last one begin alike are not read again; for an encoder-decoder model,
+        the encoder's input where it is the same.
+
+        Args:
+            prompt: Tokens, or a text, which gets the special tokens that the tokenizer adds.
+            prefix: For an encoder-decoder model: tokens that the output begins with, behind the start token.
+            on_token: Called with a sample's number, a token and its log-probability, as it is drawn.
+            on_end: Called with a sample's number and the sample, as soon as it has ended.
+            progress: Called with the number of steps done, behind the calls for their tokens.
+            cancel: Asked between the parts of reading a prompt, and between steps.
+
+        Raises:
+            StoppedError: `cancel` said so.
+            MemoryShortError: The request does not fit into memory.
+            ValueError: The prompt is empty or too long, has a token that the model has not, or no token is wanted.
+            ArithmeticError: The model's logits are no numbers.
+        """
+        from llmstep.decoder.drawing import Drawer  # numpy takes long to import
+
         ids = list(self.tokenizer(prompt, add_special_tokens=True)["input_ids"] if isinstance(prompt, str) else prompt)
         self._check(ids, prefix, n, params)
         count = n if params.temperature > 0 else min(n, 1)

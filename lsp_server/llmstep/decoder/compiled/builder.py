@@ -135,127 +135,50 @@ class Builder:
 
     def norm(self, norm: Norm, *, into: Rows | None = None) -> None:
         """The norm of the residual stream, for products."""
-        target = into or self.read
-        memory, hidden = self.program.memory, self.numbers["hidden"]
-        self.program.add(
-            p.NORM,
-            hidden,
-            self._stride("hidden"),
-            len(norm.weight),
-            memory(norm.weight),
-            memory(norm.bias),
-            *target.places,
-            numbers=(norm.epsilon,),
-        )
+        places = (*self._place("hidden"), len(norm.weight), *self._norm(norm), *(into or self.read).places)
+        self.program.add(p.NORM, *places, numbers=(norm.epsilon,))
 
     def quantize(self, name: str, width: int, *, activation: int = PLAIN, gated: bool = False) -> None:
         """The first `width` numbers of rows for products, through an activation function."""
-        read = self.read
-        self.program.add(
-            p.GATE,
-            self.numbers[name],
-            self._stride(name),
-            width,
-            activation,
-            int(gated),
-            *read.places,
-        )
+        self.program.add(p.GATE, *self._place(name), width, activation, int(gated), *self.read.places)
 
     def product(self, weight: Weight, target: str, *, read: Rows | None = None) -> None:
         """Rows times a weight; what goes to the residual stream is added to it."""
-        read = read or self.read
-        memory = self.program.memory
-        self.program.add(
-            p.PRODUCT,
-            KINDS[weight.kind],
-            *read.places,
-            memory(weight.matrix),
-            weight.count,
-            weight.tiles,
-            memory(weight.scales),
-            memory(weight.bias),
-            self.numbers[target],
-            self._stride(target),
-            int(target == "hidden"),
-        )
+        memory, places = self.program.memory, (read or self.read).places
+        matrix = (memory(weight.matrix), weight.count, weight.tiles, memory(weight.scales), memory(weight.bias))
+        added = int(target == "hidden")
+        self.program.add(p.PRODUCT, KINDS[weight.kind], *places, *matrix, *self._place(target), added)
 
     def store(self, heads: Heads, cache: Cache, angles: Angles) -> None:
         """Keys and values of a prompt's tokens, from `wide`, into a cache."""
         self._group, self._head = heads.heads // heads.key_heads, heads.width
-        self.program.add(
-            p.STORE,
-            heads.key_heads,
-            self.numbers["wide"],
-            self._stride("wide"),
-            *_in_bytes(heads.key),
-            *_in_bytes(heads.value),
-            heads.width,
-            cache.keys,
-            cache.values,
-            cache.room,
-            *self._norm(heads.key_norm),
-            angles.cos,
-            angles.sin,
-            angles.half,
-            numbers=(_epsilon(heads), heads.scale),
-        )
+        read = (heads.key_heads, *self._place("wide"), *_in_bytes(heads.key), *_in_bytes(heads.value), heads.width)
+        kept = (cache.keys, cache.values, cache.room)
+        turned = (*self._norm(heads.key_norm), *angles.places)
+        self.program.add(p.STORE, *read, *kept, *turned, numbers=_fractions(heads))
 
     def attend(
         self, heads: Heads, cache: Cache, angles: Angles, *, causal: bool, biases: int = 0, reach: int = p.ZERO
     ) -> None:
         """Attention of rows to what a cache has."""
-        self.program.add(
-            p.ATTEND,
-            heads.key_heads,
-            heads.heads // heads.key_heads,
-            self.numbers["wide"],
-            self._stride("wide"),
-            *_in_bytes(heads.query),
-            heads.width,
-            cache.keys,
-            cache.values,
-            cache.room,
-            cache.length,
-            int(causal),
-            biases,
-            reach,
-            self.numbers["attended"],
-            self._stride("attended"),
-            *self._norm(heads.query_norm),
-            angles.cos,
-            angles.sin,
-            angles.half,
-            numbers=(_epsilon(heads), heads.scale),
-        )
+        read = (*self._heads(heads), *_in_bytes(heads.query), heads.width)
+        kept = (cache.keys, cache.values, cache.room, cache.length, int(causal), biases, reach)
+        turned = (*self._norm(heads.query_norm), *angles.places)
+        self.program.add(p.ATTEND, *read, *kept, *self._place("attended"), *turned, numbers=_fractions(heads))
 
     def attend_rows(self, heads: Heads, cache: Cache, own: tuple[int, int], angles: Angles, biases: int = 0) -> None:
         """Attention of samples to the prompt and to their own tokens."""
-        self.program.add(
-            p.ATTEND_ROWS,
-            heads.key_heads,
-            heads.heads // heads.key_heads,
-            self.numbers["wide"],
-            self._stride("wide"),
-            *_in_bytes(heads.query),
-            *_in_bytes(heads.key),
-            *_in_bytes(heads.value),
-            heads.width,
-            cache.keys,
-            cache.values,
-            *own,
-            biases,
-            self.numbers["attended"],
-            self._stride("attended"),
-            *self._norm(heads.query_norm),
-            *self._norm(heads.key_norm),
-            angles.cos,
-            angles.sin,
-            angles.half,
-            numbers=(_epsilon(heads), heads.scale),
-        )
+        places = (*_in_bytes(heads.query), *_in_bytes(heads.key), *_in_bytes(heads.value), heads.width)
+        read, kept = (*self._heads(heads), *places), (cache.keys, cache.values, *own, biases)
+        turned = (*self._norm(heads.query_norm), *self._norm(heads.key_norm), *angles.places)
+        self.program.add(p.ATTEND_ROWS, *read, *kept, *self._place("attended"), *turned, numbers=_fractions(heads))
 
-    def _stride(self, name: str) -> int:
-        return 4 * self._widths[name]
+    def _place(self, name: str) -> tuple[int, int]:
+        """The number of a piece of memory, and bytes from row to row."""
+        return self.numbers[name], 4 * self._widths[name]
+
+    def _heads(self, heads: Heads) -> tuple[int, int, int, int]:
+        return heads.key_heads, heads.heads // heads.key_heads, *self._place("wide")
 
     def _norm(self, norm: Norm | None) -> tuple[int, int]:
         if norm is None:
@@ -267,5 +190,6 @@ def _in_bytes(place: tuple[int, int]) -> tuple[int, int]:
     return 4 * place[0], 4 * place[1]
 
 
-def _epsilon(heads: Heads) -> float:
-    return 0.0 if heads.query_norm is None else heads.query_norm.epsilon
+def _fractions(heads: Heads) -> tuple[float, float]:
+    """The epsilon of the norms of queries and keys, and the scale of the scores."""
+    return 0.0 if heads.query_norm is None else heads.query_norm.epsilon, heads.scale

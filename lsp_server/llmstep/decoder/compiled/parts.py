@@ -89,6 +89,10 @@ class Angles:
     half: int = 0
     """Numbers of a head's half that is rotated; 0 for none."""
 
+    @property
+    def places(self) -> tuple[int, int, int]:
+        return self.cos, self.sin, self.half
+
 
 NOT_ROTATED = Angles()
 
