@@ -214,7 +214,7 @@ Where none is known, ask."
                   (let ((partial (llmstep--get answer :partial))
                         (rounds (or (llmstep--get answer :rounds) 0)))
                     (cond (partial
-                           (message "The proof is complete but for %d goals.  The code actions offer it."
+                           (message "The proof is complete except for %d goals.  The code actions offer it."
                                     (length (llmstep--get partial :goals))))
                           ((llmstep--get answer :proof)
                            (llmstep--insert (list (llmstep--get answer :edit))))

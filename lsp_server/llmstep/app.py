@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from llmstep.types import Goal, Premise
 
 
-class App:
+class App(Parts):
     """One llmstep. Belongs to one asyncio loop; `close` frees everything.
 
     Args:
@@ -59,17 +59,11 @@ class App:
         lean_premises: bool = True,
     ) -> None:
         self._lean_premises = lean_premises
-        self.store = store = SettingsStore.of(settings)
-        store.subscribe(_source, self._forget)
+        store = SettingsStore.of(settings)
         workspace = lean or LeanWorkspace(store)
-        self._parts = Parts(
-            store,
-            engine or EngineRouter(store),
-            workspace,
-            memory or Memory(),
-            Automation(),
-            self._premises(workspace),
-        )
+        super().__init__(store, engine or EngineRouter(store), workspace, memory or Memory(), Automation(), None)
+        self.premises = self._find_premises()
+        store.subscribe(_source, self._forget)
         workspace.on_outdated = self._outdated
 
     @classmethod
@@ -93,67 +87,43 @@ class App:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    @property
-    def settings(self) -> Settings:
-        return self.store.current
-
-    @property
-    def engine(self) -> ModelEngine:
-        return self._parts.engine
-
-    @property
-    def lean(self) -> LeanWorkspace:
-        return self._parts.lean
-
-    @property
-    def memory(self) -> Memory:
-        return self._parts.memory
-
-    @property
-    def automation(self) -> Automation:
-        return self._parts.automation
-
-    @property
-    def premises(self) -> Premises | None:
-        return self._parts.premises
-
     async def goal(
         self, document: Document, points: Sequence[InsertionPoint], **options: Any
     ) -> tuple[InsertionPoint, Goal]:
         """See `llmstep.use_cases.goal.find_goal`, which takes the same options."""
-        return await goal.find_goal(self._parts, document, points, **options)
+        return await goal.find_goal(self, document, points, **options)
 
     async def suggest(self, document: Document, position: Position, **options: Any) -> SuggestionSet:
         """See `llmstep.use_cases.suggest.suggest`, which takes the same options."""
-        return await suggest.suggest(self._parts, document, position, **options)
+        return await suggest.suggest(self, document, position, **options)
 
     async def suggest_unplaced(self, goal: Goal, **options: Any) -> Generation:
         """See `llmstep.use_cases.suggest.suggest_unplaced`, which takes the same options."""
-        return await suggest.suggest_unplaced(self._parts, goal, **options)
+        return await suggest.suggest_unplaced(self, goal, **options)
 
     async def prove(
         self, document: Document, points: Sequence[InsertionPoint], plan: Plan, progress: ProgressSink
     ) -> Attempt:
         """See `llmstep.use_cases.prove.prove`."""
-        return await prove.prove(self._parts, document, points, plan, progress)
+        return await prove.prove(self, document, points, plan, progress)
 
     async def fill(self, document: Document, plan: Plan, progress: ProgressSink) -> list[Filled]:
         """See `llmstep.use_cases.prove.fill`."""
-        return await prove.fill(self._parts, document, plan, progress)
+        return await prove.fill(self, document, plan, progress)
 
     async def remember(self, document: Document, now: Document | None, found: Attempt) -> bool:
         """See `llmstep.use_cases.prove.remember`."""
-        return await prove.remember(self._parts, document, now, found)
+        return await prove.remember(self, document, now, found)
 
     async def find_premises(
         self, document: Document, point: InsertionPoint, goal: Goal, count: int
     ) -> tuple[str, tuple[Premise, ...]]:
         """See `llmstep.use_cases.premises.find_premises`."""
-        return await premises.find_premises(self._parts, document, point, goal, count)
+        return await premises.find_premises(self, document, point, goal, count)
 
     def prover(self) -> WholeProver:
         """Looks for proofs in many files, one call each."""
-        return prove.prover_of(self._parts)
+        return prove.prover_of(self)
 
     async def close(self) -> None:
         """Stop Lean, and free the model."""
@@ -163,15 +133,15 @@ class App:
     def _forget(self, *_: object) -> None:
         """Another model, or other premises: what was suggested is no longer what would be."""
         self.memory.forget()
-        self._parts.premises = self._premises(self.lean)
+        self.premises = self._find_premises()
 
-    def _premises(self, lean: LeanWorkspace) -> Premises | None:
-        return premises_for(self.settings, lean if self._lean_premises else None)
+    def _find_premises(self) -> Premises | None:
+        return premises_for(self.settings, self.lean if self._lean_premises else None)
 
     def _outdated(self, uri: str) -> None:
         """The imports of a document have changed: nothing that is known of it holds any more."""
         self.memory.forget(uri)
-        self._parts.automation.missing.forget(uri)
+        self.automation.missing.forget(uri)
 
 
 def _source(settings: Settings) -> tuple[object, ...]:

@@ -139,7 +139,7 @@ class RemoteSettings:
     )
     allow_non_loopback: bool = _setting(
         False,
-        "Consent to send goals, and what else the prompt holds, to a server on another machine.",
+        "Agree that goals, and the rest of the prompt, are sent to a server on another machine.",
         users=True,
     )
 
@@ -171,7 +171,8 @@ class Settings:
     engine: EngineKind = _setting(
         "auto",
         "Where the model runs: in llmstep, in a server that it starts (`vllm`, `llama.cpp`), or at one that runs"
-        " (`openai`, `ollama`, `llmstep`; see `remote.url`). `auto` is in llmstep, or llama.cpp where that is better.",
+        " (`openai`, `ollama`, `llmstep`; see `remote.url`). `auto` runs it in llmstep, or in llama.cpp where that is"
+        " better.",
         users=True,
     )
     share_model: bool = _setting(

@@ -63,7 +63,7 @@ class SamplingParams:
 
     @classmethod
     def of(cls, settings: Settings, count: int | None = None, seed: int | None = None) -> SamplingParams:
-        """What settings say, but for what is given here."""
+        """What settings say, except for what is given here."""
         return cls(count or settings.count, settings.temperature, settings.top_p, settings.max_new_tokens, seed)
 
 

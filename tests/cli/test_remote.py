@@ -102,7 +102,7 @@ def test_refusals(llmstep: Run, options: tuple[str, ...], message: str) -> None:
 
 
 OWN = "the model runs in llmstep itself, with its own decoder on the CPU"
-OWN += ", because no server is set, and the decoder knows it"
+OWN += ", because no server is set, and that decoder supports the model"
 
 
 def test_a_wrong_token(llmstep: Run, box: str) -> None:

@@ -82,7 +82,7 @@ def test_a_written_proof_is_repaired(llmstep: Run, tmp_path: Path, lean: Path) -
         ended = llmstep("prove", str(file), "--line", "2", *options, "--rounds", "0", "--strategy", "write")
         shown = ended.out.splitlines()
         assert shown[4:7] == ["  constructor", "  · exact hp", "  · sorry"]
-        assert shown[8].startswith("Proves it but for 1 goal (1 round, ")
+        assert shown[8].startswith("Proves it except for 1 goal (1 round, ")
         assert shown[8].endswith(f"written by {model.name}):")
         assert shown[-1] == "  ⊢ q"
 

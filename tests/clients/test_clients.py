@@ -61,7 +61,7 @@ def check_refusals(found: dict[str, Any], too_long: str, token: str, tools: str)
     """The classes of the client's errors, with the server's sentence in each."""
     assert (found["too_long"]["class"], found["token"]["class"], found["tools"]["class"]) == (too_long, token, tools)
     assert "maximum context length" in found["too_long"]["said"]
-    assert "This server wants a token." in found["token"]["said"]
+    assert "This server needs a token." in found["token"]["said"]
     for each in ("too_long", "token", "tools"):
         assert "Traceback" not in found[each]["said"]
 

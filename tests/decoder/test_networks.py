@@ -60,7 +60,7 @@ def logits(network: Any, ids: list[int], prefix: tuple[int, ...] = (), rows: int
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("length", [1, 40, 300])
 def test_the_same_as_transformers(name: str, length: int, network: Callable[..., Any], reference: Any) -> None:
-    """In float32 but for rounding; in fewer bits within bounds."""
+    """In float32 except for rounding; in fewer bits within bounds."""
     expected = reference(name, length)
     for kind, (change, divergence) in BOUNDS.items():
         made = network(name, kind)

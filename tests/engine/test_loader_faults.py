@@ -110,7 +110,9 @@ def test_tensors_that_are_not_there_are_not_made_up(copy_of: Callable[[str], Pat
     folder = copy_of("neox")
     edit_json(folder / "config.json", num_hidden_layers=3)
     error = failure(folder, ModelLoadError)
-    assert error.message.startswith("The weights of m are incomplete: 12 tensors lack, among them gpt_neox.layers.2.")
+    assert error.message.startswith(
+        "The weights of m are incomplete: 12 tensors are missing, for example gpt_neox.layers.2."
+    )
     assert "config.json" in error.hint
 
 

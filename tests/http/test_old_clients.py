@@ -49,7 +49,7 @@ async def test_what_old_clients_show_without_a_token() -> None:
         httpx.AsyncClient(base_url=it.server.url, trust_env=False) as client,
     ):
         shown = "[SUGGESTION]".join((await client.post("/", json=BODY)).json()["suggestions"])
-        assert shown.startswith("-- llmstep: This server wants a token. ")
+        assert shown.startswith("-- llmstep: This server needs a token. ")
         asked = {"name": "m", "input": STATE, "prefix": ""}
         outputs = (await client.post("/generate", json=asked)).json()["outputs"]
         assert [(each["output"], each["score"]) for each in outputs] == [(shown, 0.0)]

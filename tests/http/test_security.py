@@ -167,7 +167,7 @@ async def test_without_the_token_nothing_is_answered(with_token: Running, given:
     asked.headers.update(headers)
     answer = await client.send(asked)
     content = answer.json()
-    assert (answer.status_code, content["error"]) == (401, "This server wants a token.")
+    assert (answer.status_code, content["error"]) == (401, "This server needs a token.")
     assert "Authorization: Bearer" in content["hint"]
     said = f"-- llmstep: {content['error']} {content['hint']}"  # old clients show nothing but steps
     assert content["suggestions"] == ([] if path == "/health" else [said])

@@ -75,9 +75,9 @@ async def test_a_part_of_a_proof_is_offered(
     assert (answer["outcome"], answer["proof"], answer["edit"]) == ("partial", None, None)
     assert answer["partial"]["proof"] == "constructor\n· exact hp\n· sorry"
     assert [goal.splitlines()[-1] for goal in answer["partial"]["goals"]] == ["⊢ q"]
-    assert shared.progress["part"][-1]["message"] == "Proves it but for 1 goal"
+    assert shared.progress["part"][-1]["message"] == "Proves it except for 1 goal"
     best, *_ = await page.actions(page.at("sorry"))
-    assert best.title == "constructor … proves it but for 1 goal"
+    assert best.title == "constructor … proves it except for 1 goal"
     changed = page.accept(best)
     assert changed == apply(page.text, [structured(answer["partial"]["edit"])])
     assert await judge.complaints(changed) == ["declaration uses `sorry`"]

@@ -48,7 +48,7 @@ async def test_a_statement_with_an_error_has_no_proof(prover: StepProver, tmp_pa
     points = find_insertion_points(text, position_at(text, text.index("sorry")))
     with pytest.raises(NoGoalError) as caught:
         await prover.prove(Task((tmp_path / "A.lean").as_uri(), text, points), Method(tactics="list", expansions=1))
-    assert caught.value.message == "The statement has an error of its own, so that nothing can be proved of it."
+    assert caught.value.message == "The statement has an error of its own, so that nothing can be proved about it."
     assert caught.value.hint == "Lean reports at line 3: Unknown identifier `Foo.Bar`"
 
 

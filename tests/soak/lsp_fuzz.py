@@ -3,7 +3,7 @@
     python tests/soak/lsp_fuzz.py [COUNT] [SEED]
 
 The messages go as bytes through the server's own decoding and its handlers, in this process. Each is well formed
-but for one place, where something hostile stands.
+except for one place, where something hostile stands.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ ENDLESS = """theorem t (f g : Nat → Nat) (h : ∀ n, f (n + 1) = f n) : (∃ n
 
 
 async def entries(window: Window) -> list[str]:
-    """What the open menu has, but for keys."""
+    """What the open menu has, except for keys."""
     await window.page.locator(ENTRIES).first.wait_for()
     return [plain(text) for text in await window.page.locator(ENTRIES).all_inner_texts() if plain(text)]
 
@@ -147,7 +147,7 @@ async def test_ghost_text_is_accepted_word_by_word_and_whole(
 
 
 async def has(editor: Locator, word: str) -> bool:
-    """Whether a line of the editor is one word, but for ghost text."""
+    """Whether a line of the editor is one word, except for ghost text."""
     lines = await editor.locator(".view-line").evaluate_all(
         "lines => lines.map(line => [...line.querySelectorAll('span > span:not([class*=ghost])')]"
         ".map(each => each.textContent).join(''))"

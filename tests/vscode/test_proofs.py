@@ -51,9 +51,9 @@ async def test_a_written_proof_is_repaired(window: Window, workbench: Workbench,
             await file.place("sorry")
             await window.menu(until_it_has="llmstep: complete the proof")
             await window.choose("llmstep: complete the proof")
-            said = await window.message("complete but for")
-            assert said == "The proof is complete but for 1 goal. It is offered at its place."
-            await expect(window.page.locator(MENU).first).to_contain_text("proves it but for 1 goal")
+            said = await window.message("complete except for")
+            assert said == "The proof is complete except for 1 goal. It is offered at its place."
+            await expect(window.page.locator(MENU).first).to_contain_text("proves it except for 1 goal")
             await window.picture("21-part-of-a-proof")
             await window.press("Enter")
             assert (await file.saved()).endswith("constructor\n  · exact hp\n  · sorry\n")

@@ -161,7 +161,7 @@ class PromptTemplate:
         if place == "context":
             return Segment("context", ask.context.strip("\n"))
         if place == "file":
-            # As it is, but for one blank: most tokenizers join that to the word that the answer begins with.
+            # As it is, except for one blank: most tokenizers join that to the word that the answer begins with.
             return Segment("context", ask.context if ask.prefix.strip() else ask.context.removesuffix(" "))
         if place == "proof":
             return Segment("context", ask.proof.strip("\n"))

@@ -25,7 +25,10 @@ def data(
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for train.jsonl, valid.jsonl and test.jsonl.")],
     valid_share: Annotated[
-        float, typer.Option(min=0, max=0.9, help="Share of the theorems to hold out, of sources without parts.")
+        float,
+        typer.Option(
+            min=0, max=0.9, help="Share of the theorems to hold out, for sources that are not divided into parts."
+        ),
     ] = 0.02,
     max_chars: Annotated[int, typer.Option(min=1, help="Leave out longer tactics.")] = 512,
     seconds: Annotated[float, typer.Option(min=1, help="Longest time for Lean on one file.")] = 600,
@@ -110,7 +113,7 @@ def _pairs_of(source: Path, max_length: int, seconds: float, settings: Settings,
     if source.is_dir() or source.suffix == ".lean":
         return run(_of_project(source, max_length, seconds, settings))
     raise RequestError(
-        f"What {source} holds is not known.",
+        f"The kind of {source} is not known.",
         hint="Give a .json file of LeanDojo, a .jsonl file of pairs, a .lean file, or a folder of one of these.",
     )
 

@@ -7,7 +7,6 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-import attrs
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
@@ -25,30 +24,6 @@ _SECONDS_OF_SPEED = 5.0
 """The speed that is shown is that of the last seconds."""
 
 
-@attrs.define
-class Speed:
-    """How fast bytes come."""
-
-    clock: Callable[[], float] = time.monotonic
-    _seen: list[tuple[float, int]] = attrs.field(factory=list)
-
-    def text(self, step: Step) -> str:
-        """`420 MB of 1.2 GB, 12 MB/s`; empty where the step is not one of bytes."""
-        if step.stage != "download" or not step.total:
-            return ""
-        now = self.clock()
-        if self._seen and step.done < self._seen[-1][1]:
-            self._seen.clear()  # another file
-        self._seen.append((now, step.done))
-        while len(self._seen) > 2 and now - self._seen[0][0] > _SECONDS_OF_SPEED:
-            del self._seen[0]
-        since, done = self._seen[0]
-        known = f"{format_bytes(step.done)} of {format_bytes(step.total)}"
-        if now <= since:
-            return known
-        return f"{known}, {format_bytes((step.done - done) / (now - since))}/s"
-
-
 @contextlib.contextmanager
 def shown_progress(
     console: Console | None = None, clock: Callable[[], float] = time.monotonic
@@ -56,54 +31,64 @@ def shown_progress(
     """A callback that shows the steps of the work; what it showed in a terminal is gone afterwards."""
     # Notebooks set FORCE_COLOR; lines of escape codes in a pipe would hide what a program waits for.
     console = console or Console(stderr=True, force_terminal=sys.stderr.isatty())
-    if not console.is_terminal:
-        yield _lines(console, clock)
-        return
     bar = Progress(
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
-        TextColumn("{task.fields[speed]}", markup=False),
+        TextColumn("{task.fields[bytes]}", markup=False),
         TimeElapsedColumn(),
         console=console,
         transient=True,
+        disable=not console.is_terminal,
+        get_time=clock,
+        speed_estimate_period=_SECONDS_OF_SPEED,
     )
+    print_line = None if console.is_terminal else _lines(console, clock)
     with bar:
-        task = bar.add_task("Starting", total=None, speed="")
+        number = bar.add_task("Starting", total=None, bytes="")
+        task = bar.tasks[0]
         stage = ""
-        speed = Speed(clock)
 
         def show(step: Step) -> None:
             nonlocal stage
-            if step.stage != stage:
+            if step.stage != stage or step.done < task.completed:  # other work, or another file
                 stage = step.stage
-                bar.reset(task, description=printable(step.message), total=step.total or None)
-            words = printable(step.message)
-            bar.update(task, description=words, completed=step.done, total=step.total or None, speed=speed.text(step))
+                bar.reset(number, total=step.total or None)
+            bar.update(number, description=printable(step.message), completed=step.done, total=step.total or None)
+            bar.update(number, bytes=_bytes(step, task.speed))
+            if print_line is not None:
+                print_line(step, task.fields["bytes"])
 
         yield show
 
 
-def _lines(console: Console, clock: Callable[[], float]) -> Callable[[Step], None]:
-    last = ("", "")
-    speed = Speed(clock)
-    shown, ended = -SECONDS_BETWEEN_LINES, False
+def _bytes(step: Step, speed: float | None) -> str:
+    """`420 MB of 1.2 GB, 12 MB/s`; empty where the step is not one of bytes."""
+    if step.stage != "download" or not step.total:
+        return ""
+    known = f"{format_bytes(step.done)} of {format_bytes(step.total)}"
+    return known if speed is None else f"{known}, {format_bytes(speed)}/s"
 
-    def show(step: Step) -> None:
-        nonlocal last, shown, ended
-        # What Lean says while it starts is all new; what is said of a proof is, but for how far it is.
+
+def _lines(console: Console, clock: Callable[[], float]) -> Callable[[Step, str], None]:
+    """Prints a line for each new piece of work, and for a download one every few seconds."""
+    last = ("", "")
+    printed, ended = -SECONDS_BETWEEN_LINES, False
+
+    def show(step: Step, size: str) -> None:
+        nonlocal last, printed, ended
+        # Each message of a Lean that starts is new; of a message about a proof, what stands before the colon counts.
         news = {"goal": step.message, "write": step.message.partition(":")[0]}
         now = (step.stage, news.get(step.stage, ""))
-        come = speed.text(step)
-        whole = bool(come) and step.done >= step.total
-        due = bool(come) and (not ended if whole else clock() - shown >= SECONDS_BETWEEN_LINES)
+        whole = bool(size) and step.done >= step.total
+        due = bool(size) and (not ended if whole else clock() - printed >= SECONDS_BETWEEN_LINES)
         if now == last and not due:
             return
         last, ended = now, whole
         if due:
-            shown = clock()
-        line = f"{printable(step.message)}: {come}" if come else f"{printable(step.message)} ..."
+            printed = clock()
+        line = f"{printable(step.message)}: {size}" if size else f"{printable(step.message)} ..."
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     return show

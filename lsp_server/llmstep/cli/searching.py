@@ -28,7 +28,7 @@ LengthPowerOption = Annotated[
     float,
     typer.Option(min=0, max=1, help="Divide a score by the number of steps to this power: 0 is the sum, 1 the mean."),
 ]
-SeedOption = Annotated[int, typer.Option(min=0, help="Another one draws other samples.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="Seed of the draw; another seed draws other samples.")]
 
 
 def plan_of(settings: Settings, tactics: Tactics, **options: Any) -> Plan:

@@ -33,7 +33,11 @@ def serve(
     ] = None,
     at_once: Annotated[
         int,
-        typer.Option(min=0, help="Requests in work at a time; 0: one for a model in this process, 16 for a server's."),
+        typer.Option(
+            min=0,
+            help="Requests that are answered at the same time; 0 means 1 for a model in this process,"
+            " 16 for one at a server.",
+        ),
     ] = 0,
     *,
     given: Given,
@@ -42,7 +46,10 @@ def serve(
         typer.Option(help="File for a line of JSON about each request, without goals and steps; - is stderr."),
     ] = None,
     drain_seconds: Annotated[
-        float, typer.Option(min=0, help="After SIGTERM, the longest wait for the answers to requests in work.")
+        float,
+        typer.Option(
+            min=0, help="After SIGTERM, the longest wait for the answers to requests that are being worked on."
+        ),
     ] = 25.0,
     preload: Annotated[bool, typer.Option(help="Load the model now, not with the first request.")] = True,
 ) -> None:

@@ -27,7 +27,12 @@ def settings(
     place: Annotated[Path | None, typer.Option("--for", help="A Lean file or folder; default the current one.")] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="As with other commands.", autocompletion=setting_names),
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Use this value, as the same option of other commands does.",
+            autocompletion=setting_names,
+        ),
     ] = None,
     changed: Annotated[bool, typer.Option("--changed", help="Only those that are set somewhere.")] = False,
     path: Annotated[bool, typer.Option("--path", help="Print where your settings file is, and nothing else.")] = False,

@@ -78,7 +78,7 @@ class Rows:
         return self._has_written(row, self._params.stop)
 
     def _has_written(self, row: _Row, texts: tuple[str, ...]) -> bool:
-        """Whether one of some texts is where a sample ends, but for what its last token adds."""
+        """Whether one of some texts is where a sample ends, except for what its last token adds."""
         tail = decoded(self._tokenizer, row.tokens[-self._tail :]) if texts else ""
         return any(text in tail for text in texts)
 

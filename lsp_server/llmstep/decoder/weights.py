@@ -38,7 +38,7 @@ class Weight:
     """int8: bytes [tiles, quarters, 32, 4], 128 more than what they mean; int4: bytes [tiles, groups, 576];
     float32: [tiles, inputs, 32]. What is beyond the weight is 0."""
     scales: NDArray[np.float32]
-    """[tiles x 32]; ones but for int8."""
+    """[tiles x 32]; ones except for int8."""
     bias: NDArray[np.float32]
     """[tiles x 32]"""
 

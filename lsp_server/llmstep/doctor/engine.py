@@ -61,7 +61,11 @@ def _in_process(settings: Settings) -> tuple[str, str]:
     from llmstep.engine.served.choice import prefers_llama_cpp
 
     if prefers_llama_cpp(settings):
-        why = f"{settings.model} is a GGUF file" if is_gguf(settings.model) else "it is faster or fits there"
+        why = (
+            f"{settings.model} is a GGUF file"
+            if is_gguf(settings.model)
+            else "the model is faster there, or fits only there"
+        )
         return "the model runs in llama.cpp's server, which llmstep starts", why
     asked = "llmstep.engine is inProcess" if settings.engine == "inProcess" else "no server is set"
     try:
@@ -77,10 +81,16 @@ def _in_process(settings: Settings) -> tuple[str, str]:
         return "the model runs in llmstep itself, with PyTorch", f"llmstep.dtype is {settings.dtype}"
     reason = why_unsupported(found[0]) if found else None
     if reason:
-        return "the model runs in llmstep itself, with PyTorch", f"{asked}, and llmstep's own decoder is not for it"
+        return (
+            "the model runs in llmstep itself, with PyTorch",
+            f"{asked}, and llmstep's own decoder does not support the model",
+        )
     if found is None:
-        return "the model runs in llmstep itself", f"{asked}; its decoder is chosen when it is on this machine"
-    return "the model runs in llmstep itself, with its own decoder on the CPU", f"{asked}, and the decoder knows it"
+        return "the model runs in llmstep itself", f"{asked}; the decoder is chosen once the model is on this machine"
+    return (
+        "the model runs in llmstep itself, with its own decoder on the CPU",
+        f"{asked}, and that decoder supports the model",
+    )
 
 
 async def _look(settings: Settings) -> tuple[str, str | None]:

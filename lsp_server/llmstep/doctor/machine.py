@@ -44,7 +44,7 @@ def llmstep() -> Finding:
 def libraries() -> Finding:
     """Versions of the libraries, none of which is imported."""
     wanted = ("torch", "transformers", "numba", "tokenizers", "huggingface_hub", "pygls")
-    versions = {name: _version(name) for name in wanted}
+    versions = {name: version_of(name) for name in wanted}
     text = ", ".join(f"{name} {version or 'not installed'}" for name, version in versions.items())
     absent = [name for name in wanted[2:] if versions[name] is None]
     if absent:
@@ -53,7 +53,8 @@ def libraries() -> Finding:
     return Finding("libraries", "ok", text, details=dict(versions))
 
 
-def _version(name: str) -> str | None:
+def version_of(name: str) -> str | None:
+    """The version of an installed package; None where it is not installed."""
     try:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
@@ -65,7 +66,7 @@ def device() -> Finding:
 
     Seen in a process of its own: a torch build that does not fit the processor kills whoever imports it.
     """
-    if _version("torch") is None:
+    if version_of("torch") is None:
         text = "cpu; PyTorch is not installed, which GPUs and some models need"
         return Finding("device", "note", text, "For those: pip install 'llmstep[torch]'.", {"torch": None})
     command = [sys.executable, "-c", _TORCH]

@@ -75,7 +75,7 @@ def running() -> Finding:
     else:
         text += "; no Lean server of llmstep"
     if left:
-        advice = f"End the Lean processes that an llmstep left over: {' '.join(map(str, left))}"
+        advice = f"End the Lean processes that an llmstep left behind: {' '.join(map(str, left))}"
         return Finding("running", "note", text, advice, details)
     return Finding("running", "ok", text, details=details)
 

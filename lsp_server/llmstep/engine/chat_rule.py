@@ -52,7 +52,7 @@ def written_chat(
         return environment.from_string(_GENERATION.sub(_as_comment, rule)).render(**given)
     except (TemplateError, TypeError, ValueError, LookupError, ArithmeticError, RecursionError) as error:
         raise GenerationError(
-            f"The model's rule for chats does not take these messages: {error}.",
+            f"The model's chat template does not accept these messages: {error}.",
             hint="Send other roles, or a plain prompt to /v1/completions.",
         ) from None
 

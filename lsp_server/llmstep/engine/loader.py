@@ -92,7 +92,7 @@ def _read(plan: Plan, common: dict[str, Any], dtype: Any, **where: Any) -> Any:
     )
     if missing := sorted(info["missing_keys"]):
         raise ModelLoadError(
-            f"The weights of {plan.name} are incomplete: {len(missing)} tensors lack, among them {missing[0]}.",
+            f"The weights of {plan.name} are incomplete: {len(missing)} tensors are missing, for example {missing[0]}.",
             hint="The weights and config.json do not belong together, or the model was not saved whole.",
         )
     if plan.adapter is not None:
@@ -108,7 +108,7 @@ def _merge(model: Any, folder: Path, name: str) -> Any:
     """
     if not (folder / ADAPTER_WEIGHTS).is_file():
         raise ModelLoadError(
-            f"The adapter in {folder} has no {ADAPTER_WEIGHTS}.", hint="Save it again, or get it whole."
+            f"The adapter in {folder} has no {ADAPTER_WEIGHTS}.", hint="Save it again, or download it again."
         )
     from peft import PeftModel
 

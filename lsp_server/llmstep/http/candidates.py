@@ -40,7 +40,7 @@ async def candidates(request: Request) -> Response:
         raise RefusedError(
             409,
             "This llmstep forwards its requests to another one.",
-            hint="Ask that one directly; chains could end in a circle.",
+            hint="Send requests to that one directly.",
         )
     if wanted.model_key is not None and wanted.model_key != ModelKey.of(state.settings).digest:
         raise RefusedError(409, "This llmstep now uses another model.", hint="Load the model yourself.")

@@ -116,7 +116,7 @@ class SecurityMiddleware:
         if not names:
             raise RefusedError(
                 401,
-                "This server wants a token.",
+                "This server needs a token.",
                 hint="Send the header 'Authorization: Bearer ...' with the token the server was started with, "
                 "or write http://any:TOKEN@host for its address.",
                 headers={"WWW-Authenticate": 'Bearer realm="llmstep"'},

@@ -55,7 +55,7 @@ def _read_within_bounds(response: Any) -> None:
         response.close()
         raise DownloadError(
             f"The answer of {response.request.url.host} is too long, or cannot be read.",
-            hint="Is HF_ENDPOINT the address of a hub? A proxy on the way may change its answers.",
+            hint="Check that HF_ENDPOINT is the address of a hub, and that no proxy changes its answers.",
         )
     response._content = bytes(body)  # where httpx looks for what has been read
 

@@ -96,7 +96,7 @@ def doubt(point: InsertionPoint, baseline: Baseline, outcome: Outcome, *, shown:
     """
     if error := first_error(baseline, outcome):
         if _TOO_MUCH.search(error):
-            return Check(Verdict.UNCHECKED, message="It takes too long to look at it twice.")
+            return Check(Verdict.UNCHECKED, message="The second check of it takes too long.")
         return Check(Verdict.INVALID, message=f"It is not one sequence of tactics: {error}")
     axioms = axioms_in(outcome)
     if axioms is None and baseline.axioms is not None:

@@ -132,6 +132,6 @@ def _why_it_ended(client: LeanClient, message: str, words: str, look: str) -> Le
         return LeanError(
             f"{words} does not know the option {unknown[1]}: the project's Lean is older than {oldest},"
             " the first that llmstep supports.",
-            hint="Take a newer toolchain for the project, or correct llmstep.lean.command if the option is yours.",
+            hint="Use a newer toolchain for the project, or correct llmstep.lean.command if the option is yours.",
         )
     return LeanError(message.replace("The Lean server", words, 1), hint=look)

@@ -39,7 +39,7 @@ def statement_error(text: str, point: InsertionPoint, outcome: Outcome, goals: S
         if (first.line, first.character) <= place < (last.line, last.character) and not is_unsolved(error)
     ]
     if own:
-        return _found("The statement has an error of its own, so that nothing can be proved of it.", own[0])
+        return _found("The statement has an error of its own, so that nothing can be proved about it.", own[0])
     if not any(_SORRY.search(mask(goal)) for goal in goals[:1]) or _SORRY.search(masked, point.scope):
         return None
     above = [error for place, error in outcome.errors() if place < outcome.start and not is_unsolved(error)]
@@ -47,7 +47,8 @@ def statement_error(text: str, point: InsertionPoint, outcome: Outcome, goals: S
         return None
     inside = [error for error in above if error["range"]["start"]["line"] >= first.line]
     return _found(
-        "The goal holds an error of the text above it, so that nothing can be proved of it.", [*inside, above[-1]][0]
+        "The goal contains an error of the text above it, so that nothing can be proved about it.",
+        [*inside, above[-1]][0],
     )
 
 

@@ -107,7 +107,7 @@ async def select_model(ls: Session, wanted: SelectModelParams, token: types.Prog
 
 
 async def stop(ls: Session, *_: object) -> StopAnswer:
-    """End all work in flight."""
+    """Stop all work that is running."""
     ls.idle.stop()
     return StopAnswer(stopped=ls.runs.stop())
 

@@ -253,5 +253,5 @@ class LlmstepProtocol(AskingProtocol):
         self._request_futures.pop(msg_id, None)
         if not isinstance(error, (LlmstepError, JsonRpcException)):
             _log.error("a request failed", exc_info=error)
-            error = LlmstepError("llmstep failed at this request.", hint="Its log says more; please report it.")
+            error = LlmstepError("llmstep failed at this request.", hint="See llmstep's log, and please report it.")
         self._send_response(msg_id, error=response_error(error))

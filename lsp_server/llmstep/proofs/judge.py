@@ -75,7 +75,7 @@ class Judge:
         if not closed:
             return check.message or "It leaves goals."
         if not await self.acceptance.accepts((proof,)):
-            return "Lean has something against it in the whole file."
+            return "Lean reports an error in the whole file."
         return None
 
     async def judged(self, proof: str) -> Judged:

@@ -33,7 +33,7 @@ def outcome(found: Attempt) -> str:
     if found.proof is not None:
         return "Found a proof"
     if found.partial is not None:
-        return f"Proves it but for {counted(len(found.partial.goals), 'goal')}"
+        return f"Proves it except for {counted(len(found.partial.goals), 'goal')}"
     if found.rounds:
         return f"No proof found in {counted(found.rounds, 'round')}"
     return f"No proof found in {found.expansions} expansions"

@@ -21,7 +21,7 @@ Outcome = Literal["proved", "partial", "exhausted", "expansions", "seconds", "ro
 
 @attrs.frozen
 class Partial:
-    """A proof but for some goals."""
+    """A proof except for some goals."""
 
     proof: str
     """With `sorry` for each of them; without the indentation of its place."""

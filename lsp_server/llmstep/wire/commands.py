@@ -192,14 +192,12 @@ COMMANDS = (
     Message("llmstep.accept", "The suggestion that the hint shows.", ChooseParams, ShownSuggestion | None),
     Message("llmstep.models", "The models that are known.", None, list[ModelEntry]),
     Message("llmstep.selectModel", "Use another model in this session.", SelectModelParams, Status),
-    Message("llmstep.downloadModel", "Bring a model onto this machine.", DownloadParams, DownloadAnswer),
+    Message("llmstep.downloadModel", "Download a model.", DownloadParams, DownloadAnswer),
     Message("llmstep.status", "What runs, and where.", None, StatusAnswer),
-    Message("llmstep.stop", "End all work in flight.", None, StopAnswer),
+    Message("llmstep.stop", "Stop all work that is running.", None, StopAnswer),
     Message("llmstep.buildImports", "Build the imports of a file with Lake.", DocumentParams, BuildAnswer),
     Message("llmstep.restartLean", "Stop llmstep's own Lean servers; the next question starts new ones.", None, None),
 )
 """What `workspace/executeCommand` takes; each command has one argument, an object."""
 
-MESSAGES = (
-    Message(KNOWN, "Request of the client: what is known for the goal here?", PlaceWithDiagnostics, Known | None),
-)
+MESSAGES = (Message(KNOWN, "What is known for the goal here; the client asks.", PlaceWithDiagnostics, Known | None),)

@@ -159,7 +159,7 @@ class ShownSuggestion:
 
 @attrs.frozen(kw_only=True)
 class PartialOutput:
-    """A proof but for some goals."""
+    """A proof except for some goals."""
 
     proof: str
     """With `sorry` for each goal that is left."""

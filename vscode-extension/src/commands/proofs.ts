@@ -24,7 +24,7 @@ export class ProofCommands {
     const answer = await withProgress<ProveAnswer>(this.session, 'Completing the proof', 'llmstep.prove', place);
     if (answer.partial !== null) {
       const left = count(answer.partial.goals.length, 'goal');
-      void this.notify.info(`The proof is complete but for ${left}. It is offered at its place.`);
+      void this.notify.info(`The proof is complete except for ${left}. It is offered at its place.`);
     } else if (answer.proof === null) {
       const effort = answer.rounds > 0 ? count(answer.rounds, 'round') : `${answer.expansions} expansions`;
       void this.notify.info(`No proof was found in ${effort}.`, {

@@ -62,7 +62,7 @@ export interface Proving {
   readonly tokens: number;
 }
 
-/** A proof but for some goals. */
+/** A proof except for some goals. */
 export interface PartialOutput {
   /** With `sorry` for each goal that is left. */
   readonly proof: string;

@@ -101,7 +101,7 @@ function M.prove()
   run('llmstep.prove', place(), function(answer, client)
     local partial = answer.partial ~= vim.NIL and answer.partial or nil
     if partial then
-      return say(('The proof is complete but for %d goals. The code actions (gra) offer it.'):format(#partial.goals))
+      return say(('The proof is complete except for %d goals. The code actions (gra) offer it.'):format(#partial.goals))
     elseif not answer.proof or answer.proof == vim.NIL then
       local rounds = (answer.rounds or 0) > 0
       return say(('No proof was found in %d %s.'):format(rounds and answer.rounds or answer.expansions, rounds and 'rounds' or 'expansions'))

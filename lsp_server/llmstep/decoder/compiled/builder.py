@@ -32,7 +32,7 @@ class Builder:
     Args:
         program: Empty or not.
         hidden: Width of the residual stream.
-        widest: Outputs of the widest product but for the last, and inputs of the widest.
+        widest: Outputs of the widest product except for the last, and inputs of the widest.
         attended: Queries' heads times their width.
         vocabulary: Outputs of the last product.
         floats: Whether products read float32 and not bytes.

@@ -1,7 +1,7 @@
 """Runs programs, with several threads that take the pieces of each operation as they come.
 
 No thread waits for another to begin: an operation is done when all its pieces are, whoever did them, so that a thread
-that the system lets wait holds nobody up but for the piece that it is at.
+that the system lets wait holds nobody up except for the piece that it is at.
 """
 
 from __future__ import annotations

@@ -202,7 +202,7 @@ class Connection:
         """The error for an answer without end."""
         return RemoteRefusedError(
             f"The answer of the server at {self.place.url} is longer than any that llmstep asks for.",
-            hint="Is llmstep.remote.url the address of the right server? See its log.",
+            hint="Check that llmstep.remote.url is the address of the right server, and see the server's log.",
         )
 
     def _compressed(self) -> RemoteRefusedError:
@@ -215,7 +215,7 @@ class Connection:
         """The error for an answer that is not what the protocol says."""
         return RemoteError(
             f"The answer of the server at {self.place.url} cannot be read.",
-            hint="Is it the kind of server that llmstep.engine says? See its log.",
+            hint="Check that llmstep.engine names the kind of this server, and see the server's log.",
         )
 
     def too_slow(self, seconds: float) -> RemoteError:

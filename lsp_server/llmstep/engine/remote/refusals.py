@@ -63,7 +63,7 @@ def refusal(place: Place, status: int, headers: Mapping[str, str], body: bytes) 
     if status in (401, 403):  # what it says is not shown: it may repeat a part of the key
         return RemoteRefusedError(
             f"The server at {place.url} {'refuses the key' if place.key else 'wants a key'} (status {status}).",
-            hint=f"Put the right one into the environment variable {KEY_VARIABLE} or a file"
+            hint=f"Put the right key into the environment variable {KEY_VARIABLE} or a file"
             " (llmstep.remote.apiKeyFile).",
         )
     after = _retry_after(headers)

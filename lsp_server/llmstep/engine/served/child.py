@@ -113,7 +113,7 @@ class Child:
             return None
         return RemoteError(
             f"{launch.name} ended while it worked (status {process.returncode}){self._said()}.",
-            hint="Ask again: it is started anew. If that lasts, see llmstep's log.",
+            hint="Ask again, and llmstep starts it again. If that fails too, see llmstep's log.",
         )
 
     async def stop(self) -> None:
@@ -188,7 +188,7 @@ class Child:
             )
         return ModelLoadError(
             f"{launch.name} could not start with {launch.model} (status {status}){self._said()}.",
-            hint="Does it know this model, and does the model fit into memory? llmstep's log has all that it said.",
+            hint="Check that it supports this model and that the model fits into memory; llmstep's log has its output.",
         )
 
     def _said(self) -> str:
