@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import layout_figures
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lsprotocol.types import Position
 
 from llmstep.lean.elide import elide
 from llmstep.lean.insertion_points import find_insertion_points
@@ -57,6 +59,10 @@ PIECES = (
 )
 texts = st.lists(st.sampled_from(PIECES), max_size=60).map("".join)
 any_text = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("\r\n𝔸a"), max_size=60)
+CODE = ("x ", "𝔸 := by\n  ", "exact h'\r\n", "(a - b) ", "rw [h]\n\n", "«x y» ", "")
+HIDDEN = ("-- it's 𝔸 /- \"\n", "/- 𝔸\r\n /- in -/ -- \n -/", '/-- " -/', '"-- 𝔸 \\" /-"', "-- «\r\n")
+"""Comments and strings that end by themselves."""
+lines = any_text | st.lists(st.sampled_from(["\r\n", "\n", "\r", "𝔸", "a", "\u2028"]), max_size=12).map("".join)
 units = st.lists(st.sampled_from(PIECES), min_size=1, max_size=4).map("".join)
 
 
@@ -66,6 +72,20 @@ def test_a_mask_keeps_the_length_and_the_line_breaks(text: str) -> None:
     masked = mask(text)
     assert [len(line) for line in masked.split("\n")] == [len(line) for line in text.split("\n")]
     assert all(now in {was, " "} for was, now in zip(text, masked, strict=True))
+    assert mask(masked) == masked
+
+
+def hidden_of(text: str) -> str:
+    """A comment or a string as a mask has it: blanks, its line breaks, and the quotes of a string."""
+    blank = re.sub(r"[^\r\n]", " ", text)
+    return f'"{blank[1:-1]}"' if text.startswith('"') else blank
+
+
+@given(st.lists(st.tuples(st.sampled_from(CODE), st.sampled_from(HIDDEN)), max_size=12), st.sampled_from(CODE))
+@settings(deadline=None, max_examples=200)
+def test_a_mask_hides_comments_and_strings_and_nothing_else(pairs: list[tuple[str, str]], last: str) -> None:
+    text = "".join(code + hidden for code, hidden in pairs) + last
+    assert mask(text) == "".join(code + hidden_of(hidden) for code, hidden in pairs) + last
 
 
 @given(texts)
@@ -94,7 +114,7 @@ def test_what_is_elided_keeps_every_offset(text: str, end: int) -> None:
     assert elided[end:] == text[end:]
 
 
-@given(any_text, st.integers(0, 60))
+@given(lines, st.integers(0, 60))
 @settings(deadline=None, max_examples=400)
 def test_positions_go_there_and_back(text: str, offset: int) -> None:
     offset = min(offset, len(text))
@@ -106,7 +126,7 @@ def test_positions_go_there_and_back(text: str, offset: int) -> None:
     assert position.character == len(before.encode("utf-16-le")) // 2
 
 
-@given(any_text, any_text, any_text, any_text)
+@given(lines, lines, lines, lines)
 @settings(deadline=None, max_examples=400)
 def test_a_minimal_edit_gives_the_new_text(before: str, old: str, new: str, after: str) -> None:
     first, second = before + old + after, before + new + after
@@ -117,6 +137,27 @@ def test_a_minimal_edit_gives_the_new_text(before: str, old: str, new: str, afte
     start, end = offset_at(first, edit.range.start), offset_at(first, edit.range.end)
     assert edit.range == range_at(first, start, end)
     assert first[:start] + edit.new_text + first[end:] == second
+    gone, come = first[start:end], edit.new_text
+    if gone and come:  # they begin and end alike in half a line break only
+        assert gone[0] != come[0] or gone[0] == "\r"
+        if gone[-1] == come[-1]:
+            assert gone[-1] == "\n"
+            assert "\r" in (first[end - 2 : end - 1], second[start + len(come) - 2 : start + len(come) - 1])
+    for text, edge in ((first, start), (first, end), (second, start), (second, start + len(come))):
+        assert text[edge - 1 : edge + 1] != "\r\n"
+
+
+@given(lines, st.integers(0, 5), st.integers(0, 60))
+@settings(deadline=None, max_examples=400)
+def test_any_position_of_a_client_has_an_offset(text: str, line: int, character: int) -> None:
+    """Behind the end of a line it is that end, and between two units of a character it is in front of that."""
+    offset = offset_at(text, Position(line, character))
+    lines = re.split(r"(?<=\n)", text)
+    if line >= len(lines):
+        assert offset == len(text)
+        return
+    units = re.sub(r"\r?\n$", "", lines[line]).encode("utf-16-le")[: 2 * character]
+    assert offset == sum(map(len, lines[:line])) + len(units.decode("utf-16-le", "ignore"))
 
 
 @given(texts, st.integers(0, 400), st.sampled_from(["exact hp", "constructor\n· exact hp"]))
