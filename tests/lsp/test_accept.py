@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from client import position
+from lsp_page import position
 from lsprotocol import types
 
 if TYPE_CHECKING:

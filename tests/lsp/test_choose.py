@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from client import apply
+from lsp_page import apply
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from test_suggest import AND

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
-from client import Editor, Page, apply, editor
+from client import Editor, Page, editor
 from kit_client import Lsp
+from lsp_page import apply
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 

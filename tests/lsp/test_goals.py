@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
-from client import Editor, Page, apply, editor
+from client import Editor, Page, editor
 from lean_judge import Judge
+from lsp_page import apply
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcMethodNotFound
 from test_suggest import AND

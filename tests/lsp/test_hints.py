@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from client import apply
+from lsp_page import apply
 from lsprotocol import types
 
 if TYPE_CHECKING:

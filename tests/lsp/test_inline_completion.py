@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
-from client import apply
+from lsp_page import apply
 from lsprotocol import types
 from test_models import push
 from test_suggest import AND

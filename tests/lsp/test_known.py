@@ -9,7 +9,8 @@ from urllib.parse import unquote
 
 import pytest
 import pytest_asyncio
-from client import CAPABILITIES, Editor, Page, apply, editor
+from client import CAPABILITIES, Editor, Page, editor
+from lsp_page import apply
 from lsprotocol import types
 from output_schema import check_answer
 

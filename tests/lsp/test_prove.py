@@ -7,7 +7,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from client import SECONDS, apply
+from client import SECONDS
+from lsp_page import apply
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 

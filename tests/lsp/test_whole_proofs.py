@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
-from client import apply
+from lsp_page import apply
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from scripted_model import Reply, ScriptedModel, fenced

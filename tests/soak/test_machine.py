@@ -24,7 +24,8 @@ from pygls.exceptions import JsonRpcException
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lsp"))
 
-from client import Editor, Page, offset, position
+from client import Editor, Page
+from lsp_page import offset, position
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
