@@ -35,7 +35,7 @@ def test_comments_behind_a_step_and_blanks_make_no_other_step() -> None:
     assert found.unchecked() == ["simp\n\n"]
     found.judged("simp\n\n", Check(Verdict.INVALID, message="no"))
     assert found.unchecked() == []
-    found.accepted(Suggestion(Candidate("exact hp", None, source="lean"), Check(Verdict.CLOSES)))
+    found.tactic(Suggestion(Candidate("exact hp", None, source="lean"), Check(Verdict.CLOSES)))
     assert [each.text for each in found.update().suggestions] == ["exact hp -- known"]
 
 

@@ -143,10 +143,11 @@ async def new_window(browser: Browser, pictures: Path, strangers: set[str]) -> A
 
 @pytest.fixture(scope="session")
 def user_settings() -> dict[str, Any]:
-    """The user's settings in the tests: the bundled model, enough samples to find what it knows, no panel by itself."""
+    """The user's settings in the tests: the bundled model, so warm that it gives several steps, no panel by itself."""
     return {
         "llmstep.model": "starter",
         "llmstep.count": 32,
+        "llmstep.temperature": 1.5,
         "llmstep.maxNewTokens": 48,
         "llmstep.panel.openOnRun": False,
     }
