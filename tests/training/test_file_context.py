@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from llmstep.catalog.resolve import resolve
 from llmstep.catalog.templates import get_template
 from llmstep.cli import app
-from llmstep.engine import runner
+from llmstep.engine import answer as answering
 from llmstep.engine.prompt import encode
 from llmstep.errors import SettingsError
 from llmstep.lean.asking import prompt_input_behind
@@ -92,7 +92,7 @@ def test_the_prompt_in_training_is_that_of_the_same_place_later(
         asked.append(encode(*given).input_ids)
         return encode(*given)
 
-    monkeypatch.setattr(runner, "encode", recorded)
+    monkeypatch.setattr(answering, "encode", recorded)
     file.write_text(TEXT.replace(LAST, "sorry"), encoding="utf-8")
     line = TEXT[: TEXT.index(LAST)].count("\n") + 1
     place = ["--line", line, "--column", 3, "--model", model, "--lean", lean, "--device", "cpu", "--count", 2]
