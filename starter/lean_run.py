@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmstep.errors import LlmstepError
-from llmstep.lean.environment import lean_environment
+from llmstep.lean.process import lean_environment
 from starter.script import Theorem, write_file
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from llmstep.errors import LeanError, LeanMemoryError
-from llmstep.lean.environment import lean_environment
+from llmstep.lean.process import lean_environment
 from llmstep.types import Verdict
 
 from .lake_places import GOAL, PLAIN, SITE, TEXT, place, verdicts

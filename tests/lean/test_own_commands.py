@@ -67,8 +67,7 @@ PLACES = {
     "below a proof without a step": f"theorem b : True := by\nproblem {FOO}",
     "below an empty bullet": f"theorem b : True ∧ True := by\n  constructor\n  · trivial\n  ·\nproblem {FOO}",
     "below a function without a body": f"theorem b : True → True := fun h =>\nproblem {FOO}",
-    "with a word behind the proof": "prove foo (p : Prop) (hp : p) : p := by\n  ‸sorry\nqed\n\n"
-    "prove b : True := by\n  trivial\nqed\n",
+    "with a word behind the proof": f"prove {FOO}qed\n\nprove b : True := by\n  trivial\nqed\n",
     "with a word at the end of the proof": "prove foo (p : Prop) (hp : p) : p := by\n  have k := hp\n  ‸exact k qed\n",
     "below an error of its own": f"problem {FOO}".replace("  ‸", "  have k : True := nonsense\n  ‸"),
 }

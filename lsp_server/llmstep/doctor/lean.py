@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmstep.doctor.finding import Finding
 from llmstep.errors import LlmstepError
-from llmstep.lean.environment import lean_environment
+from llmstep.lean.process import lean_environment
 
 if TYPE_CHECKING:
     from pathlib import Path

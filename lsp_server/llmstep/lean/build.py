@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 from llmstep.errors import LeanNotFoundError, LeanProjectError
 from llmstep.lean import process
 from llmstep.lean.header import imports_of
-from llmstep.lean.output import split_lines
 from llmstep.lean.packages import packages_folder, packages_of
 from llmstep.lean.project import find_program
+from llmstep.lean.protocol import split_lines
 from llmstep.progress import Progress, ProgressSink
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ import re
 from typing import TYPE_CHECKING, Final
 
 import attrs
+from cachetools import LRUCache
 from lsprotocol.types import Position
 
 from llmstep.lean.declaration import declaration_from
 from llmstep.lean.elide import elide
-from llmstep.lean.memo import Memo, digest
-from llmstep.lean.text import masked_text, offset_at
+from llmstep.lean.text import digest, masked_text, offset_at
 
 if TYPE_CHECKING:
     import asyncio
@@ -33,12 +33,12 @@ class CheckedText:
     """Held while the document is in use."""
     _variables_by_proof: bool = attrs.field(kw_only=True)
     """Whether the Lean of the project lets a proof decide which `variable`s a theorem has."""
-    _lines: Memo[tuple[int, str]] = attrs.field(init=False, factory=lambda: Memo(64))
+    _lines: LRUCache[str, tuple[int, str]] = attrs.field(init=False, factory=lambda: LRUCache(64))
     """Where commands begin of which text cannot tell that, and the word that they end with."""
 
     def forget(self) -> None:
         """Other imports may have other commands."""
-        self._lines = Memo(64)
+        self._lines = LRUCache(64)
 
     async def of(self, text: str, point: InsertionPoint) -> tuple[str, InsertionPoint]:
         """The text with what stands above the declaration taken as given, and the insertion point in it."""
@@ -59,7 +59,7 @@ class CheckedText:
                     shadow = attrs.evolve(point, closers=word).shadow_text(text, point.placeholder)
                     await self._shadow.settle(text[: point.start], shadow)
                 known = await self._shadow.command_line(shadow), word
-            self._lines.put(key, known)
+            self._lines[key] = known
         line, word = known
         point = attrs.evolve(point, closers=word) if word else point
         masked, at = masked_text(text), offset_at(text, Position(line, 0))

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from cachetools import LRUCache
+
 from llmstep.errors import LeanCrashedError, LeanMemoryError, LeanTimeoutError
 from llmstep.lean.checked_text import CheckedText
 from llmstep.lean.insertion_point import MARK
 from llmstep.lean.judging import Case, Judging, TooLongError
-from llmstep.lean.memo import Memo, digest
 from llmstep.lean.offers import Offers
 from llmstep.lean.prefilter import MAX_LENGTH, MAX_PROOF_LENGTH, hypothesis_names, prefilter
 from llmstep.lean.recheck import named, question
 from llmstep.lean.shadow import Shadow
 from llmstep.lean.statement import no_goal, statement_error
+from llmstep.lean.text import digest
 from llmstep.lean.trial import Trial, gapless
 from llmstep.lean.verdict import Baseline, baseline_of, place_of
 from llmstep.types import Check, Verdict
@@ -58,11 +60,11 @@ class FileChecker:
         self.used = 0.0
         """When it was last asked, in seconds of the loop's clock."""
         self._lock = asyncio.Lock()
-        self._baselines: Memo[Baseline] = Memo(64)
-        self._checks: Memo[Check] = Memo(4096)
+        self._baselines: LRUCache[str, Baseline] = LRUCache(64)
+        self._checks: LRUCache[str, Check] = LRUCache(4096)
         self._judging = Judging(self.shadow, self._settle)
         self._checked = CheckedText(self.shadow, self._lock, variables_by_proof=variables_by_proof)
-        self._offers: Memo[dict[str, list[Offer]]] = Memo(16)
+        self._offers: LRUCache[str, dict[str, list[Offer]]] = LRUCache(16)
 
     @property
     def busy(self) -> bool:
@@ -95,7 +97,7 @@ class FileChecker:
         if known is None:
             async with self._lock:
                 known = await self._settle(text, point)
-            self._baselines.put(key, known)
+            self._baselines[key] = known
         return known
 
     async def check(self, text: str, point: InsertionPoint, candidate: str, *, seconds: float | None = None) -> Check:
@@ -124,7 +126,7 @@ class FileChecker:
                 case = Case(*named(text, point), point, baseline, candidate, limit, native)
                 check = await self._judging.verdict(case, text)
             if check.verdict is not Verdict.UNCHECKED:
-                self._checks.put(key, check)
+                self._checks[key] = check
         return check
 
     async def trial(self, text: str, point: InsertionPoint, proof: str, seconds: float) -> Trial:
@@ -178,7 +180,7 @@ class FileChecker:
         async def offered(shown: str, point: InsertionPoint, names: set[str]) -> list[str]:
             known = self._offers.get(key := digest(point.shadow(shown, point.placeholder)))
             if known is None:
-                self._offers.put(key, known := {})
+                known = self._offers[key] = {}
             return await Offers(self.shadow, shown, point, names, self.settings.timeout_seconds, known).texts(candidate)
 
         return await self._texts(text, point, candidate, offered)
@@ -231,8 +233,8 @@ class FileChecker:
             return False
         async with self._lock:
             await self.shadow.reopen()
-        self._baselines, self._checks = Memo(64), Memo(4096)
-        self._offers = Memo(16)
+        self._baselines, self._checks = LRUCache(64), LRUCache(4096)
+        self._offers = LRUCache(16)
         self._checked.forget()
         return True
 

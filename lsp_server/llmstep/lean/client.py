@@ -17,8 +17,7 @@ from pygls.io_ import run_async
 
 from llmstep.errors import CancelledError, LeanCrashedError, LeanError, LeanNotFoundError, LeanTimeoutError
 from llmstep.lean import process
-from llmstep.lean.output import Output, how_it_ended, split_lines
-from llmstep.lean.protocol import SERVER_REQUESTS, LeanProtocol, raw_converter
+from llmstep.lean.protocol import SERVER_REQUESTS, LeanProtocol, Output, how_it_ended, raw_converter, split_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

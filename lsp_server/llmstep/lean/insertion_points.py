@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 import attrs
 
 from llmstep.lean.cursor_context import CursorContext
+from llmstep.lean.cursor_places import around_blocks, closed_steps, first_of_block, unfinished_step, unsolved_block
 from llmstep.lean.insertion_point import InsertionKind, InsertionPoint, ShadowText
-from llmstep.lean.openers import around_blocks, closed_steps, first_of_block, unsolved_block
 from llmstep.lean.step_words import CHOICES
 from llmstep.lean.text import line_end
-from llmstep.lean.unfinished import unfinished_step
 from llmstep.lean.words import replaced_step, replaced_word
 
 if TYPE_CHECKING:
@@ -54,10 +53,8 @@ def find_insertion_points(
     blank = not scene.masked[start:end].strip()
     for rule in _BLANK_RULES if blank else _RULES:
         if points := rule(scene):
-            inside = [
-                point for point in points if point.placeholder == points[0].placeholder
-            ]  # not behind a `conv` block
-            return inside[:MAX_SITES]
+            first = points[0].placeholder  # not behind a `conv` block
+            return [point for point in points if point.placeholder == first][:MAX_SITES]
     return []
 
 
@@ -128,9 +125,8 @@ def _filled_block(scene: CursorContext) -> list[InsertionPoint]:
     below = "\n" + " " * block.hang if block.opener.text == "=>" else None
     lead = "" if block.kind == "paren" else " "
     indent = block.opener.column + len(block.opener.text) + 1 if block.kind == "combinator" else block.hang
-    return [
-        scene.block_site(InsertionKind.BLOCK, *at, block, lead=lead, long_lead=below, indent=indent, anchors=anchors)
-    ]
+    kind = InsertionKind.BLOCK
+    return [scene.block_site(kind, *at, block, lead=lead, long_lead=below, indent=indent, anchors=anchors)]
 
 
 def _limit(scene: CursorContext, block: Block) -> int:

@@ -13,19 +13,22 @@ import itertools
 from collections import Counter
 from typing import Final
 
-from llmstep.lean.bars import arrows_ahead, opens_value, owner_of_bar
 from llmstep.lean.blocks import Block, BlockKind, Bracket, Frame, Item, Word, begins_step
-from llmstep.lean.columns import hang_of, is_left
 from llmstep.lean.helpers import fields
+from llmstep.lean.layout_rules import (
+    arrows_ahead,
+    hang_of,
+    is_left,
+    is_open,
+    opened_inside,
+    opens_own_block,
+    opens_value,
+    owner_of_bar,
+)
 from llmstep.lean.step_words import (
-    ALTERNATIVES,
-    CASES,
     CHOICES,
     COMBINATORS,
     COMMAS,
-    CONVERSIONS,
-    KNOWN_STEPS,
-    LEAVING,
     SURE_STEPS,
 )
 from llmstep.lean.tokens import CLOSING, OPENING, Token, tokenize
@@ -218,35 +221,12 @@ class Layout:
             self._pending = "combinator"
         elif starts and text in {"·", "."}:
             self._pending = "bullet"
-        elif (starts and text in COMBINATORS) or (starts and _opens_own_block(token, after)):
+        elif starts and text in COMBINATORS:
             self._pending = "combinator"
+        elif item is not None and opens_own_block(item, token, after):
+            self._pending = "combinator" if starts else "case"
         elif item is not None:
-            if text == "=>" and item.inner is None and _opens_own_block(item.first, after):
-                self._pending = "case"
-            else:
-                self._inside(token, item)
-
-    def _inside(self, token: Token, item: Item) -> None:
-        """Openers inside a step of the innermost block."""
-        text, head = token.text, item.head
-        if text == "=>":
-            if head in CASES and item.inner is None:
-                self._pending = "case"
-            elif head in ALTERNATIVES and item.bar is not None:
-                self._pending = "alternative"
-            elif head in CONVERSIONS and item.inner is None:
-                self._pending = "conv"
-            elif head in LEAVING and item.block.converts:
-                self._pending = "case"
-        elif text == "|":
-            if head in CHOICES:
-                self._pending = "combinator"
-            elif item.bar is None and not self._value:
-                item.bar = token
-        elif text in {"then", "else"} and head == "if":
-            self._pending = "branch"
-        elif text in {"fun", "λ", "with"} or (text == "match" and item.first is not token):
-            item.matches = True
+            self._pending = opened_inside(token, item, in_value=self._value) or self._pending
 
     def _item(self) -> Item | None:
         top = self._top
@@ -270,16 +250,11 @@ class Layout:
         while self._thens:
             frame, item = self._thens.pop()
             depth = frame.depth if frame else -1
-            if self._is_open(frame, item) and (branch is None or depth >= branch.depth):
+            if is_open(self._top, frame, item) and (branch is None or depth >= branch.depth):
                 self._pop_to(frame, token.start)
                 return
         if branch is not None:
             self._pop_to(branch.parent, token.start)
-
-    def _is_open(self, frame: Frame | None, item: Item | None) -> bool:
-        """Whether a frame is still around, at the same step."""
-        around = frame is None or (self._top is not None and (frame is self._top or frame in self._top.outward))
-        return around and (not isinstance(frame, Block) or (frame.items[-1] if frame.items else None) is item)
 
     def _comma(self, token: Token) -> None:
         """A comma in a term's bracket ends the blocks inside of it."""
@@ -307,12 +282,6 @@ class Layout:
         found, frame = owner_of_bar(item.block, arrow=token.start in self._arrows)
         if found:
             self._pop_to(frame, token.start)
-
-
-def _opens_own_block(first: Token, after: Token | None) -> bool:
-    """Whether a step of the project's own is followed by steps, deeper on the next line."""
-    below = after is not None and after.leads and after.column > first.indent and after.text in SURE_STEPS
-    return below and first.is_name and first.text not in KNOWN_STEPS
 
 
 _PARTNER: Final = {closing: opening for opening, closing in OPENING.items()}

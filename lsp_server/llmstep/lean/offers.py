@@ -13,6 +13,7 @@ from llmstep.lean.names import (
     MAX_NAMES,
     Misnamed,
     Offer,
+    StepPlaces,
     changes,
     completions,
     misnamed,
@@ -20,7 +21,6 @@ from llmstep.lean.names import (
     replacement,
 )
 from llmstep.lean.step import inserted
-from llmstep.lean.step_places import StepPlaces
 from llmstep.lean.text import position_at
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from llmstep.lean import vocabulary
 from llmstep.lean.lexer import Lexeme, LexicalError, lex, words_of
-from llmstep.lean.prefilter_options import computed_option, refused_option
 from llmstep.lean.step import step_of
 from llmstep.lean.tokens import CLOSING, OPENING
+from llmstep.lean.vocabulary import computed_option, refused_option
 from llmstep.lean.words import CALLS
 from llmstep.printable import strange_character
 

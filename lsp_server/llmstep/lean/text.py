@@ -7,6 +7,7 @@ with `\\n` or `\\r\\n`, as Lean counts them: a lone `\\r` and the other line sep
 from __future__ import annotations
 
 import functools
+import hashlib
 from typing import Final
 
 from lsprotocol.types import Position, Range, TextEdit
@@ -21,6 +22,11 @@ _FEW_LINES: Final = 32
 def masked_text(text: str) -> str:
     """`mask` of a whole file, kept for the last texts: one piece of work asks for it at many places."""
     return mask(text)
+
+
+def digest(text: str) -> str:
+    """A short name of a text, which may be as long as a file."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def utf16_length(text: str) -> int:

@@ -1,0 +1,169 @@
+"""Rules of the layout: at which columns steps stand, and what a `|` in the middle of a line means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from llmstep.lean.blocks import Block, begins_step
+from llmstep.lean.step_words import (
+    ALTERNATIVES,
+    CASES,
+    CHOICES,
+    CONVERSIONS,
+    KNOWN_STEPS,
+    LEAVING,
+    PATTERNS,
+    SURE_STEPS,
+)
+from llmstep.lean.tokens import CLOSING, OPENING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llmstep.lean.blocks import BlockKind, Frame, Item
+    from llmstep.lean.tokens import Token
+
+_PARTS_OF_TERMS: Final = frozenset({"have", "haveI", "let", "letI", "show", "suffices", "_"})
+"""What begins a line of a term, so that what follows at its column is another part of the term."""
+
+
+def is_left(token: Token, opener: Token, top: Frame | None, margin: int, calc: int) -> bool:
+    """Whether a token at the start of a line stands too far left for the first step of a block.
+
+    A block inside another one is indented deeper than that; a bracket lifts the limit. The steps of an old proof may
+    stand at the column of the declaration.
+
+    Args:
+        opener: Opens the block.
+        top: What it is inside of.
+        margin: Column of the declaration.
+        calc: Column of the steps of the last `calc` whose first stands on a line of its own.
+    """
+    if opener.text == "by" and token.column <= opener.indent:
+        in_term = top is None and opener.margin in _PARTS_OF_TERMS and opener.margin != opener.text
+        if in_term or opener.indent == calc:
+            return True
+    if top is None:
+        return token.column < margin or (token.column == margin and not begins_step(token))
+    return isinstance(top, Block) and token.column <= top.column
+
+
+def hang_of(kind: BlockKind, opener: Token, top: Frame | None, margin: int, calc: int) -> int:
+    """Column of the first step of a block that hangs below its opener.
+
+    Args:
+        top: What it is inside of.
+        margin: Column of what holds the proof: the line of its opener, or the declaration.
+        calc: See `is_left`.
+    """
+    if kind in {"bullet", "paren"}:
+        return opener.column + (2 if kind == "bullet" else 1)
+    outer = top.block.column if top and top.block else None
+    bracket = top.bracket if top is not None else None
+    if bracket is not None:
+        hang = max(opener.indent, outer or 0) + 2
+        in_fields = bracket.token.text == "{" and not bracket.holds_steps and hang < bracket.column
+        return bracket.column + 2 if in_fields else hang  # no field may stand to the right of its steps
+    if opener.margin in {"|", "_", "calc", "where"} or opener.indent == calc:
+        return opener.hang
+    return (margin if outer is None else outer) + 2
+
+
+_BEHIND_A_TERM: Final = CLOSING | {'"', "'", "‹", "›", "»", "?", "!", "·"}
+
+
+def arrows_ahead(tokens: Sequence[Token]) -> frozenset[int]:
+    """Offsets of the `|` that are followed by `=>` on their line, with no `:=` or `;` between them."""
+    found: set[int] = set()
+    arrow = False
+    outside: list[bool] = []
+    for token in reversed(tokens):
+        text = token.text
+        if text == "=>":
+            arrow = True
+        elif text in {":=", ";"}:
+            arrow = False
+        elif text in CLOSING:
+            outside.append(arrow)
+            arrow = False
+        elif text in OPENING:
+            arrow = outside.pop() if outside else False
+        elif text == "|" and arrow:
+            found.add(token.start)
+        if token.leads:
+            arrow = False
+            outside.clear()
+    return frozenset(found)
+
+
+def opens_value(bar: Token, last: Token | None, after: Token | None) -> bool:
+    """Whether `|` opens an absolute value: `= |x|`, `f |x|`, but not `exact h | exact k`."""
+    if after is None or after.leads or after.text == "|":
+        return False
+    touches = after.start == bar.end
+    if last is None or not (last.is_name or last.text[0].isdigit() or last.text[-1] in _BEHIND_A_TERM):
+        return touches
+    return touches and bar.start > last.end and after.text not in KNOWN_STEPS
+
+
+def owner_of_bar(block: Block, *, arrow: bool) -> tuple[bool, Frame | None]:
+    """The frame whose step a `|` belongs to, outward from the block that it stands in.
+
+    Args:
+        arrow: `=>` follows on the line, as it does behind the pattern of an alternative.
+
+    Returns:
+        Whether it ends what is inside of that frame, and the frame: None is that around all steps.
+    """
+    frame: Frame | None = block
+    while isinstance(frame, Block) and frame.items:
+        item = frame.items[-1]
+        if item.head in CHOICES:
+            return True, frame
+        if item.matches:
+            return arrow or frame is block, frame
+        if item.head in PATTERNS or (item.head in CASES and item.inner is None):
+            return False, None
+        if frame.kind == "by" and frame.parent is None:
+            return arrow and frame.inline, None
+        frame = frame.parent
+    return False, None
+
+
+def is_open(top: Frame | None, frame: Frame | None, item: Item | None) -> bool:
+    """Whether a frame is still around, at the same step."""
+    around = frame is None or (top is not None and (frame is top or frame in top.outward))
+    return around and (not isinstance(frame, Block) or (frame.items[-1] if frame.items else None) is item)
+
+
+def opens_own_block(item: Item, token: Token, after: Token | None) -> bool:
+    """Whether steps follow a token of a step of the project's own, its word or its `=>`, deeper on the next line."""
+    below = after is not None and after.leads and after.column > item.first.indent and after.text in SURE_STEPS
+    opens = token is item.first or (token.text == "=>" and item.inner is None)
+    return below and opens and item.first.is_name and item.head not in KNOWN_STEPS
+
+
+def opened_inside(token: Token, item: Item, *, in_value: bool) -> BlockKind | None:
+    """The kind of the block that a token inside of a step opens; notes in the step what goes on behind the token.
+
+    Args:
+        in_value: The token is a `|` of an absolute value.
+    """
+    text, head = token.text, item.head
+    if text == "=>":
+        if (head in CASES and item.inner is None) or (head in LEAVING and item.block.converts):
+            return "case"
+        if head in ALTERNATIVES and item.bar is not None:
+            return "alternative"
+        if head in CONVERSIONS and item.inner is None:
+            return "conv"
+    elif text == "|":
+        if head in CHOICES:
+            return "combinator"
+        if item.bar is None and not in_value:
+            item.bar = token
+    elif text in {"then", "else"} and head == "if":
+        return "branch"
+    elif text in {"fun", "λ", "with"} or (text == "match" and item.first is not token):
+        item.matches = True
+    return None
