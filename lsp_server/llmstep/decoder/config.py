@@ -59,7 +59,7 @@ class T5Config:
     epsilon: float
     scaled: bool
     """Whether the output is multiplied by `hidden ** -0.5` before the head."""
-    longest: int
+    max_distance: int
     """Distance from which on all share the last bias."""
     architecture: str = "t5"
     positions: None = None
@@ -154,5 +154,5 @@ def _t5(config: Mapping[str, Any]) -> T5Config:
         epsilon=float(config.get("layer_norm_epsilon", 1e-6)),
         # Only T5 1.1 says that its embeddings are not tied; newer files say by name what follows from it.
         scaled=config.get("tie_word_embeddings", True) is not False if scaled is None else bool(scaled),
-        longest=int(config.get("relative_attention_max_distance", 128)),
+        max_distance=int(config.get("relative_attention_max_distance", 128)),
     )

@@ -87,7 +87,7 @@ class SamplingParams:
     lead: Lead | None = None
 
     @property
-    def longest(self) -> int:
+    def max_length(self) -> int:
         """Most tokens of a sample, all counted."""
         return self.max_tokens + (self.lead.max_tokens if self.lead else 0)
 

@@ -122,7 +122,7 @@ class Decoder:
                     first, size = len(found), min(MAX_ROWS, count - len(found))
                     rows = Rows(self.tokenizer, end_ids, before, size, params)
                     drawer.begin(size)
-                    for drawn, ended in self._draw(ids, list(prefix), rows, size, drawer, params.longest, cancel):
+                    for drawn, ended in self._draw(ids, list(prefix), rows, size, drawer, params.max_length, cancel):
                         after_step(first, rows, drawn, ended)
                     found += [rows.sample(number) for number in range(size)]
         except MemoryError as error:
@@ -142,13 +142,13 @@ class Decoder:
         rows: Rows,
         count: int,
         drawer: Drawer,
-        longest: int,
+        max_tokens: int,
         cancel: Callable[[], bool],
     ) -> Iterator[tuple[list[tuple[int, int, float]], list[int]]]:
         """Draw all of `rows`, each until it has ended; each step's tokens, and the samples that they end."""
         self.network.threads = self.threads
         alive = list(range(count))
-        logits = self.network.read(ids, prefix, count, longest, cancel)
+        logits = self.network.read(ids, prefix, count, max_tokens, cancel)
         while True:
             tokens, logprobs = drawer.draw(logits, alive)
             drawn = list(zip(alive, tokens.tolist(), logprobs.tolist(), strict=True))
@@ -172,5 +172,5 @@ class Decoder:
         wrong = next((token for token in (*ids, *prefix) if not 0 <= token < self._vocabulary), None)
         if wrong is not None:
             raise ValueError(f"the model has no token {wrong}")
-        if self.positions is not None and len(ids) + params.longest > self.positions:
+        if self.positions is not None and len(ids) + params.max_length > self.positions:
             raise ValueError(f"the model reads and writes at most {self.positions} tokens")

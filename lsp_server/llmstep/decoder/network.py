@@ -22,9 +22,9 @@ class Network(Protocol):
     """Outputs and inputs of its products, by name."""
 
     def read(
-        self, ids: list[int], prefix: list[int], rows: int, longest: int, cancel: Callable[[], bool]
+        self, ids: list[int], prefix: list[int], rows: int, max_tokens: int, cancel: Callable[[], bool]
     ) -> NDArray[np.float32]:
-        """Read a prompt, for `rows` samples of at most `longest` tokens.
+        """Read a prompt, for `rows` samples of at most `max_tokens` tokens.
 
         What the last prompt and this one have in common is not computed again: for a causal model the tokens at which
         both begin, for an encoder-decoder model the encoder's side when the input is the same.

@@ -48,7 +48,7 @@ class Memory:
     """[heads, prompt, width]"""
     values: Array
     row_keys: Array
-    """[rows, heads, longest, width]"""
+    """[rows, heads, max_tokens, width]"""
     row_values: Array
 
 
@@ -83,7 +83,7 @@ class NumpyNetwork:
         self._memories = [Memory(none, none, rows, rows) for _ in self._layers]
         self._position = self._drawn = 0
 
-    def read(self, ids: list[int], prefix: list[int], rows: int, longest: int, cancel: Callable[[], bool]) -> Array:
+    def read(self, ids: list[int], prefix: list[int], rows: int, max_tokens: int, cancel: Callable[[], bool]) -> Array:
         known = min(common_length(self._ids, ids), len(ids) - 1)  # the last one is read for its logits
         self._ids = ids[:known]
         for memory in self._memories:
@@ -93,7 +93,7 @@ class NumpyNetwork:
             chunk = ids[start : start + _CHUNK]
             hidden = self._chunk(chunk, start, cancel)
             self._ids = ids[: start + len(chunk)]
-        shape = (rows, self._config.heads, longest, self._config.width)
+        shape = (rows, self._config.heads, max_tokens, self._config.width)
         for memory in self._memories:
             memory.row_keys, memory.row_values = np.empty(shape, np.float32), np.empty(shape, np.float32)
         self._position, self._drawn = len(ids), 0

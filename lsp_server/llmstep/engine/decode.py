@@ -69,7 +69,7 @@ def decode(
         lead=lead,
     )
     count = sampling.count if sampling.temperature > 0 else 1
-    total = params.longest * -(-count // MAX_ROWS)
+    total = params.max_length * -(-count // MAX_ROWS)
     name, device = loaded.plan.name, loaded.plan.placement.device
     try:
         found = draw(

@@ -108,13 +108,13 @@ def _generate(
     """Draw `count` samples at once."""
     greedy = params.temperature <= 0
     config = GenerationConfig(
-        max_new_tokens=params.longest,
+        max_new_tokens=params.max_length,
         num_return_sequences=count,
         eos_token_id=sorted(loaded.end_ids) or None,
         pad_token_id=loaded.pad_id,
         decoder_start_token_id=loaded.start_id,
         do_sample=not greedy,
-        **_cache(loaded, len(ids) + params.longest),
+        **_cache(loaded, len(ids) + params.max_length),
         **({} if greedy else {"temperature": params.temperature, "top_p": params.top_p, "top_k": 0}),
     )
     input_ids = torch.tensor([ids], device=loaded.device)  # [1, prompt]; generate repeats it for every sample

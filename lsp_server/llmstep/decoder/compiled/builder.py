@@ -101,7 +101,7 @@ class Builder:
         cross: Cache | None = None,
         causal: bool = True,
         biases: int = 0,
-        reach: int = p.ZERO,
+        max_distance: int = p.ZERO,
     ) -> tuple[int, int]:
         """One layer, for the tokens of a prompt, or for samples with their `own` keys and values behind it.
 
@@ -115,7 +115,7 @@ class Builder:
             self.attend_rows(heads, cache, own, angles, biases)
         else:
             self.store(heads, cache, angles)
-            self.attend(heads, cache, angles, causal=causal, biases=biases, reach=reach)
+            self.attend(heads, cache, angles, causal=causal, biases=biases, max_distance=max_distance)
         if block.parallel:
             self.norm(block.mlp_norm, into=self.kept)
         self.quantize("attended", block.attention_out.inputs)
@@ -153,16 +153,16 @@ class Builder:
         """Keys and values of a prompt's tokens, from `wide`, into a cache."""
         self._group, self._head = heads.heads // heads.key_heads, heads.width
         read = (heads.key_heads, *self._place("wide"), *_in_bytes(heads.key), *_in_bytes(heads.value), heads.width)
-        kept = (cache.keys, cache.values, cache.room)
+        kept = (cache.keys, cache.values, cache.capacity)
         turned = (*self._norm(heads.key_norm), *angles.places)
         self.program.add(p.STORE, *read, *kept, *turned, numbers=_fractions(heads))
 
     def attend(
-        self, heads: Heads, cache: Cache, angles: Angles, *, causal: bool, biases: int = 0, reach: int = p.ZERO
+        self, heads: Heads, cache: Cache, angles: Angles, *, causal: bool, biases: int = 0, max_distance: int = p.ZERO
     ) -> None:
         """Attention of rows to what a cache has."""
         read = (*self._heads(heads), *_in_bytes(heads.query), heads.width)
-        kept = (cache.keys, cache.values, cache.room, cache.length, int(causal), biases, reach)
+        kept = (cache.keys, cache.values, cache.capacity, cache.length, int(causal), biases, max_distance)
         turned = (*self._norm(heads.query_norm), *angles.places)
         self.program.add(p.ATTEND, *read, *kept, *self._place("attended"), *turned, numbers=_fractions(heads))
 

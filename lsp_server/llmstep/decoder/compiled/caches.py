@@ -15,33 +15,33 @@ if TYPE_CHECKING:
     from llmstep.decoder.compiled.program import Program
 
 _GRANULE = 128
-"""Room for a prompt is a multiple of this, so that the next, slightly longer one fits."""
+"""Capacity for a prompt is a multiple of this, so that the next, slightly longer one fits."""
 
 
 class PromptCache:
     """Those of a prompt (or of an encoder's input), which all samples share.
 
     Args:
-        room: The state that says for how many tokens there is room.
+        capacity: The state that says for how many tokens there is memory.
         length: The state that says how many there are.
     """
 
-    def __init__(self, program: Program, layers: int, heads: int, width: int, room: int, length: int) -> None:
-        self._program, self._room, self._length = program, room, length
+    def __init__(self, program: Program, layers: int, heads: int, width: int, capacity: int, length: int) -> None:
+        self._program, self._capacity, self._length = program, capacity, length
         self._shape = layers, heads, width, -(-width // TILE) * TILE
         none = arrays.empty(0)
-        self.layers = [Cache(program.memory(none), program.memory(none), room, length) for _ in range(layers)]
+        self.layers = [Cache(program.memory(none), program.memory(none), capacity, length) for _ in range(layers)]
         self._keys = self._values = none
 
     def reserve(self, tokens: int, keep: int = 0) -> None:
-        """Have room for so many tokens, and keep the first ones."""
+        """Have memory for so many tokens, and keep the first ones."""
         state = self._program.state
-        if tokens > state[self._room]:
-            room = -(-tokens // _GRANULE) * _GRANULE
+        if tokens > state[self._capacity]:
+            capacity = -(-tokens // _GRANULE) * _GRANULE
             layers, heads, width, wide = self._shape
             dtype = np.float16 if state[UNIT] == 2 else np.float32
-            keys = arrays.zeros((layers, heads, width, room), dtype)
-            values = arrays.zeros((layers, heads, room, wide), dtype)
+            keys = arrays.zeros((layers, heads, width, capacity), dtype)
+            values = arrays.zeros((layers, heads, capacity, wide), dtype)
             if keep:
                 keys[..., :keep] = self._keys[..., :keep]
                 values[..., :keep, :] = self._values[..., :keep, :]
@@ -49,7 +49,7 @@ class PromptCache:
             for number, layer in enumerate(self.layers):
                 self._program.replace(layer.keys, keys[number])
                 self._program.replace(layer.values, values[number])
-            state[self._room] = room
+            state[self._capacity] = capacity
         state[self._length] = keep
 
 
@@ -57,31 +57,29 @@ class OwnCache:
     """Those of the samples' own tokens.
 
     Args:
-        rows: The state that says for how many samples there is room.
-        longest: The state that says for how many tokens of each.
+        rows: The state that says for how many samples there is memory.
+        tokens: The state that says for how many tokens of each.
         own: The state that says how many tokens each has.
     """
 
-    def __init__(
-        self, program: Program, layers: int, heads: int, width: int, rows: int, longest: int, own: int
-    ) -> None:
-        self._program, self._states, self._shape = program, (rows, longest, own), (layers, heads, width)
+    def __init__(self, program: Program, layers: int, heads: int, width: int, rows: int, tokens: int, own: int) -> None:
+        self._program, self._states, self._shape = program, (rows, tokens, own), (layers, heads, width)
         none = arrays.empty(0)
         self.layers = [(program.memory(none), program.memory(none)) for _ in range(layers)]
         self._keys = self._values = none
 
-    def begin(self, rows: int, longest: int) -> None:
+    def begin(self, rows: int, max_tokens: int) -> None:
         """Begin so many samples of at most so many tokens."""
         state = self._program.state
-        most, room, own = self._states
-        if rows > state[most] or longest > state[room]:
+        rows_state, tokens_state, own = self._states
+        if rows > state[rows_state] or max_tokens > state[tokens_state]:
             layers, heads, width = self._shape
-            self._keys = arrays.empty((layers, heads, rows, longest, width))
-            self._values = arrays.empty((layers, heads, rows, longest, width))
+            self._keys = arrays.empty((layers, heads, rows, max_tokens, width))
+            self._values = arrays.empty((layers, heads, rows, max_tokens, width))
             for number, (keys, values) in enumerate(self.layers):
                 self._program.replace(keys, self._keys[number])
                 self._program.replace(values, self._values[number])
-            state[most], state[room] = rows, longest
+            state[rows_state], state[tokens_state] = rows, max_tokens
         state[own] = 0
 
     def drop(self, moves: list[tuple[int, int]]) -> None:

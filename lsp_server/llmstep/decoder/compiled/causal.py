@@ -56,29 +56,29 @@ class CompiledCausal(CompiledNetwork):
         self._frequencies, self._scaling = frequencies(config)
         none = arrays.empty(0)
         self._angles = Angles(self._program.memory(none), self._program.memory(none), config.rotary // 2)
-        self._reached = 0
+        self._angles_capacity = 0
         self._write(blocks, last, self._angles)
 
     def read(
-        self, ids: list[int], prefix: list[int], rows: int, longest: int, cancel: Callable[[], bool]
+        self, ids: list[int], prefix: list[int], rows: int, max_tokens: int, cancel: Callable[[], bool]
     ) -> NDArray[np.float32]:
         known = min(common_length(self._ids, ids), len(ids) - 1)  # the last one is read for its logits
         self._ids = ids[:known]
         self._begin(min(len(ids) - known, _CHUNK), rows)
         self._prompt.reserve(len(ids), known)
-        self._reach(len(ids) + longest)
+        self._reserve_angles(len(ids) + max_tokens)
         for start in range(known, len(ids), _CHUNK):
             self._read(ids[start : start + _CHUNK], start, cancel)
             self._ids = ids[: start + _CHUNK]
-        self._own.begin(rows, longest)
+        self._own.begin(rows, max_tokens)
         return self._last_logits()
 
-    def _reach(self, positions: int) -> None:
+    def _reserve_angles(self, positions: int) -> None:
         """Have rotations for so many positions, [positions, half]."""
-        if positions <= self._reached:
+        if positions <= self._angles_capacity:
             return
-        self._reached = max(positions, 2 * self._reached)
-        angles = np.arange(self._reached, dtype=np.float32)[:, None] * self._frequencies
+        self._angles_capacity = max(positions, 2 * self._angles_capacity)
+        angles = np.arange(self._angles_capacity, dtype=np.float32)[:, None] * self._frequencies
         self._program.replace(self._angles.cos, np.cos(angles) * np.float32(self._scaling))
         self._program.replace(self._angles.sin, np.sin(angles) * np.float32(self._scaling))
 

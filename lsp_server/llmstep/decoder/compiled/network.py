@@ -72,7 +72,7 @@ class CompiledNetwork:
                     own=None if owns is None else owns[number],
                     cross=None if cross is None else cross.layers[number],
                     biases=biases,
-                    reach=p.REACH if biases else p.ZERO,
+                    max_distance=p.REACH if biases else p.ZERO,
                 )
                 parts.append(part)
         self._prompt_parts, (start, _) = parts[: len(blocks)], parts[len(blocks)]

@@ -76,7 +76,7 @@ class Cache:
 
     keys: int
     values: int
-    room: int
+    capacity: int
     length: int
 
 

@@ -46,7 +46,7 @@ class CompiledT5(CompiledNetwork):
         self._biases_of = [
             Distances(
                 source.vector(f"{side}.block.0.layer.0.SelfAttention.relative_attention_bias.weight", heads),
-                config.longest,
+                config.max_distance,
                 bidirectional=side == "encoder",
             )
             for side in ("encoder", "decoder")
@@ -63,7 +63,7 @@ class CompiledT5(CompiledNetwork):
         self._cross = PromptCache(program, len(decoder), heads, width, p.CROSS_ROOM, p.CROSS)
         self._biases = [program.memory(arrays.empty(0)) for _ in range(2)]
         self._encoder_parts = [
-            write.block(each, self._input.layers[0], causal=False, biases=self._biases[0], reach=p.INPUT_REACH)
+            write.block(each, self._input.layers[0], causal=False, biases=self._biases[0], max_distance=p.INPUT_REACH)
             for each in encoder
         ]
         start = len(program)
@@ -76,7 +76,7 @@ class CompiledT5(CompiledNetwork):
         self._write(decoder, last, cross=self._cross, biases=self._biases[1])
 
     def read(
-        self, ids: list[int], prefix: list[int], rows: int, longest: int, cancel: Callable[[], bool]
+        self, ids: list[int], prefix: list[int], rows: int, max_tokens: int, cancel: Callable[[], bool]
     ) -> NDArray[np.float32]:
         if ids != self._ids:
             self._ids = []
@@ -86,9 +86,9 @@ class CompiledT5(CompiledNetwork):
         begun = [self._start_id, *prefix]
         self._begin(len(begun), rows)
         self._prompt.reserve(len(begun))
-        self._reach(1, p.REACH, len(begun) + longest)
+        self._reserve_biases(1, p.REACH, len(begun) + max_tokens)
         self._read(begun, 0, cancel)
-        self._own.begin(rows, longest)
+        self._own.begin(rows, max_tokens)
         return self._last_logits()
 
     def _encode(self, ids: list[int], cancel: Callable[[], bool]) -> None:
@@ -96,18 +96,18 @@ class CompiledT5(CompiledNetwork):
         self._begin(len(ids), 1)
         self._input.reserve(len(ids))
         self._cross.reserve(len(ids))
-        self._reach(0, p.INPUT_REACH, len(ids))
+        self._reserve_biases(0, p.INPUT_REACH, len(ids))
         state[p.START], state[p.INPUT], state[p.CROSS] = 0, len(ids), len(ids)
         self._put(ids)
         self._run_all(self._encoder_parts, cancel)
 
-    def _reach(self, side: int, state: int, reach: int) -> None:
+    def _reserve_biases(self, side: int, state: int, max_distance: int) -> None:
         """Have the biases for so long texts."""
         program = self._program
-        if reach > program.state[state]:
-            reach = max(64, reach, 2 * int(program.state[state]))
-            program.replace(self._biases[side], self._biases_of[side].table(reach))
-            program.state[state] = reach
+        if max_distance > program.state[state]:
+            max_distance = max(64, max_distance, 2 * int(program.state[state]))
+            program.replace(self._biases[side], self._biases_of[side].table(max_distance))
+            program.state[state] = max_distance
 
 
 def _read_block(source: Source, config: T5Config, side: str, number: int) -> Block:
