@@ -192,7 +192,7 @@ class CursorContext:
             **more,
         )
 
-    def block_site(self, kind: InsertionKind, start: int, end: int, block: Block, **more: Any) -> InsertionPoint:
+    def block_point(self, kind: InsertionKind, start: int, end: int, block: Block, **more: Any) -> InsertionPoint:
         """An insertion point that belongs to a block."""
         more.setdefault("column", self._probe_column(block))
         more.setdefault("indent", block.column)

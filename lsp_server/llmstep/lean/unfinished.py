@@ -27,28 +27,28 @@ if TYPE_CHECKING:
 _LONGEST_NAME: Final = 200
 
 
-def unfinished_step(scene: CursorContext) -> tuple[Item, int] | None:
+def unfinished_step(cursor: CursorContext) -> tuple[Item, int] | None:
     """The unfinished step that the cursor is in, behind, or on the line below; and the offset behind it."""
     innermost = True
-    for block in scene.around:
-        item = next((item for item in reversed(block.items) if item.start <= scene.offset), None)
+    for block in cursor.around:
+        item = next((item for item in reversed(block.items) if item.start <= cursor.offset), None)
         if item is None:
             continue
-        done = _end(scene, item)
-        start, end = scene.line
-        between = scene.masked[done : scene.offset]
-        lines = 0 if scene.masked[start:end].strip() else 1
+        done = _end(cursor, item)
+        start, end = cursor.line
+        between = cursor.masked[done : cursor.offset]
+        lines = 0 if cursor.masked[start:end].strip() else 1
         near = not between.strip() and between.count("\n") <= lines
-        if near and (_is_unfinished(scene, item) if innermost else _is_open(item)):
-            return item, max(done, scene.offset)
+        if near and (_is_unfinished(cursor, item) if innermost else _is_open(item)):
+            return item, max(done, cursor.offset)
         innermost = False
     return None
 
 
-def _end(scene: CursorContext, item: Item) -> int:
+def _end(cursor: CursorContext, item: Item) -> int:
     """Offset behind a step; an open bracket takes no line with it that is of the block, or around that."""
     if item.unclosed is not None:
-        for before, token in itertools.pairwise(scene.tokens_between(item.start, item.end)):
+        for before, token in itertools.pairwise(cursor.tokens_between(item.start, item.end)):
             if token.leads and token.text not in CLOSING and _is_outside(token, item):
                 return before.end
     return item.end
@@ -67,13 +67,13 @@ def _is_open(item: Item) -> bool:
     return item.unclosed is not None and not item.unclosed.holds_steps
 
 
-def _is_unfinished(scene: CursorContext, item: Item) -> bool:
+def _is_unfinished(cursor: CursorContext, item: Item) -> bool:
     if _is_open(item):
         return True
-    last = next((token for token in reversed(scene.layout.tokens) if token.end == item.end), item.first)
+    last = next((token for token in reversed(cursor.layout.tokens) if token.end == item.end), item.first)
     if last is not item.first:
         named = item.head in NAMING and item.end - item.start < _LONGEST_NAME
-        if named and not any(each.text in {":", ":=", "|"} for each in scene.tokens_between(item.start, item.end)):
+        if named and not any(each.text in {":", ":=", "|"} for each in cursor.tokens_between(item.start, item.end)):
             return True  # `have h`
         if last.text == "|" and item.head in PATTERNS:
             return True
