@@ -84,5 +84,5 @@ def test_a_tokenizer_without_a_rule(tmp_path: Path) -> None:
     ],
 )
 def test_a_rule_that_refuses_or_reaches_out(tmp_path: Path, rule: str) -> None:
-    with pytest.raises(GenerationError, match="rule for chats does not take these messages"):
+    with pytest.raises(GenerationError, match="chat template does not accept these messages"):
         written_chat(write(tmp_path, chat_template=rule), MESSAGES)

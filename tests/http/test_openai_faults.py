@@ -98,7 +98,7 @@ async def test_the_package_raises_its_own_errors(up: Up) -> None:
     with pytest.raises(openai.BadRequestError, match="maximum context length") as caught:
         await up.client.completions.create(model="any", prompt="p " * 5000)
     assert caught.value.code == "context_length_exceeded"
-    with pytest.raises(openai.AuthenticationError, match="This server wants a token"):
+    with pytest.raises(openai.AuthenticationError, match="This server needs a token"):
         await up.client.with_options(api_key="wrong").completions.create(model="any", prompt="p")
     with pytest.raises(openai.NotFoundError, match="There is no /v1/embeddings here"):
         await up.client.embeddings.create(model="any", input="p")

@@ -30,7 +30,7 @@ class Given:
     def __init__(self, **probabilities: float) -> None:
         self.proposals = [Proposal(tactic, math.log(share)) for tactic, share in probabilities.items()]
 
-    async def propose(self, scene: ProofState) -> Sequence[Proposal]:
+    async def propose(self, proof_state: ProofState) -> Sequence[Proposal]:
         return self.proposals
 
 

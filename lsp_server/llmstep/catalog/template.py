@@ -134,67 +134,70 @@ class PromptTemplate:
         effort = "" if settings.thinking_effort == "auto" else settings.thinking_effort
         return attrs.evolve(self, thinking_tokens=settings.max_thinking_tokens, effort=effort)
 
-    def draws(self, ask: PromptInput, count: int) -> tuple[tuple[PromptTemplate, int], ...]:
+    def draws(self, prompt_input: PromptInput, count: int) -> tuple[tuple[PromptTemplate, int], ...]:
         """What is asked for `count` samples: templates with one prompt each, and the samples that each gives.
 
         `also` is left out where there is no file to be read, and for a single sample.
         """
-        if self.also is None or count < 2 or not ask.context.strip():
+        if self.also is None or count < 2 or not prompt_input.context.strip():
             return ((self, count),)
         return ((self, count - count // 2), (self.also, count // 2))
 
-    def segments(self, ask: PromptInput) -> tuple[Segment, ...]:
+    def segments(self, prompt_input: PromptInput) -> tuple[Segment, ...]:
         """The parts of the prompt for `ask`, in order; joined they are `prompt(ask)`."""
         parts = []
         for index, piece in enumerate(_PLACE.split(self.text)):
-            segment = Segment("fixed", piece) if index % 2 == 0 else self._fill(piece, ask)
+            segment = Segment("fixed", piece) if index % 2 == 0 else self._fill(piece, prompt_input)
             if segment.text or segment.kind != "fixed":
                 parts.append(segment)
         return tuple(parts)
 
-    def _fill(self, place: str, ask: PromptInput) -> Segment:
-        goal = (ask.goal.text if self.goals == "main" else ask.goal.state).strip()
+    def _fill(self, place: str, prompt_input: PromptInput) -> Segment:
+        goal = (prompt_input.goal.text if self.goals == "main" else prompt_input.goal.state).strip()
         if place == "goal":
-            return Segment("goal", local_names(ask.goal.text).hidden(goal) if self.plain_names else goal)
+            return Segment("goal", local_names(prompt_input.goal.text).hidden(goal) if self.plain_names else goal)
         if place == "premises":
-            return Segment("context", in_front(goal, ask.premises, self.premise_bytes))
+            return Segment("context", in_front(goal, prompt_input.premises, self.premise_bytes))
         if place == "context":
-            return Segment("context", ask.context.strip("\n"))
+            return Segment("context", prompt_input.context.strip("\n"))
         if place == "file":
             # As it is, except for one blank: most tokenizers join that to the word that the answer begins with.
-            return Segment("context", ask.context if ask.prefix.strip() else ask.context.removesuffix(" "))
+            return Segment(
+                "context",
+                prompt_input.context if prompt_input.prefix.strip() else prompt_input.context.removesuffix(" "),
+            )
         if place == "proof":
-            return Segment("context", ask.proof.strip("\n"))
+            return Segment("context", prompt_input.proof.strip("\n"))
         if place == "declaration":
-            return Segment("fixed", ask.declaration or UNNAMED)
-        prefix = self.hidden(ask, ask.prefix.removesuffix(self.unfinished(ask)).strip())
+            return Segment("fixed", prompt_input.declaration or UNNAMED)
+        prefix = self.hidden(prompt_input, prompt_input.prefix.removesuffix(self.unfinished(prompt_input)).strip())
         return Segment("prefix", self.prefix_lead + prefix if prefix else "")
 
-    def hidden(self, ask: PromptInput, step: str) -> str:
+    def hidden(self, prompt_input: PromptInput, step: str) -> str:
         """A step or its beginning as the model reads it: with plain names, where the template has them."""
-        return local_names(ask.goal.text).hidden_step(step) if self.plain_names else step
+        return local_names(prompt_input.goal.text).hidden_step(step) if self.plain_names else step
 
-    def shown(self, ask: PromptInput, text: str) -> str:
+    def shown(self, prompt_input: PromptInput, text: str) -> str:
         """A text of the model with the names of the goal."""
-        return local_names(ask.goal.text).shown(text, ask.prefix) if self.plain_names else text
+        return local_names(prompt_input.goal.text).shown(text, prompt_input.prefix) if self.plain_names else text
 
-    def unfinished(self, ask: PromptInput) -> str:
+    def unfinished(self, prompt_input: PromptInput) -> str:
         """The beginning of a local name that the prefix ends with; the prompt leaves out what has no plain form."""
-        return local_names(ask.goal.text).unfinished(ask.prefix) if self.plain_names else ""
+        return local_names(prompt_input.goal.text).unfinished(prompt_input.prefix) if self.plain_names else ""
 
-    def prompt(self, ask: PromptInput) -> str:
+    def prompt(self, prompt_input: PromptInput) -> str:
         """The prompt for `ask` when nothing has to be cut; for an encoder-decoder model, what the encoder reads."""
-        return "".join(segment.text for segment in self.segments(ask))
+        return "".join(segment.text for segment in self.segments(prompt_input))
 
-    def decoder_text(self, ask: PromptInput) -> str:
+    def decoder_text(self, prompt_input: PromptInput) -> str:
         """What the decoder of an encoder-decoder model starts with: the prefix; empty for other models."""
-        return ask.prefix.lstrip() if self.prefix_place == "decoder" else ""
+        return prompt_input.prefix.lstrip() if self.prefix_place == "decoder" else ""
 
-    def held(self, ask: PromptInput) -> str:
+    def held(self, prompt_input: PromptInput) -> str:
         """Blanks at the end of the prefix that the prompt leaves out and the answer has to begin with."""
-        if self.prefix_place == "decoder" or not ask.prefix.strip():
+        if self.prefix_place == "decoder" or not prompt_input.prefix.strip():
             return ""
-        return ask.prefix[len(ask.prefix.rstrip()) :]
+        return prompt_input.prefix[len(prompt_input.prefix.rstrip()) :]
 
     def unwrap(self, text: str) -> str:
         """A raw answer without stops, fences, leads and marks; blanks around the step are kept.

@@ -84,13 +84,13 @@ def _dry_run(record: ModelRecord, template: PromptTemplate, goal_file: Path | No
     from llmstep.engine.remote.questions import tokens as about
     from llmstep.engine.tokenizer import read_tokenizer
 
-    ask = _example(goal_file, prefix)
-    parts = [each for each, _ in template.draws(ask, 2)]
+    prompt_input = _example(goal_file, prefix)
+    parts = [each for each, _ in template.draws(prompt_input, 2)]
     folder = cache_path(record) if is_cached(record) else None  # None of a GGUF file, which holds its tokenizer
     count, lengths = about, None
     if folder is not None:
         tokenizer = read_tokenizer(folder, record.name, trust_remote_code=record.trust_remote_code)
-        lengths = [len(encode(each, ask, tokenizer, each.max_prompt_tokens).input_ids) for each in parts]
+        lengths = [len(encode(each, prompt_input, tokenizer, each.max_prompt_tokens).input_ids) for each in parts]
 
         def count(text: str) -> int:
             return len(tokenizer(text, add_special_tokens=False)["input_ids"])
@@ -100,8 +100,8 @@ def _dry_run(record: ModelRecord, template: PromptTemplate, goal_file: Path | No
         "model": record.repo_id,
         "template": template.name,
         "stops": list(template.stops),
-        "prompts": [fitted_text(each, ask, count, each.max_prompt_tokens) for each in parts],
-        "decoder": template.decoder_text(ask),
+        "prompts": [fitted_text(each, prompt_input, count, each.max_prompt_tokens) for each in parts],
+        "decoder": template.decoder_text(prompt_input),
         "tokens": lengths,
     }
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from llmstep.decoder.folder import read_json
 from llmstep.decoder.interface import DamagedError
+from llmstep.decoder.json_file import read_json
 from llmstep.decoder.tensor_file import TensorFile
 
 if TYPE_CHECKING:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from llmstep.decoder import config as configs
 from llmstep.decoder.interface import DamagedError, UnsupportedError
-from llmstep.decoder.tensor_file import AGAIN, TensorFile
+from llmstep.decoder.json_file import broken, read_json
+from llmstep.decoder.tensor_file import TensorFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,27 +21,6 @@ if TYPE_CHECKING:
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
 BYTE_TOKENIZERS = frozenset({"ByT5Tokenizer"})
-
-
-def read_json(path: Path) -> dict[str, Any] | None:
-    """The object in a file; None where there is no such file.
-
-    Raises:
-        DamagedError: It is none.
-    """
-    if not path.is_file():
-        return None
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise broken(path) from error
-    if not isinstance(found, dict):
-        raise broken(path)
-    return found
-
-
-def broken(path: Path) -> DamagedError:
-    return DamagedError(f"The model file {path} is not valid JSON.", AGAIN)
 
 
 def why_not(folder: Path) -> str | None:

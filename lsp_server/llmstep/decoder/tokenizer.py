@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from llmstep.decoder.folder import BYTE_TOKENIZERS, TOKENIZER, TOKENIZER_CONFIG, read_json
+from llmstep.decoder.folder import BYTE_TOKENIZERS, TOKENIZER, TOKENIZER_CONFIG
 from llmstep.decoder.interface import DamagedError
+from llmstep.decoder.json_file import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def answer(
     loaded: LoadedModel,
     template: PromptTemplate,
-    ask: PromptInput,
+    prompt_input: PromptInput,
     sampling: SamplingParams,
     *,
     threads: int = 0,
@@ -50,7 +50,7 @@ def answer(
     started = time.perf_counter()
     if template.own_turns and (form := chat_form(partial(written_chat, loaded.plan.tokenizer_folder), template)):
         template = in_own_words(template, form)
-    prompts = template.draws(ask, sampling.count)
+    prompts = template.draws(prompt_input, sampling.count)
     parts = []
     before = 0
 
@@ -61,7 +61,7 @@ def answer(
         samples = _draw(
             loaded,
             part,
-            ask,
+            prompt_input,
             attrs.evolve(sampling, count=count),
             threads=loaded.threads(threads),
             progress=partial(in_all, before, left),
@@ -70,13 +70,13 @@ def answer(
         before += max(sample.tokens for sample in samples)
         parts.append((part, samples))
     drawn = sum(len(samples) for _, samples in parts)
-    return generation(ask, loaded.plan.name, drawn, started, parts)
+    return generation(prompt_input, loaded.plan.name, drawn, started, parts)
 
 
 def _draw(
     loaded: LoadedModel,
     template: PromptTemplate,
-    ask: PromptInput,
+    prompt_input: PromptInput,
     sampling: SamplingParams,
     *,
     threads: int,
@@ -92,7 +92,7 @@ def _draw(
         max_tokens = min(max_tokens, max(1, positions // 2))
         thought = min(thought, positions // 2 - max_tokens)
         limit = positions if template.family == "seq2seq" else positions - max_tokens - thought
-    prompt = encode(template, ask, loaded.tokenizer, limit)
+    prompt = encode(template, prompt_input, loaded.tokenizer, limit)
     if positions is not None and template.family == "seq2seq":
         max_tokens = max(1, min(max_tokens, positions - 1 - len(prompt.decoder_ids)))
     return decode(

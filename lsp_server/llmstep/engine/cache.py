@@ -38,7 +38,9 @@ class AnswerCache:
             self._answers[key] = answer
 
 
-def answer_key(model: ModelKey, template: PromptTemplate, ask: PromptInput, sampling: SamplingParams) -> Hashable:
+def answer_key(
+    model: ModelKey, template: PromptTemplate, prompt_input: PromptInput, sampling: SamplingParams
+) -> Hashable:
     """What an answer depends on.
 
     The uncut texts for prompts and decoder contain exactly what the template uses of goal, context, declaration and
@@ -46,7 +48,12 @@ def answer_key(model: ModelKey, template: PromptTemplate, ask: PromptInput, samp
     stands for the texts, which may be as long as a file.
     """
     texts = hashlib.sha256()
-    prompts = [each.prompt(ask) for each, _ in template.draws(ask, sampling.count)]
-    for text in (*prompts, template.decoder_text(ask), ask.prefix, ask.goal.text if template.plain_names else ""):
+    prompts = [each.prompt(prompt_input) for each, _ in template.draws(prompt_input, sampling.count)]
+    for text in (
+        *prompts,
+        template.decoder_text(prompt_input),
+        prompt_input.prefix,
+        prompt_input.goal.text if template.plain_names else "",
+    ):
         texts.update(text.encode("utf-8", "surrogatepass") + b"\0")
     return (model, template, texts.digest(), sampling)

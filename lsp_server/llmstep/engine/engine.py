@@ -78,7 +78,7 @@ class Engine:
         return self._board.watch(in_this_loop(callback))
 
     async def generate(
-        self, ask: PromptInput, sampling: SamplingParams | None = None, *, progress: ProgressSink = silent
+        self, prompt_input: PromptInput, sampling: SamplingParams | None = None, *, progress: ProgressSink = silent
     ) -> Generation:
         """See `ModelEngine.generate`.
 
@@ -89,24 +89,26 @@ class Engine:
         settings = self.settings
         choice = await self._choice(settings)
         wanted = sampling or SamplingParams.of(settings)
-        key = answer_key(ModelKey.of(settings).chosen(choice), choice.template, ask, wanted)
+        key = answer_key(ModelKey.of(settings).chosen(choice), choice.template, prompt_input, wanted)
 
         def work(job: Job[Generation]) -> Generation:
-            return self._answer(job, key, settings, choice, ask, wanted)
+            return self._answer(job, key, settings, choice, prompt_input, wanted)
 
         answer = self._answers.get(key)
         if answer is None:
             answer = await self._done(("generate", key), work, progress)
         return attrs.evolve(answer, candidates=list(answer.candidates), elapsed_ms=since(started))
 
-    def known(self, ask: PromptInput, sampling: SamplingParams | None = None) -> Generation | None:
+    def known(self, prompt_input: PromptInput, sampling: SamplingParams | None = None) -> Generation | None:
         """See `ModelEngine.known`."""
         settings = self.settings
         choice = self._known_choice(settings)
         if choice is None:
             return None
         wanted = sampling or SamplingParams.of(settings)
-        return self._answers.get(answer_key(ModelKey.of(settings).chosen(choice), choice.template, ask, wanted))
+        return self._answers.get(
+            answer_key(ModelKey.of(settings).chosen(choice), choice.template, prompt_input, wanted)
+        )
 
     async def complete(
         self, text: Text, sampling: SamplingParams, *, on_written: Callable[[int, Written], None] | None = None
@@ -215,7 +217,7 @@ class Engine:
         key: Hashable,
         settings: Settings,
         choice: ModelChoice,
-        ask: PromptInput,
+        prompt_input: PromptInput,
         sampling: SamplingParams,
     ) -> Generation:
         """In the worker's thread: load what has to be loaded, run the model, and remember the answer."""
@@ -227,7 +229,7 @@ class Engine:
             made = answer(
                 model,
                 choice.template,
-                ask,
+                prompt_input,
                 sampling,
                 threads=settings.threads,
                 progress=thinned(job.progress),

@@ -37,7 +37,7 @@ class FallbackEngine:
         self._failed: Settings | None = None
 
     async def generate(
-        self, ask: PromptInput, sampling: SamplingParams | None, progress: ProgressSink
+        self, prompt_input: PromptInput, sampling: SamplingParams | None, progress: ProgressSink
     ) -> Generation | None:
         """The starter's answer, and the model's loading begun; None where the model itself is the one to ask.
 
@@ -53,7 +53,7 @@ class FallbackEngine:
             self._starter = Engine(settings)
         self._starter.store.change(attrs.evolve(settings, model="starter", template="", device="cpu", dtype="auto"))
         try:
-            return await self._starter.generate(ask, sampling, progress=progress)
+            return await self._starter.generate(prompt_input, sampling, progress=progress)
         except LlmstepError as error:
             _log.info("the starter has no answer, the model is waited for: %s", error.message)
             return None

@@ -50,7 +50,7 @@ class ModelEngine(Protocol):
 
     async def generate(
         self,
-        ask: PromptInput,
+        prompt_input: PromptInput,
         sampling: SamplingParams | None = None,
         *,
         progress: ProgressSink = silent,
@@ -68,7 +68,7 @@ class ModelEngine(Protocol):
             BusyError, CancelledError: Too many requests wait; the engine was closed.
         """
 
-    def known(self, ask: PromptInput, sampling: SamplingParams | None = None) -> Generation | None:
+    def known(self, prompt_input: PromptInput, sampling: SamplingParams | None = None) -> Generation | None:
         """The answer, where it is in memory and needs no work."""
 
     async def complete(

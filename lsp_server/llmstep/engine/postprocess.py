@@ -52,7 +52,7 @@ class RawSample:
         return cls(drawn.text, drawn.logprob, len(drawn.tokens), steps, cut=drawn.finish_reason == "length")
 
 
-def generation(ask: PromptInput, model: str, drawn: int, started: float, parts: Parts) -> Generation:
+def generation(prompt_input: PromptInput, model: str, drawn: int, started: float, parts: Parts) -> Generation:
     """The answer that samples make.
 
     Args:
@@ -60,7 +60,7 @@ def generation(ask: PromptInput, model: str, drawn: int, started: float, parts: 
         started: A `time.perf_counter()`.
         parts: The samples of each prompt, with its template.
     """
-    found = (candidate for template, samples in parts for candidate in finish(template, ask, samples))
+    found = (candidate for template, samples in parts for candidate in finish(template, prompt_input, samples))
     return Generation(merged(found), model, drawn, since(started), endings=endings(parts))
 
 
@@ -83,14 +83,14 @@ def _thought_in(template: PromptTemplate, sample: RawSample) -> bool:
     return bool(sample.thought) or template.in_thought or has_thought(sample.text)
 
 
-def finish(template: PromptTemplate, ask: PromptInput, samples: Iterable[RawSample]) -> list[Candidate]:
+def finish(template: PromptTemplate, prompt_input: PromptInput, samples: Iterable[RawSample]) -> list[Candidate]:
     """Distinct candidates, best mean log-probability first, those without one behind, in the order drawn.
 
-    Every candidate starts with `ask.prefix` exactly as typed, once. Dropped are samples that are empty, those that
+    Every candidate starts with the prefix exactly as typed, once. Dropped are samples that are empty, those that
     do not continue the prefix (after `exact ` a model may write `_mod_cast h`, which asks for another word), and those
     that hold a goal, which a model writes behind a step or instead of one.
     """
-    texts = ((candidate_text(template, ask, sample.text), sample) for sample in samples)
+    texts = ((candidate_text(template, prompt_input, sample.text), sample) for sample in samples)
     return merged(
         Candidate(text, _score(template, sample), sample.tokens)
         for text, sample in texts
@@ -124,15 +124,15 @@ def _rank(candidate: Candidate) -> float:
     return math.inf if candidate.score is None else -candidate.score
 
 
-def candidate_text(template: PromptTemplate, ask: PromptInput, raw: str) -> str | None:
+def candidate_text(template: PromptTemplate, prompt_input: PromptInput, raw: str) -> str | None:
     """The step that a raw answer makes together with the prefix, or None when it makes none."""
-    raw = template.shown(ask, raw)
-    if not ask.prefix.strip():
+    raw = template.shown(prompt_input, raw)
+    if not prompt_input.prefix.strip():
         body = template.clean(raw)
-        return ask.prefix + body if body else None
+        return prompt_input.prefix + body if body else None
     body = template.unwrap(raw)
-    prefix = ask.prefix
-    word = template.unfinished(ask)
+    prefix = prompt_input.prefix
+    word = template.unfinished(prompt_input)
     if word and body.lstrip(" \t").startswith(word):
         return prefix + _trim(body.lstrip(" \t")[len(word) :])
     repeated = _after_repeated(prefix, body)
@@ -140,7 +140,7 @@ def candidate_text(template: PromptTemplate, ask: PromptInput, raw: str) -> str 
         body = repeated
     elif word:
         return None
-    rest = _continue(prefix, template.held(ask), body)
+    rest = _continue(prefix, template.held(prompt_input), body)
     return None if rest is None else prefix + _trim(rest)
 
 

@@ -38,7 +38,7 @@ class EncodedPrompt:
     """Whether something of the goal or the context was left out."""
 
 
-def encode(template: PromptTemplate, ask: PromptInput, tokenizer: Tokenizer, limit: int) -> EncodedPrompt:
+def encode(template: PromptTemplate, prompt_input: PromptInput, tokenizer: Tokenizer, limit: int) -> EncodedPrompt:
     """The prompt for `ask` as ids, cut where it has to be.
 
     Args:
@@ -50,17 +50,17 @@ def encode(template: PromptTemplate, ask: PromptInput, tokenizer: Tokenizer, lim
     """
     special = _special(template, tokenizer)
     budget = min(template.max_prompt_tokens, limit) - sum(map(len, special))
-    segments = template.segments(ask)
+    segments = template.segments(prompt_input)
     fitted = _fit(template, segments, lambda text: len(_ids(tokenizer, text)), budget)
     before, behind = special
     return EncodedPrompt(
         input_ids=[*before, *_ids(tokenizer, _join(fitted)), *behind],
-        decoder_ids=_ids(tokenizer, text) if (text := template.decoder_text(ask)) else [],
+        decoder_ids=_ids(tokenizer, text) if (text := template.decoder_text(prompt_input)) else [],
         cut=fitted != segments,
     )
 
 
-def fitted_text(template: PromptTemplate, ask: PromptInput, count: Callable[[str], int], budget: int) -> str:
+def fitted_text(template: PromptTemplate, prompt_input: PromptInput, count: Callable[[str], int], budget: int) -> str:
     """The prompt for `ask` as a text of at most `budget` tokens, for a server that tokenizes it itself.
 
     Args:
@@ -69,7 +69,7 @@ def fitted_text(template: PromptTemplate, ask: PromptInput, count: Callable[[str
     Raises:
         ModelError: The format and the prefix alone are too long.
     """
-    return _join(_fit(template, template.segments(ask), count, min(budget, template.max_prompt_tokens)))
+    return _join(_fit(template, template.segments(prompt_input), count, min(budget, template.max_prompt_tokens)))
 
 
 def _fit(

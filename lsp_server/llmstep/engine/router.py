@@ -95,29 +95,29 @@ class EngineRouter:
 
     async def generate(
         self,
-        ask: PromptInput,
+        prompt_input: PromptInput,
         sampling: SamplingParams | None = None,
         *,
         progress: ProgressSink = silent,
     ) -> Generation:
         """See `ModelEngine.generate`; no model is asked where nothing is left to prove."""
-        if ask.goal.solved:
+        if prompt_input.goal.solved:
             return Generation([], self.status.model, 0, 0.0)
         if await self._find_neighbour(self.settings):
             try:
-                return await self._shared.generate(ask, sampling, progress=progress)
+                return await self._shared.generate(prompt_input, sampling, progress=progress)
             except (RemoteError, RemoteRefusedError, CancelledError) as error:
                 _log.info("the other llmstep lends its model no more, it is loaded here: %s", error.message)
         engine = self._meant()
         if engine is self.own and self._meanwhile is not None:
-            answer = await self._meanwhile.generate(ask, sampling, progress)
+            answer = await self._meanwhile.generate(prompt_input, sampling, progress)
             if answer is not None:
                 return answer
-        return await engine.generate(ask, sampling, progress=progress)
+        return await engine.generate(prompt_input, sampling, progress=progress)
 
-    def known(self, ask: PromptInput, sampling: SamplingParams | None = None) -> Generation | None:
+    def known(self, prompt_input: PromptInput, sampling: SamplingParams | None = None) -> Generation | None:
         """See `ModelEngine.known`."""
-        return self._active.known(ask, sampling)
+        return self._active.known(prompt_input, sampling)
 
     async def complete(
         self, text: Text, sampling: SamplingParams, *, on_written: Callable[[int, Written], None] | None = None

@@ -31,16 +31,20 @@ SECONDS_BETWEEN_SIGNS = 1.0
 """The server says something this often, so that a client soon notices that it is gone or hangs."""
 
 
-def request_of(ask: PromptInput, sampling: SamplingParams, key: str) -> dict[str, Any]:
+def request_of(prompt_input: PromptInput, sampling: SamplingParams, key: str) -> dict[str, Any]:
     """The body of a request."""
     return {
-        "goal": ask.goal.text,
-        "others": list(ask.goal.others),
-        "prefix": ask.prefix,
-        "context": ask.context,
-        "declaration": ask.declaration,
-        "proof": ask.proof,
-        **({"premises": [[premise.name, premise.code] for premise in ask.premises]} if ask.premises else {}),
+        "goal": prompt_input.goal.text,
+        "others": list(prompt_input.goal.others),
+        "prefix": prompt_input.prefix,
+        "context": prompt_input.context,
+        "declaration": prompt_input.declaration,
+        "proof": prompt_input.proof,
+        **(
+            {"premises": [[premise.name, premise.code] for premise in prompt_input.premises]}
+            if prompt_input.premises
+            else {}
+        ),
         "sampling": attrs.asdict(sampling),
         **({"model_key": key} if key else {}),
     }

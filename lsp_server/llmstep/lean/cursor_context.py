@@ -46,7 +46,7 @@ class CursorContext:
 
     @classmethod
     def at(cls, text: str, position: Position, diagnostics: Sequence[Diagnostic]) -> CursorContext | None:
-        """The scene of a position; None outside of declarations that may hold a proof."""
+        """The cursor of a position; None outside of declarations that may hold a proof."""
         masked = masked_text(text)
         offset = offset_at(text, position)
         declaration = find_declaration(masked, offset)
@@ -192,7 +192,7 @@ class CursorContext:
             **more,
         )
 
-    def block_site(self, kind: InsertionKind, start: int, end: int, block: Block, **more: Any) -> InsertionPoint:
+    def block_point(self, kind: InsertionKind, start: int, end: int, block: Block, **more: Any) -> InsertionPoint:
         """An insertion point that belongs to a block."""
         more.setdefault("column", self._probe_column(block))
         more.setdefault("indent", block.column)

@@ -24,52 +24,52 @@ CALLS: Final = frozenset({"llmstep", "llmstep?"})
 _CONTROL: Final = {"n": "\n", "t": "\t", "r": "\r"}
 
 
-def replaced_word(scene: CursorContext) -> list[InsertionPoint]:
+def replaced_word(cursor: CursorContext) -> list[InsertionPoint]:
     """`sorry`, a call of `llmstep` or a hole: at the cursor, else the nearest on its line."""
-    start, end = scene.line
+    start, end = cursor.line
     spans = {
-        word: _call_end(scene, word) if word.token.text in CALLS else word.token.end
-        for word in scene.layout.words
-        if start <= word.token.start < end and _replaceable(scene, word)
+        word: _call_end(cursor, word) if word.token.text in CALLS else word.token.end
+        for word in cursor.layout.words
+        if start <= word.token.start < end and _replaceable(cursor, word)
     }
     if not spans:
-        return [replaced_step(scene, InsertionKind.CALL, call, call.end)] if (call := _search(scene)) else []
-    word = min(spans, key=lambda word: max(word.token.start - scene.offset, scene.offset - spans[word], 0))
+        return [replaced_step(cursor, InsertionKind.CALL, call, call.end)] if (call := _search(cursor)) else []
+    word = min(spans, key=lambda word: max(word.token.start - cursor.offset, cursor.offset - spans[word], 0))
     if word.token.text in CALLS:
-        written = scene.text[word.token.end : spans[word]].strip()
-        return [replaced_step(scene, InsertionKind.CALL, word.item, spans[word], prefix=_unquote(written))]
+        written = cursor.text[word.token.end : spans[word]].strip()
+        return [replaced_step(cursor, InsertionKind.CALL, word.item, spans[word], prefix=_unquote(written))]
     if word.is_step:
-        return [replaced_step(scene, InsertionKind.SORRY, word.item, word.token.end)]
-    if word.item is not None and scene.masked[word.item.start : word.item.end].split() == ["exact", "sorry"]:
-        return [replaced_step(scene, InsertionKind.SORRY, word.item, word.token.end)]
-    return [_term_site(scene, word)]
+        return [replaced_step(cursor, InsertionKind.SORRY, word.item, word.token.end)]
+    if word.item is not None and cursor.masked[word.item.start : word.item.end].split() == ["exact", "sorry"]:
+        return [replaced_step(cursor, InsertionKind.SORRY, word.item, word.token.end)]
+    return [_term_point(cursor, word)]
 
 
-def _search(scene: CursorContext) -> Item | None:
+def _search(cursor: CursorContext) -> Item | None:
     """The step at the cursor that only asks Lean for another one: `exact?`, `simp?`, `show_term …`."""
-    for block in scene.layout.blocks:
+    for block in cursor.layout.blocks:
         for item in block.items:
             if not (item.head in _SEARCHES or item.head.endswith("?")):
                 continue
             start = item.start
             if item is block.items[0] and not item.first.leads:
                 start = block.opener.start
-            between = sorted((scene.offset, start if scene.offset < start else item.end))
-            inside = start <= scene.offset <= item.end
-            if inside or not scene.masked[between[0] : between[1]].strip(" \t"):
+            between = sorted((cursor.offset, start if cursor.offset < start else item.end))
+            inside = start <= cursor.offset <= item.end
+            if inside or not cursor.masked[between[0] : between[1]].strip(" \t"):
                 return item
     return None
 
 
-def _replaceable(scene: CursorContext, word: Word) -> bool:
+def _replaceable(cursor: CursorContext, word: Word) -> bool:
     if word.token.text == "_":
-        return word.token.start in scene.holes and word.token.start <= scene.offset <= word.token.end
+        return word.token.start in cursor.holes and word.token.start <= cursor.offset <= word.token.end
     return word.token.text == "sorry" or word.is_step
 
 
-def _call_end(scene: CursorContext, word: Word) -> int:
+def _call_end(cursor: CursorContext, word: Word) -> int:
     """Offset behind the string of an `llmstep` call; one on the next line is no part of it."""
-    string = _STRING.match(scene.text, word.token.end)
+    string = _STRING.match(cursor.text, word.token.end)
     return string.end() if string else word.token.end
 
 
@@ -85,7 +85,7 @@ def _unquote(literal: str) -> str:
 
 
 def replaced_step(
-    scene: CursorContext, kind: InsertionKind, item: Item | None, end: int, prefix: str = ""
+    cursor: CursorContext, kind: InsertionKind, item: Item | None, end: int, prefix: str = ""
 ) -> InsertionPoint:
     """Replaces a step. One that stands alone behind `by` or `=>` may become a block below it."""
     assert item is not None
@@ -94,8 +94,8 @@ def replaced_step(
     among = block.kind == "alternative" or (block.owner is not None and block.owner.matches)
     on_line = among and block.opener.margin != "|"  # several alternatives on one line have no room below
     if block.inline and len(block.items) == 1 and block.opener.text in {"by", "=>"} and not on_line:
-        comment = scene.text[block.opener.end : item.start].rstrip()  # it stays
-        return scene.block_site(
+        comment = cursor.text[block.opener.end : item.start].rstrip()  # it stays
+        return cursor.block_point(
             kind,
             block.opener.end + len(comment),
             end,
@@ -107,10 +107,10 @@ def replaced_step(
             prefix=prefix,
             anchors=anchors,
         )
-    return scene.block_site(kind, item.start, end, block, prefix=prefix, anchors=anchors)
+    return cursor.block_point(kind, item.start, end, block, prefix=prefix, anchors=anchors)
 
 
-def _term_site(scene: CursorContext, word: Word) -> InsertionPoint:
+def _term_point(cursor: CursorContext, word: Word) -> InsertionPoint:
     """Replaces a term by `by …`, in parentheses where it is an argument."""
     token, before, after = word.token, word.before, word.after
     bare = before is not None and before.text in _BEFORE_BY
@@ -118,7 +118,7 @@ def _term_site(scene: CursorContext, word: Word) -> InsertionPoint:
     block = word.frame.block if word.frame else None
     hang = max(token.hang, block.column + 2 if block else 0)
     opening, closing = ("by", "") if bare else ("(by", ")")
-    return scene.point(
+    return cursor.point(
         InsertionKind.TERM,
         token.start,
         token.end,

@@ -45,12 +45,12 @@ def with_gaps(trial: Trial, indent: str, left: int) -> str | None:
         indent: What the lines of the proof but the first begin with.
         left: Number of goals that are open behind the proof.
     """
-    scene = CursorContext.at(trial.document, position_at(trial.document, trial.start), ())
-    if scene is None:
+    cursor = CursorContext.at(trial.document, position_at(trial.document, trial.start), ())
+    if cursor is None:
         return None
     edits: list[_Edit] = []
     for fault in trial.faults:
-        edit = _edit(scene, trial, fault)
+        edit = _edit(cursor, trial, fault)
         if edit is None:
             return None
         edits.append(edit)
@@ -77,28 +77,28 @@ def _applied(trial: Trial, edits: Iterable[_Edit]) -> str:
     return text[trial.start :]
 
 
-def _edit(scene: CursorContext, trial: Trial, fault: Fault) -> _Edit | None:
+def _edit(cursor: CursorContext, trial: Trial, fault: Fault) -> _Edit | None:
     if fault.unsolved:
-        block = _block_at(scene, fault.start)
+        block = _block_at(cursor, fault.start)
         return None if block is None else _filled(block, fault.unsolved)
-    item = _item_at(scene, trial, fault.start)
+    item = _item_at(cursor, trial, fault.start)
     if item is None:
         return None
     if missing := _MISSING.search(fault.message):
-        return _added(scene, item, [missing[1]])
+        return _added(cursor, item, [missing[1]])
     if cases := _MISSING_CASES.search(fault.message):
-        return _added(scene, item, [line.strip() for line in cases[1].splitlines() if line.strip()])
+        return _added(cursor, item, [line.strip() for line in cases[1].splitlines() if line.strip()])
     if _NO_GOALS.search(fault.message) and item.start == fault.start:
         return _without(item)
-    return _replaced(scene, item, fault)
+    return _replaced(cursor, item, fault)
 
 
-def _block_at(scene: CursorContext, offset: int) -> Block | None:
+def _block_at(cursor: CursorContext, offset: int) -> Block | None:
     """The block whose opener stands at an offset, else the innermost around it."""
-    opened = [block for block in scene.layout.blocks if offset in (block.opener.start, _bar(block))]
+    opened = [block for block in cursor.layout.blocks if offset in (block.opener.start, _bar(block))]
     if opened:
         return opened[-1]
-    around = [block for block in scene.layout.blocks if block.opener.start <= offset < block.end]
+    around = [block for block in cursor.layout.blocks if block.opener.start <= offset < block.end]
     return max(around, key=lambda block: block.depth, default=None)
 
 
@@ -115,18 +115,18 @@ def _filled(block: Block, count: int) -> _Edit:
     return _Edit(end, end, (join + _GAP) * count)
 
 
-def _item_at(scene: CursorContext, trial: Trial, offset: int) -> Item | None:
+def _item_at(cursor: CursorContext, trial: Trial, offset: int) -> Item | None:
     """The innermost step of the proof around an offset, else the last that begins in front of it."""
-    items = [item for block in scene.layout.blocks for item in block.items if trial.start <= item.start < trial.end]
+    items = [item for block in cursor.layout.blocks for item in block.items if trial.start <= item.start < trial.end]
     around = [item for item in items if item.start <= offset < item.end]
     if around:
         return max(around, key=lambda item: (item.block.depth, item.start))
     return max((item for item in items if item.start <= offset), key=lambda item: item.start, default=None)
 
 
-def _added(scene: CursorContext, item: Item, patterns: list[str]) -> _Edit:
+def _added(cursor: CursorContext, item: Item, patterns: list[str]) -> _Edit:
     """Alternatives behind the last one of a step."""
-    bars = [block.bar for block in scene.layout.blocks if block.owner is item and block.bar is not None]
+    bars = [block.bar for block in cursor.layout.blocks if block.owner is item and block.bar is not None]
     column = next((bar.column for bar in bars if bar.leads), item.first.column)
     new = "".join(f"\n{' ' * column}| {pattern} => {_GAP}" for pattern in patterns[:_MAX_CASES])
     return _Edit(item.end, item.end, new)
@@ -139,21 +139,21 @@ def _without(item: Item) -> _Edit | None:
     return _Edit(items[number - 1].end, items[-1].end, "") if number else None
 
 
-def _replaced(scene: CursorContext, item: Item, fault: Fault) -> _Edit | None:
-    text = scene.text[item.start : item.end]
+def _replaced(cursor: CursorContext, item: Item, fault: Fault) -> _Edit | None:
+    text = cursor.text[item.start : item.end]
     if text == _GAP:
         return None
     if item.head in _WITH_VALUE:
-        value = _value(scene, item)
-        if value is not None and value <= fault.start < item.end and scene.text[value : item.end].strip() != _GAP:
+        value = _value(cursor, item)
+        if value is not None and value <= fault.start < item.end and cursor.text[value : item.end].strip() != _GAP:
             return _Edit(value, item.end, f" {_GAP}")
     return _Edit(item.start, item.end, _GAP)
 
 
-def _value(scene: CursorContext, item: Item) -> int | None:
+def _value(cursor: CursorContext, item: Item) -> int | None:
     """Offset behind the `:=` (or `from`, `by`) of a step that says the type of its value."""
     depth, typed = 0, item.head in {"suffices", "show"}
-    for token in tokenize(scene.masked, item.start, item.end):
+    for token in tokenize(cursor.masked, item.start, item.end):
         depth += (token.text in OPENING) - (token.text in CLOSING)
         if depth:
             continue

@@ -110,9 +110,9 @@ async def _facts(work: Work) -> list[Fact]:
 async def _from_model(work: Work) -> list[Fact]:
     judge, method = work.judge, work.plan.method
     prover = work.steps()
-    ask = prompt_input_at(judge.text, judge.point, judge.goal, _HAVE)
+    prompt_input = prompt_input_at(judge.text, judge.point, judge.goal, _HAVE)
     sampling = SamplingParams(method.samples, method.temperature, method.top_p, method.max_new_tokens, method.seed)
-    made = await prover.engine.generate(ask, sampling, progress=work.progress)
+    made = await prover.engine.generate(prompt_input, sampling, progress=work.progress)
     work.counts.model = made.model
     return list(stated(each.text for each in made.candidates))
 

@@ -65,7 +65,7 @@ class LeanExpander:
             LeanError: Lean does not answer.
         """
         steps: list[Step] = []
-        for proposal in await self._proposer.propose(self._scene(goals, proof, again)):
+        for proposal in await self._proposer.propose(self._proof_state(goals, proof, again)):
             if self._missing(self._uri, proposal.tactic) or strange_character(proposal.tactic.replace("\r\n", "\n")):
                 continue  # joined with others, it would lose its carriage returns
             [check] = await self._check([(*proof, proposal.tactic)])
@@ -104,7 +104,7 @@ class LeanExpander:
             return check.goals
         return () if check.verdict is Verdict.CLOSES else own_goals(check.goals, self._goal) or None
 
-    def _scene(self, goals: tuple[str, ...], proof: tuple[str, ...], again: int) -> ProofState:
+    def _proof_state(self, goals: tuple[str, ...], proof: tuple[str, ...], again: int) -> ProofState:
         before = self._text[: self._point.start]
         steps = join(proof)
         if steps:

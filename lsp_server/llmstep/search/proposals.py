@@ -72,7 +72,7 @@ class Proposer(Protocol):
     def varied(self) -> bool:
         """Whether others may come when it is asked again."""
 
-    async def propose(self, scene: ProofState) -> Sequence[Proposal]: ...
+    async def propose(self, proof_state: ProofState) -> Sequence[Proposal]: ...
 
 
 @attrs.define(eq=False)
@@ -89,21 +89,21 @@ class ModelTactics:
     model: str | None = attrs.field(init=False, default=None)
     """Name of the model that answered last."""
 
-    async def propose(self, scene: ProofState) -> list[Proposal]:
+    async def propose(self, proof_state: ProofState) -> list[Proposal]:
         """
         Raises:
             ModelError: The model cannot be loaded or run.
             LlmstepError: The premises cannot be had.
         """
-        premises = await self._premises(scene) if self._premises else ()
-        ask = PromptInput(
-            Goal(scene.goal),
-            context=scene.context,
-            declaration=scene.declaration,
-            proof=scene.proof,
+        premises = await self._premises(proof_state) if self._premises else ()
+        prompt_input = PromptInput(
+            Goal(proof_state.goal),
+            context=proof_state.context,
+            declaration=proof_state.declaration,
+            proof=proof_state.proof,
             premises=premises,
         )
-        made = await self._engine.generate(ask, self._warmer(scene.again), progress=self._loading)
+        made = await self._engine.generate(prompt_input, self._warmer(proof_state.again), progress=self._loading)
         self.model = made.model
         equal = -math.log(max(1, len(made.candidates)))  # for those whose probability the server does not send
         proposals = [
@@ -136,7 +136,7 @@ class FixedTactics:
     def __init__(self, tactics: Sequence[str] = FIXED_TACTICS) -> None:
         self._proposals = [Proposal(tactic, -math.log(len(tactics))) for tactic in dict.fromkeys(tactics)]
 
-    async def propose(self, scene: ProofState) -> list[Proposal]:
+    async def propose(self, proof_state: ProofState) -> list[Proposal]:
         return list(self._proposals)
 
 
@@ -151,10 +151,10 @@ class Mixture:
         """Whether one of the two is."""
         return any(part.varied for part in self._parts)
 
-    async def propose(self, scene: ProofState) -> list[Proposal]:
+    async def propose(self, proof_state: ProofState) -> list[Proposal]:
         shares: dict[str, float] = {}
         for part in self._parts:
-            for each in await part.propose(scene):
+            for each in await part.propose(proof_state):
                 step = inserted(each.tactic)
                 shares[step] = shares.get(step, 0.0) + math.exp(each.logprob) / len(self._parts)
         proposals = [Proposal(tactic, math.log(share) if share else -math.inf) for tactic, share in shares.items()]

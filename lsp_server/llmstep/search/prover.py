@@ -124,10 +124,10 @@ class StepProver:
             how.tactics,
         )
 
-    async def _helped(self, uri: str, text: str, point: InsertionPoint, scene: ProofState) -> tuple[Premise, ...]:
+    async def _helped(self, uri: str, text: str, point: InsertionPoint, proof_state: ProofState) -> tuple[Premise, ...]:
         """Premises for a state of a proof at an insertion point."""
         assert self._premises is not None
-        return await self._premises.find(Goal(scene.goal), Whereabouts(uri, text, point, scene.steps))
+        return await self._premises.find(Goal(proof_state.goal), Whereabouts(uri, text, point, proof_state.steps))
 
 
 def _sampling(method: Method) -> SamplingParams:

@@ -38,8 +38,8 @@ def model_card(config: TrainConfig, template: PromptTemplate, report: dict[str, 
         f"pipeline_tag: {_KINDS[template.family]}",
         "tags:\n- lean4\n- theorem-proving\n- llmstep" + ("\n- lora" if config.lora else ""),
     ]
-    ask = _EXAMPLE.ask()
-    prompt, answer = template.prompt(ask), answer_text(template, ask, _EXAMPLE.tactic)
+    prompt_input = _EXAMPLE.prompt_input()
+    prompt, answer = template.prompt(prompt_input), answer_text(template, prompt_input, _EXAMPLE.tactic)
     rows = [
         ("base", base or "none, trained from scratch"),
         ("method", _method(config)),

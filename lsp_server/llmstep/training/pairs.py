@@ -39,7 +39,7 @@ class Example:
     prefix: str = ""
     """What is there of the tactic already; only the rest is learnt then."""
 
-    def ask(self) -> PromptInput:
+    def prompt_input(self) -> PromptInput:
         """What a model is asked later at the place of the tactic."""
         return prompt_input_behind(self.file_context, Goal.from_state(self.goal), self.prefix)
 
@@ -84,15 +84,15 @@ def read_pairs(file: Path, *, context: bool = True) -> list[Example]:
     return pairs
 
 
-def answer_text(template: PromptTemplate, ask: PromptInput, tactic: str) -> str:
+def answer_text(template: PromptTemplate, prompt_input: PromptInput, tactic: str) -> str:
     """The text that the model learns to write, without the end token."""
     # A prompt that writes on in the file leaves the last blank before the tactic to the answer.
-    blank = " " if "{file}" in template.text and ask.context.endswith(" ") else ""
+    blank = " " if "{file}" in template.text and prompt_input.context.endswith(" ") else ""
     end = "\n" if "\n" in template.stops else "".join(template.stops[:1])
-    if ask.prefix.strip() and template.prefix_place == "append":
-        there = ask.prefix.removesuffix(template.unfinished(ask)).rstrip()
-        return template.hidden(ask, tactic)[len(template.hidden(ask, there)) :] + end
-    return blank + template.prefix_lead + template.hidden(ask, tactic) + end
+    if prompt_input.prefix.strip() and template.prefix_place == "append":
+        there = prompt_input.prefix.removesuffix(template.unfinished(prompt_input)).rstrip()
+        return template.hidden(prompt_input, tactic)[len(template.hidden(prompt_input, there)) :] + end
+    return blank + template.prefix_lead + template.hidden(prompt_input, tactic) + end
 
 
 def with_longest(template: PromptTemplate, max_tokens: int, positions: int | None = None) -> PromptTemplate:
@@ -133,13 +133,13 @@ def encode_pairs(
 
     def of(pair: Example) -> list[dict[str, list[int]]]:
         examples = []
-        ask = pair.ask()
-        for part, _ in template.draws(ask, 2):
+        prompt_input = pair.prompt_input()
+        for part, _ in template.draws(prompt_input, 2):
             try:
-                read = encode(part, ask, tokenizer, limit).input_ids
+                read = encode(part, prompt_input, tokenizer, limit).input_ids
             except ModelError:  # there is no room for a goal, or nothing to read
                 continue
-            answer = tokenizer(answer_text(part, ask, pair.tactic), add_special_tokens=False)["input_ids"]
+            answer = tokenizer(answer_text(part, prompt_input, pair.tactic), add_special_tokens=False)["input_ids"]
             written = [*answer, tokenizer.eos_token_id]
             if len(read) + len(written) > max_tokens:
                 continue

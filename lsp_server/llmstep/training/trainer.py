@@ -132,9 +132,14 @@ def _start(config: TrainConfig, pairs: list[Example], checkpoint: Path | None) -
     known = read_pairs(Path(config.vocabulary_from)) if config.vocabulary_from else pairs
     sample = known[:: max(1, len(known) // 40_000)]
     asks = (
-        (each.ask(), each.tactic) for each in (attrs.evolve(p, file_context=p.file_context[-4000:]) for p in sample)
+        (each.prompt_input(), each.tactic)
+        for each in (attrs.evolve(p, file_context=p.file_context[-4000:]) for p in sample)
     )
-    texts = (text for ask, tactic in asks for text in (template.prompt(ask), answer_text(template, ask, tactic)))
+    texts = (
+        text
+        for prompt_input, tactic in asks
+        for text in (template.prompt(prompt_input), answer_text(template, prompt_input, tactic))
+    )
     tokenizer = train_tokenizer(texts, config.architecture.vocabulary)
     try:
         return new_model(config.architecture, tokenizer), tokenizer, template

@@ -83,7 +83,7 @@ async def suggest(
     _, points = await aside(insertion_points_at, document.text, position, diagnostics)
     progress(Progress("goal", "Asking Lean for the goal"))
     point, goal = await find_goal(parts, document, points, source=goals, progress=progress)
-    ask = await aside(prompt_input_at, document.text, point, goal, point.prefix if prefix is None else prefix)
+    prompt_input = await aside(prompt_input_at, document.text, point, goal, point.prefix if prefix is None else prefix)
     key = await aside(point.key, document.text)
     memory = parts.memory if memory is None else memory
     earlier = memory.find(document.uri, key) if more else None
@@ -93,7 +93,7 @@ async def suggest(
         point=point,
         key=key,
         goal=goal,
-        prefix=ask.prefix,
+        prefix=prompt_input.prefix,
         model="",
         elapsed_ms=0.0,
         suggestions=(),
@@ -109,10 +109,10 @@ async def suggest(
         if parts.premises is not None:
             progress(Progress("goal", "Looking for premises"))
             where = Whereabouts(document.uri, document.text, point)
-            ask = attrs.evolve(ask, premises=await parts.premises.find(goal, where))
+            prompt_input = attrs.evolve(prompt_input, premises=await parts.premises.find(goal, where))
         sampling = sampling_of(parts.settings, count, seed, earlier.draws if earlier else 0)
         try:
-            generation = await parts.engine.generate(ask, sampling, progress=progress)
+            generation = await parts.engine.generate(prompt_input, sampling, progress=progress)
         except ModelError as error:
             if tactics is not None:
                 await tactics
@@ -142,8 +142,8 @@ async def suggest_unplaced(
         ModelError: The model cannot be loaded or run.
     """
     premises = await parts.premises.find(goal, None) if parts.premises else ()
-    ask = PromptInput(goal, prefix=prefix, premises=premises)
-    return await parts.engine.generate(ask, sampling_of(parts.settings, None, seed), progress=progress)
+    prompt_input = PromptInput(goal, prefix=prefix, premises=premises)
+    return await parts.engine.generate(prompt_input, sampling_of(parts.settings, None, seed), progress=progress)
 
 
 def sampling_of(

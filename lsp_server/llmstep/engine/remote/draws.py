@@ -169,7 +169,7 @@ async def draw_steps(
     connection: Connection,
     model: str,
     template: PromptTemplate,
-    ask: PromptInput,
+    prompt_input: PromptInput,
     sampling: SamplingParams,
     abilities: ServerCapabilities,
     progress: ProgressSink,
@@ -184,7 +184,7 @@ async def draw_steps(
     apis = abilities.apis
     while True:
         budget = min(abilities.budget, template.max_prompt_tokens)
-        question = next_step(model, apis[0], template, ask, sampling, budget)
+        question = next_step(model, apis[0], template, prompt_input, sampling, budget)
         try:
             samples = await Draw(connection, question, abilities, progress).samples()
         except StatusError as error:
@@ -196,7 +196,7 @@ async def draw_steps(
                 raise
         else:
             abilities.apis = apis[:1]
-            prefix = ask.prefix.strip() if is_chat(apis[0], template) else ""
+            prefix = prompt_input.prefix.strip() if is_chat(apis[0], template) else ""
             return len(samples), continuing(template, prefix, samples) if prefix else samples
 
 

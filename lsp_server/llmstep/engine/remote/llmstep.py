@@ -62,7 +62,7 @@ class LlmstepEngine(RemoteEngine):
 
     async def generate(
         self,
-        ask: PromptInput,
+        prompt_input: PromptInput,
         sampling: SamplingParams | None = None,
         *,
         progress: ProgressSink = silent,
@@ -71,7 +71,7 @@ class LlmstepEngine(RemoteEngine):
         started = time.perf_counter()
         settings = self.settings
         connection = self._to(self._place(settings), SILENCE)
-        body = wire.request_of(ask, sampling or SamplingParams.of(settings), connection.place.model_key)
+        body = wire.request_of(prompt_input, sampling or SamplingParams.of(settings), connection.place.model_key)
         work = persistently(lambda: self._ask(connection, body, progress), self._tries)
         # Another window may have a model to download first; it gives signs of life, and this one would wait as long.
         seconds = None if self.status.engine == "shared" else settings.remote.timeout_seconds

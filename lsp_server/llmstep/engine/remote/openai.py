@@ -67,7 +67,7 @@ class OpenAiEngine(RemoteEngine):
 
     async def generate(
         self,
-        ask: PromptInput,
+        prompt_input: PromptInput,
         sampling: SamplingParams | None = None,
         *,
         progress: ProgressSink = silent,
@@ -79,10 +79,12 @@ class OpenAiEngine(RemoteEngine):
         model = await self._model(connection, settings)
         template = self._template(settings, model)
         wanted = sampling or SamplingParams.of(settings)
-        key = answer_key(ModelKey.of(settings).at(connection.place.url, model, settings), template, ask, wanted)
+        key = answer_key(
+            ModelKey.of(settings).at(connection.place.url, model, settings), template, prompt_input, wanted
+        )
 
         async def work(progress: ProgressSink) -> Generation:
-            asked = self._ask(connection, settings, model, template, ask, wanted, progress)
+            asked = self._ask(connection, settings, model, template, prompt_input, wanted, progress)
             async with self._known(connection, model):
                 made = await self._timed(asked, connection, settings.remote.timeout_seconds)
             self._answers.put(key, made)
@@ -176,7 +178,7 @@ class OpenAiEngine(RemoteEngine):
         settings: Settings,
         model: str,
         template: PromptTemplate,
-        ask: PromptInput,
+        prompt_input: PromptInput,
         sampling: SamplingParams,
         progress: ProgressSink,
     ) -> Generation:
@@ -191,12 +193,12 @@ class OpenAiEngine(RemoteEngine):
         progress = thinned(progress)
         drawn = 0
         parts: list[tuple[PromptTemplate, list[RawSample]]] = []
-        for part, count in template.draws(ask, sampling.count):
+        for part, count in template.draws(prompt_input, sampling.count):
             wanted = attrs.evolve(sampling, count=count)
-            got, samples = await draw_steps(connection, model, part, ask, wanted, abilities, progress)
+            got, samples = await draw_steps(connection, model, part, prompt_input, wanted, abilities, progress)
             drawn += got
             parts.append((part, samples))
-        return generation(ask, model, drawn, started, parts)
+        return generation(prompt_input, model, drawn, started, parts)
 
     async def _in_own_words(self, connection: Connection, template: PromptTemplate) -> PromptTemplate:
         """A template for chats in general with the markers of the model, where they are known here."""

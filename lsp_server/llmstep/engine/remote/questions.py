@@ -48,7 +48,7 @@ def next_turn(dialect: Dialect, model: str, turns: Sequence[Turn], sampling: Sam
 
 
 def next_step(
-    model: str, api: Api, template: PromptTemplate, ask: PromptInput, sampling: SamplingParams, budget: int
+    model: str, api: Api, template: PromptTemplate, prompt_input: PromptInput, sampling: SamplingParams, budget: int
 ) -> Question:
     """A goal, in the words of a template.
 
@@ -58,7 +58,7 @@ def next_step(
     as_chat = is_chat(api, template)
     step_tokens = min(sampling.max_new_tokens, template.max_new_tokens)
     max_tokens = step_tokens + template.thinking_tokens
-    said = _messages(template, ask, budget) if as_chat else fitted_text(template, ask, tokens, budget)
+    said = _messages(template, prompt_input, budget) if as_chat else fitted_text(template, prompt_input, tokens, budget)
     if isinstance(said, list) and api == "ollama":
         said = str(said[-1]["content"])
     about: dict[str, Any] = {}
@@ -88,12 +88,12 @@ def is_chat(api: Api, template: PromptTemplate) -> bool:
     return api == "chat" or (api == "ollama" and template.own_turns)
 
 
-def _messages(template: PromptTemplate, ask: PromptInput, budget: int) -> list[dict[str, Any]]:
+def _messages(template: PromptTemplate, prompt_input: PromptInput, budget: int) -> list[dict[str, Any]]:
     """The turns of a prompt. No server's chat lets one begin the answer, so that the prefix becomes a wish."""
-    text = fitted_text(template, attrs.evolve(ask, prefix=""), tokens, budget)
+    text = fitted_text(template, attrs.evolve(prompt_input, prefix=""), tokens, budget)
     turns = _TURN.findall(text) if template.chat else [("user", text)]
     messages = [{"role": role, "content": said} for role, said in turns if role != "assistant" or said]
-    if prefix := ask.prefix.strip():
+    if prefix := prompt_input.prefix.strip():
         messages[-1]["content"] += f"\nYour answer must begin with these characters: {prefix}"
     return messages
 

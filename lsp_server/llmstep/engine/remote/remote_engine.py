@@ -64,9 +64,9 @@ class RemoteEngine:
     def watch(self, callback: Callable[[EngineStatus], None]) -> Callable[[], None]:
         return self._board.watch(in_this_loop(callback))
 
-    def known(self, ask: PromptInput, sampling: SamplingParams | None = None) -> Generation | None:
+    def known(self, prompt_input: PromptInput, sampling: SamplingParams | None = None) -> Generation | None:
         """None: whether an answer is in memory depends on which model the server has."""
-        del ask, sampling
+        del prompt_input, sampling
         return None
 
     async def complete(

@@ -78,7 +78,7 @@ class ServedEngine(OpenAiEngine):
 
     async def generate(
         self,
-        ask: PromptInput,
+        prompt_input: PromptInput,
         sampling: SamplingParams | None = None,
         *,
         progress: ProgressSink = silent,
@@ -89,7 +89,7 @@ class ServedEngine(OpenAiEngine):
             SettingsError: The server's program is not installed.
             ModelError: The server cannot be started with this model.
         """
-        return await self._kept(lambda: super(ServedEngine, self).generate(ask, sampling, progress=progress))
+        return await self._kept(lambda: super(ServedEngine, self).generate(prompt_input, sampling, progress=progress))
 
     async def converse(
         self, turns: Sequence[Turn], sampling: SamplingParams, *, progress: ProgressSink = silent
