@@ -21,8 +21,7 @@ from lsprotocol import types
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lsp"))
 
-from client import Page
-from lsp_page import offset, position
+from lsp_page import Page, offset, position
 
 from .played_world import World
 
