@@ -53,7 +53,7 @@ test: ready ## Run all tests.
 
 # What is quick by itself, and a few tests with Lean; each file runs in one of the processes.
 SLOWER := tests/remote/test_bounds.py $(addprefix tests/test_,api_page.py beside.py faces.py reference.py release.py)
-FAST := $(filter-out $(SLOWER),$(wildcard $(addprefix tests/,automation catalog/test_[!am]*.py remote/*.py search \
+FAST := $(filter-out $(SLOWER),$(wildcard $(addprefix tests/,automation catalog/test_[!am]*.py remote/test_*.py search \
 	lean/test_own_commands.py lean/test_text.py lsp/test_suggest.py test_*.py)))
 
 test-fast: $(SETUP) lean ## Run the quick tests and a few with Lean, for everyday use.

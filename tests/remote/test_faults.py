@@ -172,6 +172,6 @@ async def test_a_server_that_is_too_slow(fake: FakeServer) -> None:
 
 async def test_a_time_limit_between_two_tries_tells_why_the_first_failed(fake: FakeServer) -> None:
     fake.faults = [lambda: error(503, "warming up", **{"Retry-After": "5"})]
-    told = await failure(fake, RemoteError, fake.settings(timeout_seconds=0.5))
+    told = await failure(fake, RemoteError, fake.settings(timeout_seconds=3))
     assert told.message == f"The server at {fake.url} failed (status 503): warming up."
     assert len(fake.asked) == 1

@@ -11,126 +11,26 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import json
 import os
 import re
-import shutil
 import signal
-import stat
 import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import attrs
-import psutil
+from companion_bench import GOAL, SECONDS, Bench, Outcome
+from fault_kinds import configured, damaged, lean_is, signalled
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException
+from remote_faults import CHOICES, hangs, http, remote, resets, says, trickles
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-sys.path.insert(0, str(HERE.parent / "lsp"))
-
-from client import Editor, Page  # noqa: E402
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
-
-GOAL = "theorem t (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n  sorry\n"
-SECONDS = 60.0
-"""A fault that lasts longer than this counts as not overcome."""
-
-
-@attrs.frozen
-class Outcome:
-    """What came of a fault."""
-
-    fault: str
-    told: str
-    """What the user read, or a remark in brackets."""
-    told_after: float
-    """Seconds from the question to that."""
-    seconds: float | None
-    """From the end of the fault until the goal is answered as before; None when it never was."""
-
-
-class Bench:
-    """The companion under test."""
-
-    def __init__(self, folder: Path, lean: str) -> None:
-        self.folder = folder
-        self.options: dict[str, Any] = {
-            "model": "starter",
-            "device": "cpu",
-            "count": 8,
-            "lean": {"command": [lean, "--server"], "timeoutSeconds": 8},
-            "http": {"enabled": False},
-        }
-        self.editor = Editor()
-        self.page: Page
-        self.took = 0.0
-        """Seconds of the last question."""
-        self._pages = 0
-
-    async def start(self) -> None:
-        await self.editor.start(self.folder, options=self.options)
-        await self.open()
-        assert await self.works() == ""
-
-    async def open(self) -> None:
-        self._pages += 1
-        self.page = self.editor.open(self.folder / f"F{self._pages}.lean", GOAL)
-
-    def configure(self, **changes: Any) -> None:
-        """Push settings; those that are not named go back to the first ones."""
-        self.editor.client.workspace_did_change_configuration(
-            types.DidChangeConfigurationParams({"llmstep": {**self.options, **changes}})
-        )
-
-    async def works(self, **more: Any) -> str:
-        """Ask for the goal; empty when a step closes it, else what was told."""
-        begun = time.perf_counter()
-        try:
-            return await self._works(more)
-        finally:
-            self.took = time.perf_counter() - begun
-
-    async def _works(self, more: dict[str, Any]) -> str:
-        try:
-            answer = await asyncio.wait_for(self.page.suggest(self.page.at("sorry"), **more), SECONDS)
-        except JsonRpcException as error:
-            hint = error.data.get("hint", "") if isinstance(error.data, dict) else getattr(error.data, "hint", "")
-            return f"{error.message} {hint}".strip()
-        except asyncio.TimeoutError:
-            return "(no answer)"
-        closes = any(each["verdict"] == "closes" for each in answer["suggestions"])
-        return "" if closes else str(answer["summary"])
-
-    def ask(self) -> asyncio.Task[str]:
-        return asyncio.create_task(self.works())
-
-    def lean(self, part: str) -> list[psutil.Process]:
-        """The Lean processes with this word on their command lines."""
-        assert self.editor.process is not None
-        family = psutil.Process(self.editor.process.pid).children(recursive=True)
-        return [each for each in family if part in " ".join(_words(each))]
-
-    async def recovered(self) -> float | None:
-        """Seconds until the goal is answered as before."""
-        begun = time.perf_counter()
-        while time.perf_counter() - begun < SECONDS:
-            if not await self.works(more=False):
-                return time.perf_counter() - begun
-            await asyncio.sleep(0.1)
-        return None
-
-
-def _words(process: psutil.Process) -> list[str]:
-    with contextlib.suppress(psutil.Error):
-        return process.cmdline()
-    return []
 
 
 FAULTS: dict[str, Callable[[Bench], Awaitable[str]]] = {}
@@ -145,30 +45,6 @@ def fault(name: str) -> Callable[[Callable[[Bench], Awaitable[str]]], Callable[[
     return enter
 
 
-def signalled(part: str, number: signal.Signals, *, busy: bool) -> Callable[[Bench], Awaitable[str]]:
-    async def work(bench: Bench) -> str:
-        await bench.open()
-        asked = None
-        if busy:
-            asked = bench.ask()
-            await asyncio.sleep(0.15)
-        else:
-            await bench.works()
-            await bench.open()
-        processes = bench.lean(part)
-        for process in processes:
-            process.send_signal(number)
-        try:
-            return await (asked or bench.ask()) or "(nothing; the answer came)"
-        finally:
-            if number is signal.SIGSTOP:
-                for process in processes:
-                    with contextlib.suppress(psutil.Error):
-                        process.send_signal(signal.SIGCONT)
-
-    return work
-
-
 for _part, _name in (("--server", "server"), ("--worker", "worker")):
     for _number in (signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM, signal.SIGSTOP):
         for _busy in (False, True):
@@ -176,61 +52,29 @@ for _part, _name in (("--server", "server"), ("--worker", "worker")):
             FAULTS[f"{_number.name} to Lean's {_name} {_when}"] = signalled(_part, _number, busy=_busy)
 
 
-def configured(**changes: Any) -> Callable[[Bench], Awaitable[str]]:
-    async def work(bench: Bench) -> str:
-        await bench.open()
-        bench.editor.messages.clear()
-        bench.configure(**changes)
-        try:
-            told = await bench.works()
-            return " / ".join(dict.fromkeys([*bench.editor.messages, *([told] if told else [])])) or "(nothing)"
-        finally:
-            bench.configure()
-
-    return work
-
-
-def lean_is(*command: str) -> Callable[[Bench], Awaitable[str]]:
-    return configured(lean={"command": list(command), "timeoutSeconds": 3})
-
-
 FAULTS["no such Lean command"] = lean_is("/nonexistent/lean")
+
 FAULTS["the Lean command is a folder"] = lean_is("/tmp")
+
 FAULTS["the Lean command is no program"] = lean_is("/etc/hostname")
+
 FAULTS["the Lean command ends at once"] = lean_is("/bin/false")
+
 FAULTS["the Lean command prints garbage"] = lean_is("/usr/bin/yes")
+
 FAULTS["the Lean command hangs"] = lean_is("/bin/sleep", "1000")
+
 FAULTS["the Lean command prints half a message and hangs"] = lean_is(
     "/bin/sh", "-c", "printf 'Content-Length: 100\\r\\n\\r\\n{'; exec sleep 1000"
 )
+
 FAULTS["settings of wrong types"] = configured(count="many", temperature=[], http=5)
+
 FAULTS["settings with NaN and infinities"] = configured(temperature=float("nan"), topP=float("inf"))
+
 FAULTS["unknown settings"] = configured(modle="x")
+
 FAULTS["no such model folder"] = configured(model="/nonexistent/model")
-
-
-def starter() -> Path:
-    from llmstep.catalog.registry import find_record
-    from llmstep.catalog.store import cache_path
-
-    record = find_record("starter")
-    assert record is not None
-    found = cache_path(record)
-    assert found is not None
-    return Path(found)
-
-
-def damaged(change: Callable[[Path], object]) -> Callable[[Bench], Awaitable[str]]:
-    async def work(bench: Bench) -> str:
-        folder = bench.folder / "model"
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(starter(), folder)
-        for each in [folder, *folder.rglob("*")]:
-            each.chmod(each.stat().st_mode | stat.S_IWUSR)
-        change(folder)
-        return await configured(model=str(folder), template="starter")(bench)
-
-    return work
 
 
 def _each(folder: Path, pattern: str, content: bytes | None) -> None:
@@ -242,38 +86,22 @@ def _each(folder: Path, pattern: str, content: bytes | None) -> None:
 
 
 FAULTS["the model's folder is empty"] = damaged(lambda folder: _each(folder, "*.*", None))
+
 FAULTS["the model's weights are cut"] = damaged(
     lambda folder: [os.truncate(file, file.stat().st_size // 2) for file in folder.glob("*.safetensors")]
 )
+
 FAULTS["the model's weights are garbage"] = damaged(lambda folder: _each(folder, "*.safetensors", b"\xff" * 1000))
+
 FAULTS["the model's weights are missing"] = damaged(lambda folder: _each(folder, "*.safetensors", None))
+
 FAULTS["the model's config is garbage"] = damaged(lambda folder: _each(folder, "config.json", b"{"))
+
 FAULTS["the model's config is nested 100 000 deep"] = damaged(
     lambda folder: _each(folder, "config.json", b"[" * 100_000)
 )
+
 FAULTS["the model's tokenizer is garbage"] = damaged(lambda folder: _each(folder, "tokenizer.json", b"\x00"))
-
-
-@contextlib.asynccontextmanager
-async def remote(answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> AsyncIterator[str]:
-    """A server that treats each connection so."""
-    tasks: set[asyncio.Task[Any]] = set()
-
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
-        tasks.add(task)
-        with contextlib.suppress(OSError, asyncio.CancelledError):
-            await answer(reader, writer)
-        writer.close()
-
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
-    finally:
-        server.close()
-        for task in tasks:
-            task.cancel()
 
 
 def at_remote(
@@ -287,53 +115,34 @@ def at_remote(
     return work
 
 
-def says(data: bytes, then: float = 0.0) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(65536)
-        writer.write(data)
-        await writer.drain()
-        await asyncio.sleep(then)
+FAULTS["the remote engine hangs"] = at_remote(hangs)
 
-    return answer
+FAULTS["the remote engine resets the connection"] = at_remote(resets)
 
+FAULTS["the remote engine answers byte by byte"] = at_remote(trickles)
 
-def http(status: str, body: bytes, length: int | None = None, more: str = "") -> bytes:
-    head = f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length or len(body)}\r\n{more}\r\n"
-    return head.encode() + body
-
-
-async def _hangs(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await asyncio.sleep(1000)
-
-
-async def _trickles(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    for byte in http("200 OK", b"{}" + b" " * 10_000):
-        writer.write(bytes([byte]))
-        await writer.drain()
-        await asyncio.sleep(0.2)
-
-
-async def _resets(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    await reader.read(10)
-    writer.transport.abort()
-
-
-CHOICES = {"choices": [{"text": "x" * 1_000_000, "index": 0, "finish_reason": "stop"}], "model": "m"}
-FAULTS["the remote engine hangs"] = at_remote(_hangs)
-FAULTS["the remote engine resets the connection"] = at_remote(_resets)
-FAULTS["the remote engine answers byte by byte"] = at_remote(_trickles)
 FAULTS["the remote engine answers garbage"] = at_remote(says(b"\x00\xff garbage\r\n\r\n"))
+
 FAULTS["the remote engine answers half"] = at_remote(says(http("200 OK", b'{"choices": [', 500)))
+
 FAULTS["the remote engine answers no JSON"] = at_remote(says(http("200 OK", b"<html>")))
+
 FAULTS["the remote engine answers JSON nested 100 000 deep"] = at_remote(says(http("200 OK", b"[" * 100_000)))
+
 FAULTS["the remote engine answers with a number of 5000 digits"] = at_remote(says(http("200 OK", b"9" * 5000)))
+
 FAULTS["the remote engine answers 500"] = at_remote(says(http("500 Internal Server Error", b"{}")))
+
 FAULTS["the remote engine answers 401"] = at_remote(says(http("401 Unauthorized", b"{}")))
+
 FAULTS["the remote engine answers 429"] = at_remote(says(http("429 Too Many Requests", b"{}")))
+
 FAULTS["the remote engine redirects"] = at_remote(
     says(http("302 Found", b"", more="Location: http://127.0.0.1:1/\r\n"))
 )
+
 FAULTS["the remote engine sends a candidate of 1 MB"] = at_remote(says(http("200 OK", json.dumps(CHOICES).encode())))
+
 FAULTS["the remote engine is not there"] = configured(
     engine="openai", remote={"url": "http://127.0.0.1:9/v1", "model": "m", "timeoutSeconds": 2}, template="starter"
 )
