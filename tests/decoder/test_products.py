@@ -30,14 +30,12 @@ X86 = {
 
 def packed(kind: Any, matrix: Any) -> weights.Weight:
     made = weights.empty(kind, *matrix.shape)
-    scratch = np.empty(40, np.float32)
     pack(
         KINDS[made.kind],
         matrix.ctypes.data,
         *matrix.shape,
         made.matrix.ctypes.data,
         made.scales.ctypes.data,
-        scratch.ctypes.data,
     )
     return made
 
@@ -48,12 +46,17 @@ def unpacked(weight: weights.Weight) -> Any:
     if weight.kind == "int8":
         whole = (raw.astype(np.float64) - 128).transpose(0, 2, 1, 3).reshape(weight.tiles * 32, -1)
         return (whole * weight.scales[:, None])[: weight.outputs, : weight.inputs]
-    blocks = raw.reshape(weight.tiles, -1, 576)
-    nibbles = blocks[..., :512].reshape(weight.tiles, -1, 4, 32, 4).astype(np.int64)
-    both = np.stack([nibbles & 15, nibbles >> 4], 3) - 8  # [tiles, groups, pairs, 2, 32, 4]
-    scales = np.ascontiguousarray(blocks[..., 512:]).view(np.float16).astype(np.float64)
-    whole = both.transpose(0, 4, 1, 2, 3, 5).reshape(weight.tiles, 32, -1, 32) * scales.transpose(0, 2, 1)[..., None]
-    return whole.reshape(weight.tiles * 32, -1)[: weight.outputs, : weight.inputs]
+    blocks, left = [], raw
+    while left.shape[1]:  # 8 groups of 32 inputs are a block, and the last one may have fewer
+        groups = min(8, (left.shape[1] - 128) // 544)
+        nibbles, factors, scales, left = np.split(left, np.array([512, 544, 544]) * groups + [0, 0, 128], axis=1)
+        nibbles = nibbles.reshape(-1, groups, 4, 32, 4).astype(np.int64)
+        both = np.stack([nibbles & 15, nibbles >> 4], 3) - 8  # [tiles, groups, pairs, 2, 32, 4]
+        whole = both.transpose(0, 4, 1, 2, 3, 5).reshape(-1, 32, groups, 32)
+        whole = whole * factors.view(np.int8).reshape(-1, groups, 32).transpose(0, 2, 1)[..., None]
+        scale = np.ascontiguousarray(scales).view(np.float32).astype(np.float64)
+        blocks.append((whole * scale[..., None, None]).reshape(weight.tiles * 32, -1))
+    return np.concatenate(blocks, axis=1)[: weight.outputs, : weight.inputs]
 
 
 @pytest.mark.parametrize("kind", ["int8", "int4"])

@@ -56,7 +56,7 @@ class Subject:
         """
         if not self.shapes or self.loaded.plan.placement.device != "cpu":
             return None
-        each = {"int8": 1.0, "int4": 0.5625}.get(self.dtype, 4.0)
+        each = {"int8": 1.0, "int4": 0.547}.get(self.dtype, 4.0)
         return Floor.of(self.shapes, each, Speeds.measure(self.dtype, threads))
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from llmstep.decoder.folder import ModelFolder
     from llmstep.decoder.weights import Kind, Weight
 
-FORMAT = 6
+FORMAT = 7
 """Goes up when the contents of a packed file change their meaning."""
 
 

@@ -154,18 +154,9 @@ class Source:
 
         def do(first: int) -> None:
             last = min(first + step, weight.outputs)
-            found, scratch = rows(first, last), arrays.empty(weights.GROUP + 4)
+            found, scales = rows(first, last), weight.scales[first:].ctypes.data
             target = weight.matrix[first // weights.TILE :].ctypes.data
-            scales = weight.scales[first:].ctypes.data
-            pack(
-                KINDS[weight.kind],
-                found.ctypes.data,
-                last - first,
-                weight.inputs,
-                target,
-                scales,
-                scratch.ctypes.data,
-            )
+            pack(KINDS[weight.kind], found.ctypes.data, last - first, weight.inputs, target, scales)
 
         starts = range(0, weight.outputs, step)
         if len(starts) == 1 or self._threads == 1:

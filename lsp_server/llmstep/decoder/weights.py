@@ -1,7 +1,8 @@
 """Weights of products, in the order in which tiles of 32 outputs read them.
 
 A tile's weights are one run of memory, and the order is the same on every machine, so that bytes on disk are bytes in
-memory. In eight bits an output has one scale, in four bits each group of 32 inputs of an output.
+memory. In eight bits an output has one scale. In four bits it has a scale for each block of 256 inputs, and a whole
+number for each group of 32, -15 to 15, that the scale is multiplied with, so that a weight is a byte times that scale.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ Kind = Literal["int8", "int4", "float32"]
 TILE = 32
 """Outputs of a tile; as `tiles.OUTPUTS`, which needs numba."""
 GROUP = 32
-"""Inputs that share a scale in four bits; as `tiles.GROUP`."""
+"""Inputs that share a factor in four bits; as `tiles.GROUP`."""
+BLOCK = 256
+"""Inputs that share a scale in four bits; as `tiles.BLOCK`."""
 QUARTER = 4
 """Inputs that one instruction multiplies."""
-_BLOCK = 576
-"""Bytes of a group of a tile in four bits, as `tiles.NIBBLES_BLOCK`."""
+_GROUP_BYTES = 544
+"""As `tiles.GROUP_BYTES`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +38,8 @@ class Weight:
     outputs: int
     inputs: int
     matrix: NDArray[Any]
-    """int8: bytes [tiles, quarters, 32, 4], 128 more than what they mean; int4: bytes [tiles, groups, 576];
+    """int8: bytes [tiles, quarters, 32, 4], 128 more than what they mean; int4: bytes [tiles, all], block by
+    block the nibbles, [groups, 4, 32, 4], the factors, [groups, 32], and the scales, float32 [32];
     float32: [tiles, inputs, 32]. What is beyond the weight is 0."""
     scales: NDArray[np.float32]
     """[tiles x 32]; ones except for int8."""
@@ -49,7 +53,7 @@ class Weight:
     @property
     def count(self) -> int:
         """Steps in which a tile goes through the inputs."""
-        return int(self.matrix.shape[1])
+        return int(self.matrix.shape[1]) if self.kind != "int4" else -(-self.inputs // GROUP)
 
 
 def tiles(outputs: int) -> int:
@@ -62,7 +66,7 @@ def shape_of(kind: Kind, outputs: int, inputs: int) -> tuple[int, ...]:
     if kind == "int8":
         return tiles(outputs), -(-inputs // QUARTER), TILE, QUARTER
     if kind == "int4":
-        return tiles(outputs), -(-inputs // GROUP), _BLOCK
+        return tiles(outputs), -(-inputs // GROUP) * _GROUP_BYTES + -(-inputs // BLOCK) * 4 * TILE
     return tiles(outputs), inputs, TILE
 
 

@@ -147,7 +147,7 @@ def run_attend_rows(operation, epsilon, scale, head, table, state, scratch):
         if length > 0:
             copy(sums + row * wide * 4, target, width)
         else:
-            _clear(target, width)
+            clear(target, width)
         mine = floats(scores + row * columns * 4, columns)
         for token in range(own + 1):
             value = own_values + (row // group * longest + token) * width * 4
@@ -205,7 +205,8 @@ def copy(source, target, count):
 
 
 @compiled
-def _clear(target, count):
+def clear(target, count):
+    """Zeros."""
     out = floats(target, count)
     for i in range(count):
         out[i] = _ZERO

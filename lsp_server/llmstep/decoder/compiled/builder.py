@@ -12,10 +12,10 @@ import numpy as np
 
 from llmstep.decoder import arrays
 from llmstep.decoder.compiled import program as p
-from llmstep.decoder.compiled.attention import BLOCK
+from llmstep.decoder.compiled.attention import BLOCK as QUERIES
 from llmstep.decoder.compiled.parts import NOT_ROTATED, Rows
 from llmstep.decoder.compiled.rowwise import PLAIN
-from llmstep.decoder.weights import GROUP, TILE, tiles
+from llmstep.decoder.weights import BLOCK, TILE, tiles
 
 if TYPE_CHECKING:
     from llmstep.decoder.compiled.parts import Angles, Block, Cache, Heads, Norm
@@ -58,7 +58,7 @@ class Builder:
 
     def _rows(self) -> Rows:
         """What products read, without memory yet."""
-        memory, stride = self.program.memory, 4 * (self._inputs // GROUP + 1)
+        memory, stride = self.program.memory, 4 * (self._inputs // BLOCK + 2)
         if self._floats:
             return Rows(memory(arrays.empty(0)), 4 * self._inputs, 0, 0, 0)
         return Rows(memory(arrays.empty(0)), self._inputs, memory(arrays.empty(0)), memory(arrays.empty(0)), stride)
@@ -87,9 +87,9 @@ class Builder:
         """Numbers that one thread needs beside this memory."""
         lengths = [int(state[each]) for each in (p.LENGTH, p.INPUT, p.CROSS, p.LONGEST)]
         columns = max(lengths[:3]) + lengths[3] + 4 * TILE
-        queries = max(BLOCK, self._group * max(1, int(state[p.MOST])))
+        queries = max(QUERIES, self._group * max(1, int(state[p.MOST])))
         attention = queries * (2 * self._head + columns + TILE)
-        return int(max(attention, self._widths["wide"], self._widths["hidden"], TILE * TILE))
+        return int(max(attention, self._widths["wide"], self._widths["hidden"], TILE * (BLOCK // 4 + 1)))
 
     def block(
         self,

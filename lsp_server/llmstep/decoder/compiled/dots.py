@@ -1,7 +1,7 @@
 """Products of four bytes each, exact, as each kind of processor has them.
 
-Weights are bytes of 128 more than what they mean, or nibbles of 8 more; activations are signed. `OFFSET` is what the
-weights of eight bits still have too much when they are multiplied.
+Weights are bytes of 128 more than what they mean, activations are signed. `OFFSET` is what the weights still have too
+much when they are multiplied.
 """
 
 from __future__ import annotations
@@ -23,11 +23,6 @@ class Vnni:
         """Of a register of bytes as they are in memory, int32 lanes: what `dot` takes."""
         return raw
 
-    def nibbles(self, builder: ir.IRBuilder, raw: Any) -> tuple[Any, Any]:
-        """The same of the lower and the upper halves of bytes."""
-        mask = all_of(INTS, 0x0F0F0F0F)
-        return builder.and_(raw, mask), builder.and_(builder.lshr(raw, all_of(INTS, 4)), mask)
-
     def row(self, builder: ir.IRBuilder, address: Any) -> Any:
         """Four activations, for all outputs."""
         return spread(builder, load(builder, address, I32, 1), INTS)
@@ -36,22 +31,10 @@ class Vnni:
         octets = (builder.bitcast(weights, OCTETS), builder.bitcast(row, OCTETS))
         return call(builder, f"llvm.x86.avx512.vpdpbusd.{32 * LANES}", INTS, (sums, *octets))
 
-    def begin_few(self, _builder: ir.IRBuilder, correction: Any) -> Any:
-        """What the sums of one group of nibbles begin with."""
-        return correction
-
-    def dot_few(self, builder: ir.IRBuilder, sums: Any, weights: Any, row: Any) -> Any:
-        """With nibbles."""
-        return self.dot(builder, sums, weights, row)
-
-    def end_few(self, _builder: ir.IRBuilder, sums: Any, _correction: Any) -> Any:
-        """Sums of one group as int32, with their correction."""
-        return sums
-
 
 class Avx2(Vnni):
     """`vpmaddubsw`, whose sums of two products would not fit unless the sign is moved to the activations:
-    2 · 127 · 127 < 32768. With nibbles the sums of a whole group fit."""
+    2 · 127 · 127 < 32768."""
 
     offset = 0
 
@@ -64,20 +47,7 @@ class Avx2(Vnni):
         size, signed = weights
         moved = call(builder, "llvm.x86.avx2.psign.b", OCTETS, (builder.bitcast(row, OCTETS), signed))
         pairs = call(builder, "llvm.x86.avx2.pmadd.ub.sw", SHORTS, (size, moved))
-        return builder.add(sums, self._whole(builder, pairs))
-
-    def begin_few(self, _builder: ir.IRBuilder, _correction: Any) -> Any:
-        return ir.Constant(SHORTS, None)
-
-    def dot_few(self, builder: ir.IRBuilder, sums: Any, weights: Any, row: Any) -> Any:
-        octets = (builder.bitcast(weights, OCTETS), builder.bitcast(row, OCTETS))
-        return builder.add(sums, call(builder, "llvm.x86.avx2.pmadd.ub.sw", SHORTS, octets))
-
-    def end_few(self, builder: ir.IRBuilder, sums: Any, correction: Any) -> Any:
-        return builder.add(self._whole(builder, sums), correction)
-
-    def _whole(self, builder: ir.IRBuilder, sums: Any) -> Any:
-        return call(builder, "llvm.x86.avx2.pmadd.wd", INTS, (sums, all_of(SHORTS, 1)))
+        return builder.add(sums, call(builder, "llvm.x86.avx2.pmadd.wd", INTS, (pairs, all_of(SHORTS, 1))))
 
 
 class NeonDot(Vnni):
@@ -99,10 +69,6 @@ class Plain(Vnni):
     def weights(self, builder: ir.IRBuilder, raw: Any) -> Any:
         shifted = [builder.lshr(raw, all_of(INTS, 8 * place)) if place else raw for place in range(4)]
         return [builder.and_(each, all_of(INTS, 255)) for each in shifted]
-
-    def nibbles(self, builder: ir.IRBuilder, raw: Any) -> tuple[Any, Any]:
-        lower, upper = super().nibbles(builder, raw)
-        return self.weights(builder, lower), self.weights(builder, upper)
 
     def row(self, builder: ir.IRBuilder, address: Any) -> Any:
         numbers = [builder.sext(load(builder, plus(builder, address, place), I8, 1), I32) for place in range(4)]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from llmstep.decoder import arrays
 from llmstep.decoder.compiled.loop import LINE, run
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Machine:
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
-        self._scratch = [np.empty(0, np.float32) for _ in range(threads)]
+        self._scratch = [arrays.empty(0) for _ in range(threads)]
         self._tasks: list[Tasks] = [queue.SimpleQueue() for _ in range(threads - 1)]
         for number, each in enumerate(self._tasks, 1):
             threading.Thread(target=_help, args=(each,), name=f"llmstep-compute-{number}", daemon=True).start()
@@ -39,7 +40,7 @@ class Machine:
     def reserve(self, numbers: int) -> None:
         """Have scratch memory of so many float32 for each thread."""
         if len(self._scratch[0]) < numbers:
-            self._scratch = [np.empty(numbers, np.float32) for _ in range(self.threads)]
+            self._scratch = [arrays.empty(numbers) for _ in range(self.threads)]
 
     def run(self, program: Program, first: int = 0, last: int | None = None) -> None:
         """Run a part of a program."""

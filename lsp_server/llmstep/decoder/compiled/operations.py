@@ -6,20 +6,24 @@ Their operands are those that `Builder` writes, in that order; `table` gives the
 
 from __future__ import annotations
 
-from llmstep.decoder.compiled.attention import BLOCK, copy, run_attend, run_attend_rows, run_store
+from llmstep.decoder.compiled.attention import BLOCK as QUERIES
+from llmstep.decoder.compiled.attention import clear, copy, run_attend, run_attend_rows, run_store
 from llmstep.decoder.compiled.compiler import compiled
 from llmstep.decoder.compiled.native import floats
-from llmstep.decoder.compiled.program import ATTEND, ATTEND_ROWS, BYTES, GATE, NIBBLES, NORM, PRODUCT, ROWS, STORE
+from llmstep.decoder.compiled.program import ATTEND, ATTEND_ROWS, FLOATS, GATE, NIBBLES, NORM, PRODUCT, ROWS, STORE
 from llmstep.decoder.compiled.rowwise import gate, norm, quantize
 from llmstep.decoder.compiled.tiles import (
+    BLOCK,
+    BLOCK_BYTES,
     BYTES_ROWS,
     FLOATS_ROWS,
-    NIBBLES_BLOCK,
+    GROUP,
+    GROUP_BYTES,
     NIBBLES_ROWS,
     OUTPUTS,
     bytes_tile,
     floats_tile,
-    nibbles_tile,
+    unpack,
 )
 
 _FEW = 24
@@ -38,7 +42,7 @@ def pieces(operation, state):
         each = _tiles_each(operation[9], rows)
         return (operation[9] + each - 1) // each
     if kind == ATTEND:
-        tokens = max(1, BLOCK // operation[2])
+        tokens = max(1, QUERIES // operation[2])
         return operation[1] * ((rows + tokens - 1) // tokens)
     return operation[1] if kind in (STORE, ATTEND_ROWS) else rows
 
@@ -105,50 +109,45 @@ def _run_product(operation, piece, table, rows, scratch):
     more, more_stride, weight, count = table[operation[5]], operation[6], table[operation[7]], operation[8]
     tiles, scales, bias = operation[9], table[operation[10]], table[operation[11]]
     out, out_stride, add = table[operation[12]], operation[13], operation[14]
-    each = _tiles_each(tiles, rows)
-    most = BYTES_ROWS if kind == BYTES else NIBBLES_ROWS if kind == NIBBLES else FLOATS_ROWS
-    block = 4 * OUTPUTS if kind != NIBBLES else NIBBLES_BLOCK
+    each, blocks, size, few = _tiles_each(tiles, rows), 1, count * 4 * OUTPUTS, kind == NIBBLES and rows <= NIBBLES_ROWS
+    if kind == NIBBLES:
+        blocks = (count * GROUP + BLOCK - 1) // BLOCK
+        size = count * GROUP_BYTES + blocks * 4 * OUTPUTS
+        clear(scratch, OUTPUTS)
+    most = FLOATS_ROWS if kind == FLOATS else BYTES_ROWS
     for tile in range(piece * each, min((piece + 1) * each, tiles)):
         offset = tile * OUTPUTS * 4
-        right = weight + tile * count * block
-        for row in range(0, rows, most):
-            few, start, target = min(most, rows - row), left + row * left_stride, out + row * out_stride + offset
-            factors, sums = row_scales + 4 * row, more + row * more_stride
-            if kind == BYTES:
+        for block in range(blocks):
+            right, steps, factors, sums = weight + tile * size + block * BLOCK_BYTES, count, scales + offset, more
+            if kind == NIBBLES:
+                steps = min(BLOCK // GROUP, count - block * (BLOCK // GROUP))
+                factors, sums = right + steps * GROUP_BYTES, more + 4 * (block + 1)
+                if not few:
+                    unpack(right, steps, scratch + 4 * OUTPUTS)
+                    right, steps = scratch + 4 * OUTPUTS, steps * (GROUP // 4)
+            for row in range(0, rows, most):
+                now, start, target = min(most, rows - row), left + row * left_stride, out + row * out_stride + offset
+                if kind == FLOATS:
+                    floats_tile(now, start, left_stride, right, 4 * OUTPUTS, count, scratch, 4 * OUTPUTS)
+                    for number in range(now):
+                        _give_sums(scratch + number * 4 * OUTPUTS, bias + offset, target + number * out_stride, add)
+                    continue
                 bytes_tile(
                     few,
-                    start,
+                    now,
+                    start + block * BLOCK,
                     left_stride,
-                    factors,
-                    sums,
+                    row_scales + 4 * row,
+                    sums + row * more_stride,
                     more_stride,
                     right,
-                    count,
-                    scales + offset,
-                    bias + offset,
-                    target,
-                    out_stride,
-                    add,
-                )
-            elif kind == NIBBLES:
-                nibbles_tile(
-                    few,
-                    start,
-                    left_stride,
+                    steps,
                     factors,
-                    sums + 4,
-                    more_stride,
-                    right,
-                    count,
-                    bias + offset,
+                    bias + offset if block == 0 else scratch,
                     target,
                     out_stride,
-                    add,
+                    add + block,
                 )
-            else:
-                floats_tile(few, start, left_stride, right, 4 * OUTPUTS, count, scratch, 4 * OUTPUTS)
-                for number in range(few):
-                    _give_sums(scratch + number * 4 * OUTPUTS, bias + offset, target + number * out_stride, add)
 
 
 @compiled

@@ -5,27 +5,26 @@ from __future__ import annotations
 import numpy as np
 
 from llmstep.decoder.compiled.compiler import compiled, kept
-from llmstep.decoder.compiled.native import as_bits, floats, ints, octets, shorts
+from llmstep.decoder.compiled.native import as_bits, floats, ints, octets
 from llmstep.decoder.compiled.program import BYTES, NIBBLES
-from llmstep.decoder.compiled.rowwise import largest, of_half, to_halves
-from llmstep.decoder.compiled.tiles import GROUP, NIBBLES_BLOCK, OUTPUTS
+from llmstep.decoder.compiled.rowwise import largest
+from llmstep.decoder.compiled.tiles import BLOCK, BLOCK_BYTES, GROUP, GROUP_BYTES, OUTPUTS
 
-_TRIES = 8
-_ZERO = np.float32(0)
-_TINY, _127, _EIGHT = np.float32(1e-30), np.float32(127), np.float32(8)
-_LEAST, _STEP = np.float32(0.79), np.float32(0.03)
+_ZERO, _TINY, _127 = np.float32(0), np.float32(1e-30), np.float32(127)
+_LOWEST, _MOST, _FIFTEEN = np.float32(-8), np.float32(7), np.float32(15)
+_LEAST = np.float32(0.75)
+"""Share of the factor that a group's largest number asks for below which none is tried."""
 
 
 @kept
-def pack(kind, source, outputs, inputs, target, scales, scratch):
+def pack(kind, source, outputs, inputs, target, scales):
     """Put rows of a weight into tiles.
 
     Args:
         kind: BYTES, NIBBLES or FLOATS.
         source: Address of float32 [outputs, inputs].
         target: Address of the first tile that they become.
-        scales: Address of float32 [outputs in whole tiles]; written in eight bits.
-        scratch: Address of GROUP float32 and an int16.
+        scales: Address of float32 [outputs in whole tiles]; written for BYTES.
     """
     for tile in range((outputs + OUTPUTS - 1) // OUTPUTS):
         for lane in range(OUTPUTS):
@@ -35,10 +34,13 @@ def pack(kind, source, outputs, inputs, target, scales, scratch):
                 quarters = (inputs + 3) // 4
                 _pack_bytes(row, inputs, target + (tile * quarters * OUTPUTS + lane) * 4, quarters, scales + output * 4)
             elif kind == NIBBLES:
-                groups = (inputs + GROUP - 1) // GROUP
-                for group in range(groups):
-                    place = target + (tile * groups + group) * NIBBLES_BLOCK
-                    _pack_nibbles(row, inputs, group * GROUP, place, lane, scratch)
+                groups, blocks = (inputs + GROUP - 1) // GROUP, (inputs + BLOCK - 1) // BLOCK
+                place = target + tile * (groups * GROUP_BYTES + blocks * 4 * OUTPUTS)
+                for block in range(blocks):
+                    start = block * BLOCK
+                    few = min(BLOCK, inputs - start) if row != 0 else 0
+                    groups_here = min(BLOCK // GROUP, groups - start // GROUP)
+                    _pack_nibbles(row + start * 4, few, place + block * BLOCK_BYTES, groups_here, lane)
             else:
                 out = floats(target + (tile * inputs * OUTPUTS + lane) * 4, (inputs - 1) * OUTPUTS + 1)
                 for i in range(inputs):
@@ -65,44 +67,56 @@ def _pack_bytes(row, inputs, target, quarters, scales):
 
 
 @compiled
-def _pack_nibbles(row, inputs, start, target, lane, scratch):
-    """A group of one output: the number farthest from 0 becomes -8 or near it, with the scale that errs least."""
-    numbers, half = floats(scratch, GROUP), shorts(scratch + 4 * GROUP, 1)
+def _pack_nibbles(row, inputs, target, groups, lane):
+    """A block of one output: in each group the number farthest from 0 becomes -8 or near it."""
+    factors = octets(target + 16 * OUTPUTS * groups + lane, (groups - 1) * OUTPUTS + 1)
+    out = octets(target + 4 * lane, groups * 16 * OUTPUTS - 4 * lane)
+    most = largest(ints(row, inputs), inputs)
+    scale = most / (-_LOWEST * _FIFTEEN)
+    if as_bits(most) >= np.int32(0x7F800000):  # what is no number stays none
+        scale = np.float32(np.nan)
+    floats(target + GROUP_BYTES * groups + 4 * lane, 1)[0] = scale
+    for group in range(groups):
+        count = min(GROUP, inputs - group * GROUP)
+        numbers = floats(row + group * GROUP * 4, count)
+        factor = _factor(numbers, count, scale)
+        factors[group * OUTPUTS] = np.int8(np.int32(factor))
+        for pair in range(4):
+            for place in range(4):
+                lower, upper = 8 * pair + place, 8 * pair + 4 + place
+                both = np.int32(8) if lower >= count else np.int32(_nibble(numbers[lower], factor * scale) - _LOWEST)
+                more = np.int32(8) if upper >= count else np.int32(_nibble(numbers[upper], factor * scale) - _LOWEST)
+                both |= more << np.int32(4)
+                out[(group * 4 + pair) * 4 * OUTPUTS + place] = np.int8(both - np.int32(256) if both >= 128 else both)
+
+
+@compiled
+def _factor(numbers, count, scale):
+    """The whole number of scales, -15 to 15, that a group's nibbles err least with."""
     extreme = _ZERO
-    for i in range(GROUP):
-        numbers[i] = floats(row, inputs)[start + i] if row != 0 and start + i < inputs else _ZERO
+    for i in range(count):
         if abs(numbers[i]) > abs(extreme):
             extreme = numbers[i]
-    best, least, bits = _ZERO, _ZERO, np.int16(0)
-    for attempt in range(_TRIES):
-        scale = extreme / -_EIGHT * (_LEAST + _STEP * np.float32(attempt))
-        floats(scratch + 4 * GROUP + 8, 1)[0] = abs(scale)
-        to_halves(scratch + 4 * GROUP + 8, scratch + 4 * GROUP, 1, 1)
-        near = of_half(half[0])
-        near = -near if scale < _ZERO else near
+    if not scale > _TINY:
+        return _ZERO
+    wanted = extreme / (_LOWEST * scale)
+    best, least = _ZERO, _ZERO
+    size = max(np.float32(1), np.rint(abs(wanted) * _LEAST))
+    while size <= min(_FIFTEEN, abs(wanted) + np.float32(1)):
+        factor = -size if wanted < _ZERO else size
         error = _ZERO
-        for i in range(GROUP):
-            away = numbers[i] - near * (_nibble(numbers[i], near) - _EIGHT)
+        for i in range(count):
+            away = numbers[i] - factor * scale * _nibble(numbers[i], factor * scale)
             error += away * away
-        if attempt == 0 or error < least:
-            least, best, bits = error, near, half[0]
-    if best < _ZERO:
-        bits = np.int16(np.int32(bits) - np.int32(0x8000))
-    if as_bits(largest(ints(scratch, GROUP), GROUP)) >= np.int32(0x7F800000):  # what is no number stays none
-        bits = np.int16(0x7E00)
-    shorts(target + 16 * OUTPUTS + 2 * lane, 1)[0] = bits
-    for pair in range(4):
-        out = octets(target + pair * 4 * OUTPUTS + 4 * lane, 4)
-        for place in range(4):
-            lower = np.int32(_nibble(numbers[8 * pair + place], best))
-            upper = np.int32(_nibble(numbers[8 * pair + 4 + place], best))
-            both = lower | (upper << np.int32(4))
-            out[place] = np.int8(both - np.int32(256) if both >= 128 else both)
+        if best == _ZERO or error < least:
+            best, least = factor, error
+        size += np.float32(1)
+    return best
 
 
 @compiled
 def _nibble(number, scale):
-    """8 more than the number in scales, 0 to 15."""
-    if scale == _ZERO:
-        return _EIGHT
-    return min(max(np.rint(number / scale) + _EIGHT, _ZERO), np.float32(15))
+    """The number in scales, -8 to 7."""
+    if scale == _ZERO or scale != scale:
+        return _ZERO
+    return min(max(np.rint(number / scale), _LOWEST), _MOST)

@@ -130,5 +130,5 @@ def compile_now() -> None:
     empty = Program()
     operations, numbers = empty.listing
     run(operations, numbers, empty.table, empty.state, np.zeros((1, LINE), np.int64), 0, 0, 0)
-    pack(0, 0, 0, 1, 0, 0, 0)
+    pack(0, 0, 0, 1, 0, 0)
     chosen(np.zeros((1, 1), np.float32), 1.0, np.zeros(0))

@@ -9,8 +9,8 @@ import numpy as np
 from llmstep.decoder.compiled.compiler import compiled
 from llmstep.decoder.compiled.native import as_bits, as_float, floats, ints, octets, shorts
 
-GROUP = 32
-"""As `tiles.GROUP`."""
+GROUP, BLOCK = 32, 256
+"""As in `tiles`."""
 PLAIN, GELU, GELU_TANH, RELU, SILU = range(5)
 ACTIVATIONS = {
     "gelu": GELU,
@@ -76,26 +76,25 @@ def quantize(address, count, target, more):
 
     Args:
         target: Bytes, [groups x 32].
-        more: int32 [1 + groups]: -128 times the sum of the row, and -8 times that of each group, which weights in
-            eight and in four bits want (see `tiles`).
+        more: int32 [1 + blocks]: -128 times the sum of the row, and of each block (see `tiles`).
     """
     row = floats(address, count)
-    groups = (count + GROUP - 1) // GROUP
-    out, sums = octets(target, groups * GROUP), ints(more, 1 + groups)
+    padded, blocks = (count + GROUP - 1) // GROUP * GROUP, (count + BLOCK - 1) // BLOCK
+    out, sums = octets(target, padded), ints(more, 1 + blocks)
     most = largest(ints(address, count), count)
     if most < _TINY:
         most = _TINY
     factor = _127 / most
     for i in range(count):
         out[i] = np.int8(np.int32(row[i] * factor + _SHIFT) - np.int32(128))
-    for i in range(count, groups * GROUP):
+    for i in range(count, padded):
         out[i] = np.int8(0)
     total = np.int32(0)
-    for group in range(groups):
+    for block in range(blocks):
         part = np.int32(0)
-        for i in range(GROUP):
-            part += np.int32(out[group * GROUP + i])
-        sums[1 + group] = np.int32(-8) * part
+        for i in range(block * BLOCK, min((block + 1) * BLOCK, padded)):
+            part += np.int32(out[i])
+        sums[1 + block] = np.int32(-128) * part
         total += part
     sums[0] = np.int32(-128) * total
     return most / _127
@@ -117,12 +116,6 @@ def to_halves(source, target, stride, count):
         if size >= np.int32(0x7F800000):
             rounded = np.int32(0x7E00)
         out[i * stride] = np.int16(rounded | ((bits >> np.int32(16)) & np.int32(0x8000)))
-
-
-@compiled
-def of_half(bits):
-    """The float32 of a positive number in 16 bits."""
-    return as_float((np.int32(bits) & np.int32(0x7FFF)) << np.int32(13)) / _HALF_SCALE
 
 
 @compiled

@@ -28,8 +28,8 @@ class Target:
     """Of a register."""
     bytes_tile: tuple[int, int]
     """Most rows, and registers of outputs, of a tile with weights in eight bits."""
-    nibbles_tile: tuple[int, int]
-    """With weights in four bits, where sums are held twice."""
+    nibbles_rows: int
+    """Most rows of a tile with weights in four bits; for more of them these become eight bits before."""
     floats_tile: tuple[int, int]
 
     @property
@@ -39,11 +39,11 @@ class Target:
 
 
 TARGETS = (
-    Target("avx512-vnni", 512, (12, 2), (12, 1), (12, 2)),
-    Target("avx-vnni", 256, (6, 2), (6, 1), (6, 2)),
-    Target("avx2", 256, (10, 1), (5, 1), (6, 2)),
-    Target("neon-dot", 128, (6, 4), (5, 2), (6, 4)),
-    Target("plain", 128, (4, 1), (4, 1), (6, 2)),
+    Target("avx512-vnni", 512, (12, 2), 10, (12, 2)),
+    Target("avx-vnni", 256, (6, 2), 3, (6, 2)),
+    Target("avx2", 256, (10, 1), 2, (6, 2)),
+    Target("neon-dot", 128, (6, 4), 3, (6, 4)),
+    Target("plain", 128, (4, 1), 1, (6, 2)),
 )
 """The best one first."""
 

@@ -16,10 +16,14 @@ from llmstep.decoder.compiled.dots import DOTS, OFFSET
 from llmstep.decoder.compiled.llvm import (
     F32,
     FLOATS,
+    I8,
     I32,
     INTS,
+    LANES,
+    SHORTS,
     WIDTH,
     Loop,
+    all_of,
     for_each_number_of_rows,
     load,
     load_halves,
@@ -35,17 +39,27 @@ from llmstep.decoder.compiled.target import target
 OUTPUTS = 32
 """Outputs of a tile."""
 GROUP = 32
-"""Inputs that share a scale in four bits."""
-NIBBLES_BLOCK = 16 * OUTPUTS + 2 * OUTPUTS
-"""Bytes of a group of a tile in four bits: four times the nibbles of two quarters, and scales in 16 bits."""
+"""Inputs that share a factor in four bits."""
+BLOCK = 256
+"""Inputs that share a scale in four bits; a whole number of groups."""
+GROUP_BYTES = 16 * OUTPUTS + OUTPUTS
+"""Bytes of a group in four bits: nibbles, and a factor for each output."""
+BLOCK_BYTES = BLOCK // GROUP * GROUP_BYTES + 4 * OUTPUTS
+"""Bytes of a whole block in four bits: those of its groups, and a float32 scale for each output."""
 BYTES_ROWS, _BYTES_VECTORS = target().bytes_tile
-NIBBLES_ROWS, _NIBBLES_VECTORS = target().nibbles_tile
+NIBBLES_ROWS = target().nibbles_rows
 FLOATS_ROWS, _FLOATS_VECTORS = target().floats_tile
-_PAIRS = 4 if WIDTH == 64 else 1
-"""Pairs of quarters whose nibbles are in registers at a time."""
-_AHEAD = 2048
+_AHEAD = 8192
 """Bytes of the weights that are asked for before they are needed."""
 _ZEROS, _NULLS = ir.Constant(FLOATS, None), ir.Constant(INTS, None)
+
+
+def _vectors(rows: int) -> int:
+    """Registers of outputs that are done at once: the fewer rows, the more, so that weights are read in their order."""
+    most = BYTES_ROWS * _BYTES_VECTORS
+    return max(
+        each for each in (1, 2, 4) if each == _BYTES_VECTORS or (each * rows <= most and each * WIDTH <= 4 * OUTPUTS)
+    )
 
 
 def _parts(builder: ir.IRBuilder, vectors: int) -> tuple[Loop, Any]:
@@ -72,18 +86,33 @@ def _write(builder: ir.IRBuilder, found: list[Any], places: list[Any], add: Any)
 
 @intrinsic
 def bytes_tile(
-    context, rows, left, left_stride, row_scales, more, more_stride, right, count, scales, bias, out, out_stride, add
+    context,
+    few,
+    rows,
+    left,
+    left_stride,
+    row_scales,
+    more,
+    more_stride,
+    right,
+    count,
+    scales,
+    bias,
+    out,
+    out_stride,
+    add,
 ):
     """A tile of a product in eight bits: `out = left (right - 128)ᵀ * scales * row_scales + bias`.
 
     All arguments are integers: addresses, or numbers of bytes for strides.
 
     Args:
-        rows: 1 to BYTES_ROWS.
+        few: Whether `right` has four bits.
+        rows: 1 to BYTES_ROWS, or with four bits to NIBBLES_ROWS.
         left: Signed bytes.
         row_scales: float32, one a row.
         more: int32, one a row: -128 times the sum of the row.
-        right: Unsigned bytes, `count` times [32 outputs, 4 inputs].
+        right: Unsigned bytes, `count` times [32 outputs, 4 inputs]; or `count` groups of what `unpack` reads.
         scales: float32 [32].
         bias: float32 [32].
         out: float32 [rows, 32].
@@ -91,127 +120,116 @@ def bytes_tile(
     """
 
     def generate(context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Any) -> Any:
-        (rows, left, left_stride, row_scales, more, more_stride, right, count, scales, bias, out, out_stride, add) = (
-            arguments
-        )
-        vectors = _BYTES_VECTORS
-
-        def write(most: int) -> None:
-            parts, beyond = _parts(builder, vectors)
-            lefts = _rows(builder, left, left_stride, most)
-            loop = Loop(builder, count, [builder.add(right, beyond), *[_NULLS] * (most * vectors)], "bytes")
-            place, *sums = loop.values
-            weights = []
-            for vector in range(vectors):
-                address = plus(builder, place, WIDTH * vector)
-                weights.append(DOTS.weights(builder, load(builder, address, INTS)))
-                prefetch(builder, plus(builder, address, _AHEAD))
-            offset = builder.mul(loop.step, number(4))
-            new = []
-            for row in range(most):
-                numbers = DOTS.row(builder, builder.add(lefts[row], offset))
-                for vector in range(vectors):
-                    new.append(DOTS.dot(builder, sums[row * vectors + vector], weights[vector], numbers))
-            _, *sums = loop.end([plus(builder, place, 4 * OUTPUTS), *new])
-            factors, moves = (
-                [
-                    load(builder, plus(builder, builder.add(start, beyond), WIDTH * each), FLOATS)
-                    for each in range(vectors)
-                ]
-                for start in (scales, bias)
-            )
-            outs = _rows(builder, builder.add(out, beyond), out_stride, most)
-            corrections = _rows(builder, more, more_stride, most)
-            found, places = [], []
-            for row in range(most):
-                scale = spread(builder, load(builder, plus(builder, row_scales, 4 * row), F32), FLOATS)
-                for vector in range(vectors):
-                    whole = sums[row * vectors + vector]
-                    if OFFSET:
-                        whole = builder.add(whole, spread(builder, load(builder, corrections[row], I32), INTS))
-                    scaled = builder.fmul(builder.sitofp(whole, FLOATS), factors[vector])
-                    found.append(multiply_add(builder, scaled, scale, moves[vector]))
-                    places.append(plus(builder, outs[row], WIDTH * vector))
-            _write(builder, found, places, add)
-            parts.end([])
-
-        for_each_number_of_rows(builder, rows, BYTES_ROWS, write)
+        with builder.if_else(builder.icmp_signed("!=", arguments[0], number(0))) as (then, otherwise):
+            with then:
+                _bytes(builder, arguments[1:], nibbles=True)
+            with otherwise:
+                _bytes(builder, arguments[1:], nibbles=False)
         return context.get_dummy_value()
 
-    return types.void(*[types.int64] * 13), generate
+    return types.void(*[types.int64] * 14), generate
+
+
+def _bytes(builder: ir.IRBuilder, arguments: Any, *, nibbles: bool) -> None:
+    """A tile of a product of bytes, whose right side may have four bits."""
+    rows, left, left_stride, row_scales, more, more_stride, right, count, scales, bias, out, out_stride, add = arguments
+    lines, halves = (4, 2) if nibbles else (1, 1)
+
+    def write(most: int) -> None:
+        vectors = _vectors(most)
+        parts, beyond = _parts(builder, vectors)
+        lefts = _rows(builder, left, left_stride, most)
+        beside = builder.add(
+            builder.add(right, builder.mul(count, number(16 * OUTPUTS))), builder.lshr(beyond, number(2))
+        )
+        loop = Loop(builder, count, [builder.add(right, beyond), beside, *[_NULLS] * (most * vectors)], "bytes")
+        place, beside, *sums = loop.values
+        offset = builder.mul(loop.step, number(4 * lines * halves))
+        extra = [_factor(builder, plus(builder, beside, LANES * each)) for each in range(vectors)] if nibbles else []
+        for line in range(lines):
+            addresses = [plus(builder, place, 4 * OUTPUTS * line + WIDTH * each) for each in range(vectors)]
+            raw = [load(builder, address, INTS) for address in addresses]
+            for address in addresses:
+                prefetch(builder, plus(builder, address, _AHEAD))
+            for half in range(halves):
+                octets = [_unpacked(builder, *pair, half) for pair in zip(raw, extra, strict=True)] if nibbles else raw
+                weights = [DOTS.weights(builder, each) for each in octets]
+                for row in range(most):
+                    address = plus(builder, builder.add(lefts[row], offset), 8 * line + 4 * half)
+                    numbers = DOTS.row(builder, address)
+                    for vector in range(vectors):
+                        each = row * vectors + vector
+                        sums[each] = DOTS.dot(builder, sums[each], weights[vector], numbers)
+        loop.end([plus(builder, place, 4 * OUTPUTS * lines), plus(builder, beside, OUTPUTS), *sums])
+        factors, moves = (
+            [load(builder, plus(builder, builder.add(start, beyond), WIDTH * each), FLOATS) for each in range(vectors)]
+            for start in (scales, bias)
+        )
+        outs = _rows(builder, builder.add(out, beyond), out_stride, most)
+        corrections = _rows(builder, more, more_stride, most)
+        found, places = [], []
+        for row in range(most):
+            scale = spread(builder, load(builder, plus(builder, row_scales, 4 * row), F32), FLOATS)
+            for vector in range(vectors):
+                whole = sums[row * vectors + vector]
+                if OFFSET:
+                    whole = builder.add(whole, spread(builder, load(builder, corrections[row], I32), INTS))
+                scaled = builder.fmul(builder.sitofp(whole, FLOATS), factors[vector])
+                found.append(multiply_add(builder, scaled, scale, moves[vector]))
+                places.append(plus(builder, outs[row], WIDTH * vector))
+        _write(builder, found, places, add)
+        parts.end([])
+
+    for_each_number_of_rows(builder, rows, NIBBLES_ROWS if nibbles else BYTES_ROWS, write)
 
 
 @intrinsic
-def nibbles_tile(
-    context, rows, left, left_stride, row_scales, more, more_stride, right, count, bias, out, out_stride, add
-):
-    """A tile of a product in four bits, as `bytes_tile`.
+def unpack(context, right, groups, target):
+    """Weights in four bits become those that `bytes_tile` reads: 8 less than a nibble, times its group's factor.
+
+    All arguments are integers: addresses but for the second.
 
     Args:
-        rows: 1 to NIBBLES_ROWS.
-        more: int32 [count], for each row: -8 times the sum of each group.
-        right: `count` groups of NIBBLES_BLOCK bytes: four times [32 outputs, 4 inputs], the lower nibbles of one
-            quarter and the upper ones of the next; then float16 scales [32].
-        count: Groups.
+        right: Bytes [groups, 4, 32 outputs, 4 inputs], the lower halves of one quarter and the upper ones of the next;
+            then signed bytes [groups, 32], the factors, -15 to 15.
+        target: Unsigned bytes [groups, 8, 32, 4].
     """
 
     def generate(context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Any) -> Any:
-        rows, left, left_stride, row_scales, more, more_stride, right, count, bias, out, out_stride, add = arguments
-        vectors = _NIBBLES_VECTORS
-
-        def write(most: int) -> None:
-            parts, beyond = _parts(builder, vectors)
-            lefts = _rows(builder, left, left_stride, most)
-            corrections = _rows(builder, more, more_stride, most)
-            scales = builder.add(builder.add(right, builder.lshr(beyond, number(1))), number(16 * OUTPUTS))
-            starts = [builder.add(right, beyond), scales, *[_ZEROS] * (most * vectors)]
-            loop = Loop(builder, count, starts, "nibbles")
-            place, scales, *sums = loop.values
-            offset = builder.mul(loop.step, number(GROUP))
-            small, moves = [], []
-            for row in range(most):
-                at = builder.add(corrections[row], builder.mul(loop.step, number(4)))
-                moves.append(spread(builder, load(builder, at, I32), INTS))
-                small += [DOTS.begin_few(builder, moves[row])] * vectors
-            # Row by row within what the registers hold, so that a row's address is there once for many products.
-            for first in range(0, 4, _PAIRS):
-                halves = []
-                for pair in range(first, first + _PAIRS):
-                    address = plus(builder, place, 4 * OUTPUTS * pair)
-                    prefetch(builder, plus(builder, address, _AHEAD))
-                    raw = [load(builder, plus(builder, address, WIDTH * each), INTS) for each in range(vectors)]
-                    halves += list(zip(*(DOTS.nibbles(builder, each) for each in raw), strict=True))
-                for row in range(most):
-                    start = builder.add(lefts[row], offset)
-                    for quarter, each_half in enumerate(halves, 2 * first):
-                        numbers = DOTS.row(builder, plus(builder, start, 4 * quarter))
-                        for vector in range(vectors):
-                            each = row * vectors + vector
-                            small[each] = DOTS.dot_few(builder, small[each], each_half[vector], numbers)
-            factors = [load_halves(builder, plus(builder, scales, WIDTH // 2 * each)) for each in range(vectors)]
-            new = []
-            for row in range(most):
-                for vector in range(vectors):
-                    each = row * vectors + vector
-                    whole = DOTS.end_few(builder, small[each], moves[row])
-                    new.append(multiply_add(builder, builder.sitofp(whole, FLOATS), factors[vector], sums[each]))
-            following = [plus(builder, place, NIBBLES_BLOCK), plus(builder, scales, NIBBLES_BLOCK)]
-            _, _, *sums = loop.end([*following, *new])
-            outs = _rows(builder, builder.add(out, beyond), out_stride, most)
-            found, places = [], []
-            for row in range(most):
-                scale = spread(builder, load(builder, plus(builder, row_scales, 4 * row), F32), FLOATS)
-                for vector in range(vectors):
-                    move = load(builder, plus(builder, builder.add(bias, beyond), WIDTH * vector), FLOATS)
-                    found.append(multiply_add(builder, sums[row * vectors + vector], scale, move))
-                    places.append(plus(builder, outs[row], WIDTH * vector))
-            _write(builder, found, places, add)
-            parts.end([])
-
-        for_each_number_of_rows(builder, rows, NIBBLES_ROWS, write)
+        right, groups, target = arguments
+        loop = Loop(
+            builder, groups, [right, builder.add(right, builder.mul(groups, number(16 * OUTPUTS))), target], "unpack"
+        )
+        raw_place, factor_place, place = loop.values
+        for vector in range(4 * OUTPUTS // WIDTH):
+            factor = _factor(builder, plus(builder, factor_place, LANES * vector))
+            for line in range(4):
+                address = plus(builder, raw_place, 4 * OUTPUTS * line + WIDTH * vector)
+                prefetch(builder, plus(builder, address, BLOCK_BYTES))
+                raw = load(builder, address, INTS)
+                for half in range(2):
+                    found = _unpacked(builder, raw, factor, half)
+                    store(builder, found, plus(builder, place, 4 * OUTPUTS * (2 * line + half) + WIDTH * vector))
+        sizes = (16 * OUTPUTS, OUTPUTS, 32 * OUTPUTS)
+        loop.end([plus(builder, each, size) for each, size in zip(loop.values, sizes, strict=True)])
         return context.get_dummy_value()
 
-    return types.void(*[types.int64] * 12), generate
+    return types.void(*[types.int64] * 3), generate
+
+
+def _factor(builder: ir.IRBuilder, address: Any) -> tuple[Any, Any]:
+    """A register of factors, and what brings products of them with nibbles to 128 more than what they mean."""
+    whole = builder.sext(load(builder, address, ir.VectorType(I8, LANES), 1), INTS)
+    both = builder.or_(builder.and_(whole, all_of(INTS, 0xFFFF)), builder.shl(whole, all_of(INTS, 16)))
+    factor = builder.bitcast(both, SHORTS)
+    return factor, builder.add(builder.mul(factor, all_of(SHORTS, -8 * 0x0101)), all_of(SHORTS, -0x7F80))
+
+
+def _unpacked(builder: ir.IRBuilder, raw: Any, factor: tuple[Any, Any], half: int) -> Any:
+    """The lower or the upper halves of bytes, as bytes. All are from 8 to 248, so that none reaches its neighbour."""
+    moved = builder.lshr(raw, all_of(INTS, 4)) if half else raw
+    few = builder.bitcast(builder.and_(moved, all_of(INTS, 0x0F0F0F0F)), SHORTS)
+    return builder.bitcast(builder.add(builder.mul(few, factor[0]), factor[1]), INTS)
 
 
 def _floats(*, halves: bool) -> Any:
