@@ -10,7 +10,7 @@ import pytest
 from waiting import until
 
 from llmstep.errors import LeanError, LeanNotFoundError, LeanTimeoutError
-from llmstep.lean import output
+from llmstep.lean import protocol
 from llmstep.lean.process import MARK, marked
 from llmstep.lean.server import LeanServer
 from llmstep.lean.starting import ServerOptions
@@ -129,7 +129,7 @@ async def test_a_command_that_is_no_lean(
         return await spawned(*words, **options)
 
     monkeypatch.setattr(asyncio, "create_subprocess_exec", spawn)
-    monkeypatch.setattr(output, "PATIENCE", 0.2)
+    monkeypatch.setattr(protocol, "PATIENCE", 0.2)
     start = 2.0 if error is LeanTimeoutError else 60
     server = LeanServer(("/bin/sh", "-c", script), tmp_path, timeout=0.5, options=ServerOptions(start_seconds=start))
     with pytest.raises(error) as caught:

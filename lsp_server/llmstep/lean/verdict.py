@@ -114,7 +114,7 @@ def judge(point: InsertionPoint, baseline: Baseline, outcome: Outcome) -> Check:
     if sorted(after) == sorted(unchanged):
         return Check(Verdict.INVALID, message="It leaves the goals as they were.")
     if _are_left(outcome.goals, baseline.goals if point.optional else behind):
-        return Check(Verdict.CLOSES, goals=outcome.goals)
+        return Check(Verdict.CLOSES, goals=() if point.optional else outcome.goals)
     return Check(Verdict.PROGRESS, goals=outcome.goals)
 
 
