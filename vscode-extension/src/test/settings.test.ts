@@ -35,7 +35,7 @@ suite('settings for the server', () => {
     assert.equal(told.count, 7);
     assert.equal(told['check.enabled'], false);
     assert.deepEqual(told['lean.command'], ['lean', '--server']);
-    assert.ok(!('temperature' in told));
+    assert.ok(!('topP' in told));
     const words = options();
     for (const word of ['count=7', 'check.enabled=false', 'lean.command=["lean","--server"]']) {
       assert.equal(words[words.indexOf(word) - 1], '--set', word);
