@@ -50,7 +50,7 @@ BYTES_ROWS, _BYTES_VECTORS = target().bytes_tile
 NIBBLES_ROWS = target().nibbles_rows
 FLOATS_ROWS, _FLOATS_VECTORS = target().floats_tile
 _AHEAD = 8192
-"""Bytes of the weights that are asked for before they are needed."""
+"""Bytes of the weights that are asked for before they are needed; with few rows the processor itself looks ahead."""
 _ZEROS, _NULLS = ir.Constant(FLOATS, None), ir.Constant(INTS, None)
 
 
@@ -136,7 +136,7 @@ def _bytes(builder: ir.IRBuilder, arguments: Any, *, nibbles: bool) -> None:
     lines, halves = (4, 2) if nibbles else (1, 1)
 
     def write(most: int) -> None:
-        vectors = _vectors(most)
+        vectors, ahead = _vectors(most), _AHEAD if nibbles or most > 2 else _AHEAD // 4
         parts, beyond = _parts(builder, vectors)
         lefts = _rows(builder, left, left_stride, most)
         beside = builder.add(
@@ -150,7 +150,7 @@ def _bytes(builder: ir.IRBuilder, arguments: Any, *, nibbles: bool) -> None:
             addresses = [plus(builder, place, 4 * OUTPUTS * line + WIDTH * each) for each in range(vectors)]
             raw = [load(builder, address, INTS) for address in addresses]
             for address in addresses:
-                prefetch(builder, plus(builder, address, _AHEAD))
+                prefetch(builder, plus(builder, address, ahead))
             for half in range(halves):
                 octets = [_unpacked(builder, *pair, half) for pair in zip(raw, extra, strict=True)] if nibbles else raw
                 weights = [DOTS.weights(builder, each) for each in octets]
