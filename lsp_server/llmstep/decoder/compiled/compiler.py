@@ -47,6 +47,11 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     return _njit()(function)
 
 
+def exact(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same with sums in the order that stands there, so that all processors find the same bits."""
+    return _njit(fastmath=False)(function)
+
+
 def kept(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compiled at its first call on a machine, and read from the user's cache later; without the interpreter's lock."""
     place = folder()

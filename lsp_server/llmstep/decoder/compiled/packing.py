@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from llmstep.decoder.compiled.compiler import compiled, kept
+from llmstep.decoder.compiled.compiler import exact, kept
 from llmstep.decoder.compiled.native import as_bits, floats, ints, octets
 from llmstep.decoder.compiled.program import BYTES, NIBBLES
 from llmstep.decoder.compiled.rowwise import largest
@@ -47,7 +47,7 @@ def pack(kind, source, outputs, inputs, target, scales):
                     out[i * OUTPUTS] = floats(row, inputs)[i] if row != 0 else _ZERO
 
 
-@compiled
+@exact
 def _pack_bytes(row, inputs, target, quarters, scales):
     """One output: each number is off by half of its scale, a 254th of the largest, at most."""
     out, factor, numbers = octets(target, (quarters - 1) * 4 * OUTPUTS + 4), _ZERO, floats(row, inputs)
@@ -66,7 +66,7 @@ def _pack_bytes(row, inputs, target, quarters, scales):
             out[quarter * 4 * OUTPUTS + place] = np.int8(found - np.int32(128) if found >= 0 else found + np.int32(128))
 
 
-@compiled
+@exact
 def _pack_nibbles(row, inputs, target, groups, lane):
     """A block of one output: in each group the number farthest from 0 becomes -8 or near it."""
     factors = octets(target + 16 * OUTPUTS * groups + lane, (groups - 1) * OUTPUTS + 1)
@@ -81,16 +81,17 @@ def _pack_nibbles(row, inputs, target, groups, lane):
         numbers = floats(row + group * GROUP * 4, count)
         factor = _factor(numbers, count, scale)
         factors[group * OUTPUTS] = np.int8(np.int32(factor))
+        times = _inverse(factor * scale)
         for pair in range(4):
             for place in range(4):
                 lower, upper = 8 * pair + place, 8 * pair + 4 + place
-                both = np.int32(8) if lower >= count else np.int32(_nibble(numbers[lower], factor * scale) - _LOWEST)
-                more = np.int32(8) if upper >= count else np.int32(_nibble(numbers[upper], factor * scale) - _LOWEST)
+                both = np.int32(8) if lower >= count else np.int32(_nibble(numbers[lower], times) - _LOWEST)
+                more = np.int32(8) if upper >= count else np.int32(_nibble(numbers[upper], times) - _LOWEST)
                 both |= more << np.int32(4)
                 out[(group * 4 + pair) * 4 * OUTPUTS + place] = np.int8(both - np.int32(256) if both >= 128 else both)
 
 
-@compiled
+@exact
 def _factor(numbers, count, scale):
     """The whole number of scales, -15 to 15, that a group's nibbles err least with."""
     extreme = _ZERO
@@ -104,19 +105,40 @@ def _factor(numbers, count, scale):
     size = max(np.float32(1), np.rint(abs(wanted) * _LEAST))
     while size <= min(_FIFTEEN, abs(wanted) + np.float32(1)):
         factor = -size if wanted < _ZERO else size
-        error = _ZERO
-        for i in range(count):
-            away = numbers[i] - factor * scale * _nibble(numbers[i], factor * scale)
-            error += away * away
+        error = _error(numbers, count, factor * scale)
         if best == _ZERO or error < least:
             best, least = factor, error
         size += np.float32(1)
     return best
 
 
-@compiled
-def _nibble(number, scale):
-    """The number in scales, -8 to 7."""
-    if scale == _ZERO or scale != scale:
-        return _ZERO
-    return min(max(np.rint(number / scale), _LOWEST), _MOST)
+@exact
+def _error(numbers, count, scale):
+    """The sum of the squares of what rounding changes, in four sums, which vectors of all processors hold."""
+    first, second, third, fourth, times = _ZERO, _ZERO, _ZERO, _ZERO, _inverse(scale)
+    whole = count // 4 * 4
+    for i in range(0, whole, 4):
+        first += _away(numbers[i], scale, times)
+        second += _away(numbers[i + 1], scale, times)
+        third += _away(numbers[i + 2], scale, times)
+        fourth += _away(numbers[i + 3], scale, times)
+    for i in range(whole, count):
+        first += _away(numbers[i], scale, times)
+    return (first + second) + (third + fourth)
+
+
+@exact
+def _away(number, scale, times):
+    away = number - scale * _nibble(number, times)
+    return away * away
+
+
+@exact
+def _inverse(scale):
+    return np.float32(1) / scale if scale != _ZERO and scale == scale else _ZERO
+
+
+@exact
+def _nibble(number, times):
+    """The number in scales, whose inverse `times` is, -8 to 7."""
+    return min(max(np.rint(number * times), _LOWEST), _MOST)
