@@ -168,7 +168,7 @@ async def test_the_endpoint_puts_premises_in_front_of_the_state(
     goals: list[str] = []
     premises.source = _Noting(premises.source, goals)
     endpoint = Endpoint(app)
-    endpoint.start()
+    endpoint.follow()
     await until(lambda: endpoint.url)
     state = "n m : ℕ\n⊢ n + m = m + n"
     file = "import Lib.Nat.Basic\n\ntheorem t (n m : ℕ) : n + m = m + n := by\n  "

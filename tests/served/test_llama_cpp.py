@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from llmstep.engine.router import EngineRouter
 
 ASK = PromptInput(Goal("p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q"))
+EITHER = PromptInput(Goal("p q : Prop\nh : p ∨ q\n⊢ q ∨ p"))
+"""Has several likely steps."""
 SAMPLING = SamplingParams(10, 0.7, 1.0, 48, 3)
 
 
@@ -48,26 +50,24 @@ def family(engine: EngineRouter) -> list[psutil.Process]:
 
 
 async def test_the_steps_and_scores_of_the_same_model_in_process(gguf: Path) -> None:
-    greedy = attrs.evolve(SAMPLING, temperature=0.0)
+    greedy, warm = attrs.evolve(SAMPLING, temperature=0.0), attrs.evolve(SAMPLING, count=64, temperature=1.0)
     async with engine_for("starter", device="cpu") as here:
         expected = {
             ask: (await here.generate(ask, greedy)).candidates for ask in (ASK, PromptInput(ASK.goal, prefix="exact "))
         }
-        spread = {
-            each.text: each.score for each in (await here.generate(ASK, attrs.evolve(SAMPLING, count=64))).candidates
-        }
+        spread = {each.text: each.score for each in (await here.generate(EITHER, warm)).candidates}
     said: list[str] = []
     async with engine_for(gguf) as engine:
         for ask, candidates in expected.items():
             [found] = (await engine.generate(ask, greedy, progress=lambda each: said.append(each.message))).candidates
             assert found.text == candidates[0].text
             assert found.score == pytest.approx(candidates[0].score, abs=0.2)  # without the end token's
-        answer = await engine.generate(ASK, attrs.evolve(SAMPLING, count=64))  # twice as many as there are slots
+        answer = await engine.generate(EITHER, warm)  # twice as many as there are slots
         assert answer.drawn == 64
         both = {each.text for each in answer.candidates} & set(spread)
         assert len(both) > 1
         assert (engine.status.engine, engine.status.state, engine.status.model) == ("llama.cpp", "idle", str(gguf))
-        again = await engine.generate(ASK, attrs.evolve(SAMPLING, count=64))
+        again = await engine.generate(EITHER, warm)
         assert again.cached
         server = family(engine)
         assert engine.status.url.startswith("http://127.0.0.1:")
