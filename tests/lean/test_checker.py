@@ -111,16 +111,18 @@ SITE = site_in(TEXT, TEXT.index("sorry"))
 
 
 async def test_what_is_known_is_not_asked_again(checker: FileChecker, server: LeanServer) -> None:
-    first = await checker.check(TEXT, SITE, "exact hp")
-    await checker.check(TEXT, SITE, "exact hq")
+    text = TEXT.replace("theorem t", "theorem known")  # nothing of it is known yet
+    point = site_in(text, text.index("sorry"))
+    first = await checker.check(text, point, "exact hp")
+    await checker.check(text, point, "exact hq")
     uri = checker.shadow.uri
-    before = await server.change(uri, SITE.shadow(TEXT, "exact hq"))
-    again = await checker.check(TEXT + "\ntheorem below : True := trivial\n", SITE, "exact  hp")
-    assert await checker.check(TEXT, SITE, "exact  hp") is again
-    version = await server.change(uri, SITE.shadow(TEXT, "exact hq"))
+    before = await server.change(uri, point.shadow(text, "exact hq"))
+    again = await checker.check(text + "\ntheorem below : True := trivial\n", point, "exact  hp")
+    assert await checker.check(text, point, "exact  hp") is again
+    version = await server.change(uri, point.shadow(text, "exact hq"))
     assert version == before + 3  # two for the check, one for this edit
-    assert await checker.check(TEXT, SITE, "exact hp") is first
-    assert await server.change(uri, SITE.shadow(TEXT, "exact hq")) == version
+    assert await checker.check(text, point, "exact hp") is first
+    assert await server.change(uri, point.shadow(text, "exact hq")) == version
 
 
 async def test_compiled_code_proves_where_the_user_says_so(checker: FileChecker) -> None:
