@@ -32,6 +32,17 @@ async def engine_for(model: object, command: tuple[str, ...] = (), **settings: A
         await made.close()
 
 
+_earlier: set[int] = set()
+
+
+@pytest.fixture(autouse=True)
+def _guards_of_this_test() -> None:
+    """Servers that a benchmark has compared with run until the process of the tests ends; they do not count."""
+    _earlier.clear()
+    _earlier.update(each.pid for each in guards())
+
+
 def guards() -> list[psutil.Process]:
-    """The processes of ours that guard the model's servers, which are below them."""
-    return [each for each in psutil.Process().children() if any("served.guard" in word for word in each.cmdline())]
+    """The processes that guard the servers of this test's models, which are below them."""
+    children = [each for each in psutil.Process().children() if each.pid not in _earlier]
+    return [each for each in children if any("served.guard" in word for word in each.cmdline())]
