@@ -5,8 +5,6 @@ const ASKED_ANEW_MS = 1500;
 /** How long VS Code puts off a question of its own behind one of the user's (500 ms), and some room for a busy machine. */
 const PUT_OFF_MS = 800;
 const SHOWN_MS = 1000;
-/** How long after the answer a question of VS Code's own, behind new diagnostics for example, can still keep a menu from opening. */
-const SETTLED_MS = 700;
 const TRIES = 3;
 
 /** A menu of quick fixes that a command opens when it has something to show. */
@@ -29,14 +27,9 @@ export class Menu {
   async open(): Promise<void> {
     await this.#askedAnew;
     for (let tries = 0; tries < TRIES; tries++) {
-      const place = placeNow();
       const answered = this.#next(false, SHOWN_MS);
       await vscode.commands.executeCommand('editor.action.quickFix');
-      if ((await answered)?.cancelled === true) {
-        continue;
-      }
-      const disturbed = (await this.#next(true, SETTLED_MS)) !== undefined;
-      if (!disturbed || placeNow() !== place) {
+      if ((await answered)?.cancelled !== true) {
         return;
       }
     }
@@ -64,11 +57,4 @@ export class Menu {
       });
     });
   }
-}
-
-/** The text and the cursor, as a menu belongs to them: once the user goes on, it is not opened again. */
-function placeNow(): string {
-  const editor = vscode.window.activeTextEditor;
-  const active = editor?.selection.active;
-  return JSON.stringify([editor?.document.uri.toString(), editor?.document.version, active]);
 }
