@@ -7,10 +7,10 @@ import json
 import re
 import sys
 import typing
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import forms
+from generated import ROOT, write_or_check
 from typer.main import get_command
 
 from llmstep.cli import app
@@ -20,7 +20,9 @@ from llmstep.wire import state, steps
 from llmstep.wire.commands import COMMANDS, MESSAGES, CheckedSuggestions, CheckParams, Place, PlainGoal
 from llmstep.wire.schema import about, same, schema
 
-ROOT = Path(__file__).resolve().parents[1]
+if TYPE_CHECKING:
+    from pathlib import Path
+
 FOLDER = ROOT / "docs" / "reference"
 TYPES = ROOT / "vscode-extension" / "src" / "server" / "wire.ts"
 MADE = "This page is made by `scripts/reference.py`."
@@ -175,20 +177,7 @@ def files() -> dict[Path, str]:
     return {path: re.sub(r"\n{3,}", "\n\n", text).rstrip() + "\n" for path, text in made.items()}
 
 
-def main() -> int:
-    """0, or 1 where a file is stale."""
-    made = files()
-    if "--check" in sys.argv[1:]:
-        old = {path for path in (FOLDER / "schemas").glob("*.json") if path not in made}
-        stale = [path for path, text in made.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
-        for path in (*stale, *old):
-            print(f"{path.relative_to(ROOT)} is stale: run `python scripts/reference.py`.", file=sys.stderr)
-        return 1 if stale or old else 0
-    for path, text in made.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    files_made = files()
+    schemas = (FOLDER / "schemas").glob("*.json")
+    sys.exit(write_or_check("reference.py", files_made, [path for path in schemas if path not in files_made]))

@@ -6,15 +6,15 @@ import inspect
 import json
 import sys
 import typing
-from pathlib import Path
 from typing import Any, Literal
 
 import attrs
+from generated import ROOT, write_or_check
 
 from llmstep.setting_values import wire_name
 from llmstep.settings import Settings
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
+PAGE = ROOT / "docs" / "settings.md"
 HEAD = """\
 # Settings
 
@@ -88,16 +88,5 @@ def page() -> str:
     return "\n".join(parts) + "\n"
 
 
-def main() -> int:
-    """0, or 1 where the page is stale."""
-    if "--check" in sys.argv[1:]:
-        if PAGE.read_text(encoding="utf-8") != page():
-            print("docs/settings.md is stale: run `python scripts/settings_page.py`.", file=sys.stderr)
-            return 1
-        return 0
-    PAGE.write_text(page(), encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check("settings_page.py", {PAGE: page()}))

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import sys
 import typing
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+from generated import ROOT, write_or_check
 
 from llmstep.catalog.models import CATALOG
 from llmstep.settings import all_settings
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from llmstep.setting_values import Setting
 
-PACKAGE = Path(__file__).resolve().parents[1] / "vscode-extension" / "package.json"
+PACKAGE = ROOT / "vscode-extension" / "package.json"
 
 SECTIONS: Mapping[str, tuple[str, ...]] = {
     "Model": ("model", "template", "device", "dtype", "trustRemoteCode", "threads", "idleUnloadMinutes", "shareModel"),
@@ -59,8 +60,8 @@ CHOICES: Mapping[str, Mapping[str, str]] = {
         "float32": "32 bits.",
         "bfloat16": "16 bits, range of 32.",
         "float16": "16 bits.",
-        "int8": "8 bits each, a quarter of the memory of 32; for a CPU or an NVIDIA GPU.",
-        "int4": "4 bits each; for a CPU, or an NVIDIA GPU of compute capability 8.0 or higher.",
+        "int8": "8 bits each, a quarter of the memory of 32; for a CPU.",
+        "int4": "4 bits each; for a CPU.",
     },
     "engine": {
         "auto": "In llmstep's own process, or in llama.cpp where the model is a GGUF file or that is the better place.",
@@ -221,16 +222,5 @@ def package() -> str:
     return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
 
 
-def main() -> int:
-    """0, or 1 where package.json is stale."""
-    if "--check" in sys.argv[1:]:
-        if PACKAGE.read_text(encoding="utf-8") != package():
-            print("vscode-extension/package.json is stale: run `python scripts/vscode_settings.py`.", file=sys.stderr)
-            return 1
-        return 0
-    PACKAGE.write_text(package(), encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_check("vscode_settings.py", {PACKAGE: package()}))
