@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import attrs
+from cachetools import LRUCache
 
 from llmstep.types import Verdict
 
@@ -34,7 +35,7 @@ class MissingTactics:
     """The tactics that a file does not have: found out once, whatever tries them."""
 
     def __init__(self) -> None:
-        self._texts: dict[str, set[str]] = {}
+        self._texts: LRUCache[str, set[str]] = LRUCache(_FILES)
 
     def __call__(self, uri: str, tactic: str) -> bool:
         """Whether the file is known not to have it, or what it begins with."""
@@ -45,8 +46,6 @@ class MissingTactics:
         """Whether Lean has just refused it as no tactic of the file, which is remembered."""
         unknown = check.verdict is Verdict.INVALID and check.message.startswith(_UNKNOWN)
         if unknown and len(tactic) <= _LONGEST:
-            while len(self._texts) >= _FILES and uri not in self._texts:
-                del self._texts[next(iter(self._texts))]
             self._texts.setdefault(uri, set()).add(tactic.rstrip("?"))
         return unknown
 

@@ -20,7 +20,6 @@ from llmstep.lean.text import line_end
 from llmstep.lean.tokens import CLOSING
 
 if TYPE_CHECKING:
-    from llmstep.lean.blocks import Item
     from llmstep.lean.cursor_context import CursorContext
     from llmstep.lean.tokens import Token
 

@@ -18,14 +18,11 @@ from llmstep.printable import printable
 from llmstep.wire.commands import KNOWN, KNOWN_CHANGED, PlaceWithDiagnostics
 from llmstep.wire.reading import CLIENTS, argument_error
 from llmstep.wire.records import to_editor
-from llmstep.wire.steps import Known, Rejected, SuggestAnswer, Suggestion, step_fields
+from llmstep.wire.steps import Known, SuggestAnswer, Suggestion, rejected, step_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from lsprotocol.types import Position
 
-    from llmstep import types
     from llmstep.lsp.session import Session
     from llmstep.memory import Document, SuggestionSet
 
@@ -52,7 +49,7 @@ async def known(ls: Session, params: object) -> Any:
         version=document.version,
         goals=(found.goal.text, *found.goal.others),
         working=ls.runs.busy(document.uri),
-        rejected_tactics=refused(found.refused_tactics),
+        rejected_tactics=rejected(found.refused_tactics),
     )
     return to_editor(shown)
 
@@ -68,13 +65,8 @@ def record(document: Document, found: SuggestionSet) -> SuggestAnswer:
             Suggestion(**step_fields(each), edit=found.point.edit(document.text, each.text))
             for each in found.suggestions
         ),
-        rejected=refused(found.rejected),
+        rejected=rejected(found.rejected),
     )
-
-
-def refused(steps: Sequence[types.Suggestion]) -> tuple[Rejected, ...]:
-    """Steps that Lean refused, with its reasons."""
-    return tuple(Rejected(text=each.text, reason=printable(each.reason)) for each in steps)
 
 
 def notify(ls: Session, uri: str) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from llmstep.lean.text import range_at
 from llmstep.printable import printable
-from llmstep.wire.steps import Rejected, step_fields, verdict_text
+from llmstep.wire.steps import rejected, step_fields, verdict_text
 from llmstep.wire.tools import (
     CheckAnswer,
     Edit,
@@ -52,7 +52,7 @@ def suggest_answer(text: str, found: SuggestionSet) -> SuggestAnswer:
             SuggestedStep(**step_fields(each), edit=_edit(found.point.edit(text, each.text)))
             for each in found.suggestions
         ),
-        rejected=tuple(Rejected(text=each.text, reason=printable(each.reason)) for each in found.rejected),
+        rejected=rejected(found.rejected),
     )
 
 

@@ -145,9 +145,10 @@ def facts_of(goal: str) -> list[Fact]:
     implications = [parts for _, kind in hypotheses if len(parts := parts_at(kind, "→")) > 1]
     found = [premise for *premises, end in implications if end.strip() == target for premise in premises]
     found += [end for *_, end in implications if end.strip() != target]
-    found += parts_at(target, "∧") if len(parts_at(target, "∧")) > 1 else []
-    found = [each.strip() for each in found if each.strip() not in known or each in parts_at(target, "∧")]
+    sides = parts_at(target, "∧")
+    found += sides if len(sides) > 1 else []
+    found = [each.strip() for each in found if each.strip() not in known or each in sides]
     for _, kind in hypotheses:
-        if len(sides := parts_at(kind, "∨")) > 1:
-            found.append(" ∨ ".join(side.strip() for side in reversed(sides)))
+        if len(choices := parts_at(kind, "∨")) > 1:
+            found.append(" ∨ ".join(side.strip() for side in reversed(choices)))
     return [Fact("have", each) for each in dict.fromkeys(found)][:_MAX_FROM_TEXT]

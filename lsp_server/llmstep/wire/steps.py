@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 from lsprotocol.types import Range, TextEdit  # noqa: TC002 the converter needs them
 
+from llmstep.printable import printable
 from llmstep.types import Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from llmstep import types
 
 AnyVerdict = Literal["closes", "progress", "invalid", "unchecked"]
@@ -77,6 +80,11 @@ class Rejected:
 
     text: str
     reason: str
+
+
+def rejected(suggestions: Iterable[types.Suggestion]) -> tuple[Rejected, ...]:
+    """Steps that Lean refused, with its reasons."""
+    return tuple(Rejected(text=each.text, reason=printable(each.reason)) for each in suggestions)
 
 
 @attrs.frozen(kw_only=True)

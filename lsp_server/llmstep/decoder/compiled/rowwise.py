@@ -8,9 +8,8 @@ import numpy as np
 
 from llmstep.decoder.compiled.compiler import compiled
 from llmstep.decoder.compiled.native import as_bits, as_float, floats, ints, octets, shorts
+from llmstep.decoder.compiled.tiles import BLOCK, GROUP
 
-GROUP, BLOCK = 32, 256
-"""As in `tiles`."""
 PLAIN, GELU, GELU_TANH, RELU, SILU = range(5)
 ACTIVATIONS = {
     "gelu": GELU,
