@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from fake_lake import FakeLake
 
+from llmstep.lean.server import LeanServer
 from llmstep.lean.workspace import LeanWorkspace
 
 from .lake_places import DEP
@@ -35,6 +36,22 @@ def quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
         for record in records
         if record.levelno >= (logging.ERROR if record.name == "asyncio" else logging.WARNING)
     ] == []
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(lean_command: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LeanServer]:
+    """A Lean server for the tests of a file that has none of its own."""
+    server = LeanServer(lean_command, tmp_path_factory.mktemp("project"), timeout=60)
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+def uri(server: LeanServer, request: pytest.FixtureRequest) -> str:
+    """A document of the test's own."""
+    name = "".join(c if c.isalnum() else "_" for c in request.node.name)
+    return (server.root / f"{name[:60]}{abs(hash(request.node.name)) % 10000}.lean").as_uri()
 
 
 @pytest.fixture

@@ -7,34 +7,17 @@ import random
 from typing import TYPE_CHECKING
 
 import pytest
-import pytest_asyncio
 from lsprotocol.types import Position
 
 from llmstep.errors import CancelledError
 from llmstep.lean.documents import wire
-from llmstep.lean.server import LeanServer
 
 from .documents import AND, SLOW, WHOLE, marked, messages, settle
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from llmstep.lean.server import LeanServer
 
 pytestmark = [pytest.mark.lean, pytest.mark.usefixtures("quiet"), pytest.mark.asyncio(loop_scope="module")]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def server(lean_command: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LeanServer]:
-    server = LeanServer(lean_command, tmp_path_factory.mktemp("project"), timeout=60)
-    await server.start()
-    yield server
-    await server.stop()
-
-
-@pytest.fixture
-def uri(server: LeanServer, request: pytest.FixtureRequest) -> str:
-    """A document of the test's own."""
-    name = "".join(c if c.isalnum() else "_" for c in request.node.name)
-    return (server.root / f"{name[:60]}{abs(hash(request.node.name)) % 10000}.lean").as_uri()
 
 
 async def test_each_wait_has_the_diagnostics_of_its_version(server: LeanServer, uri: str) -> None:

@@ -24,6 +24,7 @@ sys.path.append(str(Path(__file__).parent))
 from install import InstallError, install
 from ports import free_port
 from vscode_lean import Judge
+from vscode_panel import Panel
 from vscode_window import Window, window_of_workbench
 from vscode_workbench import Workbench
 
@@ -218,3 +219,16 @@ async def picture_of_failure(request: pytest.FixtureRequest) -> AsyncIterator[No
 def judge(lean: Path) -> Judge:
     """Lean's word on files."""
     return Judge(lean)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def panel(window: Window, workbench: Workbench) -> AsyncIterator[Panel]:
+    """The panel, which stays open; runs would open it as well."""
+    workbench.configure(llmstep__panel__openOnRun=True, llmstep__automation="off")
+    made = Panel(window)
+    await window.command("llmstep: Show the Suggestions")
+    await made.frame()
+    yield made
+    workbench.configure(llmstep__panel__openOnRun=None, llmstep__automation=None)
+    if await made.shown():
+        await window.command("View: Hide Panel")

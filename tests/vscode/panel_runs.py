@@ -41,3 +41,8 @@ async def back(window: Window, file: OpenFile) -> None:
     """From the panel to the editor, with the key."""
     await window.press("Escape")
     await expect(file.editor).to_have_class(re.compile(r"\bfocused\b"))
+
+
+async def nothing(panel: Panel) -> bool:
+    """Whether it shows no step."""
+    return await panel.steps() == []

@@ -7,15 +7,12 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-import pytest_asyncio
-from panel_runs import CLOSES, SPLITS, TWO, back, said, suggested
+from panel_runs import CLOSES, SPLITS, TWO, back, nothing, said, suggested
 from playwright.async_api import expect
 from vscode_panel import Panel
 from vscode_window import MENU, until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from vscode_lean import Judge
     from vscode_window import Window
     from vscode_workbench import Workbench
@@ -31,19 +28,6 @@ WATCH = """() => {
   new MutationObserver(look).observe(document.body, { childList: true, subtree: true });
 }"""
 """Has the page remember what it showed, however briefly."""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def panel(window: Window, workbench: Workbench) -> AsyncIterator[Panel]:
-    """The panel, which stays open; runs would open it as well."""
-    workbench.configure(llmstep__panel__openOnRun=True, llmstep__automation="off")
-    made = Panel(window)
-    await window.command("llmstep: Show the Suggestions")
-    await made.frame()
-    yield made
-    workbench.configure(llmstep__panel__openOnRun=None, llmstep__automation=None)
-    if await made.shown():
-        await window.command("View: Hide Panel")
 
 
 async def test_a_run_opens_it_and_the_editor_keeps_the_focus(window: Window, workbench: Workbench) -> None:
@@ -101,10 +85,6 @@ async def said_after_run(window: Window, panel: Panel) -> bool:
     await window.suggest(until_one_has="→")
     await window.press("Escape")
     return "generated" in await panel.said() and "Lean's own" not in await panel.said()
-
-
-async def nothing(panel: Panel) -> bool:
-    return await panel.steps() == []
 
 
 async def test_a_click_inserts_a_step_and_lean_accepts_it(window: Window, panel: Panel, judge: Judge) -> None:

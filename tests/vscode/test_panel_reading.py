@@ -7,33 +7,16 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-import pytest_asyncio
-from panel_runs import CLOSES, SPLITS, back, said, suggested
+from panel_runs import CLOSES, SPLITS, back, nothing, said, suggested
 from playwright.async_api import expect
-from test_panel import nothing
-from vscode_panel import Panel
 from vscode_window import plain, until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
+    from vscode_panel import Panel
     from vscode_window import Window
     from vscode_workbench import Workbench
 
 pytestmark = [pytest.mark.lean, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def panel(window: Window, workbench: Workbench) -> AsyncIterator[Panel]:
-    """The panel, which stays open; runs would open it as well."""
-    workbench.configure(llmstep__panel__openOnRun=True, llmstep__automation="off")
-    made = Panel(window)
-    await window.command("llmstep: Show the Suggestions")
-    await made.frame()
-    yield made
-    workbench.configure(llmstep__panel__openOnRun=None, llmstep__automation=None)
-    if await made.shown():
-        await window.command("View: Hide Panel")
 
 
 async def test_what_a_step_leaves_is_folded_as_a_difference(window: Window, panel: Panel) -> None:
