@@ -5,37 +5,32 @@ The language server, the HTTP server and the command line make one of these, and
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmstep.automation.source import Automation
 from llmstep.catalog.model_key import ModelKey
-from llmstep.engine.router import EngineRouter
+from llmstep.engine.interface import Generation, ModelEngine
+from llmstep.engine.router import EngineRouter, Neighbour
 from llmstep.lean.apart import LeanApart
+from llmstep.lean.insertion_points import InsertionPoint
 from llmstep.lean.workspace import LeanWorkspace
-from llmstep.memory import Memory
-from llmstep.premises.asked import premises_for
+from llmstep.memory import Document, Memory, SuggestionSet
+from llmstep.premises.asked import Premises, premises_for
+from llmstep.progress import ProgressSink
+from llmstep.proofs.plan import Plan
+from llmstep.proofs.prover import WholeProver
+from llmstep.search.interface import Attempt
+from llmstep.search.sorries import Filled
+from llmstep.settings import Settings
 from llmstep.settings_store import SettingsStore
+from llmstep.types import Goal, Premise
 from llmstep.use_cases import goal, premises, prove, suggest
 from llmstep.use_cases.parts import Parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
-
     from lsprotocol.types import Position
-
-    from llmstep.engine.interface import Generation, ModelEngine
-    from llmstep.engine.router import Neighbour
-    from llmstep.lean.insertion_points import InsertionPoint
-    from llmstep.memory import Document, SuggestionSet
-    from llmstep.premises.asked import Premises
-    from llmstep.progress import ProgressSink
-    from llmstep.proofs.plan import Plan
-    from llmstep.proofs.prover import WholeProver
-    from llmstep.search.interface import Attempt
-    from llmstep.search.sorries import Filled
-    from llmstep.settings import Settings
-    from llmstep.types import Goal, Premise
 
 
 class App(Parts):

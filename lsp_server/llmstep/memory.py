@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
 from cachetools import FIFOCache
 from lsprotocol.types import Diagnostic, Position, Range
 
-from llmstep.lean.insertion_points import find_insertion_points
+from llmstep.lean.insertion_points import InsertionPoint, find_insertion_points
 from llmstep.lean.text import common_prefix
 from llmstep.ranking import ordered
 from llmstep.types import Goal, Suggestion, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping, Sequence
-
     from llmstep.errors import LlmstepError
-    from llmstep.lean.insertion_points import InsertionPoint
 
 SETS_PER_DOCUMENT = 64
 

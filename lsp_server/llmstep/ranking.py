@@ -9,15 +9,11 @@ from __future__ import annotations
 import functools
 import json
 import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from llmstep.types import Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from llmstep.types import Goal, Suggestion
+from llmstep.types import Goal, Suggestion, Verdict
 
 FILE: Final = Path(__file__).with_name("ranking.json")
 _ORDER: Final = {verdict: place for place, verdict in enumerate(Verdict)}

@@ -8,7 +8,7 @@ names the setting, so that nothing is dropped silently.
 from __future__ import annotations
 
 import typing
-from collections.abc import Mapping  # noqa: TC003 attrs reads the annotations
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import attrs

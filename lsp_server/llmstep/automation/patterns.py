@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable
+from typing import Final
 
 import attrs
 
 from llmstep.automation.goal_text import binder_of, outermost, parts_at, premise_of, without_brackets
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 _SUBSCRIPTS: Final = "₁₂₃₄₅₆₇₈₉"
 _DEEP: Final = 3

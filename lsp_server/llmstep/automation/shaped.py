@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from llmstep.automation.goal_text import binder_of
@@ -9,8 +10,6 @@ from llmstep.automation.patterns import Fresh, pattern
 from llmstep.automation.tactic import LeanTactic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from llmstep.automation.shape import Hypothesis, Shape
 
 _CASES: Final = {

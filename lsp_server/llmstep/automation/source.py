@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Final
 
-from llmstep.automation.tactic import MissingTactics
+from llmstep.automation.tactic import LeanTactic, MissingTactics
 from llmstep.automation.tactics import tactics_for
-from llmstep.types import Candidate, Check, Suggestion, Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from llmstep.automation.tactic import LeanTactic
-    from llmstep.types import Goal
+from llmstep.types import Candidate, Check, Goal, Suggestion, Verdict
 
 SECONDS: Final = 20.0
 """So long, for one goal, new tactics are begun."""

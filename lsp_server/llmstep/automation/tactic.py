@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import attrs
 from cachetools import LRUCache
 
-from llmstep.types import Verdict
-
-if TYPE_CHECKING:
-    from llmstep.types import Check
+from llmstep.types import Check, Verdict
 
 _UNKNOWN: Final = "unknown tactic"
 """How Lean refuses a word that begins no tactic, whatever the goal."""

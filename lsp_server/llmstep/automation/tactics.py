@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 
 from llmstep.automation.shape import Shape
 from llmstep.automation.shaped import shaped
 from llmstep.automation.tactic import LeanTactic
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from llmstep.types import Goal
+from llmstep.types import Goal
 
 _CLOSERS: Final = {
     "rfl": 0.97,

@@ -6,14 +6,12 @@ import importlib.metadata
 import os
 import platform
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 import psutil
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 _ROUNDS = 7
 

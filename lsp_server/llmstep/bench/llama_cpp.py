@@ -6,22 +6,20 @@ import asyncio
 import atexit
 import contextlib
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmstep.bench import random_gguf
 from llmstep.decoder.folder import ModelFolder
 from llmstep.engine.remote.connection import Connection
+from llmstep.engine.remote.place import Place
 from llmstep.engine.remote.refusals import Passing
-from llmstep.engine.served.child import Child
+from llmstep.engine.served.child import Child, Launch
 from llmstep.engine.served.launches import llama_launch, llama_server
 from llmstep.errors import LlmstepError, RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from llmstep.engine.remote.place import Place
-    from llmstep.engine.served.child import Launch
     from llmstep.types import SamplingParams
 
 _MAX_PROMPT = 4096

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,6 @@ import attrs
 from llmstep.errors import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from llmstep.engine.loaded import LoadedModel
     from llmstep.engine.prompt import EncodedPrompt
     from llmstep.types import SamplingParams

@@ -10,6 +10,8 @@ import json
 import random
 import statistics
 import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -17,15 +19,11 @@ import attrs
 from llmstep.bench.results import read_lines
 from llmstep.bench.statistics import wilson
 from llmstep.errors import GenerationError, LeanCrashedError, LeanTimeoutError, NoGoalError
-from llmstep.types import Verdict
+from llmstep.types import Suggestion, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
-    from pathlib import Path
-
     from llmstep.bench.theorems import Theorem
     from llmstep.settings import Settings
-    from llmstep.types import Suggestion
 
 _OF_THE_GOAL = (NoGoalError, LeanTimeoutError, LeanCrashedError, GenerationError)
 """Errors that say something about one goal, after which the next one is asked."""

@@ -5,18 +5,16 @@ from __future__ import annotations
 import importlib.util
 import math
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from llmstep.decoder.config import CausalConfig
 from llmstep.errors import RequestError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from numpy.typing import NDArray
-
     from llmstep.decoder.folder import ModelFolder
 
 _SIZE = 0.04

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import TensorSpec, serialize_file
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _BLOCK = 1 << 22
 _SIZE = 0.04

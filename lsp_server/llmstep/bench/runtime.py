@@ -10,21 +10,20 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from llmstep.bench import gpu
 from llmstep.engine.decode import decode
+from llmstep.engine.postprocess import RawSample
 from llmstep.progress import Progress, ProgressSink, silent
+from llmstep.types import SamplingParams
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from llmstep.engine.loaded import LoadedModel
-    from llmstep.engine.postprocess import RawSample
     from llmstep.engine.prompt import EncodedPrompt
-    from llmstep.types import SamplingParams
 
 
 @attrs.frozen

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import random
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
@@ -16,18 +18,14 @@ from llmstep.bench.runtime import Case, Report, measure
 from llmstep.cancel import NEVER
 from llmstep.engine import own_decoder
 from llmstep.engine.device import cpu_threads, place
-from llmstep.engine.loaded import LoadedModel
+from llmstep.engine.loaded import LoadedModel, Plan
 from llmstep.engine.prompt import EncodedPrompt, encode
 from llmstep.errors import RequestError
 from llmstep.progress import ProgressSink, silent
 from llmstep.types import Goal, PromptInput, SamplingParams
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
     from llmstep.catalog.template import PromptTemplate
-    from llmstep.engine.loaded import Plan
     from llmstep.settings import Settings
 
 PROMPT_TOKENS = (50, 200, 400)

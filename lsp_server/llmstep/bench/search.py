@@ -8,6 +8,8 @@ here and come from beam search there.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -19,9 +21,6 @@ from llmstep.lean.insertion_points import find_insertion_points
 from llmstep.search.interface import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
-
     from llmstep.bench.theorems import Theorem
     from llmstep.proofs.plan import Plan
     from llmstep.proofs.prover import WholeProver

@@ -11,17 +11,15 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import attrs
 from lsprotocol.types import Position
 
 from llmstep.errors import RequestError
 from llmstep.lean.text import position_at
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 SCRATCH = "LlmstepBench.lean"
 """Name, in the project's folder, of the document that statements are put into; no such file is made."""

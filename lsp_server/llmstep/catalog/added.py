@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import platformdirs
 
@@ -15,9 +16,6 @@ from llmstep.catalog.models import ModelRecord, find_in_catalog
 from llmstep.catalog.templates import get_template
 from llmstep.errors import RequestError, SettingsError
 from llmstep.whole_file import whole_file
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 

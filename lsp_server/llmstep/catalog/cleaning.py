@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from collections.abc import Iterable
 
 _OPENING_FENCE = re.compile(r"```lean4?[^\S\n]*\n|\A\s*```[^\S\n]*\n")
 _BLANK_LINES = re.compile(r"\A(?:[^\S\n]*\n)+")

@@ -7,10 +7,7 @@ it had been written that way.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from collections.abc import Callable
 
 TURNSTILE = "⊢"
 

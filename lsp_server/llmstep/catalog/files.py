@@ -5,16 +5,14 @@ from __future__ import annotations
 import fnmatch
 import math
 import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
 from llmstep.errors import ModelLoadError, ModelNotFoundError
 from llmstep.strict_json import JsonError, loads
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 CONFIG = "config.json"
 HINTS = "llmstep.json"

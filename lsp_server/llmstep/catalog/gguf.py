@@ -13,11 +13,11 @@ from llmstep.catalog.files import CONFIG
 from llmstep.catalog.models import ModelRecord, gguf_file
 from llmstep.catalog.registry import find_record
 from llmstep.catalog.resolve import PREFERENCE
+from llmstep.catalog.template import PromptTemplate
 from llmstep.catalog.templates import guess_template, template_for
 from llmstep.errors import ModelError, ModelNotFoundError
 
 if TYPE_CHECKING:
-    from llmstep.catalog.template import PromptTemplate
     from llmstep.settings import Settings
 
 SUFFIX = ".gguf"

@@ -10,10 +10,10 @@ from llmstep.catalog.gguf import choose_gguf, is_gguf
 from llmstep.catalog.models import CATALOG
 from llmstep.catalog.resolve import resolve
 from llmstep.catalog.store import adapter_base, cache_path, is_path
+from llmstep.catalog.template import PromptTemplate
 from llmstep.errors import ModelNotFoundError, RequestError
 
 if TYPE_CHECKING:
-    from llmstep.catalog.template import PromptTemplate
     from llmstep.settings import Settings
 
 _OF_GGUF: Final = re.compile(r"gguf\b", re.IGNORECASE)

@@ -9,14 +9,11 @@ no two by the same one. A goal with plain names is left as it is.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from itertools import count
-from typing import TYPE_CHECKING
 
 import attrs
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 _WORD = r"[^\W\d][\w'!?]*"
 _NAME = re.compile(rf"(?<![\w.'!?«✝])({_WORD})(?![\w»✝])")

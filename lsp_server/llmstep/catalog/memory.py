@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from llmstep.decoder.interface import SMALL
 from llmstep.errors import ModelTooLargeError
 from llmstep.progress import format_bytes
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 HEADROOM = 1.3
 """Memory while a model works, over that of its weights: activations, and the keys and values of the tokens."""

@@ -9,7 +9,7 @@ import attrs
 
 from llmstep.catalog.memory import BYTES, needed_bytes, weight_bytes
 from llmstep.catalog.tables import read_tables
-from llmstep.catalog.template import Family  # noqa: TC001 the reader needs it
+from llmstep.catalog.template import Family
 
 Dtype = Literal["float32", "bfloat16", "float16"]
 ProofStyle = Literal["plan", "think", "chat"]

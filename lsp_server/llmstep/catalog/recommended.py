@@ -7,16 +7,14 @@ weights are those of its GGUF file if one is published. Of the models that suit,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Literal
+from collections.abc import Iterator
+from typing import Final, Literal
 
 import attrs
 
 from llmstep.catalog.memory import needed_bytes, weight_bytes
 from llmstep.catalog.models import STARTER, ModelRecord, gguf_file
 from llmstep.catalog.registry import find_record
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 AUTO_PARAMETERS: Final = {"cpu": 500_000_000, "mps": 4_000_000_000, "cuda": 8_000_000_000}
 """Largest model for a device in this process: larger ones may fit, but answer too slowly for an editor."""

@@ -6,13 +6,11 @@ import contextlib
 import queue
 import sys
 import threading
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TextIO
 
 from llmstep.errors import SettingsError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 _MAX_WAITING = 1000
 _SECONDS_TO_END = 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -14,8 +15,6 @@ from llmstep.errors import RequestError
 from llmstep.lean.file_text import read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from llmstep.bench.quality import GoalResult, QualitySummary, Share
     from llmstep.bench.search import Result, Summary
     from llmstep.bench.theorems import Theorem

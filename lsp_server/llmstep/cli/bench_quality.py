@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,16 +24,14 @@ from llmstep.cli.downloads import agree
 from llmstep.cli.flags import LEAN, Given, takes_settings
 from llmstep.cli.options import settings_with
 from llmstep.cli.process import an_app, run
-from llmstep.cli.searching import SeedOption  # noqa: TC001 - typer reads the annotations
+from llmstep.cli.searching import SeedOption
+from llmstep.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
-
     from llmstep.app import App
     from llmstep.bench.quality import GoalResult, Judged
     from llmstep.bench.theorems import Theorem
     from llmstep.memory import SuggestionSet
-    from llmstep.settings import Settings
 
 
 class Source(str, enum.Enum):

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from typer.core import TyperCommand
 
 from llmstep.cli.flags import FLAGS
 from llmstep.errors import LlmstepError
 from llmstep.settings import all_settings
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 _NAMED = re.compile(
     r"(?:\b([Ss])et )?(?<![\w.-])llmstep\.([A-Za-z]+(?:\.[A-Za-z]+)*)(?:( to) (true|false|\d+)\b|( to)\b)?"

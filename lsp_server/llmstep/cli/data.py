@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import attrs
@@ -11,10 +11,10 @@ import typer
 from llmstep.cli.flags import Given, takes_settings
 from llmstep.cli.process import run
 from llmstep.cli.say import say
+from llmstep.settings import Settings
 
 if TYPE_CHECKING:
     from llmstep.data.pair import Found
-    from llmstep.settings import Settings
 
 
 @takes_settings("lean")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,8 +16,6 @@ from llmstep.cli.say import say_json
 from llmstep.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from llmstep.doctor.finding import Finding
     from llmstep.wire.state import DoctorOutput
 

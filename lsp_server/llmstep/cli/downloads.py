@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import attrs
 import typer
 
 from llmstep.cli.say import say
 from llmstep.errors import DownloadError, RequestError
-
-if TYPE_CHECKING:
-    from llmstep.settings import Settings
+from llmstep.settings import Settings
 
 LARGE = 50_000_000
 """Bytes from which on a download is asked about."""

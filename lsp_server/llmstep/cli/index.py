@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from llmstep.cli.downloads import agree_to
-from llmstep.cli.flags import YesOption  # noqa: TC001 - typer reads the annotations
+from llmstep.cli.flags import YesOption
 from llmstep.cli.say import say
 
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from llmstep.cli.complete import model_names
 from llmstep.cli.downloads import Wanted, ask, wanted_model
-from llmstep.cli.flags import YesOption  # noqa: TC001 - typer reads the annotations
+from llmstep.cli.flags import YesOption
 from llmstep.cli.say import say, say_json
 from llmstep.errors import ModelNotFoundError, RequestError
 from llmstep.wire.models import DownloadOutput
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NameArgument = Annotated[
     str, typer.Argument(help="Catalog name, hub id, or owner/name/FILE.gguf.", autocompletion=model_names)

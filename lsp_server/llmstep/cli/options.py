@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
@@ -19,12 +20,7 @@ from llmstep.configuration.environment import environment_layer
 from llmstep.configuration.files import project_layer, user_layer
 from llmstep.configuration.layers import Configuration, Layer, laid_over, layer
 from llmstep.errors import SettingsError
-from llmstep.settings import all_settings
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from llmstep.settings import Settings
+from llmstep.settings import Settings, all_settings
 
 SHORTEST_TOKEN = 16
 ORIGIN = "command line"

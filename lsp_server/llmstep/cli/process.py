@@ -11,13 +11,13 @@ import contextlib
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine
+from llmstep.settings import Settings
 
+if TYPE_CHECKING:
     from llmstep.app import App
-    from llmstep.settings import Settings
 
 T = TypeVar("T")
 

@@ -5,18 +5,14 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from llmstep.printable import printable
+from llmstep.progress import Progress as Step
 from llmstep.progress import format_bytes
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from llmstep.progress import Progress as Step
 
 SECONDS_BETWEEN_LINES = 5.0
 """Of a download, where there is no terminal."""

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from llmstep.settings import Settings
+
 if TYPE_CHECKING:
     from llmstep.proofs.plan import Plan
-    from llmstep.settings import Settings
 
 
 class Tactics(str, enum.Enum):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import attrs
@@ -17,12 +18,10 @@ from llmstep.cli.flags import MODEL, Given, takes_settings
 from llmstep.cli.options import read_token
 from llmstep.cli.process import an_app, run
 from llmstep.cli.say import say
+from llmstep.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
-
     from llmstep.app import App
-    from llmstep.settings import Settings
 
 
 @takes_settings(*MODEL, "premise_index", "host", "port")

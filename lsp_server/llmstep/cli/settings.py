@@ -11,14 +11,13 @@ from llmstep.cli.complete import setting_names
 from llmstep.cli.options import SET, below, option_layer
 from llmstep.cli.say import say, say_json, warn
 from llmstep.configuration.files import PROJECT_FILE, project_file, user_file
-from llmstep.configuration.layers import laid_over
+from llmstep.configuration.layers import Configuration, laid_over
 from llmstep.errors import SettingsError
 from llmstep.printable import printable
 from llmstep.setting_values import value_text
 from llmstep.settings import all_settings
 
 if TYPE_CHECKING:
-    from llmstep.configuration.layers import Configuration
     from llmstep.wire.state import SettingsOutput
 
 

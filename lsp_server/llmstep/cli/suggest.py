@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import attrs
@@ -16,16 +16,15 @@ from llmstep.cli.flags import PREMISES, Given, takes_settings
 from llmstep.cli.place import ColumnOption, FileArgument, LineOption, place_of
 from llmstep.cli.process import an_app, run
 from llmstep.cli.say import say_json, warn
-from llmstep.errors import RequestError
+from llmstep.errors import LlmstepError, RequestError
 from llmstep.lean.file_text import bounded, decode, position_of, read_text
+from llmstep.settings import Settings
 
 if TYPE_CHECKING:
     from lsprotocol.types import Position
 
-    from llmstep.errors import LlmstepError
     from llmstep.memory import Document
     from llmstep.progress import ProgressSink
-    from llmstep.settings import Settings
     from llmstep.types import Goal, Suggestion
     from llmstep.wire.steps import SuggestOutput
 

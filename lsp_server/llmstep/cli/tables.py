@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from llmstep.printable import printable
-from llmstep.types import Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from llmstep.types import Check, Goal, Suggestion
+from llmstep.types import Check, Goal, Suggestion, Verdict
 
 PIPE_WIDTH = 500
 """Columns when the output does not go to a terminal: no line may be broken."""

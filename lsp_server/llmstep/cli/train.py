@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path  # noqa: TC003
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import attrs

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import difflib
 import os
-from typing import TYPE_CHECKING
 
 from llmstep.configuration.files import VARIABLE
 from llmstep.configuration.layers import Layer, layer
 from llmstep.errors import SettingsError
+from llmstep.setting_values import Setting
 from llmstep.settings import all_settings
-
-if TYPE_CHECKING:
-    from llmstep.setting_values import Setting
 
 PREFIX = "LLMSTEP_"
 OLD_VARIABLES = {"LLMSTEP_PORT": "http.port"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence  # noqa: TC003 attrs reads the annotations
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs

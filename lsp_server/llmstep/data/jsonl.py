@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 from llmstep.data.pair import Found, Pair
 from llmstep.errors import RequestError
 from llmstep.whole_file import whole_file
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
 
 
 def jsonl_pairs(file: Path, max_length: int) -> Found:

@@ -6,17 +6,12 @@ Each file is a list of theorems with their traced tactics.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-from llmstep.data.pair import Found, Pair
-from llmstep.data.repository import Repository
+from llmstep.data.pair import Found, Pair, Part
+from llmstep.data.repository import Repository, Steps
 from llmstep.errors import RequestError
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from llmstep.data.pair import Part
-    from llmstep.data.repository import Steps
 
 PARTS: dict[str, Part] = {"train": "train", "val": "valid", "valid": "valid", "test": "test"}
 """Parts by the name of their file; the benchmark's authors held `val` and `test` out."""

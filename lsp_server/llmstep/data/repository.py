@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import attrs
 
 from llmstep.lean.commands import find_commands
-from llmstep.lean.declaration import find_declaration
+from llmstep.lean.declaration import Declaration, find_declaration
 from llmstep.lean.layout import Layout
 from llmstep.lean.text import mask
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from llmstep.lean.declaration import Declaration
 
 
 @attrs.frozen

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from pathlib import Path
 
 import attrs
 
 from llmstep.data.jsonl import write_jsonl
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
-
-    from llmstep.data.pair import Pair, Part
+from llmstep.data.pair import Pair, Part
 
 PARTS: tuple[Part, ...] = ("train", "valid", "test")
 

@@ -10,8 +10,9 @@ nor transformers; what takes time to import is imported by `load`. README.md has
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llmstep.decoder.interface import (
     Continuation,
@@ -28,9 +29,6 @@ from llmstep.decoder.interface import (
     UnsupportedError,
 )
 from llmstep.decoder.model import Decoder
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 __all__ = [
     "Continuation",

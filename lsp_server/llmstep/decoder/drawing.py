@@ -7,16 +7,12 @@ whenever those end.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from llmstep.decoder.interface import SamplingParams
+from llmstep.decoder.interface import SamplingParams
 
 Array = NDArray[np.float32]
 Kernel = Callable[[Array, float, NDArray[np.float64]], tuple[NDArray[np.int64], Array]]

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from llmstep.decoder import config as configs
 from llmstep.decoder.interface import DamagedError, UnsupportedError
@@ -10,12 +15,6 @@ from llmstep.decoder.json_file import broken, read_json
 from llmstep.decoder.tensor_file import TensorFile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    import numpy as np
-    from numpy.typing import NDArray
-
     from llmstep.decoder.adapter import Adapter
 
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"

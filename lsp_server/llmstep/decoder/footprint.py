@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, get_args
 
 from llmstep.decoder import weights
 from llmstep.decoder.config import CausalConfig
-from llmstep.decoder.interface import SMALL, Footprint, MemoryShortError
+from llmstep.decoder.interface import SMALL, Footprint, MemoryShortError, Quantization
 from llmstep.decoder.source import KEPT
+from llmstep.decoder.weights import Kind
 
 if TYPE_CHECKING:
     from llmstep.decoder.folder import ModelFolder
-    from llmstep.decoder.interface import Quantization
-    from llmstep.decoder.weights import Kind
 
 _TOKENS = 2048
 """Tokens of a usual prompt and its samples, at most."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from llmstep.decoder.interface import DamagedError
 from llmstep.decoder.tensor_file import AGAIN
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

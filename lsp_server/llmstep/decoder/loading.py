@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmstep.decoder import folder as folders
@@ -12,18 +14,21 @@ from llmstep.decoder import packed, tokenizer
 from llmstep.decoder.config import CausalConfig, T5Config
 from llmstep.decoder.folder import ModelFolder
 from llmstep.decoder.footprint import choose
-from llmstep.decoder.interface import SMALL, DamagedError, MemoryShortError, UnsupportedError
+from llmstep.decoder.interface import (
+    SMALL,
+    DamagedError,
+    Footprint,
+    MemoryShortError,
+    Progress,
+    Quantization,
+    UnsupportedError,
+)
 from llmstep.decoder.model import Decoder
 from llmstep.decoder.source import Source
-from llmstep.decoder.tensor_file import AGAIN
+from llmstep.decoder.tensor_file import AGAIN, TensorFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from llmstep.decoder.interface import Footprint, Progress, Quantization
     from llmstep.decoder.network import Network
-    from llmstep.decoder.tensor_file import TensorFile
 
 _log = logging.getLogger(__name__)
 

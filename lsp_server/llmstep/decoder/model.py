@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Literal
 
-from llmstep.decoder.interface import MemoryShortError, SamplingParams, stop_if
+from llmstep.decoder.interface import Continuation, MemoryShortError, SamplingParams, Tokenizer, stop_if
 from llmstep.decoder.rows import Rows, close_gaps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from contextlib import AbstractContextManager
-
     from llmstep.decoder.drawing import Drawer, Kernel
-    from llmstep.decoder.interface import Continuation, Tokenizer
     from llmstep.decoder.network import Network
 
 MAX_ROWS = 32

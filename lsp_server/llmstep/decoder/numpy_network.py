@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,9 +17,6 @@ from llmstep.decoder.network import common_length
 from llmstep.decoder.rope import frequencies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractContextManager
-
     from llmstep.decoder.config import CausalConfig
     from llmstep.decoder.folder import ModelFolder
 

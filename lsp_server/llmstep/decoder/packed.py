@@ -10,6 +10,8 @@ import contextlib
 import hashlib
 import os
 import re
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import platformdirs
@@ -19,9 +21,6 @@ from llmstep.decoder.interface import DamagedError
 from llmstep.decoder.tensor_file import TensorFile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
     from llmstep.decoder.folder import ModelFolder
     from llmstep.decoder.weights import Kind, Weight
 

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from llmstep.decoder.interface import Continuation
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from llmstep.decoder.interface import SamplingParams, Tokenizer
+from llmstep.decoder.interface import Continuation, SamplingParams, Tokenizer
 
 _HEAD = 32
 """First tokens of a sample that say whether it has a lead."""

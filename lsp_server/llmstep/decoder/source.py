@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from llmstep.decoder import arrays, weights
 from llmstep.decoder.interface import DamagedError, stop_if
-from llmstep.decoder.tensor_file import DTYPES
+from llmstep.decoder.tensor_file import DTYPES, TensorFile
+from llmstep.decoder.weights import Kind, Weight
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from numpy.typing import NDArray
-
     from llmstep.decoder.folder import ModelFolder
-    from llmstep.decoder.tensor_file import TensorFile
-    from llmstep.decoder.weights import Kind, Weight
 
 KEPT = 64 << 20
 """Bytes of embeddings in float32 up to which they are in memory."""

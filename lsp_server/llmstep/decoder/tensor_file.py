@@ -11,17 +11,14 @@ import json
 import math
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 from safetensors import SafetensorError, safe_open
 
 from llmstep.decoder.interface import DamagedError
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from numpy.typing import DTypeLike, NDArray
 
 DTYPES: dict[str, DTypeLike] = {
     "F64": np.float64,

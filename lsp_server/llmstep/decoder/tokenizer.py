@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from llmstep.decoder.folder import BYTE_TOKENIZERS, TOKENIZER, TOKENIZER_CONFIG
 from llmstep.decoder.interface import DamagedError
 from llmstep.decoder.json_file import read_json
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-    from pathlib import Path
 
 _SPECIAL_BYTES = 3
 """ByT5's tokens for padding, end and unknown; the bytes follow."""

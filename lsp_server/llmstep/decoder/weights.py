@@ -8,14 +8,12 @@ number for each group of 32, -15 to 15, that the scale is multiplied with, so th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from llmstep.decoder import arrays
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 Kind = Literal["int8", "int4", "float32"]
 TILE = 32

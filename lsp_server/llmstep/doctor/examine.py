@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
 
 from llmstep.configuration.files import project_file, user_file
+from llmstep.configuration.layers import Configuration
 from llmstep.doctor import engine, lean, machine, models, project, servers
 from llmstep.doctor.finding import Finding
 from llmstep.mcp import companion
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
-
-    from llmstep.configuration.layers import Configuration
 
 _MAX_SHOWN = 8
 

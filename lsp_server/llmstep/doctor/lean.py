@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmstep.doctor.finding import Finding
@@ -10,8 +11,6 @@ from llmstep.errors import LlmstepError
 from llmstep.lean.process import lean_environment
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from llmstep.settings import Settings
 
 SECONDS_FOR_LEAN = 15.0

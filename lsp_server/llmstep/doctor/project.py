@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from llmstep.doctor.finding import Finding
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from llmstep.settings import Settings
 
 _OF_THE_TOOLCHAIN: Final = frozenset({"Init", "Lean", "Lake", "Std"})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,6 @@ from llmstep.lean import process as lean_process
 from llmstep.progress import format_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from llmstep.settings import Settings
 
 COMMANDS = ("lsp", "serve", "suggest", "prove", "train", "bench", "mcp")

@@ -10,19 +10,19 @@ import attrs
 
 from llmstep.cancel import NEVER, CancelToken
 from llmstep.catalog.cleaning import THOUGHT_BEGINS, THOUGHT_ENDS
+from llmstep.catalog.template import PromptTemplate
 from llmstep.decoder import Lead
 from llmstep.engine.chat_form import chat_form, in_own_words
 from llmstep.engine.chat_rule import written_chat
 from llmstep.engine.decode import decode
+from llmstep.engine.interface import Generation
 from llmstep.engine.postprocess import RawSample, generation
 from llmstep.engine.prompt import encode
 from llmstep.progress import Progress, ProgressSink, silent
+from llmstep.types import PromptInput, SamplingParams
 
 if TYPE_CHECKING:
-    from llmstep.catalog.template import PromptTemplate
-    from llmstep.engine.interface import Generation
     from llmstep.engine.loaded import LoadedModel
-    from llmstep.types import PromptInput, SamplingParams
 
 
 def answer(

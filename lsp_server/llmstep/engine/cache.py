@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 import attrs
 from cachetools import LRUCache
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
-
     from llmstep.catalog.model_key import ModelKey
     from llmstep.catalog.template import PromptTemplate
     from llmstep.engine.interface import Generation

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import attrs
 
 from llmstep.catalog.cleaning import has_thought
-from llmstep.catalog.template import ASSISTANT, USER
+from llmstep.catalog.template import ASSISTANT, USER, PromptTemplate
 from llmstep.errors import GenerationError
-
-if TYPE_CHECKING:
-    from llmstep.catalog.template import PromptTemplate
 
 SAID: Final = "What-the-user-says-stands-here"
 _ANSWERED: Final = "What-the-model-answers-stands-here"

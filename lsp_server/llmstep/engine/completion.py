@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import attrs
@@ -9,19 +10,17 @@ import attrs
 from llmstep.cancel import NEVER, CancelToken
 from llmstep.decoder.rows import written as text_behind
 from llmstep.engine.decode import decode
+from llmstep.engine.postprocess import RawSample
 from llmstep.engine.prompt import EncodedPrompt
 from llmstep.engine.shorten import fitted_ids
 from llmstep.engine.text import Text, Written
 from llmstep.errors import ContextLengthError, RequestError
 from llmstep.progress import ProgressSink, silent
+from llmstep.types import SamplingParams
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from llmstep.catalog.template import PromptTemplate
     from llmstep.engine.loaded import LoadedModel
-    from llmstep.engine.postprocess import RawSample
-    from llmstep.types import SamplingParams
 
 _WINDOW = 12
 """Tokens before one that may decide how it is written."""

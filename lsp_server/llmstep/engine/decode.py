@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,11 @@ from llmstep.decoder.model import MAX_ROWS
 from llmstep.engine.postprocess import RawSample
 from llmstep.errors import CancelledError, GenerationError, LlmstepError
 from llmstep.progress import ProgressSink, generating, silent
+from llmstep.types import SamplingParams
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from llmstep.engine.loaded import LoadedModel
     from llmstep.engine.prompt import EncodedPrompt
-    from llmstep.types import SamplingParams
 
 _NO_MEMORY = re.compile("allocate memory|out of memory")
 """What torch's allocators say, in a RuntimeError of one class or another."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
@@ -20,18 +21,15 @@ from llmstep.engine.cache import AnswerCache, answer_key
 from llmstep.engine.held import Held
 from llmstep.engine.interface import Generation
 from llmstep.engine.status import EngineStatus, StatusBoard
-from llmstep.engine.text import Answer, Completion, Text
+from llmstep.engine.text import Answer, Completion, Text, Turn, Written
 from llmstep.engine.worker import Job, Worker
 from llmstep.progress import Progress, ProgressSink, generating, silent, since, thinned
+from llmstep.settings import Settings
 from llmstep.settings_store import SettingsStore
 from llmstep.types import PromptInput, SamplingParams
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
-
     from llmstep.catalog.resolve import ModelChoice
-    from llmstep.engine.text import Turn, Written
-    from llmstep.settings import Settings
 
 __all__ = ["Engine", "EngineStatus", "Generation", "Progress"]
 

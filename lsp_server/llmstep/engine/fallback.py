@@ -11,14 +11,14 @@ import attrs
 
 from llmstep.catalog.store import cached_weights
 from llmstep.engine.engine import Engine
+from llmstep.engine.interface import Generation
 from llmstep.errors import CancelledError, LlmstepError
+from llmstep.progress import ProgressSink
+from llmstep.settings import Settings
+from llmstep.types import PromptInput, SamplingParams
 
 if TYPE_CHECKING:
     from llmstep.catalog.resolve import ModelChoice
-    from llmstep.engine.interface import Generation
-    from llmstep.progress import ProgressSink
-    from llmstep.settings import Settings
-    from llmstep.types import PromptInput, SamplingParams
 
 _log = logging.getLogger(__name__)
 

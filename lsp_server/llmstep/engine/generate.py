@@ -5,19 +5,18 @@ from __future__ import annotations
 import contextlib
 import logging
 import secrets
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
 
+from llmstep.decoder import Continuation, SamplingParams
 from llmstep.decoder.interface import stop_if
 from llmstep.decoder.model import MAX_ROWS
 from llmstep.decoder.rows import Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from llmstep.decoder import Continuation, SamplingParams
     from llmstep.engine.loaded import LoadedModel
 
 _log = logging.getLogger(__name__)

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from llmstep.catalog.model_key import ModelKey
-from llmstep.engine.loaded import release
-from llmstep.progress import Progress, since
+from llmstep.engine.loaded import LoadedModel, Plan, release
+from llmstep.progress import Progress, ProgressSink, since
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from llmstep.cancel import CancelToken
     from llmstep.catalog.resolve import ModelChoice
-    from llmstep.engine.loaded import LoadedModel, Plan
     from llmstep.engine.worker import Job
-    from llmstep.progress import ProgressSink
     from llmstep.settings import Settings
 
 

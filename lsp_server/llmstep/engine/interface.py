@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import attrs
@@ -9,8 +10,6 @@ import attrs
 from llmstep.progress import ProgressSink, silent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from llmstep.engine.status import EngineStatus
     from llmstep.engine.text import Answer, Completion, Text, Turn, Written
     from llmstep.settings import Settings

@@ -5,17 +5,13 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import attrs
 
-from llmstep.engine.device import cpu_threads
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from llmstep.decoder import Decoder
-    from llmstep.engine.device import Placement
+from llmstep.decoder import Decoder
+from llmstep.engine.device import Placement, cpu_threads
 
 
 @attrs.frozen

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import torch
 import transformers
@@ -21,10 +23,6 @@ from llmstep.engine.plan import first_line, quiet, too_large
 from llmstep.engine.tokenizer import by_transformers
 from llmstep.errors import LlmstepError, ModelLoadError
 from llmstep.progress import Progress, ProgressSink, format_bytes, silent
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 def load(plan: Plan, *, progress: ProgressSink = silent, cancel: CancelToken = NEVER) -> LoadedModel:

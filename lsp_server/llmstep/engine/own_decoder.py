@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmstep import decoder
@@ -17,9 +19,6 @@ from llmstep.errors import CancelledError, ModelLoadError, ModelTooLargeError
 from llmstep.progress import Progress, ProgressSink, format_bytes, silent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from llmstep.settings import Settings
 
 FORMATS = ("auto", "fast", "float32", "int8", "int4")

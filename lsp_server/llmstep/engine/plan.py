@@ -7,7 +7,9 @@ is given up.
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import transformers
 from transformers import (
@@ -22,10 +24,6 @@ from llmstep.catalog.files import Weights, broken, measure, read_config, weight_
 from llmstep.engine import device as devices
 from llmstep.engine.loaded import Plan
 from llmstep.errors import ModelLoadError, ModelTooLargeError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 def inspect(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import attrs
@@ -15,8 +16,6 @@ from llmstep.progress import since
 from llmstep.types import Candidate, PromptInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from llmstep.catalog.template import PromptTemplate
     from llmstep.decoder import Continuation
 

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 
+from llmstep.cancel import CancelToken
 from llmstep.catalog.files import is_complete
-from llmstep.catalog.resolve import Hardware, check_family, resolve
+from llmstep.catalog.resolve import Hardware, ModelChoice, check_family, resolve
 from llmstep.catalog.store import adapter_base, cached_weights
 from llmstep.decoder import why_unsupported
 from llmstep.decoder.interface import SMALL
 from llmstep.engine import device as devices
 from llmstep.engine import own_decoder
+from llmstep.engine.loaded import LoadedModel, Plan
 from llmstep.engine.packages import require
 from llmstep.errors import ModelLoadError, ModelNotFoundError
 from llmstep.progress import Progress, ProgressSink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from llmstep.cancel import CancelToken
-    from llmstep.catalog.resolve import ModelChoice
-    from llmstep.engine.loaded import LoadedModel, Plan
     from llmstep.settings import Settings
 
 LARGE = 2 * SMALL

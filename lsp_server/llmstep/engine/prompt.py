@@ -7,6 +7,7 @@ not depend on where the parts of a prompt meet.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import attrs
@@ -15,8 +16,6 @@ from llmstep.catalog import cutting
 from llmstep.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from llmstep.catalog.template import PromptTemplate, Segment
     from llmstep.decoder import Tokenizer
     from llmstep.types import PromptInput

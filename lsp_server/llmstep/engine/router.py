@@ -10,27 +10,23 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from llmstep.engine.engine import Engine
 from llmstep.engine.fallback import FallbackEngine
-from llmstep.engine.interface import Generation
+from llmstep.engine.interface import Generation, ModelEngine
 from llmstep.engine.remote.dialects import OLLAMA, is_ollama
 from llmstep.engine.remote.llmstep import LlmstepEngine
 from llmstep.engine.remote.openai import OpenAiEngine
+from llmstep.engine.remote.place import Place
 from llmstep.engine.served.choice import prefers_llama_cpp
 from llmstep.engine.served.engine import ServedEngine
+from llmstep.engine.status import EngineStatus
+from llmstep.engine.text import Answer, Completion, Text, Turn, Written
 from llmstep.errors import CancelledError, LlmstepError, RemoteError, RemoteRefusedError
 from llmstep.progress import ProgressSink, silent
 from llmstep.settings import Settings
 from llmstep.settings_store import SettingsStore
-
-if TYPE_CHECKING:
-    from llmstep.engine.interface import ModelEngine
-    from llmstep.engine.remote.place import Place
-    from llmstep.engine.status import EngineStatus
-    from llmstep.engine.text import Answer, Completion, Text, Turn, Written
-    from llmstep.types import PromptInput, SamplingParams
+from llmstep.types import PromptInput, SamplingParams
 
 Neighbour = Callable[[Settings], "Awaitable[Place | None]"]
 """Gives the llmstep whose model is to be used instead of an own one; None for the own."""

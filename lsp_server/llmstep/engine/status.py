@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from typing import TYPE_CHECKING, Any, Literal, Union
+from collections.abc import Callable
+from typing import Any, Literal, Union
 
 import attrs
 
 from llmstep.settings import EngineKind
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _log = logging.getLogger(__name__)
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from llmstep.catalog.files import read_json
 from llmstep.decoder import DamagedError, why_unsupported
 from llmstep.decoder.tokenizer import read
 from llmstep.engine.packages import require
 from llmstep.errors import ModelLoadError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _HINT = "Put the tokenizer's files (tokenizer.json, tokenizer_config.json) beside the weights."
 

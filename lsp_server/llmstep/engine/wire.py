@@ -8,19 +8,15 @@ JSON: `{"progress": …}` any number of times, `{}` as a sign of life, and at th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import attrs
 
 from llmstep import errors
 from llmstep.engine.interface import Generation
 from llmstep.progress import Progress
-from llmstep.types import Candidate
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from llmstep.types import PromptInput, SamplingParams
+from llmstep.types import Candidate, PromptInput, SamplingParams
 
 PROTOCOL = 1
 """Number of the wire protocol; it changes when old clients would no longer understand the answers."""

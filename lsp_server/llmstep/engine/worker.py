@@ -14,17 +14,15 @@ import threading
 import time
 import traceback
 from collections import deque
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import attrs
 
 from llmstep.cancel import CancelToken
 from llmstep.errors import BusyError, CancelledError, GenerationError, LlmstepError, causes
 from llmstep.progress import Progress, ProgressSink, silent
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
 
 _log = logging.getLogger(__name__)
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from starlette.responses import JSONResponse
 
 from llmstep.errors import BusyError, CancelledError, GenerationError, LlmstepError, ModelError, RequestError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 OPENAI = "/v1"
 OLLAMA = "/api"

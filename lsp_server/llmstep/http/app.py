@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -30,7 +31,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from llmstep.address import is_loopback
-from llmstep.engine.interface import Generation
+from llmstep.engine.interface import Generation, ModelEngine
 from llmstep.engine.wire import CANDIDATES
 from llmstep.errors import LlmstepError, SettingsError
 from llmstep.http.answers import RefusedError, answer_for, unexpected
@@ -45,16 +46,12 @@ from llmstep.http.openapi import openapi
 from llmstep.http.requests import SuggestRequest, decode_generate, decode_tactic, whereabouts
 from llmstep.http.security import SecurityMiddleware
 from llmstep.http.watch import Watch, Watching, metrics
-from llmstep.types import SamplingParams
+from llmstep.types import PromptInput, SamplingParams
 from llmstep.wire.http import GenerateAnswer, GeneratedOutput, TacticAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
-
-    from llmstep.engine.interface import ModelEngine
     from llmstep.premises.asked import Premises
     from llmstep.settings import Settings
-    from llmstep.types import PromptInput
 
 _GONE = Response(status_code=499)  # nobody is there to read it
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from starlette.responses import Response
@@ -14,8 +15,6 @@ from llmstep.errors import CancelledError, LlmstepError
 from llmstep.http.answers import answer_for, unexpected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 

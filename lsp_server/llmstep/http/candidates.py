@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmstep.catalog.model_key import ModelKey
 from llmstep.engine import wire
 from llmstep.engine.interface import Generation
-from llmstep.errors import BusyError
+from llmstep.errors import BusyError, LlmstepError
 from llmstep.http.answers import RefusedError
 from llmstep.http.attended import Stream
 from llmstep.http.bodies import decoded
 from llmstep.http.requests import decode_candidates
+from llmstep.progress import Progress, ProgressSink
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Callable, Coroutine
-
     from starlette.requests import Request
     from starlette.responses import Response
-
-    from llmstep.errors import LlmstepError
-    from llmstep.progress import Progress, ProgressSink
 
 T = TypeVar("T")
 

@@ -10,14 +10,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Callable
 
 from cachetools import FIFOCache
 
 from llmstep.http.answers import RefusedError
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
 
 MAX_WAITING = 128
 MAX_PER_CLIENT = 64

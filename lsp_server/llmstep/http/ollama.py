@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from llmstep import __version__
-from llmstep.engine.text import Text
+from llmstep.engine.text import Completion, Text
 from llmstep.http.answers import OLLAMA
 from llmstep.http.bodies import decoded, json_object
 from llmstep.http.openai import complete_whole
@@ -33,12 +33,10 @@ from llmstep.http.openai_requests import (
 from llmstep.types import SamplingParams
 from llmstep.wire.bounds import Number
 from llmstep.wire.reading import BODIES
-from llmstep.wire.requests import Seed  # noqa: TC001 the reader needs it
+from llmstep.wire.requests import Seed
 
 if TYPE_CHECKING:
     from starlette.requests import Request
-
-    from llmstep.engine.text import Completion
 
 _OLLAMA_TEMPERATURE = 0.8
 

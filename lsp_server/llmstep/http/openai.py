@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,8 @@ import attrs
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from llmstep.engine.text import Completion
-from llmstep.errors import ModelNotFoundError
+from llmstep.engine.text import Completion, Written
+from llmstep.errors import LlmstepError, ModelNotFoundError
 from llmstep.http.answers import OPENAI, RefusedError, openai_error
 from llmstep.http.attended import Stream, attend
 from llmstep.http.bodies import decoded
@@ -23,12 +24,7 @@ from llmstep.http.openai_answers import Form, event
 from llmstep.http.openai_requests import OpenAiRequest, decode_openai
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from starlette.requests import Request
-
-    from llmstep.engine.text import Written
-    from llmstep.errors import LlmstepError
 
 SECONDS_BETWEEN_SIGNS = 5.0
 """A stream says something this often, so that neither side takes the other for dead."""

@@ -16,7 +16,7 @@ from llmstep.http.bodies import json_object
 from llmstep.types import SamplingParams
 from llmstep.wire.bounds import Form, Number, WrongValue
 from llmstep.wire.reading import BODIES, MISSING
-from llmstep.wire.requests import Samples, Seed  # noqa: TC001 the reader needs them
+from llmstep.wire.requests import Samples, Seed
 from llmstep.wire.values import kind_of, read_text
 
 MAX_SAMPLES = 256

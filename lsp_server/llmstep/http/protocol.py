@@ -6,6 +6,7 @@ trickle. What uvicorn says in plain text by itself, it says here in the form of 
 
 from __future__ import annotations
 
+import asyncio
 import http
 import json
 from typing import TYPE_CHECKING, Any
@@ -16,8 +17,6 @@ from llmstep.http.answers import RefusedError, answer_for
 from llmstep.http.bodies import BODY_SECONDS
 
 if TYPE_CHECKING:
-    import asyncio
-
     from uvicorn.config import Config
     from uvicorn.server import ServerState
 

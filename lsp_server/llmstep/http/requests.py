@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import attrs
 
@@ -13,14 +13,10 @@ from llmstep.lean.asking import insertion_point_behind, prompt_input_behind
 from llmstep.lean.insertion_point import PLACEHOLDER
 from llmstep.premises.source import Whereabouts
 from llmstep.types import Goal, Premise, PromptInput, SamplingParams
+from llmstep.wire.bounds import WrongValue
 from llmstep.wire.reading import BODIES, MISSING
 from llmstep.wire.requests import CandidatesBody, GenerateBody, TacticBody
 from llmstep.wire.values import kind_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from llmstep.wire.bounds import WrongValue
 
 _TACTIC_HINT = 'Send {"tactic_state": "...", "prefix": "...", "context": "..."}.'
 _GENERATE_HINT = 'Send {"name": "...", "input": "...", "prefix": "..."}.'

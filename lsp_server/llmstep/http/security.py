@@ -16,6 +16,7 @@ import base64
 import binascii
 import contextlib
 import hmac
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
@@ -24,8 +25,6 @@ from llmstep.address import host_of, is_loopback, is_wildcard
 from llmstep.http.answers import RefusedError, answer_for, is_ollama
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY_BYTES = 1 << 20

@@ -12,6 +12,7 @@ import functools
 import socket
 import sys
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -23,8 +24,6 @@ from llmstep.http.probe import Health, probe
 from llmstep.http.protocol import Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from starlette.applications import Starlette
 
 __all__ = ["Health", "HttpServer", "ListenError", "PortInUseError", "probe", "serve"]

@@ -10,7 +10,8 @@ import contextlib
 import hashlib
 import json
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 import attrs
 import platformdirs
@@ -21,10 +22,6 @@ from llmstep.errors import DownloadError
 from llmstep.progress import Progress, ProgressSink, silent
 from llmstep.strict_json import JsonError, loads
 from llmstep.whole_file import whole_file
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from pathlib import Path
 
 _PIECE = 1 << 22
 _SHA256 = re.compile(r"[0-9a-f]{64}")

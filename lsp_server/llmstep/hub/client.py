@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from huggingface_hub import HfApi, constants, get_session, try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError, OfflineModeIsEnabled
@@ -12,9 +13,6 @@ from tqdm.std import tqdm
 
 from llmstep.errors import DownloadError
 from llmstep.hub import errors as hub_errors
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 MAX_BYTES = 1 << 25
 """Of an answer that is no file; a list of ten thousand files has a tenth of that."""

@@ -10,9 +10,10 @@ import contextlib
 import shutil
 import threading
 import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from huggingface_hub import constants, snapshot_download, try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
@@ -25,9 +26,6 @@ from llmstep.hub import client
 from llmstep.hub import errors as hub_errors
 from llmstep.hub.arrived import Promise, check_arrived, check_cached
 from llmstep.progress import Progress, ProgressSink, format_bytes, silent
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 STALL_SECONDS = 300.0
 """A download that brings nothing for this long has failed; the client reports steps of 10 MB, hence no less."""

@@ -10,13 +10,10 @@ import asyncio
 import functools
 import inspect
 import threading
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 from llmstep.lean.workspace import LeanWorkspace
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-
 
 T = TypeVar("T")
 

@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import re
 import textwrap
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from llmstep.lean.insertion_point import PLACEHOLDER
+from llmstep.lean.insertion_point import PLACEHOLDER, InsertionPoint
 from llmstep.lean.insertion_points import find_insertion_point
 from llmstep.lean.text import masked_text, position_at
-from llmstep.types import PromptInput
-
-if TYPE_CHECKING:
-    from llmstep.lean.insertion_point import InsertionPoint
-    from llmstep.types import Goal
+from llmstep.types import Goal, PromptInput
 
 _STATEMENT: Final = re.compile(r"[\[({⟨\])}⟩]|:=\s*(?:by\b[ \t]*\n?)?")
 """What can stand between the keyword of a declaration and the `:=` of its proof."""

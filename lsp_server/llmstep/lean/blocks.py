@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 import attrs
@@ -13,8 +14,6 @@ from llmstep.lean.step_words import DISTRIBUTING, LEAVING, NO_STEP
 from llmstep.lean.step_words import SURE_STEPS as SURE_STEPS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from llmstep.lean.tokens import Token
 
 BlockKind = Literal["by", "bullet", "alternative", "case", "branch", "combinator", "paren", "conv"]

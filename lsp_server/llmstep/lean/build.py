@@ -7,21 +7,19 @@ import os
 import re
 import uuid
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from llmstep.errors import LeanNotFoundError, LeanProjectError
 from llmstep.lean import process
 from llmstep.lean.header import imports_of
 from llmstep.lean.packages import packages_folder, packages_of
-from llmstep.lean.project import find_program
+from llmstep.lean.project import Project, find_program
 from llmstep.lean.protocol import split_lines
 from llmstep.progress import Progress, ProgressSink
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from llmstep.lean.project import Project
     from llmstep.settings import LeanSettings
 
 _MATHLIB: Final = "mathlib"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -14,8 +15,6 @@ from llmstep.lean.elide import elide
 from llmstep.lean.text import digest, masked_text, offset_at
 
 if TYPE_CHECKING:
-    import asyncio
-
     from llmstep.lean.insertion_point import InsertionPoint
     from llmstep.lean.shadow import Shadow
     from llmstep.lean.verdict import Outcome

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cachetools import LRUCache
 
 from llmstep.errors import LeanCrashedError, LeanMemoryError, LeanTimeoutError
 from llmstep.lean.checked_text import CheckedText
-from llmstep.lean.insertion_point import MARK
+from llmstep.lean.insertion_point import MARK, InsertionPoint
 from llmstep.lean.judging import Case, Judging, TooLongError
+from llmstep.lean.names import Offer
 from llmstep.lean.offers import Offers
 from llmstep.lean.prefilter import MAX_LENGTH, MAX_PROOF_LENGTH, hypothesis_names, prefilter
 from llmstep.lean.recheck import named, question
@@ -18,17 +21,11 @@ from llmstep.lean.shadow import Shadow
 from llmstep.lean.statement import no_goal, statement_error
 from llmstep.lean.text import digest
 from llmstep.lean.trial import Trial, gapless
-from llmstep.lean.verdict import Baseline, baseline_of, place_of
+from llmstep.lean.verdict import Baseline, Diagnostic, baseline_of, place_of
 from llmstep.types import Check, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
-    from pathlib import Path
-
-    from llmstep.lean.insertion_point import InsertionPoint
-    from llmstep.lean.names import Offer
     from llmstep.lean.server import LeanServer
-    from llmstep.lean.verdict import Diagnostic
     from llmstep.settings import CheckSettings
 
 _UNKEPT = "skipKernelTC"

@@ -9,24 +9,26 @@ import itertools
 import logging
 import uuid
 from asyncio.subprocess import PIPE, Process
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
 
+import psutil
 from pygls.client import JsonRPCClient
 from pygls.exceptions import JsonRpcException
 from pygls.io_ import run_async
 
-from llmstep.errors import CancelledError, LeanCrashedError, LeanError, LeanNotFoundError, LeanTimeoutError
+from llmstep.errors import (
+    CancelledError,
+    LeanCrashedError,
+    LeanError,
+    LeanNotFoundError,
+    LeanTimeoutError,
+    LlmstepError,
+)
 from llmstep.lean import process
 from llmstep.lean.protocol import SERVER_REQUESTS, LeanProtocol, Output, how_it_ended, raw_converter, split_lines
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from concurrent.futures import Future
-    from pathlib import Path
-
-    import psutil
-
-    from llmstep.errors import LlmstepError
 
 logger = logging.getLogger(__name__)
 

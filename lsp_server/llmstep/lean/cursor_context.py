@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -19,8 +20,6 @@ from llmstep.lean.text import line_end, line_start, masked_text, offset_at, posi
 from llmstep.lean.tokens import OPENING, Token
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from lsprotocol.types import Diagnostic, Position
 
 WORDS: Final = frozenset({"sorry", "llmstep", "llmstep?", "_"})

@@ -17,11 +17,10 @@ from llmstep.lean.step_words import (
     WITH_ARGUMENT,
 )
 from llmstep.lean.text import line_end
-from llmstep.lean.tokens import CLOSING
+from llmstep.lean.tokens import CLOSING, Token
 
 if TYPE_CHECKING:
     from llmstep.lean.cursor_context import CursorContext
-    from llmstep.lean.tokens import Token
 
 
 def unsolved_block(cursor: CursorContext) -> Item | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from typing import Final
 
 import attrs
 
@@ -11,9 +12,6 @@ from llmstep.lean.commands import PROVING, SCOPES, Command, behind_prefix, find_
 from llmstep.lean.own_commands import MAX_DISTANCE, begins_word, declares, own_commands, word_behind_in
 from llmstep.lean.text import column_at
 from llmstep.lean.tokens import NAME
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _PRIORITY: Final = re.compile(r"\s*(?:\(\s*priority\s*:=[^)]*\))?")
 _NAME_OR_STRING: Final = re.compile(rf"\s*(?:(?P<name>{NAME})|\"[^\"]*\"|\d+)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -14,8 +15,6 @@ from llmstep.lean.memory_limit import too_large
 from llmstep.lean.text import minimal_edit
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
     from lsprotocol.types import Position
 
     from llmstep.settings import BuildImports

@@ -9,16 +9,14 @@ from __future__ import annotations
 import functools
 import itertools
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from typing import Final
 
 from llmstep.lean.commands import find_commands
 from llmstep.lean.layout import MAX_TOKENS
 from llmstep.lean.masking import Blanks
 from llmstep.lean.text import masked_text
 from llmstep.lean.tokens import CLOSING, OPENING, tokenize
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _THEOREMS: Final = frozenset({"theorem", "lemma", "example"})
 _STAND_IN: Final = "sorry"

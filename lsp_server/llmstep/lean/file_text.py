@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from typing import IO, TYPE_CHECKING
+from pathlib import Path
+from typing import IO
 
 from lsprotocol.types import Position
 
 from llmstep.errors import RequestError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _MAX_BYTES = 64 << 20
 

@@ -7,13 +7,12 @@ too wide, or break elsewhere. A message of Lean's, such as that of `trace_state`
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from llmstep.errors import LeanError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from llmstep.lean.checker import FileChecker
     from llmstep.lean.insertion_point import InsertionPoint
 

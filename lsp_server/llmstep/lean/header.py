@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
 
-from llmstep.errors import LeanImportsError, LeanProjectError
+from llmstep.errors import LeanError, LeanImportsError, LeanProjectError
 from llmstep.lean.project import LAKEFILES
 from llmstep.lean.text import mask
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
-
-    from llmstep.errors import LeanError
 
 _IMPORT: Final = re.compile(r"(?:public\s+)?(?:meta\s+)?import\s+(?:all\s+)?(?:runtime\s+)?((?:«[^»]*»|[^\s«])+)")
 _OTHERS: Final = re.compile(r"\s*(?:module|prelude)?\s*\Z")

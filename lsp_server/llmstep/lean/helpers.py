@@ -6,14 +6,10 @@ Lean shows no such name in a goal, and a step that uses the one that it belongs 
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator, Sequence
+from typing import Final
 
-from llmstep.lean.tokens import CLOSING, OPENING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from llmstep.lean.tokens import Token
+from llmstep.lean.tokens import CLOSING, OPENING, Token
 
 _DEFINING: Final = frozenset({"have", "haveI", "let", "letI", "set", "replace", "return", "obtain", "set_option"})
 """Steps with a `:=` of their own behind names."""

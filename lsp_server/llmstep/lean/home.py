@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
@@ -11,16 +13,13 @@ import attrs
 from llmstep.errors import BusyError, LeanCrashedError, LeanProjectError
 from llmstep.lean import build
 from llmstep.lean.memory_limit import limit_of
+from llmstep.lean.process import LeanProcess
+from llmstep.lean.project import Project
+from llmstep.progress import ProgressSink
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
-    from pathlib import Path
-
     from llmstep.lean.checker import FileChecker
-    from llmstep.lean.process import LeanProcess
-    from llmstep.lean.project import Project
     from llmstep.lean.server import LeanServer
-    from llmstep.progress import ProgressSink
     from llmstep.settings import Settings
 
 T = TypeVar("T")

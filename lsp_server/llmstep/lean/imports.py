@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import attrs
 import psutil
 
 from llmstep.lean.header import imports_of
 from llmstep.lean.packages import packages_folder, packages_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 OLEAN: Final = ".olean"
 LIBRARIES: Final = (".lake/build/lib/lean", ".lake/build/lib", "build/lib")

@@ -6,24 +6,22 @@ insertion points, and the first at which Lean has a goal is the right one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import attrs
 
+from llmstep.lean.blocks import Block, Item
 from llmstep.lean.cursor_context import CursorContext
 from llmstep.lean.cursor_places import around_blocks, closed_steps, first_of_block, unfinished_step, unsolved_block
 from llmstep.lean.insertion_point import InsertionKind, InsertionPoint, ShadowText
 from llmstep.lean.step_words import CHOICES
 from llmstep.lean.text import line_end
+from llmstep.lean.tokens import Token
 from llmstep.lean.words import replaced_step, replaced_word
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from lsprotocol.types import Diagnostic, Position
-
-    from llmstep.lean.blocks import Block, Item
-    from llmstep.lean.tokens import Token
 
 MAX_POINTS = 8
 """Most places that are tried."""

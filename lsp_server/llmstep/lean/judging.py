@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import attrs
 
 from llmstep.errors import LeanCrashedError, LeanMemoryError, LeanTimeoutError
-from llmstep.lean.insertion_point import PLACEHOLDER
+from llmstep.lean.insertion_point import PLACEHOLDER, InsertionPoint, ShadowText
 from llmstep.lean.names import is_misnamed
 from llmstep.lean.prefilter import may_name_itself
 from llmstep.lean.recheck import bracketed, doubt, is_whole, question, with_another_name
-from llmstep.lean.verdict import axioms_in, first_error, judge
+from llmstep.lean.verdict import Baseline, Outcome, axioms_in, first_error, judge
 from llmstep.types import Check, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from llmstep.lean.insertion_point import InsertionPoint, ShadowText
     from llmstep.lean.shadow import Shadow
-    from llmstep.lean.verdict import Baseline, Outcome
 
 
 @attrs.frozen

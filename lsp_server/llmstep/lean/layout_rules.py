@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 
-from llmstep.lean.blocks import Block, begins_step
+from llmstep.lean.blocks import Block, BlockKind, Frame, Item, begins_step
 from llmstep.lean.step_words import (
     ALTERNATIVES,
     CASES,
@@ -15,13 +16,7 @@ from llmstep.lean.step_words import (
     PATTERNS,
     SURE_STEPS,
 )
-from llmstep.lean.tokens import CLOSING, OPENING
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from llmstep.lean.blocks import BlockKind, Frame, Item
-    from llmstep.lean.tokens import Token
+from llmstep.lean.tokens import CLOSING, OPENING, Token
 
 _PARTS_OF_TERMS: Final = frozenset({"have", "haveI", "let", "letI", "show", "suffices", "_"})
 """What begins a line of a term, so that what follows at its column is another part of the term."""

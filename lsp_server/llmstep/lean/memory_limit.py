@@ -7,6 +7,7 @@ private data. So what each process really has is looked at, often enough that no
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 import psutil
@@ -15,8 +16,6 @@ from llmstep.errors import LeanMemoryError
 from llmstep.lean import process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from llmstep.lean.client import LeanClient
     from llmstep.settings import CheckSettings
 

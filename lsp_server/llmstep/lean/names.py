@@ -8,6 +8,8 @@ from __future__ import annotations
 import difflib
 import itertools
 import re
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import attrs
@@ -16,14 +18,10 @@ from lsprotocol.types import Position
 from llmstep.lean.step import inserted
 from llmstep.lean.text import offset_at
 from llmstep.lean.tokens import NAME
-from llmstep.lean.verdict import ERROR, WARNING
+from llmstep.lean.verdict import ERROR, WARNING, Diagnostic, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from collections.abc import Set as AbstractSet
-
     from llmstep.lean.insertion_point import ShadowText
-    from llmstep.lean.verdict import Diagnostic, Outcome
 
 
 class StepPlaces:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -22,14 +24,11 @@ from llmstep.lean.names import (
 )
 from llmstep.lean.step import inserted
 from llmstep.lean.text import position_at
+from llmstep.lean.verdict import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from collections.abc import Set as AbstractSet
-
     from llmstep.lean.insertion_point import InsertionPoint, ShadowText
     from llmstep.lean.shadow import Shadow
-    from llmstep.lean.verdict import Outcome
 
 SECONDS: Final = 2.0
 """Longest wait for one answer."""

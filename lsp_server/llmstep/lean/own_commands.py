@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from typing import Final
 
 from llmstep.lean.step_words import KNOWN_STEPS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _GOING_ON: Final = (
     *("by", "with", "where", "then", "else", "from", "at", "using", "in", "do", "fun", "λ", "and", "only", "extends"),

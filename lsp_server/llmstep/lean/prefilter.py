@@ -7,20 +7,17 @@ could take for a command or a program, wherever it stands; what is left, Lean's 
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 from llmstep.lean import vocabulary
+from llmstep.lean.insertion_point import InsertionPoint
 from llmstep.lean.lexer import Lexeme, LexicalError, lex, words_of
 from llmstep.lean.step import step_of
 from llmstep.lean.tokens import CLOSING, OPENING
 from llmstep.lean.vocabulary import computed_option, refused_option
 from llmstep.lean.words import CALLS
 from llmstep.printable import strange_character
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from llmstep.lean.insertion_point import InsertionPoint
 
 MAX_LENGTH: Final = 4096
 """Most characters of a candidate."""

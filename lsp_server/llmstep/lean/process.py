@@ -12,13 +12,11 @@ import os
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any, Final, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Literal
 
 import attrs
 import psutil
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
 
 _WORDS: Final = (
     "PATH HOME USER LOGNAME SHELL PWD TZ TERM LANG LANGUAGE LOCALE_ARCHIVE TMPDIR TMP TEMP "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,6 @@ from llmstep.lean.packages import MANIFEST, packages_folder
 from llmstep.lean.version import TOOLCHAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from llmstep.settings import CheckSettings, LeanSettings
 
 LAKEFILES = ("lakefile.lean", "lakefile.toml")

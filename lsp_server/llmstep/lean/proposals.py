@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 import textwrap
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from collections.abc import Iterable
+from typing import Final
 
 _HEAD: Final = re.compile(r"\ATry th(?:is|ese):[ \t]*")
 _MARK: Final = re.compile(r"^[ \t]*(?:\[apply\]|•)[ \t]*", re.MULTILINE)

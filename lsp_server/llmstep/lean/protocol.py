@@ -11,15 +11,13 @@ import contextvars
 import json
 import os
 import re
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
 
 import cattrs
 from lsprotocol.types import ResponseError, ResponseErrorMessage
 from pygls.protocol import JsonRPCNotification, JsonRPCProtocol, JsonRPCRequestMessage, JsonRPCResponseMessage
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
 
 CONTENT_MODIFIED = -32801
 REQUEST_CANCELLED = -32800

@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Final
 from llmstep.lean.step import step_of
 from llmstep.lean.text import masked_text
 from llmstep.lean.tokens import NAME
-from llmstep.lean.verdict import ERROR, INFORMATION, WARNING, axioms_in, first_error
+from llmstep.lean.verdict import ERROR, INFORMATION, WARNING, Baseline, Outcome, axioms_in, first_error
 from llmstep.types import Check, Verdict
 
 if TYPE_CHECKING:
     from llmstep.lean.insertion_point import InsertionPoint
-    from llmstep.lean.verdict import Baseline, Outcome
 
 SHOW_TERM: Final = (
     "set_option pp.deepTerms true in set_option pp.proofs true in set_option pp.maxSteps 1000000 in show_term"

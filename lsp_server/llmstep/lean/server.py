@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pygls.exceptions import JsonRpcException
@@ -12,16 +14,12 @@ from llmstep.lean import process, protocol
 from llmstep.lean.client import LeanClient, Params
 from llmstep.lean.documents import Document, wire
 from llmstep.lean.memory_limit import watch
+from llmstep.lean.process import LeanProcess
 from llmstep.lean.starting import ServerOptions, begin, wait_for
 from llmstep.progress import Progress, ProgressSink
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
     from lsprotocol.types import Position
-
-    from llmstep.lean.process import LeanProcess
 
 PUBLISH = "textDocument/publishDiagnostics"
 PROGRESS = "$/lean/fileProgress"

@@ -6,22 +6,20 @@ import asyncio
 import contextlib
 import re
 import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from llmstep.errors import LeanError, LeanTimeoutError, LlmstepError
 from llmstep.lean.header import header_error, imports_of
 from llmstep.lean.imports import Imports
-from llmstep.lean.verdict import Outcome
+from llmstep.lean.verdict import Diagnostic, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
-    from pathlib import Path
-
     from lsprotocol.types import Position
 
     from llmstep.lean.insertion_point import ShadowText
     from llmstep.lean.server import LeanServer
-    from llmstep.lean.verdict import Diagnostic
 
 GRACE_SECONDS = 4.0
 """How long Lean may take to come back from a candidate that was given up."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -15,9 +17,6 @@ from llmstep.lean import protocol
 from llmstep.progress import Progress, ProgressSink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
-
     from llmstep.lean.client import LeanClient
     from llmstep.settings import BuildImports
 

@@ -6,18 +6,16 @@ What Lean understands of a statement with an error is not what was meant.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from llmstep.errors import NoGoalError, StepFailsError
 from llmstep.lean.text import mask, masked_text, position_at
 from llmstep.lean.tokens import CLOSING, OPENING, tokenize
-from llmstep.lean.verdict import ERROR, is_unsolved, place_of
+from llmstep.lean.verdict import ERROR, Diagnostic, Outcome, is_unsolved, place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from llmstep.lean.insertion_point import InsertionPoint
-    from llmstep.lean.verdict import Diagnostic, Outcome
 
 _SORRY: Final = re.compile(r"(?<![\w.«'!?])sorry(?![\w.'!?»])")
 _KEYWORD: Final = re.compile(r"(?:theorem|lemma|example|def|abbrev|instance|irreducible_def)(?![\w'!?.])")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from typing import Final
 
 import attrs
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _PART: Final = r"(?:«[^»\n]{0,200}»|[^\W\d][\w'!?]*)"
 NAME: Final = rf"{_PART}(?:\.(?:{_PART}|\d+))*"

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 
 import attrs
 
 from llmstep.lean.text import mask, offset_at
-from llmstep.lean.verdict import is_unsolved
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from llmstep.lean.verdict import Baseline, Diagnostic, Outcome
+from llmstep.lean.verdict import Baseline, Diagnostic, Outcome, is_unsolved
 
 GAP: Final = re.compile(r"(?<![\w.'!?«])sorry(?![\w'!?»])")
 """A `sorry` in masked text."""

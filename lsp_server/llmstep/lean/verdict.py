@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import textwrap
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -12,8 +13,6 @@ import attrs
 from llmstep.types import Check, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from llmstep.lean.insertion_point import InsertionPoint, ShadowText
 
 Diagnostic = dict[str, Any]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from llmstep.lean.step_words import words
 from llmstep.lean.tokens import CLOSING, OPENING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from llmstep.lean.lexer import Lexeme
 
 ADMITTING: Final = frozenset({"sorry", "admit", "stop"})

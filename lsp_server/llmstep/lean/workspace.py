@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,19 +22,16 @@ from llmstep.lean.project import Project, existing, find_project, server_command
 from llmstep.lean.proposals import proposed
 from llmstep.lean.server import LeanServer
 from llmstep.lean.starting import ServerOptions
-from llmstep.lean.verdict import ERROR
+from llmstep.lean.trial import Trial
+from llmstep.lean.verdict import ERROR, Diagnostic
 from llmstep.lean.version import TOOLCHAIN, takes_variables_by_proof
 from llmstep.progress import ProgressSink, silent
+from llmstep.settings import Settings
 from llmstep.settings_store import SettingsStore
 from llmstep.types import Check, Goal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
-
     from llmstep.lean.insertion_points import InsertionPoint
-    from llmstep.lean.trial import Trial
-    from llmstep.lean.verdict import Diagnostic
-    from llmstep.settings import Settings
 
 
 class LeanWorkspace:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
@@ -13,10 +13,8 @@ from pygls.protocol import LanguageServerProtocol
 
 from llmstep.errors import RequestError
 from llmstep.lsp.framing import INVALID_PARAMS
+from llmstep.wire.bounds import WrongValue
 from llmstep.wire.reading import CLIENTS
-
-if TYPE_CHECKING:
-    from llmstep.wire.bounds import WrongValue
 
 T = TypeVar("T")
 

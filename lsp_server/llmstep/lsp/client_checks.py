@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from llmstep.lean.prefilter import hypothesis_names, prefilter
-from llmstep.types import Check, Verdict
-from llmstep.wire.commands import CHECK_SUGGESTIONS, CheckedSuggestions, CheckParams
+from llmstep.types import Check, Goal, Verdict
+from llmstep.wire.commands import CHECK_SUGGESTIONS, Checked, CheckedSuggestions, CheckParams
 from llmstep.wire.records import to_editor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.lsp.session import Session
     from llmstep.memory import Document
-    from llmstep.types import Goal
-    from llmstep.wire.commands import Checked
 
 
 class ClientChecks:

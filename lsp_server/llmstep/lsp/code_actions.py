@@ -6,6 +6,7 @@ Answers from memory: an editor drops a provider that takes two seconds, and a mo
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
@@ -15,8 +16,6 @@ from llmstep.printable import printable
 from llmstep.types import Suggestion, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from llmstep.lsp.session import Session
     from llmstep.memory import Document, SuggestionSet
 

@@ -9,16 +9,14 @@ import attrs
 
 from llmstep.errors import LlmstepError
 from llmstep.lsp.progress import working
-from llmstep.wire.commands import StatusAnswer, StopAnswer
+from llmstep.wire.commands import SelectModelParams, StatusAnswer, StopAnswer
 from llmstep.wire.models import ModelEntry
-from llmstep.wire.state import LeanProcessRow, LeanServer
+from llmstep.wire.state import LeanProcessRow, LeanServer, Status
 
 if TYPE_CHECKING:
     from lsprotocol import types
 
     from llmstep.lsp.session import Session
-    from llmstep.wire.commands import SelectModelParams
-    from llmstep.wire.state import Status
 
 
 async def status(ls: Session, *_: object) -> StatusAnswer:

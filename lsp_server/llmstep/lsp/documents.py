@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 from urllib.parse import unquote
 
 import attrs
@@ -20,9 +20,6 @@ from pygls.workspace import TextDocument, Workspace
 from llmstep.errors import RequestError
 from llmstep.lean.text import utf16_length
 from llmstep.memory import Document, Edit
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 LANGUAGES = ("lean4", "lean")
 """Language ids of Lean 4 files: VS Code and Neovim say `lean4`, Emacs says `lean`."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from llmstep.aside import in_this_loop
 from llmstep.cancel import CancelToken
 from llmstep.lsp.progress import working
+from llmstep.wire.commands import DownloadParams
 from llmstep.wire.models import DownloadAnswer
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     from llmstep.lsp.session import Session
     from llmstep.progress import ProgressSink
-    from llmstep.wire.commands import DownloadParams
 
 
 async def download_model(ls: Session, wanted: DownloadParams, token: types.ProgressToken | None) -> DownloadAnswer:

@@ -9,6 +9,7 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
+from llmstep.errors import LlmstepError
 from llmstep.http.kept import Kept
 from llmstep.http.probe import probe
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
     from llmstep.app import App
-    from llmstep.errors import LlmstepError
 
 _log = logging.getLogger(__name__)
 

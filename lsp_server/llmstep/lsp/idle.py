@@ -7,11 +7,10 @@ editors do whenever the cursor has moved.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from lsprotocol import types
 
     from llmstep.memory import Document

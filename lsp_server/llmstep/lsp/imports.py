@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,14 +10,11 @@ from lsprotocol import types
 from pygls.uris import to_fs_path
 
 from llmstep.lsp.progress import working
-from llmstep.wire.commands import BuildAnswer
+from llmstep.wire.commands import BuildAnswer, DocumentParams
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from llmstep.lsp.session import Session
     from llmstep.progress import Progress
-    from llmstep.wire.commands import DocumentParams
 
 _WATCHED = ("**/*.lean", "**/*.ilean")
 """Sources, and what Lean writes beside each compiled module."""

@@ -15,11 +15,11 @@ from llmstep.lean.text import position_at
 from llmstep.lsp.code_actions import label
 from llmstep.lsp.known import insert_link, shows_known
 from llmstep.printable import printable
+from llmstep.types import Suggestion
 
 if TYPE_CHECKING:
     from llmstep.lsp.session import Session
     from llmstep.memory import Document, SuggestionSet
-    from llmstep.types import Suggestion
 
 _MAX_LABEL = 60
 _MAX_OTHERS = 9

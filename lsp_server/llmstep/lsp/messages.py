@@ -6,24 +6,23 @@ offer a button that fits; other clients get `window/showMessage`.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
+from llmstep.errors import LlmstepError
 from llmstep.printable import printable
 from llmstep.wire.commands import MESSAGE
 from llmstep.wire.records import to_editor
 from llmstep.wire.state import ServerMessage
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Callable
-
     from pygls.lsp.server import LanguageServer
 
-    from llmstep.errors import LlmstepError
     from llmstep.memory import SuggestionSet
 
 SHOW_REJECTED = "Show rejected"

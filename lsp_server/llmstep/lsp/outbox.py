@@ -6,10 +6,7 @@ import logging
 import queue
 import threading
 import time
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from collections.abc import Callable
 
 MAX_WAITING = 10_000
 """So many messages may wait for a client that does not read; then it counts as gone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import attrs
@@ -10,14 +11,11 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from llmstep.aside import aside
-from llmstep.memory import insertion_points_at
+from llmstep.lean.insertion_points import InsertionPoint
+from llmstep.memory import Document, Memory, SuggestionSet, insertion_points_at
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.lsp.documents import Documents
-    from llmstep.memory import Document, Memory, SuggestionSet
 
 T = TypeVar("T")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Final
@@ -14,16 +15,12 @@ from pygls.exceptions import JsonRpcException
 
 from llmstep.errors import LlmstepError
 from llmstep.lsp.known import notify
-from llmstep.lsp.runs import STOPPED
-from llmstep.lsp.status import describe
+from llmstep.lsp.runs import STOPPED, Run
+from llmstep.lsp.status import Status, describe
 from llmstep.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
-
-    from llmstep.lsp.runs import Run
     from llmstep.lsp.session import Session
-    from llmstep.lsp.status import Status
     from llmstep.memory import Document
     from llmstep.progress import Progress
 

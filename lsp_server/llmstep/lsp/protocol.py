@@ -18,6 +18,8 @@ import inspect
 import json
 import logging
 import threading
+from collections.abc import Generator
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
@@ -37,17 +39,13 @@ from pygls.protocol import (
 
 from llmstep.errors import LlmstepError
 from llmstep.lsp.asking import AskingProtocol
-from llmstep.lsp.documents import Documents
+from llmstep.lsp.documents import Documents, NewText
 from llmstep.lsp.framing import INVALID_PARAMS, INVALID_REQUEST, Fault
 from llmstep.lsp.strict import envelope_fault, known_identity, response_error, strict, what_is_wrong
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-    from concurrent.futures import Future
-
     from cattrs import Converter
 
-    from llmstep.lsp.documents import NewText
     from llmstep.lsp.outbox import Outbox
     from llmstep.lsp.upkeep import Upkeep
 

@@ -13,6 +13,7 @@ from llmstep.aside import aside
 from llmstep.lean.text import range_at
 from llmstep.lsp.known import notify
 from llmstep.lsp.progress import running
+from llmstep.wire.commands import FillParams, ProveParams
 from llmstep.wire.steps import FillAnswer, PartialProof, ProveAnswer, Proved, Proving, Unproved
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from llmstep.proofs.plan import Plan
     from llmstep.search.interface import Attempt
     from llmstep.settings import Settings
-    from llmstep.wire.commands import FillParams, ProveParams
 
 
 def _plan(settings: Settings, wanted: FillParams) -> Plan:

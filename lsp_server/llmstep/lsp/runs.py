@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,6 @@ from pygls.exceptions import JsonRpcException
 from llmstep.errors import RequestError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.memory import Edit
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from pygls.uris import to_fs_path
 from llmstep import __version__
 from llmstep.errors import LlmstepError
 from llmstep.lsp import messages
+from llmstep.lsp.documents import Documents, NewText
 from llmstep.lsp.ghost import Ghost
 from llmstep.lsp.idle import Idle
 from llmstep.lsp.messages import ClientLog, message_type
@@ -26,16 +28,13 @@ from llmstep.lsp.settings import SettingsSync
 from llmstep.lsp.status import Status
 from llmstep.lsp.upkeep import Upkeep
 from llmstep.memory import Memory
+from llmstep.settings import Settings
 from llmstep.settings_store import SettingsStore
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
-
     from llmstep.app import App
-    from llmstep.lsp.documents import Documents, NewText
     from llmstep.lsp.endpoint import Endpoint
     from llmstep.mcp.offer import Offer
-    from llmstep.settings import Settings
 
 _SECONDS_TO_CLOSE = 3.0
 """For each part; a model that is being read cannot be interrupted, and editors do not wait long."""

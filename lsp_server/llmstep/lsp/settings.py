@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
@@ -19,15 +20,12 @@ from pygls.exceptions import JsonRpcException
 
 from llmstep.configuration.environment import environment_layer
 from llmstep.configuration.files import project_layer, user_layer
-from llmstep.errors import SettingsError
+from llmstep.errors import LlmstepError, SettingsError
 from llmstep.lsp.asking import SECONDS_TO_ANSWER
 from llmstep.setting_values import SECTION
 from llmstep.settings import Settings
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from llmstep.errors import LlmstepError
     from llmstep.lsp.protocol import LlmstepProtocol
 
 _MAX_SHOWN = 5

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lsprotocol import types
 
@@ -26,9 +27,6 @@ from llmstep.lsp.session import Session, folder
 from llmstep.wire.commands import COMMANDS, KNOWN, Message
 from llmstep.wire.reading import EDITORS, argument_error
 from llmstep.wire.records import to_editor
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
 
 
 def initialize(ls: Session, params: types.InitializeParams) -> None:

@@ -7,18 +7,16 @@ a program of another user of the machine; so the process that it names is looked
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from llmstep import __version__
 from llmstep.catalog.model_key import ModelKey
 from llmstep.http.probe import probe
-from llmstep.lsp.endpoint import own_token
+from llmstep.lsp.endpoint import Endpoint, own_token
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from llmstep.engine.remote.place import Place
-    from llmstep.lsp.endpoint import Endpoint
     from llmstep.settings import Settings
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from llmstep.printable import printable
@@ -10,8 +11,6 @@ from llmstep.wire.commands import STATUS
 from llmstep.wire.records import to_editor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from llmstep.app import App
     from llmstep.engine.status import EngineStatus
     from llmstep.progress import Progress

@@ -15,14 +15,13 @@ from llmstep.lsp.client_checks import ClientChecks
 from llmstep.lsp.goals import ClientGoals
 from llmstep.lsp.known import notify, record, shows_known
 from llmstep.lsp.messages import show_rejected
-from llmstep.lsp.progress import running
+from llmstep.lsp.progress import Work, running
 from llmstep.wire.commands import SuggestParams
+from llmstep.wire.steps import SuggestAnswer
 
 if TYPE_CHECKING:
-    from llmstep.lsp.progress import Work
     from llmstep.lsp.session import Session
     from llmstep.memory import Document, SuggestionSet
-    from llmstep.wire.steps import SuggestAnswer
 
 _log = logging.getLogger(__name__)
 

@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, NoReturn
 
 from pygls.io_ import WebSocketWriter
@@ -24,8 +25,6 @@ from llmstep.lsp.framing import PARSE_ERROR, Fault, Stream, decode, read_message
 from llmstep.lsp.outbox import Outbox
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
-
     from websockets.asyncio.server import ServerConnection  # type: ignore[import-not-found, unused-ignore]
 
     from llmstep.lsp.session import Session

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +20,6 @@ from llmstep.catalog.model_key import ModelKey
 from llmstep.lsp.sharing import listens
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from llmstep.settings import Settings
 
 _MAX_LENGTH = 1 << 20

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,6 @@ from llmstep.memory import Document
 from llmstep.setting_values import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from llmstep.wire.tools import Place
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from llmstep.address import url_of
 from llmstep.engine import wire
@@ -10,14 +11,10 @@ from llmstep.engine.remote.connection import Connection
 from llmstep.engine.remote.llmstep import SILENCE
 from llmstep.engine.remote.place import Key, Place
 from llmstep.engine.remote.refusals import Passing, StatusError
+from llmstep.mcp.companion import Companion
 from llmstep.mcp.offer import HOST
+from llmstep.progress import ProgressSink
 from llmstep.strict_json import loads
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from llmstep.mcp.companion import Companion
-    from llmstep.progress import ProgressSink
 
 
 class AloneError(Exception):

@@ -9,22 +9,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmstep.errors import LlmstepError
 from llmstep.http.kept import Kept
 from llmstep.mcp import companion
+from llmstep.progress import ProgressSink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from pathlib import Path
-
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
 
     from llmstep.app import App
-    from llmstep.progress import ProgressSink
 
 HOST = "127.0.0.1"
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from llmstep.lean.text import range_at
 from llmstep.printable import printable
+from llmstep.types import Check, Goal
 from llmstep.wire.steps import rejected, step_fields, verdict_text
 from llmstep.wire.tools import (
     CheckAnswer,
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.memory import SuggestionSet
     from llmstep.search.interface import Attempt
-    from llmstep.types import Check, Goal
 
 
 def goal_answer(text: str, point: InsertionPoint, goal: Goal) -> GoalAnswer:

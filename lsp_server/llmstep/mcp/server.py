@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +20,13 @@ from llmstep.errors import LlmstepError
 from llmstep.http.answers import unexpected
 from llmstep.mcp.tools import TOOLS
 from llmstep.printable import json_text
+from llmstep.progress import Progress
 from llmstep.wire.schema import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from mcp.server.context import ServerRequestContext
 
     from llmstep.mcp.service import Service
-    from llmstep.progress import Progress
 
 INSTRUCTIONS = """\
 llmstep proposes steps of Lean 4 proofs from a language model and lets a real Lean judge them. Give files by their path

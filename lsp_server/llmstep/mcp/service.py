@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llmstep.engine.remote.place import Place
 from llmstep.errors import RequestError
 from llmstep.mcp import companion, files, tools
 from llmstep.mcp.forward import AloneError, Forward
 from llmstep.memory import Memory
+from llmstep.progress import ProgressSink
+from llmstep.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
-
     from llmstep.app import App
-    from llmstep.engine.remote.place import Place
-    from llmstep.progress import ProgressSink
-    from llmstep.settings import Settings
 
 _log = logging.getLogger(__name__)
 

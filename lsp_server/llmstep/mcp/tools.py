@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from llmstep.aside import aside
 from llmstep.errors import RequestError
+from llmstep.lean.insertion_points import InsertionPoint
 from llmstep.mcp import files, results
-from llmstep.memory import Memory, insertion_points_at
+from llmstep.memory import Document, Memory, insertion_points_at
 from llmstep.printable import printable
 from llmstep.progress import Progress, ProgressSink
 from llmstep.setting_values import shown
+from llmstep.types import Goal
 from llmstep.wire import tools as wire
 from llmstep.wire.reading import TOOLS as TOOLS_READER
 from llmstep.wire.reading import argument_error
 from llmstep.wire.records import to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
-    from pathlib import Path
-
     from lsprotocol.types import Position
 
     from llmstep.app import App
-    from llmstep.lean.insertion_points import InsertionPoint
-    from llmstep.memory import Document
-    from llmstep.types import Goal
 
 
 @attrs.frozen

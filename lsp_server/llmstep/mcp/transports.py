@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
@@ -13,8 +14,6 @@ from llmstep.http.security import SecurityMiddleware
 from llmstep.http.server import serve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from mcp.server.lowlevel import Server
 
 PATH = "/mcp"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 import attrs
 
@@ -15,9 +16,6 @@ from llmstep.lean.declaration import find_declaration
 from llmstep.lean.layout import Layout
 from llmstep.lean.text import mask
 from llmstep.types import Premise
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _IMPORT: Final = re.compile(r"^(?:public\s+|private\s+|meta\s+)*import\s+(?:all\s+)?([\w.«»']+)", re.MULTILINE)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModelForTextEncoding, AutoTokenizer
@@ -11,9 +12,6 @@ from llmstep.engine import device as devices
 from llmstep.engine.plan import first_line, quiet
 from llmstep.errors import ModelLoadError
 from llmstep.hub.download import fetch
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 MODEL = "kaiyuy/leandojo-lean4-retriever-byt5-small"
 """The retriever of ReProver."""

@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 import torch
@@ -21,9 +22,6 @@ from safetensors.torch import load_file, save_file
 from llmstep.errors import ModelLoadError
 from llmstep.premises.corpus import CorpusFile, imported_modules, module_path
 from llmstep.types import Premise
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 FORMAT = 1
 _ABOUT, _FILES, _VECTORS = "index.json", "files.jsonl", "vectors.safetensors"

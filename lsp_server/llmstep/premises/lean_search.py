@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -20,14 +21,11 @@ from llmstep.errors import LeanError
 from llmstep.lean.prefilter import hypothesis_names
 from llmstep.lean.text import position_at
 from llmstep.lean.tokens import NAME
-from llmstep.types import Premise
+from llmstep.types import Goal, Premise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from llmstep.lean.workspace import LeanWorkspace
     from llmstep.premises.source import Whereabouts
-    from llmstep.types import Goal
 
 SEARCHES: Final = ("apply?", "rw?", "suggestions")
 INFORMATION: Final = 3

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import attrs
 
+from llmstep.lean.insertion_points import InsertionPoint
 from llmstep.lean.text import offset_at
 from llmstep.lean.trial import gaps_in
 from llmstep.proofs.gaps import unindented
 from llmstep.search.sorries import Sorry, find_sorries
-
-if TYPE_CHECKING:
-    from llmstep.lean.insertion_points import InsertionPoint
 
 
 @attrs.frozen

@@ -11,14 +11,13 @@ import attrs
 
 from llmstep.errors import LeanTimeoutError, NoGoalError
 from llmstep.search.interface import Task
-from llmstep.types import Verdict
+from llmstep.types import Check, Verdict
 
 if TYPE_CHECKING:
     from llmstep.progress import Progress
     from llmstep.proofs.draft import Draft
     from llmstep.proofs.plan import Work
     from llmstep.search.sorries import Sorry
-    from llmstep.types import Check
 
 _SHARE: Final = 0.25
 """Of the time that is left: what Lean's own tactics get."""

@@ -7,18 +7,17 @@ is added; a block that leaves goals gets one `sorry` for each.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from llmstep.lean.blocks import Block, Item
 from llmstep.lean.cursor_context import CursorContext
 from llmstep.lean.text import position_at
 from llmstep.lean.tokens import CLOSING, OPENING, tokenize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from llmstep.lean.blocks import Block, Item
     from llmstep.lean.trial import Fault, Trial
 
 _GAP: Final = "sorry"

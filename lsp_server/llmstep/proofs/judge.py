@@ -6,18 +6,16 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from llmstep.lean.trial import gaps_in
+from llmstep.lean.insertion_points import InsertionPoint
+from llmstep.lean.trial import Trial, gaps_in
 from llmstep.proofs.draft import Draft
 from llmstep.proofs.gaps import with_gaps
 from llmstep.search.acceptance import Acceptance
 from llmstep.search.script import must_finish, own_goals
-from llmstep.types import Verdict
+from llmstep.types import Goal, Verdict
 
 if TYPE_CHECKING:
-    from llmstep.lean.insertion_points import InsertionPoint
-    from llmstep.lean.trial import Trial
     from llmstep.lean.workspace import LeanWorkspace
-    from llmstep.types import Goal
 
 SECONDS: Final = 60.0
 """Longest time that Lean gets for a written proof."""

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 import attrs
 
 from llmstep.progress import Progress, ProgressSink
+from llmstep.search.interface import Outcome
 from llmstep.search.prover import Method, StepProver
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from llmstep.automation.source import Automation
     from llmstep.catalog.models import ProofStyle
     from llmstep.engine.interface import ModelEngine
     from llmstep.proofs.draft import Draft
     from llmstep.proofs.judge import Judge
-    from llmstep.search.interface import Outcome
     from llmstep.settings import Settings
 
 Strategy = Literal["auto", "search", "write", "sketch"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -9,8 +10,6 @@ import attrs
 from llmstep.catalog.cutting import middle_out
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from llmstep.catalog.models import ProofStyle
     from llmstep.engine.text import Turn
     from llmstep.lean.trial import Fault, Trial

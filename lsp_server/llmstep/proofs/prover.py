@@ -5,34 +5,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
 import attrs
 
 from llmstep.automation.source import Automation
 from llmstep.engine.engine import Engine
+from llmstep.engine.interface import ModelEngine
+from llmstep.lean.insertion_points import InsertionPoint
 from llmstep.progress import Progress, ProgressSink, silent
 from llmstep.proofs import filling
-from llmstep.proofs.draft import with_plain_line_ends
+from llmstep.proofs.draft import Draft, with_plain_line_ends
 from llmstep.proofs.judge import Judge
-from llmstep.proofs.plan import Found, Work
+from llmstep.proofs.plan import Found, Plan, Strategy, Work
 from llmstep.proofs.sketching import sketch
 from llmstep.proofs.strategies import chosen, model_name, style_of
 from llmstep.proofs.writing import write
-from llmstep.search.interface import Attempt, Partial
+from llmstep.search.interface import Attempt, Partial, Task
 from llmstep.search.prover import StepProver
+from llmstep.types import Goal
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-
-    from llmstep.engine.interface import ModelEngine
-    from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.lean.workspace import LeanWorkspace
     from llmstep.premises.asked import Premises
-    from llmstep.proofs.draft import Draft
-    from llmstep.proofs.plan import Plan, Strategy
-    from llmstep.search.interface import Task
-    from llmstep.types import Goal
 
 
 class WholeProver:

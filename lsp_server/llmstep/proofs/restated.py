@@ -8,20 +8,16 @@ from __future__ import annotations
 
 import re
 import textwrap
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 
 import attrs
 
-from llmstep.lean.commands import find_commands
+from llmstep.lean.commands import Command, find_commands
 from llmstep.lean.declaration import find_declaration
 from llmstep.lean.layout import Layout
 from llmstep.lean.step_words import KNOWN_STEPS
 from llmstep.lean.text import column_at, mask
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from llmstep.lean.commands import Command
 
 _THEOREMS: Final = frozenset({"theorem", "lemma", "example"})
 _OPEN: Final = re.compile(r"^open[ \t]+((?:[\w.'«»]+[ \t]*)+)$", re.MULTILINE)

@@ -8,6 +8,7 @@ search has the rest, since facts often help with nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -17,14 +18,11 @@ from llmstep.lean.asking import prompt_input_at
 from llmstep.lean.text import mask
 from llmstep.lean.tokens import CLOSING, OPENING, tokenize
 from llmstep.proofs import filling
-from llmstep.proofs.plan import Found
+from llmstep.proofs.plan import Found, Work
 from llmstep.types import SamplingParams
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
     from llmstep.proofs.draft import Draft
-    from llmstep.proofs.plan import Work
 
 _MAX_SKETCHES: Final = 8
 _MAX_FROM_TEXT: Final = 6

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llmstep.catalog.models import style_by_name
+from llmstep.catalog.models import ProofStyle, style_by_name
 from llmstep.catalog.registry import find_record
 from llmstep.catalog.templates import guess_template
 from llmstep.errors import RequestError
 
 if TYPE_CHECKING:
-    from llmstep.catalog.models import ProofStyle
     from llmstep.engine.interface import ModelEngine
     from llmstep.proofs.plan import Plan, Strategy
     from llmstep.settings import Settings

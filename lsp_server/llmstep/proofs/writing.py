@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from llmstep.errors import ContextLengthError, ModelError
 from llmstep.lean.text import mask
-from llmstep.progress import thinned
+from llmstep.progress import Progress, thinned
 from llmstep.proofs import filling, prompt
 from llmstep.proofs.answer import code_blocks
-from llmstep.proofs.plan import Found
-from llmstep.proofs.restated import Wanted, opened_in, proofs_in
+from llmstep.proofs.plan import Found, Work
+from llmstep.proofs.restated import Wanted, Written, opened_in, proofs_in
+from llmstep.search.interface import Outcome
 from llmstep.types import SamplingParams
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from llmstep.engine.text import Answer, Turn
-    from llmstep.progress import Progress
     from llmstep.proofs.draft import Draft
     from llmstep.proofs.judge import Judged
-    from llmstep.proofs.plan import Work
-    from llmstep.proofs.restated import Written
-    from llmstep.search.interface import Outcome
 
 _MAX_PROOFS: Final = 4
 """So many readings of one answer are judged."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import attrs
@@ -12,8 +13,6 @@ from llmstep.lean.insertion_point import PLACEHOLDER
 from llmstep.search.script import join
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.lean.workspace import LeanWorkspace
 

@@ -11,14 +11,12 @@ import asyncio
 import heapq
 import math
 import time
-from typing import TYPE_CHECKING, Literal, Protocol
+from collections.abc import Callable, Sequence
+from typing import Literal, Protocol
 
 import attrs
 
 from llmstep.progress import Progress, ProgressSink, silent
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 Outcome = Literal["proved", "exhausted", "expansions", "seconds"]
 """Why a search ended: with a proof, without an open state, or at one of its limits."""

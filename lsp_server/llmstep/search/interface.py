@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from lsprotocol.types import TextEdit
 
     from llmstep.lean.insertion_points import InsertionPoint

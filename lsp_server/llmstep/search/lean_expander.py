@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 import attrs
@@ -10,17 +11,13 @@ from llmstep.automation.tactic import MissingTactics
 from llmstep.lean.text import offset_at
 from llmstep.printable import strange_character
 from llmstep.search.best_first import Step
-from llmstep.search.proposals import ProofState
+from llmstep.search.proposals import ProofState, Proposer
 from llmstep.search.script import join, must_finish, own_goals
-from llmstep.types import Check, Verdict
+from llmstep.types import Check, Goal, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
-
     from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.lean.workspace import LeanWorkspace
-    from llmstep.search.proposals import Proposer
-    from llmstep.types import Goal
 
 
 @attrs.define(eq=False)

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 import attrs
 
 from llmstep.lean.step import inserted
-from llmstep.progress import ProgressSink, silent
-from llmstep.types import Goal, PromptInput
+from llmstep.progress import Progress, ProgressSink, silent
+from llmstep.types import Goal, Premise, PromptInput, SamplingParams
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
-
     from llmstep.engine.interface import ModelEngine
-    from llmstep.progress import Progress
-    from llmstep.types import Premise, SamplingParams
 
 Tactics = Literal["model", "list", "both"]
 

@@ -15,19 +15,17 @@ from llmstep.search.acceptance import Acceptance
 from llmstep.search.best_first import Limits, best_first
 from llmstep.search.interface import Attempt, Task
 from llmstep.search.lean_expander import LeanExpander
-from llmstep.search.proposals import FIXED_TACTICS, FixedTactics, Mixture, ModelTactics, Tactics
+from llmstep.search.proposals import FIXED_TACTICS, FixedTactics, Mixture, ModelTactics, ProofState, Proposer, Tactics
 from llmstep.search.script import join
 from llmstep.search.state import canonical
-from llmstep.types import Goal, SamplingParams
+from llmstep.types import Goal, Premise, SamplingParams
 
 if TYPE_CHECKING:
     from llmstep.engine.interface import ModelEngine
     from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.lean.workspace import LeanWorkspace
     from llmstep.premises.asked import Premises
-    from llmstep.search.proposals import ProofState, Proposer
     from llmstep.settings import Settings
-    from llmstep.types import Premise
 
 
 @attrs.frozen(kw_only=True)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from llmstep.lean.insertion_point import InsertionKind
+from llmstep.lean.insertion_point import InsertionKind, InsertionPoint
 from llmstep.lean.step import step_of
 from llmstep.lean.text import line_end, masked_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from llmstep.lean.insertion_point import InsertionPoint
     from llmstep.types import Goal
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 import attrs
@@ -10,20 +11,16 @@ import attrs
 from llmstep.aside import aside
 from llmstep.errors import LeanTimeoutError, LlmstepError, NoGoalError
 from llmstep.lean.insertion_point import InsertionKind
-from llmstep.lean.insertion_points import find_insertion_points
+from llmstep.lean.insertion_points import InsertionPoint, find_insertion_points
 from llmstep.lean.text import masked_text, offset_at, position_at
 from llmstep.lean.trial import GAP
 from llmstep.progress import Progress, ProgressSink, silent
-from llmstep.search.interface import Task, nothing_written
+from llmstep.search.interface import Attempt, Task, nothing_written
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
-
     from lsprotocol.types import TextEdit
 
-    from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.lean.workspace import LeanWorkspace
-    from llmstep.search.interface import Attempt
 
 
 @attrs.frozen

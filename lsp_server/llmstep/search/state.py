@@ -8,10 +8,8 @@ is reordered. Two states with one form differ in names only; two states that dif
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from collections.abc import Sequence
+from typing import Final
 
 _ENTRY: Final = re.compile(r"\n(?=\S)")
 _TARGETS: Final = ("⊢", "|")

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from llmstep import __version__
 from llmstep.catalog.registry import find_record
+from llmstep.catalog.template import PromptTemplate
 from llmstep.training.pairs import Example, answer_text
 
 if TYPE_CHECKING:
-    from llmstep.catalog.template import PromptTemplate
     from llmstep.training.config import TrainConfig
 
 _EXAMPLE = Example(

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from llmstep.catalog.files import HINTS, read_json
 from llmstep.catalog.registry import find_record
 from llmstep.catalog.store import STARTER_DIR, cache_path
+from llmstep.catalog.template import Family, PromptTemplate
 from llmstep.catalog.templates import TEMPLATES, get_template
 from llmstep.errors import ModelError, ModelLoadError, ModelNotFoundError
 from llmstep.training.adapters import is_adapted
 
 if TYPE_CHECKING:
-    from llmstep.catalog.template import Family, PromptTemplate
     from llmstep.training.config import Architecture
 
 

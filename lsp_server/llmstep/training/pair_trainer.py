@@ -8,11 +8,10 @@ import torch
 from transformers import Trainer
 
 from llmstep.training.pairs import IGNORED
-from llmstep.training.schedule import cosine, make_optimizer
+from llmstep.training.schedule import Clock, cosine, make_optimizer
 
 if TYPE_CHECKING:
     from llmstep.training.config import TrainConfig
-    from llmstep.training.schedule import Clock
 
 
 class PairTrainer(Trainer):  # type: ignore[misc]

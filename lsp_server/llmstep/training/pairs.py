@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -12,16 +14,12 @@ import attrs
 from llmstep.engine.prompt import encode
 from llmstep.errors import ModelError, SettingsError
 from llmstep.lean.asking import prompt_input_behind
-from llmstep.types import Goal
+from llmstep.types import Goal, PromptInput
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
     import torch
 
     from llmstep.catalog.template import PromptTemplate
-    from llmstep.types import PromptInput
 
 _MAY_BE = ("file_context", "prefix")
 IGNORED = -100

@@ -7,10 +7,8 @@ with the turnstile) costs one token.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from collections.abc import Iterable
+from typing import Any
 
 END = "<|endoftext|>"
 MARKS = ("[GOAL]", "[PROOFSTEP]")

@@ -16,20 +16,19 @@ import attrs
 import torch
 from transformers import TrainingArguments, set_seed
 
+from llmstep.catalog.template import PromptTemplate
 from llmstep.errors import ModelLoadError, SettingsError
 from llmstep.training.adapters import with_lora
 from llmstep.training.card import model_card
 from llmstep.training.lines import show_in_lines
 from llmstep.training.model import load_base, new_model, save_model, template_of
 from llmstep.training.pair_trainer import PairTrainer
-from llmstep.training.pairs import Padding, answer_text, encode_pairs, read_pairs, with_longest
+from llmstep.training.pairs import Example, Padding, answer_text, encode_pairs, read_pairs, with_longest
 from llmstep.training.schedule import CLOCK, Clock
 from llmstep.training.tokenizer import train_tokenizer
 
 if TYPE_CHECKING:
-    from llmstep.catalog.template import PromptTemplate
     from llmstep.training.config import TrainConfig
-    from llmstep.training.pairs import Example
 
 
 _SHORT = 512

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from llmstep.lean.step import inserted
 from llmstep.progress import since
-from llmstep.types import Suggestion, Verdict
+from llmstep.types import Candidate, Check, Suggestion, Tried, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
     from llmstep.memory import Memory, SuggestionSet
-    from llmstep.types import Candidate, Check, Tried
 
 
 class Gathering:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from llmstep.errors import NoGoalError
 from llmstep.progress import ProgressSink, silent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from llmstep.lean.insertion_points import InsertionPoint
     from llmstep.memory import Document
     from llmstep.types import Goal

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from llmstep.aside import aside
@@ -12,8 +13,6 @@ from llmstep.progress import Progress, ProgressSink
 from llmstep.types import Check, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from llmstep.memory import Document, SuggestionSet
     from llmstep.use_cases.gathering import Gathering
     from llmstep.use_cases.parts import CheckSource, Parts

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Sequence
 from typing import TYPE_CHECKING
 
 from llmstep.aside import aside
 from llmstep.lean.asking import proof_so_far
-from llmstep.memory import Edit, SuggestionSet
+from llmstep.lean.insertion_points import InsertionPoint
+from llmstep.memory import Document, Edit, SuggestionSet
+from llmstep.progress import ProgressSink
+from llmstep.proofs.plan import Plan
 from llmstep.proofs.prover import WholeProver
 from llmstep.search import sorries
-from llmstep.search.interface import Task
+from llmstep.search.interface import Attempt, Task
+from llmstep.search.sorries import Filled
 from llmstep.types import Candidate, Check, Suggestion, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
-
-    from llmstep.lean.insertion_points import InsertionPoint
-    from llmstep.memory import Document
-    from llmstep.progress import ProgressSink
-    from llmstep.proofs.plan import Plan
-    from llmstep.search.interface import Attempt
-    from llmstep.search.sorries import Filled
     from llmstep.use_cases.parts import Parts
 
 

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from llmstep.errors import LeanError, NoGoalError
 from llmstep.lean.step import inserted
-from llmstep.types import Tried, Verdict
+from llmstep.types import Check, Suggestion, Tried, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
-
     from llmstep.lean.workspace import LeanWorkspace
     from llmstep.memory import Document, SuggestionSet
-    from llmstep.types import Check, Suggestion
     from llmstep.use_cases.gathering import Gathering
 
 TRIES: Final = 2

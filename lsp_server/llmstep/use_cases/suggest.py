@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import attrs
@@ -16,24 +16,20 @@ import attrs
 from llmstep.aside import aside
 from llmstep.errors import ModelError
 from llmstep.lean.asking import prompt_input_at
-from llmstep.memory import SuggestionSet, insertion_points_at
+from llmstep.memory import Document, Memory, SuggestionSet, insertion_points_at
 from llmstep.premises.source import Whereabouts
 from llmstep.progress import Progress, ProgressSink, silent
-from llmstep.types import PromptInput, SamplingParams
+from llmstep.types import Goal, PromptInput, SamplingParams
 from llmstep.use_cases.gathering import Gathering
 from llmstep.use_cases.goal import find_goal
 from llmstep.use_cases.judging import Judging
 from llmstep.use_cases.repair import repair_names
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from lsprotocol.types import Diagnostic, Position
 
     from llmstep.engine.interface import Generation
-    from llmstep.memory import Document, Memory
     from llmstep.settings import Settings
-    from llmstep.types import Goal
     from llmstep.use_cases.parts import CheckSource, GoalSource, Parts
 
 OnUpdate = Callable[[SuggestionSet], None]

@@ -6,8 +6,8 @@ Null stands for what is absent. A whole number may be written as 3.0, which to J
 from __future__ import annotations
 
 import typing
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, TypeVar
 
 import attrs
 from cattrs import (
@@ -26,9 +26,6 @@ from llmstep.setting_values import shown, wire_name
 from llmstep.wire.bounds import Form, Number, WrongValue
 from llmstep.wire.schema import same
 from llmstep.wire.values import is_list, kind_of, origin_of, read_flag, read_number, read_text, read_whole, wanted
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 T = TypeVar("T")
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterable
+from typing import Any, Literal
 
 import attrs
 from lsprotocol.types import Range, TextEdit  # noqa: TC002 the converter needs them
 
+from llmstep import types
 from llmstep.printable import printable
 from llmstep.types import Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from llmstep import types
 
 AnyVerdict = Literal["closes", "progress", "invalid", "unchecked"]
 """The values of `Verdict`, as text."""

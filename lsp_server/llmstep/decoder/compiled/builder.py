@@ -6,22 +6,15 @@ most products write; attended: what attention writes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from llmstep.decoder import arrays
 from llmstep.decoder.compiled import program as p
 from llmstep.decoder.compiled.attention import BLOCK as QUERIES
-from llmstep.decoder.compiled.parts import NOT_ROTATED, Rows
+from llmstep.decoder.compiled.parts import NOT_ROTATED, Angles, Block, Cache, Heads, Norm, Rows
+from llmstep.decoder.compiled.program import Program
 from llmstep.decoder.compiled.rowwise import PLAIN
-from llmstep.decoder.weights import BLOCK, TILE, tiles
-
-if TYPE_CHECKING:
-    from llmstep.decoder.compiled.parts import Angles, Block, Cache, Heads, Norm
-    from llmstep.decoder.compiled.program import Program
-    from llmstep.decoder.weights import Kind, Weight
-
+from llmstep.decoder.weights import BLOCK, TILE, Kind, Weight, tiles
 
 KINDS: dict[Kind, int] = {"int8": p.BYTES, "int4": p.NIBBLES, "float32": p.FLOATS}
 

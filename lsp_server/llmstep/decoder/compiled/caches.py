@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from llmstep.decoder import arrays
 from llmstep.decoder.compiled.parts import Cache
-from llmstep.decoder.compiled.program import UNIT
+from llmstep.decoder.compiled.program import UNIT, Program
 from llmstep.decoder.weights import TILE
-
-if TYPE_CHECKING:
-    from llmstep.decoder.compiled.program import Program
 
 _GRANULE = 128
 """Capacity for a prompt is a multiple of this, so that the next, slightly longer one fits."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from llmstep.decoder import arrays
 from llmstep.decoder.compiled.network import CompiledNetwork, read_norm
@@ -14,10 +16,6 @@ from llmstep.decoder.network import common_length
 from llmstep.decoder.rope import frequencies
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
-
     from llmstep.decoder.config import CausalConfig
     from llmstep.decoder.source import Source
 

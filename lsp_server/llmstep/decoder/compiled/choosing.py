@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 
 from llmstep.decoder.compiled.compiler import kept
 from llmstep.decoder.compiled.native import floats
 from llmstep.decoder.compiled.rowwise import exp
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _PART = 1024
 """Tokens whose probabilities are added in float32; the sums of parts are added in float64."""

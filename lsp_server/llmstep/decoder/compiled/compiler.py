@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import llvmlite
 import llvmlite.binding as llvm
@@ -14,9 +15,6 @@ import numba
 import platformdirs
 
 from llmstep.decoder.compiled.target import features, target
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 PLACE = "LLMSTEP_DECODER_CODE"
 """Names another folder for compiled code."""

@@ -9,15 +9,13 @@ from __future__ import annotations
 import queue
 import threading
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from llmstep.decoder import arrays
 from llmstep.decoder.compiled.loop import LINE, run
-
-if TYPE_CHECKING:
-    from llmstep.decoder.compiled.program import Program
+from llmstep.decoder.compiled.program import Program
 
 Tasks = queue.SimpleQueue[tuple[Any, ...] | None]
 

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from llmstep.decoder.compiled import program as p
 from llmstep.decoder.compiled.builder import Builder
 from llmstep.decoder.compiled.caches import OwnCache, PromptCache
 from llmstep.decoder.compiled.machine import Machine
-from llmstep.decoder.compiled.parts import NOT_ROTATED, Norm
+from llmstep.decoder.compiled.parts import NOT_ROTATED, Angles, Block, Norm
 from llmstep.decoder.interface import stop_if
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from numpy.typing import NDArray
-
-    from llmstep.decoder.compiled.parts import Angles, Block
     from llmstep.decoder.source import Embedding, Source
 
 

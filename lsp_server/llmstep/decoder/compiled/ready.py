@@ -16,16 +16,12 @@ import shutil
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 
 from llmstep.decoder.compiled.compiler import PLACE, folder
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from llmstep.decoder.interface import Progress
+from llmstep.decoder.interface import Progress
 
 _log = logging.getLogger(__name__)
 _SUMS = "sums.json"

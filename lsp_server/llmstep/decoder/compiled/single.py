@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 
 from llmstep.decoder.compiled.builder import Builder
 from llmstep.decoder.compiled.machine import Machine
 from llmstep.decoder.compiled.program import ROWS, Program
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from llmstep.decoder.weights import Weight
+from llmstep.decoder.weights import Weight
 
 
 class Product:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from llmstep.decoder import arrays
 from llmstep.decoder.compiled import program as p
@@ -14,11 +18,6 @@ from llmstep.decoder.compiled.rowwise import ACTIVATIONS
 from llmstep.decoder.interface import stop_if
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import numpy as np
-    from numpy.typing import NDArray
-
     from llmstep.decoder.config import T5Config
     from llmstep.decoder.source import Source
 

@@ -13,18 +13,16 @@ import getpass
 import hashlib
 import json
 import platform
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from llmstep.engine.remote.place import Place
 from llmstep.engine.remote.refusals import Passing, refusal
 from llmstep.errors import LlmstepError, RemoteError, RemoteRefusedError
 from llmstep.strict_json import loads
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
-
     import httpx
-
-    from llmstep.engine.remote.place import Place
 
 T = TypeVar("T")
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import attrs
 
 from llmstep.engine.remote.samples import Answer
+from llmstep.types import SamplingParams
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from llmstep.settings import Settings
-    from llmstep.types import SamplingParams
 
 Api = Literal["completions", "chat", "llama.cpp", "ollama", "ollama-chat"]
 

@@ -9,23 +9,19 @@ from __future__ import annotations
 import asyncio
 import re
 from functools import partial
-from typing import TYPE_CHECKING
 
 import attrs
 
-from llmstep.engine.remote.connection import persistently
+from llmstep.catalog.template import PromptTemplate
+from llmstep.engine.postprocess import RawSample
+from llmstep.engine.remote.connection import Connection, persistently
+from llmstep.engine.remote.dialects import Api, Question
 from llmstep.engine.remote.questions import continuing, is_chat, next_step
 from llmstep.engine.remote.refusals import Passing, StatusError
 from llmstep.engine.remote.samples import NoAnswerError
 from llmstep.errors import RemoteError
 from llmstep.progress import ProgressSink, generating
-
-if TYPE_CHECKING:
-    from llmstep.catalog.template import PromptTemplate
-    from llmstep.engine.postprocess import RawSample
-    from llmstep.engine.remote.connection import Connection
-    from llmstep.engine.remote.dialects import Api, Question
-    from llmstep.types import PromptInput, SamplingParams
+from llmstep.types import PromptInput, SamplingParams
 
 AT_ONCE = 4
 """Requests at a time to a server that gives one sample a request."""

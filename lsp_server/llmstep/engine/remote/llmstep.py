@@ -6,33 +6,26 @@ Prompt, queue, cache and the cleaning of answers are that one's business; see `l
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import attrs
 
-from llmstep.engine import wire
-from llmstep.engine.remote.connection import persistently
+from llmstep.engine import status, wire
+from llmstep.engine.interface import Generation
+from llmstep.engine.remote.connection import Connection, persistently
 from llmstep.engine.remote.dialects import LLAMA_CPP
-from llmstep.engine.remote.place import place_of
+from llmstep.engine.remote.place import Place, place_of
 from llmstep.engine.remote.questions import next_turn
 from llmstep.engine.remote.refusals import Passing, StatusError
 from llmstep.engine.remote.remote_engine import RemoteEngine
+from llmstep.engine.text import Answer, Turn
 from llmstep.errors import LlmstepError, RemoteRefusedError
 from llmstep.progress import ProgressSink, silent, since
+from llmstep.settings import Settings
+from llmstep.settings_store import SettingsStore
 from llmstep.strict_json import loads
-from llmstep.types import SamplingParams
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from llmstep.engine import status
-    from llmstep.engine.interface import Generation
-    from llmstep.engine.remote.connection import Connection
-    from llmstep.engine.remote.place import Place
-    from llmstep.engine.text import Answer, Turn
-    from llmstep.settings import Settings
-    from llmstep.settings_store import SettingsStore
-    from llmstep.types import PromptInput
+from llmstep.types import PromptInput, SamplingParams
 
 SILENCE = 15 * wire.SECONDS_BETWEEN_SIGNS
 """Longest time without a sign of life: the other side may be busy importing or reading weights."""

@@ -8,40 +8,32 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Sequence
 
 import attrs
 
 from llmstep.catalog.model_key import ModelKey
 from llmstep.catalog.registry import find_record
+from llmstep.catalog.template import PromptTemplate
 from llmstep.catalog.templates import guess_template
+from llmstep.engine import status
 from llmstep.engine.cache import AnswerCache, answer_key
-from llmstep.engine.postprocess import generation
-from llmstep.engine.remote.connection import persistently
-from llmstep.engine.remote.dialects import OLLAMA, OPENAI
+from llmstep.engine.interface import Generation
+from llmstep.engine.postprocess import RawSample, generation
+from llmstep.engine.remote.connection import Connection, persistently
+from llmstep.engine.remote.dialects import OLLAMA, OPENAI, Dialect
 from llmstep.engine.remote.draws import draw_steps, too_long
 from llmstep.engine.remote.place import place_of
 from llmstep.engine.remote.questions import next_turn, template_of
 from llmstep.engine.remote.refusals import FailedError, StatusError
 from llmstep.engine.remote.remote_engine import RemoteEngine
 from llmstep.engine.remote.single_flight import SingleFlight
+from llmstep.engine.text import Answer, Turn
 from llmstep.errors import ContextLengthError, LlmstepError, ModelNotFoundError, RemoteRefusedError
 from llmstep.progress import ProgressSink, silent, since, thinned
-from llmstep.types import SamplingParams
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
-
-    from llmstep.catalog.template import PromptTemplate
-    from llmstep.engine import status
-    from llmstep.engine.interface import Generation
-    from llmstep.engine.postprocess import RawSample
-    from llmstep.engine.remote.connection import Connection
-    from llmstep.engine.remote.dialects import Dialect
-    from llmstep.engine.text import Answer, Turn
-    from llmstep.settings import Settings
-    from llmstep.settings_store import SettingsStore
-    from llmstep.types import PromptInput
+from llmstep.settings import Settings
+from llmstep.settings_store import SettingsStore
+from llmstep.types import PromptInput, SamplingParams
 
 SECONDS_FOR_MODELS = 15.0
 _MAX_NAMES = 8

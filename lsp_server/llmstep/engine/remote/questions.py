@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from llmstep.catalog.registry import find_record
+from llmstep.catalog.template import PromptTemplate
 from llmstep.catalog.templates import guess_template, template_for
 from llmstep.engine.chat_form import NO_THOUGHT
+from llmstep.engine.postprocess import RawSample
 from llmstep.engine.prompt import fitted_text
-from llmstep.engine.remote.dialects import PATHS, Api, Question
+from llmstep.engine.remote.dialects import PATHS, Api, Dialect, Question
 from llmstep.errors import ModelError
+from llmstep.types import PromptInput, SamplingParams
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from llmstep.catalog.template import PromptTemplate
-    from llmstep.engine.postprocess import RawSample
-    from llmstep.engine.remote.dialects import Dialect
     from llmstep.engine.text import Turn
     from llmstep.settings import Settings
-    from llmstep.types import PromptInput, SamplingParams
 
 BYTES_PER_TOKEN = 3
 """Of goals and Lean code, about: the server's tokenizer is not here, and this estimate is rather too low."""

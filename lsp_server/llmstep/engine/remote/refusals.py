@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
-from llmstep.engine.remote.place import KEY_VARIABLE
+from llmstep.engine.remote.place import KEY_VARIABLE, Place
 from llmstep.errors import BusyError, LlmstepError, RemoteError, RemoteRefusedError
 from llmstep.strict_json import JsonError, loads
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from llmstep.engine.remote.place import Place
 
 _PASSING = frozenset({408, 425, 500, 502, 503, 504})
 _MAX_SAID = 200

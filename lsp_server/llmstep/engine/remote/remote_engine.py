@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from llmstep.aside import in_this_loop
+from llmstep.engine import status
+from llmstep.engine.interface import Generation
 from llmstep.engine.remote.connection import FAILURES, Connection
+from llmstep.engine.remote.dialects import Question
 from llmstep.engine.remote.draws import Draw, ServerCapabilities
+from llmstep.engine.remote.place import Place
 from llmstep.engine.status import EngineStatus, StatusBoard
-from llmstep.engine.text import Answer
+from llmstep.engine.text import Answer, Completion, Text, Written
 from llmstep.errors import LlmstepError, RequestError
 from llmstep.progress import ProgressSink, since
+from llmstep.settings import Settings
 from llmstep.settings_store import SettingsStore
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from llmstep.engine import status
-    from llmstep.engine.interface import Generation
-    from llmstep.engine.remote.dialects import Question
-    from llmstep.engine.remote.place import Place
-    from llmstep.engine.text import Completion, Text, Written
-    from llmstep.settings import Settings
-    from llmstep.types import PromptInput, SamplingParams
+from llmstep.types import PromptInput, SamplingParams
 
 T = TypeVar("T")
 

@@ -7,7 +7,8 @@ with several notations of log-probabilities; some servers mix them, so that each
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import attrs
 
@@ -16,9 +17,6 @@ from llmstep.engine.postprocess import RawSample
 from llmstep.engine.remote.refusals import message_of
 from llmstep.errors import RemoteError
 from llmstep.strict_json import JsonError, loads
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 END = "[DONE]"
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking")

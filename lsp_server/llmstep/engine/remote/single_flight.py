@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Generic, TypeVar
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Generic, TypeVar
 
 import attrs
 
 from llmstep.errors import CancelledError
-from llmstep.progress import ProgressSink, silent
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Hashable
-
-    from llmstep.progress import Progress
+from llmstep.progress import Progress, ProgressSink, silent
 
 T = TypeVar("T")
 

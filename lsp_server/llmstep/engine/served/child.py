@@ -17,7 +17,7 @@ import socket
 import sys
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import attrs
 
@@ -25,9 +25,6 @@ from llmstep.engine.remote.place import Key, Place
 from llmstep.engine.served import guard
 from llmstep.errors import LlmstepError, ModelLoadError, RemoteError
 from llmstep.progress import Progress, ProgressSink, silent
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _log = logging.getLogger(__name__)
 

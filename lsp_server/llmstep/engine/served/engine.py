@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Literal, TypeVar
+from pathlib import Path
+from typing import Literal, TypeVar
 
 import attrs
 
@@ -12,30 +14,23 @@ from llmstep.aside import in_this_loop
 from llmstep.cancel import CancelToken
 from llmstep.catalog.gguf import choose_gguf
 from llmstep.catalog.memory import needed_bytes
+from llmstep.catalog.template import PromptTemplate
 from llmstep.engine.chat_form import SAID, ChatForm, chat_form, in_own_words, rule_values
 from llmstep.engine.chat_rule import written_chat
 from llmstep.engine.device import free_bytes
-from llmstep.engine.remote.connection import persistently
+from llmstep.engine.interface import Generation
+from llmstep.engine.remote.connection import Connection, persistently
 from llmstep.engine.remote.dialects import LLAMA_CPP, OPENAI
 from llmstep.engine.remote.openai import OpenAiEngine
 from llmstep.engine.remote.refusals import FailedError, StatusError
 from llmstep.engine.served import launches
-from llmstep.engine.served.child import Child
+from llmstep.engine.served.child import Child, Launch
+from llmstep.engine.text import Answer, Turn
 from llmstep.errors import LlmstepError, ModelError, ModelLoadError, ModelTooLargeError, RemoteError
 from llmstep.progress import ProgressSink, format_bytes, silent
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
-    from pathlib import Path
-
-    from llmstep.catalog.template import PromptTemplate
-    from llmstep.engine.interface import Generation
-    from llmstep.engine.remote.connection import Connection
-    from llmstep.engine.served.child import Launch
-    from llmstep.engine.text import Answer, Turn
-    from llmstep.settings import Settings
-    from llmstep.settings_store import SettingsStore
-    from llmstep.types import PromptInput, SamplingParams
+from llmstep.settings import Settings
+from llmstep.settings_store import SettingsStore
+from llmstep.types import PromptInput, SamplingParams
 
 T = TypeVar("T")
 

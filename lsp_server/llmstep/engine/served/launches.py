@@ -6,18 +6,17 @@ import importlib.util
 import shutil
 import sys
 import sysconfig
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmstep.catalog.models import style_by_name
 from llmstep.catalog.registry import find_record
+from llmstep.catalog.template import PromptTemplate
 from llmstep.engine.device import cpu_threads
 from llmstep.engine.served.child import PORT, Launch
 from llmstep.errors import ModelLoadError, SettingsError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from llmstep.catalog.template import PromptTemplate
     from llmstep.settings import Settings
 
 VLLM, LLAMA_CPP = "vLLM", "llama.cpp"
