@@ -12,6 +12,7 @@ import pytest
 from agents.agent_client import call, refusal
 from agents.test_tools import LEFT, Slow
 from lsp.client import editor
+from processes import runs, words
 from waiting import until
 
 from llmstep.mcp import companion
@@ -45,16 +46,17 @@ async def announced(made: Editor) -> Companion:
     return announced
 
 
-def children(process: psutil.Process) -> set[str]:
-    return {each.name() for each in process.children(recursive=True)}
-
-
 def server_of(project: Project) -> psutil.Process:
     """The `llmstep mcp` that works on the project."""
-    [found] = [
-        each for each in psutil.Process().children() if "mcp" in each.cmdline() and each.cwd() == str(project.root)
-    ]
-    return found
+    found = [each for each in psutil.Process().children() if "mcp" in words(each)]
+    newest = max(found, key=psutil.Process.create_time)  # one of a client that has gone may still be ending
+    assert newest.cwd() == str(project.root)
+    return newest
+
+
+def leans(project: Project) -> list[psutil.Process]:
+    """The processes below it."""
+    return [each for each in server_of(project).children(recursive=True) if runs(each)]
 
 
 async def test_the_companion_answers_with_its_model_and_its_lean(project: Project, settings: dict[str, Any]) -> None:
@@ -73,7 +75,7 @@ async def test_the_companion_answers_with_its_model_and_its_lean(project: Projec
             got = await call(client, "suggest", {**AT, "count": 8}, progress_callback=on_progress)
             assert got["suggestions"][0]["verdict"] == "closes"
             assert any("Loading starter" in step for step in steps)
-            assert not children(server_of(plain))  # no Lean server of its own
+            assert not leans(plain)  # no Lean server of its own
             assert (await call(client, "goal", AT))["declaration"] == "both"  # as on the disk, not as in the editor
             assert await page.hints() == []  # what agents are told is not shown in the editor
             assert "There is no line 99" in await refusal(client, "goal", {**AT, "line": 99})
@@ -111,15 +113,15 @@ async def test_other_settings_and_other_projects_are_not_the_companions(
         await announced(made)
         async with project.client() as client:
             assert (await call(client, "goal", AT))["goal"] == LEFT
-            assert children(server_of(project))
+            assert leans(project)
         async with other.client(
             "stdio", "auto", "--temperature", "0.5"
         ) as client:  # options for a Lean not the editor's
             assert (await call(client, "goal", AT))["goal"] == LEFT
-            assert children(server_of(other))
+            assert leans(other)
         async with attrs.evolve(other, options=()).client("stdio", "auto", "--no-share") as client:
             said = await client.call_tool("goal", AT)
-            assert said.is_error or children(server_of(other))
+            assert said.is_error or leans(other)
         made.process.kill()  # type: ignore[union-attr]
         await made.process.wait()  # type: ignore[union-attr]
         pid = made.process.pid  # type: ignore[union-attr]

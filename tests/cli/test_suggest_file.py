@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 from output_schema import checked
+from processes import wait_until_gone
 
 from llmstep.lean import process as lean_process
 
@@ -145,10 +146,9 @@ def test_as_a_process_of_its_own(lean: Path, tmp_path: Path) -> None:
     done = subprocess.run([*command, *options], capture_output=True, encoding="utf-8", check=True)
     assert [each["verdict"] for each in checked("suggest", done.stdout)["suggestions"]][:1] == ["closes"]
     assert "Traceback" not in done.stderr
-    left = [
+    wait_until_gone(
         each for each in psutil.process_iter() if each.pid not in before and str(tmp_path) in str(_environment(each))
-    ]
-    assert left == []
+    )
 
 
 def test_ctrl_c_ends_it_and_its_lean(lean: Path, tmp_path: Path) -> None:
@@ -162,8 +162,7 @@ def test_ctrl_c_ends_it_and_its_lean(lean: Path, tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=30) == ("", "")
     assert process.returncode == 130
-    _, alive = psutil.wait_procs(family, timeout=10)
-    assert alive == []
+    wait_until_gone(family)
 
 
 def _environment(process: psutil.Process) -> tuple[str, str]:

@@ -15,6 +15,7 @@ import attrs
 import httpx
 import psutil
 from gated import Gate
+from processes import wait_until_gone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,8 +57,8 @@ def finish(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> tupl
     """Exit status and the rest of the output after a signal; nothing of the process may be left."""
     family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
     process.send_signal(number)
-    out, err = process.communicate(timeout=20)
-    assert not [each for each in family if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+    out, err = process.communicate(timeout=60)
+    wait_until_gone(family)
     return process.returncode, out, err
 
 

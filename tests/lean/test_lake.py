@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+from processes import words
 from waiting import until
 
 from llmstep.errors import BusyError, LeanImportsError, LeanProjectError
@@ -113,18 +114,11 @@ async def test_a_build_is_cancelled_and_fails_in_a_sentence(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await until(lambda: not [each for each in psutil.Process().children(recursive=True) if _builds(each)])
+    await until(lambda: not any("build" in words(each) for each in psutil.Process().children(recursive=True)))
     lake.control(build_delay=0)
     lake.source("Dep", "theorem wrong : 1 = 2 := rfl\n")
     with pytest.raises(LeanProjectError, match=r"^`lake build Dep` failed: .*Dep\.lean:1"):
         await workspace.build_imports(uri, PLAIN, str)
-
-
-def _builds(child: psutil.Process) -> bool:
-    try:
-        return child.status() != psutil.STATUS_ZOMBIE and "build" in child.cmdline()
-    except psutil.Error:
-        return False
 
 
 async def test_what_is_built(lake: FakeLake, tmp_path: Path) -> None:

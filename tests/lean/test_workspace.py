@@ -11,7 +11,8 @@ import attrs
 import psutil
 import pytest
 import pytest_asyncio
-from waiting import until_busy
+from processes import until_gone
+from waiting import until, until_busy
 
 from llmstep.errors import CancelledError, LeanNotFoundError, NoGoalError
 from llmstep.lean.insertion_points import InsertionPoint, find_insertion_point, find_insertion_points
@@ -113,11 +114,11 @@ async def test_one_server_for_each_project_and_one_for_the_rest(settings: Settin
             tmp_path: {file.as_uri() for file in files[3:]},
         }
         assert all(each.rss_bytes > 10_000_000 for info in servers.values() for each in info.processes)
-        pids = [each.pid for info in servers.values() for each in info.processes]
+        processes = [psutil.Process(each.pid) for info in servers.values() for each in info.processes]
     finally:
         await workspace.close()
     assert workspace.servers() == []
-    assert not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" for pid in pids)
+    await until_gone(processes)
 
 
 async def test_few_files_stay_open(settings: Settings, tmp_path: Path) -> None:
@@ -142,8 +143,8 @@ async def test_an_idle_server_stops_and_the_next_call_starts_another(settings: S
     try:
         await workspace.goal(uri, PLAIN, SITE)
         [info] = workspace.servers()
-        await asyncio.to_thread(psutil.wait_procs, [psutil.Process(info.processes[0].pid)], timeout=60)
-        assert workspace.servers() == []
+        await until_gone([psutil.Process(info.processes[0].pid)])
+        await until(lambda: workspace.servers() == [])
         [check] = await workspace.check(uri, PLAIN, SITE, RIGHT, ["exact hq"])
         assert check.verdict is Verdict.CLOSES
     finally:
@@ -229,9 +230,10 @@ async def test_other_settings_start_other_servers(settings: Settings, tmp_path: 
         [after] = workspace.servers()
         assert "-DmaxHeartbeats=1234" in after.command
         assert after.processes[0].pid != before.processes[0].pid
+        processes = [psutil.Process(each.pid) for each in after.processes]
         await workspace.restart()
-        assert not psutil.pid_exists(after.processes[0].pid)
         assert workspace.servers() == []
+        await until_gone(processes)
     finally:
         await workspace.close()
 

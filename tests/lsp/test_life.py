@@ -17,6 +17,7 @@ from client import SECONDS, Editor, editor
 from gated import LOADING, Gate
 from lsprotocol import types
 from ports import free_port
+from processes import until_gone, words
 from pygls.exceptions import JsonRpcException
 from test_suggest import AND
 from waiting import until
@@ -32,12 +33,6 @@ if TYPE_CHECKING:
     from llmstep.lsp.session import Session
 
 pytestmark = pytest.mark.lean
-
-
-def gone(processes: list[psutil.Process]) -> None:
-    """None of them is left within the time limit."""
-    _, alive = psutil.wait_procs(processes, timeout=15)
-    assert alive == []
 
 
 async def health(port: int) -> Any:
@@ -99,7 +94,7 @@ async def at_work(folder: Path, options: dict[str, Any], gate: Gate) -> tuple[Ed
     run.add_done_callback(lambda done: done.cancelled() or done.exception())
     await gate.reached()
     children = psutil.Process(made.process.pid).children(recursive=True)
-    assert any("--worker" in child.cmdline() for child in children)
+    assert any("--worker" in words(child) for child in children)
     return made, children
 
 
@@ -109,7 +104,7 @@ async def test_nothing_is_left_when_the_editor_has_died(folder: Path, options: d
     assert made.process.stdin
     made.process.stdin.close()
     assert await made.ended() == 1
-    await asyncio.to_thread(gone, children)
+    await until_gone(children)
 
 
 @pytest.mark.parametrize(("end", "status"), [(signal.SIGTERM, 1), (signal.SIGKILL, -signal.SIGKILL)])
@@ -124,10 +119,10 @@ async def test_nothing_is_left_when_the_server_is_ended(
         await page.suggest(page.at("sorry"))
     assert caught.value.data["code"].startswith("model")
     children = psutil.Process(made.process.pid).children(recursive=True)
-    assert any("--worker" in child.cmdline() for child in children)
+    assert any("--worker" in words(child) for child in children)
     made.process.send_signal(end)
     assert await made.ended() == status
-    await asyncio.to_thread(gone, children)
+    await until_gone(children)
 
 
 async def test_leaving_while_the_model_loads(folder: Path, options: dict[str, Any], tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest_asyncio
 from client import Editor, editor, suspended
 from gguf_models import starter_gguf
 from lsprotocol import types
+from processes import until_gone, words
 from test_models import push
 from test_suggest import AND
 
@@ -47,14 +48,14 @@ async def served(
         yield made
         below = servers(made)
         assert below
-    assert not psutil.wait_procs(below, 30)[1]  # they end with us
+    await until_gone(below)  # they end with us
 
 
 def servers(made: Editor) -> list[psutil.Process]:
     """The processes of the model's server: the guard, and those below it."""
     assert made.process is not None
     below = psutil.Process(made.process.pid).children()
-    guards = [each for each in below if any("served.guard" in word for word in each.cmdline())]
+    guards = [each for each in below if any("served.guard" in word for word in words(each))]
     return [process for each in guards for process in (each, *each.children(recursive=True))]
 
 

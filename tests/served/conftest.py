@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 from gguf_models import starter_gguf
+from processes import words
 
 from llmstep.engine.router import EngineRouter
 from llmstep.settings import RemoteSettings, Settings
@@ -45,4 +46,4 @@ def _guards_of_this_test() -> None:
 def guards() -> list[psutil.Process]:
     """The processes that guard the servers of this test's models, which are below them."""
     children = [each for each in psutil.Process().children() if each.pid not in _earlier]
-    return [each for each in children if any("served.guard" in word for word in each.cmdline())]
+    return [each for each in children if any("served.guard" in word for word in words(each))]

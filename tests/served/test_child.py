@@ -7,8 +7,8 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING
 
-import psutil
 import pytest
+from processes import runs, until_gone
 from waiting import until
 
 from llmstep.engine.remote import connection
@@ -117,8 +117,8 @@ async def test_closing_ends_a_server_that_does_not_listen_yet_and_one_that_does_
         family = [guard, *guard.children(recursive=True)]
         task.cancel()
         await asyncio.wait({task})
-        assert all(each.is_running() for each in family)  # the next request needs it
-    assert not psutil.wait_procs(family, 10)[1]
+        assert all(map(runs, family))  # the next request needs it
+    await until_gone(family)
 
 
 @pytest.mark.parametrize(

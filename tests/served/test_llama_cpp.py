@@ -14,6 +14,7 @@ import httpx
 import psutil
 import pytest
 from gguf_models import starter_gguf
+from processes import until_gone, wait_until_gone, words
 
 from llmstep.catalog import store
 from llmstep.catalog.gguf import choose_gguf
@@ -73,9 +74,9 @@ async def test_the_steps_and_scores_of_the_same_model_in_process(gguf: Path) -> 
         assert engine.status.url.startswith("http://127.0.0.1:")
         async with httpx.AsyncClient(trust_env=False) as stranger:
             assert (await stranger.post(f"{engine.status.url}/completion", json={"prompt": "x"})).status_code == 401
-        assert not any("LLAMA_API_KEY" in word for each in server for word in each.cmdline())
+        assert not any("LLAMA_API_KEY" in word for each in server for word in words(each))
     assert said[0] == f"Starting llama.cpp with {gguf} (0 s)"
-    assert not any(each.is_running() for each in server)
+    await until_gone(server)
 
 
 CHAT = (
@@ -122,13 +123,12 @@ async def test_another_model_ends_the_server_and_so_does_unloading(gguf: Path) -
         server = family(engine)
         engine.store.change(Settings(model="starter", device="cpu"))
         assert (await engine.generate(ASK, SAMPLING)).model == "starter"
-        await asyncio.to_thread(psutil.wait_procs, server, 10)
-        assert not any(each.is_running() for each in server)
+        await until_gone(server)
         engine.store.change(Settings(model=str(gguf), template="starter"))
         await engine.generate(ASK, SAMPLING)
         server = family(engine)
         await engine.unload()
-        assert not any(each.is_running() for each in server)
+        await until_gone(server)
         assert engine.status.state == "empty"
         assert (await engine.generate(ASK, attrs.evolve(SAMPLING, seed=9))).drawn == 10
 
@@ -141,9 +141,9 @@ def test_the_server_ends_when_llmstep_is_killed(gguf: Path) -> None:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("llmstep listens at ")
         below = psutil.Process(process.pid).children(recursive=True)
-        assert any("llama_main" in " ".join(each.cmdline()) for each in below)
+        assert any("llama_main" in " ".join(words(each)) for each in below)
         process.kill()
-    assert not psutil.wait_procs(below, 20)[1]
+    wait_until_gone(below)
 
 
 async def test_cancelling_gives_the_slots_back(gguf: Path) -> None:
