@@ -18,6 +18,7 @@ from llmstep.bench.theorems import Theorem, read_theorems
 from llmstep.errors import LlmstepError
 from llmstep.memory import Document
 from llmstep.search.best_first import Limits, Step, best_first
+from llmstep.search.judge import Judge
 from llmstep.search.lean_expander import LeanExpander
 from llmstep.search.proposals import FixedTactics, Mixture, ModelTactics
 from llmstep.search.state import canonical
@@ -121,7 +122,8 @@ async def _closing(app: App, theorem: Theorem, found: SuggestionSet) -> str | No
 
 async def _is_proved_behind(app: App, theorem: Theorem, found: SuggestionSet, each: Suggestion) -> bool:
     proposer = Mixture(ModelTactics(app.engine, SamplingParams(8, 0.7, 1.0, 128, 0)), FixedTactics())
-    expander = LeanExpander(app.lean, proposer, theorem.uri, theorem.text, found.point, found.goal)
+    judge = Judge(app.lean, theorem.uri, theorem.text, found.point, found.goal)
+    expander = LeanExpander(judge, proposer)
     limits = Limits(EXPANSIONS, SECONDS)
     search = await best_first(each.check.goals, Behind(expander, each.text), limits, key=canonical)
     return search.proof is not None

@@ -12,6 +12,7 @@ from llmstep.lean.insertion_points import find_insertion_points
 from llmstep.lean.text import offset_at, position_at
 from llmstep.progress import silent
 from llmstep.search.interface import Attempt, Task
+from llmstep.search.judge import Judge
 from llmstep.search.lean_expander import LeanExpander
 from llmstep.search.proposals import FixedTactics
 from llmstep.search.prover import Method, StepProver
@@ -94,7 +95,7 @@ async def test_steps_that_are_not_needed_are_left_out(workspace: LeanWorkspace, 
     [point, *_] = find_insertion_points(text, position_at(text, text.index("sorry")))
     uri = (tmp_path / "A.lean").as_uri()
     goal = await workspace.goal(uri, text, point)
-    expander = LeanExpander(workspace, FixedTactics(), uri, text, point, goal)
+    expander = LeanExpander(Judge(workspace, uri, text, point, goal), FixedTactics())
     proof = ("have one := hp", "constructor", "exact one", "have two := hp", "exact hq")
     assert await expander.finished([proof, proof[:-1]]) == [True, False]
     assert await expander.shortened(proof) == ("have one := hp", "constructor", "exact one", "exact hq")
@@ -109,10 +110,11 @@ async def test_a_state_is_expanded_in_order_until_the_proof_is_finished(
     [point, *_] = find_insertion_points(text, position_at(text, text.index("sorry")))
     uri = (tmp_path / "A.lean").as_uri()
     goal = await workspace.goal(uri, text, point)
+    judge = Judge(workspace, uri, text, point, goal)
     fixed = FixedTactics(("no_such_tactic", "intro h", "constructor", "exact ⟨hp, hq⟩", "trivial"))
-    expander = LeanExpander(workspace, fixed, uri, text, point, goal)
+    expander = LeanExpander(judge, fixed)
     context = "p q : Prop\nhp : p\nhq : q\n"
-    first = await expander.expand(expander.root, ())
+    first = await expander.expand(judge.root, ())
     assert [(step.tactic, step.goals) for step in first] == [
         ("no_such_tactic", None),
         ("intro h", None),

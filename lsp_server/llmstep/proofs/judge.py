@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import attrs
 
-from llmstep.lean.insertion_points import InsertionPoint
 from llmstep.lean.trial import Trial, gaps_in
 from llmstep.proofs.draft import Draft
 from llmstep.proofs.gaps import with_gaps
-from llmstep.search.acceptance import Acceptance
-from llmstep.search.script import must_finish, own_goals
-from llmstep.types import Goal, Verdict
-
-if TYPE_CHECKING:
-    from llmstep.lean.workspace import LeanWorkspace
+from llmstep.search.judge import Judge
+from llmstep.search.script import own_goals
+from llmstep.types import Verdict
 
 SECONDS: Final = 60.0
 """Longest time that Lean gets for a written proof."""
@@ -37,25 +33,8 @@ class Judged:
     """Why it is not accepted although it has no faults."""
 
 
-class Judge:
-    """Judges proofs at one insertion point.
-
-    Args:
-        lean: Runs them.
-        uri: Address of the file.
-        text: Its text; its lines end with `\\n`.
-        point: Where the proofs go.
-        goal: The goals there.
-    """
-
-    def __init__(self, lean: LeanWorkspace, uri: str, text: str, point: InsertionPoint, goal: Goal) -> None:
-        self.lean = lean
-        self.uri = uri
-        self.text = text
-        self.point = point
-        self.goal = goal
-        self.finish = must_finish(text, point)
-        self.acceptance = Acceptance(lean, uri, text, point)
+class WrittenJudge(Judge):
+    """Judges proofs as a model writes them. The lines of the file's text end with `\\n`."""
 
     def draft(self, proof: str) -> Draft:
         return Draft(self.text, self.point, proof)
@@ -72,7 +51,7 @@ class Judge:
             closed = closed and not check.goals
         if not closed:
             return check.message or "It leaves goals."
-        if not await self.acceptance.accepts((proof,)):
+        if not await self.accepts((proof,)):
             return "Lean reports an error in the whole file."
         return None
 
@@ -98,7 +77,7 @@ class Judge:
     async def trial(self, proof: str) -> Trial:
         return await self.lean.trial(self.uri, self.text, self.point, proof, SECONDS)
 
-    def left(self, trial: Trial) -> tuple[str, ...]:
+    def unproved(self, trial: Trial) -> tuple[str, ...]:
         """The goals that the proof of a trial had to close and did not."""
         goals = trial.goals or ()
         return goals if self.finish else own_goals(goals, self.goal)
@@ -109,11 +88,11 @@ class Judge:
         for _ in range(_MAX_TURNS):
             if trial.reason:
                 return None
-            if not trial.faults and not self.left(trial):
+            if not trial.faults and not self.unproved(trial):
                 return self.draft(proof)
             if self.point.single:
                 return None  # the place takes one step: its brackets would have to be distinguished from the proof's
-            following = with_gaps(trial, self.point.indent, len(self.left(trial)))
+            following = with_gaps(trial, self.point.indent, len(self.unproved(trial)))
             if following is None or following in seen:
                 return None
             seen.add(following)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from llmstep.catalog.models import ProofStyle
     from llmstep.engine.interface import ModelEngine
     from llmstep.proofs.draft import Draft
-    from llmstep.proofs.judge import Judge
+    from llmstep.proofs.judge import WrittenJudge
     from llmstep.settings import Settings
 
 Strategy = Literal["auto", "search", "write", "sketch"]
@@ -91,7 +91,7 @@ class Work:
         deadline: In seconds of `time.monotonic`.
     """
 
-    judge: Judge
+    judge: WrittenJudge
     engine: ModelEngine
     plan: Plan
     style: ProofStyle | None

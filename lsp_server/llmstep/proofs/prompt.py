@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from llmstep.catalog.cutting import middle_out
+from llmstep.proofs.summary import counted
 
 if TYPE_CHECKING:
     from llmstep.catalog.models import ProofStyle
@@ -96,7 +97,7 @@ def after_fault(
     faults = enumerate(trial.faults[:_MAX_FAULTS], start=1)
     said = [_described(number, trial, scope, fault) for number, fault in faults]
     if not said and left:
-        said = [f"It leaves {_goals(len(left))}:\n\n```\n{left[0][:_MAX_MESSAGE]}\n```"]
+        said = [f"It leaves {counted(len(left), 'goal')}:\n\n```\n{left[0][:_MAX_MESSAGE]}\n```"]
     if not said:
         said = [trial.reason or reason or "It is not complete."]
     more = len(trial.faults) - _MAX_FAULTS
@@ -139,7 +140,3 @@ def _described(number: int, trial: Trial, scope: int, fault: Fault) -> str:
     shown = "\n".join(lines[max(0, first - _LINES_AROUND) : last + _LINES_AROUND + 1])
     message = fault.message[:_MAX_MESSAGE]
     return f"Error {number}, at line {first + 1}:\n\n```lean4\n{shown}\n```\n\n{message}"
-
-
-def _goals(count: int) -> str:
-    return f"{count} goal{'' if count == 1 else 's'}"

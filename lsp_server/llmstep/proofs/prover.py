@@ -17,7 +17,7 @@ from llmstep.lean.insertion_points import InsertionPoint
 from llmstep.progress import Progress, ProgressSink, silent
 from llmstep.proofs import filling
 from llmstep.proofs.draft import Draft, with_plain_line_ends
-from llmstep.proofs.judge import Judge
+from llmstep.proofs.judge import WrittenJudge
 from llmstep.proofs.plan import Found, Plan, Strategy, Work
 from llmstep.proofs.sketching import sketch
 from llmstep.proofs.strategies import chosen, model_name, style_of
@@ -77,7 +77,7 @@ class WholeProver:
         plain, moved = with_plain_line_ends(task.text, point)
         async with self._steps(helped=style is not None) as steps:
             work = Work(
-                Judge(self.lean, task.uri, plain, moved, goal),
+                WrittenJudge(self.lean, task.uri, plain, moved, goal),
                 self._engine,
                 how,
                 style,

@@ -14,6 +14,7 @@ from llmstep.proofs import filling, prompt
 from llmstep.proofs.answer import code_blocks
 from llmstep.proofs.plan import Found, Work
 from llmstep.proofs.restated import Wanted, Written, opened_in, proofs_in
+from llmstep.proofs.summary import counted
 from llmstep.search.interface import Outcome
 from llmstep.types import SamplingParams
 
@@ -163,7 +164,7 @@ class _Writer:
         if trial is None or trial.reason:
             return prompt.after_refusal(written.proof, trial.reason if trial else verdict.reason)
         judge = self._work.judge
-        left, point = judge.left(trial), judge.point
+        left, point = judge.unproved(trial), judge.point
         # Lean has read an example under a name, and proofs above as `sorry`; the model sees the file's own text.
         trial = attrs.evolve(trial, document=judge.text[: point.start] + trial.document[point.start :])
         scope = min(point.scope, trial.start)
@@ -176,7 +177,7 @@ class _Writer:
         work = self._work
         draft = self._best or work.judge.draft("sorry")
         if draft.gaps <= filling.MAX_GAPS:
-            work.say(f"Searching for proofs of {draft.gaps} gap{'' if draft.gaps == 1 else 's'}")
+            work.say(f"Searching for proofs of {counted(draft.gaps, 'gap')}")
             if self._sketch or self._best is None:
                 draft = await filling.by_tactics(work, draft)
             draft = await filling.by_search(work, draft, self._keep)

@@ -11,9 +11,9 @@ import attrs
 from llmstep.automation.tactic import MissingTactics
 from llmstep.premises.source import Whereabouts
 from llmstep.progress import Progress, ProgressSink, silent
-from llmstep.search.acceptance import Acceptance
 from llmstep.search.best_first import Limits, best_first
 from llmstep.search.interface import Attempt, Task
+from llmstep.search.judge import Judge
 from llmstep.search.lean_expander import LeanExpander
 from llmstep.search.proposals import FIXED_TACTICS, FixedTactics, Mixture, ModelTactics, ProofState, Proposer, Tactics
 from llmstep.search.script import join
@@ -86,21 +86,11 @@ class StepProver:
         point, goal = await self.lean.locate(uri, text, task.points)
         helped = partial(self._helped, uri, text, point) if self._premises else None
         model = ModelTactics(self.engine, _sampling(how), progress, helped)
-        judge = Acceptance(self.lean, uri, text, point)
-        expander = LeanExpander(
-            self.lean,
-            _proposer(how, model),
-            uri,
-            text,
-            point,
-            goal,
-            task.written(text, point),
-            judge.accepts,
-            self._missing,
-        )
+        judge = Judge(self.lean, uri, text, point, goal)
+        expander = LeanExpander(judge, _proposer(how, model), task.written(text, point), self._missing)
         limits = Limits(how.expansions, how.seconds, how.patience)
         search = await best_first(
-            expander.root, expander, limits, key=canonical, length_power=how.length_power, progress=progress
+            judge.root, expander, limits, key=canonical, length_power=how.length_power, progress=progress
         )
         steps = search.proof
         if steps is not None:
