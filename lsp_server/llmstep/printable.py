@@ -42,6 +42,11 @@ def json_text(record: Any) -> str:
     return _DOUBTFUL.sub(lambda match: _in_json(match.group()), shown)
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 goal`, `2 goals`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def _written(match: re.Match[str]) -> str:
     character = match.group()
     return character.encode("unicode_escape").decode("ascii") if is_strange(character) else character

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
+from llmstep.printable import counted
+
 if TYPE_CHECKING:
     from llmstep.settings import Settings
 
@@ -161,7 +163,7 @@ class Check:
             case Verdict.CLOSES:
                 return "closes the goal"
             case Verdict.PROGRESS:
-                return f"leaves {len(self.goals)} goal{'' if len(self.goals) == 1 else 's'}"
+                return f"leaves {counted(len(self.goals), 'goal')}"
             case Verdict.INVALID:
                 return f"rejected: {self.message}"
             case Verdict.UNCHECKED:

@@ -17,7 +17,8 @@ from llmstep.cli.process import an_app, run
 from llmstep.cli.say import say, say_json
 from llmstep.cli.searching import ExpansionsOption, LengthPowerOption, SeedOption, Tactics, TacticsOption, plan_of
 from llmstep.lean.file_text import position_of, read_text
-from llmstep.proofs.summary import OUTCOMES, counted, effort, outcome
+from llmstep.printable import counted
+from llmstep.proofs.summary import OUTCOMES, effort, outcome
 
 if TYPE_CHECKING:
     from llmstep.search.interface import Attempt

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types
 
 from llmstep.lean.trial import gaps_in
-from llmstep.printable import printable
+from llmstep.printable import counted, printable
 from llmstep.types import Suggestion, Verdict
 
 if TYPE_CHECKING:
@@ -138,8 +138,8 @@ def title(suggestion: Suggestion) -> str:
     """The label, how many goals the step leaves if it leaves any, and whether a name in it was repaired."""
     count = len(suggestion.check.goals) if suggestion.check.verdict is Verdict.PROGRESS else 0
     if count and gaps_in(suggestion.text):  # a proof with `sorry` for what is left
-        return f"{label(suggestion)} proves it except for {count} goal{'' if count == 1 else 's'}"
-    left = f" → {count} goal{'' if count == 1 else 's'}" if count else ""
+        return f"{label(suggestion)} proves it except for {counted(count, 'goal')}"
+    left = f" → {counted(count, 'goal')}" if count else ""
     return label(suggestion) + left + (" (name repaired)" if suggestion.candidate.repaired_from else "")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from llmstep.catalog.cutting import middle_out
-from llmstep.proofs.summary import counted
+from llmstep.printable import counted
 
 if TYPE_CHECKING:
     from llmstep.catalog.models import ProofStyle

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from llmstep.printable import counted
+
 if TYPE_CHECKING:
     from llmstep.search.interface import Attempt
 
@@ -17,11 +19,6 @@ OUTCOMES = {
     "partial": "goals are left",
 }
 """Why there is no proof, in words."""
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 goal`, `2 goals`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def outcome(found: Attempt) -> str:

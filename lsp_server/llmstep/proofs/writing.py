@@ -9,12 +9,12 @@ import attrs
 
 from llmstep.errors import ContextLengthError, ModelError
 from llmstep.lean.text import mask
+from llmstep.printable import counted
 from llmstep.progress import Progress, thinned
 from llmstep.proofs import filling, prompt
 from llmstep.proofs.answer import code_blocks
 from llmstep.proofs.plan import Found, Work
 from llmstep.proofs.restated import Wanted, Written, opened_in, proofs_in
-from llmstep.proofs.summary import counted
 from llmstep.search.interface import Outcome
 from llmstep.types import SamplingParams
 
