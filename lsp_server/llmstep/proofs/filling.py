@@ -55,9 +55,10 @@ async def by_search(
         ModelError: The model of the steps cannot be loaded or run.
         LeanError: Lean cannot be started.
     """
-    most = work.plan.method.expansions
-    most = most if expansions is None else min(most, work.counts.expansions + expansions)
-    return await _each(work, draft, partial(_search, most=most), keep, last_first=last_first)
+    max_expansions = work.plan.method.expansions
+    if expansions is not None:
+        max_expansions = min(max_expansions, work.counts.expansions + expansions)
+    return await _each(work, draft, partial(_search, max_expansions=max_expansions), keep, last_first=last_first)
 
 
 async def goals_of(work: Work, draft: Draft) -> tuple[str, ...]:
@@ -136,10 +137,10 @@ async def _tactic(work: Work, document: str, gap: Sorry, place: str) -> str | No
     return None
 
 
-async def _search(work: Work, document: str, gap: Sorry, place: str, *, most: int) -> str | None:
-    """A proof of the goal at a gap; a later gap has what the ones before have left of `most` expansions."""
+async def _search(work: Work, document: str, gap: Sorry, place: str, *, max_expansions: int) -> str | None:
+    """A proof of the goal at a gap; a later gap has what the ones before have left of `max_expansions`."""
     method = work.plan.method
-    expansions = most - work.counts.expansions
+    expansions = max_expansions - work.counts.expansions
     if expansions <= 0:
         return None
     prover = work.steps()

@@ -53,11 +53,11 @@ async def sketch(work: Work, keep: Callable[[Draft], None]) -> Found:
         LeanError: Lean cannot be started.
     """
     best: Draft | None = None
-    end, most = work.deadline, work.plan.method.expansions
+    end, max_expansions = work.deadline, work.plan.method.expansions
     half = work.deadline - work.left / 2
     facts = await _facts(work)
     for number, fact in enumerate(facts, start=1):
-        allowed = most // 2 - work.counts.expansions
+        allowed = max_expansions // 2 - work.counts.expansions
         work.deadline = half
         if work.left <= 0 or allowed <= 0:
             break
@@ -77,7 +77,7 @@ async def sketch(work: Work, keep: Callable[[Draft], None]) -> Found:
         return Found(draft, "proved")
     if best is not None:
         return Found(best, "partial")
-    over = work.counts.expansions >= most
+    over = work.counts.expansions >= max_expansions
     return Found(None, "expansions" if over else "exhausted" if work.left > 0 else "seconds")
 
 
