@@ -45,7 +45,7 @@ async def test_another_model_takes_effect_with_the_next_request(
     assert (await following).model == str(tiny_models["byt5"])
     assert engine.status.model == str(tiny_models["byt5"])
     del steps
-    assert models.alive() == [1]
+    await until(lambda: models.alive() == [1])
     assert await engine.load() == str(tiny_models["byt5"])
     assert (engine.status.state, engine.status.device, engine.status.dtype) == ("idle", "cpu", "float32")
 
@@ -65,7 +65,7 @@ async def test_settings_that_concern_no_model_do_not_load_it_anew(
     await engine.load()
     engine.store.change(neox(tiny_models, count=2, max_new_tokens=4, template="starter"))
     assert (await engine.generate(ASK)).drawn == 2
-    assert models.alive() == [0]
+    await until(lambda: models.alive() == [0])
 
 
 async def test_a_model_that_cannot_be_loaded_leaves_the_one_in_memory(
@@ -82,7 +82,7 @@ async def test_a_model_that_cannot_be_loaded_leaves_the_one_in_memory(
     assert engine.status.model == str(tiny_models["neox"])
     engine.store.change(neox(tiny_models))
     assert (await engine.generate(ASK, attrs.evolve(FEW, seed=1))).drawn == 4
-    assert models.alive() == [0]
+    await until(lambda: models.alive() == [0])
 
 
 async def test_a_load_that_fails_half_way_leaves_a_working_engine(
@@ -123,7 +123,7 @@ async def test_a_model_that_fails_once(engine: Engine, models: Models) -> None:
     assert "kaput" in caught.value.message
     assert (await engine.generate(ASK, FEW)).drawn == 4
     await engine.unload()
-    assert models.alive() == []  # although the error is still at hand
+    await until(lambda: models.alive() == [])  # although the error is still at hand
     assert caught.value.__cause__ is not None
 
 
@@ -159,7 +159,7 @@ async def test_from_the_hub(
             await engine.generate(ASK, FEW)
     for name in ("byt5", "odd", "large"):
         assert not [request for request in hub.requests if name in request and request.endswith("model.safetensors")]
-    assert models.alive() == [0]
+    await until(lambda: models.alive() == [0])
 
     hub.dies_after = 1000
     engine.store.change(neox(tiny_models, model="tiny/gone"))
@@ -167,7 +167,7 @@ async def test_from_the_hub(
         await engine.generate(ASK, FEW)
     assert engine.status.state == "idle"
     assert engine.status.model == "tiny/neox"
-    assert models.alive() == [0]
+    await until(lambda: models.alive() == [0])
     engine.store.change(neox(tiny_models, model="tiny/neox"))
     assert (await engine.generate(ASK, FEW)).cached
 
@@ -193,7 +193,7 @@ async def test_loading_goes_on_when_the_request_is_cancelled(engine: Engine, mod
     with pytest.raises(asyncio.CancelledError):
         await task
     await until(lambda: engine.status.state == "idle")
-    assert models.alive() == [0]
+    await until(lambda: models.alive() == [0])
 
 
 async def test_unload_frees_the_model(engine: Engine, models: Models) -> None:
@@ -229,7 +229,7 @@ async def test_an_idle_model_is_unloaded_but_never_under_a_request(
     del steps
     assert (await task).drawn == 4
     await until(lambda: engine.status.state == "empty")
-    assert models.alive() == []
+    await until(lambda: models.alive() == [])
     assert (await engine.generate(ASK, attrs.evolve(FEW, seed=1))).drawn == 4
 
 

@@ -166,6 +166,6 @@ async def test_close(models: Models, tiny_models: dict[str, Path]) -> None:
     with pytest.raises(CancelledError) as caught:
         await engine.generate(ASK, FEW)
     assert caught.value.message == "The model's engine was closed."
-    assert models.alive() == []
+    await until(lambda: models.alive() == [])
     assert not [thread for thread in set(threading.enumerate()) - before if thread.name.startswith("llmstep")]
     await engine.close()  # once more does no harm
