@@ -79,9 +79,9 @@ class SuggestionSet:
     """`InsertionPoint.key`: identity of the goal's place, lost by an edit that makes the set stale."""
     goal: Goal
     prefix: str
-    model: str
-    elapsed_ms: float
-    suggestions: tuple[Suggestion, ...]
+    model: str = ""
+    elapsed_ms: float = 0.0
+    suggestions: tuple[Suggestion, ...] = ()
     """Ranked, best first; none that Lean refused."""
     rejected: tuple[Suggestion, ...] = ()
     """Those that Lean refused, by score."""

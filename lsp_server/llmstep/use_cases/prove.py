@@ -72,7 +72,6 @@ async def remember(parts: Parts, document: Document, now: Document | None, found
         prefix="",
         model=found.model or "",
         elapsed_ms=round(found.seconds * 1000, 1),
-        suggestions=(),
     )
     check = Check(Verdict.PROGRESS, found.partial.goals) if found.partial else Check(Verdict.CLOSES)
     proof = Suggestion(Candidate(text, score=0.0), check)
