@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from llmstep.engine.prompt import encode
-from llmstep.errors import ModelError, SettingsError
+from llmstep.errors import ModelError, RequestError
+from llmstep.json_lines import read_lines
 from llmstep.lean.asking import prompt_input_behind
 from llmstep.types import Goal, PromptInput
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from llmstep.catalog.template import PromptTemplate
 
-_MAY_BE = ("file_context", "prefix")
 IGNORED = -100
 """Label of the positions that do not count in the loss."""
 
@@ -51,34 +50,18 @@ def read_pairs(file: Path, *, context: bool = True) -> list[Example]:
         context: Whether `file_context` is kept.
 
     Raises:
-        SettingsError: The file cannot be read, holds no pair, or a line is none; the line is named.
+        RequestError: The file cannot be read, holds no pair, or a line is none; the line is named.
     """
     pairs = []
-    try:
-        with file.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                if not line.strip():
-                    continue
-                try:
-                    record = json.loads(line)
-                    texts = [record["goal"], record["tactic"], *(record.get(key) or "" for key in _MAY_BE)]
-                except (ValueError, TypeError, KeyError, AttributeError) as error:
-                    raise SettingsError(
-                        f"Line {number} of {file} is no pair.",
-                        hint='Each line has the form {"goal": "...", "tactic": "..."}.',
-                    ) from error
-                if not all(isinstance(text, str) for text in texts):
-                    raise SettingsError(f"Line {number} of {file} is no pair of texts.", hint="Write them as strings.")
-                if not texts[1].startswith(texts[3]):
-                    raise SettingsError(
-                        f"The tactic in line {number} of {file} does not begin with its prefix.",
-                        hint="Give the whole tactic, and as prefix the part of it that is there already.",
-                    )
-                pairs.append(Example(texts[0], texts[1], texts[2] if context else "", texts[3]))
-    except OSError as error:
-        raise SettingsError(f"{file} cannot be read: {error.strerror}.", hint="Check the path.") from error
+    for number, pair in read_lines(file, Example, "pair", '{"goal": "...", "tactic": "..."}'):
+        if not pair.tactic.startswith(pair.prefix):
+            raise RequestError(
+                f"The tactic in line {number} of {file} does not begin with its prefix.",
+                hint="Give the whole tactic, and as prefix the part of it that is there already.",
+            )
+        pairs.append(pair if context else attrs.evolve(pair, file_context=""))
     if not pairs:
-        raise SettingsError(f"{file} holds no pairs.", hint="Give a JSONL file with at least one line.")
+        raise RequestError(f"{file} holds no pairs.", hint="Give a JSONL file with at least one line.")
     return pairs
 
 
