@@ -17,8 +17,8 @@ from llmstep.catalog.templates import get_template
 from llmstep.errors import ModelError, ModelNotFoundError, RequestError, SettingsError
 from llmstep.settings import Settings
 from llmstep.training.config import read_config
-from llmstep.training.lines import line
-from llmstep.training.pairs import IGNORED, Example, Padding, encode_pairs, read_pairs
+from llmstep.training.pair_trainer import collator, line
+from llmstep.training.pairs import IGNORED, Example, encode_pairs, read_pairs
 from llmstep.training.tokenizer import train_tokenizer
 from llmstep.training.trainer import last_checkpoint, run_training
 
@@ -159,12 +159,12 @@ def test_the_loss_is_on_the_tactic_and_the_end_token() -> None:
         assert example["labels"][: -len(learned)] == [IGNORED] * (len(example["labels"]) - len(learned))
     assert len(encode_pairs(tokenizer, get_template("pythia"), pairs, len(examples[1]["input_ids"]))) == 1
 
-    batch = Padding(7)(examples)
+    batch = collator(tokenizer, None)(examples)
     longest = max(len(example["input_ids"]) for example in examples)
     for name in ("input_ids", "attention_mask", "labels"):
         assert batch[name].shape == (2, longest)
     short = len(examples[1]["input_ids"])
-    assert batch["input_ids"][1, short:].tolist() == [7] * (longest - short)
+    assert batch["input_ids"][1, short:].tolist() == [tokenizer.pad_token_id] * (longest - short)
     assert batch["labels"][1, short:].tolist() == [IGNORED] * (longest - short)
     assert batch["attention_mask"].sum(1).tolist() == [len(example["input_ids"]) for example in examples]
 
