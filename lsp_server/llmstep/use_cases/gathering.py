@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
 from llmstep.lean.step import inserted
+from llmstep.memory import Memory, SuggestionSet
 from llmstep.progress import since
 from llmstep.types import Candidate, Check, Suggestion, Tried, Verdict
-
-if TYPE_CHECKING:
-    from llmstep.memory import Memory, SuggestionSet
 
 
 @attrs.define

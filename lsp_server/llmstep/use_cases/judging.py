@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import attrs
 
 from llmstep.aside import aside
 from llmstep.errors import LeanError, NoGoalError
 from llmstep.lean.prefilter import hypothesis_names, prefilter
+from llmstep.memory import Document, SuggestionSet
 from llmstep.progress import Progress, ProgressSink
 from llmstep.types import Check, Verdict
-
-if TYPE_CHECKING:
-    from llmstep.memory import Document, SuggestionSet
-    from llmstep.use_cases.gathering import Gathering
-    from llmstep.use_cases.parts import CheckSource, Parts
+from llmstep.use_cases.gathering import Gathering
+from llmstep.use_cases.parts import CheckSource, Parts
 
 
 @attrs.frozen

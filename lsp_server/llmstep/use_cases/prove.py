@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
-from typing import TYPE_CHECKING
 
 from llmstep.aside import aside
 from llmstep.lean.asking import proof_so_far
@@ -16,9 +15,7 @@ from llmstep.search import sorries
 from llmstep.search.interface import Attempt, Task
 from llmstep.search.sorries import Filled
 from llmstep.types import Candidate, Check, Suggestion, Verdict
-
-if TYPE_CHECKING:
-    from llmstep.use_cases.parts import Parts
+from llmstep.use_cases.parts import Parts
 
 
 async def prove(
