@@ -12,7 +12,7 @@ import pytest
 from output_schema import checked
 
 from llmstep import __version__
-from llmstep.configuration.layers import Configuration
+from llmstep.configuration.layers import Layer
 from llmstep.doctor import examine, machine, models
 from llmstep.doctor import lean as doctor_lean
 from llmstep.doctor import project as doctor_project
@@ -252,7 +252,7 @@ def test_one_look_that_fails_does_not_hide_the_others(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(machine, "memory", broken)
     monkeypatch.setattr(machine, "device", lambda: Finding("device", "ok", "cpu", "", {}))
-    findings = {each.topic: each for each in examine.examine(Configuration(Settings(model="starter"), {}), tmp_path)}
+    findings = {each.topic: each for each in examine.examine(Layer({"model": "starter"}), tmp_path)}
     assert list(findings) == TOPICS
     assert findings["memory"].grade == "note"
     assert findings["memory"].text == "cannot be examined: RuntimeError: no /proc here"

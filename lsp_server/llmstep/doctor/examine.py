@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from llmstep.configuration.files import project_file, user_file
-from llmstep.configuration.layers import Configuration
+from llmstep.configuration.layers import Layer
 from llmstep.doctor import engine, lean, machine, models, project, servers
 from llmstep.mcp import companion
 from llmstep.wire.state import Finding
@@ -15,7 +15,7 @@ from llmstep.wire.state import Finding
 _MAX_SHOWN = 8
 
 
-def examine(configuration: Configuration, place: Path) -> Iterator[Finding]:
+def examine(configuration: Layer, place: Path) -> Iterator[Finding]:
     """The findings; each is made when it is asked for.
 
     Args:
@@ -53,7 +53,7 @@ def usable(findings: Iterable[Finding]) -> bool:
     return all(finding.grade != "missing" for finding in findings)
 
 
-def _settings(configuration: Configuration, place: Path) -> Finding:
+def _settings(configuration: Layer, place: Path) -> Finding:
     """The files, and each setting that is not left to its default, with where it comes from."""
     own, project = user_file(), project_file(place)
     files = [str(each) for each in (own if own.is_file() else None, project) if each is not None]
