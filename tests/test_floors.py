@@ -24,6 +24,7 @@ FLOORS = {
     "aside": 1.0,
     "whole_file": 1.0,
     "strict_json": 1.0,
+    "json_lines": 1.0,
     "catalog": 1.0,
     "progress": 1.0,
     "cancel": 1.0,

@@ -21,9 +21,6 @@ def gathering(*known: Suggestion) -> Gathering:
         key=point.key(TEXT),
         goal=Goal("⊢ p"),
         prefix="",
-        model="",
-        elapsed_ms=0.0,
-        suggestions=(),
     )
     return Gathering(empty, known, Memory(), None, 0.0)
 

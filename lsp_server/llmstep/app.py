@@ -7,30 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from llmstep.automation.source import Automation
 from llmstep.catalog.model_key import ModelKey
-from llmstep.engine.interface import Generation, ModelEngine
+from llmstep.engine.interface import ModelEngine
 from llmstep.engine.router import EngineRouter, Neighbour
 from llmstep.lean.apart import LeanApart
-from llmstep.lean.insertion_points import InsertionPoint
 from llmstep.lean.workspace import LeanWorkspace
-from llmstep.memory import Document, Memory, SuggestionSet
+from llmstep.memory import Memory
 from llmstep.premises.asked import Premises, premises_for
-from llmstep.progress import ProgressSink
-from llmstep.proofs.plan import Plan
-from llmstep.proofs.prover import WholeProver
-from llmstep.search.interface import Attempt
-from llmstep.search.sorries import Filled
 from llmstep.settings import Settings
 from llmstep.settings_store import SettingsStore
-from llmstep.types import Goal, Premise
-from llmstep.use_cases import goal, premises, prove, suggest
+from llmstep.use_cases import goal as goals
+from llmstep.use_cases import premises as premise
+from llmstep.use_cases import prove as proving
+from llmstep.use_cases import suggest as suggesting
 from llmstep.use_cases.parts import Parts
-
-if TYPE_CHECKING:
-    from lsprotocol.types import Position
 
 
 class App(Parts):
@@ -43,6 +35,16 @@ class App(Parts):
         memory: Keeps what was found.
         lean_premises: Whether premises may come from Lean, where the settings want that.
     """
+
+    # A use case takes the parts that it works with first, so it is a method of what has them.
+    goal = goals.find_goal
+    suggest = suggesting.suggest
+    suggest_unplaced = suggesting.suggest_unplaced
+    prove = proving.prove
+    fill = proving.fill
+    remember = proving.remember
+    prover = proving.prover_of
+    find_premises = premise.find_premises
 
     def __init__(
         self,
@@ -81,44 +83,6 @@ class App(Parts):
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
-
-    async def goal(
-        self, document: Document, points: Sequence[InsertionPoint], **options: Any
-    ) -> tuple[InsertionPoint, Goal]:
-        """See `llmstep.use_cases.goal.find_goal`, which takes the same options."""
-        return await goal.find_goal(self, document, points, **options)
-
-    async def suggest(self, document: Document, position: Position, **options: Any) -> SuggestionSet:
-        """See `llmstep.use_cases.suggest.suggest`, which takes the same options."""
-        return await suggest.suggest(self, document, position, **options)
-
-    async def suggest_unplaced(self, goal: Goal, **options: Any) -> Generation:
-        """See `llmstep.use_cases.suggest.suggest_unplaced`, which takes the same options."""
-        return await suggest.suggest_unplaced(self, goal, **options)
-
-    async def prove(
-        self, document: Document, points: Sequence[InsertionPoint], plan: Plan, progress: ProgressSink
-    ) -> Attempt:
-        """See `llmstep.use_cases.prove.prove`."""
-        return await prove.prove(self, document, points, plan, progress)
-
-    async def fill(self, document: Document, plan: Plan, progress: ProgressSink) -> list[Filled]:
-        """See `llmstep.use_cases.prove.fill`."""
-        return await prove.fill(self, document, plan, progress)
-
-    async def remember(self, document: Document, now: Document | None, found: Attempt) -> bool:
-        """See `llmstep.use_cases.prove.remember`."""
-        return await prove.remember(self, document, now, found)
-
-    async def find_premises(
-        self, document: Document, point: InsertionPoint, goal: Goal, count: int
-    ) -> tuple[str, tuple[Premise, ...]]:
-        """See `llmstep.use_cases.premises.find_premises`."""
-        return await premises.find_premises(self, document, point, goal, count)
-
-    def prover(self) -> WholeProver:
-        """Looks for proofs in many files, one call each."""
-        return prove.prover_of(self)
 
     async def close(self) -> None:
         """Stop Lean, and free the model."""

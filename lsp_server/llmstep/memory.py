@@ -5,19 +5,17 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import MutableMapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 from cachetools import FIFOCache
 from lsprotocol.types import Diagnostic, Position, Range
 
+from llmstep.errors import LlmstepError
 from llmstep.lean.insertion_points import InsertionPoint, find_insertion_points
 from llmstep.lean.text import common_prefix
 from llmstep.ranking import ordered
 from llmstep.types import Goal, Suggestion, Verdict
-
-if TYPE_CHECKING:
-    from llmstep.errors import LlmstepError
 
 SETS_PER_DOCUMENT = 64
 
@@ -79,9 +77,9 @@ class SuggestionSet:
     """`InsertionPoint.key`: identity of the goal's place, lost by an edit that makes the set stale."""
     goal: Goal
     prefix: str
-    model: str
-    elapsed_ms: float
-    suggestions: tuple[Suggestion, ...]
+    model: str = ""
+    elapsed_ms: float = 0.0
+    suggestions: tuple[Suggestion, ...] = ()
     """Ranked, best first; none that Lean refused."""
     rejected: tuple[Suggestion, ...] = ()
     """Those that Lean refused, by score."""

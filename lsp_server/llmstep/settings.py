@@ -7,17 +7,13 @@ names the setting, so that nothing is dropped silently.
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Mapping
 from typing import Any, Literal
 
 import attrs
 
-from llmstep.setting_values import record_of, settings_of, sound_values
-
-if typing.TYPE_CHECKING:
-    from llmstep.errors import SettingsError
-    from llmstep.setting_values import Setting
+from llmstep.errors import SettingsError
+from llmstep.setting_values import Setting, record_of, settings_of, sound_values
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Dtype = Literal["auto", "fast", "float32", "bfloat16", "float16", "int8", "int4"]

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import enum
 import math
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import attrs
 
 from llmstep.printable import counted
-
-if TYPE_CHECKING:
-    from llmstep.settings import Settings
+from llmstep.settings import Settings
 
 CandidateSource = Literal["model", "lean", "repaired"]
 """Where a candidate comes from: the language model, Lean's own tactics, or the model with names that Lean offers."""

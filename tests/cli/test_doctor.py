@@ -12,12 +12,12 @@ import pytest
 from output_schema import checked
 
 from llmstep import __version__
-from llmstep.configuration.layers import Configuration
+from llmstep.configuration.layers import Layer
 from llmstep.doctor import examine, machine, models
 from llmstep.doctor import lean as doctor_lean
 from llmstep.doctor import project as doctor_project
-from llmstep.doctor.finding import Finding
 from llmstep.settings import LeanSettings, Settings
+from llmstep.wire.state import Finding
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,7 +62,7 @@ def test_this_machine_is_usable(llmstep: Run, lean: Path, tmp_path: Path) -> Non
 def test_a_machine_without_lean_is_not(llmstep: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same for reading, the slow look at torch left out."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(machine, "device", lambda: Finding("device", "ok", "cpu"))
+    monkeypatch.setattr(machine, "device", lambda: Finding("device", "ok", "cpu", "", {}))
     ended = llmstep("doctor", PATH=str(tmp_path), ELAN_HOME=str(tmp_path))
     assert (ended.status, ended.err) == (1, "")
     lines = ended.out.splitlines()
@@ -251,8 +251,8 @@ def test_one_look_that_fails_does_not_hide_the_others(monkeypatch: pytest.Monkey
         raise RuntimeError("no /proc here")
 
     monkeypatch.setattr(machine, "memory", broken)
-    monkeypatch.setattr(machine, "device", lambda: Finding("device", "ok", "cpu"))
-    findings = {each.topic: each for each in examine.examine(Configuration(Settings(model="starter"), {}), tmp_path)}
+    monkeypatch.setattr(machine, "device", lambda: Finding("device", "ok", "cpu", "", {}))
+    findings = {each.topic: each for each in examine.examine(Layer({"model": "starter"}), tmp_path)}
     assert list(findings) == TOPICS
     assert findings["memory"].grade == "note"
     assert findings["memory"].text == "cannot be examined: RuntimeError: no /proc here"

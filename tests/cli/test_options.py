@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from llmstep.cli.options import lean_command, read_token, settings_with
+from llmstep.cli.options import configured, lean_command, read_token
 from llmstep.errors import SettingsError
 from llmstep.settings import HttpSettings, LeanSettings, Settings
 
@@ -19,25 +19,25 @@ def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nothing_given_is_the_default() -> None:
-    assert settings_with({"model": None, "http.port": None}) == Settings()
+    assert configured({"model": None, "http.port": None}).settings == Settings()
 
 
 def test_an_option_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLMSTEP_MODEL", "byt5-small")
     monkeypatch.setenv("LLMSTEP_PORT", "6001")
-    assert settings_with({}) == Settings(model="byt5-small", http=HttpSettings(port=6001))
-    changed = settings_with({"model": "starter", "http.port": 6002, "http.host": "::1", "count": 3})
+    assert configured({}).settings == Settings(model="byt5-small", http=HttpSettings(port=6001))
+    changed = configured({"model": "starter", "http.port": 6002, "http.host": "::1", "count": 3}).settings
     assert changed == Settings(model="starter", count=3, http=HttpSettings(host="::1", port=6002))
 
 
 def test_one_option_of_a_section_leaves_the_others() -> None:
-    changed = settings_with({"lean.command": ["lean", "--server"]})
+    changed = configured({"lean.command": ["lean", "--server"]}).settings
     assert changed == Settings(lean=LeanSettings(command=("lean", "--server")))
 
 
 def test_wrong_values_name_the_setting() -> None:
     with pytest.raises(SettingsError, match=r"The setting llmstep\.temperature is -1\.0\. It must be at least 0"):
-        settings_with({"temperature": -1.0})
+        configured({"temperature": -1.0})
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 from output_schema import checked
 
 from llmstep.doctor import machine
-from llmstep.doctor.finding import Finding
+from llmstep.wire.state import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,7 +136,7 @@ def test_a_gateway(box: str) -> None:
 
 @pytest.mark.lean
 def test_doctor(llmstep: Run, box: str, lean: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "device", lambda: Finding("device", "ok", "cpu"))
+    monkeypatch.setattr(machine, "device", lambda: Finding("device", "ok", "cpu", "", {}))
 
     def look(*options: str, **environment: str) -> tuple[int, Any]:
         ended = llmstep("doctor", str(tmp_path), "--lean", str(lean), "--json", *options, **environment)

@@ -75,5 +75,5 @@ def test_a_resumed_run_has_the_momentum_of_the_one_that_was_broken_off(tmp_path:
 
 def test_there_are_two_optimizers(pairs_file: Path, tmp_path: Path) -> None:
     flags = {"train": str(pairs_file), "out": str(tmp_path), "from_scratch": True, "optimizer": "sgd"}
-    with pytest.raises(SettingsError, match="There is no optimizer 'sgd'"):
+    with pytest.raises(SettingsError, match="`optimizer` must be one of adamw, muon"):
         read_config(None, flags).checked()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
+from tiny_models import byt5_config
 from transformers import ByT5Tokenizer, T5ForConditionalGeneration
 
 from llmstep.catalog.resolve import resolve
@@ -15,7 +16,8 @@ from llmstep.engine.prompt import encode
 from llmstep.errors import ModelError, SettingsError
 from llmstep.settings import Settings
 from llmstep.training.config import read_config
-from llmstep.training.pairs import IGNORED, Example, Padding, encode_pairs
+from llmstep.training.pair_trainer import collator
+from llmstep.training.pairs import IGNORED, Example, encode_pairs
 from llmstep.training.trainer import last_checkpoint, run_training
 from llmstep.types import Goal, PromptInput
 
@@ -63,9 +65,10 @@ def test_the_model_learns_what_it_is_asked_for_later() -> None:
     prompt = encode(template, ask, tokenizer, 1000)
     assert example["input_ids"] == prompt.input_ids == [*(byte + 3 for byte in goal.encode()), 1]
     assert example["labels"] == [*(byte + 3 for byte in tactic.encode()), 1]
-    batch = Padding(0, start=0)([example, {"input_ids": [5, 1], "labels": [7, 8, 1]}])
+    model = T5ForConditionalGeneration(byt5_config(num_layers=1))
+    batch = collator(tokenizer, model)([example, {"input_ids": [5, 1], "labels": [7, 8, 1]}])
     assert batch["decoder_input_ids"][0].tolist() == [0, *example["labels"][:-1]]
-    assert batch["decoder_input_ids"][1].tolist() == [0, 7, 8, *[0] * (len(example["labels"]) - 3)]
+    assert batch["decoder_input_ids"][1].tolist() == [0, 7, 8, 1, *[0] * (len(example["labels"]) - 4)]
     assert batch["labels"][1].tolist() == [7, 8, 1, *[IGNORED] * (len(example["labels"]) - 3)]
     assert batch["input_ids"].shape == batch["attention_mask"].shape == (2, len(example["input_ids"]))
     assert batch["attention_mask"][1].tolist() == [1, 1, *[0] * (len(example["input_ids"]) - 2)]

@@ -14,11 +14,11 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from llmstep.catalog.resolve import STARTER_DIR, resolve
 from llmstep.catalog.templates import get_template
-from llmstep.errors import ModelError, ModelNotFoundError, SettingsError
+from llmstep.errors import ModelError, ModelNotFoundError, RequestError, SettingsError
 from llmstep.settings import Settings
 from llmstep.training.config import read_config
-from llmstep.training.lines import line
-from llmstep.training.pairs import IGNORED, Example, Padding, encode_pairs, read_pairs
+from llmstep.training.pair_trainer import collator, line
+from llmstep.training.pairs import IGNORED, Example, encode_pairs, read_pairs
 from llmstep.training.tokenizer import train_tokenizer
 from llmstep.training.trainer import last_checkpoint, run_training
 
@@ -159,12 +159,12 @@ def test_the_loss_is_on_the_tactic_and_the_end_token() -> None:
         assert example["labels"][: -len(learned)] == [IGNORED] * (len(example["labels"]) - len(learned))
     assert len(encode_pairs(tokenizer, get_template("pythia"), pairs, len(examples[1]["input_ids"]))) == 1
 
-    batch = Padding(7)(examples)
+    batch = collator(tokenizer, None)(examples)
     longest = max(len(example["input_ids"]) for example in examples)
     for name in ("input_ids", "attention_mask", "labels"):
         assert batch[name].shape == (2, longest)
     short = len(examples[1]["input_ids"])
-    assert batch["input_ids"][1, short:].tolist() == [7] * (longest - short)
+    assert batch["input_ids"][1, short:].tolist() == [tokenizer.pad_token_id] * (longest - short)
     assert batch["labels"][1, short:].tolist() == [IGNORED] * (longest - short)
     assert batch["attention_mask"].sum(1).tolist() == [len(example["input_ids"]) for example in examples]
 
@@ -191,7 +191,7 @@ def test_of_a_tactic_with_a_prefix_the_rest_is_learnt(prefix: str, read: str, le
 def test_a_prefix_that_the_tactic_does_not_begin_with_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "pairs.jsonl"
     file.write_text('{"goal": "⊢ p", "tactic": "simp", "prefix": "exact"}\n', encoding="utf-8")
-    with pytest.raises(SettingsError, match=r"The tactic in line 1 of .* does not begin with its prefix"):
+    with pytest.raises(RequestError, match=r"The tactic in line 1 of .* does not begin with its prefix"):
         read_pairs(file)
 
 
@@ -210,7 +210,7 @@ def test_a_name_has_the_same_tokens_wherever_it_stands() -> None:
 def test_a_broken_line_is_named(tmp_path: Path, line: str) -> None:
     file = tmp_path / "pairs.jsonl"
     file.write_text('{"goal": "⊢ p", "tactic": "x"}\n' + line + "\n", encoding="utf-8")
-    with pytest.raises(SettingsError, match=r"Line 2 of .*pairs\.jsonl"):
+    with pytest.raises(RequestError, match=r"Line 2 of .*pairs\.jsonl"):
         read_pairs(file)
 
 
@@ -222,5 +222,5 @@ def test_errors_before_a_run_are_plain(tmp_path: Path, pairs_file: Path) -> None
         run_training(read_config(None, {**flags, "base": str(STARTER_DIR), "template": "byt5-state"}))
     empty = tmp_path / "empty.jsonl"
     empty.write_text("\n")
-    with pytest.raises(SettingsError, match="holds no pairs"):
+    with pytest.raises(RequestError, match="holds no pairs"):
         read_pairs(empty)

@@ -8,7 +8,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TextIO
 
 from llmstep.errors import SettingsError
 
@@ -20,50 +19,39 @@ _SECONDS_TO_END = 1.0
 def opened_log(path: Path | None) -> Iterator[Callable[[str], object] | None]:
     """What takes the lines of the access log: a file that grows, stderr (`-`), or nothing.
 
+    A thread writes them; where nobody takes them, lines are lost and the server goes on.
+
     Raises:
         SettingsError: The file cannot be written.
     """
     if path is None:
         yield None
         return
-    if str(path) == "-":
-        with _Lines(sys.stderr) as lines:
-            yield lines
-        return
     try:
-        file = path.open("a", encoding="utf-8")
+        file = sys.stderr if str(path) == "-" else path.open("a", encoding="utf-8")
     except OSError as error:
         raise SettingsError(
             f"The access log {path} cannot be written: {error.strerror}.", hint="Give a file in a folder of your own."
         ) from None
-    with file, _Lines(file) as lines:
-        yield lines
+    waiting: queue.Queue[str | None] = queue.Queue(_MAX_WAITING)
 
-
-class _Lines:
-    """Writes lines in a thread; where nobody takes them, lines are lost and the server goes on."""
-
-    def __init__(self, file: TextIO) -> None:
-        self._file = file
-        self._waiting: queue.Queue[str | None] = queue.Queue(_MAX_WAITING)
-        self._thread = threading.Thread(target=self._write, name="llmstep-access-log", daemon=True)
-
-    def __enter__(self) -> _Lines:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def take(line: str | None) -> None:
         with contextlib.suppress(queue.Full):
-            self._waiting.put_nowait(None)
-        self._thread.join(_SECONDS_TO_END)
+            waiting.put_nowait(line)
 
-    def __call__(self, line: str) -> None:
-        with contextlib.suppress(queue.Full):
-            self._waiting.put_nowait(line)
-
-    def _write(self) -> None:
-        while (line := self._waiting.get()) is not None:
+    def write() -> None:
+        while (line := waiting.get()) is not None:
             with contextlib.suppress(OSError, ValueError):
-                self._file.write(line + "\n")
-                if self._waiting.empty():
-                    self._file.flush()
+                file.write(line + "\n")
+                if waiting.empty():
+                    file.flush()
+
+    thread = threading.Thread(target=write, name="llmstep-access-log", daemon=True)
+    thread.start()
+    try:
+        yield take
+    finally:
+        take(None)
+        thread.join(_SECONDS_TO_END)
+        if file is not sys.stderr and not thread.is_alive():
+            file.close()

@@ -23,7 +23,7 @@ from llmstep.cli.command import Command
 from llmstep.cli.downloads import agree
 from llmstep.cli.flags import PROOFS, Given, takes_settings
 from llmstep.cli.process import an_app, run
-from llmstep.cli.searching import ExpansionsOption, LengthPowerOption, SeedOption, Tactics, TacticsOption
+from llmstep.cli.searching import ExpansionsOption, LengthPowerOption, SeedOption, TacticsOption
 
 if TYPE_CHECKING:
     from llmstep.bench.search import Result
@@ -78,7 +78,7 @@ def search(
     shard: ShardOption = "1/1",
     header: HeaderOption = None,
     expansions: ExpansionsOption = 100,
-    tactics: TacticsOption = Tactics.MODEL,
+    tactics: TacticsOption = "model",
     length_power: LengthPowerOption = 0,
     seed: SeedOption = 0,
     *,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import enum
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -22,7 +21,6 @@ from llmstep.cli.bench_part import (
 )
 from llmstep.cli.downloads import agree
 from llmstep.cli.flags import LEAN, Given, takes_settings
-from llmstep.cli.options import settings_with
 from llmstep.cli.process import an_app, run
 from llmstep.cli.searching import SeedOption
 from llmstep.settings import Settings
@@ -34,12 +32,8 @@ if TYPE_CHECKING:
     from llmstep.memory import SuggestionSet
 
 
-class Source(str, enum.Enum):
-    """Whose steps count."""
-
-    MODEL = "model"
-    LEAN = "lean"
-    BOTH = "both"
+Source = Literal["model", "lean", "both"]
+"""Whose steps count."""
 
 
 @takes_settings(*LEAN)
@@ -49,7 +43,7 @@ def quality(
     out: OutOption = None,
     shard: ShardOption = "1/1",
     header: HeaderOption = None,
-    source: Annotated[Source, typer.Option(help="Whose steps count; lean is Lean's own tactics.")] = Source.MODEL,
+    source: Annotated[Source, typer.Option(help="Whose steps count; lean is Lean's own tactics.")] = "model",
     seed: SeedOption = 0,
     *,
     given: Given,
@@ -62,14 +56,14 @@ def quality(
 
     Example: llmstep bench quality --goals goals.jsonl --lean-project . --count 10
     """
-    settings = settings_with({**given.values, "automation": "off" if source is Source.MODEL else "on"})
+    settings = given.settings(automation="off" if source == "model" else "on")
     agree(settings, yes=given.yes)
     from llmstep.bench.quality import quality_record, run_quality, summarise_quality
 
     part = Part.of(goals, lean_project, header=header, shard=shard, out=out, kind="quality")
     record = quality_record(settings, seed)
-    if source is not Source.MODEL:
-        record["source"] = source.value
+    if source != "model":
+        record["source"] = source
 
     def how(result: GoalResult) -> str:
         return f"{result.accepted} of {result.steps} steps accepted, {result.seconds:.1f} s"
@@ -99,7 +93,7 @@ async def _asking(
 
         found = await app.suggest(Document(goal.uri, 1, goal.text), goal.position, seed=seed, on_update=on_update)
         steps = (*found.suggestions, *found.rejected)
-        if source is Source.LEAN:
+        if source == "lean":
             steps = tuple(each for each in steps if each.candidate.chance is not None)
         return Judged(found.model, found.drawn, steps, found.note, shown[0] if shown else None)
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
-import attrs
 import typer
 
 from llmstep.cli.command import in_terminal, options_of
@@ -14,10 +13,7 @@ from llmstep.cli.flags import ENGINE, Given, takes_settings
 from llmstep.cli.options import configured
 from llmstep.cli.say import say_json
 from llmstep.printable import printable
-
-if TYPE_CHECKING:
-    from llmstep.doctor.finding import Finding
-    from llmstep.wire.state import DoctorOutput
+from llmstep.wire.state import DoctorOutput, Finding
 
 _STYLES = {"ok": "green", "note": "yellow", "missing": "red"}
 
@@ -48,7 +44,7 @@ def doctor(
         if not as_json:
             _print(finding, options)
     if as_json:
-        say_json(_as_record(findings, usable(findings)))
+        say_json(DoctorOutput(usable=usable(findings), findings=tuple(findings)))
     elif usable(findings):
         typer.echo("llmstep is usable.")
     else:
@@ -64,10 +60,3 @@ def _print(finding: Finding, options: Mapping[str, str]) -> None:
     )
     if finding.advice:
         typer.echo(printable(f"        -> {in_terminal(finding.advice, options)}"))
-
-
-def _as_record(findings: list[Finding], is_usable: bool) -> DoctorOutput:
-    from llmstep.wire.state import DoctorOutput, FindingRow
-
-    rows = tuple(FindingRow(**attrs.asdict(finding, recurse=False)) for finding in findings)
-    return DoctorOutput(usable=is_usable, findings=rows)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from llmstep.address import is_loopback
 from llmstep.cli.downloads import agree
 from llmstep.cli.flags import PREMISES, Given, takes_settings
-from llmstep.cli.options import read_token, settings_with
+from llmstep.cli.options import configured, read_token
 from llmstep.cli.process import end_now, run
 from llmstep.cli.say import say
 from llmstep.errors import RequestError, SettingsError
@@ -20,20 +19,15 @@ if TYPE_CHECKING:
     from llmstep.mcp.service import Service
 
 
-class Transport(str, enum.Enum):
-    """How clients speak with it."""
-
-    STDIO = "stdio"
-    HTTP = "http"
-
-
 @takes_settings(*PREMISES)
 def mcp(
     root: Annotated[
         list[Path] | None,
         typer.Option(help="Folder in which files may be read; may be repeated. Default: the working folder."),
     ] = None,
-    transport: Annotated[Transport, typer.Option(help="http is streamable HTTP, with a token.")] = Transport.STDIO,
+    transport: Annotated[
+        Literal["stdio", "http"], typer.Option(help="How clients speak with it; http is streamable HTTP, with a token.")
+    ] = "stdio",
     host: Annotated[str, typer.Option(help="Address to listen at, with http.")] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port to listen at, with http; 0 for any free port.")
@@ -55,7 +49,7 @@ def mcp(
 
     Example, for Claude Code: claude mcp add llmstep -- llmstep mcp
     """
-    settings = settings_with({**given.values, "shareModel": None if share else False})
+    settings = configured({**given.values, "shareModel": None if share else False}).settings
     try:
         import mcp.server  # noqa: F401
     except ImportError:
@@ -66,7 +60,7 @@ def mcp(
 
     agree(settings, yes=given.yes)
     service = Service(settings, _roots(root), any_settings=not any(given.values.values()))
-    if transport is Transport.STDIO:
+    if transport == "stdio":
         run(_stdio(service), status=0)
     else:
         run(_http(service, host, port, _token(token_file, host)), status=0)

@@ -9,7 +9,6 @@ import attrs
 import typer
 
 from llmstep.cli.flags import Given, takes_settings
-from llmstep.cli.options import settings_with
 from llmstep.cli.say import say, say_json
 from llmstep.errors import RequestError
 from llmstep.wire.models import AddOutput
@@ -57,7 +56,7 @@ def add(
     if not is_path(model) and find_in_catalog(model) is None and Path(model).exists():
         model = str(Path(model).resolve())
     source = str(Path(model).expanduser().resolve()) if is_path(model) else model
-    settings = settings_with({"model": source, **given.values})
+    settings = given.settings(model=source)
     source, found = addable(settings, llama_cpp=bool(llama_server()))
     record = ModelRecord(
         name=name,

@@ -113,7 +113,7 @@ def _find(name: str) -> tuple[Wanted | None, Path | None]:
 
 def _fetch(wanted: Wanted) -> Path:
     from llmstep.catalog.store import adapter_base
-    from llmstep.cli.options import settings_with
+    from llmstep.cli.options import configured
     from llmstep.cli.progress import shown_progress
     from llmstep.engine.own_decoder import compile_for
     from llmstep.hub.download import fetch, fetch_file
@@ -124,5 +124,5 @@ def _fetch(wanted: Wanted) -> Path:
         folder = fetch(wanted.repo_id, progress=show, code=wanted.code)
         base = adapter_base(folder)
         own = folder if base is None else fetch(base, progress=show)
-        compile_for(own, settings_with({}), show)
+        compile_for(own, configured({}).settings, show)
     return folder

@@ -18,7 +18,7 @@ import attrs
 from llmstep.cli.say import warn
 from llmstep.configuration.environment import environment_layer
 from llmstep.configuration.files import project_layer, user_layer
-from llmstep.configuration.layers import Configuration, Layer, laid_over, layer
+from llmstep.configuration.layers import Layer, laid_over, layer
 from llmstep.errors import SettingsError
 from llmstep.settings import Settings, all_settings
 
@@ -28,18 +28,13 @@ SET = "--set"
 """The key of the options under which the texts of `--set` are given."""
 
 
-def settings_with(options: Mapping[str, Any], place: Path | None = None) -> Settings:
-    """The settings of a command; see `configured`."""
-    return configured(options, place).settings
-
-
 def configured(
     options: Mapping[str, Any],
     place: Path | None = None,
     *,
     defaults: Mapping[str, Any] | None = None,
     show: bool = True,
-) -> Configuration:
+) -> Layer:
     """The settings of files and environment with the options that are not None; what is wrong in files is shown.
 
     Args:

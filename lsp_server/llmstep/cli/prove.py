@@ -15,7 +15,7 @@ from llmstep.cli.options import configured
 from llmstep.cli.place import ColumnOption, FileArgument, LineOption, place_of
 from llmstep.cli.process import an_app, run
 from llmstep.cli.say import say, say_json
-from llmstep.cli.searching import ExpansionsOption, LengthPowerOption, SeedOption, Tactics, TacticsOption, plan_of
+from llmstep.cli.searching import ExpansionsOption, LengthPowerOption, SeedOption, TacticsOption, plan_of
 from llmstep.lean.file_text import position_of, read_text
 from llmstep.printable import counted
 from llmstep.proofs.summary import OUTCOMES, effort, outcome
@@ -35,7 +35,7 @@ def prove(
     line: LineOption = None,
     column: ColumnOption = None,
     expansions: ExpansionsOption = 64,
-    tactics: TacticsOption = Tactics.BOTH,
+    tactics: TacticsOption = "both",
     length_power: LengthPowerOption = 0,
     seed: SeedOption = 0,
     *,
@@ -63,9 +63,9 @@ def prove(
     from llmstep.cli.progress import shown_progress
     from llmstep.memory import Document, insertion_points_at
 
-    samples = settings.count if configuration.was_set("count") else SAMPLES
+    samples = settings.count if "count" in configuration.values else SAMPLES
     plan = plan_of(settings, tactics, expansions=expansions, samples=samples, seed=seed, length_power=length_power)
-    if tactics is not Tactics.LIST:
+    if tactics != "list":
         agree(settings, yes=given.yes)
 
     async def work() -> Attempt:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import enum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -13,13 +12,8 @@ if TYPE_CHECKING:
     from llmstep.proofs.plan import Plan
 
 
-class Tactics(str, enum.Enum):
-    """Where steps come from."""
-
-    MODEL = "model"
-    LIST = "list"
-    BOTH = "both"
-
+Tactics = Literal["model", "list", "both"]
+"""Where steps come from."""
 
 ExpansionsOption = Annotated[int, typer.Option(min=1, help="Most states that are expanded.")]
 TacticsOption = Annotated[
@@ -41,5 +35,5 @@ def plan_of(settings: Settings, tactics: Tactics, **options: Any) -> Plan:
     from llmstep.proofs.plan import Plan
     from llmstep.search.prover import Method
 
-    method = Method.of(settings, tactics=tactics.value, seconds=settings.prove_seconds, **options)
+    method = Method.of(settings, tactics=tactics, seconds=settings.prove_seconds, **options)
     return Plan.of(settings, method)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -94,31 +94,33 @@ class _Serving:
         """Serve until cancelled, or asked to drain."""
         from llmstep.catalog.gguf import is_gguf
         from llmstep.catalog.resolve import resolve
-
-        settings = self.settings
-        if settings.in_process and not is_gguf(settings.model):
-            resolve(settings)  # a wrong one is refused before anything is opened
-        with opened_log(self.access_log) as log:
-            async with an_app(settings, lean_premises=False) as app:
-                await self._listen(app, log, preload=preload)
-
-    async def _listen(self, app: App, log: Callable[[str], object] | None, *, preload: bool) -> None:
-        """Serve with the engine and the premises of an application."""
         from llmstep.cli.progress import shown_progress
         from llmstep.http.app import create_app
         from llmstep.http.server import serve as listen
         from llmstep.types import Goal
 
-        settings, engine, premises = self.settings, app.engine, app.premises
-        web = create_app(engine, settings, token=self.token, at_once=self.at_once, premises=premises, access_log=log)
-        server = await listen(web, settings.http.host, settings.http.port)
-        try:
+        settings = self.settings
+        if settings.in_process and not is_gguf(settings.model):
+            resolve(settings)  # a wrong one is refused before anything is opened
+        async with contextlib.AsyncExitStack() as stack:
+            log = stack.enter_context(opened_log(self.access_log))
+            app = await stack.enter_async_context(an_app(settings, lean_premises=False))
+            web = create_app(
+                app.engine,
+                settings,
+                token=self.token,
+                at_once=self.at_once,
+                premises=app.premises,
+                access_log=log,
+            )
+            server = await listen(web, settings.http.host, settings.http.port)
+            stack.push_async_callback(server.stop)
             if preload:
                 with shown_progress() as show:
-                    await engine.load(progress=show)
+                    await app.engine.load(progress=show)
                 web.state.ready = True
-                if premises is not None:
-                    await premises.find(Goal("⊢ True"), None)  # reads index and encoder
+                if app.premises is not None:
+                    await app.premises.find(Goal("⊢ True"), None)  # reads index and encoder
             with contextlib.suppress(OSError):  # it serves all the same where nobody can read that
                 say(f"llmstep listens at {server.url} with the model {_name(app, loaded=preload)}")
                 sys.stdout.flush()
@@ -126,8 +128,6 @@ class _Serving:
             await _first(server.wait(), self.ending.wait())
             if self.ending.is_set():
                 await server.drain(self.drain_seconds)
-        finally:
-            await server.stop()
 
 
 def _name(app: App, *, loaded: bool) -> str:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmstep.cli.complete import setting_names
-from llmstep.cli.options import SET, below, option_layer
+from llmstep.cli.options import SET, configured
 from llmstep.cli.say import say, say_json, warn
 from llmstep.configuration.files import PROJECT_FILE, project_file, user_file
-from llmstep.configuration.layers import Configuration, laid_over
+from llmstep.configuration.layers import Layer
 from llmstep.errors import SettingsError
 from llmstep.printable import printable
 from llmstep.setting_values import value_text
@@ -53,8 +53,8 @@ def settings(
         say(str(user_file()))
         return
     here = place or Path()
-    found = laid_over([*below(here), option_layer({SET: set_}, strict=False)])
-    shown = [name for name in _chosen(names or ()) if not changed or found.was_set(name)]
+    found = configured({SET: set_}, here, show=False)
+    shown = [name for name in _chosen(names or ()) if not changed or name in found.values]
     if as_json:
         say_json(record(found, shown, here))
     else:
@@ -64,16 +64,17 @@ def settings(
     raise typer.Exit(2 if found.faults else 0)
 
 
-def record(found: Configuration, names: list[str], place: Path) -> SettingsOutput:
+def record(found: Layer, names: list[str], place: Path) -> SettingsOutput:
     """What `--json` prints."""
     from llmstep.wire.state import FaultRow, SettingRow, SettingsFiles, SettingsOutput
 
     own, project = user_file(), project_file(place)
     files = SettingsFiles(user=str(own) if own.is_file() else None, project=str(project) if project else None)
+    values = found.settings
     rows = [
         SettingRow(
             name=name,
-            value=each.read(found.settings),
+            value=each.read(values),
             default=each.default,
             origin=found.origins.get(name, "default"),
             variable=each.variable,
@@ -100,15 +101,15 @@ def _chosen(names: list[str] | tuple[str, ...]) -> list[str]:
     return [each for each in known if any(each == name or each.startswith(f"{name}.") for name in wanted)]
 
 
-def _print(found: Configuration, names: list[str]) -> None:
+def _print(found: Layer, names: list[str]) -> None:
     from rich.text import Text
 
     from llmstep.cli.tables import console_of, grid
 
-    console = console_of()
+    values, console = found.settings, console_of()
     table = grid("setting", "value", "from")
     for name in names:
-        value = printable(value_text(all_settings()[name].read(found.settings))) or '""'
+        value = printable(value_text(all_settings()[name].read(values))) or '""'
         origin = found.origins.get(name)
         table.add_row(Text(name), Text(value), Text(printable(origin or "default"), style="" if origin else "dim"))
     console.print(table)

@@ -13,29 +13,19 @@ from llmstep.settings import Settings
 
 @attrs.frozen
 class Layer:
-    """What one place sets."""
+    """What one place sets, or several that lie over each other."""
 
     values: Mapping[str, Any]
     """By full names, without what is wrong; see `layer`."""
     faults: tuple[SettingsError, ...] = ()
-    """What is wrong there, each with its place."""
+    """What is wrong there and is not used, each with its place."""
     origins: Mapping[str, str] = attrs.field(factory=dict)
     """Where each value stands, in words."""
 
-
-@attrs.frozen
-class Configuration:
-    """Settings, and where they come from."""
-
-    settings: Settings
-    origins: Mapping[str, str]
-    """Where each setting that is set comes from; one that has its default is left out."""
-    faults: tuple[SettingsError, ...] = ()
-    """What was wrong, and is not used."""
-
-    def was_set(self, name: str) -> bool:
-        """Whether a setting was set anywhere."""
-        return name in self.origins
+    @property
+    def settings(self) -> Settings:
+        """All settings; those that are not set have their defaults."""
+        return Settings.decode(self.values)
 
 
 def layer(raw: Mapping[str, Any], place: str | Mapping[str, str] = "") -> Layer:
@@ -54,11 +44,11 @@ def layer(raw: Mapping[str, Any], place: str | Mapping[str, str] = "") -> Layer:
     return Layer(sound, tuple(faults), origins)
 
 
-def laid_over(layers: Sequence[Layer]) -> Configuration:
-    """The settings of several layers; later ones win."""
+def laid_over(layers: Sequence[Layer]) -> Layer:
+    """Several layers as one; later ones win."""
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for each in layers:
         values |= each.values
         origins |= each.origins
-    return Configuration(Settings.decode(values), origins, tuple(fault for each in layers for fault in each.faults))
+    return Layer(values, tuple(fault for each in layers for fault in each.faults), origins)

@@ -6,21 +6,19 @@ import asyncio
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from lsprotocol.types import Position
 
 from llmstep.data.pair import Found, Pair
 from llmstep.errors import LeanError, RequestError
 from llmstep.lean.blocks import CASES, Block, Item
+from llmstep.lean.client import Params
 from llmstep.lean.commands import PROVING, find_commands
 from llmstep.lean.declaration import Declaration, find_declaration
 from llmstep.lean.layout import Layout
+from llmstep.lean.server import LeanServer
 from llmstep.lean.text import mask, offset_at, position_at
-
-if TYPE_CHECKING:
-    from llmstep.lean.client import Params
-    from llmstep.lean.server import LeanServer
 
 _FOREIGN: Final = frozenset({"build", "lake-packages"})
 """Folders with what was built or fetched; those whose name begins with a dot are others."""

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from llmstep.doctor.finding import Finding
 from llmstep.engine.served.launches import llama_server, vllm_serve
 from llmstep.errors import LlmstepError
-
-if TYPE_CHECKING:
-    from llmstep.settings import Settings
+from llmstep.settings import Settings
+from llmstep.wire.state import Finding
 
 
 def engine(settings: Settings) -> Finding:
@@ -18,7 +16,7 @@ def engine(settings: Settings) -> Finding:
     details: dict[str, Any] = {"engine": settings.engine, "url": settings.remote.url}
     if settings.in_process:
         where, why = _in_process(settings)
-        return Finding("engine", "ok", f"{where}, because {why}", details=details | {"where": where, "why": why})
+        return Finding("engine", "ok", f"{where}, because {why}", "", details | {"where": where, "why": why})
     if settings.starts_server and not settings.remote.url:
         return _started(settings, details)
     try:
@@ -30,16 +28,14 @@ def engine(settings: Settings) -> Finding:
     text = f"{kind}{where} answers; model {model}"
     if template:
         text += f", template {template}"
-    return Finding("engine", "ok", text, details=details | {"model": model, "template": template})
+    return Finding("engine", "ok", text, "", details | {"model": model, "template": template})
 
 
 def _started(settings: Settings, details: dict[str, Any]) -> Finding:
     """Whether there is what a server is started with; none is started."""
     command = settings.remote.command or (vllm_serve() if settings.engine == "vllm" else llama_server())
     if command:
-        return Finding(
-            "engine", "ok", f"llmstep starts {settings.engine} when it is needed: {command[0]}", details=details
-        )
+        return Finding("engine", "ok", f"llmstep starts {settings.engine} when it is needed: {command[0]}", "", details)
     extra = "vllm" if settings.engine == "vllm" else "gguf"
     return Finding(
         "engine",

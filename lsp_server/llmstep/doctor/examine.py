@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from llmstep.configuration.files import project_file, user_file
-from llmstep.configuration.layers import Configuration
+from llmstep.configuration.layers import Layer
 from llmstep.doctor import engine, lean, machine, models, project, servers
-from llmstep.doctor.finding import Finding
 from llmstep.mcp import companion
+from llmstep.wire.state import Finding
 
 _MAX_SHOWN = 8
 
 
-def examine(configuration: Configuration, place: Path) -> Iterator[Finding]:
+def examine(configuration: Layer, place: Path) -> Iterator[Finding]:
     """The findings; each is made when it is asked for.
 
     Args:
@@ -43,7 +43,9 @@ def examine(configuration: Configuration, place: Path) -> Iterator[Finding]:
         try:
             yield look()
         except Exception as error:  # what cannot be looked at must not hide the others
-            yield Finding(topic, "note", f"cannot be examined: {type(error).__name__}: {error}", "Please report this.")
+            yield Finding(
+                topic, "note", f"cannot be examined: {type(error).__name__}: {error}", "Please report this.", {}
+            )
 
 
 def usable(findings: Iterable[Finding]) -> bool:
@@ -51,7 +53,7 @@ def usable(findings: Iterable[Finding]) -> bool:
     return all(finding.grade != "missing" for finding in findings)
 
 
-def _settings(configuration: Configuration, place: Path) -> Finding:
+def _settings(configuration: Layer, place: Path) -> Finding:
     """The files, and each setting that is not left to its default, with where it comes from."""
     own, project = user_file(), project_file(place)
     files = [str(each) for each in (own if own.is_file() else None, project) if each is not None]
@@ -67,7 +69,7 @@ def _settings(configuration: Configuration, place: Path) -> Finding:
         first = configuration.faults[0]
         text = f"{len(faults)} {'is' if len(faults) == 1 else 'are'} wrong and not used: {first.message} {text}"
         return Finding("settings", "note", text, first.hint or "Correct it.", details)
-    return Finding("settings", "ok", text, details=details)
+    return Finding("settings", "ok", text, "", details)
 
 
 def _agents() -> Finding:
@@ -80,4 +82,4 @@ def _agents() -> Finding:
     folders = [str(root) for each in running for root in each.roots]
     text += f"; editors have open: {', '.join(folders)}" if folders else "; no editor with llmstep has a folder open"
     companions = [{"pid": each.pid, "folders": [str(root) for root in each.roots]} for each in running]
-    return Finding("agents", "ok", text, details={"mcp": installed, "companions": companions})
+    return Finding("agents", "ok", text, "", {"mcp": installed, "companions": companions})

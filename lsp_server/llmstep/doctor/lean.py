@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from llmstep.doctor.finding import Finding
 from llmstep.errors import LlmstepError
 from llmstep.lean.process import lean_environment
-
-if TYPE_CHECKING:
-    from llmstep.settings import Settings
+from llmstep.settings import Settings
+from llmstep.wire.state import Finding
 
 SECONDS_FOR_LEAN = 15.0
 
@@ -43,7 +41,7 @@ def lean(settings: Settings, place: Path) -> Finding:
     if version is None:
         advice = f"Run `{command[0]} --version` in {project.root} and correct what it says."
         return Finding("Lean", "missing", f"{command[0]} {problem} ({where})", advice, details)
-    return Finding("Lean", "ok", f"{version}; {where}; server: {' '.join(command)}", details=details)
+    return Finding("Lean", "ok", f"{version}; {where}; server: {' '.join(command)}", "", details)
 
 
 def is_installed(toolchain: str | None) -> bool | None:

@@ -11,8 +11,8 @@ import sys
 import psutil
 
 from llmstep import __version__
-from llmstep.doctor.finding import Finding
 from llmstep.progress import format_bytes
+from llmstep.wire.state import Finding
 
 SECONDS_FOR_TORCH = 90.0
 LEAST_PYTHON = (3, 10)
@@ -38,7 +38,7 @@ def llmstep() -> Finding:
     text = f"{__version__} on Python {version} ({sys.executable})"
     if sys.version_info < LEAST_PYTHON:
         return Finding("llmstep", "missing", text, "Install Python 3.10 or newer.", details)
-    return Finding("llmstep", "ok", text, details=details)
+    return Finding("llmstep", "ok", text, "", details)
 
 
 def libraries() -> Finding:
@@ -50,7 +50,7 @@ def libraries() -> Finding:
     if absent:
         advice = f"Run: {sys.executable} -m pip install {' '.join(absent)}"
         return Finding("libraries", "missing", text, advice, dict(versions))
-    return Finding("libraries", "ok", text, details=dict(versions))
+    return Finding("libraries", "ok", text, "", dict(versions))
 
 
 def version_of(name: str) -> str | None:
@@ -74,11 +74,11 @@ def device() -> Finding:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS_FOR_TORCH, check=False)
     except subprocess.TimeoutExpired:
         text = f"torch was not imported within {SECONDS_FOR_TORCH:g} s"
-        return Finding("device", "missing", text, "Install torch again (https://pytorch.org/get-started).")
+        return Finding("device", "missing", text, "Install torch again (https://pytorch.org/get-started).", {})
     if done.returncode != 0:
         error = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
         advice = "Install a torch build that fits this machine (https://pytorch.org/get-started)."
-        return Finding("device", "missing", f"torch cannot be imported: {error}", advice)
+        return Finding("device", "missing", f"torch cannot be imported: {error}", advice, {})
     found = json.loads(done.stdout.strip().splitlines()[-1])
     if found["cuda"]:
         text = f"cuda: {found['cuda']}, {format_bytes(found['cuda_bytes'])}"
@@ -86,7 +86,7 @@ def device() -> Finding:
         text = "mps: Apple GPU"
     else:
         text = f"cpu, {found['threads']} threads; no GPU that torch can use"
-    return Finding("device", "ok", text, details=found)
+    return Finding("device", "ok", text, "", found)
 
 
 def memory() -> Finding:
@@ -97,4 +97,4 @@ def memory() -> Finding:
     if now.available < LEAST_MEMORY:
         advice = "Close programs, or keep to the starter model: a model and Lean need some GB."
         return Finding("memory", "note", text, advice, details)
-    return Finding("memory", "ok", text, details=details)
+    return Finding("memory", "ok", text, "", details)

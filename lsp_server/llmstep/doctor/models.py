@@ -5,16 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import platformdirs
 
-from llmstep.doctor.finding import Finding
 from llmstep.errors import LlmstepError
 from llmstep.progress import format_bytes
-
-if TYPE_CHECKING:
-    from llmstep.settings import Settings
+from llmstep.settings import Settings
+from llmstep.wire.state import Finding
 
 
 def models(settings: Settings) -> Finding:
@@ -36,7 +34,7 @@ def models(settings: Settings) -> Finding:
     if chosen.record is not None and chosen.record.bundled and not is_cached(chosen.record):
         return Finding("models", "missing", text, "The bundled starter model is gone; install llmstep again.", details)
     if is_cached(chosen.record or chosen.source):
-        return Finding("models", "ok", text, details=details)
+        return Finding("models", "ok", text, "", details)
     if _offline():
         advice = "Unset HF_HUB_OFFLINE to have it downloaded, or set llmstep.model to starter."
         return Finding("models", "missing", f"{text}, which is not on this machine", advice, details)
@@ -61,10 +59,10 @@ def recommendation() -> Finding:
     }
     text = f"{way.record.name} for {hardware.device} with {format_bytes(hardware.memory_bytes or 0)} free"
     if way.record.bundled:
-        return Finding("recommended", "ok", f"{text}; no other fits", details=details)
+        return Finding("recommended", "ok", f"{text}; no other fits", "", details)
     engine = f", llmstep.engine {way.engine}" if way.engine != "inProcess" else ""
     sizes = f"needs about {format_bytes(way.needed_bytes)}, a download of about {format_bytes(way.download_bytes)}"
-    return Finding("recommended", "ok", f"{text}{engine}; {sizes}", details=details)
+    return Finding("recommended", "ok", f"{text}{engine}; {sizes}", "", details)
 
 
 def _offline() -> bool:
@@ -92,7 +90,7 @@ def cache() -> Finding:
     if not os.access(above, os.W_OK):
         advice = "Set HF_HOME to a folder you may write to; downloads go there."
         return Finding("cache", "note", f"{text} (not writable)", advice, details)
-    return Finding("cache", "ok", text, details=details)
+    return Finding("cache", "ok", text, "", details)
 
 
 def _size(folder: Path) -> int:

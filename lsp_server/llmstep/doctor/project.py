@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from llmstep.doctor.finding import Finding
-
-if TYPE_CHECKING:
-    from llmstep.settings import Settings
+from llmstep.settings import Settings
+from llmstep.wire.state import Finding
 
 _OF_THE_TOOLCHAIN: Final = frozenset({"Init", "Lean", "Lake", "Std"})
 _SHOWN: Final = 5
@@ -38,7 +36,7 @@ def project(settings: Settings, place: Path) -> Finding:
         if others:
             advice = "Move the file into the project that has them."
             return Finding("project", "note", f"{text}, and the file imports {_some(others)}", advice, details)
-        return Finding("project", "ok", text, details=details)
+        return Finding("project", "ok", text, "", details)
     packages = packages_of(found.root)
     absent = [name for name, folder in packages.items() if not folder.is_dir()]
     folders = library_folders(found.root)
@@ -52,7 +50,7 @@ def project(settings: Settings, place: Path) -> Finding:
         advice = f"Run in {found.root}: lake build {' '.join(unbuilt)} (with Mathlib `lake exe cache get` first)"
         return Finding("project", "note", f"{text}; imports that are not built: {_some(unbuilt)}", advice, details)
     built = f"; {len(imports)} imports, all built" if imports else ""
-    return Finding("project", "ok", text + built, details=details)
+    return Finding("project", "ok", text + built, "", details)
 
 
 def _some(names: list[str]) -> str:

@@ -7,18 +7,16 @@ import os
 import socket
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 import psutil
 
-from llmstep.doctor.finding import Finding
 from llmstep.http.probe import probe
 from llmstep.lean import process as lean_process
 from llmstep.progress import format_bytes
-
-if TYPE_CHECKING:
-    from llmstep.settings import Settings
+from llmstep.settings import Settings
+from llmstep.wire.state import Finding
 
 COMMANDS = ("lsp", "serve", "suggest", "prove", "train", "bench", "mcp")
 """Commands of llmstep that may have servers below them."""
@@ -29,19 +27,19 @@ def port(settings: Settings) -> Finding:
     host, port = settings.http.host, settings.http.port
     details: dict[str, Any] = {"host": host, "port": port}
     if port == 0:
-        return Finding("port", "ok", "any free port", details=details | {"state": "free"})
+        return Finding("port", "ok", "any free port", "", details | {"state": "free"})
     health = asyncio.run(probe(host, port, token=os.environ.get("LLMSTEP_TOKEN") or None))
     if health is not None:
         details |= {"state": "llmstep", "health": attrs.asdict(health)}
         text = f"{port} is served by llmstep {health.version} (model {health.model}, {health.state})"
-        return Finding("port", "ok", text, details=details)
+        return Finding("port", "ok", text, "", details)
     if _taken(host, port):
         advice = (
             "End that program, or set LLMSTEP_PORT to another port for the tactic and llmstep alike"
             " (in VS Code also llmstep.http.port)."
         )
         return Finding("port", "note", f"{port} is used by another program", advice, details | {"state": "taken"})
-    return Finding("port", "ok", f"{port} is free", details=details | {"state": "free"})
+    return Finding("port", "ok", f"{port} is free", "", details | {"state": "free"})
 
 
 def _taken(host: str, port: int) -> bool:
@@ -76,7 +74,7 @@ def running() -> Finding:
     if left:
         advice = f"End the Lean processes that an llmstep left behind: {' '.join(map(str, left))}"
         return Finding("running", "note", text, advice, details)
-    return Finding("running", "ok", text, details=details)
+    return Finding("running", "ok", text, "", details)
 
 
 def companion(words: Sequence[str]) -> str:

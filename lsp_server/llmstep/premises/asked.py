@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import attrs
 from cachetools import LRUCache
 
 from llmstep.catalog.templates import TEMPLATES
-
-if TYPE_CHECKING:
-    from llmstep.lean.workspace import LeanWorkspace
-    from llmstep.premises.source import PremiseSource, Whereabouts
-    from llmstep.settings import Settings
-    from llmstep.types import Goal, Premise
+from llmstep.lean.workspace import LeanWorkspace
+from llmstep.premises.source import PremiseSource, Whereabouts
+from llmstep.settings import Settings
+from llmstep.types import Goal, Premise
 
 _REMEMBERED: Final = 512
 """Goals whose premises are kept."""

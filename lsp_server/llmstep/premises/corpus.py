@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
 from llmstep.data.project import lean_files
 from llmstep.errors import RequestError
+from llmstep.json_lines import read_lines
 from llmstep.lean.commands import PROVING, find_commands
 from llmstep.lean.declaration import find_declaration
 from llmstep.lean.layout import Layout
@@ -61,34 +61,35 @@ def module_path(module: str) -> str:
     return module.replace("«", "").replace("»", "").replace(".", "/") + ".lean"
 
 
+@attrs.frozen
+class _Declaration:
+    end: tuple[int, ...]
+    """Line and column, from 1."""
+    full_name: str = ""
+    code: str = ""
+
+    @property
+    def is_sound(self) -> bool:
+        """What ReProver's authors keep: it has a name and code, is not of a `mutual` block, nor of broken syntax."""
+        name = self.full_name
+        return bool(self.end and name and self.code and "user__.n" not in name and (name[0] + name[-1]) != "[]")
+
+
+@attrs.frozen
+class _File:
+    path: str
+    imports: tuple[str, ...]
+    premises: tuple[_Declaration, ...]
+
+
 def _of_jsonl(source: Path) -> list[CorpusFile]:
+    form = '{"path", "imports", "premises": [{"full_name", "code", "end"}]}'
     files = []
-    for number, line in enumerate(source.read_text(encoding="utf-8").split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-            kept = [each for each in record["premises"] if _is_well_formed(each)]
-            files.append(
-                CorpusFile(
-                    str(record["path"]),
-                    tuple(map(str, record["imports"])),
-                    tuple(Premise(str(each["full_name"]), str(each["code"])) for each in kept),
-                    tuple(int(each["end"][0]) for each in kept),
-                )
-            )
-        except (ValueError, KeyError, TypeError, IndexError) as error:
-            raise RequestError(
-                f"Line {number} of {source} is no file of a corpus.",
-                hint='Each line has the form {"path", "imports", "premises": [{"full_name", "code", "end"}]}.',
-            ) from error
+    for _, file in read_lines(source, _File, "file of a corpus", form):
+        kept = [each for each in file.premises if each.is_sound]
+        premises = tuple(Premise(each.full_name, each.code) for each in kept)
+        files.append(CorpusFile(file.path, file.imports, premises, tuple(each.end[0] for each in kept)))
     return files
-
-
-def _is_well_formed(premise: dict[str, Any]) -> bool:
-    """What ReProver's authors keep: no premise without a name or code, of a `mutual` block, or of broken syntax."""
-    name = premise["full_name"]
-    return bool(name and premise["code"]) and "user__.n" not in name and not (name[0] == "[" and name[-1] == "]")
 
 
 def _of_project(source: Path) -> list[CorpusFile]:

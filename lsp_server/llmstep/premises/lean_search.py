@@ -12,7 +12,7 @@ import asyncio
 import re
 import time
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import attrs
 from lsprotocol.types import Position
@@ -21,11 +21,9 @@ from llmstep.errors import LeanError
 from llmstep.lean.prefilter import hypothesis_names
 from llmstep.lean.text import position_at
 from llmstep.lean.tokens import NAME
+from llmstep.lean.workspace import LeanWorkspace
+from llmstep.premises.source import Whereabouts
 from llmstep.types import Goal, Premise
-
-if TYPE_CHECKING:
-    from llmstep.lean.workspace import LeanWorkspace
-    from llmstep.premises.source import Whereabouts
 
 SEARCHES: Final = ("apply?", "rw?", "suggestions")
 INFORMATION: Final = 3

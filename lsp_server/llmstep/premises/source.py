@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import attrs
 
-if TYPE_CHECKING:
-    from llmstep.lean.insertion_point import InsertionPoint
-    from llmstep.types import Goal, Premise
+from llmstep.lean.insertion_point import InsertionPoint
+from llmstep.types import Goal, Premise
 
 
 @attrs.frozen

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llmstep.errors import ModelLoadError, SettingsError
-
-if TYPE_CHECKING:
-    from llmstep.training.config import TrainConfig
+from llmstep.training.config import TrainConfig
 
 
 def with_lora(model: Any, config: TrainConfig) -> Any:

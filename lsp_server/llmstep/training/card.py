@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llmstep import __version__
 from llmstep.catalog.registry import find_record
 from llmstep.catalog.template import PromptTemplate
+from llmstep.training.config import TrainConfig
 from llmstep.training.pairs import Example, answer_text
-
-if TYPE_CHECKING:
-    from llmstep.training.config import TrainConfig
 
 _EXAMPLE = Example(
     "p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q",

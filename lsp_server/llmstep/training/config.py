@@ -6,19 +6,21 @@ import difflib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import attrs
 
 from llmstep.errors import SettingsError
+from llmstep.setting_values import shown
+from llmstep.wire.bounds import Number, WrongValue
+from llmstep.wire.reading import UNKNOWN, Reader
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]
 
-
-PRECISIONS = ("auto", "bf16", "fp16", "float32")
+Natural = Annotated[int, Number(1, 2**31 - 1)]
 
 
 def _key(default: Any, meaning: str) -> Any:
@@ -56,28 +58,32 @@ class TrainConfig:
         "", "Prompt template; default the base's own, else pythia, or byt5-state for encoder-decoders."
     )
     lora: bool = _key(False, "Train small matrices beside the base's weights (LoRA) instead of these.")
-    lora_rank: int = _key(16, "Rank of the adapter's matrices.")
+    lora_rank: Natural = _key(16, "Rank of the adapter's matrices.")
     lora_alpha: int = _key(32, "Scale of the adapter, divided by its rank.")
     lora_dropout: float = _key(0.0, "Share of the adapter's inputs that is left out.")
     lora_modules: str = _key("", "Adapted modules, q_proj,v_proj; default all linear ones but the output's.")
     merge: bool = _key(False, "With LoRA, write base and adapter as one model.")
-    precision: str = _key("auto", "bf16 or fp16 (mixed), float32, or auto: bf16 where it is fast.")
+    precision: Literal["auto", "bf16", "fp16", "float32"] = _key(
+        "auto", "bf16 or fp16 (mixed), float32, or auto: bf16 where it is fast."
+    )
     licence: str = _key("", "Licence for the model card, as the hub writes it: mit, apache-2.0.")
     epochs: float = _key(1.0, "Times that each pair is seen.")
     max_steps: int = _key(0, "Stop after this many steps; 0 leaves it to the epochs.")
     max_seconds: float = _key(0.0, "Stop after this much training time, that before a resume included; 0 is no limit.")
-    batch_size: int = _key(32, "Pairs a batch, in each process.")
-    accumulate: int = _key(1, "Batches whose gradients make one step.")
-    optimizer: str = _key("adamw", "adamw, or muon, which needs fewer steps for a model made from scratch.")
+    batch_size: Natural = _key(32, "Pairs a batch, in each process.")
+    accumulate: Natural = _key(1, "Batches whose gradients make one step.")
+    optimizer: Literal["adamw", "muon"] = _key(
+        "adamw", "adamw, or muon, which needs fewer steps for a model made from scratch."
+    )
     learning_rate: float = _key(2e-5, "Largest learning rate.")
     warmup_steps: int = _key(50, "Steps until the largest learning rate.")
     weight_decay: float = _key(0.01, "Weight decay of the matrices.")
     goal_weight: float = _key(0.0, "Weight of the loss on the goal; a new model learns from goals to repeat names.")
-    max_tokens: int = _key(1024, "Leave out pairs of more tokens.")
+    max_tokens: Natural = _key(1024, "Leave out pairs of more tokens.")
     valid_pairs: int = _key(1000, "Held-out pairs used for the loss.")
-    eval_every: int = _key(500, "Steps between two evaluations.")
-    save_every: int = _key(500, "Steps between two checkpoints.")
-    log_every: int = _key(50, "Steps between two log lines.")
+    eval_every: Natural = _key(500, "Steps between two evaluations.")
+    save_every: Natural = _key(500, "Steps between two checkpoints.")
+    log_every: Natural = _key(50, "Steps between two log lines.")
     seed: int = _key(1, "Seed of weights and order.")
     threads: int = _key(0, "Processor threads; 0 leaves it to torch.")
     half: bool = _key(True, "Write the weights in 16 bits, or in 32.")
@@ -88,7 +94,7 @@ class TrainConfig:
         """The same configuration.
 
         Raises:
-            SettingsError: Something is missing, contradictory or out of bounds.
+            SettingsError: Something is missing or contradictory.
         """
         for key in ("train", "out"):
             if not getattr(self, key):
@@ -96,15 +102,6 @@ class TrainConfig:
         if self.from_scratch == bool(self.base):
             raise SettingsError(
                 "A training starts either from a base or from scratch.", hint="Give one of --base and --from-scratch."
-            )
-        for key in ("batch_size", "accumulate", "max_tokens", "eval_every", "save_every", "log_every", "lora_rank"):
-            if getattr(self, key) < 1:
-                raise SettingsError(f"`{key}` must be at least 1.", hint=f"It is {getattr(self, key)}.")
-        if self.optimizer not in ("adamw", "muon"):
-            raise SettingsError(f"There is no optimizer {self.optimizer!r}.", hint="Choose `adamw` or `muon`.")
-        if self.precision not in PRECISIONS:
-            raise SettingsError(
-                f"There is no precision {self.precision!r}.", hint=f"Choose one of {', '.join(PRECISIONS)}."
             )
         if self.lora and self.from_scratch:
             raise SettingsError(
@@ -138,27 +135,21 @@ def read_config(file: Path | None, flags: Mapping[str, Any]) -> TrainConfig:
         except tomllib.TOMLDecodeError as error:
             raise SettingsError(f"{file} is no valid TOML: {error}.", hint="Correct that line.") from error
     values |= {key: value for key, value in flags.items() if value is not None}
-    shape = values.pop("architecture", {})
-    if not isinstance(shape, Mapping):
-        raise SettingsError("`architecture` must be a section.", hint="Write [architecture] above its keys.")
-    built: TrainConfig = _build(TrainConfig, values, "")
-    return attrs.evolve(built, architecture=_build(Architecture, shape, "architecture."))
+    return Reader(strict=True).read(TrainConfig, _spelt(values), _wrong)
 
 
-def _build(cls: type, values: Mapping[str, Any], path: str) -> Any:
-    # The annotations are strings here; the default of a field shows its type.
-    kinds = {field.name: type(field.default) for field in attrs.fields(cls) if field.name != "architecture"}
-    chosen = {}
-    for raw, value in values.items():
-        key = raw.replace("-", "_")
-        if key not in kinds:
-            near = difflib.get_close_matches(key, kinds, n=1, cutoff=0.0)
-            raise SettingsError(f"There is no training setting `{path}{raw}`.", hint=f"Did you mean `{path}{near[0]}`?")
-        kind = kinds[key]
-        if kind is float and type(value) is int:
-            value = float(value)
-        if type(value) is not kind:
-            names = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
-            raise SettingsError(f"`{path}{raw}` must be {names[kind]}.", hint=f"It is {value!r}.")
-        chosen[key] = value
-    return cls(**chosen)
+def _spelt(keys: Mapping[str, Any]) -> dict[str, Any]:
+    """Keys as Python writes them: `batch-size` is `batch_size`."""
+    return {
+        key.replace("-", "_"): _spelt(value) if isinstance(value, Mapping) else value for key, value in keys.items()
+    }
+
+
+def _wrong(name: str, wrong: WrongValue) -> SettingsError:
+    if wrong.wanted == UNKNOWN:
+        section, dot, key = name.rpartition(".")
+        [near] = difflib.get_close_matches(key, wrong.hint.split(", "), n=1, cutoff=0.0)
+        return SettingsError(f"There is no training setting `{name}`.", hint=f"Did you mean `{section}{dot}{near}`?")
+    return SettingsError(
+        f"`{name}` must be {wrong.wanted.replace('an object', 'a section')}.", hint=f"It is {shown(wrong.got)}."
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llmstep.catalog.files import HINTS, read_json
 from llmstep.catalog.registry import find_record
@@ -14,9 +14,7 @@ from llmstep.catalog.template import Family, PromptTemplate
 from llmstep.catalog.templates import TEMPLATES, get_template
 from llmstep.errors import ModelError, ModelLoadError, ModelNotFoundError
 from llmstep.training.adapters import is_adapted
-
-if TYPE_CHECKING:
-    from llmstep.training.config import Architecture
+from llmstep.training.config import Architecture
 
 
 def load_base(base: str) -> tuple[Any, Any]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import copy
+import sys
+from typing import Any
 
 import torch
-from transformers import Trainer
+from transformers import DataCollatorForSeq2Seq, Trainer, TrainerCallback, TrainerState
+from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
+from llmstep.training.config import TrainConfig
 from llmstep.training.pairs import IGNORED
 from llmstep.training.schedule import Clock, cosine, make_optimizer
-
-if TYPE_CHECKING:
-    from llmstep.training.config import TrainConfig
 
 
 class PairTrainer(Trainer):  # type: ignore[misc]
@@ -30,6 +31,12 @@ class PairTrainer(Trainer):  # type: ignore[misc]
         if config.goal_weight:
             # The loss below is a mean over the batch, so the Trainer has to divide by the accumulated batches.
             self.model_accepts_loss_kwargs = False
+
+    def show_in_lines(self) -> None:
+        """Show losses in lines, and nothing else."""
+        for callback in (PrinterCallback, ProgressCallback):
+            self.remove_callback(callback)
+        self.add_callback(Lines())
 
     def create_optimizer(self, model: Any = None) -> Any:
         """The optimizer of the configuration. It is made here and not given to the Trainer, as FSDP wants it."""
@@ -57,6 +64,35 @@ class PairTrainer(Trainer):  # type: ignore[misc]
         return loss + self.config.goal_weight * torch.nn.functional.cross_entropy(
             logits, goal[:, 1:].flatten(), ignore_index=IGNORED
         )
+
+
+def line(record: dict[str, Any], step: int, steps: int) -> str:
+    """A record of the trainer's log in words; empty where it has no loss."""
+    if "eval_loss" in record:
+        return f"step {step} of {steps}: held-out loss {record['eval_loss']:.3f}"
+    if "loss" in record:
+        rate = float(record["learning_rate"])
+        return f"step {step} of {steps}: loss {float(record['loss']):.3f}, learning rate {rate:.2g}"
+    return ""
+
+
+class Lines(TrainerCallback):  # type: ignore[misc]
+    """Prints losses in sentences on stderr, where there is no terminal for a bar."""
+
+    def on_log(self, args: Any, state: TrainerState, control: Any, logs: dict[str, Any], **_: Any) -> None:
+        said = line(logs, state.global_step, state.max_steps)
+        if said and state.is_world_process_zero:
+            sys.stderr.write(f"{said}\n")
+            sys.stderr.flush()
+
+
+def collator(tokenizer: Any, model: Any) -> DataCollatorForSeq2Seq:
+    """Puts examples into batches, padded on the right to the longest, with what an encoder-decoder's decoder reads."""
+    padder = copy.deepcopy(tokenizer)
+    padder.padding_side = "right"
+    if padder.pad_token_id is None:
+        padder.pad_token = padder.eos_token
+    return DataCollatorForSeq2Seq(padder, model, label_pad_token_id=IGNORED)
 
 
 def _on_answers(outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None) -> torch.Tensor:

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
+from llmstep.catalog.template import PromptTemplate
 from llmstep.engine.prompt import encode
-from llmstep.errors import ModelError, SettingsError
+from llmstep.errors import ModelError, RequestError
+from llmstep.json_lines import read_lines
 from llmstep.lean.asking import prompt_input_behind
 from llmstep.types import Goal, PromptInput
 
-if TYPE_CHECKING:
-    import torch
-
-    from llmstep.catalog.template import PromptTemplate
-
-_MAY_BE = ("file_context", "prefix")
 IGNORED = -100
 """Label of the positions that do not count in the loss."""
 
@@ -51,34 +46,18 @@ def read_pairs(file: Path, *, context: bool = True) -> list[Example]:
         context: Whether `file_context` is kept.
 
     Raises:
-        SettingsError: The file cannot be read, holds no pair, or a line is none; the line is named.
+        RequestError: The file cannot be read, holds no pair, or a line is none; the line is named.
     """
     pairs = []
-    try:
-        with file.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                if not line.strip():
-                    continue
-                try:
-                    record = json.loads(line)
-                    texts = [record["goal"], record["tactic"], *(record.get(key) or "" for key in _MAY_BE)]
-                except (ValueError, TypeError, KeyError, AttributeError) as error:
-                    raise SettingsError(
-                        f"Line {number} of {file} is no pair.",
-                        hint='Each line has the form {"goal": "...", "tactic": "..."}.',
-                    ) from error
-                if not all(isinstance(text, str) for text in texts):
-                    raise SettingsError(f"Line {number} of {file} is no pair of texts.", hint="Write them as strings.")
-                if not texts[1].startswith(texts[3]):
-                    raise SettingsError(
-                        f"The tactic in line {number} of {file} does not begin with its prefix.",
-                        hint="Give the whole tactic, and as prefix the part of it that is there already.",
-                    )
-                pairs.append(Example(texts[0], texts[1], texts[2] if context else "", texts[3]))
-    except OSError as error:
-        raise SettingsError(f"{file} cannot be read: {error.strerror}.", hint="Check the path.") from error
+    for number, pair in read_lines(file, Example, "pair", '{"goal": "...", "tactic": "..."}'):
+        if not pair.tactic.startswith(pair.prefix):
+            raise RequestError(
+                f"The tactic in line {number} of {file} does not begin with its prefix.",
+                hint="Give the whole tactic, and as prefix the part of it that is there already.",
+            )
+        pairs.append(pair if context else attrs.evolve(pair, file_context=""))
     if not pairs:
-        raise SettingsError(f"{file} holds no pairs.", hint="Give a JSONL file with at least one line.")
+        raise RequestError(f"{file} holds no pairs.", hint="Give a JSONL file with at least one line.")
     return pairs
 
 
@@ -161,38 +140,3 @@ def _capacity(template: PromptTemplate, positions: int | None) -> int:
     if positions is None:
         return template.max_prompt_tokens
     return positions if template.family == "seq2seq" else positions - min(template.max_new_tokens, positions // 2)
-
-
-@attrs.frozen
-class Padding:
-    """Collates examples into one batch, padded on the right to its longest."""
-
-    pad: int
-    start: int | None = None
-    """First token of the decoder of an encoder-decoder model; None for causal models."""
-
-    def __call__(self, examples: Sequence[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
-        """``input_ids``, ``attention_mask`` and ``labels``, each ``(batch, longest)``, int64.
-
-        For an encoder-decoder model the labels are as long as the longest answer, and ``decoder_input_ids`` are the
-        same moved by one behind the start token.
-        """
-        import torch
-
-        ids = _even([example["input_ids"] for example in examples], self.pad)
-        labels = _even([example["labels"] for example in examples], IGNORED)
-        batch = {
-            "input_ids": torch.tensor(ids),
-            "attention_mask": torch.tensor(_even([[1] * len(example["input_ids"]) for example in examples], 0)),
-            "labels": torch.tensor(labels),
-        }
-        if self.start is not None:
-            before = _even([[self.start, *example["labels"][:-1]] for example in examples], self.pad)
-            batch["decoder_input_ids"] = torch.tensor(before)
-        return batch
-
-
-def _even(rows: list[list[int]], filling: int) -> list[list[int]]:
-    """The rows, filled up on the right to the longest of them."""
-    max_length = max(map(len, rows))
-    return [row + [filling] * (max_length - len(row)) for row in rows]

@@ -6,15 +6,13 @@ import json
 import math
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
+from llmstep.training.config import TrainConfig
 from llmstep.training.muon import Muon
-
-if TYPE_CHECKING:
-    from llmstep.training.config import TrainConfig
 
 CLOCK = "elapsed.json"
 """A file in each checkpoint with the training time so far."""

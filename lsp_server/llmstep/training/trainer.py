@@ -10,7 +10,7 @@ import math
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 import torch
@@ -20,16 +20,12 @@ from llmstep.catalog.template import PromptTemplate
 from llmstep.errors import ModelLoadError, SettingsError
 from llmstep.training.adapters import with_lora
 from llmstep.training.card import model_card
-from llmstep.training.lines import show_in_lines
+from llmstep.training.config import TrainConfig
 from llmstep.training.model import load_base, new_model, save_model, template_of
-from llmstep.training.pair_trainer import PairTrainer
-from llmstep.training.pairs import Example, Padding, answer_text, encode_pairs, read_pairs, with_longest
+from llmstep.training.pair_trainer import PairTrainer, collator
+from llmstep.training.pairs import Example, answer_text, encode_pairs, read_pairs, with_longest
 from llmstep.training.schedule import CLOCK, Clock
 from llmstep.training.tokenizer import train_tokenizer
-
-if TYPE_CHECKING:
-    from llmstep.training.config import TrainConfig
-
 
 _SHORT = 512
 """Tokens up to which plain attention is the faster one on a processor: for 80, a whole step takes 0.6 of the time."""
@@ -66,8 +62,11 @@ def run_training(config: TrainConfig, resume: bool = False) -> dict[str, Any]:
         model.set_attn_implementation("eager")
     if not template.reads_place:
         pairs = [attrs.evolve(pair, file_context="") for pair in pairs]
-    elif template.needs_context:
-        _need_context(template, pairs, config)
+    elif template.needs_context and not any(pair.file_context.strip() for pair in pairs):
+        raise SettingsError(
+            f"The template {template.name} reads the file before the goal, and no pair of {config.train} has its text.",
+            hint="Make the pairs anew with `llmstep data` from Lean files, or choose another template.",
+        )
     positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     template = with_longest(template, config.max_tokens, positions)
     train = encode_pairs(tokenizer, template, pairs, config.max_tokens, positions)
@@ -83,7 +82,8 @@ def run_training(config: TrainConfig, resume: bool = False) -> dict[str, Any]:
     batch = config.batch_size * config.accumulate * processes
     steps = config.max_steps or math.ceil(config.epochs * len(train) / batch)
     seq2seq = template.family == "seq2seq"
-    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+    if seq2seq:
+        _need_decoder_start(model)
     trainer = PairTrainer(
         config,
         clock,
@@ -92,11 +92,11 @@ def run_training(config: TrainConfig, resume: bool = False) -> dict[str, Any]:
         args=_arguments(config, steps, bool(valid), done),
         train_dataset=train,
         eval_dataset=valid or None,
-        data_collator=Padding(pad, _decoder_start(model) if seq2seq else None),
+        data_collator=collator(tokenizer, model),
         processing_class=tokenizer,
     )
     if not _draws(config):
-        show_in_lines(trainer)
+        trainer.show_in_lines()
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     valid_loss = trainer.evaluate()["eval_loss"] if valid else None
     history = trainer.state.log_history
@@ -146,27 +146,18 @@ def _start(config: TrainConfig, pairs: list[Example], checkpoint: Path | None) -
         raise ModelLoadError(f"No model has this shape: {error}.", hint="Change the section [architecture].") from error
 
 
-def _need_context(template: PromptTemplate, pairs: list[Example], config: TrainConfig) -> None:
+def _need_decoder_start(model: Any) -> None:
     """
     Raises:
-        SettingsError: The template reads the file, and no pair has any of it.
+        ModelLoadError: Neither of the model's configurations names the token that its decoder starts with.
     """
-    if not any(pair.file_context.strip() for pair in pairs):
-        raise SettingsError(
-            f"The template {template.name} reads the file before the goal, and no pair of {config.train} has its text.",
-            hint="Make the pairs anew with `llmstep data` from Lean files, or choose another template.",
-        )
-
-
-def _decoder_start(model: Any) -> int:
-    start = model.generation_config.decoder_start_token_id
-    start = model.config.decoder_start_token_id if start is None else start
-    if start is None:
+    starts = [getattr(each, "decoder_start_token_id", None) for each in (model.generation_config, model.config)]
+    model.config.decoder_start_token_id = next((start for start in starts if start is not None), None)
+    if model.config.decoder_start_token_id is None:
         raise ModelLoadError(
             "The base does not say with which token its decoder starts.",
             hint="Set decoder_start_token_id in its config.json.",
         )
-    return int(start)
 
 
 def _write(

@@ -3,43 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
 from llmstep.lean.step import inserted
+from llmstep.memory import Memory, SuggestionSet
 from llmstep.progress import since
 from llmstep.types import Candidate, Check, Suggestion, Tried, Verdict
 
-if TYPE_CHECKING:
-    from llmstep.memory import Memory, SuggestionSet
 
-
+@attrs.define
 class Gathering:
-    """A set of suggestions that grows; every change is remembered and shown.
+    """A set of suggestions that grows; every change is remembered and shown."""
 
-    Args:
-        empty: The set without suggestions.
-        known: What earlier runs have found for the same goal.
-        memory: Keeps the set.
-        on_update: Called with the set after every change.
-        started: When the run began, by `time.perf_counter()`.
-    """
+    _set: SuggestionSet
+    _known: Iterable[Suggestion]
+    """What earlier runs have found for the same goal."""
+    _memory: Memory
+    _on_update: Callable[[SuggestionSet], None] | None
+    """Called with the set after every change."""
+    _started: float
+    """When the run began, by `time.perf_counter()`."""
+    _suggestions: dict[str, Suggestion] = attrs.field(init=False)
+    """By what an edit inserts."""
 
-    def __init__(
-        self,
-        empty: SuggestionSet,
-        known: Iterable[Suggestion],
-        memory: Memory,
-        on_update: Callable[[SuggestionSet], None] | None,
-        started: float,
-    ) -> None:
-        self._started = started
-        self._set = empty
-        self._suggestions = {inserted(each.text): each for each in known}
-        """By what an edit inserts."""
-        self._memory = memory
-        self._on_update = on_update
+    def __attrs_post_init__(self) -> None:
+        self._suggestions = {inserted(each.text): each for each in self._known}
 
     @property
     def found(self) -> bool:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from llmstep.errors import NoGoalError
+from llmstep.lean.insertion_points import InsertionPoint
+from llmstep.memory import Document
 from llmstep.progress import ProgressSink, silent
-
-if TYPE_CHECKING:
-    from llmstep.lean.insertion_points import InsertionPoint
-    from llmstep.memory import Document
-    from llmstep.types import Goal
-    from llmstep.use_cases.parts import GoalSource, Parts
+from llmstep.types import Goal
+from llmstep.use_cases.parts import GoalSource, Parts
 
 
 async def find_goal(

@@ -4,44 +4,29 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+
+import attrs
 
 from llmstep.aside import aside
 from llmstep.errors import LeanError, NoGoalError
 from llmstep.lean.prefilter import hypothesis_names, prefilter
+from llmstep.memory import Document, SuggestionSet
 from llmstep.progress import Progress, ProgressSink
 from llmstep.types import Check, Verdict
-
-if TYPE_CHECKING:
-    from llmstep.memory import Document, SuggestionSet
-    from llmstep.use_cases.gathering import Gathering
-    from llmstep.use_cases.parts import CheckSource, Parts
+from llmstep.use_cases.gathering import Gathering
+from llmstep.use_cases.parts import CheckSource, Parts
 
 
+@attrs.frozen
 class Judging:
-    """The checks of one run.
+    """The checks of one run."""
 
-    Args:
-        parts: What to work with.
-        document: The text that the run is about.
-        gathering: Takes the verdicts.
-        source: Who judges first; where it cannot, and without one, our own Lean does.
-        progress: Called with each step of the work.
-    """
-
-    def __init__(
-        self,
-        parts: Parts,
-        document: Document,
-        gathering: Gathering,
-        source: CheckSource | None,
-        progress: ProgressSink,
-    ) -> None:
-        self._parts = parts
-        self._document = document
-        self._gathering = gathering
-        self._source = source
-        self._progress = progress
+    _parts: Parts
+    _document: Document
+    _gathering: Gathering
+    _source: CheckSource | None
+    """Who judges first; where it cannot, and without one, our own Lean does."""
+    _progress: ProgressSink
 
     async def automate(self, wanted: SuggestionSet) -> None:
         """Adds Lean's own tactics. What goes wrong with them is left to the checks of the others."""
@@ -64,12 +49,7 @@ class Judging:
             return [] if client is not None else await lean.proposals(*place, tactic)
 
         tried = self._parts.automation.suggestions(
-            self._document.uri,
-            wanted.goal,
-            judge,
-            search,
-            tactics=settings.automation_tactics,
-            prefix=wanted.prefix,
+            place[0], wanted.goal, judge, search, tactics=settings.automation_tactics, prefix=wanted.prefix
         )
         with contextlib.suppress(LeanError, NoGoalError):
             async for suggestion in tried:

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING
 
 import attrs
 
+from llmstep.automation.source import Automation
+from llmstep.engine.interface import ModelEngine
+from llmstep.lean.insertion_points import InsertionPoint
+from llmstep.lean.workspace import LeanWorkspace
+from llmstep.memory import Document, Memory
+from llmstep.premises.asked import Premises
+from llmstep.settings import Settings
+from llmstep.settings_store import SettingsStore
 from llmstep.types import Check, Goal
 
-if TYPE_CHECKING:
-    from llmstep.automation.source import Automation
-    from llmstep.engine.interface import ModelEngine
-    from llmstep.lean.insertion_points import InsertionPoint
-    from llmstep.lean.workspace import LeanWorkspace
-    from llmstep.memory import Document, Memory
-    from llmstep.premises.asked import Premises
-    from llmstep.settings import Settings
-    from llmstep.settings_store import SettingsStore
-
-GoalSource = Callable[["Document", "InsertionPoint"], Awaitable[Goal]]
+GoalSource = Callable[[Document, InsertionPoint], Awaitable[Goal]]
 """Gives the goal at an insertion point; raises NoGoalError where there is none."""
 
 CheckSource = Callable[
-    ["Document", "InsertionPoint", Goal, Sequence[str], Callable[[int, Check], None]], Awaitable["list[Check] | None"]
+    [Document, InsertionPoint, Goal, Sequence[str], Callable[[int, Check], None]], Awaitable[list[Check] | None]
 ]
 """Judges candidates, reporting each with its index; None where it cannot, so that our own Lean has to."""
 

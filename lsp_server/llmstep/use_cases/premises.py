@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import attrs
 
+from llmstep.lean.insertion_points import InsertionPoint
+from llmstep.memory import Document
 from llmstep.premises.asked import source_of
 from llmstep.premises.source import Whereabouts
-
-if TYPE_CHECKING:
-    from llmstep.lean.insertion_points import InsertionPoint
-    from llmstep.memory import Document
-    from llmstep.types import Goal, Premise
-    from llmstep.use_cases.parts import Parts
+from llmstep.types import Goal, Premise
+from llmstep.use_cases.parts import Parts
 
 
 async def find_premises(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
-from typing import TYPE_CHECKING
 
 from llmstep.aside import aside
 from llmstep.lean.asking import proof_so_far
@@ -16,9 +15,7 @@ from llmstep.search import sorries
 from llmstep.search.interface import Attempt, Task
 from llmstep.search.sorries import Filled
 from llmstep.types import Candidate, Check, Suggestion, Verdict
-
-if TYPE_CHECKING:
-    from llmstep.use_cases.parts import Parts
+from llmstep.use_cases.parts import Parts
 
 
 async def prove(
@@ -72,7 +69,6 @@ async def remember(parts: Parts, document: Document, now: Document | None, found
         prefix="",
         model=found.model or "",
         elapsed_ms=round(found.seconds * 1000, 1),
-        suggestions=(),
     )
     check = Check(Verdict.PROGRESS, found.partial.goals) if found.partial else Check(Verdict.CLOSES)
     proof = Suggestion(Candidate(text, score=0.0), check)

@@ -9,16 +9,14 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from llmstep.errors import LeanError, NoGoalError
 from llmstep.lean.step import inserted
+from llmstep.lean.workspace import LeanWorkspace
+from llmstep.memory import Document, SuggestionSet
 from llmstep.types import Check, Suggestion, Tried, Verdict
-
-if TYPE_CHECKING:
-    from llmstep.lean.workspace import LeanWorkspace
-    from llmstep.memory import Document, SuggestionSet
-    from llmstep.use_cases.gathering import Gathering
+from llmstep.use_cases.gathering import Gathering
 
 TRIES: Final = 2
 """Most texts tried for one candidate."""

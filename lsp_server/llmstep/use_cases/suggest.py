@@ -14,23 +14,22 @@ from typing import TYPE_CHECKING
 import attrs
 
 from llmstep.aside import aside
+from llmstep.engine.interface import Generation
 from llmstep.errors import ModelError
 from llmstep.lean.asking import prompt_input_at
 from llmstep.memory import Document, Memory, SuggestionSet, insertion_points_at
 from llmstep.premises.source import Whereabouts
 from llmstep.progress import Progress, ProgressSink, silent
+from llmstep.settings import Settings
 from llmstep.types import Goal, PromptInput, SamplingParams
 from llmstep.use_cases.gathering import Gathering
 from llmstep.use_cases.goal import find_goal
 from llmstep.use_cases.judging import Judging
+from llmstep.use_cases.parts import CheckSource, GoalSource, Parts
 from llmstep.use_cases.repair import repair_names
 
 if TYPE_CHECKING:
     from lsprotocol.types import Diagnostic, Position
-
-    from llmstep.engine.interface import Generation
-    from llmstep.settings import Settings
-    from llmstep.use_cases.parts import CheckSource, GoalSource, Parts
 
 OnUpdate = Callable[[SuggestionSet], None]
 
@@ -90,9 +89,6 @@ async def suggest(
         key=key,
         goal=goal,
         prefix=prompt_input.prefix,
-        model="",
-        elapsed_ms=0.0,
-        suggestions=(),
         refused_tactics=earlier.refused_tactics if earlier else (),
         drawn=earlier.drawn if earlier else 0,
         draws=(earlier.draws if earlier else 0) + 1,

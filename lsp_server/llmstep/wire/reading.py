@@ -21,7 +21,7 @@ from cattrs.cols import homogenous_tuple_structure_factory
 from cattrs.gen import make_dict_structure_fn, override
 from lsprotocol import types
 
-from llmstep.errors import RequestError
+from llmstep.errors import LlmstepError, RequestError
 from llmstep.setting_values import shown, wire_name
 from llmstep.wire.bounds import Form, Number, WrongValue
 from llmstep.wire.schema import same
@@ -89,7 +89,7 @@ class Reader:
         converter.register_structure_hook_factory(_PROTOCOL.__contains__, _protocol)
         converter.register_structure_hook_factory(lambda kind: origin_of(kind) is Annotated, _bounded)
 
-    def read(self, cls: type[T], raw: object, word: Callable[[str, WrongValue], RequestError]) -> T:
+    def read(self, cls: type[T], raw: object, word: Callable[[str, WrongValue], LlmstepError]) -> T:
         """The record that a value of JSON stands for.
 
         Args:
@@ -97,7 +97,7 @@ class Reader:
                 what is wrong with it.
 
         Raises:
-            RequestError: That of `word`.
+            LlmstepError: That of `word`.
         """
         try:
             return self._converter.structure(raw, cls)

@@ -53,8 +53,8 @@ class LeanServer:
     processes: tuple[LeanProcessRow, ...]
 
 
-@attrs.frozen(kw_only=True)
-class FindingRow:
+@attrs.frozen
+class Finding:
     """One thing that `llmstep doctor` looked at."""
 
     topic: str
@@ -71,7 +71,7 @@ class DoctorOutput:
     """What `llmstep doctor --json` prints."""
 
     usable: bool
-    findings: tuple[FindingRow, ...]
+    findings: tuple[Finding, ...]
 
 
 @attrs.frozen(kw_only=True)

@@ -125,11 +125,11 @@ export interface PlainGoal {
 /** What `llmstep doctor --json` prints. */
 export interface DoctorOutput {
   readonly usable: boolean;
-  readonly findings: readonly FindingRow[];
+  readonly findings: readonly Finding[];
 }
 
 /** One thing that `llmstep doctor` looked at. */
-export interface FindingRow {
+export interface Finding {
   readonly topic: string;
   /** `note`: llmstep works, but this is worth knowing; `missing`: it is not usable without it. */
   readonly grade: 'ok' | 'note' | 'missing';
