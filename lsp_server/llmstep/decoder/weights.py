@@ -49,7 +49,7 @@ class Weight:
         return tiles(self.outputs)
 
     @property
-    def count(self) -> int:
+    def steps(self) -> int:
         """Steps in which a tile goes through the inputs."""
         return int(self.matrix.shape[1]) if self.kind != "int4" else -(-self.inputs // GROUP)
 
