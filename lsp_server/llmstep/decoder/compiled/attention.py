@@ -12,9 +12,10 @@ from llmstep.decoder.compiled.compiler import compiled
 from llmstep.decoder.compiled.native import floats
 from llmstep.decoder.compiled.program import LENGTH, OWN, ROWS, START
 from llmstep.decoder.compiled.rowwise import norm, softmax, to_halves
-from llmstep.decoder.compiled.tiles import FLOATS_ROWS, OUTPUTS, floats_tile, halves_tile
+from llmstep.decoder.compiled.tiles import FLOATS_ROWS, floats_tile, halves_tile
+from llmstep.decoder.weights import TILE
 
-BLOCK = 48
+QUERIES = 48
 """Queries that one piece of work is about."""
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
@@ -22,7 +23,7 @@ _ZERO, _ONE = np.float32(0), np.float32(1)
 @compiled
 def padded(count):
     """Up to a whole number of tiles."""
-    return (count + OUTPUTS - 1) // OUTPUTS * OUTPUTS
+    return (count + TILE - 1) // TILE * TILE
 
 
 @compiled
@@ -42,7 +43,7 @@ def run_store(op, head, state):
 def run_attend(op, piece, state, scratch):
     """A block of rows attends to the prompt or input in the cache; one head of the keys and all queries that use it."""
     group, width, capacity, unit, wide = op.group, op.width, op.capacity, op.unit, padded(op.width)
-    start, length, tokens = state[START], state[op.length], max(1, BLOCK // op.group)
+    start, length, tokens = state[START], state[op.length], max(1, QUERIES // op.group)
     head, first = piece % op.heads, piece // op.heads * tokens
     last = min(first + tokens, state[ROWS])
     keys, values = op.keys + head * width * capacity * unit, op.values + head * capacity * wide * unit
@@ -141,7 +142,7 @@ def _take_head(op, source, weight, bias, position, scale, target):
 @compiled
 def _product(rows, left, left_stride, right, width, count, columns, out, out_stride, unit):
     """`out = left @ right`, columns in whole tiles; strides in bytes, `width` in numbers of `unit` bytes."""
-    for column in range(0, columns, OUTPUTS):
+    for column in range(0, columns, TILE):
         for row in range(0, rows, FLOATS_ROWS):
             few = min(FLOATS_ROWS, rows - row)
             start, target = left + row * left_stride, out + row * out_stride + 4 * column

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmstep.decoder.compiled import program as p
-from llmstep.decoder.compiled.attention import BLOCK as QUERIES
+from llmstep.decoder.compiled.attention import QUERIES
 from llmstep.decoder.compiled.builder import Builder
 from llmstep.decoder.compiled.machine import Machine
 from llmstep.decoder.compiled.parts import Cache, Heads, Model

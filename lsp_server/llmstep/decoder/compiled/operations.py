@@ -5,25 +5,13 @@
 
 from __future__ import annotations
 
-from llmstep.decoder.compiled.attention import BLOCK as QUERIES
-from llmstep.decoder.compiled.attention import clear, copy, run_attend, run_attend_rows, run_store
+from llmstep.decoder.compiled.attention import QUERIES, clear, copy, run_attend, run_attend_rows, run_store
 from llmstep.decoder.compiled.compiler import compiled, kept
 from llmstep.decoder.compiled.native import fetch, fetch_add, floats, give_way
 from llmstep.decoder.compiled.program import ATTEND, ATTEND_ROWS, FLOATS, GATE, NIBBLES, NORM, PRODUCT, ROWS, STORE
 from llmstep.decoder.compiled.rowwise import gate, norm, quantize
-from llmstep.decoder.compiled.tiles import (
-    BLOCK,
-    BLOCK_BYTES,
-    BYTES_ROWS,
-    FLOATS_ROWS,
-    GROUP,
-    GROUP_BYTES,
-    NIBBLES_ROWS,
-    OUTPUTS,
-    bytes_tile,
-    floats_tile,
-    unpack,
-)
+from llmstep.decoder.compiled.tiles import BYTES_ROWS, FLOATS_ROWS, NIBBLES_ROWS, bytes_tile, floats_tile, unpack
+from llmstep.decoder.weights import BLOCK, BLOCK_BYTES, GROUP, GROUP_BYTES, TILE
 
 _FEW = 24
 """Rows up to which a piece of a product is several tiles of outputs, and not one tile for many rows."""
@@ -128,16 +116,16 @@ def _run_product(op, piece, rows, scratch):
     each, blocks, size, few = (
         _tiles_each(op.tiles, rows),
         1,
-        steps * 4 * OUTPUTS,
+        steps * 4 * TILE,
         kind == NIBBLES and rows <= NIBBLES_ROWS,
     )
     if kind == NIBBLES:
         blocks = (steps * GROUP + BLOCK - 1) // BLOCK
-        size = steps * GROUP_BYTES + blocks * 4 * OUTPUTS
-        clear(scratch, OUTPUTS)
+        size = steps * GROUP_BYTES + blocks * 4 * TILE
+        clear(scratch, TILE)
     most = FLOATS_ROWS if kind == FLOATS else BYTES_ROWS
     for tile in range(piece * each, min((piece + 1) * each, op.tiles)):
-        offset = tile * OUTPUTS * 4
+        offset = tile * TILE * 4
         for block in range(blocks):
             right, count = op.weight + tile * size + block * BLOCK_BYTES, steps
             factors, corrections = op.weight_scales + offset, op.corrections
@@ -145,16 +133,16 @@ def _run_product(op, piece, rows, scratch):
                 count = min(BLOCK // GROUP, steps - block * (BLOCK // GROUP))
                 factors, corrections = right + count * GROUP_BYTES, corrections + 4 * (block + 1)
                 if not few:
-                    unpack(right, count, scratch + 4 * OUTPUTS)
-                    right, count = scratch + 4 * OUTPUTS, count * (GROUP // 4)
+                    unpack(right, count, scratch + 4 * TILE)
+                    right, count = scratch + 4 * TILE, count * (GROUP // 4)
             for row in range(0, rows, most):
                 now, left = min(most, rows - row), op.source + row * op.source_stride
                 target = op.target + row * op.target_stride + offset
                 if kind == FLOATS:
-                    floats_tile(now, left, op.source_stride, right, 4 * OUTPUTS, steps, scratch, 4 * OUTPUTS)
+                    floats_tile(now, left, op.source_stride, right, 4 * TILE, steps, scratch, 4 * TILE)
                     for number in range(now):
                         place = target + number * op.target_stride
-                        _give_sums(scratch + number * 4 * OUTPUTS, op.bias + offset, place, add)
+                        _give_sums(scratch + number * 4 * TILE, op.bias + offset, place, add)
                     continue
                 bytes_tile(
                     few,
@@ -177,10 +165,10 @@ def _run_product(op, piece, rows, scratch):
 @compiled
 def _give_sums(source, bias, target, add):
     """A row of a tile with its biases."""
-    row, moves, out = floats(source, OUTPUTS), floats(bias, OUTPUTS), floats(target, OUTPUTS)
+    row, moves, out = floats(source, TILE), floats(bias, TILE), floats(target, TILE)
     if add:
-        for i in range(OUTPUTS):
+        for i in range(TILE):
             out[i] += row[i] + moves[i]
     else:
-        for i in range(OUTPUTS):
+        for i in range(TILE):
             out[i] = row[i] + moves[i]
