@@ -12,8 +12,8 @@ from results import log_probabilities, log_softmax
 
 from llmstep.decoder import StoppedError, load
 from llmstep.decoder.compiled import rowwise
-from llmstep.decoder.compiled.causal import CompiledCausal
-from llmstep.decoder.compiled.t5 import CompiledT5
+from llmstep.decoder.compiled.layout import read
+from llmstep.decoder.compiled.network import CompiledNetwork
 from llmstep.decoder.folder import ModelFolder
 from llmstep.decoder.source import Source
 
@@ -33,13 +33,7 @@ def network(folder_of: Callable[[str], Path]) -> Callable[..., Any]:
     def make(name: str, kind: Any = "int8", threads: int = 1) -> Any:
         model = ModelFolder(folder_of(name))
         source = Source(model, kind, threads=threads)
-        floats = kind == "float32"
-        config: Any = model.config
-        made = (
-            CompiledCausal(config, source, floats=floats)
-            if model.start_id is None
-            else CompiledT5(config, source, model.start_id, floats=floats)
-        )
+        made = CompiledNetwork(read(model.config, source, model.start_id), floats=kind == "float32")
         made.threads = threads
         return made
 

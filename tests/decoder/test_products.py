@@ -15,8 +15,8 @@ from prompts import NAMES, NEW, text
 
 from llmstep.catalog.store import STARTER_DIR
 from llmstep.decoder import weights
-from llmstep.decoder.compiled.builder import KINDS
 from llmstep.decoder.compiled.packing import pack
+from llmstep.decoder.compiled.program import KINDS
 from llmstep.decoder.compiled.single import Product
 
 X86 = {
@@ -70,14 +70,14 @@ def test_products_are_exact(kind: str, shape: tuple[int, int]) -> None:
         scale = np.abs(x).max(1, keepdims=True) / np.float32(127)
         rounded = np.floor(x * (np.float32(127) / np.abs(x).max(1, keepdims=True)) + np.float32(128.5)) - 128
         expected = (rounded.astype(np.float64) @ unpacked(weight).T) * scale
-        np.testing.assert_allclose(Product(weight)(x), expected, rtol=2e-5, atol=2e-5 * np.abs(expected).max())
+        np.testing.assert_allclose(Product(weight, rows)(x), expected, rtol=2e-5, atol=2e-5 * np.abs(expected).max())
 
 
 def test_extremes_do_not_overflow() -> None:
     for sign in (1, -1):
         weight = packed("int8", np.full((32, 4096), sign, np.float32))
-        assert Product(weight)(np.ones((1, 4096), np.float32)).tolist() == [pytest.approx([4096.0 * sign] * 32)]
-        assert Product(weight)(-np.ones((1, 4096), np.float32)).tolist() == [pytest.approx([-4096.0 * sign] * 32)]
+        assert Product(weight, 1)(np.ones((1, 4096), np.float32)).tolist() == [pytest.approx([4096.0 * sign] * 32)]
+        assert Product(weight, 1)(-np.ones((1, 4096), np.float32)).tolist() == [pytest.approx([-4096.0 * sign] * 32)]
 
 
 def test_rounding_errs_as_little_as_it_should() -> None:
@@ -91,7 +91,7 @@ def test_what_is_no_number_is_not_rounded_away() -> None:
     matrix = np.ones((32, 64), np.float32)
     matrix[3, 5] = np.nan
     for kind in ("int8", "int4"):
-        assert np.isnan(Product(packed(kind, matrix))(np.ones((1, 64), np.float32))[0, 3])
+        assert np.isnan(Product(packed(kind, matrix), 1)(np.ones((1, 64), np.float32))[0, 3])
 
 
 @pytest.fixture(scope="module")

@@ -50,12 +50,12 @@ class Speeds:
         kind: weights.Kind = "int8" if dtype == "int8" else "int4" if dtype == "int4" else "float32"
         long = weights.empty("int8", 1 << 14, 1 << 14)  # 256 MB
         long.matrix.fill(128)
-        one, read = np.ones((1, long.inputs), np.float32), Product(long, threads)
+        one, read = np.ones((1, long.inputs), np.float32), Product(long, 1, threads)
         bandwidth = long.matrix.nbytes / _best(lambda: read(one))
         rows, inner, outer = 256, 2048, 2048
         square = weights.empty(kind, outer, inner)
         square.matrix.fill(0)
-        x, multiply = np.ones((rows, inner), np.float32), Product(square, threads)
+        x, multiply = np.ones((rows, inner), np.float32), Product(square, rows, threads)
         return cls(bandwidth, 2 * rows * inner * outer / _best(lambda: multiply(x)))
 
 

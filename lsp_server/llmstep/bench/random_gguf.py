@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llmstep.decoder.config import CausalConfig
+from llmstep.decoder.config import Config
 from llmstep.errors import RequestError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def write(model: ModelFolder, file: Path, quantization: str) -> None:
     import gguf
 
     config = model.config
-    if not isinstance(config, CausalConfig):
+    if config.encoder_layers:
         raise RequestError(
             "The comparison with llama.cpp is for decoder-only models.", hint="Compare with ctranslate2."
         )
@@ -75,7 +75,7 @@ def write(model: ModelFolder, file: Path, quantization: str) -> None:
     writer.close()
 
 
-def _describe(writer: Any, config: CausalConfig) -> None:
+def _describe(writer: Any, config: Config) -> None:
     """What llama.cpp has to know beside the weights; its words are numbers, since prompts are given as tokens."""
     writer.add_context_length(config.positions or 2048)
     writer.add_embedding_length(config.hidden)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 ROTARY = frozenset({"default", "linear", "llama3", "yarn"})
@@ -14,13 +14,14 @@ ARCHITECTURES = CAUSAL | {"t5"}
 
 
 @dataclass(frozen=True)
-class CausalConfig:
-    """A decoder-only model."""
+class Config:
+    """What the architectures have in common, and where they differ."""
 
     architecture: str
     vocabulary: int
     hidden: int
     layers: int
+    """Of the decoder."""
     heads: int
     key_heads: int
     width: int
@@ -28,39 +29,26 @@ class CausalConfig:
     inner: int
     """Width between the two products of the MLP."""
     activation: str
+    gated: bool
+    """Whether half of what the MLP's first product makes is a gate for the other half."""
     epsilon: float
-    parallel: bool
+    positions: int | None = None
+    """Most tokens, where there is a fixed limit."""
+    parallel: bool = False
     """Whether attention and MLP read the same input, as in GPT-NeoX."""
-    rotary: int
+    rotary: int = 0
     """Leading numbers of a head that are rotated."""
-    rope: Mapping[str, Any]
-    positions: int | None
+    rope: Mapping[str, Any] = field(default_factory=dict)
+    encoder_layers: int = 0
+    """0 for a decoder-only model."""
+    max_distance: int = 0
+    """In T5: distance from which on all share the last bias."""
+    scaled: bool = False
+    """Whether the output is multiplied by `hidden ** -0.5` before the head."""
 
     @property
     def neox(self) -> bool:
         return self.architecture == "gpt_neox"
-
-
-@dataclass(frozen=True)
-class T5Config:
-    """An encoder-decoder model."""
-
-    vocabulary: int
-    hidden: int
-    encoder_layers: int
-    decoder_layers: int
-    heads: int
-    width: int
-    inner: int
-    activation: str
-    gated: bool
-    epsilon: float
-    scaled: bool
-    """Whether the output is multiplied by `hidden ** -0.5` before the head."""
-    max_distance: int
-    """Distance from which on all share the last bias."""
-    architecture: str = "t5"
-    positions: None = None
 
 
 def why_not(config: Mapping[str, Any]) -> str | None:
@@ -76,16 +64,15 @@ def why_not(config: Mapping[str, Any]) -> str | None:
         return f"The configuration lacks something or has a wrong value ({type(error).__name__}: {error})."
     if known.activation not in ACTIVATIONS:
         return f"The activation function {known.activation!r} is not known here."
-    if isinstance(known, CausalConfig):
-        rotary = known.rope.get("rope_type") or known.rope.get("type") or "default"
-        if rotary not in ROTARY:
-            return f"The rotary embedding {rotary!r} is not known here."
-        if known.heads % known.key_heads:
-            return "The number of heads is no multiple of that of the key heads."
+    rotary = known.rope.get("rope_type") or known.rope.get("type") or "default"
+    if rotary not in ROTARY:
+        return f"The rotary embedding {rotary!r} is not known here."
+    if known.heads % max(known.key_heads, 1):
+        return "The number of heads is no multiple of that of the key heads."
     return None
 
 
-def read(config: Mapping[str, Any]) -> CausalConfig | T5Config:
+def read(config: Mapping[str, Any]) -> Config:
     """
     Raises:
         KeyError, TypeError, ValueError: Something is missing or not what it should be.
@@ -93,7 +80,7 @@ def read(config: Mapping[str, Any]) -> CausalConfig | T5Config:
     return _t5(config) if config["model_type"] == "t5" else _causal(config)
 
 
-def _causal(config: Mapping[str, Any]) -> CausalConfig:
+def _causal(config: Mapping[str, Any]) -> Config:
     neox = config["model_type"] == "gpt_neox"
     hidden, heads = int(config["hidden_size"]), int(config["num_attention_heads"])
     width = int((None if neox else config.get("head_dim")) or hidden // heads)
@@ -107,7 +94,7 @@ def _causal(config: Mapping[str, Any]) -> CausalConfig:
     rope["max_position_embeddings"] = positions
     if (window := _window(config)) is not None:
         positions = min(positions, window)
-    return CausalConfig(
+    return Config(
         architecture=config["model_type"],
         vocabulary=int(config["vocab_size"]),
         hidden=hidden,
@@ -117,6 +104,7 @@ def _causal(config: Mapping[str, Any]) -> CausalConfig:
         width=width,
         inner=int(config["intermediate_size"]),
         activation=str(config.get("hidden_act", "gelu" if neox else "silu")),
+        gated=not neox,
         epsilon=float(config.get("layer_norm_eps", 1e-5) if neox else config.get("rms_norm_eps", 1e-6)),
         parallel=neox and bool(config.get("use_parallel_residual", True)),
         rotary=int(width * share) // 2 * 2,
@@ -133,18 +121,20 @@ def _window(config: Mapping[str, Any]) -> int | None:
     return int(window)
 
 
-def _t5(config: Mapping[str, Any]) -> T5Config:
+def _t5(config: Mapping[str, Any]) -> Config:
     gate, _, name = str(config.get("feed_forward_proj", "relu")).rpartition("-")
     gated = gate == "gated"
-    layers = int(config["num_layers"])
+    layers, heads = int(config["num_layers"]), int(config["num_heads"])
     decoder_layers = config.get("num_decoder_layers")
     scaled = config.get("scale_decoder_outputs")
-    return T5Config(
+    return Config(
+        architecture="t5",
         vocabulary=int(config["vocab_size"]),
         hidden=int(config["d_model"]),
         encoder_layers=layers,
-        decoder_layers=layers if decoder_layers is None else int(decoder_layers),
-        heads=int(config["num_heads"]),
+        layers=layers if decoder_layers is None else int(decoder_layers),
+        heads=heads,
+        key_heads=heads,
         width=int(config["d_kv"]),
         inner=int(config["d_ff"]),
         activation="gelu_new" if gated and name == "gelu" else name,

@@ -101,7 +101,7 @@ class ModelFolder:
     @property
     def start_id(self) -> int | None:
         """First token of the decoder of an encoder-decoder model."""
-        if isinstance(self.config, configs.CausalConfig):
+        if not self.config.encoder_layers:
             return None
         for holder in (self._generation, self.raw_config):
             for name in ("decoder_start_token_id", "bos_token_id"):

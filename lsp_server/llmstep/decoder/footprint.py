@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING, get_args
 
 from llmstep.decoder import weights
-from llmstep.decoder.config import CausalConfig
 from llmstep.decoder.interface import SMALL, Footprint, MemoryShortError, Quantization
 from llmstep.decoder.source import KEPT
 from llmstep.decoder.weights import Kind
@@ -68,8 +67,5 @@ def of(model: ModelFolder, kind: Kind) -> Footprint:
 def _with_cache(model: ModelFolder, size: Footprint) -> int:
     """Bytes of a model with the keys and values of a usual prompt, and the memory between its products."""
     config = model.config
-    if isinstance(config, CausalConfig):
-        numbers = config.layers * config.key_heads * config.width
-    else:
-        numbers = config.decoder_layers * config.heads * config.width
+    numbers = config.layers * config.key_heads * config.width
     return size.weight_bytes + 2 * numbers * _TOKENS * 4 + 40 * _TOKENS * config.hidden

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmstep.decoder import folder as folders
 from llmstep.decoder import packed, tokenizer
-from llmstep.decoder.config import CausalConfig, T5Config
+from llmstep.decoder.config import Config
 from llmstep.decoder.folder import ModelFolder
 from llmstep.decoder.footprint import choose
 from llmstep.decoder.interface import (
@@ -53,7 +53,7 @@ def load(
     count = threads or (1 if size.parameters < SMALL else cores())
     extra: dict[str, Any] = {}
     try:
-        if isinstance(model.config, CausalConfig) and by_numpy(model.config, size):
+        if by_numpy(model.config, size):
             from llmstep.decoder.numpy_network import NumpyNetwork, session
 
             network: Network = NumpyNetwork(model.config, model)
@@ -87,7 +87,7 @@ def load(
     )
 
 
-def by_numpy(config: CausalConfig, size: Footprint) -> bool:
+def by_numpy(config: Config, size: Footprint) -> bool:
     """Whether numpy runs a model: one so small that having numba takes longer; any GPT-NeoX where there is no numba."""
     small = size.parameters < SMALL or not has_numba()
     return config.neox and size.quantization == "float32" and small
@@ -99,7 +99,7 @@ def is_compiled(folder: Path) -> bool:
         return False
     model = ModelFolder(folder)
     try:
-        return not (isinstance(model.config, CausalConfig) and by_numpy(model.config, choose(model, "auto", None)))
+        return not by_numpy(model.config, choose(model, "auto", None))
     finally:
         model.close()
 
@@ -130,6 +130,8 @@ def _compiled(
     from llmstep.decoder.compiled.ready import ready
 
     ready(progress)
+    from llmstep.decoder.compiled import layout
+    from llmstep.decoder.compiled.network import CompiledNetwork
 
     def reading(share: float) -> None:
         progress("Reading weights", share)
@@ -138,7 +140,7 @@ def _compiled(
 
     def made(found: TensorFile | None) -> tuple[Network, Source]:
         source = Source(model, kind, threads=threads, packed=found, progress=reading, cancel=cancel)
-        return _network(model, source, floats=kind == "float32"), source
+        return CompiledNetwork(layout.read(model.config, source, model.start_id), floats=kind == "float32"), source
 
     if kind == "float32":
         return made(None)[0]
@@ -151,13 +153,3 @@ def _compiled(
     network, source = made(None)
     packed.write(path, source.products)
     return network
-
-
-def _network(model: ModelFolder, source: Source, *, floats: bool) -> Network:
-    from llmstep.decoder.compiled.causal import CompiledCausal
-    from llmstep.decoder.compiled.t5 import CompiledT5
-
-    if isinstance(model.config, T5Config):
-        assert model.start_id is not None
-        return CompiledT5(model.config, source, model.start_id, floats=floats)
-    return CompiledCausal(model.config, source, floats=floats)

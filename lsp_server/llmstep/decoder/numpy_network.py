@@ -17,7 +17,7 @@ from llmstep.decoder.network import common_length
 from llmstep.decoder.rope import frequencies
 
 if TYPE_CHECKING:
-    from llmstep.decoder.config import CausalConfig
+    from llmstep.decoder.config import Config
     from llmstep.decoder.folder import ModelFolder
 
 Array = NDArray[np.float32]
@@ -58,7 +58,7 @@ class NumpyNetwork:
         DamagedError: A weight is missing.
     """
 
-    def __init__(self, config: CausalConfig, model: ModelFolder) -> None:
+    def __init__(self, config: Config, model: ModelFolder) -> None:
         self._config, self._model = config, model
         self.threads = 1
         self._layers = [self._layer(f"gpt_neox.layers.{number}.") for number in range(config.layers)]

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from llmstep.decoder.config import CausalConfig
+    from llmstep.decoder.config import Config
 
 
-def frequencies(config: CausalConfig) -> tuple[NDArray[np.float32], float]:
+def frequencies(config: Config) -> tuple[NDArray[np.float32], float]:
     """Angles from one position to the next, [rotary / 2], and what cosines and sines are multiplied by."""
     rope = config.rope
     kind = rope.get("rope_type") or rope.get("type") or "default"

@@ -144,8 +144,8 @@ class Source:
 
     def _pack(self, weight: Weight, rows: Callable[[int, int], NDArray[np.float32]]) -> None:
         """Round the rows of a weight into its tiles, several blocks at a time."""
-        from llmstep.decoder.compiled.builder import KINDS
         from llmstep.decoder.compiled.packing import pack
+        from llmstep.decoder.compiled.program import KINDS
 
         step = max(1, _BLOCK // weight.inputs // weights.TILE) * weights.TILE
 

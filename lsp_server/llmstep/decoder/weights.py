@@ -17,15 +17,17 @@ from llmstep.decoder import arrays
 
 Kind = Literal["int8", "int4", "float32"]
 TILE = 32
-"""Outputs of a tile; as `tiles.OUTPUTS`, which needs numba."""
+"""Outputs of a tile."""
 GROUP = 32
-"""Inputs that share a factor in four bits; as `tiles.GROUP`."""
+"""Inputs that share a factor in four bits."""
 BLOCK = 256
-"""Inputs that share a scale in four bits; as `tiles.BLOCK`."""
+"""Inputs that share a scale in four bits; a whole number of groups."""
 QUARTER = 4
 """Inputs that one instruction multiplies."""
-_GROUP_BYTES = 544
-"""As `tiles.GROUP_BYTES`."""
+GROUP_BYTES = GROUP // 2 * TILE + TILE
+"""Bytes of a group in four bits: nibbles, and a factor for each output."""
+BLOCK_BYTES = BLOCK // GROUP * GROUP_BYTES + 4 * TILE
+"""Bytes of a whole block in four bits: those of its groups, and a float32 scale for each output."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +51,7 @@ class Weight:
         return tiles(self.outputs)
 
     @property
-    def count(self) -> int:
+    def steps(self) -> int:
         """Steps in which a tile goes through the inputs."""
         return int(self.matrix.shape[1]) if self.kind != "int4" else -(-self.inputs // GROUP)
 
@@ -64,7 +66,7 @@ def shape_of(kind: Kind, outputs: int, inputs: int) -> tuple[int, ...]:
     if kind == "int8":
         return tiles(outputs), -(-inputs // QUARTER), TILE, QUARTER
     if kind == "int4":
-        return tiles(outputs), -(-inputs // GROUP) * _GROUP_BYTES + -(-inputs // BLOCK) * 4 * TILE
+        return tiles(outputs), -(-inputs // GROUP) * GROUP_BYTES + -(-inputs // BLOCK) * 4 * TILE
     return tiles(outputs), inputs, TILE
 
 

@@ -1,188 +1,197 @@
-"""Writes the operations of a transformer's parts into a program, on memory that all its layers share.
-
-hidden: the residual stream, float32; read: what products read, bytes with a scale for each row, or float32; wide: what
-most products write; attended: what attention writes.
-"""
+"""Writes the operations of a transformer's parts into a program, on memory that all its layers share."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from llmstep.decoder import arrays
 from llmstep.decoder.compiled import program as p
-from llmstep.decoder.compiled.attention import BLOCK as QUERIES
-from llmstep.decoder.compiled.parts import NOT_ROTATED, Angles, Block, Cache, Heads, Norm, Rows
-from llmstep.decoder.compiled.program import Program
+from llmstep.decoder.compiled.parts import Block, Cache, Heads, Norm
+from llmstep.decoder.compiled.program import Operands
 from llmstep.decoder.compiled.rowwise import PLAIN
-from llmstep.decoder.weights import BLOCK, TILE, Kind, Weight, tiles
+from llmstep.decoder.weights import BLOCK, TILE, Weight, tiles
 
-KINDS: dict[Kind, int] = {"int8": p.BYTES, "int4": p.NIBBLES, "float32": p.FLOATS}
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """What products read: float32, or bytes with a scale and corrections (see `rowwise.quantize`) for each row."""
+
+    numbers: NDArray[Any]
+    scales: NDArray[np.float32] | None = None
+    corrections: NDArray[np.int32] | None = None
+
+    @classmethod
+    def zeros(cls, rows: int, inputs: int, *, floats: bool) -> Rows:
+        if floats:
+            return cls(arrays.zeros((rows, inputs)))
+        corrections = arrays.zeros((rows, inputs // BLOCK + 2), np.int32)
+        return cls(arrays.zeros((rows, inputs), np.int8), arrays.zeros(rows), corrections)
+
+    def operands(self, name: str) -> Operands:
+        """For an operation that reads them (`source`) or writes them (`target`)."""
+        stride = 0 if self.corrections is None else self.corrections.strides[0]
+        more = {"row_scales": self.scales, "corrections": self.corrections, "corrections_stride": stride}
+        return _rows(name, self.numbers) | more
 
 
 class Builder:
-    """Writes a program.
+    """A program that grows, and its memory.
 
     Args:
-        program: Empty or not.
-        hidden: Width of the residual stream.
-        widest: Outputs of the widest product except for the last, and inputs of the widest.
-        attended: Queries' heads times their width.
-        vocabulary: Outputs of the last product.
+        hidden: Width of the residual stream, `hidden`, which is float32.
+        widest: Outputs of the widest product except for the last, and inputs of the widest; what they write is `wide`.
+        attended: Queries' heads times their width: what attention writes.
+        vocabulary: Outputs of the last product, `logits`.
+        rows: Rows that there is memory for.
+        max_logits: The same for logits.
         floats: Whether products read float32 and not bytes.
     """
 
     def __init__(
-        self, program: Program, hidden: int, widest: int, attended: int, vocabulary: int, *, floats: bool = False
+        self,
+        hidden: int,
+        widest: int,
+        attended: int,
+        vocabulary: int,
+        *,
+        rows: int,
+        max_logits: int,
+        floats: bool,
+        epsilon: float = 0.0,
     ) -> None:
-        self.program = program
-        self._widths = {
-            "hidden": tiles(hidden) * TILE,
-            "wide": tiles(widest) * TILE,
-            "attended": tiles(attended) * TILE,
-            "logits": tiles(vocabulary) * TILE,
-        }
-        self._inputs = -(-max(widest, hidden, attended) // 64) * 64
-        self._floats = floats
-        self.rows = 0
-        self.numbers = {name: program.memory(arrays.empty(0)) for name in self._widths}
-        self.read, self.kept = self._rows(), self._rows()
-        self.hidden = self.logits = arrays.empty(0)
-        self._group, self._head = 1, 0
+        self.program, self._epsilon = p.Program(), epsilon
+        self.hidden, self.wide, self.attended = (
+            arrays.zeros((rows, tiles(width) * TILE)) for width in (hidden, widest, attended)
+        )
+        self.logits = arrays.zeros((max_logits, tiles(vocabulary) * TILE))
+        inputs = -(-max(widest, hidden, attended) // 64) * 64
+        self._read, self._kept = (Rows.zeros(rows, inputs, floats=floats) for _ in range(2))
 
-    def _rows(self) -> Rows:
-        """What products read, without memory yet."""
-        memory, stride = self.program.memory, 4 * (self._inputs // BLOCK + 2)
-        if self._floats:
-            return Rows(memory(arrays.empty(0)), 4 * self._inputs, 0, 0, 0)
-        return Rows(memory(arrays.empty(0)), self._inputs, memory(arrays.empty(0)), memory(arrays.empty(0)), stride)
-
-    def reserve(self, rows: int, most_logits: int) -> None:
-        """Have room for so many rows, and logits of so many."""
-        replace = self.program.replace
-        if rows > self.rows:
-            self.rows = rows
-            for name, width in self._widths.items():
-                if name != "logits":
-                    made = arrays.zeros((rows, width))
-                    replace(self.numbers[name], made)
-                    if name == "hidden":
-                        self.hidden = made
-            for each in (self.read, self.kept):
-                replace(each.rows, arrays.zeros((rows, self._inputs), np.float32 if self._floats else np.int8))
-                if not self._floats:
-                    replace(each.scales, arrays.zeros(rows))
-                    replace(each.more, arrays.zeros((rows, each.more_stride // 4), np.int32))
-        if most_logits > len(self.logits):
-            self.logits = arrays.zeros((most_logits, self._widths["logits"]))
-            replace(self.numbers["logits"], self.logits)
-
-    def scratch_for(self, state: np.ndarray) -> int:
-        """Numbers that one thread needs beside this memory."""
-        lengths = [int(state[each]) for each in (p.LENGTH, p.INPUT, p.CROSS, p.LONGEST)]
-        columns = max(lengths[:3]) + lengths[3] + 4 * TILE
-        queries = max(QUERIES, self._group * max(1, int(state[p.MOST])))
-        attention = queries * (2 * self._head + columns + TILE)
-        return int(max(attention, self._widths["wide"], self._widths["hidden"], TILE * (BLOCK // 4 + 1)))
+    @property
+    def scratch(self) -> int:
+        """Numbers that one thread needs beside this memory, attention not counted."""
+        return int(max(self.wide.shape[1], self.hidden.shape[1], TILE * (BLOCK // 4 + 1)))
 
     def block(
         self,
         block: Block,
         cache: Cache,
-        angles: Angles = NOT_ROTATED,
+        places: Operands,
         *,
-        own: tuple[int, int] | None = None,
+        own: Cache | None = None,
         cross: Cache | None = None,
-        causal: bool = True,
-        biases: int = 0,
-        max_distance: int = p.ZERO,
+        length: int = p.LENGTH,
     ) -> tuple[int, int]:
-        """One layer, for the tokens of a prompt, or for samples with their `own` keys and values behind it.
+        """One layer, for the tokens of a text, or for samples with their `own` keys and values behind it.
+
+        Args:
+            length: The state that says how long the text is; tokens of a prompt see those before them, and tokens of
+                an encoder's input see all.
 
         Returns:
             Where its operations begin and end.
         """
         start, heads = len(self.program), block.heads
         self.norm(block.norm)
-        self.product(block.query_key_value, "wide")
+        self.product(block.query_key_value, self.wide)
         if own is not None:
-            self.attend_rows(heads, cache, own, angles, biases)
+            self.attention(p.ATTEND_ROWS, heads, cache, places, own=own)
         else:
-            self.store(heads, cache, angles)
-            self.attend(heads, cache, angles, causal=causal, biases=biases, max_distance=max_distance)
+            self.attention(p.STORE, heads, cache, places)
+            self.attention(p.ATTEND, heads, cache, places, length=length)
         if block.parallel:
-            self.norm(block.mlp_norm, into=self.kept)
-        self.quantize("attended", block.attention_out.inputs)
-        self.product(block.attention_out, "hidden")
+            self.norm(block.mlp_norm, into=self._kept)
+        self.quantize(self.attended, block.attention_out.inputs)
+        self.product(block.attention_out, self.hidden)
         if block.cross is not None and cross is not None:
             self.norm(block.cross.norm)
-            self.product(block.cross.query, "wide")
-            self.attend(heads, cross, angles, causal=False)
-            self.quantize("attended", block.cross.out.inputs)
-            self.product(block.cross.out, "hidden")
+            self.product(block.cross.query, self.wide)
+            self.attention(p.ATTEND, heads, cross, {}, length=p.INPUT)
+            self.quantize(self.attended, block.cross.out.inputs)
+            self.product(block.cross.out, self.hidden)
         if not block.parallel:
             self.norm(block.mlp_norm)
-        self.product(block.mlp_in, "wide", read=self.kept if block.parallel else None)
-        self.quantize("wide", block.mlp_out.inputs, activation=block.activation, gated=block.gated)
-        self.product(block.mlp_out, "hidden")
+        self.product(block.mlp_in, self.wide, read=self._kept if block.parallel else None)
+        self.quantize(self.wide, block.mlp_out.inputs, activation=block.activation, gated=block.gated)
+        self.product(block.mlp_out, self.hidden)
         return start, len(self.program)
 
     def norm(self, norm: Norm, *, into: Rows | None = None) -> None:
         """The norm of the residual stream, for products."""
-        places = (*self._place("hidden"), len(norm.weight), *self._norm(norm), *(into or self.read).places)
-        self.program.add(p.NORM, *places, numbers=(norm.epsilon,))
+        places = {**_rows("source", self.hidden), **(into or self._read).operands("target"), **_norm("norm", norm)}
+        self.program.add(p.NORM, **places, width=len(norm.weight), epsilon=self._epsilon)
 
-    def quantize(self, name: str, width: int, *, activation: int = PLAIN, gated: bool = False) -> None:
+    def quantize(self, source: NDArray[Any], width: int, *, activation: int = PLAIN, gated: bool = False) -> None:
         """The first `width` numbers of rows for products, through an activation function."""
-        self.program.add(p.GATE, *self._place(name), width, activation, int(gated), *self.read.places)
+        places = {**_rows("source", source), **self._read.operands("target")}
+        self.program.add(p.GATE, **places, width=width, activation=activation, gated=gated)
 
-    def product(self, weight: Weight, target: str, *, read: Rows | None = None) -> None:
+    def product(self, weight: Weight, target: NDArray[Any], *, read: Rows | None = None) -> None:
         """Rows times a weight; what goes to the residual stream is added to it."""
-        memory, places = self.program.memory, (read or self.read).places
-        matrix = (memory(weight.matrix), weight.count, weight.tiles, memory(weight.scales), memory(weight.bias))
-        added = int(target == "hidden")
-        self.program.add(p.PRODUCT, KINDS[weight.kind], *places, *matrix, *self._place(target), added)
+        self.program.add(
+            p.PRODUCT,
+            **(read or self._read).operands("source"),
+            **_rows("target", target),
+            weight_kind=p.KINDS[weight.kind],
+            weight=weight.matrix,
+            steps=weight.steps,
+            tiles=weight.tiles,
+            weight_scales=weight.scales,
+            bias=weight.bias,
+            add=target is self.hidden,
+        )
 
-    def store(self, heads: Heads, cache: Cache, angles: Angles) -> None:
-        """Keys and values of a prompt's tokens, from `wide`, into a cache."""
-        self._group, self._head = heads.heads // heads.key_heads, heads.width
-        read = (heads.key_heads, *self._place("wide"), *_in_bytes(heads.key), *_in_bytes(heads.value), heads.width)
-        kept = (cache.keys, cache.values, cache.capacity)
-        turned = (*self._norm(heads.key_norm), *angles.places)
-        self.program.add(p.STORE, *read, *kept, *turned, numbers=_fractions(heads))
-
-    def attend(
-        self, heads: Heads, cache: Cache, angles: Angles, *, causal: bool, biases: int = 0, max_distance: int = p.ZERO
+    def attention(
+        self,
+        kind: int,
+        heads: Heads,
+        cache: Cache,
+        places: Operands,
+        *,
+        own: Cache | None = None,
+        length: int = p.LENGTH,
     ) -> None:
-        """Attention of rows to what a cache has."""
-        read = (*self._heads(heads), *_in_bytes(heads.query), heads.width)
-        kept = (cache.keys, cache.values, cache.capacity, cache.length, int(causal), biases, max_distance)
-        turned = (*self._norm(heads.query_norm), *angles.places)
-        self.program.add(p.ATTEND, *read, *kept, *self._place("attended"), *turned, numbers=_fractions(heads))
+        """Keys and values from `wide` into a cache, or attention of rows to it, or of samples to it and to their own.
 
-    def attend_rows(self, heads: Heads, cache: Cache, own: tuple[int, int], angles: Angles, biases: int = 0) -> None:
-        """Attention of samples to the prompt and to their own tokens."""
-        places = (*_in_bytes(heads.query), *_in_bytes(heads.key), *_in_bytes(heads.value), heads.width)
-        read, kept = (*self._heads(heads), *places), (cache.keys, cache.values, *own, biases)
-        turned = (*self._norm(heads.query_norm), *self._norm(heads.key_norm), *angles.places)
-        self.program.add(p.ATTEND_ROWS, *read, *kept, *self._place("attended"), *turned, numbers=_fractions(heads))
+        Args:
+            kind: STORE, ATTEND or ATTEND_ROWS.
+            cache: Of one layer.
+            places: What `positions` has.
+            length: See `block`.
+        """
+        more: dict[str, Any] = {**_norm("query_norm", heads.query_norm), **_norm("key_norm", heads.key_norm), **places}
+        for name, (first, following) in {"query": heads.query, "key": heads.key, "value": heads.value}.items():
+            more |= {name: 4 * first, f"next_{name}": 4 * following}
+        if own is not None:
+            _, more["max_rows"], more["max_tokens"], _ = own.keys.shape
+            more |= {"own_keys": own.keys, "own_values": own.values}
+        self.program.add(
+            kind,
+            **_rows("source", self.wide),
+            **_rows("target", self.attended),
+            heads=heads.key_heads,
+            group=heads.heads // heads.key_heads,
+            width=heads.width,
+            keys=cache.keys,
+            values=cache.values,
+            capacity=cache.keys.shape[-1],
+            unit=cache.keys.itemsize,
+            length=length,
+            causal=length == p.LENGTH,
+            epsilon=self._epsilon,
+            scale=heads.scale,
+            **more,
+        )
 
-    def _place(self, name: str) -> tuple[int, int]:
-        """The number of a piece of memory, and bytes from row to row."""
-        return self.numbers[name], 4 * self._widths[name]
 
-    def _heads(self, heads: Heads) -> tuple[int, int, int, int]:
-        return heads.key_heads, heads.heads // heads.key_heads, *self._place("wide")
-
-    def _norm(self, norm: Norm | None) -> tuple[int, int]:
-        if norm is None:
-            return 0, 0
-        return self.program.memory(norm.weight), self.program.memory(norm.bias)
+def _rows(name: str, array: NDArray[Any]) -> dict[str, Any]:
+    """Rows of memory, and bytes from one to the next."""
+    return {name: array, f"{name}_stride": array.strides[0]}
 
 
-def _in_bytes(place: tuple[int, int]) -> tuple[int, int]:
-    return 4 * place[0], 4 * place[1]
-
-
-def _fractions(heads: Heads) -> tuple[float, float]:
-    """The epsilon of the norms of queries and keys, and the scale of the scores."""
-    return 0.0 if heads.query_norm is None else heads.query_norm.epsilon, heads.scale
+def _norm(name: str, norm: Norm | None) -> dict[str, Any]:
+    return {} if norm is None else {name: norm.weight, f"{name}_bias": norm.bias}

@@ -12,9 +12,10 @@ import weakref
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from llmstep.decoder import arrays
-from llmstep.decoder.compiled.loop import LINE, run
+from llmstep.decoder.compiled.operations import LINE, run
 from llmstep.decoder.compiled.program import Program
 
 Tasks = queue.SimpleQueue[tuple[Any, ...] | None]
@@ -35,20 +36,19 @@ class Machine:
             threading.Thread(target=_help, args=(each,), name=f"llmstep-compute-{number}", daemon=True).start()
         weakref.finalize(self, _end, self._tasks)
 
-    def reserve(self, numbers: int) -> None:
-        """Have scratch memory of so many float32 for each thread."""
-        if len(self._scratch[0]) < numbers:
-            self._scratch = [arrays.empty(numbers) for _ in range(self.threads)]
+    def run(self, program: Program, state: NDArray[np.int64], scratch: int, first: int, last: int) -> None:
+        """Run the operations of a program from `first` up to `last`.
 
-    def run(self, program: Program, first: int = 0, last: int | None = None) -> None:
-        """Run a part of a program."""
-        operations, numbers = program.listing
-        last = len(program) if last is None else last
+        Args:
+            scratch: float32 numbers that each thread needs for itself.
+        """
+        if len(self._scratch[0]) < scratch:
+            self._scratch = [arrays.empty(scratch) for _ in range(self.threads)]
         # Fresh ones, since a thread may still be on its way through the last.
         counters = np.zeros((last - first, LINE), np.int64)
-        common = (operations, numbers, program.table, program.state.copy(), counters)
-        for tasks, scratch in zip(self._tasks, self._scratch[1:], strict=True):
-            tasks.put((*common, scratch.ctypes.data, first, last))
+        common = (program.listing, state.copy(), counters)
+        for tasks, memory in zip(self._tasks, self._scratch[1:], strict=True):
+            tasks.put((*common, memory.ctypes.data, first, last))
         run(*common, self._scratch[0].ctypes.data, first, last)
 
 

@@ -5,81 +5,58 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import carray, types
 from numba.extending import intrinsic
 
 from llmstep.decoder.compiled.compiler import compiled
 
-_I32, _I64, _F32 = ir.IntType(32), ir.IntType(64), ir.FloatType()
+_I64 = ir.IntType(64)
 
 
 @intrinsic
-def _float_pointer(context, address):
-    return types.CPointer(types.float32)(types.int64), _as_pointer
+def _pointer(context, address):
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
 
-
-@intrinsic
-def _int_pointer(context, address):
-    return types.CPointer(types.int32)(types.int64), _as_pointer
-
-
-@intrinsic
-def _byte_pointer(context, address):
-    return types.CPointer(types.int8)(types.int64), _as_pointer
-
-
-@intrinsic
-def _short_pointer(context, address):
-    return types.CPointer(types.int16)(types.int64), _as_pointer
-
-
-def _as_pointer(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
-    return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+    return types.voidptr(types.int64), generate
 
 
 @compiled
 def floats(address, count):
     """The float32 numbers at an address."""
-    return carray(_float_pointer(address), (count,))
+    return carray(_pointer(address), (count,), np.float32)
 
 
 @compiled
 def ints(address, count):
     """The int32 numbers at an address."""
-    return carray(_int_pointer(address), (count,))
+    return carray(_pointer(address), (count,), np.int32)
 
 
 @compiled
 def octets(address, count):
     """The signed bytes at an address."""
-    return carray(_byte_pointer(address), (count,))
+    return carray(_pointer(address), (count,), np.int8)
 
 
 @compiled
 def shorts(address, count):
     """The int16 numbers at an address."""
-    return carray(_short_pointer(address), (count,))
+    return carray(_pointer(address), (count,), np.int16)
 
 
-@intrinsic
-def as_float(context, bits):
+@compiled
+def as_float(bits):
     """The float32 of 32 bits."""
-
-    def generate(_context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], _F32)
-
-    return types.float32(types.int32), generate
+    return np.int32(bits).view(np.float32)
 
 
-@intrinsic
-def as_bits(context, x):
+@compiled
+def as_bits(x):
     """The 32 bits of a float32."""
-
-    def generate(_context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Any) -> Any:
-        return builder.bitcast(arguments[0], _I32)
-
-    return types.int32(types.float32), generate
+    return np.float32(x).view(np.int32)
 
 
 @intrinsic

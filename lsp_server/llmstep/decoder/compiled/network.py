@@ -1,136 +1,202 @@
-"""What compiled networks have in common: one program, the threads that run it, and steps of samples behind a prompt."""
+"""Compiled networks: a program, the threads that run it, prompts and the steps of samples behind them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from llmstep.decoder.compiled import program as p
+from llmstep.decoder.compiled.attention import QUERIES
 from llmstep.decoder.compiled.builder import Builder
-from llmstep.decoder.compiled.caches import OwnCache, PromptCache
 from llmstep.decoder.compiled.machine import Machine
-from llmstep.decoder.compiled.parts import NOT_ROTATED, Angles, Block, Norm
+from llmstep.decoder.compiled.parts import Cache, Heads, Model
 from llmstep.decoder.interface import stop_if
+from llmstep.decoder.network import common_length
+from llmstep.decoder.weights import TILE
 
-if TYPE_CHECKING:
-    from llmstep.decoder.source import Embedding, Source
+_CHUNK = 256
+"""Tokens of a prompt that are read at once; each needs a row of the memory between products."""
+_GRANULE = 128
+"""Capacity for a prompt is a multiple of this, so that the next, slightly longer one fits."""
+Part = tuple[int, int]
+"""Where some of a program's operations begin and end."""
+
+
+class Capacity(NamedTuple):
+    """What a network has memory for."""
+
+    rows: int = 0
+    """Tokens of a text that are read at once, or samples."""
+    samples: int = 0
+    tokens: int = 0
+    """Of a sample."""
+    prompt: int = 0
+    """Tokens."""
+    input: int = 0
+    """The same of an encoder."""
+
+
+class Memory(NamedTuple):
+    """Keys and values."""
+
+    prompt: Cache
+    own: Cache
+    """Those of the samples' own tokens."""
+    input: Cache
+    """An encoder's, of one layer, which all of its layers use."""
+    cross: Cache
+    """What the decoder's layers see of the encoder."""
 
 
 class CompiledNetwork:
-    """A `Network` without its reading of prompts.
+    """A `Network`.
 
     Args:
-        source: Has given all products, the last one as `head`.
-        blocks: Those that samples go through.
         floats: Whether all weights are float32; the keys and values of a prompt have 16 bits where they are not.
     """
 
-    _head_part: int
-    """Where the operations of the logits begin, which end the program."""
-    _step_part: tuple[int, int]
-    """Where the program's operations of a step begin and end."""
-    _ids: list[int]
-    """What was read last."""
-
-    def __init__(self, source: Source, embed: Embedding, blocks: Sequence[Block], *, floats: bool) -> None:
-        self._embed, self._head, heads = embed, source.products["head"], blocks[0].heads
-        self.shapes = {name: (each.outputs, each.inputs) for name, each in source.products.items()}
-        self._program = program = p.Program()
-        self._state = program.state
-        self._state[p.UNIT] = 4 if floats else 2
-        widest = max(each.outputs for name, each in source.products.items() if name != "head")
-        attended = heads.heads * heads.width
-        self._builder = Builder(program, embed.width, widest, attended, self._head.outputs, floats=floats)
-        self._prompt = PromptCache(program, len(blocks), heads.key_heads, heads.width, p.ROOM, p.LENGTH)
-        self._own = OwnCache(program, len(blocks), heads.key_heads, heads.width, p.MOST, p.LONGEST, p.OWN)
+    def __init__(self, model: Model, *, floats: bool) -> None:
+        self._model, self._floats = model, floats
+        self.shapes = {name: (each.outputs, each.inputs) for name, each in model.products.items()}
+        self._state = np.zeros(5, np.int64)
         self._machine = Machine(1)
         self.threads = 1
+        none = Cache.of_prompt(len(model.blocks), model.blocks[0].heads, 0, floats=floats)
+        self._capacity, self._memory = Capacity(), Memory(none, none, none, none)
         self.forget()
 
-    def _write(
-        self,
-        blocks: Sequence[Block],
-        last: Norm,
-        angles: Angles = NOT_ROTATED,
-        cross: PromptCache | None = None,
-        biases: int = 0,
-    ) -> None:
-        """Write the blocks for the tokens of a prompt, then for samples, and the head."""
-        write, parts = self._builder, []
-        for owns in (None, self._own.layers):
-            for number, block in enumerate(blocks):
-                part = write.block(
-                    block,
-                    self._prompt.layers[number],
-                    angles,
-                    own=None if owns is None else owns[number],
-                    cross=None if cross is None else cross.layers[number],
-                    biases=biases,
-                    max_distance=p.REACH if biases else p.ZERO,
-                )
-                parts.append(part)
-        self._prompt_parts, (start, _) = parts[: len(blocks)], parts[len(blocks)]
-        self._head_part = len(self._program)
-        write.norm(last)
-        write.product(self._head, "logits")
-        self._step_part = start, len(self._program)
-
     def forget(self) -> None:
-        self._ids = []
+        self._ids: list[int] = []
+        self._input_ids: list[int] = []
+
+    def read(
+        self, ids: list[int], prefix: list[int], rows: int, max_tokens: int, cancel: Callable[[], bool]
+    ) -> NDArray[np.float32]:
+        encoder = self._model.encoder
+        new_input = encoder is not None and ids != self._input_ids
+        if new_input:
+            self.forget()
+        text = ids if encoder is None else [encoder.start_id, *prefix]
+        known = min(common_length(self._ids, text), len(text) - 1)  # the last one is read for its logits
+        self._ids, length = text[:known], 0 if encoder is None else len(ids)
+        self._grow(
+            Capacity(max(rows, length, min(len(text) - known, _CHUNK)), rows, max_tokens, len(text), length), known
+        )
+        if self.threads != self._machine.threads:
+            self._machine = Machine(self.threads)
+        if new_input:
+            self._put(ids)
+            self._state[p.START], self._state[p.INPUT] = 0, length
+            self._run(self._encoder_parts, cancel)
+            self._input_ids = ids
+        for start in range(known, len(text), _CHUNK):
+            chunk = text[start : start + _CHUNK]
+            self._put(chunk)
+            self._state[p.START], self._state[p.LENGTH] = start, start + len(chunk)
+            self._run(self._prompt_parts, cancel)
+            self._ids = text[: start + len(chunk)]
+        hidden = self._builder.hidden
+        hidden[0] = hidden[int(self._state[p.ROWS]) - 1]
+        self._state[p.ROWS], self._state[p.OWN] = 1, 0
+        self._run([self._head_part])
+        return self._logits(1)
 
     def step(self, tokens: NDArray[np.int64]) -> NDArray[np.float32]:
         self._put(tokens)
-        self._run(*self._step_part)
+        self._run([self._step_part])
         self._state[p.OWN] += 1
         return self._logits(len(tokens))
 
     def drop(self, moves: list[tuple[int, int]], left: int) -> None:
-        self._own.drop(moves)
-
-    def _begin(self, tokens: int, rows: int) -> None:
-        """Make ready for prompts of so many tokens and so many samples."""
-        self._builder.reserve(max(tokens, rows), rows)
-        if self.threads != self._machine.threads:
-            self._machine = Machine(self.threads)
+        own = int(self._state[p.OWN])
+        for each in (self._memory.own.keys, self._memory.own.values):
+            for source, target in moves:
+                each[:, :, target, :own] = each[:, :, source, :own]
 
     def _put(self, tokens: Sequence[int] | NDArray[np.int64]) -> None:
         """Have the embeddings of tokens in the residual stream, a row for each."""
         rows = self._state[p.ROWS] = len(tokens)
-        self._embed.read(tokens, self._builder.hidden[:rows])
+        self._model.embed.read(tokens, self._builder.hidden[:rows])
 
-    def _run(self, first: int, last: int) -> None:
-        """Run a part of the program."""
-        self._machine.reserve(self._builder.scratch_for(self._state))
-        self._machine.run(self._program, first, last)
-
-    def _run_all(self, parts: Sequence[tuple[int, int]], cancel: Callable[[], bool]) -> None:
+    def _run(self, parts: Sequence[Part], cancel: Callable[[], bool] = lambda: False) -> None:
+        """Run parts of the program."""
         for part in parts:
             stop_if(cancel)
-            self._run(*part)
-
-    def _read(self, tokens: Sequence[int], start: int, cancel: Callable[[], bool]) -> None:
-        """Read tokens of a prompt behind its first `start` ones."""
-        self._put(tokens)
-        self._state[p.START], self._state[p.LENGTH] = start, start + len(tokens)
-        self._run_all(self._prompt_parts, cancel)
-
-    def _last_logits(self) -> NDArray[np.float32]:
-        """Logits of the residual stream's last row, [1, vocabulary]."""
-        hidden = self._builder.hidden
-        hidden[0] = hidden[int(self._state[p.ROWS]) - 1]
-        self._state[p.ROWS] = 1
-        self._run(self._head_part, len(self._program))
-        return self._logits(1)
+            self._machine.run(self._builder.program, self._state, self._scratch, *part)
 
     def _logits(self, rows: int) -> NDArray[np.float32]:
         """A copy of the logits of the first rows, [rows, vocabulary]."""
-        return np.array(self._builder.logits[:rows, : self._head.outputs])
+        return np.array(self._builder.logits[:rows, : self.shapes["head"][0]])
 
+    def _grow(self, wanted: Capacity, known: int) -> None:
+        """Have memory for more where it is needed, and a program that works on it.
 
-def read_norm(source: Source, name: str, width: int, epsilon: float) -> Norm:
-    """The norm of a name; one without a bias is an RMS norm."""
-    bias = source.vector(f"{name}.bias", width) if source.has(f"{name}.bias") else None
-    return Norm(source.vector(f"{name}.weight", width), bias, epsilon)
+        Args:
+            known: Tokens of the prompt whose keys and values are kept.
+        """
+        have, model = self._capacity, self._model
+        if all(one >= other for one, other in zip(have, wanted, strict=True)):
+            return
+        most = Capacity(*map(max, have, wanted))
+        granules = {name: -(-getattr(most, name) // _GRANULE) * _GRANULE for name in ("prompt", "input")}
+        most, heads, layers = most._replace(**granules), model.blocks[0].heads, len(model.blocks)
+        prompt, own, input_cache, cross = self._memory
+        if most.prompt > have.prompt:
+            prompt = Cache.of_prompt(layers, heads, most.prompt, floats=self._floats)
+            prompt.keys[..., :known] = self._memory.prompt.keys[..., :known]
+            prompt.values[..., :known, :] = self._memory.prompt.values[..., :known, :]
+        if (most.samples, most.tokens) != (have.samples, have.tokens):
+            own = Cache.of_samples(layers, heads, most.samples, most.tokens)
+        if most.input > have.input:
+            input_cache, cross = (
+                Cache.of_prompt(count, heads, most.input, floats=self._floats) for count in (1, layers)
+            )
+        memory = Memory(prompt, own, input_cache, cross)
+        self._write(most, memory)
+        self._capacity, self._memory = most, memory
+
+    def _write(self, capacity: Capacity, memory: Memory) -> None:
+        """Write the program: an encoder, the blocks for the tokens of a prompt, those for samples, and the head."""
+        model, encoder, heads = self._model, self._model.encoder, self._model.blocks[0].heads
+        (*others, head), attended = model.products.values(), heads.heads * heads.width
+        write = Builder(
+            model.embed.width,
+            max(each.outputs for each in others),
+            attended,
+            head.outputs,
+            rows=capacity.rows,
+            max_logits=capacity.samples,
+            floats=self._floats,
+            epsilon=model.epsilon,
+        )
+        encoder_parts: list[Part] = []
+        if encoder is not None:
+            places, whole = encoder.positions.up_to(capacity.input), memory.input.layer(0)
+            encoder_parts = [write.block(each, whole, places, length=p.INPUT) for each in encoder.blocks]
+            start = len(write.program)
+            write.norm(encoder.norm)
+            write.product(encoder.cross, write.wide)
+            for number in range(len(model.blocks)):
+                key, value = ((2 * attended * number + place, heads.width) for place in (0, attended))
+                cross = Heads(heads.heads, heads.heads, heads.width, (0, 0), key, value)
+                write.attention(p.STORE, cross, memory.cross.layer(number), {})
+            encoder_parts.append((start, len(write.program)))
+        places = model.positions.up_to(capacity.prompt + capacity.tokens)
+
+        def block(number: int, own: Cache | None) -> Part:
+            cross = None if encoder is None else memory.cross.layer(number)
+            return write.block(model.blocks[number], memory.prompt.layer(number), places, own=own, cross=cross)
+
+        prompt_parts = [block(number, None) for number in range(len(model.blocks))]
+        step_parts = [block(number, memory.own.layer(number)) for number in range(len(model.blocks))]
+        last = len(write.program)
+        write.norm(model.norm)
+        write.product(head, write.logits)
+        columns = max(capacity.prompt, capacity.input) + capacity.tokens + 4 * TILE
+        queries = max(QUERIES, heads.heads // heads.key_heads * capacity.samples)
+        self._scratch = max(write.scratch, queries * (2 * heads.width + columns + TILE))
+        self._builder, self._encoder_parts, self._prompt_parts = write, encoder_parts, prompt_parts
+        self._head_part, self._step_part = (last, len(write.program)), (step_parts[0][0], len(write.program))

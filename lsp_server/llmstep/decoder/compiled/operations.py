@@ -1,30 +1,17 @@
-"""The operations of a program, each in pieces that threads can take.
+"""The operations of a program, each in pieces that threads can take, and the one function that is compiled: `run`.
 
-Their operands are those that `Builder` writes, in that order; `table` gives the address of a piece of memory, and
-`state` what changes from step to step.
+`op` is a record of `program.OPERATION`, and `state` what changes from step to step.
 """
 
 from __future__ import annotations
 
-from llmstep.decoder.compiled.attention import BLOCK as QUERIES
-from llmstep.decoder.compiled.attention import clear, copy, run_attend, run_attend_rows, run_store
-from llmstep.decoder.compiled.compiler import compiled
-from llmstep.decoder.compiled.native import floats
+from llmstep.decoder.compiled.attention import QUERIES, clear, copy, run_attend, run_attend_rows, run_store
+from llmstep.decoder.compiled.compiler import compiled, kept
+from llmstep.decoder.compiled.native import fetch, fetch_add, floats, give_way
 from llmstep.decoder.compiled.program import ATTEND, ATTEND_ROWS, FLOATS, GATE, NIBBLES, NORM, PRODUCT, ROWS, STORE
 from llmstep.decoder.compiled.rowwise import gate, norm, quantize
-from llmstep.decoder.compiled.tiles import (
-    BLOCK,
-    BLOCK_BYTES,
-    BYTES_ROWS,
-    FLOATS_ROWS,
-    GROUP,
-    GROUP_BYTES,
-    NIBBLES_ROWS,
-    OUTPUTS,
-    bytes_tile,
-    floats_tile,
-    unpack,
-)
+from llmstep.decoder.compiled.tiles import BYTES_ROWS, FLOATS_ROWS, NIBBLES_ROWS, bytes_tile, floats_tile, unpack
+from llmstep.decoder.weights import BLOCK, BLOCK_BYTES, GROUP, GROUP_BYTES, TILE
 
 _FEW = 24
 """Rows up to which a piece of a product is several tiles of outputs, and not one tile for many rows."""
@@ -34,17 +21,52 @@ _PIECES = 16
 """Pieces that a small product should have at least, so that threads end together."""
 
 
+LINE = 16
+"""Counters of an operation, int64: pieces taken in the first, pieces done in the ninth, on another cache line."""
+_SPINS = 200
+"""Looks at a counter before the processor is given up."""
+
+
+@kept
+def run(operations, state, counters, scratch, first, last):
+    """Run operations from `first` up to `last`, together with all threads that do so with the same counters.
+
+    Args:
+        operations: Records of `OPERATION`.
+        state: int64
+        counters: int64 [last - first, LINE], 0 before the first thread begins.
+        scratch: Address of memory of this thread alone.
+    """
+    start = counters.ctypes.data
+    for number in range(first, last):
+        op = operations[number]
+        total = _pieces(op, state)
+        taken = start + (number - first) * LINE * 8
+        done = taken + 64
+        while True:
+            piece = fetch_add(taken, 1)
+            if piece >= total:
+                break
+            _run_piece(op, piece, state, scratch)
+            fetch_add(done, 1)
+        spins = 0
+        while fetch(done) < total:
+            spins += 1
+            if spins > _SPINS:
+                give_way()
+
+
 @compiled
-def pieces(operation, state):
+def _pieces(op, state):
     """In how many pieces an operation is done."""
-    kind, rows = operation[0], state[ROWS]
+    kind, rows = op.kind, state[ROWS]
     if kind == PRODUCT:
-        each = _tiles_each(operation[9], rows)
-        return (operation[9] + each - 1) // each
+        each = _tiles_each(op.tiles, rows)
+        return (op.tiles + each - 1) // each
     if kind == ATTEND:
-        tokens = max(1, QUERIES // operation[2])
-        return operation[1] * ((rows + tokens - 1) // tokens)
-    return operation[1] if kind in (STORE, ATTEND_ROWS) else rows
+        tokens = max(1, QUERIES // op.group)
+        return op.heads * ((rows + tokens - 1) // tokens)
+    return op.heads if kind in (STORE, ATTEND_ROWS) else rows
 
 
 @compiled
@@ -54,98 +76,88 @@ def _tiles_each(tiles, rows):
 
 
 @compiled
-def run_piece(operation, numbers, piece, table, state, scratch):
+def _run_piece(op, piece, state, scratch):
     """Do one piece of an operation."""
-    kind = operation[0]
+    kind = op.kind
     if kind == PRODUCT:
-        _run_product(operation, piece, table, state[ROWS], scratch)
+        _run_product(op, piece, state[ROWS], scratch)
     elif kind == NORM:
-        _run_norm(operation, numbers[0], piece, table, scratch)
+        norm(op.source + piece * op.source_stride, op.width, op.norm, op.norm_bias, op.epsilon, scratch)
+        _give(op, piece, scratch)
     elif kind == GATE:
-        _run_gate(operation, piece, table, scratch)
+        source = op.source + piece * op.source_stride
+        if op.activation or op.gated:
+            gate(op.activation, op.gated, source, op.width, scratch)
+            source = scratch
+        _give(op, piece, source)
     elif kind == ATTEND_ROWS:
-        run_attend_rows(operation, numbers[0], numbers[1], piece, table, state, scratch)
+        run_attend_rows(op, piece, state, scratch)
     elif kind == ATTEND:
-        run_attend(operation, numbers[0], numbers[1], piece, table, state, scratch)
+        run_attend(op, piece, state, scratch)
     elif kind == STORE:
-        run_store(operation, numbers[0], piece, table, state)
+        run_store(op, piece, state)
 
 
 @compiled
-def _give(source, width, operation, first, row, table):
-    """A row to what products read: memory, stride and, where it is to be bytes, scales and corrections."""
-    target = table[operation[first]] + row * operation[first + 1]
-    scales, more = operation[first + 2], operation[first + 3]
-    if scales == 0:
-        if source != target:
-            copy(source, target, width)
-        return
-    correction = table[more] + row * operation[first + 4]
-    floats(table[scales], row + 1)[row] = quantize(source, width, target, correction)
+def _give(op, row, source):
+    """A row to what products read, which may be bytes."""
+    target = op.target + row * op.target_stride
+    if op.row_scales != 0:
+        corrections = op.corrections + row * op.corrections_stride
+        floats(op.row_scales, row + 1)[row] = quantize(source, op.width, target, corrections)
+    elif source != target:
+        copy(source, target, op.width)
 
 
 @compiled
-def _run_norm(operation, epsilon, row, table, scratch):
-    """The norm of a row."""
-    source, width = table[operation[1]] + row * operation[2], operation[3]
-    norm(source, width, table[operation[4]], table[operation[5]], epsilon, scratch)
-    _give(scratch, width, operation, 6, row, table)
-
-
-@compiled
-def _run_gate(operation, row, table, scratch):
-    """The activation of a row."""
-    source, width, kind, gated = table[operation[1]] + row * operation[2], operation[3], operation[4], operation[5]
-    if kind or gated:
-        gate(kind, gated, source, width, scratch)
-        source = scratch
-    _give(source, width, operation, 6, row, table)
-
-
-@compiled
-def _run_product(operation, piece, table, rows, scratch):
+def _run_product(op, piece, rows, scratch):
     """All rows times some tiles of a weight."""
-    kind, left, left_stride, row_scales = operation[1], table[operation[2]], operation[3], table[operation[4]]
-    more, more_stride, weight, count = table[operation[5]], operation[6], table[operation[7]], operation[8]
-    tiles, scales, bias = operation[9], table[operation[10]], table[operation[11]]
-    out, out_stride, add = table[operation[12]], operation[13], operation[14]
-    each, blocks, size, few = _tiles_each(tiles, rows), 1, count * 4 * OUTPUTS, kind == NIBBLES and rows <= NIBBLES_ROWS
+    kind, steps, add = op.weight_kind, op.steps, op.add
+    each, blocks, size, few = (
+        _tiles_each(op.tiles, rows),
+        1,
+        steps * 4 * TILE,
+        kind == NIBBLES and rows <= NIBBLES_ROWS,
+    )
     if kind == NIBBLES:
-        blocks = (count * GROUP + BLOCK - 1) // BLOCK
-        size = count * GROUP_BYTES + blocks * 4 * OUTPUTS
-        clear(scratch, OUTPUTS)
+        blocks = (steps * GROUP + BLOCK - 1) // BLOCK
+        size = steps * GROUP_BYTES + blocks * 4 * TILE
+        clear(scratch, TILE)
     most = FLOATS_ROWS if kind == FLOATS else BYTES_ROWS
-    for tile in range(piece * each, min((piece + 1) * each, tiles)):
-        offset = tile * OUTPUTS * 4
+    for tile in range(piece * each, min((piece + 1) * each, op.tiles)):
+        offset = tile * TILE * 4
         for block in range(blocks):
-            right, steps, factors, sums = weight + tile * size + block * BLOCK_BYTES, count, scales + offset, more
+            right, count = op.weight + tile * size + block * BLOCK_BYTES, steps
+            factors, corrections = op.weight_scales + offset, op.corrections
             if kind == NIBBLES:
-                steps = min(BLOCK // GROUP, count - block * (BLOCK // GROUP))
-                factors, sums = right + steps * GROUP_BYTES, more + 4 * (block + 1)
+                count = min(BLOCK // GROUP, steps - block * (BLOCK // GROUP))
+                factors, corrections = right + count * GROUP_BYTES, corrections + 4 * (block + 1)
                 if not few:
-                    unpack(right, steps, scratch + 4 * OUTPUTS)
-                    right, steps = scratch + 4 * OUTPUTS, steps * (GROUP // 4)
+                    unpack(right, count, scratch + 4 * TILE)
+                    right, count = scratch + 4 * TILE, count * (GROUP // 4)
             for row in range(0, rows, most):
-                now, start, target = min(most, rows - row), left + row * left_stride, out + row * out_stride + offset
+                now, left = min(most, rows - row), op.source + row * op.source_stride
+                target = op.target + row * op.target_stride + offset
                 if kind == FLOATS:
-                    floats_tile(now, start, left_stride, right, 4 * OUTPUTS, count, scratch, 4 * OUTPUTS)
+                    floats_tile(now, left, op.source_stride, right, 4 * TILE, steps, scratch, 4 * TILE)
                     for number in range(now):
-                        _give_sums(scratch + number * 4 * OUTPUTS, bias + offset, target + number * out_stride, add)
+                        place = target + number * op.target_stride
+                        _give_sums(scratch + number * 4 * TILE, op.bias + offset, place, add)
                     continue
                 bytes_tile(
                     few,
                     now,
-                    start + block * BLOCK,
-                    left_stride,
-                    row_scales + 4 * row,
-                    sums + row * more_stride,
-                    more_stride,
+                    left + block * BLOCK,
+                    op.source_stride,
+                    op.row_scales + 4 * row,
+                    corrections + row * op.corrections_stride,
+                    op.corrections_stride,
                     right,
-                    steps,
+                    count,
                     factors,
-                    bias + offset if block == 0 else scratch,
+                    op.bias + offset if block == 0 else scratch,
                     target,
-                    out_stride,
+                    op.target_stride,
                     add + block,
                 )
 
@@ -153,10 +165,10 @@ def _run_product(operation, piece, table, rows, scratch):
 @compiled
 def _give_sums(source, bias, target, add):
     """A row of a tile with its biases."""
-    row, moves, out = floats(source, OUTPUTS), floats(bias, OUTPUTS), floats(target, OUTPUTS)
+    row, moves, out = floats(source, TILE), floats(bias, TILE), floats(target, TILE)
     if add:
-        for i in range(OUTPUTS):
+        for i in range(TILE):
             out[i] += row[i] + moves[i]
     else:
-        for i in range(OUTPUTS):
+        for i in range(TILE):
             out[i] = row[i] + moves[i]

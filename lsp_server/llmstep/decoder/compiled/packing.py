@@ -8,7 +8,7 @@ from llmstep.decoder.compiled.compiler import exact, kept
 from llmstep.decoder.compiled.native import as_bits, floats, ints, octets
 from llmstep.decoder.compiled.program import BYTES, NIBBLES
 from llmstep.decoder.compiled.rowwise import largest
-from llmstep.decoder.compiled.tiles import BLOCK, BLOCK_BYTES, GROUP, GROUP_BYTES, OUTPUTS
+from llmstep.decoder.weights import BLOCK, BLOCK_BYTES, GROUP, GROUP_BYTES, TILE
 
 _ZERO, _TINY, _127 = np.float32(0), np.float32(1e-30), np.float32(127)
 _LOWEST, _MOST, _FIFTEEN = np.float32(-8), np.float32(7), np.float32(15)
@@ -26,31 +26,31 @@ def pack(kind, source, outputs, inputs, target, scales):
         target: Address of the first tile that they become.
         scales: Address of float32 [outputs in whole tiles]; written for BYTES.
     """
-    for tile in range((outputs + OUTPUTS - 1) // OUTPUTS):
-        for lane in range(OUTPUTS):
-            output = tile * OUTPUTS + lane
+    for tile in range((outputs + TILE - 1) // TILE):
+        for lane in range(TILE):
+            output = tile * TILE + lane
             row = source + output * inputs * 4 if output < outputs else 0
             if kind == BYTES:
                 quarters = (inputs + 3) // 4
-                _pack_bytes(row, inputs, target + (tile * quarters * OUTPUTS + lane) * 4, quarters, scales + output * 4)
+                _pack_bytes(row, inputs, target + (tile * quarters * TILE + lane) * 4, quarters, scales + output * 4)
             elif kind == NIBBLES:
                 groups, blocks = (inputs + GROUP - 1) // GROUP, (inputs + BLOCK - 1) // BLOCK
-                place = target + tile * (groups * GROUP_BYTES + blocks * 4 * OUTPUTS)
+                place = target + tile * (groups * GROUP_BYTES + blocks * 4 * TILE)
                 for block in range(blocks):
                     start = block * BLOCK
                     few = min(BLOCK, inputs - start) if row != 0 else 0
                     groups_here = min(BLOCK // GROUP, groups - start // GROUP)
                     _pack_nibbles(row + start * 4, few, place + block * BLOCK_BYTES, groups_here, lane)
             else:
-                out = floats(target + (tile * inputs * OUTPUTS + lane) * 4, (inputs - 1) * OUTPUTS + 1)
+                out = floats(target + (tile * inputs * TILE + lane) * 4, (inputs - 1) * TILE + 1)
                 for i in range(inputs):
-                    out[i * OUTPUTS] = floats(row, inputs)[i] if row != 0 else _ZERO
+                    out[i * TILE] = floats(row, inputs)[i] if row != 0 else _ZERO
 
 
 @exact
 def _pack_bytes(row, inputs, target, quarters, scales):
     """One output: each number is off by half of its scale, a 254th of the largest, at most."""
-    out, factor, numbers = octets(target, (quarters - 1) * 4 * OUTPUTS + 4), _ZERO, floats(row, inputs)
+    out, factor, numbers = octets(target, (quarters - 1) * 4 * TILE + 4), _ZERO, floats(row, inputs)
     if row != 0:
         most = largest(ints(row, inputs), inputs)  # what is no number stays none
         if most < _TINY:
@@ -63,14 +63,14 @@ def _pack_bytes(row, inputs, target, quarters, scales):
             found = np.int32(0)
             if row != 0 and i < inputs:
                 found = np.int32(np.rint(numbers[i] * factor))
-            out[quarter * 4 * OUTPUTS + place] = np.int8(found - np.int32(128) if found >= 0 else found + np.int32(128))
+            out[quarter * 4 * TILE + place] = np.int8(found - np.int32(128) if found >= 0 else found + np.int32(128))
 
 
 @exact
 def _pack_nibbles(row, inputs, target, groups, lane):
     """A block of one output: in each group the number farthest from 0 becomes -8 or near it."""
-    factors = octets(target + 16 * OUTPUTS * groups + lane, (groups - 1) * OUTPUTS + 1)
-    out = octets(target + 4 * lane, groups * 16 * OUTPUTS - 4 * lane)
+    factors = octets(target + 16 * TILE * groups + lane, (groups - 1) * TILE + 1)
+    out = octets(target + 4 * lane, groups * 16 * TILE - 4 * lane)
     most = largest(ints(row, inputs), inputs)
     scale = most / (-_LOWEST * _FIFTEEN)
     if as_bits(most) >= np.int32(0x7F800000):  # what is no number stays none
@@ -80,7 +80,7 @@ def _pack_nibbles(row, inputs, target, groups, lane):
         count = min(GROUP, inputs - group * GROUP)
         numbers = floats(row + group * GROUP * 4, count)
         factor = _factor(numbers, count, scale)
-        factors[group * OUTPUTS] = np.int8(np.int32(factor))
+        factors[group * TILE] = np.int8(np.int32(factor))
         times = _inverse(factor * scale)
         for pair in range(4):
             for place in range(4):
@@ -88,7 +88,7 @@ def _pack_nibbles(row, inputs, target, groups, lane):
                 both = np.int32(8) if lower >= count else np.int32(_nibble(numbers[lower], times) - _LOWEST)
                 more = np.int32(8) if upper >= count else np.int32(_nibble(numbers[upper], times) - _LOWEST)
                 both |= more << np.int32(4)
-                out[(group * 4 + pair) * 4 * OUTPUTS + place] = np.int8(both - np.int32(256) if both >= 128 else both)
+                out[(group * 4 + pair) * 4 * TILE + place] = np.int8(both - np.int32(256) if both >= 128 else both)
 
 
 @exact

@@ -1,24 +1,28 @@
-"""What the parts of a transformer are to a program."""
+"""The parts of a transformer that a program is written for, and the memory that they share."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+import numpy as np
+from numpy.typing import NDArray
 
-    from llmstep.decoder.weights import Weight
+from llmstep.decoder import arrays
+from llmstep.decoder.compiled.positions import Angles, Distances
+from llmstep.decoder.source import Embedding
+from llmstep.decoder.weights import TILE, Weight, tiles
+
+Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
 class Norm:
     """A layer norm, or an RMS norm where there is no bias."""
 
-    weight: NDArray[np.float32]
-    bias: NDArray[np.float32] | None
-    epsilon: float
+    weight: Array
+    bias: Array | None
 
 
 @dataclass(frozen=True)
@@ -60,54 +64,60 @@ class Block:
     mlp_out: Weight
     activation: int
     """One of `rowwise.ACTIVATIONS`."""
-    parallel: bool = False
+    gated: bool
+    """Whether half of the MLP's numbers are a gate for the others."""
+    parallel: bool
     """Whether the MLP reads what the attention has not been added to."""
     cross: Cross | None = None
 
-    @property
-    def gated(self) -> bool:
-        """Whether half of the MLP's numbers are a gate for the others."""
-        return self.mlp_in.outputs > self.mlp_out.inputs
+
+@dataclass(frozen=True, eq=False)
+class Encoder:
+    """The side of an encoder-decoder model that reads the input."""
+
+    blocks: Sequence[Block]
+    norm: Norm
+    positions: Distances
+    cross: Weight
+    """Keys and values of all the decoder's layers, [layers x 2 x heads x width]."""
+    start_id: int
+    """First token of the decoder."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A whole network."""
+
+    embed: Embedding
+    blocks: Sequence[Block]
+    """Those that samples go through."""
+    norm: Norm
+    positions: Angles | Distances
+    epsilon: float
+    products: Mapping[str, Weight]
+    """All of them by name; the last one is the `head`."""
+    encoder: Encoder | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Cache:
-    """A prompt's keys and values, by their numbers in a program's memory, and the states that say how many they are."""
+    """Keys and values of each layer."""
 
-    keys: int
-    values: int
-    capacity: int
-    length: int
+    keys: NDArray[Any]
+    values: NDArray[Any]
 
+    @classmethod
+    def of_prompt(cls, layers: int, heads: Heads, tokens: int, *, floats: bool) -> Cache:
+        """Those of a prompt, or of an encoder's input, which all samples share, in whole tiles (see `attention`)."""
+        each, dtype = (layers, heads.key_heads), np.float32 if floats else np.float16
+        keys = arrays.zeros((*each, heads.width, tokens), dtype)
+        return cls(keys, arrays.zeros((*each, tokens, tiles(heads.width) * TILE), dtype))
 
-@dataclass(frozen=True)
-class Angles:
-    """Numbers of cosines and sines in a program's memory, [positions, half] each."""
+    @classmethod
+    def of_samples(cls, layers: int, heads: Heads, rows: int, tokens: int) -> Cache:
+        """Those of the samples' own tokens."""
+        shape = (layers, heads.key_heads, rows, tokens, heads.width)
+        return cls(arrays.empty(shape), arrays.empty(shape))
 
-    cos: int = 0
-    sin: int = 0
-    half: int = 0
-    """Numbers of a head's half that is rotated; 0 for none."""
-
-    @property
-    def places(self) -> tuple[int, int, int]:
-        return self.cos, self.sin, self.half
-
-
-NOT_ROTATED = Angles()
-
-
-@dataclass(frozen=True)
-class Rows:
-    """What a product reads: numbers of memory, and bytes from row to row. Where it is float32 there are no scales."""
-
-    rows: int
-    stride: int
-    scales: int
-    more: int
-    """Corrections, see `rowwise.quantize`."""
-    more_stride: int
-
-    @property
-    def places(self) -> tuple[int, int, int, int, int]:
-        return self.rows, self.stride, self.scales, self.more, self.more_stride
+    def layer(self, number: int) -> Cache:
+        return Cache(self.keys[number], self.values[number])

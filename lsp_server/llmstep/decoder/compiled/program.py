@@ -1,26 +1,23 @@
-"""A network as a list of operations on memory that is named by number.
+"""A network as a list of operations on memory.
 
-An operation is a row of integers: what it is, and its operands, each the number of a piece of memory in the table of
-addresses, or of a number in the state, or a plain number. What changes from step to step (how many rows there are, how
-many tokens) is in the state, so that the list is written once.
+An operation is a record: what it is, and its operands, which are addresses and numbers. What changes from step to step
+(how many rows there are, how many tokens) is in the state, so that the list is written anew only where memory grows.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    Array = NDArray[Any]
-
-WIDTH = 28
-"""Integers of an operation."""
+from llmstep.decoder.weights import Kind
 
 # Kinds of operations, and of weights.
 NORM, GATE, PRODUCT, STORE, ATTEND, ATTEND_ROWS = range(6)
 BYTES, NIBBLES, FLOATS = range(3)
+KINDS: dict[Kind, int] = {"int8": BYTES, "int4": NIBBLES, "float32": FLOATS}
 
 # The state.
 ROWS = 0
@@ -31,79 +28,56 @@ LENGTH = 2
 """Tokens of the prompt in the cache."""
 OWN = 3
 """Tokens of each sample in the cache."""
-MOST = 4
-"""Samples that the cache has room for."""
-LONGEST = 5
-"""Tokens that the cache has room for in each sample."""
-ROOM = 6
-"""Tokens that the cache has room for in the prompt."""
-REACH = 7
-"""Largest distance that the biases of the scores are there for."""
-INPUT = 8
+INPUT = 4
 """Tokens of the encoder's input."""
-INPUT_ROOM = 9
-INPUT_REACH = 10
-CROSS = 11
-"""Tokens of the encoder's input that the decoder has keys of."""
-CROSS_ROOM = 12
-ZERO = 13
-"""Always 0."""
-UNIT = 14
-"""Bytes of a number in the cache of a prompt: 2 or 4."""
-STATES = 15
+
+_ROWS = ("source", "source_stride", "target", "target_stride", "row_scales", "corrections", "corrections_stride")
+_NORM = ("width", "norm", "norm_bias", "activation", "gated")
+_PRODUCT = ("weight_kind", "weight", "steps", "tiles", "weight_scales", "bias", "add")
+_HEADS = ("heads", "group", "query", "next_query", "key", "next_key", "value", "next_value")
+_NORMS = ("query_norm", "query_norm_bias", "key_norm", "key_norm_bias", "cos", "sin", "half", "biases", "max_distance")
+_CACHE = ("keys", "values", "capacity", "unit", "length", "causal", "own_keys", "own_values", "max_rows", "max_tokens")
+_INTEGERS = ("kind", *_ROWS, *_NORM, *_PRODUCT, *_HEADS, *_NORMS, *_CACHE)
+OPERATION = np.dtype([(name, np.int64) for name in _INTEGERS] + [("epsilon", np.float32), ("scale", np.float32)])
+"""Operands are addresses of memory, or numbers; those that an operation does not have are 0. `Builder` writes them.
+
+Strides, and the places of queries, keys and values in a row (that of the first head, and from head to head), are in
+bytes. `width` counts numbers of a row or of a head, `steps` those of a tile (see `Weight.steps`), `half` those of a
+head's half that is rotated; `unit` is the bytes of a number in the cache of a prompt, 2 or 4, and `length` the state
+that says how many tokens it has. Queries come in `group`s that use the same of the `heads` of keys.
+"""
+
+Operands = Mapping[str, NDArray[Any] | float | None]
+"""By the names of `OPERATION`; memory as an array, or None where there is none."""
 
 
 class Program:
-    """Operations, memory and state."""
+    """Operations."""
 
     def __init__(self) -> None:
-        self._rows: list[list[int]] = []
-        self._numbers: list[list[float]] = []
-        self._addresses = [0]
-        self._held: list[object] = [None]
-        self._table: np.ndarray | None = None
-        self._listing: tuple[np.ndarray, np.ndarray] | None = None
-        self.state = np.zeros(STATES, np.int64)
-        self.state[UNIT] = 4
+        self._operations: list[NDArray[Any]] = []
+        self._held: list[NDArray[Any]] = []
+        self._listing: NDArray[Any] | None = None
 
-    def memory(self, array: Array | None) -> int:
-        """The number of a piece of memory, which is held from now on; 0 for none."""
-        if array is None:
-            return 0
-        self._addresses.append(array.ctypes.data)
-        self._held.append(array)
-        self._table = None
-        return len(self._held) - 1
-
-    def replace(self, number: int, array: Array) -> None:
-        """Have other memory under the same number."""
-        self._addresses[number] = array.ctypes.data
-        self._held[number] = array
-        self._table = None
-
-    @property
-    def table(self) -> np.ndarray:
-        """Addresses by number, int64."""
-        if self._table is None:
-            self._table = np.array(self._addresses, np.int64)
-        return self._table
-
-    def add(self, kind: int, *operands: int, numbers: tuple[float, ...] = ()) -> None:
-        """Add an operation to the end."""
-        row = [kind, *operands]
-        self._rows.append(row + [0] * (WIDTH - len(row)))
-        self._numbers.append([*numbers, 0.0, 0.0][:2])
+    def add(self, kind: int, **operands: NDArray[Any] | float | None) -> None:
+        """Add an operation to the end, and hold its memory from now on; see `Operands`."""
+        made = np.zeros((), OPERATION)
+        made["kind"] = kind
+        for name, each in operands.items():
+            if isinstance(each, np.ndarray):
+                self._held.append(each)
+                made[name] = each.ctypes.data
+            elif each is not None:
+                made[name] = each
+        self._operations.append(made)
         self._listing = None
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._operations)
 
     @property
-    def listing(self) -> tuple[np.ndarray, np.ndarray]:
-        """Operations, int64 [operations, WIDTH], and their fractions, float32 [operations, 2]."""
+    def listing(self) -> NDArray[Any]:
+        """The operations as records, [operations]."""
         if self._listing is None:
-            self._listing = (
-                np.array(self._rows, np.int64).reshape(-1, WIDTH),
-                np.array(self._numbers, np.float32).reshape(-1, 2),
-            )
+            self._listing = np.array(self._operations, OPERATION)
         return self._listing

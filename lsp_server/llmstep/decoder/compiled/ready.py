@@ -119,12 +119,10 @@ def build() -> None:
 def compile_now() -> None:
     """Compile the functions, or read them from the user's cache, by running nothing."""
     from llmstep.decoder.compiled.choosing import chosen
-    from llmstep.decoder.compiled.loop import LINE, run
+    from llmstep.decoder.compiled.operations import LINE, run
     from llmstep.decoder.compiled.packing import pack
-    from llmstep.decoder.compiled.program import Program
+    from llmstep.decoder.compiled.program import OPERATION
 
-    empty = Program()
-    operations, numbers = empty.listing
-    run(operations, numbers, empty.table, empty.state, np.zeros((1, LINE), np.int64), 0, 0, 0)
+    run(np.zeros(0, OPERATION), np.zeros(5, np.int64), np.zeros((1, LINE), np.int64), 0, 0, 0)
     pack(0, 0, 0, 1, 0, 0)
     chosen(np.zeros((1, 1), np.float32), 1.0, np.zeros(0))

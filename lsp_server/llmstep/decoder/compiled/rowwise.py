@@ -8,7 +8,7 @@ import numpy as np
 
 from llmstep.decoder.compiled.compiler import compiled
 from llmstep.decoder.compiled.native import as_bits, as_float, floats, ints, octets, shorts
-from llmstep.decoder.compiled.tiles import BLOCK, GROUP
+from llmstep.decoder.weights import BLOCK, GROUP
 
 PLAIN, GELU, GELU_TANH, RELU, SILU = range(5)
 ACTIVATIONS = {

@@ -31,6 +31,8 @@ class Target:
     nibbles_rows: int
     """Most rows of a tile with weights in four bits; for more of them these become eight bits before."""
     floats_tile: tuple[int, int]
+    needs: frozenset[str]
+    """Instructions."""
 
     @property
     def lanes(self) -> int:
@@ -39,11 +41,11 @@ class Target:
 
 
 TARGETS = (
-    Target("avx512-vnni", 512, (12, 2), 10, (12, 2)),
-    Target("avx-vnni", 256, (6, 2), 3, (6, 2)),
-    Target("avx2", 256, (10, 1), 2, (6, 2)),
-    Target("neon-dot", 128, (6, 4), 3, (6, 4)),
-    Target("plain", 128, (4, 1), 1, (6, 2)),
+    Target("avx512-vnni", 512, (12, 2), 10, (12, 2), frozenset({"avx512vnni", "avx512bw", "avx512vl"})),
+    Target("avx-vnni", 256, (6, 2), 3, (6, 2), frozenset({"avxvnni", "avx2", "fma"})),
+    Target("avx2", 256, (10, 1), 2, (6, 2), frozenset({"avx2", "fma"})),
+    Target("neon-dot", 128, (6, 4), 3, (6, 4), frozenset({"neon", "dotprod"})),
+    Target("plain", 128, (4, 1), 1, (6, 2), frozenset()),
 )
 """The best one first."""
 
@@ -62,17 +64,6 @@ def features() -> frozenset[str]:
     return frozenset(found)
 
 
-def _suits(target: Target, there: frozenset[str]) -> bool:
-    wants = {
-        "avx512-vnni": {"avx512vnni", "avx512bw", "avx512vl"},
-        "avx-vnni": {"avxvnni", "avx2", "fma"},
-        "avx2": {"avx2", "fma"},
-        "neon-dot": {"neon", "dotprod"},
-        "plain": set[str](),
-    }
-    return wants[target.name] <= there
-
-
 @functools.cache
 def target() -> Target:
     """The best target that this processor has.
@@ -84,11 +75,11 @@ def target() -> Target:
     named = os.environ.get(OVERRIDE)
     for each in TARGETS:
         narrow = each.name == "avx-vnni" and {"avx512vnni", "avx512vl"} <= there  # the same instruction, 256 bits wide
-        if (named or each.name) == each.name and (_suits(each, there) or (bool(named) and narrow)):
+        if (named or each.name) == each.name and (each.needs <= there or (bool(named) and narrow)):
             return each
     raise UnsupportedError(
         f"The environment variable {OVERRIDE} is {named}, which this processor does not have.",
-        f"Unset it, or name one of {', '.join(each.name for each in TARGETS if _suits(each, there))}.",
+        f"Unset it, or name one of {', '.join(each.name for each in TARGETS if each.needs <= there)}.",
     )
 
 

@@ -35,17 +35,8 @@ from llmstep.decoder.compiled.llvm import (
     store,
 )
 from llmstep.decoder.compiled.target import target
+from llmstep.decoder.weights import BLOCK_BYTES, TILE
 
-OUTPUTS = 32
-"""Outputs of a tile."""
-GROUP = 32
-"""Inputs that share a factor in four bits."""
-BLOCK = 256
-"""Inputs that share a scale in four bits; a whole number of groups."""
-GROUP_BYTES = 16 * OUTPUTS + OUTPUTS
-"""Bytes of a group in four bits: nibbles, and a factor for each output."""
-BLOCK_BYTES = BLOCK // GROUP * GROUP_BYTES + 4 * OUTPUTS
-"""Bytes of a whole block in four bits: those of its groups, and a float32 scale for each output."""
 BYTES_ROWS, _BYTES_VECTORS = target().bytes_tile
 NIBBLES_ROWS = target().nibbles_rows
 FLOATS_ROWS, _FLOATS_VECTORS = target().floats_tile
@@ -58,13 +49,13 @@ def _vectors(rows: int) -> int:
     """Registers of outputs that are done at once: the fewer rows, the more, so that weights are read in their order."""
     most = BYTES_ROWS * _BYTES_VECTORS
     return max(
-        each for each in (1, 2, 4) if each == _BYTES_VECTORS or (each * rows <= most and each * WIDTH <= 4 * OUTPUTS)
+        each for each in (1, 2, 4) if each == _BYTES_VECTORS or (each * rows <= most and each * WIDTH <= 4 * TILE)
     )
 
 
 def _parts(builder: ir.IRBuilder, vectors: int) -> tuple[Loop, Any]:
     """A loop over the parts of a tile that are done at once, and the bytes of 32-bit outputs before each."""
-    loop = Loop(builder, number(4 * OUTPUTS // (vectors * WIDTH)), [], "part")
+    loop = Loop(builder, number(4 * TILE // (vectors * WIDTH)), [], "part")
     return loop, builder.mul(loop.step, number(vectors * WIDTH))
 
 
@@ -139,15 +130,13 @@ def _bytes(builder: ir.IRBuilder, arguments: Any, *, nibbles: bool) -> None:
         vectors, ahead = _vectors(most), _AHEAD if nibbles or most > 2 else _AHEAD // 4
         parts, beyond = _parts(builder, vectors)
         lefts = _rows(builder, left, left_stride, most)
-        beside = builder.add(
-            builder.add(right, builder.mul(count, number(16 * OUTPUTS))), builder.lshr(beyond, number(2))
-        )
+        beside = builder.add(builder.add(right, builder.mul(count, number(16 * TILE))), builder.lshr(beyond, number(2)))
         loop = Loop(builder, count, [builder.add(right, beyond), beside, *[_NULLS] * (most * vectors)], "bytes")
         place, beside, *sums = loop.values
         offset = builder.mul(loop.step, number(4 * lines * halves))
         extra = [_factor(builder, plus(builder, beside, LANES * each)) for each in range(vectors)] if nibbles else []
         for line in range(lines):
-            addresses = [plus(builder, place, 4 * OUTPUTS * line + WIDTH * each) for each in range(vectors)]
+            addresses = [plus(builder, place, 4 * TILE * line + WIDTH * each) for each in range(vectors)]
             raw = [load(builder, address, INTS) for address in addresses]
             for address in addresses:
                 prefetch(builder, plus(builder, address, ahead))
@@ -160,7 +149,7 @@ def _bytes(builder: ir.IRBuilder, arguments: Any, *, nibbles: bool) -> None:
                     for vector in range(vectors):
                         each = row * vectors + vector
                         sums[each] = DOTS.dot(builder, sums[each], weights[vector], numbers)
-        loop.end([plus(builder, place, 4 * OUTPUTS * lines), plus(builder, beside, OUTPUTS), *sums])
+        loop.end([plus(builder, place, 4 * TILE * lines), plus(builder, beside, TILE), *sums])
         factors, moves = (
             [load(builder, plus(builder, builder.add(start, beyond), WIDTH * each), FLOATS) for each in range(vectors)]
             for start in (scales, bias)
@@ -198,19 +187,19 @@ def unpack(context, right, groups, target):
     def generate(context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Any) -> Any:
         right, groups, target = arguments
         loop = Loop(
-            builder, groups, [right, builder.add(right, builder.mul(groups, number(16 * OUTPUTS))), target], "unpack"
+            builder, groups, [right, builder.add(right, builder.mul(groups, number(16 * TILE))), target], "unpack"
         )
         raw_place, factor_place, place = loop.values
-        for vector in range(4 * OUTPUTS // WIDTH):
+        for vector in range(4 * TILE // WIDTH):
             factor = _factor(builder, plus(builder, factor_place, LANES * vector))
             for line in range(4):
-                address = plus(builder, raw_place, 4 * OUTPUTS * line + WIDTH * vector)
+                address = plus(builder, raw_place, 4 * TILE * line + WIDTH * vector)
                 prefetch(builder, plus(builder, address, BLOCK_BYTES))
                 raw = load(builder, address, INTS)
                 for half in range(2):
                     found = _unpacked(builder, raw, factor, half)
-                    store(builder, found, plus(builder, place, 4 * OUTPUTS * (2 * line + half) + WIDTH * vector))
-        sizes = (16 * OUTPUTS, OUTPUTS, 32 * OUTPUTS)
+                    store(builder, found, plus(builder, place, 4 * TILE * (2 * line + half) + WIDTH * vector))
+        sizes = (16 * TILE, TILE, 32 * TILE)
         loop.end([plus(builder, each, size) for each, size in zip(loop.values, sizes, strict=True)])
         return context.get_dummy_value()
 
