@@ -11,7 +11,8 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from llmstep.engine.cache import AnswerCache
+import attrs
+
 from llmstep.engine.interface import Generation
 from llmstep.engine.remote.remote_engine import RemoteEngine
 from llmstep.engine.text import Completion, Written
@@ -35,7 +36,7 @@ class StandIn(RemoteEngine):
     def __init__(self, settings: Settings, seconds: float) -> None:
         super().__init__(settings, "inProcess")
         self.seconds = seconds
-        self._answers = AnswerCache()
+        self._answers: dict[object, Generation] = {}
         self._board.publish(state="idle", last_ms=1000 * seconds)
 
     async def generate(
@@ -49,7 +50,7 @@ class StandIn(RemoteEngine):
             progress(Progress("generate", "Generating", 0, 1))
         await asyncio.sleep(self.seconds)
         answer = Generation([Candidate(ask.prefix + "rfl", -0.5, 2)], f"stand-in {os.getpid()}", 1, 1000 * self.seconds)
-        self._answers.put((ask, sampling), answer)
+        self._answers[ask, sampling] = attrs.evolve(answer, cached=True, elapsed_ms=0.0)
         return answer
 
     def known(self, ask: PromptInput, sampling: SamplingParams | None = None) -> Generation | None:

@@ -3,27 +3,28 @@
     generate -> cache -> worker's queue -> [download -> load ->] encode -> decode -> finish -> cache
 
 Everything behind the queue happens in the worker's thread, the import of torch and transformers included, so that the
-event loops of the faces go on answering. An engine may be used from several loops and threads.
+event loop goes on answering.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
 from llmstep.aside import in_this_loop
 from llmstep.catalog.model_key import ModelKey
-from llmstep.engine.cache import AnswerCache, answer_key
+from llmstep.engine.answers import Answers, answer_key
 from llmstep.engine.held import Held
 from llmstep.engine.interface import Generation
 from llmstep.engine.status import EngineStatus, StatusBoard
 from llmstep.engine.text import Answer, Completion, Text, Turn, Written
 from llmstep.engine.worker import Job, Worker
-from llmstep.progress import Progress, ProgressSink, generating, silent, since, thinned
+from llmstep.progress import Progress, ProgressSink, generating, silent, thinned
 from llmstep.settings import Settings
 from llmstep.settings_store import SettingsStore
 from llmstep.types import PromptInput, SamplingParams
@@ -50,7 +51,7 @@ class Engine:
     def __init__(self, settings: Settings | SettingsStore) -> None:
         self.store = SettingsStore.of(settings)
         self._chosen: tuple[ModelKey, ModelChoice] | None = None
-        self._answers = AnswerCache()
+        self._answers = Answers()
         self._board = StatusBoard(EngineStatus(model=self.settings.model))
         self._worker = Worker(
             idle_seconds=self.settings.idle_unload_minutes * 60, on_change=self._publish, on_idle=self._release
@@ -90,12 +91,20 @@ class Engine:
         key = answer_key(ModelKey.of(settings).chosen(choice), choice.template, prompt_input, wanted)
 
         def work(job: Job[Generation]) -> Generation:
-            return self._answer(job, key, settings, choice, prompt_input, wanted)
+            from llmstep.engine.answer import answer
 
-        answer = self._answers.get(key)
-        if answer is None:
-            answer = await self._done(("generate", key), work, progress)
-        return attrs.evolve(answer, candidates=list(answer.candidates), elapsed_ms=since(started))
+            with self._held.working(job, settings, choice) as model:
+                return answer(
+                    model,
+                    choice.template,
+                    prompt_input,
+                    wanted,
+                    threads=settings.threads,
+                    progress=thinned(job.progress),
+                    cancel=job.cancel,
+                )
+
+        return await self._answers.answer(key, partial(self._done, work), progress, started=started)
 
     def known(self, prompt_input: PromptInput, sampling: SamplingParams | None = None) -> Generation | None:
         """See `ModelEngine.known`."""
@@ -104,7 +113,7 @@ class Engine:
         if choice is None:
             return None
         wanted = sampling or SamplingParams.of(settings)
-        return self._answers.get(
+        return self._answers.known(
             answer_key(ModelKey.of(settings).chosen(choice), choice.template, prompt_input, wanted)
         )
 
@@ -136,7 +145,7 @@ class Engine:
                 )
             return Completion(written, choice.name, tokens)
 
-        return await self._done(("complete", object()), work)
+        return await self._done(work)
 
     async def converse(
         self, turns: Sequence[Turn], sampling: SamplingParams, *, progress: ProgressSink = silent
@@ -166,7 +175,7 @@ class Engine:
                 self._held.rest()
 
         key = ("load", choice.template.family, ModelKey.of(settings).chosen(choice))
-        return await self._done(key, work, progress)
+        return await self._answers.join(key, partial(self._done, work), progress)
 
     async def awaited(self) -> ModelChoice | None:
         """The model of the settings, where it is not in memory yet.
@@ -180,16 +189,16 @@ class Engine:
 
     async def unload(self) -> None:
         """Free the model's memory, behind the requests that wait now."""
-        await self._done("unload", lambda _: self._release())
+        await self._done(lambda _: self._release())
 
     async def close(self) -> None:
         """Cancel all requests, free the model and end the worker's thread."""
         await asyncio.get_running_loop().run_in_executor(None, self._worker.close, _CLOSE_SECONDS)
         self._release()
 
-    async def _done(self, key: Hashable, work: Callable[[Job[T]], T], progress: ProgressSink = silent) -> T:
+    async def _done(self, work: Callable[[Job[T]], T], progress: ProgressSink = silent) -> T:
         """What `work` returns, by the worker's thread."""
-        return await asyncio.wrap_future(self._worker.submit(key, work, in_this_loop(progress)))
+        return await asyncio.wrap_future(self._worker.submit(work, in_this_loop(progress)))
 
     async def _choice(self, settings: Settings) -> ModelChoice:
         """The model that the settings mean; looked up in a thread, since that asks the disk and the devices.
@@ -208,33 +217,6 @@ class Engine:
     def _known_choice(self, settings: Settings) -> ModelChoice | None:
         """The model that the settings mean, where it was looked up already."""
         return self._chosen[1] if self._chosen is not None and self._chosen[0] == ModelKey.of(settings) else None
-
-    def _answer(
-        self,
-        job: Job[Generation],
-        key: Hashable,
-        settings: Settings,
-        choice: ModelChoice,
-        prompt_input: PromptInput,
-        sampling: SamplingParams,
-    ) -> Generation:
-        """In the worker's thread: load what has to be loaded, run the model, and remember the answer."""
-        if known := self._answers.get(key):  # it may have been given while this job waited
-            return known
-        from llmstep.engine.answer import answer
-
-        with self._held.working(job, settings, choice) as model:
-            made = answer(
-                model,
-                choice.template,
-                prompt_input,
-                sampling,
-                threads=settings.threads,
-                progress=thinned(job.progress),
-                cancel=job.cancel,
-            )
-            self._answers.put(key, made)
-        return made
 
     def _rests_for(self, _: float, minutes: float) -> None:
         self._worker.idle_seconds = minutes * 60

@@ -17,7 +17,7 @@ from llmstep.catalog.registry import find_record
 from llmstep.catalog.template import PromptTemplate
 from llmstep.catalog.templates import guess_template
 from llmstep.engine import status
-from llmstep.engine.cache import AnswerCache, answer_key
+from llmstep.engine.answers import Answers, answer_key
 from llmstep.engine.interface import Generation
 from llmstep.engine.postprocess import RawSample, generation
 from llmstep.engine.remote.connection import Connection, persistently
@@ -27,10 +27,9 @@ from llmstep.engine.remote.place import place_of
 from llmstep.engine.remote.questions import next_turn, template_of
 from llmstep.engine.remote.refusals import FailedError, StatusError
 from llmstep.engine.remote.remote_engine import RemoteEngine
-from llmstep.engine.remote.single_flight import SingleFlight
 from llmstep.engine.text import Answer, Turn
 from llmstep.errors import ContextLengthError, LlmstepError, ModelNotFoundError, RemoteRefusedError
-from llmstep.progress import ProgressSink, silent, since, thinned
+from llmstep.progress import ProgressSink, silent, thinned
 from llmstep.settings import Settings
 from llmstep.settings_store import SettingsStore
 from llmstep.types import PromptInput, SamplingParams
@@ -53,8 +52,7 @@ class OpenAiEngine(RemoteEngine):
     ) -> None:
         super().__init__(settings, kind)
         self._dialect = dialect
-        self._answers = AnswerCache()
-        self._flights: SingleFlight[Generation] = SingleFlight()
+        self._answers = Answers()
         self._first: dict[str, str] = {}
 
     async def generate(
@@ -78,12 +76,9 @@ class OpenAiEngine(RemoteEngine):
         async def work(progress: ProgressSink) -> Generation:
             asked = self._ask(connection, settings, model, template, prompt_input, wanted, progress)
             async with self._known(connection, model):
-                made = await self._timed(asked, connection, settings.remote.timeout_seconds)
-            self._answers.put(key, made)
-            return made
+                return await self._timed(asked, connection, settings.remote.timeout_seconds)
 
-        answer = self._answers.get(key) or await self._flights.join(key, work, progress)
-        return attrs.evolve(answer, candidates=list(answer.candidates), elapsed_ms=since(started))
+        return await self._answers.answer(key, work, progress, started=started)
 
     async def converse(
         self, turns: Sequence[Turn], sampling: SamplingParams, *, progress: ProgressSink = silent
@@ -113,7 +108,7 @@ class OpenAiEngine(RemoteEngine):
         return name
 
     async def close(self) -> None:
-        await self._flights.close()
+        await self._answers.close()
         await super().close()
 
     async def _connect(self, settings: Settings, progress: ProgressSink = silent) -> Connection:
