@@ -14,10 +14,10 @@ from functools import partial
 from llmstep.engine.engine import Engine
 from llmstep.engine.fallback import FallbackEngine
 from llmstep.engine.interface import Generation, ModelEngine
-from llmstep.engine.remote.dialects import OLLAMA, is_ollama
 from llmstep.engine.remote.llmstep import LlmstepEngine
 from llmstep.engine.remote.openai import OpenAiEngine
 from llmstep.engine.remote.place import Place
+from llmstep.engine.remote.questions import OLLAMA, is_ollama
 from llmstep.engine.served.choice import prefers_llama_cpp
 from llmstep.engine.served.engine import ServedEngine
 from llmstep.engine.status import EngineStatus

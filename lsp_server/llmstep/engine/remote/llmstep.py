@@ -14,9 +14,8 @@ import attrs
 from llmstep.engine import status, wire
 from llmstep.engine.interface import Generation
 from llmstep.engine.remote.connection import Connection, persistently
-from llmstep.engine.remote.dialects import LLAMA_CPP
 from llmstep.engine.remote.place import Place, place_of
-from llmstep.engine.remote.questions import next_turn
+from llmstep.engine.remote.questions import LLAMA_CPP, next_turn
 from llmstep.engine.remote.refusals import Passing, StatusError
 from llmstep.engine.remote.remote_engine import RemoteEngine
 from llmstep.engine.text import Answer, Turn

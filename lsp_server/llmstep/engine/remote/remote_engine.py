@@ -11,9 +11,9 @@ from llmstep.aside import in_this_loop
 from llmstep.engine import status
 from llmstep.engine.interface import Generation
 from llmstep.engine.remote.connection import FAILURES, Connection
-from llmstep.engine.remote.dialects import Question
 from llmstep.engine.remote.draws import Draw, ServerCapabilities
 from llmstep.engine.remote.place import Place
+from llmstep.engine.remote.questions import Question
 from llmstep.engine.status import EngineStatus, StatusBoard
 from llmstep.engine.text import Answer, Completion, Text, Written
 from llmstep.errors import LlmstepError, RequestError
