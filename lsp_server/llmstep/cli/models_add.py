@@ -80,9 +80,9 @@ def add(
 def _dry_run(record: ModelRecord, template: PromptTemplate, goal_file: Path | None, prefix: str) -> dict[str, Any]:
     """The prompts for a goal, one or two, with the number of their tokens where the tokenizer is here."""
     from llmstep.catalog.store import cache_path, is_cached
+    from llmstep.engine.own_decoder import read_tokenizer
     from llmstep.engine.prompt import encode, fitted_text
     from llmstep.engine.remote.questions import tokens as about
-    from llmstep.engine.tokenizer import read_tokenizer
 
     prompt_input = _example(goal_file, prefix)
     parts = [each for each, _ in template.draws(prompt_input, 2)]

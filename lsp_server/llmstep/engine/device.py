@@ -86,6 +86,15 @@ def place(device: Device, dtype: Dtype) -> Placement:
     return Placement(chosen, choose_dtype(dtype, chosen, capability))
 
 
+def chosen(device: Device) -> Literal["cpu", "cuda", "mps"]:
+    """The device that the settings mean, found without torch where that is possible.
+
+    Raises:
+        SettingsError: As with `place`.
+    """
+    return without_torch(device) or place(device, "auto").device
+
+
 def cuda_capability() -> tuple[int, int]:
     """That of the oldest CUDA device: a model may be divided among all."""
     import torch

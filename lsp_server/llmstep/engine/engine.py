@@ -12,27 +12,26 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import attrs
 
 from llmstep.aside import in_this_loop
 from llmstep.catalog.model_key import ModelKey
+from llmstep.catalog.resolve import ModelChoice
+from llmstep.engine.answer import answer
 from llmstep.engine.answers import Answers, answer_key
-from llmstep.engine.held import Held
+from llmstep.engine.completion import complete
 from llmstep.engine.interface import Generation
+from llmstep.engine.prepare import Held, chosen, is_large
 from llmstep.engine.status import EngineStatus, StatusBoard
 from llmstep.engine.text import Answer, Completion, Text, Turn, Written
 from llmstep.engine.worker import Job, Worker
-from llmstep.progress import Progress, ProgressSink, generating, silent, thinned
+from llmstep.errors import LlmstepError
+from llmstep.progress import ProgressSink, generating, silent, thinned
 from llmstep.settings import Settings
 from llmstep.settings_store import SettingsStore
 from llmstep.types import PromptInput, SamplingParams
-
-if TYPE_CHECKING:
-    from llmstep.catalog.resolve import ModelChoice
-
-__all__ = ["Engine", "EngineStatus", "Generation", "Progress"]
 
 T = TypeVar("T")
 
@@ -91,8 +90,6 @@ class Engine:
         key = answer_key(ModelKey.of(settings).chosen(choice), choice.template, prompt_input, wanted)
 
         def work(job: Job[Generation]) -> Generation:
-            from llmstep.engine.answer import answer
-
             with self._held.working(job, settings, choice) as model:
                 return answer(
                     model,
@@ -130,8 +127,6 @@ class Engine:
                 loop.call_soon_threadsafe(on_written, number, written)
 
         def work(job: Job[Completion]) -> Completion:
-            from llmstep.engine.completion import complete
-
             with self._held.working(job, settings, choice) as model:
                 tokens, written = complete(
                     model,
@@ -177,15 +172,14 @@ class Engine:
         key = ("load", choice.template.family, ModelKey.of(settings).chosen(choice))
         return await self._answers.join(key, partial(self._done, work), progress)
 
-    async def awaited(self) -> ModelChoice | None:
-        """The model of the settings, where it is not in memory yet.
-
-        Raises:
-            ModelError: There is no such model.
-        """
+    async def awaited(self) -> bool:
+        """Whether the model of the settings is on this machine, not in memory, and large enough to be waited for."""
         settings = self.settings
-        choice = await self._choice(settings)
-        return None if self._held.serves(settings, choice) else choice
+        try:
+            choice = await self._choice(settings)
+        except LlmstepError:
+            return False
+        return not self._held.serves(settings, choice) and await asyncio.to_thread(is_large, choice)
 
     async def unload(self) -> None:
         """Free the model's memory, behind the requests that wait now."""
@@ -208,8 +202,6 @@ class Engine:
         """
         choice = self._known_choice(settings)
         if choice is None:
-            from llmstep.engine.prepare import chosen
-
             choice = await asyncio.to_thread(chosen, settings, self._held.model)
             self._chosen = (ModelKey.of(settings), choice)
         return choice

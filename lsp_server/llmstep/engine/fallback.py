@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from typing import TYPE_CHECKING
 
 import attrs
 
-from llmstep.catalog.store import cached_weights
 from llmstep.engine.engine import Engine
 from llmstep.engine.interface import Generation
 from llmstep.errors import CancelledError, LlmstepError
 from llmstep.progress import ProgressSink
 from llmstep.settings import Settings
 from llmstep.types import PromptInput, SamplingParams
-
-if TYPE_CHECKING:
-    from llmstep.catalog.resolve import ModelChoice
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +39,7 @@ class FallbackEngine:
         that requests say why.
         """
         settings = self._own.settings
-        if settings == self._failed or not await self._is_awaited():
+        if settings == self._failed or not await self._own.awaited():
             return None
         if self._loading is None:
             self._loading = asyncio.ensure_future(self._load(settings))
@@ -64,16 +58,6 @@ class FallbackEngine:
             self._loading.cancel()
         await self._end()
 
-    async def _is_awaited(self) -> bool:
-        """Whether the model of the settings is on this machine, not in memory, and large enough to be waited for."""
-        try:
-            choice = await self._own.awaited()
-        except LlmstepError:
-            return False
-        if choice is None or (choice.record is not None and choice.record.bundled):
-            return False
-        return await asyncio.to_thread(_is_large, choice)
-
     async def _load(self, settings: Settings) -> None:
         try:
             await self._own.load()
@@ -90,13 +74,3 @@ class FallbackEngine:
         starter, self._starter = self._starter, None
         if starter is not None:
             await starter.close()
-
-
-def _is_large(choice: ModelChoice) -> bool:
-    from llmstep.catalog.files import weights_size
-    from llmstep.engine.prepare import LARGE
-
-    with contextlib.suppress(LlmstepError, OSError):
-        found = cached_weights(choice.source)
-        return found is not None and weights_size(found[0]) >= LARGE
-    return False

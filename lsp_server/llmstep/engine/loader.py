@@ -19,8 +19,7 @@ from llmstep.catalog.memory import HEADROOM, needed_bytes
 from llmstep.engine import device as devices
 from llmstep.engine.generate import compile_step
 from llmstep.engine.loaded import LoadedModel, Plan
-from llmstep.engine.plan import first_line, quiet, too_large
-from llmstep.engine.tokenizer import by_transformers
+from llmstep.engine.plan import first_line, quiet, read_tokenizer, too_large
 from llmstep.errors import LlmstepError, ModelLoadError
 from llmstep.progress import Progress, ProgressSink, format_bytes, silent
 
@@ -55,7 +54,7 @@ def load(plan: Plan, *, progress: ProgressSink = silent, cancel: CancelToken = N
 
 
 def _whole(plan: Plan, common: dict[str, Any]) -> LoadedModel:
-    tokenizer = by_transformers(plan.tokenizer_folder, plan.name, trust_remote_code=plan.trust_remote_code)
+    tokenizer = read_tokenizer(plan.tokenizer_folder, plan.name, trust_remote_code=plan.trust_remote_code)
     model = _read(plan, common, plan.placement.torch_dtype, **_where(plan)).eval().requires_grad_(False)
     if {"cpu", "disk"} & set(map(str, getattr(model, "hf_device_map", {}).values())):
         raise too_large(plan, devices.free_bytes(plan.placement.device))

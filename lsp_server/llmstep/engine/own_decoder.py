@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from llmstep import decoder
 from llmstep.cancel import NEVER, CancelToken
-from llmstep.catalog.files import measure, read_config, weight_paths
+from llmstep.catalog.files import measure, read_config
 from llmstep.catalog.memory import HEADROOM, needed_bytes, parameters_of, too_large, weight_bytes
 from llmstep.decoder.interface import SMALL
+from llmstep.decoder.tokenizer import read as read_by_decoder
 from llmstep.engine import device as devices
 from llmstep.engine.device import Placement
 from llmstep.engine.loaded import LoadedModel, Plan
+from llmstep.engine.packages import require
 from llmstep.errors import CancelledError, ModelLoadError, ModelTooLargeError
 from llmstep.progress import Progress, ProgressSink, format_bytes, silent
 
@@ -57,7 +59,7 @@ def inspect(
     if file_bytes is None:
         if decoder.why_unsupported(folder) is not None or (adapter and decoder.why_unsupported_adapter(adapter)):
             return None
-        measure(weight_paths(folder))
+        measure(folder)
         with _loading(name):
             size = decoder.measure(folder, _quantization(settings), int(free / HEADROOM))
     else:
@@ -77,6 +79,25 @@ def inspect(
         adapter=adapter,
         needs_torch=False,
     )
+
+
+def read_tokenizer(folder: Path, name: str, *, trust_remote_code: bool = False) -> Any:
+    """The tokenizer in a folder of files, by our decoder where that knows the model; nothing is downloaded.
+
+    Args:
+        name: What to call the model in an error.
+
+    Raises:
+        ModelLoadError: It is missing or broken, or brings code that may not run.
+        MissingPackageError: It needs transformers, which is not installed.
+    """
+    if decoder.why_unsupported(folder) is None:
+        with _loading(name):
+            return read_by_decoder(folder)
+    require(f"The tokenizer of {name}", "torch", "transformers")
+    from llmstep.engine.plan import read_tokenizer as read
+
+    return read(folder, name, trust_remote_code=trust_remote_code)
 
 
 def compile_for(folder: Path, settings: Settings, progress: ProgressSink = silent) -> None:
