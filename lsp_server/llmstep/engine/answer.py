@@ -12,8 +12,7 @@ from llmstep.cancel import NEVER, CancelToken
 from llmstep.catalog.cleaning import THOUGHT_BEGINS, THOUGHT_ENDS
 from llmstep.catalog.template import PromptTemplate
 from llmstep.decoder import Lead
-from llmstep.engine.chat_form import chat_form, in_own_words
-from llmstep.engine.chat_rule import written_chat
+from llmstep.engine.chat_form import chat_form, in_own_words, written_chat
 from llmstep.engine.decode import decode
 from llmstep.engine.interface import Generation
 from llmstep.engine.postprocess import RawSample, generation

@@ -20,8 +20,7 @@ from llmstep.catalog.template import PromptTemplate
 from llmstep.catalog.templates import guess_template
 from llmstep.engine import status
 from llmstep.engine.answers import Answers, answer_key
-from llmstep.engine.chat_form import SAID, ChatForm, chat_form, in_own_words, rule_values
-from llmstep.engine.chat_rule import written_chat
+from llmstep.engine.chat_form import SAID, ChatForm, chat_form, in_own_words, rule_values, written_chat
 from llmstep.engine.interface import Generation
 from llmstep.engine.postprocess import RawSample, generation
 from llmstep.engine.remote.connection import Connection, persistently
