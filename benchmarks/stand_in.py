@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from llmstep.engine.interface import Generation
-from llmstep.engine.remote.remote_engine import RemoteEngine
+from llmstep.engine.interface import Generation, ModelEngine
+from llmstep.engine.status import EngineStatus
 from llmstep.engine.text import Completion, Written
 from llmstep.errors import RequestError
 from llmstep.http.app import create_app
@@ -30,14 +30,13 @@ if TYPE_CHECKING:
     from llmstep.types import PromptInput, SamplingParams
 
 
-class StandIn(RemoteEngine):
+class StandIn(ModelEngine):
     """Answers every goal with `rfl` after `seconds`, and remembers what it has answered, as the real one does."""
 
     def __init__(self, settings: Settings, seconds: float) -> None:
-        super().__init__(settings, "inProcess")
+        super().__init__(settings, EngineStatus("idle", last_ms=1000 * seconds))
         self.seconds = seconds
         self._answers: dict[object, Generation] = {}
-        self._board.publish(state="idle", last_ms=1000 * seconds)
 
     async def generate(
         self,
@@ -78,6 +77,12 @@ class StandIn(RemoteEngine):
     ) -> Answer:
         del turns, sampling, progress
         raise RequestError("A stand-in has no conversations.", hint="Ask a real model.")
+
+    async def unload(self) -> None:
+        """Nothing is loaded."""
+
+    async def close(self) -> None:
+        """Nothing is open."""
 
 
 async def main(port: int, seconds: float, at_once: int) -> None:

@@ -22,9 +22,9 @@ from llmstep.catalog.resolve import ModelChoice
 from llmstep.engine.answer import answer
 from llmstep.engine.answers import Answers, answer_key
 from llmstep.engine.completion import complete
-from llmstep.engine.interface import Generation
+from llmstep.engine.interface import Generation, ModelEngine
 from llmstep.engine.prepare import Held, chosen, is_large
-from llmstep.engine.status import EngineStatus, StatusBoard
+from llmstep.engine.status import EngineStatus
 from llmstep.engine.text import Answer, Completion, Text, Turn, Written
 from llmstep.engine.worker import Job, Worker
 from llmstep.errors import LlmstepError
@@ -39,7 +39,7 @@ _CLOSE_SECONDS = 10.0
 """Longest wait for the worker at the end; reading weights cannot be interrupted between two tensors."""
 
 
-class Engine:
+class Engine(ModelEngine):
     """One model in this process, one queue, one cache of answers.
 
     Args:
@@ -48,10 +48,10 @@ class Engine:
     """
 
     def __init__(self, settings: Settings | SettingsStore) -> None:
-        self.store = SettingsStore.of(settings)
+        store = SettingsStore.of(settings)
+        super().__init__(store, EngineStatus(model=store.current.model))
         self._chosen: tuple[ModelKey, ModelChoice] | None = None
         self._answers = Answers()
-        self._board = StatusBoard(EngineStatus(model=self.settings.model))
         self._worker = Worker(
             idle_seconds=self.settings.idle_unload_minutes * 60, on_change=self._publish, on_idle=self._release
         )
@@ -59,30 +59,9 @@ class Engine:
         self.store.subscribe(lambda settings: settings.idle_unload_minutes, self._rests_for)
         self.store.subscribe(lambda settings: settings.model, self._named)
 
-    @property
-    def settings(self) -> Settings:
-        return self.store.current
-
-    @property
-    def status(self) -> EngineStatus:
-        """What the engine is doing now; from any thread."""
-        return attrs.evolve(self._board.status, queued=self._worker.queued)
-
-    def watch(self, callback: Callable[[EngineStatus], None]) -> Callable[[], None]:
-        """Have `callback` called with every change of the status; the answer is a function that ends it.
-
-        When called in a running event loop the callback runs in that loop, otherwise in the engine's threads.
-        """
-        return self._board.watch(in_this_loop(callback))
-
     async def generate(
         self, prompt_input: PromptInput, sampling: SamplingParams | None = None, *, progress: ProgressSink = silent
     ) -> Generation:
-        """See `ModelEngine.generate`.
-
-        Cancelling the task stops the model within one decoding step, unless others wait for the same answer. A question
-        that was answered before is answered from memory, also when it has no seed.
-        """
         started = time.perf_counter()
         settings = self.settings
         choice = await self._choice(settings)
@@ -104,7 +83,6 @@ class Engine:
         return await self._answers.answer(key, partial(self._done, work), progress, started=started)
 
     def known(self, prompt_input: PromptInput, sampling: SamplingParams | None = None) -> Generation | None:
-        """See `ModelEngine.known`."""
         settings = self.settings
         choice = self._known_choice(settings)
         if choice is None:
@@ -117,7 +95,6 @@ class Engine:
     async def complete(
         self, text: Text, sampling: SamplingParams, *, on_written: Callable[[int, Written], None] | None = None
     ) -> Completion:
-        """See `ModelEngine.complete`; nothing is remembered. Cancelling stops the model within one decoding step."""
         settings = self.settings
         choice = await self._choice(settings)
         loop = asyncio.get_running_loop()
@@ -145,7 +122,6 @@ class Engine:
     async def converse(
         self, turns: Sequence[Turn], sampling: SamplingParams, *, progress: ProgressSink = silent
     ) -> Answer:
-        """See `ModelEngine.converse`."""
         made = await self.complete(Text(messages=tuple(turns)), attrs.evolve(sampling, count=1))
         [written] = made.written
         progress(generating(written.drawn, sampling.max_new_tokens))
@@ -155,10 +131,6 @@ class Engine:
         """Have the model of the settings in memory, downloading it first where needed; its name.
 
         A download belongs to whoever asked for it: cancelling this task ends it.
-
-        Raises:
-            ModelError: The model cannot be found, downloaded or loaded.
-            CancelledError: The engine was closed.
         """
         settings = self.settings
         choice = await self._choice(settings)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
+from llmstep.engine.status import EngineStatus, StatusBoard
+from llmstep.engine.text import Answer, Completion, Text, Turn, Written
+from llmstep.errors import RequestError
 from llmstep.progress import ProgressSink, silent
-
-if TYPE_CHECKING:
-    from llmstep.engine.status import EngineStatus
-    from llmstep.engine.text import Answer, Completion, Text, Turn, Written
-    from llmstep.settings import Settings
-    from llmstep.types import Candidate, PromptInput, SamplingParams
+from llmstep.settings import Settings
+from llmstep.settings_store import SettingsStore
+from llmstep.types import Candidate, PromptInput, SamplingParams
 
 
 @attrs.frozen
@@ -33,28 +33,43 @@ class Generation:
     """How samples ended that were cut off, or have a thought and no step; empty where there are none."""
 
 
-class ModelEngine(Protocol):
-    """Proposes steps; belongs to one asyncio loop. `EngineRouter` is the one that the settings mean."""
+class ModelEngine(ABC):
+    """Proposes steps; belongs to one asyncio loop. `EngineRouter` is the one that the settings mean.
+
+    Args:
+        settings: When they change, requests from then on have the new ones; those in flight keep theirs.
+        status: What the engine does at first.
+    """
+
+    def __init__(self, settings: Settings | SettingsStore, status: EngineStatus) -> None:
+        self.store = SettingsStore.of(settings)
+        self._board = StatusBoard(status)
 
     @property
     def settings(self) -> Settings:
-        """Those of requests from now on; those in flight keep theirs."""
+        """Those of requests from now on."""
+        return self.store.current
 
     @property
     def status(self) -> EngineStatus:
-        """What the engine is doing now."""
+        """What the engine is doing now; from any thread."""
+        return self._board.status
 
     def watch(self, callback: Callable[[EngineStatus], None]) -> Callable[[], None]:
-        """Have `callback` called with every change of the status; the answer is a function that ends it."""
+        """Have `callback` called with every change of the status; the answer is a function that ends it.
 
+        When called in a running event loop the callback runs in that loop, otherwise in the engine's threads.
+        """
+        return self._board.watch(callback)
+
+    @abstractmethod
     async def generate(
-        self,
-        prompt_input: PromptInput,
-        sampling: SamplingParams | None = None,
-        *,
-        progress: ProgressSink = silent,
+        self, prompt_input: PromptInput, sampling: SamplingParams | None = None, *, progress: ProgressSink = silent
     ) -> Generation:
-        """Distinct candidates for `ask`, best first. Cancelling the task stops the model.
+        """Distinct candidates for `ask`, best first.
+
+        Cancelling the task stops the model within one decoding step, unless others wait for the same answer. A question
+        that was answered before is answered from memory, also when it has no seed.
 
         Args:
             sampling: How to draw; None takes the settings.
@@ -68,12 +83,14 @@ class ModelEngine(Protocol):
         """
 
     def known(self, prompt_input: PromptInput, sampling: SamplingParams | None = None) -> Generation | None:
-        """The answer, where it is in memory and needs no work."""
+        """The answer, where it is in memory and needs no work; None also where only a server could say that."""
+        del prompt_input, sampling
+        return None
 
     async def complete(
         self, text: Text, sampling: SamplingParams, *, on_written: Callable[[int, Written], None] | None = None
     ) -> Completion:
-        """Continuations of a text, without any template.
+        """Continuations of a text, without any template; nothing is remembered.
 
         Args:
             on_written: Called in this event loop with every continuation as soon as it has ended, and its number.
@@ -81,7 +98,12 @@ class ModelEngine(Protocol):
         Raises:
             LlmstepError: A `RequestError` when the text cannot be continued, or the model is at a server.
         """
+        del text, sampling, on_written
+        raise RequestError(
+            "The model of this llmstep is at another server.", hint="Ask that server for completions directly."
+        )
 
+    @abstractmethod
     async def converse(
         self, turns: Sequence[Turn], sampling: SamplingParams, *, progress: ProgressSink = silent
     ) -> Answer:
@@ -94,6 +116,7 @@ class ModelEngine(Protocol):
             LlmstepError: A `RequestError` when the conversation is too long for the model, or one of `generate`'s.
         """
 
+    @abstractmethod
     async def load(self, *, progress: ProgressSink = silent) -> str:
         """Have the model ready; with a remote engine, make sure that its server answers. The model's name.
 
@@ -101,8 +124,10 @@ class ModelEngine(Protocol):
             LlmstepError: That is not possible.
         """
 
+    @abstractmethod
     async def unload(self) -> None:
-        """Free the memory of a model that this process holds."""
+        """Free the memory of a model that this process holds, or end the server that it has started."""
 
+    @abstractmethod
     async def close(self) -> None:
         """Cancel all requests and free everything."""

@@ -43,60 +43,40 @@ SERVERS: dict[str, Callable[[Settings | SettingsStore], ModelEngine]] = {
 """What asks a server, by the name of the setting `engine`."""
 
 
-class EngineRouter:
+class EngineRouter(ModelEngine):
     """A `ModelEngine` that follows the settings.
 
     Args:
         settings: When they change, a model in memory that they do not need is freed.
         neighbour: Asked before each request for which the model would be loaded in this process.
-        in_the_meantime: Whether the starter answers while a larger model is loaded.
+        with_fallback: Whether the starter answers while a larger model is loaded.
     """
 
     def __init__(
         self, settings: Settings | SettingsStore, neighbour: Neighbour | None = None, *, with_fallback: bool = False
     ) -> None:
-        self.store = store = SettingsStore.of(settings)
+        store = SettingsStore.of(settings)
         self._neighbour = neighbour
-        self._place: Place | None = None
         self.own = Engine(store)
         self._meanwhile = FallbackEngine(self.own) if with_fallback else None
-        self._shared = LlmstepEngine(store, "shared", self._neighbours_place, tries=1)
+        self._shared = LlmstepEngine(store, "shared", tries=1)
         self._servers = {name: make(store) for name, make in SERVERS.items()}
         self._all: tuple[ModelEngine, ...] = (self.own, *self._servers.values(), self._shared)
-        self._active: ModelEngine = self._configured(self.settings)
-        self._watchers: list[Callable[[EngineStatus], None]] = []
+        self._active: ModelEngine = self._configured(store.current)
         self._unloading: asyncio.Task[None] | None = None
+        super().__init__(store, self._active.status)
+        for engine in self._all:
+            engine.watch(partial(self._changed, engine))
         store.subscribe(lambda settings: (settings.engine, settings.model), self._switch)
-
-    @property
-    def settings(self) -> Settings:
-        return self.store.current
 
     @property
     def status(self) -> EngineStatus:
         return self._active.status
 
-    def watch(self, callback: Callable[[EngineStatus], None]) -> Callable[[], None]:
-        """See `ModelEngine.watch`; a change of the engine is a change of the status."""
-        ends = [engine.watch(self._only_when_active(engine, callback)) for engine in self._all]
-        self._watchers.append(callback)
-
-        def stop() -> None:
-            for end in ends:
-                end()
-            if callback in self._watchers:
-                self._watchers.remove(callback)
-
-        return stop
-
     async def generate(
-        self,
-        prompt_input: PromptInput,
-        sampling: SamplingParams | None = None,
-        *,
-        progress: ProgressSink = silent,
+        self, prompt_input: PromptInput, sampling: SamplingParams | None = None, *, progress: ProgressSink = silent
     ) -> Generation:
-        """See `ModelEngine.generate`; no model is asked where nothing is left to prove."""
+        """No model is asked where nothing is left to prove."""
         if prompt_input.goal.solved:
             return Generation([], self.status.model, 0, 0.0)
         if await self._find_neighbour(self.settings):
@@ -112,23 +92,22 @@ class EngineRouter:
         return await engine.generate(prompt_input, sampling, progress=progress)
 
     def known(self, prompt_input: PromptInput, sampling: SamplingParams | None = None) -> Generation | None:
-        """See `ModelEngine.known`."""
         return self._active.known(prompt_input, sampling)
 
     async def complete(
         self, text: Text, sampling: SamplingParams, *, on_written: Callable[[int, Written], None] | None = None
     ) -> Completion:
-        """See `ModelEngine.complete`; a neighbour is not asked."""
+        """A neighbour is not asked."""
         return await self._meant().complete(text, sampling, on_written=on_written)
 
     async def converse(
         self, turns: Sequence[Turn], sampling: SamplingParams, *, progress: ProgressSink = silent
     ) -> Answer:
-        """See `ModelEngine.converse`; a neighbour is not asked."""
+        """A neighbour is not asked."""
         return await self._meant().converse(turns, sampling, progress=progress)
 
     async def load(self, *, progress: ProgressSink = silent) -> str:
-        """See `ModelEngine.load`; a model that another llmstep lends is not loaded here."""
+        """A model that another llmstep lends is not loaded here."""
         if await self._find_neighbour(self.settings):
             try:
                 return await self._shared.load(progress=progress)
@@ -165,21 +144,16 @@ class EngineRouter:
         """Whether another llmstep lends its model, which is the active engine then."""
         if self._neighbour is None or not settings.in_process or (place := await self._neighbour(settings)) is None:
             return False
-        self._place = place
+        self._shared.place = place
         self._use(self._shared)
         return True
-
-    def _neighbours_place(self, _: Settings) -> Place:
-        assert self._place is not None
-        return self._place
 
     def _use(self, engine: ModelEngine) -> None:
         """Make an engine the active one; the model of the one before is freed."""
         if engine is self._active:
             return
         before, self._active = self._active, engine
-        for watcher in tuple(self._watchers):
-            watcher(engine.status)
+        self._board.publish(engine.status)
         if before.status.state != "empty":
             self._unloading = asyncio.ensure_future(self._unload_quietly(before))
 
@@ -189,11 +163,6 @@ class EngineRouter:
         except LlmstepError as error:
             _log.debug("the model was not freed: %s", error.message)
 
-    def _only_when_active(
-        self, engine: ModelEngine, callback: Callable[[EngineStatus], None]
-    ) -> Callable[[EngineStatus], None]:
-        def when_active(status: EngineStatus) -> None:
-            if engine is self._active:
-                callback(status)
-
-        return when_active
+    def _changed(self, engine: ModelEngine, status: EngineStatus) -> None:
+        if engine is self._active:
+            self._board.publish(status)

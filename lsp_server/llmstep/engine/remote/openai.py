@@ -73,7 +73,6 @@ class OpenAiEngine(RemoteEngine):
     async def generate(
         self, prompt_input: PromptInput, sampling: SamplingParams | None = None, *, progress: ProgressSink = silent
     ) -> Generation:
-        """See `ModelEngine.generate`."""
         started = time.perf_counter()
         settings = self.settings
         target = await self._target(settings, progress)
@@ -92,7 +91,6 @@ class OpenAiEngine(RemoteEngine):
     async def converse(
         self, turns: Sequence[Turn], sampling: SamplingParams, *, progress: ProgressSink = silent
     ) -> Answer:
-        """See `ModelEngine.converse`."""
         target = await self._target(self.settings, silent)
         self._board.publish(model=target.model)
         question = next_turn(self._dialect, target.model, turns, sampling)
