@@ -166,6 +166,8 @@ def measure(folder: Path) -> Weights:
     Raises:
         ModelLoadError: A file is missing, cut off, or not in its format.
     """
+    from safetensors import SafetensorError, safe_open
+
     parameters: int | None = 0
     size = 0
     for path in weight_paths(folder):
@@ -176,25 +178,11 @@ def measure(folder: Path) -> Weights:
             parameters = None
         elif parameters is not None:
             try:
-                parameters += count_weights(path)
-            except ValueError as error:
+                with safe_open(path, framework="numpy") as file:
+                    parameters += sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+            except SafetensorError as error:
                 raise broken(path, _how(str(error), path.stat().st_size)) from error
     return Weights(parameters, size)
-
-
-def count_weights(path: Path) -> int:
-    """Number of weights in a file, by its header.
-
-    Raises:
-        ValueError: It is not in that format, or not as long as the header says.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(str(error)) from error
 
 
 def _how(said: str, size: int) -> str:

@@ -47,13 +47,13 @@ def add(
 
     Example: llmstep models add mine ./models/mine --template ntp-st --stop "\\n\\n"
     """
-    from llmstep.catalog import added
+    from llmstep.catalog import registry
     from llmstep.catalog.loadable import addable
     from llmstep.catalog.models import ModelRecord, find_in_catalog
     from llmstep.catalog.store import is_path
     from llmstep.engine.served.launches import llama_server
 
-    added.check_name(name)
+    registry.check_name(name)
     if not is_path(model) and find_in_catalog(model) is None and Path(model).exists():
         model = str(Path(model).resolve())
     source = str(Path(model).expanduser().resolve()) if is_path(model) else model
@@ -70,7 +70,7 @@ def add(
         added=True,
     )
     shown = _dry_run(record, attrs.evolve(found, stops=(*found.stops, *record.stops)), goal_file, prefix)
-    replaced = False if dry_run else added.add(record)
+    replaced = False if dry_run else registry.add(record)
     if as_json:
         say_json(AddOutput(**shown, saved=not dry_run, replaced=replaced))
     else:

@@ -15,10 +15,10 @@ from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import constants, snapshot_download, try_to_load_from_cache
-from huggingface_hub.errors import HFValidationError
+from huggingface_hub import constants, snapshot_download
 
 from llmstep.cancel import NEVER, CancelToken
+from llmstep.catalog import store
 from llmstep.catalog.files import ADAPTER, CONFIG, is_complete, needed_files, weight_files
 from llmstep.catalog.store import adapter_base, is_path
 from llmstep.errors import CancelledError, DownloadError, ModelNotFoundError
@@ -65,10 +65,7 @@ def fetch(
                 f"There is no folder {path}.", hint="Give a folder that holds a model, or an id on the hub: owner/name."
             )
         return path
-    try:
-        folder = cached_folder(source, code=code)
-    except HFValidationError as error:
-        raise hub_errors.translate(error, source) from None
+    folder = cached_folder(source, code=code)
     if folder is None:
 
         def pick(sizes: Mapping[str, int]) -> tuple[list[str], list[str]]:
@@ -89,9 +86,9 @@ def fetch_file(repo_id: str, name: str, *, progress: ProgressSink = silent, canc
     Raises:
         ModelNotFoundError, DownloadError, CancelledError: As with `fetch`.
     """
-    cached = try_to_load_from_cache(repo_id, name, cache_dir=constants.HF_HUB_CACHE)
-    if isinstance(cached, str):
-        return Path(cached)
+    cached = store.cached_file(repo_id, name)
+    if cached is not None:
+        return cached
 
     def pick(sizes: Mapping[str, int]) -> tuple[list[str], list[str]]:
         if name not in sizes:
@@ -132,12 +129,8 @@ def cached_folder(repo_id: str, *, code: bool = False) -> Path | None:
     Args:
         code: The Python files of a model that brings some are to be there too.
     """
-    for name in ("config.json", ADAPTER):
-        config = try_to_load_from_cache(repo_id, name, cache_dir=constants.HF_HUB_CACHE)
-        folder = Path(config).parent if isinstance(config, str) else None
-        if folder and is_complete(folder, code=code):
-            return folder
-    return None
+    folder = store.hub_folder(repo_id)
+    return folder if folder and is_complete(folder, code=code) else None
 
 
 class _Download:
