@@ -1,4 +1,4 @@
-"""The queue: order, cancellation, limits, idleness. No model is needed for that."""
+"""The queue: order, cancellation, limits. No model is needed for that."""
 
 from __future__ import annotations
 
@@ -98,72 +98,6 @@ def test_the_queue_is_bounded(worker: Worker) -> None:
     gate.open.set()
     for future in (running, waiting[0], waiting[2], fits):
         assert future.result(LONG) == "done"
-
-
-def idle_time_passes(seconds: float) -> None:
-    """As long as another worker takes to be idle."""
-    over = threading.Event()
-    another = Worker(idle_seconds=seconds, on_idle=over.set)
-    another.submit(lambda _: None).result(LONG)
-    assert over.wait(LONG)
-    another.close(LONG)
-
-
-def test_idleness_is_told_once_and_never_under_work() -> None:
-    idle = threading.Semaphore(0)
-    busy = threading.Event()
-    seen_busy: list[bool] = []
-
-    def on_idle() -> None:
-        seen_busy.append(busy.is_set())
-        idle.release()
-
-    worker = Worker(idle_seconds=0.02, on_idle=on_idle)
-    try:
-
-        def work(_: Job[None]) -> None:
-            busy.set()
-            idle_time_passes(0.02)
-            busy.clear()
-
-        worker.submit(work).result(LONG)
-        assert idle.acquire(timeout=LONG)
-        idle_time_passes(0.02)
-        assert not idle.acquire(blocking=False)  # not again while nothing happens
-        worker.submit(work).result(LONG)
-        assert idle.acquire(timeout=LONG)
-        assert seen_busy == [False, False]
-    finally:
-        worker.close(LONG)
-
-
-def test_idleness_can_be_switched_on_and_off_while_waiting() -> None:
-    idle = threading.Event()
-    worker = Worker(on_idle=idle.set)
-    try:
-        worker.submit(lambda _: None).result(LONG)
-        idle_time_passes(0.02)
-        assert not idle.is_set()
-        worker.idle_seconds = 0.01
-        assert idle.wait(LONG)
-    finally:
-        worker.close(LONG)
-
-
-def test_an_error_in_idle_work_does_not_end_the_worker() -> None:
-    failed = threading.Event()
-
-    def on_idle() -> None:
-        failed.set()
-        raise RuntimeError("idle work")
-
-    worker = Worker(idle_seconds=0.01, on_idle=on_idle)
-    try:
-        worker.submit(lambda _: None).result(LONG)
-        assert failed.wait(LONG)
-        assert worker.submit(lambda _: "alive").result(LONG) == "alive"
-    finally:
-        worker.close(LONG)
 
 
 def test_changes_of_the_queue_are_told() -> None:

@@ -52,12 +52,10 @@ class Engine(ModelEngine):
         super().__init__(store, EngineStatus(model=store.current.model))
         self._chosen: tuple[ModelKey, ModelChoice] | None = None
         self._answers = Answers()
-        self._worker = Worker(
-            idle_seconds=self.settings.idle_unload_minutes * 60, on_change=self._publish, on_idle=self._release
-        )
+        self._worker = Worker(on_change=self._publish)
         self._held = Held(self._publish, lambda: self.settings.model, self._worker.closing)
-        self.store.subscribe(lambda settings: settings.idle_unload_minutes, self._rests_for)
         self.store.subscribe(lambda settings: settings.model, self._named)
+        self.store.subscribe(lambda settings: settings.idle_unload_minutes, self._rest)
 
     async def generate(
         self, prompt_input: PromptInput, sampling: SamplingParams | None = None, *, progress: ProgressSink = silent
@@ -161,10 +159,12 @@ class Engine(ModelEngine):
         """Cancel all requests, free the model and end the worker's thread."""
         await asyncio.get_running_loop().run_in_executor(None, self._worker.close, _CLOSE_SECONDS)
         self._release()
+        self._rest()
 
     async def _done(self, work: Callable[[Job[T]], T], progress: ProgressSink = silent) -> T:
         """What `work` returns, by the worker's thread."""
-        return await asyncio.wrap_future(self._worker.submit(work, in_this_loop(progress)))
+        with self._in_use():
+            return await asyncio.wrap_future(self._worker.submit(work, in_this_loop(progress)))
 
     async def _choice(self, settings: Settings) -> ModelChoice:
         """The model that the settings mean; looked up in a thread, since that asks the disk and the devices.
@@ -181,9 +181,6 @@ class Engine(ModelEngine):
     def _known_choice(self, settings: Settings) -> ModelChoice | None:
         """The model that the settings mean, where it was looked up already."""
         return self._chosen[1] if self._chosen is not None and self._chosen[0] == ModelKey.of(settings) else None
-
-    def _rests_for(self, _: float, minutes: float) -> None:
-        self._worker.idle_seconds = minutes * 60
 
     def _named(self, *_: object) -> None:
         if self._board.status.state == "empty":

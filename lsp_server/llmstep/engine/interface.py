@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import attrs
 
@@ -44,6 +46,9 @@ class ModelEngine(ABC):
     def __init__(self, settings: Settings | SettingsStore, status: EngineStatus) -> None:
         self.store = SettingsStore.of(settings)
         self._board = StatusBoard(status)
+        self._users = 0
+        self._idle: asyncio.TimerHandle | None = None
+        self._unloading: asyncio.Task[None] | None = None
 
     @property
     def settings(self) -> Settings:
@@ -131,3 +136,26 @@ class ModelEngine(ABC):
     @abstractmethod
     async def close(self) -> None:
         """Cancel all requests and free everything."""
+
+    @contextlib.contextmanager
+    def _in_use(self) -> Iterator[None]:
+        """Meanwhile the model stays; unused for as long as the settings say, it is unloaded."""
+        self._users += 1
+        try:
+            yield
+        finally:
+            self._users -= 1
+            self._rest()
+
+    def _rest(self, *_: object) -> None:
+        """Count the time without work from now on."""
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
+        if not self._users and self.status.state != "empty" and (minutes := self.settings.idle_unload_minutes):
+            with contextlib.suppress(RuntimeError):  # settings were changed outside of any loop
+                self._idle = asyncio.get_running_loop().call_later(60 * minutes, self._unload_idle)
+
+    def _unload_idle(self) -> None:
+        if not self._users:
+            self._unloading = asyncio.ensure_future(self.unload())

@@ -63,7 +63,6 @@ class EngineRouter(ModelEngine):
         self._servers = {name: make(store) for name, make in SERVERS.items()}
         self._all: tuple[ModelEngine, ...] = (self.own, *self._servers.values(), self._shared)
         self._active: ModelEngine = self._configured(store.current)
-        self._unloading: asyncio.Task[None] | None = None
         super().__init__(store, self._active.status)
         for engine in self._all:
             engine.watch(partial(self._changed, engine))

@@ -10,7 +10,6 @@ import logging
 import os
 import sys
 import threading
-import time
 import traceback
 from collections import deque
 from collections.abc import Callable
@@ -49,21 +48,11 @@ class Worker:
     Args:
         limit: Most jobs that wait; further ones are refused.
         on_change: Called when the number of waiting jobs changes, in any thread.
-        on_idle: Called in the worker's thread when nothing was done for `idle_seconds`, once until the next job.
     """
 
-    def __init__(
-        self,
-        *,
-        limit: int = 32,
-        idle_seconds: float = 0.0,
-        on_change: Callable[[], None] = lambda: None,
-        on_idle: Callable[[], None] = lambda: None,
-    ) -> None:
+    def __init__(self, *, limit: int = 32, on_change: Callable[[], None] = lambda: None) -> None:
         self._limit = limit
-        self._idle_seconds = idle_seconds
         self._on_change = on_change
-        self._on_idle = on_idle
         self._wake = threading.Condition()
         self._waiting: deque[Job[Any]] = deque()
         self._running: Job[Any] | None = None
@@ -75,17 +64,6 @@ class Worker:
     def queued(self) -> int:
         """Number of jobs that wait, the running one not counted."""
         return len(self._waiting)
-
-    @property
-    def idle_seconds(self) -> float:
-        """How long without work until `on_idle`; 0 never."""
-        return self._idle_seconds
-
-    @idle_seconds.setter
-    def idle_seconds(self, seconds: float) -> None:
-        with self._wake:
-            self._idle_seconds = seconds
-            self._wake.notify()
 
     def submit(self, work: Callable[[Job[T]], T], progress: ProgressSink = silent) -> Future[T]:
         """Have `work` done; cancelling the future drops the job, or asks it to stop when it runs.
@@ -107,7 +85,10 @@ class Worker:
                     hint="Wait until they are done, or cancel some.",
                 )
             self._waiting.append(job)
-            self._start()
+            if self._thread is None:
+                # A daemon: a library call that hangs must not keep the process alive.
+                self._thread = threading.Thread(target=self._serve, name="llmstep-model", daemon=True)
+                self._thread.start()
             self._wake.notify()
         job.future.add_done_callback(lambda future: self._leave(job) if future.cancelled() else None)
         self._on_change()
@@ -127,12 +108,6 @@ class Worker:
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(seconds)
 
-    def _start(self) -> None:
-        if self._thread is None:
-            # A daemon: a library call that hangs must not keep the process alive.
-            self._thread = threading.Thread(target=self._serve, name="llmstep-model", daemon=True)
-            self._thread.start()
-
     def _leave(self, job: Job[Any]) -> None:
         with self._wake:
             job.cancel.request()
@@ -142,44 +117,30 @@ class Worker:
 
     def _serve(self) -> None:
         _give_precedence()
-        while (job := self._next()) is not None:
-            self._on_change()
-            self._run(job)
-
-    def _next(self) -> Job[Any] | None:
-        """The next job, or None when the worker is closed; waits, and notices idleness."""
-        since, noticed = time.monotonic(), False
         while True:
             with self._wake:
+                self._wake.wait_for(lambda: self._waiting or self.closing.requested)
                 if self.closing.requested:
-                    return None
-                if self._waiting:
-                    self._running = self._waiting.popleft()
-                    return self._running
-                left = since + self._idle_seconds - time.monotonic() if self._idle_seconds > 0 and not noticed else None
-                if left is None or left > 0:
-                    self._wake.wait(left)
-                    continue
-            noticed = True
-            try:
-                self._on_idle()
-            except Exception:
-                _log.exception("llmstep: the work for idle times failed")
+                    return
+                job = self._running = self._waiting.popleft()
+            self._on_change()
+            _run(job)
 
-    def _run(self, job: Job[Any]) -> None:
-        try:
-            if job.cancel.requested:
-                raise _closed()
-            result = job.work(job)
-        except BaseException as error:
-            if not isinstance(error, CancelledError):
-                foreseen = isinstance(error, LlmstepError) and not isinstance(error, GenerationError)
-                text = "".join(traceback.format_exception(error))
-                _log.log(logging.INFO if foreseen else logging.ERROR, "llmstep: a request failed\n%s", text)
-            _forget_frames(error)
-            _resolve(job, error=error)
-        else:
-            _resolve(job, result=result)
+
+def _run(job: Job[Any]) -> None:
+    try:
+        if job.cancel.requested:
+            raise _closed()
+        result = job.work(job)
+    except BaseException as error:
+        if not isinstance(error, CancelledError):
+            foreseen = isinstance(error, LlmstepError) and not isinstance(error, GenerationError)
+            text = "".join(traceback.format_exception(error))
+            _log.log(logging.INFO if foreseen else logging.ERROR, "llmstep: a request failed\n%s", text)
+        _forget_frames(error)
+        _resolve(job, error=error)
+    else:
+        _resolve(job, result=result)
 
 
 def _resolve(job: Job[Any], *, result: Any = None, error: BaseException | None = None) -> None:

@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class ServedEngine(OpenAiEngine):
-    """Starts a server for the model of the settings, and asks it.
+    """Starts a server for the model of the settings, and asks it; one that ends in the midst of that is started anew.
 
     Args:
         settings: See `RemoteEngine`.
@@ -41,7 +41,7 @@ class ServedEngine(OpenAiEngine):
         self._key: Settings | None = None
         """What the launch was prepared for."""
         self._preparing = asyncio.Lock()
-        self._idle: asyncio.TimerHandle | None = None
+        self.store.subscribe(lambda settings: settings.idle_unload_minutes, self._rest)
 
     def _named(self, kind: str) -> str:
         return super()._named(kind) if self.settings.remote.url else self.settings.model
@@ -53,18 +53,11 @@ class ServedEngine(OpenAiEngine):
     async def generate(
         self, prompt_input: PromptInput, sampling: SamplingParams | None = None, *, progress: ProgressSink = silent
     ) -> Generation:
-        """See `OpenAiEngine.generate`. A server that ends in the midst of it is started once more.
-
-        Raises:
-            SettingsError: The server's program is not installed.
-            ModelError: The server cannot be started with this model.
-        """
         return await self._kept(lambda: super(ServedEngine, self).generate(prompt_input, sampling, progress=progress))
 
     async def converse(
         self, turns: Sequence[Turn], sampling: SamplingParams, *, progress: ProgressSink = silent
     ) -> Answer:
-        """See `OpenAiEngine.converse`; a server that ends in the midst of it is started once more."""
         return await self._kept(lambda: super(ServedEngine, self).converse(turns, sampling, progress=progress))
 
     async def load(self, *, progress: ProgressSink = silent) -> str:
@@ -72,38 +65,27 @@ class ServedEngine(OpenAiEngine):
 
     async def _kept(self, work: Callable[[], Awaitable[T]]) -> T:
         """What the work returns; it is done once more where its server has ended."""
-        self._rest(None)
-        try:
-            return await work()
-        except RemoteError as error:
-            if self.settings.remote.url or await self.child.ended() is None:
-                raise error from None
+        with self._in_use():
+            try:
+                return await work()
+            except RemoteError as error:
+                if self.settings.remote.url or await self.child.ended() is None:
+                    raise error from None
             try:
                 return await work()
             except RemoteError as again:
                 raise (await self.child.ended() or again) from None
-        finally:
-            self._rest(self.settings.idle_unload_minutes * 60)
 
     async def unload(self) -> None:
         """End the server."""
-        self._rest(None)
         await self.child.stop()
         self._launch = self._key = None
         self._board.publish(state="empty", model=self.settings.model, url="")
+        self._rest()
 
     async def close(self) -> None:
-        self._rest(None)
         await super().close()
-        await self.child.stop()
-
-    def _rest(self, seconds: float | None) -> None:
-        """End the server when it was not asked for so long; None for never."""
-        if self._idle is not None:
-            self._idle.cancel()
-            self._idle = None
-        if seconds and self.child.running and not self._running:
-            self._idle = asyncio.get_running_loop().call_later(seconds, lambda: asyncio.ensure_future(self.unload()))
+        await self.unload()
 
     async def _target(self, settings: Settings, progress: ProgressSink) -> Target:
         if settings.remote.url:
