@@ -12,7 +12,6 @@ from llmstep.cancel import NEVER, CancelToken
 from llmstep.catalog.files import measure, read_config
 from llmstep.catalog.memory import HEADROOM, needed_bytes, parameters_of, too_large, weight_bytes
 from llmstep.decoder.interface import SMALL
-from llmstep.decoder.tokenizer import read as read_by_decoder
 from llmstep.engine import device as devices
 from llmstep.engine.device import Placement
 from llmstep.engine.loaded import LoadedModel, Plan
@@ -92,12 +91,14 @@ def read_tokenizer(folder: Path, name: str, *, trust_remote_code: bool = False) 
         MissingPackageError: It needs transformers, which is not installed.
     """
     if decoder.why_unsupported(folder) is None:
-        with _loading(name):
-            return read_by_decoder(folder)
-    require(f"The tokenizer of {name}", "torch", "transformers")
-    from llmstep.engine.plan import read_tokenizer as read
+        from llmstep.decoder.tokenizer import read
 
-    return read(folder, name, trust_remote_code=trust_remote_code)
+        with _loading(name):
+            return read(folder)
+    require(f"The tokenizer of {name}", "torch", "transformers")
+    from llmstep.engine import plan
+
+    return plan.read_tokenizer(folder, name, trust_remote_code=trust_remote_code)
 
 
 def compile_for(folder: Path, settings: Settings, progress: ProgressSink = silent) -> None:
