@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from llmstep.engine.interface import Generation, ModelEngine
+from llmstep.engine.interface import Completion, Generation, ModelEngine, Written
 from llmstep.engine.status import EngineStatus
-from llmstep.engine.text import Completion, Written
 from llmstep.errors import RequestError
 from llmstep.http.app import create_app
 from llmstep.http.server import serve
@@ -26,7 +25,7 @@ from llmstep.types import Candidate
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from llmstep.engine.text import Answer, Text, Turn
+    from llmstep.engine.interface import Answer, Text, Turn
     from llmstep.types import PromptInput, SamplingParams
 
 

@@ -19,6 +19,14 @@ from llmstep.errors import RequestError, SettingsError
 from llmstep.whole_file import whole_file
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
+_KEYS = {
+    "name": "name",
+    "model": "repo_id",
+    "template": "template",
+    "stops": "stops",
+    "trustRemoteCode": "trust_remote_code",
+}
+"""The names in the file, and those of a record's fields."""
 
 
 def all_records() -> tuple[ModelRecord, ...]:
@@ -131,16 +139,7 @@ def _record(raw: dict[str, Any]) -> ModelRecord:
 
 
 def _write(records: list[ModelRecord]) -> None:
-    models = [
-        {
-            "name": each.name,
-            "model": each.repo_id,
-            "template": each.template,
-            "stops": list(each.stops),
-            "trustRemoteCode": each.trust_remote_code,
-        }
-        for each in records
-    ]
+    models = [{key: getattr(each, field) for key, field in _KEYS.items()} for each in records]
     place = file()
     try:
         with whole_file(place) as new:

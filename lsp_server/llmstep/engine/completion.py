@@ -15,9 +15,9 @@ from llmstep.cancel import NEVER, CancelToken
 from llmstep.decoder.rows import written as text_behind
 from llmstep.engine.chat_form import written_chat
 from llmstep.engine.decode import decode
+from llmstep.engine.interface import Text, Written
 from llmstep.engine.postprocess import RawSample
 from llmstep.engine.prompt import EncodedPrompt
-from llmstep.engine.text import Text, Written
 from llmstep.errors import ContextLengthError, RequestError
 from llmstep.progress import ProgressSink, silent
 from llmstep.types import SamplingParams

@@ -22,10 +22,9 @@ from llmstep.catalog.resolve import ModelChoice
 from llmstep.engine.answer import answer
 from llmstep.engine.answers import Answers, answer_key
 from llmstep.engine.completion import complete
-from llmstep.engine.interface import Generation, ModelEngine
+from llmstep.engine.interface import Answer, Completion, Generation, ModelEngine, Text, Turn, Written
 from llmstep.engine.prepare import Held, chosen, is_large
 from llmstep.engine.status import EngineStatus
-from llmstep.engine.text import Answer, Completion, Text, Turn, Written
 from llmstep.engine.worker import Job, Worker
 from llmstep.errors import LlmstepError
 from llmstep.progress import ProgressSink, generating, silent, thinned

@@ -1,7 +1,8 @@
 """The engine that the settings mean, at any time: in this process, in or at a server, or another window's.
 
 Settings may change it while it is in use. Where another llmstep of this user has the same model in memory, that one is
-asked; when it goes away, the request is made again here.
+asked; when it goes away, the request is made again here. While a large model is on its way into memory, the starter may
+answer.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
+import attrs
+
 from llmstep.engine.engine import Engine
-from llmstep.engine.fallback import FallbackEngine
-from llmstep.engine.interface import Generation, ModelEngine
+from llmstep.engine.interface import Answer, Completion, Generation, ModelEngine, Text, Turn, Written
 from llmstep.engine.remote.llmstep import LlmstepEngine
 from llmstep.engine.remote.openai import OpenAiEngine
 from llmstep.engine.remote.place import Place
@@ -21,7 +23,6 @@ from llmstep.engine.remote.questions import OLLAMA, is_ollama
 from llmstep.engine.served.choice import prefers_llama_cpp
 from llmstep.engine.served.engine import ServedEngine
 from llmstep.engine.status import EngineStatus
-from llmstep.engine.text import Answer, Completion, Text, Turn, Written
 from llmstep.errors import CancelledError, LlmstepError, RemoteError, RemoteRefusedError
 from llmstep.progress import ProgressSink, silent
 from llmstep.settings import Settings
@@ -41,6 +42,65 @@ SERVERS: dict[str, Callable[[Settings | SettingsStore], ModelEngine]] = {
     "llmstep": LlmstepEngine,
 }
 """What asks a server, by the name of the setting `engine`."""
+
+
+class FallbackEngine:
+    """A second engine with the starter, for as long as the model of the settings is being loaded.
+
+    Args:
+        own: The engine whose model it is about.
+    """
+
+    def __init__(self, own: Engine) -> None:
+        self._own = own
+        self._starter: Engine | None = None
+        self._loading: asyncio.Task[object] | None = None
+        self._failed: Settings | None = None
+
+    async def generate(
+        self, prompt_input: PromptInput, sampling: SamplingParams | None, progress: ProgressSink
+    ) -> Generation | None:
+        """The starter's answer, and the model's loading begun; None where the model itself is the one to ask.
+
+        That is so when it is in memory, when it is small or not on this machine, and when it could not be loaded, so
+        that requests say why.
+        """
+        settings = self._own.settings
+        if settings == self._failed or not await self._own.awaited():
+            return None
+        if self._loading is None:
+            self._loading = asyncio.ensure_future(self._load(settings))
+        if self._starter is None:
+            self._starter = Engine(settings)
+        self._starter.store.change(attrs.evolve(settings, model="starter", template="", device="cpu", dtype="auto"))
+        try:
+            return await self._starter.generate(prompt_input, sampling, progress=progress)
+        except LlmstepError as error:
+            _log.info("the starter has no answer, the model is waited for: %s", error.message)
+            return None
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        if self._loading is not None:
+            self._loading.cancel()
+        await self._end()
+
+    async def _load(self, settings: Settings) -> None:
+        try:
+            await self._own.load()
+        except CancelledError:
+            return
+        except LlmstepError as error:
+            _log.info("the model could not be loaded: %s", error.message)
+            self._failed = settings
+        finally:
+            self._loading = None
+        await self._end()
+
+    async def _end(self) -> None:
+        starter, self._starter = self._starter, None
+        if starter is not None:
+            await starter.close()
 
 
 class EngineRouter(ModelEngine):

@@ -10,10 +10,10 @@ import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
-import attrs
 import platformdirs
 
 from llmstep.cancel import NEVER, CancelToken
@@ -28,18 +28,10 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MAX_REMEMBERED = 2000
 
 
-@attrs.frozen
-class Promise:
-    """What the hub says of a file."""
-
-    size: int | None = None
-    sha256: str | None = None
-
-
 def check_arrived(
     repo_id: str,
     folder: Path,
-    promises: Mapping[str, Promise],
+    files: Iterable[Any],
     *,
     progress: ProgressSink = silent,
     cancel: CancelToken = NEVER,
@@ -48,28 +40,28 @@ def check_arrived(
 
     Args:
         folder: Of the snapshot.
-        promises: By the names of the files.
+        files: What the hub says of them (`RepoSibling` of huggingface_hub).
         progress: Called while files are read.
 
     Raises:
         DownloadError: A file has another size or another SHA-256 than the hub says.
         CancelledError: `cancel` was requested.
     """
-    for name, promise in promises.items():
-        path = folder / name
+    for file in files:
+        path = folder / file.rfilename
         blob = path.resolve()
         size = blob.stat().st_size
-        wanted = promise.sha256 or _name_of(blob)
+        wanted = file.lfs.sha256 if file.lfs else _name_of(blob)
         wrong = ""
-        if promise.size is not None and size != promise.size:
-            wrong = f"it has {size} bytes, not {promise.size}"
+        if file.size is not None and size != file.size:
+            wrong = f"it has {size} bytes, not {file.size}"
         elif wanted is not None:
             wrong = _differs(blob, wanted, repo_id, progress, cancel)
         if wrong:
             for each in {path, blob}:
                 each.unlink(missing_ok=True)
             raise DownloadError(
-                f"The file {name} of {repo_id} is not what the hub says: {wrong}.",
+                f"The file {file.rfilename} of {repo_id} is not what the hub says: {wrong}.",
                 hint="Ask again to download it anew; if it happens again, a mirror (HF_ENDPOINT) or a proxy on the way "
                 "changes files.",
             )

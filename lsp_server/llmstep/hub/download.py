@@ -24,7 +24,7 @@ from llmstep.catalog.store import adapter_base, is_path
 from llmstep.errors import CancelledError, DownloadError, ModelNotFoundError
 from llmstep.hub import client
 from llmstep.hub import errors as hub_errors
-from llmstep.hub.arrived import Promise, check_arrived, check_cached
+from llmstep.hub.arrived import check_arrived, check_cached
 from llmstep.progress import Progress, ProgressSink, format_bytes, silent
 
 STALL_SECONDS = 300.0
@@ -205,25 +205,12 @@ class _Download:
         if missing := [name for name in names if not (folder / name).exists()]:
             # The hub went away between two requests, and what was cached before was returned.
             raise ConnectionError(f"{len(missing)} files are missing")
-        self._check(folder, info, names)
+        if info.sha != folder.name:  # something was published in between
+            info = client.info(self.repo_id, folder.name)
+        files = [file for file in info.siblings or [] if file.rfilename in names]
+        check_arrived(self.repo_id, folder, files, progress=self._moved_on, cancel=self._cancel)
         self._advanced(self.total)
         return folder
-
-    def _check(self, folder: Path, info: Any, names: list[str]) -> None:
-        """Compare what came with what the hub says.
-
-        Raises:
-            DownloadError: They differ.
-        """
-        if info.sha and info.sha != folder.name:  # something was published in between
-            info = client.info(self.repo_id, folder.name)
-        promises = {
-            file.rfilename: Promise(file.size, file.lfs.sha256 if file.lfs else None)
-            for file in info.siblings or []
-            if file.rfilename in names
-        }
-
-        check_arrived(self.repo_id, folder, promises, progress=self._moved_on, cancel=self._cancel)
 
     def _snapshot(self, names: list[str], bar: type[Any]) -> Path:
         self._bars.append([])

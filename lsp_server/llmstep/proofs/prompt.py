@@ -11,7 +11,7 @@ from llmstep.catalog.cutting import middle_out
 
 if TYPE_CHECKING:
     from llmstep.catalog.models import ProofStyle
-    from llmstep.engine.text import Turn
+    from llmstep.engine.interface import Turn
     from llmstep.lean.trial import Fault, Trial
 
 FILE_TOKENS: Final = 6000

@@ -12,13 +12,12 @@ from typing import Any
 import attrs
 
 from llmstep.engine import status, wire
-from llmstep.engine.interface import Generation
+from llmstep.engine.interface import Answer, Generation, Turn
 from llmstep.engine.remote.connection import Connection, persistently
 from llmstep.engine.remote.place import Place, place_of
 from llmstep.engine.remote.questions import LLAMA_CPP, next_turn
 from llmstep.engine.remote.refusals import Passing, StatusError
 from llmstep.engine.remote.remote_engine import RemoteEngine
-from llmstep.engine.text import Answer, Turn
 from llmstep.errors import LlmstepError, RemoteRefusedError
 from llmstep.progress import ProgressSink, silent, since
 from llmstep.settings import Settings

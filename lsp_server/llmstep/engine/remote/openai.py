@@ -21,7 +21,7 @@ from llmstep.catalog.templates import guess_template
 from llmstep.engine import status
 from llmstep.engine.answers import Answers, answer_key
 from llmstep.engine.chat_form import SAID, ChatForm, chat_form, in_own_words, rule_values, written_chat
-from llmstep.engine.interface import Generation
+from llmstep.engine.interface import Answer, Generation, Turn
 from llmstep.engine.postprocess import RawSample, generation
 from llmstep.engine.remote.connection import Connection, persistently
 from llmstep.engine.remote.draws import draw_steps, too_long
@@ -29,7 +29,6 @@ from llmstep.engine.remote.place import place_of
 from llmstep.engine.remote.questions import LLAMA_CPP, OLLAMA, OPENAI, Dialect, next_turn, template_of
 from llmstep.engine.remote.refusals import FailedError, StatusError
 from llmstep.engine.remote.remote_engine import RemoteEngine
-from llmstep.engine.text import Answer, Turn
 from llmstep.errors import ContextLengthError, LlmstepError, ModelNotFoundError, RemoteRefusedError
 from llmstep.progress import ProgressSink, silent, thinned
 from llmstep.settings import Settings

@@ -13,10 +13,10 @@ from llmstep.catalog.registry import find_record
 from llmstep.catalog.template import PromptTemplate
 from llmstep.catalog.templates import guess_template, template_for
 from llmstep.engine.chat_form import NO_THOUGHT
+from llmstep.engine.interface import Turn
 from llmstep.engine.postprocess import RawSample
 from llmstep.engine.prompt import fitted_text
 from llmstep.engine.remote.samples import Answer
-from llmstep.engine.text import Turn
 from llmstep.errors import ModelError
 from llmstep.types import PromptInput, SamplingParams
 

@@ -8,13 +8,12 @@ from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 from llmstep.engine import status
-from llmstep.engine.interface import ModelEngine
+from llmstep.engine.interface import Answer, ModelEngine
 from llmstep.engine.remote.connection import FAILURES, Connection
 from llmstep.engine.remote.draws import Draw, ServerCapabilities
 from llmstep.engine.remote.place import Place
 from llmstep.engine.remote.questions import Question
 from llmstep.engine.status import EngineStatus
-from llmstep.engine.text import Answer
 from llmstep.errors import LlmstepError
 from llmstep.progress import ProgressSink, since
 from llmstep.settings import Settings

@@ -10,12 +10,11 @@ import attrs
 
 from llmstep.aside import in_this_loop
 from llmstep.cancel import CancelToken
-from llmstep.engine.interface import Generation
+from llmstep.engine.interface import Answer, Generation, Turn
 from llmstep.engine.remote.openai import OpenAiEngine, Target
 from llmstep.engine.remote.questions import LLAMA_CPP, OPENAI
 from llmstep.engine.served import launches
 from llmstep.engine.served.child import Child, Launch
-from llmstep.engine.text import Answer, Turn
 from llmstep.errors import LlmstepError, RemoteError
 from llmstep.progress import ProgressSink, silent
 from llmstep.settings import Settings
