@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import attrs
 
@@ -16,9 +15,7 @@ from llmstep.catalog.resolve import PREFERENCE
 from llmstep.catalog.template import PromptTemplate
 from llmstep.catalog.templates import guess_template, template_for
 from llmstep.errors import ModelError, ModelNotFoundError
-
-if TYPE_CHECKING:
-    from llmstep.settings import Settings
+from llmstep.settings import Settings
 
 SUFFIX = ".gguf"
 _ON_HUB = re.compile(r"([\w.-]+/[\w.-]+)/([\w./-]+\.gguf)", re.IGNORECASE)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING
 
 import attrs
 
@@ -15,13 +14,11 @@ from llmstep.decoder import Lead
 from llmstep.engine.chat_form import chat_form, in_own_words, written_chat
 from llmstep.engine.decode import decode
 from llmstep.engine.interface import Generation
+from llmstep.engine.loaded import LoadedModel
 from llmstep.engine.postprocess import RawSample, generation
 from llmstep.engine.prompt import encode
 from llmstep.progress import Progress, ProgressSink, silent
 from llmstep.types import PromptInput, SamplingParams
-
-if TYPE_CHECKING:
-    from llmstep.engine.loaded import LoadedModel
 
 
 def answer(

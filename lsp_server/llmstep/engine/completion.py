@@ -7,24 +7,21 @@ What is far from the goal goes first.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 import attrs
 
 from llmstep.cancel import NEVER, CancelToken
+from llmstep.catalog.template import PromptTemplate
 from llmstep.decoder.rows import written as text_behind
 from llmstep.engine.chat_form import written_chat
 from llmstep.engine.decode import decode
 from llmstep.engine.interface import Text, Written
+from llmstep.engine.loaded import LoadedModel
 from llmstep.engine.postprocess import RawSample
 from llmstep.engine.prompt import EncodedPrompt
 from llmstep.errors import ContextLengthError, RequestError
 from llmstep.progress import ProgressSink, silent
 from llmstep.types import SamplingParams
-
-if TYPE_CHECKING:
-    from llmstep.catalog.template import PromptTemplate
-    from llmstep.engine.loaded import LoadedModel
 
 _OPEN, _CLOSE = "[CTX]\n", "[/CTX]"
 _TURN = "<|im_start|>{role}\n{content}<|im_end|>\n"

@@ -5,19 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
 from llmstep import decoder
 from llmstep.cancel import NEVER, CancelToken
 from llmstep.decoder.model import MAX_ROWS
+from llmstep.engine.loaded import LoadedModel
 from llmstep.engine.postprocess import RawSample
+from llmstep.engine.prompt import EncodedPrompt
 from llmstep.errors import CancelledError, GenerationError, LlmstepError
 from llmstep.progress import ProgressSink, generating, silent
 from llmstep.types import SamplingParams
-
-if TYPE_CHECKING:
-    from llmstep.engine.loaded import LoadedModel
-    from llmstep.engine.prompt import EncodedPrompt
 
 _NO_MEMORY = re.compile("allocate memory|out of memory")
 """What torch's allocators say, in a RuntimeError of one class or another."""

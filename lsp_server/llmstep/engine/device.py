@@ -17,11 +17,11 @@ import psutil
 
 from llmstep.decoder.interface import SMALL
 from llmstep.errors import SettingsError
+from llmstep.settings import Device, Dtype
 
 if TYPE_CHECKING:
     import torch
 
-    from llmstep.settings import Device, Dtype
 
 CGROUP = Path("/sys/fs/cgroup")
 

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
@@ -15,9 +15,7 @@ from llmstep.decoder import Continuation, SamplingParams
 from llmstep.decoder.interface import stop_if
 from llmstep.decoder.model import MAX_ROWS
 from llmstep.decoder.rows import Rows
-
-if TYPE_CHECKING:
-    from llmstep.engine.loaded import LoadedModel
+from llmstep.engine.loaded import LoadedModel
 
 _log = logging.getLogger(__name__)
 

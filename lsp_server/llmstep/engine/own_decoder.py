@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llmstep import decoder
 from llmstep.cancel import NEVER, CancelToken
@@ -18,9 +18,7 @@ from llmstep.engine.loaded import LoadedModel, Plan
 from llmstep.engine.packages import require
 from llmstep.errors import CancelledError, ModelLoadError, ModelTooLargeError
 from llmstep.progress import Progress, ProgressSink, format_bytes, silent
-
-if TYPE_CHECKING:
-    from llmstep.settings import Settings
+from llmstep.settings import Settings
 
 FORMATS = ("auto", "fast", "float32", "int8", "int4")
 """Values of the setting `dtype` that the decoder has a format for."""

@@ -5,21 +5,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 import attrs
 
 from llmstep.catalog.cleaning import has_thought
+from llmstep.catalog.template import PromptTemplate
+from llmstep.decoder import Continuation
 from llmstep.engine.interface import Generation
 from llmstep.lean.step import inserted
 from llmstep.progress import since
 from llmstep.types import Candidate, PromptInput
-
-if TYPE_CHECKING:
-    from llmstep.catalog.template import PromptTemplate
-    from llmstep.decoder import Continuation
-
-    Parts = Sequence[tuple[PromptTemplate, Sequence["RawSample"]]]
 
 _GOAL = re.compile(r"^\s*⊢", re.MULTILINE)
 """A line of a goal as Lean prints it; in a step `⊢` stands behind something, as in `at h ⊢`."""
@@ -51,13 +46,16 @@ class RawSample:
         return cls(drawn.text, drawn.logprob, len(drawn.tokens), steps, cut=drawn.finish_reason == "length")
 
 
+Parts = Sequence[tuple[PromptTemplate, Sequence[RawSample]]]
+"""The samples of each prompt, with its template."""
+
+
 def generation(prompt_input: PromptInput, model: str, drawn: int, started: float, parts: Parts) -> Generation:
     """The answer that samples make.
 
     Args:
         drawn: Their number, with those that were dropped on the way.
         started: A `time.perf_counter()`.
-        parts: The samples of each prompt, with its template.
     """
     found = (candidate for template, samples in parts for candidate in finish(template, prompt_input, samples))
     return Generation(merged(found), model, drawn, since(started), endings=endings(parts))

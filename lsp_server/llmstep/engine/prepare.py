@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 
@@ -25,9 +25,7 @@ from llmstep.engine.packages import require
 from llmstep.engine.worker import Job
 from llmstep.errors import LlmstepError, ModelLoadError, ModelNotFoundError
 from llmstep.progress import Progress, ProgressSink, since
-
-if TYPE_CHECKING:
-    from llmstep.settings import Settings
+from llmstep.settings import Settings
 
 LARGE = 2 * SMALL
 """Bytes of weights from which on a model is worth not being waited for."""

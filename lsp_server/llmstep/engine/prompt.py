@@ -8,17 +8,14 @@ not depend on where the parts of a prompt meet.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import attrs
 
 from llmstep.catalog import cutting
+from llmstep.catalog.template import PromptTemplate, Segment
+from llmstep.decoder import Tokenizer
 from llmstep.errors import ModelError
-
-if TYPE_CHECKING:
-    from llmstep.catalog.template import PromptTemplate, Segment
-    from llmstep.decoder import Tokenizer
-    from llmstep.types import PromptInput
+from llmstep.types import PromptInput
 
 
 @attrs.frozen

@@ -157,22 +157,18 @@ class Connection:
         Raises:
             Passing: They are no UTF-8, or one is too long to be meant.
         """
-        parts: list[bytes] = []
-        length = total = 0
+        rest = bytearray()
+        total = 0
         async for data in response.aiter_raw():
             total += len(data)
-            if total > MAX_ANSWER:
+            rest += data
+            if b"\n" in data:
+                *lines, rest = rest.split(b"\n")
+                for line in lines:
+                    yield self._text(line)
+            if total > MAX_ANSWER or len(rest) > _MAX_LINE:
                 raise self.too_long()
-            first, *others = data.split(b"\n")
-            parts.append(first)
-            length += len(first)
-            if length > _MAX_LINE:
-                raise self.too_long()
-            for following in others:
-                yield self._text(b"".join(parts))
-                parts = [following]
-                length = len(following)
-        yield self._text(b"".join(parts))
+        yield self._text(rest)
 
     async def whole(self, response: httpx.Response, maximum: int = MAX_ANSWER) -> bytes:
         """An answer in one piece.
@@ -190,7 +186,7 @@ class Connection:
                 raise self.too_long()
         return bytes(body)
 
-    def _text(self, line: bytes) -> str:
+    def _text(self, line: bytearray) -> str:
         try:
             return line.decode("utf-8").strip("\r")
         except UnicodeDecodeError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import attrs
 
@@ -18,10 +18,8 @@ from llmstep.engine.postprocess import RawSample
 from llmstep.engine.prompt import fitted_text
 from llmstep.engine.remote.samples import Answer
 from llmstep.errors import ModelError
+from llmstep.settings import Settings
 from llmstep.types import PromptInput, SamplingParams
-
-if TYPE_CHECKING:
-    from llmstep.settings import Settings
 
 Api = Literal["completions", "chat", "llama.cpp", "ollama", "ollama-chat"]
 

@@ -7,7 +7,6 @@ import shutil
 import sys
 import sysconfig
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import attrs
 
@@ -22,9 +21,7 @@ from llmstep.engine.device import cpu_threads, free_bytes
 from llmstep.engine.served.child import PORT, Launch
 from llmstep.errors import ModelError, ModelLoadError, SettingsError
 from llmstep.progress import ProgressSink
-
-if TYPE_CHECKING:
-    from llmstep.settings import Settings
+from llmstep.settings import Settings
 
 VLLM, LLAMA_CPP = "vLLM", "llama.cpp"
 MAX_SLOTS = 32
