@@ -27,14 +27,12 @@ def answer(
     prompt_input: PromptInput,
     sampling: SamplingParams,
     *,
-    threads: int = 0,
     progress: ProgressSink = silent,
     cancel: CancelToken = NEVER,
 ) -> Generation:
     """The distinct candidates, best first.
 
     Args:
-        threads: As in the settings.
         progress: Called after every decoding step with the number of steps done, and the most there can be.
         cancel: Looked at in every step.
 
@@ -59,7 +57,6 @@ def answer(
             part,
             prompt_input,
             attrs.evolve(sampling, count=count),
-            threads=loaded.threads(threads),
             progress=partial(in_all, before, left),
             cancel=cancel,
         )
@@ -75,7 +72,6 @@ def _draw(
     prompt_input: PromptInput,
     sampling: SamplingParams,
     *,
-    threads: int,
     progress: ProgressSink,
     cancel: CancelToken,
 ) -> list[RawSample]:
@@ -97,7 +93,6 @@ def _draw(
         attrs.evolve(sampling, max_new_tokens=max_tokens),
         stops=template.stops,
         lead=Lead(() if template.in_thought else THOUGHT_BEGINS, THOUGHT_ENDS, thought) if thought > 0 else None,
-        threads=threads,
         progress=progress,
         cancel=cancel,
     )

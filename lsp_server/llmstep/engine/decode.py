@@ -27,7 +27,6 @@ def decode(
     *,
     stops: tuple[str, ...] = (),
     lead: decoder.Lead | None = None,
-    threads: int = 0,
     progress: ProgressSink = silent,
     on_sample: Callable[[RawSample], None] | None = None,
     cancel: CancelToken = NEVER,
@@ -39,7 +38,6 @@ def decode(
         sampling: `count` samples of at most `max_new_tokens` tokens; one when the temperature is 0.
         stops: Texts that end a sample, as soon as it contains one of them.
         lead: A first part of a sample, with a limit of its own: a thought.
-        threads: CPU threads; 0 leaves the number as it is.
         progress: Called after every decoding step with the number of steps done, and the most there can be.
         on_sample: Called with every sample as soon as it has ended, before `progress`.
         cancel: Looked at while the prompt is read and after every decoding step.
@@ -50,11 +48,10 @@ def decode(
     """
     if loaded.decoder is not None:
         draw = loaded.decoder.sample
-        loaded.decoder.threads = threads or loaded.decoder.threads
     else:
         from llmstep.engine.generate import sample
 
-        draw = partial(sample, loaded, threads)
+        draw = partial(sample, loaded)
     params = decoder.SamplingParams(
         temperature=sampling.temperature,
         top_p=sampling.top_p,

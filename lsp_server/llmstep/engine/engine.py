@@ -72,7 +72,6 @@ class Engine(ModelEngine):
                     choice.template,
                     prompt_input,
                     wanted,
-                    threads=settings.threads,
                     progress=thinned(job.progress),
                     cancel=job.cancel,
                 )
@@ -107,7 +106,6 @@ class Engine(ModelEngine):
                     choice.template,
                     text,
                     sampling,
-                    threads=model.threads(settings.threads),
                     progress=thinned(job.progress),
                     on_written=written_one if on_written is not None else None,
                     cancel=job.cancel,

@@ -58,7 +58,6 @@ def _cache(loaded: LoadedModel, tokens: int) -> dict[str, Any]:
 
 def sample(
     loaded: LoadedModel,
-    threads: int,
     ids: Sequence[int],
     n: int,
     params: SamplingParams,
@@ -68,13 +67,7 @@ def sample(
     progress: Callable[[int], None],
     cancel: Callable[[], bool],
 ) -> list[Continuation]:
-    """As `Decoder.sample`, by a module of transformers.
-
-    Args:
-        threads: CPU threads; 0 leaves torch's number.
-    """
-    if threads and torch.get_num_threads() != threads:
-        torch.set_num_threads(threads)  # of this thread
+    """As `Decoder.sample`, by a module of transformers."""
     steps = 0
     found: list[Continuation] = []
 

@@ -54,6 +54,7 @@ class Held:
         """In the worker's thread: the model in memory, while the status says that it works."""
         try:
             model = self.ready(job, settings, choice)
+            model.use_threads(settings.threads)
             self._publish(state="generating")
             started = time.perf_counter()
             yield model
