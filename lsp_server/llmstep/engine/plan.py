@@ -78,7 +78,13 @@ def _config(folder: Path, name: str, trust_remote_code: bool) -> Any:
     raw = read_config(folder)
     kind, own_code = raw.get("model_type"), "auto_map" in raw
     if kind not in CONFIG_MAPPING and not (own_code and trust_remote_code):
-        raise needs_code(name) if own_code else _unknown(name, kind)
+        if own_code:
+            raise needs_code(name)
+        version = transformers.__version__
+        raise ModelLoadError(
+            f"The model {name} has the architecture {kind!r}, which transformers {version} does not know.",
+            hint="Upgrade it with `pip install -U transformers`, or choose another model: `llmstep models` lists some.",
+        )
     try:
         with quiet():
             return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=trust_remote_code)
@@ -105,13 +111,6 @@ def needs_code(name: str) -> ModelLoadError:
     return ModelLoadError(
         f"The model {name} brings Python code of its own, which llmstep runs only with your consent.",
         hint="If you trust its authors, set llmstep.trustRemoteCode to true; otherwise choose another model.",
-    )
-
-
-def _unknown(name: str, kind: object) -> ModelLoadError:
-    return ModelLoadError(
-        f"The model {name} has the architecture {kind!r}, which transformers {transformers.__version__} does not know.",
-        hint="Upgrade it with `pip install -U transformers`, or choose another model: `llmstep models` lists some.",
     )
 
 

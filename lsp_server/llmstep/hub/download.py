@@ -21,7 +21,7 @@ from llmstep.cancel import NEVER, CancelToken
 from llmstep.catalog import store
 from llmstep.catalog.files import ADAPTER, CONFIG, is_complete, needed_files, weight_files
 from llmstep.catalog.store import adapter_base, is_path
-from llmstep.errors import CancelledError, DownloadError, ModelNotFoundError
+from llmstep.errors import CancelledError, DownloadError, LlmstepError, ModelNotFoundError
 from llmstep.hub import client
 from llmstep.hub import errors as hub_errors
 from llmstep.hub.arrived import check_arrived, check_cached
@@ -180,8 +180,10 @@ class _Download:
                 self._abandon()
                 raise hub_errors.translate(TimeoutError("the hub stopped answering"), self.repo_id)
         error = found.exception()
+        if isinstance(error, LlmstepError):
+            raise error
         if isinstance(error, Exception):
-            raise hub_errors.translate(error, self.repo_id)
+            raise hub_errors.translate(error, self.repo_id) from error
         return found.result()
 
     def _abandon(self) -> None:

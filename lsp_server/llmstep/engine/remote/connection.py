@@ -131,7 +131,10 @@ class Connection:
                 if not response.is_success:
                     raise refusal(self.place, response.status_code, response.headers, await _beginning(response))
                 if response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
-                    raise self._compressed()
+                    raise RemoteRefusedError(
+                        f"The server at {self.place.url} sends compressed answers, which llmstep does not ask for.",
+                        hint="Switch compression off at the server, or at the proxy in front of it.",
+                    )
                 yield response
         except (httpx.ConnectError, httpx.ConnectTimeout):
             raise Passing(
@@ -197,12 +200,6 @@ class Connection:
         return RemoteRefusedError(
             f"The answer of the server at {self.place.url} is longer than any that llmstep asks for.",
             hint="Check that llmstep.remote.url is the address of the right server, and see the server's log.",
-        )
-
-    def _compressed(self) -> RemoteRefusedError:
-        return RemoteRefusedError(
-            f"The server at {self.place.url} sends compressed answers, which llmstep does not ask for.",
-            hint="Switch compression off at the server, or at the proxy in front of it.",
         )
 
     def unreadable(self) -> RemoteError:

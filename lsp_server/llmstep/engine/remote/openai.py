@@ -29,7 +29,7 @@ from llmstep.engine.remote.place import place_of
 from llmstep.engine.remote.questions import LLAMA_CPP, OLLAMA, OPENAI, Dialect, next_turn, template_of
 from llmstep.engine.remote.refusals import FailedError, StatusError
 from llmstep.engine.remote.remote_engine import RemoteEngine
-from llmstep.errors import ContextLengthError, LlmstepError, ModelNotFoundError, RemoteRefusedError
+from llmstep.errors import ContextLengthError, LlmstepError, ModelNotFoundError
 from llmstep.progress import ProgressSink, silent, thinned
 from llmstep.settings import Settings
 from llmstep.settings_store import SettingsStore
@@ -215,18 +215,14 @@ class OpenAiEngine(RemoteEngine):
         try:
             yield
         except StatusError as error:
-            raise (await self._not_there(target, error) if error.status == 404 else error) from None
-
-    async def _not_there(self, target: Target, error: RemoteRefusedError) -> LlmstepError:
-        """The error for a 404: there is no such model, or no such page."""
-        try:
-            names = await self._listed(target.connection)
-        except LlmstepError:
-            return error
-        if target.model in names or not names:
-            return error
-        shown = ", ".join(names[:_MAX_NAMES]) + (", ..." if len(names) > _MAX_NAMES else "")
-        hint = f"Set llmstep.remote.model to one of {shown}."
-        return ModelNotFoundError(
-            f"The server at {target.connection.place.url} has no model {target.model}.", hint=hint
-        )
+            names: list[str] = []
+            if error.status == 404:
+                with contextlib.suppress(LlmstepError):
+                    names = await self._listed(target.connection)
+            if not names or target.model in names:
+                raise error from None
+            shown = ", ".join(names[:_MAX_NAMES]) + (", ..." if len(names) > _MAX_NAMES else "")
+            raise ModelNotFoundError(
+                f"The server at {target.connection.place.url} has no model {target.model}.",
+                hint=f"Set llmstep.remote.model to one of {shown}.",
+            ) from None
