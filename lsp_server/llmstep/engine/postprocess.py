@@ -18,8 +18,8 @@ from llmstep.types import Candidate, PromptInput
 
 _GOAL = re.compile(r"^\s*⊢", re.MULTILINE)
 """A line of a goal as Lean prints it; in a step `⊢` stands behind something, as in `at h ⊢`."""
-_WORD_MARKS = "'_.!?"
-"""Characters beside letters and digits that occur inside the words of Lean."""
+_IN_WORD = re.compile(r"[\w'.!?]")
+"""A character that occurs inside the words of Lean."""
 
 
 @attrs.frozen
@@ -162,14 +162,9 @@ def _continue(prefix: str, held: str, body: str) -> str | None:
         return body[len(held) :]
     if body[:1].isspace():
         return body.lstrip() if "\n" in held else body.lstrip(" \t")
-    if held and _continues_word(prefix.rstrip()[-1], body[:1]):
+    if held and _IN_WORD.match(prefix.rstrip()[-1]) and _IN_WORD.match(body):  # `exact` and `_mod_cast`
         return None
     return body
-
-
-def _continues_word(last: str, first: str) -> bool:
-    """Whether `first`, written right behind `last`, is part of the same word: `exact` and `_mod_cast`."""
-    return (last.isalnum() or last in _WORD_MARKS) and (first.isalnum() or (first != "" and first in _WORD_MARKS))
 
 
 def _trim(rest: str) -> str:
