@@ -86,6 +86,7 @@ def growth(
     longest = (loaded.positions or max(prompts) + new_tokens) - new_tokens
     rows = [Size(count, min(USUAL_PROMPT, longest)) for count in samples]
     columns = [Size(USUAL_SAMPLES, length) for length in dict.fromkeys(min(length, longest) for length in prompts)]
+    loaded.use_threads(0)
     threads = cpu_threads(0, loaded.plan.parameters)
     taken: dict[Size, list[tuple[float, float]]] = {size: [] for size in (*rows, *columns)}
     draw = random.Random(1)
@@ -94,7 +95,7 @@ def growth(
         for size, times in taken.items():
             ids = [draw.randrange(3, top) for _ in range(size.prompt_tokens)]
             clock, cpu = time.perf_counter(), time.process_time()
-            decode(loaded, EncodedPrompt(ids), SamplingParams(size.samples, 0.5, 1.0, new_tokens), threads=threads)
+            decode(loaded, EncodedPrompt(ids), SamplingParams(size.samples, 0.5, 1.0, new_tokens))
             if number:
                 times.append((time.perf_counter() - clock, time.process_time() - cpu))
         tell(f"[{number}/{rounds}]")

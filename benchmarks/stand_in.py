@@ -11,10 +11,10 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from llmstep.engine.cache import AnswerCache
-from llmstep.engine.interface import Generation
-from llmstep.engine.remote.remote_engine import RemoteEngine
-from llmstep.engine.text import Completion, Written
+import attrs
+
+from llmstep.engine.interface import Completion, Generation, ModelEngine, Written
+from llmstep.engine.status import EngineStatus
 from llmstep.errors import RequestError
 from llmstep.http.app import create_app
 from llmstep.http.server import serve
@@ -25,18 +25,17 @@ from llmstep.types import Candidate
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from llmstep.engine.text import Answer, Text, Turn
+    from llmstep.engine.interface import Answer, Text, Turn
     from llmstep.types import PromptInput, SamplingParams
 
 
-class StandIn(RemoteEngine):
+class StandIn(ModelEngine):
     """Answers every goal with `rfl` after `seconds`, and remembers what it has answered, as the real one does."""
 
     def __init__(self, settings: Settings, seconds: float) -> None:
-        super().__init__(settings, "inProcess")
+        super().__init__(settings, EngineStatus("idle", last_ms=1000 * seconds))
         self.seconds = seconds
-        self._answers = AnswerCache()
-        self._board.publish(state="idle", last_ms=1000 * seconds)
+        self._answers: dict[object, Generation] = {}
 
     async def generate(
         self,
@@ -49,7 +48,7 @@ class StandIn(RemoteEngine):
             progress(Progress("generate", "Generating", 0, 1))
         await asyncio.sleep(self.seconds)
         answer = Generation([Candidate(ask.prefix + "rfl", -0.5, 2)], f"stand-in {os.getpid()}", 1, 1000 * self.seconds)
-        self._answers.put((ask, sampling), answer)
+        self._answers[ask, sampling] = attrs.evolve(answer, cached=True, elapsed_ms=0.0)
         return answer
 
     def known(self, ask: PromptInput, sampling: SamplingParams | None = None) -> Generation | None:
@@ -77,6 +76,12 @@ class StandIn(RemoteEngine):
     ) -> Answer:
         del turns, sampling, progress
         raise RequestError("A stand-in has no conversations.", hint="Ask a real model.")
+
+    async def unload(self) -> None:
+        """Nothing is loaded."""
+
+    async def close(self) -> None:
+        """Nothing is open."""
 
 
 async def main(port: int, seconds: float, at_once: int) -> None:

@@ -11,7 +11,7 @@ from command_line import run
 from output_schema import checked
 from tiny_models import neox, saved
 
-from llmstep.catalog import added
+from llmstep.catalog import registry
 from llmstep.catalog.gguf import choose_gguf, is_gguf
 from llmstep.catalog.models import CATALOG, ModelRecord
 from llmstep.catalog.registry import find_record
@@ -121,7 +121,7 @@ def test_a_hub_id_that_is_not_here_is_added_without_a_download() -> None:
     again = models("add", "Group", "our-group/step-prover-2", "--template", "bfs")
     assert again.startswith("Replaced Group: our-group/step-prover-2, template bfs\n")
     assert "its tokenizer is not on this machine yet" in again
-    assert [each.repo_id for each in added.added_records()] == ["our-group/step-prover-2"]
+    assert [each.repo_id for each in registry.added_records()] == ["our-group/step-prover-2"]
 
 
 def test_an_encoder_decoder_model_shows_what_its_decoder_starts_with() -> None:
@@ -209,8 +209,8 @@ def test_a_template_for_another_kind_of_model_is_refused(tiny: Path) -> None:
     "content", ["{", "[]", '{"models": [{}]}', '{"models": [{"name": "a", "model": "b/c"}]}', "\0"]
 )
 def test_a_file_that_is_broken_is_named(content: str) -> None:
-    added.file().parent.mkdir(parents=True)
-    added.file().write_text(content)
+    registry.file().parent.mkdir(parents=True)
+    registry.file().write_text(content)
     assert find_record("byt5") is not None  # the catalog goes on working
     with pytest.raises(SettingsError, match=r"models\.json with your models cannot be read") as caught:
         find_record("mine")
@@ -218,26 +218,26 @@ def test_a_file_that_is_broken_is_named(content: str) -> None:
 
 
 def test_permission_to_run_code_is_for_one_model() -> None:
-    added.add(record("careless", trust_remote_code=True))
-    added.add(record("careful"))
+    registry.add(record("careless", trust_remote_code=True))
+    registry.add(record("careful"))
     assert resolve(Settings(model="careless")).trust_remote_code
     assert not resolve(Settings(model="careful")).trust_remote_code
     assert resolve(Settings(model="careful", trust_remote_code=True)).trust_remote_code
 
 
 def test_at_a_server_the_name_brings_template_and_stops() -> None:
-    added.add(record("at-the-server", stops=("∎",)))
+    registry.add(record("at-the-server", stops=("∎",)))
     settings = Settings(engine="openai", remote=RemoteSettings(url="http://127.0.0.1:1/v1"))
     template = template_of(settings, "at-the-server")
     assert (template.name, template.stops) == ("bfs", ("∎",))
 
 
 def test_a_name_that_the_catalog_takes_later_does_not_hide_the_catalog() -> None:
-    added.file().parent.mkdir(parents=True)
-    added.file().write_text(json.dumps({"models": [{"name": "byt5", "model": "a/b", "template": "bfs"}]}))
+    registry.file().parent.mkdir(parents=True)
+    registry.file().write_text(json.dumps({"models": [{"name": "byt5", "model": "a/b", "template": "bfs"}]}))
     found = find_record("byt5")
     assert found is not None
     assert not found.added
-    added.remove("byt5")
+    registry.remove("byt5")
     with pytest.raises(RequestError, match="There is no model 'byt5' of your own"):
-        added.remove("byt5")
+        registry.remove("byt5")

@@ -71,13 +71,10 @@ def test_the_first_load_looks_at_what_others_downloaded(hub: Any, monkeypatch: p
     assert fetch("tiny/neox") == folder
 
 
-def test_a_damaged_memory_of_what_was_found_right_is_made_anew(hub: Any, tmp_path: Path) -> None:
+def test_a_memory_that_cannot_be_written_only_costs_another_look(hub: Any, tmp_path: Path) -> None:
+    (tmp_path / "user-cache").write_text("a file in the place of the folder")
     folder = fetch("tiny/neox")
-    [memory] = tmp_path.glob("user-cache/**/*.json")
-    for content in (b"{", b"[]", b'{"a": NaN}', b"\xff"):
-        memory.write_bytes(content)
-        assert fetch("tiny/neox") == folder
-    assert str((folder / WEIGHTS).resolve()) in memory.read_text()
+    assert fetch("tiny/neox") == folder
 
 
 @pytest.mark.parametrize("honest", [True, False])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from llmstep.engine.chat_rule import RULE, written_chat
+from llmstep.engine.chat_form import RULE, written_chat
 from llmstep.errors import GenerationError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import attrs
 import pytest
 from waiting import until
 
-from llmstep.engine.engine import Engine, Generation
+from llmstep.engine.engine import Engine
 from llmstep.errors import (
     BusyError,
     CancelledError,
@@ -128,23 +128,6 @@ async def test_the_loop_goes_on_while_the_model_runs(engine: Engine, models: Mod
         ticking.cancel()
         remove()
     assert answer.drawn == 4
-
-
-def test_several_loops(tiny_models: dict[str, Path]) -> None:
-    engine = Engine(neox(tiny_models))
-    answers: list[Generation] = []
-
-    def ask(seed: int) -> None:
-        answers.append(asyncio.run(engine.generate(ASK, attrs.evolve(FEW, seed=seed))))
-
-    threads = [threading.Thread(target=ask, args=(seed,)) for seed in (1, 1, 2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(LONG)
-    assert [answer.drawn for answer in answers] == [4, 4, 4]
-    assert len({tuple(answer.candidates) for answer in answers}) == 2
-    asyncio.run(engine.close())
 
 
 async def test_close(models: Models, tiny_models: dict[str, Path]) -> None:

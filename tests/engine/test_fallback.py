@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from waiting import until
 
-from llmstep.engine import held, prepare
+from llmstep.engine import prepare
 from llmstep.engine.router import EngineRouter
 from llmstep.errors import ModelLoadError
 from llmstep.settings import Settings
@@ -35,7 +35,7 @@ class Gate:
         self.loaded: list[str] = []
         self.reached, self.open = threading.Event(), threading.Event()
         self.error: Exception | None = None
-        plain: Callable[..., LoadedModel] = held.load
+        plain: Callable[..., LoadedModel] = prepare.load
 
         def load(plan: Any, *arguments: Any) -> LoadedModel:
             if plan.name != "starter":
@@ -46,7 +46,7 @@ class Gate:
             self.loaded.append(plan.name)
             return plain(plan, *arguments)
 
-        monkeypatch.setattr(held, "load", load)
+        monkeypatch.setattr(prepare, "load", load)
 
 
 @pytest.fixture

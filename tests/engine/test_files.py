@@ -15,7 +15,6 @@ from llmstep.catalog.files import (
     read_json,
     weight_files,
     weight_paths,
-    weights_size,
 )
 from llmstep.errors import ModelLoadError
 
@@ -83,7 +82,7 @@ def test_the_size_is_read_from_the_header(tiny_models: dict[str, Path]) -> None:
     from transformers import AutoModelForCausalLM
 
     model = AutoModelForCausalLM.from_pretrained(tiny_models["neox"], dtype=torch.float32)
-    weights = measure(weight_paths(tiny_models["neox"]))
+    weights = measure(tiny_models["neox"])
     assert weights.parameters == sum(parameter.numel() for parameter in model.parameters())
     assert weights.file_bytes == (tiny_models["neox"] / "model.safetensors").stat().st_size
 
@@ -95,12 +94,12 @@ def test_shards(tiny_models: dict[str, Path], tmp_path: Path) -> None:
     AutoTokenizer.from_pretrained(tiny_models["llama"]).save_pretrained(tmp_path)
     paths = weight_paths(tmp_path)
     assert len(paths) > 1
-    assert measure(paths).parameters == measure(weight_paths(tiny_models["llama"])).parameters
+    assert measure(tmp_path).parameters == measure(tiny_models["llama"]).parameters
     assert is_complete(tmp_path)
     paths[-1].unlink()
     assert not is_complete(tmp_path)
     with pytest.raises(ModelLoadError) as caught:
-        measure(weight_paths(tmp_path))
+        measure(tmp_path)
     assert caught.value.message == f"The model file {paths[-1]} is missing."
 
 
@@ -127,7 +126,7 @@ def test_a_truncated_file(copy_of: Callable[[str], Path], keep: int, how: str) -
     path = copy_of("neox") / "model.safetensors"
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(ModelLoadError) as caught:
-        measure([path])
+        measure(path.parent)
     assert caught.value.message.startswith(f"The model file {path} ")
     assert how in caught.value.message
     assert caught.value.hint == "Copy or save the model again; the file was probably not written to its end."
@@ -146,7 +145,7 @@ def test_what_is_no_safetensors_file(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "model.safetensors"
     path.write_bytes(content)
     with pytest.raises(ModelLoadError, match="is not a safetensors file"):
-        measure([path])
+        measure(path.parent)
 
 
 def test_a_broken_file_in_the_cache_is_to_be_deleted(tmp_path: Path) -> None:
@@ -154,7 +153,7 @@ def test_a_broken_file_in_the_cache_is_to_be_deleted(tmp_path: Path) -> None:
     path.parent.mkdir(parents=True)
     path.write_bytes(b"")
     with pytest.raises(ModelLoadError) as caught:
-        measure([path])
+        measure(path.parent)
     assert caught.value.hint == (
         f"Delete the folder {tmp_path / 'hub' / 'models--a--b'} and ask again: llmstep then downloads the model anew."
     )
@@ -163,7 +162,7 @@ def test_a_broken_file_in_the_cache_is_to_be_deleted(tmp_path: Path) -> None:
 def test_a_broken_index(tmp_path: Path) -> None:
     for content in ("{", "[]", json.dumps({"weight_map": []})):
         (tmp_path / "model.safetensors.index.json").write_text(content)
-        with pytest.raises(ModelLoadError, match=r"model\.safetensors\.index\.json cannot be read\."):
+        with pytest.raises(ModelLoadError, match=r"index\.json (cannot be read|holds no JSON|names no files)"):
             weight_paths(tmp_path)
     assert not is_complete(tmp_path)
 
@@ -187,19 +186,20 @@ def test_files_of_json_that_is_none_are_one_sentence(tmp_path: Path, content: by
     weights.write_bytes(len(header).to_bytes(8, "little") + header)
     (tmp_path / "pytorch_model.bin.index.json").write_bytes(content)
     with pytest.raises(ModelLoadError, match=r"The model file .* is not a safetensors file\."):
-        measure([weights])
+        measure(tmp_path)
     weights.unlink()
-    with pytest.raises(ModelLoadError, match=r"The model file .* cannot be read\."):
+    with pytest.raises(
+        ModelLoadError, match=r"The model file .* (cannot be read: .*|holds no JSON object|names no files)\."
+    ):
         weight_paths(tmp_path)
     (tmp_path / "config.json").write_bytes(content)
     if content[:1] != b"{" or content == b"{":
-        with pytest.raises(ModelLoadError, match=r"The file .* (cannot be read: it .*|holds no JSON object)\."):
+        with pytest.raises(ModelLoadError, match=r"The model file .* (cannot be read: it .*|holds no JSON object)\."):
             read_json(tmp_path / "config.json")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links want rights there")
 def test_a_link_into_nothing_is_a_missing_file(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").symlink_to(tmp_path / "nothing")
-    for look in (weights_size, lambda folder: measure(weight_paths(folder))):
-        with pytest.raises(ModelLoadError, match=r"The model file .* is missing\."):
-            look(tmp_path)
+    with pytest.raises(ModelLoadError, match=r"The model file .* is missing\."):
+        measure(tmp_path)

@@ -34,7 +34,8 @@ def test_a_broken_config(copy_of: Callable[[str], Path], content: str) -> None:
     folder = copy_of("neox")
     (folder / "config.json").write_text(content)
     error = failure(folder, ModelLoadError)
-    assert error.message == f"The model file {folder / 'config.json'} is not valid JSON."
+    assert error.message.startswith(f"The model file {folder / 'config.json'} ")
+    assert "cannot be read: it is not JSON" in error.message or error.message.endswith("holds no JSON object.")
 
 
 def test_a_config_that_contradicts_itself(copy_of: Callable[[str], Path]) -> None:

@@ -1,11 +1,10 @@
-"""The queue: order, sharing, cancellation, limits, idleness. No model is needed for that."""
+"""The queue: order, cancellation, limits. No model is needed for that."""
 
 from __future__ import annotations
 
 import os
 import sys
 import threading
-from concurrent.futures import CancelledError as FutureCancelledError
 from typing import Any
 
 import pytest
@@ -28,7 +27,7 @@ def test_jobs_run_one_at_a_time_in_order(worker: Worker) -> None:
 
         return run
 
-    futures = [worker.submit(number, work(number)) for number in range(3)]
+    futures = [worker.submit(work(number)) for number in range(3)]
     assert [future.result(LONG) for future in futures] == [0, 1, 2]
     assert order == [0, 1, 2]
     assert len(threads) == 1
@@ -50,74 +49,29 @@ def test_other_threads_have_the_processor_first(worker: Worker) -> None:
         return found
 
     before = niceness()
-    assert worker.submit("a", work).result(LONG) == [min(19, before + 5)] * 2
+    assert worker.submit(work).result(LONG) == [min(19, before + 5)] * 2
     assert niceness() == before
 
 
-def test_identical_requests_share_one_run(worker: Worker) -> None:
-    gate = Gate("answer")
-    heard: list[list[str]] = [[], []]
-    first = worker.submit("key", gate, lambda progress: heard[0].append(progress.message))
-    assert gate.started.wait(LONG)
-    second = worker.submit("key", Gate("another"), lambda progress: heard[1].append(progress.message))
-    gate.open.set()
-    assert first.result(LONG) == second.result(LONG) == "answer"
-    assert gate.runs == 1
-    assert heard[0] == ["waiting"]
-    # What is finished is not in flight: the same request later is run anew.
-    again = Gate("anew")
-    again.open.set()
-    assert worker.submit("key", again).result(LONG) == "anew"
-
-
-def test_cancelling_one_of_two_leaves_the_other(worker: Worker) -> None:
+def test_the_work_stops_when_nobody_waits_for_it(worker: Worker) -> None:
     gate = Gate()
-    first, second = worker.submit("key", gate), worker.submit("key", gate)
+    heard: list[str] = []
+    future = worker.submit(gate, lambda progress: heard.append(progress.message))
     assert gate.started.wait(LONG)
-    assert first.cancel()
     assert gate.goes_on()
-    gate.open.set()
-    assert second.result(LONG) == "done"
-    with pytest.raises(FutureCancelledError):
-        first.result(LONG)
-
-
-def test_the_work_stops_when_all_callers_have_gone(worker: Worker) -> None:
-    gate = Gate()
-    first, second = worker.submit("key", gate), worker.submit("key", gate)
-    assert gate.started.wait(LONG)
-    first.cancel()
-    second.cancel()
+    future.cancel()
     assert gate.ended.wait(LONG)
     after = Gate("next")
     after.open.set()
-    assert worker.submit("other", after).result(LONG) == "next"
-
-
-def test_a_request_does_not_join_work_that_is_being_stopped(worker: Worker) -> None:
-    stubborn = threading.Event()
-    started = threading.Event()
-
-    def slow_to_stop(_: Job[str]) -> str:
-        started.set()
-        stubborn.wait(LONG)
-        return "old"
-
-    first = worker.submit("key", slow_to_stop)
-    assert started.wait(LONG)
-    first.cancel()
-    gate = Gate("new")
-    gate.open.set()
-    second = worker.submit("key", gate)
-    stubborn.set()
-    assert second.result(LONG) == "new"
+    assert worker.submit(after).result(LONG) == "next"
+    assert heard == ["waiting"]
 
 
 def test_waiting_work_that_nobody_wants_is_never_run(worker: Worker) -> None:
     gate, unwanted = Gate(), Gate()
-    first = worker.submit("first", gate)
+    first = worker.submit(gate)
     assert gate.started.wait(LONG)
-    waiting = worker.submit("second", unwanted)
+    waiting = worker.submit(unwanted)
     assert worker.queued == 1
     waiting.cancel()
     assert worker.queued == 0
@@ -125,92 +79,25 @@ def test_waiting_work_that_nobody_wants_is_never_run(worker: Worker) -> None:
     assert first.result(LONG) == "done"
     last = Gate("last")
     last.open.set()
-    assert worker.submit("third", last).result(LONG) == "last"
+    assert worker.submit(last).result(LONG) == "last"
     assert unwanted.runs == 0
 
 
 def test_the_queue_is_bounded(worker: Worker) -> None:
     gate = Gate()
-    running = worker.submit("running", gate)
+    running = worker.submit(gate)
     assert gate.started.wait(LONG)
-    waiting = [worker.submit(number, gate) for number in range(3)]
+    waiting = [worker.submit(gate) for number in range(3)]
     with pytest.raises(BusyError) as caught:
-        worker.submit("one too many", gate)
+        worker.submit(gate)
     assert caught.value.message == "3 requests wait for the model already."
     assert caught.value.hint
     assert caught.value.retryable
-    joined = worker.submit(0, gate)  # joining needs no room
     waiting[1].cancel()
-    fits = worker.submit("now it fits", gate)
+    fits = worker.submit(gate)
     gate.open.set()
-    for future in (running, waiting[0], waiting[2], joined, fits):
+    for future in (running, waiting[0], waiting[2], fits):
         assert future.result(LONG) == "done"
-
-
-def idle_time_passes(seconds: float) -> None:
-    """As long as another worker takes to be idle."""
-    over = threading.Event()
-    another = Worker(idle_seconds=seconds, on_idle=over.set)
-    another.submit("a", lambda _: None).result(LONG)
-    assert over.wait(LONG)
-    another.close(LONG)
-
-
-def test_idleness_is_told_once_and_never_under_work() -> None:
-    idle = threading.Semaphore(0)
-    busy = threading.Event()
-    seen_busy: list[bool] = []
-
-    def on_idle() -> None:
-        seen_busy.append(busy.is_set())
-        idle.release()
-
-    worker = Worker(idle_seconds=0.02, on_idle=on_idle)
-    try:
-
-        def work(_: Job[None]) -> None:
-            busy.set()
-            idle_time_passes(0.02)
-            busy.clear()
-
-        worker.submit("a", work).result(LONG)
-        assert idle.acquire(timeout=LONG)
-        idle_time_passes(0.02)
-        assert not idle.acquire(blocking=False)  # not again while nothing happens
-        worker.submit("b", work).result(LONG)
-        assert idle.acquire(timeout=LONG)
-        assert seen_busy == [False, False]
-    finally:
-        worker.close(LONG)
-
-
-def test_idleness_can_be_switched_on_and_off_while_waiting() -> None:
-    idle = threading.Event()
-    worker = Worker(on_idle=idle.set)
-    try:
-        worker.submit("a", lambda _: None).result(LONG)
-        idle_time_passes(0.02)
-        assert not idle.is_set()
-        worker.idle_seconds = 0.01
-        assert idle.wait(LONG)
-    finally:
-        worker.close(LONG)
-
-
-def test_an_error_in_idle_work_does_not_end_the_worker() -> None:
-    failed = threading.Event()
-
-    def on_idle() -> None:
-        failed.set()
-        raise RuntimeError("idle work")
-
-    worker = Worker(idle_seconds=0.01, on_idle=on_idle)
-    try:
-        worker.submit("a", lambda _: None).result(LONG)
-        assert failed.wait(LONG)
-        assert worker.submit("b", lambda _: "alive").result(LONG) == "alive"
-    finally:
-        worker.close(LONG)
 
 
 def test_changes_of_the_queue_are_told() -> None:
@@ -218,9 +105,9 @@ def test_changes_of_the_queue_are_told() -> None:
     worker = Worker(on_change=lambda: lengths.append(worker.queued))
     try:
         gate = Gate()
-        first = worker.submit("a", gate)
+        first = worker.submit(gate)
         assert gate.started.wait(LONG)
-        second = worker.submit("b", gate)
+        second = worker.submit(gate)
         assert lengths[-1] == 1
         gate.open.set()
         first.result(LONG)

@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from llmstep.engine.interface import Generation
-from llmstep.engine.text import Completion, Written
+from llmstep.engine.interface import Completion, Generation, Written
 from llmstep.http.app import create_app
 from llmstep.http.openapi import PAGES
 from llmstep.settings import Settings

@@ -16,8 +16,8 @@ from waiting import until
 
 from llmstep.decoder.model import Decoder
 from llmstep.engine.engine import Engine
+from llmstep.engine.interface import Text
 from llmstep.engine.router import EngineRouter
-from llmstep.engine.text import Text
 from llmstep.http.app import create_app
 from llmstep.http.server import serve
 from llmstep.settings import RemoteSettings, Settings

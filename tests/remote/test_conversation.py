@@ -16,7 +16,7 @@ from llmstep.settings import RemoteSettings, Settings
 from llmstep.types import SamplingParams
 
 if TYPE_CHECKING:
-    from llmstep.engine.text import Answer
+    from llmstep.engine.interface import Answer
 
 TURNS = [("system", "You prove."), ("user", "Prove it: ∀ x, x = x")]
 SAMPLING = SamplingParams(1, 0.7, 0.95, 400, 5)

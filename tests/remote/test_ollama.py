@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from waiting import until
 
-from llmstep.engine.remote import connection, dialects
+from llmstep.engine.remote import connection, questions
 from llmstep.engine.router import EngineRouter
 from llmstep.errors import LlmstepError, ModelNotFoundError, RemoteError
 from llmstep.http.server import HttpServer, serve
@@ -145,7 +145,7 @@ async def test_a_version_without_log_probabilities(there: Ollama) -> None:
 async def test_the_usual_port_is_known_and_never_asked_by_openais_protocol(
     there: Ollama, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dialects, "OLLAMA_PORT", int(there.url.rpartition(":")[2]))
+    monkeypatch.setattr(questions, "OLLAMA_PORT", int(there.url.rpartition(":")[2]))
     for url, kind in (("", "ollama"), (f"{there.url}/v1", "openai")):
         async with engine_for(url, engine=kind) as engine:
             assert await engine.load() == STEP_MODEL

@@ -19,7 +19,7 @@ from processes import until_gone, wait_until_gone, words
 from llmstep.catalog import store
 from llmstep.catalog.gguf import choose_gguf
 from llmstep.engine.remote import connection
-from llmstep.engine.remote.dialects import Question
+from llmstep.engine.remote.questions import Question
 from llmstep.engine.served import choice
 from llmstep.errors import LlmstepError
 from llmstep.settings import Settings

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 _OPENING_FENCE = re.compile(r"```lean4?[^\S\n]*\n|\A\s*```[^\S\n]*\n")
 _BLANK_LINES = re.compile(r"\A(?:[^\S\n]*\n)+")
-_THOUGHTS = (
+THOUGHTS = (
     ("<think>", "</think>"),
     ("<thinking>", "</thinking>"),
     ("<thought>", "</thought>"),
@@ -19,8 +19,8 @@ _THOUGHTS = (
     ("<|channel|>analysis", "<|channel|>final<|message|>"),
 )
 """What stands around a thought, in the notations of several families of models."""
-THOUGHT_BEGINS = tuple(begin for begin, _ in _THOUGHTS)
-THOUGHT_ENDS = tuple(end for _, end in _THOUGHTS)
+THOUGHT_BEGINS = tuple(begin for begin, _ in THOUGHTS)
+THOUGHT_ENDS = tuple(end for _, end in THOUGHTS)
 
 
 def cut_at_first(text: str, stops: Iterable[str]) -> str:
@@ -55,7 +55,7 @@ def without_thought(text: str, *, inside: bool = False) -> str:
     Args:
         inside: The text begins within a thought.
     """
-    for opening, closing in _THOUGHTS:
+    for opening, closing in THOUGHTS:
         before, ends, behind = text.rpartition(closing)
         if ends:
             start = before.find(opening)
@@ -67,7 +67,7 @@ def without_thought(text: str, *, inside: bool = False) -> str:
 
 def has_thought(text: str) -> bool:
     """Whether a thought, or a part of one, stands in a text."""
-    return any(mark in text for pair in _THOUGHTS for mark in pair)
+    return any(mark in text for pair in THOUGHTS for mark in pair)
 
 
 def without_lead(text: str, leads: Iterable[str]) -> str:

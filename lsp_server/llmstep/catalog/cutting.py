@@ -6,6 +6,7 @@ it had been written that way.
 
 from __future__ import annotations
 
+import bisect
 import re
 from collections.abc import Callable
 
@@ -96,12 +97,5 @@ def _length(maximum: int, tokens: int, count: Callable[[int], int]) -> int:
 
 def _largest(low: int, high: int, holds: Callable[[int], bool]) -> int | None:
     """The largest number in `low..high` for which `holds`, which fails above some number; None if there is none."""
-    if not holds(low):
-        return None
-    while low < high:
-        middle = (low + high + 1) // 2
-        if holds(middle):
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    number = bisect.bisect_left(range(low, high + 1), True, key=lambda each: not holds(each))
+    return low + number - 1 if number else None

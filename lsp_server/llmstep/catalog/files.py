@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -109,11 +109,10 @@ def weight_paths(folder: Path) -> list[Path]:
     index = next((folder / name for name in names if name.endswith(".index.json")), None)
     if index is None:
         return [folder / name for name in names]
-    try:
-        shards = sorted(set(loads(index.read_bytes())["weight_map"].values()))
-        return [folder / Path(str(shard)).name for shard in shards]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise broken(index, "cannot be read") from error
+    shards = read_json(index).get("weight_map")
+    if not isinstance(shards, dict) or not all(isinstance(shard, str) for shard in shards.values()):
+        raise broken(index, "names no files")
+    return [folder / Path(shard).name for shard in sorted(set(shards.values()))]
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -123,31 +122,32 @@ def read_config(folder: Path) -> dict[str, Any]:
         ModelNotFoundError: The folder holds no model.
         ModelLoadError: The file is broken.
     """
-    path = folder / "config.json"
+    path = folder / CONFIG
     if not path.is_file():
         raise ModelNotFoundError(
             f"The folder {folder} holds no model: it has no config.json.",
             hint="Give the folder that `save_pretrained` or `llmstep train` wrote, or an id on the hub.",
         )
-    try:
-        raw = loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise broken(path, "is not valid JSON") from error
-    if not isinstance(raw, dict):
-        raise broken(path, "is not valid JSON")
-    return raw
+    return read_json(path)
 
 
-def weights_size(folder: Path) -> int:
-    """Bytes of the files with the weights.
+def read_json(file: Path) -> dict[str, Any]:
+    """The object in a JSON file of a model; empty when there is no such file.
 
     Raises:
-        ModelLoadError: As with `weight_paths`.
+        ModelLoadError: The file holds no JSON object.
     """
-    paths = weight_paths(folder)
-    if missing := next((path for path in paths if not path.is_file()), None):  # a link into nothing
-        raise broken(missing, "is missing")
-    return sum(path.stat().st_size for path in paths)
+    try:
+        content = loads(file.read_bytes(), lenient=True)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise broken(file, f"cannot be read: {error.strerror or error}") from error
+    except JsonError as error:
+        raise broken(file, f"cannot be read: it {error}") from error
+    if not isinstance(content, dict):
+        raise broken(file, "holds no JSON object")
+    return content
 
 
 @attrs.frozen
@@ -160,15 +160,17 @@ class Weights:
     """Size of the files together."""
 
 
-def measure(paths: Sequence[Path]) -> Weights:
-    """Sizes of weights, and the check that every safetensors file is as long as its header says.
+def measure(folder: Path) -> Weights:
+    """Sizes of a model's weights, and the check that every safetensors file is as long as its header says.
 
     Raises:
         ModelLoadError: A file is missing, cut off, or not in its format.
     """
+    from safetensors import SafetensorError, safe_open
+
     parameters: int | None = 0
     size = 0
-    for path in paths:
+    for path in weight_paths(folder):
         if not path.is_file():
             raise broken(path, "is missing")
         size += path.stat().st_size
@@ -176,48 +178,11 @@ def measure(paths: Sequence[Path]) -> Weights:
             parameters = None
         elif parameters is not None:
             try:
-                parameters += count_weights(path)
-            except ValueError as error:
+                with safe_open(path, framework="numpy") as file:
+                    parameters += sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+            except SafetensorError as error:
                 raise broken(path, _how(str(error), path.stat().st_size)) from error
     return Weights(parameters, size)
-
-
-def count_weights(path: Path) -> int:
-    """Number of weights in a file, by its header.
-
-    Raises:
-        ValueError: It is not in that format, or not as long as the header says.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="numpy") as file:
-            return sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(str(error)) from error
-
-
-def read_json(file: Path) -> dict[str, Any]:
-    """The object in a JSON file; empty when there is no such file.
-
-    Raises:
-        ModelLoadError: The file holds no JSON object.
-    """
-    try:
-        content = loads(file.read_bytes(), lenient=True)
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise ModelLoadError(
-            f"The file {file} cannot be read: {error.strerror or error}.", hint="Download the model again."
-        ) from error
-    except JsonError as error:
-        raise ModelLoadError(
-            f"The file {file} cannot be read: it {error}.", hint="Download the model again."
-        ) from error
-    if not isinstance(content, dict):
-        raise ModelLoadError(f"The file {file} holds no JSON object.", hint="Download the model again.")
-    return content
 
 
 def _how(said: str, size: int) -> str:

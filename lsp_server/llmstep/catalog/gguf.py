@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import attrs
 
 from llmstep.catalog import store
 from llmstep.catalog.files import CONFIG
-from llmstep.catalog.models import ModelRecord, gguf_file
+from llmstep.catalog.models import gguf_file
 from llmstep.catalog.registry import find_record
 from llmstep.catalog.resolve import PREFERENCE
 from llmstep.catalog.template import PromptTemplate
 from llmstep.catalog.templates import guess_template, template_for
 from llmstep.errors import ModelError, ModelNotFoundError
-
-if TYPE_CHECKING:
-    from llmstep.settings import Settings
+from llmstep.settings import Settings
 
 SUFFIX = ".gguf"
 _ON_HUB = re.compile(r"([\w.-]+/[\w.-]+)/([\w./-]+\.gguf)", re.IGNORECASE)
@@ -69,32 +66,20 @@ def choose_gguf(settings: Settings) -> GgufChoice:
     if name.lower() == "auto":
         return _best(settings)
     record = find_record(name)
-    if record is not None and record.added and is_gguf(record.repo_id):
-        return _added(record, settings)
-    if record is not None:
-        return _of_record(record, settings)
-    if found := _ON_HUB.fullmatch(name) if not store.is_path(name) else None:
-        repo_id, file = found[1], found[2]
-        return GgufChoice(
-            name,
-            template_for(settings, name, guess_template(name, "causal")),
-            store.cached_file(repo_id, file),
-            repo_id,
-            file,
-        )
-    if not store.is_path(name):
-        raise _no_file(name)
-    path = _one_file(Path(name).expanduser())
-    model = "/".join(path.parts[-2:])
-    hinted = store.hinted_template(path.parent)
-    return GgufChoice(name, template_for(settings, model, hinted, guess_template(model, "causal")), path)
+    if record is None:
+        return _choice(settings, name, name)
+    file = gguf_file(record)
+    of_the_user = record.added and is_gguf(record.repo_id)
+    where = record.repo_id if of_the_user else file.path if file is not None else ""
+    choice = _choice(settings, record.name, where, record.template)
+    return attrs.evolve(choice, template=choice.template.stopping(record.stops))
 
 
 def _best(settings: Settings) -> GgufChoice:
     for name in PREFERENCE:
         record = find_record(name)
         if record is not None and gguf_file(record) and settings.template in ("", record.template):
-            choice = _of_record(record, settings)
+            choice = choose_gguf(attrs.evolve(settings, model=name))
             if choice.path is not None:
                 return choice
     raise ModelNotFoundError(
@@ -102,19 +87,24 @@ def _best(settings: Settings) -> GgufChoice:
     )
 
 
-def _added(record: ModelRecord, settings: Settings) -> GgufChoice:
-    """The file of a model that the user has given a name."""
-    choice = choose_gguf(attrs.evolve(settings, model=record.repo_id, template=settings.template or record.template))
-    return attrs.evolve(choice, name=record.name, template=choice.template.stopping(record.stops))
-
-
-def _of_record(record: ModelRecord, settings: Settings) -> GgufChoice:
-    file = gguf_file(record)
-    found = _ON_HUB.fullmatch(file.path) if file is not None else None
-    if found is None:
-        raise _no_file(record.name)
-    template = template_for(settings, record.name, record.template).stopping(record.stops)
-    return GgufChoice(record.name, template, store.cached_file(found[1], found[2]), found[1], found[2])
+def _choice(settings: Settings, name: str, where: str, template: str = "") -> GgufChoice:
+    """
+    Args:
+        where: A path, or `owner/name/FILE.gguf`.
+        template: The name of the model's template, where that is known.
+    """
+    if not store.is_path(where):
+        found = _ON_HUB.fullmatch(where)
+        if found is None:
+            raise ModelNotFoundError(
+                f"No GGUF file of the model {name} is known.", hint=f"Set llmstep.model to {_EXAMPLE}."
+            )
+        known = template_for(settings, name, template, guess_template(where, "causal"))
+        return GgufChoice(name, known, store.cached_file(found[1], found[2]), found[1], found[2])
+    path = _one_file(Path(where).expanduser())
+    model = "/".join(path.parts[-2:])
+    hinted = template or store.hinted_template(path.parent)
+    return GgufChoice(name, template_for(settings, model, hinted, guess_template(model, "causal")), path)
 
 
 def _one_file(path: Path) -> Path:
@@ -132,7 +122,3 @@ def _one_file(path: Path) -> Path:
 
 def _files(folder: Path) -> list[Path]:
     return sorted(each for each in folder.glob(f"*{SUFFIX}") if each.is_file()) if folder.is_dir() else []
-
-
-def _no_file(name: str) -> ModelError:
-    return ModelNotFoundError(f"No GGUF file of the model {name} is known.", hint=f"Set llmstep.model to {_EXAMPLE}.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from llmstep.catalog.gguf import choose_gguf, is_gguf
 from llmstep.catalog.models import CATALOG
@@ -12,9 +12,7 @@ from llmstep.catalog.resolve import resolve
 from llmstep.catalog.store import adapter_base, cache_path, is_path
 from llmstep.catalog.template import PromptTemplate
 from llmstep.errors import ModelNotFoundError, RequestError
-
-if TYPE_CHECKING:
-    from llmstep.settings import Settings
+from llmstep.settings import Settings
 
 _OF_GGUF: Final = re.compile(r"gguf\b", re.IGNORECASE)
 _OF_MLX: Final = re.compile(r"(?:^|[/_.-])mlx(?:[/_.-]|$)", re.IGNORECASE)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from llmstep.settings import RemoteSettings, Settings
+
 if TYPE_CHECKING:
     from llmstep.catalog.resolve import ModelChoice
-    from llmstep.settings import RemoteSettings, Settings
 
 
 @attrs.frozen(kw_only=True)

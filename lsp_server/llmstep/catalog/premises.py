@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from llmstep.types import Premise
+from llmstep.types import Premise
 
 GAP = "\n\n"
 """Behind each premise."""

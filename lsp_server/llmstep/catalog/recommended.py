@@ -13,8 +13,7 @@ from typing import Final, Literal
 import attrs
 
 from llmstep.catalog.memory import needed_bytes, weight_bytes
-from llmstep.catalog.models import STARTER, ModelRecord, gguf_file
-from llmstep.catalog.registry import find_record
+from llmstep.catalog.models import STARTER, ModelRecord, find_in_catalog, gguf_file
 
 AUTO_PARAMETERS: Final = {"cpu": 500_000_000, "mps": 4_000_000_000, "cuda": 8_000_000_000}
 """Largest model for a device in this process: larger ones may fit, but answer too slowly for an editor."""
@@ -80,57 +79,38 @@ def ways(record: ModelRecord, hardware: Hardware, dtype: str = "auto") -> Iterat
     device = hardware.device
     weights = weight_bytes(record.parameters, device, dtype, record.dtype)
     fast = record.parameters <= AUTO_PARAMETERS[device]
-    own = Way(
-        record,
-        "inProcess",
-        needed_bytes(weights),
-        record.size_bytes or weights,
-        _fits(needed_bytes(weights), hardware),
-        fast,
-    )
+    needed = needed_bytes(weights)
+    own = Way(record, "inProcess", needed, record.size_bytes or weights, _fits(needed, hardware), fast)
     file = gguf_file(record) if hardware.llama_cpp and device != "cuda" else None
     if file is None:
         yield own
         return
     needed = needed_bytes(file.size)
-    served = Way(
-        record,
-        "llama.cpp",
-        needed,
-        file.size,
-        _fits(needed, hardware),
-        record.parameters <= FILE_PARAMETERS[device],
-    )
+    fast = record.parameters <= FILE_PARAMETERS[device]
+    served = Way(record, "llama.cpp", needed, file.size, _fits(needed, hardware), fast)
     yield from (own, served) if own.suits else (served, own)
 
 
 def recommended(hardware: Hardware) -> ModelRecord:
-    """The best model of the catalog for a machine, on it or not; the starter where no other suits.
-
-    One that brings Python code of its own is not recommended.
-    """
-    return next(_suiting(hardware), STARTER)
+    """The best model of the catalog for a machine, on it or not; the starter where no other suits."""
+    return recommended_way(hardware).record
 
 
 def recommended_way(hardware: Hardware) -> Way:
-    """The same, with how to run it."""
-    record = recommended(hardware)
-    return next(way for way in ways(record, hardware) if way.suits)
+    """The same, with how to run it. One that brings Python code of its own is not recommended."""
+    records = [record for record in map(find_in_catalog, PREFERENCE) if record is not None]
+    return next(
+        way
+        for record in (*records, STARTER)
+        for way in ways(record, hardware)
+        if way.suits and not (record.trust_remote_code and way.engine == "inProcess")
+    )
 
 
 def fits(record: ModelRecord, hardware: Hardware) -> bool | None:
     """Whether a model fits the free memory in some way; None where its size or the memory is not known."""
     found = [way.fits for way in ways(record, hardware)]
     return True if True in found else False if False in found else None
-
-
-def _suiting(hardware: Hardware) -> Iterator[ModelRecord]:
-    for name in PREFERENCE:
-        record = find_record(name)
-        if record is not None and any(
-            way.suits and not (record.trust_remote_code and way.engine == "inProcess") for way in ways(record, hardware)
-        ):
-            yield record
 
 
 def _fits(needed: int, hardware: Hardware) -> bool | None:

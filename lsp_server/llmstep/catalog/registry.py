@@ -1,9 +1,32 @@
-"""All models that have a record: those of the catalog, and the user's own."""
+"""All models that have a record: those of the catalog, and the user's own.
+
+The user's are in a file of their configuration folder, written by `llmstep models add`:
+`{"models": [{"name", "model", "template", "stops", "trustRemoteCode"}]}`; `model` is a hub id or a folder.
+"""
 
 from __future__ import annotations
 
-from llmstep.catalog.added import added_records
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
 from llmstep.catalog.models import CATALOG, ModelRecord, find_in_catalog
+from llmstep.catalog.templates import get_template
+from llmstep.errors import RequestError, SettingsError
+from llmstep.whole_file import whole_file
+
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
+_KEYS = {
+    "name": "name",
+    "model": "repo_id",
+    "template": "template",
+    "stops": "stops",
+    "trustRemoteCode": "trust_remote_code",
+}
+"""The names in the file, and those of a record's fields."""
 
 
 def all_records() -> tuple[ModelRecord, ...]:
@@ -26,3 +49,106 @@ def find_record(name_or_id: str) -> ModelRecord | None:
     if found is not None or not name or "/" in name:
         return found
     return next((record for record in added_records() if record.name.lower() == name), None)
+
+
+def file() -> Path:
+    """Where the user's models are kept."""
+    return platformdirs.user_config_path("llmstep") / "models.json"
+
+
+def added_records() -> tuple[ModelRecord, ...]:
+    """The user's models, in the order they were added.
+
+    Raises:
+        SettingsError: The file is not what `llmstep models add` writes.
+    """
+    try:
+        content = file().read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    except OSError as error:
+        raise _unreadable(error.strerror or str(error)) from None
+    try:
+        return tuple(_record(each) for each in json.loads(content)["models"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise _unreadable(f"{type(error).__name__}: {error}") from None
+
+
+def add(record: ModelRecord) -> bool:
+    """Keep a model; whether it took the place of one of that name.
+
+    Raises:
+        RequestError: The name is none, or one of the catalog.
+        SettingsError: The file cannot be read or written.
+    """
+    check_name(record.name)
+    others = [each for each in added_records() if each.name.lower() != record.name.lower()]
+    replaced = len(others) < len(added_records())
+    _write([*others, record])
+    return replaced
+
+
+def remove(name: str) -> ModelRecord:
+    """Forget a model; its files stay.
+
+    Raises:
+        RequestError: There is none of that name among the user's.
+        SettingsError: The file cannot be read or written.
+    """
+    records = added_records()
+    found = next((each for each in records if each.name.lower() == name.strip().lower()), None)
+    if found is None:
+        names = ", ".join(each.name for each in records)
+        raise RequestError(
+            f"There is no model {name!r} of your own.",
+            hint=f"Yours are {names}." if names else "You have added none; the one that comes with llmstep stays.",
+        )
+    _write([each for each in records if each is not found])
+    return found
+
+
+def check_name(name: str) -> None:
+    """
+    Raises:
+        RequestError: A model of the user's cannot have this name.
+    """
+    if not _NAME.fullmatch(name) or name.lower() == "auto":
+        raise RequestError(
+            f"A model cannot be called {name!r}.", hint="Use letters, digits, '-', '_' and '.', and not auto."
+        )
+    known = find_in_catalog(name)
+    if known is not None:
+        raise RequestError(f"{name} is a name of {known.name} in the catalog.", hint="Choose another name.")
+
+
+def _record(raw: dict[str, Any]) -> ModelRecord:
+    stops = raw.get("stops") or []
+    template = get_template(str(raw["template"]))
+    if not all(isinstance(stop, str) and stop for stop in stops):
+        raise ValueError("stops are no texts")
+    return ModelRecord(
+        name=str(raw["name"]),
+        repo_id=str(raw["model"]),
+        template=template.name,
+        summary="Your own",
+        family=template.family,
+        stops=tuple(stops),
+        trust_remote_code=bool(raw.get("trustRemoteCode", False)),
+        added=True,
+    )
+
+
+def _write(records: list[ModelRecord]) -> None:
+    models = [{key: getattr(each, field) for key, field in _KEYS.items()} for each in records]
+    place = file()
+    try:
+        with whole_file(place) as new:
+            new.write_text(json.dumps({"models": models}, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(
+            f"Your models cannot be written to {place}: {error.strerror}.", hint="Make that folder writable."
+        ) from None
+
+
+def _unreadable(why: str) -> SettingsError:
+    return SettingsError(f"The file {file()} with your models cannot be read: {why}.", hint="Correct or remove it.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import attrs
 
@@ -18,9 +17,7 @@ from llmstep.catalog.store import STARTER_DIR, cache_path, is_cached
 from llmstep.catalog.template import Family
 from llmstep.catalog.templates import TEMPLATES, PromptTemplate, guess_template, template_for
 from llmstep.errors import ModelError, ModelLoadError, ModelNotFoundError
-
-if TYPE_CHECKING:
-    from llmstep.settings import Settings
+from llmstep.settings import Settings
 
 __all__ = ["PREFERENCE", "STARTER_DIR", "Hardware", "ModelChoice", "cache_path", "is_cached", "resolve"]
 

@@ -5,6 +5,7 @@ Nothing here goes to the network. The cache is where `huggingface_hub` has it (`
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from llmstep.catalog.files import (
@@ -12,9 +13,9 @@ from llmstep.catalog.files import (
     ADAPTER_WEIGHTS,
     CONFIG,
     HINTS,
-    WEIGHTS,
-    count_weights,
+    Weights,
     is_complete,
+    measure,
     read_json,
 )
 from llmstep.catalog.models import ModelRecord
@@ -38,7 +39,7 @@ def cache_path(model: ModelRecord | str) -> Path | None:
     if is_path(name):
         folder = Path(name).expanduser()
         return folder if any((folder / name).is_file() for name in (CONFIG, ADAPTER)) else None
-    return _in_hub_cache(name)
+    return hub_folder(name)
 
 
 def is_cached(model: ModelRecord | str) -> bool:
@@ -86,21 +87,27 @@ def adapter_base(folder: Path) -> str | None:
 
 def size_bytes(record: ModelRecord) -> int | None:
     """Size of a model's weights: of the files for the starter and the user's, else from the number of weights."""
-    if record.added:
-        folder = cache_path(record)
-        files = (folder.glob(pattern) for pattern in ("*.safetensors", "pytorch_model*.bin")) if folder else ()
-        sizes = [sum(path.stat().st_size for path in found) for found in files]
-        return next((size for size in sizes if size), None)
-    if not record.bundled:
-        return record.size_bytes
-    weights = STARTER_DIR / WEIGHTS
-    return weights.stat().st_size if weights.is_file() else None
+    found = _measured(record)
+    return found.file_bytes if found else record.size_bytes
 
 
 def parameters(record: ModelRecord) -> int | None:
     """Number of a model's weights: from the header of the file for the starter, from the record for others."""
-    weights = STARTER_DIR / WEIGHTS
-    return count_weights(weights) if record.bundled and weights.is_file() else record.parameters
+    found = _measured(record)
+    return found.parameters if found and record.bundled else record.parameters
+
+
+def _measured(record: ModelRecord) -> Weights | None:
+    folder = STARTER_DIR if record.bundled else cache_path(record) if record.added else None
+    with contextlib.suppress(ModelLoadError, OSError):
+        return measure(folder) if folder else None
+    return None
+
+
+def hub_folder(repo_id: str) -> Path | None:
+    """The folder of a model in the hub's cache, where that holds its configuration; no request is made."""
+    files = (cached_file(repo_id, name) for name in (CONFIG, ADAPTER))
+    return next((file.parent for file in files if file is not None), None)
 
 
 def cached_file(repo_id: str, file: str) -> Path | None:
@@ -123,14 +130,3 @@ def is_path(name: str) -> bool:
 def hinted_template(folder: Path | None) -> str:
     """The template that a model's own file of hints names; empty where none does."""
     return str(read_json(folder / HINTS).get("template") or "") if folder else ""
-
-
-def _in_hub_cache(repo_id: str) -> Path | None:
-    from huggingface_hub import try_to_load_from_cache
-    from huggingface_hub.errors import HFValidationError
-
-    try:
-        files = [try_to_load_from_cache(repo_id, name) for name in (CONFIG, ADAPTER)]
-    except HFValidationError:
-        return None
-    return next((Path(file).parent for file in files if isinstance(file, str)), None)

@@ -13,17 +13,15 @@ it was typed, and drops what does not continue it.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import attrs
 
 from llmstep.catalog import cleaning
 from llmstep.catalog.local_names import local_names
 from llmstep.catalog.premises import in_front
-
-if TYPE_CHECKING:
-    from llmstep.settings import Settings
-    from llmstep.types import PromptInput
+from llmstep.settings import Settings
+from llmstep.types import PromptInput
 
 Family = Literal["causal", "seq2seq"]
 

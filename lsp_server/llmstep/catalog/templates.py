@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import difflib
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from llmstep.catalog.tables import read_tables
 from llmstep.catalog.template import Family, PromptTemplate, Segment
 from llmstep.errors import ModelError
-
-if TYPE_CHECKING:
-    from llmstep.settings import Settings
+from llmstep.settings import Settings
 
 __all__ = ["TEMPLATES", "Family", "PromptTemplate", "Segment", "get_template", "guess_template", "template_for"]
 

@@ -46,13 +46,13 @@ def add(
 
     Example: llmstep models add mine ./models/mine --template ntp-st --stop "\\n\\n"
     """
-    from llmstep.catalog import added
+    from llmstep.catalog import registry
     from llmstep.catalog.loadable import addable
     from llmstep.catalog.models import ModelRecord, find_in_catalog
     from llmstep.catalog.store import is_path
     from llmstep.engine.served.launches import llama_server
 
-    added.check_name(name)
+    registry.check_name(name)
     if not is_path(model) and find_in_catalog(model) is None and Path(model).exists():
         model = str(Path(model).resolve())
     source = str(Path(model).expanduser().resolve()) if is_path(model) else model
@@ -69,7 +69,7 @@ def add(
         added=True,
     )
     shown = _dry_run(record, attrs.evolve(found, stops=(*found.stops, *record.stops)), goal_file, prefix)
-    replaced = False if dry_run else added.add(record)
+    replaced = False if dry_run else registry.add(record)
     if as_json:
         say_json(AddOutput(**shown, saved=not dry_run, replaced=replaced))
     else:
@@ -79,9 +79,9 @@ def add(
 def _dry_run(record: ModelRecord, template: PromptTemplate, goal_file: Path | None, prefix: str) -> dict[str, Any]:
     """The prompts for a goal, one or two, with the number of their tokens where the tokenizer is here."""
     from llmstep.catalog.store import cache_path, is_cached
+    from llmstep.engine.own_decoder import read_tokenizer
     from llmstep.engine.prompt import encode, fitted_text
     from llmstep.engine.remote.questions import tokens as about
-    from llmstep.engine.tokenizer import read_tokenizer
 
     prompt_input = _example(goal_file, prefix)
     parts = [each for each, _ in template.draws(prompt_input, 2)]

@@ -50,13 +50,13 @@ def remove(name: NameArgument, yes: YesOption = False) -> None:
 
     Example: llmstep models remove byt5-small
     """
-    from llmstep.catalog import added
+    from llmstep.catalog import registry
     from llmstep.catalog.registry import find_record
 
     record = find_record(name)
     repo_id = record.repo_id if record is not None else name
     if (record is not None and record.added) or "/" not in repo_id:
-        removed = added.remove(name)
+        removed = registry.remove(name)
         say(f"Removed {removed.name} ({removed.repo_id}); its files are left alone.")
         return
     _remove_files(name, "/".join(repo_id.split("/")[:2]), yes=yes)

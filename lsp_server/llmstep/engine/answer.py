@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING
 
 import attrs
 
@@ -12,17 +11,14 @@ from llmstep.cancel import NEVER, CancelToken
 from llmstep.catalog.cleaning import THOUGHT_BEGINS, THOUGHT_ENDS
 from llmstep.catalog.template import PromptTemplate
 from llmstep.decoder import Lead
-from llmstep.engine.chat_form import chat_form, in_own_words
-from llmstep.engine.chat_rule import written_chat
+from llmstep.engine.chat_form import chat_form, in_own_words, written_chat
 from llmstep.engine.decode import decode
 from llmstep.engine.interface import Generation
-from llmstep.engine.postprocess import RawSample, generation
+from llmstep.engine.loaded import LoadedModel
+from llmstep.engine.postprocess import generation
 from llmstep.engine.prompt import encode
 from llmstep.progress import Progress, ProgressSink, silent
 from llmstep.types import PromptInput, SamplingParams
-
-if TYPE_CHECKING:
-    from llmstep.engine.loaded import LoadedModel
 
 
 def answer(
@@ -31,14 +27,12 @@ def answer(
     prompt_input: PromptInput,
     sampling: SamplingParams,
     *,
-    threads: int = 0,
     progress: ProgressSink = silent,
     cancel: CancelToken = NEVER,
 ) -> Generation:
     """The distinct candidates, best first.
 
     Args:
-        threads: As in the settings.
         progress: Called after every decoding step with the number of steps done, and the most there can be.
         cancel: Looked at in every step.
 
@@ -58,12 +52,16 @@ def answer(
         progress(attrs.evolve(update, done=before + update.done, total=before + update.total * left))
 
     for left, (part, count) in zip(range(len(prompts), 0, -1), prompts, strict=True):
-        samples = _draw(
+        limit, max_tokens, thought = _limits(part, sampling, loaded.positions)
+        prompt = encode(part, prompt_input, loaded.tokenizer, limit)
+        if loaded.positions is not None and part.family == "seq2seq":
+            max_tokens = max(1, min(max_tokens, loaded.positions - 1 - len(prompt.decoder_ids)))
+        samples = decode(
             loaded,
-            part,
-            prompt_input,
-            attrs.evolve(sampling, count=count),
-            threads=loaded.threads(threads),
+            prompt,
+            attrs.evolve(sampling, count=count, max_new_tokens=max_tokens),
+            stops=part.stops,
+            lead=Lead(() if part.in_thought else THOUGHT_BEGINS, THOUGHT_ENDS, thought) if thought > 0 else None,
             progress=partial(in_all, before, left),
             cancel=cancel,
         )
@@ -73,35 +71,13 @@ def answer(
     return generation(prompt_input, loaded.plan.name, drawn, started, parts)
 
 
-def _draw(
-    loaded: LoadedModel,
-    template: PromptTemplate,
-    prompt_input: PromptInput,
-    sampling: SamplingParams,
-    *,
-    threads: int,
-    progress: ProgressSink,
-    cancel: CancelToken,
-) -> list[RawSample]:
-    """The samples for one prompt."""
+def _limits(template: PromptTemplate, sampling: SamplingParams, positions: int | None) -> tuple[int, int, int]:
+    """Most tokens of the prompt, of a sample, and of a thought before it."""
     max_tokens = min(sampling.max_new_tokens, template.max_new_tokens)
     thought = template.thinking_tokens if template.chat else 0
-    limit = template.max_prompt_tokens
-    positions = loaded.positions
-    if positions is not None:
-        max_tokens = min(max_tokens, max(1, positions // 2))
-        thought = min(thought, positions // 2 - max_tokens)
-        limit = positions if template.family == "seq2seq" else positions - max_tokens - thought
-    prompt = encode(template, prompt_input, loaded.tokenizer, limit)
-    if positions is not None and template.family == "seq2seq":
-        max_tokens = max(1, min(max_tokens, positions - 1 - len(prompt.decoder_ids)))
-    return decode(
-        loaded,
-        prompt,
-        attrs.evolve(sampling, max_new_tokens=max_tokens),
-        stops=template.stops,
-        lead=Lead(() if template.in_thought else THOUGHT_BEGINS, THOUGHT_ENDS, thought) if thought > 0 else None,
-        threads=threads,
-        progress=progress,
-        cancel=cancel,
-    )
+    if positions is None:
+        return template.max_prompt_tokens, max_tokens, thought
+    max_tokens = min(max_tokens, max(1, positions // 2))
+    thought = min(thought, positions // 2 - max_tokens)
+    limit = positions if template.family == "seq2seq" else positions - max_tokens - thought
+    return limit, max_tokens, thought

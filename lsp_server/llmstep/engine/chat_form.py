@@ -1,4 +1,4 @@
-"""A chat template in a model's own words: the rule of its tokenizer gives the markers around the turns.
+"""How a model writes a chat: the Jinja rule of its tokenizer, and a template with the markers that the rule gives.
 
 The rule writes a chat once, with a mark for what the user says. What stands before the mark and behind it becomes part
 of the template, so that cutting, prefixes and stops work as with any other.
@@ -6,23 +6,31 @@ of the template, so that cutting, prefixes and stops work as with any other.
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, NoReturn
 
 import attrs
 
-from llmstep.catalog.cleaning import has_thought
+from llmstep.catalog.cleaning import THOUGHTS, has_thought
+from llmstep.catalog.files import read_json
 from llmstep.catalog.template import ASSISTANT, USER, PromptTemplate
-from llmstep.errors import GenerationError
+from llmstep.errors import GenerationError, ModelLoadError
 
 SAID: Final = "What-the-user-says-stands-here"
 _ANSWERED: Final = "What-the-model-answers-stands-here"
-_OPEN: Final = re.compile(r"(<think>|<thinking>|<thought>|<reasoning>|<seed:think>|\[THINK\]|◁think▷)\s*\Z")
-_CLOSED: Final = {"[THINK]": "[/THINK]", "◁think▷": "◁/think▷"}
 _PLACE: Final = re.compile(r"\{\w+\}")
 _MAX_LENGTH: Final = 20_000
 """Characters around what the user says; a system prompt may be long."""
+NO_THOUGHT: Final = {"enable_thinking": False, "thinking": False}
+RULE = "chat_template.jinja"
+_GENERATION = re.compile(r"\{%(-?)\s*(?:end)?generation\s*(-?)%\}")
+"""Marks of transformers around what the model said, for training."""
+_TOKENS = ("bos_token", "eos_token", "pad_token", "unk_token")
 
 
 Rule = Callable[..., "str | None"]
@@ -60,12 +68,9 @@ def in_own_words(template: PromptTemplate, form: ChatForm) -> PromptTemplate:
     if not template.own_turns:
         return template
     said = template.text.removeprefix(USER).partition(ASSISTANT)[0]
-    opened = _OPEN.search(form.after)
-    closing = ""
-    if opened:
-        mark = opened[1]
-        closing = f"\n{_CLOSED.get(mark, mark.replace('<', '</'))}\n\n"
-    silent = bool(opened) and not template.thinking_tokens  # a model that is made to think is given an empty thought
+    after = form.after.rstrip()
+    closing = next((f"\n{end}\n\n" for begin, end in THOUGHTS if after.endswith(begin)), "")
+    silent = bool(closing) and not template.thinking_tokens  # a model that is made to think is given an empty thought
     return attrs.evolve(
         template,
         thinking_tokens=template.thinking_tokens if form.thinks else 0,
@@ -74,7 +79,7 @@ def in_own_words(template: PromptTemplate, form: ChatForm) -> PromptTemplate:
         stops=tuple(dict.fromkeys((*template.stops, *([form.end] if form.end else [])))),
         special="none",
         own_turns=False,
-        in_thought=bool(opened) and not silent,
+        in_thought=bool(closing) and not silent,
     )
 
 
@@ -84,12 +89,9 @@ def rule_values(template: PromptTemplate) -> dict[str, Any]:
     return values if template.thinking_tokens else {**values, **NO_THOUGHT}
 
 
-NO_THOUGHT: Final = {"enable_thinking": False, "thinking": False}
-
-
 def _thinks(rule: Rule, written: str) -> bool:
     """Whether a rule opens a thought, or writes another prompt where none is wanted."""
-    if _OPEN.search(written) or has_thought(written) or "<|channel|>" in written:
+    if has_thought(written) or "<|channel|>" in written:
         return True
     try:
         with_one, without = (rule([("user", SAID)], answer=True, values=values) for values in ({}, NO_THOUGHT))
@@ -105,3 +107,67 @@ def _end(rule: Rule, values: dict[str, Any]) -> str:
         return ""
     end = (whole or "").rpartition(_ANSWERED)[2].strip()
     return end if len(end) < 40 and re.search(r"\W", end) and not re.search(r"\s", end) else ""
+
+
+def written_chat(
+    folder: Path, messages: Sequence[tuple[str, str]], *, answer: bool = True, values: Mapping[str, Any] | None = None
+) -> str | None:
+    """The text of a chat, ready for the model's turn; None where the tokenizer in the folder has no rule for it.
+
+    Args:
+        folder: The files of the tokenizer.
+        messages: Roles and contents.
+        answer: Whether the beginning of the model's turn stands behind them.
+        values: What else the rule may ask for.
+
+    Raises:
+        GenerationError: The rule does not take these messages. It is text from a stranger and runs in a sandbox.
+    """
+    settings: dict[str, Any] = {}
+    with contextlib.suppress(ModelLoadError):
+        settings = read_json(folder / "tokenizer_config.json")
+    rule = _rule(folder, settings)
+    if not rule:
+        return None
+    from jinja2 import TemplateError
+    from jinja2.ext import loopcontrols
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols])
+    environment.globals |= {"raise_exception": _refuse, "strftime_now": lambda form: datetime.now().strftime(str(form))}
+    environment.filters["tojson"] = lambda value, **more: json.dumps(value, ensure_ascii=False, **more)
+    given: dict[str, Any] = {name: _text(settings.get(name)) for name in _TOKENS if settings.get(name)}
+    given |= {"tools": None, "documents": None, "add_generation_prompt": answer, **(values or {})}
+    given["messages"] = [{"role": role, "content": content} for role, content in messages]
+    try:
+        return environment.from_string(_GENERATION.sub(_as_comment, rule)).render(**given)
+    except (TemplateError, TypeError, ValueError, LookupError, ArithmeticError, RecursionError) as error:
+        raise GenerationError(
+            f"The model's chat template does not accept these messages: {error}.",
+            hint="Send other roles, or a plain prompt to /v1/completions.",
+        ) from None
+
+
+def _rule(folder: Path, settings: dict[str, Any]) -> str:
+    """The rule of a file of its own, or of the tokenizer's configuration, which may have several by name."""
+    file = folder / RULE
+    if file.is_file():
+        return file.read_text(encoding="utf-8", errors="replace")
+    rule = settings.get("chat_template")
+    if isinstance(rule, list):
+        named = {each.get("name"): each.get("template") for each in rule if isinstance(each, dict)}
+        rule = named.get("default")
+    return rule if isinstance(rule, str) else ""
+
+
+def _text(token: Any) -> str:
+    """A special token as configurations write it: its text, or an object with it."""
+    return str(token.get("content", "")) if isinstance(token, dict) else str(token)
+
+
+def _as_comment(mark: re.Match[str]) -> str:
+    return f"{{#{mark[1]} {mark[2]}#}}"
+
+
+def _refuse(message: object) -> NoReturn:
+    raise ValueError(message)

@@ -5,19 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
 from llmstep import decoder
 from llmstep.cancel import NEVER, CancelToken
 from llmstep.decoder.model import MAX_ROWS
+from llmstep.engine.loaded import LoadedModel
 from llmstep.engine.postprocess import RawSample
+from llmstep.engine.prompt import EncodedPrompt
 from llmstep.errors import CancelledError, GenerationError, LlmstepError
 from llmstep.progress import ProgressSink, generating, silent
 from llmstep.types import SamplingParams
-
-if TYPE_CHECKING:
-    from llmstep.engine.loaded import LoadedModel
-    from llmstep.engine.prompt import EncodedPrompt
 
 _NO_MEMORY = re.compile("allocate memory|out of memory")
 """What torch's allocators say, in a RuntimeError of one class or another."""
@@ -30,7 +27,6 @@ def decode(
     *,
     stops: tuple[str, ...] = (),
     lead: decoder.Lead | None = None,
-    threads: int = 0,
     progress: ProgressSink = silent,
     on_sample: Callable[[RawSample], None] | None = None,
     cancel: CancelToken = NEVER,
@@ -42,7 +38,6 @@ def decode(
         sampling: `count` samples of at most `max_new_tokens` tokens; one when the temperature is 0.
         stops: Texts that end a sample, as soon as it contains one of them.
         lead: A first part of a sample, with a limit of its own: a thought.
-        threads: CPU threads; 0 leaves the number as it is.
         progress: Called after every decoding step with the number of steps done, and the most there can be.
         on_sample: Called with every sample as soon as it has ended, before `progress`.
         cancel: Looked at while the prompt is read and after every decoding step.
@@ -53,11 +48,10 @@ def decode(
     """
     if loaded.decoder is not None:
         draw = loaded.decoder.sample
-        loaded.decoder.threads = threads or loaded.decoder.threads
     else:
         from llmstep.engine.generate import sample
 
-        draw = partial(sample, loaded, threads)
+        draw = partial(sample, loaded)
     params = decoder.SamplingParams(
         temperature=sampling.temperature,
         top_p=sampling.top_p,

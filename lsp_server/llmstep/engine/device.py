@@ -17,11 +17,11 @@ import psutil
 
 from llmstep.decoder.interface import SMALL
 from llmstep.errors import SettingsError
+from llmstep.settings import Device, Dtype
 
 if TYPE_CHECKING:
     import torch
 
-    from llmstep.settings import Device, Dtype
 
 CGROUP = Path("/sys/fs/cgroup")
 
@@ -84,6 +84,15 @@ def place(device: Device, dtype: Dtype) -> Placement:
             hint="Set llmstep.dtype to auto, or llmstep.engine to llama.cpp with a GGUF file of fewer bits.",
         )
     return Placement(chosen, choose_dtype(dtype, chosen, capability))
+
+
+def chosen(device: Device) -> Literal["cpu", "cuda", "mps"]:
+    """The device that the settings mean, found without torch where that is possible.
+
+    Raises:
+        SettingsError: As with `place`.
+    """
+    return without_torch(device) or place(device, "auto").device
 
 
 def cuda_capability() -> tuple[int, int]:

@@ -3,35 +3,34 @@
     generate -> cache -> worker's queue -> [download -> load ->] encode -> decode -> finish -> cache
 
 Everything behind the queue happens in the worker's thread, the import of torch and transformers included, so that the
-event loops of the faces go on answering. An engine may be used from several loops and threads.
+event loop goes on answering.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Hashable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
 import attrs
 
 from llmstep.aside import in_this_loop
 from llmstep.catalog.model_key import ModelKey
-from llmstep.engine.cache import AnswerCache, answer_key
-from llmstep.engine.held import Held
-from llmstep.engine.interface import Generation
-from llmstep.engine.status import EngineStatus, StatusBoard
-from llmstep.engine.text import Answer, Completion, Text, Turn, Written
+from llmstep.catalog.resolve import ModelChoice
+from llmstep.engine.answer import answer
+from llmstep.engine.answers import Answers, answer_key
+from llmstep.engine.completion import complete
+from llmstep.engine.interface import Answer, Completion, Generation, ModelEngine, Text, Turn, Written
+from llmstep.engine.prepare import Held, chosen, is_large
+from llmstep.engine.status import EngineStatus
 from llmstep.engine.worker import Job, Worker
-from llmstep.progress import Progress, ProgressSink, generating, silent, since, thinned
+from llmstep.errors import LlmstepError
+from llmstep.progress import ProgressSink, generating, silent, thinned
 from llmstep.settings import Settings
 from llmstep.settings_store import SettingsStore
 from llmstep.types import PromptInput, SamplingParams
-
-if TYPE_CHECKING:
-    from llmstep.catalog.resolve import ModelChoice
-
-__all__ = ["Engine", "EngineStatus", "Generation", "Progress"]
 
 T = TypeVar("T")
 
@@ -39,7 +38,7 @@ _CLOSE_SECONDS = 10.0
 """Longest wait for the worker at the end; reading weights cannot be interrupted between two tensors."""
 
 
-class Engine:
+class Engine(ModelEngine):
     """One model in this process, one queue, one cache of answers.
 
     Args:
@@ -48,41 +47,18 @@ class Engine:
     """
 
     def __init__(self, settings: Settings | SettingsStore) -> None:
-        self.store = SettingsStore.of(settings)
+        store = SettingsStore.of(settings)
+        super().__init__(store, EngineStatus(model=store.current.model))
         self._chosen: tuple[ModelKey, ModelChoice] | None = None
-        self._answers = AnswerCache()
-        self._board = StatusBoard(EngineStatus(model=self.settings.model))
-        self._worker = Worker(
-            idle_seconds=self.settings.idle_unload_minutes * 60, on_change=self._publish, on_idle=self._release
-        )
+        self._answers = Answers()
+        self._worker = Worker(on_change=self._publish)
         self._held = Held(self._publish, lambda: self.settings.model, self._worker.closing)
-        self.store.subscribe(lambda settings: settings.idle_unload_minutes, self._rests_for)
         self.store.subscribe(lambda settings: settings.model, self._named)
-
-    @property
-    def settings(self) -> Settings:
-        return self.store.current
-
-    @property
-    def status(self) -> EngineStatus:
-        """What the engine is doing now; from any thread."""
-        return attrs.evolve(self._board.status, queued=self._worker.queued)
-
-    def watch(self, callback: Callable[[EngineStatus], None]) -> Callable[[], None]:
-        """Have `callback` called with every change of the status; the answer is a function that ends it.
-
-        When called in a running event loop the callback runs in that loop, otherwise in the engine's threads.
-        """
-        return self._board.watch(in_this_loop(callback))
+        self.store.subscribe(lambda settings: settings.idle_unload_minutes, self._rest)
 
     async def generate(
         self, prompt_input: PromptInput, sampling: SamplingParams | None = None, *, progress: ProgressSink = silent
     ) -> Generation:
-        """See `ModelEngine.generate`.
-
-        Cancelling the task stops the model within one decoding step, unless others wait for the same answer. A question
-        that was answered before is answered from memory, also when it has no seed.
-        """
         started = time.perf_counter()
         settings = self.settings
         choice = await self._choice(settings)
@@ -90,28 +66,31 @@ class Engine:
         key = answer_key(ModelKey.of(settings).chosen(choice), choice.template, prompt_input, wanted)
 
         def work(job: Job[Generation]) -> Generation:
-            return self._answer(job, key, settings, choice, prompt_input, wanted)
+            with self._held.working(job, settings, choice) as model:
+                return answer(
+                    model,
+                    choice.template,
+                    prompt_input,
+                    wanted,
+                    progress=thinned(job.progress),
+                    cancel=job.cancel,
+                )
 
-        answer = self._answers.get(key)
-        if answer is None:
-            answer = await self._done(("generate", key), work, progress)
-        return attrs.evolve(answer, candidates=list(answer.candidates), elapsed_ms=since(started))
+        return await self._answers.answer(key, partial(self._done, work), progress, started=started)
 
     def known(self, prompt_input: PromptInput, sampling: SamplingParams | None = None) -> Generation | None:
-        """See `ModelEngine.known`."""
         settings = self.settings
         choice = self._known_choice(settings)
         if choice is None:
             return None
         wanted = sampling or SamplingParams.of(settings)
-        return self._answers.get(
+        return self._answers.known(
             answer_key(ModelKey.of(settings).chosen(choice), choice.template, prompt_input, wanted)
         )
 
     async def complete(
         self, text: Text, sampling: SamplingParams, *, on_written: Callable[[int, Written], None] | None = None
     ) -> Completion:
-        """See `ModelEngine.complete`; nothing is remembered. Cancelling stops the model within one decoding step."""
         settings = self.settings
         choice = await self._choice(settings)
         loop = asyncio.get_running_loop()
@@ -121,27 +100,23 @@ class Engine:
                 loop.call_soon_threadsafe(on_written, number, written)
 
         def work(job: Job[Completion]) -> Completion:
-            from llmstep.engine.completion import complete
-
             with self._held.working(job, settings, choice) as model:
                 tokens, written = complete(
                     model,
                     choice.template,
                     text,
                     sampling,
-                    threads=model.threads(settings.threads),
                     progress=thinned(job.progress),
                     on_written=written_one if on_written is not None else None,
                     cancel=job.cancel,
                 )
             return Completion(written, choice.name, tokens)
 
-        return await self._done(("complete", object()), work)
+        return await self._done(work)
 
     async def converse(
         self, turns: Sequence[Turn], sampling: SamplingParams, *, progress: ProgressSink = silent
     ) -> Answer:
-        """See `ModelEngine.converse`."""
         made = await self.complete(Text(messages=tuple(turns)), attrs.evolve(sampling, count=1))
         [written] = made.written
         progress(generating(written.drawn, sampling.max_new_tokens))
@@ -151,10 +126,6 @@ class Engine:
         """Have the model of the settings in memory, downloading it first where needed; its name.
 
         A download belongs to whoever asked for it: cancelling this task ends it.
-
-        Raises:
-            ModelError: The model cannot be found, downloaded or loaded.
-            CancelledError: The engine was closed.
         """
         settings = self.settings
         choice = await self._choice(settings)
@@ -166,30 +137,31 @@ class Engine:
                 self._held.rest()
 
         key = ("load", choice.template.family, ModelKey.of(settings).chosen(choice))
-        return await self._done(key, work, progress)
+        return await self._answers.join(key, partial(self._done, work), progress)
 
-    async def awaited(self) -> ModelChoice | None:
-        """The model of the settings, where it is not in memory yet.
-
-        Raises:
-            ModelError: There is no such model.
-        """
+    async def awaited(self) -> bool:
+        """Whether the model of the settings is on this machine, not in memory, and large enough to be waited for."""
         settings = self.settings
-        choice = await self._choice(settings)
-        return None if self._held.serves(settings, choice) else choice
+        try:
+            choice = await self._choice(settings)
+        except LlmstepError:
+            return False
+        return not self._held.serves(settings, choice) and await asyncio.to_thread(is_large, choice)
 
     async def unload(self) -> None:
         """Free the model's memory, behind the requests that wait now."""
-        await self._done("unload", lambda _: self._release())
+        await self._done(lambda _: self._release())
 
     async def close(self) -> None:
         """Cancel all requests, free the model and end the worker's thread."""
         await asyncio.get_running_loop().run_in_executor(None, self._worker.close, _CLOSE_SECONDS)
         self._release()
+        self._rest()
 
-    async def _done(self, key: Hashable, work: Callable[[Job[T]], T], progress: ProgressSink = silent) -> T:
+    async def _done(self, work: Callable[[Job[T]], T], progress: ProgressSink = silent) -> T:
         """What `work` returns, by the worker's thread."""
-        return await asyncio.wrap_future(self._worker.submit(key, work, in_this_loop(progress)))
+        with self._in_use():
+            return await asyncio.wrap_future(self._worker.submit(work, in_this_loop(progress)))
 
     async def _choice(self, settings: Settings) -> ModelChoice:
         """The model that the settings mean; looked up in a thread, since that asks the disk and the devices.
@@ -199,8 +171,6 @@ class Engine:
         """
         choice = self._known_choice(settings)
         if choice is None:
-            from llmstep.engine.prepare import chosen
-
             choice = await asyncio.to_thread(chosen, settings, self._held.model)
             self._chosen = (ModelKey.of(settings), choice)
         return choice
@@ -208,36 +178,6 @@ class Engine:
     def _known_choice(self, settings: Settings) -> ModelChoice | None:
         """The model that the settings mean, where it was looked up already."""
         return self._chosen[1] if self._chosen is not None and self._chosen[0] == ModelKey.of(settings) else None
-
-    def _answer(
-        self,
-        job: Job[Generation],
-        key: Hashable,
-        settings: Settings,
-        choice: ModelChoice,
-        prompt_input: PromptInput,
-        sampling: SamplingParams,
-    ) -> Generation:
-        """In the worker's thread: load what has to be loaded, run the model, and remember the answer."""
-        if known := self._answers.get(key):  # it may have been given while this job waited
-            return known
-        from llmstep.engine.answer import answer
-
-        with self._held.working(job, settings, choice) as model:
-            made = answer(
-                model,
-                choice.template,
-                prompt_input,
-                sampling,
-                threads=settings.threads,
-                progress=thinned(job.progress),
-                cancel=job.cancel,
-            )
-            self._answers.put(key, made)
-        return made
-
-    def _rests_for(self, _: float, minutes: float) -> None:
-        self._worker.idle_seconds = minutes * 60
 
     def _named(self, *_: object) -> None:
         if self._board.status.state == "empty":

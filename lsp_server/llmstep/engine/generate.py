@@ -6,7 +6,7 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from transformers import GenerationConfig, LogitsProcessorList, StoppingCriteriaList
@@ -15,9 +15,7 @@ from llmstep.decoder import Continuation, SamplingParams
 from llmstep.decoder.interface import stop_if
 from llmstep.decoder.model import MAX_ROWS
 from llmstep.decoder.rows import Rows
-
-if TYPE_CHECKING:
-    from llmstep.engine.loaded import LoadedModel
+from llmstep.engine.loaded import LoadedModel
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +58,6 @@ def _cache(loaded: LoadedModel, tokens: int) -> dict[str, Any]:
 
 def sample(
     loaded: LoadedModel,
-    threads: int,
     ids: Sequence[int],
     n: int,
     params: SamplingParams,
@@ -70,13 +67,7 @@ def sample(
     progress: Callable[[int], None],
     cancel: Callable[[], bool],
 ) -> list[Continuation]:
-    """As `Decoder.sample`, by a module of transformers.
-
-    Args:
-        threads: CPU threads; 0 leaves torch's number.
-    """
-    if threads and torch.get_num_threads() != threads:
-        torch.set_num_threads(threads)  # of this thread
+    """As `Decoder.sample`, by a module of transformers."""
     steps = 0
     found: list[Continuation] = []
 

@@ -1,19 +1,21 @@
-"""What the rest of the package knows of an engine, wherever its model runs."""
+"""What the rest of the package knows of an engine, wherever its model runs: what it is asked, and what it answers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+import asyncio
+import contextlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
 
 import attrs
 
+from llmstep.engine.status import EngineStatus, StatusBoard
+from llmstep.errors import RequestError
 from llmstep.progress import ProgressSink, silent
-
-if TYPE_CHECKING:
-    from llmstep.engine.status import EngineStatus
-    from llmstep.engine.text import Answer, Completion, Text, Turn, Written
-    from llmstep.settings import Settings
-    from llmstep.types import Candidate, PromptInput, SamplingParams
+from llmstep.settings import Settings
+from llmstep.settings_store import SettingsStore
+from llmstep.types import Candidate, PromptInput, SamplingParams
 
 
 @attrs.frozen
@@ -33,28 +35,103 @@ class Generation:
     """How samples ended that were cut off, or have a thought and no step; empty where there are none."""
 
 
-class ModelEngine(Protocol):
-    """Proposes steps; belongs to one asyncio loop. `EngineRouter` is the one that the settings mean."""
+@attrs.frozen
+class Text:
+    """What is to be continued."""
+
+    prompt: str = ""
+    messages: tuple[tuple[str, str], ...] = ()
+    """Roles and contents of a chat, instead of a prompt."""
+    stops: tuple[str, ...] = ()
+    """Texts that end a continuation, and are no part of it."""
+    logprobs: bool = False
+    """Whether the tokens of the continuations are wanted."""
+    cut: bool = False
+    """Whether a prompt that is too long loses its beginning, instead of being refused."""
+
+
+@attrs.frozen
+class Written:
+    """A continuation."""
+
+    text: str
+    finish: Literal["stop", "length"]
+    tokens: tuple[tuple[str, float], ...]
+    """Where wanted: texts of its tokens, and their natural log-probabilities at temperature 1. An end token is the last
+    one, with the empty text."""
+    drawn: int
+    """Number of tokens drawn, those behind a stop included."""
+
+
+@attrs.frozen
+class Completion:
+    """The answer to a `Text`."""
+
+    written: list[Written]
+    model: str
+    prompt_tokens: int
+
+
+Turn = tuple[str, str]
+"""A role (`system`, `user` or `assistant`) and what it says."""
+
+
+@attrs.frozen
+class Answer:
+    """What a model answers in a conversation, as whole-proof models are asked for."""
+
+    text: str
+    """Without a thought that the server sent apart; one inside of the text is still there."""
+    finish: Literal["stop", "length"]
+    """`length`: it was cut off, by its limit or because it went on far beyond that."""
+    tokens: int
+    """Number of tokens written, a thought included; of a server that does not count, the pieces that came."""
+    model: str
+    """As in `Generation`."""
+    thought: str = ""
+    """What the server gave apart from the text."""
+
+
+class ModelEngine(ABC):
+    """Proposes steps; belongs to one asyncio loop. `EngineRouter` is the one that the settings mean.
+
+    Args:
+        settings: When they change, requests from then on have the new ones; those in flight keep theirs.
+        status: What the engine does at first.
+    """
+
+    def __init__(self, settings: Settings | SettingsStore, status: EngineStatus) -> None:
+        self.store = SettingsStore.of(settings)
+        self._board = StatusBoard(status)
+        self._users = 0
+        self._idle: asyncio.TimerHandle | None = None
+        self._unloading: asyncio.Task[None] | None = None
 
     @property
     def settings(self) -> Settings:
-        """Those of requests from now on; those in flight keep theirs."""
+        """Those of requests from now on."""
+        return self.store.current
 
     @property
     def status(self) -> EngineStatus:
-        """What the engine is doing now."""
+        """What the engine is doing now; from any thread."""
+        return self._board.status
 
     def watch(self, callback: Callable[[EngineStatus], None]) -> Callable[[], None]:
-        """Have `callback` called with every change of the status; the answer is a function that ends it."""
+        """Have `callback` called with every change of the status; the answer is a function that ends it.
 
+        When called in a running event loop the callback runs in that loop, otherwise in the engine's threads.
+        """
+        return self._board.watch(callback)
+
+    @abstractmethod
     async def generate(
-        self,
-        prompt_input: PromptInput,
-        sampling: SamplingParams | None = None,
-        *,
-        progress: ProgressSink = silent,
+        self, prompt_input: PromptInput, sampling: SamplingParams | None = None, *, progress: ProgressSink = silent
     ) -> Generation:
-        """Distinct candidates for `ask`, best first. Cancelling the task stops the model.
+        """Distinct candidates for `ask`, best first.
+
+        Cancelling the task stops the model within one decoding step, unless others wait for the same answer. A question
+        that was answered before is answered from memory, also when it has no seed.
 
         Args:
             sampling: How to draw; None takes the settings.
@@ -68,12 +145,14 @@ class ModelEngine(Protocol):
         """
 
     def known(self, prompt_input: PromptInput, sampling: SamplingParams | None = None) -> Generation | None:
-        """The answer, where it is in memory and needs no work."""
+        """The answer, where it is in memory and needs no work; None also where only a server could say that."""
+        del prompt_input, sampling
+        return None
 
     async def complete(
         self, text: Text, sampling: SamplingParams, *, on_written: Callable[[int, Written], None] | None = None
     ) -> Completion:
-        """Continuations of a text, without any template.
+        """Continuations of a text, without any template; nothing is remembered.
 
         Args:
             on_written: Called in this event loop with every continuation as soon as it has ended, and its number.
@@ -81,7 +160,12 @@ class ModelEngine(Protocol):
         Raises:
             LlmstepError: A `RequestError` when the text cannot be continued, or the model is at a server.
         """
+        del text, sampling, on_written
+        raise RequestError(
+            "The model of this llmstep is at another server.", hint="Ask that server for completions directly."
+        )
 
+    @abstractmethod
     async def converse(
         self, turns: Sequence[Turn], sampling: SamplingParams, *, progress: ProgressSink = silent
     ) -> Answer:
@@ -94,6 +178,7 @@ class ModelEngine(Protocol):
             LlmstepError: A `RequestError` when the conversation is too long for the model, or one of `generate`'s.
         """
 
+    @abstractmethod
     async def load(self, *, progress: ProgressSink = silent) -> str:
         """Have the model ready; with a remote engine, make sure that its server answers. The model's name.
 
@@ -101,8 +186,33 @@ class ModelEngine(Protocol):
             LlmstepError: That is not possible.
         """
 
+    @abstractmethod
     async def unload(self) -> None:
-        """Free the memory of a model that this process holds."""
+        """Free the memory of a model that this process holds, or end the server that it has started."""
 
+    @abstractmethod
     async def close(self) -> None:
         """Cancel all requests and free everything."""
+
+    @contextlib.contextmanager
+    def _in_use(self) -> Iterator[None]:
+        """Meanwhile the model stays; unused for as long as the settings say, it is unloaded."""
+        self._users += 1
+        try:
+            yield
+        finally:
+            self._users -= 1
+            self._rest()
+
+    def _rest(self, *_: object) -> None:
+        """Count the time without work from now on."""
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
+        if not self._users and self.status.state != "empty" and (minutes := self.settings.idle_unload_minutes):
+            with contextlib.suppress(RuntimeError):  # settings were changed outside of any loop
+                self._idle = asyncio.get_running_loop().call_later(60 * minutes, self._unload_idle)
+
+    def _unload_idle(self) -> None:
+        if not self._users:
+            self._unloading = asyncio.ensure_future(self.unload())

@@ -63,9 +63,15 @@ class LoadedModel:
     decoder: Decoder | None = None
     """What draws from the model, where that is llmstep's own decoder."""
 
-    def threads(self, wanted: int) -> int:
-        """Threads for a request, as `cpu_threads` has them; 0 where a GPU works."""
-        return cpu_threads(wanted, self.plan.parameters) if self.plan.placement.device == "cpu" else 0
+    def use_threads(self, wanted: int) -> None:
+        """Have requests of this thread work with so many threads, as `cpu_threads` has them; a GPU needs none."""
+        threads = cpu_threads(wanted, self.plan.parameters)
+        if self.decoder is not None:
+            self.decoder.threads = threads
+        elif self.plan.placement.device == "cpu":
+            import torch
+
+            torch.set_num_threads(threads)
 
 
 def release(device: str) -> None:

@@ -19,8 +19,7 @@ from llmstep.catalog.memory import HEADROOM, needed_bytes
 from llmstep.engine import device as devices
 from llmstep.engine.generate import compile_step
 from llmstep.engine.loaded import LoadedModel, Plan
-from llmstep.engine.plan import first_line, quiet, too_large
-from llmstep.engine.tokenizer import by_transformers
+from llmstep.engine.plan import first_line, quiet, read_tokenizer, too_large
 from llmstep.errors import LlmstepError, ModelLoadError
 from llmstep.progress import Progress, ProgressSink, format_bytes, silent
 
@@ -35,10 +34,9 @@ def load(plan: Plan, *, progress: ProgressSink = silent, cancel: CancelToken = N
     """
     message = f"Loading {plan.name} ({format_bytes(plan.weight_bytes)}, {plan.placement.device})"
     progress(Progress("load", message))
-    common = {"local_files_only": True, "trust_remote_code": plan.trust_remote_code}
     with quiet(), _loading_bar(message, progress, cancel):
         try:
-            loaded = _whole(plan, common)
+            loaded = _whole(plan)
         except LlmstepError:
             raise
         except (MemoryError, torch.OutOfMemoryError) as error:
@@ -54,9 +52,9 @@ def load(plan: Plan, *, progress: ProgressSink = silent, cancel: CancelToken = N
     return loaded
 
 
-def _whole(plan: Plan, common: dict[str, Any]) -> LoadedModel:
-    tokenizer = by_transformers(plan.tokenizer_folder, plan.name, trust_remote_code=plan.trust_remote_code)
-    model = _read(plan, common, plan.placement.torch_dtype, **_where(plan)).eval().requires_grad_(False)
+def _whole(plan: Plan) -> LoadedModel:
+    tokenizer = read_tokenizer(plan.tokenizer_folder, plan.name, trust_remote_code=plan.trust_remote_code)
+    model = _read(plan).eval().requires_grad_(False)
     if {"cpu", "disk"} & set(map(str, getattr(model, "hf_device_map", {}).values())):
         raise too_large(plan, devices.free_bytes(plan.placement.device))
     if plan.placement.device == "cpu":
@@ -82,11 +80,17 @@ def _where(plan: Plan) -> dict[str, Any]:
     return {"device_map": "auto", "max_memory": {index: int(size / HEADROOM) for index, size in free.items()}}
 
 
-def _read(plan: Plan, common: dict[str, Any], dtype: Any, **where: Any) -> Any:
+def _read(plan: Plan) -> Any:
     """The module with its weights."""
     kind = AutoModelForSeq2SeqLM if plan.family == "seq2seq" else AutoModelForCausalLM
     model, info = kind.from_pretrained(
-        plan.folder, config=plan.config, dtype=dtype, output_loading_info=True, **common, **where
+        plan.folder,
+        config=plan.config,
+        dtype=plan.placement.torch_dtype,
+        output_loading_info=True,
+        local_files_only=True,
+        trust_remote_code=plan.trust_remote_code,
+        **_where(plan),
     )
     if missing := sorted(info["missing_keys"]):
         raise ModelLoadError(

@@ -5,21 +5,20 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llmstep import decoder
 from llmstep.cancel import NEVER, CancelToken
-from llmstep.catalog.files import measure, read_config, weight_paths
+from llmstep.catalog.files import measure, read_config
 from llmstep.catalog.memory import HEADROOM, needed_bytes, parameters_of, too_large, weight_bytes
 from llmstep.decoder.interface import SMALL
 from llmstep.engine import device as devices
 from llmstep.engine.device import Placement
 from llmstep.engine.loaded import LoadedModel, Plan
+from llmstep.engine.packages import require
 from llmstep.errors import CancelledError, ModelLoadError, ModelTooLargeError
 from llmstep.progress import Progress, ProgressSink, format_bytes, silent
-
-if TYPE_CHECKING:
-    from llmstep.settings import Settings
+from llmstep.settings import Settings
 
 FORMATS = ("auto", "fast", "float32", "int8", "int4")
 """Values of the setting `dtype` that the decoder has a format for."""
@@ -57,7 +56,7 @@ def inspect(
     if file_bytes is None:
         if decoder.why_unsupported(folder) is not None or (adapter and decoder.why_unsupported_adapter(adapter)):
             return None
-        measure(weight_paths(folder))
+        measure(folder)
         with _loading(name):
             size = decoder.measure(folder, _quantization(settings), int(free / HEADROOM))
     else:
@@ -77,6 +76,27 @@ def inspect(
         adapter=adapter,
         needs_torch=False,
     )
+
+
+def read_tokenizer(folder: Path, name: str, *, trust_remote_code: bool = False) -> Any:
+    """The tokenizer in a folder of files, by our decoder where that knows the model; nothing is downloaded.
+
+    Args:
+        name: What to call the model in an error.
+
+    Raises:
+        ModelLoadError: It is missing or broken, or brings code that may not run.
+        MissingPackageError: It needs transformers, which is not installed.
+    """
+    if decoder.why_unsupported(folder) is None:
+        from llmstep.decoder.tokenizer import read
+
+        with _loading(name):
+            return read(folder)
+    require(f"The tokenizer of {name}", "torch", "transformers")
+    from llmstep.engine import plan
+
+    return plan.read_tokenizer(folder, name, trust_remote_code=trust_remote_code)
 
 
 def compile_for(folder: Path, settings: Settings, progress: ProgressSink = silent) -> None:

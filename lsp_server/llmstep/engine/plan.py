@@ -17,13 +17,16 @@ from transformers import (
     MODEL_FOR_CAUSAL_LM_MAPPING,
     MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
     AutoConfig,
+    AutoTokenizer,
 )
 
 from llmstep.catalog import memory
-from llmstep.catalog.files import Weights, broken, measure, read_config, weight_paths
+from llmstep.catalog.files import Weights, broken, measure, read_config, read_json
 from llmstep.engine import device as devices
 from llmstep.engine.loaded import Plan
 from llmstep.errors import ModelLoadError, ModelTooLargeError
+
+_TOKENIZER_HINT = "Put the tokenizer's files (tokenizer.json, tokenizer_config.json) beside the weights."
 
 
 def inspect(
@@ -50,7 +53,7 @@ def inspect(
     """
     config = _config(folder, name, trust_remote_code)
     family = _family(config, name, trust_remote_code)
-    weights = measure(weight_paths(folder)) if file_bytes is None else Weights(None, file_bytes)
+    weights = measure(folder) if file_bytes is None else Weights(None, file_bytes)
     parameters = weights.parameters
     if parameters is None:  # not known exactly; the format of the file is what the config says
         stored = str(getattr(config, "dtype", None) or "float32").removeprefix("torch.")
@@ -75,7 +78,13 @@ def _config(folder: Path, name: str, trust_remote_code: bool) -> Any:
     raw = read_config(folder)
     kind, own_code = raw.get("model_type"), "auto_map" in raw
     if kind not in CONFIG_MAPPING and not (own_code and trust_remote_code):
-        raise needs_code(name) if own_code else _unknown(name, kind)
+        if own_code:
+            raise needs_code(name)
+        version = transformers.__version__
+        raise ModelLoadError(
+            f"The model {name} has the architecture {kind!r}, which transformers {version} does not know.",
+            hint="Upgrade it with `pip install -U transformers`, or choose another model: `llmstep models` lists some.",
+        )
     try:
         with quiet():
             return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=trust_remote_code)
@@ -105,11 +114,36 @@ def needs_code(name: str) -> ModelLoadError:
     )
 
 
-def _unknown(name: str, kind: object) -> ModelLoadError:
-    return ModelLoadError(
-        f"The model {name} has the architecture {kind!r}, which transformers {transformers.__version__} does not know.",
-        hint="Upgrade it with `pip install -U transformers`, or choose another model: `llmstep models` lists some.",
-    )
+def read_tokenizer(folder: Path, name: str, *, trust_remote_code: bool = False) -> Any:
+    """The tokenizer in a folder of files; nothing is downloaded.
+
+    Args:
+        name: What to call the model in an error.
+
+    Raises:
+        ModelLoadError: It is missing or broken, or brings code that may not run.
+    """
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=trust_remote_code)
+    except Exception as error:
+        if not trust_remote_code and _brings_code(folder):
+            raise needs_code(name) from error
+        raise ModelLoadError(
+            f"The tokenizer of {name} is missing or broken ({first_line(error)}).", hint=_TOKENIZER_HINT
+        ) from error
+    # For some architectures an empty tokenizer is made up when the files are missing.
+    ids = tokenizer("a ⊢ b", add_special_tokens=False)["input_ids"]
+    if all(token == tokenizer.unk_token_id for token in ids):
+        raise ModelLoadError(f"The tokenizer of {name} is missing or empty.", hint=_TOKENIZER_HINT)
+    return tokenizer
+
+
+def _brings_code(folder: Path) -> bool:
+    """Whether a model has a tokenizer in Python of its own."""
+    try:
+        return "auto_map" in read_json(folder / "tokenizer_config.json")
+    except ModelLoadError:
+        return False
 
 
 def too_large(plan: Plan, free: int) -> ModelTooLargeError:

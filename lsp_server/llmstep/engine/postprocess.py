@@ -5,26 +5,21 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 import attrs
 
 from llmstep.catalog.cleaning import has_thought
+from llmstep.catalog.template import PromptTemplate
+from llmstep.decoder import Continuation
 from llmstep.engine.interface import Generation
 from llmstep.lean.step import inserted
 from llmstep.progress import since
 from llmstep.types import Candidate, PromptInput
 
-if TYPE_CHECKING:
-    from llmstep.catalog.template import PromptTemplate
-    from llmstep.decoder import Continuation
-
-    Parts = Sequence[tuple[PromptTemplate, Sequence["RawSample"]]]
-
 _GOAL = re.compile(r"^\s*⊢", re.MULTILINE)
 """A line of a goal as Lean prints it; in a step `⊢` stands behind something, as in `at h ⊢`."""
-_WORD_MARKS = "'_.!?"
-"""Characters beside letters and digits that occur inside the words of Lean."""
+_IN_WORD = re.compile(r"[\w'.!?]")
+"""A character that occurs inside the words of Lean."""
 
 
 @attrs.frozen
@@ -51,13 +46,16 @@ class RawSample:
         return cls(drawn.text, drawn.logprob, len(drawn.tokens), steps, cut=drawn.finish_reason == "length")
 
 
+Parts = Sequence[tuple[PromptTemplate, Sequence[RawSample]]]
+"""The samples of each prompt, with its template."""
+
+
 def generation(prompt_input: PromptInput, model: str, drawn: int, started: float, parts: Parts) -> Generation:
     """The answer that samples make.
 
     Args:
         drawn: Their number, with those that were dropped on the way.
         started: A `time.perf_counter()`.
-        parts: The samples of each prompt, with its template.
     """
     found = (candidate for template, samples in parts for candidate in finish(template, prompt_input, samples))
     return Generation(merged(found), model, drawn, since(started), endings=endings(parts))
@@ -164,14 +162,9 @@ def _continue(prefix: str, held: str, body: str) -> str | None:
         return body[len(held) :]
     if body[:1].isspace():
         return body.lstrip() if "\n" in held else body.lstrip(" \t")
-    if held and _continues_word(prefix.rstrip()[-1], body[:1]):
+    if held and _IN_WORD.match(prefix.rstrip()[-1]) and _IN_WORD.match(body):  # `exact` and `_mod_cast`
         return None
     return body
-
-
-def _continues_word(last: str, first: str) -> bool:
-    """Whether `first`, written right behind `last`, is part of the same word: `exact` and `_mod_cast`."""
-    return (last.isalnum() or last in _WORD_MARKS) and (first.isalnum() or (first != "" and first in _WORD_MARKS))
 
 
 def _trim(rest: str) -> str:

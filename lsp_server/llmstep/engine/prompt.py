@@ -8,21 +8,14 @@ not depend on where the parts of a prompt meet.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import attrs
 
 from llmstep.catalog import cutting
+from llmstep.catalog.template import PromptTemplate, Segment
+from llmstep.decoder import Tokenizer
 from llmstep.errors import ModelError
-
-if TYPE_CHECKING:
-    from llmstep.catalog.template import PromptTemplate, Segment
-    from llmstep.decoder import Tokenizer
-    from llmstep.types import PromptInput
-
-
-_JOINED = 16
-"""More tokens than can become fewer where a text goes on."""
+from llmstep.types import PromptInput
 
 
 @attrs.frozen
@@ -110,20 +103,10 @@ def _fit(
 
 def _cut_context(template: PromptTemplate, context: str, capacity: int, count: Callable[[str], int]) -> str:
     """`context` in at most `capacity` tokens (and those of `...`), by the template's rule."""
-    if not _surely_longer(context, capacity, count) and count(context) <= capacity:
-        return context
-    if capacity < 2:
-        return ""
-    return (cutting.middle_out if template.context_cut == "middle" else cutting.tail)(context, capacity, count)
-
-
-def _surely_longer(text: str, capacity: int, count: Callable[[str], int]) -> bool:
-    """Whether the beginning of a text already has more than `capacity` tokens, so that all of it need not be counted.
-
-    What follows may join the last few tokens of the beginning, never more.
-    """
-    start = text[: 4 * capacity]  # about as many tokens as there is room for
-    return len(start) < len(text) and (len(text) > 16 * capacity or count(start) > capacity + _JOINED)
+    end = cutting.tail(context, capacity, count)
+    if end == context or template.context_cut == "tail":
+        return end
+    return cutting.middle_out(context, capacity, count) if capacity > 1 else ""
 
 
 def _replace(segments: tuple[Segment, ...], kind: str, text: str) -> tuple[Segment, ...]:

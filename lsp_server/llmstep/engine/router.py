@@ -1,7 +1,8 @@
 """The engine that the settings mean, at any time: in this process, in or at a server, or another window's.
 
 Settings may change it while it is in use. Where another llmstep of this user has the same model in memory, that one is
-asked; when it goes away, the request is made again here.
+asked; when it goes away, the request is made again here. While a large model is on its way into memory, the starter may
+answer.
 """
 
 from __future__ import annotations
@@ -11,17 +12,17 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
+import attrs
+
 from llmstep.engine.engine import Engine
-from llmstep.engine.fallback import FallbackEngine
-from llmstep.engine.interface import Generation, ModelEngine
-from llmstep.engine.remote.dialects import OLLAMA, is_ollama
+from llmstep.engine.interface import Answer, Completion, Generation, ModelEngine, Text, Turn, Written
 from llmstep.engine.remote.llmstep import LlmstepEngine
 from llmstep.engine.remote.openai import OpenAiEngine
 from llmstep.engine.remote.place import Place
+from llmstep.engine.remote.questions import OLLAMA, is_ollama
 from llmstep.engine.served.choice import prefers_llama_cpp
 from llmstep.engine.served.engine import ServedEngine
 from llmstep.engine.status import EngineStatus
-from llmstep.engine.text import Answer, Completion, Text, Turn, Written
 from llmstep.errors import CancelledError, LlmstepError, RemoteError, RemoteRefusedError
 from llmstep.progress import ProgressSink, silent
 from llmstep.settings import Settings
@@ -43,60 +44,98 @@ SERVERS: dict[str, Callable[[Settings | SettingsStore], ModelEngine]] = {
 """What asks a server, by the name of the setting `engine`."""
 
 
-class EngineRouter:
+class FallbackEngine:
+    """A second engine with the starter, for as long as the model of the settings is being loaded.
+
+    Args:
+        own: The engine whose model it is about.
+    """
+
+    def __init__(self, own: Engine) -> None:
+        self._own = own
+        self._starter: Engine | None = None
+        self._loading: asyncio.Task[object] | None = None
+        self._failed: Settings | None = None
+
+    async def generate(
+        self, prompt_input: PromptInput, sampling: SamplingParams | None, progress: ProgressSink
+    ) -> Generation | None:
+        """The starter's answer, and the model's loading begun; None where the model itself is the one to ask.
+
+        That is so when it is in memory, when it is small or not on this machine, and when it could not be loaded, so
+        that requests say why.
+        """
+        settings = self._own.settings
+        if settings == self._failed or not await self._own.awaited():
+            return None
+        if self._loading is None:
+            self._loading = asyncio.ensure_future(self._load(settings))
+        if self._starter is None:
+            self._starter = Engine(settings)
+        self._starter.store.change(attrs.evolve(settings, model="starter", template="", device="cpu", dtype="auto"))
+        try:
+            return await self._starter.generate(prompt_input, sampling, progress=progress)
+        except LlmstepError as error:
+            _log.info("the starter has no answer, the model is waited for: %s", error.message)
+            return None
+
+    async def close(self) -> None:
+        """Give up what is under way."""
+        if self._loading is not None:
+            self._loading.cancel()
+        await self._end()
+
+    async def _load(self, settings: Settings) -> None:
+        try:
+            await self._own.load()
+        except CancelledError:
+            return
+        except LlmstepError as error:
+            _log.info("the model could not be loaded: %s", error.message)
+            self._failed = settings
+        finally:
+            self._loading = None
+        await self._end()
+
+    async def _end(self) -> None:
+        starter, self._starter = self._starter, None
+        if starter is not None:
+            await starter.close()
+
+
+class EngineRouter(ModelEngine):
     """A `ModelEngine` that follows the settings.
 
     Args:
         settings: When they change, a model in memory that they do not need is freed.
         neighbour: Asked before each request for which the model would be loaded in this process.
-        in_the_meantime: Whether the starter answers while a larger model is loaded.
+        with_fallback: Whether the starter answers while a larger model is loaded.
     """
 
     def __init__(
         self, settings: Settings | SettingsStore, neighbour: Neighbour | None = None, *, with_fallback: bool = False
     ) -> None:
-        self.store = store = SettingsStore.of(settings)
+        store = SettingsStore.of(settings)
         self._neighbour = neighbour
-        self._place: Place | None = None
         self.own = Engine(store)
         self._meanwhile = FallbackEngine(self.own) if with_fallback else None
-        self._shared = LlmstepEngine(store, "shared", self._neighbours_place, tries=1)
+        self._shared = LlmstepEngine(store, "shared", tries=1)
         self._servers = {name: make(store) for name, make in SERVERS.items()}
         self._all: tuple[ModelEngine, ...] = (self.own, *self._servers.values(), self._shared)
-        self._active: ModelEngine = self._configured(self.settings)
-        self._watchers: list[Callable[[EngineStatus], None]] = []
-        self._unloading: asyncio.Task[None] | None = None
+        self._active: ModelEngine = self._configured(store.current)
+        super().__init__(store, self._active.status)
+        for engine in self._all:
+            engine.watch(partial(self._changed, engine))
         store.subscribe(lambda settings: (settings.engine, settings.model), self._switch)
-
-    @property
-    def settings(self) -> Settings:
-        return self.store.current
 
     @property
     def status(self) -> EngineStatus:
         return self._active.status
 
-    def watch(self, callback: Callable[[EngineStatus], None]) -> Callable[[], None]:
-        """See `ModelEngine.watch`; a change of the engine is a change of the status."""
-        ends = [engine.watch(self._only_when_active(engine, callback)) for engine in self._all]
-        self._watchers.append(callback)
-
-        def stop() -> None:
-            for end in ends:
-                end()
-            if callback in self._watchers:
-                self._watchers.remove(callback)
-
-        return stop
-
     async def generate(
-        self,
-        prompt_input: PromptInput,
-        sampling: SamplingParams | None = None,
-        *,
-        progress: ProgressSink = silent,
+        self, prompt_input: PromptInput, sampling: SamplingParams | None = None, *, progress: ProgressSink = silent
     ) -> Generation:
-        """See `ModelEngine.generate`; no model is asked where nothing is left to prove."""
+        """No model is asked where nothing is left to prove."""
         if prompt_input.goal.solved:
             return Generation([], self.status.model, 0, 0.0)
         if await self._find_neighbour(self.settings):
@@ -112,23 +151,22 @@ class EngineRouter:
         return await engine.generate(prompt_input, sampling, progress=progress)
 
     def known(self, prompt_input: PromptInput, sampling: SamplingParams | None = None) -> Generation | None:
-        """See `ModelEngine.known`."""
         return self._active.known(prompt_input, sampling)
 
     async def complete(
         self, text: Text, sampling: SamplingParams, *, on_written: Callable[[int, Written], None] | None = None
     ) -> Completion:
-        """See `ModelEngine.complete`; a neighbour is not asked."""
+        """A neighbour is not asked."""
         return await self._meant().complete(text, sampling, on_written=on_written)
 
     async def converse(
         self, turns: Sequence[Turn], sampling: SamplingParams, *, progress: ProgressSink = silent
     ) -> Answer:
-        """See `ModelEngine.converse`; a neighbour is not asked."""
+        """A neighbour is not asked."""
         return await self._meant().converse(turns, sampling, progress=progress)
 
     async def load(self, *, progress: ProgressSink = silent) -> str:
-        """See `ModelEngine.load`; a model that another llmstep lends is not loaded here."""
+        """A model that another llmstep lends is not loaded here."""
         if await self._find_neighbour(self.settings):
             try:
                 return await self._shared.load(progress=progress)
@@ -165,21 +203,16 @@ class EngineRouter:
         """Whether another llmstep lends its model, which is the active engine then."""
         if self._neighbour is None or not settings.in_process or (place := await self._neighbour(settings)) is None:
             return False
-        self._place = place
+        self._shared.place = place
         self._use(self._shared)
         return True
-
-    def _neighbours_place(self, _: Settings) -> Place:
-        assert self._place is not None
-        return self._place
 
     def _use(self, engine: ModelEngine) -> None:
         """Make an engine the active one; the model of the one before is freed."""
         if engine is self._active:
             return
         before, self._active = self._active, engine
-        for watcher in tuple(self._watchers):
-            watcher(engine.status)
+        self._board.publish(engine.status)
         if before.status.state != "empty":
             self._unloading = asyncio.ensure_future(self._unload_quietly(before))
 
@@ -189,11 +222,6 @@ class EngineRouter:
         except LlmstepError as error:
             _log.debug("the model was not freed: %s", error.message)
 
-    def _only_when_active(
-        self, engine: ModelEngine, callback: Callable[[EngineStatus], None]
-    ) -> Callable[[EngineStatus], None]:
-        def when_active(status: EngineStatus) -> None:
-            if engine is self._active:
-                callback(status)
-
-        return when_active
+    def _changed(self, engine: ModelEngine, status: EngineStatus) -> None:
+        if engine is self._active:
+            self._board.publish(status)

@@ -10,6 +10,7 @@ from typing import Any, Literal, Union
 
 import attrs
 
+from llmstep.aside import in_this_loop
 from llmstep.settings import EngineKind
 
 _log = logging.getLogger(__name__)
@@ -47,20 +48,25 @@ class StatusBoard:
         self._watchers: list[Callable[[EngineStatus], None]] = []
 
     def watch(self, callback: Callable[[EngineStatus], None]) -> Callable[[], None]:
-        """Have `callback` called with every change, in the thread that makes it; the answer ends it."""
-        self._watchers.append(callback)
+        """Have `callback` called with every change: in the loop that runs now, else in the thread that makes it.
+
+        Returns:
+            What ends that.
+        """
+        watcher = in_this_loop(callback)
+        self._watchers.append(watcher)
 
         def stop() -> None:
             with contextlib.suppress(ValueError):
-                self._watchers.remove(callback)
+                self._watchers.remove(watcher)
 
         return stop
 
-    def publish(self, **changes: Any) -> None:
-        """Change fields of the status; the watchers hear of every change in order."""
+    def publish(self, status: EngineStatus | None = None, **changes: Any) -> None:
+        """Change the status, or fields of it; the watchers hear of every change in order."""
         with self._lock:
             before = self.status
-            self.status = attrs.evolve(before, **changes)
+            self.status = attrs.evolve(status or before, **changes)
             if self.status == before:
                 return
             for watcher in tuple(self._watchers):

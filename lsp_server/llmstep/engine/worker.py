@@ -1,7 +1,6 @@
 """One thread and one queue before one model.
 
-Requests with the same key that are in flight share one job; the job is cancelled only when all of them have gone. The
-thread is the only place where the model is touched, and it sleeps while there is nothing to do.
+The thread is the only place where the model is touched, and it sleeps while there is nothing to do.
 """
 
 from __future__ import annotations
@@ -11,10 +10,9 @@ import logging
 import os
 import sys
 import threading
-import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
 
@@ -22,7 +20,7 @@ import attrs
 
 from llmstep.cancel import CancelToken
 from llmstep.errors import BusyError, CancelledError, GenerationError, LlmstepError, causes
-from llmstep.progress import Progress, ProgressSink, silent
+from llmstep.progress import ProgressSink, silent
 
 _log = logging.getLogger(__name__)
 
@@ -34,19 +32,14 @@ T = TypeVar("T")
 
 @attrs.define(eq=False)
 class Job(Generic[T]):
-    """Work for the thread, and the requests that wait for it."""
+    """Work for the thread."""
 
-    key: Hashable
     work: Callable[[Job[T]], T]
     """Called in the thread; looks at `cancel` and calls `progress`."""
-    callers: list[tuple[Future[T], ProgressSink]] = attrs.field(factory=list)
+    progress: ProgressSink
     cancel: CancelToken = attrs.field(factory=CancelToken)
-    """Requested when all callers have gone; the work should end by raising `CancelledError`."""
-
-    def progress(self, update: Progress) -> None:
-        """Pass on to all callers how far the work is."""
-        for _, progress in tuple(self.callers):
-            progress(update)
+    """Requested when nobody waits for it any more; the work should end by raising `CancelledError`."""
+    future: Future[T] = attrs.field(factory=Future)
 
 
 class Worker:
@@ -55,24 +48,14 @@ class Worker:
     Args:
         limit: Most jobs that wait; further ones are refused.
         on_change: Called when the number of waiting jobs changes, in any thread.
-        on_idle: Called in the worker's thread when nothing was done for `idle_seconds`, once until the next job.
     """
 
-    def __init__(
-        self,
-        *,
-        limit: int = 32,
-        idle_seconds: float = 0.0,
-        on_change: Callable[[], None] = lambda: None,
-        on_idle: Callable[[], None] = lambda: None,
-    ) -> None:
+    def __init__(self, *, limit: int = 32, on_change: Callable[[], None] = lambda: None) -> None:
         self._limit = limit
-        self._idle_seconds = idle_seconds
         self._on_change = on_change
-        self._on_idle = on_idle
         self._wake = threading.Condition()
         self._waiting: deque[Job[Any]] = deque()
-        self._in_flight: dict[Hashable, Job[Any]] = {}
+        self._running: Job[Any] | None = None
         self._thread: threading.Thread | None = None
         self.closing = CancelToken()
         """Requested by `close`; what cannot be left in the midst of a job may look at it."""
@@ -82,46 +65,34 @@ class Worker:
         """Number of jobs that wait, the running one not counted."""
         return len(self._waiting)
 
-    @property
-    def idle_seconds(self) -> float:
-        """How long without work until `on_idle`; 0 never."""
-        return self._idle_seconds
+    def submit(self, work: Callable[[Job[T]], T], progress: ProgressSink = silent) -> Future[T]:
+        """Have `work` done; cancelling the future drops the job, or asks it to stop when it runs.
 
-    @idle_seconds.setter
-    def idle_seconds(self, seconds: float) -> None:
-        with self._wake:
-            self._idle_seconds = seconds
-            self._wake.notify()
-
-    def submit(self, key: Hashable, work: Callable[[Job[T]], T], progress: ProgressSink = silent) -> Future[T]:
-        """Have `work` done, or join the job in flight that has the same key.
-
-        Cancelling the future leaves the job. `progress` is called in the worker's thread and those of a download.
+        Args:
+            progress: Called in the worker's thread and those of a download.
 
         Raises:
             BusyError: Too many jobs wait.
             CancelledError: The worker is closed.
         """
-        future: Future[T] = Future()
+        job = Job(work, progress)
         with self._wake:
             if self.closing.requested:
                 raise _closed()
-            job: Job[T] | None = self._in_flight.get(key)
-            if job is None:
-                if len(self._waiting) >= self._limit:
-                    raise BusyError(
-                        f"{len(self._waiting)} requests wait for the model already.",
-                        hint="Wait until they are done, or cancel some.",
-                    )
-                job = self._in_flight[key] = Job(key, work)
-                self._waiting.append(job)
-                self._start()
-                self._wake.notify()
-            job.callers.append((future, progress))
-        joined = job
-        future.add_done_callback(lambda done: self._leave(joined, done) if done.cancelled() else None)
+            if len(self._waiting) >= self._limit:
+                raise BusyError(
+                    f"{len(self._waiting)} requests wait for the model already.",
+                    hint="Wait until they are done, or cancel some.",
+                )
+            self._waiting.append(job)
+            if self._thread is None:
+                # A daemon: a library call that hangs must not keep the process alive.
+                self._thread = threading.Thread(target=self._serve, name="llmstep-model", daemon=True)
+                self._thread.start()
+            self._wake.notify()
+        job.future.add_done_callback(lambda future: self._leave(job) if future.cancelled() else None)
         self._on_change()
-        return future
+        return job.future
 
     def close(self, seconds: float | None = None) -> None:
         """Cancel everything and wait for the thread, at most `seconds`; waiting requests get a `CancelledError`."""
@@ -129,85 +100,56 @@ class Worker:
             self.closing.request()
             waiting = list(self._waiting)
             self._waiting.clear()
-            for job in self._in_flight.values():
-                job.cancel.request()
+            if self._running is not None:
+                self._running.cancel.request()
             self._wake.notify()
         for job in waiting:
-            self._resolve(job, error=_closed())
+            _resolve(job, error=_closed())
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(seconds)
 
-    def _start(self) -> None:
-        if self._thread is None:
-            # A daemon: a library call that hangs must not keep the process alive.
-            self._thread = threading.Thread(target=self._serve, name="llmstep-model", daemon=True)
-            self._thread.start()
-
-    def _leave(self, job: Job[Any], future: Future[Any]) -> None:
-        """A caller has gone; without callers the job is dropped, or asked to stop when it runs."""
+    def _leave(self, job: Job[Any]) -> None:
         with self._wake:
-            job.callers = [caller for caller in job.callers if caller[0] is not future]
-            if job.callers:
-                return
             job.cancel.request()
-            if self._in_flight.get(job.key) is job:  # the same request from now on is a new job
-                del self._in_flight[job.key]
             if job in self._waiting:
                 self._waiting.remove(job)
         self._on_change()
 
     def _serve(self) -> None:
         _give_precedence()
-        while (job := self._next()) is not None:
-            self._on_change()
-            self._run(job)
-
-    def _next(self) -> Job[Any] | None:
-        """The next job, or None when the worker is closed; waits, and notices idleness."""
-        since, noticed = time.monotonic(), False
         while True:
             with self._wake:
+                self._wake.wait_for(lambda: self._waiting or self.closing.requested)
                 if self.closing.requested:
-                    return None
-                if self._waiting:
-                    return self._waiting.popleft()
-                left = since + self._idle_seconds - time.monotonic() if self._idle_seconds > 0 and not noticed else None
-                if left is None or left > 0:
-                    self._wake.wait(left)
-                    continue
-            noticed = True
-            try:
-                self._on_idle()
-            except Exception:
-                _log.exception("llmstep: the work for idle times failed")
+                    return
+                job = self._running = self._waiting.popleft()
+            self._on_change()
+            _run(job)
 
-    def _run(self, job: Job[Any]) -> None:
-        try:
-            if job.cancel.requested:
-                raise _closed()
-            result = job.work(job)
-        except BaseException as error:
-            if not isinstance(error, CancelledError):
-                foreseen = isinstance(error, LlmstepError) and not isinstance(error, GenerationError)
-                text = "".join(traceback.format_exception(error))
-                _log.log(logging.INFO if foreseen else logging.ERROR, "llmstep: a request failed\n%s", text)
-            _forget_frames(error)
-            self._resolve(job, error=error)
-        else:
-            self._resolve(job, result=result)
 
-    def _resolve(self, job: Job[Any], *, result: Any = None, error: BaseException | None = None) -> None:
-        with self._wake:
-            if self._in_flight.get(job.key) is job:
-                del self._in_flight[job.key]
-            callers, job.callers = job.callers, []
-        for future, _ in callers:
-            if not future.set_running_or_notify_cancel():
-                continue  # it was cancelled a moment ago
-            if error is not None:
-                future.set_exception(error)
-            else:
-                future.set_result(result)
+def _run(job: Job[Any]) -> None:
+    try:
+        if job.cancel.requested:
+            raise _closed()
+        result = job.work(job)
+    except BaseException as error:
+        if not isinstance(error, CancelledError):
+            foreseen = isinstance(error, LlmstepError) and not isinstance(error, GenerationError)
+            text = "".join(traceback.format_exception(error))
+            _log.log(logging.INFO if foreseen else logging.ERROR, "llmstep: a request failed\n%s", text)
+        _forget_frames(error)
+        _resolve(job, error=error)
+    else:
+        _resolve(job, result=result)
+
+
+def _resolve(job: Job[Any], *, result: Any = None, error: BaseException | None = None) -> None:
+    if not job.future.set_running_or_notify_cancel():
+        return  # it was cancelled a moment ago
+    if error is not None:
+        job.future.set_exception(error)
+    else:
+        job.future.set_result(result)
 
 
 def _closed() -> CancelledError:

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from llmstep import __version__
-from llmstep.engine.text import Completion, Text
+from llmstep.engine.interface import Completion, Text
 from llmstep.http.answers import OLLAMA
 from llmstep.http.bodies import decoded, json_object
 from llmstep.http.openai import complete_whole

@@ -15,7 +15,7 @@ import attrs
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from llmstep.engine.text import Completion, Written
+from llmstep.engine.interface import Completion, Written
 from llmstep.errors import LlmstepError, ModelNotFoundError
 from llmstep.http.answers import OPENAI, RefusedError, openai_error
 from llmstep.http.attended import Stream, attend

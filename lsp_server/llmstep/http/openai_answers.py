@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 if TYPE_CHECKING:
-    from llmstep.engine.text import Completion, Written
+    from llmstep.engine.interface import Completion, Written
     from llmstep.http.openai_requests import OpenAiRequest
 
 

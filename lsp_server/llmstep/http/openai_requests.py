@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import attrs
 
-from llmstep.engine.text import Text
+from llmstep.engine.interface import Text
 from llmstep.errors import RequestError
 from llmstep.http.bodies import json_object
 from llmstep.types import SamplingParams

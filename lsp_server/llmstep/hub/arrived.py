@@ -8,38 +8,26 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
-import attrs
 import platformdirs
 
 from llmstep.cancel import NEVER, CancelToken
 from llmstep.catalog.files import broken
 from llmstep.errors import DownloadError
 from llmstep.progress import Progress, ProgressSink, silent
-from llmstep.strict_json import JsonError, loads
-from llmstep.whole_file import whole_file
 
 _PIECE = 1 << 22
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_MAX_REMEMBERED = 2000
-
-
-@attrs.frozen
-class Promise:
-    """What the hub says of a file."""
-
-    size: int | None = None
-    sha256: str | None = None
 
 
 def check_arrived(
     repo_id: str,
     folder: Path,
-    promises: Mapping[str, Promise],
+    files: Iterable[Any],
     *,
     progress: ProgressSink = silent,
     cancel: CancelToken = NEVER,
@@ -48,28 +36,28 @@ def check_arrived(
 
     Args:
         folder: Of the snapshot.
-        promises: By the names of the files.
+        files: What the hub says of them (`RepoSibling` of huggingface_hub).
         progress: Called while files are read.
 
     Raises:
         DownloadError: A file has another size or another SHA-256 than the hub says.
         CancelledError: `cancel` was requested.
     """
-    for name, promise in promises.items():
-        path = folder / name
+    for file in files:
+        path = folder / file.rfilename
         blob = path.resolve()
         size = blob.stat().st_size
-        wanted = promise.sha256 or _name_of(blob)
+        wanted = file.lfs.sha256 if file.lfs else _name_of(blob)
         wrong = ""
-        if promise.size is not None and size != promise.size:
-            wrong = f"it has {size} bytes, not {promise.size}"
+        if file.size is not None and size != file.size:
+            wrong = f"it has {size} bytes, not {file.size}"
         elif wanted is not None:
             wrong = _differs(blob, wanted, repo_id, progress, cancel)
         if wrong:
             for each in {path, blob}:
                 each.unlink(missing_ok=True)
             raise DownloadError(
-                f"The file {name} of {repo_id} is not what the hub says: {wrong}.",
+                f"The file {file.rfilename} of {repo_id} is not what the hub says: {wrong}.",
                 hint="Ask again to download it anew; if it happens again, a mirror (HF_ENDPOINT) or a proxy on the way "
                 "changes files.",
             )
@@ -93,13 +81,16 @@ def check_cached(
 
 def _differs(blob: Path, wanted: str, repo_id: str, progress: ProgressSink, cancel: CancelToken) -> str:
     """What is wrong with the SHA-256 of a file; empty where nothing is."""
-    if _remembered().get(str(blob)) == _stamp(blob, wanted):
+    mark = _mark(blob, wanted)
+    if mark.exists():
         return ""
     checking = Progress("download", f"Checking the files of {repo_id}")
     got = sha256_of(blob, lambda: progress(checking), cancel)
     if got != wanted:
         return f"its SHA-256 is {got[:16]}…, not {wanted[:16]}…"
-    _remember(blob, wanted)
+    with contextlib.suppress(OSError):  # it is only read again
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch()
     return ""
 
 
@@ -123,27 +114,9 @@ def _name_of(blob: Path) -> str | None:
     return blob.name if blob.parent.name == "blobs" and _SHA256.fullmatch(blob.name) else None
 
 
-def _memory() -> Path:
-    return platformdirs.user_cache_path("llmstep") / "arrived.json"
-
-
-def _remembered() -> dict[str, list[object]]:
-    try:
-        known = loads(_memory().read_bytes())
-    except (OSError, JsonError):
-        return {}  # it is only read again
-    return known if isinstance(known, dict) else {}
-
-
-def _stamp(blob: Path, sha256: str) -> list[object]:
+def _mark(blob: Path, sha256: str) -> Path:
+    """The empty file that says that a file was found right, as long as it keeps its size and time."""
     stat = blob.stat()
-    return [sha256, stat.st_size, stat.st_mtime_ns]
-
-
-def _remember(blob: Path, sha256: str) -> None:
-    known = _remembered()
-    known.pop(str(blob), None)
-    known[str(blob)] = _stamp(blob, sha256)
-    kept = dict(list(known.items())[-_MAX_REMEMBERED:])
-    with contextlib.suppress(OSError), whole_file(_memory()) as part:
-        part.write_text(json.dumps(kept), encoding="utf-8")
+    known = f"{blob} {sha256} {stat.st_size} {stat.st_mtime_ns}"
+    folder = platformdirs.user_cache_path("llmstep") / "arrived"
+    return folder / hashlib.sha256(known.encode("utf-8", "surrogateescape")).hexdigest()

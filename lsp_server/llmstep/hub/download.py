@@ -15,16 +15,16 @@ from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import constants, snapshot_download, try_to_load_from_cache
-from huggingface_hub.errors import HFValidationError
+from huggingface_hub import constants, snapshot_download
 
 from llmstep.cancel import NEVER, CancelToken
+from llmstep.catalog import store
 from llmstep.catalog.files import ADAPTER, CONFIG, is_complete, needed_files, weight_files
 from llmstep.catalog.store import adapter_base, is_path
-from llmstep.errors import CancelledError, DownloadError, ModelNotFoundError
+from llmstep.errors import CancelledError, DownloadError, LlmstepError, ModelNotFoundError
 from llmstep.hub import client
 from llmstep.hub import errors as hub_errors
-from llmstep.hub.arrived import Promise, check_arrived, check_cached
+from llmstep.hub.arrived import check_arrived, check_cached
 from llmstep.progress import Progress, ProgressSink, format_bytes, silent
 
 STALL_SECONDS = 300.0
@@ -65,10 +65,7 @@ def fetch(
                 f"There is no folder {path}.", hint="Give a folder that holds a model, or an id on the hub: owner/name."
             )
         return path
-    try:
-        folder = cached_folder(source, code=code)
-    except HFValidationError as error:
-        raise hub_errors.translate(error, source) from None
+    folder = cached_folder(source, code=code)
     if folder is None:
 
         def pick(sizes: Mapping[str, int]) -> tuple[list[str], list[str]]:
@@ -89,9 +86,9 @@ def fetch_file(repo_id: str, name: str, *, progress: ProgressSink = silent, canc
     Raises:
         ModelNotFoundError, DownloadError, CancelledError: As with `fetch`.
     """
-    cached = try_to_load_from_cache(repo_id, name, cache_dir=constants.HF_HUB_CACHE)
-    if isinstance(cached, str):
-        return Path(cached)
+    cached = store.cached_file(repo_id, name)
+    if cached is not None:
+        return cached
 
     def pick(sizes: Mapping[str, int]) -> tuple[list[str], list[str]]:
         if name not in sizes:
@@ -132,12 +129,8 @@ def cached_folder(repo_id: str, *, code: bool = False) -> Path | None:
     Args:
         code: The Python files of a model that brings some are to be there too.
     """
-    for name in ("config.json", ADAPTER):
-        config = try_to_load_from_cache(repo_id, name, cache_dir=constants.HF_HUB_CACHE)
-        folder = Path(config).parent if isinstance(config, str) else None
-        if folder and is_complete(folder, code=code):
-            return folder
-    return None
+    folder = store.hub_folder(repo_id)
+    return folder if folder and is_complete(folder, code=code) else None
 
 
 class _Download:
@@ -187,8 +180,10 @@ class _Download:
                 self._abandon()
                 raise hub_errors.translate(TimeoutError("the hub stopped answering"), self.repo_id)
         error = found.exception()
+        if isinstance(error, LlmstepError):
+            raise error
         if isinstance(error, Exception):
-            raise hub_errors.translate(error, self.repo_id)
+            raise hub_errors.translate(error, self.repo_id) from error
         return found.result()
 
     def _abandon(self) -> None:
@@ -212,25 +207,12 @@ class _Download:
         if missing := [name for name in names if not (folder / name).exists()]:
             # The hub went away between two requests, and what was cached before was returned.
             raise ConnectionError(f"{len(missing)} files are missing")
-        self._check(folder, info, names)
+        if info.sha != folder.name:  # something was published in between
+            info = client.info(self.repo_id, folder.name)
+        files = [file for file in info.siblings or [] if file.rfilename in names]
+        check_arrived(self.repo_id, folder, files, progress=self._moved_on, cancel=self._cancel)
         self._advanced(self.total)
         return folder
-
-    def _check(self, folder: Path, info: Any, names: list[str]) -> None:
-        """Compare what came with what the hub says.
-
-        Raises:
-            DownloadError: They differ.
-        """
-        if info.sha and info.sha != folder.name:  # something was published in between
-            info = client.info(self.repo_id, folder.name)
-        promises = {
-            file.rfilename: Promise(file.size, file.lfs.sha256 if file.lfs else None)
-            for file in info.siblings or []
-            if file.rfilename in names
-        }
-
-        check_arrived(self.repo_id, folder, promises, progress=self._moved_on, cancel=self._cancel)
 
     def _snapshot(self, names: list[str], bar: type[Any]) -> Path:
         self._bars.append([])

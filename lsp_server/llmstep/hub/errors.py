@@ -16,12 +16,6 @@ def translate(error: Exception, repo_id: str) -> LlmstepError:
     """The error to show for one of `huggingface_hub`, of its HTTP client, or of the file system."""
     if isinstance(error, LlmstepError):
         return error
-    shown = _translate(error, repo_id)
-    shown.__cause__ = error
-    return shown
-
-
-def _translate(error: Exception, repo_id: str) -> LlmstepError:
     hub = constants.ENDPOINT
     chain = causes(error)
     if any(isinstance(each, errors.OfflineModeIsEnabled) for each in chain):

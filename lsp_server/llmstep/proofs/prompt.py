@@ -12,7 +12,7 @@ from llmstep.printable import counted
 
 if TYPE_CHECKING:
     from llmstep.catalog.models import ProofStyle
-    from llmstep.engine.text import Turn
+    from llmstep.engine.interface import Turn
     from llmstep.lean.trial import Fault, Trial
 
 FILE_TOKENS: Final = 6000

@@ -19,7 +19,7 @@ from llmstep.search.interface import Outcome
 from llmstep.types import SamplingParams
 
 if TYPE_CHECKING:
-    from llmstep.engine.text import Answer, Turn
+    from llmstep.engine.interface import Answer, Turn
     from llmstep.proofs.draft import Draft
     from llmstep.proofs.judge import Judged
 

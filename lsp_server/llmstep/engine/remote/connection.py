@@ -131,7 +131,10 @@ class Connection:
                 if not response.is_success:
                     raise refusal(self.place, response.status_code, response.headers, await _beginning(response))
                 if response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
-                    raise self._compressed()
+                    raise RemoteRefusedError(
+                        f"The server at {self.place.url} sends compressed answers, which llmstep does not ask for.",
+                        hint="Switch compression off at the server, or at the proxy in front of it.",
+                    )
                 yield response
         except (httpx.ConnectError, httpx.ConnectTimeout):
             raise Passing(
@@ -157,22 +160,18 @@ class Connection:
         Raises:
             Passing: They are no UTF-8, or one is too long to be meant.
         """
-        parts: list[bytes] = []
-        length = total = 0
+        rest = bytearray()
+        total = 0
         async for data in response.aiter_raw():
             total += len(data)
-            if total > MAX_ANSWER:
+            rest += data
+            if b"\n" in data:
+                *lines, rest = rest.split(b"\n")
+                for line in lines:
+                    yield self._text(line)
+            if total > MAX_ANSWER or len(rest) > _MAX_LINE:
                 raise self.too_long()
-            first, *others = data.split(b"\n")
-            parts.append(first)
-            length += len(first)
-            if length > _MAX_LINE:
-                raise self.too_long()
-            for following in others:
-                yield self._text(b"".join(parts))
-                parts = [following]
-                length = len(following)
-        yield self._text(b"".join(parts))
+        yield self._text(rest)
 
     async def whole(self, response: httpx.Response, maximum: int = MAX_ANSWER) -> bytes:
         """An answer in one piece.
@@ -190,7 +189,7 @@ class Connection:
                 raise self.too_long()
         return bytes(body)
 
-    def _text(self, line: bytes) -> str:
+    def _text(self, line: bytearray) -> str:
         try:
             return line.decode("utf-8").strip("\r")
         except UnicodeDecodeError:
@@ -201,12 +200,6 @@ class Connection:
         return RemoteRefusedError(
             f"The answer of the server at {self.place.url} is longer than any that llmstep asks for.",
             hint="Check that llmstep.remote.url is the address of the right server, and see the server's log.",
-        )
-
-    def _compressed(self) -> RemoteRefusedError:
-        return RemoteRefusedError(
-            f"The server at {self.place.url} sends compressed answers, which llmstep does not ask for.",
-            hint="Switch compression off at the server, or at the proxy in front of it.",
         )
 
     def unreadable(self) -> RemoteError:

@@ -15,8 +15,7 @@ import attrs
 from llmstep.catalog.template import PromptTemplate
 from llmstep.engine.postprocess import RawSample
 from llmstep.engine.remote.connection import Connection, persistently
-from llmstep.engine.remote.dialects import Api, Question
-from llmstep.engine.remote.questions import continuing, is_chat, next_step
+from llmstep.engine.remote.questions import Api, Question, continuing, is_chat, next_step
 from llmstep.engine.remote.refusals import Passing, StatusError
 from llmstep.engine.remote.samples import NoAnswerError
 from llmstep.errors import RemoteError

@@ -6,20 +6,18 @@ Prompt, queue, cache and the cleaning of answers are that one's business; see `l
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
 
 from llmstep.engine import status, wire
-from llmstep.engine.interface import Generation
+from llmstep.engine.interface import Answer, Generation, Turn
 from llmstep.engine.remote.connection import Connection, persistently
-from llmstep.engine.remote.dialects import LLAMA_CPP
 from llmstep.engine.remote.place import Place, place_of
-from llmstep.engine.remote.questions import next_turn
+from llmstep.engine.remote.questions import LLAMA_CPP, next_turn
 from llmstep.engine.remote.refusals import Passing, StatusError
 from llmstep.engine.remote.remote_engine import RemoteEngine
-from llmstep.engine.text import Answer, Turn
 from llmstep.errors import LlmstepError, RemoteRefusedError
 from llmstep.progress import ProgressSink, silent, since
 from llmstep.settings import Settings
@@ -38,32 +36,22 @@ class LlmstepEngine(RemoteEngine):
     Args:
         settings: See `RemoteEngine`.
         kind: What the status says: `llmstep` or `shared`.
-        place: Gives the server for each request.
         tries: How often a request is made when the server cannot be reached.
     """
 
-    def __init__(
-        self,
-        settings: Settings | SettingsStore,
-        kind: status.Place = "llmstep",
-        place: Callable[[Settings], Place] = place_of,
-        tries: int = 4,
-    ) -> None:
+    place: Place | None = None
+    """The server; None takes that of the settings."""
+
+    def __init__(self, settings: Settings | SettingsStore, kind: status.Place = "llmstep", tries: int = 4) -> None:
         super().__init__(settings, kind)
-        self._place = place
         self._tries = tries
 
     async def generate(
-        self,
-        prompt_input: PromptInput,
-        sampling: SamplingParams | None = None,
-        *,
-        progress: ProgressSink = silent,
+        self, prompt_input: PromptInput, sampling: SamplingParams | None = None, *, progress: ProgressSink = silent
     ) -> Generation:
-        """See `ModelEngine.generate`."""
         started = time.perf_counter()
         settings = self.settings
-        connection = self._to(self._place(settings), SILENCE)
+        connection = self._server()
         body = wire.request_of(prompt_input, sampling or SamplingParams.of(settings), connection.place.model_key)
         work = persistently(lambda: self._ask(connection, body, progress), self._tries)
         # Another window may have a model to download first; it gives signs of life, and this one would wait as long.
@@ -74,14 +62,14 @@ class LlmstepEngine(RemoteEngine):
     async def converse(
         self, turns: Sequence[Turn], sampling: SamplingParams, *, progress: ProgressSink = silent
     ) -> Answer:
-        """See `ModelEngine.converse`; the other llmstep is asked as an OpenAI-compatible server."""
-        connection = self._to(self._place(self.settings), SILENCE)
+        """The other llmstep is asked as an OpenAI-compatible server."""
+        connection = self._server()
         question = next_turn(LLAMA_CPP, await self.load(), turns, sampling)  # the page is at the same place
         return await self._heard(connection, question, progress)
 
     async def load(self, *, progress: ProgressSink = silent) -> str:
         """Make sure that the server is an llmstep; the name of its model."""
-        connection = self._to(self._place(self.settings), SILENCE)
+        connection = self._server()
         health = await persistently(lambda: connection.get("/health", SECONDS_FOR_HEALTH))
         if not isinstance(health, dict) or health.get("name") != "llmstep":
             raise connection.unreadable()
@@ -89,6 +77,9 @@ class LlmstepEngine(RemoteEngine):
             raise _other_version(connection)
         self._board.publish(state="idle", model=str(health.get("model")), url=connection.place.url)
         return str(health.get("model"))
+
+    def _server(self) -> Connection:
+        return self._to(self.place or place_of(self.settings), SILENCE)
 
     async def _ask(self, connection: Connection, body: dict[str, Any], progress: ProgressSink) -> Generation:
         try:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
+from pathlib import Path
 
 import attrs
 
@@ -17,26 +19,36 @@ from llmstep.catalog.registry import find_record
 from llmstep.catalog.template import PromptTemplate
 from llmstep.catalog.templates import guess_template
 from llmstep.engine import status
-from llmstep.engine.cache import AnswerCache, answer_key
-from llmstep.engine.interface import Generation
+from llmstep.engine.answers import Answers, answer_key
+from llmstep.engine.chat_form import SAID, ChatForm, chat_form, in_own_words, rule_values, written_chat
+from llmstep.engine.interface import Answer, Generation, Turn
 from llmstep.engine.postprocess import RawSample, generation
 from llmstep.engine.remote.connection import Connection, persistently
-from llmstep.engine.remote.dialects import OLLAMA, OPENAI, Dialect
 from llmstep.engine.remote.draws import draw_steps, too_long
 from llmstep.engine.remote.place import place_of
-from llmstep.engine.remote.questions import next_turn, template_of
+from llmstep.engine.remote.questions import LLAMA_CPP, OLLAMA, OPENAI, Dialect, next_turn, template_of
 from llmstep.engine.remote.refusals import FailedError, StatusError
 from llmstep.engine.remote.remote_engine import RemoteEngine
-from llmstep.engine.remote.single_flight import SingleFlight
-from llmstep.engine.text import Answer, Turn
-from llmstep.errors import ContextLengthError, LlmstepError, ModelNotFoundError, RemoteRefusedError
-from llmstep.progress import ProgressSink, silent, since, thinned
+from llmstep.errors import ContextLengthError, LlmstepError, ModelNotFoundError
+from llmstep.progress import ProgressSink, silent, thinned
 from llmstep.settings import Settings
 from llmstep.settings_store import SettingsStore
 from llmstep.types import PromptInput, SamplingParams
 
 SECONDS_FOR_MODELS = 15.0
 _MAX_NAMES = 8
+
+
+@attrs.frozen
+class Target:
+    """A model at a server."""
+
+    connection: Connection
+    model: str
+    template: PromptTemplate | None = None
+    """Of its prompts; None where the settings and the model's name say it."""
+    folder: Path | None = None
+    """With its tokenizer, where that is on this machine."""
 
 
 class OpenAiEngine(RemoteEngine):
@@ -53,50 +65,37 @@ class OpenAiEngine(RemoteEngine):
     ) -> None:
         super().__init__(settings, kind)
         self._dialect = dialect
-        self._answers = AnswerCache()
-        self._flights: SingleFlight[Generation] = SingleFlight()
+        self._answers = Answers()
         self._first: dict[str, str] = {}
+        """The model that a server lists first, by its address."""
 
     async def generate(
-        self,
-        prompt_input: PromptInput,
-        sampling: SamplingParams | None = None,
-        *,
-        progress: ProgressSink = silent,
+        self, prompt_input: PromptInput, sampling: SamplingParams | None = None, *, progress: ProgressSink = silent
     ) -> Generation:
-        """See `ModelEngine.generate`."""
         started = time.perf_counter()
         settings = self.settings
-        connection = await self._connect(settings, progress)
-        model = await self._model(connection, settings)
-        template = self._template(settings, model)
+        target = await self._target(settings, progress)
+        template = target.template or template_of(settings, target.model)
         wanted = sampling or SamplingParams.of(settings)
-        key = answer_key(
-            ModelKey.of(settings).at(connection.place.url, model, settings), template, prompt_input, wanted
-        )
+        model = ModelKey.of(settings).at(target.connection.place.url, target.model, settings)
 
         async def work(progress: ProgressSink) -> Generation:
-            asked = self._ask(connection, settings, model, template, prompt_input, wanted, progress)
-            async with self._known(connection, model):
-                made = await self._timed(asked, connection, settings.remote.timeout_seconds)
-            self._answers.put(key, made)
-            return made
+            asked = self._ask(target, settings, template, prompt_input, wanted, progress)
+            async with self._known(target):
+                return await self._timed(asked, target.connection, settings.remote.timeout_seconds)
 
-        answer = self._answers.get(key) or await self._flights.join(key, work, progress)
-        return attrs.evolve(answer, candidates=list(answer.candidates), elapsed_ms=since(started))
+        key = answer_key(model, template, prompt_input, wanted)
+        return await self._answers.answer(key, work, progress, started=started)
 
     async def converse(
         self, turns: Sequence[Turn], sampling: SamplingParams, *, progress: ProgressSink = silent
     ) -> Answer:
-        """See `ModelEngine.converse`."""
-        settings = self.settings
-        connection = await self._connect(settings)
-        model = await self._model(connection, settings)
-        self._board.publish(model=model)
-        question = next_turn(self._dialect, model, turns, sampling)
+        target = await self._target(self.settings, silent)
+        self._board.publish(model=target.model)
+        question = next_turn(self._dialect, target.model, turns, sampling)
         try:
-            async with self._known(connection, model):
-                return await self._heard(connection, question, progress)
+            async with self._known(target):
+                return await self._heard(target.connection, question, progress)
         except StatusError as error:
             raise (
                 ContextLengthError(error.message, hint="Send a shorter prompt.") if too_long(error) else error
@@ -104,25 +103,32 @@ class OpenAiEngine(RemoteEngine):
 
     async def load(self, *, progress: ProgressSink = silent) -> str:
         """Make sure that the server answers; the name of the model that it will be asked for."""
-        settings = self.settings
-        connection = await self._connect(settings, progress)
-        self._first.pop(connection.place.url, None)
-        listed = await self._listed(connection)
-        name = settings.remote.model or await self._model(connection, settings, listed)
-        self._board.publish(state="idle", model=name, url=connection.place.url)
-        return name
+        self._first.clear()
+        target = await self._target(self.settings, progress)
+        url = target.connection.place.url
+        if url not in self._first:
+            await self._listed(target.connection)
+        self._board.publish(state="idle", model=target.model, url=url)
+        return target.model
 
     async def close(self) -> None:
-        await self._flights.close()
+        await self._answers.close()
         await super().close()
 
-    async def _connect(self, settings: Settings, progress: ProgressSink = silent) -> Connection:
-        """The connection to the server."""
+    async def _target(self, settings: Settings, progress: ProgressSink) -> Target:
+        """The server of the settings, and their model or the first that it lists."""
         del progress
-        return self._to(place_of(self._dialect.addressed(settings)), settings.remote.timeout_seconds)
-
-    def _template(self, settings: Settings, model: str) -> PromptTemplate:
-        return template_of(settings, model)
+        connection = self._to(place_of(self._dialect.addressed(settings)), settings.remote.timeout_seconds)
+        url = connection.place.url
+        if not settings.remote.model and url not in self._first:
+            names = await self._listed(connection)
+            if not names:
+                raise ModelNotFoundError(
+                    f"The server at {url} does not say which models it has.",
+                    hint="Set llmstep.remote.model to the name of one.",
+                )
+            self._first[url] = names[0]
+        return Target(connection, settings.remote.model or self._first[url])
 
     async def _listed(self, connection: Connection) -> list[str]:
         """The names of the server's models; none where it has no such list, or stumbles over it.
@@ -149,34 +155,20 @@ class OpenAiEngine(RemoteEngine):
             )
         return sorted(names, key=lambda each: find_record(each) is None and guess_template(each, "causal") is None)
 
-    async def _model(self, connection: Connection, settings: Settings, listed: list[str] | None = None) -> str:
-        """The model of the settings, or the first that the server lists."""
-        url = connection.place.url
-        if settings.remote.model:
-            return settings.remote.model
-        if url not in self._first:
-            names = await self._listed(connection) if listed is None else listed
-            if not names:
-                raise ModelNotFoundError(
-                    f"The server at {url} does not say which models it has.",
-                    hint="Set llmstep.remote.model to the name of one.",
-                )
-            self._first[url] = names[0]
-        return self._first[url]
-
     async def _ask(
         self,
-        connection: Connection,
+        target: Target,
         settings: Settings,
-        model: str,
         template: PromptTemplate,
         prompt_input: PromptInput,
         sampling: SamplingParams,
         progress: ProgressSink,
     ) -> Generation:
         started = time.perf_counter()
+        connection, model = target.connection, target.model
         self._board.publish(model=model)
-        template = await self._in_own_words(connection, template)
+        if template.own_turns and (form := await self._form(target, template)):
+            template = in_own_words(template, form)
         abilities = self._able(connection, model, (settings.remote.api, template.own_turns))
         if self._dialect is OPENAI and settings.remote.api != "auto":
             abilities.apis = (settings.remote.api,)
@@ -192,27 +184,45 @@ class OpenAiEngine(RemoteEngine):
             parts.append((part, samples))
         return generation(prompt_input, model, drawn, started, parts)
 
-    async def _in_own_words(self, connection: Connection, template: PromptTemplate) -> PromptTemplate:
-        """A template for chats in general with the markers of the model, where they are known here."""
-        del connection
-        return template
+    async def _form(self, target: Target, template: PromptTemplate) -> ChatForm | None:
+        """How the model writes turns: by its files, or by llama.cpp's server, which applies the rule in a GGUF file.
+
+        None where neither says it.
+
+        Raises:
+            RemoteError: The server cannot be reached.
+        """
+        if target.folder is not None:
+            return chat_form(partial(written_chat, target.folder), template)
+        if self._dialect is not LLAMA_CPP:
+            return None
+        body = {"messages": [{"role": "user", "content": SAID}], "chat_template_kwargs": rule_values(template)}
+        connection = target.connection
+        try:
+            answer = await persistently(lambda: connection.get("/apply-template", SECONDS_FOR_MODELS, body))
+        except (StatusError, FailedError):
+            return None
+        written = answer.get("prompt") if isinstance(answer, dict) else None
+        if not isinstance(written, str):
+            return None
+        form = chat_form(lambda _, *, answer, values: written if answer else None, template)
+        # The server always begins the model's turn, and is asked once: whether the model thinks stays unknown.
+        return form and attrs.evolve(form, thinks=True)
 
     @contextlib.asynccontextmanager
-    async def _known(self, connection: Connection, model: str) -> AsyncIterator[None]:
+    async def _known(self, target: Target) -> AsyncIterator[None]:
         """Have a page that is not there say that the model is not, where that is so."""
         try:
             yield
         except StatusError as error:
-            raise (await self._not_there(connection, model, error) if error.status == 404 else error) from None
-
-    async def _not_there(self, connection: Connection, model: str, error: RemoteRefusedError) -> LlmstepError:
-        """The error for a 404: there is no such model, or no such page."""
-        try:
-            names = await self._listed(connection)
-        except LlmstepError:
-            return error
-        if model in names or not names:
-            return error
-        shown = ", ".join(names[:_MAX_NAMES]) + (", ..." if len(names) > _MAX_NAMES else "")
-        hint = f"Set llmstep.remote.model to one of {shown}."
-        return ModelNotFoundError(f"The server at {connection.place.url} has no model {model}.", hint=hint)
+            names: list[str] = []
+            if error.status == 404:
+                with contextlib.suppress(LlmstepError):
+                    names = await self._listed(target.connection)
+            if not names or target.model in names:
+                raise error from None
+            shown = ", ".join(names[:_MAX_NAMES]) + (", ..." if len(names) > _MAX_NAMES else "")
+            raise ModelNotFoundError(
+                f"The server at {target.connection.place.url} has no model {target.model}.",
+                hint=f"Set llmstep.remote.model to one of {shown}.",
+            ) from None

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import attrs
 
 from llmstep.address import is_loopback
 from llmstep.errors import SettingsError
-
-if TYPE_CHECKING:
-    from llmstep.settings import RemoteSettings, Settings
+from llmstep.settings import RemoteSettings, Settings
 
 KEY_VARIABLE = "LLMSTEP_API_KEY"
 

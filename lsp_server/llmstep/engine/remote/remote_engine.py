@@ -4,38 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Any, TypeVar
 
-from llmstep.aside import in_this_loop
 from llmstep.engine import status
-from llmstep.engine.interface import Generation
+from llmstep.engine.interface import Answer, ModelEngine
 from llmstep.engine.remote.connection import FAILURES, Connection
-from llmstep.engine.remote.dialects import Question
 from llmstep.engine.remote.draws import Draw, ServerCapabilities
 from llmstep.engine.remote.place import Place
-from llmstep.engine.status import EngineStatus, StatusBoard
-from llmstep.engine.text import Answer, Completion, Text, Written
-from llmstep.errors import LlmstepError, RequestError
+from llmstep.engine.remote.questions import Question
+from llmstep.engine.status import EngineStatus
+from llmstep.errors import LlmstepError
 from llmstep.progress import ProgressSink, since
 from llmstep.settings import Settings
 from llmstep.settings_store import SettingsStore
-from llmstep.types import PromptInput, SamplingParams
 
 T = TypeVar("T")
 
 
-class RemoteEngine:
-    """The base of both engines; belongs to one asyncio loop.
+class RemoteEngine(ModelEngine):
+    """The base of both engines.
 
     Args:
-        settings: When they change, requests from then on have the new ones.
+        settings: See `ModelEngine`.
         kind: What the status says.
     """
 
     def __init__(self, settings: Settings | SettingsStore, kind: status.Place) -> None:
-        self.store = SettingsStore.of(settings)
-        self._board = StatusBoard(EngineStatus(model=self._named(kind), engine=kind))
+        super().__init__(settings, EngineStatus(engine=kind))
+        self._board.publish(model=self._named(kind))
         self._connection: Connection | None = None
         self._abilities: dict[tuple[str, str, object], ServerCapabilities] = {}
         self._running = 0
@@ -48,34 +45,6 @@ class RemoteEngine:
 
     def _rename(self, *_: object) -> None:
         self._board.publish(state="generating" if self._running else "empty", model=self._named(self.status.engine))
-
-    @property
-    def settings(self) -> Settings:
-        return self.store.current
-
-    @property
-    def status(self) -> EngineStatus:
-        return self._board.status
-
-    def watch(self, callback: Callable[[EngineStatus], None]) -> Callable[[], None]:
-        return self._board.watch(in_this_loop(callback))
-
-    def known(self, prompt_input: PromptInput, sampling: SamplingParams | None = None) -> Generation | None:
-        """None: whether an answer is in memory depends on which model the server has."""
-        del prompt_input, sampling
-        return None
-
-    async def complete(
-        self, text: Text, sampling: SamplingParams, *, on_written: Callable[[int, Written], None] | None = None
-    ) -> Completion:
-        """
-        Raises:
-            RequestError: Always: texts without a template are that server's business.
-        """
-        del text, sampling, on_written
-        raise RequestError(
-            "The model of this llmstep is at another server.", hint="Ask that server for completions directly."
-        )
 
     async def unload(self) -> None:
         """Nothing of the model is here."""

@@ -18,9 +18,11 @@ import sys
 import time
 from collections import deque
 from collections.abc import Mapping
+from pathlib import Path
 
 import attrs
 
+from llmstep.catalog.template import PromptTemplate
 from llmstep.engine.remote.place import Key, Place
 from llmstep.engine.served import guard
 from llmstep.errors import LlmstepError, ModelLoadError, RemoteError
@@ -55,6 +57,10 @@ class Launch:
     """Path behind that one, which answers JSON when it is ready."""
     variables: Mapping[str, str] = attrs.field(factory=dict, hash=False)
     """Further environment variables."""
+    template: PromptTemplate | None = attrs.field(default=None, eq=False)
+    """Of the model's prompts."""
+    folder: Path | None = attrs.field(default=None, eq=False)
+    """With the model's tokenizer; None where that is in the file with the weights."""
 
 
 class Child:

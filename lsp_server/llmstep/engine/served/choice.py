@@ -6,7 +6,6 @@ import platform
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING
 
 from llmstep.catalog.gguf import choose_gguf, is_gguf
 from llmstep.catalog.memory import needed_bytes
@@ -16,9 +15,7 @@ from llmstep.catalog.registry import find_record
 from llmstep.engine import device as devices
 from llmstep.engine.served.launches import llama_server
 from llmstep.errors import LlmstepError
-
-if TYPE_CHECKING:
-    from llmstep.settings import Settings
+from llmstep.settings import Settings
 
 _SECONDS_FOR_DRIVER = 5.0
 LARGE = 1_000_000_000

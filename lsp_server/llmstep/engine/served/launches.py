@@ -1,4 +1,4 @@
-"""Which command starts a server for a model: `vllm serve`, or llama.cpp's server."""
+"""Which command starts a server for the model of the settings: `vllm serve`, or llama.cpp's server."""
 
 from __future__ import annotations
 
@@ -7,58 +7,94 @@ import shutil
 import sys
 import sysconfig
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import attrs
+
+from llmstep.cancel import CancelToken
+from llmstep.catalog.gguf import choose_gguf
+from llmstep.catalog.memory import needed_bytes, too_large
 from llmstep.catalog.models import style_by_name
 from llmstep.catalog.registry import find_record
-from llmstep.catalog.template import PromptTemplate
-from llmstep.engine.device import cpu_threads
+from llmstep.catalog.resolve import resolve
+from llmstep.catalog.store import adapter_base
+from llmstep.engine.device import cpu_threads, free_bytes
 from llmstep.engine.served.child import PORT, Launch
-from llmstep.errors import ModelLoadError, SettingsError
-
-if TYPE_CHECKING:
-    from llmstep.settings import Settings
+from llmstep.errors import ModelError, ModelLoadError, SettingsError
+from llmstep.progress import ProgressSink
+from llmstep.settings import Settings
 
 VLLM, LLAMA_CPP = "vLLM", "llama.cpp"
 MAX_SLOTS = 32
 """Most samples at a time: each holds keys and values of its own."""
 
 
-def vllm(settings: Settings, model: str, folder: Path) -> Launch:
-    """vLLM with the model in a folder.
-
-    Args:
-        model: What it is called, here and by the server.
+def vllm(settings: Settings, progress: ProgressSink, cancel: CancelToken) -> Launch:
+    """vLLM with the model of the settings, which is downloaded where it is not on this machine.
 
     Raises:
+        ModelError: It cannot be had, or is none for vLLM.
         SettingsError: There is no vLLM.
+        CancelledError: `cancel` was requested.
     """
+    from llmstep.hub.download import fetch
+
+    choice = resolve(settings)
+    if choice.template.family != "causal":
+        raise ModelError(
+            f"The model {choice.name} is an encoder-decoder model, which vLLM does not run.",
+            hint="Set llmstep.engine to inProcess, or llmstep.model to a decoder-only model.",
+        )
+    folder = fetch(choice.source, progress=progress, cancel=cancel)
+    if adapter_base(folder) is not None:
+        raise ModelLoadError(
+            f"The model {choice.name} is a LoRA adapter, which llmstep does not give to vLLM.",
+            hint="Set llmstep.engine to inProcess, or merge it into its base with peft.",
+        )
     command = settings.remote.command or vllm_serve()
     if not command:
         raise SettingsError(
             "The setting llmstep.engine is vllm, and there is no program vllm.",
             hint="Install it with `pip install 'llmstep[vllm]'`, or set llmstep.remote.command to what starts it.",
         )
-    named = ("--served-model-name", model)
+    named = ("--served-model-name", choice.name)
     dtype = ("--dtype", settings.dtype) if settings.dtype in ("float32", "bfloat16", "float16") else ()
     return Launch(
         name=VLLM,
-        model=model,
+        model=choice.name,
         words=(*command, str(folder), *named, *dtype, "--host", "127.0.0.1", "--port", PORT),
         key_variable="VLLM_API_KEY",
         path="/v1",
         health="/models",
         variables={"HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"},
+        template=choice.template,
+        folder=folder,
     )
 
 
-def llama_cpp(settings: Settings, model: str, file: Path, template: PromptTemplate) -> Launch:
-    """llama.cpp's server with a GGUF file, and a slot for each sample.
+def llama_cpp(settings: Settings, progress: ProgressSink, cancel: CancelToken) -> Launch:
+    """llama.cpp's server with the GGUF file of the settings, downloaded where it is not here; a slot for each sample.
 
     Raises:
+        ModelError: The file cannot be had, is none, is for another kind of model, or does not fit into memory.
         SettingsError: There is neither xllamacpp nor `llama-server`.
-        ModelLoadError: The file is none.
+        CancelledError: `cancel` was requested.
     """
+    from llmstep.hub.download import fetch_file
+
+    choice = choose_gguf(settings)
+    template = choice.template
+    if template.family != "causal":
+        raise ModelError(
+            f"The template {template.name} is for encoder-decoder models, which llama.cpp does not run.",
+            hint="Set llmstep.template to another one, or llmstep.engine to inProcess.",
+        )
+    file: Path = choice.path or fetch_file(choice.repo_id, choice.file, progress=progress, cancel=cancel)
+    size = file.stat().st_size
+    if not settings.remote.command:  # what the user's own command does with the memory is not known here
+        free = free_bytes("cpu")
+        if needed_bytes(size) > free:
+            ways = ["choose a smaller file, with fewer bits for example"]
+            raise too_large(choice.name, size, "GGUF", "llama.cpp", free, ways)
     command = settings.remote.command or llama_server()
     if not command:
         raise SettingsError(
@@ -70,9 +106,10 @@ def llama_cpp(settings: Settings, model: str, file: Path, template: PromptTempla
             raise ModelLoadError(f"The file {file} is no GGUF file.", hint="Download or convert the model again.")
     slots = min(settings.count, MAX_SLOTS)
     max_tokens = min(settings.max_new_tokens, template.max_new_tokens) + template.thinking_tokens
-    context = template.max_prompt_tokens + slots * max_tokens + _proof_tokens(settings, model)
-    threads = cpu_threads(settings.threads, file.stat().st_size)
-    return llama_launch(command, model, file, slots=slots, context=context, threads=threads)
+    context = template.max_prompt_tokens + slots * max_tokens + _proof_tokens(settings, choice.name)
+    threads = cpu_threads(settings.threads, size)
+    launch = llama_launch(command, choice.name, file, slots=slots, context=context, threads=threads)
+    return attrs.evolve(launch, template=template)
 
 
 def llama_launch(command: tuple[str, ...], model: str, file: Path, *, slots: int, context: int, threads: int) -> Launch:

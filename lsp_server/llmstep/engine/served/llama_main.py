@@ -15,12 +15,10 @@ import threading
 def main() -> None:
     """Serve until the process is ended."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--model", required=True)
-    parser.add_argument("--host", required=True)
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--parallel", type=int, required=True)
-    parser.add_argument("--ctx-size", type=int, required=True)
-    parser.add_argument("--threads", type=int, required=True)
+    for name in ("--model", "--host"):
+        parser.add_argument(name, required=True)
+    for name in ("--port", "--parallel", "--ctx-size", "--threads"):
+        parser.add_argument(name, type=int, required=True)
     parser.add_argument("--kv-unified", action="store_true")
     given = parser.parse_args()
     import xllamacpp

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from llmstep.engine.remote.single_flight import SingleFlight
+from llmstep.engine.answers import Answers
 from llmstep.errors import CancelledError, RemoteError
 from llmstep.progress import Progress, ProgressSink, silent
 
@@ -37,7 +37,7 @@ async def settle(*tasks: asyncio.Task[Any]) -> None:
 
 
 async def test_done_once_for_all_and_progress_for_each() -> None:
-    flights: SingleFlight[str] = SingleFlight()
+    flights = Answers()
     work = Work()
     told: list[list[Progress]] = [[], []]
     tasks = [asyncio.create_task(flights.join("a", work, each.append)) for each in told]
@@ -45,23 +45,23 @@ async def test_done_once_for_all_and_progress_for_each() -> None:
     work.progress(Progress("generate", "Generating", 1, 2))
     work.end.set_result("done")
     assert await asyncio.gather(*tasks) == ["done", "done"]
-    assert (work.begun, len(flights)) == (1, 0)
+    assert (work.begun, len(flights._flights)) == (1, 0)
     assert told == [[Progress("generate", "Generating", 1, 2)]] * 2
 
 
 async def test_another_question_is_another_flight() -> None:
-    flights: SingleFlight[str] = SingleFlight()
+    flights = Answers()
     works = [Work(), Work()]
     tasks = [asyncio.create_task(flights.join(key, work)) for key, work in enumerate(works)]
     await settle(*tasks)
-    assert len(flights) == 2
+    assert len(flights._flights) == 2
     for number, work in enumerate(works):
         work.end.set_result(str(number))
     assert await asyncio.gather(*tasks) == ["0", "1"]
 
 
 async def test_stopped_when_the_last_one_has_gone_and_not_before() -> None:
-    flights: SingleFlight[str] = SingleFlight()
+    flights = Answers()
     work = Work()
     first, second = (asyncio.create_task(flights.join("a", work)) for _ in range(2))
     await settle(first, second)
@@ -70,7 +70,7 @@ async def test_stopped_when_the_last_one_has_gone_and_not_before() -> None:
     assert work.stopped == 0
     second.cancel()
     await asyncio.wait([second])
-    assert (work.stopped, len(flights)) == (1, 0)
+    assert (work.stopped, len(flights._flights)) == (1, 0)
     again = asyncio.create_task(flights.join("a", work))
     await settle(again)
     assert work.begun == 2
@@ -79,7 +79,7 @@ async def test_stopped_when_the_last_one_has_gone_and_not_before() -> None:
 
 
 async def test_an_error_reaches_all() -> None:
-    flights: SingleFlight[str] = SingleFlight()
+    flights = Answers()
     work = Work()
     tasks = [asyncio.create_task(flights.join("a", work)) for _ in range(2)]
     await settle(*tasks)
@@ -90,7 +90,7 @@ async def test_an_error_reaches_all() -> None:
 
 
 async def test_closing_ends_all_with_a_sentence() -> None:
-    flights: SingleFlight[str] = SingleFlight()
+    flights = Answers()
     work = Work()
     task = asyncio.create_task(flights.join("a", work))
     await settle(task)

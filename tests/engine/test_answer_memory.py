@@ -7,8 +7,9 @@ import pytest
 
 from llmstep.catalog.model_key import ModelKey
 from llmstep.catalog.templates import get_template
-from llmstep.engine.cache import AnswerCache, answer_key
+from llmstep.engine.answers import Answers, answer_key
 from llmstep.engine.interface import Generation
+from llmstep.progress import ProgressSink
 from llmstep.settings import Settings
 from llmstep.types import Goal, PromptInput, SamplingParams
 
@@ -69,19 +70,22 @@ def test_a_lone_surrogate_is_no_trouble() -> None:
     assert key(PromptInput(Goal("⊢ \ud835"))) != key(PromptInput(Goal("⊢ \ud836")))
 
 
-def test_the_answers_used_last_are_kept() -> None:
-    cache = AnswerCache(capacity=2)
+async def test_the_answers_used_last_are_kept() -> None:
+    answers = Answers(capacity=2)
 
-    def drawn(key: str) -> int | None:
-        known = cache.get(key)
-        assert known is None or known.cached
-        return known and known.drawn
+    async def ask(key: str, drawn: int) -> int:
+        """The samples of the answer: those that are in memory, or so many."""
 
-    cache.put("a", Generation([], "m", 1, 9.0))
-    cache.put("b", Generation([], "m", 2, 9.0))
-    assert drawn("a") == 1
-    cache.put("c", Generation([], "m", 3, 9.0))
-    assert (drawn("a"), drawn("b"), drawn("c")) == (1, None, 3)
-    cache.put("a", Generation([], "m", 4, 9.0))
-    assert drawn("a") == 4
-    assert drawn("nothing") is None
+        async def work(_: ProgressSink) -> Generation:
+            return Generation([], "m", drawn, 9.0)
+
+        answer = await answers.answer(key, work, started=0.0)
+        known = answers.known(key)
+        assert known is not None
+        assert (known.cached, answer.cached) == (True, answer.drawn != drawn)
+        return answer.drawn
+
+    assert [await ask("a", 1), await ask("b", 2), await ask("a", 3)] == [1, 2, 1]
+    assert await ask("c", 4) == 4  # in the place of b, which was asked longest ago
+    assert [await ask("a", 5), await ask("c", 5), await ask("b", 5)] == [1, 4, 5]
+    assert answers.known("nothing") is None
