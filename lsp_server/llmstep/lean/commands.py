@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import bisect
 import re
-import sys
 from typing import Final
 
 import attrs
@@ -34,19 +33,15 @@ _ANYWHERE_WORD: Final = rf"(?:{'|'.join(sorted(_ANYWHERE))})(?![\w'!?.])"
 _MARGIN_WORD: Final = rf"(?:{'|'.join(sorted(_AT_MARGIN))})(?![\w'!?])"
 _MODIFIER: Final = rf"(?:{'|'.join(sorted(_MODIFIER_WORDS))})\s"
 _HEAD: Final = re.compile(
-    rf"^\ufeff?(?=([ \t]*))\1(?=@\[|{_MODIFIER}|{_ANYWHERE_WORD})|^\ufeff?(?=#\w|{_MARGIN_WORD})", re.MULTILINE
+    rf"^\ufeff?[ \t]*+(?=@\[|{_MODIFIER}|{_ANYWHERE_WORD})|^\ufeff?(?=#\w|{_MARGIN_WORD})", re.MULTILINE
 )
-"""In front of a line that may begin a command. Its blanks are taken as a whole: no way is tried to part them."""
-_PIECE: Final = 1 << 16
+"""In front of a line that may begin a command."""
 _PREFIX: Final = re.compile(rf"(?:{_MODIFIER}\s*)+")
-_KEYWORD: Final = re.compile(rf"(?P<anywhere>{_ANYWHERE_WORD})|(?P<margin>{_MARGIN_WORD})")
-_ATTRIBUTE: Final = re.compile(
-    r"(?:@\[[^\[\]]{0,500}\]\s*)+|@\[[^\[\]]{0,500}(?:\[[^\[\]]{0,500}(?:\[[^\[\]]{0,500}\][^\[\]]{0,500}){0,20}\][^\[\]]{0,500}){0,20}\]"
-)
-"""Attributes, which may have brackets of their own, two deep."""
-_BARE: Final = re.compile(r"(?:@\[\s*)+(?=@\[)")
-"""Attributes that cannot end, since others begin in them."""
+_KEYWORD: Final = re.compile(rf"{_ANYWHERE_WORD}|{_MARGIN_WORD}")
+_SQUARE: Final = re.compile(r"[\[\]]")
 _MAX_ATTRIBUTE: Final = 2000
+_DEEPEST: Final = 3
+"""Most brackets inside of one another in an attribute."""
 _SPACE: Final = re.compile(r"\s*")
 _IN: Final = re.compile(rf"[^\n]*?(?<![\w.])in[ \t]+(?=@\[|{_MODIFIER}|{_ANYWHERE_WORD})")
 """`open … in` in front of a command on its line."""
@@ -55,7 +50,6 @@ _HOLDING: Final = frozenset({"open", "set_option", "include", "omit", "universe"
 
 SCOPES: Final = frozenset({"namespace", "section", "mutual", "end"})
 _KEPT_TEXTS: Final = 4
-_TRIES: Final = 16
 
 
 @attrs.define
@@ -74,6 +68,8 @@ class Command:
     """What follows on its line, of those that open or end a scope."""
     mutual: bool
     """It stands in a `mutual` block, or begins one."""
+    read: int
+    """Offset in front of which all stands that decides about it and those above: an edit behind leaves them."""
 
 
 _recent: list[tuple[str, tuple[Command, ...]]] = []
@@ -92,44 +88,35 @@ def find_commands(masked: str) -> tuple[Command, ...]:
     return found
 
 
-def _next_head(masked: str, at: int) -> re.Match[str] | None:
-    """Found piece by piece, each of whole lines, since no other thread runs while a search goes through a text."""
-    while at < len(masked):
-        end = masked.find("\n", at + _PIECE)
-        end = len(masked) if end < 0 else end + 1
-        if head := _HEAD.search(masked, at, end):
-            return head
-        at = end
-    return None
+def _still_there(masked: str, text: str, commands: tuple[Command, ...]) -> tuple[Command, ...]:
+    """The commands of `text` that are surely those of `masked` as well, both being alike up to some place."""
+    common = common_prefix(masked, text)
+    return commands[: bisect.bisect_right(commands, common, key=lambda command: command.read)]
 
 
 def _scan(masked: str, before: tuple[Command, ...]) -> list[Command]:
     """The commands behind those that are known. What was read as a prefix is not read again."""
     found: list[Command] = []
-    mutual = bool(before) and before[-1].mutual
-    at = before[-1].end if before else 0
-    while head := _next_head(masked, at):
+    at, mutual, read = (before[-1].end, before[-1].mutual, before[-1].read) if before else (0, False, 0)
+    while head := _HEAD.search(masked, at):
         start = head.start() + head.group().startswith("\ufeff")
-        behind = behind_prefix(masked, head.end())
         margin = head.end() - start
+        behind = behind_prefix(masked, head.end())
         keyword = _KEYWORD.match(masked, behind)
-        word = (keyword and keyword.group("anywhere")) or ""
         if keyword and keyword.group() in _HOLDING and (holding := _IN.match(masked, keyword.end())):
             behind = behind_prefix(masked, holding.end())
             keyword = _KEYWORD.match(masked, behind)
-            word = (keyword and keyword.group("anywhere")) or ""
         at = keyword.end() if keyword else max(head.end() + 2, behind)  # two: `@[` or `#` with a letter
-        if not keyword and (bare := _BARE.match(masked, start)):
-            at = bare.end()
+        line = masked.find("\n", at)
+        line = len(masked) if line < 0 else line
+        read = max(read, line + 1, behind + _MAX_ATTRIBUTE if masked.startswith("@[", behind) else 0)
+        word = keyword.group() if keyword and keyword.group() in _ANYWHERE else ""
         if not word and margin:
             continue  # words that count at the margin only, or a prefix of nothing
         if word in {"mutual", "end"}:
             mutual = word == "mutual"
-        rest = ""
-        if word in SCOPES:
-            line = masked.find("\n", at)
-            rest = masked[at:] if line < 0 else masked[at:line]
-        found.append(Command(start, at, margin, word, rest, mutual))
+        rest = masked[at:line] if word in SCOPES else ""
+        found.append(Command(start, at, margin, word, rest, mutual, read))
     return found
 
 
@@ -138,48 +125,20 @@ def behind_prefix(masked: str, at: int) -> int:
     while True:
         if masked.startswith("@[", at):
             end = _attribute_end(masked, at)
-        elif prefix := _PREFIX.match(masked, at):
-            end = prefix.end()
         else:
-            end = None
+            prefix = _PREFIX.match(masked, at)
+            end = prefix.end() if prefix else None
         if end is None:
             return at
         space = _SPACE.match(masked, end)
         at = space.end() if space else end
 
 
-def _attribute_end(masked: str, at: int, end: int = sys.maxsize) -> int | None:
-    """Offset behind the attributes `@[…]` at an offset; None where their bracket stays open."""
-    found = _ATTRIBUTE.match(masked, at, min(at + _MAX_ATTRIBUTE, end))
-    return found.end() if found else None
-
-
-def _still_there(masked: str, text: str, commands: tuple[Command, ...]) -> tuple[Command, ...]:
-    """The commands of `text` that are surely those of `masked` as well, both being alike up to some place.
-
-    They end with a command in front of another one, from which on all is searched again.
-    """
-    common = common_prefix(masked, text)
-    last = bisect.bisect_right(commands, common, key=lambda command: command.start) - 1
-    for number in range(last, max(0, last - _TRIES), -1):
-        if _separate(masked, commands[number - 1].start, commands[number].start):
-            return commands[:number]
-    return ()
-
-
-def _separate(masked: str, start: int, end: int) -> bool:
-    """Whether what stands behind `end`, where a line begins, cannot change which commands are in front of it.
-
-    It could where attributes or modifiers in front are still without their keyword, or an attribute is still open.
-
-    Args:
-        start: Offset of the command before.
-    """
-    attribute = masked.find("@[", max(0, end - _MAX_ATTRIBUTE), end)
-    while attribute >= 0:
-        closed = _attribute_end(masked, attribute, end)
-        if closed is None or set(masked[closed:end].split()) <= _MODIFIER_WORDS:
-            return False
-        attribute = masked.find("@[", attribute + 2, end)
-    before = masked[start:end].split()
-    return bool(before) and before[-1] not in _MODIFIER_WORDS
+def _attribute_end(masked: str, at: int) -> int | None:
+    """Offset behind the attribute `@[…]` at an offset; None where its bracket stays open."""
+    depth = 0
+    for bracket in _SQUARE.finditer(masked, at, at + _MAX_ATTRIBUTE):
+        depth += 1 if bracket.group() == "[" else -1
+        if not 0 < depth <= _DEEPEST:
+            return None if depth else bracket.end()
+    return None

@@ -14,7 +14,7 @@ from llmstep.lean.declaration import Declaration, find_declaration
 from llmstep.lean.helpers import circular_helpers
 from llmstep.lean.insertion_point import CONV_PLACEHOLDER, InsertionKind, InsertionPoint
 from llmstep.lean.layout import Layout
-from llmstep.lean.masking import comment_at
+from llmstep.lean.masking import hidden
 from llmstep.lean.step_words import CHOICES
 from llmstep.lean.text import line_end, line_start, masked_text, offset_at, position_at
 from llmstep.lean.tokens import OPENING, Token
@@ -135,13 +135,11 @@ class CursorContext:
         if self.masked[start:end].strip():
             return None
         last = self.last_token
-        at = last.end if last else self.declaration.body
-        while at < len(self.text) and (found := comment_at(self.text, at)):
-            if found[0] >= end:
+        for each in hidden(self.text, last.end if last else self.declaration.body):
+            if each.start >= end:
                 break
-            if found[1] > start:
-                return line_end(self.text, line_start(self.text, max(found[1], end)))
-            at = found[1]
+            if each.end > start:
+                return line_end(self.text, line_start(self.text, max(each.end, end)))
         return None
 
     def blank_after(self, offset: int) -> bool:

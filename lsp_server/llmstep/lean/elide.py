@@ -14,14 +14,13 @@ from typing import Final
 
 from llmstep.lean.commands import find_commands
 from llmstep.lean.layout import MAX_TOKENS
-from llmstep.lean.masking import Blanks
+from llmstep.lean.masking import blanks
 from llmstep.lean.text import masked_text
 from llmstep.lean.tokens import CLOSING, OPENING, tokenize
 
 _THEOREMS: Final = frozenset({"theorem", "lemma", "example"})
 _STAND_IN: Final = "sorry"
 _BLANK: Final = " " * len(_STAND_IN)
-_BLANKS: Final = Blanks("\r\n")
 _OTHER_SHAPES: Final = frozenset({"let", "have", "show", "fun", "λ", "match", "if", "do", "by", "where", "|", "sorry"})
 """With one of these in a statement, or an alternative in place of a proof, text hides where the proof begins."""
 _TRAILER: Final = re.compile(r"\b(?:where|termination_by|decreasing_by|deriving)\b")
@@ -62,8 +61,7 @@ def _elided(text: str, masked: str, variables_by_proof: bool) -> str:
     for start, end in _proofs(masked):
         if variable is not None and variable.start() < start:
             break
-        blank = text[start:end].translate(_BLANKS)
-        parts += [text[done:start], blank.replace(_BLANK, _STAND_IN, 1)]
+        parts += [text[done:start], blanks(text[start:end]).replace(_BLANK, _STAND_IN, 1)]
         done = end
     return "".join(parts) + text[done:]
 
