@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -31,19 +32,31 @@ class FakeLake:
     def control(self, **changes: Any) -> None:
         """What it does from now on."""
         self._control |= changes
-        (self.bin / "control.json").write_text(json.dumps(self._control), encoding="utf-8")
+        new = self.bin / "new.json"
+        new.write_text(json.dumps(self._control), encoding="utf-8")
+        new.replace(self.bin / "control.json")  # a `lake` that runs reads one or the other
+
+    def hold(self) -> None:
+        """From now on its servers and builds wait, until `go_on`."""
+        (self.bin / "held").touch()
+
+    def go_on(self) -> None:
+        (self.bin / "held").unlink()
 
     def calls(self, command: str) -> list[dict[str, Any]]:
         """How it was called with a command: `{words, env, cwd}`."""
         log = self.bin / "log.jsonl"
-        lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
-        return [call for line in lines if (call := json.loads(line))["words"][:1] == [command]]
+        lines = log.read_text(encoding="utf-8").splitlines(keepends=True) if log.exists() else []
+        calls = [json.loads(line) for line in lines if line.endswith("\n")]  # the last one may be on its way
+        return [call for call in calls if call["words"][:1] == [command]]
 
     def source(self, module: str, text: str) -> Path:
         """Writes the source of a module, later than everything before."""
         file = self.root / (module.replace(".", "/") + ".lean")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
+        now = time.time_ns()  # what the system notes by itself is some milliseconds behind
+        os.utime(file, ns=(now, now))
         return file
 
     def settings(self, *, lean: dict[str, Any] | None = None, check: dict[str, Any] | None = None) -> Settings:

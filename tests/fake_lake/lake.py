@@ -4,12 +4,13 @@
 `control.json`, may hold:
 
     lean          the `lean` to start
-    say, delay    what `serve` writes to its standard error first, and the seconds that it then waits
+    say           what `serve` writes to its standard error first
     locks, mute   how many times `serve` cannot get the lock, and serves without the workspace; whether the files tell
     refuse        an option that `serve` does not know, as an older Lean
     options       Lean options of the lakefile
-    build_delay   seconds that each module takes to build
     failure       what `setup-file` fails with
+
+While there is a file `held` beside it, `serve` and builds wait.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pathlib import Path
 
 BIN = Path(sys.argv[0]).resolve().parent
 CONTROL = BIN / "control.json"
+HELD = BIN / "held"
 LIBRARY = Path(".lake/build/lib/lean")
 LOCK = (
     "error: could not acquire an exclusive configuration lock; another process may already be reconfiguring the package"
@@ -39,6 +41,11 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def wait() -> None:
+    while HELD.exists():
+        time.sleep(0.01)
+
+
 def stale(module: str) -> bool:
     source, compiled = Path(module.replace(".", "/") + ".lean"), LIBRARY / (module.replace(".", "/") + ".olean")
     if not source.is_file():
@@ -52,7 +59,7 @@ def build(control: dict[str, object], modules: list[str]) -> int:
         name = module.replace(".", "/")
         target = LIBRARY / f"{name}.olean"
         target.parent.mkdir(parents=True, exist_ok=True)
-        time.sleep(float(str(control.get("build_delay", 0))))
+        wait()
         target.unlink(missing_ok=True)
         words = [str(control["lean"]), "-R", ".", "-o", str(target), f"{name}.lean"]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
@@ -69,14 +76,16 @@ def build(control: dict[str, object], modules: list[str]) -> int:
 def serve(control: dict[str, object]) -> None:
     if control.get("say"):
         say(str(control["say"]))
-    time.sleep(float(str(control.get("delay", 0))))
+    wait()
     options = sys.argv[sys.argv.index("--") + 1 :]
     refused = [option for option in options if control.get("refuse") and str(control["refuse"]) in option]
     if refused:
         say(f"invalid -D parameter, unknown configuration option '{control['refuse']!s}'")
         sys.exit(1)
     if int(str(control.get("locks", 0))) > 0:
-        CONTROL.write_text(json.dumps({**control, "locks": int(str(control["locks"])) - 1}), encoding="utf-8")
+        left = BIN / "left.json"
+        left.write_text(json.dumps({**control, "locks": int(str(control["locks"])) - 1}), encoding="utf-8")
+        left.replace(CONTROL)  # whole at every moment
         say(LOCK)
         if control.get("mute"):  # says nothing of it in the files
             os.execv(str(control["lean"]), [str(control["lean"]), "--server", *options])

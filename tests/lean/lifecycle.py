@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import psutil
+import pytest
+import pytest_asyncio
 from lsprotocol.types import Position
 
 from llmstep.lean.process import MARK
+from llmstep.lean.server import LeanServer
 
 if TYPE_CHECKING:
-    from llmstep.lean.server import LeanServer
+    from collections.abc import AsyncIterator
+    from pathlib import Path
 
 TEXT = "theorem both (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n  exact ⟨hp, hq⟩\n"
 
@@ -22,6 +26,18 @@ BUSY = (
     "set_option maxHeartbeats 0 in\nset_option maxRecDepth 1000000 in\ntheorem slow : True := by\n"
     "  iterate 1000000 (first | (have : 1 = 1 := rfl; clear this) | skip)\n  trivial\n"
 )
+
+
+@pytest_asyncio.fixture
+async def server_of_the_test(lean_command: tuple[str, ...], tmp_path: Path) -> AsyncIterator[LeanServer]:
+    made = LeanServer(lean_command, tmp_path, timeout=60)
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+def file_of_the_test(tmp_path: Path) -> str:
+    return (tmp_path / "A.lean").as_uri()
 
 
 def mark_of(pid: int | None) -> str:

@@ -6,11 +6,9 @@ import asyncio
 import os
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-import pytest_asyncio
 from lsprotocol.types import Position
 from waiting import until
 
@@ -20,24 +18,10 @@ from llmstep.lean.project import find_project, server_command
 from llmstep.lean.server import LeanServer
 from llmstep.settings import CheckSettings, LeanSettings
 
-from .lifecycle import AT, BUSY, GOAL, TEXT, mark_of, members
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+from .lifecycle import AT, BUSY, GOAL, TEXT, file_of_the_test, mark_of, members, server_of_the_test
 
 pytestmark = [pytest.mark.lean, pytest.mark.usefixtures("quiet")]
-
-
-@pytest_asyncio.fixture
-async def server(lean_command: tuple[str, ...], tmp_path: Path) -> AsyncIterator[LeanServer]:
-    server = LeanServer(lean_command, tmp_path, timeout=60)
-    yield server
-    await server.stop()
-
-
-@pytest.fixture
-def uri(tmp_path: Path) -> str:
-    return (tmp_path / "A.lean").as_uri()
+server, uri = server_of_the_test, file_of_the_test
 
 
 async def test_killed_worker_with_a_request_pending(server: LeanServer, uri: str) -> None:

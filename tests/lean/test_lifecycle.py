@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-import pytest_asyncio
 from lsprotocol.types import Position
 from waiting import until
 
@@ -19,25 +18,13 @@ from llmstep.errors import CancelledError, LeanError, LeanTimeoutError
 from llmstep.lean.process import describe, marked
 from llmstep.lean.server import LeanServer
 
-from .lifecycle import AT, BUSY, GOAL, TEXT, mark_of
+from .lifecycle import AT, BUSY, GOAL, TEXT, file_of_the_test, mark_of, server_of_the_test
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
 pytestmark = [pytest.mark.lean, pytest.mark.usefixtures("quiet")]
-
-
-@pytest_asyncio.fixture
-async def server(lean_command: tuple[str, ...], tmp_path: Path) -> AsyncIterator[LeanServer]:
-    server = LeanServer(lean_command, tmp_path, timeout=60)
-    yield server
-    await server.stop()
-
-
-@pytest.fixture
-def uri(tmp_path: Path) -> str:
-    return (tmp_path / "A.lean").as_uri()
+server, uri = server_of_the_test, file_of_the_test
 
 
 async def test_first_use_starts_the_server_once(server: LeanServer, uri: str) -> None:
@@ -157,9 +144,11 @@ async def test_killed_parent_leaves_no_process(lean_command: tuple[str, ...], tm
 
 
 async def test_a_cancelled_call_is_cancelled_in_lean(lean_command: tuple[str, ...], tmp_path: Path, uri: str) -> None:
-    """What is sent to the real server passes through `tee`."""
+    """What is sent to the real server passes through `tee`, which writes it to the file first."""
     log = tmp_path / "sent"
-    server = LeanServer(("/bin/sh", "-c", 'tee "$0" | "$@"', str(log), *lean_command), tmp_path, timeout=60)
+    server = LeanServer(
+        ("/bin/sh", "-c", 'tee /dev/fd/3 3>&1 >"$0" | "$@"', str(log), *lean_command), tmp_path, timeout=60
+    )
     version = await server.open(uri, TEXT + BUSY)
     assert await server.plain_goal(uri, AT) == GOAL
     task = asyncio.create_task(server.wait(uri, version))

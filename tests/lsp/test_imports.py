@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -28,7 +29,8 @@ async def test_stale_imports_from_the_message_to_the_build_and_to_the_next_save(
     tmp_path: Path, lean: Path, options: dict[str, Any]
 ) -> None:
     lake = FakeLake(tmp_path, lean)
-    lake.control(say="info: downloading component 'lean'", delay=1)
+    lake.control(say="info: downloading component 'lean'")
+    lake.hold()
     dep = lake.source("Dep", DEP.format("first"))
     parts: list[Any] = []
     registered: list[types.Registration] = []
@@ -44,10 +46,12 @@ async def test_stale_imports_from_the_message_to_the_build_and_to_the_next_save(
     async with editor(lake.root, made=made, options=mine, capabilities=WATCHES):
         page = made.open(lake.root / "A.lean", TEXT)
         document = {"textDocument": {"uri": page.uri}}
+        asked = asyncio.create_task(page.suggest(page.at("sorry"), token="start"))
+        starts = "Starting Lean: info: downloading component 'lean'"
+        await made.until(lambda: starts in [each.get("message") for each in made.progress.get("start", [])])
+        lake.go_on()
         with pytest.raises(JsonRpcException, match="The imports of this file are out of date"):
-            await page.suggest(page.at("sorry"), token="start")
-        said = [each.get("message") for each in made.progress["start"]]
-        assert "Starting Lean: info: downloading component 'lean'" in said
+            await asked
         [part] = parts
         assert (part.kind, part.code) == ("error", "lean_imports")
         assert f"Run `lake build Dep` in {lake.root}" in part.hint
@@ -67,7 +71,7 @@ async def test_stale_imports_from_the_message_to_the_build_and_to_the_next_save(
         other = types.TextDocumentIdentifier((lake.root / "Other.lean").as_uri())
         made.client.text_document_did_save(types.DidSaveTextDocumentParams(other))
         assert await page.hints()
-        dep.write_text(DEP.format("second"), encoding="utf-8")
+        lake.source("Dep", DEP.format("second"))
         made.client.text_document_did_save(types.DidSaveTextDocumentParams(types.TextDocumentIdentifier(dep.as_uri())))
         assert await page.hints() == [], "what rests on the old import is forgotten"
         with pytest.raises(JsonRpcException, match="The imports of this file are out of date"):
