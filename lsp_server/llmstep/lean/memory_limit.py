@@ -39,16 +39,20 @@ async def watch(client: LeanClient, limit: int, on_end: Callable[[str], None]) -
         on_end: Called with the document of a worker that is ended.
     """
     members: list[psutil.Process] = []
+    ended: set[psutil.Process] = set()  # they may still be listed, and what is asked now is another worker's
     looks = 0
     while client.alive:
         if looks % _LOOKS_BETWEEN_LISTS == 0:
             members = await asyncio.to_thread(process.family, client.pid) if client.pid else []
         looks += 1
         for member in members:
+            if member in ended:
+                continue
             try:
                 if process.private_bytes(member) > limit:
                     uri, is_server = process.document_of(member), process.is_watchdog(member)
                     member.kill()
+                    ended.add(member)
                     if uri:
                         on_end(uri)
                     elif is_server or member.pid == client.pid:
