@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import subprocess
 from pathlib import Path
@@ -86,7 +85,8 @@ window = window_of_workbench("module")
 def requests(workbench: Workbench) -> list[dict[str, Any]]:
     """What the exported client was asked, and answered, after the note that it was there."""
     file = workbench.home / "requests"
-    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    lines = file.read_text().splitlines(keepends=True) if file.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("\n")]  # the last one may be on its way
 
 
 def goal_questions(workbench: Workbench, since: int = 0) -> list[dict[str, Any]]:
@@ -105,8 +105,9 @@ async def test_goals_come_through_the_other_extensions_client(window: Window, wo
     await until("the other extension's client", lambda: requests(workbench))
     await file.place("/ sorry", 2)
     await window.menu(until_it_has="llmstep: suggest")
+    before = len(requests(workbench))
     await window.choose("llmstep: suggest the next step")
-    await asyncio.sleep(1)  # the question is there, and the server is not
+    await until("the question", lambda: len(requests(workbench)) > before)  # and the server is not there
     (workbench.home / "gate").touch()
     await expect(window.page.locator(MENU).first).to_contain_text("exact")
     titles = (await window.menu_titles())[:-2]

@@ -59,6 +59,15 @@ async def workbench(
         yield made
 
 
+KEPT = """() => new Promise((resolve) => {
+    const opened = indexedDB.open('vscode-web-state-db-global');
+    opened.onsuccess = () => {
+        const asked = opened.result.transaction('ItemTable').objectStore('ItemTable').get('llmstep.llmstep');
+        asked.onsuccess = () => { opened.result.close(); resolve(asked.result); };
+    };
+})"""
+"""What the workbench has written of what the extension remembers, which it does some time later."""
+
 window = window_of_workbench("module")
 
 
@@ -89,7 +98,7 @@ async def test_asked_put_off_cancelled_completed_used_removed(
     # Put off: the next window does not ask, and a command does.
     await window.notification("llmstep installs").get_by_role("button", name="Not Now").click()
     await expect(window.notification("llmstep installs")).to_have_count(0)
-    await asyncio.sleep(1)  # the workbench writes what extensions remember a tenth of a second later
+    await until("what the workbench keeps of the extension", lambda: window.page.evaluate(KEPT))
     await window.load()
     file = await window.open("Install.lean", OR)
     await window.status_says("does not run")

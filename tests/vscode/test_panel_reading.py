@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from typing import TYPE_CHECKING
 
@@ -76,9 +75,11 @@ async def test_a_selected_text_stays_and_a_screen_reader_hears_of_changes(window
     await frame.evaluate("""() => {
       window.region = document.querySelector('[role=status]');
       getSelection().selectAllChildren(document.querySelector('.goal pre'));
+      window.told = 0;
+      addEventListener('message', () => { window.told += 1; });
     }""")
     await file.place(SPLITS, 3)  # the same goal: the panel is asked for, and shows the same
-    await asyncio.sleep(0.5)
+    await until("what the panel is told", lambda: frame.evaluate("window.told"))
     assert plain(str(await frame.evaluate("String(getSelection())"))) == "p q : Prop\nh : p ∨ q\n⊢ q ∨ p"
     await file.place(CLOSES, 2)
     await until("nothing for the other goal", lambda: said(panel, "No suggestions for this place yet."))

@@ -20,6 +20,9 @@ class Client {
   }
 
   isRunning() {
+    if (this.running === undefined) {
+      this.note({ looked: 'isRunning' }); // who looks has a question, which waits for the first start
+    }
     return this.server === undefined ? false : this.running;
   }
 
