@@ -102,7 +102,7 @@ class FakeServer:
             async with self.news:
                 await self.news.wait_for(condition)
 
-        await asyncio.wait_for(reached(), 20)
+        await asyncio.wait_for(reached(), 60)
 
     async def _count(self, change: int) -> None:
         async with self.news:

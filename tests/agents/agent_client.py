@@ -84,7 +84,7 @@ class Project:
             yield found[1]
         finally:
             process.terminate()
-            assert await asyncio.wait_for(process.wait(), 30) == 0
+            assert await asyncio.wait_for(process.wait(), 60) == 0
 
 
 @asynccontextmanager

@@ -99,7 +99,7 @@ async def test_a_cancel_reaches_the_companion(project: Project, settings: dict[s
                 await asyncio.wait_for(slow.asked.wait(), 60)
                 run.cancel()
                 await asyncio.wait({run})
-                await asyncio.wait_for(slow.left.wait(), 20)
+                await asyncio.wait_for(slow.left.wait(), 60)
 
 
 async def test_other_settings_and_other_projects_are_not_the_companions(

@@ -203,10 +203,10 @@ async def test_cancelling_stops_the_model(project: Project, transport: str, mode
         async with project.client(transport, mode, *engine) as client:
             place = {"file": "Some file.lean", "line": 10}
             run = asyncio.create_task(client.call_tool(tool, place))
-            await asyncio.wait_for(slow.asked.wait(), 20)
+            await asyncio.wait_for(slow.asked.wait(), 60)
             run.cancel()
             await asyncio.wait({run})
-            await asyncio.wait_for(slow.left.wait(), 10)
+            await asyncio.wait_for(slow.left.wait(), 60)
             assert run.cancelled()
             assert (await call(client, "check", {**place, "step": "trivial"}))["verdict"] == "invalid"
 

@@ -160,7 +160,7 @@ def test_ctrl_c_ends_it_and_its_lean(lean: Path, tmp_path: Path) -> None:
     family = psutil.Process(process.pid).children(recursive=True)
     assert family
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=30) == ("", "")
+    assert process.communicate(timeout=60) == ("", "")
     assert process.returncode == 130
     wait_until_gone(family)
 

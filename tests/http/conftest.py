@@ -76,7 +76,7 @@ class ScriptedEngine:
             async with self.moved:
                 await self.moved.wait_for(lambda: self.running == number)
 
-        await asyncio.wait_for(reached(), 20)
+        await asyncio.wait_for(reached(), 60)
 
 
 @attrs.frozen
@@ -96,7 +96,7 @@ async def running(
     server = await serve(app, host, 0)
     headers = {"Authorization": f"Bearer {token}"} if isinstance(token, str) else {}
     url = f"http://127.0.0.1:{server.port}"
-    async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, verify=False, timeout=20) as client:
+    async with httpx.AsyncClient(base_url=url, headers=headers, trust_env=False, verify=False, timeout=60) as client:
         try:
             yield Running(engine, server, client)
         finally:

@@ -41,9 +41,9 @@ def request_bytes(name: str = "", path: str = "/") -> bytes:
 
 
 async def read(reader: asyncio.StreamReader, started: float = 0.0) -> Answer:
-    head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)).decode().split("\r\n")
+    head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)).decode().split("\r\n")
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
-    body = await asyncio.wait_for(reader.readexactly(int(headers["content-length"])), 30)
+    body = await asyncio.wait_for(reader.readexactly(int(headers["content-length"])), 60)
     return Answer(int(head[0].split()[1]), headers, body, time.monotonic() - started)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import attrs
 import httpx
 import openai
+import pytest_asyncio
 
 from llmstep.engine.router import EngineRouter
 from llmstep.http.app import create_app
@@ -32,7 +32,7 @@ class Up:
     plain: httpx.AsyncClient
 
 
-@asynccontextmanager
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def starter_up() -> AsyncIterator[Up]:
     """The starter behind the endpoint, with a token, and two clients."""
     engine = EngineRouter(Settings(model="starter", device="cpu"))

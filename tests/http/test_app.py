@@ -209,7 +209,7 @@ async def test_stopping_answers_what_is_in_work() -> None:
         it.engine.hold = asyncio.Event()
         asking = asyncio.ensure_future(it.client.post("/", json=BODY))
         await it.engine.runs(1)
-        await asyncio.wait_for(it.server.stop(), 10)
+        await asyncio.wait_for(it.server.stop(), 60)
         failed(await asking, 503, "The llmstep server is stopping.", "Start it again.")
         assert (it.engine.running, it.engine.cancelled) == (0, 1)
         with pytest.raises(httpx.ConnectError):

@@ -143,7 +143,7 @@ async def test_what_is_known_already_waits_for_nobody() -> None:
         async with httpx.AsyncClient(base_url=server.url, trust_env=False, timeout=60) as client:
             first = (await client.post("/", json=body("exact", 1))).json()
             async with app.state.admission.turn("another"):
-                again = await asyncio.wait_for(client.post("/", json=body("exact", 1)), 20)
+                again = await asyncio.wait_for(client.post("/", json=body("exact", 1)), 60)
                 assert again.json()["suggestions"] == first["suggestions"]
                 new = asyncio.ensure_future(client.post("/", json=body("exact", 2)))
                 await until(lambda: app.state.admission.waiting)

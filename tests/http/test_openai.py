@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import openai
 import pytest
-import pytest_asyncio
 
 from llmstep.engine.engine import Engine
 from llmstep.engine.remote.openai import OpenAiEngine
@@ -15,16 +14,8 @@ from llmstep.types import Goal, PromptInput, SamplingParams
 
 from .starter_up import PROMPT, TOKEN, Up, starter_up
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def up() -> AsyncIterator[Up]:
-    async with starter_up() as made:
-        yield made
+up = starter_up
 
 
 async def test_completions(up: Up) -> None:

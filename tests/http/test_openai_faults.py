@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import openai
 import pytest
-import pytest_asyncio
 from tiny_models import neox, saved
 from waiting import until
 
@@ -27,16 +26,10 @@ from .conftest import running
 from .starter_up import PROMPT, Up, starter_up
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def up() -> AsyncIterator[Up]:
-    async with starter_up() as made:
-        yield made
+up = starter_up
 
 
 REFUSED: list[tuple[str, dict[str, Any], str | None, str]] = [

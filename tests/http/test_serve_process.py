@@ -111,7 +111,7 @@ def test_a_full_or_closed_stdout_and_a_stuck_log_do_not_end_it(tmp_path: Path) -
         process = subprocess.Popen([*command, "--port", str(port)], stdout=full, stderr=writing)
     os.close(writing)
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=20) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60) as client:
             wait_until(lambda: listens(port))
             for _ in range(700):  # more lines than a pipe holds
                 assert client.get("/health").status_code == 200

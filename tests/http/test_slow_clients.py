@@ -40,7 +40,7 @@ async def test_the_head_has_a_time_however_it_trickles(up: Running, monkeypatch:
                 await asyncio.sleep(0.15)  # the answer is read between two bytes: one that comes behind it resets
 
     trickling = asyncio.ensure_future(trickle())
-    answer = await asyncio.wait_for(read(reader), 5)
+    answer = await asyncio.wait_for(read(reader), 60)
     trickling.cancel()
     assert (answer.status, answer.headers["connection"]) == (408, "close")
     assert answer.json == {
@@ -50,7 +50,7 @@ async def test_the_head_has_a_time_however_it_trickles(up: Running, monkeypatch:
     }
     writer.close()
     silent, writer = await asyncio.open_connection("127.0.0.1", up.server.port)
-    assert await asyncio.wait_for(silent.read(), 5) == b""
+    assert await asyncio.wait_for(silent.read(), 60) == b""
     writer.close()
 
 
@@ -60,7 +60,7 @@ async def test_the_next_head_of_a_connection_has_a_time_too(up: Running, monkeyp
     writer.write(request_bytes())
     assert (await read(reader)).status == 200
     writer.write(b"GET /hea")
-    assert (await asyncio.wait_for(read(reader), 4)).status == 408
+    assert (await asyncio.wait_for(read(reader), 60)).status == 408
     writer.close()
 
 
@@ -71,7 +71,7 @@ async def test_a_request_that_waits_for_the_model_is_not_cut_off(up: Running, mo
     writer.write(request_bytes())
     await up.engine.runs(1)
     silent, later = await asyncio.open_connection("127.0.0.1", up.server.port)
-    assert await asyncio.wait_for(silent.read(), 30) == b""  # it came later, and its time is over
+    assert await asyncio.wait_for(silent.read(), 60) == b""  # it came later, and its time is over
     later.close()
     up.engine.hold.set()
     assert (await read(reader)).status == 200
@@ -82,7 +82,7 @@ async def test_the_body_has_a_time(up: Running, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(bodies, "BODY_SECONDS", 0.2)
     async with idlers(up.server.port, 3, SILENT[2]) as silent:
         for reader in silent:
-            answer = await asyncio.wait_for(read(reader), 5)
+            answer = await asyncio.wait_for(read(reader), 60)
             assert (answer.status, answer.json["error"]) == (408, "The body did not arrive within 0.2 seconds.")
 
 
@@ -102,7 +102,7 @@ async def test_what_is_no_http_is_answered_in_json(up: Running, sent: bytes, sta
     reader, writer = await asyncio.open_connection("127.0.0.1", up.server.port)
     writer.write(sent)
     with contextlib.suppress(ConnectionResetError, asyncio.IncompleteReadError):  # it sends on while it is refused
-        answer = await asyncio.wait_for(read(reader), 10)
+        answer = await asyncio.wait_for(read(reader), 60)
         assert answer.status in (status, 415)  # the second where the head is good
         assert answer.json["error"]
     writer.close()

@@ -71,7 +71,7 @@ async def test_cancelling_stops_the_model_there() -> None:
         await there.engine.running.wait()
         task.cancel()
         await asyncio.wait([task])
-        await asyncio.wait_for(there.engine.stopped.wait(), 20)
+        await asyncio.wait_for(there.engine.stopped.wait(), 60)
 
 
 async def test_a_server_that_stops() -> None:
