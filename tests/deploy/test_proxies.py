@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 import pytest_asyncio
+from waiting import until
 
 from benchmarks.crowd import Crowd, Summary
 from benchmarks.proxies import Proxy, proxy, there, two_copies
@@ -107,11 +108,11 @@ async def stopped(to: Proxy, number: signal.Signals) -> tuple[Crowd, float]:
     crowd = Crowd(to.url, verify=to.root)
 
     async def stop() -> float:
-        await asyncio.sleep(2)
+        await until(lambda: len({each.model for each in crowd.got if each.status == 200}) == 2)
         os.kill(copy, number)
         return time.perf_counter() - crowd.started
 
-    _, when = await asyncio.gather(crowd.closed(12, 0.5, 7), stop())
+    _, when = await asyncio.gather(crowd.closed(12, 0.5, 6), stop())
     return crowd, when
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -47,6 +48,7 @@ class Editor:
         self.traces: list[str] = []
         self.statuses: list[Any] = []
         self.progress: dict[str, list[Any]] = {}
+        self._numbers = itertools.count(1)
         self.refreshes = 0
         self.stderr = bytearray()
         self.process: asyncio.subprocess.Process | None = None
@@ -134,7 +136,7 @@ class Editor:
 
     def request(self, method: str, params: Any) -> tuple[str, asyncio.Future[Any]]:
         """Send a request whose id one needs, to cancel it for example."""
-        identifier = f"test-{id(params)}"
+        identifier = f"test-{next(self._numbers)}"
         return identifier, self.client.protocol.send_request_async(method, params, msg_id=identifier)
 
     def cancel(self, identifier: str) -> None:

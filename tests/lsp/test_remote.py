@@ -144,6 +144,7 @@ async def test_suggestions_of_the_server_are_checked_by_lean(served: Served, rem
     assert {each["score"] for each in answer["suggestions"]} == {None}
     actions = await page.actions(page.at("sorry"))
     assert page.accept(actions[0]) == AND.replace("sorry", answer["suggestions"][0]["text"])
+    await remote.until(lambda: remote.statuses[-1].state == "idle")
     status = remote.statuses[-1]
     assert (status.state, status.engine, status.url, status.model) == (
         "idle",
@@ -178,7 +179,7 @@ async def test_a_server_that_is_killed_and_back(served: Served, remote: Editor, 
         await page.suggest(page.at("sorry"), prefix="refine ")
     assert caught.value.message == f"Nothing answers at {served.url}."
     assert caught.value.data["code"] == "remote"
-    assert any(message.startswith(caught.value.message) for message in remote.messages)
+    await remote.until(lambda: any(message.startswith(caught.value.message) for message in remote.messages))
     await served.start()
     answer = await page.suggest(page.at("sorry"), prefix="refine ")
     assert answer["summary"].startswith("6 generated")

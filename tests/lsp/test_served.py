@@ -78,6 +78,7 @@ async def test_its_suggestions_have_scores_and_are_checked_by_lean(served: Edito
     assert best["score"] == pytest.approx(await score_in_process(answer["goal"], best["text"]), abs=0.02)
     actions = await page.actions(page.at("sorry"))
     assert page.accept(actions[0]) == AND.replace("sorry", best["text"])
+    await served.until(lambda: served.statuses[-1].state == "idle")
     status = served.statuses[-1]
     assert (status.state, status.url.startswith("http://127.0.0.1:")) == ("idle", True)
     prefixed = await page.suggest(page.at("sorry"), prefix="exact ")

@@ -198,7 +198,7 @@ async def test_no_goal_is_told_once_in_one_sentence(opened: Callable[..., Page],
         "code": "no_goal",
         "retryable": False,
     }
-    assert shared.messages == [f"There is no goal here. {caught.value.data['hint']}"]
+    assert await shared.until(lambda: shared.messages) == [f"There is no goal here. {caught.value.data['hint']}"]
 
 
 async def test_where_the_user_rests_a_run_begins_by_itself(opened: Callable[..., Page], shared: Editor) -> None:
