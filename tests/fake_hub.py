@@ -148,7 +148,7 @@ class _HubHandler(http.server.BaseHTTPRequestHandler):
                         self.close_connection = True
                         return
                     hub.stalled.set()
-                    hub.go_on.wait(30)
+                    hub.go_on.wait(60)
                     try:
                         self.wfile.write(data[limit:])
                     except OSError:

@@ -153,7 +153,7 @@ def test_cancelling_does_not_wait_for_the_hub(hub: Any) -> None:
     count = len(reports)
     hub.go_on.set()
     for thread in threads():
-        thread.join(30)
+        thread.join(60)
     assert not threads()
     assert len(reports) == count  # nobody is told of what goes on behind
     assert cached_folder("tiny/neox") is None
@@ -169,7 +169,7 @@ def test_a_hub_that_stops_answering(hub: Any, monkeypatch: pytest.MonkeyPatch) -
     assert "stopped answering" in caught.value.message
     hub.go_on.set()
     for thread in threads():
-        thread.join(30)
+        thread.join(60)
 
 
 def test_no_such_model(hub: Any) -> None:

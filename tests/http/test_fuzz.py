@@ -66,10 +66,10 @@ def url() -> Iterator[str]:
 
     thread = threading.Thread(target=loop.run_until_complete, args=(run(),))
     thread.start()
-    assert ready.wait(20)
+    assert ready.wait(60)
     yield found[0]
     loop.call_soon_threadsafe(ending.set)
-    thread.join(20)
+    thread.join(60)
 
 
 OPERATIONS = [each.ok() for each in schemathesis.openapi.from_dict(description()).get_all_operations()]

@@ -117,7 +117,7 @@ def test_a_full_or_closed_stdout_and_a_stuck_log_do_not_end_it(tmp_path: Path) -
                 assert client.get("/health").status_code == 200
     finally:
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
         os.close(reading)
 
 

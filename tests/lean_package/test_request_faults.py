@@ -7,8 +7,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from waiting import wait_until
 
-from .asked import AND, curls, eventually
+from .asked import AND, curls
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +25,7 @@ def test_a_server_that_starts_after_lean_is_waited_for(editor: Any, model: Any) 
     port = refused_port()
     model.reset("exact ⟨hp, hq⟩")
     document = editor.start(f"set_option llmstep.port {port}\n" + AND + "  llmstep\n  exact ⟨hp, hq⟩\n")
-    assert eventually(lambda: any(f"http://127.0.0.1:{port}/" in arguments for arguments in curls()))
+    wait_until(lambda: any(f"http://127.0.0.1:{port}/" in arguments for arguments in curls()))
     with model.also_at(port):
         assert "1 closing" in document.wait().said
     assert [request.body["prefix"] for request in model.requests] == [""]
@@ -141,7 +142,7 @@ def test_environment(editor_with: Any, model: Any, tmp_path: Path) -> None:
     model.reset("exact ⟨hp, hq⟩")
     model.hold.clear()
     document = editor.start(AND + "  llmstep\n  exact ⟨hp, hq⟩\n")
-    assert model.asked.wait(20)
+    assert model.asked.wait(60)
     assert "cret" not in str(curls())
     (header,) = (tmp_path / "tmp").iterdir()
     assert header.stat().st_mode & 0o777 == 0o600

@@ -162,7 +162,7 @@ async def test_cancelling_closes_the_requests(served: Served, remote: Editor, fo
     params = types.ExecuteCommandParams("llmstep.suggest", [argument], work_done_token="remote")
     identifier, run = remote.request(types.WORKSPACE_EXECUTE_COMMAND, params)
     await remote.until(lambda: remote.generates("remote"))
-    assert served.clients() > 0
+    await until(lambda: served.clients() > 0)
     assert served.process is not None
     with suspended(psutil.Process(served.process.pid)):  # of 64 samples most are still to come
         remote.cancel(identifier)
