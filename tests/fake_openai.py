@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import attrs
+from ports import free_port
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -49,7 +50,7 @@ class FakeServer:
     """
 
     def __init__(self) -> None:
-        self.port = 0
+        self.port = free_port()  # one that nobody else is given while this one is gone
         self._server: HttpServer | None = None
         self.reset()
 
@@ -88,7 +89,6 @@ class FakeServer:
         app = Starlette(routes=[Route(path, self._answer, methods=["GET", "POST"]) for path in paths])
         app.state.stopping = asyncio.Event()
         self._server = await serve(app, "127.0.0.1", self.port)
-        self.port = self._server.port
 
     async def stop(self) -> None:
         """Be gone; `start` comes back at the same port."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from ports import free_port
 from waiting import wait_until
 
 from .asked import AND, curls
@@ -15,14 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def refused_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def test_a_server_that_starts_after_lean_is_waited_for(editor: Any, model: Any) -> None:
-    port = refused_port()
+    port = free_port()
     model.reset("exact ⟨hp, hq⟩")
     document = editor.start(f"set_option llmstep.port {port}\n" + AND + "  llmstep\n  exact ⟨hp, hq⟩\n")
     wait_until(lambda: any(f"http://127.0.0.1:{port}/" in arguments for arguments in curls()))
@@ -33,7 +27,7 @@ def test_a_server_that_starts_after_lean_is_waited_for(editor: Any, model: Any) 
 
 
 def test_no_server(editor: Any, model: Any) -> None:
-    port = refused_port()
+    port = free_port()
     text = f"set_option llmstep.port {port}\n" + AND + "  llmstep\n  exact ⟨hp, hq⟩\n"
     document = editor.start(text)
     begun = time.monotonic()
@@ -136,7 +130,7 @@ def test_environment(editor_with: Any, model: Any, tmp_path: Path) -> None:
         LLMSTEP_HOST="localhost",
         LLMSTEP_PORT=str(model.port),
         LLMSTEP_TOKEN_FILE=str(tmp_path / "token"),
-        http_proxy=f"http://127.0.0.1:{refused_port()}",
+        http_proxy=f"http://127.0.0.1:{free_port()}",
         TMPDIR=str(tmp_path / "tmp"),
     )
     model.reset("exact ⟨hp, hq⟩")
@@ -151,7 +145,7 @@ def test_environment(editor_with: Any, model: Any, tmp_path: Path) -> None:
     assert list((tmp_path / "tmp").iterdir()) == []
     assert model.requests[-1].headers["Host"] == f"localhost:{model.port}"
     assert model.requests[-1].headers["Authorization"] == 'Bearer s3"cret'
-    options = f'set_option llmstep.host "127.0.0.1"\nset_option llmstep.port {refused_port()}\n'
+    options = f'set_option llmstep.host "127.0.0.1"\nset_option llmstep.port {free_port()}\n'
     said = editor.open(options + AND + "  llmstep\n  exact ⟨hp, hq⟩\n").said
     assert said.startswith("llmstep: no server answers at http://127.0.0.1:")
 
