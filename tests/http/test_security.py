@@ -160,6 +160,7 @@ async def with_token() -> AsyncIterator[Running]:
 @pytest.mark.parametrize("given", [None, "", "Bearer", "Bearer wrong", f"Basic {TOKEN}", TOKEN, f"Bearer {TOKEN}x"])
 @pytest.mark.parametrize("path", ["/", "/generate", "/health"])
 async def test_without_the_token_nothing_is_answered(with_token: Running, given: str | None, path: str) -> None:
+    with_token.engine.asked.clear()
     headers = {} if given is None else {"Authorization": given.encode()}
     client = with_token.client
     asked = client.build_request("GET" if path == "/health" else "POST", path, json=BODY)

@@ -44,7 +44,7 @@ async def test_a_killed_server_is_started_again(window: Window, workbench: Workb
     companion.kill()
     said = await window.message("stopped unexpectedly")
     assert said == "The llmstep server stopped unexpectedly and was started again."
-    assert await window.notification(said).get_by_role("button", name="Show Log").count() == 1
+    await expect(window.notification(said).get_by_role("button", name="Show Log")).to_have_count(1)
     await window.picture("09-restarted")
     await until("another companion", lambda: [c.pid for c in workbench.companions()] not in ([], [companion.pid]))
     await window.clear_messages()

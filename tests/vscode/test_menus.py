@@ -183,7 +183,7 @@ async def test_the_report_of_a_fault_is_read_before_it_goes_anywhere(window: Win
     said = await window.message("Nothing of this report has been sent.")
     assert said.endswith("Read it, say what happened, and take out what is private.")
     await window.picture("34-report")
-    assert await window.notification("Nothing of this report").get_by_role("button", name="Copy").count() == 1
+    await expect(window.notification("Nothing of this report").get_by_role("button", name="Copy")).to_have_count(1)
     await window.clear_messages()
     await window.command("View: Revert and Close Editor")
 
