@@ -261,10 +261,14 @@ async def _fuzz(count: int, seed: int, stop: Callable[[Report], bool]) -> Report
     return report
 
 
-def fuzz(count: int, seed: int = 0, *, seconds: float = float("inf"), most_faults: int = 20) -> Report:
-    """So many requests, or as many as there is time for."""
+def fuzz(count: int, seed: int = 0, *, seconds: float = float("inf"), least: int = 0, most_faults: int = 20) -> Report:
+    """So many requests, or as many as there is time for, but not fewer than `least`."""
     until = time.monotonic() + seconds
-    return asyncio.run(_fuzz(count, seed, lambda so_far: len(so_far.faults) >= most_faults or time.monotonic() > until))
+
+    def stop(so_far: Report) -> bool:
+        return len(so_far.faults) >= most_faults or (so_far.count >= least and time.monotonic() > until)
+
+    return asyncio.run(_fuzz(count, seed, stop))
 
 
 def main() -> int:

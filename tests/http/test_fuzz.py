@@ -22,15 +22,14 @@ from .fuzz import GOOD, Fixed, ask, fault_of, fuzz
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-INPUTS = 50_000
-SECONDS = 60.0
-"""Enough on a slow machine for a tenth of them; the time of the whole suite is bounded."""
+INPUTS, LEAST, SECONDS = 50_000, 5_000, 60.0
+"""Once the seconds are over on a slow machine, the least are enough; the time of the whole suite is bounded."""
 
 
 def test_no_hostile_request_gets_a_500_or_a_word_of_python() -> None:
-    report = fuzz(INPUTS, seed=20_261_129, seconds=SECONDS)
+    report = fuzz(INPUTS, seed=20_261_129, seconds=SECONDS, least=LEAST)
     assert report.faults == []
-    assert report.count >= INPUTS // 10
+    assert report.count >= LEAST
     assert {200, 400, 403, 404, 405} <= set(report.statuses)
 
 
