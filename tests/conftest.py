@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import beside
 import pytest
 from compiled_package import package
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +29,10 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("NUMBA_CACHE_DIR", str(ROOT / "build" / "numba"))
 # Running companions write there where agents find them; those of the developer's own editors are no part of the tests.
 os.environ["XDG_STATE_HOME"] = str(ROOT / "build" / "state")
+
+# Every run has the same examples, however slow the machine is; `--hypothesis-profile default` draws others.
+settings.register_profile("same", deadline=None, derandomize=True, database=None, suppress_health_check=[*HealthCheck])
+settings.load_profile("same")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
