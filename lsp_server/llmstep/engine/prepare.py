@@ -31,23 +31,21 @@ LARGE = 2 * SMALL
 """Bytes of weights from which on a model is worth not being waited for."""
 
 
+@attrs.define(eq=False)
 class Held:
     """At most one model in memory: loaded when a request needs it, given up for another.
 
     Only the worker's thread touches it.
-
-    Args:
-        publish: Takes changes of the status.
-        named: Gives the model of the settings.
-        closing: Requested when the engine ends, so that reading weights may stop.
     """
 
-    def __init__(self, publish: Callable[..., None], named: Callable[[], str], closing: CancelToken) -> None:
-        self.model: LoadedModel | None = None
-        self._key: ModelKey | None = None
-        self._publish = publish
-        self._named = named
-        self._closing = closing
+    publish: Callable[..., None]
+    """Takes changes of the status."""
+    named: Callable[[], str]
+    """Gives the model of the settings."""
+    closing: CancelToken
+    """Requested when the engine ends, so that reading weights may stop."""
+    model: LoadedModel | None = None
+    _key: ModelKey | None = None
 
     @contextlib.contextmanager
     def working(self, job: Job[Any], settings: Settings, choice: ModelChoice) -> Iterator[LoadedModel]:
@@ -55,10 +53,10 @@ class Held:
         try:
             model = self.ready(job, settings, choice)
             model.use_threads(settings.threads)
-            self._publish(state="generating")
+            self.publish(state="generating")
             started = time.perf_counter()
             yield model
-            self._publish(last_ms=since(started))
+            self.publish(last_ms=since(started))
         finally:
             self.rest()
 
@@ -70,16 +68,16 @@ class Held:
         """
         if self.model is not None and self.serves(settings, choice):
             return self.model
-        self._publish(state="loading", model=choice.name, device="", dtype="")
+        self.publish(state="loading", model=choice.name, device="", dtype="")
 
         def progress(update: Progress) -> None:
-            self._publish(state="downloading" if update.stage == "download" else "loading")
+            self.publish(state="downloading" if update.stage == "download" else "loading")
             job.progress(update)
 
         plan = prepare(settings, choice, self.model, progress, job.cancel)
         self.drop()
-        self._publish(device=plan.placement.device, dtype=plan.placement.dtype)
-        self.model = load(plan, progress, self._closing)
+        self.publish(device=plan.placement.device, dtype=plan.placement.dtype)
+        self.model = load(plan, progress, self.closing)
         self._key = ModelKey.of(settings).chosen(choice)
         return self.model
 
@@ -97,10 +95,10 @@ class Held:
     def rest(self) -> None:
         """After work: say what is in memory."""
         if self.model is None:
-            self._publish(state="empty", model=self._named(), device="", dtype="")
+            self.publish(state="empty", model=self.named(), device="", dtype="")
         else:
             plan = self.model.plan
-            self._publish(state="idle", model=plan.name, device=plan.placement.device, dtype=plan.placement.dtype)
+            self.publish(state="idle", model=plan.name, device=plan.placement.device, dtype=plan.placement.dtype)
 
 
 def chosen(settings: Settings, held: LoadedModel | None) -> ModelChoice:

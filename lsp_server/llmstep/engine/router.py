@@ -44,18 +44,15 @@ SERVERS: dict[str, Callable[[Settings | SettingsStore], ModelEngine]] = {
 """What asks a server, by the name of the setting `engine`."""
 
 
+@attrs.define(eq=False)
 class FallbackEngine:
-    """A second engine with the starter, for as long as the model of the settings is being loaded.
+    """A second engine with the starter, for as long as the model of the settings is being loaded."""
 
-    Args:
-        own: The engine whose model it is about.
-    """
-
-    def __init__(self, own: Engine) -> None:
-        self._own = own
-        self._starter: Engine | None = None
-        self._loading: asyncio.Task[object] | None = None
-        self._failed: Settings | None = None
+    own: Engine
+    """The engine whose model it is about."""
+    _starter: Engine | None = None
+    _loading: asyncio.Task[object] | None = None
+    _failed: Settings | None = None
 
     async def generate(
         self, prompt_input: PromptInput, sampling: SamplingParams | None, progress: ProgressSink
@@ -65,8 +62,8 @@ class FallbackEngine:
         That is so when it is in memory, when it is small or not on this machine, and when it could not be loaded, so
         that requests say why.
         """
-        settings = self._own.settings
-        if settings == self._failed or not await self._own.awaited():
+        settings = self.own.settings
+        if settings == self._failed or not await self.own.awaited():
             return None
         if self._loading is None:
             self._loading = asyncio.ensure_future(self._load(settings))
@@ -87,7 +84,7 @@ class FallbackEngine:
 
     async def _load(self, settings: Settings) -> None:
         try:
-            await self._own.load()
+            await self.own.load()
         except CancelledError:
             return
         except LlmstepError as error:
