@@ -78,18 +78,13 @@ def _auto(settings: Settings, hardware: Hardware) -> ModelRecord:
         record = find_record(name)
         if (
             record is not None
-            and _runs_well(record, settings, hardware)
+            and any(way.suits and way.engine == "inProcess" for way in ways(record, hardware, settings.dtype))
             and (settings.trust_remote_code or not record.trust_remote_code)
             and settings.template in ("", record.template)
             and is_cached(record)
         ):
             return record
     return STARTER
-
-
-def _runs_well(record: ModelRecord, settings: Settings, hardware: Hardware) -> bool:
-    """Whether it suits the machine, in this process."""
-    return any(way.suits and way.engine == "inProcess" for way in ways(record, hardware, settings.dtype))
 
 
 def _choice(record: ModelRecord, settings: Settings) -> ModelChoice:

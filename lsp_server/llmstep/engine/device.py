@@ -77,7 +77,8 @@ def place(device: Device, dtype: Dtype) -> Placement:
 
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     chosen = choose_device(device, cuda=cuda, mps=mps)
-    capability = cuda_capability() if chosen == "cuda" else (0, 0)
+    gpus = range(torch.cuda.device_count()) if chosen == "cuda" else ()
+    capability = min(map(torch.cuda.get_device_capability, gpus), default=(0, 0))  # a model may be divided among all
     if dtype in ("int8", "int4") and chosen != "cpu":
         raise SettingsError(
             f"The setting llmstep.dtype is {dtype}, which is for CPUs, and the device is {chosen}.",
@@ -93,14 +94,6 @@ def chosen(device: Device) -> Literal["cpu", "cuda", "mps"]:
         SettingsError: As with `place`.
     """
     return without_torch(device) or place(device, "auto").device
-
-
-def cuda_capability() -> tuple[int, int]:
-    """That of the oldest CUDA device: a model may be divided among all."""
-    import torch
-
-    found: tuple[int, int] = min(map(torch.cuda.get_device_capability, range(torch.cuda.device_count())))
-    return found
 
 
 def choose_device(wanted: Device, *, cuda: bool, mps: bool) -> Literal["cpu", "cuda", "mps"]:

@@ -123,7 +123,9 @@ class EngineRouter(ModelEngine):
         super().__init__(store, self._active.status)
         for engine in self._all:
             engine.watch(partial(self._changed, engine))
-        store.subscribe(lambda settings: (settings.engine, settings.model), self._switch)
+        store.subscribe(
+            lambda settings: (settings.engine, settings.model), lambda *_: self._use(self._configured(self.settings))
+        )
 
     @property
     def status(self) -> EngineStatus:
@@ -178,9 +180,6 @@ class EngineRouter(ModelEngine):
         if self._meanwhile is not None:
             await self._meanwhile.close()
         await asyncio.gather(*(engine.close() for engine in self._all))
-
-    def _switch(self, *_: object) -> None:
-        self._meant()
 
     def _meant(self) -> ModelEngine:
         """The engine of the settings, which is the active one from now on."""

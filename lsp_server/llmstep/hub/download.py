@@ -22,7 +22,7 @@ from llmstep.cancel import NEVER, CancelToken
 from llmstep.catalog import store
 from llmstep.catalog.files import ADAPTER, CONFIG, is_complete, needed_files, weight_files
 from llmstep.catalog.store import adapter_base, is_path
-from llmstep.errors import CancelledError, DownloadError, LlmstepError, ModelNotFoundError
+from llmstep.errors import CancelledError, DownloadError, LlmstepError, ModelLoadError, ModelNotFoundError
 from llmstep.hub import client
 from llmstep.hub import errors as hub_errors
 from llmstep.hub.arrived import check_arrived, check_cached
@@ -72,7 +72,10 @@ def fetch(
         def pick(sizes: Mapping[str, int]) -> tuple[list[str], list[str]]:
             weights = weight_files(sizes)
             if not weights:
-                raise hub_errors.no_weights(source)
+                raise ModelLoadError(
+                    f"The repository {source} holds no weights that transformers reads.",
+                    hint="Choose one with model.safetensors or pytorch_model.bin; GGUF files cannot be loaded.",
+                )
             return [name for name in needed_files(sizes, code=code) if name not in weights], weights
 
         return _Download(source, progress, pick, check).run(cancel)

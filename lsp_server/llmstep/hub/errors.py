@@ -6,7 +6,7 @@ import errno
 
 from huggingface_hub import constants, errors
 
-from llmstep.errors import DownloadError, LlmstepError, ModelLoadError, ModelNotFoundError, causes
+from llmstep.errors import DownloadError, LlmstepError, ModelNotFoundError, causes
 from llmstep.progress import format_bytes
 
 _LOCAL = "or choose a model that is on this machine (`llmstep models` lists them)."
@@ -64,14 +64,6 @@ def translate(error: Exception, repo_id: str) -> LlmstepError:
     return DownloadError(
         f"The download of {repo_id} failed: {type(error).__name__}: {_first_line(error)}.",
         hint=f"Try again, {_LOCAL}",
-    )
-
-
-def no_weights(repo_id: str) -> ModelLoadError:
-    """The error for a repository without weights in a form that transformers reads."""
-    return ModelLoadError(
-        f"The repository {repo_id} holds no weights that transformers reads.",
-        hint="Choose one with model.safetensors or pytorch_model.bin; GGUF files cannot be loaded.",
     )
 
 

@@ -40,7 +40,7 @@ _OPTIONAL = (
     "max_tokens",
 )
 _ONE_CHOICE = re.compile(r"only one\b.*\bchoice", re.IGNORECASE)
-_AT_MOST = re.compile(
+_AT_MOST = re.compile(  # the largest number of samples that a refusal names
     r"(?:<=|at most|less than or equal to|no more than|maximum(?: of)?|up to|and)\s*(\d+)", re.IGNORECASE
 )
 _TOO_LONG = re.compile(
@@ -129,8 +129,9 @@ class Draw:
                 field = refused_field(error, body)
                 if field is None:
                     raise
-                if field == "n" and 1 < (max_samples := _max_samples(error.said)) < wanted:
-                    abilities.max_samples = max_samples
+                named = max(map(int, _AT_MOST.findall(error.said)), default=0)
+                if field == "n" and 1 < named < wanted:
+                    abilities.max_samples = named
                     continue
                 abilities.without |= {field}
                 abilities.one_by_one |= field == "n"
@@ -193,11 +194,6 @@ async def draw_steps(
             abilities.apis = apis[:1]
             prefix = prompt_input.prefix.strip() if is_chat(apis[0], template) else ""
             return len(samples), continuing(template, prefix, samples) if prefix else samples
-
-
-def _max_samples(said: str) -> int:
-    """The largest number of samples that a refusal names; 0 where it names none."""
-    return max((int(number) for number in _AT_MOST.findall(said)), default=0)
 
 
 class _MixedError(Exception):
