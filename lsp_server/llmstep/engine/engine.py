@@ -93,11 +93,7 @@ class Engine(ModelEngine):
     ) -> Completion:
         settings = self.settings
         choice = await self._choice(settings)
-        loop = asyncio.get_running_loop()
-
-        def written_one(number: int, written: Written) -> None:
-            if on_written is not None:
-                loop.call_soon_threadsafe(on_written, number, written)
+        written_one = on_written and in_this_loop(on_written)
 
         def work(job: Job[Completion]) -> Completion:
             with self._held.working(job, settings, choice) as model:
@@ -107,7 +103,7 @@ class Engine(ModelEngine):
                     text,
                     sampling,
                     progress=thinned(job.progress),
-                    on_written=written_one if on_written is not None else None,
+                    on_written=written_one,
                     cancel=job.cancel,
                 )
             return Completion(written, choice.name, tokens)

@@ -106,7 +106,10 @@ def llama_cpp(settings: Settings, progress: ProgressSink, cancel: CancelToken) -
             raise ModelLoadError(f"The file {file} is no GGUF file.", hint="Download or convert the model again.")
     slots = min(settings.count, MAX_SLOTS)
     max_tokens = min(settings.max_new_tokens, template.max_new_tokens) + template.thinking_tokens
-    context = template.max_prompt_tokens + slots * max_tokens + _proof_tokens(settings, choice.name)
+    record = find_record(choice.name)
+    proves = record.proofs if record else style_by_name(choice.name)
+    proof_tokens = settings.prove_tokens // (settings.prove_rounds + 1) if proves else 0
+    context = template.max_prompt_tokens + slots * max_tokens + proof_tokens
     threads = cpu_threads(settings.threads, size)
     launch = llama_launch(command, choice.name, file, slots=slots, context=context, threads=threads)
     return attrs.evolve(launch, template=template)
@@ -129,13 +132,6 @@ def llama_launch(command: tuple[str, ...], model: str, file: Path, *, slots: int
         ),
         key_variable="LLAMA_API_KEY",
     )
-
-
-def _proof_tokens(settings: Settings, model: str) -> int:
-    """Most tokens of one whole proof; none for a model of steps."""
-    record = find_record(model)
-    style = record.proofs if record else style_by_name(model)
-    return settings.prove_tokens // (settings.prove_rounds + 1) if style else 0
 
 
 def vllm_serve() -> tuple[str, ...]:
