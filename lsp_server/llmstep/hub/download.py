@@ -204,7 +204,7 @@ class _Download:
             # The hub went away between two requests, and what was cached before was returned.
             raise ConnectionError(f"{len(missing)} files are missing")
         if info.sha != folder.name:  # something was published in between
-            info = client.info(self.repo_id, folder.name)
+            info, _ = client.listed(self.repo_id, folder.name)
         files = [file for file in info.siblings or [] if file.rfilename in names]
         check_arrived(self.repo_id, folder, files, progress=self._moved_on, cancel=self._cancel)
         self._advanced(self.total)
