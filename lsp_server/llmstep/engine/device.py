@@ -55,11 +55,15 @@ def without_torch(device: Device) -> Literal["cpu"] | None:
 
 def _may_have_gpu() -> bool:
     """Whether there is a driver of a GPU, or the machine is one of Apple's that have one."""
-    if sys.platform == "darwin":
-        return platform.machine() == "arm64"
     if sys.platform == "win32":
         return (Path(os.environ.get("SYSTEMROOT", "C:/Windows")) / "System32" / "nvcuda.dll").exists()
-    return any(Path(each).exists() for each in ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd", "/dev/nvhost-gpu"))
+    return has_apple_gpu() or any(
+        Path(each).exists() for each in ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd", "/dev/nvhost-gpu")
+    )
+
+
+def has_apple_gpu() -> bool:
+    return sys.platform == "darwin" and platform.machine() == "arm64"
 
 
 def place(device: Device, dtype: Dtype) -> Placement:

@@ -20,8 +20,8 @@ from llmstep.engine.remote.llmstep import LlmstepEngine
 from llmstep.engine.remote.openai import OpenAiEngine
 from llmstep.engine.remote.place import Place
 from llmstep.engine.remote.questions import OLLAMA, is_ollama
-from llmstep.engine.served.choice import prefers_llama_cpp
 from llmstep.engine.served.engine import ServedEngine
+from llmstep.engine.served.launches import prefers_llama_cpp
 from llmstep.engine.status import EngineStatus
 from llmstep.errors import CancelledError, LlmstepError, RemoteError, RemoteRefusedError
 from llmstep.progress import ProgressSink, silent
