@@ -10,7 +10,7 @@ import platform
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import attrs
 import psutil
@@ -18,10 +18,6 @@ import psutil
 from llmstep.decoder.interface import SMALL
 from llmstep.errors import SettingsError
 from llmstep.settings import Device, Dtype
-
-if TYPE_CHECKING:
-    import torch
-
 
 CGROUP = Path("/sys/fs/cgroup")
 
@@ -33,14 +29,6 @@ class Placement:
     device: Literal["cpu", "cuda", "mps"]
     dtype: str
     """`float32`, `bfloat16`, `float16`, or on CPUs `int8` or `int4`: products in few bits, all else in float32."""
-
-    @property
-    def torch_dtype(self) -> torch.dtype:
-        """The format of activations."""
-        import torch
-
-        dtype: torch.dtype = getattr(torch, "float32" if self.dtype in ("int8", "int4") else self.dtype)
-        return dtype
 
 
 def without_torch(device: Device) -> Literal["cpu"] | None:
