@@ -47,21 +47,22 @@ class LoadedModel:
     """A model in memory, in evaluation mode."""
 
     plan: Plan
-    model: Any
     tokenizer: Any
     end_ids: frozenset[int]
     """Tokens that end an answer."""
-    pad_id: int
     start_id: int | None
     """First token of the decoder; None for causal models."""
     positions: int | None
     """Most tokens of prompt and answer together; None where positions are relative."""
-    device: str = "cpu"
-    """Where it takes tokens; that of the first layer, when it is divided among several GPUs."""
-    compiles: bool = True
-    """Whether `generate` may compile its step for a GPU."""
     decoder: Decoder | None = None
     """What draws from the model, where that is llmstep's own decoder."""
+    model: Any = None
+    """The module of transformers, where that is what draws."""
+    pad_id: int = 0
+    device: str = "cpu"
+    """Where the module takes tokens; that of the first layer, when it is divided among several GPUs."""
+    compiles: bool = True
+    """Whether `generate` may compile its step for a GPU."""
 
     def use_threads(self, wanted: int) -> None:
         """Have requests of this thread work with so many threads, as `cpu_threads` has them; a GPU needs none."""

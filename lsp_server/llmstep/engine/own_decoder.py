@@ -140,18 +140,7 @@ def load(
             cache=cache,
         )
     progress(Progress("load", message, 1, 1))
-    ends = model.end_ids
-    pad = model.tokenizer.pad_token_id
-    return LoadedModel(
-        plan=plan,
-        model=None,
-        tokenizer=model.tokenizer,
-        end_ids=ends,
-        pad_id=pad if pad is not None else min(ends, default=0),
-        start_id=model.start_id,
-        positions=model.positions,
-        decoder=model,
-    )
+    return LoadedModel(plan, model.tokenizer, model.end_ids, model.start_id, model.positions, decoder=model)
 
 
 def _quantization(settings: Settings) -> decoder.Quantization:

@@ -17,7 +17,7 @@ from llmstep.engine.postprocess import RawSample
 from llmstep.engine.remote.connection import Connection, persistently
 from llmstep.engine.remote.questions import Api, Question, continuing, is_chat, next_step
 from llmstep.engine.remote.refusals import Passing, StatusError
-from llmstep.engine.remote.samples import NoAnswerError
+from llmstep.engine.remote.samples import Answer, NoAnswerError
 from llmstep.errors import RemoteError
 from llmstep.progress import ProgressSink, generating
 from llmstep.types import PromptInput, SamplingParams
@@ -137,15 +137,17 @@ class Draw:
                 abilities.one_by_one |= field == "n"
 
     async def _once(self, body: object, wanted: int) -> list[RawSample]:
-        connection, answer = self.connection, self.question.heard(wanted)
+        connection, question = self.connection, self.question
+        maximum = 0 if question.scored else question.max_tokens
+        answer = Answer(wanted, question.stops, question.step_tokens, inside=question.in_thought, maximum=maximum)
         try:
-            async with connection.stream("POST", self.question.path, body) as response:
+            async with connection.stream("POST", question.path, body) as response:
                 kind = response.headers.get("content-type", "")
                 if "text/event-stream" in kind or "ndjson" in kind:
                     async for line in connection.lines(response):
                         answer.event(line)
                         if answer.steps:
-                            self.progress(generating(answer.steps, self.question.sampling.max_new_tokens))
+                            self.progress(generating(answer.steps, question.sampling.max_new_tokens))
                         if answer.enough:
                             break
                 else:
