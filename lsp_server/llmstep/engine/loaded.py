@@ -28,7 +28,7 @@ class Plan:
     parameters: int
     weight_bytes: int
     """Memory of the weights in the placement's format."""
-    trust_remote_code: bool
+    trust_remote_code: bool = False
     adapter: Path | None = None
     """Folder of a LoRA adapter that is merged into the weights; `folder` is its base's."""
     needs_torch: bool = True

@@ -72,8 +72,6 @@ def inspect(
         placement=Placement("cpu", size.quantization),
         parameters=size.parameters,
         weight_bytes=size.weight_bytes,
-        trust_remote_code=False,
-        adapter=adapter,
         needs_torch=False,
     )
 
