@@ -1,10 +1,11 @@
-"""A model on its way into memory, and there; without torch, which most models on CPUs do without."""
+"""A model on its way into memory, and there; and the packages that only some models need."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
 import gc
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,10 @@ import attrs
 
 from llmstep.decoder import Decoder
 from llmstep.engine.device import Placement, cpu_threads
+from llmstep.errors import MissingPackageError
+
+EXTRAS = {"torch": "torch", "transformers": "torch", "accelerate": "torch", "peft": "lora"}
+"""The extra of llmstep that brings each of them."""
 
 
 @attrs.frozen
@@ -86,3 +91,25 @@ def release(device: str) -> None:
         import torch
 
         (torch.cuda if device == "cuda" else torch.mps).empty_cache()
+
+
+def require(what: str, *packages: str) -> None:
+    """
+    Args:
+        what: Who needs the packages, as the subject of a sentence.
+
+    Raises:
+        MissingPackageError: One of them is not installed.
+    """
+    for name in packages:
+        if find_spec(name) is None:
+            raise missing(what, name)
+
+
+def missing(what: str, package: str) -> MissingPackageError:
+    """The error for a package that is not installed."""
+    title = {"torch": "PyTorch"}.get(package, package)
+    return MissingPackageError(
+        f"{what} needs {title}, which is not installed.",
+        hint=f"Install it with `pip install 'llmstep[{EXTRAS[package]}]'`.",
+    )

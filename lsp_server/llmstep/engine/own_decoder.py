@@ -14,8 +14,7 @@ from llmstep.catalog.memory import HEADROOM, needed_bytes, parameters_of, too_la
 from llmstep.decoder.interface import SMALL
 from llmstep.engine import device as devices
 from llmstep.engine.device import Placement
-from llmstep.engine.loaded import LoadedModel, Plan
-from llmstep.engine.packages import require
+from llmstep.engine.loaded import LoadedModel, Plan, require
 from llmstep.errors import CancelledError, ModelLoadError, ModelTooLargeError
 from llmstep.progress import Progress, ProgressSink, format_bytes, silent
 from llmstep.settings import Settings

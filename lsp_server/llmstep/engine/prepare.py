@@ -17,8 +17,7 @@ from llmstep.decoder import why_unsupported
 from llmstep.decoder.interface import SMALL
 from llmstep.engine import device as devices
 from llmstep.engine import own_decoder
-from llmstep.engine.loaded import LoadedModel, Plan
-from llmstep.engine.packages import require
+from llmstep.engine.loaded import LoadedModel, Plan, require
 from llmstep.errors import LlmstepError, ModelLoadError, ModelNotFoundError
 from llmstep.progress import Progress, ProgressSink
 from llmstep.settings import Settings
