@@ -80,27 +80,20 @@ class LlmstepEngine(OpenAiEngine):
         try:
             async with connection.stream("POST", wire.CANDIDATES, body) as response:
                 async for line in connection.lines(response):
-                    found = self._read(line, progress)
-                    if found is not None:
-                        return found
+                    raw = loads(line) if line else {}
+                    if "error" in raw:
+                        raise wire.read_error(raw["error"])
+                    if "progress" in raw:
+                        progress(wire.read_progress(raw["progress"]))
+                    if "generation" in raw:
+                        generation = wire.read_generation(raw["generation"])
+                        self._board.publish(model=generation.model, device=str(raw.get("device", "")))
+                        return generation
         except StatusError as error:
             raise _other_version(connection) if error.status in (404, 405) else error from None
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             raise Passing(connection.unreadable()) from None
         raise Passing(connection.unreadable())
-
-    def _read(self, line: str, progress: ProgressSink) -> Generation | None:
-        """The generation, when the line has it."""
-        raw = loads(line) if line else {}
-        if "error" in raw:
-            raise wire.read_error(raw["error"])
-        if "generation" in raw:
-            generation = wire.read_generation(raw["generation"])
-            self._board.publish(model=generation.model, device=str(raw.get("device", "")))
-            return generation
-        if "progress" in raw:
-            progress(wire.read_progress(raw["progress"]))
-        return None
 
 
 def _other_version(connection: Connection) -> LlmstepError:
