@@ -23,10 +23,9 @@ from llmstep.catalog.resolve import ModelChoice
 from llmstep.engine.answer import answer
 from llmstep.engine.answers import Answers, answer_key
 from llmstep.engine.completion import complete
-from llmstep.engine.interface import Answer, Completion, Generation, ModelEngine, Text, Turn, Written
+from llmstep.engine.interface import Answer, Completion, EngineStatus, Generation, ModelEngine, Text, Turn, Written
 from llmstep.engine.loaded import LoadedModel, release
 from llmstep.engine.prepare import chosen, is_large, load, prepare
-from llmstep.engine.status import EngineStatus
 from llmstep.engine.worker import Job, Worker
 from llmstep.errors import LlmstepError
 from llmstep.progress import Progress, ProgressSink, generating, silent, since, thinned
@@ -179,7 +178,7 @@ class Engine(ModelEngine):
         return self._chosen[1] if self._chosen is not None and self._chosen[0] == ModelKey.of(settings) else None
 
     def _named(self, *_: object) -> None:
-        if self._board.status.state == "empty":
+        if self._status.state == "empty":
             self._publish(model=self.settings.model)
 
     @contextlib.contextmanager
@@ -241,5 +240,5 @@ class Engine(ModelEngine):
         self._chosen = None  # what `auto` means may have changed meanwhile
         self._report()
 
-    def _publish(self, **changes: Any) -> None:
-        self._board.publish(queued=self._worker.queued, **changes)
+    def _publish(self, status: EngineStatus | None = None, **changes: Any) -> None:
+        super()._publish(status, queued=self._worker.queued, **changes)

@@ -15,14 +15,13 @@ from functools import partial
 import attrs
 
 from llmstep.engine.engine import Engine
-from llmstep.engine.interface import Answer, Completion, Generation, ModelEngine, Text, Turn, Written
+from llmstep.engine.interface import Answer, Completion, EngineStatus, Generation, ModelEngine, Text, Turn, Written
 from llmstep.engine.remote.llmstep import LlmstepEngine
 from llmstep.engine.remote.openai import OpenAiEngine
 from llmstep.engine.remote.place import Place
 from llmstep.engine.remote.questions import OLLAMA, is_ollama
 from llmstep.engine.served.engine import ServedEngine
 from llmstep.engine.served.launches import prefers_llama_cpp
-from llmstep.engine.status import EngineStatus
 from llmstep.errors import CancelledError, LlmstepError, RemoteError, RemoteRefusedError
 from llmstep.progress import ProgressSink, silent
 from llmstep.settings import Settings
@@ -208,7 +207,7 @@ class EngineRouter(ModelEngine):
         if engine is self._active:
             return
         before, self._active = self._active, engine
-        self._board.publish(engine.status)
+        self._publish(engine.status)
         if before.status.state != "empty":
             self._unloading = asyncio.ensure_future(self._unload_quietly(before))
 
@@ -220,4 +219,4 @@ class EngineRouter(ModelEngine):
 
     def _changed(self, engine: ModelEngine, status: EngineStatus) -> None:
         if engine is self._active:
-            self._board.publish(status)
+            self._publish(status)

@@ -10,8 +10,8 @@ from typing import Any
 
 import attrs
 
-from llmstep.engine import status, wire
-from llmstep.engine.interface import Generation
+from llmstep.engine import wire
+from llmstep.engine.interface import EnginePlace, Generation
 from llmstep.engine.remote.connection import Connection, persistently
 from llmstep.engine.remote.openai import OpenAiEngine, Target
 from llmstep.engine.remote.place import Place, place_of
@@ -41,7 +41,7 @@ class LlmstepEngine(OpenAiEngine):
     place: Place | None = None
     """The server; None takes that of the settings."""
 
-    def __init__(self, settings: Settings | SettingsStore, kind: status.Place = "llmstep", tries: int = 4) -> None:
+    def __init__(self, settings: Settings | SettingsStore, kind: EnginePlace = "llmstep", tries: int = 4) -> None:
         super().__init__(settings, kind, LLAMA_CPP)  # for conversations, whose page is at the same place
         self._tries = tries
 
@@ -66,7 +66,7 @@ class LlmstepEngine(OpenAiEngine):
             raise connection.unreadable()
         if health.get("protocol") != wire.PROTOCOL:
             raise _other_version(connection)
-        self._board.publish(state="idle", model=str(health.get("model")), url=connection.place.url)
+        self._publish(state="idle", model=str(health.get("model")), url=connection.place.url)
         return str(health.get("model"))
 
     async def _target(self, settings: Settings, progress: ProgressSink) -> Target:
@@ -87,7 +87,7 @@ class LlmstepEngine(OpenAiEngine):
                         progress(wire.read_progress(raw["progress"]))
                     if "generation" in raw:
                         generation = wire.read_generation(raw["generation"])
-                        self._board.publish(model=generation.model, device=str(raw.get("device", "")))
+                        self._publish(model=generation.model, device=str(raw.get("device", "")))
                         return generation
         except StatusError as error:
             raise _other_version(connection) if error.status in (404, 405) else error from None

@@ -19,17 +19,15 @@ from llmstep.catalog.model_key import ModelKey
 from llmstep.catalog.registry import find_record
 from llmstep.catalog.template import PromptTemplate
 from llmstep.catalog.templates import guess_template
-from llmstep.engine import status
 from llmstep.engine.answers import Answers, answer_key
 from llmstep.engine.chat_form import ChatForm, in_own_words
-from llmstep.engine.interface import Answer, Generation, ModelEngine, Turn
+from llmstep.engine.interface import Answer, EnginePlace, EngineStatus, Generation, ModelEngine, Turn
 from llmstep.engine.postprocess import RawSample, generation
 from llmstep.engine.remote.connection import FAILURES, Connection, persistently
 from llmstep.engine.remote.draws import Draw, ServerCapabilities, draw_steps, too_long
 from llmstep.engine.remote.place import Place, place_of
 from llmstep.engine.remote.questions import OLLAMA, OPENAI, Dialect, next_turn, template_of
 from llmstep.engine.remote.refusals import FailedError, StatusError
-from llmstep.engine.status import EngineStatus
 from llmstep.errors import ContextLengthError, LlmstepError, ModelNotFoundError
 from llmstep.progress import ProgressSink, silent, since, thinned
 from llmstep.settings import Settings
@@ -64,10 +62,10 @@ class OpenAiEngine(ModelEngine):
     """
 
     def __init__(
-        self, settings: Settings | SettingsStore, kind: status.Place = "openai", dialect: Dialect = OPENAI
+        self, settings: Settings | SettingsStore, kind: EnginePlace = "openai", dialect: Dialect = OPENAI
     ) -> None:
         super().__init__(settings, EngineStatus(engine=kind))
-        self._board.publish(model=self._named(kind))
+        self._publish(model=self._named(kind))
         self._connection: Connection | None = None
         self._abilities: dict[tuple[str, str, object], ServerCapabilities] = {}
         self._running = 0
@@ -101,7 +99,7 @@ class OpenAiEngine(ModelEngine):
     ) -> Answer:
         target = await self._target(self.settings, silent)
         connection, model = target.connection, target.model
-        self._board.publish(model=model)
+        self._publish(model=model)
         question = next_turn(self._dialect, model, turns, sampling)
         drawn = Draw(connection, question, self._able(connection, model, question.path), progress).samples()
         try:
@@ -120,7 +118,7 @@ class OpenAiEngine(ModelEngine):
         url = target.connection.place.url
         if url not in self._first:
             await self._listed(target.connection)
-        self._board.publish(state="idle", model=target.model, url=url)
+        self._publish(state="idle", model=target.model, url=url)
         return target.model
 
     async def unload(self) -> None:
@@ -184,7 +182,7 @@ class OpenAiEngine(ModelEngine):
     ) -> Generation:
         started = time.perf_counter()
         connection, model = target.connection, target.model
-        self._board.publish(model=model)
+        self._publish(model=model)
         if template.own_turns and (form := await self._form(target, template)):
             template = in_own_words(template, form)
         abilities = self._able(connection, model, (settings.remote.api, template.own_turns))
@@ -230,7 +228,7 @@ class OpenAiEngine(ModelEngine):
         return self.settings.model if kind == "shared" else self.settings.remote.model
 
     def _rename(self, *_: object) -> None:
-        self._board.publish(state="generating" if self._running else "empty", model=self._named(self.status.engine))
+        self._publish(state="generating" if self._running else "empty", model=self._named(self.status.engine))
 
     def _to(self, place: Place, silence: float) -> Connection:
         """The connection to a server; that to another one is closed."""
@@ -264,11 +262,11 @@ class OpenAiEngine(ModelEngine):
         except asyncio.TimeoutError:
             raise (failures[-1] if failures else connection.too_slow(seconds or 0.0)) from None
         else:
-            self._board.publish(last_ms=since(started))
+            self._publish(last_ms=since(started))
             return answer
         finally:
             self._change(-1)
 
     def _change(self, by: int, **changes: Any) -> None:
         self._running += by
-        self._board.publish(state="generating" if self._running else "idle", **changes)
+        self._publish(state="generating" if self._running else "idle", **changes)

@@ -84,7 +84,7 @@ class ServedEngine(OpenAiEngine):
         """End the server."""
         await self.child.stop()
         self._launch = self._key = None
-        self._board.publish(state="empty", model=self.settings.model, url="")
+        self._publish(state="empty", model=self.settings.model, url="")
         self._rest()
 
     async def close(self) -> None:
@@ -95,11 +95,11 @@ class ServedEngine(OpenAiEngine):
         if settings.remote.url:
             return await super()._target(settings, progress)
         launch = await self._prepared(settings, progress)
-        self._board.publish(state="loading" if not self.child.running else self.status.state, model=launch.model)
+        self._publish(state="loading" if not self.child.running else self.status.state, model=launch.model)
         try:
             place = await self.child.place(launch, progress)
         except LlmstepError:
-            self._board.publish(state="empty")
+            self._publish(state="empty")
             raise
         connection = self._to(place, settings.remote.timeout_seconds)
         return Target(connection, launch.model, launch.template, launch.folder)
