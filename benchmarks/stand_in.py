@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from llmstep.engine.interface import Completion, Generation, ModelEngine, Written
-from llmstep.engine.status import EngineStatus
+from llmstep.engine.interface import Completion, EngineStatus, Generation, ModelEngine, Written
 from llmstep.errors import RequestError
 from llmstep.http.app import create_app
 from llmstep.http.server import serve

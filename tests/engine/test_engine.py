@@ -13,7 +13,7 @@ import pytest
 from waiting import until
 
 from llmstep.engine.engine import Engine
-from llmstep.engine.status import EngineStatus
+from llmstep.engine.interface import EngineStatus
 from llmstep.settings import Settings
 from llmstep.types import Goal, PromptInput, SamplingParams
 

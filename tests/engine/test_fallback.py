@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from waiting import until
 
+from llmstep.engine import engine as engine_module
 from llmstep.engine import prepare
 from llmstep.engine.router import EngineRouter
 from llmstep.errors import ModelLoadError
@@ -46,7 +47,7 @@ class Gate:
             self.loaded.append(plan.name)
             return plain(plan, *arguments)
 
-        monkeypatch.setattr(prepare, "load", load)
+        monkeypatch.setattr(engine_module, "load", load)
 
 
 @pytest.fixture

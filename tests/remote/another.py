@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from llmstep.engine.interface import Generation
+from llmstep.engine.interface import EngineStatus, Generation
 from llmstep.engine.remote.llmstep import LlmstepEngine
-from llmstep.engine.status import EngineStatus
 from llmstep.http.app import create_app
 from llmstep.http.server import HttpServer, serve
 from llmstep.progress import Progress

@@ -24,7 +24,7 @@ from .asks import ASK, SIX
 from .conftest import MODEL, FakeServer
 
 if TYPE_CHECKING:
-    from llmstep.engine.status import EngineStatus
+    from llmstep.engine.interface import EngineStatus
 
 # --- switching
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -20,7 +20,7 @@ from llmstep.catalog import store
 from llmstep.catalog.gguf import choose_gguf
 from llmstep.engine.remote import connection
 from llmstep.engine.remote.questions import Question
-from llmstep.engine.served import choice
+from llmstep.engine.served import launches
 from llmstep.errors import LlmstepError
 from llmstep.settings import Settings
 from llmstep.types import Goal, PromptInput, SamplingParams
@@ -223,11 +223,11 @@ def test_when_auto_takes_llama_cpp(
     with file.open("wb") as opened:
         opened.truncate(4_700_000_000)  # takes no room on the disk
     monkeypatch.setattr(store, "cached_file", lambda *_: file if machine.get("file", True) else None)
-    monkeypatch.setattr(choice, "llama_server", lambda: ("llama-server",) if machine.get("llama", True) else ())
-    monkeypatch.setattr(choice, "has_cuda", lambda: machine.get("cuda", False))
-    monkeypatch.setattr(choice, "has_apple_gpu", lambda: machine.get("apple", False))
-    monkeypatch.setattr(choice, "has_byte_products", lambda: machine.get("bytes", True))
-    monkeypatch.setattr(choice.devices, "free_bytes", lambda _: machine.get("free", 64e9))
+    monkeypatch.setattr(launches, "llama_server", lambda: ("llama-server",) if machine.get("llama", True) else ())
+    monkeypatch.setattr(launches, "has_cuda", lambda: machine.get("cuda", False))
+    monkeypatch.setattr(launches, "has_apple_gpu", lambda: machine.get("apple", False))
+    monkeypatch.setattr(launches, "has_byte_products", lambda: machine.get("bytes", True))
+    monkeypatch.setattr(launches.devices, "free_bytes", lambda _: machine.get("free", 64e9))
     settings = Settings(model=model, device=machine.get("device", "auto"))
-    assert choice.prefers_llama_cpp(settings) is wanted
-    assert not choice.prefers_llama_cpp(attrs.evolve(settings, engine="inProcess"))
+    assert launches.prefers_llama_cpp(settings) is wanted
+    assert not launches.prefers_llama_cpp(attrs.evolve(settings, engine="inProcess"))

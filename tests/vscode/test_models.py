@@ -12,7 +12,7 @@ from vscode_lean import OR
 from llmstep.catalog.recommended import recommended
 from llmstep.catalog.registry import find_record
 from llmstep.catalog.store import STARTER_DIR
-from llmstep.engine.served.choice import this_machine
+from llmstep.engine.served.launches import this_machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -92,7 +92,7 @@ def _by_torch(plan: Plan) -> LoadedModel:
     from llmstep.decoder.tokenizer import read
 
     auto = AutoModelForCausalLM if plan.family == "causal" else AutoModelForSeq2SeqLM
-    module = auto.from_pretrained(plan.folder, dtype=plan.placement.torch_dtype)
+    module = auto.from_pretrained(plan.folder, dtype=plan.placement.dtype)
     module = module.to(plan.placement.device).eval().requires_grad_(False)
     return LoadedModel(
         plan=plan,

@@ -10,8 +10,8 @@ import attrs
 from llmstep.catalog import store
 from llmstep.catalog.files import CONFIG
 from llmstep.catalog.models import gguf_file
+from llmstep.catalog.recommended import PREFERENCE
 from llmstep.catalog.registry import find_record
-from llmstep.catalog.resolve import PREFERENCE
 from llmstep.catalog.template import PromptTemplate
 from llmstep.catalog.templates import guess_template, template_for
 from llmstep.errors import ModelError, ModelNotFoundError
@@ -103,7 +103,7 @@ def _choice(settings: Settings, name: str, where: str, template: str = "") -> Gg
         return GgufChoice(name, known, store.cached_file(found[1], found[2]), found[1], found[2])
     path = _one_file(Path(where).expanduser())
     model = "/".join(path.parts[-2:])
-    hinted = template or store.hinted_template(path.parent)
+    hinted = template or store.read_hints(path.parent)[0]
     return GgufChoice(name, template_for(settings, model, hinted, guess_template(model, "causal")), path)
 
 

@@ -54,7 +54,7 @@ class ModelRecord:
     """How it is asked for whole proofs; None for models that write one step at a time."""
     bundled: bool = False
     added: bool = False
-    """By the user; see `llmstep.catalog.added`. `repo_id` may then be a folder."""
+    """By the user; see `llmstep.catalog.registry`. `repo_id` may then be a folder."""
     stops: tuple[str, ...] = ()
     """Texts that end an answer of this model, beside those of its template."""
     gguf: GgufFile | None = None

@@ -9,7 +9,7 @@ from pathlib import Path
 import attrs
 
 from llmstep.catalog import store
-from llmstep.catalog.files import CONFIG, HINTS, read_json
+from llmstep.catalog.files import CONFIG, read_json
 from llmstep.catalog.models import STARTER, ModelRecord
 from llmstep.catalog.recommended import PREFERENCE, Hardware, ways
 from llmstep.catalog.registry import all_records, find_record
@@ -18,8 +18,6 @@ from llmstep.catalog.template import Family
 from llmstep.catalog.templates import TEMPLATES, PromptTemplate, guess_template, template_for
 from llmstep.errors import ModelError, ModelLoadError, ModelNotFoundError
 from llmstep.settings import Settings
-
-__all__ = ["PREFERENCE", "STARTER_DIR", "Hardware", "ModelChoice", "cache_path", "is_cached", "resolve"]
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
@@ -78,18 +76,13 @@ def _auto(settings: Settings, hardware: Hardware) -> ModelRecord:
         record = find_record(name)
         if (
             record is not None
-            and _runs_well(record, settings, hardware)
+            and any(way.suits and way.engine == "inProcess" for way in ways(record, hardware, settings.dtype))
             and (settings.trust_remote_code or not record.trust_remote_code)
             and settings.template in ("", record.template)
             and is_cached(record)
         ):
             return record
     return STARTER
-
-
-def _runs_well(record: ModelRecord, settings: Settings, hardware: Hardware) -> bool:
-    """Whether it suits the machine, in this process."""
-    return any(way.suits and way.engine == "inProcess" for way in ways(record, hardware, settings.dtype))
 
 
 def _choice(record: ModelRecord, settings: Settings) -> ModelChoice:
@@ -103,7 +96,7 @@ def _choice(record: ModelRecord, settings: Settings) -> ModelChoice:
     template = template_for(settings, record.name, record.template)
     check_family(template, record.family, record.name)
     if record.added:
-        template = _as_trained(template, cache_path(record))
+        template = _as_trained(template, store.read_hints(cache_path(record)))
     return ModelChoice(
         source=str(STARTER_DIR) if record.bundled else record.repo_id,
         template=template.stopping(record.stops),
@@ -136,20 +129,17 @@ def _other(source: str, folder: Path | None, settings: Settings) -> ModelChoice:
     family: Family | None = None
     if config:
         family = "seq2seq" if config.get("is_encoder_decoder") or config.get("model_type") == "t5" else "causal"
-    template = template_for(settings, source, store.hinted_template(folder), _guess(source, config, family))
+    hints = store.read_hints(folder)
+    template = template_for(settings, source, hints[0], _guess(source, config, family))
     if family is not None:
         check_family(template, family, source)
-    template = _as_trained(template, folder)
-    return ModelChoice(source=source, template=template, trust_remote_code=settings.trust_remote_code)
+    return ModelChoice(source, _as_trained(template, hints), trust_remote_code=settings.trust_remote_code)
 
 
-def _as_trained(template: PromptTemplate, folder: Path | None) -> PromptTemplate:
-    """The template with prompts no longer than those that the model in `folder` was trained on."""
-    hints = read_json(folder / HINTS) if folder else {}
-    maximum = hints.get("max_prompt_tokens")
-    if hints.get("template") != template.name or not isinstance(maximum, int) or maximum < 1:
-        return template
-    return template.shortened(maximum)
+def _as_trained(template: PromptTemplate, hints: tuple[str, int]) -> PromptTemplate:
+    """The template with prompts no longer than those that the model was trained on."""
+    name, maximum = hints
+    return template.shortened(maximum) if name == template.name and maximum > 0 else template
 
 
 def _guess(source: str, config: dict[str, object], family: Family | None) -> str:

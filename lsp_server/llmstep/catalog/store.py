@@ -127,6 +127,8 @@ def is_path(name: str) -> bool:
     return name.startswith((".", "~")) or Path(name).is_absolute() or "\\" in name
 
 
-def hinted_template(folder: Path | None) -> str:
-    """The template that a model's own file of hints names; empty where none does."""
-    return str(read_json(folder / HINTS).get("template") or "") if folder else ""
+def read_hints(folder: Path | None) -> tuple[str, int]:
+    """What a model's own file of hints says: its template and the most tokens of a prompt; empty and 0 else."""
+    hints = read_json(folder / HINTS) if folder else {}
+    maximum = hints.get("max_prompt_tokens")
+    return str(hints.get("template") or ""), maximum if isinstance(maximum, int) else 0

@@ -100,7 +100,7 @@ def wanted_model(name: str, repo_id: str, *, code: bool = False) -> Wanted | Non
 def _model(settings: Settings) -> Wanted | None:
     from llmstep.catalog.gguf import choose_gguf
     from llmstep.catalog.resolve import resolve
-    from llmstep.engine.served.choice import prefers_llama_cpp
+    from llmstep.engine.served.launches import prefers_llama_cpp
 
     if settings.remote.url or not (settings.in_process or settings.starts_server):
         return None

@@ -76,7 +76,7 @@ def _as_llmstep_error(error: Exception) -> LlmstepError:
     if os.environ.get(SHOW):
         traceback.print_exception(error)
     if isinstance(error, ModuleNotFoundError) and error.name:
-        from llmstep.engine.packages import EXTRAS, missing
+        from llmstep.engine.loaded import EXTRAS, missing
 
         if error.name in EXTRAS:
             return missing("This command", error.name)

@@ -61,7 +61,7 @@ def show(
 
     Example: llmstep models show byt5-small
     """
-    from llmstep.engine.served.choice import this_machine
+    from llmstep.engine.served.launches import this_machine
 
     record = _record(name)
     hardware = this_machine()

@@ -54,7 +54,7 @@ def _in_process(settings: Settings) -> tuple[str, str]:
     from llmstep.decoder import why_unsupported
     from llmstep.engine import device as devices
     from llmstep.engine import own_decoder
-    from llmstep.engine.served.choice import prefers_llama_cpp
+    from llmstep.engine.served.launches import prefers_llama_cpp
 
     if prefers_llama_cpp(settings):
         why = (

@@ -45,7 +45,7 @@ def models(settings: Settings) -> Finding:
 def recommendation() -> Finding:
     """The model that is recommended for this machine, by the rule of `auto` and of the editor's picker."""
     from llmstep.catalog.recommended import recommended_way
-    from llmstep.engine.served.choice import this_machine
+    from llmstep.engine.served.launches import this_machine
 
     hardware = this_machine()
     way = recommended_way(hardware)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Callable, Coroutine, Hashable
+from functools import partial
 from typing import Any, TypeVar
 
 import attrs
@@ -49,7 +50,7 @@ class Answers:
     async def answer(
         self,
         key: Hashable,
-        work: Callable[[ProgressSink], Awaitable[Generation]],
+        work: Callable[[ProgressSink], Coroutine[Any, Any, Generation]],
         progress: ProgressSink = silent,
         *,
         started: float,
@@ -73,7 +74,7 @@ class Answers:
         return attrs.evolve(answer, candidates=list(answer.candidates), elapsed_ms=since(started))
 
     async def join(
-        self, key: Hashable, work: Callable[[ProgressSink], Awaitable[T]], progress: ProgressSink = silent
+        self, key: Hashable, work: Callable[[ProgressSink], Coroutine[Any, Any, T]], progress: ProgressSink = silent
     ) -> T:
         """What `work` returns, done once for all who ask at the same time; cancelled when all of them have gone.
 
@@ -83,7 +84,8 @@ class Answers:
         flight = self._flights.get(key)
         if flight is None:
             flight = self._flights[key] = _Flight()
-            flight.task = asyncio.ensure_future(self._do(key, flight, work))
+            flight.task = asyncio.create_task(work(flight.progress))
+            flight.task.add_done_callback(partial(self._forget, key, flight))
         flight.listeners.append(progress)
         try:
             done: T = await asyncio.shield(flight.task)
@@ -107,13 +109,7 @@ class Answers:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _do(self, key: Hashable, flight: _Flight, work: Callable[[ProgressSink], Awaitable[T]]) -> T:
-        try:
-            return await work(flight.progress)
-        finally:
-            self._forget(key, flight)
-
-    def _forget(self, key: Hashable, flight: _Flight) -> None:
+    def _forget(self, key: Hashable, flight: _Flight, *_: object) -> None:
         if self._flights.get(key) is flight:  # the same question from now on is another flight
             del self._flights[key]
 

@@ -140,7 +140,7 @@ def written_chat(
     given |= {"tools": None, "documents": None, "add_generation_prompt": answer, **(values or {})}
     given["messages"] = [{"role": role, "content": content} for role, content in messages]
     try:
-        return environment.from_string(_GENERATION.sub(_as_comment, rule)).render(**given)
+        return environment.from_string(_GENERATION.sub(r"{#\1 \2#}", rule)).render(**given)
     except (TemplateError, TypeError, ValueError, LookupError, ArithmeticError, RecursionError) as error:
         raise GenerationError(
             f"The model's chat template does not accept these messages: {error}.",
@@ -163,10 +163,6 @@ def _rule(folder: Path, settings: dict[str, Any]) -> str:
 def _text(token: Any) -> str:
     """A special token as configurations write it: its text, or an object with it."""
     return str(token.get("content", "")) if isinstance(token, dict) else str(token)
-
-
-def _as_comment(mark: re.Match[str]) -> str:
-    return f"{{#{mark[1]} {mark[2]}#}}"
 
 
 def _refuse(message: object) -> NoReturn:

@@ -10,7 +10,7 @@ import platform
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import attrs
 import psutil
@@ -18,10 +18,6 @@ import psutil
 from llmstep.decoder.interface import SMALL
 from llmstep.errors import SettingsError
 from llmstep.settings import Device, Dtype
-
-if TYPE_CHECKING:
-    import torch
-
 
 CGROUP = Path("/sys/fs/cgroup")
 
@@ -33,14 +29,6 @@ class Placement:
     device: Literal["cpu", "cuda", "mps"]
     dtype: str
     """`float32`, `bfloat16`, `float16`, or on CPUs `int8` or `int4`: products in few bits, all else in float32."""
-
-    @property
-    def torch_dtype(self) -> torch.dtype:
-        """The format of activations."""
-        import torch
-
-        dtype: torch.dtype = getattr(torch, "float32" if self.dtype in ("int8", "int4") else self.dtype)
-        return dtype
 
 
 def without_torch(device: Device) -> Literal["cpu"] | None:
@@ -55,11 +43,15 @@ def without_torch(device: Device) -> Literal["cpu"] | None:
 
 def _may_have_gpu() -> bool:
     """Whether there is a driver of a GPU, or the machine is one of Apple's that have one."""
-    if sys.platform == "darwin":
-        return platform.machine() == "arm64"
     if sys.platform == "win32":
         return (Path(os.environ.get("SYSTEMROOT", "C:/Windows")) / "System32" / "nvcuda.dll").exists()
-    return any(Path(each).exists() for each in ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd", "/dev/nvhost-gpu"))
+    return has_apple_gpu() or any(
+        Path(each).exists() for each in ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd", "/dev/nvhost-gpu")
+    )
+
+
+def has_apple_gpu() -> bool:
+    return sys.platform == "darwin" and platform.machine() == "arm64"
 
 
 def place(device: Device, dtype: Dtype) -> Placement:
@@ -77,7 +69,8 @@ def place(device: Device, dtype: Dtype) -> Placement:
 
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     chosen = choose_device(device, cuda=cuda, mps=mps)
-    capability = cuda_capability() if chosen == "cuda" else (0, 0)
+    gpus = range(torch.cuda.device_count()) if chosen == "cuda" else ()
+    capability = min(map(torch.cuda.get_device_capability, gpus), default=(0, 0))  # a model may be divided among all
     if dtype in ("int8", "int4") and chosen != "cpu":
         raise SettingsError(
             f"The setting llmstep.dtype is {dtype}, which is for CPUs, and the device is {chosen}.",
@@ -93,14 +86,6 @@ def chosen(device: Device) -> Literal["cpu", "cuda", "mps"]:
         SettingsError: As with `place`.
     """
     return without_torch(device) or place(device, "auto").device
-
-
-def cuda_capability() -> tuple[int, int]:
-    """That of the oldest CUDA device: a model may be divided among all."""
-    import torch
-
-    found: tuple[int, int] = min(map(torch.cuda.get_device_capability, range(torch.cuda.device_count())))
-    return found
 
 
 def choose_device(wanted: Device, *, cuda: bool, mps: bool) -> Literal["cpu", "cuda", "mps"]:

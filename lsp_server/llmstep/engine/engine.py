@@ -9,8 +9,9 @@ event loop goes on answering.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -22,12 +23,12 @@ from llmstep.catalog.resolve import ModelChoice
 from llmstep.engine.answer import answer
 from llmstep.engine.answers import Answers, answer_key
 from llmstep.engine.completion import complete
-from llmstep.engine.interface import Answer, Completion, Generation, ModelEngine, Text, Turn, Written
-from llmstep.engine.prepare import Held, chosen, is_large
-from llmstep.engine.status import EngineStatus
+from llmstep.engine.interface import Answer, Completion, EngineStatus, Generation, ModelEngine, Text, Turn, Written
+from llmstep.engine.loaded import LoadedModel, release
+from llmstep.engine.prepare import chosen, is_large, load, prepare
 from llmstep.engine.worker import Job, Worker
 from llmstep.errors import LlmstepError
-from llmstep.progress import ProgressSink, generating, silent, thinned
+from llmstep.progress import Progress, ProgressSink, generating, silent, since, thinned
 from llmstep.settings import Settings
 from llmstep.settings_store import SettingsStore
 from llmstep.types import PromptInput, SamplingParams
@@ -52,7 +53,8 @@ class Engine(ModelEngine):
         self._chosen: tuple[ModelKey, ModelChoice] | None = None
         self._answers = Answers()
         self._worker = Worker(on_change=self._publish)
-        self._held = Held(self._publish, lambda: self.settings.model, self._worker.closing)
+        self._model: LoadedModel | None = None
+        self._model_key: ModelKey | None = None
         self.store.subscribe(lambda settings: settings.model, self._named)
         self.store.subscribe(lambda settings: settings.idle_unload_minutes, self._rest)
 
@@ -66,7 +68,7 @@ class Engine(ModelEngine):
         key = answer_key(ModelKey.of(settings).chosen(choice), choice.template, prompt_input, wanted)
 
         def work(job: Job[Generation]) -> Generation:
-            with self._held.working(job, settings, choice) as model:
+            with self._working(job, settings, choice) as model:
                 return answer(
                     model,
                     choice.template,
@@ -93,21 +95,17 @@ class Engine(ModelEngine):
     ) -> Completion:
         settings = self.settings
         choice = await self._choice(settings)
-        loop = asyncio.get_running_loop()
-
-        def written_one(number: int, written: Written) -> None:
-            if on_written is not None:
-                loop.call_soon_threadsafe(on_written, number, written)
+        written_one = on_written and in_this_loop(on_written)
 
         def work(job: Job[Completion]) -> Completion:
-            with self._held.working(job, settings, choice) as model:
+            with self._working(job, settings, choice) as model:
                 tokens, written = complete(
                     model,
                     choice.template,
                     text,
                     sampling,
                     progress=thinned(job.progress),
-                    on_written=written_one if on_written is not None else None,
+                    on_written=written_one,
                     cancel=job.cancel,
                 )
             return Completion(written, choice.name, tokens)
@@ -132,9 +130,9 @@ class Engine(ModelEngine):
 
         def work(job: Job[str]) -> str:
             try:
-                return self._held.ready(job, settings, choice).plan.name
+                return self._ready(job, settings, choice).plan.name
             finally:
-                self._held.rest()
+                self._report()
 
         key = ("load", choice.template.family, ModelKey.of(settings).chosen(choice))
         return await self._answers.join(key, partial(self._done, work), progress)
@@ -146,7 +144,7 @@ class Engine(ModelEngine):
             choice = await self._choice(settings)
         except LlmstepError:
             return False
-        return not self._held.serves(settings, choice) and await asyncio.to_thread(is_large, choice)
+        return not self._serves(settings, choice) and await asyncio.to_thread(is_large, choice)
 
     async def unload(self) -> None:
         """Free the model's memory, behind the requests that wait now."""
@@ -171,7 +169,7 @@ class Engine(ModelEngine):
         """
         choice = self._known_choice(settings)
         if choice is None:
-            choice = await asyncio.to_thread(chosen, settings, self._held.model)
+            choice = await asyncio.to_thread(chosen, settings, self._model)
             self._chosen = (ModelKey.of(settings), choice)
         return choice
 
@@ -180,14 +178,67 @@ class Engine(ModelEngine):
         return self._chosen[1] if self._chosen is not None and self._chosen[0] == ModelKey.of(settings) else None
 
     def _named(self, *_: object) -> None:
-        if self._board.status.state == "empty":
+        if self._status.state == "empty":
             self._publish(model=self.settings.model)
+
+    @contextlib.contextmanager
+    def _working(self, job: Job[Any], settings: Settings, choice: ModelChoice) -> Iterator[LoadedModel]:
+        """In the worker's thread: the model in memory, while the status says that it works."""
+        try:
+            model = self._ready(job, settings, choice)
+            model.use_threads(settings.threads)
+            self._publish(state="generating")
+            started = time.perf_counter()
+            yield model
+            self._publish(last_ms=since(started))
+        finally:
+            self._report()
+
+    def _ready(self, job: Job[Any], settings: Settings, choice: ModelChoice) -> LoadedModel:
+        """In the worker's thread: the model of `choice` in memory.
+
+        The model there now is given up only when the new one is on this machine and looks loadable. Reading the weights
+        goes on when the request is cancelled: the next one needs them too, and would start from the beginning.
+        """
+        if self._model is not None and self._serves(settings, choice):
+            return self._model
+        self._publish(state="loading", model=choice.name, device="", dtype="")
+
+        def progress(update: Progress) -> None:
+            self._publish(state="downloading" if update.stage == "download" else "loading")
+            job.progress(update)
+
+        plan = prepare(settings, choice, self._model, progress, job.cancel)
+        self._drop()
+        self._publish(device=plan.placement.device, dtype=plan.placement.dtype)
+        self._model = load(plan, progress, self._worker.closing)
+        self._model_key = ModelKey.of(settings).chosen(choice)
+        return self._model
+
+    def _serves(self, settings: Settings, choice: ModelChoice) -> bool:
+        """Whether the model in memory is the one, on the device and in the format, that is asked for."""
+        return self._model is not None and self._model_key == ModelKey.of(settings).chosen(choice)
+
+    def _drop(self) -> None:
+        """Free its memory."""
+        if self._model is not None:
+            device = self._model.plan.placement.device
+            self._model = self._model_key = None
+            release(device)
+
+    def _report(self) -> None:
+        """After work: say what is in memory."""
+        if self._model is None:
+            self._publish(state="empty", model=self.settings.model, device="", dtype="")
+        else:
+            plan = self._model.plan
+            self._publish(state="idle", model=plan.name, device=plan.placement.device, dtype=plan.placement.dtype)
 
     def _release(self) -> None:
         """Free the model; in the worker's thread, or when that has ended."""
-        self._held.drop()
+        self._drop()
         self._chosen = None  # what `auto` means may have changed meanwhile
-        self._held.rest()
+        self._report()
 
-    def _publish(self, **changes: Any) -> None:
-        self._board.publish(queued=self._worker.queued, **changes)
+    def _publish(self, status: EngineStatus | None = None, **changes: Any) -> None:
+        super()._publish(status, queued=self._worker.queued, **changes)

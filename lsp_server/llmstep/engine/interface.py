@@ -4,18 +4,45 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
+from typing import Any, Literal, Union
 
 import attrs
 
-from llmstep.engine.status import EngineStatus, StatusBoard
+from llmstep.aside import in_this_loop
 from llmstep.errors import RequestError
 from llmstep.progress import ProgressSink, silent
-from llmstep.settings import Settings
+from llmstep.settings import EngineKind, Settings
 from llmstep.settings_store import SettingsStore
 from llmstep.types import Candidate, PromptInput, SamplingParams
+
+_log = logging.getLogger(__name__)
+
+State = Literal["empty", "downloading", "loading", "idle", "generating"]
+EnginePlace = Union[EngineKind, Literal["shared"]]  # noqa: UP007 - evaluated, on Python 3.10 too
+
+
+@attrs.frozen
+class EngineStatus:
+    """What the engine is doing."""
+
+    state: State = "empty"
+    """`empty`: no model in memory; `idle`: one in memory, nothing to do."""
+    model: str = ""
+    """The model in memory or on its way there; with `empty`, the one of the settings."""
+    device: str = ""
+    dtype: str = ""
+    last_ms: float | None = None
+    """Time that the model took for the last answer, without waiting and loading."""
+    queued: int = 0
+    """Requests that wait."""
+    engine: EnginePlace = "inProcess"
+    """Where the model runs; `shared`: in another llmstep of this user on this machine."""
+    url: str = ""
+    """The server that runs it, when it is not this process."""
 
 
 @attrs.frozen
@@ -102,7 +129,9 @@ class ModelEngine(ABC):
 
     def __init__(self, settings: Settings | SettingsStore, status: EngineStatus) -> None:
         self.store = SettingsStore.of(settings)
-        self._board = StatusBoard(status)
+        self._status = status
+        self._watchers: list[Callable[[EngineStatus], None]] = []
+        self._lock = threading.RLock()
         self._users = 0
         self._idle: asyncio.TimerHandle | None = None
         self._unloading: asyncio.Task[None] | None = None
@@ -115,14 +144,33 @@ class ModelEngine(ABC):
     @property
     def status(self) -> EngineStatus:
         """What the engine is doing now; from any thread."""
-        return self._board.status
+        return self._status
 
     def watch(self, callback: Callable[[EngineStatus], None]) -> Callable[[], None]:
         """Have `callback` called with every change of the status; the answer is a function that ends it.
 
         When called in a running event loop the callback runs in that loop, otherwise in the engine's threads.
         """
-        return self._board.watch(callback)
+        watcher = in_this_loop(callback)
+        self._watchers.append(watcher)
+
+        def stop() -> None:
+            with contextlib.suppress(ValueError):
+                self._watchers.remove(watcher)
+
+        return stop
+
+    def _publish(self, status: EngineStatus | None = None, **changes: Any) -> None:
+        """Change the status, or fields of it, from any thread; the watchers hear of every change in order."""
+        with self._lock:
+            before, self._status = self._status, attrs.evolve(status or self._status, **changes)
+            if self._status == before:
+                return
+            for watcher in tuple(self._watchers):
+                try:
+                    watcher(self._status)
+                except Exception:
+                    _log.exception("llmstep: a watcher of the engine's status failed")
 
     @abstractmethod
     async def generate(

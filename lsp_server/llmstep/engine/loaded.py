@@ -1,10 +1,11 @@
-"""A model on its way into memory, and there; without torch, which most models on CPUs do without."""
+"""A model on its way into memory, and there; and the packages that only some models need."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
 import gc
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,10 @@ import attrs
 
 from llmstep.decoder import Decoder
 from llmstep.engine.device import Placement, cpu_threads
+from llmstep.errors import MissingPackageError
+
+EXTRAS = {"torch": "torch", "transformers": "torch", "accelerate": "torch", "peft": "lora"}
+"""The extra of llmstep that brings each of them."""
 
 
 @attrs.frozen
@@ -28,7 +33,7 @@ class Plan:
     parameters: int
     weight_bytes: int
     """Memory of the weights in the placement's format."""
-    trust_remote_code: bool
+    trust_remote_code: bool = False
     adapter: Path | None = None
     """Folder of a LoRA adapter that is merged into the weights; `folder` is its base's."""
     needs_torch: bool = True
@@ -47,21 +52,22 @@ class LoadedModel:
     """A model in memory, in evaluation mode."""
 
     plan: Plan
-    model: Any
     tokenizer: Any
     end_ids: frozenset[int]
     """Tokens that end an answer."""
-    pad_id: int
     start_id: int | None
     """First token of the decoder; None for causal models."""
     positions: int | None
     """Most tokens of prompt and answer together; None where positions are relative."""
-    device: str = "cpu"
-    """Where it takes tokens; that of the first layer, when it is divided among several GPUs."""
-    compiles: bool = True
-    """Whether `generate` may compile its step for a GPU."""
     decoder: Decoder | None = None
     """What draws from the model, where that is llmstep's own decoder."""
+    model: Any = None
+    """The module of transformers, where that is what draws."""
+    pad_id: int = 0
+    device: str = "cpu"
+    """Where the module takes tokens; that of the first layer, when it is divided among several GPUs."""
+    compiles: bool = True
+    """Whether `generate` may compile its step for a GPU."""
 
     def use_threads(self, wanted: int) -> None:
         """Have requests of this thread work with so many threads, as `cpu_threads` has them; a GPU needs none."""
@@ -85,3 +91,25 @@ def release(device: str) -> None:
         import torch
 
         (torch.cuda if device == "cuda" else torch.mps).empty_cache()
+
+
+def require(what: str, *packages: str) -> None:
+    """
+    Args:
+        what: Who needs the packages, as the subject of a sentence.
+
+    Raises:
+        MissingPackageError: One of them is not installed.
+    """
+    for name in packages:
+        if find_spec(name) is None:
+            raise missing(what, name)
+
+
+def missing(what: str, package: str) -> MissingPackageError:
+    """The error for a package that is not installed."""
+    title = {"torch": "PyTorch"}.get(package, package)
+    return MissingPackageError(
+        f"{what} needs {title}, which is not installed.",
+        hint=f"Install it with `pip install 'llmstep[{EXTRAS[package]}]'`.",
+    )

@@ -86,7 +86,7 @@ def _read(plan: Plan) -> Any:
     model, info = kind.from_pretrained(
         plan.folder,
         config=plan.config,
-        dtype=plan.placement.torch_dtype,
+        dtype=plan.placement.dtype,
         output_loading_info=True,
         local_files_only=True,
         trust_remote_code=plan.trust_remote_code,

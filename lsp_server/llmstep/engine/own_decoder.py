@@ -14,8 +14,7 @@ from llmstep.catalog.memory import HEADROOM, needed_bytes, parameters_of, too_la
 from llmstep.decoder.interface import SMALL
 from llmstep.engine import device as devices
 from llmstep.engine.device import Placement
-from llmstep.engine.loaded import LoadedModel, Plan
-from llmstep.engine.packages import require
+from llmstep.engine.loaded import LoadedModel, Plan, require
 from llmstep.errors import CancelledError, ModelLoadError, ModelTooLargeError
 from llmstep.progress import Progress, ProgressSink, format_bytes, silent
 from llmstep.settings import Settings
@@ -72,8 +71,6 @@ def inspect(
         placement=Placement("cpu", size.quantization),
         parameters=size.parameters,
         weight_bytes=size.weight_bytes,
-        trust_remote_code=False,
-        adapter=adapter,
         needs_torch=False,
     )
 
@@ -140,18 +137,7 @@ def load(
             cache=cache,
         )
     progress(Progress("load", message, 1, 1))
-    ends = model.end_ids
-    pad = model.tokenizer.pad_token_id
-    return LoadedModel(
-        plan=plan,
-        model=None,
-        tokenizer=model.tokenizer,
-        end_ids=ends,
-        pad_id=pad if pad is not None else min(ends, default=0),
-        start_id=model.start_id,
-        positions=model.positions,
-        decoder=model,
-    )
+    return LoadedModel(plan, model.tokenizer, model.end_ids, model.start_id, model.positions, decoder=model)
 
 
 def _quantization(settings: Settings) -> decoder.Quantization:

@@ -65,7 +65,9 @@ def endings(parts: Parts) -> str:
     """How samples ended, where that says why there are few candidates; empty where all ended with a step."""
     cut = sum(sample.cut for _, samples in parts for sample in samples)
     in_thought = sum(
-        template.chat and _thought_in(template, sample) and not template.clean(sample.text)
+        template.chat
+        and bool(sample.thought or template.in_thought or has_thought(sample.text))
+        and not template.clean(sample.text)
         for template, samples in parts
         for sample in samples
     )
@@ -74,10 +76,6 @@ def endings(parts: Parts) -> str:
         advice = " (raise llmstep.maxThinkingTokens)" if cut else ""
         said.append(f"{in_thought} with a thought and no step{advice}")
     return ", ".join(said)
-
-
-def _thought_in(template: PromptTemplate, sample: RawSample) -> bool:
-    return bool(sample.thought) or template.in_thought or has_thought(sample.text)
 
 
 def finish(template: PromptTemplate, prompt_input: PromptInput, samples: Iterable[RawSample]) -> list[Candidate]:

@@ -1,18 +1,15 @@
-"""From what the settings name to the model in memory: its files, where it goes in which format, and its weights."""
+"""From what the settings name to a model in memory: its files, where it goes in which format, and its weights."""
 
 from __future__ import annotations
 
 import contextlib
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import attrs
 
 from llmstep.cancel import CancelToken
 from llmstep.catalog.files import measure
-from llmstep.catalog.model_key import ModelKey
 from llmstep.catalog.recommended import Hardware
 from llmstep.catalog.resolve import ModelChoice, check_family, resolve
 from llmstep.catalog.store import adapter_base, cached_weights, is_path
@@ -20,87 +17,13 @@ from llmstep.decoder import why_unsupported
 from llmstep.decoder.interface import SMALL
 from llmstep.engine import device as devices
 from llmstep.engine import own_decoder
-from llmstep.engine.loaded import LoadedModel, Plan, release
-from llmstep.engine.packages import require
-from llmstep.engine.worker import Job
+from llmstep.engine.loaded import LoadedModel, Plan, require
 from llmstep.errors import LlmstepError, ModelLoadError, ModelNotFoundError
-from llmstep.progress import Progress, ProgressSink, since
+from llmstep.progress import Progress, ProgressSink
 from llmstep.settings import Settings
 
 LARGE = 2 * SMALL
 """Bytes of weights from which on a model is worth not being waited for."""
-
-
-class Held:
-    """At most one model in memory: loaded when a request needs it, given up for another.
-
-    Only the worker's thread touches it.
-
-    Args:
-        publish: Takes changes of the status.
-        named: Gives the model of the settings.
-        closing: Requested when the engine ends, so that reading weights may stop.
-    """
-
-    def __init__(self, publish: Callable[..., None], named: Callable[[], str], closing: CancelToken) -> None:
-        self.model: LoadedModel | None = None
-        self._key: ModelKey | None = None
-        self._publish = publish
-        self._named = named
-        self._closing = closing
-
-    @contextlib.contextmanager
-    def working(self, job: Job[Any], settings: Settings, choice: ModelChoice) -> Iterator[LoadedModel]:
-        """In the worker's thread: the model in memory, while the status says that it works."""
-        try:
-            model = self.ready(job, settings, choice)
-            model.use_threads(settings.threads)
-            self._publish(state="generating")
-            started = time.perf_counter()
-            yield model
-            self._publish(last_ms=since(started))
-        finally:
-            self.rest()
-
-    def ready(self, job: Job[Any], settings: Settings, choice: ModelChoice) -> LoadedModel:
-        """In the worker's thread: the model of `choice` in memory.
-
-        The model there now is given up only when the new one is on this machine and looks loadable. Reading the weights
-        goes on when the request is cancelled: the next one needs them too, and would start from the beginning.
-        """
-        if self.model is not None and self.serves(settings, choice):
-            return self.model
-        self._publish(state="loading", model=choice.name, device="", dtype="")
-
-        def progress(update: Progress) -> None:
-            self._publish(state="downloading" if update.stage == "download" else "loading")
-            job.progress(update)
-
-        plan = prepare(settings, choice, self.model, progress, job.cancel)
-        self.drop()
-        self._publish(device=plan.placement.device, dtype=plan.placement.dtype)
-        self.model = load(plan, progress, self._closing)
-        self._key = ModelKey.of(settings).chosen(choice)
-        return self.model
-
-    def serves(self, settings: Settings, choice: ModelChoice) -> bool:
-        """Whether the model in memory is the one, on the device and in the format, that is asked for."""
-        return self.model is not None and self._key == ModelKey.of(settings).chosen(choice)
-
-    def drop(self) -> None:
-        """Free its memory."""
-        if self.model is not None:
-            device = self.model.plan.placement.device
-            self.model = self._key = None
-            release(device)
-
-    def rest(self) -> None:
-        """After work: say what is in memory."""
-        if self.model is None:
-            self._publish(state="empty", model=self._named(), device="", dtype="")
-        else:
-            plan = self.model.plan
-            self._publish(state="idle", model=plan.name, device=plan.placement.device, dtype=plan.placement.dtype)
 
 
 def chosen(settings: Settings, held: LoadedModel | None) -> ModelChoice:

@@ -15,14 +15,13 @@ from functools import partial
 import attrs
 
 from llmstep.engine.engine import Engine
-from llmstep.engine.interface import Answer, Completion, Generation, ModelEngine, Text, Turn, Written
+from llmstep.engine.interface import Answer, Completion, EngineStatus, Generation, ModelEngine, Text, Turn, Written
 from llmstep.engine.remote.llmstep import LlmstepEngine
 from llmstep.engine.remote.openai import OpenAiEngine
 from llmstep.engine.remote.place import Place
 from llmstep.engine.remote.questions import OLLAMA, is_ollama
-from llmstep.engine.served.choice import prefers_llama_cpp
 from llmstep.engine.served.engine import ServedEngine
-from llmstep.engine.status import EngineStatus
+from llmstep.engine.served.launches import prefers_llama_cpp
 from llmstep.errors import CancelledError, LlmstepError, RemoteError, RemoteRefusedError
 from llmstep.progress import ProgressSink, silent
 from llmstep.settings import Settings
@@ -44,18 +43,15 @@ SERVERS: dict[str, Callable[[Settings | SettingsStore], ModelEngine]] = {
 """What asks a server, by the name of the setting `engine`."""
 
 
+@attrs.define(eq=False)
 class FallbackEngine:
-    """A second engine with the starter, for as long as the model of the settings is being loaded.
+    """A second engine with the starter, for as long as the model of the settings is being loaded."""
 
-    Args:
-        own: The engine whose model it is about.
-    """
-
-    def __init__(self, own: Engine) -> None:
-        self._own = own
-        self._starter: Engine | None = None
-        self._loading: asyncio.Task[object] | None = None
-        self._failed: Settings | None = None
+    own: Engine
+    """The engine whose model it is about."""
+    _starter: Engine | None = None
+    _loading: asyncio.Task[object] | None = None
+    _failed: Settings | None = None
 
     async def generate(
         self, prompt_input: PromptInput, sampling: SamplingParams | None, progress: ProgressSink
@@ -65,8 +61,8 @@ class FallbackEngine:
         That is so when it is in memory, when it is small or not on this machine, and when it could not be loaded, so
         that requests say why.
         """
-        settings = self._own.settings
-        if settings == self._failed or not await self._own.awaited():
+        settings = self.own.settings
+        if settings == self._failed or not await self.own.awaited():
             return None
         if self._loading is None:
             self._loading = asyncio.ensure_future(self._load(settings))
@@ -87,7 +83,7 @@ class FallbackEngine:
 
     async def _load(self, settings: Settings) -> None:
         try:
-            await self._own.load()
+            await self.own.load()
         except CancelledError:
             return
         except LlmstepError as error:
@@ -126,7 +122,9 @@ class EngineRouter(ModelEngine):
         super().__init__(store, self._active.status)
         for engine in self._all:
             engine.watch(partial(self._changed, engine))
-        store.subscribe(lambda settings: (settings.engine, settings.model), self._switch)
+        store.subscribe(
+            lambda settings: (settings.engine, settings.model), lambda *_: self._use(self._configured(self.settings))
+        )
 
     @property
     def status(self) -> EngineStatus:
@@ -182,9 +180,6 @@ class EngineRouter(ModelEngine):
             await self._meanwhile.close()
         await asyncio.gather(*(engine.close() for engine in self._all))
 
-    def _switch(self, *_: object) -> None:
-        self._meant()
-
     def _meant(self) -> ModelEngine:
         """The engine of the settings, which is the active one from now on."""
         engine = self._configured(self.settings)
@@ -212,7 +207,7 @@ class EngineRouter(ModelEngine):
         if engine is self._active:
             return
         before, self._active = self._active, engine
-        self._board.publish(engine.status)
+        self._publish(engine.status)
         if before.status.state != "empty":
             self._unloading = asyncio.ensure_future(self._unload_quietly(before))
 
@@ -224,4 +219,4 @@ class EngineRouter(ModelEngine):
 
     def _changed(self, engine: ModelEngine, status: EngineStatus) -> None:
         if engine is self._active:
-            self._board.publish(status)
+            self._publish(status)

@@ -36,13 +36,9 @@ def request_of(prompt_input: PromptInput, sampling: SamplingParams, key: str) ->
         "context": prompt_input.context,
         "declaration": prompt_input.declaration,
         "proof": prompt_input.proof,
-        **(
-            {"premises": [[premise.name, premise.code] for premise in prompt_input.premises]}
-            if prompt_input.premises
-            else {}
-        ),
+        "premises": [[premise.name, premise.code] for premise in prompt_input.premises],
         "sampling": attrs.asdict(sampling),
-        **({"model_key": key} if key else {}),
+        "model_key": key,
     }
 
 

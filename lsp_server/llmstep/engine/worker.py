@@ -137,7 +137,8 @@ def _run(job: Job[Any]) -> None:
             foreseen = isinstance(error, LlmstepError) and not isinstance(error, GenerationError)
             text = "".join(traceback.format_exception(error))
             _log.log(logging.INFO if foreseen else logging.ERROR, "llmstep: a request failed\n%s", text)
-        _forget_frames(error)
+        for each in causes(error):
+            each.__traceback__ = None  # its frames keep the model alive, and callers may keep an error for long
         _resolve(job, error=error)
     else:
         _resolve(job, result=result)
@@ -154,12 +155,6 @@ def _resolve(job: Job[Any], *, result: Any = None, error: BaseException | None =
 
 def _closed() -> CancelledError:
     return CancelledError("The model's engine was closed.", hint="Start llmstep again.")
-
-
-def _forget_frames(error: BaseException) -> None:
-    """Drop the tracebacks: their frames keep the model alive, and callers may keep an error for long."""
-    for each in causes(error):
-        each.__traceback__ = None
 
 
 def _give_precedence() -> None:

@@ -38,14 +38,12 @@ from llmstep.wire.requests import Seed
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-_OLLAMA_TEMPERATURE = 0.8
-
 
 @attrs.frozen(kw_only=True)
 class Options:
     """How the text is drawn."""
 
-    temperature: Temperature = _OLLAMA_TEMPERATURE
+    temperature: Temperature = 0.8
     """0 is greedy."""
     top_p: TopP = 0.9
     """Nucleus sampling: total probability of the tokens kept."""

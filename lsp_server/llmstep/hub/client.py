@@ -87,28 +87,22 @@ def missing_bytes(repo_id: str, names: Iterable[str], sizes: Mapping[str, int]) 
     return sum(sizes.get(name, 0) for name in names if not isinstance(try_to_load_from_cache(repo_id, name), str))
 
 
-def listed(repo_id: str) -> tuple[Any, dict[str, int]]:
+def listed(repo_id: str, revision: str | None = None) -> tuple[Any, dict[str, int]]:
     """What the hub says of the repository, and the sizes of its files; 0 where it does not say one.
 
     Raises:
         DownloadError: The answer is no list of files.
     """
     bounded_session()
-    found = info(repo_id)
-    sizes = {file.rfilename: 0 if file.size is None else file.size for file in found.siblings or []}
-    if not isinstance(found.sha, str) or not all(map(_is_plain, sizes, sizes.values())):
-        raise hub_errors.unreadable(repo_id)
-    return found, sizes
-
-
-def info(repo_id: str, revision: str | None = None) -> Any:
-    """The hub's description of a repository."""
     try:
-        return HfApi(endpoint=constants.ENDPOINT).model_info(repo_id, revision=revision, files_metadata=True)
+        found = HfApi(endpoint=constants.ENDPOINT).model_info(repo_id, revision=revision, files_metadata=True)
+        sizes = {file.rfilename: 0 if file.size is None else file.size for file in found.siblings or []}
+        if isinstance(found.sha, str) and all(map(_is_plain, sizes, sizes.values())):
+            return found, sizes
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
         if isinstance(error, OfflineModeIsEnabled | HFValidationError):
             raise
-        raise hub_errors.unreadable(repo_id) from None
+    raise hub_errors.unreadable(repo_id)
 
 
 def _is_plain(name: object, size: object) -> bool:

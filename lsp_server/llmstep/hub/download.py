@@ -15,13 +15,14 @@ from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Any
 
+import attrs
 from huggingface_hub import constants, snapshot_download
 
 from llmstep.cancel import NEVER, CancelToken
 from llmstep.catalog import store
 from llmstep.catalog.files import ADAPTER, CONFIG, is_complete, needed_files, weight_files
 from llmstep.catalog.store import adapter_base, is_path
-from llmstep.errors import CancelledError, DownloadError, LlmstepError, ModelNotFoundError
+from llmstep.errors import CancelledError, DownloadError, LlmstepError, ModelLoadError, ModelNotFoundError
 from llmstep.hub import client
 from llmstep.hub import errors as hub_errors
 from llmstep.hub.arrived import check_arrived, check_cached
@@ -71,7 +72,10 @@ def fetch(
         def pick(sizes: Mapping[str, int]) -> tuple[list[str], list[str]]:
             weights = weight_files(sizes)
             if not weights:
-                raise hub_errors.no_weights(source)
+                raise ModelLoadError(
+                    f"The repository {source} holds no weights that transformers reads.",
+                    hint="Choose one with model.safetensors or pytorch_model.bin; GGUF files cannot be loaded.",
+                )
             return [name for name in needed_files(sizes, code=code) if name not in weights], weights
 
         return _Download(source, progress, pick, check).run(cancel)
@@ -133,33 +137,24 @@ def cached_folder(repo_id: str, *, code: bool = False) -> Path | None:
     return folder if folder and is_complete(folder, code=code) else None
 
 
+@attrs.define(eq=False)
 class _Download:
-    """One download, in a thread of its own so that a stalled connection cannot hold up a cancellation.
+    """One download, in a thread of its own so that a stalled connection cannot hold up a cancellation."""
 
-    Args:
-        pick: Names of the small files and of the large ones, out of those of the repository with their sizes.
-        check: Called between them with the folder of the small ones and the size of the large ones.
-    """
-
-    def __init__(
-        self,
-        repo_id: str,
-        progress: ProgressSink,
-        pick: Callable[[Mapping[str, int]], tuple[list[str], list[str]]],
-        check: Callable[[Path, int], object] = lambda _folder, _bytes: None,
-    ) -> None:
-        self.repo_id = repo_id
-        self.progress = progress
-        self.pick = pick
-        self.check = check
-        self.total = 0
-        self._sized = False
-        """Whether the hub has given the sizes of all files; not all mirrors do."""
-        self._cancel = CancelToken()
-        self._lock = threading.Lock()
-        self._bars: list[list[Any]] = []
-        """Progress bars that count bytes, for each call of the hub's client."""
-        self._moved = time.monotonic()
+    repo_id: str
+    progress: ProgressSink
+    pick: Callable[[Mapping[str, int]], tuple[list[str], list[str]]]
+    """Names of the small files and of the large ones, out of those of the repository with their sizes."""
+    check: Callable[[Path, int], object] = lambda _folder, _bytes: None
+    """Called between them with the folder of the small ones and the size of the large ones."""
+    total: int = 0
+    _sized: bool = False
+    """Whether the hub has given the sizes of all files; not all mirrors do."""
+    _cancel: CancelToken = attrs.field(factory=CancelToken)
+    _lock: threading.Lock = attrs.field(factory=threading.Lock)
+    _bars: list[list[Any]] = attrs.field(factory=list)
+    """Progress bars that count bytes, for each call of the hub's client."""
+    _moved: float = attrs.field(factory=time.monotonic)
 
     def run(self, cancel: CancelToken) -> Path:
         """The folder of the snapshot."""
@@ -198,7 +193,8 @@ class _Download:
         names = [*small, *large]
         self._sized = all(file.size is not None for file in info.siblings or [] if file.rfilename in names)
         self.total = client.missing_bytes(self.repo_id, names, sizes)
-        hub_errors.require_disk(self.repo_id, self.total, free_disk(Path(constants.HF_HUB_CACHE)))
+        if self.total > (free := free_disk(Path(constants.HF_HUB_CACHE))):
+            raise hub_errors.disk_full(self.repo_id, self.total, free)
         self._advanced(0)
         bar = client.bar_class(self)
         if small:
@@ -208,7 +204,7 @@ class _Download:
             # The hub went away between two requests, and what was cached before was returned.
             raise ConnectionError(f"{len(missing)} files are missing")
         if info.sha != folder.name:  # something was published in between
-            info = client.info(self.repo_id, folder.name)
+            info, _ = client.listed(self.repo_id, folder.name)
         files = [file for file in info.siblings or [] if file.rfilename in names]
         check_arrived(self.repo_id, folder, files, progress=self._moved_on, cancel=self._cancel)
         self._advanced(self.total)

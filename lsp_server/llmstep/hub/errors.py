@@ -6,7 +6,7 @@ import errno
 
 from huggingface_hub import constants, errors
 
-from llmstep.errors import DownloadError, LlmstepError, ModelLoadError, ModelNotFoundError, causes
+from llmstep.errors import DownloadError, LlmstepError, ModelNotFoundError, causes
 from llmstep.progress import format_bytes
 
 _LOCAL = "or choose a model that is on this machine (`llmstep models` lists them)."
@@ -39,7 +39,7 @@ def translate(error: Exception, repo_id: str) -> LlmstepError:
             f"{repo_id!r} is no model id.", hint="Ids on the hub look like owner/name; folders must exist."
         )
     if any(isinstance(each, OSError) and each.errno in (errno.ENOSPC, errno.EDQUOT) for each in chain):
-        return _disk(repo_id)
+        return disk_full(repo_id)
     if any(isinstance(each, PermissionError) for each in chain):
         return _final(
             f"The model {repo_id} cannot be stored: the folder {constants.HF_HUB_CACHE} is not writable.",
@@ -67,14 +67,6 @@ def translate(error: Exception, repo_id: str) -> LlmstepError:
     )
 
 
-def no_weights(repo_id: str) -> ModelLoadError:
-    """The error for a repository without weights in a form that transformers reads."""
-    return ModelLoadError(
-        f"The repository {repo_id} holds no weights that transformers reads.",
-        hint="Choose one with model.safetensors or pytorch_model.bin; GGUF files cannot be loaded.",
-    )
-
-
 def unreadable(repo_id: str) -> DownloadError:
     """The error for an answer that is not what the hub's protocol says."""
     return DownloadError(
@@ -83,17 +75,9 @@ def unreadable(repo_id: str) -> DownloadError:
     )
 
 
-def require_disk(repo_id: str, needed: int, free: int) -> None:
-    """Check before a download that the disk can take it.
-
-    Raises:
-        DownloadError: It cannot.
-    """
-    if needed > free:
-        raise _disk(repo_id, f" ({format_bytes(needed)} needed, {format_bytes(free)} free)")
-
-
-def _disk(repo_id: str, sizes: str = "") -> DownloadError:
+def disk_full(repo_id: str, needed: int = 0, free: int = 0) -> DownloadError:
+    """The error for a disk that cannot take a download, with the bytes where they are known before."""
+    sizes = f" ({format_bytes(needed)} needed, {format_bytes(free)} free)" if needed else ""
     return _final(
         f"The disk is too full for the model {repo_id}{sizes}.",
         f"Free space at {constants.HF_HUB_CACHE}, or set HF_HOME to a folder on another disk.",

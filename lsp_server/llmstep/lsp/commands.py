@@ -51,7 +51,7 @@ def _models(active: str) -> list[ModelEntry]:
     from llmstep.catalog import store
     from llmstep.catalog.recommended import recommended
     from llmstep.catalog.registry import all_records, find_record
-    from llmstep.engine.served.choice import this_machine
+    from llmstep.engine.served.launches import this_machine
 
     chosen, best = find_record(active), recommended(this_machine())
     return [

@@ -12,7 +12,7 @@ from llmstep.wire.records import to_editor
 
 if TYPE_CHECKING:
     from llmstep.app import App
-    from llmstep.engine.status import EngineStatus
+    from llmstep.engine.interface import EngineStatus
     from llmstep.progress import Progress
     from llmstep.settings import Settings
 

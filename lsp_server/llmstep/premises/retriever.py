@@ -61,7 +61,7 @@ class Retriever:
 
     def _ready(self) -> tuple[PremiseIndex, Encoder]:
         if self._loaded is None:
-            from llmstep.engine.packages import require
+            from llmstep.engine.loaded import require
 
             require("The index of premises", "torch", "transformers")
             from llmstep.premises.encoder import Encoder

@@ -16,6 +16,8 @@ import platform
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import attrs
+
 from llmstep.engine.remote.place import Place
 from llmstep.engine.remote.refusals import Passing, refusal
 from llmstep.errors import LlmstepError, RemoteError, RemoteRefusedError
@@ -77,18 +79,15 @@ def _pause(error: Exception) -> bool | float:
     return True if error.after is None else error.after <= MAX_PAUSE and error.after
 
 
+@attrs.define(eq=False)
 class Connection:
-    """Requests to one server.
+    """Requests to one server."""
 
-    Args:
-        place: The server, and the key that every request carries.
-        silence: Longest wait for the next bytes of an answer, in seconds.
-    """
-
-    def __init__(self, place: Place, silence: float) -> None:
-        self.place = place
-        self.silence = silence
-        self._client: asyncio.Task[httpx.AsyncClient] | None = None
+    place: Place
+    """The server, and the key that every request carries."""
+    silence: float
+    """Longest wait for the next bytes of an answer, in seconds."""
+    _client: asyncio.Task[httpx.AsyncClient] | None = None
 
     async def get(self, path: str, seconds: float, body: object = None) -> Any:
         """The JSON at a path, or what the server answers to a body there, within a time limit.

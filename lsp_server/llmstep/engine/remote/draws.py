@@ -17,7 +17,7 @@ from llmstep.engine.postprocess import RawSample
 from llmstep.engine.remote.connection import Connection, persistently
 from llmstep.engine.remote.questions import Api, Question, continuing, is_chat, next_step
 from llmstep.engine.remote.refusals import Passing, StatusError
-from llmstep.engine.remote.samples import NoAnswerError
+from llmstep.engine.remote.samples import Answer, NoAnswerError
 from llmstep.errors import RemoteError
 from llmstep.progress import ProgressSink, generating
 from llmstep.types import PromptInput, SamplingParams
@@ -40,7 +40,7 @@ _OPTIONAL = (
     "max_tokens",
 )
 _ONE_CHOICE = re.compile(r"only one\b.*\bchoice", re.IGNORECASE)
-_AT_MOST = re.compile(
+_AT_MOST = re.compile(  # the largest number of samples that a refusal names
     r"(?:<=|at most|less than or equal to|no more than|maximum(?: of)?|up to|and)\s*(\d+)", re.IGNORECASE
 )
 _TOO_LONG = re.compile(
@@ -129,22 +129,25 @@ class Draw:
                 field = refused_field(error, body)
                 if field is None:
                     raise
-                if field == "n" and 1 < (max_samples := _max_samples(error.said)) < wanted:
-                    abilities.max_samples = max_samples
+                named = max(map(int, _AT_MOST.findall(error.said)), default=0)
+                if field == "n" and 1 < named < wanted:
+                    abilities.max_samples = named
                     continue
                 abilities.without |= {field}
                 abilities.one_by_one |= field == "n"
 
     async def _once(self, body: object, wanted: int) -> list[RawSample]:
-        connection, answer = self.connection, self.question.heard(wanted)
+        connection, question = self.connection, self.question
+        maximum = 0 if question.scored else question.max_tokens
+        answer = Answer(wanted, question.stops, question.step_tokens, inside=question.in_thought, maximum=maximum)
         try:
-            async with connection.stream("POST", self.question.path, body) as response:
+            async with connection.stream("POST", question.path, body) as response:
                 kind = response.headers.get("content-type", "")
                 if "text/event-stream" in kind or "ndjson" in kind:
                     async for line in connection.lines(response):
                         answer.event(line)
                         if answer.steps:
-                            self.progress(generating(answer.steps, self.question.sampling.max_new_tokens))
+                            self.progress(generating(answer.steps, question.sampling.max_new_tokens))
                         if answer.enough:
                             break
                 else:
@@ -193,11 +196,6 @@ async def draw_steps(
             abilities.apis = apis[:1]
             prefix = prompt_input.prefix.strip() if is_chat(apis[0], template) else ""
             return len(samples), continuing(template, prefix, samples) if prefix else samples
-
-
-def _max_samples(said: str) -> int:
-    """The largest number of samples that a refusal names; 0 where it names none."""
-    return max((int(number) for number in _AT_MOST.findall(said)), default=0)
 
 
 class _MixedError(Exception):

@@ -6,18 +6,17 @@ Prompt, queue, cache and the cleaning of answers are that one's business; see `l
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from typing import Any
 
 import attrs
 
-from llmstep.engine import status, wire
-from llmstep.engine.interface import Answer, Generation, Turn
+from llmstep.engine import wire
+from llmstep.engine.interface import EnginePlace, Generation
 from llmstep.engine.remote.connection import Connection, persistently
+from llmstep.engine.remote.openai import OpenAiEngine, Target
 from llmstep.engine.remote.place import Place, place_of
-from llmstep.engine.remote.questions import LLAMA_CPP, next_turn
+from llmstep.engine.remote.questions import LLAMA_CPP
 from llmstep.engine.remote.refusals import Passing, StatusError
-from llmstep.engine.remote.remote_engine import RemoteEngine
 from llmstep.errors import LlmstepError, RemoteRefusedError
 from llmstep.progress import ProgressSink, silent, since
 from llmstep.settings import Settings
@@ -30,11 +29,11 @@ SILENCE = 15 * wire.SECONDS_BETWEEN_SIGNS
 SECONDS_FOR_HEALTH = 10.0
 
 
-class LlmstepEngine(RemoteEngine):
+class LlmstepEngine(OpenAiEngine):
     """Asks another llmstep.
 
     Args:
-        settings: See `RemoteEngine`.
+        settings: See `ModelEngine`.
         kind: What the status says: `llmstep` or `shared`.
         tries: How often a request is made when the server cannot be reached.
     """
@@ -42,8 +41,8 @@ class LlmstepEngine(RemoteEngine):
     place: Place | None = None
     """The server; None takes that of the settings."""
 
-    def __init__(self, settings: Settings | SettingsStore, kind: status.Place = "llmstep", tries: int = 4) -> None:
-        super().__init__(settings, kind)
+    def __init__(self, settings: Settings | SettingsStore, kind: EnginePlace = "llmstep", tries: int = 4) -> None:
+        super().__init__(settings, kind, LLAMA_CPP)  # for conversations, whose page is at the same place
         self._tries = tries
 
     async def generate(
@@ -53,19 +52,11 @@ class LlmstepEngine(RemoteEngine):
         settings = self.settings
         connection = self._server()
         body = wire.request_of(prompt_input, sampling or SamplingParams.of(settings), connection.place.model_key)
-        work = persistently(lambda: self._ask(connection, body, progress), self._tries)
+        work = persistently(lambda: self._request(connection, body, progress), self._tries)
         # Another window may have a model to download first; it gives signs of life, and this one would wait as long.
         seconds = None if self.status.engine == "shared" else settings.remote.timeout_seconds
         answer = await self._timed(work, connection, seconds)
         return attrs.evolve(answer, elapsed_ms=since(started))
-
-    async def converse(
-        self, turns: Sequence[Turn], sampling: SamplingParams, *, progress: ProgressSink = silent
-    ) -> Answer:
-        """The other llmstep is asked as an OpenAI-compatible server."""
-        connection = self._server()
-        question = next_turn(LLAMA_CPP, await self.load(), turns, sampling)  # the page is at the same place
-        return await self._heard(connection, question, progress)
 
     async def load(self, *, progress: ProgressSink = silent) -> str:
         """Make sure that the server is an llmstep; the name of its model."""
@@ -75,37 +66,34 @@ class LlmstepEngine(RemoteEngine):
             raise connection.unreadable()
         if health.get("protocol") != wire.PROTOCOL:
             raise _other_version(connection)
-        self._board.publish(state="idle", model=str(health.get("model")), url=connection.place.url)
+        self._publish(state="idle", model=str(health.get("model")), url=connection.place.url)
         return str(health.get("model"))
+
+    async def _target(self, settings: Settings, progress: ProgressSink) -> Target:
+        del settings
+        return Target(self._server(), await self.load(progress=progress))
 
     def _server(self) -> Connection:
         return self._to(self.place or place_of(self.settings), SILENCE)
 
-    async def _ask(self, connection: Connection, body: dict[str, Any], progress: ProgressSink) -> Generation:
+    async def _request(self, connection: Connection, body: dict[str, Any], progress: ProgressSink) -> Generation:
         try:
             async with connection.stream("POST", wire.CANDIDATES, body) as response:
                 async for line in connection.lines(response):
-                    found = self._read(line, progress)
-                    if found is not None:
-                        return found
+                    raw = loads(line) if line else {}
+                    if "error" in raw:
+                        raise wire.read_error(raw["error"])
+                    if "progress" in raw:
+                        progress(wire.read_progress(raw["progress"]))
+                    if "generation" in raw:
+                        generation = wire.read_generation(raw["generation"])
+                        self._publish(model=generation.model, device=str(raw.get("device", "")))
+                        return generation
         except StatusError as error:
             raise _other_version(connection) if error.status in (404, 405) else error from None
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
             raise Passing(connection.unreadable()) from None
         raise Passing(connection.unreadable())
-
-    def _read(self, line: str, progress: ProgressSink) -> Generation | None:
-        """The generation, when the line has it."""
-        raw = loads(line) if line else {}
-        if "error" in raw:
-            raise wire.read_error(raw["error"])
-        if "generation" in raw:
-            generation = wire.read_generation(raw["generation"])
-            self._board.publish(model=generation.model, device=str(raw.get("device", "")))
-            return generation
-        if "progress" in raw:
-            progress(wire.read_progress(raw["progress"]))
-        return None
 
 
 def _other_version(connection: Connection) -> LlmstepError:

@@ -6,11 +6,12 @@ process.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Sequence
-from functools import partial
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import attrs
 
@@ -18,22 +19,22 @@ from llmstep.catalog.model_key import ModelKey
 from llmstep.catalog.registry import find_record
 from llmstep.catalog.template import PromptTemplate
 from llmstep.catalog.templates import guess_template
-from llmstep.engine import status
 from llmstep.engine.answers import Answers, answer_key
-from llmstep.engine.chat_form import SAID, ChatForm, chat_form, in_own_words, rule_values, written_chat
-from llmstep.engine.interface import Answer, Generation, Turn
+from llmstep.engine.chat_form import ChatForm, in_own_words
+from llmstep.engine.interface import Answer, EnginePlace, EngineStatus, Generation, ModelEngine, Turn
 from llmstep.engine.postprocess import RawSample, generation
-from llmstep.engine.remote.connection import Connection, persistently
-from llmstep.engine.remote.draws import draw_steps, too_long
-from llmstep.engine.remote.place import place_of
-from llmstep.engine.remote.questions import LLAMA_CPP, OLLAMA, OPENAI, Dialect, next_turn, template_of
+from llmstep.engine.remote.connection import FAILURES, Connection, persistently
+from llmstep.engine.remote.draws import Draw, ServerCapabilities, draw_steps, too_long
+from llmstep.engine.remote.place import Place, place_of
+from llmstep.engine.remote.questions import OLLAMA, OPENAI, Dialect, next_turn, template_of
 from llmstep.engine.remote.refusals import FailedError, StatusError
-from llmstep.engine.remote.remote_engine import RemoteEngine
 from llmstep.errors import ContextLengthError, LlmstepError, ModelNotFoundError
-from llmstep.progress import ProgressSink, silent, thinned
+from llmstep.progress import ProgressSink, silent, since, thinned
 from llmstep.settings import Settings
 from llmstep.settings_store import SettingsStore
 from llmstep.types import PromptInput, SamplingParams
+
+T = TypeVar("T")
 
 SECONDS_FOR_MODELS = 15.0
 _MAX_NAMES = 8
@@ -51,19 +52,25 @@ class Target:
     """With its tokenizer, where that is on this machine."""
 
 
-class OpenAiEngine(RemoteEngine):
+class OpenAiEngine(ModelEngine):
     """Asks a server of one dialect.
 
     Args:
-        settings: See `RemoteEngine`.
+        settings: See `ModelEngine`.
         kind: What the status says.
         dialect: What it speaks.
     """
 
     def __init__(
-        self, settings: Settings | SettingsStore, kind: status.Place = "openai", dialect: Dialect = OPENAI
+        self, settings: Settings | SettingsStore, kind: EnginePlace = "openai", dialect: Dialect = OPENAI
     ) -> None:
-        super().__init__(settings, kind)
+        super().__init__(settings, EngineStatus(engine=kind))
+        self._publish(model=self._named(kind))
+        self._connection: Connection | None = None
+        self._abilities: dict[tuple[str, str, object], ServerCapabilities] = {}
+        self._running = 0
+        self._closing: set[asyncio.Task[None]] = set()
+        self.store.subscribe(lambda now: (now.model, now.remote), self._rename)
         self._dialect = dialect
         self._answers = Answers()
         self._first: dict[str, str] = {}
@@ -91,15 +98,18 @@ class OpenAiEngine(RemoteEngine):
         self, turns: Sequence[Turn], sampling: SamplingParams, *, progress: ProgressSink = silent
     ) -> Answer:
         target = await self._target(self.settings, silent)
-        self._board.publish(model=target.model)
-        question = next_turn(self._dialect, target.model, turns, sampling)
+        connection, model = target.connection, target.model
+        self._publish(model=model)
+        question = next_turn(self._dialect, model, turns, sampling)
+        drawn = Draw(connection, question, self._able(connection, model, question.path), progress).samples()
         try:
             async with self._known(target):
-                return await self._heard(target.connection, question, progress)
+                [sample] = await self._timed(drawn, connection, None)  # whoever waits for it sets the limit
         except StatusError as error:
             raise (
                 ContextLengthError(error.message, hint="Send a shorter prompt.") if too_long(error) else error
             ) from None
+        return Answer(sample.text, "length" if sample.cut else "stop", sample.tokens, model, sample.thought)
 
     async def load(self, *, progress: ProgressSink = silent) -> str:
         """Make sure that the server answers; the name of the model that it will be asked for."""
@@ -108,12 +118,18 @@ class OpenAiEngine(RemoteEngine):
         url = target.connection.place.url
         if url not in self._first:
             await self._listed(target.connection)
-        self._board.publish(state="idle", model=target.model, url=url)
+        self._publish(state="idle", model=target.model, url=url)
         return target.model
+
+    async def unload(self) -> None:
+        """Nothing of the model is here."""
 
     async def close(self) -> None:
         await self._answers.close()
-        await super().close()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+        await asyncio.gather(*self._closing, return_exceptions=True)
 
     async def _target(self, settings: Settings, progress: ProgressSink) -> Target:
         """The server of the settings, and their model or the first that it lists."""
@@ -166,7 +182,7 @@ class OpenAiEngine(RemoteEngine):
     ) -> Generation:
         started = time.perf_counter()
         connection, model = target.connection, target.model
-        self._board.publish(model=model)
+        self._publish(model=model)
         if template.own_turns and (form := await self._form(target, template)):
             template = in_own_words(template, form)
         abilities = self._able(connection, model, (settings.remote.api, template.own_turns))
@@ -185,29 +201,9 @@ class OpenAiEngine(RemoteEngine):
         return generation(prompt_input, model, drawn, started, parts)
 
     async def _form(self, target: Target, template: PromptTemplate) -> ChatForm | None:
-        """How the model writes turns: by its files, or by llama.cpp's server, which applies the rule in a GGUF file.
-
-        None where neither says it.
-
-        Raises:
-            RemoteError: The server cannot be reached.
-        """
-        if target.folder is not None:
-            return chat_form(partial(written_chat, target.folder), template)
-        if self._dialect is not LLAMA_CPP:
-            return None
-        body = {"messages": [{"role": "user", "content": SAID}], "chat_template_kwargs": rule_values(template)}
-        connection = target.connection
-        try:
-            answer = await persistently(lambda: connection.get("/apply-template", SECONDS_FOR_MODELS, body))
-        except (StatusError, FailedError):
-            return None
-        written = answer.get("prompt") if isinstance(answer, dict) else None
-        if not isinstance(written, str):
-            return None
-        form = chat_form(lambda _, *, answer, values: written if answer else None, template)
-        # The server always begins the model's turn, and is asked once: whether the model thinks stays unknown.
-        return form and attrs.evolve(form, thinks=True)
+        """How the model writes turns; None where only its server knows."""
+        del target, template
+        return None
 
     @contextlib.asynccontextmanager
     async def _known(self, target: Target) -> AsyncIterator[None]:
@@ -226,3 +222,51 @@ class OpenAiEngine(RemoteEngine):
                 f"The server at {target.connection.place.url} has no model {target.model}.",
                 hint=f"Set llmstep.remote.model to one of {shown}.",
             ) from None
+
+    def _named(self, kind: str) -> str:
+        """The model that is known to be meant before a server has said which it has; empty where none is."""
+        return self.settings.model if kind == "shared" else self.settings.remote.model
+
+    def _rename(self, *_: object) -> None:
+        self._publish(state="generating" if self._running else "empty", model=self._named(self.status.engine))
+
+    def _to(self, place: Place, silence: float) -> Connection:
+        """The connection to a server; that to another one is closed."""
+        known = self._connection
+        if known is not None and (known.place, known.silence) == (place, silence):
+            return known
+        self._connection = Connection(place, silence)
+        if known is not None:
+            task = asyncio.create_task(known.close())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+        return self._connection
+
+    def _able(self, connection: Connection, model: str, how: object) -> ServerCapabilities:
+        """What is known of a server's ways with one model, asked in one way."""
+        return self._abilities.setdefault((connection.place.url, model, how), ServerCapabilities())
+
+    async def _timed(self, work: Awaitable[T], connection: Connection, seconds: float | None) -> T:
+        """What `work` returns, while the status says that something is generated.
+
+        Raises:
+            RemoteError: It takes longer than `seconds`; None waits as long as it takes. Where tries have failed
+                meanwhile, it is the last failure, which says more.
+        """
+        started = time.perf_counter()
+        failures: list[LlmstepError] = []
+        FAILURES.set(failures)
+        self._change(1, url=connection.place.url)
+        try:
+            answer = await asyncio.wait_for(work, seconds)
+        except asyncio.TimeoutError:
+            raise (failures[-1] if failures else connection.too_slow(seconds or 0.0)) from None
+        else:
+            self._publish(last_ms=since(started))
+            return answer
+        finally:
+            self._change(-1)
+
+    def _change(self, by: int, **changes: Any) -> None:
+        self._running += by
+        self._publish(state="generating" if self._running else "idle", **changes)

@@ -14,7 +14,7 @@ import attrs
 
 from llmstep.address import is_loopback
 from llmstep.errors import SettingsError
-from llmstep.settings import RemoteSettings, Settings
+from llmstep.settings import Settings
 
 KEY_VARIABLE = "LLMSTEP_API_KEY"
 
@@ -57,27 +57,14 @@ def place_of(settings: Settings) -> Place:
             cannot be read.
     """
     remote = settings.remote
-    url, host = _checked(remote, settings.engine)
-    local = is_loopback(host)
-    if not local and not remote.allow_non_loopback:
+    url = remote.url.strip().rstrip("/")
+    if not url:
         raise SettingsError(
-            f"llmstep does not send goals to {host} without your consent, because that is another machine.",
-            hint="If you agree, set llmstep.remote.allowNonLoopback to true.",
-        )
-    if settings.engine in ("openai", "vllm") and not urlsplit(url).path:
-        url += "/v1"
-    return Place(url, read_key(remote.api_key_file), local)
-
-
-def _checked(remote: RemoteSettings, engine: str) -> tuple[str, str]:
-    """URL and host of the settings."""
-    if not remote.url.strip():
-        raise SettingsError(
-            f"The setting llmstep.engine is {engine}, but llmstep.remote.url is empty.",
+            f"The setting llmstep.engine is {settings.engine}, but llmstep.remote.url is empty.",
             hint="Set it to the server's address, http://127.0.0.1:8000/v1 for example.",
         )
     try:
-        parts = urlsplit(remote.url.strip())
+        parts = urlsplit(url)
         host = parts.hostname or ""
         parts.port  # noqa: B018 - raises for what is no number
     except ValueError:
@@ -92,7 +79,15 @@ def _checked(remote: RemoteSettings, engine: str) -> tuple[str, str]:
             "The setting llmstep.remote.url holds a user name or a password.",
             hint=f"Put the key into the environment variable {KEY_VARIABLE} or a file (llmstep.remote.apiKeyFile).",
         )
-    return remote.url.strip().rstrip("/"), host
+    local = is_loopback(host)
+    if not local and not remote.allow_non_loopback:
+        raise SettingsError(
+            f"llmstep does not send goals to {host} without your consent, because that is another machine.",
+            hint="If you agree, set llmstep.remote.allowNonLoopback to true.",
+        )
+    if settings.engine in ("openai", "vllm") and not parts.path:
+        url += "/v1"
+    return Place(url, read_key(remote.api_key_file), local)
 
 
 def read_key(file: str) -> Key | None:

@@ -16,7 +16,6 @@ from llmstep.engine.chat_form import NO_THOUGHT
 from llmstep.engine.interface import Turn
 from llmstep.engine.postprocess import RawSample
 from llmstep.engine.prompt import fitted_text
-from llmstep.engine.remote.samples import Answer
 from llmstep.errors import ModelError
 from llmstep.settings import Settings
 from llmstep.types import PromptInput, SamplingParams
@@ -108,11 +107,6 @@ class Question:
             how["seed"] = seed
         make = {"llama.cpp": _llama_cpp, "ollama": _ollama, "ollama-chat": _ollama}.get(self.api, _openai)
         return {name: value for name, value in make(self, count, how, without).items() if name not in without}
-
-    def heard(self, count: int) -> Answer:
-        """Takes the answer to a request for `count` samples."""
-        maximum = 0 if self.scored else self.max_tokens
-        return Answer(count, self.stops, self.step_tokens, inside=self.in_thought, maximum=maximum)
 
 
 def _openai(question: Question, count: int, how: dict[str, Any], without: frozenset[str]) -> dict[str, Any]:

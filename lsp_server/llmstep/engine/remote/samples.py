@@ -70,26 +70,22 @@ class _Choice:
         return RawSample(self.text, score, tokens, thought=self.thought, cut=self.cut)
 
 
+@attrs.define(eq=False)
 class Answer:
-    """The samples of one request while they come.
+    """The samples of one request while they come."""
 
-    Args:
-        wanted: Their number.
-        stops: Texts that end a sample; not every server obeys them.
-        max_length: Most tokens of a sample behind its thought; 0 is no limit but the server's.
-        inside: The samples begin within a thought.
-        maximum: Tokens of a whole sample that were asked for; 0 is no limit but the server's.
-    """
-
-    def __init__(
-        self, wanted: int, stops: Iterable[str], max_length: int = 0, *, inside: bool = False, maximum: int = 0
-    ) -> None:
-        self._max_length, self._inside, self._maximum = max_length, inside, maximum
-        self._counted = 0
-        self._wanted = wanted
-        self._stops = tuple(stops)
-        self._max_stop_length = max(map(len, self._stops), default=0)
-        self._choices: dict[int, _Choice] = {}
+    wanted: int
+    """Their number."""
+    stops: tuple[str, ...]
+    """Texts that end a sample; not every server obeys them."""
+    max_length: int = 0
+    """Most tokens of a sample behind its thought; 0 is no limit but the server's."""
+    inside: bool = False
+    """The samples begin within a thought."""
+    maximum: int = 0
+    """Tokens of a whole sample that were asked for; 0 is no limit but the server's."""
+    _counted: int = 0
+    _choices: dict[int, _Choice] = attrs.field(factory=dict)
 
     @property
     def steps(self) -> int:
@@ -101,7 +97,7 @@ class Answer:
         """Whether what still comes is of no use, because of stops that the server does not obey."""
         choices = self._choices.values()
         return (
-            len(choices) >= self._wanted
+            len(choices) >= self.wanted
             and all(each.ended or each.stopped for each in choices)
             and not all(each.ended for each in choices)
         )
@@ -109,7 +105,7 @@ class Answer:
     @property
     def mixed(self) -> bool:
         """Whether several samples came under one number, as from gateways that number all of them 0."""
-        return self._wanted > 1 and len(self._choices) == 1 and next(iter(self._choices.values())).ends > 1
+        return self.wanted > 1 and len(self._choices) == 1 and next(iter(self._choices.values())).ends > 1
 
     @property
     def cut(self) -> bool:
@@ -163,19 +159,19 @@ class Answer:
         text = str((raw["text"] if "text" in raw else message.get("content")) or "")
         thought = str(next((said for said in (message.get(name) for name in _THOUGHTS) if said), ""))
         choice.cut = choice.cut or raw.get("finish_reason") in _LIMITS
-        searched = max(0, len(choice.text) - self._max_stop_length)
+        searched = max(0, len(choice.text) - max(map(len, self.stops), default=0))
         choice.text += text
         choice.thought += thought
         choice.pieces += bool(text)
         choice.thoughts += bool(thought)
         length = len(choice.text) + len(choice.thought)
-        without_end = length > (self._maximum * _PER_TOKEN or _MAX_SAMPLE) or (
-            0 < self._maximum < choice.pieces + choice.thoughts - _SLACK
+        without_end = length > (self.maximum * _PER_TOKEN or _MAX_SAMPLE) or (
+            0 < self.maximum < choice.pieces + choice.thoughts - _SLACK
         )
-        if (without_end and not self._maximum) or len(self._choices) > _MAX_CHOICES:
+        if (without_end and not self.maximum) or len(self._choices) > _MAX_CHOICES:
             raise ValueError("too long")
-        choice.stopped = bool(text) and any(choice.text.find(stop, searched) >= 0 for stop in self._stops)
-        if not ended and (without_end or (text and self._max_length and self._is_too_long(choice))):
+        choice.stopped = bool(text) and any(choice.text.find(stop, searched) >= 0 for stop in self.stops)
+        if not ended and (without_end or (text and self.max_length and self._is_too_long(choice))):
             choice.stopped = choice.cut = True
         if text or not thought:  # a thought's tokens say nothing about the step
             choice.logprobs += _logprobs(raw.get("logprobs"))
@@ -183,13 +179,13 @@ class Answer:
 
     def _is_too_long(self, choice: _Choice) -> bool:
         """Whether what stands behind a thought has more pieces than a step may have tokens."""
-        if choice.pieces <= self._max_length:
+        if choice.pieces <= self.max_length:
             return False
-        if self._inside or has_thought(choice.text):
-            choice.spoken += bool(without_thought(choice.text, inside=self._inside).strip())
+        if self.inside or has_thought(choice.text):
+            choice.spoken += bool(without_thought(choice.text, inside=self.inside).strip())
         else:
             choice.spoken = choice.pieces
-        return choice.spoken > self._max_length
+        return choice.spoken > self.max_length
 
     def samples(self) -> Iterator[RawSample]:
         """The samples, in the order of their numbers."""

@@ -78,11 +78,6 @@ class Child:
     def running(self) -> bool:
         return self._process is not None and self._process.returncode is None
 
-    @property
-    def pid(self) -> int | None:
-        """The process above the server's own ones."""
-        return self._process.pid if self._process is not None and self.running else None
-
     async def place(self, launch: Launch, progress: ProgressSink = silent) -> Place:
         """Where the server is; it is started where it does not run, or another one runs.
 

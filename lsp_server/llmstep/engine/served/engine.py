@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Literal, TypeVar
 
 import attrs
 
 from llmstep.aside import in_this_loop
 from llmstep.cancel import CancelToken
+from llmstep.catalog.template import PromptTemplate
+from llmstep.engine.chat_form import SAID, ChatForm, chat_form, rule_values, written_chat
 from llmstep.engine.interface import Answer, Generation, Turn
-from llmstep.engine.remote.openai import OpenAiEngine, Target
+from llmstep.engine.remote.connection import persistently
+from llmstep.engine.remote.openai import SECONDS_FOR_MODELS, OpenAiEngine, Target
 from llmstep.engine.remote.questions import LLAMA_CPP, OPENAI
+from llmstep.engine.remote.refusals import FailedError, StatusError
 from llmstep.engine.served import launches
 from llmstep.engine.served.child import Child, Launch
 from llmstep.errors import LlmstepError, RemoteError
@@ -28,7 +33,7 @@ class ServedEngine(OpenAiEngine):
     """Starts a server for the model of the settings, and asks it; one that ends in the midst of that is started anew.
 
     Args:
-        settings: See `RemoteEngine`.
+        settings: See `ModelEngine`.
         kind: Which server.
     """
 
@@ -79,7 +84,7 @@ class ServedEngine(OpenAiEngine):
         """End the server."""
         await self.child.stop()
         self._launch = self._key = None
-        self._board.publish(state="empty", model=self.settings.model, url="")
+        self._publish(state="empty", model=self.settings.model, url="")
         self._rest()
 
     async def close(self) -> None:
@@ -90,11 +95,11 @@ class ServedEngine(OpenAiEngine):
         if settings.remote.url:
             return await super()._target(settings, progress)
         launch = await self._prepared(settings, progress)
-        self._board.publish(state="loading" if not self.child.running else self.status.state, model=launch.model)
+        self._publish(state="loading" if not self.child.running else self.status.state, model=launch.model)
         try:
             place = await self.child.place(launch, progress)
         except LlmstepError:
-            self._board.publish(state="empty")
+            self._publish(state="empty")
             raise
         connection = self._to(place, settings.remote.timeout_seconds)
         return Target(connection, launch.model, launch.template, launch.folder)
@@ -112,3 +117,26 @@ class ServedEngine(OpenAiEngine):
                     raise
                 self._key = key
             return self._launch
+
+    async def _form(self, target: Target, template: PromptTemplate) -> ChatForm | None:
+        """By the model's files, or by llama.cpp's server, which applies the rule in a GGUF file.
+
+        Raises:
+            RemoteError: The server cannot be reached.
+        """
+        if target.folder is not None:
+            return chat_form(partial(written_chat, target.folder), template)
+        if self._dialect is not LLAMA_CPP:
+            return None
+        body = {"messages": [{"role": "user", "content": SAID}], "chat_template_kwargs": rule_values(template)}
+        connection = target.connection
+        try:
+            answer = await persistently(lambda: connection.get("/apply-template", SECONDS_FOR_MODELS, body))
+        except (StatusError, FailedError):
+            return None
+        written = answer.get("prompt") if isinstance(answer, dict) else None
+        if not isinstance(written, str):
+            return None
+        form = chat_form(lambda _, *, answer, values: written if answer else None, template)
+        # The server always begins the model's turn, and is asked once: whether the model thinks stays unknown.
+        return form and attrs.evolve(form, thinks=True)

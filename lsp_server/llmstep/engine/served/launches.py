@@ -1,9 +1,10 @@
-"""Which command starts a server for the model of the settings: `vllm serve`, or llama.cpp's server."""
+"""Servers that llmstep can start here for the model of the settings: with which command, and when `auto` takes one."""
 
 from __future__ import annotations
 
 import importlib.util
 import shutil
+import subprocess
 import sys
 import sysconfig
 from pathlib import Path
@@ -11,21 +12,26 @@ from pathlib import Path
 import attrs
 
 from llmstep.cancel import CancelToken
-from llmstep.catalog.gguf import choose_gguf
+from llmstep.catalog.gguf import choose_gguf, is_gguf
 from llmstep.catalog.memory import needed_bytes, too_large
-from llmstep.catalog.models import style_by_name
+from llmstep.catalog.models import gguf_file, style_by_name
+from llmstep.catalog.recommended import Hardware
 from llmstep.catalog.registry import find_record
 from llmstep.catalog.resolve import resolve
 from llmstep.catalog.store import adapter_base
-from llmstep.engine.device import cpu_threads, free_bytes
+from llmstep.engine import device as devices
+from llmstep.engine.device import cpu_threads, has_apple_gpu
 from llmstep.engine.served.child import PORT, Launch
-from llmstep.errors import ModelError, ModelLoadError, SettingsError
+from llmstep.errors import LlmstepError, ModelError, ModelLoadError, SettingsError
 from llmstep.progress import ProgressSink
 from llmstep.settings import Settings
 
 VLLM, LLAMA_CPP = "vLLM", "llama.cpp"
 MAX_SLOTS = 32
 """Most samples at a time: each holds keys and values of its own."""
+LARGE = 1_000_000_000
+"""Parameters from which on a step is waited for where it is not fast."""
+_SECONDS_FOR_DRIVER = 5.0
 
 
 def vllm(settings: Settings, progress: ProgressSink, cancel: CancelToken) -> Launch:
@@ -91,7 +97,7 @@ def llama_cpp(settings: Settings, progress: ProgressSink, cancel: CancelToken) -
     file: Path = choice.path or fetch_file(choice.repo_id, choice.file, progress=progress, cancel=cancel)
     size = file.stat().st_size
     if not settings.remote.command:  # what the user's own command does with the memory is not known here
-        free = free_bytes("cpu")
+        free = devices.free_bytes("cpu")
         if needed_bytes(size) > free:
             ways = ["choose a smaller file, with fewer bits for example"]
             raise too_large(choice.name, size, "GGUF", "llama.cpp", free, ways)
@@ -106,7 +112,10 @@ def llama_cpp(settings: Settings, progress: ProgressSink, cancel: CancelToken) -
             raise ModelLoadError(f"The file {file} is no GGUF file.", hint="Download or convert the model again.")
     slots = min(settings.count, MAX_SLOTS)
     max_tokens = min(settings.max_new_tokens, template.max_new_tokens) + template.thinking_tokens
-    context = template.max_prompt_tokens + slots * max_tokens + _proof_tokens(settings, choice.name)
+    record = find_record(choice.name)
+    proves = record.proofs if record else style_by_name(choice.name)
+    proof_tokens = settings.prove_tokens // (settings.prove_rounds + 1) if proves else 0
+    context = template.max_prompt_tokens + slots * max_tokens + proof_tokens
     threads = cpu_threads(settings.threads, size)
     launch = llama_launch(command, choice.name, file, slots=slots, context=context, threads=threads)
     return attrs.evolve(launch, template=template)
@@ -131,13 +140,6 @@ def llama_launch(command: tuple[str, ...], model: str, file: Path, *, slots: int
     )
 
 
-def _proof_tokens(settings: Settings, model: str) -> int:
-    """Most tokens of one whole proof; none for a model of steps."""
-    record = find_record(model)
-    style = record.proofs if record else style_by_name(model)
-    return settings.prove_tokens // (settings.prove_rounds + 1) if style else 0
-
-
 def vllm_serve() -> tuple[str, ...]:
     """What starts vLLM here; empty when it is not installed."""
     program = _program("vllm")
@@ -155,3 +157,73 @@ def llama_server() -> tuple[str, ...]:
 def _program(name: str) -> str:
     """The path of an installed program, beside this Python or where the shell finds it; empty when there is none."""
     return shutil.which(name, path=sysconfig.get_path("scripts")) or shutil.which(name) or ""
+
+
+def prefers_llama_cpp(settings: Settings) -> bool:
+    """Whether llama.cpp's server is the better place for the model of the settings.
+
+    It is for a model that is nothing but a GGUF file. For one of the catalog whose file is on this machine, beside
+    llama.cpp and without a CUDA device, it is on Apple's GPUs, for large models on processors without products of
+    bytes, and where the memory holds the file and not the weights in eight bits.
+    """
+    if settings.engine != "auto":
+        return settings.engine == "llama.cpp"
+    try:
+        if is_gguf(settings.model):
+            return True
+        record = find_record(settings.model)
+        if record is None or gguf_file(record) is None or not llama_server():
+            return False
+        file = choose_gguf(settings).path
+    except LlmstepError:
+        return False
+    if file is None or settings.device == "cuda" or (settings.device == "auto" and has_cuda()):
+        return False
+    parameters, free = record.parameters or 0, devices.free_bytes("cpu")
+    return (
+        (settings.device != "cpu" and has_apple_gpu())
+        or (parameters >= LARGE and not has_byte_products())
+        or needed_bytes(file.stat().st_size) <= free < (record.needed_bytes("cpu") or 0)
+    )
+
+
+def has_cuda() -> bool:
+    """Whether an NVIDIA driver is installed."""
+    return shutil.which("nvidia-smi") is not None
+
+
+def has_byte_products() -> bool:
+    """Whether the processor adds up products of bytes in one instruction, as far as LLVM knows."""
+    try:
+        from llvmlite.binding import get_host_cpu_features
+    except ImportError:
+        return False
+    features = get_host_cpu_features()
+    return any(features.get(name) for name in ("avx512vnni", "avxvnni", "dotprod"))
+
+
+def this_machine() -> Hardware:
+    """Device, free memory, and whether llama.cpp's server is installed.
+
+    A GPU counts where its driver is: torch, which a plain installation lacks, is one of the steps to it.
+    """
+    llama_cpp = bool(llama_server())
+    if has_apple_gpu():
+        return Hardware("mps", devices.free_bytes("mps"), llama_cpp)
+    free = _nvidia_free_bytes()
+    if free:
+        return Hardware("cuda", free, llama_cpp)
+    return Hardware("cpu", devices.free_bytes("cpu"), llama_cpp)
+
+
+def _nvidia_free_bytes() -> int:
+    """Free memory of all of NVIDIA's GPUs together; 0 where there is none, or its driver does not answer."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return 0
+    command = [program, "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS_FOR_DRIVER, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return 0
+    return sum(int(line) << 20 for line in done.stdout.split() if line.isdecimal()) if done.returncode == 0 else 0
