@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import attrs
 from lsprotocol import types
@@ -22,11 +22,9 @@ from llmstep.configuration.environment import environment_layer
 from llmstep.configuration.files import project_layer, user_layer
 from llmstep.errors import LlmstepError, SettingsError
 from llmstep.lsp.asking import SECONDS_TO_ANSWER
+from llmstep.lsp.protocol import LlmstepProtocol
 from llmstep.setting_values import SECTION
 from llmstep.settings import Settings
-
-if TYPE_CHECKING:
-    from llmstep.lsp.protocol import LlmstepProtocol
 
 _MAX_SHOWN = 5
 

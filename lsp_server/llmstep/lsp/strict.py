@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cattrs
+from cattrs import Converter
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from llmstep.errors import CancelledError, LlmstepError, RequestError
 from llmstep.lsp.framing import INVALID_REQUEST, Fault, is_identity
 from llmstep.wire.values import read_flag, read_number, read_whole
-
-if TYPE_CHECKING:
-    from cattrs import Converter
 
 VERSION = "2.0"
 _PATH = re.compile(r"@ \$?\.?([\w.\[\]$]+)")
