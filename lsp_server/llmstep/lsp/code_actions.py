@@ -52,8 +52,13 @@ async def code_actions(ls: Session, params: types.CodeActionParams) -> list[type
     actions = await ls.places.read(document, _inserts, ls, document, known, tactic) if known else []
     if actions and tactic is None:
         actions[0].is_preferred = True
-    ask = _ask(document, position, diagnostics, more=bool(actions) or tactic is not None)
-    found = [*actions, ask, _prove(document, position, diagnostics)]
+    here = _place(document, position, diagnostics)
+    ask = (
+        _start("llmstep: more suggestions", SUGGEST, here | {"more": True})
+        if actions or tactic is not None
+        else _start("llmstep: suggest the next step", SUGGEST, here)
+    )
+    found = [*actions, ask, _start("llmstep: complete the proof", PROVE, here)]
     if tactic is not None and params.context.only is None:
         for each in found:
             each.kind = BEHIND  # what Lean offers of the tactic's answer comes first
@@ -98,18 +103,6 @@ def _insert(ls: Session, document: Document, known: SuggestionSet, suggestion: S
             "score": suggestion.candidate.score,
         },
     )
-
-
-def _ask(
-    document: Document, position: types.Position, diagnostics: Sequence[types.Diagnostic], *, more: bool
-) -> types.CodeAction:
-    label = "llmstep: more suggestions" if more else "llmstep: suggest the next step"
-    argument = _place(document, position, diagnostics) | ({"more": True} if more else {})
-    return _start(label, SUGGEST, argument)
-
-
-def _prove(document: Document, position: types.Position, diagnostics: Sequence[types.Diagnostic]) -> types.CodeAction:
-    return _start("llmstep: complete the proof", PROVE, _place(document, position, diagnostics))
 
 
 def _start(label: str, command: str, argument: dict[str, Any]) -> types.CodeAction:

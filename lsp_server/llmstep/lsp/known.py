@@ -102,27 +102,17 @@ async def accept(ls: Session, wanted: ChooseParams, _: object) -> ShownSuggestio
 async def _shown(ls: Session, wanted: ChooseParams, step: int) -> ShownSuggestion | None:
     document = ls.documents.snapshot(wanted.text_document.uri)
     known = await ls.places.known(document, wanted.position, wanted.diagnostics)
-    if known is None or not known.suggestions:
+    if known is None or known.shown is None:
         return None
+    index = (known.suggestions.index(known.shown) + step) % len(known.suggestions)
+    shown = known.suggestions[index]
     if step:
-        index = (_index(known) + step) % len(known.suggestions)
-        known = attrs.evolve(known, chosen=known.suggestions[index].text)
-        ls.memory.remember(known)
+        ls.memory.remember(attrs.evolve(known, chosen=shown.text))
         ls.refresh_hints()
-    return await ls.places.read(document, _answer, document, known)
-
-
-def _answer(document: Document, known: SuggestionSet) -> ShownSuggestion:
-    shown = known.suggestions[_index(known)]
     return ShownSuggestion(
         text=shown.text,
-        edit=known.point.edit(document.text, shown.text),
+        edit=await ls.places.read(document, known.point.edit, document.text, shown.text),
         verdict=shown_verdict(shown.check.verdict),
-        index=_index(known),
+        index=index,
         count=len(known.suggestions),
     )
-
-
-def _index(known: SuggestionSet) -> int:
-    texts = [each.text for each in known.suggestions]
-    return texts.index(known.chosen) if known.chosen in texts else 0

@@ -41,9 +41,9 @@ from pygls.protocol import (
 from llmstep.errors import LlmstepError
 from llmstep.lsp.asking import AskingProtocol
 from llmstep.lsp.documents import Documents, NewText
-from llmstep.lsp.framing import INVALID_PARAMS, INVALID_REQUEST, Fault
+from llmstep.lsp.framing import INVALID_PARAMS, INVALID_REQUEST, Fault, known_identity
 from llmstep.lsp.outbox import Outbox
-from llmstep.lsp.strict import envelope_fault, known_identity, response_error, strict, what_is_wrong
+from llmstep.lsp.strict import envelope_fault, response_error, strict, what_is_wrong
 from llmstep.lsp.upkeep import Upkeep
 
 _log = logging.getLogger(__name__)

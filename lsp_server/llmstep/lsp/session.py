@@ -53,7 +53,7 @@ class Session(LanguageServer):
         self.memory = Memory()
         self.runs = Runs()
         self.places = Places(self.memory, lambda: self.documents)
-        self.sync = SettingsSync(self)
+        self.sync = SettingsSync(self.store, self.protocol, self.show_error)
         self.status = Status(lambda: self.app, lambda: self.settings, self.protocol.notify)
         self.idle = Idle(lambda: self.settings)
         self.upkeep = Upkeep(self.runs.busy)
@@ -132,10 +132,6 @@ class Session(LanguageServer):
         if self._starting is None:
             raise LlmstepError("The client has not said that it is ready.", hint="Send `initialized` first.")
         return await asyncio.shield(self._starting)
-
-    def configure(self, settings: Settings) -> None:
-        """Use other settings from now on."""
-        self.store.change(settings)
 
     def _show_changes(self, *_: object) -> None:
         if self.app is not None:

@@ -58,7 +58,11 @@ def did_change_folders(ls: Session, _: types.DidChangeWorkspaceFoldersParams) ->
 
 
 def did_change_configuration(ls: Session, params: types.DidChangeConfigurationParams) -> None:
-    ls.sync.changed(params.settings)
+    """The settings inline, which hold for the very next message, or a sign to ask for them."""
+    if params.settings:
+        ls.sync.push(params.settings)
+    else:
+        ls.spawn(ls.sync.pull())
 
 
 def create_session() -> Session:
