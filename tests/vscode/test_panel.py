@@ -10,7 +10,7 @@ import pytest
 from panel_runs import CLOSES, SPLITS, TWO, back, nothing, said, suggested
 from playwright.async_api import expect
 from vscode_panel import Panel
-from vscode_window import MENU, until
+from vscode_window import RESULTS, until
 
 if TYPE_CHECKING:
     from vscode_lean import Judge
@@ -155,7 +155,7 @@ async def test_verdicts_come_in_live(window: Window, panel: Panel, workbench: Wo
         workbench.configure(llmstep__temperature=None)
     await expect(await panel.button("Stop")).to_be_disabled()
     await expect((await panel.locator("ol .about")).filter(has_text="is being checked …")).to_have_count(0)
-    assert await window.page.locator(MENU).count() == 0  # what the panel began, the panel shows
+    assert await window.page.locator(RESULTS).count() == 0  # what the panel began, the panel shows
     await back(window, file)
     await file.close()
 
