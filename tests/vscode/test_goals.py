@@ -207,7 +207,7 @@ async def test_lean_goes_during_a_question(
     await expect(file.hint("✓")).to_have_count(1)
     line = file.text[: file.text.index("/ sorry")].count("\n") + 1
     said = f"Found for line {line} of {name}.lean: "
-    assert await window.messages() == [await window.message(said)]
+    assert [await window.message(said)] == await window.messages()
     await window.notification(said).get_by_role("button", name="Show").click()
     await window.results(until_one_has="✓")
     await window.press("Escape")

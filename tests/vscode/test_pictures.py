@@ -44,18 +44,18 @@ CALM = {
     "screencastMode.keyboardOptions": {"showKeys": False, "showKeybindings": True, "showCommands": False},
 }
 """Settings that leave the editor and what llmstep shows."""
-NAT = """/-- Zero is neutral on the left. -/
+NAT = """/-- The two sides of a conjunction may change places. -/
+theorem and_swap (p q : Prop) (h : p ∧ q) : q ∧ p := by
+  obtain ⟨hp, hq⟩ := h
+  exact ⟨hq, hp⟩
+
+/-- Zero is neutral on the left. -/
 theorem zero_add' (n : Nat) : 0 + n = n := by
   induction n with
   | zero => rfl
   | succ n ih => sorry
-
-/-- The two sides of a conjunction may change places. -/
-theorem and_swap (p q : Prop) (h : p ∧ q) : q ∧ p := by
-  obtain ⟨hp, hq⟩ := h
-  exact ⟨hq, hp⟩
 """
-"""Several steps close the goal, others leave goals."""
+"""Several steps close the goal, others leave goals; the menu of results leaves its line free."""
 LOW: FloatRect = {"x": 0, "y": 0, "width": 900, "height": 440}
 KEYS = ".screencast-keyboard *"
 """What VS Code shows of keys in its screencast mode."""
