@@ -1,7 +1,6 @@
 import * as vscode from 'vscode';
 import type { FillAnswer, ProveAnswer } from '../server/protocol';
-import { applyEdits } from './edits';
-import { type PlaceArgument, leanEditor, placeAtHand } from './place';
+import { type PlaceArgument, applyEdits, leanEditor, placeAtHand } from './place';
 import type { Parts } from './parts';
 import { present } from './results';
 import { withProgress } from './run';

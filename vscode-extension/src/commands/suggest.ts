@@ -2,8 +2,7 @@ import * as vscode from 'vscode';
 import { commandAction } from '../notify';
 import type { ShownSuggestion, SuggestAnswer } from '../server/protocol';
 import { plural } from '../words';
-import { insert } from './edits';
-import { type PlaceArgument, leanEditor, placeAtHand, placeOf } from './place';
+import { type PlaceArgument, insert, leanEditor, placeAtHand, placeOf } from './place';
 import type { Parts } from './parts';
 import { present } from './results';
 

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
-import { insert } from '../commands/edits';
-import { type PlaceArgument, leanEditor, placeOf } from '../commands/place';
+import { type PlaceArgument, insert, leanEditor, placeOf } from '../commands/place';
 import type { Notifier } from '../notify';
 import type { Known } from '../server/protocol';
 import type { Session } from '../server/session';
