@@ -15,7 +15,7 @@ const options = {
   logLevel: 'info',
 };
 await rm('dist', { recursive: true, force: true });
-const extension = { ...options, entryPoints: ['src/extension.ts'], outfile: 'dist/extension.js' };
+const extension = { ...options, entryPoints: ['src/main.ts'], outfile: 'dist/extension.js' };
 const panel = {
   ...options,
   platform: 'browser',

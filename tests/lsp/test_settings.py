@@ -69,7 +69,7 @@ def test_null_is_no_value(server: Session) -> None:
     "settings", [{"llmstep": {"count": 4}}, {"count": 4}, {"llmstep.count": 4}, {"llmstep": {"count": 4}, "lean4": {}}]
 )
 def test_forms_in_which_editors_push(server: Session, settings: Any) -> None:
-    server.sync.changed(settings)
+    server.sync.push(settings)
     assert server.settings.count == 4
 
 
@@ -86,16 +86,16 @@ def test_forms_in_which_editors_push(server: Session, settings: Any) -> None:
 )
 def test_a_wrong_value_is_told_and_all_others_hold(server: Session, wire: Wire, settings: Any, sentence: str) -> None:
     server.sync.push({"count": 7, "model": "starter"})
-    server.sync.changed({"model": "starter", "temperature": 0.5, **settings})
+    server.sync.push({"model": "starter", "temperature": 0.5, **settings})
     assert wire.messages == [sentence]
     whole = "llmstep" in settings  # then there is nothing else to take
     assert (server.settings.count, server.settings.model) == (7 if whole or "count" in settings else 10, "starter")
     assert server.settings.temperature == (0.7 if whole else 0.5)
-    server.sync.changed({"model": "starter", "temperature": 0.5, **settings})
+    server.sync.push({"model": "starter", "temperature": 0.5, **settings})
     assert wire.messages == [sentence], "told once while it stays"
     server.sync.push({"count": 8})
     assert server.settings.count == 8
-    server.sync.changed(settings)
+    server.sync.push(settings)
     assert wire.messages == [sentence] * 2, "told again when it has come again"
 
 

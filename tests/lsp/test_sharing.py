@@ -6,7 +6,6 @@ import asyncio
 import os
 import socket
 from contextlib import AsyncExitStack, asynccontextmanager
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -27,7 +26,7 @@ from llmstep.engine.router import EngineRouter
 from llmstep.http import health as http_health
 from llmstep.http.app import create_app
 from llmstep.http.server import serve
-from llmstep.lsp.sharing import Sharing, listens
+from llmstep.lsp.endpoint import Endpoint, listens
 from llmstep.settings import HttpSettings, Settings
 
 if TYPE_CHECKING:
@@ -172,20 +171,27 @@ async def lender(settings: Settings) -> AsyncIterator[int]:
         await engine.close()
 
 
-def borrower(url: str | None = None) -> tuple[Sharing, list[str]]:
-    """Sharing in a window that has the port itself, or has not; and the signs that it was lost."""
-    signs: list[str] = []
-    made = Sharing()
-    made.endpoint = SimpleNamespace(url=url, hurry=lambda: signs.append("hurry"))  # type: ignore[assignment]
-    return made, signs
+class Window(Endpoint):
+    """The endpoint of a window that has the port itself, or has not; and the signs that it was lost."""
+
+    def __init__(self, url: str | None = None) -> None:
+        self._own_url = url
+        self.signs: list[str] = []
+
+    @property
+    def url(self) -> str | None:
+        return self._own_url
+
+    def hurry(self) -> None:
+        self.signs.append("hurry")
 
 
 async def test_who_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LLMSTEP_TOKEN", raising=False)
     async with lender(Settings(model="starter")) as port:
         same = Settings(model="starter", http=HttpSettings(port=port))
-        sharing, signs = borrower()
-        place = await sharing.neighbour(same)
+        window = Window()
+        place = await window.neighbour(same)
         assert place is not None
         assert (place.url, place.key, place.loopback) == (f"http://127.0.0.1:{port}", None, True)
         assert place.model_key
@@ -196,18 +202,17 @@ async def test_who_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
             attrs.evolve(same, http=HttpSettings(port=port, enabled=False)),
             attrs.evolve(same, http=HttpSettings(port=0)),
         ):
-            assert await sharing.neighbour(other) is None
-        assert await borrower(f"http://127.0.0.1:{port}")[0].neighbour(same) is None
-        assert await Sharing().neighbour(same) is None
+            assert await window.neighbour(other) is None
+        assert await Window(f"http://127.0.0.1:{port}").neighbour(same) is None
         with monkeypatch.context() as patch:  # another version
             patch.setattr(http_health, "__version__", __version__ + "x")
-            assert await sharing.neighbour(same) is None
+            assert await window.neighbour(same) is None
         with monkeypatch.context() as patch:  # the process that it names is not the one that listens
             patch.setattr(http_health.os, "getpid", os.getppid)
-            assert await sharing.neighbour(same) is None
-    assert signs == ["hurry"]  # port 0 is nobody's
-    assert await sharing.neighbour(same) is None
-    assert signs == ["hurry", "hurry"]
+            assert await window.neighbour(same) is None
+    assert window.signs == ["hurry"]  # port 0 is nobody's
+    assert await window.neighbour(same) is None
+    assert window.signs == ["hurry", "hurry"]
 
 
 async def test_only_a_process_of_this_user_that_listens_there_is_trusted() -> None:

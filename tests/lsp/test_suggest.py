@@ -92,7 +92,7 @@ async def test_the_result_and_the_actions_after_it(opened: Callable[..., Page], 
     verdicts = [order.index(each["verdict"]) for each in suggestions]
     assert verdicts == sorted(verdicts)
     for each in suggestions:
-        assert set(each) == {"text", "score", "verdict", "source", "repairedFrom", "remainingGoals", "edit"}
+        assert set(each) == {"text", "score", "verdict", "source", "repairedFrom", "remainingGoals", "title", "edit"}
         assert each["score"] < 0
         assert bool(each["remainingGoals"]) is (each["verdict"] == "progress")
         assert each["edit"]["range"] == {"start": {"line": 1, "character": 2}, "end": {"line": 1, "character": 7}}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.async_api import expect
 from vscode_lean import OR
-from vscode_window import MENU, NOTIFICATION, PICK, plain, until
+from vscode_window import NOTIFICATION, PICK, RESULTS, plain, until
 
 if TYPE_CHECKING:
     from playwright.async_api import Locator
@@ -34,8 +34,7 @@ async def entries(window: Window) -> list[str]:
 
 async def found(window: Window) -> list[str]:
     """The steps in the menu that a run opens."""
-    await expect(window.page.locator(MENU).first).to_contain_text("✓")
-    titles = await window.menu_titles()
+    titles = await window.results(until_one_has="✓")
     await window.press("Escape")
     return titles
 
@@ -45,6 +44,9 @@ async def test_the_title_of_the_editor_has_a_button_and_a_menu(window: Window) -
     await file.place("/ sorry", 2)
     title = window.page.locator(".editor-group-container.active .editor-actions .action-label")
     await title.and_(window.page.locator("[aria-label^='Suggest the Next Step']")).click()
+    await window.results(until_one_has="✓")
+    await window.page.locator(PICK).filter(has_text="More suggestions").click()
+    await expect(window.page.locator(RESULTS)).to_have_count(0)
     assert await found(window)
     await title.and_(window.page.locator("[aria-label^='llmstep']")).click()
     assert await entries(window) == [
@@ -174,7 +176,7 @@ async def test_a_proof_search_ends_where_its_progress_is_shown(window: Window) -
     await progress.get_by_role("button", name="Cancel").click()
     await expect(window.page.locator(NOTIFICATION)).to_have_count(0)
     await window.status_says("idle")
-    assert await window.page.locator(MENU).count() == 0
+    assert await window.page.locator(RESULTS).count() == 0
     await file.close()
 
 

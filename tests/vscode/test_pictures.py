@@ -10,7 +10,7 @@ from PIL import Image, ImageChops, ImageStat
 from playwright.async_api import expect
 from vscode_panel import Panel
 from vscode_pictures import MEDIA, SITE, animation, keep, publish, shot
-from vscode_window import MENU, plain
+from vscode_window import plain
 from vscode_workbench import Workbench
 
 if TYPE_CHECKING:
@@ -44,18 +44,20 @@ CALM = {
     "screencastMode.keyboardOptions": {"showKeys": False, "showKeybindings": True, "showCommands": False},
 }
 """Settings that leave the editor and what llmstep shows."""
-NAT = """/-- Zero is neutral on the left. -/
-theorem zero_add' (n : Nat) : 0 + n = n := by
-  induction n with
-  | zero => rfl
-  | succ n ih => sorry
-
-/-- The two sides of a conjunction may change places. -/
+AND = """/-- The two sides of a conjunction may change places. -/
 theorem and_swap (p q : Prop) (h : p ∧ q) : q ∧ p := by
   obtain ⟨hp, hq⟩ := h
   exact ⟨hq, hp⟩
 """
+ZERO = """/-- Zero is neutral on the left. -/
+theorem zero_add' (n : Nat) : 0 + n = n := by
+  induction n with
+  | zero => rfl
+  | succ n ih => sorry
+"""
 """Several steps close the goal, others leave goals."""
+NAT = f"{AND}\n{ZERO}"
+"""The menu of results leaves the line of the goal free."""
 LOW: FloatRect = {"x": 0, "y": 0, "width": 900, "height": 440}
 KEYS = ".screencast-keyboard *"
 """What VS Code shows of keys in its screencast mode."""
@@ -96,10 +98,17 @@ async def studio(workbench: Workbench, new_window: NewWindow) -> AsyncIterator[W
 @pytest.mark.parametrize("theme", THEMES)
 async def test_menu_hint_and_models(studio: Window, workbench: Workbench, theme: str) -> None:
     await themed(studio, workbench, theme)
-    file = await studio.open(f"Zero{theme.title()}.lean", NAT)
+    await studio.page.set_viewport_size({"width": 900, "height": 600})
+    file = await studio.open(f"Menu{theme.title()}.lean", NAT)
     await file.place("sorry", 2)
     await studio.suggest()
     keep(studio, await shot(studio, LOW), f"vscode-suggestions-{theme}", SITE)
+    await studio.press("Escape")
+    await file.close()
+    await studio.page.set_viewport_size({"width": 900, "height": 500})
+    file = await studio.open(f"Zero{theme.title()}.lean", f"{ZERO}\n{AND}")
+    await file.place("sorry", 2)
+    await studio.suggest()
     await studio.press("Escape")
     await hovered(studio, file)
     keep(studio, await shot(studio, LOW), f"vscode-hint-{theme}", *places(theme))
@@ -138,7 +147,7 @@ async def test_panel_with_what_a_step_changes(studio: Window, workbench: Workben
 async def test_keys_and_the_animation(studio: Window, workbench: Workbench, judge: Judge) -> None:
     """From a goal by the lightbulb's key to an accepted step that Lean accepts; keys are shown by VS Code itself."""
     await themed(studio, workbench, "dark")
-    await studio.page.set_viewport_size({"width": 720, "height": 460})
+    await studio.page.set_viewport_size({"width": 720, "height": 520})
     file = await studio.open("Animated.lean", NAT)
     await file.place("sorry", 2)
     await studio.command("Developer: Toggle Screencast Mode")
@@ -146,10 +155,9 @@ async def test_keys_and_the_animation(studio: Window, workbench: Workbench, judg
     await studio.menu(until_it_has="llmstep: suggest")
     frames.append((await shot(studio), 1500))
     await studio.choose("llmstep: suggest the next step")
-    await expect(studio.page.locator(MENU).first).to_contain_text("✓")
+    best = (await studio.results(until_one_has="✓"))[0]
     await expect(studio.page.locator(KEYS)).to_have_count(0)
     frames.append((await shot(studio), 2500))
-    best = (await studio.menu_titles())[0]
     await studio.press("Enter")
     await expect(file.tab).to_be_visible()
     frames.append((await shot(studio), 3000))

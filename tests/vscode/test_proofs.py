@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.async_api import expect
 from scripted_model import NAME, ScriptedModel, fenced
-from vscode_window import MENU
 
 if TYPE_CHECKING:
     from vscode_lean import Judge
@@ -38,7 +36,7 @@ async def test_a_written_proof_is_repaired(window: Window, workbench: Workbench,
             await file.place("sorry")
             await window.menu(until_it_has="llmstep: complete the proof")
             await window.choose("llmstep: complete the proof")
-            await expect(window.page.locator(MENU).first).to_contain_text("✓", timeout=60_000)
+            await window.results(until_one_has="✓")
             await window.picture("20-written-proof")
             await window.press("Enter")
             proved = await file.saved()
@@ -53,7 +51,7 @@ async def test_a_written_proof_is_repaired(window: Window, workbench: Workbench,
             await window.choose("llmstep: complete the proof")
             said = await window.message("complete except for")
             assert said == "The proof is complete except for 1 goal. It is offered at its place."
-            await expect(window.page.locator(MENU).first).to_contain_text("proves it except for 1 goal")
+            await window.results(until_one_has="proves it except for 1 goal")
             await window.picture("21-part-of-a-proof")
             await window.press("Enter")
             assert (await file.saved()).endswith("constructor\n  · exact hp\n  · sorry\n")

@@ -33,6 +33,8 @@ STEP_MS = 15_000
 NOTIFICATION = ".notification-toast"
 STATUS = re.compile("llmstep|starter|·")
 PICK = ".quick-input-list .monaco-list-row"
+RESULTS = ".quick-input-widget:visible .quick-input-title:text-matches('^llmstep: ')"
+"""The title of the menu of results."""
 
 
 async def until(what: str, condition: Callable[[], Any], *, seconds: float = SECONDS) -> Any:
@@ -176,17 +178,23 @@ class Window:
 
         It is run again where they have not: settings reach the server some time after they were changed.
         """
-        wanted = self.page.locator(MENU).filter(has_text=until_one_has).first
 
         async def found() -> list[str] | None:
             await self.press("Alt+m", "Alt+n")
-            await self.page.locator(MENU).first.wait_for()
-            if await wanted.is_visible():
-                return [title for title in await self.menu_titles() if not title.startswith("llmstep: ")]
+            steps = await self.results()
+            if any(until_one_has in step for step in steps):
+                return steps
             await self.press("Escape")
             return None
 
         return list(await until(f"a suggestion with {until_one_has}", found))
+
+    async def results(self, *, until_one_has: str = "") -> list[str]:
+        """The titles of the steps in the menu that a run opens, once one contains a text."""
+        await expect(self.page.locator(RESULTS)).to_be_visible()
+        *steps, more, prove = await self.picks(until_one_has=until_one_has)
+        assert (more[0], prove[0]) == ("More suggestions", "Complete the proof")
+        return [step[0] for step in steps]
 
     async def menu_titles(self) -> list[str]:
         """The titles in the open menu."""

@@ -163,9 +163,10 @@ class Workbench:
         return [each for each in children if "--server" in _command_line(each)]
 
     def settings(self) -> dict[str, Any]:
-        """The user's settings on disk."""
-        read: dict[str, Any] = json.loads(self.settings_file.read_text())
-        return read
+        """The user's settings on disk; none while VS Code writes them."""
+        with contextlib.suppress(json.JSONDecodeError):
+            return dict(json.loads(self.settings_file.read_text()))
+        return {}
 
     def configure(self, **changes: Any) -> None:
         """Change settings of the folder, `__` in a name standing for a dot; None takes one away.

@@ -1,7 +1,6 @@
 import * as vscode from 'vscode';
 import { ErrorCodes, ResponseError } from 'vscode-languageclient/node';
-import { checkWith } from './checks';
-import { type LeanClient, isDead, runs, untilItRuns, whileAlive } from './leanClient';
+import { checkWith, type LeanClient, isDead, runs, untilItRuns, whileAlive } from './leanClient';
 import type { CheckParams, CheckedSuggestions, PlainGoal } from './server/protocol';
 
 export const LEAN4_EXTENSION = 'leanprover.lean4';

@@ -1,14 +1,12 @@
 import { mkdir } from 'node:fs/promises';
 import * as vscode from 'vscode';
 import type { EnvironmentKeeper } from './environment/keeper';
-import type { EnvironmentState } from './environment/state';
-import { proxyVariables } from './environment/proxy';
-import { findUv } from './environment/uv';
+import type { EnvironmentState } from './environment/disk';
+import { proxyVariables, findUv } from './environment/tools';
 import { type Notifier, commandAction } from './notify';
 import { type Found, candidates, findPython } from './python/find';
-import { type Plan, launchOf, plan } from './python/launch';
+import { type Plan, launchOf, plan, type Launch } from './python/launch';
 import type { Python } from './python/probe';
-import type { Launch } from './server/host';
 
 /** Name of the remote server's key in the secret storage. */
 export const API_KEY = 'llmstep.apiKey';

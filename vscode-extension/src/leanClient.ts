@@ -1,4 +1,6 @@
 import type * as vscode from 'vscode';
+import { ErrorCodes } from 'vscode-languageclient/node';
+import type { CheckParams, CheckedSuggestions } from './server/protocol';
 
 /** An entry of `$/lean/fileProgress`. */
 interface Processing {
@@ -92,4 +94,30 @@ export async function whileAlive<T>(
 
 function isFatal(processing: readonly Processing[]): boolean {
   return processing.some(({ kind }) => kind === FATAL);
+}
+
+/**
+ * Have a Lean client's server check suggestions, with the RPC method of the Lean package.
+ *
+ * @returns null where the file does not import the package or has no goal there, so that llmstep's own Lean has to check.
+ * @throws the Lean client's error, for any other reason.
+ */
+export async function checkWith(
+  client: LeanClient,
+  asked: CheckParams,
+  token: vscode.CancellationToken,
+): Promise<CheckedSuggestions | null> {
+  const { textDocument, position } = asked;
+  const { uri } = textDocument;
+  try {
+    const session = (await client.sendRequest('$/lean/rpc/connect', { uri }, token)) as { sessionId: string };
+    const call = { textDocument, position, ...session, method: 'LLMstep.checkSuggestions', params: asked };
+    return (await client.sendRequest('$/lean/rpc/call', call, token)) as CheckedSuggestions;
+  } catch (error) {
+    const code = (error as { code?: unknown }).code;
+    if (code === ErrorCodes.MethodNotFound || code === ErrorCodes.InvalidParams) {
+      return null;
+    }
+    throw error;
+  }
 }

@@ -10,9 +10,9 @@ import { SuggestionsPanel } from './panel/panel';
 import { show } from './server/messages';
 import { checkSuggestions, knownChanged, plainGoal, serverMessage, statusChanged } from './server/protocol';
 import { Session } from './server/session';
-import { declaredNames, serverSettings, setting } from './settings';
+import { serverSettings, setting } from './settings';
 import { StatusItem } from './status';
-import { TacticPort } from './tacticPort';
+import { tellTacticPort } from './tacticPort';
 
 const SHOW_LOG = commandAction('Show Log', 'llmstep.showLog');
 const RESTART = commandAction('Restart', 'llmstep.restart');
@@ -29,25 +29,23 @@ export class Extension {
   readonly launcher: Launcher;
   readonly session: Session;
   readonly panel: SuggestionsPanel;
-  readonly #tacticPort = new TacticPort();
 
   constructor(readonly context: vscode.ExtensionContext) {
-    const names = declaredNames(context.extension.packageJSON);
     this.keeper = new EnvironmentKeeper(context, this.log, this.notify);
     this.launcher = new Launcher(context, this.log, this.notify, this.keeper, () => void this.session.restart());
     this.session = new Session({
       log: this.log,
       launch: (unasked) => this.launcher.launch(unasked),
-      settings: () => ({ ...serverSettings(names), ...this.#providers() }),
+      settings: () => ({ ...serverSettings(), ...this.#providers() }),
       prepare: (client) => { this.#prepare(client); },
       crashed: (again) => { this.#crashed(again); },
       failed: (error) => { this.#failed(error); },
     });
-    this.panel = new SuggestionsPanel(context.extensionUri, this.session, this.notify);
+    this.panel = new SuggestionsPanel(context.extensionUri, this.session, this.status, this.notify);
   }
 
   activate(): void {
-    this.#tacticPort.apply(); // first of all: the Lean 4 extension starts its server at the same time
+    tellTacticPort(); // first of all: the Lean 4 extension starts its server at the same time
     this.context.subscriptions.push(
       this.log,
       this.goals,
@@ -63,7 +61,7 @@ export class Extension {
           void this.session.restart();
         }
         if (event.affectsConfiguration('llmstep.http.port')) {
-          this.#tacticPort.apply();
+          tellTacticPort();
         }
       }),
     );
@@ -90,7 +88,7 @@ export class Extension {
     client.onNotification(knownChanged, () => { this.panel.later(); });
     client.onNotification(statusChanged, (status) => {
       this.status.server(status);
-      this.panel.server(status);
+      this.panel.later();
     });
   }
 
@@ -104,4 +102,17 @@ export class Extension {
     const reason = error instanceof Error ? error.message : String(error);
     void this.notify.error(`The llmstep server did not start: ${reason}`, RESTART);
   }
+}
+
+let running: Extension | undefined;
+
+export function activate(context: vscode.ExtensionContext): Extension {
+  running = new Extension(context);
+  running.activate();
+  return running;
+}
+
+export async function deactivate(): Promise<void> {
+  await running?.deactivate();
+  running = undefined;
 }

@@ -29,8 +29,8 @@ export async function changeSetting(name: string, value: unknown): Promise<void>
 }
 
 /** Names of the settings that package.json declares, without `llmstep.`. */
-export function declaredNames(packageJson: unknown): string[] {
-  const { contributes } = packageJson as {
+export function declaredNames(): string[] {
+  const { contributes } = vscode.extensions.getExtension('llmstep.llmstep')?.packageJSON as {
     contributes: { configuration: { properties: Record<string, unknown> }[] };
   };
   return contributes.configuration
@@ -43,10 +43,10 @@ export function declaredNames(packageJson: unknown): string[] {
  *
  * Defaults are left to the server, so that one of another version is not told of settings that it does not have.
  */
-export function serverSettings(names: readonly string[]): Record<string, unknown> {
+export function serverSettings(): Record<string, unknown> {
   const configuration = vscode.workspace.getConfiguration(SECTION);
   const told: Record<string, unknown> = {};
-  for (const name of names) {
+  for (const name of declaredNames()) {
     if (!CLIENT_ONLY.has(name) && isSet(configuration.inspect(name))) {
       told[name] = configuration.get(name);
     }

@@ -33,15 +33,13 @@ export function isBusy({ state }: Status): boolean {
 
 /** The status in words: model and device, then what is going on and how long the last answer took. */
 export function view(session: SessionState, status: Status | undefined, trusted: boolean): StatusView {
-  const { Information: fine, Warning: warning } = vscode.LanguageStatusSeverity;
-  if (!trusted) {
-    return { text: 'llmstep', detail: 'waits until the workspace is trusted', busy: false, severity: warning, command: ACTIONS };
-  }
-  if (session === 'stopped') {
-    return { text: 'llmstep', detail: 'does not run', busy: false, severity: warning, command: ACTIONS };
+  const { Information: severity, Warning } = vscode.LanguageStatusSeverity;
+  if (!trusted || session === 'stopped') {
+    const detail = trusted ? 'does not run' : 'waits until the workspace is trusted';
+    return { text: 'llmstep', detail, busy: false, severity: Warning, command: ACTIONS };
   }
   if (session === 'starting' || status === undefined) {
-    return { text: 'llmstep', detail: 'starting', busy: true, severity: fine, command: ACTIONS };
+    return { text: 'llmstep', detail: 'starting', busy: true, severity, command: ACTIONS };
   }
   const { state, model, selected, lastMs, message } = status;
   const busy = isBusy(status);
@@ -50,7 +48,7 @@ export function view(session: SessionState, status: Status | undefined, trusted:
     text: [shortName(model || selected || 'llmstep'), ...where(status)].join(' · '),
     detail: [message === '' ? STATES[state] : message, ...last].join(' · '),
     busy,
-    severity: fine,
+    severity,
     command: busy ? STOP : ACTIONS,
   };
 }
@@ -90,12 +88,7 @@ export class StatusItem implements vscode.Disposable {
   }
 
   #show(): void {
-    const { text, detail, busy, severity, command } = view(this.#session, this.#status, vscode.workspace.isTrusted);
-    this.#item.text = text;
-    this.#item.detail = detail;
-    this.#item.busy = busy;
-    this.#item.severity = severity;
-    this.#item.command = command;
+    Object.assign(this.#item, view(this.#session, this.#status, vscode.workspace.isTrusted));
   }
 }
 

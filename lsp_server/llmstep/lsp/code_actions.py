@@ -1,23 +1,23 @@
 """The lightbulb: the steps known for the goal, one action that asks for (more of) them, and one for a whole proof.
 
-Answers from memory: an editor drops a provider that takes two seconds, and a model takes longer.
+The code lenses start the same runs above each `sorry`; they are off unless the user wants them. Answers come from
+memory: an editor drops a provider that takes two seconds, and a model takes longer.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lsprotocol import types
 
 from llmstep.lean.trial import gaps_in
+from llmstep.lsp.inline_completion import cursor_at
+from llmstep.lsp.session import Session
+from llmstep.memory import Document, SuggestionSet
 from llmstep.printable import counted, printable
 from llmstep.types import Suggestion, Verdict
-
-if TYPE_CHECKING:
-    from llmstep.lsp.session import Session
-    from llmstep.memory import Document, SuggestionSet
 
 SUGGEST = "llmstep.suggest"
 PROVE = "llmstep.prove"
@@ -32,6 +32,7 @@ BEHIND = "llmstep"
 """A kind of its own: VS Code shows it behind the quick fixes of all extensions."""
 
 OPTIONS = types.CodeActionOptions(code_action_kinds=[types.CodeActionKind.QuickFix], resolve_provider=False)
+LENS_OPTIONS = types.CodeLensOptions(resolve_provider=False)
 
 
 async def code_actions(ls: Session, params: types.CodeActionParams) -> list[types.CodeAction]:
@@ -42,7 +43,7 @@ async def code_actions(ls: Session, params: types.CodeActionParams) -> list[type
     diagnostics = params.context.diagnostics
     place = await ls.places.at(document, params.range, diagnostics)
     known = ls.memory.first(document.uri, place.keys)
-    ls.ghost.cursor_at(known)
+    cursor_at(ls, known)
     if not place.points:
         return []
     position = place.position
@@ -51,8 +52,13 @@ async def code_actions(ls: Session, params: types.CodeActionParams) -> list[type
     actions = await ls.places.read(document, _inserts, ls, document, known, tactic) if known else []
     if actions and tactic is None:
         actions[0].is_preferred = True
-    ask = _ask(document, position, diagnostics, more=bool(actions) or tactic is not None)
-    found = [*actions, ask, _prove(document, position, diagnostics)]
+    here = _place(document, position, diagnostics)
+    ask = (
+        _start("llmstep: more suggestions", SUGGEST, here | {"more": True})
+        if actions or tactic is not None
+        else _start("llmstep: suggest the next step", SUGGEST, here)
+    )
+    found = [*actions, ask, _start("llmstep: complete the proof", PROVE, here)]
     if tactic is not None and params.context.only is None:
         for each in found:
             each.kind = BEHIND  # what Lean offers of the tactic's answer comes first
@@ -99,18 +105,6 @@ def _insert(ls: Session, document: Document, known: SuggestionSet, suggestion: S
     )
 
 
-def _ask(
-    document: Document, position: types.Position, diagnostics: Sequence[types.Diagnostic], *, more: bool
-) -> types.CodeAction:
-    label = "llmstep: more suggestions" if more else "llmstep: suggest the next step"
-    argument = _place(document, position, diagnostics) | ({"more": True} if more else {})
-    return _start(label, SUGGEST, argument)
-
-
-def _prove(document: Document, position: types.Position, diagnostics: Sequence[types.Diagnostic]) -> types.CodeAction:
-    return _start("llmstep: complete the proof", PROVE, _place(document, position, diagnostics))
-
-
 def _start(label: str, command: str, argument: dict[str, Any]) -> types.CodeAction:
     return types.CodeAction(
         title=label,
@@ -150,3 +144,25 @@ def workspace_edit(ls: Session, document: Document, edit: types.TextEdit) -> typ
         versioned = types.OptionalVersionedTextDocumentIdentifier(uri=document.uri, version=document.version)
         return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(versioned, [edit])])
     return types.WorkspaceEdit(changes={document.uri: [edit]})
+
+
+async def code_lens(ls: Session, params: types.CodeLensParams) -> list[types.CodeLens]:
+    """`textDocument/codeLens`: "suggest" and "prove" at each `sorry` that stands for a proof."""
+    document = ls.documents.find(params.text_document.uri)
+    if document is None or not ls.settings.code_lens:
+        return []
+    return await ls.places.read(document, _lenses, document)
+
+
+def _lenses(document: Document) -> list[types.CodeLens]:
+    # Here, because the search is not needed before.
+    from llmstep.lean.text import range_at
+    from llmstep.search.sorries import find_sorries
+
+    lenses = []
+    for sorry in find_sorries(document.text):
+        place = range_at(document.text, sorry.start, sorry.end)
+        argument = {"textDocument": {"uri": document.uri}, "position": place.start}
+        for title, command in (("suggest", SUGGEST), ("prove", PROVE)):
+            lenses.append(types.CodeLens(place, types.Command(title, command, arguments=[argument])))
+    return lenses

@@ -1,15 +1,14 @@
 """Open documents, with Lean's idea of a line.
 
 pygls splits lines where Python does (form feeds, U+2028, ...). Editors and Lean do not, and one such character in a
-comment would put every later edit at a wrong place; so the edits are applied here, on lines that `\\n` ends. An edit is
-worked out in the thread that reads it (`Documents.edit`) and takes effect in the event loop (`Documents.take`), so that
-a long document delays nothing.
+comment would put every later edit at a wrong place; so the edits are applied here. An edit is worked out in the thread
+that reads it (`Documents.edit`) and takes effect in the event loop (`Documents.take`), so that a long document delays
+nothing.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Sequence
 from urllib.parse import unquote
 
@@ -18,15 +17,11 @@ from lsprotocol import types
 from pygls.workspace import TextDocument, Workspace
 
 from llmstep.errors import RequestError
-from llmstep.lean.text import utf16_length
+from llmstep.lean.text import offset_at, position_at
 from llmstep.memory import Document, Edit
 
 LANGUAGES = ("lean4", "lean")
 """Language ids of Lean 4 files: VS Code and Neovim say `lean4`, Emacs says `lean`."""
-
-_PAIR = re.compile(r"[\U00010000-\U0010ffff]")
-_CHUNK = 1 << 20
-"""A regular expression does not let other threads run; so many characters take it few milliseconds."""
 
 _log = logging.getLogger(__name__)
 
@@ -37,14 +32,13 @@ class NewText:
 
     uri: str
     version: int
-    lines: list[str]
     edit: Edit
     at: types.Position | None
     """Where the last change ended; None when the whole text was replaced."""
 
 
 class LeanDocument(TextDocument):
-    """A document as lines that `\\n` ends; positions count UTF-16 units."""
+    """A document whose text changes as `Documents` says."""
 
     def __init__(self, uri: str, source: str, version: int | None, language_id: str | None) -> None:
         try:
@@ -52,60 +46,22 @@ class LeanDocument(TextDocument):
         except ValueError:  # an address that cannot be taken apart is a name like any other
             super().__init__("", source=source, version=version, language_id=language_id)
             self.uri = uri
-        self._lines: list[str] | None = None
-
-    def after(self, changes: Sequence[types.TextDocumentContentChangeEvent]) -> tuple[list[str], types.Position | None]:
-        """The lines after some changes, and where the last of them ended."""
-        if self._lines is None:
-            self._lines = self.source.split("\n")
-        lines, at = list(self._lines), None
-        for change in changes:
-            if isinstance(change, types.TextDocumentContentChangePartial):
-                at = _replace(lines, change.range, change.text)
-            else:
-                lines, at = change.text.split("\n"), None
-        return lines, at
 
     def take(self, new: NewText) -> None:
-        self._lines, self._source, self.version = new.lines, new.edit.after, new.version
+        self._source, self.version = new.edit.after, new.version
 
 
-def _replace(lines: list[str], where: types.Range, text: str) -> types.Position:
-    """Replace a range, one that is the wrong way round as well; the end of what is new there."""
-    (first, start), (last, end) = sorted((_place(lines, where.start), _place(lines, where.end)))
-    middle = text.split("\n")
-    *_, tail = middle
-    at = types.Position(
-        first + len(middle) - 1, utf16_length(tail) + (utf16_length(lines[first][:start]) if len(middle) == 1 else 0)
-    )
-    behind = lines[last][end:]
-    middle[0] = lines[first][:start] + middle[0]
-    middle[-1] += behind
-    lines[first : last + 1] = middle
-    return at
-
-
-def _place(lines: Sequence[str], position: types.Position) -> tuple[int, int]:
-    """Index of the line and of the character; what is behind an end is taken as that end."""
-    if position.line >= len(lines):
-        return len(lines) - 1, len(lines[-1])
-    line = lines[position.line]
-    index = _index(line, position.character)
-    is_last = position.line == len(lines) - 1
-    return position.line, index - 1 if index == len(line) and line.endswith("\r") and not is_last else index
-
-
-def _index(line: str, units: int) -> int:
-    """Index of the character that begins at, or else holds, a place counted in UTF-16 units."""
-    if line.isascii():
-        return min(units, len(line))
-    pairs = 0
-    for begin in range(0, min(units, len(line)), _CHUNK):
-        for pair in _PAIR.finditer(line, begin, begin + _CHUNK):
-            if pair.start() + pairs + 2 > units:
-                return min(units - pairs, pair.start())
-            pairs += 1
-    return min(units - pairs, len(line))
+def _after(text: str, changes: Sequence[types.TextDocumentContentChangeEvent]) -> tuple[str, types.Position | None]:
+    """A text after some changes, and where the last of them ended; a range may be the wrong way round."""
+    end: int | None = None
+    for change in changes:
+        if isinstance(change, types.TextDocumentContentChangePartial):
+            start, stop = sorted(offset_at(text, place) for place in (change.range.start, change.range.end))
+            text = text[:start] + change.text + text[stop:]
+            end = start + len(change.text)
+        else:
+            text, end = change.text, None
+    return text, None if end is None else position_at(text, end)
 
 
 class Documents(Workspace):
@@ -122,9 +78,9 @@ class Documents(Workspace):
         if not isinstance(document, LeanDocument):
             _log.debug("a change of %s, which is not open", params.text_document.uri)
             return None
-        lines, at = document.after(params.content_changes)
-        edit = Edit.between(document.source, "\n".join(lines))
-        return NewText(params.text_document.uri, params.text_document.version, lines, edit, at)
+        text, at = _after(document.source, params.content_changes)
+        edit = Edit.between(document.source, text)
+        return NewText(params.text_document.uri, params.text_document.version, edit, at)
 
     def take(self, new: NewText) -> None:
         """Have a change take effect."""

@@ -162,19 +162,14 @@ def identity(body: bytes) -> int | str | None:
         elif named and text == b":":
             continue
         elif named:
-            return _identity(text)
+            try:
+                return known_identity(json.loads(text))
+            except ValueError:
+                return None
         named = False
     return None
 
 
-def _identity(token: bytes) -> int | str | None:
-    try:
-        value = json.loads(token)
-    except ValueError:
-        return None
-    return value if is_identity(value) else None
-
-
-def is_identity(value: object) -> bool:
-    """Whether a request may have this `id`."""
-    return isinstance(value, str) or (type(value) is int and abs(value) < 1 << 63)
+def known_identity(value: object) -> int | str | None:
+    """The `id` of a message; None where a request may not have it."""
+    return value if isinstance(value, str) or (type(value) is int and abs(value) < 1 << 63) else None

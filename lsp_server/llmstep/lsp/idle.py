@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from lsprotocol import types
+from lsprotocol import types
 
-    from llmstep.memory import Document
-    from llmstep.settings import Settings
+from llmstep.memory import Document
+from llmstep.settings import Settings
 
 
 class Idle:

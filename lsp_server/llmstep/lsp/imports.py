@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lsprotocol import types
 from pygls.uris import to_fs_path
 
 from llmstep.lsp.progress import working
+from llmstep.lsp.session import Session
+from llmstep.progress import Progress
 from llmstep.wire.commands import BuildAnswer, DocumentParams
-
-if TYPE_CHECKING:
-    from llmstep.lsp.session import Session
-    from llmstep.progress import Progress
 
 _WATCHED = ("**/*.lean", "**/*.ilean")
 """Sources, and what Lean writes beside each compiled module."""

@@ -7,19 +7,17 @@ those that are given at resolve only.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
 from llmstep.lean.text import position_at
 from llmstep.lsp.code_actions import label
+from llmstep.lsp.inline_completion import shown_as_ghost
 from llmstep.lsp.known import insert_link, shows_known
+from llmstep.lsp.session import Session
+from llmstep.memory import Document, SuggestionSet
 from llmstep.printable import printable
 from llmstep.types import Suggestion
-
-if TYPE_CHECKING:
-    from llmstep.lsp.session import Session
-    from llmstep.memory import Document, SuggestionSet
 
 _MAX_LABEL = 60
 _MAX_OTHERS = 9
@@ -30,7 +28,7 @@ async def inlay_hints(ls: Session, params: types.InlayHintParams) -> list[types.
     document = ls.documents.find(params.text_document.uri)
     if document is None or not ls.settings.inlay_hints.enabled:
         return []
-    sets = [known for known in ls.memory.sets(document.uri) if not ls.ghost.shows(known)]
+    sets = [known for known in ls.memory.sets(document.uri) if not shown_as_ghost(ls, known)]
     if not sets:
         return []
     inserts = ls.settings.inlay_hints.insert_on_double_click

@@ -5,15 +5,11 @@ Answers from memory, like the inlay hints: ghost text that starts a model on eve
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from lsprotocol import types
 
 from llmstep.lean.text import offset_at
-
-if TYPE_CHECKING:
-    from llmstep.lsp.session import Session
-    from llmstep.memory import Document, SuggestionSet
+from llmstep.lsp.session import Session
+from llmstep.memory import Document, SuggestionSet
 
 OPTIONS = types.InlineCompletionOptions()
 
@@ -25,8 +21,27 @@ async def inline_completion(ls: Session, params: types.InlineCompletionParams) -
         return []
     known = await ls.places.known(document, params.position)
     items = await ls.places.read(document, _items, document, known, params.position) if known else []
-    ls.ghost.given(known if items else None)
+    _given(ls, known if items else None)
     return items
+
+
+def _given(ls: Session, known: SuggestionSet | None) -> None:
+    """Ghost text was given for this goal, whose hint does not show the step a second time; with None there is none."""
+    goal = (known.uri, known.key) if known else None
+    if goal != ls.ghost:
+        ls.ghost = goal
+        ls.refresh_hints()
+
+
+def shown_as_ghost(ls: Session, known: SuggestionSet) -> bool:
+    """Whether ghost text shows the step of this goal."""
+    return ls.ghost == (known.uri, known.key)
+
+
+def cursor_at(ls: Session, known: SuggestionSet | None) -> None:
+    """The cursor is at this goal; ghost text of another one has gone."""
+    if known is None or not shown_as_ghost(ls, known):
+        _given(ls, None)
 
 
 def _items(document: Document, known: SuggestionSet, cursor: types.Position) -> list[types.InlineCompletionItem]:

@@ -1,4 +1,4 @@
-"""What is known for the goal at a place, for a client that shows it in a panel: `llmstep/known`, and word of changes.
+"""What is known for the goal at a place: for a panel (`llmstep/known`), and for the hint (`llmstep.choose`, `.accept`).
 
 A client with the experimental capability `llmstepKnown` learns from `llmstep/knownChanged` that it should ask again,
 and its hints have links that run its command `llmstep.insert`.
@@ -7,24 +7,22 @@ and its hints have links that run its command `llmstep.insert`.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 import attrs
+from lsprotocol.types import Position
 
 from llmstep.aside import aside
+from llmstep.lsp.code_actions import title
 from llmstep.lsp.messages import has
+from llmstep.lsp.session import Session
+from llmstep.memory import Document, SuggestionSet
 from llmstep.printable import printable
-from llmstep.wire.commands import KNOWN, KNOWN_CHANGED, PlaceWithDiagnostics
+from llmstep.wire.commands import KNOWN, KNOWN_CHANGED, ChooseParams, PlaceWithDiagnostics
 from llmstep.wire.reading import CLIENTS, argument_error
 from llmstep.wire.records import to_editor
-from llmstep.wire.steps import Known, SuggestAnswer, Suggestion, rejected, step_fields
-
-if TYPE_CHECKING:
-    from lsprotocol.types import Position
-
-    from llmstep.lsp.session import Session
-    from llmstep.memory import Document, SuggestionSet
+from llmstep.wire.steps import Known, ShownSuggestion, SuggestAnswer, Suggestion, rejected, shown_verdict, step_fields
 
 INSERT = "llmstep.insert"
 
@@ -62,7 +60,7 @@ def record(document: Document, found: SuggestionSet) -> SuggestAnswer:
         elapsed_ms=found.elapsed_ms,
         summary=printable(found.summary()),
         suggestions=tuple(
-            Suggestion(**step_fields(each), edit=found.point.edit(document.text, each.text))
+            Suggestion(**step_fields(each), title=title(each), edit=found.point.edit(document.text, each.text))
             for each in found.suggestions
         ),
         rejected=rejected(found.rejected),
@@ -85,3 +83,36 @@ def insert_link(uri: str, position: Position, text: str) -> str:
     place = {"line": position.line, "character": position.character}
     argument = {"textDocument": {"uri": uri}, "position": place, "text": text}
     return f"command:{INSERT}?{quote(json.dumps([argument]), safe='')}"
+
+
+async def choose(ls: Session, wanted: ChooseParams, _: object) -> ShownSuggestion | None:
+    """Show another suggestion of the goal at a position: `step` is 1 for the next, -1 for the one before.
+
+    Returns:
+        The one that is shown now, as `accept` returns it; None where nothing is known.
+    """
+    return await _shown(ls, wanted, wanted.step)
+
+
+async def accept(ls: Session, wanted: ChooseParams, _: object) -> ShownSuggestion | None:
+    """The suggestion that the hint shows at a position, for the client to insert; None where nothing is known."""
+    return await _shown(ls, wanted, 0)
+
+
+async def _shown(ls: Session, wanted: ChooseParams, step: int) -> ShownSuggestion | None:
+    document = ls.documents.snapshot(wanted.text_document.uri)
+    known = await ls.places.known(document, wanted.position, wanted.diagnostics)
+    if known is None or known.shown is None:
+        return None
+    index = (known.suggestions.index(known.shown) + step) % len(known.suggestions)
+    shown = known.suggestions[index]
+    if step:
+        ls.memory.remember(attrs.evolve(known, chosen=shown.text))
+        ls.refresh_hints()
+    return ShownSuggestion(
+        text=shown.text,
+        edit=await ls.places.read(document, known.point.edit, document.text, shown.text),
+        verdict=shown_verdict(shown.check.verdict),
+        index=index,
+        count=len(known.suggestions),
+    )

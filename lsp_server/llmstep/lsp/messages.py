@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from lsprotocol import types
 
 from llmstep.errors import LlmstepError
+from llmstep.memory import SuggestionSet
 from llmstep.printable import printable
 from llmstep.wire.commands import MESSAGE
 from llmstep.wire.records import to_editor
@@ -22,8 +23,6 @@ from llmstep.wire.state import ServerMessage
 
 if TYPE_CHECKING:
     from pygls.lsp.server import LanguageServer
-
-    from llmstep.memory import SuggestionSet
 
 SHOW_REJECTED = "Show rejected"
 

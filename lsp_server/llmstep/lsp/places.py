@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import attrs
 from cachetools import LRUCache
@@ -12,10 +12,8 @@ from pygls.exceptions import JsonRpcException
 
 from llmstep.aside import aside
 from llmstep.lean.insertion_points import InsertionPoint
+from llmstep.lsp.documents import Documents
 from llmstep.memory import Document, Memory, SuggestionSet, insertion_points_at
-
-if TYPE_CHECKING:
-    from llmstep.lsp.documents import Documents
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, nullcontext
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import attrs
 from lsprotocol import types
@@ -16,13 +16,11 @@ from pygls.exceptions import JsonRpcException
 from llmstep.errors import LlmstepError
 from llmstep.lsp.known import notify
 from llmstep.lsp.runs import STOPPED, Run
+from llmstep.lsp.session import Session
 from llmstep.lsp.status import Status, describe
+from llmstep.memory import Document
 from llmstep.printable import printable
-
-if TYPE_CHECKING:
-    from llmstep.lsp.session import Session
-    from llmstep.memory import Document
-    from llmstep.progress import Progress
+from llmstep.progress import Progress
 
 SPANS: Final = {
     "goal": (0, 5),

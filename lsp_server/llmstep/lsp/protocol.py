@@ -20,9 +20,10 @@ import logging
 import threading
 from collections.abc import Generator
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import attrs
+from cattrs import Converter
 from lsprotocol import types
 from pygls.exceptions import (
     JsonRpcException,
@@ -40,14 +41,10 @@ from pygls.protocol import (
 from llmstep.errors import LlmstepError
 from llmstep.lsp.asking import AskingProtocol
 from llmstep.lsp.documents import Documents, NewText
-from llmstep.lsp.framing import INVALID_PARAMS, INVALID_REQUEST, Fault
-from llmstep.lsp.strict import envelope_fault, known_identity, response_error, strict, what_is_wrong
-
-if TYPE_CHECKING:
-    from cattrs import Converter
-
-    from llmstep.lsp.outbox import Outbox
-    from llmstep.lsp.upkeep import Upkeep
+from llmstep.lsp.framing import INVALID_PARAMS, INVALID_REQUEST, Fault, known_identity
+from llmstep.lsp.outbox import Outbox
+from llmstep.lsp.strict import envelope_fault, response_error, strict, what_is_wrong
+from llmstep.lsp.upkeep import Upkeep
 
 _log = logging.getLogger(__name__)
 

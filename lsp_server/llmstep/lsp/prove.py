@@ -8,22 +8,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import attrs
+from lsprotocol import types
 
 from llmstep.aside import aside
 from llmstep.lean.text import range_at
 from llmstep.lsp.known import notify
 from llmstep.lsp.progress import running
+from llmstep.lsp.session import Session
+from llmstep.memory import Document
+from llmstep.settings import Settings
 from llmstep.wire.commands import FillParams, ProveParams
 from llmstep.wire.steps import FillAnswer, PartialProof, ProveAnswer, Proved, Proving, Unproved
 
 if TYPE_CHECKING:
-    from lsprotocol import types
-
-    from llmstep.lsp.session import Session
-    from llmstep.memory import Document
     from llmstep.proofs.plan import Plan
     from llmstep.search.interface import Attempt
-    from llmstep.settings import Settings
 
 
 def _plan(settings: Settings, wanted: FillParams) -> Plan:

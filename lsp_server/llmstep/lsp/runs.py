@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from llmstep.errors import RequestError
-
-if TYPE_CHECKING:
-    from llmstep.lean.insertion_points import InsertionPoint
-    from llmstep.memory import Edit
+from llmstep.lean.insertion_points import InsertionPoint
+from llmstep.memory import Edit
 
 REPLACED = (types.LSPErrorCodes.ServerCancelled, "A newer request replaced this one.")
 EDITED = (types.LSPErrorCodes.ContentModified, "The text up to the goal has changed.")

@@ -18,7 +18,6 @@ from llmstep import __version__
 from llmstep.errors import LlmstepError
 from llmstep.lsp import messages
 from llmstep.lsp.documents import Documents, NewText
-from llmstep.lsp.ghost import Ghost
 from llmstep.lsp.idle import Idle
 from llmstep.lsp.messages import ClientLog, message_type
 from llmstep.lsp.places import Places
@@ -33,6 +32,7 @@ from llmstep.settings_store import SettingsStore
 
 if TYPE_CHECKING:
     from llmstep.app import App
+    from llmstep.engine.remote.place import Place
     from llmstep.lsp.endpoint import Endpoint
     from llmstep.mcp.offer import Offer
 
@@ -53,11 +53,12 @@ class Session(LanguageServer):
         self.memory = Memory()
         self.runs = Runs()
         self.places = Places(self.memory, lambda: self.documents)
-        self.sync = SettingsSync(self)
+        self.sync = SettingsSync(self.store, self.protocol, self.show_error)
         self.status = Status(lambda: self.app, lambda: self.settings, self.protocol.notify)
         self.idle = Idle(lambda: self.settings)
         self.upkeep = Upkeep(self.runs.busy)
-        self.ghost = Ghost(self.refresh_hints)
+        self.ghost: tuple[str, str] | None = None
+        """Document and goal whose step was last given as ghost text."""
         self.on_start: list[Callable[[], Coroutine[Any, Any, None]]] = []
         """Work to begin, beside the handlers, when the application is there."""
         self.app: App | None = None
@@ -109,12 +110,13 @@ class Session(LanguageServer):
         await asyncio.to_thread(importlib.import_module, "llmstep.app")
         from llmstep.app import App
         from llmstep.lsp.endpoint import Endpoint
-        from llmstep.lsp.sharing import Sharing
         from llmstep.mcp.offer import Offer
 
-        sharing = Sharing()
-        self.app = App.beside_editor(self.store, self.folders, sharing.neighbour, self.memory)
-        self.endpoint = sharing.endpoint = Endpoint(self.app)
+        async def neighbour(settings: Settings) -> Place | None:
+            return None if self.endpoint is None else await self.endpoint.neighbour(settings)
+
+        self.app = App.beside_editor(self.store, self.folders, neighbour, self.memory)
+        self.endpoint = Endpoint(self.app)
         self.endpoint.follow()
         self.store.subscribe(lambda settings: settings, self._show_changes)
         self.offer = Offer(self.app, self.folders)
@@ -130,10 +132,6 @@ class Session(LanguageServer):
         if self._starting is None:
             raise LlmstepError("The client has not said that it is ready.", hint="Send `initialized` first.")
         return await asyncio.shield(self._starting)
-
-    def configure(self, settings: Settings) -> None:
-        """Use other settings from now on."""
-        self.store.change(settings)
 
     def _show_changes(self, *_: object) -> None:
         if self.app is not None:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import attrs
 from lsprotocol import types
@@ -22,41 +22,31 @@ from llmstep.configuration.environment import environment_layer
 from llmstep.configuration.files import project_layer, user_layer
 from llmstep.errors import LlmstepError, SettingsError
 from llmstep.lsp.asking import SECONDS_TO_ANSWER
+from llmstep.lsp.protocol import LlmstepProtocol
 from llmstep.setting_values import SECTION
 from llmstep.settings import Settings
-
-if TYPE_CHECKING:
-    from llmstep.lsp.protocol import LlmstepProtocol
+from llmstep.settings_store import SettingsStore
 
 _MAX_SHOWN = 5
 
 _log = logging.getLogger(__name__)
 
 
-class Editor(Protocol):
-    """What is needed of the session."""
-
-    @property
-    def settings(self) -> Settings: ...
-
-    @property
-    def client_capabilities(self) -> types.ClientCapabilities: ...
-
-    @property
-    def protocol(self) -> LlmstepProtocol: ...
-
-    def spawn(self, work: Any) -> None: ...
-
-    def show_error(self, error: LlmstepError) -> None: ...
-
-    def configure(self, settings: Settings) -> None: ...
-
-
 class SettingsSync:
-    """Keeps the server's settings in step with the editor's."""
+    """Keeps the server's settings in step with the editor's.
 
-    def __init__(self, ls: Editor) -> None:
-        self._ls = ls
+    Args:
+        store: Where they are kept.
+        protocol: The wire to the editor.
+        show_error: Tells the user of a wrong one.
+    """
+
+    def __init__(
+        self, store: SettingsStore, protocol: LlmstepProtocol, show_error: Callable[[LlmstepError], object]
+    ) -> None:
+        self._store = store
+        self._protocol = protocol
+        self._show_error = show_error
         self._files: dict[str, Any] = {}
         self._initial: dict[str, Any] = {}
         self._configured: dict[str, Any] = {}
@@ -80,12 +70,12 @@ class SettingsSync:
 
     async def pull(self) -> None:
         """Ask the editor for its configuration, where it can be asked."""
-        workspace = self._ls.client_capabilities.workspace
+        workspace = self._protocol.client_capabilities.workspace
         if workspace is None or not workspace.configuration:
             return
         params = types.ConfigurationParams(items=[types.ConfigurationItem(section=SECTION)])
         try:
-            answer = await self._ls.protocol.ask(types.WORKSPACE_CONFIGURATION, params, timeout=SECONDS_TO_ANSWER)
+            answer = await self._protocol.ask(types.WORKSPACE_CONFIGURATION, params, timeout=SECONDS_TO_ANSWER)
         except (JsonRpcException, asyncio.TimeoutError) as error:
             _log.warning("llmstep: the client did not give its configuration: %s", error)
             return
@@ -94,22 +84,12 @@ class SettingsSync:
 
     async def subscribe(self) -> None:
         """Ask to hear of changes, where the client wants to be asked for that."""
-        workspace = self._ls.client_capabilities.workspace
+        workspace = self._protocol.client_capabilities.workspace
         change = workspace.did_change_configuration if workspace else None
         if change is None or not change.dynamic_registration:
             return
         options = types.DidChangeConfigurationRegistrationOptions(section=SECTION)
-        await self._ls.protocol.register(types.WORKSPACE_DID_CHANGE_CONFIGURATION, options)
-
-    def changed(self, settings: Any) -> None:
-        """`workspace/didChangeConfiguration`: the settings inline, or a sign to ask for them.
-
-        Those that are inline hold for the very next message, which may have been read already.
-        """
-        if settings:
-            self.push(settings)
-        else:
-            self._ls.spawn(self.pull())
+        await self._protocol.register(types.WORKSPACE_DID_CHANGE_CONFIGURATION, options)
 
     def push(self, raw: Any) -> None:
         """Take a configuration of the editor."""
@@ -147,8 +127,8 @@ class SettingsSync:
         settings = attrs.evolve(Settings.decode({**below, **environment.values}), **session)
         self._session, self._of_editor = session, editor
         self._show(wrong)
-        if settings != self._ls.settings:
-            self._ls.configure(settings)
+        if settings != self._store.current:
+            self._store.change(settings)
 
     def _show(self, wrong: list[SettingsError]) -> None:
         """Show what was not wrong before; of very many the first ones."""
@@ -156,10 +136,10 @@ class SettingsSync:
         new = [error for error in wrong if str(error) not in shown]
         self._wrong = wrong
         for error in new[:_MAX_SHOWN]:
-            self._ls.show_error(error)
+            self._show_error(error)
         if len(new) > _MAX_SHOWN:
             more = len(new) - _MAX_SHOWN
-            self._ls.show_error(SettingsError(f"{more} more settings are wrong.", hint="Correct them in the settings."))
+            self._show_error(SettingsError(f"{more} more settings are wrong.", hint="Correct them in the settings."))
 
 
 def _section(settings: Any) -> Mapping[str, Any]:

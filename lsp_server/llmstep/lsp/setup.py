@@ -10,15 +10,13 @@ from typing import Any
 from lsprotocol import types
 
 from llmstep.lsp import (
-    choose,
     code_actions,
-    code_lens,
     commands,
-    download,
     imports,
     inlay_hints,
     inline_completion,
     known,
+    models,
     prove,
     suggest,
 )
@@ -60,7 +58,11 @@ def did_change_folders(ls: Session, _: types.DidChangeWorkspaceFoldersParams) ->
 
 
 def did_change_configuration(ls: Session, params: types.DidChangeConfigurationParams) -> None:
-    ls.sync.changed(params.settings)
+    """The settings inline, which hold for the very next message, or a sign to ask for them."""
+    if params.settings:
+        ls.sync.push(params.settings)
+    else:
+        ls.spawn(ls.sync.pull())
 
 
 def create_session() -> Session:
@@ -86,7 +88,7 @@ def register(ls: Session) -> None:
     ls.feature(types.TEXT_DOCUMENT_CODE_ACTION, code_actions.OPTIONS)(code_actions.code_actions)
     ls.feature(types.TEXT_DOCUMENT_INLAY_HINT)(inlay_hints.inlay_hints)
     ls.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, inline_completion.OPTIONS)(inline_completion.inline_completion)
-    ls.feature(types.TEXT_DOCUMENT_CODE_LENS, code_lens.OPTIONS)(code_lens.code_lens)
+    ls.feature(types.TEXT_DOCUMENT_CODE_LENS, code_actions.LENS_OPTIONS)(code_actions.code_lens)
     ls.feature(KNOWN)(partial(known.known, ls))
     for command in COMMANDS:
         ls.command(command.name)(partial(_run, ls, command, _HANDLERS[command.name]))
@@ -96,11 +98,11 @@ _HANDLERS: Mapping[str, Callable[..., Coroutine[Any, Any, Any]]] = {
     "llmstep.suggest": suggest.suggest,
     "llmstep.prove": prove.prove,
     "llmstep.fillSorries": prove.fill_sorries,
-    "llmstep.choose": choose.choose,
-    "llmstep.accept": choose.accept,
-    "llmstep.models": commands.models,
-    "llmstep.selectModel": commands.select_model,
-    "llmstep.downloadModel": download.download_model,
+    "llmstep.choose": known.choose,
+    "llmstep.accept": known.accept,
+    "llmstep.models": models.models,
+    "llmstep.selectModel": models.select_model,
+    "llmstep.downloadModel": models.download_model,
     "llmstep.status": commands.status,
     "llmstep.stop": commands.stop,
     "llmstep.buildImports": imports.build_imports,

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from llmstep.printable import printable
+from llmstep.progress import Progress
+from llmstep.settings import Settings
 from llmstep.wire import state
 from llmstep.wire.commands import STATUS
 from llmstep.wire.records import to_editor
@@ -13,8 +15,6 @@ from llmstep.wire.records import to_editor
 if TYPE_CHECKING:
     from llmstep.app import App
     from llmstep.engine.interface import EngineStatus
-    from llmstep.progress import Progress
-    from llmstep.settings import Settings
 
 
 class Status:
@@ -42,31 +42,21 @@ class Status:
     def _record(self, status: EngineStatus | None) -> state.Status:
         settings = self._settings()
         selected = settings.model if settings.in_process or not settings.remote.url else settings.remote.model
-        if status is None:
-            return state.Status(
-                state="starting",
-                model=selected,
-                selected=selected,
-                device="",
-                last_ms=None,
-                message="",
-                engine=settings.engine,
-                url="",
-            )
-        name: state.ServerState = status.state
-        if self._step is not None and self._step.stage == "check":
-            name = "checking"
-        elif self._step is not None and self._step.stage == "goal" and name in ("empty", "idle"):
-            name = "goal"
+        name: state.ServerState = "starting" if status is None else status.state
+        if self._step is not None and status is not None:
+            if self._step.stage == "check":
+                name = "checking"
+            elif self._step.stage == "goal" and name in ("empty", "idle"):
+                name = "goal"
         return state.Status(
             state=name,
-            model=status.model,
+            model=selected if status is None else status.model,
             selected=selected,
-            device=status.device,
-            last_ms=status.last_ms,
-            message=describe(self._step) if self._step is not None else "",
-            engine=status.engine,
-            url=status.url,
+            device="" if status is None else status.device,
+            last_ms=None if status is None else status.last_ms,
+            message="" if self._step is None or status is None else describe(self._step),
+            engine=settings.engine if status is None else status.engine,
+            url="" if status is None else status.url,
         )
 
     def step(self, progress: Progress | None) -> None:

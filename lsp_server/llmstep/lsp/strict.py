@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cattrs
+from cattrs import Converter
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from llmstep.errors import CancelledError, LlmstepError, RequestError
-from llmstep.lsp.framing import INVALID_REQUEST, Fault, is_identity
+from llmstep.lsp.framing import INVALID_REQUEST, Fault, known_identity
 from llmstep.wire.values import read_flag, read_number, read_whole
-
-if TYPE_CHECKING:
-    from cattrs import Converter
 
 VERSION = "2.0"
 _PATH = re.compile(r"@ \$?\.?([\w.\[\]$]+)")
@@ -57,11 +55,6 @@ def what_is_wrong(method: str | None, error: Exception) -> tuple[str, str]:
     except Exception:  # an error of another kind: the sentence does without the place
         where = None
     return f"{what} {verb} wrong{f' at {where.group(1)[:200]}' if where else ''}.", _HINT
-
-
-def known_identity(msg_id: Any) -> int | str | None:
-    """The `id` that an answer may have."""
-    return msg_id if is_identity(msg_id) else None
 
 
 def response_error(error: LlmstepError | JsonRpcException) -> types.ResponseError:

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from typing import TYPE_CHECKING
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from llmstep.aside import aside
 from llmstep.errors import LlmstepError
-from llmstep.lsp.client_checks import ClientChecks
-from llmstep.lsp.goals import ClientGoals
+from llmstep.lsp.client_lean import ClientChecks, ClientGoals
 from llmstep.lsp.known import notify, record, shows_known
 from llmstep.lsp.messages import show_rejected
 from llmstep.lsp.progress import Work, running
+from llmstep.lsp.session import Session
+from llmstep.memory import Document, SuggestionSet
 from llmstep.wire.commands import SuggestParams
 from llmstep.wire.steps import SuggestAnswer
-
-if TYPE_CHECKING:
-    from llmstep.lsp.session import Session
-    from llmstep.memory import Document, SuggestionSet
 
 _log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ import psutil
 
 from llmstep import __version__
 from llmstep.catalog.model_key import ModelKey
-from llmstep.lsp.sharing import listens
+from llmstep.lsp.endpoint import listens
 
 if TYPE_CHECKING:
     from llmstep.settings import Settings

@@ -89,6 +89,6 @@ class Service:
 
     async def _lender(self, settings: Settings) -> Place | None:
         """Another llmstep that has the same model in memory: the companion of another project, for example."""
-        from llmstep.lsp.sharing import lender
+        from llmstep.lsp.endpoint import lender
 
         return await lender(settings) if settings.share_model else None

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 import attrs
-from lsprotocol.types import Range, TextEdit  # noqa: TC002 the converter needs them
+from lsprotocol.types import Range, TextEdit
 
 from llmstep import types
 from llmstep.printable import printable
@@ -117,6 +117,8 @@ class SuggestOutput:
 class Suggestion(Step):
     """One entry of the answer of `llmstep.suggest`."""
 
+    title: str
+    """The step in one line, with what Lean says of it, as menus show it."""
     edit: TextEdit
     """Inserts it."""
 

@@ -130,8 +130,11 @@ class Client {
     }
   }
 
-  /** Lean's own code actions, those of `Try this` among them. */
+  /** Lean's own code actions, those of `Try this` among them; held back while the test's file says so. */
   async provideCodeActions(document, range) {
+    while (existsSync(process.env.LLMSTEP_TEST_QUICK_FIXES_HELD ?? '')) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
     if (!this.running) {
       return [];
     }

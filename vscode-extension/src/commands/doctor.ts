@@ -3,7 +3,7 @@ import type { Launcher } from '../launcher';
 import { type Notifier, commandAction } from '../notify';
 import { run } from '../process';
 import type { DoctorOutput } from '../server/protocol';
-import { declaredNames, serverSettings } from '../settings';
+import { serverSettings } from '../settings';
 import { leanEditor } from './place';
 
 type Answer = { readonly page: string } | { readonly page?: undefined; readonly problem: string; readonly install: boolean };
@@ -87,8 +87,7 @@ function placeToLookAt(): string | undefined {
 
 /** Every setting that somebody has set, as the command line takes it. */
 export function options(): string[] {
-  const names = declaredNames(vscode.extensions.getExtension('llmstep.llmstep')?.packageJSON);
-  return Object.entries(serverSettings(names)).flatMap(([name, value]) => [
+  return Object.entries(serverSettings()).flatMap(([name, value]) => [
     '--set',
     `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   ]);

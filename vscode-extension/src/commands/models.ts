@@ -1,8 +1,7 @@
 import * as vscode from 'vscode';
-import type { Notifier } from '../notify';
 import type { ModelEntry } from '../server/protocol';
-import type { Session } from '../server/session';
 import { changeSetting } from '../settings';
+import type { Parts } from './parts';
 import { withProgress } from './run';
 
 /** A model in the picker; an empty name stands for one that the user types. */
@@ -17,74 +16,67 @@ const OTHER: ModelItem = {
   detail: 'A Hugging Face id, or a folder on this machine',
 };
 
-/** The commands that choose and download models. */
-export class ModelCommands {
-  constructor(
-    private readonly session: Session,
-    private readonly notify: Notifier,
-  ) {}
-
-  /** Let the user pick a model, download it if need be, switch to it, and keep it in the settings. */
-  async select(given?: unknown): Promise<string | undefined> {
-    const item = typeof given === 'string' ? await this.#named(given) : await this.#pick('Select a model', () => true);
-    if (item === undefined || !(await this.#mayDownload(item))) {
-      return undefined;
-    }
-    const argument = { model: item.name, load: true };
-    await withProgress(this.session, `Switching to ${item.name}`, 'llmstep.selectModel', argument);
-    await changeSetting('model', item.name);
-    void this.notify.info(`llmstep now uses ${item.name}.`);
-    return item.name;
+/** Let the user pick a model, download it if need be, switch to it, and keep it in the settings. */
+export async function select(parts: Parts, given?: unknown): Promise<string | undefined> {
+  const item = await chosen(parts, given, 'Select a model', () => true);
+  if (item === undefined) {
+    return undefined;
   }
+  const argument = { model: item.name, load: true };
+  await withProgress(parts.session, `Switching to ${item.name}`, 'llmstep.selectModel', argument);
+  await changeSetting('model', item.name);
+  void parts.notify.info(`llmstep now uses ${item.name}.`);
+  return item.name;
+}
 
-  /** Download a model without using it yet. */
-  async download(given?: unknown): Promise<string | undefined> {
-    const item =
-      typeof given === 'string'
-        ? await this.#named(given)
-        : await this.#pick('Download a model', ({ cached }) => !cached);
-    if (item === undefined || !(await this.#mayDownload(item))) {
-      return undefined;
-    }
-    await withProgress(this.session, `Downloading ${item.name}`, 'llmstep.downloadModel', { model: item.name });
-    void this.notify.info(`${item.name} is on this machine.`, {
-      title: 'Use It',
-      run: () => vscode.commands.executeCommand('llmstep.selectModel', item.name),
-    });
-    return item.name;
+/** Download a model without using it yet. */
+export async function download(parts: Parts, given?: unknown): Promise<string | undefined> {
+  const item = await chosen(parts, given, 'Download a model', ({ cached }) => !cached);
+  if (item === undefined) {
+    return undefined;
   }
+  await withProgress(parts.session, `Downloading ${item.name}`, 'llmstep.downloadModel', { model: item.name });
+  void parts.notify.info(`${item.name} is on this machine.`, {
+    title: 'Use It',
+    run: () => vscode.commands.executeCommand('llmstep.selectModel', item.name),
+  });
+  return item.name;
+}
 
-  async #pick(title: string, fits: (entry: ModelEntry) => boolean): Promise<ModelItem | undefined> {
-    const entries = await this.session.execute<ModelEntry[]>('llmstep.models');
-    const items = [...entries.filter(fits).map(itemOf), OTHER];
-    const picked = await vscode.window.showQuickPick(items, { title, matchOnDescription: true, matchOnDetail: true });
-    return picked === OTHER ? this.#ask(title) : picked;
+/** The model of a name, or the one that the user picks or types; undefined where it may not be downloaded. */
+async function chosen(
+  { session }: Parts,
+  given: unknown,
+  title: string,
+  fits: (entry: ModelEntry) => boolean,
+): Promise<ModelItem | undefined> {
+  const entries = await session.execute<ModelEntry[]>('llmstep.models');
+  const options = { title, matchOnDescription: true, matchOnDetail: true };
+  const picked =
+    typeof given === 'string' ? given : await vscode.window.showQuickPick([...entries.filter(fits).map(itemOf), OTHER], options);
+  const typed =
+    picked === OTHER ? await vscode.window.showInputBox({ title, prompt: 'Hugging Face id (owner/name), or a folder' }) : picked;
+  const name = (typeof typed === 'string' ? typed : (typed?.name ?? '')).trim();
+  if (name === '') {
+    return undefined;
   }
+  const entry = entries.find((each) => each.name === name || each.repoId === name);
+  const item = entry === undefined ? { name, label: name } : itemOf(entry);
+  return (await mayDownload(item)) ? item : undefined;
+}
 
-  async #ask(title: string): Promise<ModelItem | undefined> {
-    const name = await vscode.window.showInputBox({ title, prompt: 'Hugging Face id (owner/name), or a folder' });
-    return name === undefined || name.trim() === '' ? undefined : { name: name.trim(), label: name.trim() };
+/** Nothing is downloaded without your consent. */
+async function mayDownload({ name, entry }: ModelItem): Promise<boolean> {
+  if (entry?.cached === true || (entry === undefined && /^[.~/\\]|^[A-Za-z]:/.test(name))) {
+    return true;
   }
-
-  async #named(name: string): Promise<ModelItem> {
-    const entries = await this.session.execute<ModelEntry[]>('llmstep.models');
-    const entry = entries.find((each) => each.name === name || each.repoId === name);
-    return entry === undefined ? { name, label: name } : itemOf(entry);
-  }
-
-  /** Nothing is downloaded without your consent. */
-  async #mayDownload({ name, entry }: ModelItem): Promise<boolean> {
-    if (entry?.cached === true || (entry === undefined && /^[.~/\\]|^[A-Za-z]:/.test(name))) {
-      return true;
-    }
-    const question =
-      entry === undefined
-        ? `Download ${name}, unless it is on this machine already?`
-        : `${name} is not on this machine. Download it${entry.sizeBytes === null ? '' : ` (${bytes(entry.sizeBytes)})`}?`;
-    const detail = entry === undefined ? '' : `Licence: ${entry.licence ?? 'not stated'}. ${codeNote(entry)}`.trim();
-    const answer = await vscode.window.showInformationMessage(question, { modal: true, detail }, 'Download');
-    return answer === 'Download';
-  }
+  const question =
+    entry === undefined
+      ? `Download ${name}, unless it is on this machine already?`
+      : `${name} is not on this machine. Download it${entry.sizeBytes === null ? '' : ` (${bytes(entry.sizeBytes)})`}?`;
+  const detail = entry === undefined ? '' : `Licence: ${entry.licence ?? 'not stated'}. ${codeNote(entry)}`.trim();
+  const answer = await vscode.window.showInformationMessage(question, { modal: true, detail }, 'Download');
+  return answer === 'Download';
 }
 
 /** An entry of the catalog as the picker shows it; what tells models apart comes first, since long lines are cut. */

@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import { LSPErrorCodes, ResponseError } from 'vscode-languageclient/node';
 import type { Notifier } from '../notify';
-import { NotRunning } from '../server/host';
+import { NotRunning } from '../server/options';
 import type { Session } from '../server/session';
 
 const ENDED: ReadonlySet<number> = new Set([

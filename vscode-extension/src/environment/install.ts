@@ -2,9 +2,7 @@ import { statfs } from 'node:fs/promises';
 import * as path from 'node:path';
 import { type Outcome, type RunOptions, run } from '../process';
 import { probe } from '../python/probe';
-import { takeLock } from './lock';
-import { type Places, fingerprint, testedVersions } from './paths';
-import { readMarker, removeEnvironment, removeMarker, writeMarker } from './state';
+import { takeLock, type Places, fingerprint, testedVersions, readMarker, removeEnvironment, removeMarker, writeMarker } from './disk';
 import { type Command, type Source, type Tool, knownReason, lacksVersions, readStep, reasonOf, toolEnvironment } from './tools';
 import { type WithTorch, footprint, torchIndex } from './torch';
 

@@ -4,12 +4,9 @@ import type { Plan } from '../python/launch';
 import type { Python } from '../python/probe';
 import { setting } from '../settings';
 import { type InstallHooks, type InstallOutcome, type Order, install } from './install';
-import { bundledWheel, fingerprint, placesIn } from './paths';
-import { proxyVariables } from './proxy';
-import { type EnvironmentState, inspect, readMarker, removeEnvironment } from './state';
-import { pip, uv } from './tools';
+import { bundledWheel, fingerprint, placesIn, type EnvironmentState, inspect, readMarker, removeEnvironment } from './disk';
+import { proxyVariables, pip, uv, findUv } from './tools';
 import { type Torch, type WithTorch, chooseTorch, footprint } from './torch';
-import { findUv } from './uv';
 
 /** What an installation starts from: a Python, or `uv` alone. */
 export type Base = Extract<Plan, { kind: 'install' }>['base'];

@@ -1,3 +1,7 @@
+import * as path from 'node:path';
+import * as vscode from 'vscode';
+import { run } from '../process';
+
 /** A command line. */
 export interface Command {
   readonly command: string;
@@ -138,4 +142,36 @@ export function reasonOf(stdout: string, stderr: string): string {
   const errors = lines.filter((line) => /^(ERROR|error|×|╰─▶|\w*Error)\b[: ]?/.test(line) || line.startsWith('╰─▶'));
   const told = errors.at(-1) ?? lines.at(-1) ?? 'no reason was given';
   return told.replace(/^(ERROR|error|×|╰─▶):?\s*/, '').replace(/\.$/, '');
+}
+
+/** The command of `uv`: on PATH, or where its installer puts it; undefined where there is none. */
+export async function findUv(environment: NodeJS.ProcessEnv = process.env): Promise<string | undefined> {
+  const home = environment.HOME ?? environment.USERPROFILE ?? '';
+  const name = process.platform === 'win32' ? 'uv.exe' : 'uv';
+  const folders = [...(environment.PATH ?? '').split(path.delimiter), path.join(home, '.local', 'bin')];
+  for (const folder of folders.filter((each) => path.isAbsolute(each))) {
+    const command = path.join(folder, name);
+    const outcome = await run(command, ['--version'], { timeoutMs: 10_000 });
+    if (outcome.kind === 'done' && outcome.code === 0) {
+      return command;
+    }
+  }
+  return undefined;
+}
+
+const NAMES = ['HTTPS_PROXY', 'https_proxy', 'ALL_PROXY', 'all_proxy'];
+const DIRECT = ['localhost', '127.0.0.1', '::1'];
+
+/** The environment's variables for a proxy that only VS Code knows; none where the environment names one itself. */
+export function proxyVariables(environment: NodeJS.ProcessEnv, proxy = proxyOfSettings()): NodeJS.ProcessEnv {
+  if (proxy === '' || NAMES.some((name) => (environment[name] ?? '') !== '')) {
+    return {};
+  }
+  const direct = [environment.NO_PROXY ?? environment.no_proxy ?? '', ...DIRECT].filter((each) => each !== '');
+  return { HTTP_PROXY: proxy, HTTPS_PROXY: proxy, NO_PROXY: direct.join(',') };
+}
+
+function proxyOfSettings(): string {
+  const http = vscode.workspace.getConfiguration('http');
+  return http.get<string>('proxySupport') === 'off' ? '' : (http.get<string>('proxy') ?? '').trim();
 }

@@ -1,40 +1,30 @@
+import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
-import { insert } from '../commands/edits';
-import { type PlaceArgument, leanEditor, placeOf } from '../commands/place';
-import { assertNever } from '../exhaustive';
+import { type PlaceArgument, insert, leanEditor, placeOf } from '../commands/place';
 import type { Notifier } from '../notify';
-import type { Known, Status } from '../server/protocol';
+import type { Known } from '../server/protocol';
 import type { Session } from '../server/session';
 import { setting } from '../settings';
-import { isBusy } from '../status';
+import { type StatusItem, isBusy } from '../status';
+import { assertNever } from '../words';
 import { type PanelRequest, type PanelState, readRequest } from './messages';
-import { page } from './page';
 
 export const PANEL = 'llmstep.suggestions';
 /** Changes that come closer together are shown at once. */
 const GATHER_MS = 60;
 
-/** Runs that the panel's buttons begin, at a place. */
-export interface PanelRuns {
-  suggest(place: PlaceArgument, more: { more?: boolean; prefix?: string }): unknown;
-  prefix(place: PlaceArgument): unknown;
-  prove(place: PlaceArgument): unknown;
-}
-
 /** The view with all suggestions for the goal at the cursor. */
 export class SuggestionsPanel implements vscode.WebviewViewProvider, vscode.Disposable {
   #view: vscode.WebviewView | undefined;
   #place: PlaceArgument | undefined;
-  #status: Status | undefined;
   #timer: NodeJS.Timeout | undefined;
   #asked = 0;
-  /** Set by the commands, which know the panel. */
-  runs: PanelRuns | undefined;
   readonly #subscriptions: vscode.Disposable[];
 
   constructor(
     private readonly extension: vscode.Uri,
     private readonly session: Session,
+    private readonly status: StatusItem,
     private readonly notify: Notifier,
   ) {
     const later = (): void => { this.later(); };
@@ -69,11 +59,6 @@ export class SuggestionsPanel implements vscode.WebviewViewProvider, vscode.Disp
 
   async show(): Promise<void> {
     await vscode.commands.executeCommand(`${PANEL}.focus`);
-  }
-
-  server(status: Status): void {
-    this.#status = status;
-    this.later();
   }
 
   /** Show what is known, soon. */
@@ -127,7 +112,7 @@ export class SuggestionsPanel implements vscode.WebviewViewProvider, vscode.Disp
 
   #state(editor: vscode.TextEditor | undefined, known: Known | null): PanelState {
     const running = this.session.state === 'running';
-    const status = running ? this.#status : undefined;
+    const { status } = this.status;
     const busy = status !== undefined && isBusy(status);
     const name = editor?.document.uri.path.split('/').at(-1);
     return {
@@ -158,17 +143,38 @@ export class SuggestionsPanel implements vscode.WebviewViewProvider, vscode.Disp
         await this.insert(place, request.text);
         break;
       case 'prefix':
-        await this.runs?.prefix(place);
-        break;
+        return vscode.commands.executeCommand('llmstep.suggestWithPrefix', place, 'panel');
       case 'prove':
-        await this.runs?.prove(place);
-        break;
+        return vscode.commands.executeCommand('llmstep.prove', place, 'panel');
       case 'suggest':
+        return vscode.commands.executeCommand('llmstep.suggest', place, 'panel');
       case 'more':
-        await this.runs?.suggest(place, request.type === 'more' ? { more: true } : {});
-        break;
+        return vscode.commands.executeCommand('llmstep.suggest', { ...place, more: true }, 'panel');
       default:
         assertNever(request.type);
     }
   }
+}
+
+/**
+ * The page of the panel. It holds its script and its style sheet, runs nothing else, and loads nothing at all.
+ *
+ * @param script - The bundled script.
+ */
+export function page(script: string, style: string): string {
+  const nonce = randomBytes(16).toString('base64');
+  const policy = `default-src 'none'; style-src 'nonce-${nonce}'; script-src 'nonce-${nonce}'; base-uri 'none'; form-action 'none'`;
+  return `<!DOCTYPE html>
+<html lang="en">
+<head>
+  <meta charset="UTF-8">
+  <meta http-equiv="Content-Security-Policy" content="${policy}">
+  <meta name="viewport" content="width=device-width, initial-scale=1.0">
+  <title>llmstep suggestions</title>
+  <style nonce="${nonce}">${style}</style>
+</head>
+<body>
+  <script nonce="${nonce}">${script.replaceAll('</script', '<\\/script')}</script>
+</body>
+</html>`;
 }

@@ -1,6 +1,13 @@
-import type { Launch } from '../server/host';
 import type { Found } from './find';
 import type { Python } from './probe';
+
+/** How the server is started. */
+export interface Launch {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+  readonly env: NodeJS.ProcessEnv;
+}
 
 /** What is to be done so that the server can start. */
 export type Plan =

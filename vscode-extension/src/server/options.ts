@@ -1,14 +1,46 @@
-import * as vscode from 'vscode';
-import { CloseAction, ErrorAction, type ErrorHandler, type LanguageClientOptions } from 'vscode-languageclient/node';
-import type { SessionHost } from './host';
-import { ignore, logOf } from './stderr';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import type * as vscode from 'vscode';
+import {
+  type ClientCapabilities,
+  CloseAction,
+  ErrorAction,
+  type ErrorHandler,
+  type FeatureState,
+  type LanguageClient,
+  type LanguageClientOptions,
+  type ServerCapabilities,
+  type StaticFeature,
+} from 'vscode-languageclient/node';
+import type { Launch } from '../python/launch';
 
-/** A question of VS Code for quick fixes, when it is over. */
-export interface QuickFixAsk {
-  /** Asked to light the lightbulb, and not to open the menu. */
-  readonly automatic: boolean;
-  /** Given up before there was an answer. */
-  readonly cancelled: boolean;
+/** What the session needs from the rest of the extension. */
+export interface SessionHost {
+  readonly log: vscode.LogOutputChannel;
+  /** How to start, `unasked` with the window or by a command; undefined where there is nothing to start. */
+  launch(unasked: boolean): Promise<Launch | undefined>;
+  settings(): Record<string, unknown>;
+  /** Register handlers on a new client, before it starts. */
+  prepare(client: LanguageClient): void;
+  /** The server has ended by itself. */
+  crashed(restarting: boolean): void;
+  failed(error: unknown): void;
+}
+
+/** A value of a work-done progress. */
+export interface WorkDoneProgressValue {
+  readonly kind: 'begin' | 'report' | 'end';
+  readonly title?: string;
+  readonly message?: string;
+  /** 0 to 100. */
+  readonly percentage?: number;
+}
+
+/** There is no server, and the user has been told why. */
+export class NotRunning extends Error {
+  constructor() {
+    super('llmstep does not run.');
+  }
 }
 
 const SELECTOR = ['lean4', 'lean'].flatMap((language) =>
@@ -25,13 +57,8 @@ const ERRORS: ErrorHandler = {
  * How the client behaves.
  *
  * @param configure - Tells the server its settings.
- * @param asked - Called when a question for quick fixes is over.
  */
-export function clientOptions(
-  host: SessionHost,
-  configure: () => Promise<void>,
-  asked: (ask: QuickFixAsk) => void,
-): LanguageClientOptions {
+export function clientOptions(host: SessionHost, configure: () => Promise<void>): LanguageClientOptions {
   return {
     documentSelector: SELECTOR,
     outputChannel: host.log,
@@ -40,14 +67,6 @@ export function clientOptions(
     errorHandler: ERRORS,
     markdown: { isTrusted: { enabledCommands: ['llmstep.insert'] } }, // the links of the hints
     middleware: {
-      provideCodeActions: async (document, range, context, token, next) => {
-        try {
-          return await next(document, range, context, token);
-        } finally {
-          const automatic = context.triggerKind === vscode.CodeActionTriggerKind.Automatic;
-          asked({ automatic, cancelled: token.isCancellationRequested });
-        }
-      },
       workspace: {
         // The server asks for its settings when it starts; what it was told at `initialize` could not be unset.
         configuration: (params) =>
@@ -56,4 +75,49 @@ export function clientOptions(
       },
     },
   };
+}
+
+/** What this client tells the server, and takes into its own hands. */
+export class CompanionFeature implements StaticFeature {
+  fillClientCapabilities(capabilities: ClientCapabilities): void {
+    // The server then sends `llmstep/message` instead of `window/showMessage`, so that there can be a fitting button,
+    // and tells the panel of news.
+    const own = { llmstepMessages: true, llmstepKnown: true };
+    capabilities.experimental = { ...(capabilities.experimental as object | undefined), ...own };
+  }
+
+  preInitialize(capabilities: ServerCapabilities): void {
+    // The commands belong to the extension, which also has them while no server runs.
+    delete capabilities.executeCommandProvider;
+  }
+
+  initialize(): void {
+    // nothing to register
+  }
+
+  getState(): FeatureState {
+    return { kind: 'static' };
+  }
+
+  clear(): void {
+    // nothing to take back
+  }
+}
+
+/** Records of the server's log, which come over the wire too. */
+const RECORD = /^\d{4}-\d\d-\d\d [\d:,]+ (?:DEBUG|INFO|WARNING|ERROR) /;
+
+/** What the server writes to stderr: records as details, the rest, a traceback for example, as it is. */
+export function logOf(stderr: Readable, log: vscode.LogOutputChannel): void {
+  createInterface({ input: stderr }).on('line', (line) => {
+    if (RECORD.test(line)) {
+      log.debug(line);
+    } else {
+      log.warn(line);
+    }
+  });
+}
+
+export function ignore(): void {
+  // stdout is the wire
 }

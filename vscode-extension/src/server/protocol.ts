@@ -1,5 +1,4 @@
-import { NotificationType, RequestType } from 'vscode-languageclient/node';
-import type { TextDocumentIdentifier } from 'vscode-languageclient/node';
+import { NotificationType, RequestType, type TextDocumentIdentifier } from 'vscode-languageclient/node';
 import type { CheckParams, CheckedSuggestions, Known, Place, PlainGoal, ServerMessage, Status } from './wire';
 
 // What goes over the wire is described by the server's classes: scripts/reference.py makes wire.ts from them.

@@ -1,8 +1,6 @@
 import * as vscode from 'vscode';
 import { ExecuteCommandRequest, LanguageClient, State, WorkDoneProgress } from 'vscode-languageclient/node';
-import { CompanionFeature } from './features';
-import { NotRunning, type SessionHost, type WorkDoneProgressValue } from './host';
-import { type QuickFixAsk, clientOptions } from './options';
+import { CompanionFeature, NotRunning, type SessionHost, type WorkDoneProgressValue, clientOptions } from './options';
 import { type Known, type Place, known } from './protocol';
 
 export type SessionState = 'stopped' | 'starting' | 'running';
@@ -17,10 +15,8 @@ export class Session implements vscode.Disposable {
   #work: Promise<void> = Promise.resolve();
   #crashes: number[] = [];
   readonly #changed = new vscode.EventEmitter<SessionState>();
-  readonly #asked = new vscode.EventEmitter<QuickFixAsk>();
 
   readonly onDidChangeState = this.#changed.event;
-  readonly onDidAskForQuickFixes = this.#asked.event;
 
   constructor(private readonly host: SessionHost) {}
 
@@ -98,7 +94,6 @@ export class Session implements vscode.Disposable {
   dispose(): void {
     void this.stop();
     this.#changed.dispose();
-    this.#asked.dispose();
   }
 
   #next(work: () => Promise<void>): Promise<void> {
@@ -123,7 +118,7 @@ export class Session implements vscode.Disposable {
         'llmstep',
         'llmstep',
         { command, args: [...args], options: { cwd, env } },
-        clientOptions(this.host, () => this.configure(), (ask) => { this.#asked.fire(ask); }),
+        clientOptions(this.host, () => this.configure()),
       );
       client.registerFeature(new CompanionFeature());
       client.onDidChangeState(({ newState }) => { this.#follow(client, newState); });

@@ -153,6 +153,8 @@ export interface Known extends SuggestAnswer {
 
 /** One entry of the answer of `llmstep.suggest`. */
 export interface Suggestion extends Step {
+  /** The step in one line, with what Lean says of it, as menus show it. */
+  readonly title: string;
   /** Inserts it. */
   readonly edit: TextEdit;
 }

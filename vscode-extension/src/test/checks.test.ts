@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
-import { checkWith } from '../checks';
-import type { LeanClient } from '../leanClient';
+import { checkWith, type LeanClient } from '../leanClient';
 
 const ASKED = {
   textDocument: { uri: 'file:///A.lean' },

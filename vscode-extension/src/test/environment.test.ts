@@ -1,13 +1,9 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import * as path from 'node:path';
-import { takeLock } from '../environment/lock';
-import { bundledWheel, fingerprint, placesIn } from '../environment/paths';
-import { inspect, removeEnvironment, writeMarker } from '../environment/state';
-import { proxyVariables } from '../environment/proxy';
-import { knownReason, lacksVersions, pip, readStep, reasonOf, toolEnvironment, uv } from '../environment/tools';
+import { takeLock, bundledWheel, fingerprint, placesIn, inspect, removeEnvironment, writeMarker } from '../environment/disk';
+import { proxyVariables, knownReason, lacksVersions, pip, readStep, reasonOf, toolEnvironment, uv, findUv } from '../environment/tools';
 import { chooseTorch, torchIndex } from '../environment/torch';
-import { findUv } from '../environment/uv';
 import { fakePython, script, temporaryFolder } from './folder';
 
 const WANTED = { extension: '1.0.0', wheel: 'llmstep-1.0.0-py3-none-any.whl 100' };

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
 import { readRequest } from '../panel/messages';
-import { page } from '../panel/page';
-import { difference, visible } from '../panel/web/difference';
+import { page } from '../panel/panel';
+import { difference } from '../panel/web/difference';
+import { visible } from '../words';
 
 suite('the panel', () => {
   test('what a step changes: lines that stay, go and come', () => {

@@ -4,7 +4,7 @@ import { options } from '../commands/doctor';
 import { CLIENT_ONLY, declaredNames, serverSettings, setting } from '../settings';
 
 suite('settings for the server', () => {
-  const names = declaredNames(vscode.extensions.getExtension('llmstep.llmstep')?.packageJSON);
+  const names = declaredNames();
   const changed = ['count', 'check.enabled', 'lean.command', 'goalsFromLean4Extension'];
   const configuration = (): vscode.WorkspaceConfiguration => vscode.workspace.getConfiguration('llmstep');
   const before = new Map<string, unknown>();
@@ -31,7 +31,7 @@ suite('settings for the server', () => {
     await configuration().update('count', 7, vscode.ConfigurationTarget.Workspace);
     await configuration().update('check.enabled', false, vscode.ConfigurationTarget.Workspace);
     await configuration().update('lean.command', ['lean', '--server'], vscode.ConfigurationTarget.Workspace);
-    const told = serverSettings(names);
+    const told = serverSettings();
     assert.equal(told.count, 7);
     assert.equal(told['check.enabled'], false);
     assert.deepEqual(told['lean.command'], ['lean', '--server']);
@@ -44,12 +44,12 @@ suite('settings for the server', () => {
 
   test('a wrong value is told as it is, for the server to refuse', async () => {
     await configuration().update('count', 'many', vscode.ConfigurationTarget.Workspace);
-    assert.equal(serverSettings(names).count, 'many');
+    assert.equal(serverSettings().count, 'many');
   });
 
   test('what the extension keeps for itself is not told', async () => {
     await configuration().update('goalsFromLean4Extension', false, vscode.ConfigurationTarget.Workspace);
     assert.equal(setting<boolean>('goalsFromLean4Extension'), false);
-    assert.deepEqual(Object.keys(serverSettings(names)).filter((name) => CLIENT_ONLY.has(name)), []);
+    assert.deepEqual(Object.keys(serverSettings()).filter((name) => CLIENT_ONLY.has(name)), []);
   });
 });

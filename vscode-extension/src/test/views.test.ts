@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
 import { bytes, itemOf, needs } from '../commands/models';
-import type { ModelEntry, Status } from '../server/protocol';
+import { entries } from '../commands/results';
+import type { ModelEntry, Status, Suggestion } from '../server/protocol';
 import { view } from '../status';
 
 const STATUS: Status = {
@@ -50,6 +51,35 @@ suite('the status item', () => {
     assert.deepEqual([view('stopped', undefined, true).severity, view('stopped', undefined, true).detail], [Warning, 'does not run']);
     assert.match(view('stopped', undefined, false).detail, /trusted/);
     assert.ok(view('starting', undefined, true).busy);
+  });
+});
+
+suite('the menu of results', () => {
+  test('each step by its title, as text; one of several lines in full below; then what else can be done', () => {
+    const place = { textDocument: { uri: 'file:///A.lean' }, position: { line: 1, character: 2 } };
+    const step = (text: string, title: string): Suggestion => ({
+      text,
+      title,
+      score: null,
+      verdict: 'closes',
+      source: 'model',
+      repairedFrom: null,
+      remainingGoals: [],
+      edit: { range: { start: place.position, end: place.position }, newText: text },
+    });
+    const text = 'cases h with\n  | inl a => exact a\n  | inr b => exact b';
+    const found = entries({ suggestions: [step('exact f $(x)\u202E', 'exact f $(x)\u202E ✓'), step(text, 'cases h with … ✓')] }, place);
+    assert.deepEqual(
+      found.map(({ label, detail }) => [label, detail]),
+      [
+        ['exact f \\$(x)\\u{202E} ✓', undefined],
+        ['cases h with … ✓', 'cases h with ⏎ | inl a => exact a ⏎ | inr b => exact b'],
+        ['', undefined],
+        ['$(lightbulb) More suggestions', undefined],
+        ['$(checklist) Complete the proof', undefined],
+      ],
+    );
+    assert.deepEqual(found[1]?.run, ['llmstep.insert', { ...place, text }]);
   });
 });
 

@@ -39,17 +39,9 @@ local function insert(edits, buffer, tick, client)
   vim.lsp.util.apply_text_edits(edits, buffer, client.offset_encoding)
 end
 
---- A step as a menu shows it: `✓` closes the goal, `→ 2 goals` are left.
-local function title(step)
-  local left = #(step.remainingGoals or {})
-  local mark = step.verdict == 'closes' and ' ✓'
-    or step.verdict == 'progress' and (' → %d goal%s'):format(left, left == 1 and '' or 's')
-    or ''
-  return step.text .. mark
-end
-
 local function choose(answer, buffer, tick, client)
   if #answer.suggestions == 0 then return say(answer.summary) end
+  local function title(step) return step.title end
   vim.ui.select(answer.suggestions, { prompt = answer.summary, format_item = title }, function(step)
     if step then insert({ step.edit }, buffer, tick, client) end
   end)

@@ -51,10 +51,3 @@ function compared(old: readonly string[], now: readonly string[]): Line[] {
   }
   return lines;
 }
-
-/** A text with the characters that cannot be seen, or that turn others around, written out. */
-export function visible(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
-    character === '\n' ? character : `\\u{${(character.codePointAt(0) ?? 0).toString(16).toUpperCase()}}`,
-  );
-}

@@ -1,7 +1,7 @@
-import { assertNever } from '../../exhaustive';
 import type { Known, Rejected, ShownVerdict, Suggestion } from '../../server/protocol';
+import { assertNever, plural, visible } from '../../words';
 import type { PanelRequest, PanelState } from '../messages';
-import { difference, visible } from './difference';
+import { difference } from './difference';
 import { button, element } from './elements';
 
 type Send = (request: PanelRequest) => void;
@@ -140,8 +140,4 @@ function refused(steps: readonly Rejected[], key: string, title: string, ...more
 /** What the run was: model, time, counts. */
 function facts({ model, elapsedMs, summary }: Known): string {
   return `${model} · ${(elapsedMs / 1000).toFixed(1)} s · ${summary}`;
-}
-
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
