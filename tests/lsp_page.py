@@ -114,6 +114,16 @@ class Page:
         answer = await self.editor.client.text_document_code_action_async(params)
         return list(answer or [])
 
+    async def steps(self, where: types.Position) -> list[types.CodeAction]:
+        """The code actions that insert a step, the best first."""
+        return [each for each in await self.actions(where) if each.edit]
+
+    async def started(self, where: types.Position, title: str) -> types.Command:
+        """What the code action of this title runs."""
+        [command] = [each.command for each in await self.actions(where) if each.title == title]
+        assert command
+        return command
+
     async def hints(self, start: int = 0, end: int = 10_000) -> list[types.InlayHint]:
         """The inlay hints in the lines from `start` up to `end`, exclusive."""
         place = types.Range(types.Position(start, 0), types.Position(end, 0))

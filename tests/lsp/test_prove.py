@@ -52,11 +52,10 @@ async def test_the_proof_is_one_edit_that_lean_accepts(opened: Callable[..., Pag
     assert edit.new_text == answer["proof"]
     assert await judge.complaints(apply(page.text, [edit])) == []
 
-    best, ask, again = await page.actions(page.at("sorry"))
+    [best] = await page.steps(page.at("sorry"))
     assert best.title == f"{answer['proof']} ✓"
     assert best.is_preferred
     assert page.accept(best) == apply(page.text, [edit])
-    assert [ask.command.command, again.command.command] == ["llmstep.suggest", "llmstep.prove"]
     [hint] = await page.hints()
     assert list(hint.text_edits or []) == [edit]
 
@@ -64,9 +63,8 @@ async def test_the_proof_is_one_edit_that_lean_accepts(opened: Callable[..., Pag
 async def test_the_code_action_starts_it(opened: Callable[..., Page], judge: Any) -> None:
     """With the model, as the editor does it: the action's command with its own arguments."""
     page = opened("theorem t (p q : Prop) (h : p ∧ q) : q ∧ p := by\n  sorry\n")
-    action = (await page.actions(page.at("sorry")))[-1]
-    assert action.command
-    answer = await page.editor.execute(action.command.command, *action.command.arguments)
+    start = await page.started(page.at("sorry"), "llmstep: complete the proof")
+    answer = await page.editor.execute(start.command, *start.arguments)
     assert answer["outcome"] == "proved"
     assert answer["model"] == "starter"
     assert await judge.complaints(apply(page.text, [structured(answer["edit"])])) == []
@@ -75,9 +73,9 @@ async def test_the_code_action_starts_it(opened: Callable[..., Page], judge: Any
 async def test_it_is_put_before_the_suggestions_that_are_known(opened: Callable[..., Page]) -> None:
     page = opened(AND)
     await page.suggest(page.at("sorry"), count=4)
-    known = [action.title for action in await page.actions(page.at("sorry"))][:-2]
+    known = [action.title for action in await page.steps(page.at("sorry"))]
     answer = await prove(page)
-    titles = [action.title for action in await page.actions(page.at("sorry"))][:-2]
+    titles = [action.title for action in await page.steps(page.at("sorry"))]
     mark = f"{answer['proof']} ✓"
     assert titles == [mark, *(title for title in known if title != mark)]
 
@@ -102,7 +100,7 @@ async def test_what_is_not_found(opened: Callable[..., Page], shared: Editor) ->
     answer = await prove(page, token="none", expansions=1)
     assert (answer["proof"], answer["edit"], answer["outcome"]) == (None, None, "expansions")
     assert shared.progress["none"][-1]["message"] == "No proof found in 1 expansions"
-    assert len(await page.actions(page.at("sorry"))) == 2
+    assert await page.steps(page.at("sorry")) == []
 
 
 @pytest.mark.parametrize(

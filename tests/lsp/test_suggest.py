@@ -21,6 +21,10 @@ OR = "theorem t (p q : Prop) (hp : p) : p ∨ q := by\n  sorry\n"
 ASK = "llmstep: suggest the next step"
 MORE = "llmstep: more suggestions"
 PROVE = "llmstep: complete the proof"
+BEFORE = [ASK, PROVE]
+"""What the menu has where nothing is known."""
+AFTER = [MORE, PROVE]
+"""What it has behind the steps that are known."""
 
 
 def titles(actions: list[types.CodeAction]) -> list[str]:
@@ -29,14 +33,14 @@ def titles(actions: list[types.CodeAction]) -> list[str]:
 
 async def test_before_anything_is_known_actions_ask(opened: Callable[..., Page]) -> None:
     page = opened(AND)
-    ask, prove = await page.actions(page.at("sorry"))
-    assert ask.title == ASK
+    actions = await page.actions(page.at("sorry"))
+    assert titles(actions) == BEFORE
+    ask, prove, *_ = actions
     assert ask.kind == types.CodeActionKind.QuickFix
     assert ask.edit is None
     assert ask.command
     assert ask.command.command == "llmstep.suggest"
     assert ask.command.arguments == ({"textDocument": {"uri": page.uri}, "position": {"line": 1, "character": 2}},)
-    assert prove.title == PROVE
     assert prove.command
     assert prove.command.command == "llmstep.prove"
     assert prove.command.arguments == ask.command.arguments
@@ -60,7 +64,7 @@ async def test_the_kind_that_is_asked_for(opened: Callable[..., Page], only: lis
 @pytest.mark.parametrize("language", ["lean4", "lean"])
 async def test_both_language_ids_of_lean(opened: Callable[..., Page], language: str) -> None:
     page = opened(AND, language=language)
-    assert titles(await page.actions(page.at("sorry"))) == [ASK, PROVE]
+    assert titles(await page.actions(page.at("sorry"))) == BEFORE
 
 
 async def test_other_languages_are_left_alone(opened: Callable[..., Page]) -> None:
@@ -75,7 +79,7 @@ async def test_an_error_of_lean_offers_the_action(opened: Callable[..., Page]) -
     unsolved = types.Diagnostic(
         types.Range(page.at("by"), page.at("by", 2)), "unsolved goals\ncase right\np q : Prop\n⊢ q", source="Lean 4"
     )
-    assert titles(await page.actions(unsolved.range, diagnostics=[unsolved])) == [ASK, PROVE]
+    assert titles(await page.actions(unsolved.range, diagnostics=[unsolved])) == BEFORE
 
 
 async def test_the_result_and_the_actions_after_it(opened: Callable[..., Page], shared: Editor) -> None:
@@ -100,10 +104,10 @@ async def test_the_result_and_the_actions_after_it(opened: Callable[..., Page], 
     assert await shared.until(lambda: shared.refreshes > refreshes)
 
     actions = await page.actions(page.at("sorry"))
-    assert titles(actions)[-2:] == [MORE, PROVE]
+    assert titles(actions)[len(suggestions) :] == AFTER
     marks = {"closes": " ✓", "progress": " → 1 goal", "unchecked": ""}
-    assert titles(actions)[:-2] == [each["text"] + marks[each["verdict"]] for each in suggestions]
-    assert [action.is_preferred or False for action in actions] == [True] + [False] * (len(suggestions) + 1)
+    assert titles(actions[: len(suggestions)]) == [each["text"] + marks[each["verdict"]] for each in suggestions]
+    assert [action.is_preferred or False for action in actions] == [True] + [False] * (len(actions) - 1)
     assert actions[0].data["verdict"] == suggestions[0]["verdict"]
 
 
@@ -138,7 +142,7 @@ async def test_when_lean_refuses_everything_the_summary_says_why(opened: Callabl
     answer = await page.suggest(page.at("sorry"), prefix="exact no_such_thing_at_all ", count=4)
     assert answer["suggestions"] == []
     assert re.search(r"rejected \(.*no_such_thing_at_all", answer["summary"])
-    assert titles(await page.actions(page.at("sorry"))) == [ASK, PROVE]
+    assert titles(await page.actions(page.at("sorry"))) == BEFORE
 
 
 async def test_progress_with_the_clients_token(opened: Callable[..., Page], shared: Editor) -> None:
@@ -208,7 +212,7 @@ async def test_where_the_user_rests_a_run_begins_by_itself(opened: Callable[...,
     before = len(shared.statuses)
     page = opened(OR.replace("theorem t", "theorem idle"))
     try:
-        assert titles(await page.actions(page.at("sorry"))) == [ASK, PROVE]
+        assert titles(await page.actions(page.at("sorry"))) == BEFORE
         await shared.until(lambda: any(status.state == "checking" for status in shared.statuses[before:]))
         await shared.until(lambda: shared.statuses[-1].state == "idle")
     finally:
@@ -268,11 +272,11 @@ async def test_a_call_that_the_tactic_has_answered_offers_nothing_twice(opened: 
         return [types.Diagnostic(place, "\n  [apply] ".join([head, *entries]), source="Lean 4")]
 
     answered = said("exact Or.inl hp -- closes the goal", "constructor\n  Remaining goals:\n  ⊢ p")
-    assert titles(await page.actions(place, diagnostics=answered)) == [MORE, PROVE]
+    assert titles(await page.actions(place, diagnostics=answered)) == AFTER
     answer = await page.suggest(page.at("llmstep"))
     first, *rest = [each["text"] for each in answer["suggestions"]]
     actions = await page.actions(place, diagnostics=said(f"{first} -- closes the goal"))
-    assert [action.data is not None for action in actions] == [True] * len(rest) + [False, False]
+    assert [action.data is not None for action in actions] == [True] * len(rest) + [False] * len(AFTER)
     assert first not in {title.removesuffix(" ✓") for title in titles(actions)}
     assert {action.kind for action in actions} == {"llmstep"}  # which VS Code shows behind all quick fixes
     # without its answer, because no server was there for example, ours are what there is

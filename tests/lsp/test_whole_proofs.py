@@ -49,9 +49,8 @@ async def test_a_proof_is_repaired(
 ) -> None:
     """By the code action, whose strategy the model's name decides."""
     page = opened(f"{HARD} := by\n  sorry\n")
-    action = (await page.actions(page.at("sorry")))[-1]
-    assert action.title == "llmstep: complete the proof"
-    answer = await page.editor.execute(action.command.command, *action.command.arguments, token="write")
+    start = await page.started(page.at("sorry"), "llmstep: complete the proof")
+    answer = await page.editor.execute(start.command, *start.arguments, token="write")
     assert (answer["outcome"], answer["strategy"], answer["rounds"]) == ("proved", "write", 2)
     assert answer["model"] == model.name
     assert answer["tokens"] > 0

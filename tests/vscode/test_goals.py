@@ -230,7 +230,7 @@ async def test_a_call_of_the_tactic_is_answered_and_its_steps_stand_once(
     await file.place("/ llmstep", 4)
     await expect(file.editor.locator(".squiggly-info").first).to_be_visible()
     titles = await window.menu(until_it_has="closes the goal")
-    assert titles[-2:] == ["llmstep: more suggestions", "llmstep: complete the proof"]
+    assert {"llmstep: more suggestions", "llmstep: complete the proof"} <= set(titles)
     assert all(title.startswith("llmstep: ") for title in titles)
     assert len(set(titles)) == len(titles)
     await expect(window.page.locator(MENU + ".focused")).to_contain_text("closes the goal")
