@@ -108,4 +108,4 @@ class LeanExpander:
             shadow = self._point.shadow_text(self._text, steps)
             before = shadow.text[: offset_at(shadow.text, shadow.end)] + "\n"
         written = "\n".join(part for part in (self._written, steps) if part)
-        return ProofState(goals[0], before, self._point.declaration, written, again, steps)
+        return ProofState(goals[0], before, self._point.declaration.name, written, again, steps)
