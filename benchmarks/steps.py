@@ -109,7 +109,7 @@ async def _rows_of(app: App, theorem: Theorem) -> list[dict[str, Any]]:
 
 async def _closing(app: App, theorem: Theorem, found: SuggestionSet) -> str | None:
     """A single step that closes the goal, of more than a user waits for; None where there is none among them."""
-    ask = PromptInput(found.goal, context=theorem.text[: found.point.start], declaration=found.point.declaration)
+    ask = PromptInput(found.goal, context=theorem.text[: found.point.start], declaration=found.point.declaration.name)
     more = await app.engine.generate(ask, SamplingParams(128, 1.0, 1.0, 128, 1))
     own = [tactic.text for tactic in tactics_for(found.goal) if not tactic.search]
     single = [each for each in (*own, *(each.text for each in more.candidates)) if "\n" not in each and ";" not in each]

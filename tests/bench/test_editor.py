@@ -59,7 +59,7 @@ def test_the_file_has_its_lines_and_an_unfinished_theorem_at_its_end() -> None:
         assert text.count("sorry") == 1
         point = find_insertion_point(text, position_at(text, text.index("sorry")))
         assert point is not None
-        assert point.declaration == "asked"
+        assert point.declaration.name == "asked"
         typed = point.key(text + "xx")
         assert typed == point.key(text)  # typing at the end keeps what is known
     assert len({file_text(5, goal) for goal in range(600)}) == 600

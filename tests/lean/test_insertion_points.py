@@ -152,7 +152,7 @@ def test_the_prefix_of_a_call(call: str, prefix: str) -> None:
 def test_the_name_of_the_declaration(text: str, name: str) -> None:
     point = find_insertion_point(text.replace("‸", ""), position_at(text, text.index("‸")))
     assert point is not None
-    assert point.declaration == name
+    assert point.declaration.name == name
 
 
 @pytest.mark.parametrize(

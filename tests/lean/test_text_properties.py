@@ -101,7 +101,7 @@ def test_the_mask_of_a_step_is_that_of_its_text(text: str) -> None:
 def test_in_front_of_an_insertion_point_the_mask_does_not_depend_on_what_follows(text: str, after: str) -> None:
     whole = HEAD + text + after
     for point in find_insertion_points(whole, position_at(whole, len(HEAD + text))):
-        for offset in (point.start, point.scope, point.known):
+        for offset in (point.start, point.declaration.start, point.declaration.known):
             assert mask(whole)[:offset] == mask(whole[:offset])
 
 

@@ -118,7 +118,7 @@ def _steps(text: str) -> Iterator[tuple[Declaration, list[Item]]]:
         declaration = find_declaration(masked, command.end) if command.keyword in PROVING else None
         if declaration is None:
             continue
-        layout = Layout(masked, declaration.body, declaration.end, declaration.column)
+        layout = Layout(masked, declaration)
         items = [item for block in layout.blocks for item in block.items if _runs_once(block) and _is_step(item)]
         if items:
             yield declaration, sorted(items, key=lambda item: item.start)

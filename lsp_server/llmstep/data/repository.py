@@ -25,7 +25,7 @@ class Steps:
     def places(self) -> dict[str, list[int]]:
         """Offsets of the steps by their text, whose white space is single blanks; each list ascends."""
         declaration = self.declaration
-        layout = Layout(self.masked, declaration.body, declaration.end, declaration.column)
+        layout = Layout(self.masked, declaration)
         ends = {item.start: item.end for block in layout.blocks for item in block.items}
         found: dict[str, list[int]] = {}
         for start in sorted(ends):

@@ -25,7 +25,7 @@ def prompt_input_at(text: str, point: InsertionPoint, goal: Goal, prefix: str) -
         goal=goal,
         prefix=prefix,
         context=(text[: point.start] + point.lead).replace("\r\n", "\n"),  # as Lean reads it
-        declaration=point.declaration,
+        declaration=point.declaration.name,
         proof=proof_so_far(text, point),
     )
 
@@ -48,7 +48,7 @@ def insertion_point_behind(context: str) -> InsertionPoint | None:
 
 def proof_so_far(text: str, point: InsertionPoint) -> str:
     """The steps between `:= by` and the insertion point, without the indentation that all have."""
-    masked = masked_text(text)[point.scope : point.start]
+    masked = masked_text(text)[point.declaration.start : point.start]
     depth = 0
     for match in _STATEMENT.finditer(masked):
         token = match.group()
@@ -57,6 +57,6 @@ def proof_so_far(text: str, point: InsertionPoint) -> str:
         elif token in ")]}⟩":
             depth -= 1
         elif depth == 0:
-            written = text[point.scope + match.end() : point.start].replace("\r\n", "\n")
+            written = text[point.declaration.start + match.end() : point.start].replace("\r\n", "\n")
             return textwrap.dedent(written.rstrip()).strip("\n")
     return ""

@@ -119,6 +119,12 @@ class Block(Frame):
         return frames_of(self.parent)
 
     @property
+    def mark(self) -> Token:
+        """Where Lean says that goals are left: the bracket that ends it, or its opener."""
+        bracket = self.parent if self.kind == "paren" else None
+        return bracket.close if isinstance(bracket, Bracket) and bracket.close else self.opener
+
+    @property
     def distributes(self) -> bool:
         """Its steps run several times, or on each of several goals."""
         return self.opener.text in DISTRIBUTING or (self.kind == "case" and self.bar is not None)

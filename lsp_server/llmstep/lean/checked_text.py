@@ -42,8 +42,8 @@ class CheckedText:
     async def of(self, text: str, point: InsertionPoint) -> tuple[str, InsertionPoint]:
         """The text with what stands above the declaration taken as given, and the insertion point in it."""
         text, point = point.without_mark(text)
-        text = elide(text, point.known, variables_by_proof=self._variables_by_proof)
-        unsure = point.unsure_from >= 0 and not point.mutual
+        text = elide(text, point.declaration.known, variables_by_proof=self._variables_by_proof)
+        unsure = point.declaration.unsure_from >= 0 and not point.declaration.mutual
         return text, await self._in_its_command(text, point) if unsure else point
 
     async def _in_its_command(self, text: str, point: InsertionPoint) -> InsertionPoint:
@@ -63,7 +63,10 @@ class CheckedText:
         point = attrs.evolve(point, closers=word) if word else point
         masked, at = masked_text(text), offset_at(text, Position(line, 0))
         start = at + len(masked[at:]) - len(masked[at:].lstrip())
-        return point if start == point.scope else point.inside(declaration_from(masked, start, point.start))
+        if start == point.declaration.start:
+            return point
+        own = declaration_from(masked, start, point.start)
+        return attrs.evolve(point, declaration=attrs.evolve(own, end=point.declaration.end))
 
 
 def _missing_word(outcome: Outcome, behind: str) -> str:

@@ -11,7 +11,7 @@ from cachetools import LRUCache
 
 from llmstep.errors import LeanCrashedError, LeanMemoryError, LeanTimeoutError
 from llmstep.lean.checked_text import CheckedText
-from llmstep.lean.insertion_point import MARK, InsertionPoint
+from llmstep.lean.insertion_point import InsertionPoint
 from llmstep.lean.judging import Case, Judging, TooLongError
 from llmstep.lean.names import Offer
 from llmstep.lean.offers import Offers
@@ -19,7 +19,7 @@ from llmstep.lean.prefilter import MAX_LENGTH, MAX_PROOF_LENGTH, hypothesis_name
 from llmstep.lean.recheck import named, question
 from llmstep.lean.shadow import Shadow
 from llmstep.lean.statement import no_goal, statement_error
-from llmstep.lean.text import digest
+from llmstep.lean.text import digest, unmarked
 from llmstep.lean.trial import Trial, gapless
 from llmstep.lean.verdict import Baseline, Diagnostic, baseline_of, place_of
 from llmstep.types import Check, Verdict
@@ -214,7 +214,7 @@ class FileChecker:
             LeanError: Lean does not answer.
         """
         async with self._lock:
-            said = await self.shadow.read(" " + text[1:] if text.startswith(MARK) else text)
+            said = await self.shadow.read(unmarked(text))
         return sorted(said, key=place_of)
 
     async def close(self) -> None:
@@ -240,7 +240,7 @@ class FileChecker:
         shadow = point.shadow_text(text, point.placeholder)
         outcome, goals = await self.shadow.settle(text[: point.start], shadow, question(name))
         if not goals or outcome.goals == tuple(goals):  # the placeholder was never reached
-            raise no_goal(goals, await self.shadow.read(text[: point.until]), point, text)
+            raise no_goal(goals, await self.shadow.read(text[: point.declaration.end]), point, text)
         if error := statement_error(text, point, outcome, goals):
             raise error
-        return baseline_of(outcome, goals, (text.count("\n", 0, point.scope), 0))
+        return baseline_of(outcome, goals, (text.count("\n", 0, point.declaration.start), 0))

@@ -10,8 +10,7 @@ import attrs
 from lsprotocol.types import DiagnosticSeverity
 
 from llmstep.lean.blocks import Block, Bracket, Item
-from llmstep.lean.declaration import Declaration, find_declaration
-from llmstep.lean.helpers import circular_helpers
+from llmstep.lean.declaration import Declaration, circular_helpers, find_declaration
 from llmstep.lean.insertion_point import CONV_PLACEHOLDER, InsertionKind, InsertionPoint
 from llmstep.lean.layout import Layout
 from llmstep.lean.masking import hidden
@@ -22,7 +21,6 @@ from llmstep.lean.tokens import OPENING, Token
 if TYPE_CHECKING:
     from lsprotocol.types import Diagnostic, Position
 
-WORDS: Final = frozenset({"sorry", "llmstep", "llmstep?", "_"})
 UNSOLVED: Final = "unsolved goals"
 HOLE: Final = "don't know how to synthesize placeholder"
 
@@ -51,7 +49,7 @@ class CursorContext:
         declaration = find_declaration(masked, offset)
         if declaration is None:
             return None
-        layout = Layout(masked, declaration.body, declaration.end, declaration.column, WORDS)
+        layout = Layout(masked, declaration)
         if offset > layout.end:
             return None
         errors = [each for each in diagnostics if each.severity in {None, DiagnosticSeverity.Error}]
@@ -102,10 +100,15 @@ class CursorContext:
 
     def is_unsolved(self, block: Block) -> bool:
         """Whether Lean says that goals are left at the end of a block."""
-        bracket = block.parent
-        if block.kind == "paren" and isinstance(bracket, Bracket) and bracket.close is not None:
-            return bracket.close.start in self.unsolved
-        return block.opener.start in self.unsolved
+        return block.mark.start in self.unsolved
+
+    def is_at(self, token: Token) -> bool:
+        """Whether the cursor is in a token or at one of its ends."""
+        return token.start <= self.offset <= token.end
+
+    def step_before(self, block: Block) -> Item | None:
+        """The last step of a block that begins in front of the cursor."""
+        return next((item for item in reversed(block.items) if item.start < self.offset), None)
 
     def is_scope(self, block: Block) -> bool:
         """Whether a step beside the last one of `block` is meant to stand inside of it.
@@ -123,11 +126,8 @@ class CursorContext:
 
     def item_at(self, token: Token) -> Item | None:
         """The step that begins with a token."""
-        return self._items.get(token.start)
-
-    @functools.cached_property
-    def _items(self) -> dict[int, Item]:
-        return {item.start: item for block in self.layout.blocks for item in block.items}
+        items = (item for block in self.layout.blocks for item in block.items)
+        return next((item for item in items if item.first is token), None)
 
     def comment_line(self) -> int | None:
         """Offset of the end of the line on which the comment ends that the cursor's line holds; None on other lines."""
@@ -174,17 +174,10 @@ class CursorContext:
             lead,
             tail,
             " " * indent,
+            self.declaration,
             anchors=tuple(position_at(self.text, anchor) for anchor in dict.fromkeys(anchors)),
-            declaration=self.declaration.name,
-            short=self.declaration.short,
-            name_at=self.declaration.name_at,
-            scope=self.declaration.start,
             rest=rest,
             closers=closers,
-            mutual=self.declaration.mutual,
-            until=self.declaration.end,
-            others=self.declaration.others,
-            unsure_from=self.declaration.unsure_from,
             helpers=circular_helpers(self.layout.tokens, self.offset, self.declaration.short),
             **more,
         )

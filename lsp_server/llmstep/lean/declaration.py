@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import attrs
@@ -11,7 +12,7 @@ import attrs
 from llmstep.lean.commands import PROVING, SCOPES, Command, behind_prefix, find_commands
 from llmstep.lean.own_commands import MAX_DISTANCE, begins_word, declares, own_commands, word_behind_in
 from llmstep.lean.text import column_at
-from llmstep.lean.tokens import NAME
+from llmstep.lean.tokens import NAME, Token, outside
 
 _PRIORITY: Final = re.compile(r"\s*(?:\(\s*priority\s*:=[^)]*\))?")
 _NAME_OR_STRING: Final = re.compile(rf"\s*(?:(?P<name>{NAME})|\"[^\"]*\"|\d+)")
@@ -51,7 +52,24 @@ class Declaration:
     mutual: bool = False
     """It is one of several in a `mutual` block."""
     unsure_from: int = -1
-    """Offset of the last command that text shows for sure, where it cannot say which command the position is in."""
+    """Offset of the last command that text shows for sure, where Lean has to say which command the position is in."""
+
+    @property
+    def known(self) -> int:
+        """Offset up to which text shows for sure which commands there are."""
+        return self.unsure_from if self.unsure_from >= 0 else self.start
+
+    @property
+    def name_span(self) -> tuple[int, int]:
+        """Offsets of its name as written, where it has one."""
+        return self.name_at, self.name_at + len(self.short)
+
+    def moved(self, move: Callable[[int], int]) -> Declaration:
+        """The declaration in a text with other offsets."""
+        start, body, end, name_at, unsure_from = map(
+            move, (self.start, self.body, self.end, self.name_at, self.unsure_from)
+        )
+        return attrs.evolve(self, start=start, body=body, end=end, name_at=name_at, unsure_from=unsure_from)
 
 
 def find_declaration(masked: str, offset: int) -> Declaration | None:
@@ -88,11 +106,9 @@ def declaration_from(masked: str, start: int, end: int) -> Declaration:
         end: Offset of its end.
     """
     scopes: list[str] = []
-    mutual = False
     for command in find_commands(masked):
         if command.start + command.margin >= start:
             break
-        mutual = command.mutual
         if command.keyword in SCOPES:
             _enter(scopes, command)
     at = behind_prefix(masked, start)
@@ -101,7 +117,7 @@ def declaration_from(masked: str, start: int, end: int) -> Declaration:
     word = _WORD.match(masked, at, end)
     named = word is not None and word.group() != "example"
     body = word.end() if word else at
-    return _declared(masked, start, body, end, scopes, mutual=mutual, named=named)
+    return _declared(masked, start, body, end, scopes, named=named)
 
 
 def _own(masked: str, last: Command | None, offset: int, end: int) -> tuple[tuple[int, int] | None, int]:
@@ -170,7 +186,7 @@ def _declared(
     end: int,
     scopes: list[str],
     *,
-    mutual: bool,
+    mutual: bool = False,
     named: bool = True,
     unsure_from: int = -1,
 ) -> Declaration:
@@ -211,3 +227,42 @@ def _enter(scopes: list[str], command: Command) -> None:
 
 def _components(name: str) -> list[str]:
     return re.findall(r"«[^»]*»|[^.«]+", name)
+
+
+def circular_helpers(tokens: Sequence[Token], offset: int, theorem: str) -> frozenset[str]:
+    """The names of the helpers (`where f : … := …`, `let rec f …`) that may rest on what stands at an offset, or none.
+
+    Lean shows no such name in a goal. They may where the offset is in one, or where one of them names the theorem.
+
+    Args:
+        tokens: Of the declaration.
+        theorem: Its name as written; empty where it has none.
+    """
+    names: set[str] = set()
+    circular = False
+    own = theorem.rpartition(".")[2]
+    column = -1
+    for index, token in enumerate(tokens):
+        before = tokens[index - 1].text if index else ""
+        if before == "where":
+            column = token.column
+        local = before == "rec" and index > 1 and tokens[index - 2].text == "let"
+        listed = before == "where" or (token.leads and token.column == column)
+        if token.is_name and (local or listed) and _has_type(tokens, index):
+            names.add(token.text)
+            body = list(_hanging(tokens, index, token.indent if local else token.column))
+            inside = bool(body) and token.start <= offset <= body[-1].end
+            circular |= inside or any(own and own in each.text.split(".") for each in body)
+    return frozenset(names) if circular else frozenset()
+
+
+def _hanging(tokens: Sequence[Token], index: int, margin: int) -> Iterator[Token]:
+    """The tokens behind one of them, up to the first line that begins at a column or to the left of it."""
+    rest = itertools.islice(tokens, index + 1, None)
+    return itertools.takewhile(lambda each: not each.leads or each.column > margin, rest)
+
+
+def _has_type(tokens: Sequence[Token], index: int) -> bool:
+    """Whether a name has a type or alternatives, as a helper has and the field of a structure has not."""
+    behind = outside(itertools.islice(tokens, index + 1, None))
+    return next((each.text for each in behind if each.text in {":=", ":", "|"}), ":=") != ":="

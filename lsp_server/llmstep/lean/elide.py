@@ -15,8 +15,8 @@ from typing import Final
 from llmstep.lean.commands import find_commands
 from llmstep.lean.layout import MAX_TOKENS
 from llmstep.lean.masking import blanks
-from llmstep.lean.text import masked_text
-from llmstep.lean.tokens import CLOSING, OPENING, tokenize
+from llmstep.lean.text import masked_text, unmarked
+from llmstep.lean.tokens import outside, tokenize
 
 _THEOREMS: Final = frozenset({"theorem", "lemma", "example"})
 _STAND_IN: Final = "sorry"
@@ -48,8 +48,7 @@ def elide(text: str, end: int, *, variables_by_proof: bool = False) -> str:
         end: Where to stop.
         variables_by_proof: A `variable` may enter a theorem by its proof alone, so that theorems below one keep theirs.
     """
-    if text.startswith("\ufeff"):  # Lean reads no byte order mark
-        text = " " + text[1:]
+    text = unmarked(text)
     return _elided(text[:end], masked_text(text)[:end], variables_by_proof) + text[end:]
 
 
@@ -100,17 +99,11 @@ def _proof(theorem: str, keyword_end: int, margin: int) -> tuple[int, int] | Non
 
 def _proof_start(masked: str, start: int) -> int | None:
     """Offset of the `by` behind the `:=` of a theorem whose keyword ends at `start`."""
-    open_brackets: list[str] = []
-    assigned = False
-    for token in itertools.islice(tokenize(masked, start, len(masked)), MAX_TOKENS):
-        if assigned:
-            return token.start if token.text == "by" else None
-        if token.text in OPENING:
-            open_brackets.append(OPENING[token.text])
-        elif token.text in CLOSING:
-            if not open_brackets or open_brackets.pop() != token.text:
-                return None
-        elif not open_brackets and token.text in _OTHER_SHAPES:
+    tokens = itertools.islice(tokenize(masked, start, len(masked)), MAX_TOKENS)
+    for token in outside(tokens):
+        if token.text in _OTHER_SHAPES:
             return None
-        assigned = not open_brackets and token.text == ":="
+        if token.text == ":=":
+            proof = next(tokens, None)
+            return proof.start if proof and proof.text == "by" else None
     return None

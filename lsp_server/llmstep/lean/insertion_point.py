@@ -5,23 +5,19 @@ from __future__ import annotations
 import enum
 import hashlib
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import attrs
 from lsprotocol.types import Position, TextEdit
 
+from llmstep.lean.declaration import Declaration
 from llmstep.lean.step import step_of
 from llmstep.lean.text import newline_of, position_at, range_at
-
-if TYPE_CHECKING:
-    from llmstep.lean.declaration import Declaration
 
 PLACEHOLDER = "sorry"
 """What stands for a candidate when Lean is asked which goals it will face."""
 CONV_PLACEHOLDER = "tactic => sorry"
 """The same inside of `conv`."""
-MARK = "\ufeff"
-"""A byte order mark."""
 
 _NEXT_TEXT = re.compile(r"[^\n]*\n?\s*[^\n]*")
 
@@ -77,20 +73,14 @@ class InsertionPoint:
     """Goes behind it."""
     indent: str
     """Goes in front of each of its lines but the first."""
+    declaration: Declaration
+    """The one around it."""
     prefix: str = ""
     """The candidate must begin with this: the argument of the `llmstep` call."""
     mends: bool = False
     """It is meant only where the step that it replaces fails."""
     anchors: tuple[Position, ...] = ()
     """Where in the text itself `$/lean/plainGoal` gives the goals, the best place first; none where no place does."""
-    declaration: str = ""
-    """Full name of the theorem around it; empty where it has none."""
-    short: str = ""
-    """That name as it is written in the text."""
-    name_at: int = -1
-    """Offset of that name; -1 where there is none."""
-    scope: int = 0
-    """Offset of the first character of that declaration."""
     column: int | None = None
     """Column of the block it is in; None when the candidate begins one of its own."""
     long_lead: str | None = None
@@ -105,39 +95,22 @@ class InsertionPoint:
     """Offsets of the text behind the place that Lean needs to understand the brackets around it."""
     closers: str = ""
     """Closes the brackets around it that the text leaves open."""
-    mutual: bool = False
-    """The declaration is one of several in a `mutual` block."""
     placeholder: str = PLACEHOLDER
     """What stands for a candidate when Lean is asked."""
-    until: int = 0
-    """Offset of the end of that declaration."""
-    others: tuple[str, ...] = ()
-    """Words of which one may be its name, behind the one that is taken for it."""
     helpers: frozenset[str] = frozenset()
     """Names of what is declared inside of it, by `where` or `let rec`, that may rest on what stands at the place."""
-    unsure_from: int = -1
-    """Offset of the last command that text shows for sure, where Lean has to say which command the place is in."""
 
-    @property
-    def known(self) -> int:
-        """Offset up to which text shows for sure which commands there are."""
-        return self.unsure_from if self.unsure_from >= 0 else self.scope
+    def moved(self, move: Callable[[int], int]) -> InsertionPoint:
+        """The place in a text with other offsets."""
+        rest = (move(self.rest[0]), move(self.rest[1]))
+        declaration = self.declaration.moved(move)
+        return attrs.evolve(self, start=move(self.start), end=move(self.end), rest=rest, declaration=declaration)
 
     def without_mark(self, text: str) -> tuple[str, InsertionPoint]:
         """The text without a byte order mark, which Lean does not read, and the same place in it."""
-        if not text.startswith(MARK):
+        if not text.startswith("\ufeff"):
             return text, self
-        changes = {name: max(0, getattr(self, name) - 1) for name in ("start", "end", "scope", "until")}
-        changes |= {name: max(-1, getattr(self, name) - 1) for name in ("name_at", "unsure_from")}
-        rest = (max(0, self.rest[0] - 1), max(0, self.rest[1] - 1))
-        return text[1:], attrs.evolve(self, rest=rest, **changes)
-
-    def inside(self, declaration: Declaration) -> InsertionPoint:
-        """The same place, in another declaration than text has it in."""
-        name, short, name_at, others = declaration.name, declaration.short, declaration.name_at, declaration.others
-        return attrs.evolve(
-            self, declaration=name, short=short, name_at=name_at, others=others, scope=declaration.start, unsure_from=-1
-        )
+        return text[1:], self.moved(lambda offset: offset - (offset > 0))
 
     def edit(self, text: str, candidate: str) -> TextEdit:
         """The edit that puts a candidate into the text, with its line breaks."""
@@ -163,7 +136,7 @@ class InsertionPoint:
         probe = body + "\n" + " " * column
         full = probe + self._rest(text, column)
         first, behind, ask = (position_at(full, offset) for offset in (start, len(body), len(probe)))
-        return ShadowText(full, first, behind, ask, whole=not self.mutual)
+        return ShadowText(full, first, behind, ask, whole=not self.declaration.mutual)
 
     def key(self, text: str) -> str:
         """Identity of the place: kept by edits below the line behind it, lost by all others."""

@@ -13,11 +13,10 @@ import attrs
 
 from llmstep.lean.blocks import Block, Item
 from llmstep.lean.cursor_context import CursorContext
-from llmstep.lean.cursor_places import around_blocks, closed_steps, first_of_block, unfinished_step, unsolved_block
 from llmstep.lean.insertion_point import InsertionKind, InsertionPoint, ShadowText
 from llmstep.lean.step_words import CHOICES
 from llmstep.lean.text import line_end
-from llmstep.lean.tokens import Token
+from llmstep.lean.unfinished import dangling, filled_block, line_point, unfinished_step
 from llmstep.lean.words import replaced_step, replaced_word
 
 if TYPE_CHECKING:
@@ -56,134 +55,6 @@ def find_insertion_points(
     return []
 
 
-def _unsolved(cursor: CursorContext) -> list[InsertionPoint]:
-    """Where Lean says that goals are left at the end of a block: behind its last step."""
-    item = unsolved_block(cursor)
-    return [_after(cursor, item)] if item else []
-
-
-def _opener(cursor: CursorContext) -> list[InsertionPoint]:
-    """At what opens a block: in front of its first step."""
-    item = first_of_block(cursor)
-    return [_before(cursor, item)] if item else []
-
-
-def _head(cursor: CursorContext) -> list[InsertionPoint]:
-    """In the first words of a step with blocks of steps: Lean shows the goal that the whole step faces."""
-    item = around_blocks(cursor)
-    return [_before(cursor, item)] if item else []
-
-
-def _closer(cursor: CursorContext) -> list[InsertionPoint]:
-    """At the bracket that ends a block of steps: behind it."""
-    item = closed_steps(cursor)
-    while item and item.block.owner and not cursor.is_scope(item.block) and item is item.block.items[-1]:
-        item = item.block.owner
-    return [_after(cursor, item)] if item else []
-
-
-def _unfinished(cursor: CursorContext) -> list[InsertionPoint]:
-    """In place of a step that is typed only in part; every candidate begins with what is there, if that is one line."""
-    found = unfinished_step(cursor)
-    if found is None:
-        return []
-    item, end = found
-    written = cursor.text[item.start : end]
-    prefix = "" if "\n" in written else written
-    return [replaced_step(cursor, InsertionKind.UNFINISHED, item, end, prefix=prefix)]
-
-
-def _filled_block(cursor: CursorContext) -> list[InsertionPoint]:
-    """A block without steps, from its opener to the blank lines behind."""
-    empty = [
-        block
-        for block in cursor.layout.blocks
-        if not block.items and block.opener.start <= cursor.offset <= max(block.end, block.opener.end)
-    ]
-    if not empty:
-        return []
-    block = empty[-1]
-    start, end = cursor.line
-    anchors = (cursor.offset, block.opener.end, block.opener.start)
-    if block.opener.end < start and not cursor.masked[start:end].strip():  # on a blank line behind
-        column = cursor.blanks if cursor.blanks > _limit(cursor, block) else block.hang
-        return [_line_point(cursor, block, column, anchors)]
-    after = block.opener.end
-    if not cursor.blank_after(after):  # `(by )`, `⟨by, …⟩`
-        behind = after + len(cursor.text[after:end]) - len(cursor.text[after:end].lstrip())
-        lead = "" if block.kind == "paren" else " "
-        tail = "" if cursor.text[behind] in ")]}⟩,;" else " "  # `then … else`
-        more = {"lead": lead, "tail": tail, "indent": block.opener.column + 3}
-        return [cursor.block_point(InsertionKind.BLOCK, after, behind, block, column=None, anchors=anchors, **more)]
-    comment = cursor.text[after:end].strip() != ""
-    if block.opener.text in {"by", "then", "else"}:
-        at = (end, end) if comment else (after, end)
-        return [cursor.block_point(InsertionKind.BLOCK, *at, block, lead="\n" + " " * block.hang, anchors=anchors)]
-    at = (after, after) if comment else (after, end)
-    below = "\n" + " " * block.hang if block.opener.text == "=>" else None
-    lead = "" if block.kind == "paren" else " "
-    indent = block.opener.column + len(block.opener.text) + 1 if block.kind == "combinator" else block.hang
-    kind = InsertionKind.BLOCK
-    return [cursor.block_point(kind, *at, block, lead=lead, long_lead=below, indent=indent, anchors=anchors)]
-
-
-def _limit(cursor: CursorContext, block: Block) -> int:
-    """The steps of a block stand to the right of this column."""
-    outer = block.parent.block if block.parent else None
-    return cursor.declaration.column if outer is None else outer.column
-
-
-def _line_point(cursor: CursorContext, block: Block, column: int, anchors: Sequence[int]) -> InsertionPoint:
-    start, end = cursor.line
-    kind = InsertionKind.LINE if block.items else InsertionKind.BLOCK
-    probe = {} if block.items else {"column": None if block.kind != "combinator" else _limit(cursor, block)}
-    comment = cursor.comment_line()
-    if comment is not None:  # it stays
-        below = "\n" + " " * column
-        return cursor.block_point(kind, comment, comment, block, lead=below, indent=column, anchors=anchors, **probe)
-    return cursor.block_point(kind, start, end, block, lead=" " * column, indent=column, anchors=anchors, **probe)
-
-
-def _dangling(cursor: CursorContext) -> list[InsertionPoint]:
-    """Behind a `:=` without a term, or a `;` without a step."""
-    token = cursor.last_token
-    if token is None or token.text not in {":=", ";"} or not cursor.blank_after(token.end):
-        return []
-    start, end = cursor.line
-    blank = not cursor.masked[start:end].strip()
-    comment = cursor.text[token.end : end].strip() != ""  # it stays
-    if token.text == ";":
-        block = next(iter(cursor.around), None)
-        if block is None or blank or token.end < start:
-            return []
-        start, lead = (end, "\n" + " " * block.column) if comment else (token.end, " ")
-        return [cursor.block_point(InsertionKind.AFTER, start, end, block, lead=lead, anchors=(token.start,))]
-    following = next((other for other in cursor.layout.tokens if other.start >= token.end), None)
-    block = next(iter(cursor.around), None)
-    item = next((each for each in reversed(block.items) if each.start < token.start), None) if block else None
-    inside = cursor.tokens_between(item.start, token.start) if item else []
-    calculates = any(each.text == "calc" for each in inside)
-    if item is not None and not calculates and all(each.text not in {":", ":="} for each in inside):
-        return []  # no type that a proof could have
-    column = block.column if block else cursor.declaration.column
-    next_step = calculates and following is not None and following.leads and following.text == "_"
-    if following is not None and following.column > column and not next_step:
-        return []
-    hang = max(column + 2, token.hang)
-    lead = "\n" + " " * hang
-    return [
-        cursor.point(
-            InsertionKind.TERM,
-            token.end,
-            token.end if comment else end,
-            frames=(*block.frames, block) if block else (),
-            anchors=(),
-            lead=" by" + lead,
-            indent=hang,
-        )
-    ]
-
-
 def _blank_line(cursor: CursorContext) -> list[InsertionPoint]:
     """Fills a blank line, in the block that its blanks reach, else in the block of the step before."""
     last = cursor.last_token
@@ -205,7 +76,7 @@ def _blank_line(cursor: CursorContext) -> list[InsertionPoint]:
 
     if not blocks and open_blocks:
         blocks = open_blocks[-1:]
-    points = [_line_point(cursor, block, block.column, _anchors(cursor, block)) for block in sorted(blocks, key=rank)]
+    points = [line_point(cursor, block, block.column, _anchors(cursor, block)) for block in sorted(blocks, key=rank)]
     return points or _after_step(cursor)
 
 
@@ -221,15 +92,6 @@ def _anchors(cursor: CursorContext, block: Block) -> tuple[int, ...]:
 def _crosses(block: Block, offset: int) -> bool:
     """A step of the block begins before `offset` and goes on behind it."""
     return any(item.start < offset < item.end for item in block.items)
-
-
-def _before_step(cursor: CursorContext) -> list[InsertionPoint]:
-    """At the first column of a step, or in its indentation."""
-    tokens = cursor.line_tokens
-    first: Token | None = tokens[0] if tokens and cursor.offset <= tokens[0].start else None
-    here = first or next((token for token in tokens if token.start == cursor.offset), None)
-    item = cursor.item_at(here) if here else None
-    return [] if item is None else [_before(cursor, item)]
 
 
 def _before(cursor: CursorContext, item: Item) -> InsertionPoint:
@@ -249,7 +111,7 @@ def _after_step(cursor: CursorContext) -> list[InsertionPoint]:
     points: list[InsertionPoint] = []
     inner: Item | None = None
     for block in cursor.around:
-        item = next((item for item in reversed(block.items) if item.start < cursor.offset), None)
+        item = cursor.step_before(block)
         if item is None or not (cursor.is_scope(block) or item is not block.items[-1]):
             continue
         if inner is None or item.end == inner.end:
@@ -262,7 +124,7 @@ def _after_step(cursor: CursorContext) -> list[InsertionPoint]:
 
 def _with_goal_before(cursor: CursorContext, points: list[InsertionPoint]) -> list[InsertionPoint]:
     """Inside of a step that leaves no goal Lean shows the one in front of it; so does it where the step fails."""
-    item = next((item for block in cursor.around for item in reversed(block.items) if item.start < cursor.offset), None)
+    item = next(filter(None, map(cursor.step_before, cursor.around)), None)
     alternative = item is not None and item.block.owner is not None and item.block.owner.head in CHOICES
     if item is None or (cursor.offset > item.end and not alternative):
         return points
@@ -291,8 +153,66 @@ def _after(cursor: CursorContext, item: Item) -> InsertionPoint:
     return cursor.block_point(InsertionKind.AFTER, min(blanks, at), at, block, lead=lead, anchors=anchors)
 
 
-_BLANK_RULES = (_filled_block, _dangling, _unfinished, _head, _blank_line)
+def _unsolved(cursor: CursorContext) -> list[InsertionPoint]:
+    """Where Lean says that goals are left at the end of a block: behind its last step."""
+    blocks = [block for block in cursor.layout.blocks if cursor.is_unsolved(block) and cursor.is_at(block.mark)]
+    return [_after(cursor, block.items[-1]) for block in blocks if block.items][-1:]
+
+
+def _opener(cursor: CursorContext) -> list[InsertionPoint]:
+    """At what opens a block: in front of its first step."""
+    blocks = [block for block in cursor.layout.blocks if block.items and _opens(cursor, block)]
+    return [_before(cursor, block.items[0]) for block in blocks[-1:]]
+
+
+def _opens(cursor: CursorContext, block: Block) -> bool:
+    """Whether the cursor is between where Lean begins to show the goal that a block faces, and its first step."""
+    opener, first = block.opener, block.items[0].first
+    start = opener.start
+    if block.kind == "alternative" and block.bar is not None:
+        start = block.bar.start
+    elif block.kind in {"case", "conv"} and block.owner is not None:
+        start = block.owner.start
+    elif block.kind in {"bullet", "paren"}:
+        start = opener.end
+    elif opener.text == "<;>":
+        start = len(cursor.masked[:start].rstrip())  # the goals behind the step in front
+    elif block.kind == "combinator" and opener.text != "|":
+        start = first.start
+    return start <= cursor.offset <= (line_end(cursor.text, opener.end) if first.leads else first.start)
+
+
+def _head(cursor: CursorContext) -> list[InsertionPoint]:
+    """In the first words of a step with blocks of steps: Lean shows the goal that the whole step faces."""
+    items = (cursor.step_before(block) for block in cursor.around)
+    item = next((item for item in items if item and cursor.offset <= item.end), None)
+    inner = item.inner if item else None
+    if item is None or inner is None or not inner.items:
+        return []
+    words_end = (inner.bar or inner.opener).start if inner.opener is not item.first else inner.items[0].start
+    return [_before(cursor, item)] if cursor.offset <= words_end else []
+
+
+def _closer(cursor: CursorContext) -> list[InsertionPoint]:
+    """At the bracket that ends a block of steps: behind it."""
+    closed = (block for block in cursor.layout.blocks if block.mark is not block.opener and cursor.is_at(block.mark))
+    block = next(closed, None)
+    item = block.owner if block else None
+    while item and item.block.owner and not cursor.is_scope(item.block) and item is item.block.items[-1]:
+        item = item.block.owner
+    return [_after(cursor, item)] if item else []
+
+
+def _before_step(cursor: CursorContext) -> list[InsertionPoint]:
+    """At the first column of a step, or in its indentation."""
+    _, end = cursor.line
+    here = next(iter(cursor.tokens_between(cursor.offset, end)), None)
+    item = cursor.item_at(here) if here and (here.leads or here.start == cursor.offset) else None
+    return [] if item is None else [_before(cursor, item)]
+
+
+_BLANK_RULES = (filled_block, dangling, unfinished_step, _head, _blank_line)
 _RULES = (
-    *(replaced_word, _unsolved, _filled_block, _opener, _dangling, _unfinished),
+    *(replaced_word, _unsolved, filled_block, _opener, dangling, unfinished_step),
     *(_before_step, _head, _closer, _after_step),
 )

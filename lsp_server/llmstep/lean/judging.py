@@ -77,7 +77,7 @@ class Judging:
         accepted = check.verdict in {Verdict.CLOSES, Verdict.PROGRESS}
         check = attrs.evolve(check, misnamed=is_misnamed(outcome, case.candidate, accepted=accepted))
         if accepted:
-            whole = is_whole(case.baseline, outcome, case.text.count("\n", 0, case.point.scope))
+            whole = is_whole(case.baseline, outcome, case.text.count("\n", 0, case.point.declaration.start))
             return await self._recheck(case, whole=whole) or check
         return check
 
@@ -102,7 +102,7 @@ class Judging:
             renamed = await self.shadow.run(shadow, self.shadow.patience)
             self.shadow.forget()
             if first_error(case.baseline, renamed):
-                return Check(Verdict.INVALID, message=f"It uses the theorem itself: `{point.short}`.")
+                return Check(Verdict.INVALID, message=f"It uses the theorem itself: `{point.declaration.short}`.")
         return None
 
     async def run(self, shadow: ShadowText, seconds: float, asked: str | None = None) -> Outcome:

@@ -14,9 +14,10 @@ from collections import Counter
 from typing import Final
 
 from llmstep.lean.blocks import Block, BlockKind, Bracket, Frame, Item, Word, begins_step
-from llmstep.lean.helpers import fields
+from llmstep.lean.declaration import Declaration
 from llmstep.lean.layout_rules import (
     arrows_ahead,
+    fields,
     hang_of,
     is_left,
     is_open,
@@ -29,6 +30,7 @@ from llmstep.lean.step_words import (
     CHOICES,
     COMBINATORS,
     COMMAS,
+    REPLACED,
     SURE_STEPS,
 )
 from llmstep.lean.tokens import CLOSING, OPENING, Token, tokenize
@@ -40,27 +42,23 @@ DEEPEST: Final = 200
 
 
 class Layout:
-    """The blocks of a declaration in the order of their openers, and the words asked for.
+    """The blocks of a declaration in the order of their openers, and the words that a candidate may replace.
 
     Args:
         masked: Text without comments and strings.
-        start: Offset behind the keyword of the declaration.
-        end: Offset of its end.
-        column: Column of its first token.
-        words: Texts of the tokens to note.
     """
 
-    def __init__(self, masked: str, start: int, end: int, column: int, words: frozenset[str] = frozenset()) -> None:
+    def __init__(self, masked: str, declaration: Declaration) -> None:
         self.blocks: list[Block] = []
         self.words: list[Word] = []
         self.body: Token | None = None
         """The `:=`, `where` or `|` behind which the body begins."""
-        self.tokens = list(itertools.islice(tokenize(masked, start, end), MAX_TOKENS + 1))
-        self.end = end
+        start, self.end = declaration.body, declaration.end
+        self.tokens = list(itertools.islice(tokenize(masked, start, self.end), MAX_TOKENS + 1))
         """Where the layout ends: that of the declaration, or of what is laid out."""
         if len(self.tokens) > MAX_TOKENS:
             self.end = self.tokens.pop().start
-        self._column = column
+        self._column = declaration.column
         self._top: Frame | None = None
         self._columns: Counter[int] = Counter()
         self._open: Counter[str] = Counter()
@@ -76,7 +74,6 @@ class Layout:
         """The last `|` belongs to an absolute value."""
         self._last_end = start
         """Offset behind the last token that belongs to the steps it is in."""
-        self._wanted = words
         self._arrows = arrows_ahead(self.tokens)
         self._fields = fields(self.tokens)
         last: Token | None = None
@@ -203,7 +200,7 @@ class Layout:
         if text == "calc" and after is not None and after.leads:
             self._calc = after.column
         starts = item is not None and item.first is token
-        if text in self._wanted and self.body is not None:
+        if text in REPLACED and self.body is not None:
             self.words.append(Word(token, top, self._item(), last, after))
         if self.body is None and top is None and (text in {":=", "where"} or (text == "|" and token.leads)):
             self.body = token

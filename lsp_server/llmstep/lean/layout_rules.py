@@ -18,6 +18,8 @@ from llmstep.lean.step_words import (
 )
 from llmstep.lean.tokens import CLOSING, OPENING, Token
 
+_DEFINING: Final = frozenset({"have", "haveI", "let", "letI", "set", "replace", "return", "obtain", "set_option"})
+"""Steps with a `:=` of their own behind names."""
 _PARTS_OF_TERMS: Final = frozenset({"have", "haveI", "let", "letI", "show", "suffices", "_"})
 """What begins a line of a term, so that what follows at its column is another part of the term."""
 
@@ -88,6 +90,23 @@ def arrows_ahead(tokens: Sequence[Token]) -> frozenset[int]:
         if token.leads:
             arrow = False
             outside.clear()
+    return frozenset(found)
+
+
+def fields(tokens: Sequence[Token]) -> frozenset[int]:
+    """Offsets of the tokens that begin a field of a structure, as `left := …` or `comm a b := …` on a line of its own.
+
+    Their names may be those of tactics.
+    """
+    found: set[int] = set()
+    first: Token | None = None
+    for token in tokens:
+        if token.leads:
+            first = token if token.is_name and token.text not in _DEFINING else None
+        if first is not None and token.text == ":=":
+            found.add(first.start)
+        if not token.is_name:
+            first = None
     return frozenset(found)
 
 

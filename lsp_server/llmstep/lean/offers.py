@@ -57,7 +57,7 @@ class Offers:
 
     @property
     def _known(self) -> tuple[AbstractSet[str], str]:
-        return self._bound, self._point.declaration
+        return self._bound, self._point.declaration.name
 
     async def texts(self, candidate: str) -> list[str]:
         """The candidate with names that Lean has, the likest first; none where it offers nothing for one of them.

@@ -65,7 +65,7 @@ def may_name_itself(candidate: str, point: InsertionPoint) -> bool:
 
     The first depends on the type of `h`, the second on what other theorems there are, the third on where it stands.
     """
-    last = _parts(point.short)[-1:]
+    last = _parts(point.declaration.short)[-1:]
     try:
         tokens = step_of(candidate).lexemes
     except LexicalError:
@@ -200,9 +200,9 @@ def _parts(name: str) -> tuple[str, ...]:
 
 def _own(point: InsertionPoint) -> set[tuple[str, ...]]:
     """The theorem's full name, and what is left of it inside of its name spaces; the same of what else it may be."""
-    parts = _parts(point.declaration)
-    spaces = parts[: len(parts) - len(_parts(point.short))]
-    names = [parts, *((*spaces, *_parts(other)) for other in point.others)]
+    parts = _parts(point.declaration.name)
+    spaces = parts[: len(parts) - len(_parts(point.declaration.short))]
+    names = [parts, *((*spaces, *_parts(other)) for other in point.declaration.others)]
     return {name[index:] for name in names for index in range(len(name))}
 
 
@@ -231,7 +231,7 @@ def _names_itself(tokens: Sequence[Lexeme], point: InsertionPoint, bound: set[st
         if tactic or token.text in bound or _is_option(tokens, index):
             continue
         if named in own:
-            return f"It uses the theorem itself: `{point.short}`."
+            return f"It uses the theorem itself: `{point.declaration.short}`."
         if token.parts[:1] and token.parts[0] in point.helpers - bound:
             return f"It uses `{token.parts[0]}`, which is declared inside of the theorem."
     return None

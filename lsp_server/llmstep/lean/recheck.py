@@ -38,21 +38,22 @@ COMPILER_USED: Final = "It trusts compiled code (`check.allowNativeDecide`)."
 
 def named(text: str, point: InsertionPoint) -> tuple[str, str]:
     """The text with a name for an example, and the name that Lean can be asked about; empty where there is none."""
-    if point.mutual:
+    declaration = point.declaration
+    if declaration.mutual:
         return text, ""
-    if point.short:
-        return text, point.short if re.fullmatch(NAME, point.short) and not point.others else ""
-    found = _EXAMPLE.search(masked_text(text)[point.scope : point.start])
+    if declaration.short:
+        return text, declaration.short if re.fullmatch(NAME, declaration.short) and not declaration.others else ""
+    found = _EXAMPLE.search(masked_text(text)[declaration.start : point.start])
     if found is None:
         return text, ""
-    start, end = point.scope + found.start(), point.scope + found.end()
+    start, end = declaration.start + found.start(), declaration.start + found.end()
     return text[:start] + _SHOWN_EXAMPLE + text[end:], _SHOWN_EXAMPLE.split()[1]
 
 
 def with_another_name(text: str, point: InsertionPoint) -> str:
     """The text with another name of the same length for the theorem."""
-    end = point.name_at + len(point.short)
-    start = end - len(point.short.rpartition(".")[2])
+    _, end = point.declaration.name_span
+    start = end - len(point.declaration.short.rpartition(".")[2])
     return text[:start] + "ζ" * (end - start) + text[end:]
 
 
@@ -123,7 +124,7 @@ def doubt(point: InsertionPoint, baseline: Baseline, outcome: Outcome, *, shown:
 def _is_own(axiom: str, point: InsertionPoint) -> bool:
     """Whether an axiom came with this declaration or is the compiler's; those of other theorems are the text's."""
     theorem, native, _ = axiom.partition("._native")
-    full = f".{point.declaration or _SHOWN_EXAMPLE.split()[1]}"
+    full = f".{point.declaration.name or _SHOWN_EXAMPLE.split()[1]}"
     return not native or full.endswith(f".{theorem}") or f".{theorem}".endswith(full)
 
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from llmstep.errors import NoGoalError, StepFailsError
 from llmstep.lean.text import mask, masked_text, position_at
-from llmstep.lean.tokens import CLOSING, OPENING, tokenize
+from llmstep.lean.tokens import body_of
 from llmstep.lean.verdict import ERROR, Diagnostic, Outcome, is_unsolved, place_of
 
 if TYPE_CHECKING:
+    from llmstep.lean.declaration import Declaration
     from llmstep.lean.insertion_point import InsertionPoint
 
 _SORRY: Final = re.compile(r"(?<![\w.«'!?])sorry(?![\w.'!?»])")
@@ -29,7 +30,7 @@ def statement_error(text: str, point: InsertionPoint, outcome: Outcome, goals: S
         goals: Those there. A `sorry` in them that nobody wrote stands for what Lean did not understand.
     """
     masked = masked_text(text)[: point.start]
-    begin, end = _statement(masked, point)
+    begin, end = _statement(masked, point.declaration)
     first, last = position_at(text, begin), position_at(text, end)
     own = [
         error
@@ -38,7 +39,7 @@ def statement_error(text: str, point: InsertionPoint, outcome: Outcome, goals: S
     ]
     if own:
         return _found("The statement has an error of its own, so that nothing can be proved about it.", own[0])
-    if not any(_SORRY.search(mask(goal)) for goal in goals[:1]) or _SORRY.search(masked, point.scope):
+    if not any(_SORRY.search(mask(goal)) for goal in goals[:1]) or _SORRY.search(masked, point.declaration.start):
         return None
     above = [error for place, error in outcome.errors() if place < outcome.start and not is_unsolved(error)]
     if not above:
@@ -57,7 +58,7 @@ def no_goal(goals: list[str] | None, own: Sequence[Diagnostic], point: Insertion
         own: What Lean says about the text as it is, to the end of the declaration: an error that comes from leaving
             out what stands below the goal is none of the user's.
     """
-    start, scope = position_at(text, point.start), text.count("\n", 0, point.scope)
+    start, scope = position_at(text, point.start), text.count("\n", 0, point.declaration.start)
     above = [error for error in own if place_of(error) < (start.line, start.character) and not is_unsolved(error)]
     fatal = [error for error in above if _line(error) >= scope or _line(error) == 0]
     if fatal:
@@ -77,13 +78,12 @@ def _found(message: str, error: Diagnostic) -> NoGoalError:
     return NoGoalError(message, hint=f"Lean reports at line {line}: {error['message'].strip().splitlines()[0]}")
 
 
-def _statement(masked: str, point: InsertionPoint) -> tuple[int, int]:
+def _statement(masked: str, declaration: Declaration) -> tuple[int, int]:
     """Offsets of what stands between the name, or the keyword, of the declaration and its body."""
-    keyword = _KEYWORD.search(masked, point.scope)
-    start = point.name_at + len(point.short) if point.name_at >= 0 else keyword.end() if keyword else point.scope
-    depth = 0
-    for token in tokenize(masked, start, len(masked)):
-        depth += (token.text in OPENING) - (token.text in CLOSING)
-        if depth <= 0 and (token.text in {":=", "where"} or (token.text == "|" and token.leads)):
-            return start, token.start
-    return start, len(masked)
+    keyword = _KEYWORD.search(masked, declaration.start)
+    if declaration.name_at >= 0:
+        start = declaration.name_span[1]
+    else:
+        start = keyword.end() if keyword else declaration.start
+    body = body_of(masked, start, len(masked))
+    return start, body.start if body else len(masked)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 
 import attrs
@@ -11,7 +12,7 @@ from llmstep.lean.blocks import begins_step
 from llmstep.lean.lexer import Lexeme, lex
 from llmstep.lean.step_words import ALTERNATIVES, CASES, CHOICES, COMBINATORS, SURE_STEPS
 from llmstep.lean.text import mask
-from llmstep.lean.tokens import tokenize
+from llmstep.lean.tokens import outside, tokenize
 from llmstep.printable import strange_character
 
 _STEPS = (
@@ -48,13 +49,9 @@ class StepText:
     @functools.cached_property
     def has_several(self) -> bool:
         """Whether the lines hold more than one step, so that behind `<;>` they need parentheses."""
-        depth = 0
-        for index, token in enumerate(tokenize(self.masked, 0, len(self.masked))):
-            depth += (token.text in "([{⟨") - (token.text in ")]}⟩")
-            leads = token.leads and token.column == 0 and begins_step(token)
-            if depth == 0 and index and (token.text == ";" or leads):
-                return True
-        return False
+        tokens = itertools.islice(outside(tokenize(self.masked, 0, len(self.masked))), 1, None)
+        leading = (each for each in tokens if each.text == ";" or (each.leads and each.column == 0))
+        return any(each.text == ";" or begins_step(each) for each in leading)
 
     @property
     def goes_on(self) -> bool:

@@ -29,6 +29,8 @@ CHOICES: Final = words("first solve")
 """Steps whose `|` holds steps."""
 PATTERNS: Final = words("rcases obtain rintro rsuffices cases' fun")
 """Steps with patterns that may hold a `|`."""
+REPLACED: Final = words("sorry llmstep llmstep? _")
+"""Words that a candidate may replace."""
 NAMING: Final = words("have haveI suffices replace")
 """Steps with a name that a type or a value follows."""
 COMMAS: Final = words("use exists existsi")

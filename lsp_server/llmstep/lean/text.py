@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
 from typing import Final
 
 from lsprotocol.types import Position, Range, TextEdit
 
 from llmstep.lean.masking import mask as mask
 
-_FEW_LINES: Final = 32
-"""Lines that are found one after the other."""
+_BREAK: Final = re.compile("\n")
 
 
 @functools.lru_cache(maxsize=8)
@@ -27,6 +27,11 @@ def masked_text(text: str) -> str:
 def digest(text: str) -> str:
     """A short name of a text, which may be as long as a file."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def unmarked(text: str) -> str:
+    """The text with a blank for a byte order mark, which Lean does not read."""
+    return " " + text[1:] if text.startswith("\ufeff") else text
 
 
 def utf16_length(text: str) -> int:
@@ -55,9 +60,10 @@ def line_end(text: str, offset: int) -> int:
 
 def offset_at(text: str, position: Position) -> int:
     """Offset of a position; one behind the end of its line or of the text is taken as that end."""
-    start = _line_offset(text, position.line)
-    if start is None:
+    starts = _line_starts(text)
+    if position.line >= len(starts):
         return len(text)
+    start = starts[position.line]
     line = text[start : line_end(text, start)]
     if line.isascii():
         return start + min(position.character, len(line))
@@ -69,24 +75,9 @@ def offset_at(text: str, position: Position) -> int:
     return start + len(line)
 
 
-def _line_offset(text: str, number: int) -> int | None:
-    """Offset of the start of a line, counted from 0; None behind the last one.
-
-    Goes over as many characters at a time as there are lines to go, which hold no more line breaks than that: a long
-    text is counted in few calls.
-    """
-    start = 0
-    while number > _FEW_LINES and start < len(text):
-        end = start + number
-        number -= text.count("\n", start, end)
-        start = end
-    if number == 0:
-        return line_start(text, start)
-    for _ in range(number):
-        start = text.find("\n", start) + 1
-        if start == 0:
-            return None
-    return start
+@functools.lru_cache(maxsize=8)
+def _line_starts(text: str) -> tuple[int, ...]:
+    return (0, *(line.end() for line in _BREAK.finditer(text)))
 
 
 def position_at(text: str, offset: int) -> Position:

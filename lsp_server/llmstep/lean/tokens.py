@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import attrs
@@ -63,3 +63,20 @@ def tokenize(masked: str, start: int, end: int) -> Iterator[Token]:
         if leads:
             indent, margin, fresh = at - line, text, False
         yield Token(at, done, text, at - line, leads, indent, margin)
+
+
+def outside(tokens: Iterable[Token]) -> Iterator[Token]:
+    """The tokens that stand in no bracket, up to one that closes a bracket opened in front of them all."""
+    depth = 0
+    for token in tokens:
+        depth += (token.text in OPENING) - (token.text in CLOSING)
+        if depth < 0:
+            return
+        if depth == 0:
+            yield token
+
+
+def body_of(masked: str, start: int, end: int) -> Token | None:
+    """The `:=`, `where` or `|` in front of the body of a declaration whose keyword ends at `start`."""
+    tokens = outside(tokenize(masked, start, end))
+    return next((each for each in tokens if each.text in {":=", "where"} or (each.text == "|" and each.leads)), None)

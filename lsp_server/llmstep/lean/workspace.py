@@ -150,7 +150,8 @@ class LeanWorkspace:
 
     def elided(self, uri: str, text: str, point: InsertionPoint) -> str:
         """The text as it is checked: what stands above the declaration of an insertion point is taken as given."""
-        return elide(text, point.known, variables_by_proof=takes_variables_by_proof(self._project(uri).root))
+        by_proof = takes_variables_by_proof(self._project(uri).root)
+        return elide(text, point.declaration.known, variables_by_proof=by_proof)
 
     async def errors(self, uri: str, text: str) -> list[str]:
         """The messages of the errors among `messages`."""

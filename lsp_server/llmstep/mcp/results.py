@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def goal_answer(text: str, point: InsertionPoint, goal: Goal) -> GoalAnswer:
     place = _span(range_at(text, point.start, point.end))
-    return GoalAnswer(goal=goal.text, others=goal.others, declaration=point.declaration, place=place)
+    return GoalAnswer(goal=goal.text, others=goal.others, declaration=point.declaration.name, place=place)
 
 
 def check_answer(text: str, point: InsertionPoint, goal: Goal, step: str, check: Check) -> CheckAnswer:

@@ -13,8 +13,8 @@ from llmstep.errors import RequestError
 from llmstep.json_lines import read_lines
 from llmstep.lean.commands import PROVING, find_commands
 from llmstep.lean.declaration import find_declaration
-from llmstep.lean.layout import Layout
 from llmstep.lean.text import mask
+from llmstep.lean.tokens import body_of
 from llmstep.types import Premise
 
 _IMPORT: Final = re.compile(r"^(?:public\s+|private\s+|meta\s+)*import\s+(?:all\s+)?([\w.«»']+)", re.MULTILINE)
@@ -115,7 +115,7 @@ def _declarations(text: str) -> tuple[tuple[Premise, ...], tuple[int, ...]]:
         end = declaration.start + len(masked[declaration.start : declaration.end].rstrip())
         lines.append(text.count("\n", 0, end) + 1)
         if command.keyword in {"theorem", "lemma"}:
-            body = Layout(masked, declaration.body, declaration.end, declaration.column).body
+            body = body_of(masked, declaration.body, declaration.end)
             end = body.start if body else end
         premises.append(Premise(declaration.name, text[declaration.start : end].rstrip()))
     return tuple(premises), tuple(lines)

@@ -69,9 +69,9 @@ class LeanSearch:
             start = Position(shadow.end.line, 0) if where.steps else shadow.start
             said = [each["message"] for each in messages if _inside(each, start, shadow.end)]
             names.update(dict.fromkeys(named(said)))
-        own = {*hypothesis_names(goal.text), where.point.declaration, where.point.short}
+        own = {*hypothesis_names(goal.text), where.point.declaration.name, where.point.declaration.short}
         wanted = [name for name in names if name not in own][:_CANDIDATES]
-        return (await self._checked(where.uri, text[: where.point.scope], wanted))[:count] if wanted else ()
+        return (await self._checked(where.uri, text[: where.point.declaration.start], wanted))[:count] if wanted else ()
 
     async def _checked(self, uri: str, before: str, names: Sequence[str]) -> tuple[Premise, ...]:
         """The names that mean something behind `before`, the text in front of the declaration, with their types."""

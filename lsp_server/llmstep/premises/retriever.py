@@ -54,7 +54,7 @@ class Retriever:
         index, encoder = self._ready()
         allowed = None
         if where is not None:
-            line = position_at(where.text, where.point.scope).line + 1
+            line = position_at(where.text, where.point.declaration.start).line + 1
             allowed = index.accessible(where.text, unquote(where.uri), line)
         [query] = encoder.embed([state])
         return tuple(premise for premise, _ in index.nearest(query, count, allowed))

@@ -47,22 +47,9 @@ class Draft:
 
 
 def with_plain_line_ends(text: str, point: InsertionPoint) -> tuple[str, InsertionPoint]:
-    """A text whose lines end with `\\n`, without a byte order mark, and the insertion point in it."""
+    """A text whose lines end with `\n`, without a byte order mark, and the insertion point in it."""
     text, point = point.without_mark(text)
     if "\r\n" not in text:
         return text, point
-
-    def moved(offset: int) -> int:
-        return offset - text.count("\r\n", 0, offset) if offset > 0 else offset
-
-    return text.replace("\r\n", "\n"), attrs.evolve(
-        point,
-        start=moved(point.start),
-        end=moved(point.end),
-        name_at=moved(point.name_at),
-        scope=moved(point.scope),
-        until=moved(point.until),
-        unsure_from=moved(point.unsure_from),
-        rest=(moved(point.rest[0]), moved(point.rest[1])),
-        tail=point.tail.replace("\r\n", "\n"),
-    )
+    point = point.moved(lambda offset: offset - text.count("\r\n", 0, max(offset, 0)))
+    return text.replace("\r\n", "\n"), attrs.evolve(point, tail=point.tail.replace("\r\n", "\n"))

@@ -15,9 +15,9 @@ import attrs
 
 from llmstep.lean.commands import Command, find_commands
 from llmstep.lean.declaration import find_declaration
-from llmstep.lean.layout import Layout
 from llmstep.lean.step_words import KNOWN_STEPS
 from llmstep.lean.text import column_at, mask
+from llmstep.lean.tokens import body_of
 
 _THEOREMS: Final = frozenset({"theorem", "lemma", "example"})
 _OPEN: Final = re.compile(r"^open[ \t]+((?:[\w.'«»]+[ \t]*)+)$", re.MULTILINE)
@@ -106,9 +106,9 @@ def _split(code: str, masked: str, command: Command) -> tuple[str, str] | None:
     declaration = find_declaration(masked, command.end)
     if declaration is None:
         return None
-    body = Layout(masked, declaration.body, declaration.end, declaration.column).body
+    body = body_of(masked, declaration.body, declaration.end)
     end = _end(masked, command, declaration.end)
-    name = declaration.name_at + len(declaration.short) if declaration.short else declaration.body
+    name = declaration.name_span[1] if declaration.short else declaration.body
     if body is None or body.text != ":=":  # cut off in its statement, or by cases
         return None
     return code[name : body.start], code[body.end : end]

@@ -167,7 +167,7 @@ class _Writer:
         left, point = judge.unproved(trial), judge.point
         # Lean has read an example under a name, and proofs above as `sorry`; the model sees the file's own text.
         trial = attrs.evolve(trial, document=judge.text[: point.start] + trial.document[point.start :])
-        scope = min(point.scope, trial.start)
+        scope = min(point.declaration.start, trial.start)
         return prompt.after_fault(trial, scope, left, changed=written.changed, reason=verdict.reason)
 
     # --- the end
@@ -197,9 +197,8 @@ def _gaps(draft: Draft | None) -> int:
 def _wanted(work: Work) -> Wanted:
     judge = work.judge
     opened = opened_in(mask(judge.text))
-    point = judge.point
+    declaration = judge.point.declaration
     statement = ""
-    if point.name_at >= 0:
-        head = judge.text[point.name_at + len(point.short) : point.start]
-        statement = head.partition(":=")[0]
-    return Wanted(point.short, work.written, opened, statement)
+    if declaration.name_at >= 0:
+        statement = judge.text[declaration.name_span[1] : judge.point.start].partition(":=")[0]
+    return Wanted(declaration.short, work.written, opened, statement)

@@ -78,4 +78,4 @@ class LeanExpander:
             shadow = point.shadow_text(text, steps)
             before = shadow.text[: offset_at(shadow.text, shadow.end)] + "\n"
         written = "\n".join(part for part in (self._written, steps) if part)
-        return ProofState(goals[0], before, point.declaration, written, again, steps)
+        return ProofState(goals[0], before, point.declaration.name, written, again, steps)
