@@ -12,7 +12,7 @@ import psutil
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SECONDS = 60.0
+SECONDS = 120.0
 PAUSE = 0.01
 FAILURE = "it did not come to that"
 

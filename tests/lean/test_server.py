@@ -23,9 +23,7 @@ pytestmark = [pytest.mark.lean, pytest.mark.usefixtures("quiet"), pytest.mark.as
 
 async def test_initialized(server: LeanServer) -> None:
     assert server.alive
-    others = [
-        found for found in server.processes() if found.role != "worker"
-    ]  # a test before may have left a file open
+    others = [found for found in server.processes() if found.role != "worker"]  # of files that are still open
     assert [(found.pid, found.role) for found in others] == [(server.pid, "watchdog")]
     assert server.processes()[0].rss_bytes > 10_000_000
 
