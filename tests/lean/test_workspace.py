@@ -157,7 +157,7 @@ async def test_a_server_in_use_is_not_idle(settings: Settings, tmp_path: Path) -
         attrs.evolve(
             settings,
             lean=attrs.evolve(settings.lean, idle_minutes=0.3 / 60),
-            check=attrs.evolve(settings.check, timeout_seconds=2),
+            check=attrs.evolve(settings.check, timeout_seconds=4),
         )
     )
     try:
