@@ -123,7 +123,7 @@ def test_a_gateway(box: str) -> None:
         answer = httpx.post(url, json={"tactic_state": STATE, "prefix": "", "context": ""}, trust_env=False, timeout=60)
         assert answer.status_code == 200
         assert answer.json()["suggestions"]
-        assert httpx.get(f"{url}/health", trust_env=False).json()["model_key"] == ""
+        assert httpx.get(f"{url}/health", trust_env=False, timeout=60).json()["model_key"] == ""
         answer = httpx.post(f"{url}/candidates", json={"goal": STATE}, trust_env=False, timeout=60)
         assert (answer.status_code, answer.json()["error"]) == (
             409,

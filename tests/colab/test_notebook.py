@@ -106,7 +106,7 @@ async def test_the_notebook_serves_what_its_settings_name(tmp_path: Path) -> Non
         assert (await asyncio.to_thread(suggestions, url, token))["model"] == "starter"
         assert await run.cell("stop") == ""
         assert not file.exists()
-        async with httpx.AsyncClient(trust_env=False) as late:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as late:
             with pytest.raises(httpx.ConnectError):
                 await late.get(f"{url}/health")
 

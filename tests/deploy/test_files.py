@@ -127,7 +127,7 @@ async def test_the_dashboard_asks_for_what_a_server_tells() -> None:
     settings = Settings()
     server = await serve(create_app(StandIn(settings, 0.01), settings), "127.0.0.1", 0)
     try:
-        async with httpx.AsyncClient(base_url=server.url, trust_env=False) as http:
+        async with httpx.AsyncClient(base_url=server.url, trust_env=False, timeout=60) as http:
             await http.post("/", json={"tactic_state": "⊢ True"})
             page = (await http.get("/metrics")).text
     finally:

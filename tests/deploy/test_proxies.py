@@ -103,7 +103,7 @@ async def test_llmsteps_limits_hold_behind_it(served: Proxy) -> None:
 
 async def stopped(to: Proxy, number: signal.Signals) -> tuple[Crowd, float]:
     """What a crowd gets whose people ask once while one of two copies gets a signal, and when that was."""
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
         copy = (await http.get(f"{to.copies[0]}/health")).json()["pid"]
     crowd = Crowd(to.url, verify=to.root)
 

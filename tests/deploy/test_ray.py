@@ -91,7 +91,7 @@ def configuration(name: str, changes: dict[str, str]) -> str:
 async def replicas(url: str, number: int, seconds: float = 60) -> set[int]:
     """The process ids of the replicas, once there are so many."""
     until, found = time.monotonic() + seconds, set[int]()
-    async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as http:
         while time.monotonic() < until:
             found = set()
             for client in range(24):

@@ -37,7 +37,7 @@ async def starter_up() -> AsyncIterator[Up]:
     """The starter behind the endpoint, with a token, and two clients."""
     engine = EngineRouter(Settings(model="starter", device="cpu"))
     server = await serve(create_app(engine, Settings(http=HttpSettings(port=0)), token=TOKEN), "127.0.0.1", 0)
-    inner = httpx.AsyncClient(trust_env=False)
+    inner = httpx.AsyncClient(trust_env=False, timeout=60)
     client = openai.AsyncOpenAI(base_url=server.url + "/v1", api_key=TOKEN, http_client=inner, max_retries=0)
     headers = {"Authorization": f"Bearer {TOKEN}"}
     async with httpx.AsyncClient(base_url=server.url, headers=headers, trust_env=False, timeout=60) as plain:

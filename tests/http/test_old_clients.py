@@ -32,7 +32,7 @@ BODY = {"tactic_state": STATE, "prefix": "", "context": ""}
 async def test_a_password_counts_as_the_token() -> None:
     async with running("127.0.0.1", {"ada": TOKEN}) as it:
         url = f"http://anything:{TOKEN}@127.0.0.1:{it.server.port}/"
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
             assert (await client.post(url, json=BODY)).status_code == 200
             for wrong in (f":{TOKEN}x", TOKEN, f"{TOKEN}:", ":", "x"):
                 given = {"Authorization": "Basic " + base64.b64encode(wrong.encode()).decode()}
@@ -46,7 +46,7 @@ async def test_what_old_clients_show_without_a_token() -> None:
     """The first llmstep joins `suggestions`, LeanCopilot reads `outputs`, and neither looks at the status."""
     async with (
         running("127.0.0.1", TOKEN) as it,
-        httpx.AsyncClient(base_url=it.server.url, trust_env=False) as client,
+        httpx.AsyncClient(base_url=it.server.url, trust_env=False, timeout=60) as client,
     ):
         shown = "[SUGGESTION]".join((await client.post("/", json=BODY)).json()["suggestions"])
         assert shown.startswith("-- llmstep: This server needs a token. ")

@@ -98,7 +98,7 @@ async def logged(act: Callable[[httpx.AsyncClient], Any], token: str | None = No
     app = create_app(ScriptedEngine(), Settings(), token=token, access_log=lines.append)  # type: ignore[arg-type]
     server = await serve(app, "127.0.0.1", 0)
     try:
-        async with httpx.AsyncClient(base_url=server.url, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=server.url, trust_env=False, timeout=60) as client:
             await act(client)
     finally:
         await server.stop()

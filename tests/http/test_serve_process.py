@@ -97,7 +97,7 @@ def test_the_port_of_the_environment_and_ctrl_c() -> None:
     process = start("--no-preload", LLMSTEP_PORT=str(port), LLMSTEP_MODEL="starter")
     url, got = first_line(process)
     assert got == port
-    health = httpx.get(f"{url}/health", trust_env=False).json()
+    health = httpx.get(f"{url}/health", trust_env=False, timeout=60).json()
     assert (health["model"], health["state"]) == ("starter", "empty")
     assert finish(process, signal.SIGINT) == (0, "", "")
 
@@ -125,8 +125,8 @@ def test_the_access_log_is_a_file_of_lines(tmp_path: Path) -> None:
     log = tmp_path / "access.jsonl"
     process = start("--port", "0", "--no-preload", "--model", "starter", "--access-log", str(log))
     url, _ = first_line(process)
-    assert httpx.get(f"{url}/health", trust_env=False).status_code == 200
-    assert httpx.get(f"{url}/ready", trust_env=False).status_code == 503
+    assert httpx.get(f"{url}/health", trust_env=False, timeout=60).status_code == 200
+    assert httpx.get(f"{url}/ready", trust_env=False, timeout=60).status_code == 503
     assert finish(process) == (0, "", "")
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert [(line["page"], line["status"]) for line in lines] == [("/health", 200), ("/ready", 503)]
@@ -150,8 +150,13 @@ def test_a_token_of_a_file_is_wanted(tmp_path: Path) -> None:
     match = re.fullmatch(r"llmstep listens at http://0\.0\.0\.0:(\d+) with the model starter\n", line)
     assert match
     url = f"http://127.0.0.1:{match[1]}/health"
-    assert httpx.get(url, trust_env=False).status_code == 401
-    assert httpx.get(url, trust_env=False, headers={"Authorization": "Bearer correct-horse-battery"}).status_code == 200
+    assert httpx.get(url, trust_env=False, timeout=60).status_code == 401
+    assert (
+        httpx.get(
+            url, trust_env=False, timeout=60, headers={"Authorization": "Bearer correct-horse-battery"}
+        ).status_code
+        == 200
+    )
     assert "correct-horse-battery" not in " ".join(psutil.Process(process.pid).cmdline())
     finish(process)
 

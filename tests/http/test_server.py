@@ -114,7 +114,7 @@ async def test_localhost_and_ipv6() -> None:
     if socket.has_ipv6:
         with contextlib.suppress(ListenError):  # a machine may have IPv6 compiled in and switched off
             six = await serve(app(), "::1", 0)  # type: ignore[arg-type]
-            async with httpx.AsyncClient(trust_env=False) as client:
+            async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
                 assert (await client.get(f"{six.url}/health")).json()["name"] == "llmstep"
             expected = Health(six.url, __version__, "scripted", "idle", ModelKey.of(Settings()).digest, os.getpid())
             assert await probe("::1", six.port) == expected

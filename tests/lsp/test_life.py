@@ -36,7 +36,7 @@ pytestmark = pytest.mark.lean
 
 
 async def health(port: int) -> Any:
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
         with contextlib.suppress(httpx.TransportError):
             return (await http.get(f"http://127.0.0.1:{port}/health")).json()
     return None

@@ -55,7 +55,7 @@ class Served:
 
     async def start(self) -> None:
         process = self._spawn()
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
 
             async def answers() -> bool:
                 assert process.poll() is None, (self.folder.parent / "serve.log").read_text()

@@ -89,7 +89,7 @@ async def begin(windows: Windows, page: Page, count: int) -> tuple[str, asyncio.
 
 async def is_left(windows: Windows) -> bool:
     """Whether the first window's endpoint answers no request but this one."""
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=60) as http:
         return "\nllmstep_requests_open 1.0\n" in (await http.get(f"{windows.url}/metrics")).text
 
 

@@ -41,7 +41,7 @@ async def test_over_http(fake: FakeServer) -> None:
     """The tactic gets nulls, LeanCopilot, which wants numbers, the same one for all."""
     async with engine_at(fake) as engine:
         server = await serve(create_app(engine, engine.settings), "127.0.0.1", 0)
-        async with httpx.AsyncClient(base_url=server.url, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=server.url, trust_env=False, timeout=60) as client:
             tactic = (await client.post("/", json={"tactic_state": ASK.goal.state})).json()
             copilot = (await client.post("/generate", json={"name": "m", "input": ASK.goal.state})).json()
         await server.stop()

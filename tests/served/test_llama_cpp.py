@@ -72,7 +72,7 @@ async def test_the_steps_and_scores_of_the_same_model_in_process(gguf: Path) -> 
         assert again.cached
         server = family(engine)
         assert engine.status.url.startswith("http://127.0.0.1:")
-        async with httpx.AsyncClient(trust_env=False) as stranger:
+        async with httpx.AsyncClient(trust_env=False, timeout=60) as stranger:
             assert (await stranger.post(f"{engine.status.url}/completion", json={"prompt": "x"})).status_code == 401
         assert not any("LLAMA_API_KEY" in word for each in server for word in words(each))
     assert said[0] == f"Starting llama.cpp with {gguf} (0 s)"
