@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import time
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 from ports import free_port
@@ -11,15 +14,18 @@ from waiting import wait_until
 
 from .asked import AND, curls
 
-if TYPE_CHECKING:
-    from pathlib import Path
 
-
-def test_a_server_that_starts_after_lean_is_waited_for(editor: Any, model: Any) -> None:
+def test_a_server_that_starts_after_lean_is_waited_for(editor_with: Any, model: Any, tmp_path: Path) -> None:
+    """It comes when curl has found nobody once."""
+    tried, curl = tmp_path / "tried", tmp_path / "bin" / "curl"
+    curl.parent.mkdir()
+    curl.write_text(f'#!/bin/sh\n"{shutil.which("curl")}" "$@"\nstatus=$?\ntouch "{tried}"\nexit $status\n')
+    curl.chmod(0o755)
     port = free_port()
     model.reset("exact ⟨hp, hq⟩")
+    editor = editor_with(PATH=f"{curl.parent}{os.pathsep}{os.environ['PATH']}")
     document = editor.start(f"set_option llmstep.port {port}\n" + AND + "  llmstep\n  exact ⟨hp, hq⟩\n")
-    wait_until(lambda: any(f"http://127.0.0.1:{port}/" in arguments for arguments in curls()))
+    wait_until(tried.exists)
     with model.also_at(port):
         assert "1 closing" in document.wait().said
     assert [request.body["prefix"] for request in model.requests] == [""]
