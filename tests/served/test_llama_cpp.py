@@ -51,7 +51,7 @@ def family(engine: EngineRouter) -> list[psutil.Process]:
 
 
 async def test_the_steps_and_scores_of_the_same_model_in_process(gguf: Path) -> None:
-    greedy, warm = attrs.evolve(SAMPLING, temperature=0.0), attrs.evolve(SAMPLING, count=64, temperature=1.0)
+    greedy, warm = attrs.evolve(SAMPLING, temperature=0.0), attrs.evolve(SAMPLING, count=64, temperature=1.5)
     async with engine_for("starter", device="cpu") as here:
         expected = {
             ask: (await here.generate(ask, greedy)).candidates for ask in (ASK, PromptInput(ASK.goal, prefix="exact "))
