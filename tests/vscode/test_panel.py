@@ -188,7 +188,7 @@ async def test_copy(window: Window, panel: Panel) -> None:
 
 async def test_the_hint_has_links_that_insert_the_other_steps(window: Window, panel: Panel) -> None:
     file = await suggested(window, panel, "Linked.lean")
-    steps = await panel.steps()
+    steps = await until("several steps", lambda: several(panel))
     await file.hint(steps[0]).hover()
     hover = window.page.locator(".monaco-hover:visible").filter(has_text="generated")
     await hover.locator("a").filter(has_text=steps[1]).first.click()
