@@ -7,8 +7,9 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
+
+from waiting import wait_until
 
 CONFTEST = """
 import beside
@@ -138,8 +139,7 @@ def test_it_ends_when_the_first_is_killed(tmp_path: Path) -> None:
     dies = "import os, signal\ndef test_one():\n    meet('one', 'two')\n    os.kill(os.getpid(), signal.SIGKILL)\n"
     status, _ = run(tmp_path, fast__test_f=dies, slow__test_a=HELD)
     assert status == -signal.SIGKILL
-    while not (tmp_path / "ended").exists():
-        time.sleep(0.05)
+    wait_until((tmp_path / "ended").exists)
 
 
 def test_it_is_no_child_of_the_first(tmp_path: Path) -> None:
