@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "ranking.md"
 PICTURE = ROOT / "docs" / "images" / "reliability.svg"
 WORST = 10
-_ACCEPTED = (Verdict.CLOSES, Verdict.PROGRESS)
+_ACCEPTED = [verdict for verdict in Verdict if verdict.accepted]
 _SIDE, _EDGE = 300, 44
 
 _PAGE = """\

@@ -35,7 +35,6 @@ EXPANSIONS, SECONDS = 6, 8.0
 """Of the search that says whether the goals which a step leaves can be proved."""
 ENDS = ("simp_all", "assumption", "omega", "grind")
 """What is tried behind each of Lean's tactics, to see whether any one step closes a goal."""
-_ACCEPTED = (Verdict.CLOSES, Verdict.PROGRESS)
 
 
 class Behind:
@@ -88,7 +87,7 @@ async def _rows_of(app: App, theorem: Theorem) -> list[dict[str, Any]]:
     shown: list[float] = []
 
     def on_update(found: SuggestionSet) -> None:
-        if not shown and found.best is not None and found.best.check.verdict in _ACCEPTED:
+        if not shown and found.best is not None and found.best.check.verdict.accepted:
             shown.append(time.perf_counter() - started)
 
     document = Document(theorem.uri, 1, theorem.text)

@@ -41,7 +41,7 @@ openFiles = 4
 
 Later places win: defaults, your settings file, the project's, the editor, the environment, options of a command (in an
 editor: what a command changed in this session). `llmstep settings` shows every value with where it comes from. A wrong
-or unknown setting is told, with its place, and all others hold; a wrong option ends the command with status 2.
+or unknown setting is reported with its place, and all others hold; a wrong option ends the command with status 2.
 
 Settings marked † name a command, a place or a server, or give leave: a project's file cannot set them, as in VS Code a
 workspace that is not trusted cannot.

@@ -137,17 +137,11 @@ class SuggestionSet:
             head += f", {len(repaired)} with a name repaired"
         if lean:
             head += f", {lean} of Lean's own tactics"
-        counts = Counter(suggestion.check.verdict for suggestion in self.suggestions)
-        parts = [
-            _count(counts[Verdict.CLOSES], "closes the goal", "close the goal"),
-            _count(counts[Verdict.PROGRESS], "leaves goals", "leave goals"),
-            _count(counts[Verdict.UNCHECKED], "not checked", "not checked") + self._why_unchecked(counts),
-            _count(len(self.rejected), "rejected", "rejected") + self._why_rejected(),
-        ]
-        return f"{head}: {', '.join(part for part in parts if part)}"
-
-    def _why_unchecked(self, counts: Counter[Verdict]) -> str:
-        return f" ({self.note.rstrip('.')})" if self.note and counts[Verdict.UNCHECKED] else ""
+        counts = Counter(each.check.verdict for each in everything)
+        unchecked = f" ({self.note.rstrip('.')})" if self.note else ""
+        why = {Verdict.UNCHECKED: unchecked, Verdict.INVALID: self._why_rejected()}
+        parts = [each.counted(counts[each]) + why.get(each, "") for each in Verdict if counts[each]]
+        return f"{head}: {', '.join(parts)}"
 
     def _why_rejected(self) -> str:
         """The commonest reason; messages that begin alike are one reason."""
@@ -160,10 +154,6 @@ class SuggestionSet:
         if len(kinds) == 1:
             return f" ({example})"
         return f" (most often, {times} times: {example})" if times > 1 else f" (one of them: {example})"
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}" if number else ""
 
 
 def _kind(message: str) -> str:

@@ -39,7 +39,7 @@ def printable(text: str) -> str:
 def json_text(record: Any) -> str:
     """A value as JSON for people and programs: letters of all scripts as they are, strange characters escaped."""
     shown = json.dumps(record, ensure_ascii=False, indent=2)
-    return _DOUBTFUL.sub(lambda match: _in_json(match.group()), shown)
+    return _DOUBTFUL.sub(lambda match: json.dumps(match[0])[1:-1] if is_strange(match[0]) else match[0], shown)
 
 
 def counted(number: int, noun: str) -> str:
@@ -50,7 +50,3 @@ def counted(number: int, noun: str) -> str:
 def _written(match: re.Match[str]) -> str:
     character = match.group()
     return character.encode("unicode_escape").decode("ascii") if is_strange(character) else character
-
-
-def _in_json(character: str) -> str:
-    return json.dumps(character)[1:-1] if is_strange(character) else character

@@ -107,16 +107,12 @@ class Setting:
         if self.type is str and _UNREADABLE.search(value):
             raise self._wrong(value, "a text without control characters")
         if self.type in (int, float):
-            self._check_bounds(value)
+            minimum, maximum = self.metadata.get("minimum"), self.metadata.get("maximum")
+            if minimum is not None and value < minimum:
+                raise self._wrong(value, f"at least {minimum}")
+            if value > (maximum or _MAX):
+                raise self._wrong(value, f"at most {maximum or _MAX}")
         return value
-
-    def _check_bounds(self, value: float) -> None:
-        minimum, maximum = self.metadata.get("minimum"), self.metadata.get("maximum")
-        greatest = _MAX if maximum is None else maximum
-        if minimum is not None and value < minimum:
-            raise self._wrong(value, f"at least {minimum}")
-        if value > greatest:
-            raise self._wrong(value, f"at most {greatest}")
 
     def _wrong(self, value: Any, wanted: str) -> SettingsError:
         return SettingsError(f"The setting {SECTION}.{self.name} is {shown(value)}.", hint=f"It must be {wanted}.")

@@ -141,6 +141,19 @@ class Verdict(enum.Enum):
             case Verdict.INVALID | Verdict.UNCHECKED:
                 return False
 
+    def counted(self, count: int) -> str:
+        """So many candidates in words: `1 closes the goal`, `2 close the goal`."""
+        match self:
+            case Verdict.CLOSES:
+                one, many = "closes the goal", "close the goal"
+            case Verdict.PROGRESS:
+                one, many = "leaves goals", "leave goals"
+            case Verdict.UNCHECKED:
+                one = many = "not checked"
+            case Verdict.INVALID:
+                one = many = "rejected"
+        return f"{count} {one if count == 1 else many}"
+
 
 @attrs.frozen
 class Check:

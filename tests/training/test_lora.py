@@ -190,7 +190,7 @@ def test_without_peft_training_says_what_to_install_and_the_decoder_does_without
     with pytest.raises(MissingPackageError, match="needs peft, which is not installed") as caught:
         prepare(settings, resolve(settings), None, lambda _: None, lambda: False)
     assert "llmstep[lora]" in caught.value.hint
-    with pytest.raises(ModelLoadError, match="LoRA needs peft"):
+    with pytest.raises(MissingPackageError, match="LoRA needs peft"):
         train(llama, pairs_file, tmp_path / "other")
 
 

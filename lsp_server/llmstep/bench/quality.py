@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _OF_THE_GOAL = (NoGoalError, LeanTimeoutError, LeanCrashedError, GenerationError)
 """Errors that say something about one goal, after which the next one is asked."""
+_ACCEPTED = frozenset(each.value for each in Verdict if each.accepted)
 _RESAMPLES = 2000
 
 
@@ -157,7 +158,7 @@ async def _asked(goal: Theorem, ask: Callable[[Theorem], Awaitable[Judged]], rec
     steps = answer.steps
     verdicts = [step.check.verdict for step in steps]
     closing = verdicts.count(Verdict.CLOSES)
-    accepted = closing + verdicts.count(Verdict.PROGRESS)
+    accepted = sum(each.accepted for each in verdicts)
     unchecked = verdicts.count(Verdict.UNCHECKED)
     outcome = "closes" if closing else "progress" if accepted else "none"
     if steps and unchecked == len(steps):
@@ -188,7 +189,7 @@ def summarise_quality(results: Sequence[GoalResult]) -> QualitySummary:
         errors=sum(each.outcome == "error" for each in results),
         accepted=_share(sum(each.outcome in ("closes", "progress") for each in results), len(results)),
         closed=_share(sum(each.outcome == "closes" for each in results), len(results)),
-        first=_share(sum(each.first in ("closes", "progress") for each in results), len(results)),
+        first=_share(sum(each.first in _ACCEPTED for each in results), len(results)),
         steps=_step_share(results),
         seconds=round(sum(each.seconds for each in results), 1),
         shown=round(statistics.median(shown), 3) if shown else None,

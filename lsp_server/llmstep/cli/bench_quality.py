@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -23,7 +21,6 @@ from llmstep.cli.downloads import agree
 from llmstep.cli.flags import LEAN, Given, takes_settings
 from llmstep.cli.process import an_app, run
 from llmstep.cli.searching import SeedOption
-from llmstep.settings import Settings
 
 if TYPE_CHECKING:
     from llmstep.app import App
@@ -69,33 +66,27 @@ def quality(
         return f"{result.accepted} of {result.steps} steps accepted, {result.seconds:.1f} s"
 
     async def work() -> list[GoalResult]:
-        async with _asking(settings, seed, source) as ask:
+        async with an_app(settings) as app:
+            ask = partial(_ask, app, seed, source)
             return await run_quality(part.theorems, ask, record, part.results, part.printer(how))
 
     part.say(summarise_quality(run(work())), as_json=as_json)
 
 
-@contextlib.asynccontextmanager
-async def _asking(
-    settings: Settings, seed: int, source: Source
-) -> AsyncIterator[Callable[[Theorem], Awaitable[Judged]]]:
-    """What the editor does at a place, engine and Lean included, which are gone afterwards."""
+async def _ask(app: App, seed: int, source: Source, goal: Theorem) -> Judged:
+    """What the editor does at a place."""
     from llmstep.bench.quality import Judged
     from llmstep.memory import Document
 
-    async def ask(app: App, goal: Theorem) -> Judged:
-        started = time.perf_counter()
-        shown: list[float] = []
+    started = time.perf_counter()
+    shown: list[float] = []
 
-        def on_update(found: SuggestionSet) -> None:
-            if found.best is not None and found.best.check.verdict.accepted:
-                shown.append(time.perf_counter() - started)
+    def on_update(found: SuggestionSet) -> None:
+        if found.best is not None and found.best.check.verdict.accepted:
+            shown.append(time.perf_counter() - started)
 
-        found = await app.suggest(Document(goal.uri, 1, goal.text), goal.position, seed=seed, on_update=on_update)
-        steps = (*found.suggestions, *found.rejected)
-        if source == "lean":
-            steps = tuple(each for each in steps if each.candidate.chance is not None)
-        return Judged(found.model, found.drawn, steps, found.note, shown[0] if shown else None)
-
-    async with an_app(settings) as app:
-        yield partial(ask, app)
+    found = await app.suggest(Document(goal.uri, 1, goal.text), goal.position, seed=seed, on_update=on_update)
+    steps = (*found.suggestions, *found.rejected)
+    if source == "lean":
+        steps = tuple(each for each in steps if each.candidate.chance is not None)
+    return Judged(found.model, found.drawn, steps, found.note, shown[0] if shown else None)

@@ -60,29 +60,22 @@ def mcp(
 
     agree(settings, yes=given.yes)
     service = Service(settings, _roots(root), any_settings=not any(given.values.values()))
-    if transport == "stdio":
-        run(_stdio(service), status=0)
-    else:
-        run(_http(service, host, port, _token(token_file, host)), status=0)
+    token = _token(token_file, host) if transport == "http" else None
+    run(_serve(service, host, port, token), status=0)
     end_now(0)  # a thread may still wait for stdin, or read a model
 
 
-async def _stdio(service: Service) -> None:
+async def _serve(service: Service, host: str, port: int, token: str | None) -> None:
+    """Serve over HTTP, or, without a token, at stdin and stdout."""
     from llmstep.mcp.server import make_server
-    from llmstep.mcp.transports import run_stdio
+    from llmstep.mcp.transports import run_http, run_stdio
 
     try:
-        await run_stdio(make_server(service))
-    finally:
-        await service.close()
-
-
-async def _http(service: Service, host: str, port: int, token: str) -> None:
-    from llmstep.mcp.server import make_server
-    from llmstep.mcp.transports import run_http
-
-    try:
-        await run_http(make_server(service), host, port, token, lambda url: say(f"llmstep mcp listens at {url}"))
+        server = make_server(service)
+        if token is None:
+            await run_stdio(server)
+        else:
+            await run_http(server, host, port, token, lambda url: say(f"llmstep mcp listens at {url}"))
     finally:
         await service.close()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import attrs
 import typer
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from lsprotocol.types import Position
 
     from llmstep.memory import Document
-    from llmstep.progress import ProgressSink
     from llmstep.types import Goal, Suggestion
     from llmstep.wire.steps import SuggestOutput
 
@@ -69,7 +68,7 @@ def suggest(
 
     With --json each suggestion is {text, score, verdict, source,
     repaired_from, remaining_goals}: the score is the mean log-probability of
-    its tokens, the verdict is closes, progress or unchecked, the source is
+    its tokens, the verdict is what Lean says of it, the source is
     model, lean (one of Lean's own tactics) or repaired (repaired_from is what
     the model wrote, and Lean offers another name), and the goals are those
     that it leaves. Each rejected one is {text, reason, tried}: tried has the
@@ -97,10 +96,10 @@ def suggest(
             text = read_text(where[0])
             position = position_of(text, *where[1:], where[0].name)
             document = Document(where[0].resolve().as_uri(), 1, text)
-            answer = run(_at_place(settings, document, position, prefix, seed, show))
+            answer = run(_at_place(settings, document, position, prefix=prefix, seed=seed, progress=show))
         else:
             assert goal_file is not None
-            answer = run(_for_goal(settings, _read_goal(goal_file), prefix or "", seed, show))
+            answer = run(_for_goal(settings, _read_goal(goal_file), prefix=prefix or "", seed=seed, progress=show))
     if answer.failure is not None:
         hint = in_terminal(answer.failure.hint, options_of(context.command.params))
         warn(f"{answer.failure.message} {hint}".rstrip())
@@ -112,26 +111,19 @@ def suggest(
         raise typer.Exit(NOTHING_FOUND)
 
 
-async def _at_place(
-    settings: Settings,
-    document: Document,
-    position: Position,
-    prefix: str | None,
-    seed: int | None,
-    progress: ProgressSink,
-) -> Answer:
+async def _at_place(settings: Settings, document: Document, position: Position, **how: Any) -> Answer:
     async with an_app(settings) as app:
-        found = await app.suggest(document, position, prefix=prefix, seed=seed, progress=progress)
+        found = await app.suggest(document, position, **how)
     return Answer(
         found.goal, found.model, found.elapsed_ms, found.suggestions, found.summary(), found.rejected, found.failure
     )
 
 
-async def _for_goal(settings: Settings, goal: Goal, prefix: str, seed: int | None, progress: ProgressSink) -> Answer:
+async def _for_goal(settings: Settings, goal: Goal, **how: Any) -> Answer:
     from llmstep.types import Suggestion
 
     async with an_app(settings, lean_premises=False) as app:
-        made = await app.suggest_unplaced(goal, prefix=prefix, seed=seed, progress=progress)
+        made = await app.suggest_unplaced(goal, **how)
     suggestions = tuple(Suggestion(candidate) for candidate in made.candidates)
     ended = f", {made.endings}" if made.endings else ""
     summary = f"{made.drawn} generated, {len(suggestions)} distinct{ended}, not checked (there is no Lean file)"

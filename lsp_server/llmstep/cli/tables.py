@@ -73,11 +73,5 @@ def _reasons(rejected: Sequence[Suggestion]) -> Table:
 
 def mark(check: Check) -> Text:
     """What Lean said, in two or three words."""
-    match check.verdict:
-        case Verdict.CLOSES:
-            style = "green"
-        case Verdict.PROGRESS:
-            style = "yellow"
-        case Verdict.INVALID | Verdict.UNCHECKED:
-            style = "dim"
+    style = "green" if check.verdict is Verdict.CLOSES else "yellow" if check.verdict.accepted else "dim"
     return Text(printable(check.words), style=style)

@@ -22,8 +22,8 @@ from llmstep.lean.text import mask, offset_at, position_at
 
 _FOREIGN: Final = frozenset({"build", "lake-packages"})
 """Folders with what was built or fetched; those whose name begins with a dot are others."""
-_BRACKETS: Final = frozenset({"·", ".", "{", "("})
-"""Tokens that open a block of steps and are no step themselves."""
+_NO_STEPS: Final = frozenset({"·", ".", "{", "("}) | CASES
+"""What opens a block of steps and is no step itself; at `case` and `next`, Lean gives the goal inside of them."""
 _ERROR = 1
 
 
@@ -90,17 +90,14 @@ async def _file_pairs(server: LeanServer, uri: str, text: str, max_length: int, 
                 found.left_out["steps of theorems with an error or sorry"] += len(items)
                 continue
             places = [position_at(text, item.start) for item in items]
-            goals = await asyncio.gather(*(_state(server, uri, place, seconds) for place in places))
+            told = await asyncio.gather(*(server.plain_goal(uri, place, seconds) for place in places))
+            goals = ["\n\n".join(each or ()) for each in told]
             name = declaration.name or f"example {goals[0] if goals else ''}"
             for item, goal in zip(items, goals, strict=True):
                 found.add(Pair(goal, step_text(text, item), name, file=text, at=item.start), max_length)
         return found
     finally:
         await server.close(uri)
-
-
-async def _state(server: LeanServer, uri: str, place: Position, seconds: float) -> str:
-    return "\n\n".join(await server.plain_goal(uri, place, seconds) or ())
 
 
 def _refused_at(text: str, diagnostic: Params) -> int | None:
@@ -119,14 +116,10 @@ def _steps(text: str) -> Iterator[tuple[Declaration, list[Item]]]:
         if declaration is None:
             continue
         layout = Layout(masked, declaration)
-        items = [item for block in layout.blocks for item in block.items if _runs_once(block) and _is_step(item)]
+        blocks = [block for block in layout.blocks if _runs_once(block)]
+        items = [item for block in blocks for item in block.items if item.head not in _NO_STEPS]
         if items:
             yield declaration, sorted(items, key=lambda item: item.start)
-
-
-def _is_step(item: Item) -> bool:
-    """Whether an item is a step of its own; at `case` and `next`, Lean gives the goal inside of them."""
-    return item.head not in _BRACKETS | CASES
 
 
 def _runs_once(block: Block) -> bool:

@@ -74,7 +74,7 @@ class Judging:
             goals = await self.shadow.goals_at(outcome.shadow.end, case.seconds)
             outcome = attrs.evolve(outcome, goals=goals)
         check = judge(case.point, case.baseline, outcome)
-        accepted = check.verdict in {Verdict.CLOSES, Verdict.PROGRESS}
+        accepted = check.verdict.accepted
         check = attrs.evolve(check, misnamed=is_misnamed(outcome, case.candidate, accepted=accepted))
         if accepted:
             whole = is_whole(case.baseline, outcome, case.text.count("\n", 0, case.point.declaration.start))

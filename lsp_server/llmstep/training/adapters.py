@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmstep.errors import ModelLoadError, SettingsError
+from llmstep.engine.loaded import require
+from llmstep.errors import SettingsError
 from llmstep.training.config import TrainConfig
 
 
@@ -12,10 +13,12 @@ def with_lora(model: Any, config: TrainConfig) -> Any:
     """The model with trainable LoRA matrices; its own weights are frozen.
 
     Raises:
-        ModelLoadError: peft is not installed.
+        MissingPackageError: peft is not installed.
         SettingsError: The model has no modules of the names in ``lora_modules``.
     """
-    peft = _peft()
+    require("LoRA", "peft")
+    import peft
+
     names = [name.strip() for name in config.lora_modules.split(",") if name.strip()]
     settings = peft.LoraConfig(
         task_type=peft.TaskType.SEQ_2_SEQ_LM if model.config.is_encoder_decoder else peft.TaskType.CAUSAL_LM,
@@ -38,11 +41,3 @@ def with_lora(model: Any, config: TrainConfig) -> Any:
 def is_adapted(model: Any) -> bool:
     """Whether a model has adapters of peft."""
     return hasattr(model, "peft_config")
-
-
-def _peft() -> Any:
-    try:
-        import peft
-    except ImportError as error:
-        raise ModelLoadError("LoRA needs peft.", hint="Install it with `pip install 'llmstep[lora]'`.") from error
-    return peft

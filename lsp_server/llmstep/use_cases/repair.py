@@ -25,8 +25,6 @@ MAX: Final = 8
 SECONDS: Final = 8.0
 """So long new ones are begun."""
 
-_ACCEPTED: Final = (Verdict.CLOSES, Verdict.PROGRESS)
-
 
 async def repair_names(gathering: Gathering, lean: LeanWorkspace, document: Document, found: SuggestionSet) -> None:
     """Tries again what only a name may have spoilt, the likeliest candidates first.
@@ -81,6 +79,6 @@ async def _repair(
 
 def _is_better(new: Check, old: Check) -> bool:
     """Whether Lean accepts it, and at least as gladly as one that it accepted with a deprecated name."""
-    if new.verdict not in _ACCEPTED:
+    if not new.verdict.accepted:
         return False
-    return old.verdict not in _ACCEPTED or (new.verdict, len(new.goals)) == (old.verdict, len(old.goals))
+    return not old.verdict.accepted or (new.verdict, len(new.goals)) == (old.verdict, len(old.goals))
