@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-
 import attrs
 
-from llmstep.errors import RequestError
 from llmstep.http.bodies import json_object
 from llmstep.lean.asking import insertion_point_behind, prompt_input_behind
 from llmstep.lean.insertion_point import PLACEHOLDER
 from llmstep.premises.source import Whereabouts
 from llmstep.types import Goal, Premise, PromptInput, SamplingParams
-from llmstep.wire.bounds import WrongValue
-from llmstep.wire.reading import BODIES, MISSING
+from llmstep.wire.reading import BODIES, field_error
 from llmstep.wire.requests import CandidatesBody, GenerateBody, TacticBody
-from llmstep.wire.values import kind_of
-
-_TACTIC_HINT = 'Send {"tactic_state": "...", "prefix": "...", "context": "..."}.'
-_GENERATE_HINT = 'Send {"name": "...", "input": "...", "prefix": "..."}.'
-_CANDIDATES_HINT = "Ask with the llmstep of the same version."
 
 
 @attrs.frozen
@@ -30,15 +20,8 @@ class SuggestRequest:
     ask: PromptInput
     count: int | None = None
     """Number of samples to draw; None means the setting."""
-
-
-@attrs.frozen
-class CandidatesRequest:
-    """Another llmstep's request."""
-
-    ask: PromptInput
     sampling: SamplingParams | None = None
-    """None means the settings."""
+    """What another llmstep sets; None means the settings."""
     model_key: str | None = None
     """Which model it has to be; None takes any."""
 
@@ -57,10 +40,9 @@ def decode_tactic(body: bytes) -> SuggestRequest:
     Raises:
         RequestError: The body is no such object.
     """
-    read = BODIES.read(TacticBody, json_object(body, _TACTIC_HINT), _wording(_TACTIC_HINT))
-    return SuggestRequest(
-        prompt_input_behind(read.context, Goal.from_state(read.tactic_state), read.prefix), read.count
-    )
+    read = BODIES.read(TacticBody, json_object(body), field_error)
+    ask = prompt_input_behind(read.context, Goal.from_state(read.tactic_state), read.prefix)
+    return SuggestRequest(ask, read.count)
 
 
 def decode_generate(body: bytes) -> SuggestRequest:
@@ -69,33 +51,18 @@ def decode_generate(body: bytes) -> SuggestRequest:
     Raises:
         RequestError: The body is no such object.
     """
-    read = BODIES.read(GenerateBody, json_object(body, _GENERATE_HINT), _wording(_GENERATE_HINT))
+    read = BODIES.read(GenerateBody, json_object(body), field_error)
     return SuggestRequest(PromptInput(Goal.from_state(read.input), prefix=read.prefix))
 
 
-def decode_candidates(body: bytes) -> CandidatesRequest:
+def decode_candidates(body: bytes) -> SuggestRequest:
     """The request of another llmstep.
 
     Raises:
         RequestError: The body is no such object.
     """
-    read = BODIES.read(CandidatesBody, json_object(body, _CANDIDATES_HINT), _wording(_CANDIDATES_HINT))
+    read = BODIES.read(CandidatesBody, json_object(body), field_error)
     premises = tuple(Premise(*pair) for pair in read.premises)
     ask = PromptInput(Goal(read.goal, read.others), read.prefix, read.context, read.declaration, read.proof, premises)
     sampling = SamplingParams(**attrs.asdict(read.sampling)) if read.sampling else None
-    return CandidatesRequest(ask, sampling, read.model_key or None)
-
-
-def _wording(hint: str) -> Callable[[str, WrongValue], RequestError]:
-    def word(name: str, wrong: WrongValue) -> RequestError:
-        blank = isinstance(wrong.got, str) and not wrong.got.strip() and wrong.wanted.endswith("not blank")
-        if wrong.wanted == MISSING or blank:
-            return RequestError(f'The field "{name}" is missing or empty.', hint=hint)
-        if wrong.wanted == "valid Unicode":
-            return RequestError(f'The field "{name}" is not valid Unicode.', hint="Escape whole characters.")
-        if wrong.wanted.startswith("a text"):
-            return RequestError(f'The field "{name}" is {kind_of(wrong.got)}, not a text.', hint=hint)
-        got = kind_of(wrong.got) if isinstance(wrong.got, (dict, list)) else json.dumps(wrong.got)[:40]
-        return RequestError(f'The field "{name}" is {got}.', hint=f"It must be {wrong.wanted}.")
-
-    return word
+    return SuggestRequest(ask, sampling=sampling, model_key=read.model_key or None)

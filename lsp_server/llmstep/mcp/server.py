@@ -21,7 +21,7 @@ from llmstep.http.answers import unexpected
 from llmstep.mcp.tools import TOOLS
 from llmstep.printable import json_text
 from llmstep.progress import Progress
-from llmstep.wire.schema import plain
+from llmstep.wire.schema import schema
 
 if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext
@@ -58,10 +58,7 @@ def make_server(service: Service) -> Server[Any]:
             return roots
         try:
             return _result(await _called(context, service, params.name, raw, roots))
-        except LlmstepError as error:
-            return _failed(error)
         except Exception as error:
-            _log.exception("llmstep: a tool failed")
             return _failed(unexpected(error))
 
     return Server(
@@ -81,8 +78,8 @@ def listed() -> list[types.Tool]:
             name=name,
             title=tool.title,
             description=tool.description,
-            input_schema=plain(tool.takes),
-            output_schema=plain(tool.gives, nullable=None),
+            input_schema=schema(tool.takes, nullable=True),
+            output_schema=schema(tool.gives),
             annotations=types.ToolAnnotations(read_only_hint=True, destructive_hint=False, open_world_hint=False),
         )
         for name, tool in TOOLS.items()

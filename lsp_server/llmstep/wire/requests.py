@@ -6,23 +6,9 @@ from typing import Annotated
 
 import attrs
 
-from llmstep.wire.bounds import Form, Number, Text, WrongValue
-from llmstep.wire.values import read_text
+from llmstep.wire.bounds import Given, Samples, items, number
 
-Samples = Annotated[int, Number(1, 256)]
-Seed = Annotated[int, Number(0, (1 << 63) - 1)]
-Given = Annotated[str, Text(blank=False)]
-
-
-def _read_pair(value: object) -> tuple[str, str]:
-    if not isinstance(value, list) or len(value) != 2:
-        raise WrongValue("a pair of name and code", value)
-    name, code = map(read_text, value)
-    return name, code
-
-
-_PAIR = {"type": "array", "items": {"type": "string"}, "minItems": 2, "maxItems": 2}
-Pair = Annotated[tuple[str, str], Form(_PAIR, _read_pair)]
+Seed = Annotated[int, number(0, (1 << 63) - 1)]
 
 
 @attrs.frozen(kw_only=True)
@@ -57,11 +43,11 @@ class SamplingBody:
 
     count: Samples
     """Number of samples."""
-    temperature: Annotated[float, Number(0, 5)]
+    temperature: Annotated[float, number(0, 5)]
     """0 is greedy."""
-    top_p: Annotated[float, Number(0.01, 1)]
+    top_p: Annotated[float, number(0.01, 1)]
     """Nucleus sampling: total probability of the tokens kept."""
-    max_new_tokens: Annotated[int, Number(1, 4096)]
+    max_new_tokens: Annotated[int, number(1, 4096)]
     """Most tokens of a candidate."""
     seed: Seed | None = None
     """Makes the samples repeatable."""
@@ -83,7 +69,7 @@ class CandidatesBody:
     """Full name of the theorem."""
     proof: str = ""
     """The steps so far."""
-    premises: tuple[Pair, ...] = ()
+    premises: tuple[Annotated[tuple[str, ...], items(2, minimum=2)], ...] = ()
     """Names and codes of premises."""
     sampling: SamplingBody | None = None
     """Without it the settings of the server."""
