@@ -15,8 +15,8 @@ from llmstep.http.openai_requests import ChatBody, CompletionBody
 from llmstep.setting_values import wire_name
 from llmstep.wire import tools
 from llmstep.wire.commands import COMMANDS, ProveParams, SuggestParams
+from llmstep.wire.http import CandidatesBody, GenerateBody, TacticBody
 from llmstep.wire.reading import BODIES, EDITORS, TOOLS, Reader, argument_error
-from llmstep.wire.requests import CandidatesBody, GenerateBody, TacticBody
 
 DOCUMENT = {"textDocument": {"uri": "file:///a.lean"}}
 PLACE = {**DOCUMENT, "position": {"line": 1, "character": 0}}

@@ -68,8 +68,7 @@ def mcp(
 
 
 async def _stdio(service: Service) -> None:
-    from llmstep.mcp.server import make_server
-    from llmstep.mcp.transports import run_stdio
+    from llmstep.mcp.server import make_server, run_stdio
 
     try:
         await run_stdio(make_server(service))
@@ -78,8 +77,7 @@ async def _stdio(service: Service) -> None:
 
 
 async def _http(service: Service, host: str, port: int, token: str) -> None:
-    from llmstep.mcp.server import make_server
-    from llmstep.mcp.transports import run_http
+    from llmstep.mcp.server import make_server, run_http
 
     try:
         await run_http(make_server(service), host, port, token, lambda url: say(f"llmstep mcp listens at {url}"))

@@ -31,8 +31,8 @@ from llmstep.http.openai_requests import (
 )
 from llmstep.types import SamplingParams
 from llmstep.wire.bounds import number
+from llmstep.wire.http import Seed
 from llmstep.wire.reading import BODIES, FieldError, field_error
-from llmstep.wire.requests import Seed
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -15,8 +15,8 @@ from llmstep.engine.interface import Text
 from llmstep.http.bodies import json_object
 from llmstep.types import SamplingParams
 from llmstep.wire.bounds import Samples, items, number, text
+from llmstep.wire.http import Seed
 from llmstep.wire.reading import BODIES, FieldError, field_error
-from llmstep.wire.requests import Seed
 
 MAX_SAMPLES = 256
 """Of all prompts of a request together."""

@@ -15,8 +15,15 @@ from llmstep.http import ollama, openai, steps
 from llmstep.http.health import health, ready
 from llmstep.http.openai_requests import REFUSED, ChatBody, CompletionBody
 from llmstep.http.watch import metrics
-from llmstep.wire.http import GenerateAnswer, HealthAnswer, ReadyAnswer, TacticAnswer
-from llmstep.wire.requests import CandidatesBody, GenerateBody, TacticBody
+from llmstep.wire.http import (
+    CandidatesBody,
+    GenerateAnswer,
+    GenerateBody,
+    HealthAnswer,
+    ReadyAnswer,
+    TacticAnswer,
+    TacticBody,
+)
 from llmstep.wire.schema import part
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from llmstep.lean.asking import insertion_point_behind, prompt_input_behind
 from llmstep.lean.insertion_point import PLACEHOLDER
 from llmstep.premises.source import Whereabouts
 from llmstep.types import Goal, Premise, PromptInput, SamplingParams
+from llmstep.wire.http import CandidatesBody, GenerateBody, TacticBody
 from llmstep.wire.reading import BODIES, field_error
-from llmstep.wire.requests import CandidatesBody, GenerateBody, TacticBody
 
 
 @attrs.frozen
