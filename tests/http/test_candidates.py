@@ -12,7 +12,7 @@ from llmstep.catalog.model_key import ModelKey
 from llmstep.engine import wire
 from llmstep.engine.interface import Generation
 from llmstep.errors import BusyError, DownloadError, LlmstepError, ModelNotFoundError, NoGoalError, RequestError
-from llmstep.http.requests import SuggestRequest, decode_candidates
+from llmstep.http.steps import SuggestRequest, decode_candidates
 from llmstep.settings import RemoteSettings, Settings
 from llmstep.types import Candidate, Goal, Premise, PromptInput, SamplingParams
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from llmstep.errors import RequestError
-from llmstep.http.requests import decode_generate, decode_tactic
+from llmstep.http.steps import decode_generate, decode_tactic
 from llmstep.types import Goal, PromptInput
 
 

@@ -12,9 +12,8 @@ from starlette.responses import JSONResponse, Response
 from llmstep import __version__
 from llmstep.engine.wire import CANDIDATES
 from llmstep.http import ollama, openai, steps
-from llmstep.http.health import health, ready
 from llmstep.http.openai_requests import REFUSED, ChatBody, CompletionBody
-from llmstep.http.watch import metrics
+from llmstep.http.watch import health, metrics, ready
 from llmstep.wire.http import (
     CandidatesBody,
     GenerateAnswer,
