@@ -100,7 +100,7 @@ async def _http_error(request: Request, error: Any) -> Response:
     refused = RefusedError(
         error.status_code,
         message,
-        hint="The server answers POST /, POST /generate, POST /candidates and GET /health, and OpenAI's API at /v1.",
+        hint="GET /openapi.json lists the pages of this server.",
         headers=error.headers,
     )
     return answer_for(request.url.path, refused)

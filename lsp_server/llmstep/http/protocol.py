@@ -98,7 +98,9 @@ class Protocol(H11Protocol):
         if len(self.conn.trailing_data[0]) > 16_000:
             self._say(431, "The head of the request is too long.", "Send shorter headers.")
         else:
-            self._say(400, "The request is not HTTP.", "Send HTTP/1.1, as a client's library does.")
+            self._say(
+                400, "The request is not valid HTTP/1.1.", "Send it with a client's library, with one Host header."
+            )
 
     def let_go(self) -> None:
         """Close a silent connection, because another needs the place."""

@@ -6,6 +6,7 @@
 * POST wants `application/json`, which a page cannot send across origins without a preflight that is refused as well.
   Ollama's pages take no content type too, since clients of Ollama send none.
 * Where a token is set, it is wanted with every request.
+* A body has one stated length and is not compressed.
 * Bodies are bounded; `llmstep.http.fair_queue` bounds the number of requests.
 """
 
@@ -72,7 +73,8 @@ class SecurityMiddleware:
         try:
             scope.setdefault("state", {})["client"] = self._checked(scope, headers)
         except RefusedError as error:
-            if "expect" not in headers:  # who asks first whether the body is wanted has not sent it
+            # Who asks first whether the body is wanted has not sent it; one in two forms has no known end.
+            if "expect" not in headers and error.status != 400:
                 await _discard(receive)
             await answer_for(scope["path"], error)(scope, receive, send)
             return
@@ -100,6 +102,13 @@ class SecurityMiddleware:
             self._check_draining()
             if not (is_ollama(scope["path"]) and "content-type" not in headers):
                 _check_content_type(headers)
+            if "content-length" in headers and "transfer-encoding" in headers:
+                raise RefusedError(
+                    400,
+                    "The request states the length of its body and sends it in chunks.",
+                    hint="Send one of Content-Length and Transfer-Encoding: servers on the way may read either.",
+                    headers={"Connection": "close"},
+                )
             length = headers.get("content-length", "0")
             if not length.isdecimal() or len(length) > 18 or int(length) > self.max_body_bytes:
                 raise self._too_large()
@@ -238,6 +247,9 @@ async def _discard(receive: Receive) -> None:
 
 
 def _check_content_type(headers: Headers) -> None:
+    encoding = headers.get("content-encoding", "identity")
+    if encoding.strip().lower() != "identity":
+        raise RefusedError(415, f"The body is compressed ({encoding[:40]}).", hint="Send it without Content-Encoding.")
     given = headers.get("content-type", "")
     if given.partition(";")[0].strip().lower() != "application/json":
         raise RefusedError(
