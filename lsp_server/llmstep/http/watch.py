@@ -54,7 +54,7 @@ class Watch:
             buckets=_SECONDS,
             **made,
         )
-        self._open = Gauge("requests_open", "Requests being answered.", **made)
+        self.open = Gauge("requests_open", "Requests being answered.", **made)
         self._samples = Counter("samples", "Samples drawn from the model.", **made)
         self._tokens = Counter("tokens", "Tokens of those samples, as far as they are known.", **made)
         self._remembered = Counter("remembered", "Requests answered from memory.", **made)
@@ -85,12 +85,8 @@ class Watch:
         self._tokens.inc(tokens)
         self._samples.inc(samples)
 
-    def opened(self) -> None:
-        self._open.inc()
-
-    def closed(self, page: str, status: int, seconds: float) -> None:
+    def answered(self, page: str, status: int, seconds: float) -> None:
         """Count a request that has been answered."""
-        self._open.dec()
         self._requests.labels(page, str(status)).inc()
         self._seconds.labels(page).observe(seconds)
 
@@ -141,12 +137,12 @@ class Watching:
             await send(message)
 
         page = scope["path"] if scope["path"] in self.pages else "other"
-        self.watch.opened()
         try:
-            await self.app(scope, received, sent)
+            with self.watch.open.track_inprogress():
+                await self.app(scope, received, sent)
         finally:
             seconds = time.perf_counter() - started
-            self.watch.closed(page, status, seconds)
+            self.watch.answered(page, status, seconds)
             if self.watch.log is not None:
                 self.watch.log(_line(scope, page, status, seconds, came, went))
 
