@@ -172,7 +172,7 @@ def files() -> dict[Path, str]:
     }
     for name, kind in OUTPUTS.items():
         title = f"llmstep {name} --json"
-        shown = {"title": title, **schema(kind)}
+        shown = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **schema(kind)}
         made[FOLDER / "schemas" / file_name(name)] = json.dumps(shown, indent=2, ensure_ascii=False) + "\n"
     return {path: re.sub(r"\n{3,}", "\n\n", text).rstrip() + "\n" for path, text in made.items()}
 

@@ -15,8 +15,8 @@ from llmstep.http.openai_requests import ChatBody, CompletionBody
 from llmstep.setting_values import wire_name
 from llmstep.wire import tools
 from llmstep.wire.commands import COMMANDS, ProveParams, SuggestParams
+from llmstep.wire.http import CandidatesBody, GenerateBody, TacticBody
 from llmstep.wire.reading import BODIES, EDITORS, TOOLS, Reader, argument_error
-from llmstep.wire.requests import CandidatesBody, GenerateBody, TacticBody
 
 DOCUMENT = {"textDocument": {"uri": "file:///a.lean"}}
 PLACE = {**DOCUMENT, "position": {"line": 1, "character": 0}}
@@ -61,7 +61,7 @@ def is_read_or_refused(reader: Reader, cls: type, raw: object) -> bool:
 def test_every_field_is_named_when_it_is_wrong(reader: Reader, cls: type) -> None:
     whole = right(cls)
     reader.read(cls, whole, argument_error("a.command"))
-    assert sentence(reader, cls, []).message == "The argument of a.command is a list."
+    assert sentence(reader, cls, [1]).message == "The argument of a.command is a list."
     assert sentence(reader, cls, {**whole, "cuont": 3}).message == "a.command takes no argument 'cuont'."
     for name in whole:
         for absent in ({}, {name: None}):

@@ -105,7 +105,7 @@ def test_a_file_of_tokens_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("ada ada-0123456789abcdef\nada ada-0123456789abcdeg", "holds no list of tokens"),
+        ("ada ada-0123456789abcdef\nada ada-0123456789abcdeg", "names ada twice"),
         ("ada ada-0123456789abcdef\nnameless-0123456789abcdef", "holds no list of tokens"),
         ("ada short", "holds no usable token"),
     ],

@@ -148,7 +148,7 @@ async def test_no_such_page(up: Running, path: str) -> None:
         answer,
         404,
         f"There is no {path} here.",
-        "The server answers POST /, POST /generate, POST /candidates and GET /health, and OpenAI's API at /v1.",
+        "GET /openapi.json lists the pages of this server.",
     )
 
 
@@ -159,7 +159,7 @@ async def test_wrong_method(up: Running, method: str, path: str) -> None:
         answer,
         405,
         f"{path} does not take {method} requests.",
-        "The server answers POST /, POST /generate, POST /candidates and GET /health, and OpenAI's API at /v1.",
+        "GET /openapi.json lists the pages of this server.",
     )
     assert answer.headers["allow"]
 

@@ -12,7 +12,7 @@ from llmstep.catalog.model_key import ModelKey
 from llmstep.engine import wire
 from llmstep.engine.interface import Generation
 from llmstep.errors import BusyError, DownloadError, LlmstepError, ModelNotFoundError, NoGoalError, RequestError
-from llmstep.http.requests import CandidatesRequest, decode_candidates
+from llmstep.http.steps import SuggestRequest, decode_candidates
 from llmstep.settings import RemoteSettings, Settings
 from llmstep.types import Candidate, Goal, Premise, PromptInput, SamplingParams
 
@@ -29,28 +29,28 @@ def lines(text: str) -> list[Any]:
 
 def test_the_request_survives_the_wire() -> None:
     body = json.dumps(wire.request_of(ASK, SAMPLING, "abc")).encode()
-    assert decode_candidates(body) == CandidatesRequest(ASK, SAMPLING, "abc")
-    assert decode_candidates(b'{"goal": "\xe2\x8a\xa2 p"}') == CandidatesRequest(PromptInput(Goal("⊢ p")))
+    assert decode_candidates(body) == SuggestRequest(ASK, sampling=SAMPLING, model_key="abc")
+    assert decode_candidates(b'{"goal": "\xe2\x8a\xa2 p"}') == SuggestRequest(PromptInput(Goal("⊢ p")))
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"goal": " "}, 'The field "goal" is missing or empty.'),
-        ({"goal": 3}, 'The field "goal" is a number, not a text.'),
-        ({"others": "x"}, 'The field "others" is "x".'),
-        ({"others": [1]}, 'The field "others[0]" is a number, not a text.'),
-        ({"others": ["\ud800"]}, 'The field "others[0]" is not valid Unicode.'),
-        ({"premises": "x"}, 'The field "premises" is "x".'),
+        ({"goal": " "}, """The field "goal" is ' '."""),
+        ({"goal": 3}, 'The field "goal" is 3.'),
+        ({"others": "x"}, """The field "others" is 'x'."""),
+        ({"others": [1]}, 'The field "others[0]" is 1.'),
+        ({"others": ["\ud800"]}, r"""The field "others[0]" is '\ud800'."""),
+        ({"premises": "x"}, """The field "premises" is 'x'."""),
         ({"premises": [["a"]]}, 'The field "premises[0]" is a list.'),
-        ({"premises": [["a", 1]]}, 'The field "premises[0]" is a number, not a text.'),
-        ({"proof": []}, 'The field "proof" is a list, not a text.'),
-        ({"sampling": []}, 'The field "sampling" is a list.'),
+        ({"premises": [["a", 1]]}, 'The field "premises[0][1]" is 1.'),
+        ({"proof": []}, 'The field "proof" is an empty list.'),
+        ({"sampling": []}, 'The field "sampling" is an empty list.'),
         ({"sampling": {"count": 257}}, 'The field "sampling.count" is 257.'),
-        ({"sampling": {"count": 2.0}}, 'The field "sampling.temperature" is missing or empty.'),
+        ({"sampling": {"count": 2.0}}, 'The field "sampling.temperature" is missing.'),
         (
             {"sampling": {"count": 1, "temperature": float("nan")}},
-            'The field "sampling.temperature" is NaN.',
+            'The field "sampling.temperature" is nan.',
         ),
     ],
 )
@@ -156,7 +156,7 @@ async def test_refused(up: Running) -> None:
     assert (answer.status_code, answer.json()["error"]) == (409, "This llmstep forwards its requests to another one.")
     assert up.engine.asked == []
     answer = await up.client.post(wire.CANDIDATES, json={})
-    assert (answer.status_code, answer.json()["error"]) == (400, 'The field "goal" is missing or empty.')
+    assert (answer.status_code, answer.json()["error"]) == (400, 'The field "goal" is missing.')
 
 
 async def test_a_server_that_stops_says_so() -> None:

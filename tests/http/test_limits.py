@@ -74,7 +74,6 @@ async def test_the_address_with_the_most_connections_loses_one(monkeypatch: pyte
     @attrs.define(eq=False)
     class Held:
         address: str
-        waiting_since: float = 0.0
         gone: bool = False
 
         def let_go(self) -> None:

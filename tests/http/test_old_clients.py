@@ -128,16 +128,16 @@ async def test_ollamas_chat_and_lists(starter: httpx.AsyncClient) -> None:
 @pytest.mark.parametrize(
     ("path", "body", "message"),
     [
-        ("generate", {"prompt": 3}, "prompt must be a text."),
-        ("generate", {"prompt": "a", "options": []}, "options must be an object."),
+        ("generate", {"prompt": 3}, 'The field "prompt" is 3. It must be a text.'),
+        ("generate", {"prompt": "a", "options": []}, 'The field "options" is an empty list. It must be an object.'),
         (
             "generate",
             {"prompt": "a", "options": {"temperature": 9}},
-            "options.temperature must be a number from 0 to 5.",
+            'The field "options.temperature" is 9. It must be a number from 0 to 5.',
         ),
         ("generate", {"prompt": "a", "images": ["x"]}, "This server does not know images. Leave it out."),
         ("generate", {"prompt": "a", "format": "json"}, "This server answers plain text only. Leave format out."),
-        ("chat", {}, "The field messages is missing. Send it."),
+        ("chat", {}, 'The field "messages" is missing. It must be a list that is not empty.'),
         ("nothing", {}, "There is no /api/nothing here. The server answers"),
     ],
 )

@@ -33,9 +33,9 @@ up = starter_up
 
 
 REFUSED: list[tuple[str, dict[str, Any], str | None, str]] = [
-    ("completions", {}, "prompt", "The field prompt is missing."),
-    ("completions", {"prompt": [1, 2]}, "prompt", "The prompt must be one text."),
-    ("completions", {"prompt": []}, "prompt", "The prompt must be one text."),
+    ("completions", {}, "prompt", 'The field "prompt" is missing.'),
+    ("completions", {"prompt": [1, 2]}, "prompt[0]", "is 1. It must be a text."),
+    ("completions", {"prompt": []}, "prompt", "is an empty list. It must be a list that is not empty."),
     ("completions", {"prompt": ["a"] * 20, "n": 20}, "n", "All prompts together get 256 samples at most."),
     ("completions", {"prompt": "a", "logprobs": 5}, "logprobs", "the drawn tokens, without alternatives."),
     (
@@ -44,25 +44,40 @@ REFUSED: list[tuple[str, dict[str, Any], str | None, str]] = [
         "top_logprobs",
         "the drawn tokens, without alternatives.",
     ),
-    ("chat/completions", {"messages": [{"role": "user", "content": None}]}, "messages", "The content of a message"),
-    ("completions", {"prompt": "a", "seed": 10**30}, "seed", "seed must be a whole number from 0 to"),
-    ("completions", {"prompt": "a", "n": 0}, "n", "n must be a whole number from 1 to 256."),
-    ("completions", {"prompt": "a", "n": True}, "n", "n must be a whole number from 1 to 256."),
-    ("completions", {"prompt": "a", "temperature": "hot"}, "temperature", "temperature must be a number from 0 to 5."),
-    ("completions", {"prompt": "a", "stop": [""]}, "stop", "Stops must be texts that are not empty."),
+    (
+        "chat/completions",
+        {"messages": [{"role": "user", "content": None}]},
+        "messages[0].content",
+        "is missing. It must be a text",
+    ),
+    ("completions", {"prompt": "a", "seed": 10**30}, "seed", "It must be a whole number from 0 to"),
+    ("completions", {"prompt": "a", "n": 0}, "n", "is 0. It must be a whole number from 1 to 256."),
+    ("completions", {"prompt": "a", "n": True}, "n", "is true. It must be a whole number from 1 to 256."),
+    ("completions", {"prompt": "a", "temperature": "hot"}, "temperature", "is 'hot'. It must be a number from 0 to 5."),
+    ("completions", {"prompt": "a", "stop": [""]}, "stop[0]", "is ''. It must be a text that is not empty."),
     ("completions", {"prompt": "a", "echo": True}, "echo", "This server does not know echo."),
     ("completions", {"prompt": "a", "best_of": 4}, "best_of", "This server gives all samples that it draws."),
     ("completions", {"prompt": ""}, None, "The prompt is empty."),
     ("completions", {"prompt": "p " * 5000}, None, "This model's maximum context length is"),
-    ("chat/completions", {}, "messages", "The field messages is missing."),
-    ("chat/completions", {"messages": []}, "messages", "The messages must be a list of objects."),
-    ("chat/completions", {"messages": [{"role": "tool", "content": "a"}]}, "messages", "There is no role 'tool' here."),
-    ("chat/completions", {"messages": [{"role": "user"}]}, "messages", "The content of a message must be a text."),
+    ("chat/completions", {}, "messages", 'The field "messages" is missing.'),
+    ("chat/completions", {"messages": []}, "messages", "is an empty list. It must be a list that is not empty."),
+    (
+        "chat/completions",
+        {"messages": [{"role": "tool", "content": "a"}]},
+        "messages[0].role",
+        "is 'tool'. It must be one of system, developer, user, assistant.",
+    ),
+    (
+        "chat/completions",
+        {"messages": [{"role": "user"}]},
+        "messages[0].content",
+        "is missing. It must be a text or a list.",
+    ),
     (
         "chat/completions",
         {"messages": [{"role": "user", "content": "a"}], "response_format": {"type": "json_object"}},
-        "response_format",
-        "This server answers plain text only.",
+        "response_format.type",
+        "is 'json_object'. It must be text.",
     ),
 ]
 
@@ -84,7 +99,7 @@ async def test_refusals_have_openais_form(
 async def test_stream_is_true_or_false(up: Up, stream: Any) -> None:
     answer = await up.plain.post("/v1/completions", json={"prompt": "a", "stream": stream})
     assert answer.status_code == 400
-    assert answer.json()["error"]["message"] == "stream must be true or false."
+    assert answer.json()["error"]["message"].endswith(" It must be true or false.")
 
 
 async def test_the_package_raises_its_own_errors(up: Up) -> None:

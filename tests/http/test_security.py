@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from typing import TYPE_CHECKING
 
@@ -101,6 +102,40 @@ async def test_what_a_web_form_can_send_is_refused(up: Running, given: str, path
 
 async def test_no_content_type(up: Running) -> None:
     refused(await up.client.post("/", content=json.dumps(BODY)), 415, "The content type is not given.")
+
+
+@pytest.mark.parametrize("path", ["/", "/v1/completions", "/api/generate"])
+async def test_a_compressed_body_is_refused(up: Running, path: str) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    answer = await up.client.post(path, content=gzip.compress(json.dumps(BODY).encode()), headers=headers)
+    assert answer.status_code == 415
+    assert "The body is compressed (gzip)." in answer.text
+    assert up.engine.asked == []
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        ("Content-Length: {0}\r\nTransfer-Encoding: chunked\r\n", "The request states the length of its body and"),
+        ("Transfer-Encoding: chunked\r\nContent-Length: {0}\r\n", "The request states the length of its body and"),
+        ("Content-Length: {0}\r\nContent-Length: 3\r\n", "The request is not valid HTTP/1.1."),
+        ("Content-Length: +{0}\r\n", "The request is not valid HTTP/1.1."),
+        ("Transfer-Encoding: gzip\r\n", "The request is not valid HTTP/1.1."),
+        ("Host: evil.example\r\nContent-Length: {0}\r\n", "The request is not valid HTTP/1.1."),
+    ],
+)
+async def test_a_body_whose_end_is_in_doubt_is_refused(up: Running, head: str, message: str) -> None:
+    """Two servers on the way must not find two requests where one was sent."""
+    body = json.dumps(BODY)
+    reader, writer = await asyncio.open_connection("127.0.0.1", up.server.port)
+    start = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    writer.write(f"{start}{head.format(len(body))}\r\n{body}".encode())
+    answer = (await asyncio.wait_for(reader.read(), 20)).decode()  # to the end: the connection is closed
+    writer.close()
+    assert answer.startswith("HTTP/1.1 400 ")
+    assert answer.count("HTTP/1.1 400") == 1
+    assert message in answer
+    assert up.engine.asked == []
 
 
 def body_of(length: int) -> bytes:

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from waiting import until
 
-from llmstep.http import bodies, protocol
+from llmstep.http import bodies, protocol, security
 from llmstep.http.answers import RefusedError
 from llmstep.http.app import create_app
 from llmstep.http.server import serve
@@ -79,7 +79,7 @@ async def test_a_request_that_waits_for_the_model_is_not_cut_off(up: Running, mo
 
 
 async def test_the_body_has_a_time(up: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.2)
+    monkeypatch.setattr(security, "BODY_SECONDS", 0.2)
     async with idlers(up.server.port, 3, SILENT[2]) as silent:
         for reader in silent:
             answer = await asyncio.wait_for(read(reader), 60)

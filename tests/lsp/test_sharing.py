@@ -23,7 +23,7 @@ from waiting import until
 
 from llmstep import __version__
 from llmstep.engine.router import EngineRouter
-from llmstep.http import health as http_health
+from llmstep.http import watch
 from llmstep.http.app import create_app
 from llmstep.http.server import serve
 from llmstep.lsp.endpoint import Endpoint, listens
@@ -205,10 +205,10 @@ async def test_who_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
             assert await window.neighbour(other) is None
         assert await Window(f"http://127.0.0.1:{port}").neighbour(same) is None
         with monkeypatch.context() as patch:  # another version
-            patch.setattr(http_health, "__version__", __version__ + "x")
+            patch.setattr(watch, "__version__", __version__ + "x")
             assert await window.neighbour(same) is None
         with monkeypatch.context() as patch:  # the process that it names is not the one that listens
-            patch.setattr(http_health.os, "getpid", os.getppid)
+            patch.setattr(watch.os, "getpid", os.getppid)
             assert await window.neighbour(same) is None
     assert window.signs == ["hurry"]  # port 0 is nobody's
     assert await window.neighbour(same) is None

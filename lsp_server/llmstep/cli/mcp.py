@@ -67,8 +67,7 @@ def mcp(
 
 async def _serve(service: Service, host: str, port: int, token: str | None) -> None:
     """Serve over HTTP, or, without a token, at stdin and stdout."""
-    from llmstep.mcp.server import make_server
-    from llmstep.mcp.transports import run_http, run_stdio
+    from llmstep.mcp.server import make_server, run_http, run_stdio
 
     try:
         server = make_server(service)

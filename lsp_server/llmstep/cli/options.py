@@ -149,7 +149,9 @@ def read_token(file: Path | None) -> str | dict[str, str] | None:
         return _usable(text, f"The file {file}")
     tokens: dict[str, str] = {}
     for words in lines:
-        if len(words) != 2 or words[0] in tokens:
+        if words[0] in tokens:
+            raise SettingsError(f"The file {file} names {words[0]} twice.", hint="Keep one of the lines.")
+        if len(words) != 2:
             raise SettingsError(
                 f"The file {file} holds no list of tokens.", hint="Each line is a name, a blank and that one's token."
             )

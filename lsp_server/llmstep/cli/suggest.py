@@ -132,7 +132,7 @@ async def _for_goal(settings: Settings, goal: Goal, **how: Any) -> Answer:
 
 def as_record(answer: Answer) -> SuggestOutput:
     """What `--json` prints."""
-    from llmstep.wire.steps import RejectedWithTried, Step, SuggestOutput, Tried, step_fields
+    from llmstep.wire.steps import Rejected, RejectedWithTried, Step, SuggestOutput, step_fields
 
     return SuggestOutput(
         goal=answer.goal.state,
@@ -143,7 +143,7 @@ def as_record(answer: Answer) -> SuggestOutput:
             RejectedWithTried(
                 text=each.text,
                 reason=each.check.message,
-                tried=tuple(Tried(text=other.text, reason=other.message) for other in each.tried),
+                tried=tuple(Rejected(text=other.text, reason=other.message) for other in each.tried),
             )
             for each in answer.rejected
         ),

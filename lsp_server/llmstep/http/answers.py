@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,8 @@ from llmstep.errors import BusyError, CancelledError, GenerationError, LlmstepEr
 
 OPENAI = "/v1"
 OLLAMA = "/api"
+
+_log = logging.getLogger(__name__)
 
 
 class RefusedError(LlmstepError):
@@ -96,7 +99,10 @@ def answer_for(path: str, error: LlmstepError, *, retry_after: int = 1) -> JSONR
 
 
 def unexpected(error: BaseException) -> LlmstepError:
-    """What is said of an error that nobody foresaw; the log has its traceback."""
+    """What is said of an error; where nobody foresaw it, the log has its traceback."""
+    if isinstance(error, LlmstepError):
+        return error
+    _log.error("llmstep: a request failed", exc_info=error)
     return LlmstepError(
         f"llmstep met an unexpected error: {type(error).__name__}: {error}.",
         hint="The server's log has the details; please report it.",

@@ -1,4 +1,4 @@
-"""Reading bodies: within a time, and off the event loop where they are long.
+"""What bodies say, found out off the event loop where they are long.
 
 What is done with a long body before the model is asked (JSON, the layout of a file's text) takes longer than others may
 wait.
@@ -14,15 +14,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from llmstep.errors import RequestError
 from llmstep.http.answers import RefusedError
 from llmstep.strict_json import JsonError, loads
-from llmstep.wire.values import kind_of
+from llmstep.wire.reading import kind_of
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
 T = TypeVar("T")
 
-BODY_SECONDS = 30.0
-"""Longest wait for a body."""
 SHORT = 1 << 13
 """Bytes of a body that is read at once."""
 _MAX_LONG = 64
@@ -32,37 +30,24 @@ _threads = ThreadPoolExecutor(2, thread_name_prefix="llmstep-body")
 _long: set[object] = set()
 
 
-async def read_body(request: Request) -> bytes:
-    """The body.
-
-    Raises:
-        RefusedError: It does not come, or is too long.
-    """
-    try:
-        return await asyncio.wait_for(request.body(), BODY_SECONDS)
-    except asyncio.TimeoutError:
-        raise RefusedError(
-            408, f"The body did not arrive within {BODY_SECONDS:g} seconds.", headers={"Connection": "close"}
-        ) from None
-
-
 async def decoded(request: Request, decode: Callable[[bytes], T]) -> T:
-    """What a body says.
+    """What a body says, which the guards have read.
 
     Raises:
-        RefusedError: As with `read_body`, or too many long bodies are being read already.
+        RefusedError: Too many long bodies are being read already.
         RequestError: That of `decode`.
     """
-    body = await read_body(request)
+    body = await request.body()
     return await aside(lambda: decode(body), len(body))
 
 
-def json_object(body: bytes, hint: str = "") -> dict[str, Any]:
+def json_object(body: bytes) -> dict[str, Any]:
     """The object that a body is.
 
     Raises:
         RequestError: It is none.
     """
+    hint = "Send a JSON object; GET /openapi.json says what belongs into it."
     try:
         raw = loads(body, lenient=True)
     except JsonError as error:

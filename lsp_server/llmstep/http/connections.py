@@ -7,8 +7,8 @@ most connections loses the one that has been silent longest, so that no number o
 from __future__ import annotations
 
 import contextlib
+import math
 import time
-from collections import OrderedDict
 from typing import Protocol
 
 MAX_CONNECTIONS = 1024
@@ -24,8 +24,6 @@ class Held(Protocol):
     """A connection."""
 
     address: str
-    waiting_since: float
-    """When it began to wait for bytes, by `time.monotonic`."""
 
     def let_go(self) -> None:
         """Close it, because another needs the place."""
@@ -42,8 +40,8 @@ class Places:
     def __init__(self, max_connections: int = MAX_CONNECTIONS, max_per_address: int = MAX_PER_ADDRESS) -> None:
         self.max_connections = max_connections
         self.max_per_address = max_per_address
-        self._held: dict[str, set[Held]] = {}
-        self._waiting: dict[str, OrderedDict[Held, None]] = {}
+        self._held: dict[str, dict[Held, float]] = {}
+        """By their addresses, with the time from which each waits for bytes; the end of time where it does not."""
 
     @property
     def count(self) -> int:
@@ -55,45 +53,36 @@ class Places:
 
         One without a place is kept too: its request is answered with why, and ends it.
         """
-        own = len(self._held.get(held.address, ()))
         free = True
-        if own >= self.max_per_address:
-            free = self._evict(held.address)
+        if len(self._held.get(held.address, ())) >= self.max_per_address:
+            free = self._evict(self._held[held.address])
         elif self.count >= self.max_connections:
-            free = self._evict(max(self._held, key=lambda address: len(self._held[address])))
-        self._held.setdefault(held.address, set()).add(held)
+            free = self._evict(max(self._held.values(), key=len))
+        self._held.setdefault(held.address, {})[held] = math.inf
         return free
 
     def leave(self, held: Held) -> None:
         """A connection has been closed."""
-        self.works(held)
-        own = self._held.get(held.address, set())
-        own.discard(held)
+        own = self._held.get(held.address, {})
+        own.pop(held, None)
         if not own:
             self._held.pop(held.address, None)
 
     def waits(self, held: Held) -> None:
         """A connection waits for its client's bytes from now on."""
-        held.waiting_since = time.monotonic()
-        own = self._waiting.setdefault(held.address, OrderedDict())
-        own[held] = None
-        own.move_to_end(held)
+        self._held[held.address][held] = time.monotonic()
 
     def works(self, held: Held) -> None:
-        """A connection's request is being answered, or it is gone."""
-        own = self._waiting.get(held.address)
-        if own is not None:
-            own.pop(held, None)
-            if not own:
-                del self._waiting[held.address]
+        """A connection's request is being answered."""
+        self._held[held.address][held] = math.inf
 
-    def _evict(self, address: str) -> bool:
-        """Close the connection of an address that has been silent longest; False when none was silent long enough."""
-        oldest = next(iter(self._waiting.get(address, ())), None)
-        if oldest is None or time.monotonic() - oldest.waiting_since < GRACE_SECONDS:
+    def _evict(self, own: dict[Held, float]) -> bool:
+        """Close the one that has been silent longest; False when none was silent long enough."""
+        oldest = min(own, key=own.__getitem__)
+        if time.monotonic() - own[oldest] < GRACE_SECONDS:
             return False
-        self.leave(oldest)
         oldest.let_go()
+        self.leave(oldest)
         return True
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 
 from cachetools import FIFOCache
@@ -43,7 +42,8 @@ class FairQueue:
         self._max_waiting = max_waiting
         self._max_per_client = max_per_client
         self._seconds = seconds
-        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        self._waiting: list[tuple[str, asyncio.Future[None]]] = []
+        """In the order in which they came."""
         self._running: dict[str, int] = {}
         self._served: FIFOCache[str, int] = FIFOCache(_MAX_REMEMBERED)
         """When a client was served last, as the number of turns given until then."""
@@ -52,7 +52,7 @@ class FairQueue:
     @property
     def waiting(self) -> int:
         """Number of requests that wait."""
-        return sum(map(len, self._waiting.values()))
+        return len(self._waiting)
 
     @property
     def running(self) -> int:
@@ -74,14 +74,17 @@ class FairQueue:
         if self._is_free:
             self._take(client)
         else:
-            self.check(client)
-            ready = asyncio.get_running_loop().create_future()
-            self._waiting.setdefault(client, deque()).append(ready)
+            self._check(client)
+            ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append((client, ready))
             self._next()  # there may be more places than before
             try:
                 await ready
             except asyncio.CancelledError:
-                self._leave(client, ready)
+                if (client, ready) in self._waiting:
+                    self._waiting.remove((client, ready))
+                elif not ready.cancelled():  # its turn has come just now
+                    self._give_back(client)
                 raise
         try:
             yield
@@ -92,16 +95,13 @@ class FairQueue:
     def _is_free(self) -> bool:
         return not self._waiting and self.running < self._at_once()
 
-    def check(self, client: str) -> None:
-        """See at once whether `turn` would refuse a client, before anything is done for it.
-
-        Raises:
-            RefusedError: It would.
+    def _check(self, client: str) -> None:
         """
-        if self._is_free:
-            return
+        Raises:
+            RefusedError: Too many wait.
+        """
         headers = {"Retry-After": str(self.retry_after)}
-        own = len(self._waiting.get(client, ()))
+        own = sum(each == client for each, _ in self._waiting)
         if own >= self._max_per_client:
             raise RefusedError(
                 429,
@@ -127,21 +127,9 @@ class FairQueue:
 
     def _next(self) -> None:
         while self._waiting and self.running < self._at_once():
-            client = min(self._waiting, key=lambda each: (self._running.get(each, 0), self._served.get(each, 0)))
-            ready = self._waiting[client].popleft()
-            if not self._waiting[client]:
-                del self._waiting[client]
+            place = min(self._waiting, key=lambda each: (self._running.get(each[0], 0), self._served.get(each[0], 0)))
+            self._waiting.remove(place)
+            client, ready = place
             if not ready.done():  # else its request has gone
                 self._take(client)
                 ready.set_result(None)
-
-    def _leave(self, client: str, ready: asyncio.Future[None]) -> None:
-        """A request goes while it waits, or just when its turn has come."""
-        if ready.done() and not ready.cancelled():
-            self._give_back(client)
-            return
-        queue = self._waiting.get(client)
-        if queue is not None and ready in queue:
-            queue.remove(ready)
-            if not queue:
-                del self._waiting[client]

@@ -8,32 +8,31 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timezone
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import attrs
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from llmstep import __version__
 from llmstep.engine.interface import Completion, Text
-from llmstep.http.answers import OLLAMA
 from llmstep.http.bodies import decoded, json_object
-from llmstep.http.openai import complete_whole
+from llmstep.http.openai import complete
 from llmstep.http.openai_requests import (
     MAX_TOKENS,
-    FieldError,
     Messages,
     OpenAiRequest,
     Stops,
     Temperature,
     TopP,
-    wording,
+    refuse,
+    stops_of,
+    turns,
+    with_contents,
 )
 from llmstep.types import SamplingParams
-from llmstep.wire.bounds import Number
-from llmstep.wire.reading import BODIES
-from llmstep.wire.requests import Seed
+from llmstep.wire.bounds import number
+from llmstep.wire.http import Seed
+from llmstep.wire.reading import BODIES, FieldError, field_error
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -47,7 +46,7 @@ class Options:
     """0 is greedy."""
     top_p: TopP = 0.9
     """Nucleus sampling: total probability of the tokens kept."""
-    num_predict: Annotated[int, Number(-2, 1 << 30)] = -1
+    num_predict: Annotated[int, number(-2, 1 << 30)] = -1
     """Most tokens; -1 and -2 are as many as there is room for."""
     seed: Seed | None = None
     """Makes the answer repeatable."""
@@ -81,33 +80,25 @@ class OllamaChatBody:
     """How the text is drawn."""
 
 
-def ollama_routes() -> list[Route]:
-    return [
-        Route(f"{OLLAMA}/generate", partial(_answer, chat=False), methods=["POST"], name="ollama_generate"),
-        Route(f"{OLLAMA}/chat", partial(_answer, chat=True), methods=["POST"], name="ollama_chat"),
-        Route(f"{OLLAMA}/tags", _tags, methods=["GET"], name="ollama_tags"),
-        Route(f"{OLLAMA}/version", _version, methods=["GET"], name="ollama_version"),
-    ]
-
-
-async def _tags(request: Request) -> Response:
+async def tags(request: Request) -> Response:
+    """The one model."""
     name = request.app.state.engine.status.model
     described = {"name": name, "model": name, "details": {"family": "llmstep"}}
     return JSONResponse({"models": [described] if name else []})
 
 
-async def _version(_request: Request) -> Response:
+async def version(_request: Request) -> Response:
+    """That of llmstep."""
     return JSONResponse({"version": __version__})
 
 
-async def _answer(request: Request, *, chat: bool) -> Response:
+async def generate(request: Request, *, chat: bool = False) -> Response:
     """
     Raises:
         LlmstepError: See the OpenAI API's.
     """
     wanted = await decoded(request, lambda body: decode_ollama(body, chat=chat))
-    made = await complete_whole(request, wanted)
-    return Response(status_code=499) if made is None else _answered(made, wanted)
+    return _answered(await complete(request, wanted), wanted)
 
 
 def decode_ollama(body: bytes, *, chat: bool) -> OpenAiRequest:
@@ -119,18 +110,18 @@ def decode_ollama(body: bytes, *, chat: bool) -> OpenAiRequest:
         FieldError: It is malformed, or asks for what this server does not do.
     """
     raw = json_object(body)
-    for name in ("images", "tools", "suffix"):
-        if raw.get(name):
-            raise FieldError(name, f"This server does not know {name}.", hint="Leave it out.")
+    refuse(raw, ("images", "tools", "suffix"))
     if raw.get("format") not in (None, ""):
         raise FieldError("format", "This server answers plain text only.", hint="Leave format out.")
-    read: Any = BODIES.read(OllamaChatBody if chat else OllamaGenerateBody, raw, wording)
-    options = read.options or Options()
+    read: OllamaChatBody | OllamaGenerateBody
     if chat:
-        continued = Text(messages=read.messages, stops=options.stop, cut=True)
+        read = BODIES.read(OllamaChatBody, with_contents(raw), field_error)
+        continued = Text(messages=turns(read.messages))
     else:
-        prompt = f"{read.system}\n{read.prompt}" if read.system else read.prompt
-        continued = Text(prompt, stops=options.stop, cut=True)
+        read = BODIES.read(OllamaGenerateBody, raw, field_error)
+        continued = Text(f"{read.system}\n{read.prompt}" if read.system else read.prompt)
+    options = read.options or Options()
+    continued = attrs.evolve(continued, stops=stops_of(options.stop), cut=True)
     limit = MAX_TOKENS if options.num_predict <= 0 else min(options.num_predict, MAX_TOKENS)
     sampling = SamplingParams(1, options.temperature, options.top_p, limit, options.seed)
     return OpenAiRequest((continued,), sampling, chat, read.stream, logprobs=False)

@@ -5,23 +5,21 @@ They continue the client's own text, without llmstep's templates, cleaning and c
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from llmstep.engine.interface import Completion, Written
 from llmstep.errors import LlmstepError, ModelNotFoundError
-from llmstep.http.answers import OPENAI, RefusedError, openai_error
-from llmstep.http.attended import Stream, attend
+from llmstep.http.answers import RefusedError, openai_error
 from llmstep.http.bodies import decoded
-from llmstep.http.openai_answers import Form, event
 from llmstep.http.openai_requests import OpenAiRequest, decode_openai
+from llmstep.http.streams import Stream
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -30,21 +28,12 @@ SECONDS_BETWEEN_SIGNS = 5.0
 """A stream says something this often, so that neither side takes the other for dead."""
 
 
-def openai_routes() -> list[Route]:
-    return [
-        Route(f"{OPENAI}/completions", partial(_answer, chat=False), methods=["POST"], name="completions"),
-        Route(f"{OPENAI}/chat/completions", partial(_answer, chat=True), methods=["POST"], name="chat"),
-        Route(f"{OPENAI}/models", _models, methods=["GET"], name="models"),
-        Route(f"{OPENAI}/models/{{model:path}}", _model, methods=["GET"], name="model"),
-    ]
-
-
-async def _models(request: Request) -> Response:
+async def models(request: Request) -> Response:
     name = request.app.state.engine.status.model  # empty where a server has not told it yet
     return JSONResponse({"object": "list", "data": [_described(name)] if name else []})
 
 
-async def _model(request: Request) -> Response:
+async def model(request: Request) -> Response:
     name = request.app.state.engine.status.model
     if request.path_params["model"] != name:
         code = ModelNotFoundError.code
@@ -57,7 +46,7 @@ def _described(name: str) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": 0, "owned_by": "llmstep"}
 
 
-async def _answer(request: Request, *, chat: bool) -> Response:
+async def completions(request: Request, *, chat: bool = False) -> Response:
     """
     Raises:
         LlmstepError: There is no answer. The application gives it the shape that the clients of this page read.
@@ -69,45 +58,35 @@ async def _answer(request: Request, *, chat: bool) -> Response:
     form = Form(wanted, f"{kind}-{secrets.token_hex(12)}", int(time.time()), state.engine.status.model)
     if wanted.stream:
         return _Events(request, form)
-    made = await complete_whole(request, wanted)
-    if made is None:
-        return Response(status_code=499)  # nobody is there to read it
+    made = await complete(request, wanted)
     return JSONResponse(attrs.evolve(form, model=made.model).whole(made))
 
 
-async def complete_whole(request: Request, wanted: OpenAiRequest) -> Completion | None:
-    """The continuations when all have ended; None when the client goes before.
-
-    Raises:
-        LlmstepError: There are none.
-    """
-    return await attend(request, _complete(request, wanted))
-
-
-async def _complete(
-    request: Request, wanted: OpenAiRequest, on_written: Callable[[int, Written], None] | None = None
+async def complete(
+    request: Request, wanted: OpenAiRequest, on_written: Callable[[int, Written], None] = lambda *_: None
 ) -> Completion:
     """The continuations of all texts, one after the other, in one turn of the client.
 
     Args:
         on_written: Called with each when it has ended, and how many of all had ended before.
+
+    Raises:
+        LlmstepError: There are none.
     """
     state = request.app.state
     parts: list[Completion] = []
     async with state.admission.turn(request.state.client):
         for text in wanted.texts:
             before = sum(len(part.written) for part in parts)
-            one = on_written and partial(_behind, before, on_written)
-            parts.append(await state.engine.complete(text, wanted.sampling, on_written=one))
+
+            def tell(number: int, one: Written, before: int = before) -> None:
+                on_written(before + number, one)
+
+            parts.append(await state.engine.complete(text, wanted.sampling, on_written=tell))
     written = [each for part in parts for each in part.written]
     made = Completion(written, parts[0].model, sum(part.prompt_tokens for part in parts))
     state.watch.drew(sum(each.drawn for each in written), len(written))
     return made
-
-
-def _behind(before: int, on_written: Callable[[int, Written], None], number: int, written: Written) -> None:
-    """Count a continuation of one text behind those of the texts before."""
-    on_written(before + number, written)
 
 
 class _Events(Stream[Completion, "tuple[int, Written]"]):
@@ -118,9 +97,7 @@ class _Events(Stream[Completion, "tuple[int, Written]"]):
     seconds = SECONDS_BETWEEN_SIGNS
 
     def __init__(self, request: Request, form: Form) -> None:
-        super().__init__(
-            lambda tell: _complete(request, form.request, lambda *ended: tell(ended)), request.app.state.stopping
-        )
+        super().__init__(lambda tell: complete(request, form.request, lambda *ended: tell(ended)))
         self._form = form
 
     def news(self, one: tuple[int, Written]) -> bytes:
@@ -132,3 +109,82 @@ class _Events(Stream[Completion, "tuple[int, Written]"]):
 
     def failed(self, error: LlmstepError) -> bytes:
         return event(openai_error(error))
+
+
+@attrs.frozen
+class Form:
+    """The form of the answers to one request."""
+
+    request: OpenAiRequest
+    id: str
+    created: int
+    model: str
+
+    def whole(self, made: Completion) -> dict[str, Any]:
+        """The answer in one piece."""
+        kind = "chat.completion" if self.request.chat else "text_completion"
+        choices = [self._choice(number, each, streamed=False) for number, each in enumerate(made.written)]
+        return {**self._head(kind), "choices": choices, "usage": self._usage(made)}
+
+    def chunks(self, number: int, written: Written) -> list[dict[str, Any]]:
+        """The events for a sample, which comes in one piece; in a chat its role comes before it."""
+        kind = "chat.completion.chunk" if self.request.chat else "text_completion"
+        choice = self._choice(number, written, streamed=True)
+        if not self.request.chat:
+            return [{**self._head(kind), "choices": [choice]}]
+        role = {"index": number, "delta": {"role": "assistant", "content": ""}, "logprobs": None, "finish_reason": None}
+        end = {"index": number, "delta": {}, "logprobs": None, "finish_reason": choice["finish_reason"]}
+        parts = [role, {**choice, "finish_reason": None}, end]
+        return [{**self._head(kind), "choices": [part]} for part in parts]
+
+    def usage(self, made: Completion) -> dict[str, Any]:
+        """The event with the numbers of tokens."""
+        kind = "chat.completion.chunk" if self.request.chat else "text_completion"
+        return {**self._head(kind), "choices": [], "usage": self._usage(made)}
+
+    def _head(self, kind: str) -> dict[str, Any]:
+        return {"id": self.id, "object": kind, "created": self.created, "model": self.model}
+
+    def _usage(self, made: Completion) -> dict[str, int]:
+        drawn = sum(each.drawn for each in made.written)
+        return {
+            "prompt_tokens": made.prompt_tokens,
+            "completion_tokens": drawn,
+            "total_tokens": made.prompt_tokens + drawn,
+        }
+
+    def _choice(self, number: int, written: Written, *, streamed: bool) -> dict[str, Any]:
+        said: dict[str, Any]
+        if not self.request.chat:
+            said = {"text": written.text}
+        elif streamed:
+            said = {"delta": {"content": written.text}}
+        else:
+            said = {"message": {"role": "assistant", "content": written.text, "refusal": None}}
+        logprobs = self._logprobs(written) if self.request.logprobs else None
+        return {"index": number, **said, "logprobs": logprobs, "finish_reason": written.finish}
+
+    def _logprobs(self, written: Written) -> dict[str, Any]:
+        if self.request.chat:
+            content = [
+                {"token": text, "logprob": logprob, "bytes": list(text.encode()), "top_logprobs": []}
+                for text, logprob in written.tokens
+            ]
+            return {"content": content, "refusal": None}
+        offsets = []
+        place = 0
+        for text, _ in written.tokens:
+            offsets.append(place)
+            place += len(text)
+        return {
+            "tokens": [text for text, _ in written.tokens],
+            "token_logprobs": [logprob for _, logprob in written.tokens],
+            "top_logprobs": None,
+            "text_offset": offsets,
+        }
+
+
+def event(content: dict[str, Any] | str) -> bytes:
+    """One event of a stream."""
+    text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
+    return f"data: {text}\n\n".encode()

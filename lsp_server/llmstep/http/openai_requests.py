@@ -6,18 +6,17 @@ server does not know are refused, unless they ask for nothing.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
 
 import attrs
 
 from llmstep.engine.interface import Text
-from llmstep.errors import RequestError
 from llmstep.http.bodies import json_object
 from llmstep.types import SamplingParams
-from llmstep.wire.bounds import Form, Number, WrongValue
-from llmstep.wire.reading import BODIES, MISSING
-from llmstep.wire.requests import Samples, Seed
-from llmstep.wire.values import kind_of, read_text
+from llmstep.wire.bounds import Samples, items, number, text
+from llmstep.wire.http import Seed
+from llmstep.wire.reading import BODIES, FieldError, field_error
 
 MAX_SAMPLES = 256
 """Of all prompts of a request together."""
@@ -32,130 +31,40 @@ REFUSED = (
 )
 
 
-class FieldError(RequestError):
-    """A field of a request is wrong.
-
-    Args:
-        field: Its name; empty for the body as a whole.
-    """
-
-    def __init__(self, field: str, message: str, *, hint: str = "") -> None:
-        super().__init__(message, hint=hint)
-        self.field = field
+_Stop = Annotated[str, text(empty=False)]
+Stops = _Stop | Annotated[tuple[_Stop, ...], items(MAX_STOPS)]
+Temperature = Annotated[float, number(0, 5)]
+TopP = Annotated[float, number(0.01, 1)]
+_Tokens = Annotated[int, number(1, 1 << 30)]
 
 
-def wording(name: str, wrong: WrongValue) -> FieldError:
-    """The error for a field."""
-    if wrong.said:
-        return FieldError(name, wrong.said, hint=wrong.hint)
-    if wrong.wanted == "valid Unicode":
-        return FieldError(name, "A text is not valid Unicode.", hint="Escape whole characters.")
-    if wrong.wanted == MISSING:
-        return FieldError(name, f"The field {name} is missing.", hint="Send it.")
-    return FieldError(name, f"{name} must be {wrong.wanted}.")
+@attrs.frozen(kw_only=True)
+class Part:
+    """A part of what was said."""
+
+    text: str
+    """It; there are no pictures and sounds."""
 
 
-def _read_prompts(value: Any) -> tuple[str, ...]:
-    prompts = value if isinstance(value, list) else [value]
-    if not prompts or not all(isinstance(each, str) for each in prompts):
-        raise WrongValue("", said="The prompt must be one text.", hint="Or a list of texts; tokens are not read.")
-    return tuple(map(read_text, prompts))
+@attrs.frozen(kw_only=True)
+class Message:
+    """What was said in a chat."""
+
+    role: Literal["system", "developer", "user", "assistant"]
+    """Who said it."""
+    content: str | tuple[Part, ...]
+    """What; an assistant's may be null."""
 
 
-def read_stops(value: Any) -> tuple[str, ...]:
-    stops = [value] if isinstance(value, str) else value
-    if not isinstance(stops, list) or not all(isinstance(stop, str) and stop for stop in stops):
-        raise WrongValue("", said="Stops must be texts that are not empty.")
-    if len(stops) > MAX_STOPS:
-        raise WrongValue("", said=f"There are {len(stops)} stops; the most are {MAX_STOPS}.")
-    return tuple(map(read_text, stops))
+Messages = Annotated[tuple[Message, ...], items(minimum=1)]
 
 
-def read_messages(value: Any) -> tuple[tuple[str, str], ...]:
-    """Roles and contents."""
-    if not isinstance(value, list) or not value or not all(isinstance(each, dict) for each in value):
-        raise WrongValue("", said="The messages must be a list of objects.", hint='Send [{"role", "content"}].')
-    return tuple((_role(each), _content(each)) for each in value)
+@attrs.frozen(kw_only=True)
+class ResponseFormat:
+    """The form of the answer."""
 
-
-def _role(message: dict[str, Any]) -> str:
-    role = message.get("role")
-    if role not in ("system", "developer", "user", "assistant"):
-        shown = f"'{read_text(role)[:40]}'" if isinstance(role, str) else kind_of(role)
-        raise WrongValue("", said=f"There is no role {shown} here.", hint="Use system, user or assistant.")
-    return "system" if role == "developer" else str(role)
-
-
-def _content(message: dict[str, Any]) -> str:
-    """The text of a message, also where it comes in parts; an assistant's may be null."""
-    content = message.get("content")
-    if content is None and "content" in message and message["role"] == "assistant":
-        return ""
-    if isinstance(content, str):
-        return read_text(content)
-    if isinstance(content, list) and all(
-        isinstance(each, dict) and isinstance(each.get("text"), str) for each in content
-    ):
-        return "".join(read_text(each["text"]) for each in content)
-    raise WrongValue("", said="The content of a message must be a text.", hint="Send no pictures or sounds.")
-
-
-def _read_format(value: Any) -> None:
-    if not isinstance(value, dict) or value.get("type", "text") != "text":
-        raise WrongValue("", said="This server answers plain text only.", hint="Leave it out.")
-
-
-def _read_logprobs(value: Any) -> bool:
-    """With completions a number of alternatives, with chats whether they are wanted."""
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, int) and 0 <= value <= 1:
-        return True
-    said = "This server gives the log-probabilities of the drawn tokens, without alternatives."
-    raise WrongValue("", said=said, hint="Send logprobs 1, or true in a chat.")
-
-
-def _read_alternatives(value: Any) -> None:
-    if value != 0 or isinstance(value, bool):
-        said = "This server gives the log-probabilities of the drawn tokens, without alternatives."
-        raise WrongValue("", said=said, hint="Leave top_logprobs out.")
-
-
-_TEXT_OR_TEXTS = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
-STOPS = {
-    "anyOf": [
-        {"type": "string", "minLength": 1},
-        {"type": "array", "items": {"type": "string", "minLength": 1}, "maxItems": MAX_STOPS},
-        {"type": "null"},
-    ]
-}
-_PARTS = {
-    "type": "array",
-    "items": {"type": "object", "required": ["text"], "properties": {"text": {"type": "string"}}},
-}
-MESSAGES = {
-    "type": "array",
-    "minItems": 1,
-    "items": {
-        "type": "object",
-        "required": ["role", "content"],
-        "properties": {
-            "role": {"enum": ["system", "developer", "user", "assistant"]},
-            "content": {"anyOf": [{"type": "string"}, _PARTS]},
-        },
-    },
-}
-
-
-_FORMAT = {"type": "object", "properties": {"type": {"const": "text"}}}
-
-
-Temperature = Annotated[float, Number(0, 5)]
-TopP = Annotated[float, Number(0.01, 1)]
-Stops = Annotated[tuple[str, ...], Form(STOPS, read_stops)]
-Messages = Annotated[tuple[tuple[str, str], ...], Form(MESSAGES, read_messages)]
-_Tokens = Annotated[int, Number(1, 1 << 30)]
-_LOGPROBS = {"anyOf": [{"type": "integer", "minimum": 0, "maximum": 1}, {"type": "boolean"}, {"type": "null"}]}
+    type: Literal["text"] = "text"
+    """No other is known."""
 
 
 @attrs.frozen(kw_only=True)
@@ -186,7 +95,7 @@ class _Body:
     """Answer in events, a sample in each."""
     stream_options: StreamOptions | None = None
     """What a stream has beside samples."""
-    response_format: Annotated[object, Form(_FORMAT, _read_format)] | None = None
+    response_format: ResponseFormat | None = None
     """Nothing but plain text."""
 
 
@@ -194,9 +103,9 @@ class _Body:
 class CompletionBody(_Body):
     """A text to be continued."""
 
-    prompt: Annotated[tuple[str, ...], Form(_TEXT_OR_TEXTS, _read_prompts)]
+    prompt: str | Annotated[tuple[str, ...], items(minimum=1)]
     """One text, or several."""
-    logprobs: Annotated[bool, Form(_LOGPROBS, _read_logprobs)] = False
+    logprobs: bool | Annotated[int, number(0, 1)] = False
     """1: send the log-probabilities of the tokens drawn."""
 
 
@@ -210,7 +119,7 @@ class ChatBody(_Body):
     """The newer name of max_tokens."""
     logprobs: bool = False
     """Send the log-probabilities of the tokens drawn."""
-    top_logprobs: Annotated[object, Form({"type": "integer", "const": 0}, _read_alternatives)] | None = None
+    top_logprobs: Literal[0] | None = None
     """0: no alternatives."""
 
 
@@ -238,23 +147,63 @@ def decode_openai(body: bytes, *, chat: bool, top_p: float = 1.0) -> OpenAiReque
         FieldError: It is malformed, or asks for what this server does not do.
     """
     raw = json_object(body)
-    for name in REFUSED:
-        if raw.get(name):
-            raise FieldError(name, f"This server does not know {name}.", hint="Leave it out.")
-    read: Any = BODIES.read(ChatBody if chat else CompletionBody, raw, wording)
-    if read.best_of not in (None, read.n):
-        raise FieldError("best_of", "This server gives all samples that it draws.", hint="Leave best_of out.")
+    refuse(raw, REFUSED)
+    logprobs = raw.get("logprobs")
+    if raw.get("top_logprobs") or (isinstance(logprobs, int) and logprobs > 1):
+        said = "This server gives the log-probabilities of the drawn tokens, without alternatives."
+        name = "top_logprobs" if raw.get("top_logprobs") else "logprobs"
+        raise FieldError(name, said, hint="Send logprobs 1, or true in a chat, and no top_logprobs.")
     texts: tuple[Text, ...]
+    read: CompletionBody | ChatBody
     if chat:
-        texts = (Text(messages=read.messages, stops=read.stop, logprobs=read.logprobs),)
+        read = BODIES.read(ChatBody, with_contents(raw), field_error)
+        texts = (Text(messages=turns(read.messages), stops=stops_of(read.stop), logprobs=read.logprobs),)
         limit = read.max_completion_tokens or read.max_tokens or MAX_TOKENS
     else:
-        texts = tuple(Text(each, (), read.stop, read.logprobs) for each in read.prompt)
+        read = BODIES.read(CompletionBody, raw, field_error)
+        prompts = (read.prompt,) if isinstance(read.prompt, str) else read.prompt
+        texts = tuple(Text(each, (), stops_of(read.stop), bool(logprobs)) for each in prompts)
         limit = read.max_tokens or _OPENAI_TOKENS
+    if read.best_of not in (None, read.n):
+        raise FieldError("best_of", "This server gives all samples that it draws.", hint="Leave best_of out.")
     if len(texts) * read.n > MAX_SAMPLES:
         raise FieldError("n", f"All prompts together get {MAX_SAMPLES} samples at most.", hint="Send several requests.")
     sampling = SamplingParams(
         read.n, read.temperature, top_p if read.top_p is None else read.top_p, min(limit, MAX_TOKENS), read.seed
     )
     usage = read.stream_options is not None and read.stream_options.include_usage
-    return OpenAiRequest(texts, sampling, chat, read.stream, read.logprobs, usage)
+    return OpenAiRequest(texts, sampling, chat, read.stream, bool(logprobs), usage)
+
+
+def refuse(raw: Mapping[str, Any], names: Iterable[str]) -> None:
+    """
+    Raises:
+        FieldError: One of the fields asks for something.
+    """
+    for name in names:
+        if raw.get(name):
+            raise FieldError(name, f"This server does not know {name}.", hint="Leave it out.")
+
+
+def with_contents(raw: dict[str, Any]) -> dict[str, Any]:
+    """A chat in which an assistant's turn that is null, beside calls of tools, is empty."""
+    for each in raw["messages"] if isinstance(raw.get("messages"), list) else ():
+        if isinstance(each, dict) and each.get("role") == "assistant" and each.get("content", "") is None:
+            each["content"] = ""
+    return raw
+
+
+def turns(messages: tuple[Message, ...]) -> tuple[tuple[str, str], ...]:
+    """Roles and contents, as templates take them."""
+    return tuple(
+        (
+            "system" if each.role == "developer" else each.role,
+            each.content if isinstance(each.content, str) else "".join(part.text for part in each.content),
+        )
+        for each in messages
+    )
+
+
+def stops_of(stop: str | tuple[str, ...]) -> tuple[str, ...]:
+    """The texts that end a sample."""
+    return (stop,) if isinstance(stop, str) else stop

@@ -1,23 +1,32 @@
-"""`GET /openapi.json`: what the server answers, made from the classes that read the requests."""
+"""The pages of the server, and `GET /openapi.json`, which describes them from the classes that read the requests."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from llmstep import __version__
 from llmstep.engine.wire import CANDIDATES
-from llmstep.http.ollama import OllamaChatBody, OllamaGenerateBody
+from llmstep.http import ollama, openai, steps
 from llmstep.http.openai_requests import REFUSED, ChatBody, CompletionBody
-from llmstep.wire.http import GenerateAnswer, HealthAnswer, ReadyAnswer, TacticAnswer
-from llmstep.wire.requests import CandidatesBody, GenerateBody, TacticBody
+from llmstep.http.watch import health, metrics, ready
+from llmstep.wire.http import (
+    CandidatesBody,
+    GenerateAnswer,
+    GenerateBody,
+    HealthAnswer,
+    ReadyAnswer,
+    TacticAnswer,
+    TacticBody,
+)
 from llmstep.wire.schema import part
 
 if TYPE_CHECKING:
     from starlette.requests import Request
-    from starlette.responses import Response
 
 _JSON = "application/json"
 _OBJECT = {"type": "object"}
@@ -42,12 +51,17 @@ def _answer(*required: str, **properties: Any) -> dict[str, Any]:
     return {"type": "object", "required": list(required), "properties": properties}
 
 
+def _list(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
 @attrs.frozen
 class Page:
     """A page of the server."""
 
     method: str
     path: str
+    endpoint: Callable[[Request], Awaitable[Response]]
     about: str
     answer: dict[str, Any] | type
     """JSON Schema, or the class that describes it."""
@@ -56,33 +70,54 @@ class Page:
     """Content type of the answer, where it is always the same one."""
 
 
-_CHOICES = _answer("id", "object", "choices", id={"type": "string"}, choices={"type": "array", "items": _OBJECT})
+_CHOICES = _answer("id", "object", "choices", id={"type": "string"}, choices=_list(_OBJECT))
 _MODEL = _answer("id", "object", id={"type": "string"}, object={"const": "model"})
 _DONE = _answer("model", "done", model={"type": "string"}, done={"type": "boolean"})
 
+
+async def openapi(_request: Request) -> Response:
+    """The page."""
+    return JSONResponse(description())
+
+
 PAGES = (
-    Page("post", "/", "Next steps for a goal.", TacticAnswer, TacticBody),
-    Page("post", "/generate", "Next steps for LeanCopilot.", GenerateAnswer, GenerateBody),
+    Page("POST", "/", steps.tactic, "Next steps for a goal.", TacticAnswer, TacticBody),
+    Page("POST", "/generate", steps.generate, "Next steps for LeanCopilot.", GenerateAnswer, GenerateBody),
     Page(
-        "post",
+        "POST",
         CANDIDATES,
+        steps.candidates,
         "Candidates for another llmstep, as lines of JSON.",
         {},
         CandidatesBody,
         "application/x-ndjson",
     ),
-    Page("post", "/v1/completions", f"OpenAI's completions. Refused: {', '.join(REFUSED)}.", _CHOICES, CompletionBody),
-    Page("post", "/v1/chat/completions", "OpenAI's chats, with the same refusals.", _CHOICES, ChatBody),
-    Page("get", "/v1/models", "The one model.", _answer("data", data={"type": "array", "items": _MODEL})),
-    Page("get", "/v1/models/{model}", "The one model, by its name.", _MODEL),
-    Page("post", "/api/generate", "Ollama's generate.", _DONE, OllamaGenerateBody),
-    Page("post", "/api/chat", "Ollama's chat.", _DONE, OllamaChatBody),
-    Page("get", "/api/tags", "Ollama's list of models.", _answer("models", models={"type": "array", "items": _OBJECT})),
-    Page("get", "/api/version", "The version.", _answer("version", version={"type": "string"})),
-    Page("get", "/health", "The process is alive.", HealthAnswer),
-    Page("get", "/ready", "The model is loaded.", ReadyAnswer),
-    Page("get", "/metrics", "Numbers for Prometheus.", {}, kind="text/plain"),
-    Page("get", "/openapi.json", "This description.", _OBJECT),
+    Page(
+        "POST",
+        "/v1/completions",
+        openai.completions,
+        f"OpenAI's completions. Refused: {', '.join(REFUSED)}.",
+        _CHOICES,
+        CompletionBody,
+    ),
+    Page(
+        "POST",
+        "/v1/chat/completions",
+        partial(openai.completions, chat=True),
+        "OpenAI's chats, with the same refusals.",
+        _CHOICES,
+        ChatBody,
+    ),
+    Page("GET", "/v1/models", openai.models, "The one model.", _answer("data", data=_list(_MODEL))),
+    Page("GET", "/v1/models/{model:path}", openai.model, "The one model, by its name.", _MODEL),
+    Page("POST", "/api/generate", ollama.generate, "Ollama's generate.", _DONE, ollama.OllamaGenerateBody),
+    Page("POST", "/api/chat", partial(ollama.generate, chat=True), "Ollama's chat.", _DONE, ollama.OllamaChatBody),
+    Page("GET", "/api/tags", ollama.tags, "Ollama's list of models.", _answer("models", models=_list(_OBJECT))),
+    Page("GET", "/api/version", ollama.version, "The version.", _answer("version", version={"type": "string"})),
+    Page("GET", "/health", health, "The process is alive.", HealthAnswer),
+    Page("GET", "/ready", ready, "The model is loaded.", ReadyAnswer),
+    Page("GET", "/metrics", metrics, "Numbers for Prometheus.", {}, kind="text/plain"),
+    Page("GET", "/openapi.json", openapi, "This description.", _OBJECT),
 )
 
 
@@ -95,7 +130,8 @@ def description() -> dict[str, Any]:
     answers: dict[str, Any] = {}
     paths: dict[str, Any] = {}
     for page in PAGES:
-        paths.setdefault(page.path, {})[page.method] = _operation(page, answers)
+        path = page.path.replace(":path", "")
+        paths.setdefault(path, {})[page.method.lower()] = _operation(page, answers)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -129,14 +165,9 @@ def _operation(page: Page, answers: dict[str, Any]) -> dict[str, Any]:
             **{status: {"description": said, "content": error} for status, said in _ERRORS.items()},
         },
     }
-    if "{model}" in page.path:
+    if "{model" in page.path:
         made["parameters"] = [{"name": "model", "in": "path", "required": True, "schema": {"type": "string"}}]
     if page.body is not None:
         reference = {"$ref": f"#/components/schemas/{page.body.__name__}"}
         made["requestBody"] = {"required": True, "content": {_JSON: {"schema": reference}}}
     return made
-
-
-async def openapi(_request: Request) -> Response:
-    """The page."""
-    return JSONResponse(description())

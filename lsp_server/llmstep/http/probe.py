@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import json
 
 import attrs
 
 from llmstep.address import is_loopback, is_wildcard, url_of
 from llmstep.engine.wire import PROTOCOL
+from llmstep.errors import RequestError
+from llmstep.strict_json import loads
+from llmstep.wire.http import HealthAnswer
+from llmstep.wire.reading import BODIES, field_error
 
 _MAX_ANSWER = 65_536
 
 
-@attrs.frozen
-class Health:
+@attrs.frozen(kw_only=True)
+class Health(HealthAnswer):
     """What a running llmstep server says of itself."""
 
     url: str
-    version: str
-    model: str
-    """Catalog name, hub id or folder of its model."""
-    state: str
-    """`empty`, `downloading`, `loading`, `idle` or `generating`."""
-    model_key: str = ""
-    """Which model it would lend; empty: none."""
-    pid: int = 0
 
 
 async def probe(host: str, port: int, *, token: str | None = None, seconds: float = 1.5) -> Health | None:
@@ -44,17 +39,10 @@ async def probe(host: str, port: int, *, token: str | None = None, seconds: floa
         return None
     try:
         body = await asyncio.wait_for(_get_health(host, port, token), seconds)
-        answer = json.loads(body)
-        if answer["name"] == "llmstep" and answer["status"] == "ok" and answer["protocol"] == PROTOCOL:
-            return Health(
-                url_of(host, port),
-                str(answer["version"]),
-                str(answer["model"]),
-                str(answer["state"]),
-                str(answer.get("model_key", "")),
-                int(answer.get("pid", 0)),
-            )
-    except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError, ValueError, KeyError, TypeError):
+        answer = BODIES.read(HealthAnswer, loads(body), field_error)
+        if answer.protocol == PROTOCOL:
+            return Health(url=url_of(host, port), **attrs.asdict(answer))
+    except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError, ValueError, RequestError):
         pass
     return None
 

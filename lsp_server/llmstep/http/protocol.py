@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from llmstep.http.answers import RefusedError, answer_for
-from llmstep.http.bodies import BODY_SECONDS
+from llmstep.http.security import BODY_SECONDS
 
 if TYPE_CHECKING:
     from uvicorn.config import Config
@@ -51,7 +51,6 @@ class Protocol(H11Protocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.address = ""
-        self.waiting_since = 0.0
         self._places = places
         self._placed = True
         self._phase = ""
@@ -69,8 +68,8 @@ class Protocol(H11Protocol):
         self._enter("head")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._places.leave(self)
         self._enter("closed")
+        self._places.leave(self)
         self._stop_writing_timer()
         super().connection_lost(exc)
 
@@ -99,10 +98,13 @@ class Protocol(H11Protocol):
         if len(self.conn.trailing_data[0]) > 16_000:
             self._say(431, "The head of the request is too long.", "Send shorter headers.")
         else:
-            self._say(400, "The request is not HTTP.", "Send HTTP/1.1, as a client's library does.")
+            self._say(
+                400, "The request is not valid HTTP/1.1.", "Send it with a client's library, with one Host header."
+            )
 
     def let_go(self) -> None:
         """Close a silent connection, because another needs the place."""
+        self._enter("closed")
         if not self.transport.is_closing():
             self.transport.close()
 

@@ -6,6 +6,7 @@
 * POST wants `application/json`, which a page cannot send across origins without a preflight that is refused as well.
   Ollama's pages take no content type too, since clients of Ollama send none.
 * Where a token is set, it is wanted with every request.
+* A body has one stated length and is not compressed.
 * Bodies are bounded; `llmstep.http.fair_queue` bounds the number of requests.
 """
 
@@ -31,6 +32,8 @@ MAX_BODY_BYTES = 1 << 20
 CLIENT_HEADER = "x-llmstep-client"
 """Tells those apart who come from one address, behind a proxy for example."""
 
+BODY_SECONDS = 30.0
+"""Longest wait for a body."""
 _MAX_DISCARDED_BYTES = 64 << 20
 _DISCARD_SECONDS = 1.0
 
@@ -67,23 +70,49 @@ class SecurityMiddleware:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        posting = scope["method"] == "POST"
         try:
-            self._check_host(headers)
-            self._check_origin(headers)
-            client = client_of(scope, headers, self._check_token(headers))
-            if posting:
-                self._check_draining()
-                if not (is_ollama(scope["path"]) and "content-type" not in headers):
-                    _check_content_type(headers)
-                self._check_length(headers)
+            scope.setdefault("state", {})["client"] = self._checked(scope, headers)
         except RefusedError as error:
-            if "expect" not in headers:  # who asks first whether the body is wanted has not sent it
+            # Who asks first whether the body is wanted has not sent it; one in two forms has no known end.
+            if "expect" not in headers and error.status != 400:
                 await _discard(receive)
             await answer_for(scope["path"], error)(scope, receive, send)
             return
-        scope.setdefault("state", {})["client"] = client
-        await self.app(scope, self._bounded(receive), send)
+        if scope["method"] == "POST":
+            try:
+                body = await self._body(receive)
+            except RefusedError as error:
+                await answer_for(scope["path"], error)(scope, receive, send)
+                return
+            if body is None:
+                return
+            receive = _again(body, receive)
+        await self.app(scope, receive, send)
+
+    def _checked(self, scope: Scope, headers: Headers) -> str:
+        """Whose request it is.
+
+        Raises:
+            RefusedError: It is not taken.
+        """
+        self._check_host(headers)
+        self._check_origin(headers)
+        client = client_of(scope, headers, self._check_token(headers))
+        if scope["method"] == "POST":
+            self._check_draining()
+            if not (is_ollama(scope["path"]) and "content-type" not in headers):
+                _check_content_type(headers)
+            if "content-length" in headers and "transfer-encoding" in headers:
+                raise RefusedError(
+                    400,
+                    "The request states the length of its body and sends it in chunks.",
+                    hint="Send one of Content-Length and Transfer-Encoding: servers on the way may read either.",
+                    headers={"Connection": "close"},
+                )
+            length = headers.get("content-length", "0")
+            if not length.isdecimal() or len(length) > 18 or int(length) > self.max_body_bytes:
+                raise self._too_large()
+        return client
 
     def _check_host(self, headers: Headers) -> None:
         # Bound to a wildcard, the names by which clients know this machine are unknown; the token guards there.
@@ -131,27 +160,35 @@ class SecurityMiddleware:
                 headers={"Retry-After": "1", "Connection": "close"},
             )
 
-    def _check_length(self, headers: Headers) -> None:
-        length = headers.get("content-length", "0")
-        if not length.isdecimal() or len(length) > 18 or int(length) > self.max_body_bytes:
-            raise self._too_large()
+    async def _body(self, receive: Receive) -> bytes | None:
+        """The whole body; None where the client goes before its end.
 
-    def _bounded(self, receive: Receive) -> Receive:
-        """`receive` that refuses a body as soon as more than the bound has come, whatever its headers said."""
-        received = 0
+        Raises:
+            RefusedError: It does not come in time, or is too long, whatever its headers said.
+        """
 
-        async def bounded() -> Message:
-            nonlocal received
-            message = await receive()
-            if message["type"] == "http.request":
-                received += len(message.get("body", b""))
-                if received > self.max_body_bytes:
-                    if message.get("more_body"):
+        async def read() -> bytes | None:
+            body = bytearray()
+            while (message := await receive())["type"] == "http.request":
+                body += message.get("body", b"")
+                more = bool(message.get("more_body"))
+                if len(body) > self.max_body_bytes:
+                    if more:
                         await _discard(receive)
                     raise self._too_large()
-            return message
+                if not more:
+                    return bytes(body)
+            return None
 
-        return bounded
+        try:
+            return await asyncio.wait_for(read(), BODY_SECONDS)
+        except asyncio.TimeoutError:
+            raise RefusedError(
+                408,
+                f"The body did not arrive within {BODY_SECONDS:g} seconds.",
+                hint="Send it faster, or send less of the file as context.",
+                headers={"Connection": "close"},
+            ) from None
 
     def _too_large(self) -> RefusedError:
         return RefusedError(
@@ -181,6 +218,16 @@ def _given_token(headers: Headers) -> bytes:
     return b""
 
 
+def _again(body: bytes, receive: Receive) -> Receive:
+    """`receive` that gives a body first, which has been read."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def received() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return received
+
+
 async def _discard(receive: Receive) -> None:
     """Read what still comes of a body, within limits.
 
@@ -200,6 +247,9 @@ async def _discard(receive: Receive) -> None:
 
 
 def _check_content_type(headers: Headers) -> None:
+    encoding = headers.get("content-encoding", "identity")
+    if encoding.strip().lower() != "identity":
+        raise RefusedError(415, f"The body is compressed ({encoding[:40]}).", hint="Send it without Content-Encoding.")
     given = headers.get("content-type", "")
     if given.partition(";")[0].strip().lower() != "application/json":
         raise RefusedError(

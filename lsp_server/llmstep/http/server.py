@@ -6,13 +6,11 @@ No signal handler is installed, and nothing is written to stdout (the language s
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import functools
 import socket
 import sys
 import time
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -20,13 +18,11 @@ import uvicorn
 from llmstep.address import url_of
 from llmstep.errors import LlmstepError
 from llmstep.http.connections import places
-from llmstep.http.probe import Health, probe
+from llmstep.http.probe import probe
 from llmstep.http.protocol import Protocol
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
-
-__all__ = ["Health", "HttpServer", "ListenError", "PortInUseError", "probe", "serve"]
 
 _SECONDS_TO_STOP = 2
 _SECONDS_BETWEEN_LOOKS = 0.05
@@ -47,44 +43,23 @@ class PortInUseError(ListenError):
     retryable = True
 
 
-class _UvicornServer(uvicorn.Server):
-    """Uvicorn without its signal handlers, which would take Ctrl-C from the owner of the loop."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.ready = asyncio.Event()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.ready.set()
-
-
 class HttpServer:
     """A server that listens; made by `serve`."""
 
-    def __init__(self, app: Starlette, server: _UvicornServer, listener: socket.socket) -> None:
+    def __init__(self, app: Starlette, server: uvicorn.Server, listener: socket.socket) -> None:
         self.host: str = listener.getsockname()[0]
         self.port: int = listener.getsockname()[1]
         self.app = app
         self._server = server
-        self._task = asyncio.create_task(server.serve([listener]), name="llmstep-http")
+        self._task = asyncio.create_task(self._run(listener), name="llmstep-http")
+
+    async def _run(self, listener: socket.socket) -> None:
+        await self._server.main_loop()
+        await self._server.shutdown([listener])
 
     @property
     def url(self) -> str:
         return url_of(self.host, self.port)
-
-    async def started(self) -> None:
-        """Wait until requests are answered."""
-        ready = asyncio.ensure_future(self._server.ready.wait())
-        await asyncio.wait({ready, self._task}, return_when=asyncio.FIRST_COMPLETED)
-        if not ready.done():
-            ready.cancel()
-            self._task.result()
-            raise ListenError("The HTTP server ended before it could answer.", hint="See the log.")
 
     async def wait(self) -> None:
         """Wait until the server has ended; cancelling the wait leaves the server alone."""
@@ -148,9 +123,10 @@ async def serve(app: Starlette, host: str, port: int) -> HttpServer:
     )
     config.load()
     config.http_protocol_class = functools.partial(Protocol, places=places())  # type: ignore[assignment]
-    server = HttpServer(app, _UvicornServer(config), listener)
-    await server.started()
-    return server
+    server = uvicorn.Server(config)
+    server.lifespan = config.lifespan_class(config)
+    await server.startup([listener])  # not `serve`, whose signal handlers take Ctrl-C from the owner of the loop
+    return HttpServer(app, server, listener)
 
 
 def _bind(host: str, port: int) -> socket.socket:

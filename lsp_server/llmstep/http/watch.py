@@ -1,22 +1,27 @@
-"""What a server does, for those who run it: numbers for Prometheus, and a line of JSON for each request.
+"""What a server does, for those who run it: `/health`, `/ready`, numbers for Prometheus, a line of JSON a request.
 
-Neither holds a goal, a step, a token, or anything else that a client wrote, except the name that it gives itself.
+None holds a goal, a step, a token, or anything else that a client wrote, except the name that it gives itself.
 """
 
 from __future__ import annotations
 
 import functools
 import json
+import os
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+import attrs
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.exposition import choose_encoder
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from llmstep import __version__
+from llmstep.catalog.model_key import ModelKey
+from llmstep.engine.wire import PROTOCOL
+from llmstep.wire.http import HealthAnswer, ReadyAnswer
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -49,7 +54,7 @@ class Watch:
             buckets=_SECONDS,
             **made,
         )
-        self._open = Gauge("requests_open", "Requests being answered.", **made)
+        self.open = Gauge("requests_open", "Requests being answered.", **made)
         self._samples = Counter("samples", "Samples drawn from the model.", **made)
         self._tokens = Counter("tokens", "Tokens of those samples, as far as they are known.", **made)
         self._remembered = Counter("remembered", "Requests answered from memory.", **made)
@@ -80,12 +85,8 @@ class Watch:
         self._tokens.inc(tokens)
         self._samples.inc(samples)
 
-    def opened(self) -> None:
-        self._open.inc()
-
-    def closed(self, page: str, status: int, seconds: float) -> None:
+    def answered(self, page: str, status: int, seconds: float) -> None:
         """Count a request that has been answered."""
-        self._open.dec()
         self._requests.labels(page, str(status)).inc()
         self._seconds.labels(page).observe(seconds)
 
@@ -136,12 +137,12 @@ class Watching:
             await send(message)
 
         page = scope["path"] if scope["path"] in self.pages else "other"
-        self.watch.opened()
         try:
-            await self.app(scope, received, sent)
+            with self.watch.open.track_inprogress():
+                await self.app(scope, received, sent)
         finally:
             seconds = time.perf_counter() - started
-            self.watch.closed(page, status, seconds)
+            self.watch.answered(page, status, seconds)
             if self.watch.log is not None:
                 self.watch.log(_line(scope, page, status, seconds, came, went))
 
@@ -170,3 +171,39 @@ async def metrics(request: Request) -> Response:
     """`GET /metrics`."""
     watch: Watch = request.app.state.watch
     return watch.page(request.headers.get("accept", ""))
+
+
+async def health(request: Request) -> Response:
+    """`GET /health`: the process is alive; always 200."""
+    state = request.app.state
+    answer = HealthAnswer(
+        status="ok",
+        name="llmstep",
+        version=__version__,
+        model=state.engine.status.model,
+        state=state.engine.status.state,
+        protocol=PROTOCOL,
+        model_key=ModelKey.of(state.settings).digest,
+        pid=os.getpid(),
+        waiting=state.admission.waiting,
+    )
+    return JSONResponse(attrs.asdict(answer))
+
+
+async def ready(request: Request) -> Response:
+    """`GET /ready`: 200 from when the model is loaded; 503 before, and when the server ends.
+
+    A model whose memory was freed after an idle time does not count as missing: the next request loads it.
+    """
+    state = request.app.state
+    now = state.engine.status.state
+    state.ready = state.ready or now in ("idle", "generating")
+    if state.draining or state.stopping.is_set():
+        return JSONResponse({"ready": False, "error": "The server is ending."}, 503, {"Retry-After": "1"})
+    if not state.ready:
+        said = {
+            "downloading": "The model is being downloaded.",
+            "loading": "The model is being loaded.",
+        }.get(now, "The model is not loaded yet.")
+        return JSONResponse({"ready": False, "error": said}, 503, {"Retry-After": "1"})
+    return JSONResponse(attrs.asdict(ReadyAnswer(ready=True, model=state.engine.status.model)))

@@ -12,7 +12,7 @@ from pygls.exceptions import JsonRpcException
 
 from llmstep.errors import CancelledError, LlmstepError, RequestError
 from llmstep.lsp.framing import INVALID_REQUEST, Fault, known_identity
-from llmstep.wire.values import read_flag, read_number, read_whole
+from llmstep.wire.reading import simple
 
 VERSION = "2.0"
 _PATH = re.compile(r"@ \$?\.?([\w.\[\]$]+)")
@@ -21,15 +21,9 @@ _HINT = "Correct the parameters; the protocol's specification has their form."
 
 def strict(converter: Converter) -> Converter:
     """The converter, no longer making a text of `null`, nor a number of a text."""
-    for kind, take in ((str, _text), (int, read_whole), (bool, read_flag), (float, read_number)):
-        converter.register_structure_hook(kind, lambda value, _, take=take: take(value))
+    for kind in (str, int, bool, float):
+        converter.register_structure_hook(kind, lambda value, _, kind=kind: simple(value, kind))
     return converter
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("not a text")
-    return value
 
 
 def envelope_fault(data: Any) -> Fault | None:

@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,19 +83,16 @@ def withdraw(pid: int) -> None:
 
 def running() -> list[Companion]:
     """Those of this version that run; the files of others that have died are removed."""
-    return list(_running())
-
-
-def _running() -> Iterator[Companion]:
-    with contextlib.suppress(OSError):
-        for file in sorted(folder().glob("*.json")):
-            found = _read(file)
-            if found is None or found.version != __version__:
-                continue
-            if listens(found.pid, found.port):  # nobody else is sent the token
-                yield found
-            elif not psutil.pid_exists(found.pid):
-                withdraw(found.pid)
+    running = []
+    for file in sorted(folder().glob("*.json")):
+        found = _read(file)
+        if found is None or found.version != __version__:
+            continue
+        if listens(found.pid, found.port):  # nobody else is sent the token
+            running.append(found)
+        elif not psutil.pid_exists(found.pid):
+            withdraw(found.pid)
+    return running
 
 
 def _read(file: Path) -> Companion | None:

@@ -76,24 +76,29 @@ class Offer(Kept):
         from starlette.routing import Route
 
         from llmstep.http.answers import answer_for
+        from llmstep.http.attended import AttendingMiddleware
         from llmstep.http.security import SecurityMiddleware
 
         async def failed(request: Request, error: Any) -> Response:
             return answer_for(request.url.path, error)
 
+        stopping = asyncio.Event()
         app = Starlette(
             routes=[Route("/tools/{name}", self._called, methods=["POST"])],
-            middleware=[Middleware(SecurityMiddleware, host=HOST, token=self._token)],
+            middleware=[
+                Middleware(SecurityMiddleware, host=HOST, token=self._token),
+                Middleware(AttendingMiddleware, stopping=stopping),
+            ],
             exception_handlers={LlmstepError: failed},
         )
-        app.state.stopping = asyncio.Event()
+        app.state.stopping = stopping
         app.state.draining = False
         return app
 
     async def _called(self, request: Request) -> Response:
         from llmstep.http.answers import RefusedError
         from llmstep.http.bodies import decoded, json_object
-        from llmstep.http.candidates import Lines
+        from llmstep.http.streams import Lines
         from llmstep.mcp import files, tools
 
         raw = await decoded(request, json_object)
@@ -106,4 +111,4 @@ class Offer(Kept):
         async def work(progress: ProgressSink) -> dict[str, Any]:
             return await tools.run(self._app, path, tool, wanted, progress)
 
-        return Lines(work, lambda record: {"result": record}, request.app.state.stopping)
+        return Lines(work, lambda record: {"result": record})

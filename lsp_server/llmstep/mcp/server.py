@@ -1,10 +1,10 @@
-"""The MCP server: lists the tools, calls them, sends their progress, ends them when the client cancels."""
+"""The MCP server, at stdin and stdout or at a port: lists tools, calls them, sends progress, ends what is cancelled."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,14 +14,19 @@ from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 from mcp.shared.message import ServerMessageMetadata
 from pygls.uris import to_fs_path
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Route
 
 from llmstep import __version__
 from llmstep.errors import LlmstepError
 from llmstep.http.answers import unexpected
+from llmstep.http.security import SecurityMiddleware
+from llmstep.http.server import serve
 from llmstep.mcp.tools import TOOLS
 from llmstep.printable import json_text
 from llmstep.progress import Progress
-from llmstep.wire.schema import plain
+from llmstep.wire.schema import schema
 
 if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext
@@ -32,6 +37,8 @@ INSTRUCTIONS = """\
 llmstep proposes steps of Lean 4 proofs from a language model and lets a real Lean judge them. Give files by their path
 and positions by line and column from 1. Start with `suggest` at a `sorry`; `check` judges a step of your own; `prove`
 searches for a whole proof. Nothing is written: insert what you choose by its edit."""
+PATH = "/mcp"
+"""Of the server by streamable HTTP."""
 ROOTS = "roots"
 """Name of the question for the client's folders."""
 SECONDS_FOR_ROOTS = 10.0
@@ -58,10 +65,7 @@ def make_server(service: Service) -> Server[Any]:
             return roots
         try:
             return _result(await _called(context, service, params.name, raw, roots))
-        except LlmstepError as error:
-            return _failed(error)
         except Exception as error:
-            _log.exception("llmstep: a tool failed")
             return _failed(unexpected(error))
 
     return Server(
@@ -74,6 +78,42 @@ def make_server(service: Service) -> Server[Any]:
     )
 
 
+async def run_stdio(server: Server[Any]) -> None:
+    """Serve one client until it closes stdin. What else is written to stdout meanwhile goes to stderr."""
+    from mcp.server.stdio import stdio_server
+
+    async with stdio_server() as (reading, writing):
+        await server.run(reading, writing, server.create_initialization_options())
+
+
+async def run_http(server: Server[Any], host: str, port: int, token: str, ready: Callable[[str], None]) -> None:
+    """Serve clients by streamable HTTP until cancelled.
+
+    Args:
+        token: Bearer token that every request must carry.
+        ready: Called with the address, once requests are answered.
+
+    Raises:
+        ListenError: The address cannot be listened at.
+    """
+    from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, StreamableHTTPSessionManager
+
+    manager = StreamableHTTPSessionManager(server)
+    app = Starlette(
+        routes=[Route(PATH, StreamableHTTPASGIApp(manager))],
+        middleware=[Middleware(SecurityMiddleware, host=host, token=token)],
+    )
+    app.state.stopping = asyncio.Event()
+    app.state.draining = False
+    async with manager.run():
+        listening = await serve(app, host, port)
+        try:
+            ready(listening.url + PATH)
+            await listening.wait()
+        finally:
+            await listening.stop()
+
+
 def listed() -> list[types.Tool]:
     """The tools as clients see them."""
     return [
@@ -81,8 +121,8 @@ def listed() -> list[types.Tool]:
             name=name,
             title=tool.title,
             description=tool.description,
-            input_schema=plain(tool.takes),
-            output_schema=plain(tool.gives, nullable=None),
+            input_schema=schema(tool.takes, nullable=True),
+            output_schema=schema(tool.gives),
             annotations=types.ToolAnnotations(read_only_hint=True, destructive_hint=False, open_world_hint=False),
         )
         for name, tool in TOOLS.items()

@@ -8,18 +8,29 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llmstep.engine.remote.place import Place
+from llmstep.address import url_of
+from llmstep.engine import wire
+from llmstep.engine.remote.connection import Connection
+from llmstep.engine.remote.llmstep import SILENCE
+from llmstep.engine.remote.place import Key, Place
+from llmstep.engine.remote.refusals import Passing, StatusError
 from llmstep.errors import RequestError
 from llmstep.mcp import companion, files, tools
-from llmstep.mcp.forward import AloneError, Forward
+from llmstep.mcp.companion import Companion
+from llmstep.mcp.offer import HOST
 from llmstep.memory import Memory
 from llmstep.progress import ProgressSink
 from llmstep.settings import Settings
+from llmstep.strict_json import loads
 
 if TYPE_CHECKING:
     from llmstep.app import App
 
 _log = logging.getLogger(__name__)
+
+
+class AloneError(Exception):
+    """The companion does not do the work: it has gone, or the file is none of its own."""
 
 
 class Service:
@@ -36,7 +47,8 @@ class Service:
         self.settings = settings
         self.roots = tuple(roots)
         self._key = None if any_settings else companion.key_of(settings)
-        self._forward = Forward()
+        self._connections: dict[int, Connection] = {}
+        """To companions, by their ports."""
         self._own: App | None = None
         self._trusted: tuple[Path, ...] = self.roots
         """Folders whose lakefiles count, whoever owns them."""
@@ -58,10 +70,37 @@ class Service:
             for each in await asyncio.to_thread(companion.running):
                 if each.holds(path) and self._key in (None, each.key):
                     try:
-                        return await self._forward.call(each, name, {**raw, "file": str(path)}, progress)
+                        return await self._forwarded(each, name, {**raw, "file": str(path)}, progress)
                     except AloneError as error:
                         _log.info("the companion %d does not answer: %s", each.pid, error)
         return await tools.run(await self._app(more_roots), path, tool, wanted, progress)
+
+    async def _forwarded(
+        self, companion: Companion, tool: str, arguments: Mapping[str, Any], progress: ProgressSink
+    ) -> dict[str, Any]:
+        """What a companion answers; closing the connection, as a cancelled task does, ends its work.
+
+        Raises:
+            AloneError: It does not do the work.
+            LlmstepError: The work failed there.
+        """
+        connection = self._connections.get(companion.port)
+        if connection is None or connection.place.key != Key(companion.token):
+            place = Place(url_of(HOST, companion.port), Key(companion.token))
+            connection = self._connections[companion.port] = Connection(place, SILENCE)
+        try:
+            async with connection.stream("POST", f"/tools/{tool}", dict(arguments)) as response:
+                async for line in connection.lines(response):
+                    raw = loads(line) if line else {}
+                    if "progress" in raw:
+                        progress(wire.read_progress(raw["progress"]))
+                    if "error" in raw:
+                        raise wire.read_error(raw["error"])
+                    if "result" in raw:
+                        return dict(raw["result"])
+        except (StatusError, Passing, ValueError, KeyError, TypeError) as error:
+            raise AloneError(str(error)) from None
+        raise AloneError("the answer was broken off")
 
     def has(self, raw: Mapping[str, Any]) -> bool:
         """Whether the file of a call is in the folders that were named at the start."""
@@ -73,7 +112,8 @@ class Service:
 
     async def close(self) -> None:
         """Stop what was started."""
-        await self._forward.close()
+        for connection in self._connections.values():
+            await connection.close()
         if self._own is not None:
             await self._own.close()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import typing
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +13,8 @@ import attrs
 from llmstep.aside import aside
 from llmstep.errors import RequestError
 from llmstep.lean.insertion_points import InsertionPoint
-from llmstep.mcp import files, results
+from llmstep.lean.text import range_at
+from llmstep.mcp import files
 from llmstep.memory import Document, Memory, insertion_points_at
 from llmstep.printable import printable
 from llmstep.progress import Progress, ProgressSink
@@ -21,22 +24,12 @@ from llmstep.wire import tools as wire
 from llmstep.wire.reading import TOOLS as TOOLS_READER
 from llmstep.wire.reading import argument_error
 from llmstep.wire.records import to_json
+from llmstep.wire.steps import rejected, step_fields, verdict_text
 
 if TYPE_CHECKING:
-    from lsprotocol.types import Position
+    from lsprotocol.types import Position, Range, TextEdit
 
     from llmstep.app import App
-
-
-@attrs.frozen
-class Tool:
-    """What clients see of a tool, and what runs it."""
-
-    title: str
-    description: str
-    takes: type[wire.Place]
-    gives: type[wire.Answer]
-    run: Callable[[Work, Any], Awaitable[wire.Answer]]
 
 
 @attrs.frozen
@@ -55,19 +48,59 @@ class Work:
         return await self.app.goal(self.document, self.points, progress=self.progress)
 
 
-async def _goal(work: Work, _: wire.Place) -> wire.Answer:
-    return results.goal_answer(work.document.text, *await work.goal())
+@attrs.frozen
+class Tool:
+    """What clients see of a tool, and what runs it, whose text and types describe the tool."""
+
+    title: str
+    run: Callable[[Work, Any], Awaitable[wire.Answer]]
+
+    @property
+    def description(self) -> str:
+        return " ".join(inspect.getdoc(self.run).split())  # type: ignore[union-attr]
+
+    @property
+    def takes(self) -> type[wire.Place]:
+        kind: type[wire.Place] = typing.get_type_hints(self.run)["wanted"]
+        return kind
+
+    @property
+    def gives(self) -> type[wire.Answer]:
+        kind: type[wire.Answer] = typing.get_type_hints(self.run)["return"]
+        return kind
 
 
-async def _check(work: Work, wanted: wire.Check) -> wire.Answer:
+async def _goal(work: Work, wanted: wire.Place) -> wire.GoalAnswer:
+    """Asks Lean for the goal at a position of a Lean file: hypotheses and what is to be proved. Use a `sorry`, a blank
+    line of a proof, or a step, in front of which the goal is taken.
+    """
+    point, goal = await work.goal()
+    place = _span(range_at(work.document.text, point.start, point.end))
+    return wire.GoalAnswer(goal=goal.text, others=goal.others, declaration=point.declaration.name, place=place)
+
+
+async def _check(work: Work, wanted: wire.Check) -> wire.CheckAnswer:
+    """Runs one step (a tactic) at the goal of a position in Lean and says whether it closes the goal, which goals it
+    leaves, or why it fails. The file is not changed.
+    """
     point, goal = await work.goal()
     document = work.document
     work.progress(Progress("check", "Checking"))
     [check] = await work.app.lean.check(document.uri, document.text, point, goal, [wanted.step])
-    return results.check_answer(document.text, point, goal, wanted.step, check)
+    return wire.CheckAnswer(
+        goal=goal.text,
+        verdict=verdict_text(check.verdict),
+        remaining_goals=check.goals,
+        message=printable(check.message),
+        edit=_edit(point.edit(document.text, wanted.step)),
+    )
 
 
-async def _suggest(work: Work, wanted: wire.Suggest) -> wire.Answer:
+async def _suggest(work: Work, wanted: wire.Suggest) -> wire.SuggestAnswer:
+    """Draws next steps for the goal at a position from a language model made for Lean, adds Lean's own tactics (simp,
+    omega, exact?, ...), runs every step in Lean, and returns those that work, best first, with the edit that inserts
+    each, and those that Lean refused, with its reasons.
+    """
     found = await work.app.suggest(
         work.document,
         work.position,
@@ -76,10 +109,23 @@ async def _suggest(work: Work, wanted: wire.Suggest) -> wire.Answer:
         memory=Memory(),
         progress=work.progress,
     )
-    return results.suggest_answer(work.document.text, found)
+    return wire.SuggestAnswer(
+        goal=found.goal.text,
+        model=found.model,
+        elapsed_ms=found.elapsed_ms,
+        summary=printable(found.summary()),
+        suggestions=tuple(
+            wire.SuggestedStep(**step_fields(each), edit=_edit(found.point.edit(work.document.text, each.text)))
+            for each in found.suggestions
+        ),
+        rejected=rejected(found.rejected),
+    )
 
 
-async def _prove(work: Work, wanted: wire.Prove) -> wire.Answer:
+async def _prove(work: Work, wanted: wire.Prove) -> wire.ProveAnswer:
+    """Searches for a whole proof of the goal at a position, best-first over steps of the model and of Lean, and has
+    Lean check it in the file. May take as long as `seconds` says.
+    """
     from llmstep.proofs.plan import Plan
     from llmstep.search.prover import Method
 
@@ -92,10 +138,24 @@ async def _prove(work: Work, wanted: wire.Prove) -> wire.Answer:
         samples=wanted.samples,
     )
     found = await work.app.prove(work.document, work.points, Plan.of(settings, method), work.progress)
-    return results.prove_answer(found)
+    partial = found.partial
+    return wire.ProveAnswer(
+        goal=found.goal.text,
+        outcome=found.outcome,
+        proof=found.proof,
+        edit=_edit(found.edit) if found.edit else None,
+        partial=partial.proof if partial else None,
+        remaining_goals=partial.goals if partial else (),
+        expansions=found.expansions,
+        seconds=found.seconds,
+        model=found.model,
+    )
 
 
-async def _premises(work: Work, wanted: wire.Premises) -> wire.Answer:
+async def _premises(work: Work, wanted: wire.Premises) -> wire.PremisesAnswer:
+    """Names definitions and lemmas that may help with the goal at a position, by Lean's own searches (exact?, rw?) or
+    by an index of the project, with their types.
+    """
     point, goal = await work.goal()
     work.progress(Progress("goal", "Looking for premises"))
     source, found = await work.app.find_premises(work.document, point, goal, wanted.count)
@@ -104,47 +164,11 @@ async def _premises(work: Work, wanted: wire.Premises) -> wire.Answer:
 
 
 TOOLS: Mapping[str, Tool] = {
-    "goal": Tool(
-        "Goal at a position",
-        "Asks Lean for the goal at a position of a Lean file: hypotheses and what is to be proved. Use a `sorry`, a "
-        "blank line of a proof, or a step, in front of which the goal is taken.",
-        wire.Place,
-        wire.GoalAnswer,
-        _goal,
-    ),
-    "check": Tool(
-        "Check a step",
-        "Runs one step (a tactic) at the goal of a position in Lean and says whether it closes the goal, which goals "
-        "it leaves, or why it fails. The file is not changed.",
-        wire.Check,
-        wire.CheckAnswer,
-        _check,
-    ),
-    "suggest": Tool(
-        "Suggest next steps",
-        "Draws next steps for the goal at a position from a language model made for Lean, adds Lean's own tactics "
-        "(simp, omega, exact?, ...), runs every step in Lean, and returns those that work, best first, with the edit "
-        "that inserts each, and those that Lean refused, with its reasons.",
-        wire.Suggest,
-        wire.SuggestAnswer,
-        _suggest,
-    ),
-    "prove": Tool(
-        "Search for a proof",
-        "Searches for a whole proof of the goal at a position, best-first over steps of the model and of Lean, and has "
-        "Lean check it in the file. May take as long as `seconds` says.",
-        wire.Prove,
-        wire.ProveAnswer,
-        _prove,
-    ),
-    "premises": Tool(
-        "Find premises",
-        "Names definitions and lemmas that may help with the goal at a position, by Lean's own searches (exact?, rw?) "
-        "or by an index of the project, with their types.",
-        wire.Premises,
-        wire.PremisesAnswer,
-        _premises,
-    ),
+    "goal": Tool("Goal at a position", _goal),
+    "check": Tool("Check a step", _check),
+    "suggest": Tool("Suggest next steps", _suggest),
+    "prove": Tool("Search for a proof", _prove),
+    "premises": Tool("Find premises", _premises),
 }
 
 
@@ -175,3 +199,15 @@ async def run(app: App, path: Path, tool: Tool, wanted: Any, progress: ProgressS
     where = await aside(files.where, document, wanted, path.name)
     position, points = await aside(insertion_points_at, document.text, where)
     return dict(to_json(await tool.run(Work(app, document, position, points, progress), wanted)))
+
+
+def _edit(edit: TextEdit) -> wire.Edit:
+    return wire.Edit(range=_span(edit.range), new_text=edit.new_text)
+
+
+def _span(where: Range) -> wire.Span:
+    return wire.Span(start=_spot(where.start), end=_spot(where.end))
+
+
+def _spot(place: Position) -> wire.Spot:
+    return wire.Spot(line=place.line + 1, column=place.character + 1)

@@ -12,7 +12,7 @@ import attrs
 
 from llmstep.errors import SettingsError
 from llmstep.setting_values import shown
-from llmstep.wire.bounds import Number, WrongValue
+from llmstep.wire.bounds import WrongValue, number
 from llmstep.wire.reading import UNKNOWN, Reader
 
 if sys.version_info >= (3, 11):
@@ -20,7 +20,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]
 
-Natural = Annotated[int, Number(1, 2**31 - 1)]
+Natural = Annotated[int, number(1, 2**31 - 1)]
 
 
 def _key(default: Any, meaning: str) -> Any:

@@ -1,10 +1,10 @@
-"""What the values of a field may be, beyond their types: `Annotated[int, Number(1, 256)]`."""
+"""What the values of a field may be, beyond their types: `Annotated[int, number(1, 256)]`."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import attrs
 
@@ -17,101 +17,72 @@ class WrongValue(ValueError):  # noqa: N818 - becomes an error with the name of 
     Args:
         wanted: What it has to be: `a text`.
         got: What it is.
-        said: The whole sentence, where that says more than `wanted`.
-        hint: What to do.
+        hint: What has to be there, or which fields there are, where a field is missing or unknown.
     """
 
-    def __init__(self, wanted: str, got: Any = None, *, said: str = "", hint: str = "") -> None:
+    def __init__(self, wanted: str, got: Any = None, *, hint: str = "") -> None:
         super().__init__(wanted)
         self.wanted = wanted
         self.got = got
-        self.said = said
         self.hint = hint
 
 
-@attrs.frozen
-class Number:
-    """A number from `minimum` to `maximum`, both included."""
-
-    minimum: float
-    maximum: float
-
-    def wanted(self, kind: Any) -> str:
-        """In words."""
-        noun = "whole number" if kind is int else "number"
-        return f"a {noun} from {self._shown(self.minimum)} to {self._shown(self.maximum)}"
-
-    def holds(self, value: Any) -> bool:
-        """Whether a value is within the bounds."""
-        return bool(self.minimum <= value <= self.maximum)
-
-    def schema(self) -> dict[str, Any]:
-        """For JSON Schema."""
-        return {"minimum": self.minimum, "maximum": self.maximum}
-
-    @staticmethod
-    def _shown(number: float) -> str:
-        return str(number) if isinstance(number, int) else f"{number:g}"
-
-
-@attrs.frozen
-class Text:
-    """A text that may be bounded in several ways."""
-
-    max_length: int | None = None
-    """Characters."""
-    blank: bool = True
-    """Whether it may be blank."""
-    control: bool = True
-    """Whether it may have control characters; tabs and ends of lines are none."""
-
-    def wanted(self, _: Any) -> str:
-        """In words."""
-        max_length = f" of at most {self.max_length} characters" if self.max_length else ""
-        control = "" if self.control else ", without control characters"
-        return f"a text{max_length}{control}" + ("" if self.blank or max_length or control else " that is not blank")
-
-    def holds(self, value: str) -> bool:
-        """Whether a text is within the bounds."""
-        if (not self.blank and not value.strip()) or (self.max_length and len(value) > self.max_length):
-            return False
-        return self.control or not _CONTROL.search(value)
-
-    def schema(self) -> dict[str, Any]:
-        """For JSON Schema."""
-        return {} if self.blank else {"pattern": r"\S"}
-
-
-@attrs.frozen
-class AtMost:
-    """A list of at most so many values."""
-
-    count: int
-
-    def wanted(self, _: Any) -> str:
-        """In words."""
-        return f"a list of at most {self.count}"
-
-    def holds(self, value: Any) -> bool:
-        """Whether a list is within the bounds."""
-        return len(value) <= self.count
-
-    def schema(self) -> dict[str, Any]:
-        """For JSON Schema."""
-        return {"maxItems": self.count}
-
-
-Bound = Number | Text | AtMost
-
-
-@attrs.frozen
-class Form:
-    """A value that JSON gives in several ways.
+@attrs.frozen(eq=False)
+class Bound:
+    """Narrows a type.
 
     Attributes:
-        schema: JSON Schema of those.
-        read: Gives the value for one of them, or raises `WrongValue`.
+        words: Go behind those of the type: ` from 1 to 256`.
+        holds: Whether a value of the type is within the bound.
+        schema: What it adds to the JSON Schema of the type.
     """
 
-    schema: dict[str, Any] = attrs.field(hash=False)
-    read: Callable[[Any], Any]
+    words: str
+    holds: Callable[[Any], bool]
+    schema: dict[str, Any]
+
+
+def number(minimum: float, maximum: float) -> Bound:
+    """A number from `minimum` to `maximum`, both included."""
+    low, high = (str(each) if isinstance(each, int) else f"{each:g}" for each in (minimum, maximum))
+    schema = {"minimum": minimum, "maximum": maximum}
+    return Bound(f" from {low} to {high}", lambda value: minimum <= value <= maximum, schema)
+
+
+def text(max_length: int | None = None, *, empty: bool = True, blank: bool = True, control: bool = True) -> Bound:
+    """A text that may be bounded in several ways.
+
+    Args:
+        max_length: Most characters.
+        empty: Whether it may be empty.
+        blank: Whether it may be blank.
+        control: Whether it may have control characters; tabs and ends of lines are none.
+    """
+    words = f" of at most {max_length} characters" if max_length else ""
+    words += "" if control else ", without control characters"
+    if not words and not (empty and blank):
+        words = " that is not blank" if empty else " that is not empty"
+
+    def holds(value: str) -> bool:
+        if (not blank and not value.strip()) or (not empty and not value) or (max_length and len(value) > max_length):
+            return False
+        return control or not _CONTROL.search(value)
+
+    return Bound(words, holds, ({} if blank else {"pattern": r"\S"}) | ({} if empty else {"minLength": 1}))
+
+
+def items(maximum: int | None = None, *, minimum: int = 0) -> Bound:
+    """A list of so many values."""
+    words = " that is not empty"
+    if maximum is not None:
+        words = f" of {'at most ' if minimum < maximum else ''}{maximum}"
+    schema = ({"minItems": minimum} if minimum else {}) | ({} if maximum is None else {"maxItems": maximum})
+    return Bound(words, lambda value: minimum <= len(value) <= (len(value) if maximum is None else maximum), schema)
+
+
+Samples = Annotated[int, number(1, 256)]
+"""A number of samples of the model."""
+Given = Annotated[str, text(blank=False)]
+"""A text that says something."""
+Prefix = Annotated[str, text(max_length=4096, control=False)]
+"""What every suggestion starts with."""

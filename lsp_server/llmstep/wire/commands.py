@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import attrs
 from lsprotocol.types import Diagnostic, Position, TextDocumentIdentifier
 
-from llmstep.wire.bounds import AtMost, Number, Text
+from llmstep.wire.bounds import Given, Prefix, Samples, items, number
 from llmstep.wire.models import DownloadAnswer, ModelEntry
 from llmstep.wire.state import LeanServer, Status
 from llmstep.wire.steps import AnyVerdict, FillAnswer, Known, ProveAnswer, ShownSuggestion, SuggestAnswer
@@ -19,9 +19,7 @@ KNOWN = "llmstep/known"
 KNOWN_CHANGED = "llmstep/knownChanged"
 MESSAGE = "llmstep/message"
 
-Samples = Annotated[int, Number(1, 256)]
-Seed = Annotated[int, Number(0, 2**32 - 1)]
-Diagnostics = Annotated[tuple[Diagnostic, ...], AtMost(1000)]
+Diagnostics = Annotated[tuple[Diagnostic, ...], items(1000)]
 
 
 @attrs.frozen(kw_only=True)
@@ -78,7 +76,7 @@ class PlaceWithDiagnostics(Place):
 class SuggestParams(PlaceWithDiagnostics):
     """The argument of `llmstep.suggest`."""
 
-    prefix: Annotated[str, Text(max_length=4096, control=False)] | None = None
+    prefix: Prefix | None = None
     """What every suggestion starts with."""
     count: Samples | None = None
     """Number of samples, 1 to 256."""
@@ -101,18 +99,18 @@ class FillParams:
     text_document: TextDocumentIdentifier
     strategy: Literal["auto", "search", "write", "sketch"] | None = None
     """How a proof is looked for; null is the setting."""
-    rounds: Annotated[int, Number(0, 32)] | None = None
+    rounds: Annotated[int, number(0, 32)] | None = None
     """How often a written proof goes back to the model, 0 to 32."""
-    tokens: Annotated[int, Number(256, 1_000_000)] | None = None
+    tokens: Annotated[int, number(256, 1_000_000)] | None = None
     """Most tokens that the model writes, 256 to 1000000."""
     tactics: Literal["model", "list", "both"] = "both"
-    expansions: Annotated[int, Number(1, 10_000)] | None = None
+    expansions: Annotated[int, number(1, 10_000)] | None = None
     """Most states that are expanded, 1 to 10000."""
-    seconds: Annotated[float, Number(0.1, 86_400)] | None = None
+    seconds: Annotated[float, number(0.1, 86_400)] | None = None
     """Longest search, 0.1 to 86400."""
     samples: Samples | None = None
     """Samples of the model for each state, 1 to 256."""
-    seed: Seed | None = None
+    seed: Annotated[int, number(0, 2**32 - 1)] | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -127,7 +125,7 @@ class ProveParams(FillParams):
 class SelectModelParams:
     """The argument of `llmstep.selectModel`."""
 
-    model: Annotated[str, Text(blank=False)]
+    model: Given
     """Catalog name, hub id or folder."""
     load: bool = False
     """Download and load it now, with progress; where that fails, the one before stays."""
@@ -137,7 +135,7 @@ class SelectModelParams:
 class DownloadParams:
     """The argument of `llmstep.downloadModel`."""
 
-    model: Annotated[str, Text(blank=False)]
+    model: Given
 
 
 @attrs.frozen(kw_only=True)

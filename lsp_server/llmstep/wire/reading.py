@@ -5,6 +5,9 @@ Null stands for what is absent. A whole number may be written as 3.0, which to J
 
 from __future__ import annotations
 
+import functools
+import math
+import types
 import typing
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
@@ -19,13 +22,11 @@ from cattrs import (
 )
 from cattrs.cols import homogenous_tuple_structure_factory
 from cattrs.gen import make_dict_structure_fn, override
-from lsprotocol import types
 
 from llmstep.errors import LlmstepError, RequestError
 from llmstep.setting_values import shown, wire_name
-from llmstep.wire.bounds import Form, Number, WrongValue
-from llmstep.wire.schema import same
-from llmstep.wire.values import is_list, kind_of, origin_of, read_flag, read_number, read_text, read_whole, wanted
+from llmstep.wire.bounds import WrongValue, number
+from llmstep.wire.schema import is_protocol, same
 
 T = TypeVar("T")
 
@@ -34,39 +35,20 @@ MISSING: typing.Final = "there"
 UNKNOWN: typing.Final = "no field"
 """`WrongValue.wanted` of a field that there is not."""
 
-_Line = Annotated[int, Number(0, 2**31 - 1)]
+_Line = Annotated[int, number(0, 2**31 - 1)]
+_SIMPLE: Mapping[Any, str] = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
 
 
-@attrs.frozen
-class _Position:
-    line: _Line
-    character: _Line
+class FieldError(RequestError):
+    """A field of a request is wrong.
 
+    Args:
+        field: Its name; empty for the request as a whole.
+    """
 
-@attrs.frozen
-class _Range:
-    start: types.Position
-    end: types.Position
-
-
-@attrs.frozen
-class _Document:
-    uri: str
-
-
-@attrs.frozen
-class _Diagnostic:
-    range: types.Range
-    message: str
-
-
-_PROTOCOL: Mapping[type, type] = {
-    types.Position: _Position,
-    types.Range: _Range,
-    types.TextDocumentIdentifier: _Document,
-    types.Diagnostic: _Diagnostic,
-}
-"""Which fields of the protocol's own objects are read; others are left, for they are the protocol's."""
+    def __init__(self, field: str, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.field = field
 
 
 class Reader:
@@ -81,13 +63,9 @@ class Reader:
         self._named = named
         self._strict = strict
         self._converter = converter = Converter()
-        for kind, read in ((int, read_whole), (float, read_number), (str, read_text), (bool, read_flag)):
-            converter.register_structure_hook(kind, lambda value, _, read=read: read(value))
-        converter.register_structure_hook_factory(lambda kind: origin_of(kind) is Literal, _word)
-        converter.register_structure_hook_factory(is_list, _list)
-        converter.register_structure_hook_factory(attrs.has, self._object)
-        converter.register_structure_hook_factory(_PROTOCOL.__contains__, _protocol)
-        converter.register_structure_hook_factory(lambda kind: origin_of(kind) is Annotated, _bounded)
+        for kind in (int, float, str, bool):
+            converter.register_structure_hook(kind, lambda value, _, kind=kind: _unicode(simple(value, kind)))
+        converter.register_structure_hook_factory(_is_made, self._checked)
 
     def read(self, cls: type[T], raw: object, word: Callable[[str, WrongValue], LlmstepError]) -> T:
         """The record that a value of JSON stands for.
@@ -105,19 +83,38 @@ class Reader:
             path, wrong = self._first(error)
             raise word(path, wrong) from None
 
-    def _object(self, cls: Any, converter: Converter) -> Callable[[Any, Any], Any]:
-        own = cls not in _PROTOCOL.values()
-        names: dict[str, Any] = {}
-        if own:
-            names = {each.name: override(rename=self._named(each.name)) for each in attrs.fields(cls)}
-        fill = make_dict_structure_fn(cls, converter, _cattrs_forbid_extra_keys=self._strict and own, **names)
+    def _checked(self, kind: Any, converter: Converter) -> Callable[[Any, Any], Any]:
+        fill = self._filler(kind, converter)
 
-        def read(raw: Any, _: Any) -> Any:
-            if not isinstance(raw, Mapping):
-                raise WrongValue("an object", raw)
-            return fill({name: value for name, value in raw.items() if value is not None}, cls)
+        def read(value: Any, _: Any) -> Any:
+            if not is_of(kind, value):
+                raise WrongValue(wanted(kind), value)
+            return fill(value, kind)
 
         return read
+
+    def _filler(self, kind: Any, converter: Converter) -> Callable[[Any, Any], Any]:
+        """What reads a value that looks as its type has to."""
+        origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+        if origin is tuple:
+            return homogenous_tuple_structure_factory(kind, converter)
+        if origin is Literal:
+            return lambda value, _: value
+        if origin is Annotated:
+            return functools.partial(_bounded, converter, arguments[1:])
+        if origin in (typing.Union, types.UnionType):
+            return lambda value, _: converter.structure(value, next(each for each in arguments if is_of(each, value)))
+        of_protocol = is_protocol(kind)
+        names: dict[str, Any] = {each.name: override(rename=self._named(each.name)) for each in attrs.fields(kind)}
+        for each in attrs.fields(kind) if of_protocol else ():
+            # Fields that may be absent are the protocol's, and left to it.
+            needed = each.default is attrs.NOTHING
+            line = override(struct_hook=converter.get_structure_hook(_Line))
+            names[each.name] = (line if each.type in (int, "int") else override()) if needed else override(omit=True)
+        fill = make_dict_structure_fn(
+            kind, converter, _cattrs_forbid_extra_keys=self._strict and not of_protocol, **names
+        )
+        return lambda raw, _: fill({name: value for name, value in raw.items() if value is not None}, kind)
 
     def _first(self, error: Any) -> tuple[str, WrongValue]:
         """Where the first thing is wrong, and how."""
@@ -132,9 +129,90 @@ class Reader:
                 path += f"[{note.index}]"
         if isinstance(error, ForbiddenExtraKeysError):
             name = min(map(str, error.extra_fields))
-            fields = tuple(self._named(each.name) for each in attrs.fields(error.cl))
-            return f"{path}.{name}" if path else name, WrongValue(UNKNOWN, name, hint=", ".join(fields))
+            fields = ", ".join(self._named(each.name) for each in attrs.fields(error.cl))
+            return f"{path}.{name}" if path else name, WrongValue(UNKNOWN, name, hint=fields)
         return path, error if isinstance(error, WrongValue) else WrongValue(MISSING, hint=wanted(kind))
+
+
+def _is_made(kind: Any) -> bool:
+    made: tuple[Any, ...] = (Annotated, Literal, tuple, typing.Union, types.UnionType)
+    return attrs.has(kind) or typing.get_origin(kind) in made
+
+
+def _bounded(converter: Converter, bounds: Any, value: Any, kind: Any) -> Any:
+    made = converter.structure(value, typing.get_args(kind)[0])
+    if not all(bound.holds(made) for bound in bounds):
+        raise WrongValue(wanted(kind), value)
+    return made
+
+
+def is_of(kind: Any, value: Any) -> bool:
+    """Whether a value of JSON is of a type, as far as can be seen without looking into it."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        return any(is_of(each, value) for each in arguments)
+    if origin is Annotated:
+        return is_of(arguments[0], value)
+    if origin is Literal:
+        return any(type(value) is type(each) and value == each for each in arguments)
+    if origin is tuple:
+        return isinstance(value, (list, tuple))
+    if kind in _SIMPLE:
+        try:
+            simple(value, kind)
+        except WrongValue:
+            return False
+        return True
+    return isinstance(value, Mapping) if attrs.has(kind) else kind is not type(None)
+
+
+def simple(value: Any, kind: type) -> Any:
+    """A number that is finite, a text, or true or false.
+
+    Raises:
+        WrongValue: It is something else.
+    """
+    if kind in (int, float) and isinstance(value, (int, float)) and not isinstance(value, bool):
+        try:
+            made = float(value)
+        except OverflowError:
+            made = math.inf
+        if kind is float and math.isfinite(made):
+            return made
+        if kind is int and (isinstance(value, int) or made.is_integer()):
+            return int(value)
+    elif kind in (str, bool) and isinstance(value, kind):
+        return value
+    raise WrongValue(_SIMPLE[kind], value)
+
+
+def wanted(kind: Any) -> str:
+    """What a value of a type has to be, in words."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Annotated:
+        return wanted(arguments[0]) + "".join(bound.words for bound in arguments[1:])
+    if origin in (typing.Union, types.UnionType):
+        return " or ".join(wanted(each) for each in arguments if each is not type(None))
+    if origin is Literal:
+        return ("one of " if len(arguments) > 1 else "") + ", ".join(map(str, arguments))
+    if origin is tuple:
+        return "a list"
+    return _SIMPLE.get(kind, "an object")
+
+
+def kind_of(value: object) -> str:
+    """What a value of JSON is, for a sentence."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return "a number"
+    if isinstance(value, Mapping):
+        return "an object"
+    if isinstance(value, (list, tuple)):
+        return "a list" if value else "an empty list"
+    return "a text"
 
 
 def argument_error(of: str) -> Callable[[str, WrongValue], RequestError]:
@@ -143,73 +221,34 @@ def argument_error(of: str) -> Callable[[str, WrongValue], RequestError]:
     Args:
         of: Its name.
     """
-
-    def word(name: str, wrong: WrongValue) -> RequestError:
-        if wrong.wanted == UNKNOWN:
-            return RequestError(f"{of} takes no argument {shown(name)}.", hint=f"It takes {wrong.hint}.")
-        if not name:
-            return RequestError(f"The argument of {of} is {kind_of(wrong.got)}.", hint=f"It must be {wrong.wanted}.")
-        if wrong.wanted == MISSING:
-            return RequestError(f"The argument {name} of {of} is missing.", hint=f"It must be {wrong.hint}.")
-        plain = isinstance(wrong.got, (str, int, float)) and not isinstance(wrong.got, bool)
-        got = shown(wrong.got) if plain else kind_of(wrong.got)
-        return RequestError(f"The argument {name} of {of} is {got}.", hint=f"It must be {wrong.wanted}.")
-
-    return word
+    return functools.partial(_error, of)
 
 
-def _word(kind: Any) -> Callable[[Any, Any], Any]:
-    words = typing.get_args(kind)
-
-    def read(value: Any, _: Any) -> Any:
-        if not isinstance(value, str) or value not in words:
-            raise WrongValue("one of " + ", ".join(words), value)
-        return value
-
-    return read
+def field_error(name: str, wrong: WrongValue) -> FieldError:
+    """The error for a field of a body."""
+    return _error("", name, wrong)
 
 
-def _list(kind: Any, converter: Converter) -> Callable[[Any, Any], Any]:
-    fill = homogenous_tuple_structure_factory(kind, converter)
-
-    def read(value: Any, _: Any) -> Any:
-        if not isinstance(value, (list, tuple)):
-            raise WrongValue("a list", value)
-        return fill(value, kind)
-
-    return read
-
-
-def _protocol(kind: Any, converter: Converter) -> Callable[[Any, Any], Any]:
-    fields = _PROTOCOL[kind]
-
-    def read(value: Any, _: Any) -> Any:
-        found: Any = converter.structure(value, fields)
-        return kind(**{each.name: getattr(found, each.name) for each in attrs.fields(fields)})
-
-    return read
+def _error(of: str, name: str, wrong: WrongValue) -> FieldError:
+    what = f"The argument {name} of {of}" if of else f'The field "{name}"'
+    if not name:
+        what = f"The argument of {of}" if of else "The body"
+    if wrong.wanted == UNKNOWN:
+        return FieldError(name, f"{of} takes no argument {shown(name)}.", hint=f"It takes {wrong.hint}.")
+    if wrong.wanted == MISSING:
+        return FieldError(name, f"{what} is missing.", hint=f"It must be {wrong.hint}.")
+    plain = name and isinstance(wrong.got, (str, int, float)) and not isinstance(wrong.got, bool)
+    got = shown(wrong.got) if plain else kind_of(wrong.got)
+    return FieldError(name, f"{what} is {got}.", hint=f"It must be {wrong.wanted}.")
 
 
-def _bounded(kind: Any, converter: Converter) -> Callable[[Any, Any], Any]:
-    base, *bounds = typing.get_args(kind)
-    form = next((bound for bound in bounds if isinstance(bound, Form)), None)
-    if form is not None:
-        return lambda value, _: form.read(value)
-    inner = converter.get_structure_hook(base)
-
-    def read(value: Any, _: Any) -> Any:
-        try:
-            made = inner(value, base)
-        except WrongValue as wrong:
-            if wrong.wanted not in ("a whole number", "a number", "a text"):
-                raise
-            raise WrongValue(bounds[0].wanted(base), value) from None
-        for bound in bounds:
-            if not bound.holds(made):
-                raise WrongValue(bound.wanted(base), value)
-        return made
-
-    return read
+def _unicode(value: T) -> T:
+    """A text of whole characters: JSON can escape half of a surrogate pair, which no tokenizer takes."""
+    try:
+        str(value).encode()
+    except UnicodeEncodeError:
+        raise WrongValue("valid Unicode", value) from None
+    return value
 
 
 EDITORS: typing.Final = Reader(wire_name, strict=True)

@@ -5,39 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
-from cattrs import Converter
-from cattrs.gen import make_dict_unstructure_fn, override
 
 from llmstep.setting_values import wire_name
-
-_PACKAGE = "llmstep.wire."
-
-
-def _editors_converter() -> Converter:
-    converter = Converter()
-
-    def is_own(cls: Any) -> bool:
-        return attrs.has(cls) and str(getattr(cls, "__module__", "")).startswith(_PACKAGE)
-
-    def unstructure(cls: Any) -> Any:
-        names = {each.name: override(rename=wire_name(each.name)) for each in attrs.fields(cls)}
-        return make_dict_unstructure_fn(cls, converter, **names)  # type: ignore[arg-type]
-
-    def leave(cls: Any) -> Any:
-        return lambda value: value
-
-    # What the protocol has a form for is left to the protocol's own converter.
-    converter.register_unstructure_hook_factory(lambda cls: attrs.has(cls) and not is_own(cls), leave)
-    converter.register_unstructure_hook_factory(is_own, unstructure)
-    return converter
-
-
-_editors = _editors_converter()
+from llmstep.wire.schema import is_protocol
 
 
 def to_editor(record: Any) -> Any:
-    """A record of this room as an editor gets it: `remaining_goals` is `remainingGoals`."""
-    return _editors.unstructure(record)
+    """A record of this room as an editor gets it: `remaining_goals` is `remainingGoals`.
+
+    What the protocol has a form for is left to the protocol's own converter.
+    """
+    if isinstance(record, (list, tuple)):
+        return [to_editor(each) for each in record]
+    if not attrs.has(type(record)) or is_protocol(type(record)):
+        return record
+    return {wire_name(name): to_editor(value) for name, value in attrs.asdict(record, recurse=False).items()}
 
 
 def to_json(record: Any) -> Any:

@@ -13,8 +13,6 @@ from typing import Annotated, Any, Literal
 
 import attrs
 
-from llmstep.wire.bounds import Form
-
 SIMPLE = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 
 
@@ -58,19 +56,18 @@ def fields(cls: type, named: Any) -> list[tuple[str, Any, str, bool]]:
     ]
 
 
-def schema(cls: Any, named: Any = same) -> dict[str, Any]:
-    """The JSON Schema of an output, as a document."""
-    parts: dict[str, Any] = {}
-    made = part(cls, parts, named)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, **({"$defs": parts} if parts else {})}
+def schema(kind: Any, named: Any = same, *, nullable: bool = False) -> dict[str, Any]:
+    """The JSON Schema of what is sent or answered, as a document; an object stands at its top, and its parts below.
 
-
-def plain(cls: type, *, nullable: bool | None = False) -> dict[str, Any]:
-    """The JSON Schema of what a tool takes or answers: an object at the top, and its parts."""
+    Args:
+        named: Gives the name on the wire for a field's own.
+        nullable: Whether null may stand for what is absent, as it may in what clients send.
+    """
     parts: dict[str, Any] = {}
-    part(cls, parts, nullable=nullable)
-    made = parts.pop(cls.__name__)
-    return {**made, "$defs": parts} if parts else dict(made)
+    made = part(kind, parts, named, nullable=nullable)
+    if "$ref" in made:
+        made = parts.pop(kind.__name__)
+    return {**made, "$defs": parts} if parts else made
 
 
 def part(
@@ -79,7 +76,7 @@ def part(
     named: Any = same,
     where: str = "#/$defs/",
     *,
-    nullable: bool | None = None,
+    nullable: bool = False,
     closed: bool = True,
 ) -> dict[str, Any]:
     """The JSON Schema of a type; the classes that it refers to are added to `parts`.
@@ -87,7 +84,7 @@ def part(
     Args:
         named: Gives the name on the wire for a field's own.
         where: Where `parts` will be in the document.
-        nullable: Whether to say that null may stand for what is absent; None keeps to the types.
+        nullable: Whether null may stand for what is absent.
         closed: Say that there are no other fields.
     """
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
@@ -96,10 +93,7 @@ def part(
         return part(each, parts, named, where, nullable=nullable, closed=closed)
 
     if origin is Annotated:
-        own = next((bound.schema for bound in arguments[1:] if isinstance(bound, Form)), None)
-        if own is not None:
-            return dict(own)
-        bounds = [bound.schema() for bound in arguments[1:]]
+        bounds = [bound.schema for bound in arguments[1:]]
         return functools.reduce(lambda one, other: one | other, bounds, inner(arguments[0]))
     if kind is Any:
         return {}
@@ -112,37 +106,22 @@ def part(
     if origin in (list, tuple) and (origin is list or arguments[-1] is Ellipsis):
         return {"type": "array", "items": inner(arguments[0])}
     if origin is tuple:
-        items = [inner(each) for each in arguments]
-        return {"type": "array", "prefixItems": items, "items": False, "minItems": len(items)}
+        shapes = [inner(each) for each in arguments]
+        return {"type": "array", "prefixItems": shapes, "items": False, "minItems": len(shapes)}
     if origin is dict or is_protocol(kind):
         return {"type": "object"}
     if kind.__name__ not in parts:
         parts[kind.__name__] = {}
         found = fields(kind, named)
-        defaults = {named(each.name): each.default for each in attrs.fields(kind)}
+        properties = {}
+        for name, each, text, required in found:
+            absent = nullable and not required and type(None) not in typing.get_args(each)
+            properties[name] = inner(each | None if absent else each) | ({"description": text} if text else {})
         parts[kind.__name__] = {
             "type": "object",
             "description": about(kind),
-            "properties": {
-                name: (
-                    inner(each) if required or nullable is None else _optional(inner(each), defaults[name], nullable)
-                )
-                | ({"description": text} if text else {})
-                for name, each, text, required in found
-            },
+            "properties": properties,
             "required": [name for name, _, _, required in found if required],
             **({"additionalProperties": False} if closed else {}),
         }
     return {"$ref": f"{where}{kind.__name__}"}
-
-
-def _optional(shape: dict[str, Any], default: object, nullable: bool) -> dict[str, Any]:
-    """The schema of a field that may be absent."""
-    null: dict[str, Any] = {"type": "null"}
-    choices = [each for each in shape.get("anyOf", [shape]) if each != null]
-    if nullable and len(choices) == 1 and isinstance(choices[0].get("type"), str):
-        shape = {**choices[0], "type": [choices[0]["type"], "null"]}
-    else:
-        choices += [null] if nullable else []
-        shape = choices[0] if len(choices) == 1 else {"anyOf": choices}
-    return shape if default in (None, ()) else {**shape, "default": default}

@@ -85,19 +85,10 @@ def rejected(suggestions: Iterable[types.Suggestion]) -> tuple[Rejected, ...]:
 
 
 @attrs.frozen(kw_only=True)
-class Tried:
-    """The text of a step with another name."""
-
-    text: str
-    reason: str
-    """Why Lean refuses it."""
-
-
-@attrs.frozen(kw_only=True)
 class RejectedWithTried(Rejected):
     """A step that Lean refused, and what was tried in its place."""
 
-    tried: tuple[Tried, ...]
+    tried: tuple[Rejected, ...]
     """Texts with names that Lean offers."""
 
 

@@ -6,17 +6,17 @@ from typing import Annotated, Literal
 
 import attrs
 
-from llmstep.wire.bounds import Number, Text
+from llmstep.wire.bounds import Prefix, Samples, number, text
 from llmstep.wire.steps import AnyVerdict, ProofOutcome, Rejected, Step
 
-Count = Annotated[int, Number(1, 2**31 - 1)]
+Count = Annotated[int, number(1, 2**31 - 1)]
 
 
 @attrs.frozen(kw_only=True)
 class Place:
     """A position in a Lean file."""
 
-    file: Annotated[str, Text(max_length=4096, blank=False, control=False)]
+    file: Annotated[str, text(max_length=4096, blank=False, control=False)]
     """Path of a Lean file in the project, absolute or from its root."""
     line: Count
     """Line of the goal, from 1."""
@@ -29,7 +29,7 @@ class Place:
 class Check(Place):
     """A step to be judged at a position."""
 
-    step: Annotated[str, Text(max_length=1 << 16, blank=False, control=False)]
+    step: Annotated[str, text(max_length=1 << 16, blank=False, control=False)]
     """The tactic to run at the goal, of one line or several: `simp [h]`."""
 
 
@@ -37,9 +37,9 @@ class Check(Place):
 class Suggest(Place):
     """A position at which steps are wanted."""
 
-    prefix: Annotated[str, Text(max_length=4096, control=False)] | None = None
+    prefix: Prefix | None = None
     """What every step starts with: `rw [`."""
-    count: Annotated[int, Number(1, 256)] | None = None
+    count: Samples | None = None
     """Samples drawn from the model; without it those of the settings."""
 
 
@@ -47,11 +47,11 @@ class Suggest(Place):
 class Prove(Place):
     """A position at which a whole proof is wanted."""
 
-    seconds: Annotated[float, Number(0.1, 3600)] = 60.0
+    seconds: Annotated[float, number(0.1, 3600)] = 60.0
     """Longest search, in seconds."""
-    expansions: Annotated[int, Number(1, 10_000)] = 64
+    expansions: Annotated[int, number(1, 10_000)] = 64
     """Most states of the proof that are expanded."""
-    samples: Annotated[int, Number(1, 256)] = 16
+    samples: Samples = 16
     """Samples drawn from the model for each state."""
     tactics: Literal["model", "list", "both"] = "both"
     """Where steps come from: the model, a fixed list such as `simp` and `constructor`, or both."""
@@ -61,7 +61,7 @@ class Prove(Place):
 class Premises(Place):
     """A position at which lemmas are wanted."""
 
-    count: Annotated[int, Number(1, 100)] = 20
+    count: Annotated[int, number(1, 100)] = 20
     """Most premises."""
 
 

@@ -1,0 +1,170 @@
+"""`POST /`, `/generate` and `/candidates`: next steps for the tactic, for LeanCopilot and for another llmstep."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import attrs
+from starlette.responses import JSONResponse, Response
+
+from llmstep.catalog.model_key import ModelKey
+from llmstep.engine import wire
+from llmstep.engine.interface import Generation
+from llmstep.http.answers import RefusedError
+from llmstep.http.bodies import aside, decoded, json_object
+from llmstep.http.streams import Lines
+from llmstep.lean.asking import insertion_point_behind, prompt_input_behind
+from llmstep.lean.insertion_point import PLACEHOLDER
+from llmstep.premises.source import Whereabouts
+from llmstep.progress import ProgressSink, silent
+from llmstep.types import Goal, Premise, PromptInput, SamplingParams
+from llmstep.wire.http import (
+    CandidatesBody,
+    GenerateAnswer,
+    GenerateBody,
+    GeneratedOutput,
+    TacticAnswer,
+    TacticBody,
+)
+from llmstep.wire.reading import BODIES, field_error
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from llmstep.premises.asked import Premises
+
+
+async def tactic(request: Request) -> Response:
+    """A `TacticAnswer`: the first llmstep's `{suggestions}`, with scores, model and time."""
+    made = await _generated(request, await decoded(request, decode_tactic), request.app.state.premises)
+    answer = TacticAnswer(
+        suggestions=tuple(each.text for each in made.candidates),
+        scores=tuple(each.score for each in made.candidates),
+        model=made.model,
+        elapsed_ms=made.elapsed_ms,
+    )
+    return JSONResponse(attrs.asdict(answer))
+
+
+async def generate(request: Request) -> Response:
+    """A `GenerateAnswer`, LeanCopilot's form; the score is the geometric mean of the token probabilities.
+
+    LeanCopilot wants a number: where no probability is known, all candidates are taken for equally likely.
+    """
+    made = await _generated(request, await decoded(request, decode_generate), request.app.state.premises)
+    equal = 1 / max(1, len(made.candidates))
+    outputs = tuple(
+        GeneratedOutput(output=each.text, score=equal if each.score is None else min(1.0, math.exp(each.score)))
+        for each in made.candidates
+    )
+    return JSONResponse(attrs.asdict(GenerateAnswer(outputs=outputs)))
+
+
+async def candidates(request: Request) -> Response:
+    """What another llmstep asks; see `llmstep.engine.wire` for the protocol and its lines.
+
+    Raises:
+        RefusedError: This llmstep has no model of its own, or not the one that is wanted.
+    """
+    wanted = await decoded(request, decode_candidates)
+    state = request.app.state
+    if state.settings.engine == "llmstep":
+        raise RefusedError(
+            409,
+            "This llmstep forwards its requests to another one.",
+            hint="Send requests to that one directly.",
+        )
+    if wanted.model_key is not None and wanted.model_key != ModelKey.of(state.settings).digest:
+        raise RefusedError(409, "This llmstep now uses another model.", hint="Load the model yourself.")
+
+    def last_line(made: Generation) -> dict[str, Any]:
+        return wire.generation_line(made, state.engine.status.device)
+
+    return Lines(lambda progress: _generated(request, wanted, None, progress), last_line)
+
+
+async def _generated(
+    request: Request, wanted: SuggestRequest, premises: Premises | None, progress: ProgressSink = silent
+) -> Generation:
+    """The engine's answer: at once where nothing has to be done for it, else in the client's turn.
+
+    Args:
+        premises: Finds premises for the goal; None where the client sends its own.
+
+    Raises:
+        LlmstepError: There is none.
+    """
+    state = request.app.state
+    ask, sampling = wanted.ask, wanted.sampling
+    if ask.goal.solved:
+        return Generation([], state.engine.status.model, 0, 0.0)
+    if wanted.count is not None:
+        sampling = SamplingParams.of(state.settings, wanted.count)
+    where = await aside(lambda: whereabouts(ask), len(ask.context)) if premises else None
+    found = premises.known(ask.goal, where) if premises else ask.premises
+    made: Generation | None = None
+    if found is not None:
+        made = state.engine.known(attrs.evolve(ask, premises=found), sampling)
+    if made is None:
+        async with state.admission.turn(request.state.client):
+            if premises:
+                ask = attrs.evolve(ask, premises=await premises.find(ask.goal, where))
+            made = await state.engine.generate(ask, sampling, progress=progress)
+    state.watch.made(made)
+    return made
+
+
+@attrs.frozen
+class SuggestRequest:
+    """A request for next steps."""
+
+    ask: PromptInput
+    count: int | None = None
+    """Number of samples to draw; None means the setting."""
+    sampling: SamplingParams | None = None
+    """What another llmstep sets; None means the settings."""
+    model_key: str | None = None
+    """Which model it has to be; None takes any."""
+
+
+def whereabouts(ask: PromptInput) -> Whereabouts | None:
+    """Where a goal stands, as far as the text before it shows; in which file is not known."""
+    point = insertion_point_behind(ask.context)
+    return Whereabouts("", ask.context + PLACEHOLDER, point) if point else None
+
+
+def decode_tactic(body: bytes) -> SuggestRequest:
+    """The request of the `llmstep` tactic: `{tactic_state, prefix, context}`, and `count` where given.
+
+    The theorem's name and the proof so far are those that stand at the end of `context`.
+
+    Raises:
+        RequestError: The body is no such object.
+    """
+    read = BODIES.read(TacticBody, json_object(body), field_error)
+    ask = prompt_input_behind(read.context, Goal.from_state(read.tactic_state), read.prefix)
+    return SuggestRequest(ask, read.count)
+
+
+def decode_generate(body: bytes) -> SuggestRequest:
+    """LeanCopilot's request to an external model: `{name, input, prefix}`.
+
+    Raises:
+        RequestError: The body is no such object.
+    """
+    read = BODIES.read(GenerateBody, json_object(body), field_error)
+    return SuggestRequest(PromptInput(Goal.from_state(read.input), prefix=read.prefix))
+
+
+def decode_candidates(body: bytes) -> SuggestRequest:
+    """The request of another llmstep.
+
+    Raises:
+        RequestError: The body is no such object.
+    """
+    read = BODIES.read(CandidatesBody, json_object(body), field_error)
+    premises = tuple(Premise(*pair) for pair in read.premises)
+    ask = PromptInput(Goal(read.goal, read.others), read.prefix, read.context, read.declaration, read.proof, premises)
+    sampling = SamplingParams(**attrs.asdict(read.sampling)) if read.sampling else None
+    return SuggestRequest(ask, sampling=sampling, model_key=read.model_key or None)
