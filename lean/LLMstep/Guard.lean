@@ -94,7 +94,8 @@ partial def isFixed : Syntax → Bool
   | .node _ kind args =>
     let fine := [`null, `num, `str, `Lean.Parser.Term.app, `Lean.Parser.Term.dotIdent, `Lean.Parser.Term.paren,
       `Lean.Parser.Term.anonymousCtor, `Lean.Parser.Term.optEllipsis, `«term[_]»].contains kind
-    let head (f : Syntax) : Bool := f.isOfKind `Lean.Parser.Term.dotIdent || f.getId == `some
+    let head (f : Syntax) : Bool :=
+      [`pos, `neg, `some].contains (if f.isOfKind `Lean.Parser.Term.dotIdent then f[1].getId else f.getId)
     if kind == `Lean.Parser.Term.app then args.toList.head?.any head && args.all isFixed
     else if kind == `Lean.Parser.Term.structInstLVal then true
     else (fine || (toString kind).startsWith "Lean.Parser.Term.structInst") && args.all isFixed

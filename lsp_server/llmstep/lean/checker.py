@@ -12,11 +12,11 @@ from cachetools import LRUCache
 from llmstep.errors import LeanCrashedError, LeanMemoryError, LeanTimeoutError
 from llmstep.lean.checked_text import CheckedText
 from llmstep.lean.insertion_point import InsertionPoint
-from llmstep.lean.judging import Case, Judging, TooLongError
+from llmstep.lean.judging import Judging, TooLongError
 from llmstep.lean.names import Offer
 from llmstep.lean.offers import Offers
 from llmstep.lean.prefilter import MAX_LENGTH, MAX_PROOF_LENGTH, hypothesis_names, prefilter
-from llmstep.lean.recheck import named, question
+from llmstep.lean.recheck import Case, named, question
 from llmstep.lean.shadow import Shadow
 from llmstep.lean.statement import no_goal, statement_error
 from llmstep.lean.text import digest, unmarked
@@ -113,8 +113,8 @@ class FileChecker:
         native, max_length = self.settings.allow_native_decide, MAX_LENGTH if seconds is None else MAX_PROOF_LENGTH
         if reason := prefilter(candidate, point, names, native=native, max_length=max_length):
             return Check(Verdict.INVALID, message=reason)
-        if _UNKEPT in text[: point.start]:
-            return Check(Verdict.UNCHECKED, message=f"The file may keep the kernel from checking (`{_UNKEPT}`).")
+        if baseline.unkept or _UNKEPT in text[: point.start]:
+            return Check(Verdict.UNCHECKED, message=f"An option keeps Lean's kernel from checking (`{_UNKEPT}`).")
         key = digest(point.shadow(text, candidate))
         check = self._checks.get(key)
         if check is None:

@@ -8,32 +8,15 @@ from typing import TYPE_CHECKING
 import attrs
 
 from llmstep.errors import LeanCrashedError, LeanMemoryError, LeanTimeoutError
-from llmstep.lean.insertion_point import PLACEHOLDER, InsertionPoint, ShadowText
+from llmstep.lean.insertion_point import InsertionPoint, ShadowText
 from llmstep.lean.names import is_misnamed
 from llmstep.lean.prefilter import may_name_itself
-from llmstep.lean.recheck import bracketed, doubt, is_whole, question, with_another_name
+from llmstep.lean.recheck import Case, bracketed, doubt, is_whole, question, with_another_name
 from llmstep.lean.verdict import Baseline, Outcome, axioms_in, first_error, judge
 from llmstep.types import Check, Verdict
 
 if TYPE_CHECKING:
     from llmstep.lean.shadow import Shadow
-
-
-@attrs.frozen
-class Case:
-    """A candidate in its place."""
-
-    text: str
-    """The text that Lean reads, with a name for an example."""
-    name: str
-    """What Lean can be asked about; empty where there is nothing."""
-    point: InsertionPoint
-    baseline: Baseline
-    candidate: str
-    seconds: float
-    """Longest time for a look at it."""
-    native: bool
-    """Whether proofs by compiled code count."""
 
 
 class Judging:
@@ -77,23 +60,18 @@ class Judging:
         accepted = check.verdict in {Verdict.CLOSES, Verdict.PROGRESS}
         check = attrs.evolve(check, misnamed=is_misnamed(outcome, case.candidate, accepted=accepted))
         if accepted:
-            whole = is_whole(case.baseline, outcome, case.text.count("\n", 0, case.point.declaration.start))
-            return await self._recheck(case, whole=whole) or check
+            return await self._recheck(case, outcome, closes=check.verdict is Verdict.CLOSES) or check
         return check
 
-    async def _recheck(self, case: Case, *, whole: bool) -> Check | None:
-        """A second look, at what text does not show: what was parsed, and what it rests on.
-
-        Args:
-            whole: Lean takes the declaration as finished, so that its axioms show a `sorry`.
-        """
+    async def _recheck(self, case: Case, accepted: Outcome, *, closes: bool) -> Check | None:
+        """A second look, at what text does not show: what was parsed, and what it rests on."""
         text, point, candidate = case.text, case.point, case.candidate
-        converts = point.placeholder != PLACEHOLDER  # `conv` cannot show a term
-        whole = whole and not point.optional  # only its term shows that it was of use
-        for shown in (False,) if converts else (False, True) if whole else (True,):
-            shadow = point.shadow_text(text, bracketed(candidate, shown=shown))
+        # Where Lean takes the declaration as finished, its axioms show a `sorry`, but not whether a step was of use.
+        first = case.converts or (is_whole(case, accepted) and not point.optional)
+        for shown in (False, True) if first else (True,):
+            shadow = point.shadow_text(text, bracketed(case, shown=shown))
             outcome = await self.run(shadow, case.seconds, question(case.name))
-            if found := doubt(point, case.baseline, outcome, shown=shown, native=case.native):
+            if found := doubt(case, outcome, shown=shown, closes=closes):
                 return found
             if "sorryAx" not in (axioms_in(outcome) or ()):
                 break  # else it comes from a theorem above, or from the candidate
