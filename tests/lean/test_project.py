@@ -10,9 +10,17 @@ import pytest
 
 from llmstep.errors import LeanNotFoundError
 from llmstep.lean.header import imports_of
-from llmstep.lean.packages import packages_of
-from llmstep.lean.project import Project, find_program, find_project, server_command, working_folder
-from llmstep.lean.version import pinned_toolchain, takes_variables_by_proof, version_of
+from llmstep.lean.project import (
+    Project,
+    find_program,
+    find_project,
+    packages_of,
+    pinned_toolchain,
+    server_command,
+    takes_variables_by_proof,
+    version_of,
+    working_folder,
+)
 from llmstep.settings import CheckSettings, LeanSettings
 
 CHECK = CheckSettings(max_heartbeats=1234)

@@ -24,23 +24,23 @@ class Judging:
 
     Args:
         shadow: The document.
-        settle: Has Lean elaborate a text up to an insertion point.
+        settle: Has Lean elaborate a text, with the name to ask about, up to an insertion point.
     """
 
-    def __init__(self, shadow: Shadow, settle: Callable[[str, InsertionPoint], Awaitable[Baseline]]) -> None:
+    def __init__(self, shadow: Shadow, settle: Callable[[str, str, InsertionPoint], Awaitable[Baseline]]) -> None:
         self.shadow = shadow
         self._settle = settle
 
-    async def verdict(self, case: Case, text: str) -> Check:
-        """The verdict; a crash of Lean is tried again once, since something else may have been its cause.
+    async def make_ready(self, case: Case) -> None:
+        """Has Lean elaborate what stands above a candidate, where it has not."""
+        if not self.shadow.is_ready(case.above):
+            await self._settle(case.text, case.name, case.point)
 
-        Args:
-            text: That of the case without a name for an example.
-        """
+    async def verdict(self, case: Case) -> Check:
+        """The verdict; a crash of Lean is tried again once, since something else may have been its cause."""
         for last in (False, True):
             try:
-                if not self.shadow.is_ready(case.text[: case.point.start]):
-                    await self._settle(text, case.point)
+                await self.make_ready(case)
                 return await self._judge(case)
             except LeanCrashedError:
                 if last:
@@ -52,7 +52,7 @@ class Judging:
         raise AssertionError
 
     async def _judge(self, case: Case) -> Check:
-        outcome = await self.run(case.point.shadow_text(case.text, case.candidate), case.seconds)
+        outcome = await self.run(case.shadow(), case.seconds)
         if outcome.goals is None:
             goals = await self.shadow.goals_at(outcome.shadow.end, case.seconds)
             outcome = attrs.evolve(outcome, goals=goals)
@@ -65,22 +65,21 @@ class Judging:
 
     async def _recheck(self, case: Case, accepted: Outcome, *, closes: bool) -> Check | None:
         """A second look, at what text does not show: what was parsed, and what it rests on."""
-        text, point, candidate = case.text, case.point, case.candidate
         # Where Lean takes the declaration as finished, its axioms show a `sorry`, but not whether a step was of use.
-        first = case.converts or (is_whole(case, accepted) and not point.optional)
+        first = case.converts or (is_whole(case, accepted) and not case.point.optional)
         for shown in (False, True) if first else (True,):
-            shadow = point.shadow_text(text, bracketed(case, shown=shown))
-            outcome = await self.run(shadow, case.seconds, question(case.name))
+            outcome = await self.run(case.shadow(bracketed(case, shown=shown)), case.seconds, question(case.name))
             if found := doubt(case, outcome, shown=shown, closes=closes):
                 return found
             if "sorryAx" not in (axioms_in(outcome) or ()):
                 break  # else it comes from a theorem above, or from the candidate
-        if may_name_itself(candidate, point):
-            shadow = point.shadow_text(with_another_name(text, point), candidate)
+        if may_name_itself(case.candidate, case.point):
+            shadow = case.point.shadow_text(with_another_name(case.text, case.point), case.candidate)
             renamed = await self.shadow.run(shadow, self.shadow.patience)
             self.shadow.forget()
             if first_error(case.baseline, renamed):
-                return Check(Verdict.INVALID, message=f"It uses the theorem itself: `{point.declaration.short}`.")
+                name = case.point.declaration.short
+                return Check(Verdict.INVALID, message=f"It uses the theorem itself: `{name}`.")
         return None
 
     async def run(self, shadow: ShadowText, seconds: float, asked: str | None = None) -> Outcome:

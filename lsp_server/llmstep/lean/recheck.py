@@ -13,7 +13,8 @@ from typing import Final
 
 import attrs
 
-from llmstep.lean.insertion_point import PLACEHOLDER, InsertionPoint
+from llmstep.lean.insertion_point import PLACEHOLDER, InsertionPoint, ShadowText
+from llmstep.lean.prefilter import hypothesis_names
 from llmstep.lean.step import step_of
 from llmstep.lean.text import masked_text
 from llmstep.lean.tokens import NAME
@@ -74,9 +75,23 @@ class Case:
     """Whether proofs by compiled code count."""
 
     @property
+    def above(self) -> str:
+        """The text up to the candidate."""
+        return self.text[: self.point.start]
+
+    @property
     def converts(self) -> bool:
         """It is a step of `conv`."""
         return self.point.placeholder != PLACEHOLDER
+
+    @property
+    def bound(self) -> set[str]:
+        """The names in the goal."""
+        return hypothesis_names(self.baseline.goals[0])
+
+    def shadow(self, candidate: str | None = None) -> ShadowText:
+        """The document with the candidate, or with other text in its place."""
+        return self.point.shadow_text(self.text, self.candidate if candidate is None else candidate)
 
 
 def named(text: str, point: InsertionPoint) -> tuple[str, str]:

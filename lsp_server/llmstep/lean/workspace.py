@@ -18,13 +18,20 @@ from llmstep.lean.elide import elide
 from llmstep.lean.goal_layout import laid_out
 from llmstep.lean.home import Again, Home, ServerInfo, evict
 from llmstep.lean.memory_limit import limit_of
-from llmstep.lean.project import Project, existing, find_project, server_command, working_folder
+from llmstep.lean.project import (
+    TOOLCHAIN,
+    Project,
+    existing,
+    find_project,
+    server_command,
+    takes_variables_by_proof,
+    working_folder,
+)
 from llmstep.lean.proposals import proposed
 from llmstep.lean.server import LeanServer
 from llmstep.lean.starting import ServerOptions
 from llmstep.lean.trial import Trial
 from llmstep.lean.verdict import ERROR, Diagnostic
-from llmstep.lean.version import TOOLCHAIN, takes_variables_by_proof
 from llmstep.progress import ProgressSink, silent
 from llmstep.settings import Settings
 from llmstep.settings_store import SettingsStore
