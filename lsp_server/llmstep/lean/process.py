@@ -60,6 +60,7 @@ def _is_needed(name: str, wanted: set[str]) -> bool:
 
 
 MARK = "LLMSTEP_LEAN_SERVER"
+_LOOK_SECONDS: Final = 0.01
 
 Role = Literal["launcher", "watchdog", "worker"]
 
@@ -120,6 +121,21 @@ def end(processes: Iterable[psutil.Process]) -> None:
             process.kill()
         except psutil.Error:
             continue
+
+
+async def gone(processes: Sequence[psutil.Process], seconds: float) -> None:
+    """Waits until killed processes are dead, so that their memory is free, for so many seconds at most."""
+    for _ in range(int(seconds / _LOOK_SECONDS)):
+        if not any(map(_lives, processes)):
+            return
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE and process.is_running())
+    except psutil.Error:
+        return False
 
 
 async def spinning(pid: int, seconds: float = 0.5) -> bool:
@@ -207,16 +223,6 @@ def _role(words: list[str]) -> Role:
     if "--worker" in words:
         return "worker"
     return "watchdog" if "--server" in words else "launcher"
-
-
-def document_of(process: psutil.Process) -> str:
-    """The document of a worker; empty with another process."""
-    return _document(process.cmdline())
-
-
-def is_watchdog(process: psutil.Process) -> bool:
-    """Whether it is the one that the workers belong to."""
-    return _role(process.cmdline()) == "watchdog"
 
 
 def _document(words: list[str]) -> str:

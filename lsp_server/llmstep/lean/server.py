@@ -248,6 +248,8 @@ class LeanServer:
         return await wait_for(self._starting, seconds, lambda: self._last_words, self._progress, where)
 
     async def _start(self) -> LeanClient:
+        if self._client is not None:
+            await self._client.gone()  # else two families share the memory
         client = LeanClient(self._notified, (PUBLISH, PROGRESS), self._said)
         try:
             await begin(client, self.command, self.root, self.options.variables)
