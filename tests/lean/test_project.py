@@ -12,6 +12,7 @@ from llmstep.errors import LeanNotFoundError
 from llmstep.lean.header import imports_of
 from llmstep.lean.project import (
     Project,
+    existing,
     find_program,
     find_project,
     packages_of,
@@ -157,6 +158,11 @@ def test_a_folder_of_that_name_is_no_lakefile(tmp_path: Path) -> None:
     (tmp_path / "lakefile.toml").mkdir()
     touch(tmp_path / "lean-toolchain")
     assert find_project(tmp_path / "A.lean") == Project(tmp_path, lake=False)
+
+
+@pytest.mark.parametrize("name", ["a" * 300 + "/B.lean", "a" * 300 + ".lean", "b\0.lean"])
+def test_a_name_that_no_file_can_have(tmp_path: Path, name: str) -> None:
+    assert find_project(existing(tmp_path / name)).root == tmp_path
 
 
 def test_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
