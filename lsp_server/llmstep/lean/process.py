@@ -18,7 +18,9 @@ from typing import Any, Final, Literal
 import attrs
 import psutil
 
-_WORDS: Final = (
+from llmstep.lean.step_words import words
+
+_NEEDED: Final = words(
     "PATH HOME USER LOGNAME SHELL PWD TZ TERM LANG LANGUAGE LOCALE_ARCHIVE TMPDIR TMP TEMP "
     "HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY SSL_CERT_FILE SSL_CERT_DIR CURL_CA_BUNDLE NIX_SSL_CERT_FILE "
     "GIT_SSL_CAINFO GIT_SSL_CAPATH GIT_EXEC_PATH "
@@ -26,12 +28,10 @@ _WORDS: Final = (
     "DYLD_FALLBACK_LIBRARY_PATH MATHLIB_CACHE_DIR LLMSTEP_HOST LLMSTEP_PORT "
     "SYSTEMROOT SYSTEMDRIVE WINDIR COMSPEC PATHEXT OS USERPROFILE USERNAME USERDOMAIN HOMEDRIVE HOMEPATH APPDATA "
     "LOCALAPPDATA PROGRAMDATA PROGRAMFILES PROGRAMFILES(X86) PROGRAMW6432 COMMONPROGRAMFILES COMMONPROGRAMFILES(X86) "
-    "COMMONPROGRAMW6432 ALLUSERSPROFILE PUBLIC NUMBER_OF_PROCESSORS PSMODULEPATH MSYSTEM "
+    "COMMONPROGRAMW6432 ALLUSERSPROFILE PUBLIC NUMBER_OF_PROCESSORS PSMODULEPATH MSYSTEM LAKE LEAN ELAN"
 )
 """Names that Lean, lake, elan, git, curl and the system's libraries read, in capitals."""
-_NEEDED: Final = frozenset(_WORDS.split())
 _FAMILIES: Final = ("LC_", "ELAN_", "LAKE_", "LEAN_", "LEANSHARED", "XDG_", "PROCESSOR_")
-_LAKE: Final = frozenset({"LAKE", "LEAN", "ELAN"})
 _SECRET: Final = re.compile(r"KEY|TOKEN|SECRET|PASS|.PWD|CREDENTIAL|AUTH|COOKIE|SESSION|PRIVATE|SIGNATURE")
 """What a name has that may hold a secret. `PWD` itself is the folder."""
 
@@ -45,18 +45,14 @@ def lean_environment(further: Sequence[str] = (), source: Mapping[str, str] | No
         further: Names that the user wants to hand on too.
         source: Where they come from; None is the environment of this process.
     """
-    wanted = {name.upper() for name in further}
+    wanted = _NEEDED.union(name.upper() for name in further)
     given = {
         name: value
         for name, value in (os.environ if source is None else source).items()
-        if _is_needed(name.upper(), wanted) and not _SECRET.search(name.upper())
+        if (name.upper() in wanted or name.upper().startswith(_FAMILIES)) and not _SECRET.search(name.upper())
     }
     given["GIT_TERMINAL_PROMPT"] = "0"  # there is nobody to answer
     return given
-
-
-def _is_needed(name: str, wanted: set[str]) -> bool:
-    return name in _NEEDED or name in _LAKE or name in wanted or name.startswith(_FAMILIES)
 
 
 MARK = "LLMSTEP_LEAN_SERVER"
