@@ -92,11 +92,12 @@ def allows (option : Name) (value : Syntax) : Bool :=
 /-- Whether the value of a tactic's option applies no function, so that nothing is run to find it. -/
 partial def isFixed : Syntax → Bool
   | .node _ kind args =>
-    let fine := [`null, `num, `str, `Lean.Parser.Term.app, `Lean.Parser.Term.dotIdent, `Lean.Parser.Term.paren,
+    let fine := [`null, `num, `str, `Lean.Parser.Term.app, `Lean.Parser.Term.paren,
       `Lean.Parser.Term.anonymousCtor, `Lean.Parser.Term.optEllipsis, `«term[_]»].contains kind
-    let head (f : Syntax) : Bool := f.isOfKind `Lean.Parser.Term.dotIdent || f.getId == `some
+    let head (f : Syntax) : Bool :=
+      [`pos, `neg, `some].contains (if f.isOfKind `Lean.Parser.Term.dotIdent then f[1].getId else f.getId)
     if kind == `Lean.Parser.Term.app then args.toList.head?.any head && args.all isFixed
-    else if kind == `Lean.Parser.Term.structInstLVal then true
+    else if [`Lean.Parser.Term.structInstLVal, `Lean.Parser.Term.dotIdent].contains kind then true
     else (fine || (toString kind).startsWith "Lean.Parser.Term.structInst") && args.all isFixed
   | .ident _ _ name _ =>
     let words := parts name

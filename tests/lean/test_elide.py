@@ -10,9 +10,9 @@ import pytest_asyncio
 from llmstep.lean.checker import FileChecker
 from llmstep.lean.elide import elide
 from llmstep.lean.insertion_points import find_insertion_point
+from llmstep.lean.project import takes_variables_by_proof
 from llmstep.lean.server import LeanServer
 from llmstep.lean.text import position_at
-from llmstep.lean.version import takes_variables_by_proof
 from llmstep.settings import CheckSettings
 from llmstep.types import Verdict
 

@@ -77,6 +77,18 @@ async def test_options_of_the_lakefile_change_no_verdict(
         ]
 
 
+async def test_nothing_is_said_where_the_project_keeps_the_kernel_from_checking(
+    lake: FakeLake, workspace_of: Callable[[Settings], LeanWorkspace]
+) -> None:
+    lake.control(options={"debug.skipKernelTC": True})
+    workspace, uri = workspace_of(lake.settings()), (lake.root / "A.lean").as_uri()
+    text = "theorem t : 1 = 2 := by\n  ‸\n"
+    assert await verdicts(workspace, uri, "decide +kernel", "skip; decide +kernel", text=text) == [
+        Verdict.UNCHECKED,
+        Verdict.UNCHECKED,
+    ]
+
+
 def _lean(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 

@@ -10,9 +10,18 @@ import pytest
 
 from llmstep.errors import LeanNotFoundError
 from llmstep.lean.header import imports_of
-from llmstep.lean.packages import packages_of
-from llmstep.lean.project import Project, find_program, find_project, server_command, working_folder
-from llmstep.lean.version import pinned_toolchain, takes_variables_by_proof, version_of
+from llmstep.lean.project import (
+    Project,
+    existing,
+    find_program,
+    find_project,
+    packages_of,
+    pinned_toolchain,
+    server_command,
+    takes_variables_by_proof,
+    version_of,
+    working_folder,
+)
 from llmstep.settings import CheckSettings, LeanSettings
 
 CHECK = CheckSettings(max_heartbeats=1234)
@@ -149,6 +158,11 @@ def test_a_folder_of_that_name_is_no_lakefile(tmp_path: Path) -> None:
     (tmp_path / "lakefile.toml").mkdir()
     touch(tmp_path / "lean-toolchain")
     assert find_project(tmp_path / "A.lean") == Project(tmp_path, lake=False)
+
+
+@pytest.mark.parametrize("name", ["a" * 300 + "/B.lean", "a" * 300 + ".lean", "b\0.lean"])
+def test_a_name_that_no_file_can_have(tmp_path: Path, name: str) -> None:
+    assert find_project(existing(tmp_path / name)).root == tmp_path
 
 
 def test_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+import attrs
+
 from llmstep.automation.goal_text import binder_of
 from llmstep.automation.patterns import Fresh, pattern
-from llmstep.automation.tactic import LeanTactic
 
 if TYPE_CHECKING:
     from llmstep.automation.shape import Hypothesis, Shape
@@ -25,6 +26,18 @@ _INDUCTIONS: Final = {
     "ℕ": "induction {0} with | zero => ?_ | succ {0} {ih} => ?_",
     "List": "induction {0} with | nil => ?_ | cons {x} {0} {ih} => ?_",
 }
+
+
+@attrs.frozen
+class LeanTactic:
+    """A tactic to try."""
+
+    text: str
+    chance: float
+    """How likely it is to be the wanted step once Lean accepts it, from 0 to 1; the model's counterpart is the mean
+    probability of its tokens."""
+    search: bool = False
+    """It proposes texts ("Try this: …"), and these are the candidates."""
 
 
 def shaped(shape: Shape) -> Iterator[LeanTactic]:

@@ -6,19 +6,51 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final
 
-from llmstep.automation.tactic import LeanTactic, MissingTactics
+from cachetools import LRUCache
+
+from llmstep.automation.shaped import LeanTactic
 from llmstep.automation.tactics import tactics_for
 from llmstep.types import Candidate, Check, Goal, Suggestion, Verdict
 
 SECONDS: Final = 20.0
 """So long, for one goal, new tactics are begun."""
 _SURE: Final = 0.85
-
+_UNKNOWN: Final = "unknown tactic"
+"""How Lean refuses a word that begins no tactic, whatever the goal."""
+_FILES: Final = 64
+_LONGEST: Final = 80
+"""Most characters of a text that is worth remembering: what is longer is not tried again."""
 
 Judge = Callable[[str], Awaitable[Check]]
 """Has Lean judge one candidate."""
 Search = Callable[[str], Awaitable[Sequence[str]]]
 """The texts that a searching tactic proposes."""
+
+
+class MissingTactics:
+    """The tactics that a file does not have: found out once, whatever tries them."""
+
+    def __init__(self) -> None:
+        self._texts: LRUCache[str, set[str]] = LRUCache(_FILES)
+
+    def __call__(self, uri: str, tactic: str) -> bool:
+        """Whether the file is known not to have it, or what it begins with."""
+        known = self._texts.get(uri, set())
+        return not known.isdisjoint((tactic.rstrip("?"), tactic.split()[0].rstrip("?")))
+
+    def learn(self, uri: str, tactic: str, check: Check) -> bool:
+        """Whether Lean has just refused it as no tactic of the file, which is remembered."""
+        unknown = check.verdict is Verdict.INVALID and check.message.startswith(_UNKNOWN)
+        if unknown and len(tactic) <= _LONGEST:
+            self._texts.setdefault(uri, set()).add(tactic.rstrip("?"))
+        return unknown
+
+    def forget(self, uri: str | None = None) -> None:
+        """What a file does not have may come with other imports. None forgets all files."""
+        if uri is None:
+            self._texts.clear()
+        else:
+            self._texts.pop(uri, None)
 
 
 class Automation:

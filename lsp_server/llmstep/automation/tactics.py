@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from llmstep.automation.shape import Shape
-from llmstep.automation.shaped import shaped
-from llmstep.automation.tactic import LeanTactic
+from llmstep.automation.shaped import LeanTactic, shaped
 from llmstep.types import Goal
 
 _CLOSERS: Final = {

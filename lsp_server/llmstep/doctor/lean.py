@@ -16,8 +16,7 @@ SECONDS_FOR_LEAN = 15.0
 
 def lean(settings: Settings, place: Path) -> Finding:
     """The Lean of the project that `place` is in."""
-    from llmstep.lean.project import find_project, server_command, working_folder
-    from llmstep.lean.version import pinned_toolchain
+    from llmstep.lean.project import find_project, pinned_toolchain, server_command, working_folder
 
     project = find_project(place, working_folder())
     pinned = pinned_toolchain(project.root)
@@ -46,8 +45,7 @@ def lean(settings: Settings, place: Path) -> Finding:
 
 def is_installed(toolchain: str | None) -> bool | None:
     """Whether elan has a toolchain; None where its name or the lack of an elan does not say."""
-    from llmstep.lean.project import elan_home
-    from llmstep.lean.version import version_of
+    from llmstep.lean.project import elan_home, version_of
 
     folder = elan_home() / "toolchains"
     if toolchain is None or not folder.is_dir() or (version_of(toolchain) is None and "nightly-" not in toolchain):

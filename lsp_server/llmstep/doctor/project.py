@@ -16,8 +16,7 @@ def project(settings: Settings, place: Path) -> Finding:
     """The project that `place` is in. Nothing is run and nothing is fetched."""
     from llmstep.lean.header import imports_of
     from llmstep.lean.imports import find_compiled, library_folders
-    from llmstep.lean.packages import packages_of
-    from llmstep.lean.project import find_project, working_folder
+    from llmstep.lean.project import find_project, packages_of, working_folder
 
     found = find_project(place, working_folder())
     details: dict[str, Any] = {

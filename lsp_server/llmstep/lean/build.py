@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Final
 from llmstep.errors import LeanNotFoundError, LeanProjectError
 from llmstep.lean import process
 from llmstep.lean.header import imports_of
-from llmstep.lean.packages import packages_folder, packages_of
-from llmstep.lean.project import Project, find_program
+from llmstep.lean.project import Project, find_program, packages_folder, packages_of
 from llmstep.lean.protocol import split_lines
 from llmstep.progress import Progress, ProgressSink
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +12,11 @@ from cachetools import LRUCache
 from llmstep.errors import LeanCrashedError, LeanMemoryError, LeanTimeoutError
 from llmstep.lean.checked_text import CheckedText
 from llmstep.lean.insertion_point import InsertionPoint
-from llmstep.lean.judging import Case, Judging, TooLongError
+from llmstep.lean.judging import Judging, TooLongError
 from llmstep.lean.names import Offer
 from llmstep.lean.offers import Offers
-from llmstep.lean.prefilter import MAX_LENGTH, MAX_PROOF_LENGTH, hypothesis_names, prefilter
-from llmstep.lean.recheck import named, question
+from llmstep.lean.prefilter import MAX_LENGTH, MAX_PROOF_LENGTH, prefilter
+from llmstep.lean.recheck import Case, named, question
 from llmstep.lean.shadow import Shadow
 from llmstep.lean.statement import no_goal, statement_error
 from llmstep.lean.text import digest, unmarked
@@ -93,57 +93,60 @@ class FileChecker:
         known = self._baselines.get(key)
         if known is None:
             async with self._lock:
-                known = await self._settle(text, point)
+                known = await self._settle(*named(text, point), point)
             self._baselines[key] = known
         return known
 
-    async def check(self, text: str, point: InsertionPoint, candidate: str, *, seconds: float | None = None) -> Check:
-        """The verdict on a candidate; it is remembered, unless there is none.
+    async def _case(
+        self, text: str, point: InsertionPoint, candidate: str, seconds: float | None = None, *, gaps: bool = False
+    ) -> Case | str:
+        """A candidate in its place; or why it may not run.
 
         Args:
-            seconds: Of a whole proof, which may be long: the longest time; None is the settings' for a step.
-
-        Raises:
-            NoGoalError: There is no goal at the insertion point.
-            LeanError: Lean does not answer even without the candidate.
+            seconds: See `check`.
+            gaps: It may hold `sorry`.
         """
         text, point = await self._checked.of(text, point)
         baseline = await self._baseline(text, point)
-        names = hypothesis_names(baseline.goals[0])
-        native, max_length = self.settings.allow_native_decide, MAX_LENGTH if seconds is None else MAX_PROOF_LENGTH
-        if reason := prefilter(candidate, point, names, native=native, max_length=max_length):
-            return Check(Verdict.INVALID, message=reason)
-        if _UNKEPT in text[: point.start]:
-            return Check(Verdict.UNCHECKED, message=f"The file may keep the kernel from checking (`{_UNKEPT}`).")
-        key = digest(point.shadow(text, candidate))
+        native, limit = self.settings.allow_native_decide, seconds or self.settings.timeout_seconds
+        case = Case(*named(text, point), point, baseline, candidate, limit, native)
+        max_length = MAX_LENGTH if seconds is None else MAX_PROOF_LENGTH
+        looked_at = gapless(candidate) if gaps else candidate
+        return prefilter(looked_at, point, case.bound, native=native, max_length=max_length) or case
+
+    async def check(self, text: str, point: InsertionPoint, candidate: str, *, seconds: float | None = None) -> Check:
+        """The verdict on a candidate; it is remembered, unless there is none. Errors are those of `baseline`.
+
+        Args:
+            seconds: Of a whole proof, which may be long: the longest time; None is the settings' for a step.
+        """
+        case = await self._case(text, point, candidate, seconds)
+        if isinstance(case, str):
+            return Check(Verdict.INVALID, message=case)
+        if case.baseline.unkept or _UNKEPT in case.above:
+            return Check(Verdict.UNCHECKED, message=f"An option keeps Lean's kernel from checking (`{_UNKEPT}`).")
+        key = digest(case.shadow().text)
         check = self._checks.get(key)
         if check is None:
             async with self._lock:
-                limit = seconds or self.settings.timeout_seconds
-                case = Case(*named(text, point), point, baseline, candidate, limit, native)
-                check = await self._judging.verdict(case, text)
+                check = await self._judging.verdict(case)
             if check.verdict is not Verdict.UNCHECKED:
                 self._checks[key] = check
         return check
 
     async def trial(self, text: str, point: InsertionPoint, proof: str, seconds: float) -> Trial:
-        """What Lean says about a proof that may have gaps (`sorry`), within so many seconds.
+        """What Lean says about a proof that may have gaps (`sorry`). Errors are those of `baseline`.
 
-        Raises:
-            NoGoalError: There is no goal at the insertion point.
-            LeanError: Lean does not answer even without the proof.
+        Args:
+            seconds: The longest time.
         """
-        text, point = await self._checked.of(text, point)
-        baseline = await self._baseline(text, point)
-        names, native = hypothesis_names(baseline.goals[0]), self.settings.allow_native_decide
-        if reason := prefilter(gapless(proof), point, names, native=native, max_length=MAX_PROOF_LENGTH):
-            return Trial.refused(reason)
-        shown, _ = named(text, point)
+        case = await self._case(text, point, proof, seconds, gaps=True)
+        if isinstance(case, str):
+            return Trial.refused(case)
         async with self._lock:
-            if not self.shadow.is_ready(shown[: point.start]):
-                await self._settle(text, point)
+            await self._judging.make_ready(case)
             try:
-                return Trial.of(baseline, await self._judging.run(point.shadow_text(shown, proof), seconds))
+                return Trial.of(case.baseline, await self._judging.run(case.shadow(), seconds))
             except TooLongError:
                 return Trial.refused(f"Lean does not answer within {seconds:g} s.")
             except (LeanCrashedError, LeanMemoryError) as error:
@@ -152,59 +155,33 @@ class FileChecker:
     async def informations(self, text: str, point: InsertionPoint, tactic: str) -> list[str]:
         """What a tactic says at an insertion point: the texts of its informations; none where it takes too long.
 
-        Raises:
-            NoGoalError: There is no goal at the insertion point.
-            LeanError: Lean does not answer even without the tactic.
+        Errors are those of `baseline`.
         """
-
-        async def shown_by(shown: str, point: InsertionPoint, _: set[str]) -> list[str]:
-            shadow = point.shadow_text(shown, tactic)
-            return (await self._judging.run(shadow, self.settings.timeout_seconds)).informations()
-
-        return await self._texts(text, point, tactic, shown_by)
+        case = await self._case(text, point, tactic)
+        if isinstance(case, str):
+            return []
+        async with self._lock:
+            await self._judging.make_ready(case)
+            try:
+                return (await self._judging.run(case.shadow(), case.seconds)).informations()
+            except TooLongError:
+                return []
 
     async def renamed(self, text: str, point: InsertionPoint, candidate: str) -> list[str]:
         """A candidate with names that Lean offers for those that it does not know or calls deprecated.
 
         Returns:
             The likest first, none of them judged; none where Lean offers nothing, or takes too long.
-
-        Raises:
-            NoGoalError: There is no goal at the insertion point.
-            LeanError: Lean does not answer even without the candidate.
         """
-
-        async def offered(shown: str, point: InsertionPoint, names: set[str]) -> list[str]:
-            known = self._offers.get(key := digest(point.shadow(shown, point.placeholder)))
-            if known is None:
-                known = self._offers[key] = {}
-            return await Offers(self.shadow, shown, point, names, self.settings.timeout_seconds, known).texts(candidate)
-
-        return await self._texts(text, point, candidate, offered)
-
-    async def _texts(
-        self,
-        text: str,
-        point: InsertionPoint,
-        candidate: str,
-        work: Callable[[str, InsertionPoint, set[str]], Awaitable[list[str]]],
-    ) -> list[str]:
-        """What comes of work in the shadow document with a candidate that may run.
-
-        Args:
-            work: Takes the text that the document shows, the insertion point in it, and the names in the goal.
-        """
-        text, point = await self._checked.of(text, point)
-        names = hypothesis_names((await self._baseline(text, point)).goals[0])
-        if prefilter(candidate, point, names, native=self.settings.allow_native_decide):
+        case = await self._case(text, point, candidate)
+        if isinstance(case, str):
             return []
-        shown, _ = named(text, point)
         async with self._lock:
-            if not self.shadow.is_ready(shown[: point.start]):
-                await self._settle(text, point)
+            await self._judging.make_ready(case)
+            known = self._offers.setdefault(digest(case.shadow(point.placeholder).text), {})
             try:
-                return await work(shown, point, names)
-            except (TooLongError, LeanTimeoutError):
+                return await Offers(self.shadow, case, known).texts()
+            except LeanTimeoutError:
                 return []
 
     async def messages(self, text: str) -> list[Diagnostic]:
@@ -235,8 +212,8 @@ class FileChecker:
         self._checked.forget()
         return True
 
-    async def _settle(self, text: str, point: InsertionPoint) -> Baseline:
-        text, name = named(text, point)
+    async def _settle(self, text: str, name: str, point: InsertionPoint) -> Baseline:
+        """Has Lean elaborate a text up to an insertion point; `named` gives the text and the name."""
         shadow = point.shadow_text(text, point.placeholder)
         outcome, goals = await self.shadow.settle(text[: point.start], shadow, question(name))
         if not goals or outcome.goals == tuple(goals):  # the placeholder was never reached

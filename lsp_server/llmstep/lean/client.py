@@ -61,9 +61,9 @@ class LeanClient(JsonRPCClient):
         self._on_stderr = on_stderr
         self._process: Process | None = None
         self._reader: asyncio.Task[None] | None = None
-        self._drain: asyncio.Task[None] | None = None
-        self._writer_watch: asyncio.Task[None] | None = None
+        self._watchers: list[asyncio.Task[None]] = []
         self._closing = False
+        self._dying: list[psutil.Process] = []
         self._cause: LlmstepError | None = None
         """Why it was ended from here."""
         self._shut = ""
@@ -118,9 +118,8 @@ class LeanClient(JsonRPCClient):
             ) from error
         self.protocol.set_writer(self._process.stdin)  # type: ignore[arg-type]
         self.alive = True
-        self._drain = asyncio.create_task(self._keep_stderr(self._process))
-        self._reader = asyncio.create_task(self._listen(self._process))
-        self._writer_watch = asyncio.create_task(self._watch_input(self._process))
+        work = self._listen(self._process), self._keep_stderr(self._process), self._watch_input(self._process)
+        self._reader, *self._watchers = map(asyncio.create_task, work)
 
     async def request(
         self,
@@ -199,12 +198,14 @@ class LeanClient(JsonRPCClient):
         """Kills the whole family at once."""
         self.alive = False
         if self._process is not None:
-            process.end([*members, *process.family(self._process.pid), *process.marked(self.mark)])
+            self._dying = [*members, *process.family(self._process.pid), *process.marked(self.mark)]
+            process.end(self._dying)
             if self._process.stdin is not None:
                 self._process.stdin.close()
 
     async def gone(self) -> None:
-        """Waits until the process has been reaped and its output read to the end."""
+        """Waits until the killed family is dead, its first process reaped and its output read to the end."""
+        await process.gone(self._dying, STOP_SECONDS)
         if self._process is not None and self._reader is not None:
             reaped = asyncio.ensure_future(self._process.wait())
             await asyncio.wait((self._reader, reaped), timeout=STOP_SECONDS)
@@ -283,11 +284,9 @@ def fail(calls: set[asyncio.Future[Any]], error: Exception) -> None:
 def _copy(reply: Future[Any], answer: asyncio.Future[Any]) -> None:
     """Hands on what came, unless nobody waits for it any more."""
     error = reply.exception()
-    if answer.done():
-        return
-    if error is not None:
+    if not answer.done() and error is not None:
         answer.set_exception(error)
-    else:
+    elif not answer.done():
         answer.set_result(reply.result())
 
 

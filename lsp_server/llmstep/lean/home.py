@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
 
-from llmstep.errors import BusyError, LeanCrashedError, LeanProjectError
-from llmstep.lean import build
+from llmstep.errors import LeanCrashedError, LeanProjectError
 from llmstep.lean.memory_limit import limit_of
 from llmstep.lean.process import LeanProcess
 from llmstep.lean.project import Project
-from llmstep.progress import ProgressSink
 
 if TYPE_CHECKING:
     from llmstep.lean.checker import FileChecker
@@ -44,43 +42,21 @@ class Home:
 
     server: LeanServer
     project: Project
-    variables_by_proof: bool
-    """See `elide`."""
     files: OrderedDict[str, FileChecker] = attrs.field(factory=OrderedDict)
     users: int = 0
     timer: asyncio.TimerHandle | None = None
+    """Stops the server when it runs out; None while somebody uses it."""
     builds: bool = False
     """A build of its imports runs."""
 
-    def begin_build(self) -> None:
-        """
-        Raises:
-            BusyError: It is being built already.
-        """
-        if self.builds:
-            raise BusyError("The imports of this project are being built already.", hint="Wait until that has ended.")
-        self.builds = True
+    def keep(self) -> None:
+        """The server is not idle any more, or stopped by hand."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
 
-    async def build(
-        self, commands: Sequence[Sequence[str]], environment: Sequence[str], progress: ProgressSink
-    ) -> None:
-        """Runs commands that build imports, after `begin_build`."""
-        try:
-            for checker in self.files.values():
-                await checker.close()  # Lake writes anew what they have mapped into memory
-            for command in commands:
-                await build.run(command, self.project.root, environment, progress)
-        finally:
-            self.builds = False
-
-
-@attrs.frozen
-class Again:
-    """Does a piece of work; once more if Lean crashes, or with a new server if Lake could not configure the project."""
-
-    server: LeanServer
-
-    async def __call__(self, work: Callable[[], Awaitable[T]]) -> T:
+    async def again(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Does work; once more if Lean crashes, or with a new server if Lake could not configure the project."""
         try:
             return await work()
         except LeanCrashedError:

@@ -13,7 +13,7 @@ import attrs
 import psutil
 
 from llmstep.lean.header import imports_of
-from llmstep.lean.packages import packages_folder, packages_of
+from llmstep.lean.project import packages_folder, packages_of
 
 OLEAN: Final = ".olean"
 LIBRARIES: Final = (".lake/build/lib/lean", ".lake/build/lib", "build/lib")

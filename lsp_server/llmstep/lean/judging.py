@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import attrs
 
 from llmstep.errors import LeanCrashedError, LeanMemoryError, LeanTimeoutError
-from llmstep.lean.insertion_point import PLACEHOLDER, InsertionPoint, ShadowText
+from llmstep.lean.insertion_point import InsertionPoint, ShadowText
 from llmstep.lean.names import is_misnamed
 from llmstep.lean.prefilter import may_name_itself
-from llmstep.lean.recheck import bracketed, doubt, is_whole, question, with_another_name
+from llmstep.lean.recheck import Case, bracketed, doubt, is_whole, question, with_another_name
 from llmstep.lean.verdict import Baseline, Outcome, axioms_in, first_error, judge
 from llmstep.types import Check, Verdict
 
@@ -19,45 +19,28 @@ if TYPE_CHECKING:
     from llmstep.lean.shadow import Shadow
 
 
-@attrs.frozen
-class Case:
-    """A candidate in its place."""
-
-    text: str
-    """The text that Lean reads, with a name for an example."""
-    name: str
-    """What Lean can be asked about; empty where there is nothing."""
-    point: InsertionPoint
-    baseline: Baseline
-    candidate: str
-    seconds: float
-    """Longest time for a look at it."""
-    native: bool
-    """Whether proofs by compiled code count."""
-
-
 class Judging:
     """Judges candidates in a shadow document. Calls must not overlap.
 
     Args:
         shadow: The document.
-        settle: Has Lean elaborate a text up to an insertion point.
+        settle: Has Lean elaborate a text, with the name to ask about, up to an insertion point.
     """
 
-    def __init__(self, shadow: Shadow, settle: Callable[[str, InsertionPoint], Awaitable[Baseline]]) -> None:
+    def __init__(self, shadow: Shadow, settle: Callable[[str, str, InsertionPoint], Awaitable[Baseline]]) -> None:
         self.shadow = shadow
         self._settle = settle
 
-    async def verdict(self, case: Case, text: str) -> Check:
-        """The verdict; a crash of Lean is tried again once, since something else may have been its cause.
+    async def make_ready(self, case: Case) -> None:
+        """Has Lean elaborate what stands above a candidate, where it has not."""
+        if not self.shadow.is_ready(case.above):
+            await self._settle(case.text, case.name, case.point)
 
-        Args:
-            text: That of the case without a name for an example.
-        """
+    async def verdict(self, case: Case) -> Check:
+        """The verdict; a crash of Lean is tried again once, since something else may have been its cause."""
         for last in (False, True):
             try:
-                if not self.shadow.is_ready(case.text[: case.point.start]):
-                    await self._settle(text, case.point)
+                await self.make_ready(case)
                 return await self._judge(case)
             except LeanCrashedError:
                 if last:
@@ -69,7 +52,7 @@ class Judging:
         raise AssertionError
 
     async def _judge(self, case: Case) -> Check:
-        outcome = await self.run(case.point.shadow_text(case.text, case.candidate), case.seconds)
+        outcome = await self.run(case.shadow(), case.seconds)
         if outcome.goals is None:
             goals = await self.shadow.goals_at(outcome.shadow.end, case.seconds)
             outcome = attrs.evolve(outcome, goals=goals)
@@ -77,32 +60,26 @@ class Judging:
         accepted = check.verdict.accepted
         check = attrs.evolve(check, misnamed=is_misnamed(outcome, case.candidate, accepted=accepted))
         if accepted:
-            whole = is_whole(case.baseline, outcome, case.text.count("\n", 0, case.point.declaration.start))
-            return await self._recheck(case, whole=whole) or check
+            return await self._recheck(case, outcome, closes=check.verdict is Verdict.CLOSES) or check
         return check
 
-    async def _recheck(self, case: Case, *, whole: bool) -> Check | None:
-        """A second look, at what text does not show: what was parsed, and what it rests on.
-
-        Args:
-            whole: Lean takes the declaration as finished, so that its axioms show a `sorry`.
-        """
-        text, point, candidate = case.text, case.point, case.candidate
-        converts = point.placeholder != PLACEHOLDER  # `conv` cannot show a term
-        whole = whole and not point.optional  # only its term shows that it was of use
-        for shown in (False,) if converts else (False, True) if whole else (True,):
-            shadow = point.shadow_text(text, bracketed(candidate, shown=shown))
-            outcome = await self.run(shadow, case.seconds, question(case.name))
-            if found := doubt(point, case.baseline, outcome, shown=shown, native=case.native):
+    async def _recheck(self, case: Case, accepted: Outcome, *, closes: bool) -> Check | None:
+        """A second look, at what text does not show: what was parsed, and what it rests on."""
+        # Where Lean takes the declaration as finished, its axioms show a `sorry`, but not whether a step was of use.
+        first = case.converts or (is_whole(case, accepted) and not case.point.optional)
+        for shown in (False, True) if first else (True,):
+            outcome = await self.run(case.shadow(bracketed(case, shown=shown)), case.seconds, question(case.name))
+            if found := doubt(case, outcome, shown=shown, closes=closes):
                 return found
             if "sorryAx" not in (axioms_in(outcome) or ()):
                 break  # else it comes from a theorem above, or from the candidate
-        if may_name_itself(candidate, point):
-            shadow = point.shadow_text(with_another_name(text, point), candidate)
+        if may_name_itself(case.candidate, case.point):
+            shadow = case.point.shadow_text(with_another_name(case.text, case.point), case.candidate)
             renamed = await self.shadow.run(shadow, self.shadow.patience)
             self.shadow.forget()
             if first_error(case.baseline, renamed):
-                return Check(Verdict.INVALID, message=f"It uses the theorem itself: `{point.declaration.short}`.")
+                name = case.point.declaration.short
+                return Check(Verdict.INVALID, message=f"It uses the theorem itself: `{name}`.")
         return None
 
     async def run(self, shadow: ShadowText, seconds: float, asked: str | None = None) -> Outcome:

@@ -46,20 +46,23 @@ async def watch(client: LeanClient, limit: int, on_end: Callable[[str], None]) -
             members = await asyncio.to_thread(process.family, client.pid) if client.pid else []
         looks += 1
         for member in members:
-            if member in ended:
+            if member in ended or not _is_larger(member, limit):
                 continue
-            try:
-                if process.private_bytes(member) > limit:
-                    uri, is_server = process.document_of(member), process.is_watchdog(member)
-                    member.kill()
-                    ended.add(member)
-                    if uri:
-                        on_end(uri)
-                    elif is_server or member.pid == client.pid:
-                        client.end(too_large(limit))
-            except psutil.Error:
-                continue
+            for grown in process.describe([member]):  # none where it has just ended
+                process.end([member])
+                ended.add(member)
+                if grown.uri:
+                    on_end(grown.uri)
+                elif grown.role == "watchdog" or grown.pid == client.pid:
+                    client.end(too_large(limit))
         await asyncio.sleep(_SECONDS if client.is_asked else _SECONDS_AT_REST)
+
+
+def _is_larger(member: psutil.Process, limit: int) -> bool:
+    try:
+        return process.private_bytes(member) > limit
+    except psutil.Error:
+        return False
 
 
 def too_large(limit: int) -> LeanMemoryError:

@@ -27,7 +27,8 @@ from llmstep.lean.text import position_at
 from llmstep.lean.verdict import Outcome
 
 if TYPE_CHECKING:
-    from llmstep.lean.insertion_point import InsertionPoint, ShadowText
+    from llmstep.lean.insertion_point import ShadowText
+    from llmstep.lean.recheck import Case
     from llmstep.lean.shadow import Shadow
 
 SECONDS: Final = 2.0
@@ -42,14 +43,8 @@ class Offers:
     """Asks Lean about the names in one candidate. The shadow document must not be used for anything else meanwhile."""
 
     _shadow: Shadow
-    """The shadow document, ready for candidates at the insertion point."""
-    _text: str
-    """The text that it shows."""
-    _point: InsertionPoint
-    _bound: AbstractSet[str]
-    """The names in the goal."""
-    _seconds: float
-    """Longest wait for a candidate."""
+    """The shadow document, ready for the candidate."""
+    _case: Case
     _found: dict[str, list[Offer]]
     """The offers for names at this insertion point, by the name; filled."""
     _shown: str = attrs.field(init=False, default="")
@@ -57,38 +52,40 @@ class Offers:
 
     @property
     def _known(self) -> tuple[AbstractSet[str], str]:
-        return self._bound, self._point.declaration.name
+        return self._case.bound, self._case.point.declaration.name
 
-    async def texts(self, candidate: str) -> list[str]:
+    async def texts(self) -> list[str]:
         """The candidate with names that Lean has, the likest first; none where it offers nothing for one of them.
 
         Raises:
             LeanError: Lean does not answer.
         """
+        candidate = self._case.candidate
         outcome = await self._run(candidate)
         names = misnamed(outcome, candidate)
         if not 0 < len(names) <= MAX_NAMES:
             return []
         choices = []
         for name in names:
-            offers = await self._for(name, candidate, outcome)
+            offers = await self._for(name, outcome)
             if offers:
                 choices.append((name, offers))
             elif name.kind == "unknown":
                 return []
         return [text for text in renamed(candidate, choices) if text != inserted(candidate)]
 
-    async def _for(self, name: Misnamed, candidate: str, outcome: Outcome) -> list[Offer]:
+    async def _for(self, name: Misnamed, outcome: Outcome) -> list[Offer]:
         if name.kind == "deprecated":
-            text = replacement(name, self._bound)
+            text = replacement(name, self._case.bound)
             return [] if text is None else [Offer(text, 1.0)]
         if name.field:
-            return await self._asked(name, candidate, outcome)  # its type decides
+            return await self._asked(name, outcome)  # its type decides
         if name.written not in self._found:
-            self._found[name.written] = await self._asked(name, candidate, outcome)
+            self._found[name.written] = await self._asked(name, outcome)
         return self._found[name.written]
 
-    async def _asked(self, name: Misnamed, candidate: str, outcome: Outcome) -> list[Offer]:
+    async def _asked(self, name: Misnamed, outcome: Outcome) -> list[Offer]:
+        candidate = self._case.candidate
         outcome = outcome if outcome.shadow.text == self._shown else await self._run(candidate)
         place = self._place(outcome.shadow, name, candidate)
         actions = asyncio.ensure_future(self._actions(place, outcome))
@@ -117,9 +114,9 @@ class Offers:
                 found[each.text] = each
 
     async def _run(self, candidate: str) -> Outcome:
-        shadow = self._point.shadow_text(self._text, candidate)
+        shadow = self._case.shadow(candidate)
         self._shown = shadow.text
-        return await self._shadow.run(shadow, self._seconds, "")
+        return await self._shadow.run(shadow, self._case.seconds, "")
 
     def _place(self, shadow: ShadowText, name: Misnamed, candidate: str) -> dict[str, Any]:
         """The range of a name in the document, as on the wire."""

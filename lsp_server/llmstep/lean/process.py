@@ -18,7 +18,9 @@ from typing import Any, Final, Literal
 import attrs
 import psutil
 
-_WORDS: Final = (
+from llmstep.lean.step_words import words
+
+_NEEDED: Final = words(
     "PATH HOME USER LOGNAME SHELL PWD TZ TERM LANG LANGUAGE LOCALE_ARCHIVE TMPDIR TMP TEMP "
     "HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY SSL_CERT_FILE SSL_CERT_DIR CURL_CA_BUNDLE NIX_SSL_CERT_FILE "
     "GIT_SSL_CAINFO GIT_SSL_CAPATH GIT_EXEC_PATH "
@@ -26,12 +28,10 @@ _WORDS: Final = (
     "DYLD_FALLBACK_LIBRARY_PATH MATHLIB_CACHE_DIR LLMSTEP_HOST LLMSTEP_PORT "
     "SYSTEMROOT SYSTEMDRIVE WINDIR COMSPEC PATHEXT OS USERPROFILE USERNAME USERDOMAIN HOMEDRIVE HOMEPATH APPDATA "
     "LOCALAPPDATA PROGRAMDATA PROGRAMFILES PROGRAMFILES(X86) PROGRAMW6432 COMMONPROGRAMFILES COMMONPROGRAMFILES(X86) "
-    "COMMONPROGRAMW6432 ALLUSERSPROFILE PUBLIC NUMBER_OF_PROCESSORS PSMODULEPATH MSYSTEM "
+    "COMMONPROGRAMW6432 ALLUSERSPROFILE PUBLIC NUMBER_OF_PROCESSORS PSMODULEPATH MSYSTEM LAKE LEAN ELAN"
 )
 """Names that Lean, lake, elan, git, curl and the system's libraries read, in capitals."""
-_NEEDED: Final = frozenset(_WORDS.split())
 _FAMILIES: Final = ("LC_", "ELAN_", "LAKE_", "LEAN_", "LEANSHARED", "XDG_", "PROCESSOR_")
-_LAKE: Final = frozenset({"LAKE", "LEAN", "ELAN"})
 _SECRET: Final = re.compile(r"KEY|TOKEN|SECRET|PASS|.PWD|CREDENTIAL|AUTH|COOKIE|SESSION|PRIVATE|SIGNATURE")
 """What a name has that may hold a secret. `PWD` itself is the folder."""
 
@@ -45,21 +45,18 @@ def lean_environment(further: Sequence[str] = (), source: Mapping[str, str] | No
         further: Names that the user wants to hand on too.
         source: Where they come from; None is the environment of this process.
     """
-    wanted = {name.upper() for name in further}
+    wanted = _NEEDED.union(name.upper() for name in further)
     given = {
         name: value
         for name, value in (os.environ if source is None else source).items()
-        if _is_needed(name.upper(), wanted) and not _SECRET.search(name.upper())
+        if (name.upper() in wanted or name.upper().startswith(_FAMILIES)) and not _SECRET.search(name.upper())
     }
     given["GIT_TERMINAL_PROMPT"] = "0"  # there is nobody to answer
     return given
 
 
-def _is_needed(name: str, wanted: set[str]) -> bool:
-    return name in _NEEDED or name in _LAKE or name in wanted or name.startswith(_FAMILIES)
-
-
 MARK = "LLMSTEP_LEAN_SERVER"
+_LOOK_SECONDS: Final = 0.01
 
 Role = Literal["launcher", "watchdog", "worker"]
 
@@ -120,6 +117,21 @@ def end(processes: Iterable[psutil.Process]) -> None:
             process.kill()
         except psutil.Error:
             continue
+
+
+async def gone(processes: Sequence[psutil.Process], seconds: float) -> None:
+    """Waits until killed processes are dead, so that their memory is free, for so many seconds at most."""
+    for _ in range(int(seconds / _LOOK_SECONDS)):
+        if not any(map(_lives, processes)):
+            return
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE and process.is_running())
+    except psutil.Error:
+        return False
 
 
 async def spinning(pid: int, seconds: float = 0.5) -> bool:
@@ -207,16 +219,6 @@ def _role(words: list[str]) -> Role:
     if "--worker" in words:
         return "worker"
     return "watchdog" if "--server" in words else "launcher"
-
-
-def document_of(process: psutil.Process) -> str:
-    """The document of a worker; empty with another process."""
-    return _document(process.cmdline())
-
-
-def is_watchdog(process: psutil.Process) -> bool:
-    """Whether it is the one that the workers belong to."""
-    return _role(process.cmdline()) == "watchdog"
 
 
 def _document(words: list[str]) -> str:

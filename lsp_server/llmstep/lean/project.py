@@ -1,27 +1,37 @@
-"""Which Lean project a file belongs to, and the command that starts a Lean server there."""
+"""The Lean project of a file: its folder, toolchain and packages, and the command that starts a Lean server there."""
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import stat
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from llmstep.errors import LeanNotFoundError
-from llmstep.lean.packages import MANIFEST, packages_folder
-from llmstep.lean.version import TOOLCHAIN
 
 if TYPE_CHECKING:
     from llmstep.settings import CheckSettings, LeanSettings
 
-LAKEFILES = ("lakefile.lean", "lakefile.toml")
+LAKEFILES: Final = ("lakefile.lean", "lakefile.toml")
+TOOLCHAIN: Final = "lean-toolchain"
+_MANIFEST: Final = "lake-manifest.json"
+_FOLDER: Final = Path(".lake", "packages")
+_OLD_FOLDER: Final = Path("lake-packages")
 
+Version = tuple[int, int]
 
-REPORT_DELAY_MS = 7
+_RELEASE: Final = re.compile(r"(?:\A|[:/])v?(\d+)\.(\d+)(?:\.|-|\Z)")
+_NIGHTLY: Final = re.compile(r"nightly-(\d{4}-\d{2}-\d{2})")
+_BY_STATEMENT: Final[Version] = (4, 12)
+_BY_STATEMENT_NIGHTLY: Final = "2024-09-01"
+
+REPORT_DELAY_MS: Final = 7
 """When Lean begins to report an edit. A report that begins at once finds the candidate unfinished, and before it waits
 for it Lean makes an index of everything above."""
 
@@ -52,7 +62,7 @@ def find_project(path: Path, trusted: Sequence[Path] = ()) -> Project:
     """
     path = path.absolute()
     passed_over = None
-    folder = path if path.is_dir() else path.parent
+    folder = path if os.path.isdir(path) else path.parent
     if ".lake" in folder.parts:
         fetched = Path(*folder.parts[: folder.parts.index(".lake")])
         folder = fetched if _is_root(fetched) else folder
@@ -60,7 +70,7 @@ def find_project(path: Path, trusted: Sequence[Path] = ()) -> Project:
         if _is_root(candidate):
             if _is_own(candidate) or any(candidate.is_relative_to(each) for each in (*trusted, *_home())):
                 root = next((each for each in candidate.parents if _has_fetched(each, candidate)), candidate)
-                lake = any((root / name).is_file() for name in LAKEFILES)
+                lake = any(os.path.isfile(root / name) for name in LAKEFILES)
                 return Project(root, lake, passed_over)
             passed_over = passed_over or candidate
     return Project(folder, lake=False, passed_over=passed_over)
@@ -69,7 +79,7 @@ def find_project(path: Path, trusted: Sequence[Path] = ()) -> Project:
 def existing(path: Path) -> Path:
     """The path, below the nearest folder that exists: a file may be new, and so may its folder."""
     folder = path.absolute().parent
-    while not folder.is_dir():
+    while not os.path.isdir(folder):
         folder = folder.parent
     return folder / path.name
 
@@ -81,6 +91,70 @@ def working_folder() -> tuple[Path, ...]:
         return () if os.name == "posix" and here.stat().st_mode & stat.S_IWOTH else (here,)
     except OSError:
         return ()
+
+
+def pinned_toolchain(root: Path) -> str | None:
+    """The toolchain that the nearest file upwards names, as elan looks for it; None where there is none."""
+    for folder in (root, *root.parents):
+        try:
+            written = (folder / TOOLCHAIN).read_text(encoding="utf-8-sig", errors="replace").strip()
+        except OSError:
+            continue
+        return written.partition("\n")[0].strip()[:200] or None
+    return None
+
+
+def version_of(toolchain: str | None) -> Version | None:
+    """`(4, 27)` of `leanprover/lean4:v4.27.0`; None where the name does not say."""
+    match = _RELEASE.search(toolchain or "")
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def takes_variables_by_proof(root: Path) -> bool:
+    """Whether a `variable` of a section may enter a theorem because only its proof names it, as before Lean 4.12.
+
+    Where the version is not known, it may.
+    """
+    toolchain = os.environ.get("ELAN_TOOLCHAIN") or pinned_toolchain(root)
+    nightly = _NIGHTLY.search(toolchain or "")
+    if nightly:
+        return nightly[1] < _BY_STATEMENT_NIGHTLY
+    version = version_of(toolchain)
+    return version is None or version < _BY_STATEMENT
+
+
+def packages_of(root: Path) -> dict[str, Path]:
+    """The packages of the manifest with their folders; those that a path names are where it says."""
+    manifest = _manifest(root)
+    folder = _folder(root, manifest)
+    listed = manifest.get("packages")
+    packages = {}
+    for each in listed if isinstance(listed, list) else ():
+        if isinstance(each, dict):
+            name = str(each.get("name", "")).strip("«»")
+            own = each.get("dir") if each.get("type") == "path" else None
+            packages[name] = root / str(own) if own else folder / name
+    return packages
+
+
+def packages_folder(root: Path) -> Path:
+    """Where Lake puts the packages of a project."""
+    return _folder(root, _manifest(root))
+
+
+def _folder(root: Path, manifest: dict[str, Any]) -> Path:
+    named = manifest.get("packagesDir")
+    if isinstance(named, str) and named and "\0" not in named:
+        return Path(os.path.normpath(root / named))
+    return root / (_FOLDER if not (root / _OLD_FOLDER).is_dir() or (root / _FOLDER).is_dir() else _OLD_FOLDER)
+
+
+def _manifest(root: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads((root / _MANIFEST).read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return manifest if isinstance(manifest, dict) else {}
 
 
 def server_command(project: Project, lean: LeanSettings, check: CheckSettings) -> tuple[str, ...]:
@@ -151,12 +225,12 @@ def _elan_bin() -> Path:
 
 
 def _is_root(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in (*LAKEFILES, TOOLCHAIN))
+    return any(os.path.isfile(folder / name) for name in (*LAKEFILES, TOOLCHAIN))
 
 
 def _has_fetched(folder: Path, package: Path) -> bool:
     """Whether a folder holds a project of this user's whose manifest has the package in its folder for packages."""
-    if not (folder / MANIFEST).is_file() or not _is_root(folder) or not _is_own(folder):
+    if not os.path.isfile(folder / _MANIFEST) or not _is_root(folder) or not _is_own(folder):
         return False
     fetched = packages_folder(folder)
     return package.is_relative_to(fetched) and fetched != folder

@@ -9,21 +9,42 @@ shows the term.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+import attrs
+
+from llmstep.lean.insertion_point import PLACEHOLDER, InsertionPoint, ShadowText
+from llmstep.lean.prefilter import hypothesis_names
 from llmstep.lean.step import step_of
 from llmstep.lean.text import masked_text
 from llmstep.lean.tokens import NAME
-from llmstep.lean.verdict import ERROR, INFORMATION, WARNING, Baseline, Outcome, axioms_in, first_error
+from llmstep.lean.verdict import ERROR, INFORMATION, WARNING, Baseline, Outcome, axioms_in, first_error, place_of
 from llmstep.types import Check, Verdict
 
-if TYPE_CHECKING:
-    from llmstep.lean.insertion_point import InsertionPoint
-
-SHOW_TERM: Final = (
-    "set_option pp.deepTerms true in set_option pp.proofs true in set_option pp.maxSteps 1000000 in show_term"
-)
-_SORRY: Final = re.compile(r"(?<![\w.])sorry(?:Ax)?(?![\w.])")
+_PRINTED: Final = {
+    "explicit": "true",
+    "proofs": "true",
+    "instances": "true",
+    "deepTerms": "true",
+    "funBinderTypes": "true",
+    "letVarTypes": "true",
+    "notation": "false",
+    "coercions": "false",
+    "match": "false",
+    "structureInstances": "false",
+    "analyze": "false",
+    "oneline": "false",
+    "maxSteps": "1000000",
+}
+"""Options (`pp.…`) under which Lean prints all of a term, whatever the file sets."""
+SHOW_TERM: Final = " ".join([*(f"set_option pp.{name} {value} in" for name, value in _PRINTED.items()), "show_term"])
+_ELIDED: Final = "⋯"
+"""What Lean prints for the rest of a term that is too long."""
+_LITERAL: Final = re.compile(r"""(?<![\w'!?])'(?:[^\\']|\\.[^']*)'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
+"""A character or a string in a term."""
+_METAVARIABLE: Final = re.compile(r"(?<![\w!'?])\?[\w✝]")
+"""A hole in a term, or in what a goal says."""
+_SORRY: Final = re.compile(r"(?<!\w)sorry(?:Ax)?(?![\w.])")
 _AUXILIARY: Final = re.compile(r"\._(?:proof|auxLemma|aux)\w*")
 _COMPILER: Final = re.compile(r"(?:^|\.)(?:_native\b|ofReduceBool$|ofReduceNat$|trustCompiler$)")
 _COMPILER_IN_TERM: Final = re.compile(r"\._native\b|\bofReduceBool\b|\bofReduceNat\b|\btrustCompiler\b")
@@ -33,7 +54,44 @@ _SHOWN_EXAMPLE: Final = "def ζζζ"
 """As long as the word it replaces, so that every place stays."""
 
 SORRY_USED: Final = "It uses `sorry`, which proves nothing."
+_UNSHOWN: Final = "Lean does not show whether it uses `sorry`."
 COMPILER_USED: Final = "It trusts compiled code (`check.allowNativeDecide`)."
+
+
+@attrs.frozen
+class Case:
+    """A candidate in its place."""
+
+    text: str
+    """The text that Lean reads, with a name for an example."""
+    name: str
+    """What Lean can be asked about; empty where there is nothing."""
+    point: InsertionPoint
+    baseline: Baseline
+    candidate: str
+    seconds: float
+    """Longest time for a look at it."""
+    native: bool
+    """Whether proofs by compiled code count."""
+
+    @property
+    def above(self) -> str:
+        """The text up to the candidate."""
+        return self.text[: self.point.start]
+
+    @property
+    def converts(self) -> bool:
+        """It is a step of `conv`."""
+        return self.point.placeholder != PLACEHOLDER
+
+    @property
+    def bound(self) -> set[str]:
+        """The names in the goal."""
+        return hypothesis_names(self.baseline.goals[0])
+
+    def shadow(self, candidate: str | None = None) -> ShadowText:
+        """The document with the candidate, or with other text in its place."""
+        return self.point.shadow_text(self.text, self.candidate if candidate is None else candidate)
 
 
 def named(text: str, point: InsertionPoint) -> tuple[str, str]:
@@ -62,60 +120,69 @@ def question(name: str) -> str:
     return f"#print axioms {name}" if name else ""
 
 
-def bracketed(candidate: str, *, shown: bool) -> str:
+def bracketed(case: Case, *, shown: bool) -> str:
     """The candidate in brackets, as one step.
 
     Args:
-        shown: Lean shows the term that it makes.
+        shown: Lean shows the term that it makes. `conv` shows none, but a tactic in it does, for the equation.
     """
-    lines = ["  " + line for line in step_of(candidate).lines]
-    return "\n".join([f"{SHOW_TERM} (" if shown else "(", *lines, " )"])
+    first, last = _brackets(case) if shown else ("(", " )")
+    return "\n".join([first, *("  " + line for line in step_of(case.candidate).lines), last])
 
 
-def is_whole(baseline: Baseline, outcome: Outcome, scope: int) -> bool:
+def _brackets(case: Case) -> tuple[str, str]:
+    return (f"tactic => {SHOW_TERM} (conv => lhs; (", " ))") if case.converts else (f"{SHOW_TERM} (", " )")
+
+
+def is_whole(case: Case, outcome: Outcome) -> bool:
     """Whether Lean has nothing against the whole declaration, and would have warned of a `sorry` in it.
 
     Args:
-        scope: The line that the declaration begins on.
+        outcome: Of the candidate.
     """
+    scope = case.text.count("\n", 0, case.point.declaration.start)
     complaints = (
         each.get("severity") == ERROR or (each.get("severity") == WARNING and "sorry" in each["message"])
         for each in outcome.diagnostics
-        if each["range"]["start"]["line"] >= scope
+        if place_of(each)[0] >= scope
     )
-    return baseline.warns and baseline.axioms is not None and not any(complaints)
+    return case.baseline.warns and case.baseline.axioms is not None and not any(complaints)
 
 
-def doubt(point: InsertionPoint, baseline: Baseline, outcome: Outcome, *, shown: bool, native: bool) -> Check | None:
+def doubt(case: Case, outcome: Outcome, *, shown: bool, closes: bool) -> Check | None:
     """What the second look has against a candidate.
 
     Args:
         outcome: Of the candidate in brackets.
         shown: Lean was to show the term.
-        native: Proofs by compiled code count.
+        closes: No goal of the candidate's own is left.
     """
-    if error := first_error(baseline, outcome):
+    if error := first_error(case.baseline, outcome):
         if _TOO_MUCH.search(error):
             return Check(Verdict.UNCHECKED, message="The second check of it takes too long.")
+        if shown and case.converts:  # in brackets it was fine: it works at other goals than the first
+            return Check(Verdict.UNCHECKED, message=_UNSHOWN)
         return Check(Verdict.INVALID, message=f"It is not one sequence of tactics: {error}")
-    axioms = axioms_in(outcome)
-    if axioms is None and baseline.axioms is not None:
+    axioms, known = axioms_in(outcome), case.baseline.axioms
+    if axioms is None and known is not None:
         return Check(Verdict.UNCHECKED, message="Lean does not say which axioms it rests on.")
-    new = (axioms or frozenset()) - (baseline.axioms or frozenset())
-    own = [each for each in new if _COMPILER.search(each) and _is_own(each, point)]
-    if own and not native:
+    new = (axioms or frozenset()) - (known or frozenset())
+    own = [each for each in new if _COMPILER.search(each) and _is_own(each, case.point)]
+    if own and not case.native:
         return Check(Verdict.INVALID, message=COMPILER_USED)
     if not shown:
         return None
-    term = _shown_term(outcome)
-    if term is None and point.optional:
+    term = _shown_term(case, outcome)
+    if term is None and case.point.optional:
         return Check(Verdict.INVALID, message="It fails, and another alternative takes its place.")
-    if term is None:
-        return Check(Verdict.UNCHECKED, message="Lean does not show whether it uses `sorry`.")
+    if term is None or _ELIDED in term or (_SORRY.search(term) and _SORRY.search("\n".join(case.baseline.goals))):
+        return Check(Verdict.UNCHECKED, message=_UNSHOWN)
     if _SORRY.search(term):
         return Check(Verdict.INVALID, message=SORRY_USED)
-    if _COMPILER_IN_TERM.search(term) and not native:
+    if _COMPILER_IN_TERM.search(term) and not case.native:
         return Check(Verdict.INVALID, message=COMPILER_USED)
+    if closes and _METAVARIABLE.search(term) and not _METAVARIABLE.search(case.baseline.goals[0]):
+        return Check(Verdict.INVALID, message="It leaves a hole that is no goal, so that nothing can fill it.")
     if _AUXILIARY.search(term) and (axioms is None or "sorryAx" in axioms):
         return Check(Verdict.UNCHECKED, message="Lean does not show whether a part of it uses `sorry`.")
     return None
@@ -128,16 +195,16 @@ def _is_own(axiom: str, point: InsertionPoint) -> bool:
     return not native or full.endswith(f".{theorem}") or f".{theorem}".endswith(full)
 
 
-def _shown_term(outcome: Outcome) -> str | None:
-    """What `show_term` printed; None when it printed nothing.
+def _shown_term(case: Case, outcome: Outcome) -> str | None:
+    """What `show_term` printed, without its literals; None when it printed nothing.
 
     Behind `<;>` it prints for each goal.
     """
     line, column = outcome.start
-    place = {"line": line, "character": column + SHOW_TERM.rindex("show_term")}
+    place = line, column + _brackets(case)[0].index("show_term")
     terms = [
         each["message"]
         for each in outcome.diagnostics
-        if each.get("severity") == INFORMATION and each["range"]["start"] == place
+        if each.get("severity") == INFORMATION and place_of(each) == place
     ]
-    return "\n".join(terms) if terms else None
+    return _LITERAL.sub("", "\n".join(terms)) if terms else None

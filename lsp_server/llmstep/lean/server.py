@@ -215,8 +215,8 @@ class LeanServer:
         if document is None or not document.late:
             return
         if document.settled:
-            worker = next((member for member in self.processes() if member.uri == uri), None)
-            stuck = worker is not None and await process.spinning(worker.pid)
+            worker = self.worker(uri)
+            stuck = worker is not None and await process.spinning(worker)
             document.late = 0
         else:
             stuck = document.late >= PATIENCE
@@ -248,6 +248,8 @@ class LeanServer:
         return await wait_for(self._starting, seconds, lambda: self._last_words, self._progress, where)
 
     async def _start(self) -> LeanClient:
+        if self._client is not None:
+            await self._client.gone()  # else two families share the memory
         client = LeanClient(self._notified, (PUBLISH, PROGRESS), self._said)
         try:
             await begin(client, self.command, self.root, self.options.variables)
@@ -285,9 +287,5 @@ class LeanServer:
             document.published(name.get("version"), params["diagnostics"], more=params.get("isIncremental", False))
             if words := document.preparing():
                 self._progress(Progress("goal", f"Lean prepares the imports: {words}"))
-        elif document.progressed(name.get("version"), params["processing"]) and not self._has_worker(document):
-            document.crashed()
-
-    def _has_worker(self, document: Document) -> bool:
-        """Lean also gives a document up for a missing import, with which its worker lives on."""
-        return any(member.uri == document.uri for member in self.processes())
+        elif document.progressed(name.get("version"), params["processing"]) and self.worker(document.uri) is None:
+            document.crashed()  # Lean also gives a document up for a missing import, with which its worker lives on

@@ -28,7 +28,8 @@ _REST = 10
 """The pause between two looks at the imports, in multiples of what a look takes: Mathlib has thousands of files."""
 
 _NEXT = "\n\nexample : True := by\n"
-_AT_ONCE = _NEXT + "  trivial\n"
+_PROBE = "\n\nexample : 0 = 1 := by\n  decide +kernel\n"
+"""Behind a placeholder stands what only the kernel refuses: without an error there the kernel checks nothing."""
 _AFTER_A_PAUSE = _NEXT + "  iterate 100 sleep 2\n  trivial\n"
 """Behind a candidate stands a command that takes Lean a fifth of a second, asleep. When the report comes to it, all
 about the candidate is known, and the next edit ends it. Without it Lean would be done, and would make its index of the
@@ -85,7 +86,7 @@ class Shadow:
         self.is_open = True
         if self._late:
             await self._recover(prefix)
-        version = await self.server.change(self.uri, rest.text + (_asked(question) + _AT_ONCE if rest.whole else ""))
+        version = await self.server.change(self.uri, rest.text + (_asked(question) + _PROBE if rest.whole else ""))
         goals, outcome = await _both(
             self.server.plain_goal(self.uri, rest.start, self.patience),
             self._outcome(rest, self.server.wait(self.uri, version, self.patience), self.patience, question),

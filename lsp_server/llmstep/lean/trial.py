@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Final
 
 import attrs
+from lsprotocol.types import Position
 
 from llmstep.lean.text import mask, offset_at
 from llmstep.lean.verdict import Baseline, Diagnostic, Outcome, is_unsolved
@@ -93,10 +93,6 @@ def gaps_in(proof: str) -> list[tuple[int, int]]:
 
 
 def _extent(document: str, error: Diagnostic) -> tuple[int, int]:
-    from lsprotocol.types import Position
-
     extent = error.get("fullRange") or error["range"]
-    places: Sequence[Position] = [
-        Position(extent[side]["line"], extent[side]["character"]) for side in ("start", "end")
-    ]
-    return offset_at(document, places[0]), offset_at(document, places[1])
+    start, end = (Position(extent[side]["line"], extent[side]["character"]) for side in ("start", "end"))
+    return offset_at(document, start), offset_at(document, end)

@@ -95,6 +95,8 @@ class Baseline:
     """What the theorem rests on with the placeholder; None where Lean cannot be asked for that."""
     warns: bool = False
     """Lean warns of the placeholder, so that a candidate without a warning holds no `sorry`."""
+    unkept: bool = False
+    """Lean's kernel checks nothing, by an option of the project or of the file."""
 
 
 def judge(point: InsertionPoint, baseline: Baseline, outcome: Outcome) -> Check:
@@ -140,7 +142,9 @@ def baseline_of(outcome: Outcome, goals: Sequence[str], scope: Place) -> Baselin
     """
     errors = frozenset(outcome.signature(place, error) for place, error in outcome.errors())
     warns = outcome.says(WARNING, "sorry", scope)
-    return Baseline(tuple(goals), outcome.goals or (), errors, axioms_in(outcome), warns)
+    last = outcome.shadow.text.count("\n")
+    unkept = outcome.shadow.whole and not any(place[0] > last for place, _ in outcome.errors())
+    return Baseline(tuple(goals), outcome.goals or (), errors, axioms_in(outcome), warns, unkept)
 
 
 def is_unsolved(diagnostic: Diagnostic) -> bool:

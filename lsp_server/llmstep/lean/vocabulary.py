@@ -64,6 +64,8 @@ OPTION_FAMILIES: Final = frozenset({"pp", "linter", "backward"})
 """Options that change what is printed, or how old versions are followed; they take flags and small numbers."""
 FIXED_VALUES: Final = frozenset({"true", "false", "some", "none", "with", "default"})
 """Lower case words in the value of an option of a tactic."""
+CONSTRUCTORS: Final = frozenset({"pos", "neg", "some", "with"})
+"""Words that something may follow there: constructors with an argument."""
 NOT_EVALUATED: Final = frozenset({"discharger", "disch", "motive", "add", "erase", "rule_sets"})
 """Options of tactics whose value is syntax and no program."""
 
@@ -77,6 +79,7 @@ _WITH_OPTIONS: Final = words(
     "congr ext unfold split apply_rules push_neg gcongr conv cases induction exact? apply? simp?"
 )
 """Tactics with options, which are known as such behind anything."""
+_VALUE_ENDS: Final = frozenset({"", "}", "]", ")", ",", ":=", ":", "with"})
 _VALUE_MARKS: Final = frozenset({"{", "}", "[", "]", "(", ")", ",", ":=", ":", ".", "..", "-"})
 
 
@@ -154,8 +157,7 @@ def _fixed(value: Sequence[Lexeme]) -> bool:
         if token.is_name:
             dotted = number > 0 and value[number - 1].text == "." and token.glued
             plain = dotted or text in FIXED_VALUES or text[:1].isupper() or "." in text or after == ":="
-            applied = after[:1].isalnum() or after in {"(", "fun", "λ", '"'}
-            if not plain or (applied and text not in FIXED_VALUES):
+            if not plain or not (after in _VALUE_ENDS or text in CONSTRUCTORS):
                 return False
         elif not (text.isdecimal() or text == '"' or text in _VALUE_MARKS):
             return False

@@ -11,20 +11,27 @@ from typing import TYPE_CHECKING
 
 from pygls.uris import to_fs_path
 
-from llmstep.errors import CancelledError, NoGoalError, StepFailsError
-from llmstep.lean.build import build_commands
+from llmstep.errors import BusyError, CancelledError, NoGoalError, StepFailsError
+from llmstep.lean.build import build_commands, run
 from llmstep.lean.checker import FileChecker
 from llmstep.lean.elide import elide
 from llmstep.lean.goal_layout import laid_out
-from llmstep.lean.home import Again, Home, ServerInfo, evict
+from llmstep.lean.home import Home, ServerInfo, evict
 from llmstep.lean.memory_limit import limit_of
-from llmstep.lean.project import Project, existing, find_project, server_command, working_folder
+from llmstep.lean.project import (
+    TOOLCHAIN,
+    Project,
+    existing,
+    find_project,
+    server_command,
+    takes_variables_by_proof,
+    working_folder,
+)
 from llmstep.lean.proposals import proposed
 from llmstep.lean.server import LeanServer
 from llmstep.lean.starting import ServerOptions
 from llmstep.lean.trial import Trial
 from llmstep.lean.verdict import ERROR, Diagnostic
-from llmstep.lean.version import TOOLCHAIN, takes_variables_by_proof
 from llmstep.progress import ProgressSink, silent
 from llmstep.settings import Settings
 from llmstep.settings_store import SettingsStore
@@ -76,9 +83,9 @@ class LeanWorkspace:
             NoGoalError: There is none.
             LeanError: Lean cannot be started, or does not answer within the time limit.
         """
-        async with self._file(uri, progress) as (checker, again):
-            baseline = await again(lambda: checker.baseline(text, point))
-            main, *others = await again(lambda: laid_out(checker, text, point, baseline.goals))
+        async with self._file(uri, progress) as (checker, home):
+            baseline = await home.again(lambda: checker.baseline(text, point))
+            main, *others = await home.again(lambda: laid_out(checker, text, point, baseline.goals))
             return Goal(main, tuple(others))
 
     async def locate(
@@ -125,9 +132,9 @@ class LeanWorkspace:
             LeanError: Lean cannot be started, or fails on the text without any candidate.
         """
         checks: list[Check] = []
-        async with self._file(uri) as (checker, again):
+        async with self._file(uri) as (checker, home):
             for index, candidate in enumerate(candidates):
-                check = await again(partial(checker.check, text, point, candidate, seconds=seconds))
+                check = await home.again(partial(checker.check, text, point, candidate, seconds=seconds))
                 checks.append(check)
                 if on_result is not None:
                     on_result(index, check)
@@ -135,18 +142,18 @@ class LeanWorkspace:
 
     async def trial(self, uri: str, text: str, point: InsertionPoint, proof: str, seconds: float) -> Trial:
         """See `FileChecker.trial`."""
-        async with self._file(uri) as (checker, again):
-            return await again(partial(checker.trial, text, point, proof, seconds))
+        async with self._file(uri) as (checker, home):
+            return await home.again(partial(checker.trial, text, point, proof, seconds))
 
     async def proposals(self, uri: str, text: str, point: InsertionPoint, tactic: str) -> list[str]:
         """The texts that a searching tactic such as `exact?` proposes, best first; errors as with `check`."""
-        async with self._file(uri) as (checker, again):
-            return proposed(await again(lambda: checker.informations(text, point, tactic)))
+        async with self._file(uri) as (checker, home):
+            return proposed(await home.again(lambda: checker.informations(text, point, tactic)))
 
     async def renamed(self, uri: str, text: str, point: InsertionPoint, candidate: str) -> list[str]:
         """See `FileChecker.renamed`."""
-        async with self._file(uri) as (checker, again):
-            return await again(lambda: checker.renamed(text, point, candidate))
+        async with self._file(uri) as (checker, home):
+            return await home.again(lambda: checker.renamed(text, point, candidate))
 
     def elided(self, uri: str, text: str, point: InsertionPoint) -> str:
         """The text as it is checked: what stands above the declaration of an insertion point is taken as given."""
@@ -163,8 +170,8 @@ class LeanWorkspace:
         Raises:
             LeanError: Lean cannot be started, or does not answer within the time limit.
         """
-        async with self._file(uri) as (checker, again):
-            return await again(lambda: checker.messages(text))
+        async with self._file(uri) as (checker, home):
+            return await home.again(lambda: checker.messages(text))
 
     def servers(self) -> list[ServerInfo]:
         """The servers that run."""
@@ -194,11 +201,18 @@ class LeanWorkspace:
             BusyError: It is being built already.
         """
         home = self._home(self._project(uri))
-        commands = build_commands(home.project, text, self.settings.lean)
-        home.begin_build()
+        lean = self.settings.lean
+        commands = build_commands(home.project, text, lean)
+        if home.builds:
+            raise BusyError("The imports of this project are being built already.", hint="Wait until that has ended.")
+        home.builds = True
         try:
-            await home.build(commands, self.settings.lean.environment, progress)
+            for checker in home.files.values():
+                await checker.close()  # Lake writes anew what they have mapped into memory
+            for command in commands:
+                await run(command, home.project.root, lean.environment, progress)
         finally:
+            home.builds = False
             self._outdate(home)
 
     def saved(self, files: Sequence[Path]) -> bool:
@@ -212,33 +226,26 @@ class LeanWorkspace:
         return bool(outdated)
 
     @contextlib.asynccontextmanager
-    async def _file(self, uri: str, progress: ProgressSink = silent) -> AsyncIterator[tuple[FileChecker, Again]]:
-        """The checker of a file and an `Again` for work with it; its server does not count as idle in the block."""
+    async def _file(self, uri: str, progress: ProgressSink = silent) -> AsyncIterator[tuple[FileChecker, Home]]:
+        """The checker of a file, and its home, whose server does not count as idle in the block."""
         if self._closed:
             raise CancelledError("llmstep is shutting down.")
         home = self._home(self._project(uri))
         checker = home.files.get(uri)
         if checker is None:
-            settings = self.settings
-            checker = FileChecker(
-                home.server,
-                uri,
-                settings.check,
-                settings.lean.timeout_seconds,
-                variables_by_proof=home.variables_by_proof,
-            )
+            by_proof = takes_variables_by_proof(home.project.root)
+            check, patience = self.settings.check, self.settings.lean.timeout_seconds
+            checker = FileChecker(home.server, uri, check, patience, variables_by_proof=by_proof)
             home.files[uri] = checker
         home.files.move_to_end(uri)
         home.users += 1
-        if home.timer is not None:
-            home.timer.cancel()
-            home.timer = None
+        home.keep()
         home.server.listeners.append(progress)
         try:
             await evict(uri, list(self._homes.values()), self.settings)
             if await checker.refresh():
                 self.on_outdated(uri)
-            yield checker, Again(home.server)
+            yield checker, home
         finally:
             home.server.listeners.remove(progress)
             home.users -= 1
@@ -256,8 +263,7 @@ class LeanWorkspace:
             options = ServerOptions(lean.start_minutes * 60, lean.build_imports, lean.environment, limit_of(check))
             command = server_command(project, lean, check)
             server = LeanServer(command, project.root, timeout=lean.timeout_seconds, options=options)
-            home = Home(server, project, takes_variables_by_proof(project.root))
-            self._homes[key] = home
+            home = self._homes[key] = Home(server, project)
         return home
 
     def _rest(self, home: Home) -> None:
@@ -281,8 +287,7 @@ class LeanWorkspace:
         home = self._homes.pop(key, None)
         if home is None:
             return
-        if home.timer is not None:
-            home.timer.cancel()
+        home.keep()
         task = asyncio.ensure_future(home.server.stop())
         self._stopping.add(task)
         task.add_done_callback(self._stopping.discard)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from llmstep.automation.tactic import MissingTactics
+from llmstep.automation.source import MissingTactics
 from llmstep.lean.text import offset_at
 from llmstep.printable import strange_character
 from llmstep.search.best_first import Step

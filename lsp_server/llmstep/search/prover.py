@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from llmstep.automation.tactic import MissingTactics
+from llmstep.automation.source import MissingTactics
 from llmstep.premises.source import Whereabouts
 from llmstep.progress import Progress, ProgressSink, silent
 from llmstep.search.best_first import Limits, best_first
