@@ -11,7 +11,7 @@ from llmstep.cancel import NEVER, CancelToken
 from llmstep.catalog.cleaning import THOUGHT_BEGINS, THOUGHT_ENDS
 from llmstep.catalog.template import PromptTemplate
 from llmstep.decoder import Lead
-from llmstep.engine.chat_form import chat_form, in_own_words, written_chat
+from llmstep.engine.chat_form import in_own_words, written_chat
 from llmstep.engine.decode import decode
 from llmstep.engine.interface import Generation
 from llmstep.engine.loaded import LoadedModel
@@ -42,8 +42,7 @@ def answer(
         CancelledError: `cancel` was requested.
     """
     started = time.perf_counter()
-    if template.own_turns and (form := chat_form(partial(written_chat, loaded.plan.tokenizer_folder), template)):
-        template = in_own_words(template, form)
+    template = in_own_words(template, partial(written_chat, loaded.plan.tokenizer_folder))
     prompts = template.draws(prompt_input, sampling.count)
     parts = []
     before = 0
