@@ -99,7 +99,7 @@ class Engine(ModelEngine):
 
         def work(job: Job[Completion]) -> Completion:
             with self._working(job, settings, choice) as model:
-                tokens, written = complete(
+                return complete(
                     model,
                     choice.template,
                     text,
@@ -108,7 +108,6 @@ class Engine(ModelEngine):
                     on_written=written_one,
                     cancel=job.cancel,
                 )
-            return Completion(written, choice.name, tokens)
 
         return await self._done(work)
 
