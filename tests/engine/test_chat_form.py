@@ -12,7 +12,7 @@ import pytest
 
 from llmstep.catalog.cleaning import without_thought
 from llmstep.catalog.templates import get_template
-from llmstep.engine import answer as answer_module
+from llmstep.engine import decode as answer_module
 from llmstep.engine.chat_form import in_own_words, written_chat
 from llmstep.engine.postprocess import RawSample, endings, finish
 from llmstep.engine.router import EngineRouter

@@ -16,8 +16,8 @@ from huggingface_hub import constants
 from llmstep.cancel import CancelToken
 from llmstep.catalog.files import measure
 from llmstep.errors import CancelledError, DownloadError, ModelLoadError, ModelNotFoundError
+from llmstep.hub import client as hub_errors
 from llmstep.hub import download
-from llmstep.hub import errors as hub_errors
 from llmstep.hub.download import cached_folder, fetch
 from llmstep.progress import format_bytes
 

@@ -20,9 +20,9 @@ import attrs
 from llmstep.aside import in_this_loop
 from llmstep.catalog.model_key import ModelKey
 from llmstep.catalog.resolve import ModelChoice
-from llmstep.engine.answer import answer
 from llmstep.engine.answers import Answers, answer_key
 from llmstep.engine.completion import complete
+from llmstep.engine.decode import answer
 from llmstep.engine.interface import Answer, Completion, EngineStatus, Generation, ModelEngine, Text, Turn, Written
 from llmstep.engine.loaded import LoadedModel, release
 from llmstep.engine.prepare import chosen, is_large, load, prepare
