@@ -164,8 +164,9 @@ def translate(error: Exception, repo_id: str) -> LlmstepError:
             f"The download of {repo_id} failed: {hub} cannot be reached or stopped answering.",
             hint=f"Check the network and the proxy and try again, set HF_ENDPOINT to a mirror, {_LOCAL}",
         )
+    said = (str(error).strip().splitlines() or ["no details"])[0].rstrip(".")
     return DownloadError(
-        f"The download of {repo_id} failed: {type(error).__name__}: {_first_line(error)}.",
+        f"The download of {repo_id} failed: {type(error).__name__}: {said}.",
         hint=f"Try again, {_LOCAL}",
     )
 
@@ -202,13 +203,4 @@ def _is_anonymous(refusal: errors.HfHubHTTPError) -> bool:
 
 def _is_network(error: BaseException) -> bool:
     """Whether an error is one of connections; the hub's HTTP client is `httpx` or its successor `httpx2`."""
-    return isinstance(error, ConnectionError | TimeoutError) or type(error).__module__.partition(".")[0] in (
-        "httpx",
-        "httpx2",
-        "httpcore",
-        "httpcore2",
-    )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or ["no details"])[0].rstrip(".")
+    return isinstance(error, ConnectionError | TimeoutError) or type(error).__module__.startswith(("httpx", "httpcore"))
