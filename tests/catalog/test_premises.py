@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from llmstep.catalog.premises import in_front, marked
+from llmstep.catalog.template import in_front, marked
 from llmstep.catalog.templates import get_template
 from llmstep.engine.prompt import encode
 from llmstep.types import Goal, Premise, PromptInput

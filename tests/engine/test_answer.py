@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from llmstep.catalog.templates import get_template
-from llmstep.engine.answer import answer
+from llmstep.engine.decode import answer
 from llmstep.types import Goal, PromptInput, SamplingParams
 
 if TYPE_CHECKING:

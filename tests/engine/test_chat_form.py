@@ -12,8 +12,8 @@ import pytest
 
 from llmstep.catalog.cleaning import without_thought
 from llmstep.catalog.templates import get_template
-from llmstep.engine import answer as answer_module
-from llmstep.engine.chat_form import ChatForm, chat_form, in_own_words, written_chat
+from llmstep.engine import decode as answer_module
+from llmstep.engine.chat_form import in_own_words, written_chat
 from llmstep.engine.postprocess import RawSample, endings, finish
 from llmstep.engine.router import EngineRouter
 from llmstep.settings import Settings
@@ -75,9 +75,8 @@ def test_the_prompt_is_that_of_apply_chat_template(tmp_path: Path, name: str, th
     )
     if name == "an open thought" and not thinking:
         expected += "\n</think>\n\n"
-    form = chat_form(partial(written_chat, tmp_path), template)
-    assert form is not None
-    own = in_own_words(template, form)
+    own = in_own_words(template, partial(written_chat, tmp_path))
+    assert not own.own_turns
     assert own.prompt(PromptInput(GOAL)) == expected
     assert own.special == "none"
     assert own.in_thought == (name == "an open thought" and thinking > 0)
@@ -90,9 +89,7 @@ def test_the_prompt_is_that_of_apply_chat_template(tmp_path: Path, name: str, th
 )
 def test_what_ends_the_models_turn_ends_a_step(tmp_path: Path, name: str, end: str) -> None:
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"chat_template": RULES[name]}), encoding="utf-8")
-    form = chat_form(partial(written_chat, tmp_path), instruct())
-    assert form is not None
-    own = in_own_words(instruct(), form)
+    own = in_own_words(instruct(), partial(written_chat, tmp_path))
     assert end in own.stops
     assert own.clean(f"```lean\nomega\n```{end}\nand more") == "omega"
 
@@ -110,13 +107,15 @@ def test_what_ends_the_models_turn_ends_a_step(tmp_path: Path, name: str, end: s
 )
 def test_a_rule_that_does_not_fit_leaves_the_template_as_it_is(tmp_path: Path, rule: str) -> None:
     (tmp_path / "tokenizer_config.json").write_text(json.dumps({"chat_template": rule}), encoding="utf-8")
-    assert chat_form(partial(written_chat, tmp_path), instruct()) is None
+    assert in_own_words(instruct(), partial(written_chat, tmp_path)) == instruct()
 
 
 def test_templates_whose_models_were_trained_on_their_markers_keep_them() -> None:
-    form = ChatForm("[INST] ", " [/INST]")
+    def rule(messages: list[tuple[str, str]], **_: object) -> str:
+        return f"[INST] {messages[0][1]} [/INST]"
+
     for name in ("internlm-plus", "internlm-step", "internlm25-step", "bfs"):
-        assert in_own_words(get_template(name), form) == get_template(name)
+        assert in_own_words(get_template(name), rule) == get_template(name)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])  # the own decoder; transformers

@@ -12,7 +12,7 @@ from lsprotocol.types import Position
 from safetensors.torch import load_file, save_file
 from transformers import ByT5Tokenizer, T5EncoderModel
 
-from llmstep.catalog.premises import marked
+from llmstep.catalog.template import marked
 from llmstep.errors import LlmstepError, ModelLoadError, ModelNotFoundError, RequestError, SettingsError
 from llmstep.lean.insertion_points import find_insertion_point
 from llmstep.premises.corpus import read_corpus

@@ -11,7 +11,7 @@ from command_line import run
 from lsprotocol.types import Position
 
 from llmstep.app import App
-from llmstep.catalog.premises import in_front
+from llmstep.catalog.template import in_front
 from llmstep.catalog.templates import get_template
 from llmstep.engine.engine import Engine
 from llmstep.errors import SettingsError

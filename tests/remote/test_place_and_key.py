@@ -154,7 +154,7 @@ async def test_the_key_is_in_no_log_and_no_error(
                 await engine.generate(ASK, attrs.evolve(SIX, seed=len(fake.asked)))
             except LlmstepError as caught:
                 errors.append(caught)
-            shown += [repr(vars(each)) for each in gc.get_objects() if isinstance(each, connection.Connection)]
+            shown += [repr(each) for each in gc.get_objects() if isinstance(each, connection.Connection)]
     await fake.stop()
     try:
         errors.append(await failure(fake, RemoteError))

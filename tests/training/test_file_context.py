@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from llmstep.catalog.resolve import resolve
 from llmstep.catalog.templates import get_template
 from llmstep.cli import app
-from llmstep.engine import answer as answering
+from llmstep.engine import decode as answering
 from llmstep.engine.prompt import encode
 from llmstep.errors import SettingsError
 from llmstep.lean.asking import prompt_input_behind

@@ -9,8 +9,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import attrs
-
 from llmstep.errors import ModelLoadError, ModelNotFoundError
 from llmstep.strict_json import JsonError, loads
 
@@ -150,18 +148,10 @@ def read_json(file: Path) -> dict[str, Any]:
     return content
 
 
-@attrs.frozen
-class Weights:
-    """What the weight files hold, read without loading them."""
+def measure(folder: Path) -> tuple[int | None, int]:
+    """The number of a model's weights, and the bytes of their files; every safetensors file is as long as it says.
 
-    parameters: int | None
-    """Number of parameters; None for pickles, which do not say."""
-    file_bytes: int
-    """Size of the files together."""
-
-
-def measure(folder: Path) -> Weights:
-    """Sizes of a model's weights, and the check that every safetensors file is as long as its header says.
+    The number is None for pickles, which do not say it.
 
     Raises:
         ModelLoadError: A file is missing, cut off, or not in its format.
@@ -182,7 +172,7 @@ def measure(folder: Path) -> Weights:
                     parameters += sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
             except SafetensorError as error:
                 raise broken(path, _how(str(error), path.stat().st_size)) from error
-    return Weights(parameters, size)
+    return parameters, size
 
 
 def _how(said: str, size: int) -> str:

@@ -8,8 +8,7 @@ from typing import Final, Literal
 import attrs
 
 from llmstep.catalog.memory import BYTES, needed_bytes, weight_bytes
-from llmstep.catalog.tables import read_tables
-from llmstep.catalog.template import Family
+from llmstep.catalog.template import Family, read_tables
 
 Dtype = Literal["float32", "bfloat16", "float16"]
 ProofStyle = Literal["plan", "think", "chat"]

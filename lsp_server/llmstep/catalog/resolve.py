@@ -14,8 +14,8 @@ from llmstep.catalog.models import STARTER, ModelRecord
 from llmstep.catalog.recommended import PREFERENCE, Hardware, ways
 from llmstep.catalog.registry import all_records, find_record
 from llmstep.catalog.store import STARTER_DIR, cache_path, is_cached
-from llmstep.catalog.template import Family
-from llmstep.catalog.templates import TEMPLATES, PromptTemplate, guess_template, template_for
+from llmstep.catalog.template import Family, PromptTemplate
+from llmstep.catalog.templates import TEMPLATES, guess_template, template_for
 from llmstep.errors import ModelError, ModelLoadError, ModelNotFoundError
 from llmstep.settings import Settings
 

@@ -13,7 +13,6 @@ from llmstep.catalog.files import (
     ADAPTER_WEIGHTS,
     CONFIG,
     HINTS,
-    Weights,
     is_complete,
     measure,
     read_json,
@@ -87,21 +86,19 @@ def adapter_base(folder: Path) -> str | None:
 
 def size_bytes(record: ModelRecord) -> int | None:
     """Size of a model's weights: of the files for the starter and the user's, else from the number of weights."""
-    found = _measured(record)
-    return found.file_bytes if found else record.size_bytes
+    return _measured(record)[1] or record.size_bytes
 
 
 def parameters(record: ModelRecord) -> int | None:
     """Number of a model's weights: from the header of the file for the starter, from the record for others."""
-    found = _measured(record)
-    return found.parameters if found and record.bundled else record.parameters
+    return _measured(record)[0] if record.bundled else record.parameters
 
 
-def _measured(record: ModelRecord) -> Weights | None:
+def _measured(record: ModelRecord) -> tuple[int | None, int]:
     folder = STARTER_DIR if record.bundled else cache_path(record) if record.added else None
     with contextlib.suppress(ModelLoadError, OSError):
-        return measure(folder) if folder else None
-    return None
+        return measure(folder) if folder else (None, 0)
+    return None, 0
 
 
 def hub_folder(repo_id: str) -> Path | None:

@@ -13,15 +13,25 @@ it was typed, and drops what does not continue it.
 from __future__ import annotations
 
 import re
-from typing import Literal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar
 
 import attrs
+from cattrs import Converter
 
 from llmstep.catalog import cleaning
 from llmstep.catalog.local_names import local_names
-from llmstep.catalog.premises import in_front
 from llmstep.settings import Settings
-from llmstep.types import PromptInput
+from llmstep.types import Premise, PromptInput
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]
+
+T = TypeVar("T")
 
 Family = Literal["causal", "seq2seq"]
 
@@ -33,6 +43,10 @@ ASSISTANT = "<|im_end|>\n<|im_start|>assistant\n"
 
 UNNAMED = "example"
 """What stands for the name of a declaration that has none or is not known."""
+
+GAP = "\n\n"
+"""Behind each premise."""
+_CONVERTER = Converter(forbid_extra_keys=True)
 
 
 @attrs.frozen
@@ -215,3 +229,52 @@ class PromptTemplate:
     def clean(self, text: str) -> str:
         """The step in a raw answer to a prompt without a prefix."""
         return cleaning.dedent(self.unwrap(text))
+
+
+def marked(premise: Premise) -> str:
+    """The code of a premise with its full name, in marks, in the place of the name that it is defined by.
+
+    That is the longest end of the name which occurs in the code behind a blank: `theorem add_comm …` in the namespace
+    `Nat` becomes `theorem <a>Nat.add_comm</a> …`, as ReProver was trained on it (its `common.py`).
+    """
+    name = f"<a>{premise.name}</a>"
+    code = premise.code.replace(f"_root_.{premise.name}", name)
+    parts = premise.name.split(".")
+    for index in range(len(parts)):
+        end = re.escape(".".join(parts[index:]))
+        changed = re.sub(rf"(?<=\s)«?{end}»?", lambda _: name, code)
+        if changed != code:
+            return changed
+    return code
+
+
+def in_front(state: str, premises: Sequence[Premise], max_bytes: int) -> str:
+    """The premises that go in front of a state, the best next to it.
+
+    Taken in their order as long as premises and state together have at most so many bytes in UTF-8. One that is too
+    long is passed over, and shorter ones behind it still come.
+    """
+    capacity = max_bytes - len(state.encode())
+    text = ""
+    for premise in premises:
+        one = marked(premise) + GAP
+        size = len(one.encode())
+        if size <= capacity:
+            capacity -= size
+            text = one + text
+    return text
+
+
+def read_tables(file: str, kind: type[T]) -> dict[str, T]:
+    """The records of a file, by the names of their tables.
+
+    `like` takes what a table does not say from another one, and `also` stands for another one.
+    """
+    tables: dict[str, dict[str, Any]] = tomllib.loads((Path(__file__).parent / file).read_text(encoding="utf-8"))
+
+    def whole(name: str) -> dict[str, Any]:
+        own = dict(tables[name])
+        fields = {**(whole(own.pop("like")) if "like" in own else {}), **own, "name": name}
+        return {**fields, "also": whole(fields["also"])} if "also" in own else fields
+
+    return {name: _CONVERTER.structure(whole(name), kind) for name in tables}

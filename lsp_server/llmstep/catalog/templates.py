@@ -6,13 +6,9 @@ import difflib
 import re
 from typing import Final
 
-from llmstep.catalog.tables import read_tables
-from llmstep.catalog.template import Family, PromptTemplate, Segment
+from llmstep.catalog.template import Family, PromptTemplate, read_tables
 from llmstep.errors import ModelError
 from llmstep.settings import Settings
-
-__all__ = ["TEMPLATES", "Family", "PromptTemplate", "Segment", "get_template", "guess_template", "template_for"]
-
 
 TEMPLATES: Final = read_tables("templates.toml", PromptTemplate)
 """All templates by name."""

@@ -37,46 +37,34 @@ Rule = Callable[..., "str | None"]
 """Writes a chat, as `written_chat` does for its folder."""
 
 
-@attrs.frozen
-class ChatForm:
-    """The markers around the one turn of a user."""
+def in_own_words(template: PromptTemplate, rule: Rule, *, thinks: bool | None = None) -> PromptTemplate:
+    """A template whose turns have the markers that a rule writes.
 
-    before: str
-    after: str
-    """The end of that turn, and the beginning of the model's."""
-    end: str = ""
-    """What ends the model's turn; empty where that is not known."""
-    thinks: bool = False
-    """The rule has something to say about thoughts, so that the model may write one."""
+    One without turns of its own stays as it is, and so does one whose turns the rule does not write.
 
-
-def chat_form(rule: Rule, template: PromptTemplate) -> ChatForm | None:
-    """The form that a rule gives to the turns of a template; None where there is no rule, or one that does not fit."""
+    Args:
+        thinks: Whether the model may write a thought; None asks the rule whether it has something to say about that.
+    """
+    if not template.own_turns:
+        return template
     values = rule_values(template)
     try:
         written = rule([("user", SAID)], answer=True, values=values)
     except GenerationError:
-        return None
-    if written is None or written.count(SAID) != 1 or len(written) > _MAX_LENGTH or _PLACE.search(written):
-        return None
-    before, _, after = written.partition(SAID)
-    return ChatForm(before, after, _end(rule, values), _thinks(rule, written))
-
-
-def in_own_words(template: PromptTemplate, form: ChatForm) -> PromptTemplate:
-    """A template whose turns have the markers of a model; one without turns of its own stays as it is."""
-    if not template.own_turns:
         return template
+    if written is None or written.count(SAID) != 1 or len(written) > _MAX_LENGTH or _PLACE.search(written):
+        return template
+    before, _, after = written.partition(SAID)
     said = template.text.removeprefix(USER).partition(ASSISTANT)[0]
-    after = form.after.rstrip()
-    closing = next((f"\n{end}\n\n" for begin, end in THOUGHTS if after.endswith(begin)), "")
+    closing = next((f"\n{end}\n\n" for begin, end in THOUGHTS if after.rstrip().endswith(begin)), "")
     silent = bool(closing) and not template.thinking_tokens  # a model that is made to think is given an empty thought
+    ends = filter(None, [_end(rule, values)])
     return attrs.evolve(
         template,
-        thinking_tokens=template.thinking_tokens if form.thinks else 0,
-        text=form.before + said + form.after + (closing if silent else "") + "{prefix}",
+        thinking_tokens=template.thinking_tokens if (_thinks(rule, written) if thinks is None else thinks) else 0,
+        text=before + said + after + (closing if silent else "") + "{prefix}",
         prefix_lead="" if silent else closing,
-        stops=tuple(dict.fromkeys((*template.stops, *([form.end] if form.end else [])))),
+        stops=tuple(dict.fromkeys((*template.stops, *ends))),
         special="none",
         own_turns=False,
         in_thought=bool(closing) and not silent,
@@ -101,6 +89,7 @@ def _thinks(rule: Rule, written: str) -> bool:
 
 
 def _end(rule: Rule, values: dict[str, Any]) -> str:
+    """What ends the model's turn; empty where that is not known."""
     try:
         whole = rule([("user", SAID), ("assistant", _ANSWERED)], answer=False, values=values)
     except GenerationError:

@@ -15,7 +15,7 @@ from llmstep.catalog.template import PromptTemplate
 from llmstep.decoder.rows import written as text_behind
 from llmstep.engine.chat_form import written_chat
 from llmstep.engine.decode import decode
-from llmstep.engine.interface import Text, Written
+from llmstep.engine.interface import Completion, Text, Written
 from llmstep.engine.loaded import LoadedModel
 from llmstep.engine.postprocess import RawSample
 from llmstep.engine.prompt import EncodedPrompt
@@ -39,8 +39,8 @@ def complete(
     progress: ProgressSink = silent,
     on_written: Callable[[int, Written], None] | None = None,
     cancel: CancelToken = NEVER,
-) -> tuple[int, list[Written]]:
-    """The number of tokens of the prompt, and the continuations in the order drawn.
+) -> Completion:
+    """The continuations in the order drawn.
 
     Args:
         template: That of the model; it only says how a chat is written where the tokenizer does not.
@@ -88,7 +88,7 @@ def complete(
         if on_written is not None:
             for number, each in enumerate(made[1:], start=1):
                 on_written(number, each)
-    return len(ids), made
+    return Completion(made, loaded.plan.name, len(ids))
 
 
 def _written(loaded: LoadedModel, before: list[int], sample: RawSample, text: Text, max_tokens: int) -> Written:

@@ -1,20 +1,30 @@
-"""N samples for one prompt: by llmstep's own decoder, or by `generate` of transformers."""
+"""The answer of a loaded model to an ask: prompts, samples, candidates. Used in the worker's thread only.
+
+Samples are drawn by llmstep's own decoder, or by `generate` of transformers.
+"""
 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from functools import partial
 
+import attrs
+
 from llmstep import decoder
 from llmstep.cancel import NEVER, CancelToken
+from llmstep.catalog.cleaning import THOUGHT_BEGINS, THOUGHT_ENDS
+from llmstep.catalog.template import PromptTemplate
 from llmstep.decoder.model import MAX_ROWS
+from llmstep.engine.chat_form import in_own_words, written_chat
+from llmstep.engine.interface import Generation
 from llmstep.engine.loaded import LoadedModel
-from llmstep.engine.postprocess import RawSample
-from llmstep.engine.prompt import EncodedPrompt
+from llmstep.engine.postprocess import RawSample, generation
+from llmstep.engine.prompt import EncodedPrompt, encode
 from llmstep.errors import CancelledError, GenerationError, LlmstepError
-from llmstep.progress import ProgressSink, generating, silent
-from llmstep.types import SamplingParams
+from llmstep.progress import Progress, ProgressSink, generating, silent
+from llmstep.types import PromptInput, SamplingParams
 
 _NO_MEMORY = re.compile("allocate memory|out of memory")
 """What torch's allocators say, in a RuntimeError of one class or another."""
@@ -89,3 +99,65 @@ def decode(
             hint="Try again; if it lasts, choose another model or device and report it with the log.",
         ) from error
     return [RawSample.of(each) for each in found]
+
+
+def answer(
+    loaded: LoadedModel,
+    template: PromptTemplate,
+    prompt_input: PromptInput,
+    sampling: SamplingParams,
+    *,
+    progress: ProgressSink = silent,
+    cancel: CancelToken = NEVER,
+) -> Generation:
+    """The distinct candidates, best first.
+
+    Args:
+        progress: Called after every decoding step with the number of steps done, and the most there can be.
+        cancel: Looked at in every step.
+
+    Raises:
+        ModelError: The fixed parts of the prompt are too long for the model.
+        GenerationError: The model failed.
+        CancelledError: `cancel` was requested.
+    """
+    started = time.perf_counter()
+    template = in_own_words(template, partial(written_chat, loaded.plan.tokenizer_folder))
+    prompts = template.draws(prompt_input, sampling.count)
+    parts = []
+    before = 0
+
+    def in_all(before: int, left: int, update: Progress) -> None:
+        progress(attrs.evolve(update, done=before + update.done, total=before + update.total * left))
+
+    for left, (part, count) in zip(range(len(prompts), 0, -1), prompts, strict=True):
+        limit, max_tokens, thought = _limits(part, sampling, loaded.positions)
+        prompt = encode(part, prompt_input, loaded.tokenizer, limit)
+        if loaded.positions is not None and part.family == "seq2seq":
+            max_tokens = max(1, min(max_tokens, loaded.positions - 1 - len(prompt.decoder_ids)))
+        begins = () if part.in_thought else THOUGHT_BEGINS
+        samples = decode(
+            loaded,
+            prompt,
+            attrs.evolve(sampling, count=count, max_new_tokens=max_tokens),
+            stops=part.stops,
+            lead=decoder.Lead(begins, THOUGHT_ENDS, thought) if thought > 0 else None,
+            progress=partial(in_all, before, left),
+            cancel=cancel,
+        )
+        before += max(sample.tokens for sample in samples)
+        parts.append((part, samples))
+    drawn = sum(len(samples) for _, samples in parts)
+    return generation(prompt_input, loaded.plan.name, drawn, started, parts)
+
+
+def _limits(template: PromptTemplate, sampling: SamplingParams, positions: int | None) -> tuple[int, int, int]:
+    """Most tokens of the prompt, of a sample, and of a thought before it."""
+    max_tokens = min(sampling.max_new_tokens, template.max_new_tokens)
+    thought = template.thinking_tokens if template.chat else 0
+    if positions is None:
+        return template.max_prompt_tokens, max_tokens, thought
+    max_tokens = min(max_tokens, max(1, positions // 2))
+    thought = min(thought, positions // 2 - max_tokens)
+    limit = positions if template.family == "seq2seq" else positions - max_tokens - thought
+    return limit, max_tokens, thought

@@ -20,9 +20,9 @@ import attrs
 from llmstep.aside import in_this_loop
 from llmstep.catalog.model_key import ModelKey
 from llmstep.catalog.resolve import ModelChoice
-from llmstep.engine.answer import answer
 from llmstep.engine.answers import Answers, answer_key
 from llmstep.engine.completion import complete
+from llmstep.engine.decode import answer
 from llmstep.engine.interface import Answer, Completion, EngineStatus, Generation, ModelEngine, Text, Turn, Written
 from llmstep.engine.loaded import LoadedModel, release
 from llmstep.engine.prepare import chosen, is_large, load, prepare
@@ -99,7 +99,7 @@ class Engine(ModelEngine):
 
         def work(job: Job[Completion]) -> Completion:
             with self._working(job, settings, choice) as model:
-                tokens, written = complete(
+                return complete(
                     model,
                     choice.template,
                     text,
@@ -108,7 +108,6 @@ class Engine(ModelEngine):
                     on_written=written_one,
                     cancel=job.cancel,
                 )
-            return Completion(written, choice.name, tokens)
 
         return await self._done(work)
 

@@ -21,7 +21,7 @@ from transformers import (
 )
 
 from llmstep.catalog import memory
-from llmstep.catalog.files import Weights, broken, measure, read_config, read_json
+from llmstep.catalog.files import broken, measure, read_config, read_json
 from llmstep.engine import device as devices
 from llmstep.engine.loaded import Plan
 from llmstep.errors import ModelLoadError, ModelTooLargeError
@@ -53,11 +53,10 @@ def inspect(
     """
     config = _config(folder, name, trust_remote_code)
     family = _family(config, name, trust_remote_code)
-    weights = measure(folder) if file_bytes is None else Weights(None, file_bytes)
-    parameters = weights.parameters
+    parameters, file_bytes = measure(folder) if file_bytes is None else (None, file_bytes)
     if parameters is None:  # not known exactly; the format of the file is what the config says
         stored = str(getattr(config, "dtype", None) or "float32").removeprefix("torch.")
-        parameters = memory.parameters_of(weights.file_bytes, stored)
+        parameters = memory.parameters_of(file_bytes, stored)
     plan = Plan(
         name=name,
         folder=folder,
@@ -115,14 +114,7 @@ def needs_code(name: str) -> ModelLoadError:
 
 
 def read_tokenizer(folder: Path, name: str, *, trust_remote_code: bool = False) -> Any:
-    """The tokenizer in a folder of files; nothing is downloaded.
-
-    Args:
-        name: What to call the model in an error.
-
-    Raises:
-        ModelLoadError: It is missing or broken, or brings code that may not run.
-    """
+    """As `own_decoder.read_tokenizer`, always by transformers."""
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=trust_remote_code)
     except Exception as error:

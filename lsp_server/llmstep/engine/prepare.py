@@ -46,7 +46,7 @@ def is_large(choice: ModelChoice) -> bool:
     with contextlib.suppress(LlmstepError, OSError):
         found = cached_weights(choice.source)
         bundled = choice.record is not None and choice.record.bundled
-        return found is not None and not bundled and measure(found[0]).file_bytes >= LARGE
+        return found is not None and not bundled and measure(found[0])[1] >= LARGE
     return False
 
 

@@ -1,21 +1,23 @@
-"""The hub's client: what the hub says of a repository, within bounds, and how it is reported what has come."""
+"""The hub's client: what the hub says of a repository, within bounds, what has come of it, and what can go wrong."""
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from huggingface_hub import HfApi, constants, get_session, try_to_load_from_cache
-from huggingface_hub.errors import HFValidationError, OfflineModeIsEnabled
+from huggingface_hub import HfApi, constants, errors, get_session, try_to_load_from_cache
 from tqdm.std import tqdm
 
-from llmstep.errors import DownloadError
-from llmstep.hub import errors as hub_errors
+from llmstep.errors import DownloadError, LlmstepError, ModelNotFoundError, causes
+from llmstep.progress import format_bytes
 
 MAX_BYTES = 1 << 25
 """Of an answer that is no file; a list of ten thousand files has a tenth of that."""
+
+_LOCAL = "or choose a model that is on this machine (`llmstep models` lists them)."
 
 
 def bounded_session() -> None:
@@ -100,9 +102,9 @@ def listed(repo_id: str, revision: str | None = None) -> tuple[Any, dict[str, in
         if isinstance(found.sha, str) and all(map(_is_plain, sizes, sizes.values())):
             return found, sizes
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
-        if isinstance(error, OfflineModeIsEnabled | HFValidationError):
+        if isinstance(error, errors.OfflineModeIsEnabled | errors.HFValidationError):
             raise
-    raise hub_errors.unreadable(repo_id)
+    raise unreadable(repo_id)
 
 
 def _is_plain(name: object, size: object) -> bool:
@@ -111,3 +113,94 @@ def _is_plain(name: object, size: object) -> bool:
         return False
     path = PurePosixPath(name)
     return not path.is_absolute() and ".." not in path.parts and "\\" not in name
+
+
+def translate(error: Exception, repo_id: str) -> LlmstepError:
+    """The error to show for one of `huggingface_hub`, of its HTTP client, or of the file system."""
+    if isinstance(error, LlmstepError):
+        return error
+    hub = constants.ENDPOINT
+    chain = causes(error)
+    if any(isinstance(each, errors.OfflineModeIsEnabled) for each in chain):
+        return _final(
+            f"The model {repo_id} is not on this machine, and downloads are switched off by HF_HUB_OFFLINE.",
+            f"Unset HF_HUB_OFFLINE to download it once, {_LOCAL}",
+        )
+    if any(isinstance(each, errors.GatedRepoError) for each in chain):
+        return _final(
+            f"The model {repo_id} is gated: its authors give access on request.",
+            f"Ask for access at {hub}/{repo_id}, then log in with `hf auth login` or set HF_TOKEN.",
+        )
+    refusal = next((each for each in chain if isinstance(each, errors.HfHubHTTPError)), None)
+    if isinstance(refusal, errors.RepositoryNotFoundError) or (refusal and _is_anonymous(refusal)):
+        return ModelNotFoundError(
+            f"There is no model {repo_id} on {hub}, or it is private.",
+            hint="Check the spelling; for a private model log in with `hf auth login` or set HF_TOKEN.",
+        )
+    if isinstance(error, errors.HFValidationError):
+        return ModelNotFoundError(
+            f"{repo_id!r} is no model id.", hint="Ids on the hub look like owner/name; folders must exist."
+        )
+    if any(isinstance(each, OSError) and each.errno in (errno.ENOSPC, errno.EDQUOT) for each in chain):
+        return disk_full(repo_id)
+    if any(isinstance(each, PermissionError) for each in chain):
+        return _final(
+            f"The model {repo_id} cannot be stored: the folder {constants.HF_HUB_CACHE} is not writable.",
+            "Correct its permissions, or set HF_HOME to a folder of your own.",
+        )
+    status = refusal.response.status_code if refusal else None
+    if status in (401, 403):
+        return _final(
+            f"The hub refused to give out the model {repo_id} (status {status}).",
+            "The access token is probably invalid: log in again with `hf auth login`, or correct HF_TOKEN.",
+        )
+    if status is not None:
+        return DownloadError(
+            f"The hub answered the request for {repo_id} with status {status}.",
+            hint=f"Try again in a while; if it lasts, see https://status.huggingface.co, {_LOCAL}",
+        )
+    if any(_is_network(each) for each in chain):
+        return DownloadError(
+            f"The download of {repo_id} failed: {hub} cannot be reached or stopped answering.",
+            hint=f"Check the network and the proxy and try again, set HF_ENDPOINT to a mirror, {_LOCAL}",
+        )
+    said = (str(error).strip().splitlines() or ["no details"])[0].rstrip(".")
+    return DownloadError(
+        f"The download of {repo_id} failed: {type(error).__name__}: {said}.",
+        hint=f"Try again, {_LOCAL}",
+    )
+
+
+def unreadable(repo_id: str) -> DownloadError:
+    """The error for an answer that is not what the hub's protocol says."""
+    return DownloadError(
+        f"The answer of the hub {constants.ENDPOINT} to the request for {repo_id} cannot be read.",
+        hint=f"Check HF_ENDPOINT and the proxy and try again, {_LOCAL}",
+    )
+
+
+def disk_full(repo_id: str, needed: int = 0, free: int = 0) -> DownloadError:
+    """The error for a disk that cannot take a download, with the bytes where they are known before."""
+    sizes = f" ({format_bytes(needed)} needed, {format_bytes(free)} free)" if needed else ""
+    return _final(
+        f"The disk is too full for the model {repo_id}{sizes}.",
+        f"Free space at {constants.HF_HUB_CACHE}, or set HF_HOME to a folder on another disk.",
+    )
+
+
+def _final(message: str, hint: str) -> DownloadError:
+    """A failure that trying again does not cure."""
+    error = DownloadError(message, hint=hint)
+    error.retryable = False
+    return error
+
+
+def _is_anonymous(refusal: errors.HfHubHTTPError) -> bool:
+    """Whether the hub wants to know who asks: its answer for models that do not exist and for private ones alike."""
+    reason = refusal.response.headers.get("X-Error-Message", "")
+    return refusal.response.status_code == 401 and not reason.startswith("Invalid credentials")
+
+
+def _is_network(error: BaseException) -> bool:
+    """Whether an error is one of connections; the hub's HTTP client is `httpx` or its successor `httpx2`."""
+    return isinstance(error, ConnectionError | TimeoutError) or type(error).__module__.startswith(("httpx", "httpcore"))

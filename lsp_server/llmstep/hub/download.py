@@ -24,7 +24,6 @@ from llmstep.catalog.files import ADAPTER, CONFIG, is_complete, needed_files, we
 from llmstep.catalog.store import adapter_base, is_path
 from llmstep.errors import CancelledError, DownloadError, LlmstepError, ModelLoadError, ModelNotFoundError
 from llmstep.hub import client
-from llmstep.hub import errors as hub_errors
 from llmstep.hub.arrived import check_arrived, check_cached
 from llmstep.progress import Progress, ProgressSink, format_bytes, silent
 
@@ -118,7 +117,7 @@ def download_bytes(repo_id: str, *, code: bool = False, file: str = "") -> int:
     try:
         _, sizes = client.listed(repo_id)
     except Exception as error:
-        raise hub_errors.translate(error, repo_id) from error
+        raise client.translate(error, repo_id) from error
     total = client.missing_bytes(repo_id, [file] if file else needed_files(sizes, code=code), sizes)
     if ADAPTER in sizes and CONFIG not in sizes:  # what it is for has to come as well
         base = adapter_base(fetch_file(repo_id, ADAPTER).parent)
@@ -173,12 +172,12 @@ class _Download:
                 raise CancelledError(f"The download of {self.repo_id} was cancelled.", hint="Ask again to go on.")
             if time.monotonic() - self._moved > STALL_SECONDS:
                 self._abandon()
-                raise hub_errors.translate(TimeoutError("the hub stopped answering"), self.repo_id)
+                raise client.translate(TimeoutError("the hub stopped answering"), self.repo_id)
         error = found.exception()
         if isinstance(error, LlmstepError):
             raise error
         if isinstance(error, Exception):
-            raise hub_errors.translate(error, self.repo_id) from error
+            raise client.translate(error, self.repo_id) from error
         return found.result()
 
     def _abandon(self) -> None:
@@ -194,7 +193,7 @@ class _Download:
         self._sized = all(file.size is not None for file in info.siblings or [] if file.rfilename in names)
         self.total = client.missing_bytes(self.repo_id, names, sizes)
         if self.total > (free := free_disk(Path(constants.HF_HUB_CACHE))):
-            raise hub_errors.disk_full(self.repo_id, self.total, free)
+            raise client.disk_full(self.repo_id, self.total, free)
         self._advanced(0)
         bar = client.bar_class(self)
         if small:

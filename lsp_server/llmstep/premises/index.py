@@ -156,6 +156,6 @@ def _file(record: dict[str, Any]) -> CorpusFile:
 
 def texts_of(files: Sequence[CorpusFile]) -> list[str]:
     """What the encoder reads of each premise, in the order of the index."""
-    from llmstep.catalog.premises import marked
+    from llmstep.catalog.template import marked
 
     return [marked(premise) for file in files for premise in file.premises]

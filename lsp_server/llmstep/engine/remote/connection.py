@@ -45,6 +45,8 @@ _MAX_LIST = 1 << 22
 """Bytes of a list of models, or of what a server says of itself."""
 
 
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError)
+"""What reading raises where an answer is not what the protocol says."""
 FAILURES: contextvars.ContextVar[list[LlmstepError] | None] = contextvars.ContextVar("failures", default=None)
 """Where the failures of tries are noted, for whoever ends the work because it takes too long."""
 

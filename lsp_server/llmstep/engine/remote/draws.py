@@ -14,10 +14,10 @@ import attrs
 
 from llmstep.catalog.template import PromptTemplate
 from llmstep.engine.postprocess import RawSample
-from llmstep.engine.remote.connection import Connection, persistently
+from llmstep.engine.remote.connection import UNREADABLE, Connection, persistently
 from llmstep.engine.remote.questions import Api, Question, continuing, is_chat, next_step
 from llmstep.engine.remote.refusals import Passing, StatusError
-from llmstep.engine.remote.samples import Answer, NoAnswerError
+from llmstep.engine.remote.samples import Answer
 from llmstep.errors import RemoteError
 from llmstep.progress import ProgressSink, generating
 from llmstep.types import PromptInput, SamplingParams
@@ -122,8 +122,9 @@ class Draw:
             wanted = 1 if abilities.one_by_one else min(count, abilities.max_samples)
             body = self.question.body(wanted, None if seed is None else seed + number, abilities.without)
             try:
-                return await persistently(partial(self._once, body, wanted))
-            except _MixedError:
+                got = await persistently(partial(self._once, body, wanted))
+                if got is not None:
+                    return got
                 abilities.one_by_one = True
             except StatusError as error:
                 field = refused_field(error, body)
@@ -136,7 +137,8 @@ class Draw:
                 abilities.without |= {field}
                 abilities.one_by_one |= field == "n"
 
-    async def _once(self, body: object, wanted: int) -> list[RawSample]:
+    async def _once(self, body: object, wanted: int) -> list[RawSample] | None:
+        """The samples of one answer; None where they cannot be separated."""
         connection, question = self.connection, self.question
         maximum = 0 if question.scored else question.max_tokens
         answer = Answer(wanted, question.stops, question.step_tokens, inside=question.in_thought, maximum=maximum)
@@ -152,12 +154,12 @@ class Draw:
                             break
                 else:
                     answer.whole(await connection.whole(response))
-        except NoAnswerError:
+        except UNREADABLE:
             raise Passing(connection.unreadable()) from None
         except RemoteError as error:  # the server's own words, in the midst of its answer
             raise Passing(RemoteError(connection.place.shown(error.message), hint=error.hint)) from None
         if answer.mixed:
-            raise _MixedError
+            return None
         if answer.cut:
             raise Passing(connection.broken_off())
         return list(answer.samples())
@@ -196,10 +198,6 @@ async def draw_steps(
             abilities.apis = apis[:1]
             prefix = prompt_input.prefix.strip() if is_chat(apis[0], template) else ""
             return len(samples), continuing(template, prefix, samples) if prefix else samples
-
-
-class _MixedError(Exception):
-    """The samples of an answer cannot be separated."""
 
 
 def refused_field(error: StatusError, body: dict[str, object]) -> str | None:

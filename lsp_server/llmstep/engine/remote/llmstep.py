@@ -12,7 +12,7 @@ import attrs
 
 from llmstep.engine import wire
 from llmstep.engine.interface import EnginePlace, Generation
-from llmstep.engine.remote.connection import Connection, persistently
+from llmstep.engine.remote.connection import UNREADABLE, Connection, persistently
 from llmstep.engine.remote.openai import OpenAiEngine, Target
 from llmstep.engine.remote.place import Place, place_of
 from llmstep.engine.remote.questions import LLAMA_CPP
@@ -91,7 +91,7 @@ class LlmstepEngine(OpenAiEngine):
                         return generation
         except StatusError as error:
             raise _other_version(connection) if error.status in (404, 405) else error from None
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+        except UNREADABLE:
             raise Passing(connection.unreadable()) from None
         raise Passing(connection.unreadable())
 

@@ -20,7 +20,6 @@ from llmstep.catalog.registry import find_record
 from llmstep.catalog.template import PromptTemplate
 from llmstep.catalog.templates import guess_template
 from llmstep.engine.answers import Answers, answer_key
-from llmstep.engine.chat_form import ChatForm, in_own_words
 from llmstep.engine.interface import Answer, EnginePlace, EngineStatus, Generation, ModelEngine, Turn
 from llmstep.engine.postprocess import RawSample, generation
 from llmstep.engine.remote.connection import FAILURES, Connection, persistently
@@ -183,8 +182,7 @@ class OpenAiEngine(ModelEngine):
         started = time.perf_counter()
         connection, model = target.connection, target.model
         self._publish(model=model)
-        if template.own_turns and (form := await self._form(target, template)):
-            template = in_own_words(template, form)
+        template = await self._in_own_words(target, template)
         abilities = self._able(connection, model, (settings.remote.api, template.own_turns))
         if self._dialect is OPENAI and settings.remote.api != "auto":
             abilities.apis = (settings.remote.api,)
@@ -200,10 +198,10 @@ class OpenAiEngine(ModelEngine):
             parts.append((part, samples))
         return generation(prompt_input, model, drawn, started, parts)
 
-    async def _form(self, target: Target, template: PromptTemplate) -> ChatForm | None:
-        """How the model writes turns; None where only its server knows."""
-        del target, template
-        return None
+    async def _in_own_words(self, target: Target, template: PromptTemplate) -> PromptTemplate:
+        """A template for chats with the markers of the model; as it is where only its server knows them."""
+        del target
+        return template
 
     @contextlib.asynccontextmanager
     async def _known(self, target: Target) -> AsyncIterator[None]:

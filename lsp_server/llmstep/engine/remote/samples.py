@@ -16,7 +16,7 @@ from llmstep.catalog.cleaning import has_thought, without_thought
 from llmstep.engine.postprocess import RawSample
 from llmstep.engine.remote.refusals import message_of
 from llmstep.errors import RemoteError
-from llmstep.strict_json import JsonError, loads
+from llmstep.strict_json import loads
 
 END = "[DONE]"
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking")
@@ -30,10 +30,6 @@ _SLACK = 64
 """Pieces that may come beyond the limit of tokens before a sample counts as one without end."""
 _PER_TOKEN = 16
 """Characters that a token has at most on average; a server may send several tokens in a piece."""
-
-
-class NoAnswerError(ValueError):
-    """The text is not what the protocol says."""
 
 
 @attrs.define
@@ -116,7 +112,7 @@ class Answer:
         """Take a line of a stream of events.
 
         Raises:
-            NoAnswerError: It is not what the protocol says.
+            UNREADABLE: It is not what the protocol says.
             RemoteError: It is an error of the server.
         """
         if line.startswith("{"):  # Ollama's lines are JSON alone
@@ -133,21 +129,13 @@ class Answer:
 
     def whole(self, body: str | bytes, *, ended: bool = True) -> None:
         """Take an object with choices: a whole answer, or one of a stream."""
-        try:
-            raw = loads(body)
-        except JsonError as error:
-            raise NoAnswerError(str(error)) from None
-        if not isinstance(raw, dict):
-            raise NoAnswerError("no object")
+        raw = loads(body)
         if raw.get("error"):
             raise RemoteError(f"The server failed: {message_of(raw['error'])[:200]}.", hint="See its log.")
-        try:
-            for place, each in enumerate(_choices(raw)):
-                self._take(each, place if ended else int(each.get("index") or 0), ended)
-            usage = raw.get("usage") or {}
-            self._counted = int(raw.get("eval_count") or usage.get("completion_tokens") or self._counted)
-        except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
-            raise NoAnswerError("no choices") from None
+        for place, each in enumerate(_choices(raw)):
+            self._take(each, place if ended else int(each.get("index") or 0), ended)
+        usage = raw.get("usage") or {}
+        self._counted = int(raw.get("eval_count") or usage.get("completion_tokens") or self._counted)
 
     def _take(self, raw: dict[str, Any], number: int, ended: bool) -> None:
         choice = self._choices.setdefault(number, _Choice())

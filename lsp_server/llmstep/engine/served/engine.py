@@ -12,7 +12,7 @@ import attrs
 from llmstep.aside import in_this_loop
 from llmstep.cancel import CancelToken
 from llmstep.catalog.template import PromptTemplate
-from llmstep.engine.chat_form import SAID, ChatForm, chat_form, rule_values, written_chat
+from llmstep.engine.chat_form import SAID, in_own_words, rule_values, written_chat
 from llmstep.engine.interface import Answer, Generation, Turn
 from llmstep.engine.remote.connection import persistently
 from llmstep.engine.remote.openai import SECONDS_FOR_MODELS, OpenAiEngine, Target
@@ -118,25 +118,24 @@ class ServedEngine(OpenAiEngine):
                 self._key = key
             return self._launch
 
-    async def _form(self, target: Target, template: PromptTemplate) -> ChatForm | None:
+    async def _in_own_words(self, target: Target, template: PromptTemplate) -> PromptTemplate:
         """By the model's files, or by llama.cpp's server, which applies the rule in a GGUF file.
 
         Raises:
             RemoteError: The server cannot be reached.
         """
         if target.folder is not None:
-            return chat_form(partial(written_chat, target.folder), template)
-        if self._dialect is not LLAMA_CPP:
-            return None
+            return in_own_words(template, partial(written_chat, target.folder))
+        if self._dialect is not LLAMA_CPP or not template.own_turns:
+            return template
         body = {"messages": [{"role": "user", "content": SAID}], "chat_template_kwargs": rule_values(template)}
         connection = target.connection
         try:
             answer = await persistently(lambda: connection.get("/apply-template", SECONDS_FOR_MODELS, body))
         except (StatusError, FailedError):
-            return None
+            return template
         written = answer.get("prompt") if isinstance(answer, dict) else None
         if not isinstance(written, str):
-            return None
-        form = chat_form(lambda _, *, answer, values: written if answer else None, template)
+            return template
         # The server always begins the model's turn, and is asked once: whether the model thinks stays unknown.
-        return form and attrs.evolve(form, thinks=True)
+        return in_own_words(template, lambda _, *, answer, values: written if answer else None, thinks=True)

@@ -26,7 +26,6 @@ from llmstep.errors import LlmstepError, ModelError, ModelLoadError, SettingsErr
 from llmstep.progress import ProgressSink
 from llmstep.settings import Settings
 
-VLLM, LLAMA_CPP = "vLLM", "llama.cpp"
 MAX_SLOTS = 32
 """Most samples at a time: each holds keys and values of its own."""
 LARGE = 1_000_000_000
@@ -65,7 +64,7 @@ def vllm(settings: Settings, progress: ProgressSink, cancel: CancelToken) -> Lau
     named = ("--served-model-name", choice.name)
     dtype = ("--dtype", settings.dtype) if settings.dtype in ("float32", "bfloat16", "float16") else ()
     return Launch(
-        name=VLLM,
+        name="vLLM",
         model=choice.name,
         words=(*command, str(folder), *named, *dtype, "--host", "127.0.0.1", "--port", PORT),
         key_variable="VLLM_API_KEY",
@@ -130,7 +129,7 @@ def llama_launch(command: tuple[str, ...], model: str, file: Path, *, slots: int
         context: Tokens of a prompt and of all samples together.
     """
     return Launch(
-        name=LLAMA_CPP,
+        name="llama.cpp",
         model=model,
         words=(
             *(*command, "--model", str(file), "--host", "127.0.0.1", "--port", PORT),
