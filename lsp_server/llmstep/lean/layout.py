@@ -53,9 +53,9 @@ class Layout:
         self.words: list[Word] = []
         self.body: Token | None = None
         """The `:=`, `where` or `|` behind which the body begins."""
-        start, self.end = declaration.body, declaration.end
-        self.tokens = list(itertools.islice(tokenize(masked, start, self.end), MAX_TOKENS + 1))
+        self.end = declaration.end
         """Where the layout ends: that of the declaration, or of what is laid out."""
+        self.tokens = list(itertools.islice(tokenize(masked, declaration.body, self.end), MAX_TOKENS + 1))
         if len(self.tokens) > MAX_TOKENS:
             self.end = self.tokens.pop().start
         self._column = declaration.column
@@ -70,7 +70,7 @@ class Layout:
         """The `then` of terms, each with what it is inside of."""
         self._value = False
         """The last `|` belongs to an absolute value."""
-        self._last_end = start
+        self._last_end = declaration.body
         """Offset behind the last token that belongs to the steps it is in."""
         self._arrows = arrows_ahead(self.tokens)
         self._fields = fields(self.tokens)
