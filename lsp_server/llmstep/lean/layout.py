@@ -262,7 +262,7 @@ class Layout:
 
     def _bar(self, token: Token, last: Token | None, after: Token | None) -> None:
         """A `|` behind a step, or behind no step, on the same line ends the blocks inside of what it belongs to."""
-        if isinstance(self._top, Block) and not self._top.items and self._top.opener.text == "|":
+        if isinstance(self._top, Block) and not self._top.items and self._top.opener.text in {"|", "=>"}:
             self._pop(token.start)
         top = self._top
         item = top.items[-1] if isinstance(top, Block) and top.items else None
