@@ -50,6 +50,14 @@ def test_compiled_code_counts_where_the_user_says_so() -> None:
     assert refused("exact sorryAx _", native=True) == "It uses `sorryAx`, which proves nothing."
 
 
+@pytest.mark.parametrize("name", ["r'", "rest'", "t"])
+def test_a_theorem_is_known_by_its_name(name: str) -> None:
+    text = TEXT.replace("theorem t", f"theorem {name}")
+    point = find_insertion_point(text, position_at(text, text.index("sorry")))
+    assert point is not None
+    assert prefilter(f"exact {name}", point) == f"It uses the theorem itself: `{name}`."
+
+
 def test_the_longest_candidate() -> None:
     assert refused("exact " + "h" * (MAX_LENGTH - 6)) is None
     assert refused("exact " + "h" * (MAX_LENGTH - 5)) == "It is longer than 4096 characters."

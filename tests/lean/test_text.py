@@ -81,6 +81,7 @@ def test_newline_of() -> None:
         ('f r"\\" x', 'f r" " x'),
         ('f r#"a " b"# x', 'f r#"     "# x'),
         ('bar"by" x', 'bar"  " x'),
+        ('a.r"\\" by" x', 'a.r"     " x'),
         ("f '\"' x '\\'' y '\\x41'", "f ' ' x '  ' y '    '"),
         ("h' x' sorry 'a", "h' x' sorry 'a"),
         ("«a--b» -- c", "«a--b»     "),

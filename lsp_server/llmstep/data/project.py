@@ -12,12 +12,13 @@ from lsprotocol.types import Position
 
 from llmstep.data.pair import Found, Pair
 from llmstep.errors import LeanError, RequestError
-from llmstep.lean.blocks import CASES, Block, Item
+from llmstep.lean.blocks import Block, Item
 from llmstep.lean.client import Params
 from llmstep.lean.commands import PROVING, find_commands
 from llmstep.lean.declaration import Declaration, find_declaration
 from llmstep.lean.layout import Layout
 from llmstep.lean.server import LeanServer
+from llmstep.lean.step_words import CASES
 from llmstep.lean.text import mask, offset_at, position_at
 
 _FOREIGN: Final = frozenset({"build", "lake-packages"})

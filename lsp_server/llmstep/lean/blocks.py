@@ -7,11 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
-from llmstep.lean.step_words import ALTERNATIVES as ALTERNATIVES
-from llmstep.lean.step_words import CASES as CASES
-from llmstep.lean.step_words import COMBINATORS as COMBINATORS
 from llmstep.lean.step_words import DISTRIBUTING, LEAVING, NO_STEP
-from llmstep.lean.step_words import SURE_STEPS as SURE_STEPS
 
 if TYPE_CHECKING:
     from llmstep.lean.tokens import Token

@@ -69,11 +69,6 @@ class CursorContext:
         blanks = line[: len(line) - len(line.lstrip())]
         return 0 if "\t" in blanks else len(blanks)
 
-    @property
-    def line_tokens(self) -> list[Token]:
-        start, end = self.line
-        return self.tokens_between(start, end)
-
     def tokens_between(self, start: int, end: int) -> list[Token]:
         return [token for token in self.layout.tokens if start <= token.start < end]
 

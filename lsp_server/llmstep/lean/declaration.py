@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 import attrs
@@ -18,7 +19,9 @@ _PRIORITY: Final = re.compile(r"\s*(?:\(\s*priority\s*:=[^)]*\))?")
 _NAME_OR_STRING: Final = re.compile(rf"\s*(?:(?P<name>{NAME})|\"[^\"]*\"|\d+)")
 _WORD: Final = re.compile(r"#?[^\W\d][\w'!?.]*")
 _NO_NAMES: Final = frozenset({"where", "by", "from", "in", "for", "of", "with"})
-_VISIBLE: Final = re.compile(r"[ \t]*(?=\S)")
+_SCOPE_NAME: Final = re.compile(rf"[ \t]*({NAME})")
+_COMPONENT: Final = re.compile(r"«[^»]*»|[^.«]+")
+_INDENTED: Final = re.compile(r"\n([ \t]*)(?=\S)")
 _FOR_ONE: Final = re.compile(r"(?:open|set_option|variable|universe|include|omit|attribute)\b[^\S\n]")
 _IN: Final = re.compile(r"(?<![\w.])in\b\s*")
 _HASHED: Final = re.compile(
@@ -74,16 +77,11 @@ class Declaration:
 
 def find_declaration(masked: str, offset: int) -> Declaration | None:
     """The declaration around `offset` in masked text; None between declarations and in other commands."""
-    scopes: list[str] = []
-    last: Command | None = None
-    end = len(masked)
-    for command in find_commands(masked):
-        if command.start > offset:
-            end = command.start
-            break
-        last = command
-        if command.keyword in SCOPES:
-            _enter(scopes, command)
+    commands = find_commands(masked)
+    number = bisect.bisect_right(commands, offset, key=lambda command: command.start)
+    scopes = _scopes(commands[:number])
+    last = commands[number - 1] if number else None
+    end = commands[number].start if number < len(commands) else len(masked)
     own, end = _own(masked, last, offset, end)
     if own is not None and offset < own[1]:
         return None
@@ -105,12 +103,7 @@ def declaration_from(masked: str, start: int, end: int) -> Declaration:
     Args:
         end: Offset of its end.
     """
-    scopes: list[str] = []
-    for command in find_commands(masked):
-        if command.start + command.margin >= start:
-            break
-        if command.keyword in SCOPES:
-            _enter(scopes, command)
+    scopes = _scopes(each for each in find_commands(masked) if each.start + each.margin < start)
     at = behind_prefix(masked, start)
     while (for_one := _FOR_ONE.match(masked, at, end)) and (found := _IN.search(masked, for_one.end(), end)):
         at = behind_prefix(masked, found.end())
@@ -157,12 +150,8 @@ def _own_word(masked: str, command: Command) -> tuple[int, int] | None:
 
 def _first_column(masked: str, start: int, end: int) -> int:
     """The column of the first line with text behind the line of an offset."""
-    line = masked.find("\n", start, end)
-    while line >= 0:
-        if visible := _VISIBLE.match(masked, line + 1, end):
-            return visible.end() - line - 1
-        line = masked.find("\n", line + 1, end)
-    return 0
+    line = _INDENTED.search(masked, start, end)
+    return len(line[1]) if line else 0
 
 
 def _is_sure(masked: str, command: Command, offset: int) -> bool:
@@ -212,21 +201,21 @@ def _names(masked: str, at: int) -> Iterator[tuple[str, int]]:
             yield name, at
 
 
-def _enter(scopes: list[str], command: Command) -> None:
-    """Keeps the open namespaces, sections (as empty names) and mutual blocks."""
-    keyword = command.keyword
-    name = re.match(rf"[ \t]*({NAME})?", command.rest)
-    parts = _components((name and name.group(1)) or "")
-    if keyword == "namespace":
-        scopes += parts
-    elif keyword == "end":
-        del scopes[max(0, len(scopes) - max(1, len(parts))) :]
-    else:
-        scopes += [""] * (max(1, len(parts)) if keyword == "section" else 1)
-
-
-def _components(name: str) -> list[str]:
-    return re.findall(r"«[^»]*»|[^.«]+", name)
+def _scopes(commands: Iterable[Command]) -> list[str]:
+    """The namespaces, sections (as empty names) and mutual blocks that are open behind commands."""
+    scopes: list[str] = []
+    for command in commands:
+        if command.keyword not in SCOPES:
+            continue
+        name = _SCOPE_NAME.match(command.rest)
+        parts = _COMPONENT.findall(name[1]) if name else []
+        if command.keyword == "namespace":
+            scopes += parts
+        elif command.keyword == "end":
+            del scopes[max(0, len(scopes) - max(1, len(parts))) :]
+        else:
+            scopes += [""] * (max(1, len(parts)) if command.keyword == "section" else 1)
+    return scopes
 
 
 def circular_helpers(tokens: Sequence[Token], offset: int, theorem: str) -> frozenset[str]:

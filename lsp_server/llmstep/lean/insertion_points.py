@@ -128,17 +128,20 @@ def _with_goal_before(cursor: CursorContext, points: list[InsertionPoint]) -> li
     alternative = item is not None and item.block.owner is not None and item.block.owner.head in CHOICES
     if item is None or (cursor.offset > item.end and not alternative):
         return points
+    points, behind = points[:1], points[1:]  # of the step, and of what the step ends
+    instead: list[InsertionPoint] = []
     if item.inner is None and "\n" not in (written := cursor.text[item.start : item.end]):
         prefix = "" if written[-1] in ")]}⟩" else written
         step = replaced_step(cursor, InsertionKind.UNFINISHED, item, item.end, prefix=prefix)
         if any(item.start <= error < item.end for error in cursor.errors):
-            return [step, *points]
-        points = [*points, attrs.evolve(step, mends=True)]
+            return [step, *points, *behind]
+        instead = [attrs.evolve(step, mends=True)]
     if cursor.offset == item.end and not alternative:
-        return points
+        return [*points, *behind, *instead]
     before = _before(cursor, item)
-    outside = cursor.is_scope(item.block) or (item.block.kind == "combinator" and not alternative)
-    return [*points, before] if outside else [before, *points]
+    if not (cursor.is_scope(item.block) or (item.block.kind == "combinator" and not alternative)):
+        return [before, *points, *behind, *instead]
+    return [*points, *instead, before, *behind]
 
 
 def _after(cursor: CursorContext, item: Item) -> InsertionPoint:

@@ -53,9 +53,9 @@ class Layout:
         self.words: list[Word] = []
         self.body: Token | None = None
         """The `:=`, `where` or `|` behind which the body begins."""
-        start, self.end = declaration.body, declaration.end
-        self.tokens = list(itertools.islice(tokenize(masked, start, self.end), MAX_TOKENS + 1))
+        self.end = declaration.end
         """Where the layout ends: that of the declaration, or of what is laid out."""
+        self.tokens = list(itertools.islice(tokenize(masked, declaration.body, self.end), MAX_TOKENS + 1))
         if len(self.tokens) > MAX_TOKENS:
             self.end = self.tokens.pop().start
         self._column = declaration.column
@@ -63,8 +63,6 @@ class Layout:
         self._columns: Counter[int] = Counter()
         self._open: Counter[str] = Counter()
         self._pending: BlockKind | None = None
-        self._counted: Token | None = None
-        """An `iterate` with a number behind it."""
         self._fresh = False
         self._calc = -1
         """Column of the steps of the last `calc` whose first stands on a line of its own."""
@@ -72,7 +70,7 @@ class Layout:
         """The `then` of terms, each with what it is inside of."""
         self._value = False
         """The last `|` belongs to an absolute value."""
-        self._last_end = start
+        self._last_end = declaration.body
         """Offset behind the last token that belongs to the steps it is in."""
         self._arrows = arrows_ahead(self.tokens)
         self._fields = fields(self.tokens)
@@ -83,6 +81,9 @@ class Layout:
                 self.end = token.start
                 del self.tokens[index:]
                 break
+            if self._pending and last and last.text == "iterate" and token.text.isdigit():
+                self._last_end = token.end  # of `iterate 3`
+                continue
             after = self.tokens[index + 1] if index + 1 < len(self.tokens) else None
             self._place(token, last, before)
             self._act(token, last, after)
@@ -95,9 +96,6 @@ class Layout:
     def _place(self, token: Token, last: Token | None, before: Token | None) -> None:
         """Opens the block that is due, ends the blocks that `token` stands left of, begins a step."""
         if self._pending is not None and last is not None:
-            if last.text == "iterate" and token.text.isdigit():
-                self._counted = last
-                return
             left = is_left(token, last, self._top, self._column, self._calc)
             outside = token.leads and (left or self._outer_step(token))
             begins = self._begins_step(token) and not outside
@@ -126,7 +124,6 @@ class Layout:
 
     def _push(self, opener: Token, before: Token | None, first: Token | None) -> None:
         assert self._pending is not None
-        opener = self._counted or opener
         margin = self._column if before is self.body and opener.text == "by" else opener.indent
         hang = hang_of(self._pending, opener, self._top, margin, self._calc)
         column = hang if first is None else first.column
@@ -139,7 +136,7 @@ class Layout:
                 owner.inner = block
         if first is not None:
             self._begin(block, first)
-        self._pending = self._counted = None
+        self._pending = None
         self.blocks.append(block)
         self._top = block
         self._columns[column] += 1
@@ -264,7 +261,9 @@ class Layout:
             self._pop(token.start)
 
     def _bar(self, token: Token, last: Token | None, after: Token | None) -> None:
-        """A `|` behind a step on the same line ends the blocks inside of what it belongs to."""
+        """A `|` behind a step, or behind no step, on the same line ends the blocks inside of what it belongs to."""
+        if isinstance(self._top, Block) and not self._top.items and self._top.opener.text in {"|", "=>"}:
+            self._pop(token.start)
         top = self._top
         item = top.items[-1] if isinstance(top, Block) and top.items else None
         self._value = False

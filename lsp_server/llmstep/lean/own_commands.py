@@ -11,12 +11,10 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from llmstep.lean.step_words import KNOWN_STEPS
+from llmstep.lean.step_words import KNOWN_STEPS, NO_STEP, words
 
-_GOING_ON: Final = (
-    *("by", "with", "where", "then", "else", "from", "at", "using", "in", "do", "fun", "λ", "and", "only", "extends"),
-    *("generalizing", "termination_by", "decreasing_by", "deriving", "instance", "return", "finally", "catch", "calc"),
-)
+_GOING_ON: Final = sorted(NO_STEP | words("by fun λ and extends instance return finally catch calc"))
+"""Words that go on with the command of the line before."""
 _WORD: Final = r"[^\W\d][\w'!?.]*"
 _OTHER_WORD: Final = rf"(?!(?:{'|'.join(_GOING_ON)})(?![\w'!?]))(?P<word>{_WORD})"
 _BEHIND_IN: Final = re.compile(rf"[^\n]*?(?<![\w.])in[ \t]+{_OTHER_WORD}")

@@ -10,16 +10,16 @@ import attrs
 
 from llmstep.lean.blocks import begins_step
 from llmstep.lean.lexer import Lexeme, lex
-from llmstep.lean.step_words import ALTERNATIVES, CASES, CHOICES, COMBINATORS, SURE_STEPS
+from llmstep.lean.step_words import ALTERNATIVES, CASES, CHOICES, COMBINATORS, OPEN_END, SURE_STEPS
 from llmstep.lean.text import mask
-from llmstep.lean.tokens import outside, tokenize
+from llmstep.lean.tokens import OPENING, outside, tokenize
 from llmstep.printable import strange_character
 
 _STEPS = (
     SURE_STEPS | CASES | COMBINATORS | ALTERNATIVES | {"have", "show", "let", "exists", "use", "left", "right", "rfl"}
 )
-_OPEN_END = re.compile(r"(?:\b(?:by|with|from|then|else|at|using|calc|do)|:=|=>|<;>|[,(\[{⟨;·|∧∨↔→=+*<$-]|\bfun)$")
-_OPENERS = COMBINATORS | {"·", ".", "{", "(", "by", "=>", "|", "<;>", "then", "else"}
+_OPENERS = COMBINATORS | {"·", ".", "{", "(", "by", "=>", "|", "<;>", "then", "else", "calc", "do", ";"}
+"""Behind these a block begins."""
 _GOING_ON = COMBINATORS | ALTERNATIVES | CASES | CHOICES
 _TAB = 2
 
@@ -97,25 +97,16 @@ def _width(line: str) -> int:
 
 
 def _lost_indentation(lines: list[tuple[str, str]]) -> bool:
-    """The second line is a step of the same block as the first, though it is indented.
+    """Whether the second line is a step of the same block as the first, though it is indented.
 
     Args:
         lines: Each with its mask.
     """
     least = min((_width(line) for line, _ in lines[1:]), default=0)
-    if least == 0 or least != _width(lines[1][0]) or _OPEN_END.search(lines[0][1].rstrip()):
+    if least == 0 or least != _width(lines[1][0]):
         return False
-    if _opens_at(lines[0][1], least):
+    first, second = (list(tokenize(shown, 0, len(shown))) for _, shown in lines[:2])
+    if not second or (first and first[-1].text in OPEN_END | _OPENERS | OPENING.keys()):
         return False
-    word = re.match(r"[\w'!?]+|\S", lines[1][0].lstrip())
-    return word is not None and word.group() in _STEPS
-
-
-def _opens_at(line: str, column: int) -> bool:
-    """Whether a block begins at a column of a line, as behind `·`, so that the next line goes on with it."""
-    before = ""
-    for token in tokenize(line, 0, len(line)):
-        if token.start == column:
-            return before in _OPENERS
-        before = token.text
-    return False
+    opened = any(last.text in _OPENERS and token.start == least for last, token in itertools.pairwise(first))
+    return not opened and second[0].text in _STEPS

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from llmstep.lean.blocks import Item, Word, frames_of
 from llmstep.lean.insertion_point import InsertionKind, InsertionPoint
+from llmstep.lean.masking import hidden
 
 if TYPE_CHECKING:
     from llmstep.lean.cursor_context import CursorContext
@@ -16,7 +17,6 @@ _BEFORE_BY: Final = frozenset(
 )
 """A term `by …` can follow these without parentheses."""
 _AFTER_BY: Final = frozenset({")", "]", "}", "⟩", ",", "|", ";", "else", "then"})
-_STRING: Final = re.compile(r'[ \t]*"(?:[^"\\]|\\.)*"', re.DOTALL)
 _SEARCHES: Final = frozenset({"hint", "polyrith", "show_term"})
 _ESCAPE: Final = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|\n\s*|(.))", re.DOTALL)
 CALLS: Final = frozenset({"llmstep", "llmstep?"})
@@ -69,8 +69,11 @@ def _replaceable(cursor: CursorContext, word: Word) -> bool:
 
 def _call_end(cursor: CursorContext, word: Word) -> int:
     """Offset behind the string of an `llmstep` call; one on the next line is no part of it."""
-    string = _STRING.match(cursor.text, word.token.end)
-    return string.end() if string else word.token.end
+    end = word.token.end
+    literal = next(hidden(cursor.text, end), None)
+    if literal and literal.kind == "string" and literal.closed and not cursor.text[end : literal.start].strip(" \t"):
+        return literal.end
+    return end
 
 
 def _unquote(literal: str) -> str:
