@@ -27,6 +27,8 @@ async def test_from_the_lightbulb_to_a_proof_that_lean_accepts(window: Window, j
 
     # What was found comes in a menu by itself.
     best = (await window.results(until_one_has="✓"))[0]
+    entries = [title for title, *_ in await window.picks(until_one_has="Complete the proof")]
+    assert entries[-2:] == ["More suggestions", "Complete the proof"]
     await window.picture("02-suggestions")
     assert best.endswith("✓")
 

@@ -7,7 +7,7 @@ import * as models from './models';
 import type { Parts } from './parts';
 import { type PlaceArgument, goTo, leanEditor } from './place';
 import * as proofs from './proofs';
-import { FaultReport } from './report';
+import { reportFault } from './report';
 import { tell, withProgress } from './run';
 import * as suggest from './suggest';
 
@@ -39,9 +39,8 @@ async function buildImports({ session, notify }: Parts): Promise<void> {
 
 /** Register all commands, those of the server's code actions among them; a failure is told in one place. */
 export function registerCommands(parts: Parts): { dispose(): unknown }[] {
-  const { context, launcher, log, logLines, notify, panel, session, status } = parts;
+  const { launcher, log, notify, panel, session } = parts;
   const doctor = new Doctor(launcher, notify);
-  const fault = new FaultReport(context, logLines, status, doctor, notify);
   const commands: Record<string, (argument?: unknown, from?: 'panel') => unknown> = {
     suggest: (argument, from) => suggest.suggest(parts, placeIn(argument), from),
     suggestWithPrefix: (argument, from) => suggest.suggestWithPrefix(parts, placeIn(argument), from),
@@ -64,7 +63,7 @@ export function registerCommands(parts: Parts): { dispose(): unknown }[] {
     uninstall: () => environment.uninstall(parts),
     setApiKey: () => environment.setApiKey(parts),
     doctor: () => doctor.examine(),
-    reportIssue: () => fault.open(),
+    reportIssue: () => reportFault(parts, doctor),
     showLog: () => { log.show(); },
     toggleIdle: () => toggleIdle(),
     showActions: () => showActions(session),

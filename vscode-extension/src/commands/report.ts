@@ -1,55 +1,43 @@
 import * as os from 'node:os';
 import * as vscode from 'vscode';
-import type { Notifier } from '../notify';
-import type { StatusItem } from '../status';
+import { LEAN4_EXTENSION } from '../goals';
 import type { Doctor } from './doctor';
+import type { Parts } from './parts';
 
 const LINES = 40;
-const LEAN4 = 'leanprover.lean4';
 
-/** Writes a report of a fault for the user to read, complete and send; it goes nowhere by itself. */
-export class FaultReport {
-  constructor(
-    private readonly context: vscode.ExtensionContext,
-    private readonly log: readonly string[],
-    private readonly status: StatusItem,
-    private readonly doctor: Doctor,
-    private readonly notify: Notifier,
-  ) {}
-
-  /** Open the report as a file without a name; its text. */
-  async open(): Promise<string> {
-    const hide = hider(os.homedir(), os.userInfo().username, vscode.workspace.workspaceFolders?.map(({ uri }) => uri.fsPath) ?? []);
-    const content = text(this.#versions(), hide(await this.doctor.report()), lastLines(this.log).map(hide));
-    await vscode.window.showTextDocument(await vscode.workspace.openTextDocument({ language: 'markdown', content }));
-    const { bugs } = this.context.extension.packageJSON as { bugs?: { url?: string } };
-    const copy = { title: 'Copy', run: () => vscode.env.clipboard.writeText(vscode.window.activeTextEditor?.document.getText() ?? content) };
-    const send = bugs?.url === undefined ? [] : [{ title: 'Open the Issue Page', run: () => vscode.env.openExternal(vscode.Uri.parse(bugs.url ?? '')) }];
-    void this.notify.info('Nothing of this report has been sent. Read it, say what happened, and take out what is private.', copy, ...send);
-    return content;
-  }
-
-  #versions(): string[] {
-    const { version } = this.context.extension.packageJSON as { version: string };
-    const lean = vscode.extensions.getExtension(LEAN4)?.packageJSON as { version?: string } | undefined;
-    const { model, selected, device, engine, state } = this.status.status ?? {};
-    return [
-      `llmstep for Lean 4: ${version}`,
-      `${vscode.env.appName}: ${vscode.version}, ${vscode.env.remoteName ?? 'no remote window'}`,
-      `System: ${os.type()} ${os.release()}, ${os.arch()}`,
-      `Lean 4 extension: ${lean?.version ?? 'none'}`,
-      `Model: ${[model === '' ? selected : model, device, engine, state].filter((each) => each !== undefined && each !== '').join(', ') || 'the server does not run'}`,
-    ];
-  }
+/** Open a report of a fault for the user to read, complete and send, as a file without a name; its text. It goes nowhere by itself. */
+export async function reportFault(parts: Parts, doctor: Doctor): Promise<string> {
+  const hide = hider(os.homedir(), os.userInfo().username, vscode.workspace.workspaceFolders?.map(({ uri }) => uri.fsPath) ?? []);
+  const content = text(versions(parts), hide(await doctor.report()), lastLines(parts.logLines).map(hide));
+  await vscode.window.showTextDocument(await vscode.workspace.openTextDocument({ language: 'markdown', content }));
+  const { bugs } = parts.context.extension.packageJSON as { bugs?: { url?: string } };
+  const copy = { title: 'Copy', run: () => vscode.env.clipboard.writeText(vscode.window.activeTextEditor?.document.getText() ?? content) };
+  const send = bugs?.url === undefined ? [] : [{ title: 'Open the Issue Page', run: () => vscode.env.openExternal(vscode.Uri.parse(bugs.url ?? '')) }];
+  void parts.notify.info('Nothing of this report has been sent. Read it, say what happened, and take out what is private.', copy, ...send);
+  return content;
 }
 
-function text(versions: readonly string[], doctor: string, log: readonly string[]): string {
+function versions({ context, status }: Parts): string[] {
+  const { version } = context.extension.packageJSON as { version: string };
+  const lean = vscode.extensions.getExtension(LEAN4_EXTENSION)?.packageJSON as { version?: string } | undefined;
+  const { model, selected, device, engine, state } = status.status ?? {};
+  return [
+    `llmstep for Lean 4: ${version}`,
+    `${vscode.env.appName}: ${vscode.version}, ${vscode.env.remoteName ?? 'no remote window'}`,
+    `System: ${os.type()} ${os.release()}, ${os.arch()}`,
+    `Lean 4 extension: ${lean?.version ?? 'none'}`,
+    `Model: ${[model === '' ? selected : model, device, engine, state].filter((each) => each !== undefined && each !== '').join(', ') || 'the server does not run'}`,
+  ];
+}
+
+function text(about: readonly string[], doctor: string, log: readonly string[]): string {
   return [
     '# Report of a fault in llmstep\n',
     '## What happens, and what should happen\n',
     '(A small Lean file with the place of the cursor helps most.)\n',
     '## Versions\n',
-    ...versions.map((line) => `- ${line}`),
+    ...about.map((line) => `- ${line}`),
     '\n## Doctor\n',
     fenced(doctor),
     `\n## Last lines of the log, without goals\n`,
