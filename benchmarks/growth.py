@@ -21,7 +21,7 @@ from llmstep.types import SamplingParams
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from llmstep.bench.runtime_model import Subject
+    from llmstep.bench.runtime import Subject
 
 SAMPLES = (1, 2, 4, 8, 16, 32, 64)
 PROMPTS = (50, 100, 200, 500, 1000, 2000)

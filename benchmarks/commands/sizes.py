@@ -67,14 +67,15 @@ def growth(
     from benchmarks.picture import charts
     from llmstep.bench.runtime_model import subject
 
-    found = sizes.growth(
-        subject(settings),
-        samples=samples or sizes.SAMPLES,
-        prompts=prompts or sizes.PROMPTS,
-        new_tokens=new_tokens,
-        rounds=rounds,
-        tell=lambda line: typer.echo(line, err=True),
-    )
+    with subject(settings) as measured:
+        found = sizes.growth(
+            measured,
+            samples=samples or sizes.SAMPLES,
+            prompts=prompts or sizes.PROMPTS,
+            new_tokens=new_tokens,
+            rounds=rounds,
+            tell=lambda line: typer.echo(line, err=True),
+        )
     if picture is not None:
         rows = [(float(cost.samples), cost.seconds) for cost in found.by_samples]
         columns = [(float(cost.prompt_tokens), cost.seconds) for cost in found.by_prompt]

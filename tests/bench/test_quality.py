@@ -174,7 +174,7 @@ METHOD = {"tactics": "model", "expansions": 4}
 
 def proved(name: str, outcome: str = "proved", **changes: Any) -> Result:
     values: dict[str, Any] = {"expansions": 2, "states": 3, "seconds": 1.5, "model": "starter", "method": METHOD}
-    return Result(name, outcome, "rfl" if outcome == "proved" else None, **{**values, **changes})
+    return Result(name, outcome, proof="rfl" if outcome == "proved" else None, **{**values, **changes})
 
 
 def put(file: Path, *results: Result | GoalResult) -> str:

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import attrs
+import psutil
 import pytest
 from output_schema import checked
 from typer.testing import CliRunner
@@ -14,18 +15,20 @@ from typer.testing import CliRunner
 from llmstep.cli import app
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from llmstep.bench.runtime_model import Subject
+    from llmstep.bench.runtime import Subject
     from llmstep.progress import Progress
 
 
 @pytest.fixture(scope="module")
-def tiny() -> Subject:
+def tiny() -> Iterator[Subject]:
     from llmstep.bench.runtime_model import subject
     from llmstep.settings import Settings
 
-    return subject(Settings(model="tiny-shape", device="cpu"))
+    with subject(Settings(model="tiny-shape", device="cpu")) as made:
+        yield made
 
 
 def invoke(*arguments: str) -> Any:
@@ -33,7 +36,8 @@ def invoke(*arguments: str) -> Any:
 
 
 def test_pairs_and_ratios(tiny: Subject) -> None:
-    from llmstep.bench.runtime_model import cases_of, run_benchmark
+    from llmstep.bench.runtime import run_benchmark
+    from llmstep.bench.runtime_model import cases_of
 
     shown: list[Progress] = []
     cases = cases_of(None, tiny)
@@ -55,9 +59,7 @@ def test_pairs_and_ratios(tiny: Subject) -> None:
         assert 0 < case.first_candidate <= case.ours.p95
         assert case.tokens_per_second > 0
         assert case.seen_ratio_median is not None
-        cpu_ratios = sorted(theirs / ours for theirs, ours in case.cpu_pairs)
-        assert case.cpu_ratio_median == pytest.approx(cpu_ratios[1])
-        assert case.cpu == sorted(ours for _, ours in case.cpu_pairs)[1] > 0
+        assert case.cpu > 0
         assert case.floor is not None
         assert 0 < case.floor < case.ours.median
     assert [case.floor for case in report.cases] == sorted(case.floor or 0 for case in report.cases)
@@ -65,7 +67,8 @@ def test_pairs_and_ratios(tiny: Subject) -> None:
 
 
 def test_without_anything_to_compare_with(tiny: Subject) -> None:
-    from llmstep.bench.runtime_model import cases_of, run_benchmark
+    from llmstep.bench.runtime import run_benchmark
+    from llmstep.bench.runtime_model import cases_of
 
     report = run_benchmark(tiny, cases_of(None, tiny)[:1], samples=2, rounds=1, threads=1)
     [case] = report.cases
@@ -76,12 +79,12 @@ def test_without_anything_to_compare_with(tiny: Subject) -> None:
 
 def test_generate_draws_as_many_tokens(tiny: Subject) -> None:
     """The comparison is of the same work: the same prompt, samples and tokens."""
-    from llmstep.bench.opponents import in_full, opponent
+    from llmstep.bench.opponents import opponent, with_module
     from llmstep.bench.runtime_model import cases_of
     from llmstep.types import SamplingParams
 
     made: list[tuple[int, ...]] = []
-    loaded = in_full(tiny.loaded)
+    loaded = with_module(tiny.loaded)
     model = loaded.model
     plain = model.generate
 
@@ -91,40 +94,11 @@ def test_generate_draws_as_many_tokens(tiny: Subject) -> None:
 
     model.generate = generate
     try:
-        ask = opponent("upstream-generate", loaded, SamplingParams(5, 0.5, 1.0, 7), fixed=True, threads=1)
-        ask(cases_of(None, tiny)[0].prompt)
+        with opponent("upstream-generate", loaded, SamplingParams(5, 0.5, 1.0, 7), fixed=True, threads=1) as ask:
+            ask(cases_of(None, tiny)[0].prompt)
     finally:
         del model.generate
     assert made == [(5, 57)]
-
-
-def test_generate_in_half_precision_leaves_the_model_as_it_is() -> None:
-    import torch
-
-    from llmstep.bench.opponents import in_full, opponent
-    from llmstep.bench.runtime_model import cases_of, subject
-    from llmstep.settings import Settings
-    from llmstep.types import SamplingParams
-
-    tiny = subject(attrs.evolve(Settings(), model="tiny-shape"))
-    loaded = in_full(tiny.loaded)
-    before = {name: each.clone() for name, each in loaded.model.named_parameters()}
-    dtypes: list[torch.dtype] = []
-    kind = type(loaded.model)
-    plain = kind.generate
-
-    def generate(model: Any, **arguments: Any) -> Any:
-        dtypes.append(model.dtype)
-        return plain(model, **arguments)
-
-    kind.generate = generate
-    try:
-        ask = opponent("generate-bfloat16", loaded, SamplingParams(2, 0.5, 1.0, 3), fixed=True, threads=1)
-        ask(cases_of(None, tiny, (20,))[0].prompt)
-    finally:
-        kind.generate = plain
-    assert dtypes == [torch.bfloat16]
-    assert all(torch.equal(each, before[name]) for name, each in loaded.model.named_parameters())
 
 
 def test_the_floor_counts_what_a_request_must_read() -> None:
@@ -212,8 +186,11 @@ def test_wrong_words() -> None:
     from llmstep.errors import RequestError
     from llmstep.settings import Settings
 
-    with pytest.raises(RequestError, match="There is no shape giant-shape"):
-        subject(attrs.evolve(Settings(), model="giant-shape"))
+    with (
+        pytest.raises(RequestError, match="There is no shape giant-shape"),
+        subject(attrs.evolve(Settings(), model="giant-shape")),
+    ):
+        pass
     with pytest.raises(RequestError, match="nothing called vllm"):
         invoke("--model", "tiny-shape", "--against", "vllm")
 
@@ -222,17 +199,15 @@ def test_wrong_words() -> None:
 def test_ctranslate2_draws_as_many_tokens(model: str) -> None:
     pytest.importorskip("ctranslate2")
     case = against("ctranslate2", model)
-    assert len(case["pairs"]) == len(case["cpu_pairs"]) == 2
+    assert len(case["pairs"]) == 2
     assert case["ratio_median"] > 0
 
 
-@pytest.mark.parametrize("name", ["llama.cpp", "llama.cpp-q8"])
 @pytest.mark.parametrize("model", ["tiny-shape", "tiny-qwen2-shape"])
-def test_llama_cpp_draws_as_many_tokens(name: str, model: str) -> None:
-    """A real server of llama.cpp, in the formats that narrow and wide rows have; its processor time is not known."""
-    case = against(name, model)
-    assert len(case["pairs"]) == 2
-    assert (case["cpu_pairs"], case["cpu_ratio_median"], case["seen_cpu_ratio_median"]) == ([], None, None)
+def test_llama_cpp_draws_as_many_tokens(model: str) -> None:
+    """A real server of llama.cpp, in the formats that narrow and wide rows have; it ends with the measurement."""
+    assert len(against("llama.cpp", model)["pairs"]) == 2
+    assert [each for each in psutil.Process().children() if "llama" in each.name()] == []
 
 
 def test_a_format_that_only_torch_has() -> None:
@@ -260,8 +235,11 @@ def test_what_cannot_be_compared(tiny: Any, monkeypatch: pytest.MonkeyPatch) -> 
     from llmstep.types import SamplingParams
 
     def refusal(name: str, *, fixed: bool = True) -> RequestError:
-        with pytest.raises(RequestError) as caught:
-            opponent(name, tiny.loaded, SamplingParams(), fixed=fixed, threads=1)
+        with (
+            pytest.raises(RequestError) as caught,
+            opponent(name, tiny.loaded, SamplingParams(), fixed=fixed, threads=1),
+        ):
+            pass
         return caught.value
 
     monkeypatch.setitem(sys.modules, "ctranslate2", None)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 
-from llmstep.bench.search import Result, method_record, read_results, run_search, summarise
+from llmstep.bench.results import read_lines
+from llmstep.bench.search import Result, method_record, run_search, summarise
 from llmstep.bench.theorems import read_theorems
 from llmstep.engine.engine import Engine
 from llmstep.errors import LeanNotFoundError, RequestError
@@ -55,7 +56,7 @@ def lines_of(out: Path) -> list[dict[str, Any]]:
 
 def result(name: str, proof: str | None = None, outcome: str = "exhausted", **changes: Any) -> Result:
     values = {"expansions": 2, "states": 3, "seconds": 1.5, "model": None, "method": RECORD, **changes}
-    return Result(name, "proved" if proof else outcome, proof, **values)
+    return Result(name, "proved" if proof else outcome, proof=proof, **values)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -108,18 +109,18 @@ async def test_results_of_another_method_are_not_mixed_in(tmp_path: Path) -> Non
     out = tmp_path / "out.jsonl"
     out.write_text(result("one").line(), encoding="utf-8")
     with pytest.raises(RequestError, match="expansions 4 there, 5 here"):
-        read_results(out, {**RECORD, "expansions": 5})
+        read_lines(out, {**RECORD, "expansions": 5}, Result)
     out.write_text('{"name": "one"}\n', encoding="utf-8")
     with pytest.raises(RequestError, match=r"out\.jsonl:1 is no result"):
-        read_results(out, RECORD)
-    assert read_results(tmp_path / "none.jsonl", RECORD) == {}
+        read_lines(out, RECORD, Result)
+    assert read_lines(tmp_path / "none.jsonl", RECORD, Result) == {}
 
 
 @in_loop
 async def test_the_last_line_of_a_theorem_counts(tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     out.write_text(result("one", outcome="error").line() + result("one", "rfl").line(), encoding="utf-8")
-    assert read_results(out, RECORD) == {"one": result("one", "rfl")}
+    assert read_lines(out, RECORD, Result) == {"one": result("one", "rfl")}
 
 
 @in_loop

@@ -22,7 +22,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from scripted_model import Reply, ScriptedModel
 
-from llmstep.bench.search import Result, method_record, read_results, run_search, summarise
+from llmstep.bench.results import read_lines
+from llmstep.bench.search import Result, method_record, run_search, summarise
 from llmstep.bench.theorems import Theorem, read_theorems
 from llmstep.engine.router import EngineRouter
 from llmstep.lean.workspace import LeanWorkspace
@@ -125,7 +126,7 @@ def main() -> None:
         plan = attrs.evolve(search, strategy="sketch")
         print(told("sketch", asyncio.run(measure("sketch", plan, own, theorems, given.folder))), flush=True)
     if given.only in (None, "write"):
-        known = read_results(given.folder / "search.jsonl", method_record(search, "starter"))
+        known = read_lines(given.folder / "search.jsonl", method_record(search, "starter"), Result)
         writer = Writer(theorems, {name: result.proof for name, result in known.items() if result.proof})
         with ScriptedModel(writer) as model:
             settings = attrs.evolve(own, engine="openai", remote=RemoteSettings(url=model.url))

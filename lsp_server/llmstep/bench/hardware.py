@@ -1,4 +1,4 @@
-"""What this machine can do, measured: memory bandwidth and products; and what that means for a request."""
+"""What this machine has, and what it can do, measured: memory bandwidth and products; what that means for a request."""
 
 from __future__ import annotations
 
@@ -8,16 +8,50 @@ import platform
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import psutil
 
+from llmstep.engine import device as devices
+
+if TYPE_CHECKING:
+    from llmstep.settings import Settings
+
 _ROUNDS = 7
 
 
-def peak_bytes() -> int:
-    """Largest resident memory of this process so far; the present one where the system does not say."""
+def on_cuda(settings: Settings) -> bool:
+    """Whether settings put the model on a CUDA device.
+
+    Raises:
+        SettingsError: The device that they name is not there.
+    """
+    if devices.without_torch(settings.device):
+        return False
+    import torch
+
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    return devices.choose_device(settings.device, cuda=cuda, mps=mps) == "cuda"
+
+
+def synchronize(device: str) -> None:
+    """Wait until a CUDA device has done all that the host has started; others have."""
+    if device.startswith("cuda"):
+        import torch
+
+        torch.cuda.synchronize(device)
+
+
+def peak_bytes(device: str = "cpu") -> int:
+    """Most memory so far: that of tensors on all CUDA devices, or the resident one of this process.
+
+    Where the system does not say the most, the present one.
+    """
+    if device.startswith("cuda"):
+        import torch
+
+        return sum(map(torch.cuda.max_memory_allocated, range(torch.cuda.device_count())))
     try:
         status = Path("/proc/self/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0]) * 1024
@@ -89,16 +123,22 @@ class Floor:
         return reading + 2 * prompt_tokens * self.prompt_weights / self.speeds.operations_per_second
 
 
-def machine() -> dict[str, Any]:
-    """Processor, cores, load and versions, for the record."""
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+def machine(device: str = "cpu") -> dict[str, Any]:
+    """Processor, cores, load and versions, for the record, and the CUDA devices where the model is on one."""
+    gpus: dict[str, Any] = {}
+    if device.startswith("cuda"):
+        import torch
+
+        names = map(torch.cuda.get_device_name, range(torch.cuda.device_count()))
+        gpus = {"gpus": list(names), "cuda": torch.version.cuda}
     return {
         "processor": _processor(),
         "cores": psutil.cpu_count(logical=False),
-        "load_before": load,
+        "load_before": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
         "memory_bytes": psutil.virtual_memory().total,
         "torch": _version("torch"),
         "python": platform.python_version(),
+        **gpus,
     }
 
 

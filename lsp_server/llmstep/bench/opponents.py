@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import copy
+import contextlib
 import json
 import tempfile
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,16 +19,14 @@ if TYPE_CHECKING:
     from llmstep.engine.prompt import EncodedPrompt
     from llmstep.types import SamplingParams
 
-GENERATE = "upstream-generate"
-HALF = "generate-bfloat16"
-LLAMA_CPP = {"llama.cpp": "Q4_K_M", "llama.cpp-q8": "Q8_0"}
-OPPONENTS = (GENERATE, HALF, "ctranslate2", *LLAMA_CPP)
+Ask = Callable[["EncodedPrompt"], None]
+GENERATE, CTRANSLATE2, LLAMA_CPP = OPPONENTS = ("upstream-generate", "ctranslate2", "llama.cpp")
 
 
 def opponent(
     name: str, loaded: LoadedModel, sampling: SamplingParams, *, fixed: bool, threads: int
-) -> Callable[[EncodedPrompt], None]:
-    """Another way to answer.
+) -> AbstractContextManager[Ask]:
+    """Another way to answer, which is there inside of `with`.
 
     Args:
         name: One of `OPPONENTS`.
@@ -39,45 +38,38 @@ def opponent(
     Raises:
         RequestError: It is not installed, or cannot run the model.
     """
-    if name in LLAMA_CPP:
-        return _llama_cpp(loaded, sampling, quantization=LLAMA_CPP[name], fixed=fixed, threads=threads)
-    if name == "ctranslate2":
-        return _ctranslate2(loaded, sampling, fixed=fixed, threads=threads)
+    if name == LLAMA_CPP:
+        if not fixed:  # random weights end no sample by themselves
+            raise RequestError(
+                "The comparison with llama.cpp is of samples with a fixed number of tokens.",
+                hint="Give --fixed-tokens.",
+            )
+        from llmstep.bench.llama_cpp import asking
+
+        return asking(loaded.plan.folder, sampling, threads=threads)
+    if name == CTRANSLATE2:
+        return contextlib.nullcontext(_ctranslate2(loaded, sampling, fixed=fixed, threads=threads))
     if loaded.model is None:
-        loaded = in_full(loaded)
-    if loaded.model.device.type == "meta":
-        raise RequestError(
-            f"The weights of {loaded.plan.name} are there in {loaded.plan.placement.dtype} only.",
-            hint="Compare in another format.",
-        )
-    if name == GENERATE:
-        return lambda prompt: _generate(loaded, prompt, sampling, fixed=fixed)
-    halved = attrs.evolve(loaded, model=_in_half(loaded.model))
-    return lambda prompt: _generate(halved, prompt, sampling, fixed=fixed)
+        loaded = with_module(loaded)
+    return contextlib.nullcontext(lambda prompt: _generate(loaded, prompt, sampling, fixed=fixed))
 
 
-def in_full(loaded: LoadedModel) -> LoadedModel:
-    """The same model as a module of transformers in float32."""
+def with_module(loaded: LoadedModel) -> LoadedModel:
+    """The same model with a module of transformers, in float32."""
     import torch
-    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, GenerationConfig
+    from transformers import GenerationConfig
 
-    auto = AutoModelForCausalLM if loaded.start_id is None else AutoModelForSeq2SeqLM
-    module = auto.from_pretrained(loaded.plan.folder, dtype=torch.float32).eval().requires_grad_(False)
+    module = read_module(loaded.plan.folder, causal=loaded.start_id is None, dtype=torch.float32)
     module.generation_config = GenerationConfig()
     return attrs.evolve(loaded, model=module)
 
 
-def _in_half(model: Any) -> Any:
-    """A copy of a module in bfloat16, made parameter by parameter: whole copies in float32 would not fit beside it."""
-    import torch
+def read_module(folder: Path, *, causal: bool, dtype: Any) -> Any:
+    """The module of transformers in a folder."""
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
-    halves = {
-        id(each): torch.nn.Parameter(each.detach().to(torch.bfloat16), requires_grad=False)
-        for each in model.parameters()
-    }
-    copied = copy.deepcopy(model, dict(halves))
-    copied.config.dtype = torch.bfloat16
-    return copied
+    auto = AutoModelForCausalLM if causal else AutoModelForSeq2SeqLM
+    return auto.from_pretrained(folder, dtype=dtype).eval().requires_grad_(False)
 
 
 def _generate(loaded: LoadedModel, prompt: EncodedPrompt, sampling: SamplingParams, *, fixed: bool) -> None:
@@ -103,9 +95,7 @@ def _generate(loaded: LoadedModel, prompt: EncodedPrompt, sampling: SamplingPara
         loaded.tokenizer.decode(each)
 
 
-def _ctranslate2(
-    loaded: LoadedModel, sampling: SamplingParams, *, fixed: bool, threads: int
-) -> Callable[[EncodedPrompt], None]:
+def _ctranslate2(loaded: LoadedModel, sampling: SamplingParams, *, fixed: bool, threads: int) -> Ask:
     """CTranslate2 with weights in eight bits, converted from the same files.
 
     For time only: its converter takes the scale of T5 1.1's logits from `tie_word_embeddings`, which transformers 5
@@ -143,23 +133,3 @@ def _ctranslate2(
             runs.translate_batch(tokens, max_decoding_length=most, min_decoding_length=least, **how)
 
     return ask
-
-
-def _llama_cpp(
-    loaded: LoadedModel, sampling: SamplingParams, *, quantization: str, fixed: bool, threads: int
-) -> Callable[[EncodedPrompt], None]:
-    """llama.cpp with random weights, which end no sample by themselves."""
-    if not fixed:
-        raise RequestError(
-            "The comparison with llama.cpp is of samples with a fixed number of tokens.", hint="Give --fixed-tokens."
-        )
-    from llmstep.bench.llama_cpp import asker
-
-    ask = asker(loaded.plan.folder, sampling, quantization=quantization, threads=threads)
-
-    def check(prompt: EncodedPrompt) -> None:
-        found = ask(prompt.input_ids)
-        if [len(each) for each in found] != [sampling.max_new_tokens] * sampling.count:
-            raise RequestError("llama.cpp drew another number of tokens.", hint="Compare with something else.")
-
-    return check

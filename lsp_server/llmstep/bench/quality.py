@@ -6,7 +6,6 @@ accepts, or one that closes the goal.
 
 from __future__ import annotations
 
-import json
 import random
 import statistics
 import time
@@ -16,17 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from llmstep.bench.results import read_lines
-from llmstep.bench.statistics import wilson
-from llmstep.errors import GenerationError, LeanCrashedError, LeanTimeoutError, NoGoalError
+from llmstep.bench.results import Line, run
+from llmstep.bench.statistics import Share
 from llmstep.types import Suggestion, Verdict
 
 if TYPE_CHECKING:
     from llmstep.bench.theorems import Theorem
     from llmstep.settings import Settings
 
-_OF_THE_GOAL = (NoGoalError, LeanTimeoutError, LeanCrashedError, GenerationError)
-"""Errors that say something about one goal, after which the next one is asked."""
 _ACCEPTED = frozenset(each.value for each in Verdict if each.accepted)
 _RESAMPLES = 2000
 
@@ -46,42 +42,26 @@ class Judged:
     """Seconds to the first step that Lean accepts; None where it accepts none."""
 
 
-@attrs.frozen
-class GoalResult:
-    """What came of one goal: a line of the results."""
+@attrs.frozen(kw_only=True)
+class GoalResult(Line):
+    """What came of one goal.
 
-    name: str
-    outcome: str
-    """`closes`, `progress`, `none` or `error`: the best that Lean said of a step."""
-    drawn: int
+    Its outcome is `closes`, `progress`, `none` or `error`: the best that Lean said of a step.
+    """
+
+    drawn: int = 0
     """Samples."""
-    steps: int
+    steps: int = 0
     """Distinct ones that are no empty texts."""
-    accepted: int
+    accepted: int = 0
     """Those that Lean runs and that change the goal, closing ones among them."""
-    closing: int
-    unchecked: int
+    closing: int = 0
+    unchecked: int = 0
     """Those that Lean said nothing about."""
-    first: str
+    first: str = ""
     """Verdict of the likeliest step, before Lean is asked."""
-    seconds: float
-    model: str | None
-    method: dict[str, Any]
-    message: str = ""
-    """With `error`, what it was."""
     shown: float | None = None
     """Seconds to the first step that Lean accepts; None where it accepts none."""
-
-    def line(self) -> str:
-        return json.dumps(attrs.asdict(self), ensure_ascii=False) + "\n"
-
-
-@attrs.frozen
-class Share:
-    """A share, with its 95 % confidence interval."""
-
-    share: float
-    interval: tuple[float, float]
 
 
 @attrs.frozen
@@ -122,63 +102,43 @@ async def run_quality(
     out: Path,
     on_result: Callable[[GoalResult, bool], None] = lambda _, __: None,
 ) -> list[GoalResult]:
-    """Ask for each goal once; those with a result in `out` are not asked again, unless it is an error.
+    """Ask for each goal once; see `results.run`.
 
     Args:
         goals: Places in files.
         ask: Gives the steps for one of them, judged.
         record: See `quality_record`.
-        out: JSONL file for the results, written as they come.
-        on_result: Called with each result, and whether it was there already.
-
-    Raises:
-        RequestError: `out` belongs to another run.
-        LlmstepError: Lean or the model cannot be used at all.
     """
-    known = read_lines(out, record, GoalResult)
-    results: list[GoalResult] = []
-    for goal in goals:
-        result = known.get(goal.name)
-        old = result is not None and result.outcome != "error"
-        if result is None or not old:
-            result = await _asked(goal, ask, record)
-            with out.open("a", encoding="utf-8") as file:
-                file.write(result.line())
-        results.append(result)
-        on_result(result, old)
-    return results
 
-
-async def _asked(goal: Theorem, ask: Callable[[Theorem], Awaitable[Judged]], record: dict[str, Any]) -> GoalResult:
-    started = time.perf_counter()
-    try:
+    async def attempt(goal: Theorem) -> GoalResult:
+        started = time.perf_counter()
         answer = await ask(goal)
-    except _OF_THE_GOAL as error:
-        return GoalResult(goal.name, "error", 0, 0, 0, 0, 0, "", 0.0, None, record, str(error))
-    steps = answer.steps
-    verdicts = [step.check.verdict for step in steps]
-    closing = verdicts.count(Verdict.CLOSES)
-    accepted = sum(each.accepted for each in verdicts)
-    unchecked = verdicts.count(Verdict.UNCHECKED)
-    outcome = "closes" if closing else "progress" if accepted else "none"
-    if steps and unchecked == len(steps):
-        outcome = "error"
-    likeliest = max(steps, key=lambda step: step.candidate.likelihood, default=None)
-    return GoalResult(
-        goal.name,
-        outcome,
-        answer.drawn,
-        len(steps),
-        accepted,
-        closing,
-        unchecked,
-        likeliest.check.verdict.value if likeliest is not None else "",
-        round(time.perf_counter() - started, 3),
-        answer.model,
-        record,
-        answer.doubt if outcome == "error" else "",
-        None if answer.shown is None else round(answer.shown, 3),
-    )
+        steps = answer.steps
+        verdicts = [step.check.verdict for step in steps]
+        closing = verdicts.count(Verdict.CLOSES)
+        accepted = sum(each.accepted for each in verdicts)
+        unchecked = verdicts.count(Verdict.UNCHECKED)
+        outcome = "closes" if closing else "progress" if accepted else "none"
+        if steps and unchecked == len(steps):
+            outcome = "error"
+        likeliest = max(steps, key=lambda step: step.candidate.likelihood, default=None)
+        return GoalResult(
+            goal.name,
+            outcome,
+            method=record,
+            drawn=answer.drawn,
+            steps=len(steps),
+            accepted=accepted,
+            closing=closing,
+            unchecked=unchecked,
+            first=likeliest.check.verdict.value if likeliest is not None else "",
+            seconds=round(time.perf_counter() - started, 3),
+            model=answer.model,
+            message=answer.doubt if outcome == "error" else "",
+            shown=None if answer.shown is None else round(answer.shown, 3),
+        )
+
+    return await run(GoalResult, goals, attempt, record, out, on_result)
 
 
 def summarise_quality(results: Sequence[GoalResult]) -> QualitySummary:
@@ -187,20 +147,15 @@ def summarise_quality(results: Sequence[GoalResult]) -> QualitySummary:
     return QualitySummary(
         goals=len(results),
         errors=sum(each.outcome == "error" for each in results),
-        accepted=_share(sum(each.outcome in ("closes", "progress") for each in results), len(results)),
-        closed=_share(sum(each.outcome == "closes" for each in results), len(results)),
-        first=_share(sum(each.first in _ACCEPTED for each in results), len(results)),
+        accepted=Share.of(sum(each.outcome in ("closes", "progress") for each in results), len(results)),
+        closed=Share.of(sum(each.outcome == "closes" for each in results), len(results)),
+        first=Share.of(sum(each.first in _ACCEPTED for each in results), len(results)),
         steps=_step_share(results),
         seconds=round(sum(each.seconds for each in results), 1),
         shown=round(statistics.median(shown), 3) if shown else None,
         model=next((each.model for each in results if each.model), None),
         method=results[0].method if results else {},
     )
-
-
-def _share(part: int, whole: int) -> Share:
-    low, high = wilson(part, whole)
-    return Share(round(part / whole, 4) if whole else 0.0, (round(low, 4), round(high, 4)))
 
 
 def _step_share(results: Sequence[GoalResult]) -> Share:

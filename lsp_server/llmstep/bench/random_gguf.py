@@ -1,4 +1,4 @@
-"""Writes GGUF files with random weights and the shape of a model: what llama.cpp does with them takes as long."""
+"""Writes GGUF files in Q4_K_M with random weights and the shape of a model, for which llama.cpp takes as long."""
 
 from __future__ import annotations
 
@@ -33,11 +33,10 @@ _PATTERN = 1 << 12
 _LAYER = re.compile(r"blk\.(\d+)\.(attn_v|ffn_down)\.weight")
 
 
-def write(model: ModelFolder, file: Path, quantization: str) -> None:
+def write(model: ModelFolder, file: Path) -> None:
     """
     Args:
         model: A decoder-only model, whose configuration and names of tensors are taken.
-        quantization: `Q4_K_M`, or `Q8_0`.
 
     Raises:
         RequestError: The package gguf is missing, or the model is an encoder-decoder model.
@@ -64,7 +63,7 @@ def write(model: ModelFolder, file: Path, quantization: str) -> None:
         if len(shape) == 1:
             writer.add_tensor(name, np.full(shape, 1.0 if name.endswith("norm.weight") else 0.0, np.float32))
             continue
-        kind = _format(name, quantization, config.layers, tied="output.weight" not in found)
+        kind = _format(name, config.layers, tied="output.weight" not in found)
         if shape[1] % gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[kind]][0]:
             kind = _NARROW.get(kind, kind)
         count, size = gguf.GGML_QUANT_SIZES[gguf.GGMLQuantizationType[kind]]
@@ -101,10 +100,8 @@ def _describe(writer: Any, config: Config) -> None:
     writer.add_bos_token_id(0)
 
 
-def _format(name: str, quantization: str, layers: int, *, tied: bool) -> str:
-    """The format of a weight; in Q4_K_M the head, and a part of two weights in half of the layers, have six bits."""
-    if quantization != "Q4_K_M":
-        return quantization
+def _format(name: str, layers: int, *, tied: bool) -> str:
+    """The format of a weight: the head, and a part of two weights in half of the layers, have six bits."""
     if name == "output.weight" or (tied and name == "token_embd.weight"):
         return "Q6_K"
     if (found := _LAYER.fullmatch(name)) is None:

@@ -1,27 +1,78 @@
-"""Results of benchmarks as lines of files: read again, so that a run goes on, and put together from many machines."""
+"""Results of benchmarks as lines of files: written as they come, read again, and put together from many machines."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from llmstep.errors import RequestError
+import attrs
+
+from llmstep.errors import GenerationError, LeanCrashedError, LeanTimeoutError, NoGoalError, RequestError
+
+if TYPE_CHECKING:
+    from llmstep.bench.theorems import Theorem
+
+_OF_THE_THEOREM = (NoGoalError, LeanTimeoutError, LeanCrashedError, GenerationError)
+"""Errors that say something about one theorem, after which the next one is tried."""
 
 
-class Line(Protocol):
+@attrs.frozen(kw_only=True)
+class Line:
     """What came of one theorem or goal."""
 
-    @property
-    def name(self) -> str: ...
-    @property
-    def outcome(self) -> str: ...
-    @property
-    def method(self) -> dict[str, Any]: ...
+    name: str = attrs.field(kw_only=False)
+    outcome: str = attrs.field(kw_only=False)
+    method: dict[str, Any]
+    """How it was tried; all lines of a file have the same."""
+    seconds: float = 0.0
+    model: str | None = None
+    message: str = ""
+    """With `error`, what it was."""
+
+    def line(self) -> str:
+        return json.dumps(attrs.asdict(self), ensure_ascii=False) + "\n"
 
 
 L = TypeVar("L", bound=Line)
+
+
+async def run(
+    kind: type[L],
+    theorems: Sequence[Theorem],
+    attempt: Callable[[Theorem], Awaitable[L]],
+    method: dict[str, Any],
+    out: Path,
+    on_result: Callable[[L, bool], None] = lambda _, __: None,
+) -> list[L]:
+    """Try each theorem once; those with a result in `out` are not tried again, unless it is an error.
+
+    Args:
+        attempt: Tries one.
+        method: How, for the results.
+        out: JSONL file for the results, written as they come.
+        on_result: Called with each result, and whether it was there already.
+
+    Raises:
+        RequestError: `out` belongs to another run.
+        LlmstepError: Lean or the model cannot be used at all.
+    """
+    known = read_lines(out, method, kind)
+    results: list[L] = []
+    for theorem in theorems:
+        result = known.get(theorem.name)
+        old = result is not None and result.outcome != "error"
+        if result is None or not old:
+            try:
+                result = await attempt(theorem)
+            except _OF_THE_THEOREM as error:
+                result = kind(theorem.name, "error", method=method, message=str(error))
+            with out.open("a", encoding="utf-8") as file:
+                file.write(result.line())
+        results.append(result)
+        on_result(result, old)
+    return results
 
 
 def read_lines(out: Path, method: dict[str, Any], kind: type[L]) -> dict[str, L]:

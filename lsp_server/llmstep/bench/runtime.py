@@ -2,12 +2,12 @@
 
 Upstream's protocol: one request after the other, 10 samples, temperature 0.5, at most 128 new tokens. Each round asks
 both, in changing order, so that whatever else the machine does meets both alike; the ratio is the median of the rounds'
-ratios. On a busy machine the processor time says more than the clock: it does not count the waiting (with several
-threads it counts that of one thread for another, so that one thread is best for it).
+ratios.
 """
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -15,15 +15,21 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from llmstep.bench import gpu
+from llmstep.bench.hardware import Floor, Speeds, machine, peak_bytes, synchronize
+from llmstep.bench.opponents import opponent
 from llmstep.engine.decode import decode
+from llmstep.engine.device import cpu_threads
 from llmstep.engine.postprocess import RawSample
 from llmstep.progress import Progress, ProgressSink, silent
 from llmstep.types import SamplingParams
 
 if TYPE_CHECKING:
+    from llmstep.catalog.template import PromptTemplate
     from llmstep.engine.loaded import LoadedModel
     from llmstep.engine.prompt import EncodedPrompt
+
+RANDOM_TOKENS = 32
+"""New tokens of each sample of a model with random weights."""
 
 
 @attrs.frozen
@@ -32,6 +38,30 @@ class Case:
 
     name: str
     prompt: EncodedPrompt
+
+
+@attrs.frozen
+class Subject:
+    """What is measured."""
+
+    loaded: LoadedModel
+    random_weights: bool
+    template: PromptTemplate | None
+    dtype: str
+    load_seconds: float
+    shapes: dict[str, tuple[int, int]]
+    """Outputs and inputs of the network's products, by name."""
+
+    def floor(self, threads: int) -> Floor | None:
+        """The floor of a request on a CPU; None elsewhere, and where `generate` runs the model.
+
+        Args:
+            threads: Threads of the request.
+        """
+        if not self.shapes or self.loaded.plan.placement.device != "cpu":
+            return None
+        each = {"int8": 1.0, "int4": 0.547}.get(self.dtype, 4.0)
+        return Floor.of(self.shapes, each, Speeds.measure(self.dtype, threads))
 
 
 @attrs.frozen
@@ -81,11 +111,6 @@ class CaseResult:
     """Median processor time of a request, all threads together."""
     seen_cpu: float = 0.0
     """The same for a goal that was asked just before."""
-    cpu_ratio_median: float | None = None
-    """As `ratio_median`, of processor times; none where upstream works in a process of its own."""
-    seen_cpu_ratio_median: float | None = None
-    cpu_pairs: tuple[tuple[float, float], ...] = ()
-    """Upstream's processor time and ours, in each round."""
 
 
 @attrs.frozen
@@ -109,73 +134,93 @@ class Report:
     """What is measured beside it, as `upstream` in the cases."""
 
 
-def measure(
-    loaded: LoadedModel,
+def run_benchmark(
+    model: Subject,
     cases: Sequence[Case],
-    sampling: SamplingParams,
     *,
-    rounds: int,
-    against: Callable[[EncodedPrompt], None] | None,
-    outside: bool = False,
+    samples: int = 10,
+    temperature: float = 0.5,
+    max_tokens: int = 128,
+    fixed: int | None = None,
+    rounds: int = 5,
+    threads: int = 0,
+    against: str | None = None,
     progress: ProgressSink = silent,
-) -> tuple[list[CaseResult], int]:
+) -> Report:
     """Ask every case once a round.
 
     Args:
-        loaded: The model, with the network that is measured.
-        cases: Prompts.
-        sampling: How to draw.
+        samples: Samples per request.
+        max_tokens: Most new tokens of a sample.
+        fixed: New tokens of every sample, whose end is then ignored; None takes 32 where weights are random.
         rounds: At least one.
-        against: What is asked, too; see `llmstep.bench.opponents`.
-        outside: Whether that works in a process of its own, so that its processor time is not known.
+        threads: CPU threads; 0 as the engine does it.
+        against: What is measured beside it, one of `opponents.OPPONENTS`.
         progress: Called for each round.
-
-    Returns:
-        A result for each case, and the peak of the memory before the other was first asked.
     """
-    network: Any = loaded.decoder
-    for case in cases[:1]:  # the first request of a process pays for much that no other one does
-        decode(loaded, case.prompt, attrs.evolve(sampling, max_new_tokens=2))
-    ours: dict[str, list[_Run]] = {case.name: [] for case in cases}
-    seen: dict[str, list[_Run]] = {case.name: [] for case in cases}
-    theirs: dict[str, list[_Run]] = {case.name: [] for case in cases}
+    if fixed is None and model.random_weights:
+        fixed = RANDOM_TOKENS
+    loaded = model.loaded if fixed is None else attrs.evolve(model.loaded, end_ids=frozenset())
+    loaded.use_threads(threads)
+    used, record = cpu_threads(threads, loaded.plan.parameters), machine(loaded.device)
+    sampling = SamplingParams(samples, temperature, 1.0, fixed or max_tokens)
+    runs: dict[str, tuple[list[_Run], list[_Run], list[float]]] = {case.name: ([], [], []) for case in cases}
 
     def ask_ours(case: Case) -> None:
-        if network is not None:
-            network.forget()
-        ours[case.name].append(_ours(loaded, case, sampling))
-        seen[case.name].append(_ours(loaded, case, sampling))
+        if loaded.decoder is not None:
+            loaded.decoder.forget()
+        for each in runs[case.name][:2]:
+            each.append(_ours(loaded, case, sampling))
 
     def ask_theirs(case: Case) -> None:
-        assert against is not None
-        theirs[case.name].append(_theirs(against, case, loaded.device))
+        started = time.perf_counter()
+        other(case.prompt)
+        synchronize(loaded.device)
+        runs[case.name][2].append(time.perf_counter() - started)
 
-    for case in cases:
-        ask_ours(case)
-    peak = gpu.peak_bytes(loaded.device)
-    if against is not None:
+    asks: list[Callable[[Case], None]] = [ask_ours]
+    with contextlib.ExitStack() as ending:
+        if against is not None:
+            other = ending.enter_context(opponent(against, loaded, sampling, fixed=fixed is not None, threads=used))
+            asks.append(ask_theirs)
+        decode(loaded, cases[0].prompt, attrs.evolve(sampling, max_new_tokens=2))  # pays for what no other one does
         for case in cases:
-            ask_theirs(case)
-    for number in range(1, rounds):
-        for case in cases:
-            order = [ask_ours, ask_theirs] if against is not None else [ask_ours]
-            for ask in order if number % 2 else reversed(order):
+            ask_ours(case)
+        peak = peak_bytes(loaded.device)
+        for ask in asks[1:]:
+            for case in cases:
                 ask(case)
-            ours_now = f"{case.name}: {ours[case.name][-1].seconds:.2f} s, seen {seen[case.name][-1].seconds:.2f} s"
-            line = f"[{number + 1}/{rounds}] {ours_now}" + (
-                f", the other {theirs[case.name][-1].seconds:.2f} s" if theirs[case.name] else ""
-            )
-            progress(Progress("measure", line, number + 1, rounds))
-    results = [_result(case, ours[case.name], seen[case.name], theirs[case.name], outside=outside) for case in cases]
-    return results, peak
+        for number in range(1, rounds):
+            for case in cases:
+                for ask in asks if number % 2 else asks[::-1]:
+                    ask(case)
+                ours, seen, theirs = runs[case.name]
+                more = f", the other {theirs[-1]:.2f} s" if theirs else ""
+                line = f"{case.name}: {ours[-1].seconds:.2f} s, seen {seen[-1].seconds:.2f} s{more}"
+                progress(Progress("measure", f"[{number + 1}/{rounds}] {line}", number + 1, rounds))
+    floor = model.floor(used)
+    return Report(
+        model=loaded.plan.name,
+        random_weights=model.random_weights,
+        dtype=model.dtype,
+        fixed_tokens=fixed,
+        samples=samples,
+        temperature=temperature,
+        threads=used,
+        load_seconds=model.load_seconds,
+        peak_bytes=peak,
+        against=against,
+        machine=record,
+        cases=tuple(_result(case, *runs[case.name], floor, samples) for case in cases),
+    )
 
 
 @attrs.frozen
 class _Run:
     seconds: float
     cpu: float
-    first: float = 0.0
-    tokens: int = 0
+    first: float
+    tokens: int
 
 
 def _ours(loaded: LoadedModel, case: Case, sampling: SamplingParams) -> _Run:
@@ -187,47 +232,33 @@ def _ours(loaded: LoadedModel, case: Case, sampling: SamplingParams) -> _Run:
         first = first or time.perf_counter() - started
 
     samples = decode(loaded, case.prompt, sampling, on_sample=on_sample)
-    gpu.synchronize(loaded.device)
+    synchronize(loaded.device)
     tokens = sum(sample.tokens for sample in samples)
     return _Run(time.perf_counter() - started, time.process_time() - cpu, first, tokens)
 
 
-def _theirs(ask: Callable[[EncodedPrompt], None], case: Case, device: str) -> _Run:
-    started, cpu = time.perf_counter(), time.process_time()
-    ask(case.prompt)
-    gpu.synchronize(device)
-    return _Run(time.perf_counter() - started, time.process_time() - cpu)
+def _result(
+    case: Case, ours: list[_Run], seen: list[_Run], theirs: list[float], floor: Floor | None, samples: int
+) -> CaseResult:
+    length, new_tokens = len(case.prompt.input_ids), statistics.fmean(run.tokens for run in ours)
 
+    def ratio(runs: list[_Run]) -> float | None:
+        ratios = [their / our.seconds for their, our in zip(theirs, runs, strict=False)]
+        return statistics.median(ratios) if ratios else None
 
-def _result(case: Case, ours: list[_Run], seen: list[_Run], theirs: list[_Run], *, outside: bool) -> CaseResult:
-    result = CaseResult(
+    return CaseResult(
         name=case.name,
-        prompt_tokens=len(case.prompt.input_ids),
-        new_tokens=statistics.fmean(run.tokens for run in ours),
+        prompt_tokens=length,
+        new_tokens=new_tokens,
         ours=Times.of([run.seconds for run in ours]),
         seen=Times.of([run.seconds for run in seen]),
         first_candidate=statistics.median(run.first for run in ours),
         tokens_per_second=statistics.median(run.tokens / run.seconds for run in ours),
+        floor=None if floor is None else floor.seconds(length, round(new_tokens / samples)),
         cpu=statistics.median(run.cpu for run in ours),
         seen_cpu=statistics.median(run.cpu for run in seen),
-    )
-    if not theirs:
-        return result
-    pairs = tuple((their.seconds, our.seconds) for their, our in zip(theirs, ours, strict=True))
-    again = list(zip(theirs, seen, strict=True))
-    result = attrs.evolve(
-        result,
-        upstream=Times.of([run.seconds for run in theirs]),
-        pairs=pairs,
-        ratio_median=statistics.median(their / our for their, our in pairs),
-        seen_ratio_median=statistics.median(their.seconds / our.seconds for their, our in again),
-    )
-    if outside:
-        return result
-    cpu_pairs = tuple((their.cpu, our.cpu) for their, our in zip(theirs, ours, strict=True))
-    return attrs.evolve(
-        result,
-        cpu_pairs=cpu_pairs,
-        cpu_ratio_median=statistics.median(their / our for their, our in cpu_pairs),
-        seen_cpu_ratio_median=statistics.median(their.cpu / our.cpu for their, our in again),
+        upstream=Times.of(theirs) if theirs else None,
+        ratio_median=ratio(ours),
+        seen_ratio_median=ratio(seen),
+        pairs=tuple((their, our.seconds) for their, our in zip(theirs, ours, strict=False)),
     )

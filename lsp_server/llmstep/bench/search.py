@@ -7,16 +7,14 @@ here and come from beam search there.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from llmstep.bench.results import read_lines
-from llmstep.bench.statistics import wilson
-from llmstep.errors import GenerationError, LeanCrashedError, LeanTimeoutError, NoGoalError
+from llmstep.bench.results import Line, run
+from llmstep.bench.statistics import Share
 from llmstep.lean.insertion_points import find_insertion_points
 from llmstep.search.interface import Task
 
@@ -25,26 +23,17 @@ if TYPE_CHECKING:
     from llmstep.proofs.plan import Plan
     from llmstep.proofs.prover import WholeProver
 
-_OF_THE_THEOREM = (NoGoalError, LeanTimeoutError, LeanCrashedError, GenerationError)
-"""Errors that say something about one theorem, after which the next one is tried."""
 
+@attrs.frozen(kw_only=True)
+class Result(Line):
+    """What came of one theorem.
 
-@attrs.frozen
-class Result:
-    """What came of one theorem: a line of the results."""
+    Its outcome is `proved`, why the search ended without a proof (see `best_first`), `refused`, or `error`.
+    """
 
-    name: str
-    outcome: str
-    """`proved`, why the search ended without a proof (see `best_first`), `refused`, or `error`."""
-    proof: str | None
-    expansions: int
-    states: int
-    seconds: float
-    model: str | None
-    method: dict[str, Any]
-    """How was searched; all lines of a file have the same."""
-    message: str = ""
-    """With `error`, what it was."""
+    proof: str | None = None
+    expansions: int = 0
+    states: int = 0
     rounds: int = 0
     """Answers of a model that writes whole proofs."""
     tokens: int = 0
@@ -55,9 +44,6 @@ class Result:
     @property
     def proved(self) -> bool:
         return self.proof is not None
-
-    def line(self) -> str:
-        return json.dumps(attrs.asdict(self), ensure_ascii=False) + "\n"
 
 
 @attrs.frozen
@@ -108,15 +94,6 @@ def method_record(
     return record | {"length_power": method.length_power}
 
 
-def read_results(out: Path, method: dict[str, Any]) -> dict[str, Result]:
-    """What an earlier run has left, by name: the last line of each theorem. A last line without its end is cut off.
-
-    Raises:
-        RequestError: A line is no result, or one of a run with another method.
-    """
-    return read_lines(out, method, Result)
-
-
 async def run_search(
     theorems: Sequence[Theorem],
     prover: WholeProver,
@@ -125,65 +102,38 @@ async def run_search(
     out: Path,
     on_result: Callable[[Result, bool], None] = lambda _, __: None,
 ) -> list[Result]:
-    """Try each theorem once; those with a result in `out` are not tried again, unless it is an error.
+    """Try to prove each theorem once, by a plan; see `results.run`."""
 
-    Args:
-        theorems: What to prove.
-        prover: Proves it.
-        plan: How.
-        record: The same for the results; see `method_record`.
-        out: JSONL file for the results, written as they come.
-        on_result: Called with each result, and whether it was there already.
-
-    Raises:
-        RequestError: `out` belongs to another run.
-        LlmstepError: Lean or the model cannot be used at all.
-    """
-    known = read_results(out, record)
-    results: list[Result] = []
-    for theorem in theorems:
-        result = known.get(theorem.name)
-        old = result is not None and result.outcome != "error"
-        if result is None or not old:
-            result = await _attempt(theorem, prover, plan, record)
-            with out.open("a", encoding="utf-8") as file:
-                file.write(result.line())
-        results.append(result)
-        on_result(result, old)
-    return results
-
-
-async def _attempt(theorem: Theorem, prover: WholeProver, plan: Plan, record: dict[str, Any]) -> Result:
-    points = find_insertion_points(theorem.text, theorem.position)
-    try:
+    async def attempt(theorem: Theorem) -> Result:
+        points = find_insertion_points(theorem.text, theorem.position)
         made = await prover.prove(Task(theorem.uri, theorem.text, points), plan)
-    except _OF_THE_THEOREM as error:
-        return Result(theorem.name, "error", None, 0, 0, 0.0, None, record, str(error))
-    return Result(
-        theorem.name,
-        made.outcome,
-        made.proof,
-        made.expansions,
-        made.states,
-        made.seconds,
-        made.model,
-        record,
-        rounds=made.rounds,
-        tokens=made.tokens,
-        left=len(made.partial.goals) if made.partial else 0,
-    )
+        return Result(
+            theorem.name,
+            made.outcome,
+            method=record,
+            proof=made.proof,
+            expansions=made.expansions,
+            states=made.states,
+            seconds=made.seconds,
+            model=made.model,
+            rounds=made.rounds,
+            tokens=made.tokens,
+            left=len(made.partial.goals) if made.partial else 0,
+        )
+
+    return await run(Result, theorems, attempt, record, out, on_result)
 
 
 def summarise(results: Sequence[Result], record: dict[str, Any]) -> Summary:
     """The success rate, with its confidence interval."""
     proved = sum(result.proved for result in results)
-    low, high = wilson(proved, len(results))
+    rate = Share.of(proved, len(results))
     return Summary(
         theorems=len(results),
         proved=proved,
         errors=sum(result.outcome == "error" for result in results),
-        rate=round(proved / len(results), 4) if results else 0.0,
-        interval=(round(low, 4), round(high, 4)),
+        rate=rate.share,
+        interval=rate.interval,
         expansions=sum(result.expansions for result in results),
         seconds=round(sum(result.seconds for result in results), 1),
         model=next((result.model for result in results if result.model), None),

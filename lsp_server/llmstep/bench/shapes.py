@@ -6,16 +6,23 @@ is fixed.
 
 from __future__ import annotations
 
-import atexit
-import shutil
+import contextlib
+import json
+import math
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from llmstep.errors import RequestError
 
 SUFFIX = "-shape"
+_BLOCK = 1 << 22
+_SIZE = 0.04
+"""Weights are between this and its negative."""
 _ENDS: dict[str, Any] = {"bos_token_id": 0, "eos_token_id": 0}
 _GATED: dict[str, Any] = {
     "feed_forward_proj": "gated-gelu",
@@ -23,8 +30,6 @@ _GATED: dict[str, Any] = {
     "decoder_start_token_id": 0,
     "vocab_size": 384,
 }
-
-
 _SIZES = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
 
 
@@ -61,18 +66,16 @@ SHAPES: dict[str, tuple[str, dict[str, Any]]] = {
 """Classes of transformers, and what is written in their configurations."""
 
 
-def folder(name: str) -> Path:
-    """A folder with a model of a shape, in bfloat16, for whatever loads models; it is gone when the process ends.
+@contextlib.contextmanager
+def folder(name: str) -> Iterator[Path]:
+    """A folder with a model of a shape, in bfloat16, for whatever loads models.
 
     Raises:
         RequestError: There is no such shape.
     """
-    from llmstep.bench.random_weights import write
-
-    place = Path(tempfile.mkdtemp(prefix="llmstep-bench-"))
-    atexit.register(shutil.rmtree, place, ignore_errors=True)
-    write(config_of(name), place)
-    return place
+    with tempfile.TemporaryDirectory(prefix="llmstep-bench-") as place:
+        write(config_of(name), Path(place))
+        yield Path(place)
 
 
 def config_of(name: str) -> Any:
@@ -89,7 +92,44 @@ def config_of(name: str) -> Any:
     return getattr(transformers, kind)(**words)
 
 
-if __name__ == "__main__":
-    from llmstep.bench.random_weights import write
+def write(config: Any, folder: Path) -> None:
+    """A model of a configuration of transformers in bfloat16 as the hub has it; its tokenizer is ByT5's.
 
+    No module has to be in memory.
+    """
+    import torch
+    from safetensors import TensorSpec, serialize_file
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, ByT5Tokenizer
+
+    auto = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
+    with torch.device("meta"):
+        shapes = {name: tuple(each.shape) for name, each in auto.from_config(config).state_dict().items()}
+    if config.is_encoder_decoder or config.tie_word_embeddings:  # the same tensor under several names
+        again = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight")
+        shapes = {name: shape for name, shape in shapes.items() if name not in again}
+    if config.tie_word_embeddings and not config.is_encoder_decoder:
+        shapes.pop("lm_head.weight", None)
+    largest = max(math.prod(shape) for shape in shapes.values())
+    draw = np.random.default_rng(1).uniform(-_SIZE, _SIZE, _BLOCK).astype(np.float32)
+    random = np.resize((draw.view(np.uint32) >> 16).astype(np.uint16), largest)
+    ones = np.full(_BLOCK, 0x3F80, np.uint16)
+    # All tensors are the beginning of the same memory: what is done with them takes as long.
+    tensors = {
+        name: TensorSpec(
+            dtype="bfloat16",
+            shape=shape,
+            data_ptr=(random if len(shape) > 1 else ones).ctypes.data,
+            data_len=2 * math.prod(shape),
+        )
+        for name, shape in shapes.items()
+    }
+    serialize_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    config.dtype = "bfloat16"
+    config.save_pretrained(folder)
+    ByT5Tokenizer().save_pretrained(folder)
+    generation = {"decoder_start_token_id": config.decoder_start_token_id} if config.is_encoder_decoder else {}
+    (folder / "generation_config.json").write_text(json.dumps(generation))
+
+
+if __name__ == "__main__":
     write(config_of(sys.argv[1]), Path(sys.argv[2]))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import attrs
+
 NORMAL_95 = 1.959963984540054
 """The normal distribution has 95 % of its mass within so many standard deviations."""
 
@@ -20,3 +22,17 @@ def wilson(successes: int, trials: int, z: float = NORMAL_95) -> tuple[float, fl
     spread = z * math.sqrt(rate * (1 - rate) / trials + z * z / (4 * trials * trials))
     scale = 1 + z * z / trials
     return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+
+
+@attrs.frozen
+class Share:
+    """A share, with its 95 % confidence interval."""
+
+    share: float
+    interval: tuple[float, float]
+
+    @classmethod
+    def of(cls, part: int, whole: int) -> Share:
+        """With the interval of `wilson`."""
+        low, high = wilson(part, whole)
+        return cls(round(part / whole, 4) if whole else 0.0, (round(low, 4), round(high, 4)))

@@ -15,8 +15,9 @@ from llmstep.errors import RequestError
 from llmstep.lean.file_text import read_text
 
 if TYPE_CHECKING:
-    from llmstep.bench.quality import GoalResult, QualitySummary, Share
+    from llmstep.bench.quality import GoalResult, QualitySummary
     from llmstep.bench.search import Result, Summary
+    from llmstep.bench.statistics import Share
     from llmstep.bench.theorems import Theorem
 
 R = TypeVar("R", bound="Result | GoalResult")

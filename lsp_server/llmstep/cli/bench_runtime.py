@@ -52,21 +52,22 @@ def runtime(
             f"There is nothing called {against} to compare with.", hint=f"Known: {', '.join(OPPONENTS)}."
         )
     settings = given.settings()
-    from llmstep.bench.runtime_model import PROMPT_TOKENS, cases_of, run_benchmark, subject
+    from llmstep.bench.runtime import run_benchmark
+    from llmstep.bench.runtime_model import PROMPT_TOKENS, cases_of, subject
 
-    measured = subject(settings)
-    report = run_benchmark(
-        measured,
-        cases_of(cases, measured, prompt_tokens or PROMPT_TOKENS),
-        samples=samples,
-        temperature=temperature,
-        max_tokens=max_new_tokens,
-        fixed=fixed_tokens,
-        rounds=rounds,
-        threads=threads,
-        against=against,
-        progress=lambda update: typer.echo(update.message, err=True),
-    )
+    with subject(settings) as measured:
+        report = run_benchmark(
+            measured,
+            cases_of(cases, measured, prompt_tokens or PROMPT_TOKENS),
+            samples=samples,
+            temperature=temperature,
+            max_tokens=max_new_tokens,
+            fixed=fixed_tokens,
+            rounds=rounds,
+            threads=threads,
+            against=against,
+            progress=lambda update: typer.echo(update.message, err=True),
+        )
     typer.echo(json.dumps(attrs.asdict(report), ensure_ascii=False, indent=2) if as_json else _summary(report))
 
 
@@ -79,7 +80,7 @@ def _summary(report: Report) -> str:
         f" {report.threads} threads, load {report.machine['load_before']}",
         f"loaded in {report.load_seconds:.1f} s, at most {report.peak_bytes / 1e9:.2f} GB of {memory}",
         "case | prompt | median (s) | p95 | seen before | first candidate | tokens/s | floor | CPU (s)"
-        f" | {report.against or 'other'} | ratio | seen | CPU ratio | seen",
+        f" | {report.against or 'other'} | ratio | seen",
     ]
     for case in report.cases:
         floor = "-" if case.floor is None else f"{case.floor:.3f}"
@@ -90,7 +91,5 @@ def _summary(report: Report) -> str:
         )
         if case.upstream is not None:
             row += f" | {case.upstream.median:.3f} | {case.ratio_median:.2f} | {case.seen_ratio_median:.2f}"
-            cpu = (case.cpu_ratio_median, case.seen_cpu_ratio_median)
-            row += "".join(" | -" if each is None else f" | {each:.2f}" for each in cpu)
         lines.append(row)
     return "\n".join(lines)
