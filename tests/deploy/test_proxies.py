@@ -124,6 +124,9 @@ async def test_nothing_is_lost_when_a_copy_dies_or_ends(kind: str, number: signa
     async with two_copies("--seconds", "0.1") as copies, proxy(kind, tmp_path, copies) as it:
         crowd, when = await stopped(it, number)
     print(kind, number.name, Summary.of(crowd.got))
-    assert {each.status for each in crowd.got} == {200}
+    lost = [each for each in crowd.got if each.status != 200]
+    # No proxy asks again where a copy was killed between the head and the body of its answer, which is no time at all.
+    assert len(lost) <= (number is signal.SIGKILL)
+    assert all(each.began < when for each in lost)
     late = {each.model for each in crowd.got if each.began > when + 2}
     assert len(late) == 1
