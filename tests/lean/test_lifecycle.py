@@ -80,10 +80,14 @@ async def test_a_stopped_server_stays_stopped_until_it_is_started(server: LeanSe
 
 async def test_stop_during_the_start(server: LeanServer, uri: str) -> None:
     before = set(psutil.Process().children(recursive=True))
+
+    def new() -> set[psutil.Process]:
+        return set(psutil.Process().children(recursive=True)) - before
+
     for launched in (False, True):
         starting = asyncio.create_task(server.start())
         await asyncio.sleep(0)  # it begins
-        while launched and not set(psutil.Process().children(recursive=True)) - before:  # noqa: ASYNC110 - at once
+        while launched and not new():  # noqa: ASYNC110 - at once
             await asyncio.sleep(0)
         started = starting.done()  # while the processes were looked for
         await server.stop()
@@ -93,7 +97,7 @@ async def test_stop_during_the_start(server: LeanServer, uri: str) -> None:
             with pytest.raises((asyncio.CancelledError, CancelledError)):
                 await starting
         assert not server.alive
-    await until(lambda: {found.role for found in describe(psutil.Process().children(recursive=True))} <= {"launcher"})
+    await until(lambda: {found.role for found in describe(new())} <= {"launcher"})
 
 
 async def test_a_cancelled_caller_does_not_stop_the_start_for_others(server: LeanServer, uri: str) -> None:
