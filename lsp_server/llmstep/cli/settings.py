@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmstep.cli.complete import setting_names
-from llmstep.cli.options import SET, configured
+from llmstep.cli.flags import Given, takes_settings
+from llmstep.cli.options import configured
 from llmstep.cli.say import say, say_json, warn
 from llmstep.configuration.files import PROJECT_FILE, project_file, user_file
 from llmstep.configuration.layers import Layer
@@ -21,18 +21,12 @@ if TYPE_CHECKING:
     from llmstep.wire.state import SettingsOutput
 
 
+@takes_settings("set_")
 def settings(
     names: Annotated[list[str] | None, typer.Argument(help="Show these only; a section such as lean is fine.")] = None,
     place: Annotated[Path | None, typer.Option("--for", help="A Lean file or folder; default the current one.")] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="NAME=VALUE",
-            help="Use this value, as the same option of other commands does.",
-            autocompletion=setting_names,
-        ),
-    ] = None,
+    *,
+    given: Given,
     changed: Annotated[bool, typer.Option("--changed", help="Only those that are set somewhere.")] = False,
     path: Annotated[bool, typer.Option("--path", help="Print where your settings file is, and nothing else.")] = False,
     as_json: Annotated[
@@ -53,7 +47,7 @@ def settings(
         say(str(user_file()))
         return
     here = place or Path()
-    found = configured({SET: set_}, here, show=False)
+    found = configured(given.values, here, show=False)
     shown = [name for name in _chosen(names or ()) if not changed or name in found.values]
     if as_json:
         say_json(record(found, shown, here))

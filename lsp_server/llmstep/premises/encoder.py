@@ -51,11 +51,6 @@ class Encoder:
             ) from error
         self.model: Any = encoder.to(self.device).eval().requires_grad_(False)
 
-    @property
-    def width(self) -> int:
-        """Numbers in a vector."""
-        return int(self.model.config.hidden_size)
-
     @torch.inference_mode()  # type: ignore[untyped-decorator]
     def embed(
         self, texts: Sequence[str], batch_size: int = 16, done: Callable[[int], None] = lambda _: None
@@ -65,7 +60,7 @@ class Encoder:
         Args:
             done: Called after every batch with the number of texts that are done.
         """
-        vectors = torch.empty(len(texts), self.width)
+        vectors = torch.empty(len(texts), int(self.model.config.hidden_size))
         # Batches of like length waste least; the longest first, so that memory runs out at once if at all.
         order = sorted(range(len(texts)), key=lambda index: -len(texts[index]))
         for start in range(0, len(order), batch_size):

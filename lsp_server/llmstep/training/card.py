@@ -38,6 +38,7 @@ def model_card(config: TrainConfig, template: PromptTemplate, report: dict[str, 
     ]
     prompt_input = _EXAMPLE.prompt_input()
     prompt, answer = template.prompt(prompt_input), answer_text(template, prompt_input, _EXAMPLE.tactic)
+    held_out = f" on {report['valid_pairs']:,} pairs from {Path(config.valid).name}" if config.valid else ""
     rows = [
         ("base", base or "none, trained from scratch"),
         ("method", _method(config)),
@@ -45,7 +46,7 @@ def model_card(config: TrainConfig, template: PromptTemplate, report: dict[str, 
         ("steps", f"{report['steps']:,} of {report['batch']:,} pairs, {report['seconds']:.0f} s"),
         ("learning rate", f"{config.learning_rate:g}, {config.optimizer}"),
         ("training loss", _loss(report["train_loss"])),
-        ("held-out loss", f"{_loss(report['valid_loss'])}{_source(config, report)}"),
+        ("held-out loss", _loss(report["valid_loss"]) + held_out),
         ("prompt template", f"`{template.name}`"),
         ("longest pair", f"{config.max_tokens:,} tokens"),
     ]
@@ -102,7 +103,3 @@ def _method(config: TrainConfig) -> str:
 
 def _loss(value: float | None) -> str:
     return "not measured" if value is None else f"{value:.3f}"
-
-
-def _source(config: TrainConfig, report: dict[str, Any]) -> str:
-    return f" on {report['valid_pairs']:,} pairs from {Path(config.valid).name}" if config.valid else ""
