@@ -87,6 +87,12 @@ def test_the_summary_line(suggestions: list[Suggestion], note: str, summary: str
     assert set_of(suggestions, note).summary() == summary
 
 
+def test_the_summary_line_without_a_count_of_samples() -> None:
+    """Of a proof that was searched for, and while a run goes on."""
+    found = attrs.evolve(set_of([CLOSES]), drawn=0)
+    assert found.summary() == "1 found: 1 closes the goal"
+
+
 # --- memory
 
 

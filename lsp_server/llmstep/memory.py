@@ -129,6 +129,8 @@ class SuggestionSet:
             head = self.failure.message.rstrip(".")
         elif not distinct and self.drawn:
             head += ", none of them a tactic"
+        elif distinct and not self.drawn:  # a proof that was searched for, or steps of a run that goes on
+            head = f"{distinct} found"
         if self.endings:
             head += f", {self.endings}"
         if not everything:

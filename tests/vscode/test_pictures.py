@@ -29,6 +29,7 @@ CALM = {
     "workbench.layoutControl.enabled": False,
     "window.commandCenter": False,
     "window.menuBarVisibility": "hidden",
+    "remote.autoForwardPorts": False,
     "breadcrumbs.enabled": False,
     "editor.fontSize": 15,
     "editor.lineHeight": 24,
@@ -44,7 +45,11 @@ CALM = {
     "screencastMode.keyboardOptions": {"showKeys": False, "showKeybindings": True, "showCommands": False},
 }
 """Settings that leave the editor and what llmstep shows."""
-AND = """/-- The two sides of a conjunction may change places. -/
+SWAPS = """/-- The two sides of a disjunction may change places. -/
+theorem or_swap (p q : Prop) (h : p ∨ q) : q ∨ p :=
+  h.elim Or.inr Or.inl
+
+/-- So may those of a conjunction. -/
 theorem and_swap (p q : Prop) (h : p ∧ q) : q ∧ p := by
   obtain ⟨hp, hq⟩ := h
   exact ⟨hq, hp⟩
@@ -56,7 +61,7 @@ theorem zero_add' (n : Nat) : 0 + n = n := by
   | succ n ih => sorry
 """
 """Several steps close the goal, others leave goals."""
-NAT = f"{AND}\n{ZERO}"
+NAT = f"{SWAPS}\n{ZERO}"
 """The menu of results leaves the line of the goal free."""
 LOW: FloatRect = {"x": 0, "y": 0, "width": 900, "height": 440}
 KEYS = ".screencast-keyboard *"
@@ -102,11 +107,12 @@ async def test_menu_hint_and_models(studio: Window, workbench: Workbench, theme:
     file = await studio.open(f"Menu{theme.title()}.lean", NAT)
     await file.place("sorry", 2)
     await studio.suggest()
+    await away(studio)
     keep(studio, await shot(studio, LOW), f"vscode-suggestions-{theme}", SITE)
     await studio.press("Escape")
     await file.close()
     await studio.page.set_viewport_size({"width": 900, "height": 500})
-    file = await studio.open(f"Zero{theme.title()}.lean", f"{ZERO}\n{AND}")
+    file = await studio.open(f"Zero{theme.title()}.lean", f"{ZERO}\n{SWAPS}")
     await file.place("sorry", 2)
     await studio.suggest()
     await studio.press("Escape")
@@ -160,6 +166,7 @@ async def test_keys_and_the_animation(studio: Window, workbench: Workbench, judg
     frames.append((await shot(studio), 2500))
     await studio.press("Enter")
     await expect(file.tab).to_be_visible()
+    await expect(studio.page.locator(KEYS)).to_have_count(0)  # a menu's Enter is shown with all that it may go with
     frames.append((await shot(studio), 3000))
     assert await file.saved() == NAT.replace("sorry", plain(best.removesuffix("✓")))
     assert judge(file.path) == []
