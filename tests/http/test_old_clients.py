@@ -138,7 +138,7 @@ async def test_ollamas_chat_and_lists(starter: httpx.AsyncClient) -> None:
         ("generate", {"prompt": "a", "images": ["x"]}, "This server does not know images. Leave it out."),
         ("generate", {"prompt": "a", "format": "json"}, "This server answers plain text only. Leave format out."),
         ("chat", {}, 'The field "messages" is missing. It must be a list that is not empty.'),
-        ("nothing", {}, "There is no /api/nothing here. The server answers"),
+        ("nothing", {}, "There is no /api/nothing here. GET /openapi.json lists"),
     ],
 )
 async def test_refusals_have_ollamas_form(up: Running, path: str, body: dict[str, Any], message: str) -> None:

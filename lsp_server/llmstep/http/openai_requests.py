@@ -106,7 +106,7 @@ class CompletionBody(_Body):
     prompt: str | Annotated[tuple[str, ...], items(minimum=1)]
     """One text, or several."""
     logprobs: bool | Annotated[int, number(0, 1)] = False
-    """1: send the log-probabilities of the tokens drawn."""
+    """0 or 1: send the log-probabilities of the tokens drawn."""
 
 
 @attrs.frozen(kw_only=True)
@@ -162,7 +162,7 @@ def decode_openai(body: bytes, *, chat: bool, top_p: float = 1.0) -> OpenAiReque
     else:
         read = BODIES.read(CompletionBody, raw, field_error)
         prompts = (read.prompt,) if isinstance(read.prompt, str) else read.prompt
-        texts = tuple(Text(each, (), stops_of(read.stop), bool(logprobs)) for each in prompts)
+        texts = tuple(Text(each, (), stops_of(read.stop), read.logprobs is not False) for each in prompts)
         limit = read.max_tokens or _OPENAI_TOKENS
     if read.best_of not in (None, read.n):
         raise FieldError("best_of", "This server gives all samples that it draws.", hint="Leave best_of out.")
@@ -172,7 +172,7 @@ def decode_openai(body: bytes, *, chat: bool, top_p: float = 1.0) -> OpenAiReque
         read.n, read.temperature, top_p if read.top_p is None else read.top_p, min(limit, MAX_TOKENS), read.seed
     )
     usage = read.stream_options is not None and read.stream_options.include_usage
-    return OpenAiRequest(texts, sampling, chat, read.stream, bool(logprobs), usage)
+    return OpenAiRequest(texts, sampling, chat, read.stream, read.logprobs is not False, usage)
 
 
 def refuse(raw: Mapping[str, Any], names: Iterable[str]) -> None:

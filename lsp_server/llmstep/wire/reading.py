@@ -244,10 +244,11 @@ def _error(of: str, name: str, wrong: WrongValue) -> FieldError:
 
 def _unicode(value: T) -> T:
     """A text of whole characters: JSON can escape half of a surrogate pair, which no tokenizer takes."""
-    try:
-        str(value).encode()
-    except UnicodeEncodeError:
-        raise WrongValue("valid Unicode", value) from None
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise WrongValue("valid Unicode", value) from None
     return value
 
 
