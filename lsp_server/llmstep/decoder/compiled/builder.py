@@ -74,7 +74,7 @@ class Builder:
     @property
     def scratch(self) -> int:
         """Numbers that one thread needs beside this memory, attention not counted."""
-        return int(max(self.wide.shape[1], self.hidden.shape[1], TILE * (self._read.numbers.shape[1] // 4 + 1)))
+        return int(max(self.wide.shape[1], self.hidden.shape[1], TILE * (BLOCK // 4 + 1)))
 
     def block(
         self,

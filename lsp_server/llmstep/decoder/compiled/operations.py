@@ -120,30 +120,26 @@ def _run_product(op, piece, rows, scratch):
         size = steps * GROUP_BYTES + blocks * 4 * TILE
         clear(scratch, TILE)
     most = FLOATS_ROWS if kind == FLOATS else BYTES_ROWS
-    unpacked = scratch + 4 * TILE
     for tile in range(piece * each, min((piece + 1) * each, op.tiles)):
-        offset, weight = tile * TILE * 4, op.weight + tile * size
-        if kind == NIBBLES and not few:
-            for block in range(blocks):
-                groups = min(BLOCK // GROUP, steps - block * (BLOCK // GROUP))
-                unpack(weight + block * BLOCK_BYTES, groups, unpacked + block * BLOCK * TILE)
-        for row in range(0, rows, most):
-            now, left = min(most, rows - row), op.source + row * op.source_stride
-            target = op.target + row * op.target_stride + offset
-            if kind == FLOATS:
-                floats_tile(False, now, left, op.source_stride, weight, 4 * TILE, steps, scratch, 4 * TILE)
-                for number in range(now):
-                    place = target + number * op.target_stride
-                    _give_sums(scratch + number * 4 * TILE, op.bias + offset, place, add)
-                continue
-            for block in range(blocks):  # what a few rows become stays in the cache meanwhile
-                right, count = weight + block * BLOCK_BYTES, steps
-                factors, corrections = op.weight_scales + offset, op.corrections
-                if kind == NIBBLES:
-                    count = min(BLOCK // GROUP, steps - block * (BLOCK // GROUP))
-                    factors, corrections = right + count * GROUP_BYTES, corrections + 4 * (block + 1)
-                    if not few:
-                        right, count = unpacked + block * BLOCK * TILE, count * (GROUP // 4)
+        offset = tile * TILE * 4
+        for block in range(blocks):
+            right, count = op.weight + tile * size + block * BLOCK_BYTES, steps
+            factors, corrections = op.weight_scales + offset, op.corrections
+            if kind == NIBBLES:
+                count = min(BLOCK // GROUP, steps - block * (BLOCK // GROUP))
+                factors, corrections = right + count * GROUP_BYTES, corrections + 4 * (block + 1)
+                if not few:
+                    unpack(right, count, scratch + 4 * TILE)
+                    right, count = scratch + 4 * TILE, count * (GROUP // 4)
+            for row in range(0, rows, most):
+                now, left = min(most, rows - row), op.source + row * op.source_stride
+                target = op.target + row * op.target_stride + offset
+                if kind == FLOATS:
+                    floats_tile(False, now, left, op.source_stride, right, 4 * TILE, steps, scratch, 4 * TILE)
+                    for number in range(now):
+                        place = target + number * op.target_stride
+                        _give_sums(scratch + number * 4 * TILE, op.bias + offset, place, add)
+                    continue
                 bytes_tile(
                     few,
                     now,
