@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from llmstep.decoder.config import read_json
 from llmstep.decoder.interface import DamagedError
-from llmstep.decoder.json_file import read_json
 from llmstep.decoder.tensor_file import TensorFile
 
 _CONFIG, _WEIGHTS = "adapter_config.json", "adapter_model.safetensors"

@@ -1,10 +1,14 @@
-"""What a model's config.json says, in both the old and the new names of transformers."""
+"""What a model's config.json says, in both the old and the new names of transformers; its small JSON files."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+from llmstep.decoder.interface import AGAIN, DamagedError
 
 ROTARY = frozenset({"default", "linear", "llama3", "yarn"})
 """Rotary embeddings that do not depend on the length of the text."""
@@ -144,3 +148,25 @@ def _t5(config: Mapping[str, Any]) -> Config:
         scaled=config.get("tie_word_embeddings", True) is not False if scaled is None else bool(scaled),
         max_distance=int(config.get("relative_attention_max_distance", 128)),
     )
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The object in a file; None where there is no such file.
+
+    Raises:
+        DamagedError: It is none.
+    """
+    if not path.is_file():
+        return None
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise broken(path) from error
+    if not isinstance(found, dict):
+        raise broken(path)
+    return found
+
+
+def broken(path: Path) -> DamagedError:
+    """The error for a file that holds no JSON object."""
+    return DamagedError(f"The model file {path} is not valid JSON.", AGAIN)

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from llmstep.decoder import config as configs
 from llmstep.decoder.interface import DamagedError, UnsupportedError
-from llmstep.decoder.json_file import broken, read_json
-from llmstep.decoder.tensor_file import TensorFile
+from llmstep.decoder.tensor_file import DTYPES, TensorFile
 
 if TYPE_CHECKING:
     from llmstep.decoder.adapter import Adapter
@@ -25,13 +24,13 @@ BYTE_TOKENIZERS = frozenset({"ByT5Tokenizer"})
 def why_not(folder: Path) -> str | None:
     """See `llmstep.decoder.why_unsupported`."""
     try:
-        config = read_json(folder / "config.json")
+        config = configs.read_json(folder / "config.json")
         if config is None:
             return f"The folder {folder} has no config.json."
         reason = configs.why_not(config)
         if reason is None and not ((folder / WEIGHTS).is_file() or (folder / INDEX).is_file()):
             reason = "Its weights are not there as safetensors."
-        words = read_json(folder / TOKENIZER_CONFIG) or {}
+        words = configs.read_json(folder / TOKENIZER_CONFIG) or {}
         if reason is None and words.get("tokenizer_class") not in BYTE_TOKENIZERS:
             reason = None if (folder / TOKENIZER).is_file() else "Its tokenizer is not there as tokenizer.json."
     except DamagedError as error:
@@ -50,12 +49,12 @@ class ModelFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         reason = why_not(path)
-        raw = read_json(path / "config.json")
+        raw = configs.read_json(path / "config.json")
         if reason is not None or raw is None:
             raise UnsupportedError(f"The model in {path} cannot be run by llmstep's decoder. {reason}")
         self.raw_config: Mapping[str, Any] = raw
         self.config = configs.read(raw)
-        self._generation = read_json(path / "generation_config.json") or {}
+        self._generation = configs.read_json(path / "generation_config.json") or {}
         self.weight_paths = self._weight_paths()
         self._files: dict[str, TensorFile] | None = None
         self.adapter: Adapter | None = None
@@ -92,6 +91,26 @@ class ModelFolder:
             self._files = found
         return self._files
 
+    def file(self, name: str) -> TensorFile:
+        """The file of a tensor.
+
+        Raises:
+            DamagedError: There is none, or it has numbers of an unknown type.
+        """
+        file = self.tensors.get(name)
+        if file is None:
+            raise self.incomplete(f"{name} is missing")
+        if file.dtype(name) not in DTYPES:
+            raise self.incomplete(f"{name} has numbers of the type {file.dtype(name)}, which is not known here")
+        return file
+
+    def incomplete(self, what: str) -> DamagedError:
+        """The error for weights and a configuration that do not belong together."""
+        return DamagedError(
+            f"The weights in {self.path} are incomplete: {what}.",
+            "The weights and config.json do not belong together, or the model was not saved whole.",
+        )
+
     def close(self) -> None:
         """Close the files of the weights."""
         for file in set((self._files or {}).values()):
@@ -124,9 +143,9 @@ class ModelFolder:
     def _weight_paths(self) -> list[Path]:
         if (self.path / WEIGHTS).is_file():
             return [self.path / WEIGHTS]
-        index = read_json(self.path / INDEX) or {}
+        index = configs.read_json(self.path / INDEX) or {}
         try:
             names = {str(name).replace("\\", "/").rpartition("/")[2] for name in index["weight_map"].values()}
         except (KeyError, AttributeError) as error:
-            raise broken(self.path / INDEX) from error
+            raise configs.broken(self.path / INDEX) from error
         return [self.path / name for name in sorted(names)]

@@ -13,6 +13,9 @@ SMALL = 30_000_000
 Progress = Callable[[str, float], None]
 """Called with what is done now (a phrase such as `Reading weights`), and which share of it is done, 0 to 1."""
 
+AGAIN = "Copy, save or download the model again."
+"""What to do about a damaged file."""
+
 
 class DecoderError(Exception):
     """Why there is no answer, in a sentence, and what to do about it."""

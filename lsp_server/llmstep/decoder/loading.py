@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from llmstep.decoder import folder as folders
 from llmstep.decoder import packed, tokenizer
@@ -15,6 +15,7 @@ from llmstep.decoder.config import Config
 from llmstep.decoder.folder import ModelFolder
 from llmstep.decoder.footprint import choose
 from llmstep.decoder.interface import (
+    AGAIN,
     SMALL,
     DamagedError,
     Footprint,
@@ -25,7 +26,7 @@ from llmstep.decoder.interface import (
 )
 from llmstep.decoder.model import Decoder
 from llmstep.decoder.source import Source
-from llmstep.decoder.tensor_file import AGAIN, TensorFile
+from llmstep.decoder.tensor_file import TensorFile
 
 if TYPE_CHECKING:
     from llmstep.decoder.network import Network
@@ -51,19 +52,14 @@ def load(
     size = choose(model, quantization, max_memory)
     words = tokenizer.read(model.tokenizer_path, model.end_ids)
     count = threads or (1 if size.parameters < SMALL else cores())
-    extra: dict[str, Any] = {}
     try:
         if by_numpy(model.config, size):
-            from llmstep.decoder.numpy_network import NumpyNetwork, session
+            from llmstep.decoder.numpy_network import NumpyNetwork
 
             network: Network = NumpyNetwork(model.config, model)
-            extra["session"] = session
         else:
             network = _compiled(model, size, count, progress, cancel, cache)
             progress("Reading weights", 1.0)
-            from llmstep.decoder.compiled.choosing import chosen
-
-            extra["kernel"] = chosen
     except (ValueError, IndexError, TypeError) as error:
         raise DamagedError(f"The weights in {folder} cannot be read ({error}).", AGAIN) from error
     except MemoryError as error:
@@ -71,20 +67,7 @@ def load(
             f"The memory ran out while the model in {folder} was read.", "Close other programs, or use a smaller model."
         ) from error
     ends = model.end_ids | ({words.eos_token_id} if words.eos_token_id is not None else set())
-    return Decoder(
-        network,
-        words,
-        architecture=model.config.architecture,
-        quantization=size.quantization,
-        parameters=size.parameters,
-        weight_bytes=size.weight_bytes,
-        vocabulary=model.config.vocabulary,
-        positions=model.config.positions,
-        start_id=model.start_id,
-        end_ids=frozenset(ends),
-        threads=count,
-        **extra,
-    )
+    return Decoder(network, words, model.config, size, start_id=model.start_id, end_ids=frozenset(ends), threads=count)
 
 
 def by_numpy(config: Config, size: Footprint) -> bool:

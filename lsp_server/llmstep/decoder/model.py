@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from llmstep.decoder.interface import Continuation, MemoryShortError, SamplingParams, Tokenizer, stop_if
+from llmstep.decoder.config import Config
+from llmstep.decoder.interface import Continuation, Footprint, MemoryShortError, SamplingParams, Tokenizer, stop_if
 from llmstep.decoder.rows import Rows, close_gaps
 
 if TYPE_CHECKING:
-    from llmstep.decoder.drawing import Drawer, Kernel
+    from llmstep.decoder.drawing import Drawer
     from llmstep.decoder.network import Network
 
 MAX_ROWS = 32
@@ -22,37 +21,26 @@ class Decoder:
     """A model in memory. It works for one thread at a time, and keeps the last prompt's keys and values.
 
     Args:
-        architecture: `model_type` of its configuration.
-        weight_bytes: Memory of the weights.
-        positions: Most tokens of prompt and continuation together; None where there is no fixed limit.
         start_id: First token of an encoder-decoder model's decoder; None for the other models.
         threads: Threads of the products; may be set between two calls.
-        kernel: Draws tokens in compiled code.
-        session: Entered around the drawing of samples, with the number of threads.
     """
 
     def __init__(
         self,
         network: Network,
         tokenizer: Tokenizer,
+        config: Config,
+        size: Footprint,
         *,
-        architecture: str,
-        quantization: Literal["int8", "int4", "float32"],
-        parameters: int,
-        weight_bytes: int,
-        vocabulary: int,
-        positions: int | None,
         start_id: int | None,
         end_ids: frozenset[int],
         threads: int,
-        kernel: Kernel | None = None,
-        session: Callable[[int], AbstractContextManager[object]] = contextlib.nullcontext,
     ) -> None:
-        self.network, self.tokenizer = network, tokenizer
-        self.architecture, self.quantization = architecture, quantization
-        self.parameters, self.weight_bytes = parameters, weight_bytes
-        self.positions, self.start_id, self.end_ids, self.threads = positions, start_id, end_ids, threads
-        self._vocabulary, self._kernel, self._session = vocabulary, kernel, session
+        self.network, self.tokenizer, self.size, self.quantization = network, tokenizer, size, size.quantization
+        self.start_id, self.end_ids, self.threads = start_id, end_ids, threads
+        self.positions = config.positions
+        """Most tokens of prompt and continuation together; None where there is no fixed limit."""
+        self._vocabulary = config.vocabulary
 
     def forget(self) -> None:
         """Give up the keys and values of the last prompt, so that the next one is read from its beginning."""
@@ -94,34 +82,29 @@ class Decoder:
         ids = list(self.tokenizer(prompt, add_special_tokens=True)["input_ids"] if isinstance(prompt, str) else prompt)
         self._check(ids, prefix, n, params)
         count = n if params.temperature > 0 else min(n, 1)
-        drawer = Drawer(params, self._kernel)
+        drawer = Drawer(params, self.network.kernel)
         end_ids = self.end_ids if params.end_ids is None else params.end_ids
         before = ids if self.start_id is None else list(prefix)
         steps = 0
         found: list[Continuation] = []
-
-        def after_step(first: int, rows: Rows, drawn: list[tuple[int, int, float]], ended: list[int]) -> None:
-            nonlocal steps
-            steps += 1
-            if on_token is not None:
-                for number, token, logprob in drawn:
-                    on_token(first + number, token, logprob)
-            if on_end is not None:
-                for number in ended:
-                    on_end(first + number, rows.sample(number))
-            if progress is not None:
-                progress(steps)
-            stop_if(cancel)
-
         try:
-            with self._session(self.threads):
+            with self.network.session(self.threads):
                 while len(found) < count:
                     stop_if(cancel)
                     first, size = len(found), min(MAX_ROWS, count - len(found))
                     rows = Rows(self.tokenizer, end_ids, before, size, params)
                     drawer.begin(size)
                     for drawn, ended in self._draw(ids, list(prefix), rows, size, drawer, params.max_length, cancel):
-                        after_step(first, rows, drawn, ended)
+                        steps += 1
+                        if on_token is not None:
+                            for number, token, logprob in drawn:
+                                on_token(first + number, token, logprob)
+                        if on_end is not None:
+                            for number in ended:
+                                on_end(first + number, rows.sample(number))
+                        if progress is not None:
+                            progress(steps)
+                        stop_if(cancel)
                     found += [rows.sample(number) for number in range(size)]
         except MemoryError as error:
             raise MemoryShortError(
@@ -144,7 +127,6 @@ class Decoder:
         cancel: Callable[[], bool],
     ) -> Iterator[tuple[list[tuple[int, int, float]], list[int]]]:
         """Draw all of `rows`, each until it has ended; each step's tokens, and the samples that they end."""
-        self.network.threads = self.threads
         alive = list(range(count))
         logits = self.network.read(ids, prefix, count, max_tokens, cancel)
         while True:

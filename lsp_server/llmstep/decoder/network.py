@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from llmstep.decoder.drawing import Kernel
 
 
 class Network(Protocol):
@@ -16,7 +19,8 @@ class Network(Protocol):
     The samples are rows 0 to n-1. All have the same length, so that nothing is padded or masked.
     """
 
-    threads: int
+    kernel: Kernel | None
+    """Draws tokens in compiled code, where there is such a one."""
     shapes: dict[str, tuple[int, int]]
     """Outputs and inputs of its products, by name."""
 
@@ -47,6 +51,9 @@ class Network(Protocol):
 
     def forget(self) -> None:
         """Give up the keys and values of the last prompt."""
+
+    def session(self, threads: int) -> AbstractContextManager[object]:
+        """What is entered around the drawing of samples, with so many threads for the products."""
 
 
 def common_length(first: Sequence[int], second: Sequence[int]) -> int:

@@ -12,17 +12,26 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from llmstep.decoder.interface import DamagedError, stop_if
+from llmstep.decoder.interface import stop_if
 from llmstep.decoder.network import common_length
 from llmstep.decoder.rope import frequencies
 
 if TYPE_CHECKING:
     from llmstep.decoder.config import Config
+    from llmstep.decoder.drawing import Kernel
     from llmstep.decoder.folder import ModelFolder
 
 Array = NDArray[np.float32]
 _CHUNK = 512
 """Tokens of a prompt that are read at once; more need memory for the scores of each with each."""
+_PRODUCTS = {
+    "query_key_value": "attention.query_key_value",
+    "attention_out": "attention.dense",
+    "mlp_in": "mlp.dense_h_to_4h",
+    "mlp_out": "mlp.dense_4h_to_h",
+}
+_PARTS = {"attention_norm": "input_layernorm", "mlp_norm": "post_attention_layernorm", **_PRODUCTS}
+"""Where a block has its parts."""
 _ERF = (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429)
 _ERF_SCALE = 0.3275911
 
@@ -60,16 +69,19 @@ class NumpyNetwork:
 
     def __init__(self, config: Config, model: ModelFolder) -> None:
         self._config, self._model = config, model
-        self.threads = 1
-        self._layers = [self._layer(f"gpt_neox.layers.{number}.") for number in range(config.layers)]
-        self._norm = self._pair("gpt_neox.final_layer_norm")
+        self.kernel: Kernel | None = None
+        places = (f"gpt_neox.layers.{number}." for number in range(config.layers))
+        self._layers = [
+            Layer(**{part: self._part(place + name, product=part in _PRODUCTS) for part, name in _PARTS.items()})
+            for place in places
+        ]
+        self._norm = self._part("gpt_neox.final_layer_norm", product=False)
         self._embed = self._tensor("gpt_neox.embed_in.weight")
         heads = [name for name in ("embed_out.weight", "lm_head.weight") if name in model.tensors]
         self._head = self._tensor(heads[0]).T if heads else self._embed.T
         self._frequencies, self._scaling = frequencies(config)
-        parts = ("query_key_value", "attention_out", "mlp_in", "mlp_out")
         layers = {
-            f"{number}.{part}": getattr(each, part)[0] for number, each in enumerate(self._layers) for part in parts
+            f"{number}.{part}": getattr(each, part)[0] for number, each in enumerate(self._layers) for part in _PRODUCTS
         }
         self.shapes = {name: weight.shape[::-1] for name, weight in {**layers, "head": self._head}.items()}
         self.forget()
@@ -115,6 +127,14 @@ class NumpyNetwork:
             for source, target in moves:
                 memory.row_keys[target], memory.row_values[target] = memory.row_keys[source], memory.row_values[source]
             memory.row_keys, memory.row_values = memory.row_keys[:left], memory.row_values[:left]
+
+    def session(self, threads: int) -> AbstractContextManager[object]:
+        """By itself numpy's OpenBLAS takes a thread for each core, which wait for each other by spinning.
+
+        On busy cores a request of a small model then takes ten times as long.
+        """
+        limit: AbstractContextManager[object] = _pools().limit(limits=threads, user_api="blas")
+        return limit
 
     def _chunk(self, ids: list[int], start: int, cancel: Callable[[], bool]) -> Array:
         """Run part of a prompt; hidden states [new, hidden]."""
@@ -177,48 +197,20 @@ class NumpyNetwork:
         angles = np.concatenate((angles, angles), -1)
         return np.cos(angles) * np.float32(self._scaling), np.sin(angles) * np.float32(self._scaling)
 
-    def _layer(self, name: str) -> Layer:
-        return Layer(
-            attention_norm=self._pair(name + "input_layernorm"),
-            query_key_value=self._product(name + "attention.query_key_value"),
-            attention_out=self._product(name + "attention.dense"),
-            mlp_norm=self._pair(name + "post_attention_layernorm"),
-            mlp_in=self._product(name + "mlp.dense_h_to_4h"),
-            mlp_out=self._product(name + "mlp.dense_4h_to_h"),
-        )
-
-    def _pair(self, name: str) -> tuple[Array, Array]:
-        bias = name + ".bias"  # that of a product may be missing
-        weight = self._tensor(name + ".weight")
-        return weight, self._tensor(bias) if bias in self._model.tensors else np.zeros(len(weight), np.float32)
-
-    def _product(self, name: str) -> tuple[Array, Array]:
-        weight, bias = self._pair(name)
-        return np.ascontiguousarray(weight.T), bias
+    def _part(self, name: str, *, product: bool) -> tuple[Array, Array]:
+        """Weight and bias; that of a product may be missing."""
+        weight, bias = self._tensor(f"{name}.weight"), f"{name}.bias"
+        moves = self._tensor(bias) if bias in self._model.tensors else np.zeros(len(weight), np.float32)
+        return np.ascontiguousarray(weight.T) if product else weight, moves
 
     def _tensor(self, name: str) -> Array:
-        if name not in self._model.tensors:
-            raise DamagedError(
-                f"The weights in {self._model.path} are incomplete: {name} is missing.",
-                "The weights and config.json do not belong together, or the model was not saved whole.",
-            )
-        file, part = self._model.tensors[name], name.removesuffix(".weight")
+        file, part = self._model.file(name), name.removesuffix(".weight")
         return self._model.rows(part, 0, file.shape(name)[0]) if part != name else file.read(name)
 
 
 @functools.cache
 def _pools() -> ThreadpoolController:
     return ThreadpoolController()
-
-
-def session(threads: int) -> AbstractContextManager[None]:
-    """Around the drawing of samples: so many threads for numpy's products.
-
-    By itself numpy's OpenBLAS takes one for each core, which wait for each other by spinning: on busy cores a request
-    of a small model then takes ten times as long.
-    """
-    limit: AbstractContextManager[None] = _pools().limit(limits=threads, user_api="blas")
-    return limit
 
 
 def _softmax(scores: Array) -> Array:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from llmstep.decoder import arrays, weights
-from llmstep.decoder.interface import DamagedError, stop_if
-from llmstep.decoder.tensor_file import DTYPES, TensorFile
+from llmstep.decoder import weights
+from llmstep.decoder.interface import stop_if
+from llmstep.decoder.tensor_file import TensorFile
 from llmstep.decoder.weights import Kind, Weight
 
 if TYPE_CHECKING:
@@ -81,12 +81,10 @@ class Source:
         Raises:
             DamagedError: There is none, or it has another shape.
         """
-        file = self._file(name)
+        file = self._model.file(name)
         found = file.shape(name)
         self._check(name, found[len(found) - len(shape) :], shape)
-        made = arrays.empty(found)
-        made[...] = file.read(name)
-        return made
+        return file.read(name)
 
     def embedding(self, names: Sequence[str], tokens: int, width: int) -> Embedding:
         """The embeddings, under the first of several names that is there.
@@ -95,7 +93,7 @@ class Source:
             DamagedError: There are none, or they have another shape.
         """
         name = next((each for each in names if self.has(each)), names[0])
-        file = self._file(name)
+        file = self._model.file(name)
         self._check(name, file.shape(name), (tokens, width))
         return Embedding(file, name)
 
@@ -111,7 +109,7 @@ class Source:
             StoppedError: `cancel` says so.
         """
         stop_if(self._cancel, "Loading the model was cancelled.")
-        shapes = [self._file(f"{part}.weight").shape(f"{part}.weight") for part in parts]
+        shapes = [self._model.file(f"{part}.weight").shape(f"{part}.weight") for part in parts]
         for part, shape in zip(parts, shapes, strict=True):
             self._check(f"{part}.weight", shape[1:], (inputs,))
         self._check(f"{parts[0]}.weight", (sum(shape[0] for shape in shapes),), (outputs,))
@@ -122,7 +120,7 @@ class Source:
         places = list(zip(parts, [0, *ends], ends, strict=False))
         for part, start, end in places:
             if self.has(f"{part}.bias"):
-                made.bias[start:end] = self._file(f"{part}.bias").read(f"{part}.bias")
+                made.bias[start:end] = self._model.file(f"{part}.bias").read(f"{part}.bias")
 
         def rows(first: int, last: int) -> NDArray[np.float32]:
             """Of all parts together."""
@@ -163,20 +161,6 @@ class Source:
         with ThreadPoolExecutor(self._threads) as pool:
             list(pool.map(do, starts))
 
-    def _file(self, name: str) -> TensorFile:
-        file = self._model.tensors.get(name)
-        if file is None:
-            raise self._damaged(f"{name} is missing")
-        if file.dtype(name) not in DTYPES:
-            raise self._damaged(f"{name} has numbers of the type {file.dtype(name)}, which is not known here")
-        return file
-
     def _check(self, name: str, found: tuple[int, ...], expected: tuple[int, ...]) -> None:
         if found != expected:
-            raise self._damaged(f"{name} has another shape than config.json says")
-
-    def _damaged(self, what: str) -> DamagedError:
-        return DamagedError(
-            f"The weights in {self._model.path} are incomplete: {what}.",
-            "The weights and config.json do not belong together, or the model was not saved whole.",
-        )
+            raise self._model.incomplete(f"{name} has another shape than config.json says")

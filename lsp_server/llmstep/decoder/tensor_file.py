@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 from safetensors import SafetensorError, safe_open
 
-from llmstep.decoder.interface import DamagedError
+from llmstep.decoder.interface import AGAIN, DamagedError
 
 DTYPES: dict[str, DTypeLike] = {
     "F64": np.float64,
@@ -28,7 +28,6 @@ DTYPES: dict[str, DTypeLike] = {
     "U8": np.uint8,
 }
 """numpy has no bfloat16: its upper half is what such a number is."""
-AGAIN = "Copy, save or download the model again."
 
 
 class TensorFile:

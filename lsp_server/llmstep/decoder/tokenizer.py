@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from llmstep.decoder.config import read_json
 from llmstep.decoder.folder import BYTE_TOKENIZERS, TOKENIZER, TOKENIZER_CONFIG
 from llmstep.decoder.interface import DamagedError
-from llmstep.decoder.json_file import read_json
 
 _SPECIAL_BYTES = 3
 """ByT5's tokens for padding, end and unknown; the bytes follow."""

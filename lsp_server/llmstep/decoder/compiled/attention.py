@@ -12,7 +12,7 @@ from llmstep.decoder.compiled.compiler import compiled
 from llmstep.decoder.compiled.native import floats
 from llmstep.decoder.compiled.program import LENGTH, OWN, ROWS, START
 from llmstep.decoder.compiled.rowwise import norm, softmax, to_halves
-from llmstep.decoder.compiled.tiles import FLOATS_ROWS, floats_tile, halves_tile
+from llmstep.decoder.compiled.tiles import FLOATS_ROWS, floats_tile
 from llmstep.decoder.weights import TILE
 
 QUERIES = 48
@@ -146,10 +146,8 @@ def _product(rows, left, left_stride, right, width, count, columns, out, out_str
         for row in range(0, rows, FLOATS_ROWS):
             few = min(FLOATS_ROWS, rows - row)
             start, target = left + row * left_stride, out + row * out_stride + 4 * column
-            if unit == 2:
-                halves_tile(few, start, left_stride, right + 2 * column, 2 * width, count, target, out_stride)
-            else:
-                floats_tile(few, start, left_stride, right + 4 * column, 4 * width, count, target, out_stride)
+            place = right + unit * column
+            floats_tile(unit == 2, few, start, left_stride, place, unit * width, count, target, out_stride)
 
 
 @compiled

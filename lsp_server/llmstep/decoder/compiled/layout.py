@@ -78,37 +78,29 @@ def _encoder_decoder(config: Config, source: Source, start_id: int) -> Model:
     keys = [f"decoder.block.{number}.layer.1.EncDecAttention.{part}" for number in range(len(decoder)) for part in "kv"]
     cross = source.product("cross", keys, len(keys) * inner, hidden)
     _head(source, config, ("lm_head", "shared"))
-    (encoder_places, encoder_norm), (places, norm) = (
-        (
-            Distances(
-                source.vector(f"{side}.block.0.layer.0.SelfAttention.relative_attention_bias.weight", config.heads),
-                config.max_distance,
-                bidirectional=side == "encoder",
-            ),
-            _norm(source, f"{side}.final_layer_norm", hidden),
-        )
-        for side in ("encoder", "decoder")
-    )
+
+    def end(side: str) -> tuple[Distances, Norm]:
+        name = f"{side}.block.0.layer.0.SelfAttention.relative_attention_bias.weight"
+        biases = source.vector(name, config.heads)
+        distances = Distances(biases, config.max_distance, bidirectional=side == "encoder")
+        return distances, _norm(source, f"{side}.final_layer_norm", hidden)
+
+    (inputs, input_norm), (places, norm) = end("encoder"), end("decoder")
     if config.scaled:
         norm = Norm(norm.weight * hidden**-0.5, None)
-    side = Encoder(encoder, encoder_norm, encoder_places, cross, start_id)
-    return Model(embed, decoder, norm, places, config.epsilon, source.products, side)
+    reader = Encoder(encoder, input_norm, inputs, cross, start_id)
+    return Model(embed, decoder, norm, places, config.epsilon, source.products, reader)
 
 
 def _t5_block(source: Source, config: Config, side: str, number: int) -> Block:
     """A layer of the encoder or decoder."""
-    place, name, hidden, inner = (
-        f"{side}.block.{number}.layer.",
-        f"{side}.{number}.",
-        config.hidden,
-        config.heads * config.width,
-    )
-    last, cross = f"{2 if side == 'decoder' else 1}.", None
+    place, name, cross = f"{side}.block.{number}.layer.", f"{side}.{number}.", None
     if side == "decoder":
-        parts = {part: f"{place}1.EncDecAttention.{part}" for part in "qo"}
-        query = source.product(f"{name}cross_query", [parts["q"]], inner, hidden)
-        out = source.product(f"{name}cross_out", [parts["o"]], hidden, inner)
+        hidden, inner, parts = config.hidden, config.heads * config.width, f"{place}1.EncDecAttention."
+        query = source.product(f"{name}cross_query", [f"{parts}q"], inner, hidden)
+        out = source.product(f"{name}cross_out", [f"{parts}o"], hidden, inner)
         cross = Cross(_norm(source, f"{place}1.layer_norm", hidden), query, out)
+    last = "1." if cross is None else "2."
     mlp = f"{last}DenseReluDense."
     names = Names(
         norm="0.layer_norm",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 import numpy as np
@@ -11,8 +13,10 @@ from numpy.typing import NDArray
 from llmstep.decoder.compiled import program as p
 from llmstep.decoder.compiled.attention import QUERIES
 from llmstep.decoder.compiled.builder import Builder
+from llmstep.decoder.compiled.choosing import chosen
 from llmstep.decoder.compiled.machine import Machine
 from llmstep.decoder.compiled.parts import Cache, Heads, Model
+from llmstep.decoder.drawing import Kernel
 from llmstep.decoder.interface import stop_if
 from llmstep.decoder.network import common_length
 from llmstep.decoder.weights import TILE
@@ -20,7 +24,7 @@ from llmstep.decoder.weights import TILE
 _CHUNK = 256
 """Tokens of a prompt that are read at once; each needs a row of the memory between products."""
 _GRANULE = 128
-"""Capacity for a prompt is a multiple of this, so that the next, slightly longer one fits."""
+"""Capacity for a text is a multiple of this, so that the next, slightly longer one fits."""
 Part = tuple[int, int]
 """Where some of a program's operations begin and end."""
 
@@ -64,6 +68,7 @@ class CompiledNetwork:
         self._state = np.zeros(5, np.int64)
         self._machine = Machine(1)
         self.threads = 1
+        self.kernel: Kernel | None = chosen
         none = Cache.of_prompt(len(model.blocks), model.blocks[0].heads, 0, floats=floats)
         self._capacity, self._memory = Capacity(), Memory(none, none, none, none)
         self.forget()
@@ -82,9 +87,8 @@ class CompiledNetwork:
         text = ids if encoder is None else [encoder.start_id, *prefix]
         known = min(common_length(self._ids, text), len(text) - 1)  # the last one is read for its logits
         self._ids, length = text[:known], 0 if encoder is None else len(ids)
-        self._grow(
-            Capacity(max(rows, length, min(len(text) - known, _CHUNK)), rows, max_tokens, len(text), length), known
-        )
+        at_once = max(rows, length, min(len(text) - known, _CHUNK))
+        self._grow(Capacity(at_once, rows, max_tokens, len(text), length), known)
         if self.threads != self._machine.threads:
             self._machine = Machine(self.threads)
         if new_input:
@@ -116,6 +120,10 @@ class CompiledNetwork:
             for source, target in moves:
                 each[:, :, target, :own] = each[:, :, source, :own]
 
+    def session(self, threads: int) -> AbstractContextManager[object]:
+        self.threads = threads
+        return contextlib.nullcontext()
+
     def _put(self, tokens: Sequence[int] | NDArray[np.int64]) -> None:
         """Have the embeddings of tokens in the residual stream, a row for each."""
         rows = self._state[p.ROWS] = len(tokens)
@@ -141,8 +149,8 @@ class CompiledNetwork:
         if all(one >= other for one, other in zip(have, wanted, strict=True)):
             return
         most = Capacity(*map(max, have, wanted))
-        granules = {name: -(-getattr(most, name) // _GRANULE) * _GRANULE for name in ("prompt", "input")}
-        most, heads, layers = most._replace(**granules), model.blocks[0].heads, len(model.blocks)
+        whole = {name: -(-getattr(most, name) // _GRANULE) * _GRANULE for name in ("rows", "prompt", "input")}
+        most, heads, layers = most._replace(**whole), model.blocks[0].heads, len(model.blocks)
         prompt, own, input_cache, cross = self._memory
         if most.prompt > have.prompt:
             prompt = Cache.of_prompt(layers, heads, most.prompt, floats=self._floats)
@@ -151,9 +159,8 @@ class CompiledNetwork:
         if (most.samples, most.tokens) != (have.samples, have.tokens):
             own = Cache.of_samples(layers, heads, most.samples, most.tokens)
         if most.input > have.input:
-            input_cache, cross = (
-                Cache.of_prompt(count, heads, most.input, floats=self._floats) for count in (1, layers)
-            )
+            sizes = (1, layers)
+            input_cache, cross = (Cache.of_prompt(each, heads, most.input, floats=self._floats) for each in sizes)
         memory = Memory(prompt, own, input_cache, cross)
         self._write(most, memory)
         self._capacity, self._memory = most, memory

@@ -113,12 +113,8 @@ def _give(op, row, source):
 def _run_product(op, piece, rows, scratch):
     """All rows times some tiles of a weight."""
     kind, steps, add = op.weight_kind, op.steps, op.add
-    each, blocks, size, few = (
-        _tiles_each(op.tiles, rows),
-        1,
-        steps * 4 * TILE,
-        kind == NIBBLES and rows <= NIBBLES_ROWS,
-    )
+    each, few = _tiles_each(op.tiles, rows), kind == NIBBLES and rows <= NIBBLES_ROWS
+    blocks, size = 1, steps * 4 * TILE
     if kind == NIBBLES:
         blocks = (steps * GROUP + BLOCK - 1) // BLOCK
         size = steps * GROUP_BYTES + blocks * 4 * TILE
@@ -139,7 +135,7 @@ def _run_product(op, piece, rows, scratch):
                 now, left = min(most, rows - row), op.source + row * op.source_stride
                 target = op.target + row * op.target_stride + offset
                 if kind == FLOATS:
-                    floats_tile(now, left, op.source_stride, right, 4 * TILE, steps, scratch, 4 * TILE)
+                    floats_tile(False, now, left, op.source_stride, right, 4 * TILE, steps, scratch, 4 * TILE)
                     for number in range(now):
                         place = target + number * op.target_stride
                         _give_sums(scratch + number * 4 * TILE, op.bias + offset, place, add)

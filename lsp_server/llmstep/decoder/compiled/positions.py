@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from llmstep.decoder import arrays
 from llmstep.decoder.compiled.program import Operands
 
 Array = NDArray[np.float32]
@@ -42,9 +41,7 @@ class Distances:
     def up_to(self, count: int) -> Operands:
         """Biases for all distances from query to key, -count to count: [heads, 2 count + 1]."""
         found = self.weight[self._buckets(np.arange(-count, count + 1))].T
-        made = arrays.empty(found.shape)
-        made[...] = found
-        return {"biases": made, "max_distance": count}
+        return {"biases": np.ascontiguousarray(found), "max_distance": count}
 
     def _buckets(self, distances: NDArray[np.int64]) -> NDArray[np.int64]:
         """Buckets of distances, as in section 2.1 of the T5 paper (arXiv 1910.10683).

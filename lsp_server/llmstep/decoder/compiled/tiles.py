@@ -6,6 +6,7 @@ to them, so that it is written down here instruction by instruction; numba compi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -64,15 +65,13 @@ def _rows(builder: ir.IRBuilder, start: Any, stride: Any, count: int) -> list[An
     return [builder.add(start, builder.mul(stride, number(row))) if row else start for row in range(count)]
 
 
-def _write(builder: ir.IRBuilder, found: list[Any], places: list[Any], add: Any) -> None:
-    """Store results, or add them to what is there."""
-    with builder.if_else(builder.icmp_signed("!=", add, number(0))) as (then, otherwise):
+def _either(builder: ir.IRBuilder, flag: Any, write: Callable[[bool], None]) -> None:
+    """Code for both values of a flag."""
+    with builder.if_else(builder.icmp_signed("!=", flag, number(0))) as (then, otherwise):
         with then:
-            for result, place in zip(found, places, strict=True):
-                store(builder, builder.fadd(load(builder, place, FLOATS), result), place)
+            write(True)
         with otherwise:
-            for result, place in zip(found, places, strict=True):
-                store(builder, result, place)
+            write(False)
 
 
 @intrinsic
@@ -111,11 +110,7 @@ def bytes_tile(
     """
 
     def generate(context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Any) -> Any:
-        with builder.if_else(builder.icmp_signed("!=", arguments[0], number(0))) as (then, otherwise):
-            with then:
-                _bytes(builder, arguments[1:], nibbles=True)
-            with otherwise:
-                _bytes(builder, arguments[1:], nibbles=False)
+        _either(builder, arguments[0], lambda few: _bytes(builder, arguments[1:], nibbles=few))
         return context.get_dummy_value()
 
     return types.void(*[types.int64] * 14), generate
@@ -166,7 +161,13 @@ def _bytes(builder: ir.IRBuilder, arguments: Any, *, nibbles: bool) -> None:
                 scaled = builder.fmul(builder.sitofp(whole, FLOATS), factors[vector])
                 found.append(multiply_add(builder, scaled, scale, moves[vector]))
                 places.append(plus(builder, outs[row], WIDTH * vector))
-        _write(builder, found, places, add)
+
+        def store_all(added: bool) -> None:
+            for result, place in zip(found, places, strict=True):
+                whole = builder.fadd(load(builder, place, FLOATS), result) if added else result
+                store(builder, whole, place)
+
+        _either(builder, add, store_all)
         parts.end([])
 
     for_each_number_of_rows(builder, rows, NIBBLES_ROWS if nibbles else BYTES_ROWS, write)
@@ -221,55 +222,49 @@ def _unpacked(builder: ir.IRBuilder, raw: Any, factor: tuple[Any, Any], half: in
     return builder.bitcast(builder.add(builder.mul(few, factor[0]), factor[1]), INTS)
 
 
-def _floats(*, halves: bool) -> Any:
-    """A tile of a product in float32, whose right side may have 16 bits."""
-
-    def generate(context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Any) -> Any:
-        rows, left, left_stride, right, right_stride, count, out, out_stride = arguments
-        vectors = _FLOATS_VECTORS
-
-        def write(most: int) -> None:
-            parts, beyond = _parts(builder, vectors)
-            lefts = _rows(builder, left, left_stride, most)
-            start = builder.add(right, builder.lshr(beyond, number(1)) if halves else beyond)
-            loop = Loop(builder, count, [start, *[_ZEROS] * (most * vectors)], "floats")
-            place, *sums = loop.values
-            weights = []
-            for vector in range(vectors):
-                at = plus(builder, place, WIDTH * vector // (2 if halves else 1))
-                weights.append(load_halves(builder, at) if halves else load(builder, at, FLOATS))
-            offset = builder.mul(loop.step, number(4))
-            new = []
-            for row in range(most):
-                one = spread(builder, load(builder, builder.add(lefts[row], offset), F32), FLOATS)
-                for vector in range(vectors):
-                    new.append(multiply_add(builder, one, weights[vector], sums[row * vectors + vector]))
-            _, *sums = loop.end([builder.add(place, right_stride), *new])
-            for row, address in enumerate(_rows(builder, builder.add(out, beyond), out_stride, most)):
-                for vector in range(vectors):
-                    store(builder, sums[row * vectors + vector], plus(builder, address, WIDTH * vector))
-            parts.end([])
-
-        for_each_number_of_rows(builder, rows, FLOATS_ROWS, write)
-        return context.get_dummy_value()
-
-    return generate
-
-
 @intrinsic
-def floats_tile(context, rows, left, left_stride, right, right_stride, count, out, out_stride):
+def floats_tile(context, halves, rows, left, left_stride, right, right_stride, count, out, out_stride):
     """A tile of a product in float32: `out = left @ right`.
 
     Args:
+        halves: Whether `right` has float16.
         rows: 1 to FLOATS_ROWS.
         left: [rows, count]
         right: [count, 32]
         out: [rows, 32]
     """
-    return types.void(*[types.int64] * 8), _floats(halves=False)
+
+    def generate(context: Any, builder: ir.IRBuilder, _signature: Any, arguments: Any) -> Any:
+        _either(builder, arguments[0], lambda halves: _floats(builder, arguments[1:], halves=halves))
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 9), generate
 
 
-@intrinsic
-def halves_tile(context, rows, left, left_stride, right, right_stride, count, out, out_stride):
-    """The same with a right side in float16."""
-    return types.void(*[types.int64] * 8), _floats(halves=True)
+def _floats(builder: ir.IRBuilder, arguments: Any, *, halves: bool) -> None:
+    rows, left, left_stride, right, right_stride, count, out, out_stride = arguments
+    vectors = _FLOATS_VECTORS
+
+    def write(most: int) -> None:
+        parts, beyond = _parts(builder, vectors)
+        lefts = _rows(builder, left, left_stride, most)
+        start = builder.add(right, builder.lshr(beyond, number(1)) if halves else beyond)
+        loop = Loop(builder, count, [start, *[_ZEROS] * (most * vectors)], "floats")
+        place, *sums = loop.values
+        weights = []
+        for vector in range(vectors):
+            at = plus(builder, place, WIDTH * vector // (2 if halves else 1))
+            weights.append(load_halves(builder, at) if halves else load(builder, at, FLOATS))
+        offset = builder.mul(loop.step, number(4))
+        new = []
+        for row in range(most):
+            one = spread(builder, load(builder, builder.add(lefts[row], offset), F32), FLOATS)
+            for vector in range(vectors):
+                new.append(multiply_add(builder, one, weights[vector], sums[row * vectors + vector]))
+        _, *sums = loop.end([builder.add(place, right_stride), *new])
+        for row, address in enumerate(_rows(builder, builder.add(out, beyond), out_stride, most)):
+            for vector in range(vectors):
+                store(builder, sums[row * vectors + vector], plus(builder, address, WIDTH * vector))
+        parts.end([])
+
+    for_each_number_of_rows(builder, rows, FLOATS_ROWS, write)
