@@ -51,15 +51,17 @@ def inspect(
     config = read_config(folder)
     if not decoder.supports(config) or "auto_map" in config:
         return None
+    formats: dict[str, decoder.Quantization] = {"float32": "float32", "int8": "int8", "int4": "int4"}
+    wanted = formats.get(settings.dtype, "auto")
     free = devices.free_bytes("cpu") + freeable
     if file_bytes is None:
         if decoder.why_unsupported(folder) is not None or (adapter and decoder.why_unsupported_adapter(adapter)):
             return None
         measure(folder)
         with _loading(name):
-            size = decoder.measure(folder, _quantization(settings), int(free / HEADROOM))
+            size = decoder.measure(folder, wanted, int(free / HEADROOM))
     else:
-        size = _guess(config, _quantization(settings), file_bytes, int(free / HEADROOM))
+        size = _guess(config, wanted, file_bytes, int(free / HEADROOM))
         if needed_bytes(size.weight_bytes) > free:
             ways = ["choose a smaller model"]
             raise too_large(name, size.weight_bytes, size.quantization, "cpu", free, ways)
@@ -138,11 +140,6 @@ def load(
         )
     progress(Progress("load", message, 1, 1))
     return LoadedModel(plan, model.tokenizer, model.end_ids, model.start_id, model.positions, decoder=model)
-
-
-def _quantization(settings: Settings) -> decoder.Quantization:
-    known: dict[str, decoder.Quantization] = {"float32": "float32", "int8": "int8", "int4": "int4"}
-    return known.get(settings.dtype, "auto")
 
 
 def _guess(config: dict[str, Any], wanted: decoder.Quantization, file_bytes: int, free: int) -> decoder.Footprint:
