@@ -50,6 +50,13 @@ def test_compiled_code_counts_where_the_user_says_so() -> None:
     assert refused("exact sorryAx _", native=True) == "It uses `sorryAx`, which proves nothing."
 
 
+def test_options_of_tactics_take_constructors() -> None:
+    for value in (".pos [1, 2]", ".neg [3]", ".all", "some 5", "{ maxSteps := 5, ground := true }", "Foo.options"):
+        assert refused(f"rw (occs := {value}) [h]") is None, value
+    for value in (".pow 10 10", "Nat.succ .zero", "List.length [1]", "f", "{ Foo.options 5 with ground := true }"):
+        assert refused(f"rw (occs := {value}) [h]") is not None, value
+
+
 @pytest.mark.parametrize("name", ["r'", "rest'", "t"])
 def test_a_theorem_is_known_by_its_name(name: str) -> None:
     text = TEXT.replace("theorem t", f"theorem {name}")
