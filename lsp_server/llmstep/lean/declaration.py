@@ -64,8 +64,9 @@ class Declaration:
 
     @property
     def name_span(self) -> tuple[int, int]:
-        """Offsets of its name as written, where it has one."""
-        return self.name_at, self.name_at + len(self.short)
+        """Offsets of its name as written; where it has none, those behind its keyword."""
+        start = self.name_at if self.name_at >= 0 else self.body
+        return start, start + len(self.short)
 
     def moved(self, move: Callable[[int], int]) -> Declaration:
         """The declaration in a text with other offsets."""

@@ -109,26 +109,28 @@ def _before(cursor: CursorContext, item: Item) -> InsertionPoint:
 def _after_step(cursor: CursorContext) -> list[InsertionPoint]:
     """Inside a step or at its end; if that ends a block, behind the block as well."""
     points: list[InsertionPoint] = []
+    behind: list[InsertionPoint] = []  # the proof around the cursor, inside of another one
     inner: Item | None = None
+    left = False
     for block in cursor.around:
         item = cursor.step_before(block)
-        if item is None or not (cursor.is_scope(block) or item is not block.items[-1]):
-            continue
-        if inner is None or item.end == inner.end:
-            points.append(_after(cursor, item))
+        if item is not None and (cursor.is_scope(block) or item is not block.items[-1]):
+            if inner is not None and item.end != inner.end:
+                break
+            (behind if left else points).append(_after(cursor, item))
             inner = item
-        else:
-            break
-    return _with_goal_before(cursor, points)
+        left |= block.kind == "by"
+    return _with_goal_before(cursor, points, behind)
 
 
-def _with_goal_before(cursor: CursorContext, points: list[InsertionPoint]) -> list[InsertionPoint]:
+def _with_goal_before(
+    cursor: CursorContext, points: list[InsertionPoint], behind: list[InsertionPoint]
+) -> list[InsertionPoint]:
     """Inside of a step that leaves no goal Lean shows the one in front of it; so does it where the step fails."""
     item = next(filter(None, map(cursor.step_before, cursor.around)), None)
     alternative = item is not None and item.block.owner is not None and item.block.owner.head in CHOICES
     if item is None or (cursor.offset > item.end and not alternative):
-        return points
-    points, behind = points[:1], points[1:]  # of the step, and of what the step ends
+        return [*points, *behind]
     instead: list[InsertionPoint] = []
     if item.inner is None and "\n" not in (written := cursor.text[item.start : item.end]):
         prefix = "" if written[-1] in ")]}⟩" else written

@@ -21,7 +21,7 @@ _INSIDE: Final = r"(?:\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)|[^\\'\n])'"
 """Of a character literal, up to its second quote."""
 CHARACTER: Final = f"'{_INSIDE}"
 _OPENING: Final = re.compile(
-    rf"--[^\n]*|/-|\"|r(?<![{_IN_NAME}]r)(?<![{_IN_NAME}»]\.r)#*\"|'(?<![{_IN_NAME}]'){_INSIDE}|«[^»\n]{{0,200}}»"
+    rf"--[^\n]*|/-|\"|r(?<![{_IN_NAME}]r)(?<![{_IN_NAME}»]\.r)#*\"|'(?<![{_IN_NAME}]'){_INSIDE}|«(?<!««)«*+[^«»\n]{{0,200}}+»"
 )
 """Each way begins with the character that is searched for, which is what makes it fast."""
 _BLOCK_MARK: Final = re.compile(r"/-|-/")

@@ -15,11 +15,9 @@ from llmstep.lean.tokens import body_of
 from llmstep.lean.verdict import ERROR, Diagnostic, Outcome, is_unsolved, place_of
 
 if TYPE_CHECKING:
-    from llmstep.lean.declaration import Declaration
     from llmstep.lean.insertion_point import InsertionPoint
 
 _SORRY: Final = re.compile(r"(?<![\w.«'!?])sorry(?![\w.'!?»])")
-_KEYWORD: Final = re.compile(r"(?:theorem|lemma|example|def|abbrev|instance|irreducible_def)(?![\w'!?.])")
 
 
 def statement_error(text: str, point: InsertionPoint, outcome: Outcome, goals: Sequence[str]) -> NoGoalError | None:
@@ -30,8 +28,9 @@ def statement_error(text: str, point: InsertionPoint, outcome: Outcome, goals: S
         goals: Those there. A `sorry` in them that nobody wrote stands for what Lean did not understand.
     """
     masked = masked_text(text)[: point.start]
-    begin, end = _statement(masked, point.declaration)
-    first, last = position_at(text, begin), position_at(text, end)
+    begin = point.declaration.name_span[1]
+    body = body_of(masked, begin, len(masked))
+    first, last = (position_at(text, offset) for offset in (begin, body.start if body else len(masked)))
     own = [
         error
         for place, error in outcome.errors()
@@ -76,14 +75,3 @@ def _line(diagnostic: Diagnostic) -> int:
 def _found(message: str, error: Diagnostic) -> NoGoalError:
     line = error["range"]["start"]["line"] + 1
     return NoGoalError(message, hint=f"Lean reports at line {line}: {error['message'].strip().splitlines()[0]}")
-
-
-def _statement(masked: str, declaration: Declaration) -> tuple[int, int]:
-    """Offsets of what stands between the name, or the keyword, of the declaration and its body."""
-    keyword = _KEYWORD.search(masked, declaration.start)
-    if declaration.name_at >= 0:
-        start = declaration.name_span[1]
-    else:
-        start = keyword.end() if keyword else declaration.start
-    body = body_of(masked, start, len(masked))
-    return start, body.start if body else len(masked)

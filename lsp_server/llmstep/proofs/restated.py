@@ -108,7 +108,7 @@ def _split(code: str, masked: str, command: Command) -> tuple[str, str] | None:
         return None
     body = body_of(masked, declaration.body, declaration.end)
     end = _end(masked, command, declaration.end)
-    name = declaration.name_span[1] if declaration.short else declaration.body
+    name = declaration.name_span[1]
     if body is None or body.text != ":=":  # cut off in its statement, or by cases
         return None
     return code[name : body.start], code[body.end : end]
