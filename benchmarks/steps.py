@@ -113,7 +113,7 @@ async def _closing(app: App, theorem: Theorem, found: SuggestionSet) -> str | No
     own = [tactic.text for tactic in tactics_for(found.goal) if not tactic.search]
     single = [each for each in (*own, *(each.text for each in more.candidates)) if "\n" not in each and ";" not in each]
     for text in (*single, *(f"{first} <;> {second}" for first in own for second in ENDS)):
-        [check] = await app.lean.check(theorem.uri, theorem.text, found.point, found.goal, [text])
+        [check] = await app.lean.check(theorem.uri, theorem.text, found.point, [text])
         if check.verdict is Verdict.CLOSES:
             return text
     return None

@@ -30,5 +30,5 @@ GOAL = Goal("p : Prop\nhp : p\n⊢ p")
 
 async def verdicts(workspace: LeanWorkspace, uri: str, *candidates: str, text: str = TEXT) -> list[Verdict]:
     plain, point = place(text)
-    goal = await workspace.goal(uri, plain, point)
-    return [check.verdict for check in await workspace.check(uri, plain, point, goal, candidates)]
+    await workspace.goal(uri, plain, point)
+    return [check.verdict for check in await workspace.check(uri, plain, point, candidates)]

@@ -32,7 +32,7 @@ async def test_no_such_command(tmp_path: Path, uri: str) -> None:
     server = LeanServer(("lean-that-is-not-there", "--server"), tmp_path, timeout=5)
     for _ in range(2):
         with pytest.raises(LeanNotFoundError) as caught:
-            await server.open(uri, TEXT)
+            await server.change(uri, TEXT)
         assert caught.value.message == "The program lean-that-is-not-there was not found."
         assert "elan" in caught.value.hint
     assert not server.alive

@@ -25,7 +25,7 @@ server, uri = server_of_the_test, file_of_the_test
 
 
 async def test_killed_worker_with_a_request_pending(server: LeanServer, uri: str) -> None:
-    version = await server.open(uri, TEXT + BUSY)
+    version = await server.change(uri, TEXT + BUSY)
     assert await server.plain_goal(uri, AT) == GOAL
     pending = asyncio.create_task(server.wait(uri, version))
     assert await server.plain_goal(uri, AT) == GOAL  # which is asked behind it
@@ -44,7 +44,7 @@ async def test_killed_worker_with_a_request_pending(server: LeanServer, uri: str
 
 async def test_killed_worker_with_nothing_pending(server: LeanServer, uri: str) -> None:
     """Lean leaves later requests without an answer until an edit; here the first may fail and the second works."""
-    version = await server.open(uri, TEXT)
+    version = await server.change(uri, TEXT)
     await server.wait(uri, version)
     watchdog = server.pid
     for number in range(3):
@@ -65,7 +65,7 @@ async def test_killed_worker_with_nothing_pending(server: LeanServer, uri: str) 
 
 async def test_killed_worker_before_an_edit(server: LeanServer, uri: str) -> None:
     """The edit must not be applied to a text that the new worker does not have."""
-    await server.wait(uri, await server.open(uri, TEXT))
+    await server.wait(uri, await server.change(uri, TEXT))
     os.kill(members(server, "worker")[0], signal.SIGKILL)
     text = "-- 𝔸\n" + TEXT.replace("hq⟩", "hr⟩")
     version = await server.change(uri, text)
@@ -80,8 +80,8 @@ async def test_killed_worker_before_an_edit(server: LeanServer, uri: str) -> Non
 
 async def test_other_documents_outlive_a_crash(server: LeanServer, uri: str) -> None:
     other = uri.replace("A.lean", "B.lean")
-    await server.wait(uri, await server.open(uri, TEXT))
-    await server.wait(other, await server.open(other, TEXT))
+    await server.wait(uri, await server.change(uri, TEXT))
+    await server.wait(other, await server.change(other, TEXT))
     before = {member.uri: member.pid for member in server.processes()}
     os.kill(before[uri], signal.SIGKILL)
     assert await server.plain_goal(other, AT) == GOAL
@@ -90,8 +90,8 @@ async def test_other_documents_outlive_a_crash(server: LeanServer, uri: str) -> 
 
 async def test_killed_server_with_requests_pending(server: LeanServer, uri: str) -> None:
     other = uri.replace("A.lean", "B.lean")
-    version = await server.open(uri, TEXT + BUSY)
-    await server.open(other, TEXT)
+    version = await server.change(uri, TEXT + BUSY)
+    await server.change(other, TEXT)
     assert await server.plain_goal(other, AT) == GOAL
     mark = mark_of(server.pid)
     pending = [
@@ -111,11 +111,11 @@ async def test_killed_server_with_requests_pending(server: LeanServer, uri: str)
     assert mark_of(server.pid) != mark
     assert [member.uri for member in server.processes()] == ["", other], "documents are opened when they are used"
     assert await server.plain_goal(uri, AT) == GOAL
-    assert version == await server.open(uri, TEXT + BUSY), "under the version that the caller knows"
+    assert version == await server.change(uri, TEXT + BUSY), "under the version that the caller knows"
 
 
 async def test_killed_server_with_nothing_pending(server: LeanServer, uri: str) -> None:
-    version = await server.open(uri, TEXT)
+    version = await server.change(uri, TEXT)
     await server.wait(uri, version)
     assert server.pid is not None
     os.kill(server.pid, signal.SIGKILL)
@@ -148,9 +148,9 @@ async def test_a_lake_project(lake_project: Path) -> None:
         server_command(project, LeanSettings(), CheckSettings(max_heartbeats=777)), project.root, timeout=60
     )
     text = "#check nothing\n"
-    assert [found["message"] for found in await server.wait(file.as_uri(), await server.open(file.as_uri(), text))] == [
-        "Unknown identifier `nothing`"
-    ]
+    assert [
+        found["message"] for found in await server.wait(file.as_uri(), await server.change(file.as_uri(), text))
+    ] == ["Unknown identifier `nothing`"]
     assert [member.role for member in server.processes()] == ["launcher", "watchdog", "worker"]
     commands = [" ".join(psutil.Process(member.pid).cmdline()) for member in server.processes()]
     assert all("-DmaxHeartbeats=777" in command for command in commands)
@@ -165,7 +165,7 @@ async def test_the_death_of_lake_alone(lake_project: Path) -> None:
     uri = (lake_project / "A.lean").as_uri()
     project = find_project(lake_project / "A.lean")
     server = LeanServer(server_command(project, LeanSettings(), CheckSettings()), project.root, timeout=60)
-    await server.open(uri, TEXT)
+    await server.change(uri, TEXT)
     assert await server.plain_goal(uri, AT) == GOAL
     assert server.pid is not None
     launcher, mark = server.pid, mark_of(server.pid)

@@ -35,7 +35,7 @@ async def test_the_goal_is_that_of_an_unsolved_goals_error(lean_command: tuple[s
     assert point is not None
     try:
         goal = await workspace.goal(uri, TEXT, point)
-        [check] = await workspace.check(uri, TEXT, point, goal, ["exact k"])
+        [check] = await workspace.check(uri, TEXT, point, ["exact k"])
         assert check.verdict is Verdict.CLOSES
         [error] = [each for each in await workspace.errors(uri, TEXT.replace("  sorry\n", "")) if "unsolved" in each]
     finally:

@@ -12,7 +12,7 @@ from llmstep.errors import LeanError, LeanMemoryError
 from llmstep.lean.process import lean_environment
 from llmstep.types import Verdict
 
-from .lake_places import GOAL, PLAIN, SITE, TEXT, place, verdicts
+from .lake_places import PLAIN, SITE, TEXT, place, verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,9 +107,9 @@ async def test_memory(lake: FakeLake, workspace_of: Callable[[Settings], LeanWor
     plain, point = place(text.replace("theorem", "set_option maxRecDepth 10000000\n\ntheorem"))
     workspace.store.change(lake.settings(check={"memory_mb": 100, "max_heartbeats": 0}))
     for candidates in (["repeat have k := hp", "exact hp"], ["exact hp"]):
-        checks = await workspace.check(uris[1], plain, point, GOAL, candidates)
+        checks = await workspace.check(uris[1], plain, point, candidates)
         assert checks[-1].verdict is Verdict.CLOSES
-    [check] = await workspace.check(uris[1], plain, point, GOAL, ["repeat have j := hp"])
+    [check] = await workspace.check(uris[1], plain, point, ["repeat have j := hp"])
     assert check.verdict is Verdict.UNCHECKED
     assert check.message == "Lean was stopped: it took more than 100 MB of memory."
     assert max(each.private_bytes for info in workspace.servers() for each in info.processes) < 200_000_000

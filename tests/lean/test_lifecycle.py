@@ -32,7 +32,7 @@ async def test_first_use_starts_the_server_once(server: LeanServer, uri: str) ->
     assert server.pid is None
     assert server.processes() == []
     others = [uri.replace("A.lean", f"{number}.lean") for number in range(4)]
-    await asyncio.gather(server.start(), *(server.open(other, TEXT) for other in others))
+    await asyncio.gather(server.start(), *(server.change(other, TEXT) for other in others))
     assert server.alive
     assert [await server.plain_goal(other, AT) for other in others] == [GOAL] * 4
     assert sorted(member.role for member in server.processes()) == ["watchdog", *["worker"] * 4]
@@ -50,7 +50,7 @@ async def test_it_runs_in_a_session_of_its_own(server: LeanServer) -> None:
 
 @pytest.mark.parametrize("busy", [False, True])
 async def test_stop_leaves_no_process(server: LeanServer, uri: str, busy: bool) -> None:
-    version = await server.open(uri, TEXT + (BUSY if busy else ""))
+    version = await server.change(uri, TEXT + (BUSY if busy else ""))
     assert await server.plain_goal(uri, AT) == GOAL
     mark = mark_of(server.pid)
     assert len(marked(mark)) == 2
@@ -65,16 +65,16 @@ async def test_stop_leaves_no_process(server: LeanServer, uri: str, busy: bool) 
 
 
 async def test_a_stopped_server_stays_stopped_until_it_is_started(server: LeanServer, uri: str) -> None:
-    await server.open(uri, TEXT)
+    await server.change(uri, TEXT)
     await server.stop()
     await server.stop()
     with pytest.raises(CancelledError, match="The Lean server was stopped"):
-        await server.open(uri, TEXT)
+        await server.change(uri, TEXT)
     assert not server.alive
     await server.start()
     with pytest.raises(LeanError, match="is not open"):
         await server.plain_goal(uri, AT)
-    await server.open(uri, TEXT)
+    await server.change(uri, TEXT)
     assert await server.plain_goal(uri, AT) == GOAL
 
 
@@ -102,7 +102,7 @@ async def test_stop_during_the_start(server: LeanServer, uri: str) -> None:
 
 async def test_a_cancelled_caller_does_not_stop_the_start_for_others(server: LeanServer, uri: str) -> None:
     first = asyncio.create_task(server.start())
-    second = asyncio.create_task(server.open(uri, TEXT))
+    second = asyncio.create_task(server.change(uri, TEXT))
     while server.pid is None:  # noqa: ASYNC110 - then Lean has not said anything yet
         await asyncio.sleep(0)
     first.cancel()
@@ -121,8 +121,8 @@ from llmstep.lean.starting import ServerOptions
 async def main():
     command, root, text = json.loads(sys.argv[1])
     server = LeanServer(command, Path(root), timeout=60)
-    version = await server.open(Path(root, "A.lean").as_uri(), text)
-    await server.open(Path(root, "B.lean").as_uri(), "example : True := trivial")
+    version = await server.change(Path(root, "A.lean").as_uri(), text)
+    await server.change(Path(root, "B.lean").as_uri(), "example : True := trivial")
     await server.wait(Path(root, "B.lean").as_uri(), 1)
     print(json.dumps([member.pid for member in server.processes()]), flush=True)
     await server.wait(Path(root, "A.lean").as_uri(), version)
@@ -153,7 +153,7 @@ async def test_a_cancelled_call_is_cancelled_in_lean(lean_command: tuple[str, ..
     server = LeanServer(
         ("/bin/sh", "-c", 'tee /dev/fd/3 3>&1 >"$0" | "$@"', str(log), *lean_command), tmp_path, timeout=60
     )
-    version = await server.open(uri, TEXT + BUSY)
+    version = await server.change(uri, TEXT + BUSY)
     assert await server.plain_goal(uri, AT) == GOAL
     task = asyncio.create_task(server.wait(uri, version))
     await until(lambda: b"waitForDiagnostics" in log.read_bytes())

@@ -116,6 +116,8 @@ def test_where_packages_are(tmp_path: Path) -> None:
             "/- import X -/ import A -- import Y\nimport B import C\n\n/-! import Z -/\ndef import' := 1",
             ["A", "B", "C"],
         ),
+        ("module prelude\nimport A", ["A"]),
+        ("module public import A import B\nimport C", ["A", "B", "C"]),
         ("import «My Mod».«b c» -- d\n", ["My Mod.b c"]),
         ("prelude\nimport A\nopen B\nimport C", ["A"]),
         ("theorem t : True := trivial\nimport A", []),

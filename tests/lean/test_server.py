@@ -70,7 +70,7 @@ async def test_goals(server: LeanServer, text: str, goals: list[str] | None) -> 
 
 
 async def test_a_column_past_the_end_of_a_blank_line_has_no_goal(server: LeanServer, uri: str) -> None:
-    await server.open(uri, AND + "  constructor\n\n")
+    await server.change(uri, AND + "  constructor\n\n")
     assert await server.plain_goal(uri, Position(2, 0)) == [LEFT, RIGHT]
     assert await server.plain_goal(uri, Position(2, 2)) is None
     await server.close(uri)
@@ -92,7 +92,7 @@ async def test_diagnostics_are_what_lean_sent(server: LeanServer, uri: str) -> N
 async def test_closed_documents(server: LeanServer, uri: str) -> None:
     with pytest.raises(LeanError, match="is not open"):
         await server.plain_goal(uri, Position(0, 0))
-    version = await server.open(uri, AND + f"  exact ⟨hp, hq⟩\n{SLOW}")
+    version = await server.change(uri, AND + f"  exact ⟨hp, hq⟩\n{SLOW}")
     pending = asyncio.create_task(server.wait(uri, version))
     assert await server.plain_goal(uri, Position(1, 2)) == [WHOLE]  # which is asked behind it
     await server.close(uri)
@@ -105,7 +105,7 @@ async def test_closed_documents(server: LeanServer, uri: str) -> None:
 
 async def test_documents_are_apart(server: LeanServer, uri: str) -> None:
     others = [uri.replace(".lean", f"{number}.lean") for number in range(3)]
-    versions = [await server.open(other, f"#check nothing{number}\n") for number, other in enumerate(others)]
+    versions = [await server.change(other, f"#check nothing{number}\n") for number, other in enumerate(others)]
     found = await asyncio.gather(*(server.wait(other, versions[0]) for other in others))
     assert [messages(one) for one in found] == [[f"Unknown identifier `nothing{number}`"] for number in range(3)]
     workers = {member.uri: member.role for member in server.processes() if member.uri in others}
@@ -115,7 +115,7 @@ async def test_documents_are_apart(server: LeanServer, uri: str) -> None:
 
 
 async def test_a_slow_proof_times_out_and_the_next_edit_works(server: LeanServer, uri: str) -> None:
-    version = await server.open(uri, AND + "  exact ⟨hp, hq⟩\n" + SLOW)
+    version = await server.change(uri, AND + "  exact ⟨hp, hq⟩\n" + SLOW)
     with pytest.raises(LeanTimeoutError, match=r"Lean did not answer within 0\.5 seconds"):
         await server.wait(uri, version, timeout=0.5)
     with pytest.raises(LeanTimeoutError):
@@ -164,7 +164,7 @@ async def test_several_proofs_in_a_row_that_cannot_be_stopped(server: LeanServer
 
 
 async def test_cancelling_the_caller(server: LeanServer, uri: str) -> None:
-    version = await server.open(uri, AND + f"  exact ⟨hp, hq⟩\n{SLOW}")
+    version = await server.change(uri, AND + f"  exact ⟨hp, hq⟩\n{SLOW}")
     for call in (server.wait(uri, version), server.plain_goal(uri, Position(6, 2))):
         task = asyncio.create_task(call)
         assert await server.plain_goal(uri, Position(1, 2)) == [WHOLE]  # which is asked behind it
@@ -177,7 +177,7 @@ async def test_cancelling_the_caller(server: LeanServer, uri: str) -> None:
 
 async def test_a_document_at_a_place_with_unusual_characters(server: LeanServer, tmp_path: Path) -> None:
     uri = (tmp_path / "Sätze 𝔸 100%.lean").as_uri()
-    await server.open(uri, AND + "  exact ⟨hp, hr⟩\n")
+    await server.change(uri, AND + "  exact ⟨hp, hr⟩\n")
     assert await server.plain_goal(uri, Position(1, 2)) == [WHOLE]
     assert messages(await server.wait(uri, 1)) == ["Unknown identifier `hr`"]
     assert [member.uri for member in server.processes() if member.role == "worker" and "100" in member.uri] == [uri]

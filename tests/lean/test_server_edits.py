@@ -49,7 +49,7 @@ async def test_an_edit_between_an_answer_and_its_reader(server: LeanServer, uri:
         await server.wait(uri, version)
         return await server.change(uri, text)
 
-    version = await server.open(uri, AND + "  exact ⟨hp, h0⟩\n")
+    version = await server.change(uri, AND + "  exact ⟨hp, h0⟩\n")
     for number in range(1, 11):
         newer, found, goal = await asyncio.gather(
             edit(version, AND + f"  exact ⟨hp, h{number}⟩\n"),
@@ -67,7 +67,7 @@ async def test_an_edit_between_an_answer_and_its_reader(server: LeanServer, uri:
 
 
 async def test_an_edit_ends_a_pending_request(server: LeanServer, uri: str) -> None:
-    version = await server.open(uri, AND + f"  exact ⟨hp, hq⟩\n{SLOW}")
+    version = await server.change(uri, AND + f"  exact ⟨hp, hq⟩\n{SLOW}")
     end = Position(6, 0)
     pending = [asyncio.create_task(call) for call in (server.wait(uri, version), server.plain_goal(uri, end))]
     assert await server.plain_goal(uri, Position(1, 2)) == [WHOLE]  # which is asked behind them
@@ -83,8 +83,8 @@ async def test_an_edit_ends_a_pending_request(server: LeanServer, uri: str) -> N
 
 
 async def test_the_same_text_is_the_same_version(server: LeanServer, uri: str) -> None:
-    version = await server.open(uri, AND)
-    assert await server.change(uri, AND) == version == await server.open(uri, AND)
+    version = await server.change(uri, AND)
+    assert await server.change(uri, AND) == version == await server.change(uri, AND)
     assert await server.change(uri, AND + "  sorry") == version + 1
     await server.close(uri)
 

@@ -70,7 +70,7 @@ async def test_goal_and_checks(workspace: LeanWorkspace, tmp_path: Path) -> None
     assert goal == RIGHT
     results: list[tuple[int, Check]] = []
     checks = await workspace.check(
-        uri, PLAIN, SITE, goal, ["exact hp", "exact hq", "have k := hq"], lambda *result: results.append(result)
+        uri, PLAIN, SITE, ["exact hp", "exact hq", "have k := hq"], lambda *result: results.append(result)
     )
     assert [check.verdict for check in checks] == [Verdict.INVALID, Verdict.CLOSES, Verdict.PROGRESS]
     assert checks[0].message == "Type mismatch hp has type p but is expected to have type q"
@@ -129,7 +129,7 @@ async def test_few_files_stay_open(settings: Settings, tmp_path: Path) -> None:
             await workspace.goal(uri, PLAIN, SITE)
         [info] = workspace.servers()
         assert {each.uri for each in info.processes if each.role == "worker"} == set(uris[1:])
-        [check] = await workspace.check(uris[0], PLAIN, SITE, RIGHT, ["exact hq"])
+        [check] = await workspace.check(uris[0], PLAIN, SITE, ["exact hq"])
         assert check.verdict is Verdict.CLOSES
         [info] = workspace.servers()
         assert {each.uri for each in info.processes if each.role == "worker"} == {uris[0], uris[1]}
@@ -145,7 +145,7 @@ async def test_an_idle_server_stops_and_the_next_call_starts_another(settings: S
         [info] = workspace.servers()
         await until_gone([psutil.Process(info.processes[0].pid)])
         await until(lambda: workspace.servers() == [])
-        [check] = await workspace.check(uri, PLAIN, SITE, RIGHT, ["exact hq"])
+        [check] = await workspace.check(uri, PLAIN, SITE, ["exact hq"])
         assert check.verdict is Verdict.CLOSES
     finally:
         await workspace.close()
@@ -161,7 +161,7 @@ async def test_a_server_in_use_is_not_idle(settings: Settings, tmp_path: Path) -
         )
     )
     try:
-        checks = await workspace.check(uri, PLAIN, SITE, RIGHT, [LOOP, "exact hq"])
+        checks = await workspace.check(uri, PLAIN, SITE, [LOOP, "exact hq"])
         assert [check.verdict for check in checks] == [Verdict.UNCHECKED, Verdict.CLOSES]
     finally:
         await workspace.close()
@@ -178,7 +178,7 @@ async def test_a_server_that_was_killed_is_started_again(workspace: LeanWorkspac
     point = find_insertion_point(text, position_at(text, text.rindex("  ") + 2))
     assert point is not None
     assert await workspace.goal(uri, text, point) == RIGHT
-    [check] = await workspace.check(uri, text, point, RIGHT, ["exact hq"])
+    [check] = await workspace.check(uri, text, point, ["exact hq"])
     assert check.verdict is Verdict.CLOSES
 
 
@@ -191,7 +191,7 @@ async def test_cancelling_a_check_leaves_the_rest_untouched(workspace: LeanWorks
         results.append(index)
         first_came.set()
 
-    task = asyncio.create_task(workspace.check(uri, PLAIN, SITE, RIGHT, ["exact  hq", LOOP, "assumption"], on_result))
+    task = asyncio.create_task(workspace.check(uri, PLAIN, SITE, ["exact  hq", LOOP, "assumption"], on_result))
     await first_came.wait()
     await until_busy(*(each.pid for info in workspace.servers() for each in info.processes if each.role == "worker"))
     task.cancel()
@@ -201,7 +201,7 @@ async def test_cancelling_a_check_leaves_the_rest_untouched(workspace: LeanWorks
     edited = PLAIN.replace("hq", "hqq").replace("theorem t", "theorem edited")
     point = find_insertion_point(edited, position_at(edited, edited.rindex("  ") + 2))
     assert point is not None
-    checks = await workspace.check(uri, edited, point, RIGHT, ["exact hq", "exact hqq"])
+    checks = await workspace.check(uri, edited, point, ["exact hq", "exact hqq"])
     assert [check.verdict for check in checks] == [Verdict.INVALID, Verdict.CLOSES]
 
 
@@ -210,7 +210,7 @@ async def test_a_goal_does_not_wait_for_all_checks_of_the_file(workspace: LeanWo
     uri = (tmp_path / "A.lean").as_uri()
     other, point = place("theorem other (p : Prop) (hp : p) : p := by\n  ‸\n")
     candidates = [f"have k{number} := hq" for number in range(6)]
-    running = asyncio.create_task(workspace.check(uri, PLAIN, SITE, RIGHT, candidates))
+    running = asyncio.create_task(workspace.check(uri, PLAIN, SITE, candidates))
     await asyncio.sleep(0)
     goal = await workspace.goal(uri, other, point)
     assert goal == Goal("p : Prop\nhp : p\n⊢ p")
@@ -244,9 +244,8 @@ async def test_heartbeats_limit_a_candidate(settings: Settings, tmp_path: Path) 
     plain, point = place("theorem t (p q r s : Prop) (h : p ∧ q ∧ r ∧ s) : s ∧ r ∧ q ∧ p := by\n  ‸\n")
     try:
         uri = (tmp_path / "A.lean").as_uri()
-        goal = await workspace.goal(uri, plain, point)
         steps = "\n".join(f"have k{number} : s ∧ r ∧ q ∧ p := by simp_all" for number in range(60))
-        costly, cheap = await workspace.check(uri, plain, point, goal, [steps, "constructor"])
+        costly, cheap = await workspace.check(uri, plain, point, [steps, "constructor"])
         assert costly.verdict is Verdict.INVALID
         assert "maximum number of heartbeats (100)" in costly.message
         assert cheap.verdict is Verdict.PROGRESS

@@ -76,7 +76,7 @@ async def test_the_place_is_judged_as_before_after_a_search(search: LeanSearch, 
     assert point is not None
     goal = await search.lean.goal(uri, TEXT, point)
     await search.find(goal, Whereabouts(uri, TEXT, point), 5, seconds=60)
-    checks = await search.lean.check(uri, TEXT, point, goal, ["exact pear_swap a b h", "exact h"])
+    checks = await search.lean.check(uri, TEXT, point, ["exact pear_swap a b h", "exact h"])
     assert [check.verdict.value for check in checks] == ["closes", "invalid"]
 
 

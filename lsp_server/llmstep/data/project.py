@@ -81,7 +81,7 @@ def as_uri(file: Path) -> str:
 
 
 async def _file_pairs(server: LeanServer, uri: str, text: str, max_length: int, seconds: float) -> Found:
-    version = await server.open(uri, text)
+    version = await server.change(uri, text)
     try:
         diagnostics = await server.wait(uri, version, seconds)
         found = Found()

@@ -12,7 +12,7 @@ from llmstep.lean.project import LAKEFILES
 from llmstep.lean.text import mask
 
 _IMPORT: Final = re.compile(r"(?:public\s+)?(?:meta\s+)?import\s+(?:all\s+)?(?:runtime\s+)?((?:«[^»]*»|[^\s«])+)")
-_OTHERS: Final = re.compile(r"\s*(?:module|prelude)?\s*\Z")
+_FIRST: Final = re.compile(r"\s*(?:module\b\s*)?(?:prelude\b\s*)?")
 _MAX_LENGTH: Final = 100_000
 """Most characters that are searched for imports."""
 _LINE: Final = 200
@@ -31,9 +31,10 @@ def imports_of(text: str) -> list[str]:
     names = []
     text = text.removeprefix("\ufeff")[:_MAX_LENGTH]
     for line in mask(text[: text.rfind("import") + _LINE]).split("\n"):
-        found = _IMPORT.findall(line) if _IMPORT.match(line.strip()) else []
+        rest = _FIRST.sub("", line, count=1).strip()
+        found = _IMPORT.findall(rest) if _IMPORT.match(rest) else []
         names += [name.replace("«", "").replace("»", "") for name in found]
-        if not found and not _OTHERS.match(line):
+        if rest and not found:
             break
     return names
 

@@ -119,10 +119,6 @@ class LeanServer:
             client, self._client = self._client, None
             await client.close()
 
-    async def open(self, uri: str, text: str) -> int:
-        """Opens a document, or brings an open one to `text`; returns its version."""
-        return await self.change(uri, text)
-
     async def change(self, uri: str, text: str, until: int | None = None) -> int:
         """Brings a document to `text` by one minimal edit; returns its version, a new one if the text differs.
 

@@ -114,7 +114,6 @@ class LeanWorkspace:
         uri: str,
         text: str,
         point: InsertionPoint,
-        goal: Goal,
         candidates: Sequence[str],
         on_result: Callable[[int, Check], None] | None = None,
         *,
@@ -123,7 +122,6 @@ class LeanWorkspace:
         """The verdicts on candidates for the goals at `point`, in their order.
 
         Args:
-            goal: Where the candidates come from. They are judged against Lean's own answer for the insertion point.
             on_result: Called with the index and the verdict of each candidate as it comes.
             seconds: See `FileChecker.check`.
 

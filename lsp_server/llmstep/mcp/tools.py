@@ -86,7 +86,7 @@ async def _check(work: Work, wanted: wire.Check) -> wire.CheckAnswer:
     point, goal = await work.goal()
     document = work.document
     work.progress(Progress("check", "Checking"))
-    [check] = await work.app.lean.check(document.uri, document.text, point, goal, [wanted.step])
+    [check] = await work.app.lean.check(document.uri, document.text, point, [wanted.step])
     return wire.CheckAnswer(
         goal=goal.text,
         verdict=verdict_text(check.verdict),

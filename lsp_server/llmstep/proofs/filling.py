@@ -123,7 +123,7 @@ async def _tactic(work: Work, document: str, gap: Sorry, place: str) -> str | No
         work.say(f"Trying Lean's own tactics at {place}")
 
         async def check(text: str) -> Check:
-            return (await lean.check(uri, document, gap.point, goal, [text]))[0]
+            return (await lean.check(uri, document, gap.point, [text]))[0]
 
         async def search(tactic: str) -> list[str]:
             return await lean.proposals(uri, document, gap.point, tactic)

@@ -45,7 +45,7 @@ class WrittenJudge(Judge):
         Raises:
             LeanError: Lean does not answer.
         """
-        [check] = await self.lean.check(self.uri, self.text, self.point, self.goal, [proof], seconds=SECONDS)
+        [check] = await self.lean.check(self.uri, self.text, self.point, [proof], seconds=SECONDS)
         closed = check.verdict is Verdict.CLOSES or (check.verdict is Verdict.PROGRESS and check.goals == ())
         if self.finish:
             closed = closed and not check.goals

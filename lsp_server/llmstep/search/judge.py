@@ -55,7 +55,7 @@ class Judge:
             LeanError: Lean cannot be started.
         """
         scripts = [join(steps) for steps in proofs]
-        checks = await self.lean.check(self.uri, self.text, self.point, self.goal, scripts)
+        checks = await self.lean.check(self.uri, self.text, self.point, scripts)
         return [(check, self._left(check)) for check in checks]
 
     def _left(self, check: Check) -> tuple[str, ...] | None:

@@ -43,7 +43,7 @@ class Judging:
                 if checks is not None:
                     return checks[0]
                 client = None  # nor could it check the others
-            return (await lean.check(*place, wanted.goal, [text]))[0]
+            return (await lean.check(*place, [text]))[0]
 
         async def search(tactic: str) -> list[str]:
             return [] if client is not None else await lean.proposals(*place, tactic)
@@ -96,7 +96,7 @@ class Judging:
             if checks is not None:
                 return checks
         checked = 0
-        return await self._parts.lean.check(document.uri, document.text, found.point, found.goal, texts, on_result)
+        return await self._parts.lean.check(document.uri, document.text, found.point, texts, on_result)
 
 
 def _commonest_doubt(checks: Sequence[Check]) -> str:

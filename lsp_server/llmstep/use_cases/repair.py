@@ -38,7 +38,7 @@ async def repair_names(gathering: Gathering, lean: LeanWorkspace, document: Docu
     place = (document.uri, document.text, found.point)
 
     async def judge(text: str) -> Check:
-        return (await lean.check(*place, found.goal, [text]))[0]
+        return (await lean.check(*place, [text]))[0]
 
     until = time.monotonic() + SECONDS
     with contextlib.suppress(LeanError, NoGoalError):
