@@ -220,3 +220,10 @@ def test_the_key_of_a_place_survives_edits_below_it_only() -> None:
     behind = find_insertion_point(text, Position(line=1, character=13))
     assert behind is not None
     assert behind.key(behind.apply(text, "skip")) != behind.key(text)
+
+
+def test_inside_a_step_that_ends_an_inner_proof_its_own_goal_is_tried_before_the_one_behind() -> None:
+    text = "theorem t (p q : Prop) (hp : p) (hq : q) : p ∧ q := by\n  have h : q := by\n    exact hq\n  exact ⟨hp, h⟩\n"
+    points = find_insertion_points(text, position_at(text, text.index("act hq")))
+    kinds = [point.kind for point in points if not point.mends]
+    assert kinds == [InsertionKind.AFTER, InsertionKind.BEFORE, InsertionKind.AFTER]

@@ -123,13 +123,3 @@ example (p : Prop) [Decidable p] : (if p then 1 else 1) = 1 := by
   if hp : p then rw [if_pos hp]
   else
     rw [if_neg hp]
-
-theorem inside_of_haves (p q : Prop) (hp : p) (hq : q) : p ∧ q := by
-  have h : q := by
-    exact hq
-  constructor
-  · have k : p := by
-      have l : p := by exact hp
-      exact l
-    exact k
-  · exact h
