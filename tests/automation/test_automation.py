@@ -147,7 +147,7 @@ async def test_a_tactic_that_a_file_lacks_is_tried_once(
     check = LeanWorkspace.check
 
     async def noted(self: LeanWorkspace, *args: Any) -> list[Check]:
-        tried.extend(args[4])
+        tried.extend(args[3])
         return await check(self, *args)
 
     monkeypatch.setattr(LeanWorkspace, "check", noted)

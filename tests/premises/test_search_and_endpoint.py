@@ -122,7 +122,7 @@ async def test_a_search_that_lean_does_not_end_in_time_finds_nothing_and_harms_n
     try:
         goal = await lean.goal(uri, TEXT, point)
         assert await LeanSearch(lean).find(goal, Whereabouts(uri, TEXT, point), 100, seconds=0.0) == ()
-        checks = await lean.check(uri, TEXT, point, goal, ["exact ⟨pear_swap a b h⟩", "exact h"])
+        checks = await lean.check(uri, TEXT, point, ["exact ⟨pear_swap a b h⟩", "exact h"])
     finally:
         await lean.close()
     assert [check.verdict.value for check in checks] == ["closes", "invalid"]

@@ -114,7 +114,7 @@ class EngineRouter(ModelEngine):
         store = SettingsStore.of(settings)
         self._neighbour = neighbour
         self.own = Engine(store)
-        self._meanwhile = FallbackEngine(self.own) if with_fallback else None
+        self._fallback = FallbackEngine(self.own) if with_fallback else None
         self._shared = LlmstepEngine(store, "shared", tries=1)
         self._servers = {name: make(store) for name, make in SERVERS.items()}
         self._all: tuple[ModelEngine, ...] = (self.own, *self._servers.values(), self._shared)
@@ -142,8 +142,8 @@ class EngineRouter(ModelEngine):
             except (RemoteError, RemoteRefusedError, CancelledError) as error:
                 _log.info("the other llmstep lends its model no more, it is loaded here: %s", error.message)
         engine = self._meant()
-        if engine is self.own and self._meanwhile is not None:
-            answer = await self._meanwhile.generate(prompt_input, sampling, progress)
+        if engine is self.own and self._fallback is not None:
+            answer = await self._fallback.generate(prompt_input, sampling, progress)
             if answer is not None:
                 return answer
         return await engine.generate(prompt_input, sampling, progress=progress)
@@ -176,8 +176,8 @@ class EngineRouter(ModelEngine):
         await asyncio.gather(*(engine.unload() for engine in self._all))
 
     async def close(self) -> None:
-        if self._meanwhile is not None:
-            await self._meanwhile.close()
+        if self._fallback is not None:
+            await self._fallback.close()
         await asyncio.gather(*(engine.close() for engine in self._all))
 
     def _meant(self) -> ModelEngine:
