@@ -21,6 +21,6 @@ class Judge:
 
     async def complaints(self, text: str) -> list[str]:
         """Errors, and the use of `sorry`."""
-        version = await self.lean.open(self._uri, text)
+        version = await self.lean.change(self._uri, text)
         found = await self.lean.wait(self._uri, version)
         return [each["message"] for each in found if each["severity"] == ERROR or "sorry" in each["message"]]

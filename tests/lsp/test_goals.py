@@ -35,7 +35,7 @@ class Forwarder:
             raise JsonRpcException(self.refuse)
         where = types.Position(params.position.line, params.position.character)
         self.asked.append(where)
-        await self.lean.open(params.textDocument.uri, self.text)
+        await self.lean.change(params.textDocument.uri, self.text)
         goals = await self.lean.plain_goal(params.textDocument.uri, where)
         return None if goals is None else {"goals": goals, "rendered": "```lean\n" + "\n\n".join(goals) + "\n```"}
 
