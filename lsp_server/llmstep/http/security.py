@@ -100,6 +100,7 @@ class SecurityMiddleware:
         client = client_of(scope, headers, self._check_token(headers))
         if scope["method"] == "POST":
             self._check_draining()
+            _check_encoding(headers)
             if not (is_ollama(scope["path"]) and "content-type" not in headers):
                 _check_content_type(headers)
             if "content-length" in headers and "transfer-encoding" in headers:
@@ -246,10 +247,13 @@ async def _discard(receive: Receive) -> None:
         await asyncio.wait_for(read(), _DISCARD_SECONDS)
 
 
-def _check_content_type(headers: Headers) -> None:
+def _check_encoding(headers: Headers) -> None:
     encoding = headers.get("content-encoding", "identity")
     if encoding.strip().lower() != "identity":
         raise RefusedError(415, f"The body is compressed ({encoding[:40]}).", hint="Send it without Content-Encoding.")
+
+
+def _check_content_type(headers: Headers) -> None:
     given = headers.get("content-type", "")
     if given.partition(";")[0].strip().lower() != "application/json":
         raise RefusedError(
