@@ -95,6 +95,7 @@ class SecurityMiddleware:
         Raises:
             RefusedError: It is not taken.
         """
+        _check_end(headers)  # before all that leaves the connection open
         self._check_host(headers)
         self._check_origin(headers)
         client = client_of(scope, headers, self._check_token(headers))
@@ -103,13 +104,6 @@ class SecurityMiddleware:
             _check_encoding(headers)
             if not (is_ollama(scope["path"]) and "content-type" not in headers):
                 _check_content_type(headers)
-            if "content-length" in headers and "transfer-encoding" in headers:
-                raise RefusedError(
-                    400,
-                    "The request states the length of its body and sends it in chunks.",
-                    hint="Send one of Content-Length and Transfer-Encoding: servers on the way may read either.",
-                    headers={"Connection": "close"},
-                )
             length = headers.get("content-length", "0")
             if not length.isdecimal() or len(length) > 18 or int(length) > self.max_body_bytes:
                 raise self._too_large()
@@ -247,9 +241,19 @@ async def _discard(receive: Receive) -> None:
         await asyncio.wait_for(read(), _DISCARD_SECONDS)
 
 
+def _check_end(headers: Headers) -> None:
+    if "content-length" in headers and "transfer-encoding" in headers:
+        raise RefusedError(
+            400,
+            "The request states the length of its body and sends it in chunks.",
+            hint="Send one of Content-Length and Transfer-Encoding: servers on the way may read either.",
+            headers={"Connection": "close"},
+        )
+
+
 def _check_encoding(headers: Headers) -> None:
-    encoding = headers.get("content-encoding", "identity")
-    if encoding.strip().lower() != "identity":
+    encoding = ", ".join(headers.getlist("content-encoding")).strip()
+    if encoding.lower() not in ("", "identity"):
         raise RefusedError(415, f"The body is compressed ({encoding[:40]}).", hint="Send it without Content-Encoding.")
 
 
