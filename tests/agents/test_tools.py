@@ -12,6 +12,8 @@ import pytest
 from agents.agent_client import FILE, TOKEN, call, http_client, refusal
 from mcp.shared.exceptions import MCPError
 
+from llmstep.mcp.server import listed
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -33,6 +35,12 @@ def inserted(edit: dict[str, Any]) -> str:
     old = lines[start["line"] - 1]
     lines[start["line"] - 1] = old[: start["column"] - 1] + edit["new_text"] + old[end["column"] - 1 :]
     return "\n".join(lines)
+
+
+def test_the_schemas_tell_what_holds_for_an_argument_that_is_absent() -> None:
+    [prove] = [tool for tool in listed() if tool.name == "prove"]
+    told = {name: each["default"] for name, each in prove.input_schema["properties"].items() if "default" in each}
+    assert told == {"seconds": 60.0, "expansions": 64, "samples": 16, "tactics": "both"}
 
 
 @pytest.mark.parametrize(("transport", "mode"), WAYS)

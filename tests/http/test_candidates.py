@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +13,10 @@ from llmstep.catalog.model_key import ModelKey
 from llmstep.engine import wire
 from llmstep.engine.interface import Generation
 from llmstep.errors import BusyError, DownloadError, LlmstepError, ModelNotFoundError, NoGoalError, RequestError
+from llmstep.http.attended import AttendingMiddleware
 from llmstep.http.steps import SuggestRequest, decode_candidates
+from llmstep.http.streams import Lines
+from llmstep.progress import Progress, ProgressSink
 from llmstep.settings import RemoteSettings, Settings
 from llmstep.types import Candidate, Goal, Premise, PromptInput, SamplingParams
 
@@ -176,3 +180,33 @@ async def test_the_token_is_wanted() -> None:
         answer = await up.client.post(wire.CANDIDATES, json=body, headers={"Authorization": "Bearer x"})
         assert answer.status_code == 401
         assert len(up.engine.asked) == 1
+
+
+@pytest.mark.parametrize("ends", ["stopping", "leaving"])
+async def test_news_at_the_moment_of_the_end_do_not_keep_a_stream_open(ends: str) -> None:
+    stopping, leaving = asyncio.Event(), asyncio.Event()
+    sent: list[Any] = []
+
+    async def work(tell: ProgressSink) -> None:
+        await asyncio.sleep(0)
+        (stopping if ends == "stopping" else leaving).set()
+        tell(Progress("generate", "Generating"))
+        await asyncio.Event().wait()
+
+    async def receive() -> Any:
+        await leaving.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/",
+        "app": SimpleNamespace(state=SimpleNamespace(stopping=stopping)),
+    }
+    stream = AttendingMiddleware(Lines(work, lambda _: {}), stopping=stopping)
+    await asyncio.wait_for(stream(scope, receive, send), 60)
+    said = b"".join(message.get("body", b"") for message in sent)
+    assert (b"The llmstep server is stopping." in said) == (ends == "stopping")

@@ -104,10 +104,18 @@ async def test_no_content_type(up: Running) -> None:
     refused(await up.client.post("/", content=json.dumps(BODY)), 415, "The content type is not given.")
 
 
-@pytest.mark.parametrize("path", ["/", "/v1/completions", "/api/generate"])
-async def test_a_compressed_body_is_refused(up: Running, path: str) -> None:
-    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
-    answer = await up.client.post(path, content=gzip.compress(json.dumps(BODY).encode()), headers=headers)
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/", {"Content-Type": "application/json"}),
+        ("/v1/completions", {"Content-Type": "application/json"}),
+        ("/api/generate", {"Content-Type": "application/json"}),
+        ("/api/generate", {}),
+    ],
+)
+async def test_a_compressed_body_is_refused(up: Running, path: str, headers: dict[str, str]) -> None:
+    content = gzip.compress(json.dumps(BODY).encode())
+    answer = await up.client.post(path, content=content, headers=headers | {"Content-Encoding": "gzip"})
     assert answer.status_code == 415
     assert "The body is compressed (gzip)." in answer.text
     assert up.engine.asked == []
@@ -136,6 +144,27 @@ async def test_a_body_whose_end_is_in_doubt_is_refused(up: Running, head: str, m
     assert answer.count("HTTP/1.1 400") == 1
     assert message in answer
     assert up.engine.asked == []
+
+
+@pytest.mark.parametrize("head", ["GET /health", "GET /nothing", "PUT /", "POST /", "POST /nothing"])
+@pytest.mark.parametrize("host", ["localhost", "evil.example"])
+async def test_no_request_with_a_body_in_two_forms_leaves_the_connection_open(
+    with_token: Running, head: str, host: str
+) -> None:
+    """Whatever else is wrong with it."""
+    both = "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n"
+    reader, writer = await asyncio.open_connection("127.0.0.1", with_token.server.port)
+    writer.write(f"{head} HTTP/1.1\r\nHost: {host}\r\n{both}\r\n0\r\n\r\n".encode())
+    answer = (await asyncio.wait_for(reader.read(), 20)).decode()
+    writer.close()
+    assert answer.startswith("HTTP/1.1 400 ")
+    assert "The request states the length of its body and sends it in chunks." in answer
+
+
+@pytest.mark.parametrize("encoding", ["", "identity"])
+async def test_a_body_that_says_it_is_not_compressed_is_let_in(up: Running, encoding: str) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": encoding}
+    assert (await up.client.post("/", content=json.dumps(BODY), headers=headers)).status_code == 200
 
 
 def body_of(length: int) -> bytes:

@@ -95,20 +95,15 @@ class SecurityMiddleware:
         Raises:
             RefusedError: It is not taken.
         """
+        _check_end(headers)  # before all that leaves the connection open
         self._check_host(headers)
         self._check_origin(headers)
         client = client_of(scope, headers, self._check_token(headers))
         if scope["method"] == "POST":
             self._check_draining()
+            _check_encoding(headers)
             if not (is_ollama(scope["path"]) and "content-type" not in headers):
                 _check_content_type(headers)
-            if "content-length" in headers and "transfer-encoding" in headers:
-                raise RefusedError(
-                    400,
-                    "The request states the length of its body and sends it in chunks.",
-                    hint="Send one of Content-Length and Transfer-Encoding: servers on the way may read either.",
-                    headers={"Connection": "close"},
-                )
             length = headers.get("content-length", "0")
             if not length.isdecimal() or len(length) > 18 or int(length) > self.max_body_bytes:
                 raise self._too_large()
@@ -246,10 +241,23 @@ async def _discard(receive: Receive) -> None:
         await asyncio.wait_for(read(), _DISCARD_SECONDS)
 
 
-def _check_content_type(headers: Headers) -> None:
-    encoding = headers.get("content-encoding", "identity")
-    if encoding.strip().lower() != "identity":
+def _check_end(headers: Headers) -> None:
+    if "content-length" in headers and "transfer-encoding" in headers:
+        raise RefusedError(
+            400,
+            "The request states the length of its body and sends it in chunks.",
+            hint="Send one of Content-Length and Transfer-Encoding: servers on the way may read either.",
+            headers={"Connection": "close"},
+        )
+
+
+def _check_encoding(headers: Headers) -> None:
+    encoding = ", ".join(headers.getlist("content-encoding")).strip()
+    if encoding.lower() not in ("", "identity"):
         raise RefusedError(415, f"The body is compressed ({encoding[:40]}).", hint="Send it without Content-Encoding.")
+
+
+def _check_content_type(headers: Headers) -> None:
     given = headers.get("content-type", "")
     if given.partition(";")[0].strip().lower() != "application/json":
         raise RefusedError(

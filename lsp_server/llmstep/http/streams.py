@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
@@ -69,16 +68,20 @@ class Stream(Response, ABC, Generic[T, N]):
 
         work = asyncio.ensure_future(self._work(news.put_nowait))
         work.add_done_callback(lambda _: news.put_nowait(None))
+        told = asyncio.ensure_future(news.get())
         try:
             if self.begins_at_once:
                 await say(b"")
             while True:
                 body = self.sign
-                with contextlib.suppress(asyncio.TimeoutError):
-                    one = await asyncio.wait_for(news.get(), self.seconds)
+                # Not `wait_for`: before Python 3.12 it loses a cancellation that comes together with news.
+                await asyncio.wait({told}, timeout=self.seconds)
+                if told.done():
+                    one = told.result()
                     if one is None:
                         break
                     body = self.news(one)
+                    told = asyncio.ensure_future(news.get())
                 await say(body)
             body = self.end(work.result())
         except asyncio.CancelledError:
@@ -91,8 +94,9 @@ class Stream(Response, ABC, Generic[T, N]):
                 raise
             body = self.failed(unexpected(error))
         finally:
-            work.cancel()
-            await asyncio.gather(work, return_exceptions=True)
+            for task in (work, told):
+                task.cancel()
+            await asyncio.gather(work, told, return_exceptions=True)
         await say(body, more=False)
 
 

@@ -61,7 +61,7 @@ def schema(kind: Any, named: Any = same, *, nullable: bool = False) -> dict[str,
 
     Args:
         named: Gives the name on the wire for a field's own.
-        nullable: Whether null may stand for what is absent, as it may in what clients send.
+        nullable: Whether null may stand for what is absent, as it may in what clients send; defaults are told then.
     """
     parts: dict[str, Any] = {}
     made = part(kind, parts, named, nullable=nullable)
@@ -84,7 +84,7 @@ def part(
     Args:
         named: Gives the name on the wire for a field's own.
         where: Where `parts` will be in the document.
-        nullable: Whether null may stand for what is absent.
+        nullable: Whether null may stand for what is absent; defaults are told then.
         closed: Say that there are no other fields.
     """
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
@@ -113,10 +113,13 @@ def part(
     if kind.__name__ not in parts:
         parts[kind.__name__] = {}
         found = fields(kind, named)
+        defaults = {named(each.name): each.default for each in attrs.fields(kind)} if nullable else {}
         properties = {}
         for name, each, text, required in found:
             absent = nullable and not required and type(None) not in typing.get_args(each)
             properties[name] = inner(each | None if absent else each) | ({"description": text} if text else {})
+            if not required and defaults.get(name) not in (None, ()):
+                properties[name]["default"] = defaults[name]
         parts[kind.__name__] = {
             "type": "object",
             "description": about(kind),
