@@ -19,7 +19,7 @@ def read_lines(file: Path, cls: type[T], what: str, form: str) -> Iterator[tuple
 
     Args:
         cls: The class of the records.
-        what: What a line should be, with its article.
+        what: What a line should be, without an article.
         form: What such a line looks like.
 
     Raises:
