@@ -15,6 +15,7 @@ from llmstep.errors import (
     BusyError,
     CancelledError,
 )
+from llmstep.settings import Settings
 
 from .real_engines import ASK, ENDLESS, FEW, LONG, held, hook, neox
 
@@ -152,3 +153,34 @@ async def test_close(models: Models, tiny_models: dict[str, Path]) -> None:
     await until(lambda: models.alive() == [])
     assert not [thread for thread in set(threading.enumerate()) - before if thread.name.startswith("llmstep")]
     await engine.close()  # once more does no harm
+
+
+class _Counted:
+    """A queue whose length changes while one thread is about to tell it."""
+
+    def __init__(self) -> None:
+        self.length = 1
+        self.read = threading.Event()
+        self.go_on = threading.Event()
+
+    @property
+    def queued(self) -> int:
+        length = self.length
+        if not self.read.is_set():
+            self.read.set()
+            self.go_on.wait(0.3)
+        return length
+
+
+def test_the_last_number_of_waiting_requests_is_the_one_that_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine(Settings())
+    queue = _Counted()
+    monkeypatch.setattr(engine, "_worker", queue)
+    first = threading.Thread(target=engine._publish)
+    first.start()
+    queue.read.wait()
+    queue.length = 0
+    engine._publish()
+    queue.go_on.set()
+    first.join()
+    assert engine.status.queued == 0

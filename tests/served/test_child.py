@@ -7,12 +7,14 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING
 
+import attrs
 import pytest
 from processes import runs, until_gone
 from waiting import until
 
 from llmstep.engine.remote import connection
-from llmstep.errors import LlmstepError, ModelLoadError, RemoteError
+from llmstep.engine.served import launches
+from llmstep.errors import CancelledError, LlmstepError, ModelLoadError, RemoteError, SettingsError
 from llmstep.types import Goal, PromptInput, SamplingParams
 
 from .conftest import engine_for, guards
@@ -108,6 +110,31 @@ async def test_a_server_that_ends_at_each_request_is_started_once_more(tmp_path:
     assert (tmp_path / "starts").read_text() == "xx"
 
 
+async def test_a_server_that_is_asked_for_while_one_ends_comes_behind_it_and_is_read(tmp_path: Path) -> None:
+    slow = "import signal, time; signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.5), os._exit(0)))"
+    async with engine_for("starter", script(tmp_path, slow, "print('y' * 1_000_000)"), engine="vllm") as engine:
+        await engine.load()
+        first = guards()
+        ending = asyncio.create_task(engine.unload())
+        await asyncio.sleep(0)
+        asked = asyncio.create_task(engine.generate(ASK, SAMPLING))
+        await ending
+        assert not any(map(runs, first))
+        assert (await asked).drawn == 2
+        again = engine.generate(ASK, attrs.evolve(SAMPLING, seed=4))
+        assert (await asyncio.wait_for(again, 30)).drawn == 2  # its words are read, so that it goes on
+        assert len(guards()) == 1
+
+
+async def test_who_waits_for_a_server_that_is_ended_is_told_so(tmp_path: Path) -> None:
+    async with engine_for("starter", script(tmp_path, "import time; time.sleep(600)"), engine="vllm") as engine:
+        asked = asyncio.create_task(engine.generate(ASK, SAMPLING))
+        await until(lambda: bool(guards()))
+        await engine.unload()
+        with pytest.raises(CancelledError, match=r"^vLLM was ended before it was ready\."):
+            await asked
+
+
 async def test_closing_ends_a_server_that_does_not_listen_yet_and_one_that_does_not_want_to(tmp_path: Path) -> None:
     deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
     async with engine_for("starter", script(tmp_path, deaf), engine="vllm") as engine:
@@ -135,6 +162,24 @@ async def test_models_that_vllm_does_not_run(tmp_path: Path, model: str, templat
         assert caught.value.message == message
 
 
+@pytest.mark.parametrize(
+    ("kind", "model", "message"),
+    [
+        ("vllm", "ntp-context-1.3b", "there is no program vllm."),
+        ("llama.cpp", "bfs-prover-v2-7b", "there is neither the package xllamacpp nor a llama-server."),
+    ],
+)
+async def test_a_program_that_is_not_there_is_missed_before_its_model_is_fetched(
+    monkeypatch: pytest.MonkeyPatch, kind: str, model: str, message: str
+) -> None:
+    for finder in ("vllm_serve", "llama_server"):
+        monkeypatch.setattr(launches, finder, tuple)
+    async with engine_for(model, engine=kind, template="") as engine:
+        with pytest.raises(SettingsError) as caught:
+            await engine.load()
+    assert caught.value.message == f"The setting llmstep.engine is {kind}, and {message}"
+
+
 async def test_a_server_that_runs_is_used_instead(tmp_path: Path) -> None:
     async with engine_for("starter", script(tmp_path), engine="vllm") as first:
         await first.load()
@@ -144,3 +189,18 @@ async def test_a_server_that_runs_is_used_instead(tmp_path: Path) -> None:
                 await second.load()
             assert second.status.engine == "vllm"
             assert len(guards()) == 1  # that of the first
+
+
+async def test_a_server_of_somebody_else_is_not_let_go_when_it_is_idle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with engine_for("starter", script(tmp_path), engine="vllm") as first:
+        await first.load()
+        place = first._servers["vllm"]._connection.place  # type: ignore[attr-defined]
+        monkeypatch.setenv("LLMSTEP_API_KEY", place.key.secret)
+        minutes = 0.05 / 60
+        async with engine_for("starter", engine="vllm", url=place.url, idle_unload_minutes=minutes) as second:
+            assert (await second.generate(ASK, SAMPLING)).model == "starter"
+            first.store.change(attrs.evolve(first.settings, idle_unload_minutes=2 * minutes))
+            await until(lambda: first.status.state == "empty")
+            assert (second.status.state, second.status.url) == ("idle", place.url)

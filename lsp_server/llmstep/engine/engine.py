@@ -240,4 +240,5 @@ class Engine(ModelEngine):
         self._report()
 
     def _publish(self, status: EngineStatus | None = None, **changes: Any) -> None:
-        super()._publish(status, queued=self._worker.queued, **changes)
+        with self._lock:  # else a number of before could be published last
+            super()._publish(status, queued=self._worker.queued, **changes)

@@ -176,7 +176,7 @@ class ModelEngine(ABC):
     async def generate(
         self, prompt_input: PromptInput, sampling: SamplingParams | None = None, *, progress: ProgressSink = silent
     ) -> Generation:
-        """Distinct candidates for `ask`, best first.
+        """Distinct candidates for `prompt_input`, best first.
 
         Cancelling the task stops the model within one decoding step, unless others wait for the same answer. A question
         that was answered before is answered from memory, also when it has no seed.

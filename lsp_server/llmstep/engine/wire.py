@@ -1,9 +1,9 @@
 """How one llmstep asks another for candidates: `POST /candidates`.
 
 The request is an object `{goal, others, prefix, context, declaration, proof}`, with `premises` `[[name, code], …]`,
-`sampling` `{count, temperature, top_p, max_new_tokens, seed}` and `model_key` where wanted. The answer is lines of
-JSON: `{"progress": …}` any number of times, `{}` as a sign of life, and at the end `{"generation": …}` or `{"error":
-…}`. Closing the connection before the end stops the model.
+`sampling` `{count, temperature, top_p, max_new_tokens, seed}` and `model_key`, empty where any model will do. The
+answer is lines of JSON: `{"progress": …}` any number of times, `{}` as a sign of life, and at the end `{"generation":
+…}` or `{"error": …}`. Closing the connection before the end stops the model.
 """
 
 from __future__ import annotations

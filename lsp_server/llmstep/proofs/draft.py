@@ -47,7 +47,7 @@ class Draft:
 
 
 def with_plain_line_ends(text: str, point: InsertionPoint) -> tuple[str, InsertionPoint]:
-    """A text whose lines end with `\n`, without a byte order mark, and the insertion point in it."""
+    """A text whose lines end with `\\n`, without a byte order mark, and the insertion point in it."""
     text, point = point.without_mark(text)
     if "\r\n" not in text:
         return text, point

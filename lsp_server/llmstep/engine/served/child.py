@@ -25,7 +25,7 @@ import attrs
 from llmstep.catalog.template import PromptTemplate
 from llmstep.engine.remote.place import Key, Place
 from llmstep.engine.served import guard
-from llmstep.errors import LlmstepError, ModelLoadError, RemoteError
+from llmstep.errors import CancelledError, LlmstepError, ModelLoadError, RemoteError
 from llmstep.progress import Progress, ProgressSink, silent
 
 _log = logging.getLogger(__name__)
@@ -73,6 +73,8 @@ class Child:
         self._listeners: list[ProgressSink] = []
         self._reading: asyncio.Task[None] | None = None
         self._lines: deque[str] = deque(maxlen=_LINES)
+        self._changing = asyncio.Lock()
+        """Held while it is decided what runs: a server that is asked for while one ends waits for that."""
 
     @property
     def running(self) -> bool:
@@ -85,15 +87,22 @@ class Child:
 
         Raises:
             ModelLoadError: It ended before it was ready.
+            CancelledError: `stop` was called, or another server asked for, before it was ready.
         """
-        if launch != self._launch or (self._starting is not None and self._starting.done() and not self.running):
-            await self.stop()
-            self._launch = launch
-        if self._starting is None:
-            self._starting = asyncio.ensure_future(self._start(launch))
+        async with self._changing:
+            if launch != self._launch or (self._starting is not None and self._starting.done() and not self.running):
+                await self._stop()
+                self._launch = launch
+            if self._starting is None:
+                self._starting = asyncio.ensure_future(self._start(launch))
+            starting = self._starting
         self._listeners.append(progress)
         try:
-            return await asyncio.shield(self._starting)
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            if starting.cancelled():
+                raise CancelledError(f"{launch.name} was ended before it was ready.", hint="Ask again.") from None
+            raise
         finally:
             self._listeners.remove(progress)
 
@@ -116,6 +125,10 @@ class Child:
 
     async def stop(self) -> None:
         """End the server, and wait until it is gone; a second call does nothing."""
+        async with self._changing:
+            await self._stop()
+
+    async def _stop(self) -> None:
         starting, self._starting = self._starting, None
         process, self._process = self._process, None
         if starting is not None:

@@ -84,8 +84,12 @@ class ServedEngine(OpenAiEngine):
         """End the server."""
         await self.child.stop()
         self._launch = self._key = None
-        self._publish(state="empty", model=self.settings.model, url="")
+        self._publish(state="empty", model=self._named(self.status.engine), url="")
         self._rest()
+
+    def _unload_idle(self) -> None:
+        if self.child.running:  # a server that somebody else started stays as it is
+            super()._unload_idle()
 
     async def close(self) -> None:
         await super().close()

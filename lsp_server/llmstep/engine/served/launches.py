@@ -49,17 +49,17 @@ def vllm(settings: Settings, progress: ProgressSink, cancel: CancelToken) -> Lau
             f"The model {choice.name} is an encoder-decoder model, which vLLM does not run.",
             hint="Set llmstep.engine to inProcess, or llmstep.model to a decoder-only model.",
         )
-    folder = fetch(choice.source, progress=progress, cancel=cancel)
-    if adapter_base(folder) is not None:
-        raise ModelLoadError(
-            f"The model {choice.name} is a LoRA adapter, which llmstep does not give to vLLM.",
-            hint="Set llmstep.engine to inProcess, or merge it into its base with peft.",
-        )
     command = settings.remote.command or vllm_serve()
     if not command:
         raise SettingsError(
             "The setting llmstep.engine is vllm, and there is no program vllm.",
             hint="Install it with `pip install 'llmstep[vllm]'`, or set llmstep.remote.command to what starts it.",
+        )
+    folder = fetch(choice.source, progress=progress, cancel=cancel)
+    if adapter_base(folder) is not None:
+        raise ModelLoadError(
+            f"The model {choice.name} is a LoRA adapter, which llmstep does not give to vLLM.",
+            hint="Set llmstep.engine to inProcess, or merge it into its base with peft.",
         )
     named = ("--served-model-name", choice.name)
     dtype = ("--dtype", settings.dtype) if settings.dtype in ("float32", "bfloat16", "float16") else ()
@@ -93,6 +93,12 @@ def llama_cpp(settings: Settings, progress: ProgressSink, cancel: CancelToken) -
             f"The template {template.name} is for encoder-decoder models, which llama.cpp does not run.",
             hint="Set llmstep.template to another one, or llmstep.engine to inProcess.",
         )
+    command = settings.remote.command or llama_server()
+    if not command:
+        raise SettingsError(
+            "The setting llmstep.engine is llama.cpp, and there is neither the package xllamacpp nor a llama-server.",
+            hint="Install it with `pip install 'llmstep[gguf]'`, or set llmstep.remote.command to what starts it.",
+        )
     file: Path = choice.path or fetch_file(choice.repo_id, choice.file, progress=progress, cancel=cancel)
     size = file.stat().st_size
     if not settings.remote.command:  # what the user's own command does with the memory is not known here
@@ -100,12 +106,6 @@ def llama_cpp(settings: Settings, progress: ProgressSink, cancel: CancelToken) -
         if needed_bytes(size) > free:
             ways = ["choose a smaller file, with fewer bits for example"]
             raise too_large(choice.name, size, "GGUF", "llama.cpp", free, ways)
-    command = settings.remote.command or llama_server()
-    if not command:
-        raise SettingsError(
-            "The setting llmstep.engine is llama.cpp, and there is neither the package xllamacpp nor a llama-server.",
-            hint="Install it with `pip install 'llmstep[gguf]'`, or set llmstep.remote.command to what starts it.",
-        )
     with file.open("rb") as opened:
         if opened.read(4) != b"GGUF":
             raise ModelLoadError(f"The file {file} is no GGUF file.", hint="Download or convert the model again.")
