@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import importlib
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
@@ -101,5 +100,8 @@ class Kept(ABC):
                     failed = True
                     await self.on_failure(error)
             self._now.clear()
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._now.wait(), _SECONDS_BETWEEN_TRIES)
+            now = asyncio.ensure_future(self._now.wait())
+            try:  # not `wait_for`, which before Python 3.12 loses a cancellation that comes together with the event
+                await asyncio.wait({now}, timeout=_SECONDS_BETWEEN_TRIES)
+            finally:
+                now.cancel()
