@@ -56,7 +56,8 @@ def tokenize(masked: str, start: int, end: int) -> Iterator[Token]:
     for match in _TOKEN.finditer(masked, start, end):
         at, text = match.start(), match.group()
         if 0 <= following < at:
-            line, fresh = masked.rfind("\n", done, at) + 1, True
+            line = masked.rfind("\n", 0, at) + 1
+            fresh = line > done  # else a string of several lines ends on its line
             following = masked.find("\n", at)
         done = match.end()
         leads = fresh
