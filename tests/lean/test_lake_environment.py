@@ -87,6 +87,8 @@ async def test_nothing_is_said_where_the_project_keeps_the_kernel_from_checking(
         Verdict.UNCHECKED,
         Verdict.UNCHECKED,
     ]
+    text = "namespace N\nprotected theorem t : 1 = 1 := by\n  ‸\n"  # Lean knows no `t` to say the axioms of
+    assert await verdicts(workspace, uri, "rfl", text=text) == [Verdict.UNCHECKED]
 
 
 def _lean(value: Any) -> str:

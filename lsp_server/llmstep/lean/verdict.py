@@ -142,7 +142,7 @@ def baseline_of(outcome: Outcome, goals: Sequence[str], scope: Place) -> Baselin
     """
     errors = frozenset(outcome.signature(place, error) for place, error in outcome.errors())
     warns = outcome.says(WARNING, "sorry", scope)
-    last = outcome.shadow.text.count("\n")
+    last = outcome.shadow.text.count("\n") if outcome.asked is None else outcome.asked
     unkept = outcome.shadow.whole and not any(place[0] > last for place, _ in outcome.errors())
     return Baseline(tuple(goals), outcome.goals or (), errors, axioms_in(outcome), warns, unkept)
 
