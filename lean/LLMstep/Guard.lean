@@ -95,7 +95,8 @@ partial def isFixed : Syntax → Bool
     let fine := [`null, `num, `str, `Lean.Parser.Term.app, `Lean.Parser.Term.paren,
       `Lean.Parser.Term.anonymousCtor, `Lean.Parser.Term.optEllipsis, `«term[_]»].contains kind
     let head (f : Syntax) : Bool :=
-      [`pos, `neg, `some].contains (if f.isOfKind `Lean.Parser.Term.dotIdent then f[1].getId else f.getId)
+      let name := if f.isOfKind `Lean.Parser.Term.dotIdent then f[1].getId else f.getId
+      [`pos, `neg, `some, `Occurrences.pos, `Occurrences.neg, `Option.some].contains name
     if kind == `Lean.Parser.Term.app then args.toList.head?.any head && args.all isFixed
     else if [`Lean.Parser.Term.structInstLVal, `Lean.Parser.Term.dotIdent].contains kind then true
     else (fine || (toString kind).startsWith "Lean.Parser.Term.structInst") && args.all isFixed

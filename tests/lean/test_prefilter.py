@@ -51,7 +51,15 @@ def test_compiled_code_counts_where_the_user_says_so() -> None:
 
 
 def test_options_of_tactics_take_constructors() -> None:
-    for value in (".pos [1, 2]", ".neg [3]", ".all", "some 5", "{ maxSteps := 5, ground := true }", "Foo.options"):
+    for value in (
+        ".pos [1, 2]",
+        ".neg [3]",
+        ".all",
+        "some 5",
+        "Occurrences.pos [1]",
+        "{ maxSteps := 5, ground := true }",
+        "Foo.options",
+    ):
         assert refused(f"rw (occs := {value}) [h]") is None, value
     for value in (".pow 10 10", "Nat.succ .zero", "List.length [1]", "f", "{ Foo.options 5 with ground := true }"):
         assert refused(f"rw (occs := {value}) [h]") is not None, value

@@ -64,7 +64,7 @@ OPTION_FAMILIES: Final = frozenset({"pp", "linter", "backward"})
 """Options that change what is printed, or how old versions are followed; they take flags and small numbers."""
 FIXED_VALUES: Final = frozenset({"true", "false", "some", "none", "with", "default"})
 """Lower case words in the value of an option of a tactic."""
-CONSTRUCTORS: Final = frozenset({"pos", "neg", "some", "with"})
+CONSTRUCTORS: Final = words("pos neg some Occurrences.pos Occurrences.neg Option.some with")
 """Words that something may follow there: constructors with an argument."""
 NOT_EVALUATED: Final = frozenset({"discharger", "disch", "motive", "add", "erase", "rule_sets"})
 """Options of tactics whose value is syntax and no program."""
