@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import attrs
 
 from llmstep.errors import LeanCrashedError, LeanMemoryError, LeanTimeoutError
-from llmstep.lean.insertion_point import InsertionPoint, ShadowText
+from llmstep.lean.insertion_point import PLACEHOLDER, InsertionPoint, ShadowText
 from llmstep.lean.names import is_misnamed
 from llmstep.lean.prefilter import may_name_itself
-from llmstep.lean.recheck import Case, bracketed, doubt, is_whole, question, with_another_name
+from llmstep.lean.recheck import HOLE, Case, bracketed, doubt, is_whole, question, shows_hole, with_another_name
 from llmstep.lean.verdict import Baseline, Outcome, axioms_in, first_error, judge
 from llmstep.types import Check, Verdict
 
@@ -69,7 +69,8 @@ class Judging:
         first = case.converts or (is_whole(case, accepted) and not case.point.optional)
         for shown in (False, True) if first else (True,):
             outcome = await self.run(case.shadow(bracketed(case, shown=shown)), case.seconds, question(case.name))
-            if found := doubt(case, outcome, shown=shown, closes=closes):
+            found = doubt(case, outcome, shown=shown, closes=closes)
+            if found and not (found.message == HOLE and await self._faces_hole(case)):
                 return found
             if "sorryAx" not in (axioms_in(outcome) or ()):
                 break  # else it comes from a theorem above, or from the candidate
@@ -81,6 +82,11 @@ class Judging:
                 name = case.point.declaration.short
                 return Check(Verdict.INVALID, message=f"It uses the theorem itself: `{name}`.")
         return None
+
+    async def _faces_hole(self, case: Case) -> bool:
+        """Whether the goal itself has a hole, in an argument that Lean leaves out of it."""
+        case = attrs.evolve(case, candidate=PLACEHOLDER)
+        return shows_hole(case, await self.run(case.shadow(bracketed(case, shown=True)), case.seconds, ""))
 
     async def run(self, shadow: ShadowText, seconds: float, asked: str | None = None) -> Outcome:
         """What Lean answers about a candidate; see `Shadow.run`.

@@ -40,10 +40,10 @@ _PRINTED: Final = {
 SHOW_TERM: Final = " ".join([*(f"set_option pp.{name} {value} in" for name, value in _PRINTED.items()), "show_term"])
 _ELIDED: Final = "⋯"
 """What Lean prints for the rest of a term that is too long."""
-_LITERAL: Final = re.compile(r"""(?<![\w'!?])'(?:[^\\']|\\.[^']*)'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
-"""A character or a string in a term."""
-_METAVARIABLE: Final = re.compile(r"(?<![\w!'?])\?[\w✝]")
-"""A hole in a term, or in what a goal says."""
+_QUOTED: Final = re.compile(r"""«[^»\n]*»|(?<![\w'!?])'(?:[^\\']|\\.[^']*)'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)
+"""A name in marks, a character or a string in a term."""
+_METAVARIABLE: Final = re.compile(r"(?<![\w!'?])\?(?!u\.\d)[\w✝]")
+"""A hole in a term, or in what a goal says; that of a universe (`?u.1`) is none."""
 _SORRY: Final = re.compile(r"(?<!\w)sorry(?:Ax)?(?![\w.])")
 _AUXILIARY: Final = re.compile(r"\._(?:proof|auxLemma|aux)\w*")
 _COMPILER: Final = re.compile(r"(?:^|\.)(?:_native\b|ofReduceBool$|ofReduceNat$|trustCompiler$)")
@@ -53,6 +53,7 @@ _EXAMPLE: Final = re.compile(r"(?<![\w.«])example(?![\w'!?.»])")
 _SHOWN_EXAMPLE: Final = "def ζζζ"
 """As long as the word it replaces, so that every place stays."""
 
+HOLE: Final = "It leaves a hole that is no goal, so that nothing can fill it."
 SORRY_USED: Final = "It uses `sorry`, which proves nothing."
 _UNSHOWN: Final = "Lean does not show whether it uses `sorry`."
 COMPILER_USED: Final = "It trusts compiled code (`check.allowNativeDecide`)."
@@ -181,11 +182,20 @@ def doubt(case: Case, outcome: Outcome, *, shown: bool, closes: bool) -> Check |
         return Check(Verdict.INVALID, message=SORRY_USED)
     if _COMPILER_IN_TERM.search(term) and not case.native:
         return Check(Verdict.INVALID, message=COMPILER_USED)
-    if closes and _METAVARIABLE.search(term) and not _METAVARIABLE.search(case.baseline.goals[0]):
-        return Check(Verdict.INVALID, message="It leaves a hole that is no goal, so that nothing can fill it.")
     if _AUXILIARY.search(term) and (axioms is None or "sorryAx" in axioms):
         return Check(Verdict.UNCHECKED, message="Lean does not show whether a part of it uses `sorry`.")
+    if closes and _METAVARIABLE.search(term) and not _METAVARIABLE.search(case.baseline.goals[0]):
+        return Check(Verdict.INVALID, message=HOLE)
     return None
+
+
+def shows_hole(case: Case, outcome: Outcome) -> bool:
+    """Whether there is a hole in the term that Lean was to show.
+
+    Args:
+        outcome: Of the candidate in brackets.
+    """
+    return _METAVARIABLE.search(_shown_term(case, outcome) or "") is not None
 
 
 def _is_own(axiom: str, point: InsertionPoint) -> bool:
@@ -196,7 +206,7 @@ def _is_own(axiom: str, point: InsertionPoint) -> bool:
 
 
 def _shown_term(case: Case, outcome: Outcome) -> str | None:
-    """What `show_term` printed, without its literals; None when it printed nothing.
+    """What `show_term` printed, without what stands in quotes; None when it printed nothing.
 
     Behind `<;>` it prints for each goal.
     """
@@ -207,4 +217,4 @@ def _shown_term(case: Case, outcome: Outcome) -> str | None:
         for each in outcome.diagnostics
         if each.get("severity") == INFORMATION and place_of(each) == place
     ]
-    return _LITERAL.sub("", "\n".join(terms)) if terms else None
+    return _QUOTED.sub("_", "\n".join(terms)) if terms else None
