@@ -25,6 +25,7 @@ _PRINTED: Final = {
     "explicit": "true",
     "proofs": "true",
     "instances": "true",
+    "universes": "false",
     "deepTerms": "true",
     "funBinderTypes": "true",
     "letVarTypes": "true",
@@ -44,7 +45,7 @@ _QUOTED: Final = re.compile(r"""«[^»\n]*»|(?<![\w'!?])'(?:[^\\']|\\.[^']*)'|"
 """A name in marks, a character or a string in a term."""
 _METAVARIABLE: Final = re.compile(r"(?<![\w!'?])\?(?!u\.\d)[\w✝]")
 """A hole in a term, or in what a goal says; that of a universe (`?u.1`) is none."""
-_SORRY: Final = re.compile(r"(?<!\w)sorry(?:Ax)?(?![\w.])")
+_SORRY: Final = re.compile(r"(?<!\w)sorry(?:Ax)?(?![\w'!?])")
 _AUXILIARY: Final = re.compile(r"\._(?:proof|auxLemma|aux)\w*")
 _COMPILER: Final = re.compile(r"(?:^|\.)(?:_native\b|ofReduceBool$|ofReduceNat$|trustCompiler$)")
 _COMPILER_IN_TERM: Final = re.compile(r"\._native\b|\bofReduceBool\b|\bofReduceNat\b|\btrustCompiler\b")
