@@ -11,7 +11,19 @@ from llmstep.errors import LeanCrashedError, LeanMemoryError, LeanTimeoutError
 from llmstep.lean.insertion_point import PLACEHOLDER, InsertionPoint, ShadowText
 from llmstep.lean.names import is_misnamed
 from llmstep.lean.prefilter import may_name_itself
-from llmstep.lean.recheck import HOLE, Case, bracketed, doubt, is_whole, question, shows_hole, with_another_name
+from llmstep.lean.recheck import (
+    HOLE,
+    PART_UNSHOWN,
+    Case,
+    bracketed,
+    doubt,
+    is_whole,
+    part_holds,
+    parts_of,
+    question,
+    shows_hole,
+    with_another_name,
+)
 from llmstep.lean.verdict import Baseline, Outcome, axioms_in, first_error, judge
 from llmstep.types import Check, Verdict
 
@@ -70,6 +82,8 @@ class Judging:
         for shown in (False, True) if first else (True,):
             outcome = await self.run(case.shadow(bracketed(case, shown=shown)), case.seconds, question(case.name))
             found = doubt(case, outcome, shown=shown, closes=closes)
+            if found and found.message == PART_UNSHOWN and await self._parts_hold(case, outcome):
+                found = doubt(case, outcome, shown=shown, closes=closes, parts=True)
             if found and not (found.message == HOLE and await self._faces_hole(case)):
                 return found
             if "sorryAx" not in (axioms_in(outcome) or ()):
@@ -82,6 +96,15 @@ class Judging:
                 name = case.point.declaration.short
                 return Check(Verdict.INVALID, message=f"It uses the theorem itself: `{name}`.")
         return None
+
+    async def _parts_hold(self, case: Case, outcome: Outcome) -> bool:
+        """Whether Lean knows the parts of the term by name, and each holds."""
+        names = parts_of(case, outcome)
+        for name in names:
+            shadow = case.shadow(bracketed(case, shown=True))
+            if not part_holds(case, await self.run(shadow, case.seconds, question(f"_root_.{name}"))):
+                return False
+        return bool(names)
 
     async def _faces_hole(self, case: Case) -> bool:
         """Whether the goal itself has a hole, in an argument that Lean leaves out of it."""

@@ -23,6 +23,7 @@ from llmstep.types import Check, Verdict
 
 _PRINTED: Final = {
     "explicit": "true",
+    "fullNames": "true",
     "proofs": "true",
     "instances": "true",
     "universes": "false",
@@ -46,7 +47,9 @@ _QUOTED: Final = re.compile(r"""«[^»\n]*»|(?<![\w'!?])'(?:[^\\']|\\.[^']*)'|"
 _METAVARIABLE: Final = re.compile(r"(?<![\w!'?])\?(?!u\.\d)[\w✝]")
 """A hole in a term, or in what a goal says; that of a universe (`?u.1`) is none."""
 _SORRY: Final = re.compile(r"(?<!\w)sorry(?:Ax)?(?![\w'!?])")
-_AUXILIARY: Final = re.compile(r"\._(?:proof|auxLemma|aux)\w*")
+_PART: Final = re.compile(r"(?:«[^»\n]*»|[\w.!?'])*\._(?:proof|auxLemma|aux)\w*")
+"""A theorem that a tactic (`omega`, `grind`) has made for a part of the term."""
+_MAX_PARTS: Final = 16
 _COMPILER: Final = re.compile(r"(?:^|\.)(?:_native\b|ofReduceBool$|ofReduceNat$|trustCompiler$)")
 _COMPILER_IN_TERM: Final = re.compile(r"\._native\b|\bofReduceBool\b|\bofReduceNat\b|\btrustCompiler\b")
 _TOO_MUCH: Final = re.compile(r"\(deterministic\) timeout|maximum recursion depth|maximum number of heartbeats")
@@ -56,6 +59,7 @@ _SHOWN_EXAMPLE: Final = "def ζζζ"
 
 HOLE: Final = "It leaves a hole that is no goal, so that nothing can fill it."
 SORRY_USED: Final = "It uses `sorry`, which proves nothing."
+PART_UNSHOWN: Final = "Lean does not show whether a part of it uses `sorry`."
 _UNSHOWN: Final = "Lean does not show whether it uses `sorry`."
 COMPILER_USED: Final = "It trusts compiled code (`check.allowNativeDecide`)."
 
@@ -151,13 +155,14 @@ def is_whole(case: Case, outcome: Outcome) -> bool:
     return case.baseline.warns and case.baseline.axioms is not None and not any(complaints)
 
 
-def doubt(case: Case, outcome: Outcome, *, shown: bool, closes: bool) -> Check | None:
+def doubt(case: Case, outcome: Outcome, *, shown: bool, closes: bool, parts: bool = False) -> Check | None:
     """What the second look has against a candidate.
 
     Args:
         outcome: Of the candidate in brackets.
         shown: Lean was to show the term.
         closes: No goal of the candidate's own is left.
+        parts: It is known that `parts_of` the term hold.
     """
     if error := first_error(case.baseline, outcome):
         if _TOO_MUCH.search(error):
@@ -183,11 +188,33 @@ def doubt(case: Case, outcome: Outcome, *, shown: bool, closes: bool) -> Check |
         return Check(Verdict.INVALID, message=SORRY_USED)
     if _COMPILER_IN_TERM.search(term) and not case.native:
         return Check(Verdict.INVALID, message=COMPILER_USED)
-    if _AUXILIARY.search(term) and (axioms is None or "sorryAx" in axioms):
-        return Check(Verdict.UNCHECKED, message="Lean does not show whether a part of it uses `sorry`.")
+    if not parts and _PART.search(term) and (axioms is None or "sorryAx" in axioms):
+        return Check(Verdict.UNCHECKED, message=PART_UNSHOWN)
     if closes and _METAVARIABLE.search(term) and not _METAVARIABLE.search(case.baseline.goals[0]):
         return Check(Verdict.INVALID, message=HOLE)
     return None
+
+
+def parts_of(case: Case, outcome: Outcome) -> list[str]:
+    """The names of the theorems that hold parts of the term that Lean was to show; empty where there are too many.
+
+    Args:
+        outcome: Of the candidate in brackets.
+    """
+    names = list(dict.fromkeys(_PART.findall(_shown(case, outcome) or "")))
+    return names if len(names) <= _MAX_PARTS else []
+
+
+def part_holds(case: Case, outcome: Outcome) -> bool:
+    """Whether Lean says of a part that it uses neither `sorry` nor compiled code that does not count.
+
+    Args:
+        outcome: Of the candidate in brackets, with the question for the part.
+    """
+    axioms = axioms_in(outcome)
+    if axioms is None or "sorryAx" in axioms:
+        return False
+    return case.native or not any(_COMPILER.search(each) for each in axioms)
 
 
 def shows_hole(case: Case, outcome: Outcome) -> bool:
@@ -207,10 +234,13 @@ def _is_own(axiom: str, point: InsertionPoint) -> bool:
 
 
 def _shown_term(case: Case, outcome: Outcome) -> str | None:
-    """What `show_term` printed, without what stands in quotes; None when it printed nothing.
+    """What `show_term` printed, without what stands in quotes; None when it printed nothing."""
+    term = _shown(case, outcome)
+    return None if term is None else _QUOTED.sub("_", term)
 
-    Behind `<;>` it prints for each goal.
-    """
+
+def _shown(case: Case, outcome: Outcome) -> str | None:
+    """What `show_term` printed. Behind `<;>` it prints for each goal."""
     line, column = outcome.start
     place = line, column + _brackets(case)[0].index("show_term")
     terms = [
@@ -218,4 +248,4 @@ def _shown_term(case: Case, outcome: Outcome) -> str | None:
         for each in outcome.diagnostics
         if each.get("severity") == INFORMATION and place_of(each) == place
     ]
-    return _QUOTED.sub("_", "\n".join(terms)) if terms else None
+    return "\n".join(terms) if terms else None
