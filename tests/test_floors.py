@@ -22,6 +22,7 @@ FLOORS = {
     "address": 1.0,
     "printable": 1.0,
     "aside": 1.0,
+    "toml": 1.0,
     "whole_file": 1.0,
     "strict_json": 1.0,
     "json_lines": 1.0,

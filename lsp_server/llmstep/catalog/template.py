@@ -13,7 +13,6 @@ it was typed, and drops what does not continue it.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -21,15 +20,11 @@ from typing import Any, Literal, TypeVar
 import attrs
 from cattrs import Converter
 
+from llmstep import toml
 from llmstep.catalog import cleaning
 from llmstep.catalog.local_names import local_names
 from llmstep.settings import Settings
 from llmstep.types import Premise, PromptInput
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]
 
 T = TypeVar("T")
 
@@ -270,7 +265,7 @@ def read_tables(file: str, kind: type[T]) -> dict[str, T]:
 
     `like` takes what a table does not say from another one, and `also` stands for another one.
     """
-    tables: dict[str, dict[str, Any]] = tomllib.loads((Path(__file__).parent / file).read_text(encoding="utf-8"))
+    tables: dict[str, dict[str, Any]] = toml.loads((Path(__file__).parent / file).read_text(encoding="utf-8"))
 
     def whole(name: str) -> dict[str, Any]:
         own = dict(tables[name])

@@ -10,18 +10,13 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 from pathlib import Path
 from typing import Any
 
+from llmstep import toml
 from llmstep.configuration.layers import Layer, layer
 from llmstep.errors import SettingsError
 from llmstep.settings import all_settings
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]
 
 VARIABLE = "LLMSTEP_CONFIG"
 PROJECT_FILE = "llmstep.toml"
@@ -97,7 +92,7 @@ def _read(file: Path) -> tuple[dict[str, Any], SettingsError | None]:
             content = source.read(_MAX_BYTES + 1)
         if len(content) > _MAX_BYTES:
             return {}, _unread(file, "it has more than 1 MB", "Shorten it.")
-        return tomllib.loads(content.decode("utf-8").removeprefix("\ufeff")), None
+        return toml.loads(content.decode("utf-8").removeprefix("\ufeff")), None
     except FileNotFoundError:
         return {}, _unread(file, "there is none", f"Write it, or unset {VARIABLE}.")
     except OSError as error:

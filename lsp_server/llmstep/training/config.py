@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import difflib
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import attrs
 
+from llmstep import toml
 from llmstep.errors import SettingsError
 from llmstep.setting_values import shown
 from llmstep.wire.bounds import WrongValue, number
 from llmstep.wire.reading import UNKNOWN, Reader
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]
 
 Natural = Annotated[int, number(1, 2**31 - 1)]
 
@@ -127,12 +122,12 @@ def read_config(file: Path | None, flags: Mapping[str, Any]) -> TrainConfig:
     values: dict[str, Any] = {}
     if file is not None:
         try:
-            values = tomllib.loads(file.read_text(encoding="utf-8"))
+            values = toml.loads(file.read_text(encoding="utf-8"))
         except OSError as error:
             raise SettingsError(f"{file} cannot be read: {error.strerror}.", hint="Check the path.") from error
         except UnicodeDecodeError as error:
             raise SettingsError(f"{file} is not UTF-8 (byte {error.start}).", hint="Save it as UTF-8.") from error
-        except tomllib.TOMLDecodeError as error:
+        except toml.TOMLDecodeError as error:
             raise SettingsError(f"{file} is no valid TOML: {error}.", hint="Correct that line.") from error
     values |= {key: value for key, value in flags.items() if value is not None}
     return Reader(strict=True).read(TrainConfig, _spelt(values), _wrong)
