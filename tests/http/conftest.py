@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 STATE = "n : Nat\nh : 0 < n\n⊢ n ≠ 0"
+BODY = {"tactic_state": STATE, "prefix": "", "context": ""}
+TOKEN = "0123456789abcdef"
 
 
 class ScriptedEngine:
@@ -115,3 +117,20 @@ def up(_at_loopback: Running) -> Running:
     _at_loopback.engine.reset()
     _at_loopback.server.app.state.settings = Settings()
     return _at_loopback
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def with_token() -> AsyncIterator[Running]:
+    async with running("0.0.0.0", TOKEN) as it:
+        yield it
+
+
+def refused(answer: httpx.Response, status: int, error: str) -> None:
+    """A refusal has the status, and the shape that upstream's clients can read."""
+    assert answer.status_code == status
+    content = answer.json()
+    assert set(content) == {"error", "hint", "suggestions"}
+    assert content["error"] == error
+    assert content["hint"]
+    assert content["suggestions"] == []
+    assert not [name for name in answer.headers if name.startswith("access-control")]

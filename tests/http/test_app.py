@@ -26,12 +26,10 @@ from llmstep.errors import (
 from llmstep.settings import Settings
 from llmstep.types import Goal, PromptInput, SamplingParams
 
-from .conftest import STATE, Running, running
+from .conftest import BODY, STATE, Running, running
 from .test_requests import MALFORMED
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-BODY = {"tactic_state": STATE, "prefix": "", "context": ""}
 
 
 async def test_the_answer_has_upstreams_form_and_only_adds(up: Running) -> None:

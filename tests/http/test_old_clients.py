@@ -18,15 +18,12 @@ from llmstep.http.server import serve
 from llmstep.settings import Settings
 from llmstep.types import Goal, PromptInput
 
-from .conftest import STATE, Running, running
+from .conftest import BODY, STATE, TOKEN, Running, running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-TOKEN = "0123456789abcdef"
-BODY = {"tactic_state": STATE, "prefix": "", "context": ""}
 
 
 async def test_a_password_counts_as_the_token() -> None:

@@ -15,14 +15,13 @@ from llmstep.http.app import create_app
 from llmstep.http.server import serve
 from llmstep.settings import Settings
 
-from .conftest import STATE, Running, ScriptedEngine, running
+from .conftest import BODY, Running, ScriptedEngine, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-BODY = {"tactic_state": STATE, "prefix": "", "context": ""}
 SECRET = "secret_of_the_goal"
 
 

@@ -196,11 +196,12 @@ async def test_a_server_of_somebody_else_is_not_let_go_when_it_is_idle(
 ) -> None:
     async with engine_for("starter", script(tmp_path), engine="vllm") as first:
         await first.load()
-        place = first._servers["vllm"]._connection.place  # type: ignore[attr-defined]
-        monkeypatch.setenv("LLMSTEP_API_KEY", place.key.secret)
+        [guard] = guards()
+        url = first.status.url
+        monkeypatch.setenv("LLMSTEP_API_KEY", guard.environ()["VLLM_API_KEY"])
         minutes = 0.05 / 60
-        async with engine_for("starter", engine="vllm", url=place.url, idle_unload_minutes=minutes) as second:
+        async with engine_for("starter", engine="vllm", url=url, idle_unload_minutes=minutes) as second:
             assert (await second.generate(ASK, SAMPLING)).model == "starter"
             first.store.change(attrs.evolve(first.settings, idle_unload_minutes=2 * minutes))
             await until(lambda: first.status.state == "empty")
-            assert (second.status.state, second.status.url) == ("idle", place.url)
+            assert (second.status.state, second.status.url) == ("idle", url)

@@ -169,7 +169,7 @@ def measure(folder: Path) -> tuple[int | None, int]:
         elif parameters is not None:
             try:
                 with safe_open(path, framework="numpy") as file:
-                    parameters += sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+                    parameters += sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118 - no mapping
             except SafetensorError as error:
                 raise broken(path, _how(str(error), path.stat().st_size)) from error
     return parameters, size

@@ -101,8 +101,7 @@ class Judging:
         """Whether Lean knows the parts of the term by name, and each holds."""
         names = parts_of(case, outcome)
         for name in names:
-            shadow = case.shadow(bracketed(case, shown=True))
-            if not part_holds(case, await self.run(shadow, case.seconds, question(f"_root_.{name}"))):
+            if not part_holds(case, await self.run(outcome.shadow, case.seconds, question(f"_root_.{name}"))):
                 return False
         return bool(names)
 
