@@ -15,6 +15,7 @@ from llmstep.training.config import TrainConfig, read_config
 from starter.dataset import generate, write_splits
 from starter.evaluate import STATEMENTS, evaluate_model, held_out
 from starter.lean_run import first_goals
+from starter.network import Shape, make_base
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,6 +28,8 @@ SHIPPED = (
     "tokenizer.json",
     "tokenizer_config.json",
 )
+SHAPE = Shape()
+LARGER = Shape(hidden=384, layers=8, heads=6, feed_forward=1536)
 LARGEST = 30_000_000
 """Most bytes that the shipped folder may have."""
 
@@ -37,15 +40,15 @@ def starter_configs(folder: Path, *, larger: bool = False) -> tuple[TrainConfig,
     The first part sees short pairs only, where it is learnt sooner which of the names is wanted; the second sees all.
 
     Args:
-        larger: A network of 14 million parameters (29 MB), and steps that fill a GPU.
+        larger: Steps that fill a GPU, for the larger network.
     """
     here, data = Path(__file__).parent, folder / "data"
     first = attrs.evolve(
         read_config(here / "first.toml", {}),
         train=str(data / "short-train.jsonl"),
         valid=str(data / "short-valid.jsonl"),
-        vocabulary_from=str(data / "train.jsonl"),
         out=str(folder / "first"),
+        base=str(folder / "new"),
     )
     second = attrs.evolve(
         read_config(here / "second.toml", {}),
@@ -58,8 +61,6 @@ def starter_configs(folder: Path, *, larger: bool = False) -> tuple[TrainConfig,
         first, second = (
             attrs.evolve(part, batch_size=512, learning_rate=2 * part.learning_rate) for part in (first, second)
         )
-        shape = attrs.evolve(first.architecture, hidden=384, layers=8, heads=6, feed_forward=1536)
-        first = attrs.evolve(first, architecture=shape)
     return first, second
 
 
@@ -77,29 +78,31 @@ def make_starter(
     kept_back: Path | None = None,
     report: Callable[[str], None] = print,
 ) -> dict[str, Any]:
-    """Makes the starter model below ``folder``: ``shards``, ``data``, ``first``, ``model`` and ``evaluation.json``.
+    """Makes the starter model below ``folder``: shards, data, the new network, first, model and ``evaluation.json``.
 
     What is there already is kept, so that a run that was broken off goes on where it was. Half of the
     training time goes to each part.
 
     Args:
         base: Model to train on, the bundled ``starter`` for example; the second part has all of the time then.
-        larger: See `starter_configs`.
+        larger: A network of 14 million parameters (29 MB), and steps that fill a GPU.
         kept_back: File of theorems whose goals are left out of the training, for what is measured on them.
 
     Returns:
         The figures of `evaluate_model` for statements of the test part.
     """
-    from llmstep.training.trainer import run_training
+    from starter.training import train
 
     generate(lean, folder / "shards", shards, processes, report)
     goals = plain_goals(lean, kept_back) if kept_back else set()
     for part, counts in write_splits(folder / "shards", folder / "data", goals).items():
         report(f"{part}: {sum(counts.values())} distinct pairs, {dict(counts)}")
     first, second = starter_configs(folder, larger=larger)
+    if not base and not (folder / "new" / "llmstep.json").is_file():  # what is written last
+        make_base(folder / "new", Path(second.train), LARGER if larger else SHAPE)
     parts = [attrs.evolve(second, base=base)] if base else [first, second]
     for config in parts:
-        trained = run_training(attrs.evolve(config, max_seconds=seconds / len(parts), threads=threads), resume=resume)
+        trained = train(attrs.evolve(config, threads=threads), seconds=seconds / len(parts), resume=resume)
         loss = "" if trained["valid_loss"] is None else f", held-out loss {trained['valid_loss']:.3f}"
         report(f"{trained['steps']} steps in {trained['seconds']:.0f} s{loss}")
     evaluation = evaluate_model(folder / "model", lean, held_out(folder / "data" / "test.jsonl", STATEMENTS, 1))

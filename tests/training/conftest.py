@@ -64,7 +64,7 @@ def _save_llama(folder: Path, texts: Sequence[str], *, vocabulary: int, position
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from llmstep.training.tokenizer import train_tokenizer
+    from starter.tokenizer import train_tokenizer
 
     tokenizer = train_tokenizer(texts, vocabulary)
     torch.manual_seed(3)

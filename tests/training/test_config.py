@@ -20,21 +20,18 @@ def write(folder: Path, text: str) -> Path:
 
 
 def test_flags_win_over_the_file_and_absent_flags_do_not(tmp_path: Path) -> None:
-    file = write(tmp_path, 'train = "a.jsonl"\nbatch-size = 8\nepochs = 2\n[architecture]\nhidden = 96\nheads = 3\n')
+    file = write(tmp_path, 'train = "a.jsonl"\nbatch-size = 8\nepochs = 2\n')
     config = read_config(file, {"batch_size": 4, "epochs": None, "out": "model"})
     assert (config.train, config.batch_size, config.epochs, config.out) == ("a.jsonl", 4, 2.0, "model")
-    assert (config.architecture.hidden, config.architecture.heads, config.architecture.layers) == (96, 3, 4)
 
 
 @pytest.mark.parametrize(
     ("text", "named", "hint"),
     [
         ("lerning_rate = 1e-3", "`lerning_rate`", "`learning_rate`"),
-        ("[architecture]\nlayer = 2", "`architecture.layer`", "`architecture.layers`"),
         ("batch_size = 2.5", "`batch_size` must be a whole number", "2.5"),
         ("seed = true", "`seed` must be a whole number", "True"),
         ('epochs = "3"', "`epochs` must be a number", "'3'"),
-        ("architecture = 3", "`architecture` must be a section", "3"),
         ("epochs =", "is no valid TOML", "line"),
     ],
 )
@@ -55,24 +52,16 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     [
         ({"out": "x", "base": "b"}, "needs `train`"),
         ({"train": "t", "base": "b"}, "needs `out`"),
-        ({"train": "t", "out": "x"}, "either from a base or from scratch"),
-        ({"train": "t", "out": "x", "base": "b", "from_scratch": True}, "either from a base or from scratch"),
+        ({"train": "t", "out": "x"}, "needs `base`"),
         ({"train": "t", "out": "x", "base": "b", "batch_size": 0}, "`batch_size` must be a whole number from 1"),
         (
             {"train": "t", "out": "x", "base": "b", "lora": True, "lora_rank": 0},
             "`lora_rank` must be a whole number from 1",
         ),
         ({"train": "t", "out": "x", "base": "b", "precision": "int8"}, "`precision` must be one of auto, bf16"),
-        ({"train": "t", "out": "x", "from_scratch": True, "lora": True}, "has no weights to adapt"),
         ({"train": "t", "out": "x", "base": "b", "merge": True}, "no adapter to merge"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(values: dict[str, object], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         read_config(None, values).checked()
-
-
-def test_heads_must_divide_the_width() -> None:
-    shape = {"hidden": 100, "heads": 3}
-    with pytest.raises(SettingsError, match="no multiple"):
-        read_config(None, {"train": "t", "out": "x", "from_scratch": True, "architecture": shape}).checked()

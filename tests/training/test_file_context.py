@@ -19,9 +19,9 @@ from llmstep.lean.asking import prompt_input_behind
 from llmstep.settings import Settings
 from llmstep.training.config import read_config
 from llmstep.training.pairs import IGNORED, Example, encode_pairs, with_longest
-from llmstep.training.tokenizer import train_tokenizer
 from llmstep.training.trainer import run_training
 from llmstep.types import Goal
+from starter.tokenizer import train_tokenizer
 
 if TYPE_CHECKING:
     from pathlib import Path

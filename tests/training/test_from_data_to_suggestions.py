@@ -75,7 +75,7 @@ def test_a_benchmark_becomes_a_model_whose_steps_lean_accepts(tmp_path: Path, le
         "| base | starter |",
         "| method | all weights |",
         f"| pairs | {len(theorems) - held} from train.jsonl |",
-        "| learning rate | 0.001, adamw |",
+        "| learning rate | 0.001 |",
         f"| held-out loss | {report['valid_loss']:.3f} on {held} pairs from valid.jsonl |",
         f"| training loss | {report['train_loss']:.3f} |",
         "| prompt template | `starter` |",

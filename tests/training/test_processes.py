@@ -18,17 +18,17 @@ from llmstep.errors import RequestError
 from llmstep.training.config import read_config
 from llmstep.training.launch import launch_config
 from llmstep.training.trainer import run_training
+from starter.network import Shape, make_base
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 NAMES = "pqrsabcd"
+SMALL = Shape(hidden=32, layers=2, heads=2, feed_forward=64, vocabulary=320, positions=128)
 SETTINGS = """\
-from_scratch = true
 max_steps = 4
 learning_rate = 3e-3
 warmup_steps = 1
-max_seconds = 10000
 log_every = 1
 eval_every = 2
 save_every = 2
@@ -36,13 +36,6 @@ progress = false
 threads = 1
 precision = "float32"
 half = false
-[architecture]
-hidden = 32
-layers = 2
-heads = 2
-feed_forward = 64
-vocabulary = 320
-positions = 128
 """
 
 
@@ -66,8 +59,10 @@ def test_two_processes_learn_from_both_halves_of_each_step(tmp_path: Path) -> No
         for wanted in (a, b)
     ]
     pairs.write_text("".join(json.dumps(each, ensure_ascii=False) + "\n" for each in records), encoding="utf-8")
+    make_base(tmp_path / "base", pairs, SMALL, template="pythia")
     settings = tmp_path / "train.toml"
-    settings.write_text(f'train = "{pairs}"\nvalid = "{pairs}"\n{SETTINGS}', encoding="utf-8")
+    files = f'train = "{pairs}"\nvalid = "{pairs}"\nbase = "{tmp_path / "base"}"\n'
+    settings.write_text(files + SETTINGS, encoding="utf-8")
     command = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch"]
     command += ["--config_file", str(launch_config("ddp")), "--num_processes", "2", "--main_process_port", "0"]
     command += ["-m", "llmstep", "train", str(settings), "--out", str(tmp_path / "two"), "--batch-size", "8"]

@@ -17,15 +17,15 @@ from llmstep.catalog.templates import get_template
 from llmstep.errors import ModelError, ModelNotFoundError, RequestError, SettingsError
 from llmstep.settings import Settings
 from llmstep.training.config import read_config
-from llmstep.training.pair_trainer import collator, line
 from llmstep.training.pairs import IGNORED, Example, encode_pairs, read_pairs
-from llmstep.training.tokenizer import train_tokenizer
-from llmstep.training.trainer import last_checkpoint, run_training
+from llmstep.training.trainer import collator, last_checkpoint, line, run_training
+from starter.network import Shape, make_base
+from starter.tokenizer import train_tokenizer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-SHAPE = "[architecture]\nhidden = 32\nlayers = 2\nheads = 2\nfeed_forward = 64\nvocabulary = 320\npositions = 128\n"
+SHAPE = Shape(hidden=32, layers=2, heads=2, feed_forward=64, vocabulary=320, positions=128)
 
 
 run = functools.partial(llmstep, "train")
@@ -38,11 +38,12 @@ def losses(out: Path) -> list[tuple[int, float]]:
 
 @pytest.fixture
 def settings(tmp_path: Path, pairs_file: Path) -> Path:
+    make_base(tmp_path / "new", pairs_file, SHAPE, template="pythia")
     file = tmp_path / "train.toml"
     file.write_text(
-        f'train = "{pairs_file}"\nvalid = "{pairs_file}"\nfrom_scratch = true\nbatch_size = 16\nepochs = 20\n'
+        f'train = "{pairs_file}"\nvalid = "{pairs_file}"\nbase = "{tmp_path / "new"}"\nbatch_size = 16\nepochs = 20\n'
         "learning_rate = 1e-2\nwarmup_steps = 2\nlog_every = 4\nsave_every = 8\neval_every = 8\nprogress = false\n"
-        f"threads = 1\n{SHAPE}",
+        "threads = 1\n",
         encoding="utf-8",
     )
     return file
@@ -108,15 +109,6 @@ def test_a_model_can_be_trained_on_from_a_folder(settings: Path, tmp_path: Path,
     assert any(not torch.equal(before[name], after[name]) for name in before)
 
 
-def test_the_goal_counts_in_the_training_loss_alone(settings: Path, tmp_path: Path) -> None:
-    for weight in (0.0, 0.5):
-        run(settings, "--out", tmp_path / str(weight), "--max-steps", 4, "--goal-weight", weight)
-    plain, weighted = (losses(tmp_path / name)[0][1] for name in ("0.0", "0.5"))
-    assert weighted > plain + 1.5  # half of the log of a vocabulary of 300, less what four steps teach
-    history = json.loads((tmp_path / "0.5" / "checkpoints" / "training.json").read_text())["history"]
-    assert next(record["eval_loss"] for record in history if "eval_loss" in record) < weighted - 1
-
-
 def test_mixed_precision_learns_the_same_with_other_roundings(settings: Path, tmp_path: Path) -> None:
     for precision in ("float32", "bf16"):
         run(settings, "--out", tmp_path / precision, "--max-steps", 8, "--precision", precision)
@@ -128,24 +120,6 @@ def test_mixed_precision_learns_the_same_with_other_roundings(settings: Path, tm
     if not torch.accelerator.is_available():
         with pytest.raises(SettingsError, match="fp16 is for GPUs"):
             run(settings, "--out", tmp_path / "fp16", "--precision", "fp16")
-
-
-def test_a_new_tokenizer_can_be_made_for_other_pairs(settings: Path, tmp_path: Path) -> None:
-    other = tmp_path / "other.jsonl"
-    other.write_text(json.dumps({"goal": "⊢ zyzzyva = zyzzyva", "tactic": "exact zyzzyva"}) + "\n", encoding="utf-8")
-    tokens = {}
-    for name, more in (("own", ()), ("other", ("--vocabulary-from", other))):
-        run(settings, "--out", tmp_path / name, "--max-steps", 1, *more)
-        tokens[name] = len(AutoTokenizer.from_pretrained(tmp_path / name)("zyzzyva")["input_ids"])
-    assert tokens["other"] < tokens["own"]
-
-
-def test_the_time_limit_ends_a_run_with_a_checkpoint(settings: Path, tmp_path: Path) -> None:
-    run(settings, "--out", tmp_path / "model", "--max-seconds", 0.01)
-    checkpoint = last_checkpoint(tmp_path / "model")
-    assert checkpoint is not None
-    assert checkpoint.name == "checkpoint-1"
-    assert json.loads((checkpoint / "elapsed.json").read_text())["seconds"] > 0
 
 
 def test_the_loss_is_on_the_tactic_and_the_end_token() -> None:

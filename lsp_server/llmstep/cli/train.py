@@ -15,7 +15,7 @@ from llmstep.cli.say import say
 from llmstep.training.config import TrainConfig, read_config
 
 _SWITCHES: Final = {
-    **{name: f"--{name.replace('_', '-')}" for name in ("from_scratch", "lora", "merge")},
+    **{name: f"--{name.replace('_', '-')}" for name in ("lora", "merge")},
     "half": "--half/--full",
     "progress": "--progress/--no-progress",
 }
@@ -45,8 +45,7 @@ def train(
     --base EleutherAI/pythia-410m --out my-model
     """
     chosen = read_config(config, flags).checked()
-    if chosen.base:
-        agree_to(chosen.base, yes=yes)
+    agree_to(chosen.base, yes=yes)
     from llmstep.training.trainer import run_training
 
     result = run_training(chosen, resume=resume)

@@ -1,1 +1,1 @@
-"""Fine-tuning of next-tactic models, and the making of the starter model."""
+"""Fine-tuning of next-tactic models."""

@@ -27,8 +27,7 @@ def model_card(config: TrainConfig, template: PromptTemplate, report: dict[str, 
         adapter: What is saved is an adapter and no whole model.
     """
     name = Path(config.out).resolve().name
-    base = "" if config.from_scratch else config.base
-    on_hub = _hub_id(base)
+    on_hub = _hub_id(config.base)
     fields = [
         f"license: {config.licence or 'unknown'}",
         *([f"base_model: {on_hub}"] if on_hub else []),
@@ -40,11 +39,11 @@ def model_card(config: TrainConfig, template: PromptTemplate, report: dict[str, 
     prompt, answer = template.prompt(prompt_input), answer_text(template, prompt_input, _EXAMPLE.tactic)
     held_out = f" on {report['valid_pairs']:,} pairs from {Path(config.valid).name}" if config.valid else ""
     rows = [
-        ("base", base or "none, trained from scratch"),
+        ("base", config.base),
         ("method", _method(config)),
         ("pairs", f"{report['pairs']:,} from {Path(config.train).name}"),
-        ("steps", f"{report['steps']:,} of {report['batch']:,} pairs, {report['seconds']:.0f} s"),
-        ("learning rate", f"{config.learning_rate:g}, {config.optimizer}"),
+        ("steps", f"{report['steps']:,} of {report['batch']:,} pairs"),
+        ("learning rate", f"{config.learning_rate:g}"),
         ("training loss", _loss(report["train_loss"])),
         ("held-out loss", _loss(report["valid_loss"]) + held_out),
         ("prompt template", f"`{template.name}`"),
@@ -89,7 +88,7 @@ followed by its end token.
 
 def _hub_id(base: str) -> str:
     """The base's id on the hub; empty for a folder and for the starter."""
-    record = find_record(base) if base else None
+    record = find_record(base)
     if record is not None:
         return record.repo_id
     return "" if Path(base).exists() else base

@@ -24,22 +24,6 @@ def _key(default: Any, meaning: str) -> Any:
 
 
 @attrs.frozen(kw_only=True)
-class Architecture:
-    """A small GPT-NeoX made from scratch: the section ``[architecture]`` of the file."""
-
-    hidden: int = 256
-    """Width of the residual stream."""
-    layers: int = 4
-    heads: int = 4
-    feed_forward: int = 1024
-    """Width of the inner layer of the feed-forward blocks."""
-    vocabulary: int = 640
-    """Tokens of the byte-level BPE, which is trained on the pairs; at least 300."""
-    positions: int = 2048
-    """Longest input in tokens."""
-
-
-@attrs.frozen(kw_only=True)
 class TrainConfig:
     """A training run. The names are those of the keys in the file and, with dashes, of the flags."""
 
@@ -47,8 +31,6 @@ class TrainConfig:
     valid: str = _key("", "JSONL of held-out pairs, for the loss that is shown.")
     out: str = _key("", "Folder for the model, with the checkpoints of the run in it.")
     base: str = _key("", "Catalog name, Hugging Face id or folder of the model to start from.")
-    from_scratch: bool = _key(False, "Start from a new small GPT-NeoX instead of a base.")
-    vocabulary_from: str = _key("", "JSONL of pairs to make the tokenizer of a new model for; default --train.")
     template: str = _key(
         "", "Prompt template; default the base's own, else pythia, or byt5-state for encoder-decoders."
     )
@@ -64,16 +46,11 @@ class TrainConfig:
     licence: str = _key("", "Licence for the model card, as the hub writes it: mit, apache-2.0.")
     epochs: float = _key(1.0, "Times that each pair is seen.")
     max_steps: int = _key(0, "Stop after this many steps; 0 leaves it to the epochs.")
-    max_seconds: float = _key(0.0, "Stop after this much training time, that before a resume included; 0 is no limit.")
     batch_size: Natural = _key(32, "Pairs a batch, in each process.")
     accumulate: Natural = _key(1, "Batches whose gradients make one step.")
-    optimizer: Literal["adamw", "muon"] = _key(
-        "adamw", "adamw, or muon, which needs fewer steps for a model made from scratch."
-    )
     learning_rate: float = _key(2e-5, "Largest learning rate.")
     warmup_steps: int = _key(50, "Steps until the largest learning rate.")
     weight_decay: float = _key(0.01, "Weight decay of the matrices.")
-    goal_weight: float = _key(0.0, "Weight of the loss on the goal; a new model learns from goals to repeat names.")
     max_tokens: Natural = _key(1024, "Leave out pairs of more tokens.")
     valid_pairs: int = _key(1000, "Held-out pairs used for the loss.")
     eval_every: Natural = _key(500, "Steps between two evaluations.")
@@ -83,7 +60,6 @@ class TrainConfig:
     threads: int = _key(0, "Processor threads; 0 leaves it to torch.")
     half: bool = _key(True, "Write the weights in 16 bits, or in 32.")
     progress: bool = _key(True, "Show a progress bar, where there is a terminal; else losses are printed in lines.")
-    architecture: Architecture = attrs.field(factory=Architecture)
 
     def checked(self) -> TrainConfig:
         """The same configuration.
@@ -91,25 +67,11 @@ class TrainConfig:
         Raises:
             SettingsError: Something is missing or contradictory.
         """
-        for key in ("train", "out"):
+        for key in ("train", "out", "base"):
             if not getattr(self, key):
                 raise SettingsError(f"The training needs `{key}`.", hint=f"Give --{key} or set it in the file.")
-        if self.from_scratch == bool(self.base):
-            raise SettingsError(
-                "A training starts either from a base or from scratch.", hint="Give one of --base and --from-scratch."
-            )
-        if self.lora and self.from_scratch:
-            raise SettingsError(
-                "A model that is trained from scratch has no weights to adapt.", hint="Leave out --lora."
-            )
         if self.merge and not self.lora:
             raise SettingsError("There is no adapter to merge.", hint="Give --lora too, or leave out --merge.")
-        shape = self.architecture
-        if shape.hidden % shape.heads:
-            raise SettingsError(
-                f"`architecture.hidden` ({shape.hidden}) is no multiple of `heads` ({shape.heads}).",
-                hint="Change one of the two.",
-            )
         return self
 
 
@@ -130,21 +92,12 @@ def read_config(file: Path | None, flags: Mapping[str, Any]) -> TrainConfig:
         except toml.TOMLDecodeError as error:
             raise SettingsError(f"{file} is no valid TOML: {error}.", hint="Correct that line.") from error
     values |= {key: value for key, value in flags.items() if value is not None}
-    return Reader(strict=True).read(TrainConfig, _spelt(values), _wrong)
-
-
-def _spelt(keys: Mapping[str, Any]) -> dict[str, Any]:
-    """Keys as Python writes them: `batch-size` is `batch_size`."""
-    return {
-        key.replace("-", "_"): _spelt(value) if isinstance(value, Mapping) else value for key, value in keys.items()
-    }
+    spelt = {key.replace("-", "_"): value for key, value in values.items()}
+    return Reader(strict=True).read(TrainConfig, spelt, _wrong)
 
 
 def _wrong(name: str, wrong: WrongValue) -> SettingsError:
     if wrong.wanted == UNKNOWN:
-        section, dot, key = name.rpartition(".")
-        [near] = difflib.get_close_matches(key, wrong.hint.split(", "), n=1, cutoff=0.0)
-        return SettingsError(f"There is no training setting `{name}`.", hint=f"Did you mean `{section}{dot}{near}`?")
-    return SettingsError(
-        f"`{name}` must be {wrong.wanted.replace('an object', 'a section')}.", hint=f"It is {shown(wrong.got)}."
-    )
+        [near] = difflib.get_close_matches(name, wrong.hint.split(", "), n=1, cutoff=0.0)
+        return SettingsError(f"There is no training setting `{name}`.", hint=f"Did you mean `{near}`?")
+    return SettingsError(f"`{name}` must be {wrong.wanted}.", hint=f"It is {shown(wrong.got)}.")

@@ -37,13 +37,10 @@ class Example:
         return prompt_input_behind(self.file_context, Goal.from_state(self.goal), self.prefix)
 
 
-def read_pairs(file: Path, *, context: bool = True) -> list[Example]:
+def read_pairs(file: Path) -> list[Example]:
     """The pairs of a JSONL file: `goal`, `tactic` and, where there is one, `file_context`; other keys are ignored.
 
     A line may have a `prefix` too, with which its tactic begins.
-
-    Args:
-        context: Whether `file_context` is kept.
 
     Raises:
         RequestError: The file cannot be read, holds no pair, or a line is none; the line is named.
@@ -55,7 +52,7 @@ def read_pairs(file: Path, *, context: bool = True) -> list[Example]:
                 f"The tactic in line {number} of {file} does not begin with its prefix.",
                 hint="Give the whole tactic, and as prefix the part of it that is there already.",
             )
-        pairs.append(pair if context else attrs.evolve(pair, file_context=""))
+        pairs.append(pair)
     if not pairs:
         raise RequestError(f"{file} holds no pairs.", hint="Give a JSONL file with at least one line.")
     return pairs
