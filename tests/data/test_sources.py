@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from command_line import run as llmstep
 
-from llmstep.data.jsonl import jsonl_pairs, write_jsonl
 from llmstep.data.leandojo import leandojo_pairs
-from llmstep.data.pair import Pair
+from llmstep.data.pair import Pair, jsonl_pairs, write_jsonl
 from llmstep.data.split import hashed_part, split
 from llmstep.errors import RequestError
 from llmstep.training.pairs import Example, read_pairs
@@ -228,7 +227,6 @@ def test_jsonl_keeps_the_text_of_the_file(tmp_path: Path) -> None:
     ]
     kept = read_pairs(tmp_path / "out" / "train.jsonl")
     assert kept == [Example("⊢ p", "x", "theorem a : p := by\n  "), Example("⊢ p", "y")]
-    assert read_pairs(tmp_path / "out" / "train.jsonl", context=False) == [Example("⊢ p", "x"), Example("⊢ p", "y")]
 
 
 def test_jsonl_with_and_without_theorems(tmp_path: Path) -> None:

@@ -95,9 +95,8 @@ def _pairs_of(source: Path, max_length: int, seconds: float, settings: Settings,
     Raises:
         RequestError: There is no such source, or it is of none of the kinds.
     """
-    from llmstep.data.jsonl import jsonl_pairs
     from llmstep.data.leandojo import benchmark_files, leandojo_pairs
-    from llmstep.data.pair import Found
+    from llmstep.data.pair import Found, jsonl_pairs
     from llmstep.errors import RequestError
 
     if not source.exists():

@@ -1,12 +1,18 @@
-"""A training pair, and what a source of pairs gave."""
+"""Training pairs, what a source of them gave, and JSONL files of them."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Literal
 
 import attrs
+
+from llmstep.json_lines import read_lines
+from llmstep.whole_file import whole_file
 
 Part = Literal["train", "valid", "test"]
 
@@ -71,3 +77,36 @@ def unfit(goal: str, tactic: str, max_length: int) -> str:
     if len(tactic) > max_length:
         return f"steps longer than {max_length} characters"
     return ""
+
+
+@attrs.frozen
+class _Line:
+    goal: str
+    tactic: str
+    theorem: str = ""
+    file_context: str = ""
+
+
+def jsonl_pairs(file: Path, max_length: int) -> Found:
+    """The pairs of a file; one without a theorem counts as a theorem of its own, named by its goal.
+
+    Raises:
+        RequestError: The file cannot be read, or a line is no pair; the line is named.
+    """
+    found = Found()
+    for _, line in read_lines(file, _Line, "pair", '{"goal": "...", "tactic": "...", "theorem": "..."}'):
+        goal, tactic, before = (
+            text.replace("\r\n", "\n") for text in (line.goal.strip(), line.tactic.strip(), line.file_context)
+        )
+        found.add(Pair(goal, tactic, line.theorem or f"goal {goal}", file=before, at=len(before)), max_length)
+    return found
+
+
+def write_jsonl(file: Path, pairs: Iterable[Pair]) -> None:
+    """Writes pairs; the file is whole when it appears."""
+    with whole_file(file) as new, new.open("w", encoding="utf-8", newline="\n") as lines:
+        for pair in pairs:
+            record = {"goal": pair.goal, "tactic": pair.tactic, "theorem": pair.theorem}
+            if before := pair.file_context:
+                record["file_context"] = before
+            lines.write(json.dumps(record, ensure_ascii=False) + "\n")

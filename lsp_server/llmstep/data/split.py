@@ -8,8 +8,7 @@ from pathlib import Path
 
 import attrs
 
-from llmstep.data.jsonl import write_jsonl
-from llmstep.data.pair import Pair, Part
+from llmstep.data.pair import Pair, Part, write_jsonl
 
 PARTS: tuple[Part, ...] = ("train", "valid", "test")
 
