@@ -17,10 +17,11 @@ from llmstep.automation.tactics import tactics_for
 from llmstep.bench.theorems import Theorem, read_theorems
 from llmstep.errors import LlmstepError
 from llmstep.memory import Document
+from llmstep.search.attempt import FIXED_TACTICS
 from llmstep.search.best_first import Limits, Step, best_first
+from llmstep.search.expander import LeanExpander
 from llmstep.search.judge import Judge
-from llmstep.search.lean_expander import LeanExpander
-from llmstep.search.proposals import FixedTactics, Mixture, ModelTactics
+from llmstep.search.proposals import Proposer
 from llmstep.search.state import canonical
 from llmstep.types import PromptInput, SamplingParams, Verdict
 
@@ -120,7 +121,7 @@ async def _closing(app: App, theorem: Theorem, found: SuggestionSet) -> str | No
 
 
 async def _is_proved_behind(app: App, theorem: Theorem, found: SuggestionSet, each: Suggestion) -> bool:
-    proposer = Mixture(ModelTactics(app.engine, SamplingParams(8, 0.7, 1.0, 128, 0)), FixedTactics())
+    proposer = Proposer(app.engine, SamplingParams(8, 0.7, 1.0, 128, 0), FIXED_TACTICS)
     judge = Judge(app.lean, theorem.uri, theorem.text, found.point, found.goal)
     expander = LeanExpander(judge, proposer)
     limits = Limits(EXPANSIONS, SECONDS)

@@ -11,13 +11,13 @@ from typing import Any
 
 import attrs
 
-from llmstep.proofs.plan import Plan
-from llmstep.search.prover import Method
+from llmstep.search.attempt import Plan
+from llmstep.types import SamplingParams
 
 NAME = "scripted-goedel-prover"
 """Its name says that it writes whole proofs."""
 
-PLAN = Plan(strategy="auto", method=Method(tactics="both", expansions=8, seconds=60, samples=4), rounds=2, tokens=4096)
+PLAN = Plan(expansions=8, seconds=60, sampling=SamplingParams(4, seed=0), rounds=2, tokens=4096)
 """Small budgets, for proofs of a few lines."""
 
 

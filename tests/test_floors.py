@@ -62,7 +62,7 @@ MACHINERY = {
     "llmstep.lean.checker",
     "llmstep.lean.workspace",
     "llmstep.premises.asked",
-    "llmstep.search.lean_expander",
+    "llmstep.search.expander",
 }
 """What only the application and the rooms below it put together."""
 LATE = {"decoder", "engine", "training", "bench", "premises"}

@@ -16,9 +16,7 @@ from llmstep.lean.insertion_points import find_insertion_points
 from llmstep.lean.text import position_at
 from llmstep.lean.workspace import LeanWorkspace
 from llmstep.memory import Document
-from llmstep.proofs.plan import Plan
-from llmstep.search.interface import Task
-from llmstep.search.prover import Method
+from llmstep.search.attempt import Plan, Task
 from llmstep.settings import LeanSettings, Settings
 from llmstep.types import Check, Verdict
 
@@ -170,8 +168,8 @@ async def test_a_tactic_that_a_file_lacks_is_tried_once(
     assert "aesop?" not in searched
     tried.clear()
     points = find_insertion_points(SWAP, position_at(SWAP, SWAP.index("sorry")))
-    method = Method(tactics="list", fixed=("intro h", "aesop", "tauto", "simp_all"))
-    found = await app.prover().prove(Task(page(uri_folder, SWAP).uri, SWAP, points), Plan(method=method))
+    plan = Plan(tactics="list", fixed=("intro h", "aesop", "tauto", "simp_all"))
+    found = await app.prover().prove(Task(page(uri_folder, SWAP).uri, SWAP, points), plan)
     assert (found.proof, tried) == ("simp_all", ["intro h", "simp_all"])
 
 

@@ -14,10 +14,10 @@ from llmstep.bench.theorems import read_theorems
 from llmstep.engine.engine import Engine
 from llmstep.errors import LeanNotFoundError, RequestError
 from llmstep.lean.workspace import LeanWorkspace
-from llmstep.proofs.plan import Plan
 from llmstep.proofs.prover import WholeProver
-from llmstep.search.prover import Method
+from llmstep.search.attempt import Plan, Tactics
 from llmstep.settings import LeanSettings, Settings
+from llmstep.types import SamplingParams
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -25,12 +25,13 @@ if TYPE_CHECKING:
 
 in_loop = pytest.mark.asyncio(loop_scope="module")
 
-METHOD = Method(tactics="list", fixed=("assumption", "constructor"), expansions=4, seconds=60, patience=0)
-PLAN = Plan(strategy="search", method=METHOD)
+PLAN = Plan(
+    strategy="search", tactics="list", fixed=("assumption", "constructor"), expansions=4, seconds=60, patience=0
+)
 
 
-def by(**method: Any) -> Plan:
-    return Plan(strategy="search", method=Method(**method))
+def by(tactics: Tactics, **sampling: Any) -> Plan:
+    return Plan(strategy="search", tactics=tactics, sampling=SamplingParams(**sampling))
 
 
 RECORD = method_record(PLAN, "starter")
@@ -137,7 +138,7 @@ async def test_without_lean_nothing_is_counted_as_failed(tmp_path: Path) -> None
 
 def test_what_is_part_of_the_method() -> None:
     assert RECORD == {"tactics": "list", "expansions": 4, "timeout": 60, "length_power": 0.0}
-    both = method_record(by(tactics="both", samples=8, seed=3), "starter")
+    both = method_record(by(tactics="both", count=8, seed=3), "starter")
     assert both["model"] == "starter"
     assert (both["samples"], both["seed"], both["temperature"]) == (8, 3, 0.7)
     assert "engine" not in both

@@ -26,8 +26,8 @@ from llmstep.premises.index import PremiseIndex
 from llmstep.premises.lean_search import LeanSearch
 from llmstep.premises.retriever import Retriever
 from llmstep.premises.source import Whereabouts
-from llmstep.search.interface import Task
-from llmstep.search.prover import Method, StepProver
+from llmstep.search.attempt import Plan, Task
+from llmstep.search.prover import StepProver
 from llmstep.settings import HttpSettings, LeanSettings, PremiseSettings, Settings
 from llmstep.types import Goal, PromptInput, SamplingParams
 
@@ -92,10 +92,11 @@ async def test_a_search_has_lean_find_premises_for_every_state_once(
     point = find_insertion_point(TEXT, PLACE)
     assert point is not None
     fixed = ("constructor", "exact pear_swap a b h")
-    method = Method(tactics="both", fixed=fixed, expansions=12, samples=1, max_new_tokens=6, patience=0)
+    sampling = SamplingParams(count=1, max_new_tokens=6, seed=0)
+    plan = Plan(fixed=fixed, expansions=12, sampling=sampling, patience=0)
     try:
         uri = (tmp_path / "Fruit.lean").as_uri()
-        found = await StepProver(engine, lean, premises).prove(Task(uri, TEXT, [point]), method)
+        found = await StepProver(engine, lean, premises).prove(Task(uri, TEXT, [point]), plan)
     finally:
         await engine.close()
         await lean.close()

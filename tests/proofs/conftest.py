@@ -15,7 +15,7 @@ from llmstep.lean.insertion_points import find_insertion_points
 from llmstep.lean.text import offset_at, position_at
 from llmstep.lean.workspace import LeanWorkspace
 from llmstep.proofs.prover import WholeProver
-from llmstep.search.interface import Task
+from llmstep.search.attempt import Task
 from llmstep.settings import LeanSettings, RemoteSettings, Settings
 
 if TYPE_CHECKING:
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from scripted_model import Reply, Script
 
     from llmstep.progress import Progress
-    from llmstep.proofs.plan import Plan
-    from llmstep.search.interface import Attempt
+    from llmstep.search.attempt import Attempt, Plan
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

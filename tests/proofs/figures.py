@@ -27,14 +27,14 @@ from llmstep.bench.search import Result, method_record, run_search, summarise
 from llmstep.bench.theorems import Theorem, read_theorems
 from llmstep.engine.router import EngineRouter
 from llmstep.lean.workspace import LeanWorkspace
-from llmstep.proofs.plan import Plan
 from llmstep.proofs.prover import WholeProver
-from llmstep.search.prover import Method
+from llmstep.search.attempt import Plan
 from llmstep.settings import LeanSettings, RemoteSettings, Settings
+from llmstep.types import SamplingParams
 
 ROOT = Path(__file__).parents[2]
 LEAN = LeanSettings(command=(str(ROOT / "build" / "lean" / "bin" / "lean"), "--server", "-Dserver.reportDelayMs=0"))
-METHOD = Method(tactics="both", expansions=32, seconds=120, samples=8, patience=0)
+SEARCH = Plan(strategy="search", expansions=32, sampling=SamplingParams(8, seed=0), patience=0)
 GOOD_AT_FIRST, GOOD_LATER = 0.25, 0.5
 """How often the script makes no mistake."""
 
@@ -119,18 +119,17 @@ def main() -> None:
     given.folder.mkdir(parents=True, exist_ok=True)
     theorems = read_theorems(ROOT / "tests" / "bench" / "theorems.jsonl", given.folder)[:: given.every]
     own = Settings(model="starter", device="cpu", lean=LEAN)
-    search = Plan(strategy="search", method=METHOD)
     if given.only in (None, "search"):
-        print(told("search", asyncio.run(measure("search", search, own, theorems, given.folder))), flush=True)
+        print(told("search", asyncio.run(measure("search", SEARCH, own, theorems, given.folder))), flush=True)
     if given.only in (None, "sketch"):
-        plan = attrs.evolve(search, strategy="sketch")
+        plan = attrs.evolve(SEARCH, strategy="sketch")
         print(told("sketch", asyncio.run(measure("sketch", plan, own, theorems, given.folder))), flush=True)
     if given.only in (None, "write"):
-        known = read_lines(given.folder / "search.jsonl", method_record(search, "starter"), Result)
+        known = read_lines(given.folder / "search.jsonl", method_record(SEARCH, "starter"), Result)
         writer = Writer(theorems, {name: result.proof for name, result in known.items() if result.proof})
         with ScriptedModel(writer) as model:
             settings = attrs.evolve(own, engine="openai", remote=RemoteSettings(url=model.url))
-            plan = attrs.evolve(search, strategy="write", rounds=3)
+            plan = attrs.evolve(SEARCH, strategy="write", rounds=3)
             results = asyncio.run(measure("write", plan, settings, theorems, given.folder))
         print(told("write", results), flush=True)
         print(json.dumps({"answers without a mistake at first": writer.good_at_first}))

@@ -13,7 +13,7 @@ from llmstep.lean.insertion_points import find_insertion_points
 from llmstep.lean.text import position_at
 from llmstep.proofs.prover import WholeProver
 from llmstep.proofs.sketching import facts_of, stated
-from llmstep.search.interface import Task
+from llmstep.search.attempt import Task
 from llmstep.settings import Settings
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ async def test_a_proof_by_way_of_a_fact_or_without_one(
     by_a_fact: bool,
 ) -> None:
     engine = Engine(Settings(model="starter", device="cpu"))
-    plan = attrs.evolve(PLAN, strategy="sketch", method=attrs.evolve(PLAN.method, tactics=tactics, expansions=32))
+    plan = attrs.evolve(PLAN, strategy="sketch", tactics=tactics, expansions=32)
     points = find_insertion_points(text, position_at(text, text.index("sorry")))
     said: list[str] = []
     task = Task((tmp_path / "A.lean").as_uri(), text, points)

@@ -8,8 +8,7 @@ import attrs
 import pytest
 from scripted_model import PLAN
 
-from llmstep.proofs.strategies import chosen, style_of
-from llmstep.search.prover import Method
+from llmstep.proofs.prover import chosen, style_of
 from llmstep.settings import Settings
 
 # The model's name, other settings, how it is asked for whole proofs, and the strategy.
@@ -37,4 +36,4 @@ def test_what_auto_takes(name: str, more: dict[str, Any], style: str | None, str
     assert chosen(PLAN, style) == strategy  # type: ignore[arg-type]
     for wanted in ("search", "write", "sketch"):
         assert chosen(attrs.evolve(PLAN, strategy=wanted), style) == wanted  # type: ignore[arg-type]
-    assert chosen(attrs.evolve(PLAN, method=Method(tactics="list")), style) == "search"  # type: ignore[arg-type]
+    assert chosen(attrs.evolve(PLAN, tactics="list"), style) == "search"  # type: ignore[arg-type]

@@ -10,7 +10,6 @@ import pytest
 from scripted_model import PLAN, Reply, fenced
 
 from llmstep.errors import RequestError
-from llmstep.search.prover import Method
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -179,7 +178,7 @@ async def test_gaps_go_to_the_search_of_the_starter(
 )
 async def test_what_may_not_be_in_a_proof(run: Callable[..., Any], proof: str) -> None:
     """Lean never sees it, or does not take it; nothing is offered."""
-    plan = attrs.evolve(PLAN, rounds=0, method=attrs.evolve(PLAN.method, expansions=1))
+    plan = attrs.evolve(PLAN, rounds=0, expansions=1)
     made = await run(goal(HARD), [whole(HARD, proof)], plan)
     text = made.found.proof or (made.found.partial.proof if made.found.partial else "")
     words = ("run_tac", "#eval", "axiom", "native", "sorryAx", "by_elab", "theorem", "t r h0")
@@ -197,7 +196,7 @@ async def test_an_answer_without_end(run: Callable[..., Any]) -> None:
 
 
 async def test_the_budget_of_tokens(run: Callable[..., Any]) -> None:
-    plan = attrs.evolve(PLAN, rounds=9, tokens=600, method=attrs.evolve(PLAN.method, expansions=1))
+    plan = attrs.evolve(PLAN, rounds=9, tokens=600, expansions=1)
     made = await run(goal(HARD), [Reply("<think>" + "hm " * 800, finish="length")], plan)
     assert made.found.proof is None
     assert made.found.outcome == "tokens"
@@ -207,7 +206,7 @@ async def test_the_budget_of_tokens(run: Callable[..., Any]) -> None:
 async def test_the_budget_of_seconds_leaves_what_there_is(run: Callable[..., Any]) -> None:
     """The second answer takes too long: the part that the first one gave is offered."""
     text = "theorem t (p q : Prop) (hp : p) : p ∧ q"
-    plan = attrs.evolve(PLAN, method=attrs.evolve(PLAN.method, seconds=8.0))
+    plan = attrs.evolve(PLAN, seconds=8.0)
     answers = [whole(text, "  constructor\n  · exact hp\n  · exact hq"), Reply("x ", endless=True, pause=0.05)]
     made = await run(goal(text), answers, plan)
     assert made.found.outcome == "partial"
@@ -275,7 +274,7 @@ async def test_a_file_that_is_too_long_for_the_model(run: Callable[..., Any]) ->
 
 async def test_what_does_not_go_together(run: Callable[..., Any]) -> None:
     with pytest.raises(RequestError, match="The strategy write needs a model"):
-        await run(goal(OR), [""], attrs.evolve(PLAN, strategy="write", method=Method(tactics="list")))
+        await run(goal(OR), [""], attrs.evolve(PLAN, strategy="write", tactics="list"))
 
 
 async def test_a_sketch_of_the_model_is_filled(run: Callable[..., Any], complaints: Callable[[str], list[str]]) -> None:

@@ -14,7 +14,7 @@ from llmstep.cli.tables import print_suggestions
 from llmstep.engine.router import EngineRouter
 from llmstep.http.app import create_app
 from llmstep.http.server import serve
-from llmstep.search.proposals import ModelTactics, ProofState
+from llmstep.search.proposals import Proposer
 from llmstep.types import Candidate, Check, Goal, Suggestion, Verdict
 
 from .asks import ASK, SIX
@@ -52,7 +52,7 @@ async def test_over_http(fake: FakeServer) -> None:
 
 async def test_in_a_search_they_are_equally_likely(fake: FakeServer) -> None:
     async with engine_at(fake) as engine:
-        proposals = await ModelTactics(engine, SIX).propose(ProofState(ASK.goal.text))
+        proposals = await Proposer(engine, SIX).propose(ASK)
     assert [(each.tactic, each.logprob) for each in proposals] == [(text, -math.log(3)) for text in fake.texts]
 
 

@@ -11,8 +11,8 @@ from llmstep.errors import NoGoalError
 from llmstep.lean.insertion_points import find_insertion_points
 from llmstep.lean.step import inserted
 from llmstep.lean.text import offset_at, position_at
-from llmstep.search.interface import Task
-from llmstep.search.prover import Method, StepProver
+from llmstep.search.attempt import Plan, Task
+from llmstep.search.prover import StepProver
 from llmstep.types import Verdict
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ async def test_only_what_closes_the_goal_is_a_proof(
 ) -> None:
     closing = [each.candidate for each in case.expected if each.verdict is Verdict.CLOSES]
     others = [each.candidate for each in case.expected if each.verdict is not Verdict.CLOSES]
-    method = Method(tactics="list", fixed=(*others, *closing), expansions=1, seconds=120)
+    plan = Plan(tactics="list", fixed=(*others, *closing), expansions=1, seconds=120)
     points = find_insertion_points(case.text, position_at(case.text, case.cursor))
-    found = await prover.prove(Task((tmp_path / "A.lean").as_uri(), case.text, points), method)
+    found = await prover.prove(Task((tmp_path / "A.lean").as_uri(), case.text, points), plan)
     if not closing:
         assert found.proof is None
         return
@@ -47,7 +47,7 @@ async def test_a_statement_with_an_error_has_no_proof(prover: StepProver, tmp_pa
     text = "theorem above : 1 = 1 := rfl\n\ntheorem t (a : Foo.Bar) (p : Prop) (h : p) : p := by\n  sorry\n"
     points = find_insertion_points(text, position_at(text, text.index("sorry")))
     with pytest.raises(NoGoalError) as caught:
-        await prover.prove(Task((tmp_path / "A.lean").as_uri(), text, points), Method(tactics="list", expansions=1))
+        await prover.prove(Task((tmp_path / "A.lean").as_uri(), text, points), Plan(tactics="list", expansions=1))
     assert caught.value.message == "The statement has an error of its own, so that nothing can be proved about it."
     assert caught.value.hint == "Lean reports at line 3: Unknown identifier `Foo.Bar`"
 
@@ -55,8 +55,8 @@ async def test_a_statement_with_an_error_has_no_proof(prover: StepProver, tmp_pa
 async def test_the_search_goes_on_behind_a_proof_that_the_file_refuses(prover: StepProver, tmp_path: Path) -> None:
     """`rfl` closes the goal by choosing the number, which leaves nothing for the step behind it."""
     text = "theorem t : ∃ n : Nat, n = 2 := by\n  apply Exists.intro\n  sorry\n  exact 2\n"
-    method = Method(tactics="list", fixed=("rfl", "show _ = 2"), expansions=3)
+    plan = Plan(tactics="list", fixed=("rfl", "show _ = 2"), expansions=3)
     points = find_insertion_points(text, position_at(text, text.index("sorry")))
-    found = await prover.prove(Task((tmp_path / "A.lean").as_uri(), text, points), method)
+    found = await prover.prove(Task((tmp_path / "A.lean").as_uri(), text, points), plan)
     assert (found.proof, found.outcome) == (None, "refused")
     assert found.expansions >= 1

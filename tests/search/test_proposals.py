@@ -5,40 +5,34 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import attrs
 import pytest
 import pytest_asyncio
 
 from llmstep.engine.engine import Engine
-from llmstep.search.proposals import FIXED_TACTICS, FixedTactics, Mixture, ModelTactics, ProofState, Proposal
+from llmstep.search.attempt import FIXED_TACTICS
+from llmstep.search.proposals import Proposal, Proposer, mixed
 from llmstep.types import Goal, PromptInput, SamplingParams
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator
 
     from llmstep.progress import Progress
     from llmstep.settings import Settings
 
-AND = ProofState("p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q")
+AND = PromptInput(Goal("p q : Prop\nhp : p\nhq : q\n⊢ p ∧ q"))
 
 
-class Given:
-    """Proposes what it is given: tactics with their probabilities."""
-
-    varied = False
-
-    def __init__(self, **probabilities: float) -> None:
-        self.proposals = [Proposal(tactic, math.log(share)) for tactic, share in probabilities.items()]
-
-    async def propose(self, proof_state: ProofState) -> Sequence[Proposal]:
-        return self.proposals
+def given(**probabilities: float) -> list[Proposal]:
+    """Tactics with their probabilities."""
+    return [Proposal(tactic, math.log(share)) for tactic, share in probabilities.items()]
 
 
 async def test_the_list_is_the_same_for_every_goal() -> None:
-    proposals = await FixedTactics().propose(AND)
+    proposer = Proposer(None, fixed=FIXED_TACTICS)
+    proposals = await proposer.propose(AND)
     assert [each.tactic for each in proposals] == list(FIXED_TACTICS)
     assert sum(math.exp(each.logprob) for each in proposals) == pytest.approx(1)
-    assert await FixedTactics().propose(ProofState("⊢ False")) == proposals
+    assert await proposer.propose(PromptInput(Goal("⊢ False"))) == proposals
 
 
 def test_the_list_names_nothing_of_a_goal_and_proves_nothing_without_proof() -> None:
@@ -46,20 +40,18 @@ def test_the_list_names_nothing_of_a_goal_and_proves_nothing_without_proof() -> 
     assert not [tactic for tactic in FIXED_TACTICS if "sorry" in tactic or "?" in tactic.replace("?_", "")]
 
 
-async def test_half_of_each() -> None:
-    mixed = await Mixture(Given(rfl=0.5, simp=0.1), Given(simp=0.5, left=0.5)).propose(AND)
-    assert {each.tactic: pytest.approx(math.exp(each.logprob)) for each in mixed} == {
+def test_half_of_each() -> None:
+    both = mixed(given(rfl=0.5, simp=0.1), given(simp=0.5, left=0.5))
+    assert {each.tactic: pytest.approx(math.exp(each.logprob)) for each in both} == {
         "simp": 0.3,
         "rfl": 0.25,
         "left": 0.25,
     }
-    assert mixed[0].tactic == "simp"
+    assert both[0].tactic == "simp"
 
 
-async def test_a_step_that_is_all_but_impossible_stays_one() -> None:
-    unlikely = Given(rfl=1.0)
-    unlikely.proposals = [Proposal("rfl", -2000.0)]
-    [only] = await Mixture(unlikely, Given()).propose(AND)
+def test_a_step_that_is_all_but_impossible_stays_one() -> None:
+    [only] = mixed([Proposal("rfl", -2000.0)], [])
     assert only.tactic == "rfl"
     assert only.logprob < -700
 
@@ -75,12 +67,12 @@ async def engine(settings: Settings) -> AsyncIterator[Engine]:
 async def test_the_model_gives_sums_of_log_probabilities(engine: Engine) -> None:
     told: list[Progress] = []
     sampling = SamplingParams(count=16, temperature=1.5, max_new_tokens=32, seed=1)  # hot, so that draws differ
-    model = ModelTactics(engine, sampling, told.append)
+    model = Proposer(engine, sampling, progress=told.append)
     assert model.model is None
     proposals = await model.propose(AND)
     assert model.model == "starter"
     assert {each.stage for each in told} == {"load"}
-    candidates = (await engine.generate(PromptInput(Goal(AND.goal)), sampling)).candidates
+    candidates = (await engine.generate(AND, sampling)).candidates
     assert {each.tactic: each.logprob for each in proposals} == {
         each.text: pytest.approx(each.score * each.tokens) for each in candidates
     }
@@ -88,15 +80,15 @@ async def test_the_model_gives_sums_of_log_probabilities(engine: Engine) -> None
     assert sums == sorted(sums, reverse=True)
     assert max(sums) < 0
     assert await model.propose(AND) == proposals
-    again = await model.propose(attrs.evolve(AND, again=1))
+    again = await model.propose(AND, again=1)
     assert {each.tactic for each in again} != {each.tactic for each in proposals}
-    assert await model.propose(attrs.evolve(AND, again=1)) == again
+    assert await model.propose(AND, again=1) == again
 
 
 @pytest.mark.asyncio(loop_scope="session")
 async def test_what_may_vary(engine: Engine) -> None:
-    model = ModelTactics(engine, SamplingParams(temperature=0.7))
-    greedy = ModelTactics(engine, SamplingParams(temperature=0.0))
-    assert (model.varied, greedy.varied, FixedTactics().varied) == (True, False, False)
-    assert Mixture(model, FixedTactics()).varied
-    assert not Mixture(greedy, FixedTactics()).varied
+    hot, greedy = SamplingParams(temperature=0.7), SamplingParams(temperature=0.0)
+    for fixed in ((), FIXED_TACTICS):
+        assert Proposer(engine, hot, fixed).varied
+        assert not Proposer(engine, greedy, fixed).varied
+    assert not Proposer(None, hot, FIXED_TACTICS).varied

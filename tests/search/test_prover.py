@@ -11,11 +11,11 @@ from llmstep.errors import NoGoalError
 from llmstep.lean.insertion_points import find_insertion_points
 from llmstep.lean.text import offset_at, position_at
 from llmstep.progress import silent
-from llmstep.search.interface import Attempt, Task
+from llmstep.search.attempt import Attempt, Plan, Task
+from llmstep.search.expander import LeanExpander
 from llmstep.search.judge import Judge
-from llmstep.search.lean_expander import LeanExpander
-from llmstep.search.proposals import FixedTactics
-from llmstep.search.prover import Method, StepProver
+from llmstep.search.proposals import Proposer
+from llmstep.search.prover import StepProver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.lean, pytest.mark.asyncio(loop_scope="session")]
 
 FEW = ("rfl", "assumption", "simp_all", "intro h", "symm", "constructor", "left", "rcases ‹_ ∨ _› with h | h")
-LIST = Method(tactics="list", fixed=FEW, expansions=24, seconds=60)
+LIST = Plan(tactics="list", fixed=FEW, expansions=24, seconds=60)
 
 # `§` is the cursor; it is not part of the text.
 CASES = {
@@ -62,11 +62,11 @@ def applied(text: str, edit: TextEdit) -> str:
 
 
 async def attempt(
-    prover: StepProver, folder: Path, text: str, method: Method = LIST, progress: ProgressSink = silent
+    prover: StepProver, folder: Path, text: str, plan: Plan = LIST, progress: ProgressSink = silent
 ) -> Attempt:
     plain, cursor = marked(text)
     points = find_insertion_points(plain, position_at(plain, cursor))
-    return await prover.prove(Task((folder / "A.lean").as_uri(), plain, points), method, progress)
+    return await prover.prove(Task((folder / "A.lean").as_uri(), plain, points), plan, progress)
 
 
 @pytest.mark.parametrize("text", CASES.values(), ids=CASES.keys())
@@ -95,9 +95,8 @@ async def test_steps_that_are_not_needed_are_left_out(workspace: LeanWorkspace, 
     [point, *_] = find_insertion_points(text, position_at(text, text.index("sorry")))
     uri = (tmp_path / "A.lean").as_uri()
     goal = await workspace.goal(uri, text, point)
-    expander = LeanExpander(Judge(workspace, uri, text, point, goal), FixedTactics())
+    expander = LeanExpander(Judge(workspace, uri, text, point, goal), Proposer(None))
     proof = ("have one := hp", "constructor", "exact one", "have two := hp", "exact hq")
-    assert await expander.finished([proof, proof[:-1]]) == [True, False]
     assert await expander.shortened(proof) == ("have one := hp", "constructor", "exact one", "exact hq")
     assert await expander.shortened(("skip", "exact ⟨hp, hq⟩")) == ("exact ⟨hp, hq⟩",)
     assert await expander.shortened(("simp_all",)) == ("simp_all",)
@@ -111,8 +110,8 @@ async def test_a_state_is_expanded_in_order_until_the_proof_is_finished(
     uri = (tmp_path / "A.lean").as_uri()
     goal = await workspace.goal(uri, text, point)
     judge = Judge(workspace, uri, text, point, goal)
-    fixed = FixedTactics(("no_such_tactic", "intro h", "constructor", "exact ⟨hp, hq⟩", "trivial"))
-    expander = LeanExpander(judge, fixed)
+    fixed = ("no_such_tactic", "intro h", "constructor", "exact ⟨hp, hq⟩", "trivial")
+    expander = LeanExpander(judge, Proposer(None, fixed=fixed))
     context = "p q : Prop\nhp : p\nhq : q\n"
     first = await expander.expand(judge.root, ())
     assert [(step.tactic, step.goals) for step in first] == [
@@ -138,7 +137,7 @@ async def test_what_is_false_is_not_proved(prover: StepProver, tmp_path: Path) -
 
 
 async def test_the_budget(prover: StepProver, tmp_path: Path) -> None:
-    found = await attempt(prover, tmp_path, CASES["several steps"], Method(tactics="list", fixed=FEW, expansions=1))
+    found = await attempt(prover, tmp_path, CASES["several steps"], Plan(tactics="list", fixed=FEW, expansions=1))
     assert (found.outcome, found.expansions, found.proof) == ("expansions", 1, None)
 
 
@@ -151,7 +150,7 @@ async def test_errors_elsewhere_do_not_matter(prover: StepProver, tmp_path: Path
 async def test_the_whole_file_must_accept_the_proof(prover: StepProver, tmp_path: Path) -> None:
     """`rfl` closes the goal by choosing the number, which leaves nothing for the step behind it."""
     text = "theorem t : ∃ n : Nat, n = 2 := by\n  apply Exists.intro\n  §sorry\n  exact 2\n"
-    found = await attempt(prover, tmp_path, text, Method(tactics="list", fixed=FEW, expansions=1))
+    found = await attempt(prover, tmp_path, text, Plan(tactics="list", fixed=FEW, expansions=1))
     assert (found.outcome, found.proof, found.edit) == ("refused", None, None)
 
 

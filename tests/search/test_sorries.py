@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from lsprotocol.types import Position, Range, TextEdit
 
-from llmstep.search.interface import Attempt
+from llmstep.search.attempt import Attempt
 from llmstep.search.sorries import applied, fill, find_sorries
 from llmstep.types import Goal
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from llmstep.lean.workspace import LeanWorkspace
     from llmstep.progress import ProgressSink
-    from llmstep.search.interface import Task
+    from llmstep.search.attempt import Task
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,15 @@ class Proofs:
         proof = self.proofs.pop(0)
         [point] = task.points
         edit = point.edit(task.text, proof)
-        return Attempt(point, Goal("⊢ p"), (proof,), proof, edit, "proved", 1, 1, 0.1, None, "list")
+        return Attempt(
+            point=point,
+            goal=Goal("⊢ p"),
+            outcome="proved",
+            steps=(proof,),
+            proof=proof,
+            edit=edit,
+            tactics="list",
+        )
 
     async def errors(self, uri: str, text: str) -> list[str]:
         return ["there before"] + ["a and b"] * ("exact a" in text and "exact b" in text)

@@ -16,11 +16,10 @@ import attrs
 from llmstep.bench.results import Line, run
 from llmstep.bench.statistics import Share
 from llmstep.lean.insertion_points import find_insertion_points
-from llmstep.search.interface import Task
+from llmstep.search.attempt import Plan, Task
 
 if TYPE_CHECKING:
     from llmstep.bench.theorems import Theorem
-    from llmstep.proofs.plan import Plan
     from llmstep.proofs.prover import WholeProver
 
 
@@ -77,21 +76,21 @@ def method_record(
         premises: Where premises come from, as in the settings.
         dtype: Format of the weights of a model in this process, as in the settings.
     """
-    method = plan.method
-    record: dict[str, Any] = {"tactics": method.tactics, "expansions": method.expansions, "timeout": method.seconds}
+    record: dict[str, Any] = {"tactics": plan.tactics, "expansions": plan.expansions, "timeout": plan.seconds}
     if plan.strategy != "search":
         record["strategy"] = plan.strategy
     if plan.strategy in ("auto", "write"):
         record |= {"rounds": plan.rounds, "tokens": plan.tokens}
-    if method.tactics != "list":
-        record |= {"model": model, "samples": method.samples, "temperature": method.temperature, "seed": method.seed}
+    if plan.tactics != "list":
+        drawn = plan.sampling
+        record |= {"model": model, "samples": drawn.count, "temperature": drawn.temperature, "seed": drawn.seed}
         if served:
             record["engine"] = served
         elif dtype != "auto":
             record["dtype"] = dtype
         if premises != "none":
             record["premises"] = premises
-    return record | {"length_power": method.length_power}
+    return record | {"length_power": plan.length_power}
 
 
 async def run_search(

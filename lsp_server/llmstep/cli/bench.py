@@ -96,12 +96,12 @@ def search(
     settings = given.settings(proveSeconds=600, proveStrategy="search", count=32)
     agree(settings, yes=given.yes)
     from llmstep.bench.search import method_record, run_search, summarise
-    from llmstep.cli.searching import plan_of
+    from llmstep.search.attempt import Plan
 
     part = Part.of(theorems, lean_project, header=header, shard=shard, out=out, kind="results")
-    plan = plan_of(
+    plan = Plan.of(
         settings,
-        tactics,
+        tactics=tactics,
         expansions=expansions,
         samples=settings.count,
         seed=seed,

@@ -15,18 +15,13 @@ from llmstep.cli.options import configured
 from llmstep.cli.place import ColumnOption, FileArgument, LineOption, place_of
 from llmstep.cli.process import an_app, run
 from llmstep.cli.say import say, say_json
-from llmstep.cli.searching import ExpansionsOption, LengthPowerOption, SeedOption, TacticsOption, plan_of
+from llmstep.cli.searching import ExpansionsOption, LengthPowerOption, SeedOption, TacticsOption
 from llmstep.lean.file_text import position_of, read_text
 from llmstep.printable import counted
-from llmstep.proofs.summary import OUTCOMES, effort, outcome
+from llmstep.search.attempt import OUTCOMES, Attempt, Plan
 
 if TYPE_CHECKING:
-    from llmstep.search.interface import Attempt
     from llmstep.wire.steps import ProveOutput
-
-
-SAMPLES = 16
-"""Samples for each state, where the setting `count` is nowhere set."""
 
 
 @takes_settings(*PROOFS)
@@ -63,8 +58,14 @@ def prove(
     from llmstep.cli.progress import shown_progress
     from llmstep.memory import Document, insertion_points_at
 
-    samples = settings.count if "count" in configuration.values else SAMPLES
-    plan = plan_of(settings, tactics, expansions=expansions, samples=samples, seed=seed, length_power=length_power)
+    plan = Plan.of(
+        settings,
+        tactics=tactics,
+        expansions=expansions,
+        samples=settings.count if "count" in configuration.values else None,
+        seed=seed,
+        length_power=length_power,
+    )
     if tactics != "list":
         agree(settings, yes=given.yes)
 
@@ -98,10 +99,10 @@ def _summary(found: Attempt) -> str:
     writer = found.model or "the model"
     source = {"model": writer, "list": "the fixed list", "both": f"{writer} and the fixed list"}[found.tactics]
     by = f"written by {writer}" if found.rounds else f"steps from {source}"
-    how = f"{effort(found)}, {by}"
+    how = f"{found.effort()}, {by}"
     if found.partial is not None:
         left = "\n\n".join(_indented(each) for each in found.partial.goals)
-        return f"{goal}\n\n{_indented(found.partial.proof)}\n\n{outcome(found)} ({how}):\n\n{left}"
+        return f"{goal}\n\n{_indented(found.partial.proof)}\n\n{found.found()} ({how}):\n\n{left}"
     if found.proof is None:
         return f"{goal}\n\nNo proof: {OUTCOMES[found.outcome]} ({how})."
     count = len(found.steps or ())

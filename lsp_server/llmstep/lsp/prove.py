@@ -21,22 +21,15 @@ from llmstep.wire.commands import FillParams, ProveParams
 from llmstep.wire.steps import FillAnswer, PartialProof, ProveAnswer, Proved, Proving, Unproved
 
 if TYPE_CHECKING:
-    from llmstep.proofs.plan import Plan
-    from llmstep.search.interface import Attempt
+    from llmstep.search.attempt import Attempt, Plan
 
 
 def _plan(settings: Settings, wanted: FillParams) -> Plan:
     """How to look for a proof, by the arguments and, where they do not say, the settings."""
-    from llmstep.proofs.plan import Plan
-    from llmstep.search.prover import Method
+    from llmstep.search.attempt import Plan
 
-    given = {
-        name: value
-        for name in ("tactics", "expansions", "seconds", "samples", "seed")
-        if (value := getattr(wanted, name)) is not None
-    }
-    method = Method.of(settings, **{"seconds": settings.prove_seconds, **given})
-    return Plan.of(settings, method, strategy=wanted.strategy, rounds=wanted.rounds, tokens=wanted.tokens)
+    names = ("strategy", "tactics", "expansions", "seconds", "samples", "seed", "rounds", "tokens")
+    return Plan.of(settings, **{name: getattr(wanted, name) for name in names})
 
 
 async def prove(ls: Session, wanted: ProveParams, token: types.ProgressToken | None) -> ProveAnswer:
@@ -50,13 +43,11 @@ async def prove(ls: Session, wanted: ProveParams, token: types.ProgressToken | N
     """
     document = ls.documents.snapshot(wanted.text_document.uri)
     async with running(ls, document, token) as work:
-        from llmstep.proofs.summary import outcome
-
         points = (await ls.places.at(document, wanted.position, wanted.diagnostics, latest=False)).points
         work.run.works_at(points)
         app = await ls.ready()
         found = await app.prove(document, points, _plan(ls.settings, wanted), work.show)
-        work.progress.outcome = outcome(found)
+        work.progress.outcome = found.found()
     await _remember(ls, document, found)
     known = {each.name: getattr(found, each.name) for each in attrs.fields(Proving)}
     return ProveAnswer(**known, edit=found.edit, partial=_partial(found))

@@ -126,18 +126,16 @@ async def _prove(work: Work, wanted: wire.Prove) -> wire.ProveAnswer:
     """Searches for a whole proof of the goal at a position, best-first over steps of the model and of Lean, and has
     Lean check it in the file. May take as long as `seconds` says.
     """
-    from llmstep.proofs.plan import Plan
-    from llmstep.search.prover import Method
+    from llmstep.search.attempt import Plan
 
-    settings = work.app.settings
-    method = Method.of(
-        settings,
+    plan = Plan.of(
+        work.app.settings,
         tactics=wanted.tactics,
         expansions=wanted.expansions,
         seconds=wanted.seconds,
         samples=wanted.samples,
     )
-    found = await work.app.prove(work.document, work.points, Plan.of(settings, method), work.progress)
+    found = await work.app.prove(work.document, work.points, plan, work.progress)
     partial = found.partial
     return wire.ProveAnswer(
         goal=found.goal.text,

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from llmstep.errors import LeanTimeoutError, NoGoalError
-from llmstep.search.interface import Task
+from llmstep.search.attempt import Task
 from llmstep.types import Check, Verdict
 
 if TYPE_CHECKING:
     from llmstep.progress import Progress
     from llmstep.proofs.draft import Draft
-    from llmstep.proofs.plan import Work
+    from llmstep.proofs.work import Work
     from llmstep.search.sorries import Sorry
 
 _SHARE: Final = 0.25
@@ -33,7 +32,29 @@ async def by_tactics(work: Work, draft: Draft) -> Draft:
     Raises:
         LeanError: Lean cannot be started.
     """
-    return await _each(work, draft, _tactic, until=work.deadline - work.left * (1 - _SHARE))
+    settings = work.engine.settings
+    if settings.automation == "off":
+        return draft
+    lean, uri = work.judge.lean, work.judge.uri
+
+    async def fill(document: str, gap: Sorry, place: str) -> str | None:
+        async def check(text: str) -> Check:
+            return (await lean.check(uri, document, gap.point, [text]))[0]
+
+        async def search(tactic: str) -> list[str]:
+            return await lean.proposals(uri, document, gap.point, tactic)
+
+        goal = await lean.goal(uri, document, gap.point)
+        if goal.text in work.hopeless:
+            return None
+        work.say(f"Trying Lean's own tactics at {place}")
+        async for found in work.automation.suggestions(uri, goal, check, search, tactics=settings.automation_tactics):
+            if found.check.verdict is Verdict.CLOSES:
+                return found.text
+        work.hopeless.add(goal.text)
+        return None
+
+    return await _each(draft, fill, until=work.deadline - work.left * (1 - _SHARE))
 
 
 async def by_search(
@@ -55,14 +76,28 @@ async def by_search(
         ModelError: The model of the steps cannot be loaded or run.
         LeanError: Lean cannot be started.
     """
-    max_expansions = work.plan.method.expansions
+    maximum = work.plan.expansions
     if expansions is not None:
-        max_expansions = min(max_expansions, work.counts.expansions + expansions)
-    return await _each(work, draft, partial(_search, max_expansions=max_expansions), keep, last_first=last_first)
+        maximum = min(maximum, work.expansions + expansions)
+
+    async def fill(document: str, gap: Sorry, place: str) -> str | None:
+        def progress(update: Progress) -> None:
+            work.progress(attrs.evolve(update, message=f"Filling {place}: {update.message}"))
+
+        if work.expansions >= maximum:
+            return None
+        plan = attrs.evolve(work.plan, expansions=maximum - work.expansions, seconds=max(0.1, work.left), patience=0)
+        found = await work.steps().prove(Task(work.judge.uri, document, [gap.point]), plan, progress)
+        work.expansions += found.expansions
+        work.states += found.states
+        work.model = work.model or found.model
+        return found.proof
+
+    return await _each(draft, fill, keep, last_first=last_first, until=work.deadline)
 
 
 async def goals_of(work: Work, draft: Draft) -> tuple[str, ...]:
-    """The goals at the gaps of a draft."""
+    """The goals at the gaps of a draft; the empty text where Lean gives none."""
     goals: list[str] = []
     document = draft.document
     for gap in draft.open_gaps():
@@ -73,87 +108,35 @@ async def goals_of(work: Work, draft: Draft) -> tuple[str, ...]:
     return tuple(goals)
 
 
-Filler = Callable[["Work", str, "Sorry", str], Awaitable["str | None"]]
-"""Gives steps for a gap of a document; the text says which gap it is."""
-
-
 async def _each(
-    work: Work,
     draft: Draft,
-    fill: Filler,
+    fill: Callable[[str, Sorry, str], Awaitable[str | None]],
     keep: Callable[[Draft], None] = lambda _: None,
     *,
     last_first: bool = False,
-    until: float | None = None,
+    until: float,
 ) -> Draft:
     """The draft after one try at each gap.
 
     Args:
+        fill: Gives steps for a gap of a document; the text says which gap it is.
         until: No try is begun later, in seconds of `time.monotonic`.
     """
     tried = 0
     total = draft.gaps
     if total > MAX_GAPS:
         return draft
-    until = work.deadline if until is None else until
     while time.monotonic() < until and tried < len(gaps := draft.open_gaps()):
-        index = len(gaps) - 1 if last_first else tried
-        gap = gaps[index]
-        steps = await fill(work, draft.document, gap, f"gap {total - len(gaps) + tried + 1} of {total}")
-        if steps is None and last_first:
+        gap = gaps[-1 if last_first else tried]
+        try:
+            steps = await fill(draft.document, gap, f"gap {total - len(gaps) + tried + 1} of {total}")
+        except (NoGoalError, LeanTimeoutError):
+            steps = None
+        if steps is not None:
+            draft = draft.filled(gap, steps)
+            keep(draft)
+        elif last_first:
             break
-        if steps is None:
+        else:
             tried += 1
-            continue
-        draft = draft.filled(gap, steps)
-        keep(draft)
     return draft
-
-
-async def _tactic(work: Work, document: str, gap: Sorry, place: str) -> str | None:
-    settings = work.engine.settings
-    if settings.automation == "off":
-        return None
-    judge = work.judge
-    lean, uri = judge.lean, judge.uri
-    try:
-        goal = await lean.goal(uri, document, gap.point)
-        if goal.text in work.hopeless:
-            return None
-        work.say(f"Trying Lean's own tactics at {place}")
-
-        async def check(text: str) -> Check:
-            return (await lean.check(uri, document, gap.point, [text]))[0]
-
-        async def search(tactic: str) -> list[str]:
-            return await lean.proposals(uri, document, gap.point, tactic)
-
-        async for found in work.automation.suggestions(uri, goal, check, search, tactics=settings.automation_tactics):
-            if found.check.verdict is Verdict.CLOSES:
-                return found.text
-    except (NoGoalError, LeanTimeoutError):
-        return None
-    work.hopeless.add(goal.text)
-    return None
-
-
-async def _search(work: Work, document: str, gap: Sorry, place: str, *, max_expansions: int) -> str | None:
-    """A proof of the goal at a gap; a later gap has what the ones before have left of `max_expansions`."""
-    method = work.plan.method
-    expansions = max_expansions - work.counts.expansions
-    if expansions <= 0:
-        return None
-    prover = work.steps()
-
-    def progress(update: Progress) -> None:
-        work.progress(attrs.evolve(update, message=f"Filling {place}: {update.message}"))
-
-    limits = attrs.evolve(method, expansions=expansions, seconds=max(0.1, work.left), patience=0)
-    try:
-        found = await prover.prove(Task(work.judge.uri, document, [gap.point]), limits, progress)
-    except (NoGoalError, LeanTimeoutError):
-        return None
-    work.counts.expansions += found.expansions
-    work.counts.states += found.states
-    work.counts.model = work.counts.model or found.model
-    return found.proof

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-import attrs
-
 from llmstep.catalog.cutting import middle_out
 from llmstep.printable import counted
 
@@ -47,39 +45,34 @@ _SKETCH: Final = (
 )
 
 
-@attrs.frozen
-class Task:
-    """What is to be proved, as a model reads it."""
-
-    document: str
-    """The file up to the place, with `sorry` at it."""
-    goal: str
-
-
-def opening(style: ProofStyle, task: Task, *, sketch: bool = False, maximum: int = FILE_TOKENS) -> list[Turn]:
+def opening(
+    style: ProofStyle, document: str, goal: str, *, sketch: bool = False, maximum: int = FILE_TOKENS
+) -> list[Turn]:
     """The first turns.
 
     Args:
+        document: The file up to the place, with `sorry` at it.
+        goal: What is to be proved there.
         sketch: Ask for a sketch with gaps instead of a proof.
         maximum: Tokens of the file; its middle is left out where it is longer.
     """
-    code = excerpt(task, maximum).rstrip("\n") + "\n"
+    code = excerpt(document, maximum).rstrip("\n") + "\n"
     more = _SKETCH if sketch else ""
     if style == "plan":
         return [("user", _PLAN.replace("{code}", code) + more)]
     if style == "think":
         return [("system", _THINK_SYSTEM), ("user", _THINK.replace("{code}", code) + more)]
-    text = _CHAT.replace("{goal}", task.goal).replace("{code}", code)
+    text = _CHAT.replace("{goal}", goal).replace("{code}", code)
     return [("system", _CHAT_SYSTEM), ("user", text + more)]
 
 
-def excerpt(task: Task, maximum: int) -> str:
-    """The file up to the place in about so many tokens: its beginning, `...`, and its end."""
+def excerpt(document: str, maximum: int) -> str:
+    """A text in about so many tokens: its beginning, `...`, and its end."""
 
     def count(text: str) -> int:
         return -(-len(text.encode("utf-8", "replace")) // _BYTES_PER_TOKEN)
 
-    return task.document if count(task.document) <= maximum else middle_out(task.document, maximum, count)
+    return document if count(document) <= maximum else middle_out(document, maximum, count)
 
 
 def after_fault(

@@ -9,7 +9,7 @@ search has the rest, since facts often help with nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import attrs
 
@@ -18,11 +18,8 @@ from llmstep.lean.asking import prompt_input_at
 from llmstep.lean.text import mask
 from llmstep.lean.tokens import CLOSING, OPENING, tokenize
 from llmstep.proofs import filling
-from llmstep.proofs.plan import Found, Work
-from llmstep.types import SamplingParams
-
-if TYPE_CHECKING:
-    from llmstep.proofs.draft import Draft
+from llmstep.proofs.draft import Draft
+from llmstep.proofs.work import Found, Work
 
 _MAX_SKETCHES: Final = 8
 _MAX_FROM_TEXT: Final = 6
@@ -53,17 +50,17 @@ async def sketch(work: Work, keep: Callable[[Draft], None]) -> Found:
         LeanError: Lean cannot be started.
     """
     best: Draft | None = None
-    end, max_expansions = work.deadline, work.plan.method.expansions
+    end, max_expansions = work.deadline, work.plan.expansions
     half = work.deadline - work.left / 2
     facts = await _facts(work)
     for number, fact in enumerate(facts, start=1):
-        allowed = max_expansions // 2 - work.counts.expansions
+        allowed = max_expansions // 2 - work.expansions
         work.deadline = half
         if work.left <= 0 or allowed <= 0:
             break
         work.say(f"Sketch {number} of {len(facts)}: {fact.named} : {fact.statement}")
         share = max(2, allowed // (len(facts) - number + 1))
-        draft = await filling.by_search(work, work.judge.draft(fact.step()), last_first=True, expansions=share)
+        draft = await filling.by_search(work, Draft.of(work.judge, fact.step()), last_first=True, expansions=share)
         work.deadline = end
         if not draft.gaps and await work.judge.refusal(draft.proof) is None:
             return Found(draft, "proved")
@@ -72,12 +69,12 @@ async def sketch(work: Work, keep: Callable[[Draft], None]) -> Found:
             keep(draft)
     work.deadline = end
     work.say("Searching without a fact")
-    draft = await filling.by_search(work, work.judge.draft("sorry"))
+    draft = await filling.by_search(work, Draft.of(work.judge, "sorry"))
     if not draft.gaps and await work.judge.refusal(draft.proof) is None:
         return Found(draft, "proved")
     if best is not None:
         return Found(best, "partial")
-    over = work.counts.expansions >= max_expansions
+    over = work.expansions >= max_expansions
     return Found(None, "expansions" if over else "exhausted" if work.left > 0 else "seconds")
 
 
@@ -85,7 +82,7 @@ async def _facts(work: Work) -> list[Fact]:
     """Facts that Lean understands, those of the model first."""
     judge = work.judge
     facts: list[Fact] = []
-    if work.plan.method.tactics != "list":
+    if work.plan.tactics != "list":
         work.say("Asking the model for facts that lead to the goal")
         facts += await _from_model(work)
     facts += facts_of(judge.goal.text)
@@ -95,7 +92,7 @@ async def _facts(work: Work) -> list[Fact]:
         trial = await judge.trial(fact.step(f"({fact.statement} : Prop)"))  # a type is no fact
         if trial.reason or trial.faults:
             continue
-        goals = await filling.goals_of(work, judge.draft(fact.step()))
+        goals = await filling.goals_of(work, Draft.of(judge, fact.step()))
         if goals in seen or len(goals) != 2 or goals[0] == judge.goal.text:
             continue  # the fact is there already, or is the goal itself
         seen.add(goals)
@@ -106,12 +103,10 @@ async def _facts(work: Work) -> list[Fact]:
 
 
 async def _from_model(work: Work) -> list[Fact]:
-    judge, method = work.judge, work.plan.method
-    prover = work.steps()
+    judge = work.judge
     prompt_input = prompt_input_at(judge.text, judge.point, judge.goal, _HAVE)
-    sampling = SamplingParams(method.samples, method.temperature, method.top_p, method.max_new_tokens, method.seed)
-    made = await prover.engine.generate(prompt_input, sampling, progress=work.progress)
-    work.counts.model = made.model
+    made = await work.steps().engine.generate(prompt_input, work.plan.sampling, progress=work.progress)
+    work.model = made.model
     return list(stated(each.text for each in made.candidates))
 
 

@@ -13,15 +13,13 @@ from llmstep.printable import counted
 from llmstep.progress import Progress, thinned
 from llmstep.proofs import filling, prompt
 from llmstep.proofs.answer import code_blocks
-from llmstep.proofs.plan import Found, Work
+from llmstep.proofs.draft import Draft, Judged, judged
 from llmstep.proofs.restated import Wanted, Written, opened_in, proofs_in
-from llmstep.search.interface import Outcome
-from llmstep.types import SamplingParams
+from llmstep.proofs.work import Found, Work
+from llmstep.search.attempt import Outcome
 
 if TYPE_CHECKING:
     from llmstep.engine.interface import Answer, Turn
-    from llmstep.proofs.draft import Draft
-    from llmstep.proofs.judge import Judged
 
 _MAX_PROOFS: Final = 4
 """So many readings of one answer are judged."""
@@ -56,7 +54,7 @@ class _Writer:
         judge = work.judge
         text = judge.lean.elided(judge.uri, judge.text, judge.point)
         shadow = judge.point.shadow_text(text, judge.point.placeholder)
-        self._task = prompt.Task(shadow.text, judge.goal.state)
+        self._document = shadow.text
         self._wanted = _wanted(work)
 
     async def run(self) -> Found:
@@ -76,14 +74,14 @@ class _Writer:
                 if self._best is None:
                     raise
                 break  # what there is goes to the search
-            judged = await self._judged(answer)
-            if judged is not None and judged[0].accepted:
-                return Found(work.judge.draft(judged[0].proof), "proved")
-            if judged is not None and (found := await self._drafted(judged[0])) is not None:
+            best = await self._judged(answer)
+            if best is not None and best[0].accepted:
+                return Found(Draft.of(work.judge, best[0].proof), "proved")
+            if best is not None and (found := await self._drafted(best[0])) is not None:
                 return found
             if self._sketch and self._best is not None:
                 break
-            asked = self._back(answer, judged)
+            asked = self._back(answer, best)
         return await self._searched(outcome)
 
     # --- one round
@@ -91,15 +89,15 @@ class _Writer:
     def _budget(self) -> int:
         """Tokens that the next answer may have: an equal part of what is left for each round that is left."""
         work = self._work
-        rounds = max(1, work.plan.rounds + 1 - work.counts.rounds)
-        return max(0, work.plan.tokens - work.counts.tokens) // rounds
+        rounds = max(1, work.plan.rounds + 1 - work.rounds)
+        return max(0, work.plan.tokens - work.tokens) // rounds
 
     async def _answer(self, asked: list[Turn], number: int, budget: int) -> Answer:
         work = self._work
-        method = work.plan.method
-        temperature = min(method.temperature + number * _WARMER, max(_WARMEST, method.temperature))
-        seed = None if method.seed is None else method.seed + number
-        sampling = SamplingParams(1, temperature, method.top_p, budget, seed)
+        steps = work.plan.sampling
+        temperature = min(steps.temperature + number * _WARMER, max(_WARMEST, steps.temperature))
+        seed = None if steps.seed is None else steps.seed + number
+        sampling = attrs.evolve(steps, count=1, temperature=temperature, max_new_tokens=budget, seed=seed)
         doing = "Writing a sketch" if self._sketch else "Writing a proof" if not number else "Repairing the proof"
         what = f"{doing} (round {number + 1} of {work.plan.rounds + 1})"
         work.say(what)
@@ -111,7 +109,9 @@ class _Writer:
 
         while True:
             style = work.style or "chat"
-            turns = prompt.opening(style, self._task, sketch=self._sketch, maximum=self._file_tokens)
+            turns = prompt.opening(
+                style, self._document, work.judge.goal.state, sketch=self._sketch, maximum=self._file_tokens
+            )
             try:
                 answer = await work.engine.converse([*turns, *asked], sampling, progress=progress)
                 break
@@ -119,9 +119,9 @@ class _Writer:
                 if self._file_tokens <= _LEAST_TOKENS:
                     raise
                 self._file_tokens //= 2
-        work.counts.rounds += 1
-        work.counts.tokens += answer.tokens
-        work.counts.model = answer.model
+        work.rounds += 1
+        work.tokens += answer.tokens
+        work.model = answer.model
         return answer
 
     async def _judged(self, answer: Answer) -> tuple[Judged, Written] | None:
@@ -130,15 +130,15 @@ class _Writer:
         found: list[tuple[Judged, Written]] = []
         for written in readings[:_MAX_PROOFS]:
             self._work.say("Lean judges the proof")
-            judged = await self._work.judge.judged(written.proof)
-            if judged.accepted:
-                return judged, written
-            found.append((judged, written))
+            verdict = await judged(self._work.judge, written.proof)
+            if verdict.accepted:
+                return verdict, written
+            found.append((verdict, written))
         return min(found, key=lambda pair: _gaps(pair[0].draft), default=None)
 
-    async def _drafted(self, judged: Judged) -> Found | None:
+    async def _drafted(self, verdict: Judged) -> Found | None:
         """A proof made from a draft by Lean's own tactics alone; the draft is kept where it is the best so far."""
-        draft = judged.draft
+        draft = verdict.draft
         if draft is None:
             return None
         if _gaps(draft) < _gaps(self._best):
@@ -155,16 +155,16 @@ class _Writer:
         self._best = draft
         self._keep(draft)
 
-    def _back(self, answer: Answer, judged: tuple[Judged, Written] | None) -> list[Turn]:
+    def _back(self, answer: Answer, best: tuple[Judged, Written] | None) -> list[Turn]:
         """What goes back to the model."""
-        if judged is None:
+        if best is None:
             return prompt.after_nothing(cut=answer.finish == "length")
-        verdict, written = judged
+        verdict, written = best
         trial = verdict.trial
         if trial is None or trial.reason:
             return prompt.after_refusal(written.proof, trial.reason if trial else verdict.reason)
         judge = self._work.judge
-        left, point = judge.unproved(trial), judge.point
+        left, point = judge.own(trial.goals or ()), judge.point
         # Lean has read an example under a name, and proofs above as `sorry`; the model sees the file's own text.
         trial = attrs.evolve(trial, document=judge.text[: point.start] + trial.document[point.start :])
         scope = min(point.declaration.start, trial.start)
@@ -175,7 +175,7 @@ class _Writer:
     async def _searched(self, outcome: Outcome) -> Found:
         """The gaps of the best draft go to the search; without a draft the whole goal does."""
         work = self._work
-        draft = self._best or work.judge.draft("sorry")
+        draft = self._best or Draft.of(work.judge, "sorry")
         if draft.gaps <= filling.MAX_GAPS:
             work.say(f"Searching for proofs of {counted(draft.gaps, 'gap')}")
             if self._sketch or self._best is None:

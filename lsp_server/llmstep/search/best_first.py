@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import itertools
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, Protocol
 
 import attrs
@@ -75,19 +76,6 @@ class Search:
     """Number of distinct states seen, the root included."""
 
 
-@attrs.frozen(order=True)
-class _Node:
-    cost: float
-    """What the queue is ordered by: the score, negative."""
-    number: int
-    """Among equals the older one is first."""
-    goals: tuple[str, ...] = attrs.field(order=False)
-    proof: tuple[str, ...] = attrs.field(order=False)
-    logprob: float = attrs.field(order=False)
-    again: int = attrs.field(order=False, default=0)
-    """How often it was expanded before."""
-
-
 def score(logprob: float, depth: int, length_power: float) -> float:
     """Score of a state: the sum of the log-probabilities of the `depth` steps to it, over `depth ** length_power`."""
     return logprob / math.pow(max(1, depth), length_power)
@@ -114,98 +102,97 @@ async def best_first(
         length_power: 0 ranks by the sum of log-probabilities, which favours short proofs; 1 by their mean a step.
         progress: Called before each expansion.
     """
-    return await _BestFirst(expander, limits, key, length_power, progress).run(root)
-
-
-@attrs.define(eq=False)
-class _BestFirst:
-    _expander: Expander
-    _limits: Limits
-    _key: Callable[[tuple[str, ...]], str]
-    _length_power: float
-    _progress: ProgressSink
-    _queue: list[_Node] = attrs.field(init=False, factory=list)
-    _made: int = attrs.field(init=False, default=0)
-    _costs: dict[str, float] = attrs.field(init=False, factory=dict)
-    """Of every state seen: the least cost that it was reached with."""
-    _expanded: set[str] = attrs.field(init=False, factory=set)
-    _past: list[_Node] = attrs.field(init=False, factory=list)
-    """The nodes expanded since they were last put back."""
-    _expansions: int = attrs.field(init=False, default=0)
-    _best: tuple[str, ...] | None = attrs.field(init=False, default=None)
-    _last: int = attrs.field(init=False)
-    """No state is expanded beyond this number of expansions."""
-
-    def __attrs_post_init__(self) -> None:
-        self._last = self._limits.expansions
-
-    async def run(self, root: tuple[str, ...]) -> Search:
-        started = time.monotonic()
-        self._push(root, (), 0.0)
-        outcome: Outcome = "exhausted"
-        while (node := self._pop()) is not None:
-            left = self._limits.seconds - (time.monotonic() - started)
-            if left <= 0 or self._expansions >= self._last:
-                outcome = "seconds" if left <= 0 else "expansions"
-                break
-            self._progress(self._update(node))
-            try:
-                steps = await asyncio.wait_for(self._expander.expand(node.goals, node.proof, node.again), left)
-            except asyncio.TimeoutError:
-                if time.monotonic() - started < self._limits.seconds:
-                    raise  # not ours
-                outcome = "seconds"
-                break
-            self._expansions += 1
-            for step in steps:
-                self._take(node, step)
-        seconds = time.monotonic() - started
-        found: Outcome = "proved" if self._best is not None else outcome
-        return Search(self._best, found, self._expansions, seconds, len(self._costs))
-
-    def _take(self, node: _Node, step: Step) -> None:
-        if step.goals is None:
-            return
-        proof = (*node.proof, step.tactic)
-        if step.goals:
-            self._push(step.goals, proof, node.logprob + step.logprob)
-        elif self._best is None or _length(proof) < _length(self._best):
-            if self._best is None:
-                self._last = min(self._last, self._expansions + self._limits.patience)
-            self._best = proof
-
-    def _push(self, goals: tuple[str, ...], proof: tuple[str, ...], logprob: float) -> None:
-        key = self._key(goals)
-        cost = -score(logprob, len(proof), self._length_power)
-        if cost < self._costs.get(key, float("inf")) and key not in self._expanded:
-            self._costs[key] = cost
-            self._made += 1
-            heapq.heappush(self._queue, _Node(cost, self._made, goals, proof, logprob))
-
-    def _update(self, node: _Node) -> Progress:
-        doing = "Searching" if self._best is None else "Looking for a shorter proof"
-        where = f"{self._expansions} expanded, {len(self._queue)} open, depth {len(node.proof)}"
-        return Progress("search", f"{doing}: {where}", self._expansions, self._limits.expansions)
-
-    def _pop(self) -> _Node | None:
-        """The best open state, which counts as expanded from now on."""
-        if not self._queue and self._best is None and self._expander.varied:
-            for node in self._past:
-                heapq.heappush(self._queue, attrs.evolve(node, again=node.again + 1))
-            self._past.clear()
-        while self._queue:
-            node = heapq.heappop(self._queue)
-            key = self._key(node.goals)
-            if key in self._expanded and not node.again:
-                continue  # it was reached by a better way meanwhile
-            if self._best is not None and len(node.proof) + 1 >= len(self._best):
-                continue  # no shorter proof goes through it
-            self._expanded.add(key)
-            self._past.append(node)
-            return node
-        return None
+    started = time.monotonic()
+    states = _States(key, length_power)
+    states.push(root, (), 0.0)
+    best: tuple[str, ...] | None = None
+    expansions, last = 0, limits.expansions
+    outcome: Outcome = "exhausted"
+    while (node := states.pop(best, varied=expander.varied)) is not None:
+        left = limits.seconds - (time.monotonic() - started)
+        if left <= 0 or expansions >= last:
+            outcome = "seconds" if left <= 0 else "expansions"
+            break
+        doing = "Searching" if best is None else "Looking for a shorter proof"
+        where = f"{expansions} expanded, {len(states.queue)} open, depth {len(node.proof)}"
+        progress(Progress("search", f"{doing}: {where}", expansions, limits.expansions))
+        try:
+            steps = await asyncio.wait_for(expander.expand(node.goals, node.proof, node.again), left)
+        except asyncio.TimeoutError:
+            if time.monotonic() - started < limits.seconds:
+                raise  # not ours
+            outcome = "seconds"
+            break
+        expansions += 1
+        for step in steps:
+            proof = (*node.proof, step.tactic)
+            if step.goals:
+                states.push(step.goals, proof, node.logprob + step.logprob)
+            elif step.goals is not None and (best is None or _length(proof) < _length(best)):
+                if best is None:
+                    last = min(last, expansions + limits.patience)
+                best = proof
+    outcome = outcome if best is None else "proved"
+    return Search(best, outcome, expansions, time.monotonic() - started, len(states.costs))
 
 
 def _length(proof: tuple[str, ...]) -> tuple[int, int]:
     """What makes one proof shorter than another: fewer steps, then fewer characters."""
     return len(proof), sum(map(len, proof))
+
+
+@attrs.frozen(order=True)
+class _Node:
+    cost: float
+    """What the queue is ordered by: the score, negative."""
+    number: int
+    """Among equals the older one is first."""
+    goals: tuple[str, ...] = attrs.field(order=False)
+    proof: tuple[str, ...] = attrs.field(order=False)
+    logprob: float = attrs.field(order=False)
+    again: int = attrs.field(order=False, default=0)
+    """How often it was expanded before."""
+
+
+@attrs.define(eq=False)
+class _States:
+    _key: Callable[[tuple[str, ...]], str]
+    _length_power: float
+    queue: list[_Node] = attrs.field(init=False, factory=list)
+    """Those that are open."""
+    costs: dict[str, float] = attrs.field(init=False, factory=dict)
+    """Of every state seen: the least cost that it was reached with."""
+    _expanded: set[str] = attrs.field(init=False, factory=set)
+    _past: list[_Node] = attrs.field(init=False, factory=list)
+    """The nodes expanded since they were last put back."""
+    _numbers: Iterator[int] = attrs.field(init=False, factory=itertools.count)
+
+    def push(self, goals: tuple[str, ...], proof: tuple[str, ...], logprob: float) -> None:
+        key = self._key(goals)
+        cost = -score(logprob, len(proof), self._length_power)
+        if cost < self.costs.get(key, math.inf) and key not in self._expanded:
+            self.costs[key] = cost
+            heapq.heappush(self.queue, _Node(cost, next(self._numbers), goals, proof, logprob))
+
+    def pop(self, best: tuple[str, ...] | None, *, varied: bool) -> _Node | None:
+        """The best open state, which counts as expanded from now on.
+
+        Args:
+            best: The shortest proof so far.
+            varied: Whether to begin again with those that were expanded, when none is open and there is no proof.
+        """
+        if not self.queue and best is None and varied:
+            for node in self._past:
+                heapq.heappush(self.queue, attrs.evolve(node, again=node.again + 1))
+            self._past.clear()
+        while self.queue:
+            node = heapq.heappop(self.queue)
+            key = self._key(node.goals)
+            if key in self._expanded and not node.again:
+                continue  # it was reached by a better way meanwhile
+            if best is not None and len(node.proof) + 1 >= len(best):
+                continue  # no shorter proof goes through it
+            self._expanded.add(key)
+            self._past.append(node)
+            return node
+        return None

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import attrs
 
 from llmstep.aside import aside
-from llmstep.errors import LeanTimeoutError, LlmstepError, NoGoalError
+from llmstep.errors import LeanTimeoutError, NoGoalError
 from llmstep.lean.insertion_point import InsertionKind
 from llmstep.lean.insertion_points import InsertionPoint, find_insertion_points
 from llmstep.lean.text import masked_text, offset_at, position_at
 from llmstep.lean.trial import GAP
 from llmstep.progress import Progress, ProgressSink, silent
-from llmstep.search.interface import Attempt, Task, nothing_written
+from llmstep.search.attempt import Attempt, Task, nothing_written
 
 if TYPE_CHECKING:
     from lsprotocol.types import TextEdit
@@ -87,30 +87,33 @@ async def fill(
 
         try:
             made = await prove(Task(uri, text, [sorry.point], written), numbered)
-            filled = Filled(sorry, made, "" if made.edit else made.outcome)
+            results.append(Filled(sorry, made, "" if made.edit else made.outcome))
         except (NoGoalError, LeanTimeoutError) as error:
-            filled = Filled(sorry, None, _said(error))
-        results.append(filled)
+            results.append(Filled(sorry, None, error.message.rstrip(".")))
     return await _together(uri, text, lean, results)
 
 
 async def _together(uri: str, text: str, lean: LeanWorkspace, results: Sequence[Filled]) -> list[Filled]:
     """The results, without the proofs that Lean refuses beside those before them."""
-    edits = [each.attempt.edit for each in results if each.attempt and each.attempt.edit]
+    edits = {each.sorry.start: each.attempt.edit for each in results if each.attempt and each.attempt.edit}
     if len(edits) < 2:
         return list(results)
     before = Counter(await lean.errors(uri, text))
-    if not Counter(await lean.errors(uri, applied(text, edits))) - before:
+
+    async def goes(edits: Sequence[TextEdit]) -> bool:
+        return not Counter(await lean.errors(uri, applied(text, edits))) - before
+
+    if await goes(list(edits.values())):
         return list(results)
     kept: list[TextEdit] = []
     checked: list[Filled] = []
     for each in results:
-        edit = each.attempt.edit if each.attempt else None
-        if edit is not None and Counter(await lean.errors(uri, applied(text, [*kept, edit]))) - before:
+        edit = edits.get(each.sorry.start)
+        if edit is None or await goes([*kept, edit]):
+            kept += [edit] if edit else []
+            checked.append(each)
+        else:
             checked.append(attrs.evolve(each, reason="refused beside the other proofs"))
-            continue
-        kept += [edit] if edit else []
-        checked.append(each)
     return checked
 
 
@@ -128,7 +131,3 @@ def _numbered(update: Progress, number: int, count: int, expansions: int) -> Pro
         return attrs.evolve(update, message=message)
     done = min(update.done, expansions) if update.stage == "search" else 0
     return Progress("search", message, number * expansions + done, count * expansions)
-
-
-def _said(error: LlmstepError) -> str:
-    return error.message.rstrip(".")

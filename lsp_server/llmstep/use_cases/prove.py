@@ -9,10 +9,9 @@ from llmstep.lean.asking import proof_so_far
 from llmstep.lean.insertion_points import InsertionPoint
 from llmstep.memory import Document, Edit, SuggestionSet
 from llmstep.progress import ProgressSink
-from llmstep.proofs.plan import Plan
 from llmstep.proofs.prover import WholeProver
 from llmstep.search import sorries
-from llmstep.search.interface import Attempt, Task
+from llmstep.search.attempt import Attempt, Plan, Task
 from llmstep.search.sorries import Filled
 from llmstep.types import Candidate, Check, Suggestion, Verdict
 from llmstep.use_cases.parts import Parts

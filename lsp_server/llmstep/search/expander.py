@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import attrs
 
 from llmstep.automation.source import MissingTactics
 from llmstep.lean.text import offset_at
 from llmstep.printable import strange_character
 from llmstep.search.best_first import Step
-from llmstep.search.judge import Judge
-from llmstep.search.proposals import ProofState, Proposer
-from llmstep.search.script import join
+from llmstep.search.judge import Judge, join
+from llmstep.search.proposals import Proposer
+from llmstep.types import Goal, PromptInput
 
 
 @attrs.define(eq=False)
@@ -31,7 +29,7 @@ class LeanExpander:
 
     @property
     def varied(self) -> bool:
-        """Whether the proposer may propose other steps when it is asked again."""
+        """See `Expander`."""
         return self._proposer.varied
 
     async def expand(self, goals: tuple[str, ...], proof: tuple[str, ...], again: int = 0) -> list[Step]:
@@ -41,9 +39,9 @@ class LeanExpander:
             ModelError: The model cannot be loaded or run.
             LeanError: Lean does not answer.
         """
-        steps: list[Step] = []
-        uri = self._judge.uri
-        for proposal in await self._proposer.propose(self._proof_state(goals, proof, again)):
+        found: list[Step] = []
+        uri, steps = self._judge.uri, join(proof)
+        for proposal in await self._proposer.propose(self._prompt_input(goals[0], steps), steps, again):
             steps_to = (*proof, proposal.tactic)
             if self._missing(uri, proposal.tactic) or strange_character(proposal.tactic.replace("\r\n", "\n")):
                 continue  # joined with others, it would lose its carriage returns
@@ -51,31 +49,28 @@ class LeanExpander:
             self._missing.learn(uri, proposal.tactic, check)
             if left == () and not await self._judge.accepts(steps_to):
                 left = None
-            steps.append(Step(proposal.tactic, proposal.logprob, left))
+            found.append(Step(proposal.tactic, proposal.logprob, left))
             if left == ():
                 break
-        return steps
-
-    async def finished(self, proofs: Sequence[tuple[str, ...]]) -> list[bool]:
-        """Which of several proofs Lean accepts as finished."""
-        return [left == () for _, left in await self._judge.left(proofs)]
+        return found
 
     async def shortened(self, proof: tuple[str, ...]) -> tuple[str, ...]:
         """A finished proof without the steps that it does not need."""
         while len(proof) > 1:
             parts = [proof[:index] + proof[index + 1 :] for index in range(len(proof))]
-            enough = [part for part, good in zip(parts, await self.finished(parts), strict=True) if good]
+            judged = await self._judge.left(parts)
+            enough = [part for part, (_, left) in zip(parts, judged, strict=True) if left == ()]
             if not enough:
                 break
             proof = min(enough, key=lambda part: sum(map(len, part)))
         return proof
 
-    def _proof_state(self, goals: tuple[str, ...], proof: tuple[str, ...], again: int) -> ProofState:
+    def _prompt_input(self, goal: str, steps: str) -> PromptInput:
+        """What a model is asked behind steps of the search."""
         text, point = self._judge.text, self._judge.point
         before = text[: point.start]
-        steps = join(proof)
         if steps:
             shadow = point.shadow_text(text, steps)
             before = shadow.text[: offset_at(shadow.text, shadow.end)] + "\n"
-        written = "\n".join(part for part in (self._written, steps) if part)
-        return ProofState(goals[0], before, point.declaration.name, written, again, steps)
+        proof = "\n".join(part for part in (self._written, steps) if part)
+        return PromptInput(Goal(goal), context=before, declaration=point.declaration.name, proof=proof)

@@ -6,7 +6,7 @@ import pytest
 
 from llmstep.lean.insertion_points import find_insertion_points
 from llmstep.lean.text import position_at
-from llmstep.search.script import join, must_finish, own_goals
+from llmstep.search.judge import join, must_finish, own_goals
 from llmstep.types import Goal
 
 
