@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import forms
 from generated import ROOT, write_or_check
+from outputs import OUTPUTS
 from typer.main import get_command
 
 from llmstep.cli import app
-from llmstep.cli.outputs import OUTPUTS
 from llmstep.http.openapi import description
 from llmstep.wire import state, steps
 from llmstep.wire.commands import COMMANDS, MESSAGES, CheckedSuggestions, CheckParams, Place, PlainGoal

@@ -200,13 +200,13 @@ def test_what_cannot_be_merged(tmp_path: Path) -> None:
     one = put(tmp_path / "1", proved("a"))
     for file, message in (
         (put(tmp_path / "2", proved("a", "exhausted")), r"a stands in .*1 and in .*2, with different results"),
-        (put(tmp_path / "3", proved("b", method={**METHOD, "expansions": 5})), "expansions 4 there, 5 here"),
+        (put(tmp_path / "3", proved("b", method={**METHOD, "expansions": 5})), "expansions 5 there, 4 here"),
         (str(tmp_path / "none"), "cannot be read: No such file"),
     ):
         with pytest.raises(RequestError, match=message):
             bench("merge", one, file)
     (tmp_path / "4").write_text('{"name": "a"}\n')
-    with pytest.raises(RequestError, match=r"4:1 is no result"):
+    with pytest.raises(RequestError, match=r"Line 1 of .*4 is no result"):
         bench("merge", str(tmp_path / "4"))
-    with pytest.raises(RequestError, match=r"4:1 is no result"):
+    with pytest.raises(RequestError, match=r"Line 1 of .*4 is no result"):
         bench("merge", one, str(tmp_path / "4"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 
-from llmstep.bench.results import read_lines
+from llmstep.bench.results import known_results
 from llmstep.bench.search import Result, method_record, run_search, summarise
 from llmstep.bench.theorems import read_theorems
 from llmstep.engine.engine import Engine
@@ -110,18 +110,18 @@ async def test_results_of_another_method_are_not_mixed_in(tmp_path: Path) -> Non
     out = tmp_path / "out.jsonl"
     out.write_text(result("one").line(), encoding="utf-8")
     with pytest.raises(RequestError, match="expansions 4 there, 5 here"):
-        read_lines(out, {**RECORD, "expansions": 5}, Result)
+        known_results(out, {**RECORD, "expansions": 5}, Result)
     out.write_text('{"name": "one"}\n', encoding="utf-8")
-    with pytest.raises(RequestError, match=r"out\.jsonl:1 is no result"):
-        read_lines(out, RECORD, Result)
-    assert read_lines(tmp_path / "none.jsonl", RECORD, Result) == {}
+    with pytest.raises(RequestError, match=r"Line 1 of .*out\.jsonl is no result: outcome is missing"):
+        known_results(out, RECORD, Result)
+    assert known_results(tmp_path / "none.jsonl", RECORD, Result) == {}
 
 
 @in_loop
 async def test_the_last_line_of_a_theorem_counts(tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     out.write_text(result("one", outcome="error").line() + result("one", "rfl").line(), encoding="utf-8")
-    assert read_lines(out, RECORD, Result) == {"one": result("one", "rfl")}
+    assert known_results(out, RECORD, Result) == {"one": result("one", "rfl")}
 
 
 @in_loop
@@ -151,8 +151,8 @@ def test_what_is_part_of_the_method() -> None:
 
 def test_the_summary() -> None:
     results = [result("a", "rfl"), result("b"), result("c", outcome="error"), result("d", "simp", model="starter")]
-    made = summarise(results, RECORD)
+    made = summarise(results)
     assert (made.theorems, made.proved, made.errors, made.rate) == (4, 2, 1, 0.5)
     assert made.interval == (0.15, 0.85)
     assert (made.expansions, made.seconds, made.model) == (8, 6.0, "starter")
-    assert summarise([], RECORD).interval == (0.0, 1.0)
+    assert summarise([]).interval == (0.0, 1.0)

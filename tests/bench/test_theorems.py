@@ -93,16 +93,19 @@ def test_a_place_in_a_file(tmp_path: Path) -> None:
     [
         ([], "has no theorems"),
         (["", " "], "has no theorems"),
-        (["{"], "some.jsonl:1 is no JSON"),
-        (["3"], "some.jsonl:1 is no record"),
-        ([{"name": "a", "statement": ": True"}, {"name": "a", "statement": ": 1 = 1"}], "some.jsonl:2 has the name a"),
-        ([{"statement": ": True"}], "some.jsonl:1 has no name"),
-        ([{"name": "a"}], "some.jsonl:1 has no formal_statement"),
-        ([{"name": "a", "statement": " "}], "some.jsonl:1 has no statement"),
-        ([{"name": "a", "statement": ": True", "header": 3}], "The header of some.jsonl:1"),
+        (["{"], "Line 1 of .*some.jsonl is no theorem"),
+        (["3"], "Line 1 of .*some.jsonl is no theorem"),
+        (
+            [{"name": "a", "statement": ": True"}, {"name": "a", "statement": ": 1 = 1"}],
+            "Line 2 of .*some.jsonl has the name a",
+        ),
+        ([{"statement": ": True"}], "Line 1 of .*some.jsonl names neither"),
+        ([{"name": "a"}], "Line 1 of .*some.jsonl names neither"),
+        ([{"name": "a", "statement": " "}], "Line 1 of .*some.jsonl names neither"),
+        ([{"name": "a", "statement": ": True", "header": 3}], "Line 1 of .*some.jsonl is no theorem: header must be"),
         ([{"file": "None.lean", "line": 1}], "None.lean cannot be read"),
-        ([{"file": "some.jsonl", "line": 0}], "The place in some.jsonl:1"),
-        ([{"file": "some.jsonl"}], "The place in some.jsonl:1"),
+        ([{"file": "some.jsonl", "line": 0}], "Line 1 of .*some.jsonl names neither"),
+        ([{"file": "some.jsonl"}], "Line 1 of .*some.jsonl names neither"),
     ],
 )
 def test_what_is_no_theorem_is_named(tmp_path: Path, records: Sequence[Any], message: str) -> None:

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from scripted_model import Reply, ScriptedModel
 
-from llmstep.bench.results import read_lines
+from llmstep.bench.results import known_results
 from llmstep.bench.search import Result, method_record, run_search, summarise
 from llmstep.bench.theorems import Theorem, read_theorems
 from llmstep.engine.router import EngineRouter
@@ -100,7 +100,7 @@ async def measure(name: str, plan: Plan, settings: Settings, theorems: list[Theo
 
 
 def told(name: str, results: list[Result]) -> str:
-    summary = summarise(results, {})
+    summary = summarise(results)
     low, high = (round(100 * bound) for bound in summary.interval)
     partial = sum(result.outcome == "partial" for result in results)
     rounds = sum(result.rounds for result in results)
@@ -125,7 +125,7 @@ def main() -> None:
         plan = attrs.evolve(SEARCH, strategy="sketch")
         print(told("sketch", asyncio.run(measure("sketch", plan, own, theorems, given.folder))), flush=True)
     if given.only in (None, "write"):
-        known = read_lines(given.folder / "search.jsonl", method_record(SEARCH, "starter"), Result)
+        known = known_results(given.folder / "search.jsonl", method_record(SEARCH, "starter"), Result)
         writer = Writer(theorems, {name: result.proof for name, result in known.items() if result.proof})
         with ScriptedModel(writer) as model:
             settings = attrs.evolve(own, engine="openai", remote=RemoteSettings(url=model.url))

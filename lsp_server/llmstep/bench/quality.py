@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _ACCEPTED = frozenset(each.value for each in Verdict if each.accepted)
 _RESAMPLES = 2000
+QUALITY = "quality"
+"""The benchmark in the records of methods."""
 
 
 @attrs.frozen
@@ -84,6 +86,20 @@ class QualitySummary:
     model: str | None
     method: dict[str, Any]
 
+    def text(self) -> str:
+        """For reading."""
+        errors = f", {self.errors} with an error" if self.errors else ""
+        lines = [
+            f"{self.goals} goals{errors}, {self.seconds:.0f} s, model {self.model}",
+            f"goals with a step that Lean accepts: {self.accepted}",
+            f"goals with a step that closes them: {self.closed}",
+            f"goals whose likeliest step is accepted: {self.first}",
+            f"distinct steps that are accepted: {self.steps}",
+        ]
+        if self.shown is not None:
+            lines.append(f"median time to the first accepted step: {self.shown:.2f} s")
+        return "\n".join(lines)
+
 
 def quality_record(settings: Settings, seed: int) -> dict[str, Any]:
     """What the results say about how was asked."""
@@ -92,7 +108,7 @@ def quality_record(settings: Settings, seed: int) -> dict[str, Any]:
     model = {"model": settings.model, "template": settings.template}
     if settings.dtype != "auto" and not where:
         model["dtype"] = settings.dtype
-    return {"benchmark": "quality", **model, **where, **sampling, "tokens": settings.max_new_tokens, "seed": seed}
+    return {"benchmark": QUALITY, **model, **where, **sampling, "tokens": settings.max_new_tokens, "seed": seed}
 
 
 async def run_quality(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 
 from llmstep.errors import GenerationError, LeanCrashedError, LeanTimeoutError, NoGoalError, RequestError
+from llmstep.json_lines import read_lines
 
 if TYPE_CHECKING:
     from llmstep.bench.theorems import Theorem
@@ -58,7 +59,7 @@ async def run(
         RequestError: `out` belongs to another run.
         LlmstepError: Lean or the model cannot be used at all.
     """
-    known = read_lines(out, method, kind)
+    known = known_results(out, method, kind)
     results: list[L] = []
     for theorem in theorems:
         result = known.get(theorem.name)
@@ -75,8 +76,8 @@ async def run(
     return results
 
 
-def read_lines(out: Path, method: dict[str, Any], kind: type[L]) -> dict[str, L]:
-    """What an earlier run has left, by name: the last line of each. A last line without its end is cut off.
+def known_results(out: Path, method: dict[str, Any], kind: type[L]) -> dict[str, L]:
+    """What an earlier run has left, by name. A last line without its end is cut off.
 
     Raises:
         RequestError: A line is no result, or one of a run with another method.
@@ -87,78 +88,51 @@ def read_lines(out: Path, method: dict[str, Any], kind: type[L]) -> dict[str, L]
     whole = content[: content.rfind(b"\n") + 1]
     if len(whole) < len(content):
         out.write_bytes(whole)
-    results = {result.name: result for result in _parsed(out, whole, kind)}
-    for result in results.values():
-        if result.method != method:
-            raise RequestError(
-                f"{out} has results of another method: {difference(result.method, method)}.",
-                hint="Give the same options, or another file for the results.",
-            )
-    return results
+    return _by_name(out, kind, method, "Give the same options, or another file for the results.")
 
 
-def merge(files: Sequence[Path], kinds: Sequence[type[L]]) -> list[L]:
+def merge(files: Sequence[Path], kind_of: Callable[[dict[str, Any]], type[L]]) -> list[L]:
     """The results of several runs with one method, each name once; a later success takes the place of an error.
 
     Args:
-        kinds: The classes that the lines may have; all have the same one.
+        kind_of: Gives the class of the lines, by their method.
 
     Raises:
         RequestError: A file cannot be read, holds other lines, or contradicts another one.
     """
-    merged: dict[str, L] = {}
-    places: dict[str, Path] = {}
-    kind: type[L] | None = None
+    merged: dict[str, tuple[L, Path]] = {}
+    method: dict[str, Any] | None = None
     for file in files:
-        try:
-            content = file.read_bytes()
-        except OSError as error:
-            raise RequestError(
-                f"The file {file} cannot be read: {error.strerror}.", hint="Give another file."
-            ) from None
-        kind = kind or _kind(file, content, kinds)
-        last = {result.name: result for result in _parsed(file, content, kind)}
-        for name, result in last.items():
-            first = next(iter(merged.values()), result)
-            if result.method != first.method:
-                raise RequestError(
-                    f"{file} has results of another method: {difference(first.method, result.method)}.",
-                    hint="Merge the files of one benchmark.",
-                )
-            known = merged.get(name)
+        if method is None:
+            method = next((line.method for _, line in read_lines(file, Line, "result", _FORM)), None)
+        results = _by_name(file, kind_of(method), method, "Merge the files of one benchmark.") if method else {}
+        for name, result in results.items():
+            known, place = merged.get(name, (None, file))
             if known is not None and "error" not in (known.outcome, result.outcome) and known != result:
                 raise RequestError(
-                    f"{name} stands in {places[name]} and in {file}, with different results.",
+                    f"{name} stands in {place} and in {file}, with different results.",
                     hint="Give each shard's file once, of one run.",
                 )
             if known is None or known.outcome == "error":
-                merged[name], places[name] = result, file
+                merged[name] = result, file
     if not merged:
         raise RequestError("There are no results in these files.", hint="Give what `llmstep bench` wrote.")
-    return list(merged.values())
+    return [result for result, _ in merged.values()]
 
 
-def _kind(file: Path, content: bytes, kinds: Sequence[type[L]]) -> type[L]:
-    for kind in kinds:
-        try:
-            if next(iter(_parsed(file, content.split(b"\n")[0], kind)), None) is not None:
-                return kind
-        except RequestError:
-            continue
-    raise RequestError(f"{file}:1 is no result.", hint="Give what `llmstep bench search` or `quality` wrote.")
+_FORM = '{"name": ..., "outcome": ..., "method": ...}'
 
 
-def _parsed(file: Path, content: bytes, kind: type[L]) -> list[L]:
-    results = []
-    for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), start=1):
-        try:
-            results.append(kind(**json.loads(line)))
-        except (ValueError, TypeError):
-            raise RequestError(f"{file}:{number} is no result.", hint="Give another file for the results.") from None
+def _by_name(file: Path, kind: type[L], method: dict[str, Any], hint: str) -> dict[str, L]:
+    """The last result of each name.
+
+    Raises:
+        RequestError: A line is no result, or one of another method.
+    """
+    results = {line.name: line for _, line in read_lines(file, kind, "result", _FORM)}
+    for result in results.values():
+        names = [name for name in {**result.method, **method} if result.method.get(name) != method.get(name)]
+        if names:
+            apart = ", ".join(f"{name} {result.method.get(name)} there, {method.get(name)} here" for name in names)
+            raise RequestError(f"{file} has results of another method: {apart}.", hint=hint)
     return results
-
-
-def difference(old: dict[str, Any], new: dict[str, Any]) -> str:
-    """What two methods do not have in common, for a sentence."""
-    names = [name for name in (*old, *new) if old.get(name) != new.get(name)]
-    return ", ".join(f"{name} {old.get(name)} there, {new.get(name)} here" for name in dict.fromkeys(names))

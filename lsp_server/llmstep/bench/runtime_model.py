@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import random
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import attrs
 
 from llmstep.bench import shapes
 from llmstep.bench.hardware import on_cuda
@@ -20,6 +21,7 @@ from llmstep.engine.device import place
 from llmstep.engine.loaded import LoadedModel
 from llmstep.engine.prompt import EncodedPrompt, encode
 from llmstep.errors import RequestError
+from llmstep.json_lines import read_lines
 from llmstep.progress import silent
 from llmstep.types import Goal, PromptInput
 
@@ -87,6 +89,13 @@ def _real(settings: Settings) -> tuple[LoadedModel, PromptTemplate]:
     return load(plan), choice.template
 
 
+@attrs.frozen
+class _Case:
+    goal: str
+    prefix: str = ""
+    name: str = ""
+
+
 def cases_of(file: Path | None, model: Subject, lengths: Sequence[int] = PROMPT_TOKENS) -> list[Case]:
     """The prompts of a JSONL file of {"goal", "prefix"}; without one, goals of the benchmark's own.
 
@@ -96,7 +105,12 @@ def cases_of(file: Path | None, model: Subject, lengths: Sequence[int] = PROMPT_
         RequestError: A line of the file is no case.
     """
     if file is not None:
-        asks = _read(file)
+        asks = [
+            (each.name or f"line {number}", PromptInput(Goal.from_state(each.goal), each.prefix))
+            for number, each in read_lines(file, _Case, "case", '{"goal": "h : p\\n⊢ p", "prefix": "exact "}')
+        ]
+        if not asks:
+            raise RequestError(f"{file} has no cases.", hint='A line is {"goal": "h : p\\n⊢ p", "prefix": "exact "}.')
     elif model.template is None:
         return [_random(length) for length in lengths]
     else:
@@ -114,22 +128,6 @@ def cases_of(file: Path | None, model: Subject, lengths: Sequence[int] = PROMPT_
 def _random(length: int) -> Case:
     draw = random.Random(length)
     return Case(f"{length} tokens", EncodedPrompt([draw.randrange(3, 256) for _ in range(length)], []))
-
-
-def _read(file: Path) -> Sequence[tuple[str, PromptInput]]:
-    asks, hint = [], 'A line is {"goal": "h : p\\n⊢ p", "prefix": "exact "}.'
-    for number, line in enumerate(file.read_text("utf-8").splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            raw = json.loads(line)
-            ask = PromptInput(Goal.from_state(raw["goal"]), raw.get("prefix", ""))
-            asks.append((str(raw.get("name", f"line {number}")), ask))
-        except (ValueError, TypeError, KeyError, AttributeError):
-            raise RequestError(f"{file}:{number} is no case.", hint=hint) from None
-    if not asks:
-        raise RequestError(f"{file} has no cases.", hint=hint)
-    return asks
 
 
 GOALS = (

@@ -63,6 +63,14 @@ class Summary:
     model: str | None
     method: dict[str, Any]
 
+    def text(self) -> str:
+        """For reading."""
+        errors = f", {self.errors} errors" if self.errors else ""
+        return (
+            f"{self.proved} of {self.theorems} proved: {Share(self.rate, self.interval)}{errors};"
+            f" {self.expansions} expansions, {self.seconds:.0f} s"
+        )
+
 
 def method_record(
     plan: Plan, model: str, served: str = "", premises: str = "none", dtype: str = "auto"
@@ -123,7 +131,7 @@ async def run_search(
     return await run(Result, theorems, attempt, record, out, on_result)
 
 
-def summarise(results: Sequence[Result], record: dict[str, Any]) -> Summary:
+def summarise(results: Sequence[Result]) -> Summary:
     """The success rate, with its confidence interval."""
     proved = sum(result.proved for result in results)
     rate = Share.of(proved, len(results))
@@ -136,5 +144,5 @@ def summarise(results: Sequence[Result], record: dict[str, Any]) -> Summary:
         expansions=sum(result.expansions for result in results),
         seconds=round(sum(result.seconds for result in results), 1),
         model=next((result.model for result in results if result.model), None),
-        method=record,
+        method=results[0].method if results else {},
     )

@@ -31,6 +31,10 @@ class Share:
     share: float
     interval: tuple[float, float]
 
+    def __str__(self) -> str:
+        low, high = self.interval
+        return f"{self.share:.1%} (95 % confidence: {low:.1%} to {high:.1%})"
+
     @classmethod
     def of(cls, part: int, whole: int) -> Share:
         """With the interval of `wilson`."""

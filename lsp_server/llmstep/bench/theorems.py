@@ -9,16 +9,16 @@ A statement is `(p : Prop) (h : p) : p`, or a whole declaration, `theorem foo (p
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import attrs
 from lsprotocol.types import Position
 
 from llmstep.errors import RequestError
+from llmstep.json_lines import read_lines
+from llmstep.lean.file_text import read_text
 from llmstep.lean.text import position_at
 
 SCRATCH = "LlmstepBench.lean"
@@ -41,6 +41,17 @@ class Theorem:
     """Where the proof goes."""
 
 
+@attrs.frozen
+class _Record:
+    name: str = ""
+    statement: str = ""
+    formal_statement: str = ""
+    header: str | None = None
+    file: str = ""
+    line: int = 0
+    column: int = 1
+
+
 def read_theorems(file: Path, project: Path, header: str = "") -> list[Theorem]:
     """The theorems of a JSONL file.
 
@@ -53,17 +64,24 @@ def read_theorems(file: Path, project: Path, header: str = "") -> list[Theorem]:
         RequestError: The file cannot be read, or a line is no such record.
     """
     theorems: dict[str, Theorem] = {}
-    for number, line in enumerate(_read(file).splitlines(), start=1):
-        if not line.strip():
-            continue
-        where = f"{file.name}:{number}"
-        theorem = _theorem(_record(line, where), where, project, header)
+    for number, record in read_lines(file, _Record, "theorem", _FORMS):
+        theorem = _placed(record, project) if record.file else _stated(record, project, header)
+        if theorem is None:
+            raise RequestError(
+                f"Line {number} of {file} names neither a statement nor a place.",
+                hint=f"Each line has the form {_FORMS}.",
+            )
         if theorem.name in theorems:
-            raise RequestError(f"{where} has the name {theorem.name} again.", hint="Give each theorem its own name.")
+            raise RequestError(
+                f"Line {number} of {file} has the name {theorem.name} again.", hint="Give each theorem its own name."
+            )
         theorems[theorem.name] = theorem
     if not theorems:
         raise RequestError(f"{file} has no theorems.", hint='Give one {"name", "statement"} a line.')
     return list(theorems.values())
+
+
+_FORMS = '{"name": "...", "statement": "..."} or {"file": "...", "line": 1, "column": 1}'
 
 
 def shard_of(theorems: Sequence[Theorem], shard: str) -> list[Theorem]:
@@ -79,57 +97,23 @@ def shard_of(theorems: Sequence[Theorem], shard: str) -> list[Theorem]:
     return list(theorems[index - 1 :: count])
 
 
-def _theorem(record: Mapping[str, Any], where: str, project: Path, header: str) -> Theorem:
-    if "file" in record:
-        return _placed(record, where, project)
-    statement = _text(record, "statement" if "statement" in record else "formal_statement", where)
-    name = _text(record, "name", where)
-    above = record.get("header", header)
-    if not isinstance(above, str):
-        raise RequestError(f"The header of {where} is no text.", hint="Give the lines above the theorem.")
-    if _DECLARATION.match(statement.strip()):
-        declaration = statement.strip()
-    else:
-        declaration = f"theorem {_lean_name(name)} {statement.strip()}"
+def _stated(record: _Record, project: Path, header: str) -> Theorem | None:
+    statement = (record.statement or record.formal_statement).strip()
+    if not record.name.strip() or not statement:
+        return None
+    if not _DECLARATION.match(statement):
+        name = record.name if re.fullmatch(r"[^\W\d][\w'.]*", record.name) else f"«{record.name}»"
+        statement = f"theorem {name} {statement}"
+    above = header if record.header is None else record.header
     before = f"{above.rstrip()}\n\n" if above.strip() else ""
-    before += f"{_END.sub('', declaration)} := by\n  "
-    return Theorem(name, (project / SCRATCH).absolute().as_uri(), f"{before}sorry\n", position_at(before, len(before)))
+    before += f"{_END.sub('', statement)} := by\n  "
+    uri = (project / SCRATCH).absolute().as_uri()
+    return Theorem(record.name, uri, f"{before}sorry\n", position_at(before, len(before)))
 
 
-def _placed(record: Mapping[str, Any], where: str, project: Path) -> Theorem:
-    path = (project / _text(record, "file", where)).absolute()
-    line, column = record.get("line"), record.get("column", 1)
-    if type(line) is not int or type(column) is not int or line < 1 or column < 1:
-        raise RequestError(f"The place in {where} is no place.", hint="Give line and column as numbers from 1.")
-    name = record.get("name") or f"{record['file']}:{line}:{column}"
-    return Theorem(str(name), path.as_uri(), _read(path), Position(line - 1, column - 1))
-
-
-def _lean_name(name: str) -> str:
-    return name if re.fullmatch(r"[^\W\d][\w'.]*", name) else f"«{name}»"
-
-
-def _record(line: str, where: str) -> Mapping[str, Any]:
-    try:
-        record = json.loads(line)
-    except ValueError as error:
-        raise RequestError(f"{where} is no JSON: {error}.", hint="Write one record a line.") from None
-    if not isinstance(record, dict):
-        raise RequestError(f"{where} is no record.", hint='Write one {"name", "statement"} a line.')
-    return record
-
-
-def _text(record: Mapping[str, Any], key: str, where: str) -> str:
-    value = record.get(key)
-    if not isinstance(value, str) or not value.strip():
-        raise RequestError(f"{where} has no {key}.", hint='Give {"name", "statement"} or {"file", "line"}.')
-    return value
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_bytes().decode("utf-8")
-    except OSError as error:
-        raise RequestError(f"The file {file} cannot be read: {error.strerror}.", hint="Give another file.") from None
-    except UnicodeDecodeError as error:
-        raise RequestError(f"{file} is not UTF-8 (byte {error.start}).", hint="Save it as UTF-8.") from None
+def _placed(record: _Record, project: Path) -> Theorem | None:
+    if record.line < 1 or record.column < 1:
+        return None
+    path = (project / record.file).absolute()
+    name = record.name or f"{record.file}:{record.line}:{record.column}"
+    return Theorem(name, path.as_uri(), read_text(path), Position(record.line - 1, record.column - 1))

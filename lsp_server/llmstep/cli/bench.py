@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import attrs
 import typer
 
 from llmstep.cli.bench_part import (
@@ -15,7 +16,6 @@ from llmstep.cli.bench_part import (
     ShardOption,
     SummaryOption,
     TheoremsOption,
-    say_summary,
 )
 from llmstep.cli.bench_quality import quality
 from llmstep.cli.bench_runtime import runtime
@@ -23,6 +23,7 @@ from llmstep.cli.command import Command
 from llmstep.cli.downloads import agree
 from llmstep.cli.flags import PROOFS, Given, takes_settings
 from llmstep.cli.process import an_app, run
+from llmstep.cli.say import say, say_json
 from llmstep.cli.searching import ExpansionsOption, LengthPowerOption, SeedOption, TacticsOption
 
 if TYPE_CHECKING:
@@ -56,17 +57,18 @@ def merge(
 
     Example: llmstep bench merge minif2f.*of4.results.jsonl --out minif2f.results.jsonl
     """
-    from llmstep.bench.quality import GoalResult, summarise_quality
+    from llmstep.bench.quality import QUALITY, GoalResult, summarise_quality
     from llmstep.bench.results import merge as merged
     from llmstep.bench.search import Result, summarise
 
-    kinds: list[Any] = [Result, GoalResult]
-    results = merged(files, kinds)
+    results: list[Any] = merged(files, lambda method: GoalResult if method.get("benchmark") == QUALITY else Result)
     if out is not None:
         out.write_text("".join(result.line() for result in results), encoding="utf-8")
-    of_search = isinstance(results[0], Result)
-    summary = summarise(results, results[0].method) if of_search else summarise_quality(results)
-    say_summary(summary, as_json=as_json, files=len(files))
+    summary = summarise_quality(results) if isinstance(results[0], GoalResult) else summarise(results)
+    if as_json:
+        say_json({**attrs.asdict(summary), "files": len(files)})
+    else:
+        say(summary.text())
 
 
 @bench.command(cls=Command)
@@ -119,4 +121,4 @@ def search(
         async with an_app(settings) as app:
             return await run_search(part.theorems, app.prover(), plan, record, part.results, part.printer(how))
 
-    part.say(summarise(run(work()), record), as_json=as_json)
+    part.say(summarise(run(work())), as_json=as_json)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import attrs
 import typer
@@ -17,7 +17,6 @@ from llmstep.lean.file_text import read_text
 if TYPE_CHECKING:
     from llmstep.bench.quality import GoalResult, QualitySummary
     from llmstep.bench.search import Result, Summary
-    from llmstep.bench.statistics import Share
     from llmstep.bench.theorems import Theorem
 
 R = TypeVar("R", bound="Result | GoalResult")
@@ -86,40 +85,7 @@ class Part:
 
     def say(self, summary: Summary | QualitySummary, *, as_json: bool) -> None:
         """Print the summary at the end."""
-        say_summary(summary, as_json=as_json, shard=self.shard, results=str(self.results))
-
-
-def say_summary(summary: Any, *, as_json: bool, **more: Any) -> None:
-    """Print the summary of a benchmark, and with `--json` more about the files."""
-    if as_json:
-        say_json({**attrs.asdict(summary), **more})
-        return
-    text = _search_text(summary) if hasattr(summary, "proved") else _quality_text(summary)
-    say(f"{text}; results in {more['results']}" if "results" in more else text)
-
-
-def _search_text(summary: Summary) -> str:
-    errors = f", {summary.errors} errors" if summary.errors else ""
-    return (
-        f"{summary.proved} of {summary.theorems} proved: {summary.rate:.1%} {_confidence(summary.interval)}{errors};"
-        f" {summary.expansions} expansions, {summary.seconds:.0f} s"
-    )
-
-
-def _quality_text(summary: QualitySummary) -> str:
-    shares: dict[str, Share] = {
-        "goals with a step that Lean accepts": summary.accepted,
-        "goals with a step that closes them": summary.closed,
-        "goals whose likeliest step is accepted": summary.first,
-        "distinct steps that are accepted": summary.steps,
-    }
-    errors = f", {summary.errors} with an error" if summary.errors else ""
-    lines = [f"{summary.goals} goals{errors}, {summary.seconds:.0f} s, model {summary.model}"]
-    lines += [f"{what}: {share.share:.1%} {_confidence(share.interval)}" for what, share in shares.items()]
-    if summary.shown is not None:
-        lines.append(f"median time to the first accepted step: {summary.shown:.2f} s")
-    return "\n".join(lines)
-
-
-def _confidence(interval: tuple[float, float]) -> str:
-    return f"(95 % confidence: {interval[0]:.1%} to {interval[1]:.1%})"
+        if as_json:
+            say_json({**attrs.asdict(summary), "shard": self.shard, "results": str(self.results)})
+        else:
+            say(f"{summary.text()}; results in {self.results}")
