@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from llmstep.lean.step import step_of
 from llmstep.proofs.answer import code_blocks, visible
-from llmstep.proofs.restated import Wanted, Written, proofs_in
+from llmstep.proofs.restated import Wanted, proofs_in
 
-WANTED = Wanted(name="t", statement=" (p : Prop) (h : p) : p ")
+WANTED = Wanted(name="t")
 T = "theorem t (p : Prop) (h : p) : p"
 
 # What a model answers, and the first reading of it; None where it holds no proof.
@@ -62,29 +63,14 @@ ANSWERS = {
 }
 
 
-def first(answer: str, wanted: Wanted = WANTED) -> Written | None:
-    from llmstep.lean.step import step_of
-
-    for block in code_blocks(answer):
-        for written in proofs_in(block, wanted):
-            return Written(step_of(written.proof).text, written.changed)
-    return None
+def first(answer: str, wanted: Wanted = WANTED) -> str | None:
+    proofs = [proof for block in code_blocks(answer) for proof in proofs_in(block, wanted)]
+    return step_of(proofs[0]).text if proofs else None
 
 
 @pytest.mark.parametrize(("answer", "proof"), ANSWERS.values(), ids=ANSWERS.keys())
 def test_the_proof_in_an_answer(answer: str, proof: str | None) -> None:
-    found = first(answer)
-    assert (found and found.proof) == proof
-
-
-@pytest.mark.parametrize(
-    ("statement", "changed"),
-    [("(p : Prop) (h : p) : p", False), ("(p : Prop)\n    (h : p) :\n    p", False), ("(p : Prop) : True", True)],
-)
-def test_a_changed_statement_is_noticed(statement: str, changed: bool) -> None:
-    found = first(f"```lean\ntheorem t {statement} := by\n  exact h\n```")
-    assert found is not None
-    assert found.changed is changed
+    assert first(answer) == proof
 
 
 @pytest.mark.parametrize(
@@ -98,14 +84,12 @@ def test_a_changed_statement_is_noticed(statement: str, changed: bool) -> None:
     ids=["in a bullet", "behind a step", "other line breaks", "the steps are not there"],
 )
 def test_steps_that_the_file_has_are_left_out(before: str, body: str, proof: str) -> None:
-    found = first(f"```lean\ntheorem t : p ∧ q := by\n  {body}\n```", Wanted("t", before))
-    assert found is not None
-    assert found.proof == proof
+    assert first(f"```lean\ntheorem t : p ∧ q := by\n  {body}\n```", Wanted("t", before)) == proof
 
 
 def test_name_spaces_that_an_answer_opens_are_tried_as_well() -> None:
     code = f"open Nat\nopen Foo Bar\n\n{T} := by\n  exact h\n  done"
-    proofs = [each.proof for each in proofs_in(code, Wanted("t", opened=frozenset({"Nat"})))]
+    proofs = proofs_in(code, Wanted("t", opened=frozenset({"Nat"})))
     assert proofs == ["exact h\ndone", "open Bar Foo in\n  exact h\n  done"]
 
 

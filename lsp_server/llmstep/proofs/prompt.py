@@ -75,15 +75,12 @@ def excerpt(document: str, maximum: int) -> str:
     return document if count(document) <= maximum else middle_out(document, maximum, count)
 
 
-def after_fault(
-    trial: Trial, scope: int, left: Sequence[str], *, changed: bool = False, reason: str = ""
-) -> list[Turn]:
+def after_fault(trial: Trial, scope: int, left: Sequence[str], *, reason: str = "") -> list[Turn]:
     """The turns behind the first ones: the proof as Lean has read it, and what it says.
 
     Args:
         scope: Where the declaration begins in the document of the trial.
         left: Goals that the proof leaves.
-        changed: The model has written another statement.
         reason: Why the proof does not count, where it has no faults.
     """
     code = trial.document[scope : trial.end].rstrip()
@@ -96,8 +93,6 @@ def after_fault(
     more = len(trial.faults) - _MAX_FAULTS
     if more > 0:
         said.append(f"There are {more} more errors.")
-    if changed:
-        said.append("The statement in your answer is not the one of the file. Keep it as it is.")
     text = "Lean refuses this proof; <error> and </error> mark where.\n\n" + "\n\n".join(said) + _ASK_AGAIN
     return [("assistant", f"```lean4\n{code}\n```"), ("user", text)]
 

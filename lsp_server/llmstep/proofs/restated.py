@@ -6,6 +6,7 @@ judges the proof at the user's own goal.
 
 from __future__ import annotations
 
+import itertools
 import re
 import textwrap
 from collections.abc import Sequence
@@ -26,7 +27,6 @@ _BY: Final = re.compile(r"\s*by\b")
 _WORD: Final = re.compile(r"[\w'!?]+|\S")
 _EITHER: Final = frozenset({"have", "show", "let", "calc", "match", "if", "suffices", "nomatch", "nofun", "return"})
 """Words that begin a step or a term."""
-_BLANK: Final = re.compile(r"\s+")
 _CLOSING: Final = re.compile(r"^(?:end\b.*|done|qed)\s*$", re.MULTILINE)
 
 
@@ -40,18 +40,6 @@ class Wanted:
     """The steps of its proof in front of the place."""
     opened: frozenset[str] = frozenset()
     """Name spaces that the file opens."""
-    statement: str = ""
-    """What stands between the theorem's name and the `:=` of its proof."""
-
-
-@attrs.frozen
-class Written:
-    """A proof as a model wrote it."""
-
-    proof: str
-    """Steps, the first at column 0."""
-    changed: bool = False
-    """The statement in front of it is another one than the file's."""
 
 
 def opened_in(masked: str) -> frozenset[str]:
@@ -59,23 +47,18 @@ def opened_in(masked: str) -> frozenset[str]:
     return frozenset(name for match in _OPEN.finditer(masked) for name in match[1].split())
 
 
-def proofs_in(code: str, wanted: Wanted) -> list[Written]:
-    """The proofs that a block of code may mean, the likeliest first.
-
-    Args:
-        code: Without fences.
-        wanted: The place.
-    """
+def proofs_in(code: str, wanted: Wanted) -> list[str]:
+    """The proofs that a block of code may mean, the likeliest first: steps, the first at column 0."""
     masked = mask(code)
     commands = [each for each in find_commands(masked) if each.keyword in _THEOREMS]
     main = _main(masked, commands, wanted.name)
     if main is None:
-        found = [Written(proof) for proof in _from_body(_after_assignment(code))]
+        bare = code.strip()
+        found = _from_body(bare[2:] if bare.startswith(":=") else code)
     else:
-        found = _declared(code, masked, commands, main, wanted)
-    cut = [attrs.evolve(each, proof=_behind(each.proof, wanted.before)) for each in found]
-    proofs = [attrs.evolve(each, proof=_gaps(each.proof)) for each in cut]
-    return list({each.proof: each for each in reversed(proofs) if each.proof.strip()}.values())[::-1]
+        found = _declared(code, masked, commands, main, wanted.opened)
+    proofs = [_gaps(_behind(each, wanted.before)) for each in found]
+    return list(dict.fromkeys(each for each in proofs if each.strip()))
 
 
 def _main(masked: str, commands: Sequence[Command], name: str) -> Command | None:
@@ -85,20 +68,18 @@ def _main(masked: str, commands: Sequence[Command], name: str) -> Command | None
     return found[-1] if found else None
 
 
-def _declared(code: str, masked: str, commands: Sequence[Command], main: Command, wanted: Wanted) -> list[Written]:
+def _declared(code: str, masked: str, commands: Sequence[Command], main: Command, already: frozenset[str]) -> list[str]:
     split = _split(code, masked, main)
     if split is None:
         return []
-    statement, body = split
-    changed = bool(wanted.statement) and _plain(statement) != _plain(wanted.statement)
     lemmas = [_as_step(code, masked, each) for each in commands if each.start < main.start]
     front = "".join(each + "\n" for each in lemmas if each)
-    proofs = [front + proof for proof in _from_body(body)]
+    proofs = [front + proof for proof in _from_body(split[1])]
     opened = opened_in(masked)
-    missing = sorted(opened - wanted.opened)
+    missing = sorted(opened - already)
     if missing and not _SCOPED & opened:
         proofs += [f"open {' '.join(missing)} in\n{textwrap.indent(proof, '  ')}" for proof in proofs[:1]]
-    return [Written(proof, changed) for proof in proofs]
+    return proofs
 
 
 def _split(code: str, masked: str, command: Command) -> tuple[str, str] | None:
@@ -107,17 +88,12 @@ def _split(code: str, masked: str, command: Command) -> tuple[str, str] | None:
     if declaration is None:
         return None
     body = body_of(masked, declaration.body, declaration.end)
-    end = _end(masked, command, declaration.end)
-    name = declaration.name_span[1]
     if body is None or body.text != ":=":  # cut off in its statement, or by cases
         return None
-    return code[name : body.start], code[body.end : end]
-
-
-def _end(masked: str, command: Command, end: int) -> int:
-    """Where the declaration ends: `end Name` and the like at the margin are none of its steps."""
-    closing = _CLOSING.search(masked, command.end, end)
-    return closing.start() if closing else end
+    # `end Name` and the like at the margin are none of its steps.
+    closing = _CLOSING.search(masked, command.end, declaration.end)
+    end = closing.start() if closing else declaration.end
+    return code[declaration.name_span[1] : body.start], code[body.end : end]
 
 
 def _as_step(code: str, masked: str, command: Command) -> str | None:
@@ -129,13 +105,7 @@ def _as_step(code: str, masked: str, command: Command) -> str | None:
     statement, body = split
     text = f"have {name[1]}{statement.rstrip()} :={body.rstrip()}"
     margin = column_at(code, command.start) + command.margin
-    return "\n".join(line[min(margin, len(line) - len(line.lstrip())) :] for line in text.split("\n"))
-
-
-def _after_assignment(code: str) -> str:
-    """Code that is no declaration without the `:=` that it may begin with."""
-    bare = code.strip()
-    return bare[2:] if bare.startswith(":=") else code
+    return "\n".join(_left(line, margin) for line in text.split("\n"))
 
 
 def _from_body(body: str) -> list[str]:
@@ -164,8 +134,7 @@ def aligned(steps: str) -> str:
     first, rest = lines[0], lines[1:]
     widths = [len(line) - len(line.lstrip()) for line in rest if line.strip()]
     shift = min(widths, default=0) if inline else min([len(first) - len(first.lstrip()), *widths])
-    moved = [line[min(shift, len(line) - len(line.lstrip())) :] for line in rest]
-    return "\n".join([first.lstrip() if inline else first[shift:], *moved]).strip("\n")
+    return "\n".join([first.lstrip() if inline else first[shift:], *(_left(line, shift) for line in rest)]).strip("\n")
 
 
 def _behind(proof: str, before: str) -> str:
@@ -176,27 +145,27 @@ def _behind(proof: str, before: str) -> str:
     rest = proof[at:]
     start = at + len(rest) - len(rest.lstrip())
     column = column_at(proof, start)
-    kept: list[str] = []
-    for number, line in enumerate(proof[start:].split("\n")):
-        if number and line.strip() and len(line) - len(line.lstrip()) < column:
-            break
-        kept.append(line if number == 0 else line[min(column, len(line) - len(line.lstrip())) :])
-    return "\n".join(kept).rstrip()
+    first, *others = proof[start:].split("\n")
+    kept = itertools.takewhile(lambda line: not line.strip() or len(line) - len(line.lstrip()) >= column, others)
+    return "\n".join([first, *(_left(line, column) for line in kept)]).rstrip()
+
+
+def _left(line: str, columns: int) -> str:
+    """A line without so many of the blanks that it begins with, if it has them."""
+    return line[min(columns, len(line) - len(line.lstrip())) :]
 
 
 def _matched(proof: str, before: str) -> int | None:
     """Offset behind the beginning of a proof that is `before`, blanks aside."""
-    wanted = _BLANK.sub("", before)
-    if not wanted:
-        return None
-    at = done = 0
-    while done < len(wanted):
-        while at < len(proof) and proof[at].isspace():
+    wanted = "".join(before.split())
+    at = 0
+    for character in wanted:
+        while proof[at : at + 1].isspace():
             at += 1
-        if at == len(proof) or proof[at] != wanted[done]:
+        if proof[at : at + 1] != character:
             return None
-        at, done = at + 1, done + 1
-    return at
+        at += 1
+    return at or None
 
 
 def _gaps(proof: str) -> str:
@@ -206,7 +175,3 @@ def _gaps(proof: str) -> str:
     for start, end in reversed(places):
         proof = proof[:start] + "sorry" + proof[end:]
     return proof
-
-
-def _plain(statement: str) -> str:
-    return _BLANK.sub("", statement)
