@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import attrs
 import typer
 
-from llmstep.cli.bench_part import (
-    HeaderOption,
-    OutOption,
-    Part,
-    ProjectOption,
-    ShardOption,
-    SummaryOption,
-    TheoremsOption,
-)
-from llmstep.cli.bench_quality import quality
+from llmstep.cli.arguments import ExpansionsOption, LengthPowerOption, SeedOption, TacticsOption
+from llmstep.cli.bench_part import Part, SummaryOption, takes_part
 from llmstep.cli.bench_runtime import runtime
 from llmstep.cli.command import Command
 from llmstep.cli.downloads import agree
-from llmstep.cli.flags import PROOFS, Given, takes_settings
+from llmstep.cli.flags import LEAN, PROOFS, Given, takes_settings
 from llmstep.cli.process import an_app, run
 from llmstep.cli.say import say, say_json
-from llmstep.cli.searching import ExpansionsOption, LengthPowerOption, SeedOption, TacticsOption
 
 if TYPE_CHECKING:
+    from llmstep.bench.quality import GoalResult, Judged
     from llmstep.bench.search import Result
+    from llmstep.bench.theorems import Theorem
+    from llmstep.memory import SuggestionSet
 
 bench = typer.Typer(no_args_is_help=True)
+Source = Literal["model", "lean", "both"]
+"""Whose steps count."""
 
 
 @bench.callback()
@@ -40,8 +37,60 @@ def _bench() -> None:
     """
 
 
-bench.command(cls=Command)(quality)
 bench.command(cls=Command)(runtime)
+
+
+@bench.command(cls=Command)
+@takes_settings(*LEAN)
+@takes_part("goals", "quality")
+def quality(
+    *,
+    part: Part,
+    source: Annotated[Source, typer.Option(help="Whose steps count; lean is Lean's own tactics.")] = "model",
+    seed: SeedOption = 0,
+    given: Given,
+) -> None:
+    """Ask once for each goal, and count the steps that Lean accepts.
+
+    Prints the shares of goals with an accepted step and with one that closes the
+    goal, and of accepted steps, with 95 % confidence intervals.
+
+    Example: llmstep bench quality --goals goals.jsonl --lean-project . --count 10
+    """
+    settings = given.settings(automation="off" if source == "model" else "on")
+    agree(settings, yes=given.yes)
+    from llmstep.bench.quality import Judged, quality_record, run_quality, summarise_quality
+    from llmstep.memory import Document
+
+    record = quality_record(settings, seed)
+    if source != "model":
+        record["source"] = source
+
+    def how(result: GoalResult) -> str:
+        return f"{result.accepted} of {result.steps} steps accepted, {result.seconds:.1f} s"
+
+    async def work() -> list[GoalResult]:
+        async with an_app(settings) as app:
+
+            async def ask(goal: Theorem) -> Judged:
+                """What the editor does at a place."""
+                started = time.perf_counter()
+                shown: list[float] = []
+
+                def on_update(found: SuggestionSet) -> None:
+                    if found.best is not None and found.best.check.verdict.accepted:
+                        shown.append(time.perf_counter() - started)
+
+                document = Document(goal.uri, 1, goal.text)
+                found = await app.suggest(document, goal.position, seed=seed, on_update=on_update)
+                steps = (*found.suggestions, *found.rejected)
+                if source == "lean":
+                    steps = tuple(each for each in steps if each.candidate.chance is not None)
+                return Judged(found.model, found.drawn, steps, found.note, shown[0] if shown else None)
+
+            return await run_quality(part.theorems, ask, record, part.results, part.printer(how))
+
+    part.say(summarise_quality(run(work())))
 
 
 @bench.command(cls=Command)
@@ -73,19 +122,15 @@ def merge(
 
 @bench.command(cls=Command)
 @takes_settings(*PROOFS)
+@takes_part("theorems", "results")
 def search(
-    theorems: TheoremsOption,
-    lean_project: ProjectOption,
-    out: OutOption = None,
-    shard: ShardOption = "1/1",
-    header: HeaderOption = None,
+    *,
+    part: Part,
     expansions: ExpansionsOption = 100,
     tactics: TacticsOption = "model",
     length_power: LengthPowerOption = 0,
     seed: SeedOption = 0,
-    *,
     given: Given,
-    as_json: SummaryOption = False,
 ) -> None:
     """Prove theorems, one attempt each: by best-first search, or by --strategy.
 
@@ -100,7 +145,6 @@ def search(
     from llmstep.bench.search import method_record, run_search, summarise
     from llmstep.search.attempt import Plan
 
-    part = Part.of(theorems, lean_project, header=header, shard=shard, out=out, kind="results")
     plan = Plan.of(
         settings,
         tactics=tactics,
@@ -121,4 +165,4 @@ def search(
         async with an_app(settings) as app:
             return await run_search(part.theorems, app.prover(), plan, record, part.results, part.printer(how))
 
-    part.say(summarise(run(work())), as_json=as_json)
+    part.say(summarise(run(work())))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import attrs
 import typer
 
+from llmstep.cli.flags import Command, takes
 from llmstep.cli.say import say, say_json
 from llmstep.errors import RequestError
 from llmstep.lean.file_text import read_text
@@ -21,20 +23,49 @@ if TYPE_CHECKING:
 
 R = TypeVar("R", bound="Result | GoalResult")
 
-TheoremsOption = Annotated[
+SummaryOption = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
+_FILE: Final = Annotated[
     Path,
     typer.Option(help='JSONL of {"name", "statement", "header"} or {"file", "line", "column"}.', show_default=False),
 ]
-ProjectOption = Annotated[Path, typer.Option(help="Folder of the Lean project that they belong to.")]
-OutOption = Annotated[
-    Path | None,
-    typer.Option(help="JSONL for the results; a run goes on where it stopped. Default: a name made of the input's."),
+_OPTIONS: Final = [
+    (
+        "lean_project",
+        Annotated[Path, typer.Option(help="Folder of the Lean project that they belong to.")],
+        inspect.Parameter.empty,
+    ),
+    (
+        "out",
+        Annotated[
+            Path | None,
+            typer.Option(
+                help="JSONL for the results; a run goes on where it stopped. Default: a name made of the input's."
+            ),
+        ],
+        None,
+    ),
+    ("shard", Annotated[str, typer.Option(help="Part i/n of the input, for one of n machines.")], "1/1"),
+    (
+        "header",
+        Annotated[
+            Path | None,
+            typer.Option(help="File with what stands above statements without a header, imports for example."),
+        ],
+        None,
+    ),
+    ("as_json", SummaryOption, False),
 ]
-ShardOption = Annotated[str, typer.Option(help="Part i/n of the input, for one of n machines.")]
-HeaderOption = Annotated[
-    Path | None, typer.Option(help="File with what stands above statements without a header, imports for example.")
-]
-SummaryOption = Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")]
+
+
+def takes_part(name: str, kind: str) -> Callable[[Command], Command]:
+    """Puts options in the place of a command's parameter `part`, which is a `Part` then.
+
+    Args:
+        name: Of the option for the file of theorems.
+        kind: What the results are called in the name of their file.
+    """
+    flags = [(name, _FILE, inspect.Parameter.empty), *_OPTIONS]
+    return takes("part", flags, lambda **options: Part.of(options.pop(name), kind, **options))
 
 
 @attrs.frozen
@@ -45,29 +76,32 @@ class Part:
     shard: str
     """Which part of all theorems these are: i/n."""
     results: Path
+    as_json: bool
 
     @classmethod
-    def of(cls, file: Path, project: Path, *, header: Path | None, shard: str, out: Path | None, kind: str) -> Part:
-        """The theorems of a shard, and the file for their results.
-
-        Args:
-            file: JSONL of theorems; see `llmstep.bench.theorems`.
-            project: Folder of the Lean project.
-            header: File with what stands above statements without a header.
-            shard: i/n.
-            out: File for the results; None for one in the current folder, named after `file`, the shard and `kind`.
-            kind: What the results are called in that name.
+    def of(
+        cls,
+        file: Path,
+        kind: str,
+        *,
+        lean_project: Path,
+        out: Path | None,
+        shard: str,
+        header: Path | None,
+        as_json: bool,
+    ) -> Part:
+        """The theorems of a shard, and the file for their results: without `out` one in the current folder.
 
         Raises:
             RequestError: The project is no folder, a file cannot be read, or there is no such shard.
         """
         from llmstep.bench.theorems import read_theorems, shard_of
 
-        if not project.is_dir():
-            raise RequestError(f"{project} is no folder.", hint="Give that of the Lean project.")
-        every = read_theorems(file, project, read_text(header) if header else "")
+        if not lean_project.is_dir():
+            raise RequestError(f"{lean_project} is no folder.", hint="Give that of the Lean project.")
+        every = read_theorems(file, lean_project, read_text(header) if header else "")
         results = out or Path(f"{file.stem}.{shard.replace('/', 'of')}.{kind}.jsonl")
-        return cls(shard_of(every, shard), shard, results)
+        return cls(shard_of(every, shard), shard, results, as_json)
 
     def printer(self, how: Callable[[R], str]) -> Callable[[R, bool], None]:
         """Prints each result in a line on stderr: its number, name and outcome, and `how` it came about.
@@ -83,9 +117,9 @@ class Part:
 
         return show
 
-    def say(self, summary: Summary | QualitySummary, *, as_json: bool) -> None:
+    def say(self, summary: Summary | QualitySummary) -> None:
         """Print the summary at the end."""
-        if as_json:
+        if self.as_json:
             say_json({**attrs.asdict(summary), "shard": self.shard, "results": str(self.results)})
         else:
             say(f"{summary.text()}; results in {self.results}")

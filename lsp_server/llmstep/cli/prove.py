@@ -8,14 +8,22 @@ from typing import TYPE_CHECKING, Annotated
 import attrs
 import typer
 
+from llmstep.cli.arguments import (
+    ColumnOption,
+    ExpansionsOption,
+    FileArgument,
+    LengthPowerOption,
+    LineOption,
+    SeedOption,
+    TacticsOption,
+    place_of,
+)
 from llmstep.cli.downloads import agree
 from llmstep.cli.faults import NOTHING_FOUND
 from llmstep.cli.flags import PROOFS, Given, takes_settings
 from llmstep.cli.options import configured
-from llmstep.cli.place import ColumnOption, FileArgument, LineOption, place_of
 from llmstep.cli.process import an_app, run
 from llmstep.cli.say import say, say_json
-from llmstep.cli.searching import ExpansionsOption, LengthPowerOption, SeedOption, TacticsOption
 from llmstep.lean.file_text import position_of, read_text
 from llmstep.printable import counted
 from llmstep.search.attempt import OUTCOMES, Attempt, Plan

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import queue
 import sys
-from collections.abc import Coroutine, Mapping
+import threading
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import attrs
 import typer
 
-from llmstep.cli.access_log import opened_log
 from llmstep.cli.downloads import agree
 from llmstep.cli.flags import MODEL, Given, takes_settings
 from llmstep.cli.options import read_token
 from llmstep.cli.process import an_app, run
 from llmstep.cli.say import say
+from llmstep.errors import SettingsError
 from llmstep.settings import Settings
 
 if TYPE_CHECKING:
     from llmstep.app import App
+
+
+_MAX_WAITING = 1000
+"""Lines of the access log that wait to be written."""
+_SECONDS_TO_END = 1.0
+"""For the lines that wait when the server ends."""
 
 
 @takes_settings(*MODEL, "premise_index", "host", "port")
@@ -103,7 +111,7 @@ class _Serving:
         if settings.in_process and not is_gguf(settings.model):
             resolve(settings)  # a wrong one is refused before anything is opened
         async with contextlib.AsyncExitStack() as stack:
-            log = stack.enter_context(opened_log(self.access_log))
+            log = stack.enter_context(_opened_log(self.access_log))
             app = await stack.enter_async_context(an_app(settings, lean_premises=False))
             web = create_app(
                 app.engine,
@@ -151,3 +159,45 @@ async def _first(*waits: Coroutine[Any, Any, object]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextlib.contextmanager
+def _opened_log(path: Path | None) -> Iterator[Callable[[str], object] | None]:
+    """What takes the lines of the access log: a file that grows, stderr (`-`), or nothing.
+
+    A thread writes them; where nobody takes them, lines are lost and the server goes on.
+
+    Raises:
+        SettingsError: The file cannot be written.
+    """
+    if path is None:
+        yield None
+        return
+    try:
+        file = sys.stderr if str(path) == "-" else path.open("a", encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(
+            f"The access log {path} cannot be written: {error.strerror}.", hint="Give a file in a folder of your own."
+        ) from None
+    waiting: queue.Queue[str | None] = queue.Queue(_MAX_WAITING)
+
+    def take(line: str | None) -> None:
+        with contextlib.suppress(queue.Full):
+            waiting.put_nowait(line)
+
+    def write() -> None:
+        while (line := waiting.get()) is not None:
+            with contextlib.suppress(OSError, ValueError):
+                file.write(line + "\n")
+                if waiting.empty():
+                    file.flush()
+
+    thread = threading.Thread(target=write, name="llmstep-access-log", daemon=True)
+    thread.start()
+    try:
+        yield take
+    finally:
+        take(None)
+        thread.join(_SECONDS_TO_END)
+        if file is not sys.stderr and not thread.is_alive():
+            file.close()

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import attrs
 import typer
 
+from llmstep.cli.arguments import ColumnOption, FileArgument, LineOption, place_of
 from llmstep.cli.command import in_terminal, options_of
 from llmstep.cli.downloads import agree
 from llmstep.cli.faults import NOTHING_FOUND
 from llmstep.cli.flags import PREMISES, Given, takes_settings
-from llmstep.cli.place import ColumnOption, FileArgument, LineOption, place_of
 from llmstep.cli.process import an_app, run
 from llmstep.cli.say import say_json, warn
 from llmstep.errors import LlmstepError, RequestError

@@ -1,10 +1,10 @@
-"""Places of Lean files, as the command line names them."""
+"""Arguments that several commands take: places of Lean files, and how a proof is searched for."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -25,6 +25,18 @@ ColumnOption = Annotated[
         " default 1.",
     ),
 ]
+Tactics = Literal["model", "list", "both"]
+"""Where steps come from."""
+
+ExpansionsOption = Annotated[int, typer.Option(min=1, help="Most states that are expanded.")]
+TacticsOption = Annotated[
+    Tactics, typer.Option(help="Where steps come from: list is fixed tactics such as simp and constructor.")
+]
+LengthPowerOption = Annotated[
+    float,
+    typer.Option(min=0, max=1, help="Divide a score by the number of steps to this power: 0 is the sum, 1 the mean."),
+]
+SeedOption = Annotated[int, typer.Option(min=0, help="Seed of the draw; another seed draws other samples.")]
 
 
 def place_of(file: Path, line: int | None, column: int | None) -> tuple[Path, int, int]:
