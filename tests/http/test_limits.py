@@ -10,7 +10,7 @@ import attrs
 import pytest
 from waiting import until
 
-from llmstep.http import connections, protocol
+from llmstep.http import connections
 from llmstep.http.connections import Places
 from llmstep.http.fair_queue import MAX_PER_CLIENT, MAX_WAITING
 
@@ -100,8 +100,8 @@ async def test_the_address_with_the_most_connections_loses_one(monkeypatch: pyte
 async def test_a_burst_is_served_as_far_as_there_are_places_and_the_rest_is_told_at_once(
     number: int, names: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module, name in ((connections, "GRACE_SECONDS"), (protocol, "HEAD_SECONDS"), (protocol, "UNPLACED_SECONDS")):
-        monkeypatch.setattr(module, name, 60.0)  # clients and server share a loop, and a slow one is not silent
+    for name in ("GRACE_SECONDS", "HEAD_SECONDS", "UNPLACED_SECONDS"):
+        monkeypatch.setattr(connections, name, 60.0)  # clients and server share a loop, and a slow one is not silent
     async with running(at_once=1) as it:
         it.engine.hold = asyncio.Event()
         started = time.monotonic()

@@ -17,9 +17,8 @@ import uvicorn
 
 from llmstep.address import url_of
 from llmstep.errors import LlmstepError
-from llmstep.http.connections import places
+from llmstep.http.connections import Connection, places
 from llmstep.http.probe import probe
-from llmstep.http.protocol import Protocol
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -110,7 +109,7 @@ async def serve(app: Starlette, host: str, port: int) -> HttpServer:
         ) from None
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=functools.partial(Connection, places=places()),  # type: ignore[arg-type]
         ws="none",
         lifespan="off",
         log_config=None,
@@ -122,7 +121,6 @@ async def serve(app: Starlette, host: str, port: int) -> HttpServer:
         timeout_graceful_shutdown=_SECONDS_TO_STOP,
     )
     config.load()
-    config.http_protocol_class = functools.partial(Protocol, places=places())  # type: ignore[assignment]
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)
     await server.startup([listener])  # not `serve`, whose signal handlers take Ctrl-C from the owner of the loop

@@ -13,7 +13,7 @@ from llmstep.engine import wire
 from llmstep.engine.interface import Generation
 from llmstep.http.answers import RefusedError
 from llmstep.http.bodies import aside, decoded, json_object
-from llmstep.http.streams import Lines
+from llmstep.http.streams import line_stream
 from llmstep.lean.asking import insertion_point_behind, prompt_input_behind
 from llmstep.lean.insertion_point import PLACEHOLDER
 from llmstep.premises.source import Whereabouts
@@ -81,7 +81,7 @@ async def candidates(request: Request) -> Response:
     def last_line(made: Generation) -> dict[str, Any]:
         return wire.generation_line(made, state.engine.status.device)
 
-    return Lines(lambda progress: _generated(request, wanted, None, progress), last_line)
+    return line_stream(lambda progress: _generated(request, wanted, None, progress), last_line)
 
 
 async def _generated(
