@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import functools
+import math
 import socket
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
 _SECONDS_TO_STOP = 2
-_SECONDS_BETWEEN_LOOKS = 0.05
 _BACKLOG = 2048
 """Connections that the system keeps until they are taken in; a burst must not overflow it."""
 
@@ -71,13 +70,9 @@ class HttpServer:
             seconds: Longest wait.
         """
         self.app.state.draining = True
-        for server in self._server.servers:
-            server.close()
-        until = time.monotonic() + seconds
-        while (left := self._server.server_state.connections) and time.monotonic() < until:
-            for connection in list(left):
-                connection.shutdown()  # at once, or with the end of the answer
-            await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
+        self._server.config.timeout_graceful_shutdown = math.ceil(seconds) + _SECONDS_TO_STOP
+        self._server.should_exit = True
+        await asyncio.wait({self._task}, timeout=seconds)
 
     async def stop(self) -> None:
         """Stop listening, answer the requests in work with 503, close all connections. A second call does nothing."""
@@ -135,15 +130,14 @@ def _bind(host: str, port: int) -> socket.socket:
         raise ListenError(f"There is no address {host!r} on this machine.", hint="Listen at 127.0.0.1.") from None
     # `localhost` has an address of both kinds; clients that try IPv6 first fall back to IPv4, not all the other way.
     family, kind, protocol, _, address = min(found, key=lambda info: info[0] != socket.AF_INET)
-    listener = socket.socket(family, kind, protocol)
+    listener = socket.socket(family, kind, protocol)  # of TCP by name: else asyncio leaves Nagle's algorithm on
     try:
         if sys.platform == "win32":  # there, SO_REUSEADDR would let two programs share the port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
         else:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(128)
-        listener.setblocking(False)
+        listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
         raise _listen_error(host, port, error) from None

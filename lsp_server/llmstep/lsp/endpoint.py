@@ -70,7 +70,7 @@ class Endpoint(Kept):
         """The llmstep to be asked for candidates; None where the model is to be loaded here."""
         if self.url is not None or not settings.share_model or not settings.http.enabled:
             return None
-        return await lender(settings, gone=self.hurry)
+        return await lender(settings, gone=self.follow)
 
 
 def own_token() -> str | None:
