@@ -5,7 +5,6 @@ None holds a goal, a step, a token, or anything else that a client wrote, except
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import time
@@ -47,31 +46,21 @@ class Watch:
         made: dict[str, Any] = {"registry": self.registry, "namespace": "llmstep"}
         Info("build", "The version.", **made).info({"version": __version__})
         self._requests = Counter("requests", "Requests answered.", ["page", "status"], **made)
-        self._seconds = Histogram(
-            "request_seconds",
-            "From the head of a request to the end of its answer.",
-            ["page"],
-            buckets=_SECONDS,
-            **made,
-        )
+        about = "From the head of a request to the end of its answer."
+        self._seconds = Histogram("request_seconds", about, ["page"], buckets=_SECONDS, **made)
         self.open = Gauge("requests_open", "Requests being answered.", **made)
         self._samples = Counter("samples", "Samples drawn from the model.", **made)
         self._tokens = Counter("tokens", "Tokens of those samples, as far as they are known.", **made)
         self._remembered = Counter("remembered", "Requests answered from memory.", **made)
-        Gauge("queue_waiting", "Requests that wait for their turn.", **made).set_function(
-            lambda: state.admission.waiting
-        )
-        Gauge("queue_running", "Requests that the model works at.", **made).set_function(
-            lambda: state.admission.running
-        )
-        Gauge("draining", "1 while the server ends and takes nothing new.", **made).set_function(
-            lambda: float(state.draining)
-        )
-        model = Gauge("model_state", "1 for the state that the model is in.", ["state"], **made)
-        for name in _STATES:
-            model.labels(name).set_function(functools.partial(_is_in, state, name))
+        for name, about, value in (
+            ("queue_waiting", "Requests that wait for their turn.", lambda: state.admission.waiting),
+            ("queue_running", "Requests that the model works at.", lambda: state.admission.running),
+            ("draining", "1 while the server ends and takes nothing new.", lambda: float(state.draining)),
+        ):
+            Gauge(name, about, **made).set_function(value)
+        self._engine = state.engine
+        self._model_state = Gauge("model_state", "1 for the state that the model is in.", ["state"], **made)
         self._model = Gauge("model", "1, with the name of the model.", ["name"], **made)
-        self._state = state
 
     def made(self, generation: Generation) -> None:
         """Count an answer of the engine."""
@@ -92,8 +81,11 @@ class Watch:
 
     def page(self, accept: str) -> Response:
         """The numbers, in the form that the scraper reads."""
+        status = self._engine.status
+        for name in _STATES:
+            self._model_state.labels(name).set(name == status.state)
         self._model.clear()
-        self._model.labels(self._state.engine.status.model).set(1)
+        self._model.labels(status.model).set(1)
         try:
             encode, kind = choose_encoder(accept)
         except (TypeError, ValueError):  # a version that is no number
@@ -101,19 +93,19 @@ class Watch:
         return Response(encode(self.registry), headers={"Content-Type": kind})
 
 
+@attrs.frozen
 class Watching:
     """ASGI middleware that counts and logs every request, refused ones too.
 
-    Args:
+    Attributes:
         app: What is watched.
         watch: Gives the numbers.
         pages: Paths that are counted each on its own; all others are one page, for their names are the clients'.
     """
 
-    def __init__(self, app: ASGIApp, *, watch: Watch, pages: frozenset[str]) -> None:
-        self.app = app
-        self.watch = watch
-        self.pages = pages
+    app: ASGIApp
+    watch: Watch
+    pages: frozenset[str]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -145,10 +137,6 @@ class Watching:
             self.watch.answered(page, status, seconds)
             if self.watch.log is not None:
                 self.watch.log(_line(scope, page, status, seconds, came, went))
-
-
-def _is_in(state: Any, name: str) -> float:
-    return float(state.engine.status.state == name)
 
 
 def _line(scope: Scope, page: str, status: int, seconds: float, came: int, went: int) -> str:
@@ -198,12 +186,12 @@ async def ready(request: Request) -> Response:
     state = request.app.state
     now = state.engine.status.state
     state.ready = state.ready or now in ("idle", "generating")
+    said = {
+        "downloading": "The model is being downloaded.",
+        "loading": "The model is being loaded.",
+    }.get(now, "The model is not loaded yet.")
     if state.draining or state.stopping.is_set():
-        return JSONResponse({"ready": False, "error": "The server is ending."}, 503, {"Retry-After": "1"})
-    if not state.ready:
-        said = {
-            "downloading": "The model is being downloaded.",
-            "loading": "The model is being loaded.",
-        }.get(now, "The model is not loaded yet.")
-        return JSONResponse({"ready": False, "error": said}, 503, {"Retry-After": "1"})
-    return JSONResponse(attrs.asdict(ReadyAnswer(ready=True, model=state.engine.status.model)))
+        said = "The server is ending."
+    elif state.ready:
+        return JSONResponse(attrs.asdict(ReadyAnswer(ready=True, model=state.engine.status.model)))
+    return JSONResponse({"ready": False, "error": said}, 503, {"Retry-After": "1"})
