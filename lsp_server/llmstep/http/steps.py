@@ -12,7 +12,7 @@ from llmstep.catalog.model_key import ModelKey
 from llmstep.engine import wire
 from llmstep.engine.interface import Generation
 from llmstep.http.answers import RefusedError
-from llmstep.http.bodies import aside, decoded, json_object
+from llmstep.http.bodies import aside, decoded, record_of
 from llmstep.http.streams import line_stream
 from llmstep.lean.asking import insertion_point_behind, prompt_input_behind
 from llmstep.lean.insertion_point import PLACEHOLDER
@@ -27,7 +27,6 @@ from llmstep.wire.http import (
     TacticAnswer,
     TacticBody,
 )
-from llmstep.wire.reading import BODIES, field_error
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -142,7 +141,7 @@ def decode_tactic(body: bytes) -> SuggestRequest:
     Raises:
         RequestError: The body is no such object.
     """
-    read = BODIES.read(TacticBody, json_object(body), field_error)
+    read = record_of(TacticBody, body)
     ask = prompt_input_behind(read.context, Goal.from_state(read.tactic_state), read.prefix)
     return SuggestRequest(ask, read.count)
 
@@ -153,7 +152,7 @@ def decode_generate(body: bytes) -> SuggestRequest:
     Raises:
         RequestError: The body is no such object.
     """
-    read = BODIES.read(GenerateBody, json_object(body), field_error)
+    read = record_of(GenerateBody, body)
     return SuggestRequest(PromptInput(Goal.from_state(read.input), prefix=read.prefix))
 
 
@@ -163,7 +162,7 @@ def decode_candidates(body: bytes) -> SuggestRequest:
     Raises:
         RequestError: The body is no such object.
     """
-    read = BODIES.read(CandidatesBody, json_object(body), field_error)
+    read = record_of(CandidatesBody, body)
     premises = tuple(Premise(*pair) for pair in read.premises)
     ask = PromptInput(Goal(read.goal, read.others), read.prefix, read.context, read.declaration, read.proof, premises)
     sampling = SamplingParams(**attrs.asdict(read.sampling)) if read.sampling else None
