@@ -55,44 +55,31 @@ class Places:
     def __init__(self, max_connections: int = MAX_CONNECTIONS, max_per_address: int = MAX_PER_ADDRESS) -> None:
         self.max_connections = max_connections
         self.max_per_address = max_per_address
-        self._held: dict[Connection, float] = {}
-        """Since when each waits for its client's bytes; the end of time where it does not."""
+        self.held: list[Connection] = []
 
-    @property
-    def count(self) -> int:
-        """Number of connections."""
-        return len(self._held)
-
-    def enter(self, held: Connection) -> bool:
+    def enter(self, new: Connection) -> bool:
         """Take a new connection in; False when there is no place for it.
 
         One without a place is kept too: its request is answered with why, and ends it.
         """
-        counts = Counter(each.address for each in self._held)
+        counts = Counter(each.address for each in self.held)
         free = True
-        if counts[held.address] >= self.max_per_address:
-            free = self._evict(held.address)
-        elif self.count >= self.max_connections:
+        if counts[new.address] >= self.max_per_address:
+            free = self._evict(new.address)
+        elif len(self.held) >= self.max_connections:
             free = self._evict(counts.most_common(1)[0][0])
-        self.works(held)
+        self.held.append(new)
         return free
 
     def leave(self, held: Connection) -> None:
         """A connection has been closed."""
-        self._held.pop(held, None)
-
-    def waits(self, held: Connection) -> None:
-        """A connection waits for its client's bytes from now on."""
-        self._held[held] = time.monotonic()
-
-    def works(self, held: Connection) -> None:
-        """A connection's request is being answered."""
-        self._held[held] = math.inf
+        if held in self.held:
+            self.held.remove(held)
 
     def _evict(self, address: str) -> bool:
         """Close the address's connection that was silent longest; False when none was silent long enough."""
-        oldest = min((each for each in self._held if each.address == address), key=self._held.__getitem__)
-        if time.monotonic() - self._held[oldest] < GRACE_SECONDS:
+        oldest = min((each for each in self.held if each.address == address), key=lambda each: each.silent_since)
+        if time.monotonic() - oldest.silent_since < GRACE_SECONDS:
             return False
         oldest.let_go()
         self.leave(oldest)
@@ -132,6 +119,8 @@ class Connection(H11Protocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.address = ""
+        self.silent_since = math.inf
+        """When it began to wait for its client's bytes; the end of time where it does not."""
         self._places = places
         self._placed = True
         self._state = ""
@@ -189,10 +178,7 @@ class Connection(H11Protocol):
         self._state = state
         if self._timer is not None:
             self._timer.cancel()
-        if state in ("work", "write"):
-            self._places.works(self)
-        else:
-            self._places.waits(self)
+        self.silent_since = math.inf if state in ("work", "write") else time.monotonic()
         seconds = {
             "head": HEAD_SECONDS if self._placed else UNPLACED_SECONDS,
             "body": 2 * BODY_SECONDS,

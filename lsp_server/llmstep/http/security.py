@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import contextlib
 import hmac
 from collections.abc import Callable, Mapping, Sequence
@@ -37,12 +36,10 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 MAX_BODY_BYTES = 1 << 20
-CLIENT_HEADER = "x-llmstep-client"
-"""Tells those apart who come from one address, behind a proxy for example."""
-
 BODY_SECONDS = 30.0
 """Longest wait for a body."""
-_MAX_DISCARDED_BYTES = 64 << 20
+CLIENT_HEADER = "x-llmstep-client"
+"""Tells those apart who come from one address, behind a proxy for example."""
 _DISCARD_SECONDS = 1.0
 
 
@@ -58,11 +55,14 @@ def guarded_app(
     `app.state.stopping` is set when the server stops, `app.state.draining` when it takes no new work.
 
     Args:
+        host: The host the server is bound to.
+        token: The bearer token that every request must carry, or several, by the names of those who have them; None
+            wants none.
         retry_after: Gives the seconds after which a client may come again.
     """
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(SecurityMiddleware, host=host, token=token)],
+        middleware=[Middleware(SecurityMiddleware, host, token)],
         exception_handlers={HTTPException: _no_such_page},
     )
     app.state.stopping = asyncio.Event()
@@ -72,10 +72,6 @@ def guarded_app(
 
 
 async def _no_such_page(request: Request, error: Any) -> NoReturn:
-    """
-    Raises:
-        RefusedError: No such page, or not with this method.
-    """
     path = request.url.path[:80]
     message = {
         404: f"There is no {path} here.",
@@ -86,16 +82,9 @@ async def _no_such_page(request: Request, error: Any) -> NoReturn:
 
 
 class SecurityMiddleware:
-    """ASGI middleware of a `guarded_app`: answers refused requests itself.
+    """ASGI middleware that answers refused requests itself, and reads the bodies of all others."""
 
-    Args:
-        app: What is guarded.
-        host: The host the server is bound to.
-        token: The bearer token that every request must carry, or several, by the names of those who have them; None
-            wants none.
-    """
-
-    def __init__(self, app: ASGIApp, *, host: str, token: str | Mapping[str, str] | None = None) -> None:
+    def __init__(self, app: ASGIApp, host: str, token: str | Mapping[str, str] | None) -> None:
         self.app = app
         self.host = host.lower()
         self.tokens = {"": token} if isinstance(token, str) else dict(token or {})
@@ -120,44 +109,24 @@ class SecurityMiddleware:
             await attended(self.app, scope, body, receive, send)
 
     def _checked(self, scope: Scope, headers: Headers) -> str:
-        """Whose request it is.
+        """Whose request it is: the name of its token, else its address with what its header `X-Llmstep-Client` says.
 
         Raises:
             RefusedError: It is not taken.
         """
-        _check_end(headers)  # before all that leaves the connection open
-        self._check_host(headers)
-        self._check_origin(headers)
-        client = client_of(scope, headers, self._check_token(headers))
-        if scope["method"] == "POST":
-            if scope["app"].state.draining:
-                raise RefusedError(
-                    503,
-                    "The llmstep server is stopping.",
-                    hint="Try again in a while.",
-                    headers={"Retry-After": "1", "Connection": "close"},
-                )
-            _check_encoding(headers)
-            if not (is_ollama(scope["path"]) and "content-type" not in headers):
-                _check_content_type(headers)
-            length = headers.get("content-length", "0")
-            if not length.isdecimal() or len(length) > 18 or int(length) > MAX_BODY_BYTES:
-                raise _too_large()
-        return client
-
-    def _check_host(self, headers: Headers) -> None:
-        # Bound to a wildcard, the names by which clients know this machine are unknown; the token guards there.
-        if is_wildcard(self.host) and self.tokens:
-            return
-        hosts = [host_of(header) for header in headers.getlist("host")]
-        if not hosts or not all(host and (host == self.host or is_loopback(host)) for host in hosts):
+        if "content-length" in headers and "transfer-encoding" in headers:  # before all that leaves the connection open
+            raise RefusedError(
+                400,
+                "The request states the length of its body and sends it in chunks.",
+                hint="Send one of Content-Length and Transfer-Encoding: servers on the way may read either.",
+                headers={"Connection": "close"},
+            )
+        if not self._is_own_host(headers):
             raise RefusedError(
                 403,
                 "The Host header names no address of this server.",
                 hint="Address the server by localhost, 127.0.0.1 or the host it was started with.",
             )
-
-    def _check_origin(self, headers: Headers) -> None:
         own = f"http://{headers.get('host', '')}".lower()
         if any(origin.lower() != own for origin in headers.getlist("origin")):
             raise RefusedError(
@@ -165,8 +134,20 @@ class SecurityMiddleware:
                 "Requests from web pages are refused.",
                 hint="Send the request from a program, without an Origin header.",
             )
+        name = self._name(headers)
+        if scope["method"] == "POST":
+            _check_post(scope, headers)
+        address = scope.get("client")
+        return name or f"{address[0] if address else ''} {headers.get(CLIENT_HEADER, '')[:64]}".rstrip()
 
-    def _check_token(self, headers: Headers) -> str:
+    def _is_own_host(self, headers: Headers) -> bool:
+        # Bound to a wildcard, the names by which clients know this machine are unknown; the token guards there.
+        if is_wildcard(self.host) and self.tokens:
+            return True
+        hosts = [host_of(header) for header in headers.getlist("host")]
+        return bool(hosts) and all(host and (host == self.host or is_loopback(host)) for host in hosts)
+
+    def _name(self, headers: Headers) -> str:
         """The name that belongs to the request's token."""
         if not self.tokens:
             return ""
@@ -183,12 +164,27 @@ class SecurityMiddleware:
         return names[0]
 
 
-def client_of(scope: Scope, headers: Headers, name: str) -> str:
-    """Whose request it is: the name of its token, else its address with what its header `X-Llmstep-Client` says."""
-    if name:
-        return name
-    address = scope.get("client")
-    return f"{address[0] if address else ''} {headers.get(CLIENT_HEADER, '')[:64]}".rstrip()
+def _check_post(scope: Scope, headers: Headers) -> None:
+    if scope["app"].state.draining:
+        raise RefusedError(
+            503,
+            "The llmstep server is stopping.",
+            hint="Try again in a while.",
+            headers={"Retry-After": "1", "Connection": "close"},
+        )
+    encoding = ", ".join(headers.getlist("content-encoding")).strip()
+    if encoding.lower() not in ("", "identity"):
+        raise RefusedError(415, f"The body is compressed ({encoding[:40]}).", hint="Send it without Content-Encoding.")
+    kind = headers.get("content-type", "application/json" if is_ollama(scope["path"]) else "")
+    if kind.partition(";")[0].strip().lower() != "application/json":
+        raise RefusedError(
+            415,
+            f"The content type is {kind[:80] or 'not given'}.",
+            hint="Send JSON with the header 'Content-Type: application/json'.",
+        )
+    length = headers.get("content-length", "0")
+    if not length.isdecimal() or len(length) > 18 or int(length) > MAX_BODY_BYTES:
+        raise _too_large()
 
 
 def _given_token(headers: Headers) -> bytes:
@@ -197,17 +193,13 @@ def _given_token(headers: Headers) -> bytes:
     if scheme.lower() == "bearer":
         return given.strip().encode()
     if scheme.lower() == "basic":
-        with contextlib.suppress(binascii.Error, ValueError):
+        with contextlib.suppress(ValueError):
             return base64.b64decode(given.strip(), validate=True).partition(b":")[2]
     return b""
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """The whole body; None where the client goes before its end.
-
-    Raises:
-        RefusedError: It does not come in time, or is too long, whatever its headers said.
-    """
+    """The whole body, whatever its headers said of its length; None where the client goes before its end."""
 
     async def read() -> bytes | None:
         body = bytearray()
@@ -243,44 +235,14 @@ def _too_large() -> RefusedError:
 
 
 async def _discard(receive: Receive) -> None:
-    """Read what still comes of a body, within limits.
+    """Read what still comes of a body, for a while.
 
     A connection that is closed with unread bytes is reset, and the client loses the answer that says why.
     """
 
     async def read() -> None:
-        discarded = 0
-        while discarded < _MAX_DISCARDED_BYTES:
-            message = await receive()
-            discarded += len(message.get("body", b""))
-            if not message.get("more_body"):
-                return
+        while (await receive()).get("more_body"):
+            pass
 
     with contextlib.suppress(asyncio.TimeoutError):
         await asyncio.wait_for(read(), _DISCARD_SECONDS)
-
-
-def _check_end(headers: Headers) -> None:
-    if "content-length" in headers and "transfer-encoding" in headers:
-        raise RefusedError(
-            400,
-            "The request states the length of its body and sends it in chunks.",
-            hint="Send one of Content-Length and Transfer-Encoding: servers on the way may read either.",
-            headers={"Connection": "close"},
-        )
-
-
-def _check_encoding(headers: Headers) -> None:
-    encoding = ", ".join(headers.getlist("content-encoding")).strip()
-    if encoding.lower() not in ("", "identity"):
-        raise RefusedError(415, f"The body is compressed ({encoding[:40]}).", hint="Send it without Content-Encoding.")
-
-
-def _check_content_type(headers: Headers) -> None:
-    given = headers.get("content-type", "")
-    if given.partition(";")[0].strip().lower() != "application/json":
-        raise RefusedError(
-            415,
-            f"The content type is {given[:80] or 'not given'}.",
-            hint="Send JSON with the header 'Content-Type: application/json'.",
-        )

@@ -28,17 +28,12 @@ _BACKLOG = 2048
 """Connections that the system keeps until they are taken in; a burst must not overflow it."""
 
 
-class ListenError(LlmstepError):
+class ListenError(LlmstepError, code="listen"):
     """The server cannot listen at the address wanted."""
 
-    code = "listen"
 
-
-class PortInUseError(ListenError):
+class PortInUseError(ListenError, code="port_in_use", retryable=True):
     """Another program listens at the port."""
-
-    code = "port_in_use"
-    retryable = True
 
 
 class HttpServer:
@@ -140,16 +135,12 @@ def _bind(host: str, port: int) -> socket.socket:
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
-        raise _listen_error(host, port, error) from None
+        if error.errno == errno.EADDRINUSE or getattr(error, "winerror", None) == 10048:
+            raise PortInUseError(
+                f"Port {port} at {host} is used by another program.",
+                hint="End it, or set llmstep.http.port to another port.",
+            ) from None
+        if error.errno == errno.EACCES:
+            raise ListenError(f"Listening at port {port} is not permitted.", hint="Choose a port above 1023.") from None
+        raise ListenError(f"llmstep cannot listen at {host}: {error.strerror}.", hint="Listen at 127.0.0.1.") from None
     return listener
-
-
-def _listen_error(host: str, port: int, error: OSError) -> ListenError:
-    if error.errno == errno.EADDRINUSE or getattr(error, "winerror", None) == 10048:
-        return PortInUseError(
-            f"Port {port} at {host} is used by another program.",
-            hint="End it, or set llmstep.http.port to another port.",
-        )
-    if error.errno == errno.EACCES:
-        return ListenError(f"Listening at port {port} is not permitted.", hint="Choose a port above 1023.")
-    return ListenError(f"llmstep cannot listen at {host}: {error.strerror}.", hint="Listen at 127.0.0.1.")
