@@ -10,12 +10,11 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from llmstep.errors import LlmstepError
 from llmstep.http.kept import Kept
 from llmstep.mcp import companion
-from llmstep.progress import ProgressSink
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -80,16 +79,12 @@ class Offer(Kept):
         from llmstep.http.answers import RefusedError
         from llmstep.http.bodies import decoded, json_object
         from llmstep.http.streams import line_stream
-        from llmstep.mcp import files, tools
+        from llmstep.mcp.files import OutsideError
+        from llmstep.mcp.tools import Call
 
         raw = await decoded(request, json_object)
-        tool, wanted = tools.placed(request.path_params["name"], raw)
         try:
-            path = files.find(wanted.file, self._folders())
-        except files.OutsideError as error:
+            call = Call.of(request.path_params["name"], raw, self._folders())
+        except OutsideError as error:
             raise RefusedError(409, error.message, hint=error.hint) from None
-
-        async def work(progress: ProgressSink) -> dict[str, Any]:
-            return await tools.run(self._app, path, tool, wanted, progress)
-
-        return line_stream(work, lambda record: {"result": record})
+        return line_stream(lambda progress: call.run(self._app, progress), lambda record: {"result": record})

@@ -16,9 +16,10 @@ from llmstep.engine.remote.place import Key, Place
 from llmstep.engine.remote.refusals import Passing, StatusError
 from llmstep.errors import RequestError
 from llmstep.lsp.endpoint import lender
-from llmstep.mcp import companion, files, tools
+from llmstep.mcp import companion, files
 from llmstep.mcp.companion import Companion
 from llmstep.mcp.offer import HOST
+from llmstep.mcp.tools import Call
 from llmstep.memory import Memory
 from llmstep.progress import ProgressSink
 from llmstep.settings import Settings
@@ -53,23 +54,19 @@ class Service:
     async def call(
         self, name: str, raw: Mapping[str, Any], more_roots: Sequence[Path], progress: ProgressSink
     ) -> dict[str, Any]:
-        """What a tool answers; see `tools.run`.
+        """What a tool answers; see `tools.Call`.
 
         Args:
-            name: Of the tool.
-            raw: Its arguments.
             more_roots: Folders that the client has open.
-            progress: Called with each step of the work.
         """
-        tool, wanted = tools.placed(name, raw)
-        path = await asyncio.to_thread(files.find, wanted.file, (*self.roots, *more_roots))
+        wanted = await asyncio.to_thread(Call.of, name, raw, (*self.roots, *more_roots))
         if self.settings.share_model:
             for each in await asyncio.to_thread(companion.running):
-                if each.holds(path) and self._key in (None, each.key):
-                    answer = await self._forwarded(each, name, {**raw, "file": str(path)}, progress)
+                if each.holds(wanted.path) and self._key in (None, each.key):
+                    answer = await self._forwarded(each, name, {**raw, "file": str(wanted.path)}, progress)
                     if answer is not None:
                         return answer
-        return await tools.run(await self._app(more_roots), path, tool, wanted, progress)
+        return await wanted.run(await self._app(more_roots), progress)
 
     async def _forwarded(
         self, companion: Companion, tool: str, arguments: dict[str, Any], progress: ProgressSink
