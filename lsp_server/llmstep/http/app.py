@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from starlette.applications import Starlette
 from starlette.routing import Route
 
 from llmstep.address import is_loopback
@@ -18,12 +19,10 @@ from llmstep.http.fair_queue import FairQueue
 from llmstep.http.openapi import PAGES
 from llmstep.http.security import guarded_app
 from llmstep.http.watch import Watch, Watching
+from llmstep.settings import Settings
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
-
     from llmstep.premises.asked import Premises
-    from llmstep.settings import Settings
 
 
 def create_app(
@@ -67,6 +66,6 @@ def create_app(
     state.premises = premises
     state.ready = False
     state.admission = queue
-    state.watch = Watch(state, access_log)
-    app.add_middleware(Watching, watch=state.watch, pages=frozenset(page.path for page in PAGES))
+    state.watch = Watch(state, {page.path for page in PAGES}, access_log)
+    app.add_middleware(Watching, watch=state.watch)
     return app

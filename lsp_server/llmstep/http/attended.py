@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from llmstep.errors import CancelledError
 from llmstep.http.answers import answer_for, unexpected
-
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 async def attended(app: ASGIApp, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:

@@ -9,15 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
+
+from starlette.requests import Request
 
 from llmstep.errors import RequestError
 from llmstep.http.answers import RefusedError
 from llmstep.strict_json import JsonError, loads
 from llmstep.wire.reading import BODIES, field_error, kind_of
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
 
 T = TypeVar("T")
 

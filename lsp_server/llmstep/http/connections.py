@@ -15,16 +15,14 @@ import json
 import math
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
 from llmstep.http.answers import RefusedError, answer_for
 from llmstep.http.security import BODY_SECONDS
-
-if TYPE_CHECKING:
-    from uvicorn.config import Config
-    from uvicorn.server import ServerState
 
 MAX_CONNECTIONS = 1024
 MAX_PER_ADDRESS = 512

@@ -10,9 +10,10 @@ import json
 import secrets
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from llmstep.engine.interface import Completion, Written
@@ -21,9 +22,6 @@ from llmstep.http.answers import RefusedError, openai_error
 from llmstep.http.bodies import decoded
 from llmstep.http.openai_requests import OpenAiRequest, decode_openai
 from llmstep.http.streams import Say, Stream
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
 
 SECONDS_BETWEEN_SIGNS = 5.0
 """A stream says something this often, so that neither side takes the other for dead."""

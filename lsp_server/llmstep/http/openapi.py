@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from llmstep import __version__
@@ -24,9 +25,6 @@ from llmstep.wire.http import (
     TacticBody,
 )
 from llmstep.wire.schema import part
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
 
 _JSON = "application/json"
 _OBJECT = {"type": "object"}

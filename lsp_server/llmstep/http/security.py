@@ -19,21 +19,19 @@ import base64
 import contextlib
 import hmac
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from llmstep.address import host_of, is_loopback, is_wildcard
 from llmstep.http.answers import RefusedError, answer_for, is_ollama
 from llmstep.http.attended import attended
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
-    from starlette.routing import Route
-    from starlette.types import ASGIApp, Receive, Scope, Send
 
 MAX_BODY_BYTES = 1 << 20
 BODY_SECONDS = 30.0
@@ -52,7 +50,7 @@ def guarded_app(
 ) -> Starlette:
     """An application behind `SecurityMiddleware`, which gives an answer to every error.
 
-    `app.state.stopping` is set when the server stops, `app.state.draining` when it takes no new work.
+    `app.state.stopping` is set when the server stops; `app.state.draining` is true from when it listens no more.
 
     Args:
         host: The host the server is bound to.
@@ -165,13 +163,6 @@ class SecurityMiddleware:
 
 
 def _check_post(scope: Scope, headers: Headers) -> None:
-    if scope["app"].state.draining:
-        raise RefusedError(
-            503,
-            "The llmstep server is stopping.",
-            hint="Try again in a while.",
-            headers={"Retry-After": "1", "Connection": "close"},
-        )
     encoding = ", ".join(headers.getlist("content-encoding")).strip()
     if encoding.lower() not in ("", "identity"):
         raise RefusedError(415, f"The body is compressed ({encoding[:40]}).", hint="Send it without Content-Encoding.")

@@ -11,17 +11,14 @@ import functools
 import math
 import socket
 import sys
-from typing import TYPE_CHECKING
 
 import uvicorn
+from starlette.applications import Starlette
 
 from llmstep.address import url_of
 from llmstep.errors import LlmstepError
 from llmstep.http.connections import Connection, places
 from llmstep.http.probe import probe
-
-if TYPE_CHECKING:
-    from starlette.applications import Starlette
 
 _SECONDS_TO_STOP = 2
 _BACKLOG = 2048

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 import attrs
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from llmstep.catalog.model_key import ModelKey
@@ -29,8 +30,6 @@ from llmstep.wire.http import (
 )
 
 if TYPE_CHECKING:
-    from starlette.requests import Request
-
     from llmstep.premises.asked import Premises
 
 

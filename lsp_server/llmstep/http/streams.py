@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from llmstep.engine import wire
 from llmstep.errors import BusyError, LlmstepError
 from llmstep.http.answers import RefusedError, unexpected
 from llmstep.http.attended import broken_off
 from llmstep.progress import ProgressSink
-
-if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
 
 T = TypeVar("T")
 Say = Callable[[bytes], None]

@@ -8,25 +8,22 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from prometheus_client.exposition import choose_encoder
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from llmstep import __version__
 from llmstep.catalog.model_key import ModelKey
+from llmstep.engine.interface import Generation
 from llmstep.engine.wire import PROTOCOL
 from llmstep.wire.http import HealthAnswer, ReadyAnswer
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-    from llmstep.engine.interface import Generation
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 _STATES = ("empty", "downloading", "loading", "idle", "generating")
@@ -37,13 +34,15 @@ class Watch:
 
     Args:
         state: That of the application, with the engine and the queue.
+        pages: Paths that are counted each on its own; all others are one page, for their names are the clients'.
         log: Takes the lines of the access log; None keeps none.
     """
 
-    def __init__(self, state: Any, log: Callable[[str], object] | None = None) -> None:
-        self.log = log
-        self.registry = CollectorRegistry()
-        made: dict[str, Any] = {"registry": self.registry, "namespace": "llmstep"}
+    def __init__(self, state: Any, pages: Collection[str], log: Callable[[str], object] | None = None) -> None:
+        self._pages = pages
+        self._log = log
+        self._registry = CollectorRegistry()
+        made: dict[str, Any] = {"registry": self._registry, "namespace": "llmstep"}
         Info("build", "The version.", **made).info({"version": __version__})
         self._requests = Counter("requests", "Requests answered.", ["page", "status"], **made)
         about = "From the head of a request to the end of its answer."
@@ -74,10 +73,30 @@ class Watch:
         self._tokens.inc(tokens)
         self._samples.inc(samples)
 
-    def answered(self, page: str, status: int, seconds: float) -> None:
-        """Count a request that has been answered."""
+    def answered(self, scope: Scope, status: int, seconds: float, came: int, went: int) -> None:
+        """Count and log a request that has been answered.
+
+        Args:
+            came: Bytes of its body.
+            went: Bytes of the answer's.
+        """
+        page = scope["path"] if scope["path"] in self._pages else "other"
         self._requests.labels(page, str(status)).inc()
         self._seconds.labels(page).observe(seconds)
+        if self._log is not None:
+            address = scope.get("client")
+            line = {
+                "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+                "address": address[0] if address else "",
+                "client": scope.get("state", {}).get("client", ""),
+                "method": scope["method"],
+                "page": page,
+                "status": status,
+                "ms": round(seconds * 1000, 1),
+                "bytes_in": came,
+                "bytes_out": went,
+            }
+            self._log(json.dumps(line))
 
     def page(self, accept: str) -> Response:
         """The numbers, in the form that the scraper reads."""
@@ -90,22 +109,15 @@ class Watch:
             encode, kind = choose_encoder(accept)
         except (TypeError, ValueError):  # a version that is no number
             encode, kind = choose_encoder("")
-        return Response(encode(self.registry), headers={"Content-Type": kind})
+        return Response(encode(self._registry), headers={"Content-Type": kind})
 
 
 @attrs.frozen
 class Watching:
-    """ASGI middleware that counts and logs every request, refused ones too.
-
-    Attributes:
-        app: What is watched.
-        watch: Gives the numbers.
-        pages: Paths that are counted each on its own; all others are one page, for their names are the clients'.
-    """
+    """ASGI middleware that has every request counted and logged, refused ones too."""
 
     app: ASGIApp
     watch: Watch
-    pages: frozenset[str]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -123,42 +135,20 @@ class Watching:
 
         async def sent(message: Message) -> None:
             nonlocal status, went
-            if message["type"] == "http.response.start":
-                status = message["status"]
+            status = message.get("status", status)
             went += len(message.get("body", b""))
             await send(message)
 
-        page = scope["path"] if scope["path"] in self.pages else "other"
         try:
             with self.watch.open.track_inprogress():
                 await self.app(scope, received, sent)
         finally:
-            seconds = time.perf_counter() - started
-            self.watch.answered(page, status, seconds)
-            if self.watch.log is not None:
-                self.watch.log(_line(scope, page, status, seconds, came, went))
-
-
-def _line(scope: Scope, page: str, status: int, seconds: float, came: int, went: int) -> str:
-    address = scope.get("client")
-    line = {
-        "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
-        "address": address[0] if address else "",
-        "client": scope.get("state", {}).get("client", ""),
-        "method": scope["method"],
-        "page": page,
-        "status": status,
-        "ms": round(seconds * 1000, 1),
-        "bytes_in": came,
-        "bytes_out": went,
-    }
-    return json.dumps(line)
+            self.watch.answered(scope, status, time.perf_counter() - started, came, went)
 
 
 async def metrics(request: Request) -> Response:
-    """`GET /metrics`."""
-    watch: Watch = request.app.state.watch
-    return watch.page(request.headers.get("accept", ""))
+    page: Response = request.app.state.watch.page(request.headers.get("accept", ""))
+    return page
 
 
 async def health(request: Request) -> Response:

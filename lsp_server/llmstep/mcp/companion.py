@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import attrs
 import platformdirs
@@ -16,10 +15,8 @@ from cattrs.preconf.json import make_converter
 from llmstep import __version__
 from llmstep.catalog.model_key import ModelKey
 from llmstep.lsp.endpoint import listens
+from llmstep.settings import Settings
 from llmstep.whole_file import whole_file
-
-if TYPE_CHECKING:
-    from llmstep.settings import Settings
 
 _JSON = make_converter(detailed_validation=False)
 

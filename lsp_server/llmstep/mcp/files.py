@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lsprotocol.types import Position, Range
 from pygls.uris import to_fs_path
@@ -14,9 +13,7 @@ from llmstep.lean.file_text import position_of
 from llmstep.lean.text import masked_text
 from llmstep.lean.trial import GAP
 from llmstep.setting_values import shown
-
-if TYPE_CHECKING:
-    from llmstep.wire.tools import Place
+from llmstep.wire.tools import Place
 
 
 class OutsideError(RequestError):

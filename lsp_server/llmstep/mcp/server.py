@@ -6,10 +6,11 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anyio
 import mcp_types as types
+from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 from mcp.shared.message import ServerMessageMetadata
@@ -21,15 +22,11 @@ from llmstep.errors import LlmstepError
 from llmstep.http.answers import unexpected
 from llmstep.http.security import guarded_app
 from llmstep.http.server import serve
+from llmstep.mcp.service import Service
 from llmstep.mcp.tools import TOOLS
 from llmstep.printable import json_text
 from llmstep.progress import Progress
 from llmstep.wire.schema import schema
-
-if TYPE_CHECKING:
-    from mcp.server.context import ServerRequestContext
-
-    from llmstep.mcp.service import Service
 
 INSTRUCTIONS = """\
 llmstep proposes steps of Lean 4 proofs from a language model and lets a real Lean judge them. Give files by their path

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
+from lsprotocol.types import Position, Range, TextEdit
 
 from llmstep.aside import aside
 from llmstep.errors import RequestError
@@ -27,8 +28,6 @@ from llmstep.wire.records import to_json
 from llmstep.wire.steps import rejected, step_fields, verdict_text
 
 if TYPE_CHECKING:
-    from lsprotocol.types import Position, Range, TextEdit
-
     from llmstep.app import App
 
 
