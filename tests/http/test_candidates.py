@@ -13,9 +13,9 @@ from llmstep.catalog.model_key import ModelKey
 from llmstep.engine import wire
 from llmstep.engine.interface import Generation
 from llmstep.errors import BusyError, DownloadError, LlmstepError, ModelNotFoundError, NoGoalError, RequestError
-from llmstep.http.attended import AttendingMiddleware
+from llmstep.http.attended import attended
 from llmstep.http.steps import SuggestRequest, decode_candidates
-from llmstep.http.streams import Lines
+from llmstep.http.streams import line_stream
 from llmstep.progress import Progress, ProgressSink
 from llmstep.settings import RemoteSettings, Settings
 from llmstep.types import Candidate, Goal, Premise, PromptInput, SamplingParams
@@ -206,7 +206,6 @@ async def test_news_at_the_moment_of_the_end_do_not_keep_a_stream_open(ends: str
         "path": "/",
         "app": SimpleNamespace(state=SimpleNamespace(stopping=stopping)),
     }
-    stream = AttendingMiddleware(Lines(work, lambda _: {}), stopping=stopping)
-    await asyncio.wait_for(stream(scope, receive, send), 60)
+    await asyncio.wait_for(attended(line_stream(work, lambda _: {}), scope, b"", receive, send), 60)
     said = b"".join(message.get("body", b"") for message in sent)
     assert (b"The llmstep server is stopping." in said) == (ends == "stopping")

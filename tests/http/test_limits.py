@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import Counter
 
@@ -10,7 +11,7 @@ import attrs
 import pytest
 from waiting import until
 
-from llmstep.http import connections, protocol
+from llmstep.http import connections
 from llmstep.http.connections import Places
 from llmstep.http.fair_queue import MAX_PER_CLIENT, MAX_WAITING
 
@@ -39,7 +40,7 @@ async def test_more_silent_clients_than_there_are_places_lose_theirs(
     made = Places(40, 20)
     monkeypatch.setattr("llmstep.http.server.places", lambda: made)
     async with running() as it, idlers(it.server.port, 20, said) as silent:
-        await until(lambda: made.count == 20)
+        await until(lambda: len(made.held) == 20)
         assert (await it.client.get("/health")).status_code == 200
         done, _ = await asyncio.wait(
             [asyncio.ensure_future(each.read()) for each in silent], timeout=60, return_when=asyncio.FIRST_COMPLETED
@@ -74,6 +75,7 @@ async def test_the_address_with_the_most_connections_loses_one(monkeypatch: pyte
     @attrs.define(eq=False)
     class Held:
         address: str
+        silent_since: float = attrs.field(factory=time.monotonic)
         gone: bool = False
 
         def let_go(self) -> None:
@@ -84,14 +86,13 @@ async def test_the_address_with_the_most_connections_loses_one(monkeypatch: pyte
     few = [Held("few") for _ in range(2)]
     for each in [*few, *many]:
         assert places.enter(each)
-        places.waits(each)
-    places.works(many[0])  # its request is being answered
+    many[0].silent_since = math.inf  # its request is being answered
     assert places.enter(Held("new"))
     assert [each.gone for each in many] == [False, True, False, False]
     assert not any(each.gone for each in few)
-    assert places.count == 6
+    assert len(places.held) == 6
     for each in many[2:]:
-        places.works(each)
+        each.silent_since = math.inf
     assert not places.enter(Held("another"))  # nobody is silent among those of the address with the most
 
 
@@ -100,8 +101,8 @@ async def test_the_address_with_the_most_connections_loses_one(monkeypatch: pyte
 async def test_a_burst_is_served_as_far_as_there_are_places_and_the_rest_is_told_at_once(
     number: int, names: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module, name in ((connections, "GRACE_SECONDS"), (protocol, "HEAD_SECONDS"), (protocol, "UNPLACED_SECONDS")):
-        monkeypatch.setattr(module, name, 60.0)  # clients and server share a loop, and a slow one is not silent
+    for name in ("GRACE_SECONDS", "HEAD_SECONDS", "UNPLACED_SECONDS"):
+        monkeypatch.setattr(connections, name, 60.0)  # clients and server share a loop, and a slow one is not silent
     async with running(at_once=1) as it:
         it.engine.hold = asyncio.Event()
         started = time.monotonic()

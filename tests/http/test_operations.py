@@ -161,12 +161,9 @@ async def test_a_drain_has_a_time() -> None:
         assert (answer.status_code, answer.json()["error"]) == (503, "The llmstep server is stopping.")
 
 
-async def test_a_request_on_an_open_connection_during_a_drain_is_told_to_come_again(up: Running) -> None:
+async def test_a_server_that_drains_is_alive_and_not_ready(up: Running) -> None:
     up.server.app.state.draining = True
     try:
-        answer = await up.client.post("/", json=BODY)
-        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
-        assert answer.json()["error"] == "The llmstep server is stopping."
         assert (await up.client.get("/health")).status_code == 200
         assert (await up.client.get("/ready")).status_code == 503
     finally:

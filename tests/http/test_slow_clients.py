@@ -12,7 +12,7 @@ import psutil
 import pytest
 from waiting import until
 
-from llmstep.http import bodies, protocol, security
+from llmstep.http import bodies, connections, security
 from llmstep.http.answers import RefusedError
 from llmstep.http.app import create_app
 from llmstep.http.server import serve
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_the_head_has_a_time_however_it_trickles(up: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.4)
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.4)
     reader, writer = await asyncio.open_connection("127.0.0.1", up.server.port)
 
     async def trickle() -> None:
@@ -55,7 +55,7 @@ async def test_the_head_has_a_time_however_it_trickles(up: Running, monkeypatch:
 
 
 async def test_the_next_head_of_a_connection_has_a_time_too(up: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.3)
     reader, writer = await asyncio.open_connection("127.0.0.1", up.server.port)
     writer.write(request_bytes())
     assert (await read(reader)).status == 200
@@ -65,7 +65,7 @@ async def test_the_next_head_of_a_connection_has_a_time_too(up: Running, monkeyp
 
 
 async def test_a_request_that_waits_for_the_model_is_not_cut_off(up: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.1)
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.1)
     up.engine.hold = asyncio.Event()
     reader, writer = await asyncio.open_connection("127.0.0.1", up.server.port)
     writer.write(request_bytes())
@@ -149,7 +149,7 @@ async def test_too_many_long_bodies_are_refused(up: Running) -> None:
 
 
 async def test_a_client_that_reads_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "WRITE_SECONDS", 0.3)
+    monkeypatch.setattr(connections, "WRITE_SECONDS", 0.3)
     engine = ScriptedEngine()
     app = create_app(engine, Settings(), at_once=1)  # type: ignore[arg-type]
     server = await serve(app, "127.0.0.1", 0)

@@ -182,8 +182,8 @@ class Window(Endpoint):
     def url(self) -> str | None:
         return self._own_url
 
-    def hurry(self) -> None:
-        self.signs.append("hurry")
+    def follow(self, *_: object) -> None:
+        self.signs.append("follow")
 
 
 async def test_who_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,9 +210,9 @@ async def test_who_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
         with monkeypatch.context() as patch:  # the process that it names is not the one that listens
             patch.setattr(watch.os, "getpid", os.getppid)
             assert await window.neighbour(same) is None
-    assert window.signs == ["hurry"]  # port 0 is nobody's
+    assert window.signs == ["follow"]  # port 0 is nobody's
     assert await window.neighbour(same) is None
-    assert window.signs == ["hurry", "hurry"]
+    assert window.signs == ["follow", "follow"]
 
 
 async def test_only_a_process_of_this_user_that_listens_there_is_trusted() -> None:

@@ -47,26 +47,21 @@ def is_ollama(path: str) -> bool:
     return path.startswith(OLLAMA + "/")
 
 
+_STATUSES: tuple[tuple[type[LlmstepError], int], ...] = (
+    (RequestError, 400),
+    (BusyError, 429),
+    (CancelledError, 503),
+    (GenerationError, 500),
+    (ModelError, 503),
+    (LlmstepError, 500),
+)
+
+
 def _status_of(error: LlmstepError) -> int:
     """The HTTP status that stands for an error."""
     if isinstance(error, RefusedError):
         return error.status
-    by_class: tuple[tuple[type[LlmstepError], int], ...] = (
-        (RequestError, 400),
-        (BusyError, 429),
-        (CancelledError, 503),
-        (GenerationError, 500),
-        (ModelError, 503),
-    )
-    return next((status for kind, status in by_class if isinstance(error, kind)), 500)
-
-
-def _headers(error: LlmstepError, retry_after: int) -> dict[str, str]:
-    """The headers of an error's answer: its own, and when to come again where that may help."""
-    headers = dict(error.headers) if isinstance(error, RefusedError) else {}
-    if _status_of(error) == 429 or (_status_of(error) == 503 and error.retryable):
-        headers.setdefault("Retry-After", str(retry_after))
-    return headers
+    return next(status for kind, status in _STATUSES if isinstance(error, kind))
 
 
 def openai_error(error: LlmstepError) -> dict[str, Any]:
@@ -79,23 +74,27 @@ def openai_error(error: LlmstepError) -> dict[str, Any]:
 
 
 def answer_for(path: str, error: LlmstepError, *, retry_after: int = 1) -> JSONResponse:
-    """An error with its status.
+    """An error with its status, and when to come again where that may help.
 
     Everywhere but at OpenAI's and Ollama's pages that is `{error, hint, suggestions: []}`: a client that reads only
     `suggestions` finds none instead of a missing key. The first llmstep's client and LeanCopilot's know no tokens and
     show only steps: to them a missing token is a step that says so, as a comment, which no Lean takes for a proof.
     """
+    status = _status_of(error)
+    headers = dict(error.headers) if isinstance(error, RefusedError) else {}
+    if status == 429 or (status == 503 and error.retryable):
+        headers.setdefault("Retry-After", str(retry_after))
     content: dict[str, Any] = {"error": error.message, "hint": error.hint, "suggestions": []}
     if path == OPENAI or path.startswith(OPENAI + "/"):
         content = openai_error(error)
     elif is_ollama(path):
         content = {"error": str(error)}
-    elif path in ("/", "/generate") and _status_of(error) == 401:
+    elif path in ("/", "/generate") and status == 401:
         said = f"-- llmstep: {error}"
         content["suggestions"] = [said]
         if path == "/generate":
             content["outputs"] = [{"output": said, "score": 0.0}]
-    return JSONResponse(content, _status_of(error), _headers(error, retry_after))
+    return JSONResponse(content, status, headers)
 
 
 def unexpected(error: BaseException) -> LlmstepError:

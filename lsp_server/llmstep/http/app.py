@@ -6,31 +6,23 @@ below `/api` with Ollama's `{error}`.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from llmstep.address import is_loopback
 from llmstep.engine.interface import ModelEngine
-from llmstep.errors import LlmstepError, SettingsError
-from llmstep.http.answers import RefusedError, answer_for
-from llmstep.http.attended import AttendingMiddleware
+from llmstep.errors import SettingsError
 from llmstep.http.fair_queue import FairQueue
 from llmstep.http.openapi import PAGES
-from llmstep.http.security import SecurityMiddleware
+from llmstep.http.security import guarded_app
 from llmstep.http.watch import Watch, Watching
+from llmstep.settings import Settings
 
 if TYPE_CHECKING:
-    from starlette.requests import Request
-    from starlette.responses import Response
-
     from llmstep.premises.asked import Premises
-    from llmstep.settings import Settings
 
 
 def create_app(
@@ -62,45 +54,18 @@ def create_app(
             f"llmstep does not listen at {host or 'all addresses'} without a token, because other machines reach it.",
             hint="Put a secret into a file and give --token-file FILE, or set LLMSTEP_TOKEN, or listen at 127.0.0.1.",
         )
-    app = Starlette(
-        routes=[Route(page.path, page.endpoint, methods=[page.method]) for page in PAGES],
-        exception_handlers={HTTPException: _http_error, LlmstepError: _error},
+    queue = FairQueue(
+        lambda: at_once or (1 if app.state.settings.in_process else 16),
+        seconds=lambda: (engine.status.last_ms or 0.0) / 1000,
     )
+    routes = [Route(page.path, page.endpoint, methods=[page.method]) for page in PAGES]
+    app = guarded_app(routes, host, token, retry_after=lambda: queue.retry_after)
     state = app.state
     state.engine = engine
     state.settings = settings
     state.premises = premises
-    state.stopping = asyncio.Event()
-    state.draining = False
     state.ready = False
-    state.admission = FairQueue(
-        lambda: at_once or (1 if state.settings.in_process else 16),
-        seconds=lambda: (engine.status.last_ms or 0.0) / 1000,
-    )
-    state.watch = Watch(state, access_log)
-    app.user_middleware = [
-        Middleware(Watching, watch=state.watch, pages=frozenset(page.path for page in PAGES)),
-        Middleware(SecurityMiddleware, host=host, token=token, draining=lambda: state.draining),
-        Middleware(AttendingMiddleware, stopping=state.stopping),
-    ]
+    state.admission = queue
+    state.watch = Watch(state, {page.path for page in PAGES}, access_log)
+    app.add_middleware(Watching, watch=state.watch)
     return app
-
-
-async def _error(request: Request, error: Any) -> Response:
-    return answer_for(request.url.path, error, retry_after=request.app.state.admission.retry_after)
-
-
-async def _http_error(request: Request, error: Any) -> Response:
-    """No such page, or not with this method."""
-    path = request.url.path[:80]
-    message = {
-        404: f"There is no {path} here.",
-        405: f"{path} does not take {request.method} requests.",
-    }.get(error.status_code, error.detail)
-    refused = RefusedError(
-        error.status_code,
-        message,
-        hint="GET /openapi.json lists the pages of this server.",
-        headers=error.headers,
-    )
-    return answer_for(request.url.path, refused)

@@ -1,67 +1,48 @@
-"""A request's work ends when its client goes, or the server stops."""
+"""A request's work ends when its client goes, or the server stops; whatever it ends with, there is an answer."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
-from llmstep.errors import CancelledError, LlmstepError
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from llmstep.errors import CancelledError
 from llmstep.http.answers import answer_for, unexpected
 
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-
-class AttendingMiddleware:
-    """ASGI middleware that cancels the work for whoever has gone, and answers for work that came to no end.
+async def attended(app: ASGIApp, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
+    """Have a request answered by `app`, of a `guarded_app`; errors are answered here.
 
     Args:
-        app: Does the work.
-        stopping: Set when the server stops.
+        body: That of the request, which has been read.
     """
+    state = scope["app"].state
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+    gone = asyncio.ensure_future(_disconnected(receive))
+    stop = asyncio.ensure_future(state.stopping.wait())
+    started = complete = False
 
-    def __init__(self, app: ASGIApp, *, stopping: asyncio.Event) -> None:
-        self.app = app
-        self.stopping = stopping
+    async def received() -> Message:
+        return messages.pop() if messages else await asyncio.shield(gone)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        body = [await receive()] if scope["method"] == "POST" else []  # whole, since it has passed the guards
-        gone = asyncio.ensure_future(_disconnected(receive))
-        stop = asyncio.ensure_future(self.stopping.wait())
-        started = complete = False
+    async def sent(message: Message) -> None:
+        nonlocal started, complete
+        started = True
+        complete = message["type"] == "http.response.body" and not message.get("more_body")
+        await send(message)
 
-        async def received() -> Message:
-            return body.pop() if body else await asyncio.shield(gone)
-
-        async def sent(message: Message) -> None:
-            nonlocal started, complete
-            started = True
-            complete = message["type"] == "http.response.body" and not message.get("more_body")
-            await send(message)
-
-        work = asyncio.ensure_future(self.app(scope, received, sent))
-        try:
-            await asyncio.wait({work, gone, stop}, return_when=asyncio.FIRST_COMPLETED)
-            if complete:
-                await asyncio.wait({work})
-        finally:
-            for task in (work, gone, stop):
-                task.cancel()
-            await asyncio.gather(work, gone, stop, return_exceptions=True)
-        error = _error(work, stopped=self.stopping.is_set())
-        if error is not None and not started and gone.cancelled():
-            await answer_for(scope["path"], error)(scope, receive, send)
-
-
-def _error(work: asyncio.Future[None], *, stopped: bool) -> LlmstepError | None:
-    """Why work has no answer; None where it has one."""
-    if work.cancelled():
-        return broken_off(stopped=stopped)
-    error = work.exception()
-    return None if error is None else unexpected(error)
+    work = asyncio.ensure_future(app(scope, received, sent))
+    try:
+        await asyncio.wait({work, gone, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if complete:
+            await asyncio.wait({work})
+    finally:
+        for task in (work, gone, stop):
+            task.cancel()
+        await asyncio.gather(work, gone, stop, return_exceptions=True)
+    error = broken_off(stopped=state.stopping.is_set()) if work.cancelled() else work.exception()
+    if error is not None and not started and gone.cancelled():
+        await answer_for(scope["path"], unexpected(error), retry_after=state.retry_after())(scope, receive, send)
 
 
 def broken_off(*, stopped: bool) -> CancelledError:

@@ -9,15 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
+
+from starlette.requests import Request
 
 from llmstep.errors import RequestError
 from llmstep.http.answers import RefusedError
 from llmstep.strict_json import JsonError, loads
-from llmstep.wire.reading import kind_of
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
+from llmstep.wire.reading import BODIES, field_error, kind_of
 
 T = TypeVar("T")
 
@@ -27,7 +26,7 @@ _MAX_LONG = 64
 """Most long bodies that wait to be read."""
 
 _threads = ThreadPoolExecutor(2, thread_name_prefix="llmstep-body")
-_long: set[object] = set()
+_long = asyncio.Semaphore(_MAX_LONG)
 
 
 async def decoded(request: Request, decode: Callable[[bytes], T]) -> T:
@@ -39,6 +38,15 @@ async def decoded(request: Request, decode: Callable[[bytes], T]) -> T:
     """
     body = await request.body()
     return await aside(lambda: decode(body), len(body))
+
+
+def record_of(cls: type[T], body: bytes) -> T:
+    """The record that a body is.
+
+    Raises:
+        RequestError: It is none.
+    """
+    return BODIES.read(cls, json_object(body), field_error)
 
 
 def json_object(body: bytes) -> dict[str, Any]:
@@ -65,15 +73,11 @@ async def aside(work: Callable[[], T], length: int) -> T:
     """
     if length <= SHORT:
         return work()
-    if len(_long) >= _MAX_LONG:
+    if _long.locked():
         raise RefusedError(
             429,
             "Too many long requests are being read already.",
             hint="Try again in a while, or send less of the file as context.",
         )
-    token = object()
-    _long.add(token)
-    try:
+    async with _long:
         return await asyncio.get_running_loop().run_in_executor(_threads, work)
-    finally:
-        _long.discard(token)

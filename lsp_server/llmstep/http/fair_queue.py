@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 
 from cachetools import FIFOCache
@@ -44,7 +45,7 @@ class FairQueue:
         self._seconds = seconds
         self._waiting: list[tuple[str, asyncio.Future[None]]] = []
         """In the order in which they came."""
-        self._running: dict[str, int] = {}
+        self._running: Counter[str] = Counter()
         self._served: FIFOCache[str, int] = FIFOCache(_MAX_REMEMBERED)
         """When a client was served last, as the number of turns given until then."""
         self._turns = 0
@@ -57,7 +58,7 @@ class FairQueue:
     @property
     def running(self) -> int:
         """Number of requests in work."""
-        return sum(self._running.values())
+        return self._running.total()
 
     @property
     def retry_after(self) -> int:
@@ -71,65 +72,34 @@ class FairQueue:
         Raises:
             RefusedError: Too many wait.
         """
-        if self._is_free:
-            self._take(client)
-        else:
-            self._check(client)
-            ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append((client, ready))
-            self._next()  # there may be more places than before
-            try:
-                await ready
-            except asyncio.CancelledError:
-                if (client, ready) in self._waiting:
-                    self._waiting.remove((client, ready))
-                elif not ready.cancelled():  # its turn has come just now
-                    self._give_back(client)
-                raise
-        try:
-            yield
-        finally:
-            self._give_back(client)
-
-    @property
-    def _is_free(self) -> bool:
-        return not self._waiting and self.running < self._at_once()
-
-    def _check(self, client: str) -> None:
-        """
-        Raises:
-            RefusedError: Too many wait.
-        """
-        headers = {"Retry-After": str(self.retry_after)}
         own = sum(each == client for each, _ in self._waiting)
         if own >= self._max_per_client:
-            raise RefusedError(
-                429,
-                f"{own} of your requests wait already.",
-                hint="Try again when some of them are answered.",
-                headers=headers,
-            )
+            raise self._too_many(f"{own} of your requests wait already.", "Try again when some of them are answered.")
         if self.waiting >= self._max_waiting:
-            raise RefusedError(
-                429, f"{self.waiting} requests wait already.", hint="Try again in a while.", headers=headers
-            )
+            raise self._too_many(f"{self.waiting} requests wait already.", "Try again in a while.")
+        place = client, asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        self._give_turns()
+        try:
+            await place[1]
+            yield
+        finally:
+            if place in self._waiting:
+                self._waiting.remove(place)
+            elif not place[1].cancelled():  # its turn had come
+                self._running -= Counter([client])
+                self._give_turns()
 
-    def _take(self, client: str) -> None:
-        self._running[client] = self._running.get(client, 0) + 1
-        self._turns += 1
-        self._served[client] = self._turns
+    def _too_many(self, message: str, hint: str) -> RefusedError:
+        return RefusedError(429, message, hint=hint, headers={"Retry-After": str(self.retry_after)})
 
-    def _give_back(self, client: str) -> None:
-        self._running[client] -= 1
-        if not self._running[client]:
-            del self._running[client]
-        self._next()
-
-    def _next(self) -> None:
+    def _give_turns(self) -> None:
         while self._waiting and self.running < self._at_once():
-            place = min(self._waiting, key=lambda each: (self._running.get(each[0], 0), self._served.get(each[0], 0)))
+            place = min(self._waiting, key=lambda each: (self._running[each[0]], self._served.get(each[0], 0)))
             self._waiting.remove(place)
             client, ready = place
             if not ready.done():  # else its request has gone
-                self._take(client)
+                self._running[client] += 1
+                self._turns += 1
+                self._served[client] = self._turns
                 ready.set_result(None)

@@ -22,10 +22,8 @@ class Kept(ABC):
 
     def __init__(self) -> None:
         self._server: HttpServer | None = None
-        self._at: tuple[str, int] | None = None
-        self._now = asyncio.Event()
-        self._listening: asyncio.Task[None] | None = None
-        self._moving: asyncio.Task[None] | None = None
+        self._look = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
 
     @abstractmethod
     def place(self) -> tuple[str, int] | None:
@@ -49,59 +47,47 @@ class Kept(ABC):
         return self._server.url if self._server else None
 
     def follow(self, *_: object) -> None:
-        """Listen where the settings say now."""
-        if self._moving is None or self._moving.done():
-            self._moving = asyncio.create_task(self._follow())
-
-    def hurry(self) -> None:
-        """Try for the port at once: who had it seems to be gone."""
-        self._now.set()
+        """Listen where the settings say now; where another program has the port, try for it at once."""
+        self._look.set()
+        if self._task is None:
+            self._task = asyncio.create_task(self._keep(), name=f"llmstep-{type(self).__name__}")
 
     async def stop(self) -> None:
-        """Stop for good, also in the midst of a move. A second call does nothing."""
-        if self._moving is not None:
-            self._moving.cancel()
-            await asyncio.gather(self._moving, return_exceptions=True)
-        await self._leave()
+        """Stop for good. A second call does nothing."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _follow(self) -> None:
-        while (wanted := self.place()) != self._at:  # the settings may change once more meanwhile
-            await self._leave()
-            self._at = wanted
-            if wanted is not None:
-                self._listening = asyncio.create_task(self._keep(*wanted), name=f"llmstep-{type(self).__name__}")
+    async def _keep(self) -> None:
+        failed: tuple[str, int] | None = None
+        while True:
+            self._look.clear()
+            place = self.place()
+            if place is not None:
+                try:
+                    await self._serve(place)
+                    failed = None
+                    continue
+                except LlmstepError as error:
+                    if failed != place:
+                        failed = place
+                        await self.on_failure(error)
+                asyncio.get_running_loop().call_later(_SECONDS_BETWEEN_TRIES, self._look.set)
+            await self._look.wait()
 
-    async def _leave(self) -> None:
-        task, self._listening, self._at = self._listening, None, None
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-    async def _keep(self, host: str, port: int) -> None:
-        """Listen as soon as the port is free, until cancelled."""
+    async def _serve(self, place: tuple[str, int]) -> None:
+        """Listen until the settings want another place."""
         # In a thread: importing the web server takes longer than an answer to the editor may.
         await asyncio.to_thread(importlib.import_module, "llmstep.http.server")
         from llmstep.http.server import serve
 
-        failed = False
-        while True:
-            try:
-                self._server = server = await serve(self.make(), host, port)
-                failed = False
-                self.on_change()
-                try:
-                    await server.wait()
-                finally:
-                    self._server = None
-                    self.on_change()
-                    await server.stop()
-            except LlmstepError as error:
-                if not failed:
-                    failed = True
-                    await self.on_failure(error)
-            self._now.clear()
-            now = asyncio.ensure_future(self._now.wait())
-            try:  # not `wait_for`, which before Python 3.12 loses a cancellation that comes together with the event
-                await asyncio.wait({now}, timeout=_SECONDS_BETWEEN_TRIES)
-            finally:
-                now.cancel()
+        self._server = server = await serve(self.make(), *place)
+        try:
+            self.on_change()
+            while self.place() == place:
+                await self._look.wait()
+                self._look.clear()
+        finally:
+            self._server = None
+            self.on_change()
+            await server.stop()

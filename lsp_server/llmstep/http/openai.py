@@ -5,24 +5,23 @@ They continue the client's own text, without llmstep's templates, cleaning and c
 
 from __future__ import annotations
 
+import itertools
 import json
 import secrets
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from llmstep.engine.interface import Completion, Written
-from llmstep.errors import LlmstepError, ModelNotFoundError
+from llmstep.errors import ModelNotFoundError
 from llmstep.http.answers import RefusedError, openai_error
 from llmstep.http.bodies import decoded
 from llmstep.http.openai_requests import OpenAiRequest, decode_openai
-from llmstep.http.streams import Stream
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
+from llmstep.http.streams import Say, Stream
 
 SECONDS_BETWEEN_SIGNS = 5.0
 """A stream says something this often, so that neither side takes the other for dead."""
@@ -57,7 +56,7 @@ async def completions(request: Request, *, chat: bool = False) -> Response:
     kind = "chatcmpl" if chat else "cmpl"
     form = Form(wanted, f"{kind}-{secrets.token_hex(12)}", int(time.time()), state.engine.status.model)
     if wanted.stream:
-        return _Events(request, form)
+        return _stream(request, form)
     made = await complete(request, wanted)
     return JSONResponse(attrs.evolve(form, model=made.model).whole(made))
 
@@ -89,26 +88,21 @@ async def complete(
     return made
 
 
-class _Events(Stream[Completion, "tuple[int, Written]"]):
+def _stream(request: Request, form: Form) -> Stream:
     """The answer as events: each sample when it has ended."""
 
-    media_type = "text/event-stream"
-    sign = b": waiting\n\n"
-    seconds = SECONDS_BETWEEN_SIGNS
-
-    def __init__(self, request: Request, form: Form) -> None:
-        super().__init__(lambda tell: complete(request, form.request, lambda *ended: tell(ended)))
-        self._form = form
-
-    def news(self, one: tuple[int, Written]) -> bytes:
-        return b"".join(map(event, self._form.chunks(*one)))
-
-    def end(self, result: Completion) -> bytes:
-        usage = event(self._form.usage(result)) if self._form.request.usage_at_end else b""
+    async def said(say: Say) -> bytes:
+        made = await complete(request, form.request, lambda number, one: say(form.events(number, one)))
+        usage = event(form.body([], made, chunk=True)) if form.request.usage_at_end else b""
         return usage + event("[DONE]")
 
-    def failed(self, error: LlmstepError) -> bytes:
-        return event(openai_error(error))
+    return Stream(
+        said,
+        failed=lambda error: event(openai_error(error)),
+        sign=b": waiting\n\n",
+        seconds=SECONDS_BETWEEN_SIGNS,
+        media_type="text/event-stream",
+    )
 
 
 @attrs.frozen
@@ -122,47 +116,46 @@ class Form:
 
     def whole(self, made: Completion) -> dict[str, Any]:
         """The answer in one piece."""
-        kind = "chat.completion" if self.request.chat else "text_completion"
-        choices = [self._choice(number, each, streamed=False) for number, each in enumerate(made.written)]
-        return {**self._head(kind), "choices": choices, "usage": self._usage(made)}
+        part = "message" if self.request.chat else "text"
+        return self.body([self._choice(number, part, each) for number, each in enumerate(made.written)], made)
 
-    def chunks(self, number: int, written: Written) -> list[dict[str, Any]]:
-        """The events for a sample, which comes in one piece; in a chat its role comes before it."""
-        kind = "chat.completion.chunk" if self.request.chat else "text_completion"
-        choice = self._choice(number, written, streamed=True)
-        if not self.request.chat:
-            return [{**self._head(kind), "choices": [choice]}]
-        role = {"index": number, "delta": {"role": "assistant", "content": ""}, "logprobs": None, "finish_reason": None}
-        end = {"index": number, "delta": {}, "logprobs": None, "finish_reason": choice["finish_reason"]}
-        parts = [role, {**choice, "finish_reason": None}, end]
-        return [{**self._head(kind), "choices": [part]} for part in parts]
+    def events(self, number: int, written: Written) -> bytes:
+        """Those of a sample, which comes in one piece; in a chat its role comes before it."""
+        choices = [self._choice(number, "delta" if self.request.chat else "text", written)]
+        if self.request.chat:
+            [choice] = choices
+            nothing = {**choice, "logprobs": None, "finish_reason": None}
+            role = {**nothing, "delta": {"role": "assistant", "content": ""}}
+            end = {**nothing, "delta": {}, "finish_reason": written.finish}
+            choices = [role, {**choice, "finish_reason": None}, end]
+        return b"".join(event(self.body([each], chunk=True)) for each in choices)
 
-    def usage(self, made: Completion) -> dict[str, Any]:
-        """The event with the numbers of tokens."""
-        kind = "chat.completion.chunk" if self.request.chat else "text_completion"
-        return {**self._head(kind), "choices": [], "usage": self._usage(made)}
+    def body(
+        self, choices: list[dict[str, Any]], made: Completion | None = None, *, chunk: bool = False
+    ) -> dict[str, Any]:
+        """An answer or an event.
 
-    def _head(self, kind: str) -> dict[str, Any]:
-        return {"id": self.id, "object": kind, "created": self.created, "model": self.model}
-
-    def _usage(self, made: Completion) -> dict[str, int]:
+        Args:
+            made: Whose tokens it counts; None counts none.
+        """
+        kind = "text_completion"
+        if self.request.chat:
+            kind = "chat.completion.chunk" if chunk else "chat.completion"
+        head = {"id": self.id, "object": kind, "created": self.created, "model": self.model, "choices": choices}
+        if made is None:
+            return head
         drawn = sum(each.drawn for each in made.written)
-        return {
-            "prompt_tokens": made.prompt_tokens,
-            "completion_tokens": drawn,
-            "total_tokens": made.prompt_tokens + drawn,
-        }
+        total = made.prompt_tokens + drawn
+        usage = {"prompt_tokens": made.prompt_tokens, "completion_tokens": drawn, "total_tokens": total}
+        return {**head, "usage": usage}
 
-    def _choice(self, number: int, written: Written, *, streamed: bool) -> dict[str, Any]:
-        said: dict[str, Any]
-        if not self.request.chat:
-            said = {"text": written.text}
-        elif streamed:
-            said = {"delta": {"content": written.text}}
-        else:
-            said = {"message": {"role": "assistant", "content": written.text, "refusal": None}}
+    def _choice(self, number: int, part: str, written: Written) -> dict[str, Any]:
+        content: dict[str, Any] = {"content": written.text}
+        if part == "message":
+            content = {"role": "assistant", "content": written.text, "refusal": None}
+        said = written.text if part == "text" else content
         logprobs = self._logprobs(written) if self.request.logprobs else None
-        return {"index": number, **said, "logprobs": logprobs, "finish_reason": written.finish}
+        return {"index": number, part: said, "logprobs": logprobs, "finish_reason": written.finish}
 
     def _logprobs(self, written: Written) -> dict[str, Any]:
         if self.request.chat:
@@ -171,16 +164,12 @@ class Form:
                 for text, logprob in written.tokens
             ]
             return {"content": content, "refusal": None}
-        offsets = []
-        place = 0
-        for text, _ in written.tokens:
-            offsets.append(place)
-            place += len(text)
+        texts = [text for text, _ in written.tokens]
         return {
-            "tokens": [text for text, _ in written.tokens],
+            "tokens": texts,
             "token_logprobs": [logprob for _, logprob in written.tokens],
             "top_logprobs": None,
-            "text_offset": offsets,
+            "text_offset": list(itertools.accumulate(map(len, texts), initial=0))[:-1],
         }
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from llmstep import __version__
@@ -24,9 +25,6 @@ from llmstep.wire.http import (
     TacticBody,
 )
 from llmstep.wire.schema import part
-
-if TYPE_CHECKING:
-    from starlette.requests import Request
 
 _JSON = "application/json"
 _OBJECT = {"type": "object"}
@@ -51,15 +49,18 @@ def _answer(*required: str, **properties: Any) -> dict[str, Any]:
     return {"type": "object", "required": list(required), "properties": properties}
 
 
-def _list(items: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "array", "items": items}
+_TEXT = {"type": "string"}
+_CHOICES = _answer("id", "object", "choices", id=_TEXT, choices={"type": "array", "items": _OBJECT})
+_MODEL = _answer("id", "object", id=_TEXT, object={"const": "model"})
+_MODELS = _answer("data", data={"type": "array", "items": _MODEL})
+_DONE = _answer("model", "done", model=_TEXT, done={"type": "boolean"})
+_TAGS = _answer("models", models={"type": "array", "items": _OBJECT})
 
 
 @attrs.frozen
 class Page:
-    """A page of the server."""
+    """A page of the server; those that take a body take it by POST."""
 
-    method: str
     path: str
     endpoint: Callable[[Request], Awaitable[Response]]
     about: str
@@ -69,55 +70,36 @@ class Page:
     kind: str = _JSON
     """Content type of the answer, where it is always the same one."""
 
-
-_CHOICES = _answer("id", "object", "choices", id={"type": "string"}, choices=_list(_OBJECT))
-_MODEL = _answer("id", "object", id={"type": "string"}, object={"const": "model"})
-_DONE = _answer("model", "done", model={"type": "string"}, done={"type": "boolean"})
+    @property
+    def method(self) -> str:
+        return "GET" if self.body is None else "POST"
 
 
 async def openapi(_request: Request) -> Response:
-    """The page."""
     return JSONResponse(description())
 
 
+_COMPLETIONS = f"OpenAI's completions. Refused: {', '.join(REFUSED)}."
+_CHATS = "OpenAI's chats, with the same refusals."
+_CANDIDATES = "Candidates for another llmstep, as lines of JSON."
+_chat = partial(openai.completions, chat=True)
+_ollama_chat = partial(ollama.generate, chat=True)
 PAGES = (
-    Page("POST", "/", steps.tactic, "Next steps for a goal.", TacticAnswer, TacticBody),
-    Page("POST", "/generate", steps.generate, "Next steps for LeanCopilot.", GenerateAnswer, GenerateBody),
-    Page(
-        "POST",
-        CANDIDATES,
-        steps.candidates,
-        "Candidates for another llmstep, as lines of JSON.",
-        {},
-        CandidatesBody,
-        "application/x-ndjson",
-    ),
-    Page(
-        "POST",
-        "/v1/completions",
-        openai.completions,
-        f"OpenAI's completions. Refused: {', '.join(REFUSED)}.",
-        _CHOICES,
-        CompletionBody,
-    ),
-    Page(
-        "POST",
-        "/v1/chat/completions",
-        partial(openai.completions, chat=True),
-        "OpenAI's chats, with the same refusals.",
-        _CHOICES,
-        ChatBody,
-    ),
-    Page("GET", "/v1/models", openai.models, "The one model.", _answer("data", data=_list(_MODEL))),
-    Page("GET", "/v1/models/{model:path}", openai.model, "The one model, by its name.", _MODEL),
-    Page("POST", "/api/generate", ollama.generate, "Ollama's generate.", _DONE, ollama.OllamaGenerateBody),
-    Page("POST", "/api/chat", partial(ollama.generate, chat=True), "Ollama's chat.", _DONE, ollama.OllamaChatBody),
-    Page("GET", "/api/tags", ollama.tags, "Ollama's list of models.", _answer("models", models=_list(_OBJECT))),
-    Page("GET", "/api/version", ollama.version, "The version.", _answer("version", version={"type": "string"})),
-    Page("GET", "/health", health, "The process is alive.", HealthAnswer),
-    Page("GET", "/ready", ready, "The model is loaded.", ReadyAnswer),
-    Page("GET", "/metrics", metrics, "Numbers for Prometheus.", {}, kind="text/plain"),
-    Page("GET", "/openapi.json", openapi, "This description.", _OBJECT),
+    Page("/", steps.tactic, "Next steps for a goal.", TacticAnswer, TacticBody),
+    Page("/generate", steps.generate, "Next steps for LeanCopilot.", GenerateAnswer, GenerateBody),
+    Page(CANDIDATES, steps.candidates, _CANDIDATES, {}, CandidatesBody, "application/x-ndjson"),
+    Page("/v1/completions", openai.completions, _COMPLETIONS, _CHOICES, CompletionBody),
+    Page("/v1/chat/completions", _chat, _CHATS, _CHOICES, ChatBody),
+    Page("/v1/models", openai.models, "The one model.", _MODELS),
+    Page("/v1/models/{model:path}", openai.model, "The one model, by its name.", _MODEL),
+    Page("/api/generate", ollama.generate, "Ollama's generate.", _DONE, ollama.OllamaGenerateBody),
+    Page("/api/chat", _ollama_chat, "Ollama's chat.", _DONE, ollama.OllamaChatBody),
+    Page("/api/tags", ollama.tags, "Ollama's list of models.", _TAGS),
+    Page("/api/version", ollama.version, "The version.", _answer("version", version=_TEXT)),
+    Page("/health", health, "The process is alive.", HealthAnswer),
+    Page("/ready", ready, "The model is loaded.", ReadyAnswer),
+    Page("/metrics", metrics, "Numbers for Prometheus.", {}, kind="text/plain"),
+    Page("/openapi.json", openapi, "This description.", _OBJECT),
 )
 
 

@@ -42,7 +42,7 @@ async def probe(host: str, port: int, *, token: str | None = None, seconds: floa
         answer = BODIES.read(HealthAnswer, loads(body), field_error)
         if answer.protocol == PROTOCOL:
             return Health(url=url_of(host, port), **attrs.asdict(answer))
-    except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError, ValueError, RequestError):
+    except (OSError, asyncio.TimeoutError, ValueError, RequestError):
         pass
     return None
 
@@ -54,15 +54,11 @@ async def _get_health(host: str, port: int, token: str | None) -> bytes:
         authorization = f"Authorization: Bearer {token}\r\n" if token else ""
         name = f"[{host}]" if ":" in host else host
         writer.write(f"GET /health HTTP/1.0\r\nHost: {name}:{port}\r\n{authorization}\r\n".encode())
-        await writer.drain()
-        answer = await reader.read(_MAX_ANSWER)
-        while more := await reader.read(_MAX_ANSWER):
-            answer += more
-            if len(answer) > _MAX_ANSWER:
-                raise ValueError("an answer of this length is not llmstep's")
+        await reader.readexactly(_MAX_ANSWER)
+    except asyncio.IncompleteReadError as ended:
+        head, _, body = ended.partial.partition(b"\r\n\r\n")
+        if b" 200 " in head.split(b"\r\n")[0]:
+            return body
     finally:
         writer.close()
-    head, _, body = answer.partition(b"\r\n\r\n")
-    if b" 200 " not in head.split(b"\r\n")[0] + b" ":
-        raise ValueError("not healthy")
-    return body
+    raise ValueError("the answer is not that of a healthy llmstep")

@@ -8,39 +8,29 @@ from __future__ import annotations
 import asyncio
 import errno
 import functools
+import math
 import socket
 import sys
-import time
-from typing import TYPE_CHECKING
 
 import uvicorn
+from starlette.applications import Starlette
 
 from llmstep.address import url_of
 from llmstep.errors import LlmstepError
-from llmstep.http.connections import places
+from llmstep.http.connections import Connection, places
 from llmstep.http.probe import probe
-from llmstep.http.protocol import Protocol
-
-if TYPE_CHECKING:
-    from starlette.applications import Starlette
 
 _SECONDS_TO_STOP = 2
-_SECONDS_BETWEEN_LOOKS = 0.05
 _BACKLOG = 2048
 """Connections that the system keeps until they are taken in; a burst must not overflow it."""
 
 
-class ListenError(LlmstepError):
+class ListenError(LlmstepError, code="listen"):
     """The server cannot listen at the address wanted."""
 
-    code = "listen"
 
-
-class PortInUseError(ListenError):
+class PortInUseError(ListenError, code="port_in_use", retryable=True):
     """Another program listens at the port."""
-
-    code = "port_in_use"
-    retryable = True
 
 
 class HttpServer:
@@ -72,13 +62,9 @@ class HttpServer:
             seconds: Longest wait.
         """
         self.app.state.draining = True
-        for server in self._server.servers:
-            server.close()
-        until = time.monotonic() + seconds
-        while (left := self._server.server_state.connections) and time.monotonic() < until:
-            for connection in list(left):
-                connection.shutdown()  # at once, or with the end of the answer
-            await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
+        self._server.config.timeout_graceful_shutdown = math.ceil(seconds) + _SECONDS_TO_STOP
+        self._server.should_exit = True
+        await asyncio.wait({self._task}, timeout=seconds)
 
     async def stop(self) -> None:
         """Stop listening, answer the requests in work with 503, close all connections. A second call does nothing."""
@@ -110,7 +96,7 @@ async def serve(app: Starlette, host: str, port: int) -> HttpServer:
         ) from None
     config = uvicorn.Config(
         app,
-        http="h11",
+        http=functools.partial(Connection, places=places()),  # type: ignore[arg-type]
         ws="none",
         lifespan="off",
         log_config=None,
@@ -122,7 +108,6 @@ async def serve(app: Starlette, host: str, port: int) -> HttpServer:
         timeout_graceful_shutdown=_SECONDS_TO_STOP,
     )
     config.load()
-    config.http_protocol_class = functools.partial(Protocol, places=places())  # type: ignore[assignment]
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)
     await server.startup([listener])  # not `serve`, whose signal handlers take Ctrl-C from the owner of the loop
@@ -137,27 +122,22 @@ def _bind(host: str, port: int) -> socket.socket:
         raise ListenError(f"There is no address {host!r} on this machine.", hint="Listen at 127.0.0.1.") from None
     # `localhost` has an address of both kinds; clients that try IPv6 first fall back to IPv4, not all the other way.
     family, kind, protocol, _, address = min(found, key=lambda info: info[0] != socket.AF_INET)
-    listener = socket.socket(family, kind, protocol)
+    listener = socket.socket(family, kind, protocol)  # of TCP by name: else asyncio leaves Nagle's algorithm on
     try:
         if sys.platform == "win32":  # there, SO_REUSEADDR would let two programs share the port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
         else:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(128)
-        listener.setblocking(False)
+        listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
-        raise _listen_error(host, port, error) from None
+        if error.errno == errno.EADDRINUSE or getattr(error, "winerror", None) == 10048:
+            raise PortInUseError(
+                f"Port {port} at {host} is used by another program.",
+                hint="End it, or set llmstep.http.port to another port.",
+            ) from None
+        if error.errno == errno.EACCES:
+            raise ListenError(f"Listening at port {port} is not permitted.", hint="Choose a port above 1023.") from None
+        raise ListenError(f"llmstep cannot listen at {host}: {error.strerror}.", hint="Listen at 127.0.0.1.") from None
     return listener
-
-
-def _listen_error(host: str, port: int, error: OSError) -> ListenError:
-    if error.errno == errno.EADDRINUSE or getattr(error, "winerror", None) == 10048:
-        return PortInUseError(
-            f"Port {port} at {host} is used by another program.",
-            hint="End it, or set llmstep.http.port to another port.",
-        )
-    if error.errno == errno.EACCES:
-        return ListenError(f"Listening at port {port} is not permitted.", hint="Choose a port above 1023.")
-    return ListenError(f"llmstep cannot listen at {host}: {error.strerror}.", hint="Listen at 127.0.0.1.")

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from llmstep.catalog.model_key import ModelKey
 from llmstep.engine import wire
 from llmstep.engine.interface import Generation
 from llmstep.http.answers import RefusedError
-from llmstep.http.bodies import aside, decoded, json_object
-from llmstep.http.streams import Lines
+from llmstep.http.bodies import aside, decoded, record_of
+from llmstep.http.streams import line_stream
 from llmstep.lean.asking import insertion_point_behind, prompt_input_behind
 from llmstep.lean.insertion_point import PLACEHOLDER
 from llmstep.premises.source import Whereabouts
@@ -27,12 +28,45 @@ from llmstep.wire.http import (
     TacticAnswer,
     TacticBody,
 )
-from llmstep.wire.reading import BODIES, field_error
 
 if TYPE_CHECKING:
-    from starlette.requests import Request
-
     from llmstep.premises.asked import Premises
+
+
+@attrs.frozen
+class SuggestRequest:
+    """A request for next steps."""
+
+    ask: PromptInput
+    count: int | None = None
+    """Number of samples to draw; None means the setting."""
+    sampling: SamplingParams | None = None
+    """What another llmstep sets; None means the settings."""
+    model_key: str = ""
+    """Which model it has to be; empty takes any."""
+
+
+def decode_tactic(body: bytes) -> SuggestRequest:
+    """The request of the `llmstep` tactic; the theorem's name and the proof so far are read off its `context`."""
+    read = record_of(TacticBody, body)
+    return SuggestRequest(
+        prompt_input_behind(read.context, Goal.from_state(read.tactic_state), read.prefix), read.count
+    )
+
+
+def decode_generate(body: bytes) -> SuggestRequest:
+    """LeanCopilot's request to an external model."""
+    read = record_of(GenerateBody, body)
+    return SuggestRequest(PromptInput(Goal.from_state(read.input), prefix=read.prefix))
+
+
+def decode_candidates(body: bytes) -> SuggestRequest:
+    """The request of another llmstep."""
+    read = record_of(CandidatesBody, body)
+    premises = tuple(Premise(*pair) for pair in read.premises)
+    ask = PromptInput(Goal(read.goal, read.others), read.prefix, read.context, read.declaration, read.proof, premises)
+    sampling = SamplingParams(**attrs.asdict(read.sampling)) if read.sampling else None
+    return SuggestRequest(ask, sampling=sampling, model_key=read.model_key)
 
 
 async def tactic(request: Request) -> Response:
@@ -62,11 +96,7 @@ async def generate(request: Request) -> Response:
 
 
 async def candidates(request: Request) -> Response:
-    """What another llmstep asks; see `llmstep.engine.wire` for the protocol and its lines.
-
-    Raises:
-        RefusedError: This llmstep has no model of its own, or not the one that is wanted.
-    """
+    """What another llmstep asks; see `llmstep.engine.wire` for the protocol and its lines."""
     wanted = await decoded(request, decode_candidates)
     state = request.app.state
     if state.settings.engine == "llmstep":
@@ -75,13 +105,12 @@ async def candidates(request: Request) -> Response:
             "This llmstep forwards its requests to another one.",
             hint="Send requests to that one directly.",
         )
-    if wanted.model_key is not None and wanted.model_key != ModelKey.of(state.settings).digest:
+    if wanted.model_key not in ("", ModelKey.of(state.settings).digest):
         raise RefusedError(409, "This llmstep now uses another model.", hint="Load the model yourself.")
-
-    def last_line(made: Generation) -> dict[str, Any]:
-        return wire.generation_line(made, state.engine.status.device)
-
-    return Lines(lambda progress: _generated(request, wanted, None, progress), last_line)
+    return line_stream(
+        lambda progress: _generated(request, wanted, None, progress),
+        lambda made: wire.generation_line(made, state.engine.status.device),
+    )
 
 
 async def _generated(
@@ -91,9 +120,6 @@ async def _generated(
 
     Args:
         premises: Finds premises for the goal; None where the client sends its own.
-
-    Raises:
-        LlmstepError: There is none.
     """
     state = request.app.state
     ask, sampling = wanted.ask, wanted.sampling
@@ -101,7 +127,7 @@ async def _generated(
         return Generation([], state.engine.status.model, 0, 0.0)
     if wanted.count is not None:
         sampling = SamplingParams.of(state.settings, wanted.count)
-    where = await aside(lambda: whereabouts(ask), len(ask.context)) if premises else None
+    where = await aside(lambda: _whereabouts(ask), len(ask.context)) if premises else None
     found = premises.known(ask.goal, where) if premises else ask.premises
     made: Generation | None = None
     if found is not None:
@@ -115,56 +141,7 @@ async def _generated(
     return made
 
 
-@attrs.frozen
-class SuggestRequest:
-    """A request for next steps."""
-
-    ask: PromptInput
-    count: int | None = None
-    """Number of samples to draw; None means the setting."""
-    sampling: SamplingParams | None = None
-    """What another llmstep sets; None means the settings."""
-    model_key: str | None = None
-    """Which model it has to be; None takes any."""
-
-
-def whereabouts(ask: PromptInput) -> Whereabouts | None:
+def _whereabouts(ask: PromptInput) -> Whereabouts | None:
     """Where a goal stands, as far as the text before it shows; in which file is not known."""
     point = insertion_point_behind(ask.context)
     return Whereabouts("", ask.context + PLACEHOLDER, point) if point else None
-
-
-def decode_tactic(body: bytes) -> SuggestRequest:
-    """The request of the `llmstep` tactic: `{tactic_state, prefix, context}`, and `count` where given.
-
-    The theorem's name and the proof so far are those that stand at the end of `context`.
-
-    Raises:
-        RequestError: The body is no such object.
-    """
-    read = BODIES.read(TacticBody, json_object(body), field_error)
-    ask = prompt_input_behind(read.context, Goal.from_state(read.tactic_state), read.prefix)
-    return SuggestRequest(ask, read.count)
-
-
-def decode_generate(body: bytes) -> SuggestRequest:
-    """LeanCopilot's request to an external model: `{name, input, prefix}`.
-
-    Raises:
-        RequestError: The body is no such object.
-    """
-    read = BODIES.read(GenerateBody, json_object(body), field_error)
-    return SuggestRequest(PromptInput(Goal.from_state(read.input), prefix=read.prefix))
-
-
-def decode_candidates(body: bytes) -> SuggestRequest:
-    """The request of another llmstep.
-
-    Raises:
-        RequestError: The body is no such object.
-    """
-    read = BODIES.read(CandidatesBody, json_object(body), field_error)
-    premises = tuple(Premise(*pair) for pair in read.premises)
-    ask = PromptInput(Goal(read.goal, read.others), read.prefix, read.context, read.declaration, read.proof, premises)
-    sampling = SamplingParams(**attrs.asdict(read.sampling)) if read.sampling else None
-    return SuggestRequest(ask, sampling=sampling, model_key=read.model_key or None)

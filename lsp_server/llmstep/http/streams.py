@@ -4,58 +4,53 @@ from __future__ import annotations
 
 import asyncio
 import json
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from llmstep.engine import wire
 from llmstep.errors import BusyError, LlmstepError
 from llmstep.http.answers import RefusedError, unexpected
 from llmstep.http.attended import broken_off
-from llmstep.progress import Progress, ProgressSink
-
-if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
+from llmstep.progress import ProgressSink
 
 T = TypeVar("T")
-N = TypeVar("N")
+Say = Callable[[bytes], None]
 
 
-class Stream(Response, ABC, Generic[T, N]):
-    """An answer in parts.
+class Stream(Response):
+    """An answer in parts. The status waits for the first: what fails before has a status of its own.
 
     Args:
-        work: Is given a function that takes its news.
+        work: Is given what sends a part, and returns the last one.
+        failed: Gives the last part where the work fails after the first one.
+        sign: Sent again and again, so that neither side takes the other for dead.
+        seconds: How often that is sent.
     """
 
-    sign: bytes
-    """Said where there are no news, so that neither side takes the other for dead."""
-    seconds: float
-    """How often."""
-    begins_at_once = False
-    """Whether the status does not wait for the first part; if it waits, what fails before has a status of its own."""
-
-    def __init__(self, work: Callable[[Callable[[N], None]], Coroutine[Any, Any, T]]) -> None:
-        super().__init__(headers={"Cache-Control": "no-store"})
+    def __init__(
+        self,
+        work: Callable[[Say], Coroutine[Any, Any, bytes]],
+        *,
+        failed: Callable[[LlmstepError], bytes],
+        sign: bytes,
+        seconds: float,
+        media_type: str,
+    ) -> None:
+        super().__init__(headers={"Cache-Control": "no-store"}, media_type=media_type)
         del self.headers["content-length"]  # that of an empty body
         self._work = work
-
-    @abstractmethod
-    def news(self, one: N) -> bytes:
-        """The part for something that the work tells."""
-
-    @abstractmethod
-    def end(self, result: T) -> bytes:
-        """The last part."""
-
-    @abstractmethod
-    def failed(self, error: LlmstepError) -> bytes:
-        """The last part where the work fails after the first one."""
+        self._failed = failed
+        self._sign = sign
+        self._seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        news: asyncio.Queue[N | None] = asyncio.Queue()
+        parts: asyncio.Queue[bytes | None] = asyncio.Queue()
+        work = asyncio.ensure_future(self._work(parts.put_nowait))
+        work.add_done_callback(lambda _: parts.put_nowait(None))
+        signs = asyncio.ensure_future(self._say_signs(parts.put_nowait))
         started = False
 
         async def say(body: bytes, *, more: bool = True) -> None:
@@ -63,71 +58,53 @@ class Stream(Response, ABC, Generic[T, N]):
             if not started:
                 started = True
                 await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            if body:
-                await send({"type": "http.response.body", "body": body, "more_body": more})
+            await send({"type": "http.response.body", "body": body, "more_body": more})
 
-        work = asyncio.ensure_future(self._work(news.put_nowait))
-        work.add_done_callback(lambda _: news.put_nowait(None))
-        told = asyncio.ensure_future(news.get())
         try:
-            if self.begins_at_once:
-                await say(b"")
-            while True:
-                body = self.sign
-                # Not `wait_for`: before Python 3.12 it loses a cancellation that comes together with news.
-                await asyncio.wait({told}, timeout=self.seconds)
-                if told.done():
-                    one = told.result()
-                    if one is None:
-                        break
-                    body = self.news(one)
-                    told = asyncio.ensure_future(news.get())
-                await say(body)
-            body = self.end(work.result())
+            while (part := await parts.get()) is not None:
+                await say(part)
+            last = work.result()
         except asyncio.CancelledError:
             stopped = scope["app"].state.stopping.is_set()
             if not started or not (stopped or work.cancelled()):  # else the client has gone
                 raise
-            body = self.failed(broken_off(stopped=stopped))
+            last = self._failed(broken_off(stopped=stopped))
         except Exception as error:
             if not started:
                 raise
-            body = self.failed(unexpected(error))
+            last = self._failed(unexpected(error))
         finally:
-            for task in (work, told):
+            for task in (work, signs):
                 task.cancel()
-            await asyncio.gather(work, told, return_exceptions=True)
-        await say(body, more=False)
+            await asyncio.gather(work, signs, return_exceptions=True)
+        await say(last, more=False)
+
+    async def _say_signs(self, say: Say) -> None:
+        while True:
+            await asyncio.sleep(self._seconds)
+            say(self._sign)
 
 
-class Lines(Stream[T, Progress]):
-    """An answer in lines of JSON.
+def line_stream(
+    work: Callable[[ProgressSink], Coroutine[Any, Any, T]], last_line: Callable[[T], dict[str, Any]]
+) -> Stream:
+    """An answer in lines of JSON, which begins at once.
 
     Args:
         work: Is given a function that takes its progress.
-        last_line: The last line for what the work returns.
+        last_line: Gives the last line for what the work returns.
     """
 
-    media_type = "application/x-ndjson"
-    sign = b"{}\n"
-    seconds = wire.SECONDS_BETWEEN_SIGNS
-    begins_at_once = True
+    async def said(say: Say) -> bytes:
+        say(b"")
+        return _line(last_line(await work(lambda progress: say(_line(wire.progress_line(progress))))))
 
-    def __init__(
-        self, work: Callable[[ProgressSink], Coroutine[Any, Any, T]], last_line: Callable[[T], dict[str, Any]]
-    ) -> None:
-        super().__init__(work)
-        self._last_line = last_line
-
-    def news(self, one: Progress) -> bytes:
-        return _line(wire.progress_line(one))
-
-    def end(self, result: T) -> bytes:
-        return _line(self._last_line(result))
-
-    def failed(self, error: LlmstepError) -> bytes:
+    def failed(error: LlmstepError) -> bytes:
         refused = isinstance(error, RefusedError)  # by the queue
         return _line(wire.error_line(BusyError(error.message, hint=error.hint) if refused else error))
+
+    sign, seconds = b"{}\n", wire.SECONDS_BETWEEN_SIGNS
+    return Stream(said, failed=failed, sign=sign, seconds=seconds, media_type="application/x-ndjson")
 
 
 def _line(content: dict[str, Any]) -> bytes:

@@ -68,9 +68,7 @@ class Endpoint(Kept):
 
     async def neighbour(self, settings: Settings) -> Place | None:
         """The llmstep to be asked for candidates; None where the model is to be loaded here."""
-        if self.url is not None or not settings.share_model or not settings.http.enabled:
-            return None
-        return await lender(settings, gone=self.hurry)
+        return None if self.url else await lender(settings, gone=self.follow)
 
 
 def own_token() -> str | None:
@@ -87,6 +85,8 @@ async def lender(settings: Settings, gone: Callable[[], None] = lambda: None) ->
     from llmstep.engine.remote.place import Key, Place
 
     http, token = settings.http, own_token()
+    if not settings.share_model or not http.enabled:
+        return None
     health = await probe(http.host, http.port, token=token)
     if health is None:
         gone()

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
-import os
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import attrs
 import platformdirs
 import psutil
+from cattrs.preconf.json import make_converter
 
 from llmstep import __version__
 from llmstep.catalog.model_key import ModelKey
 from llmstep.lsp.endpoint import listens
+from llmstep.settings import Settings
+from llmstep.whole_file import whole_file
 
-if TYPE_CHECKING:
-    from llmstep.settings import Settings
-
-_MAX_LENGTH = 1 << 20
+_JSON = make_converter(detailed_validation=False)
 
 
 @attrs.frozen
@@ -66,13 +63,10 @@ def announce(companion: Companion) -> None:
     Raises:
         OSError: It cannot be written.
     """
-    here = folder()
-    here.mkdir(parents=True, exist_ok=True, mode=0o700)
-    record = {**attrs.asdict(companion), "roots": [str(root) for root in companion.roots]}
-    new = here / f"{companion.pid}.{secrets.token_hex(4)}"
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        json.dump(record, file)
-    new.replace(_file(companion.pid))
+    folder().mkdir(parents=True, exist_ok=True, mode=0o700)
+    with whole_file(_file(companion.pid)) as new:
+        new.touch(mode=0o600)
+        new.write_text(_JSON.dumps(companion), encoding="utf-8")
 
 
 def withdraw(pid: int) -> None:
@@ -97,10 +91,7 @@ def running() -> list[Companion]:
 
 def _read(file: Path) -> Companion | None:
     try:
-        with file.open("rb") as source:
-            raw = json.loads(source.read(_MAX_LENGTH))
-        raw["roots"] = tuple(Path(root) for root in raw["roots"])
-        return Companion(**raw)
+        return _JSON.loads(file.read_text(encoding="utf-8"), Companion)
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

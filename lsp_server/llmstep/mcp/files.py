@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lsprotocol.types import Position, Range
 from pygls.uris import to_fs_path
 
 from llmstep.errors import RequestError
-from llmstep.lean.file_text import position_of, read_text
+from llmstep.lean.file_text import position_of
 from llmstep.lean.text import masked_text
 from llmstep.lean.trial import GAP
-from llmstep.memory import Document
 from llmstep.setting_values import shown
-
-if TYPE_CHECKING:
-    from llmstep.wire.tools import Place
+from llmstep.wire.tools import Place
 
 
 class OutsideError(RequestError):
@@ -60,16 +56,7 @@ def _real(paths: Iterable[Path], roots: Sequence[Path]) -> list[Path]:
     return [path for path in found if any(path.is_relative_to(folder) for folder in folders)]
 
 
-def read(path: Path) -> Document:
-    """A file as it is on the disk.
-
-    Raises:
-        RequestError: It cannot be read, is too long, or is no text.
-    """
-    return Document(path.as_uri(), None, read_text(path))
-
-
-def where(document: Document, wanted: Place, name: str) -> Position | Range:
+def where(text: str, wanted: Place, name: str) -> Position | Range:
     """The position that is meant; takes as long as the text is.
 
     Without a column that is the first `sorry` of the line, else the line from its first character on.
@@ -77,13 +64,13 @@ def where(document: Document, wanted: Place, name: str) -> Position | Range:
     Raises:
         RequestError: There is no such line.
     """
-    first = position_of(document.text, wanted.line, wanted.column or 1, name)
+    first = position_of(text, wanted.line, wanted.column or 1, name)
     if wanted.column is not None:
         return first
-    lines = document.text.split("\n")
+    lines = text.split("\n")
     start = sum(len(line) + 1 for line in lines[: wanted.line - 1])
     line = lines[wanted.line - 1].removesuffix("\r")
-    found = GAP.search(masked_text(document.text), start, start + len(line))
+    found = GAP.search(masked_text(text), start, start + len(line))
     blank = len(line) - len(line.lstrip())
     if found:
         return Position(first.line, _units(line[: found.start() - start]))

@@ -6,17 +6,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from llmstep.errors import LlmstepError
 from llmstep.http.kept import Kept
 from llmstep.mcp import companion
-from llmstep.progress import ProgressSink
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -71,44 +69,22 @@ class Offer(Kept):
         _log.warning("no tools for agents: %s", error)
 
     def make(self) -> Starlette:
-        from starlette.applications import Starlette
-        from starlette.middleware import Middleware
         from starlette.routing import Route
 
-        from llmstep.http.answers import answer_for
-        from llmstep.http.attended import AttendingMiddleware
-        from llmstep.http.security import SecurityMiddleware
+        from llmstep.http.security import guarded_app
 
-        async def failed(request: Request, error: Any) -> Response:
-            return answer_for(request.url.path, error)
-
-        stopping = asyncio.Event()
-        app = Starlette(
-            routes=[Route("/tools/{name}", self._called, methods=["POST"])],
-            middleware=[
-                Middleware(SecurityMiddleware, host=HOST, token=self._token),
-                Middleware(AttendingMiddleware, stopping=stopping),
-            ],
-            exception_handlers={LlmstepError: failed},
-        )
-        app.state.stopping = stopping
-        app.state.draining = False
-        return app
+        return guarded_app([Route("/tools/{name}", self._called, methods=["POST"])], HOST, self._token)
 
     async def _called(self, request: Request) -> Response:
         from llmstep.http.answers import RefusedError
         from llmstep.http.bodies import decoded, json_object
-        from llmstep.http.streams import Lines
-        from llmstep.mcp import files, tools
+        from llmstep.http.streams import line_stream
+        from llmstep.mcp.files import OutsideError
+        from llmstep.mcp.tools import Call
 
         raw = await decoded(request, json_object)
-        tool, wanted = tools.placed(request.path_params["name"], raw)
         try:
-            path = files.find(wanted.file, self._folders())
-        except files.OutsideError as error:
+            call = Call.of(request.path_params["name"], raw, self._folders())
+        except OutsideError as error:
             raise RefusedError(409, error.message, hint=error.hint) from None
-
-        async def work(progress: ProgressSink) -> dict[str, Any]:
-            return await tools.run(self._app, path, tool, wanted, progress)
-
-        return Lines(work, lambda record: {"result": record})
+        return line_stream(lambda progress: call.run(self._app, progress), lambda record: {"result": record})

@@ -6,32 +6,27 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anyio
 import mcp_types as types
+from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.shared.exceptions import MCPError
 from mcp.shared.message import ServerMessageMetadata
 from pygls.uris import to_fs_path
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from llmstep import __version__
 from llmstep.errors import LlmstepError
 from llmstep.http.answers import unexpected
-from llmstep.http.security import SecurityMiddleware
+from llmstep.http.security import guarded_app
 from llmstep.http.server import serve
+from llmstep.mcp.service import Service
 from llmstep.mcp.tools import TOOLS
 from llmstep.printable import json_text
 from llmstep.progress import Progress
 from llmstep.wire.schema import schema
-
-if TYPE_CHECKING:
-    from mcp.server.context import ServerRequestContext
-
-    from llmstep.mcp.service import Service
 
 INSTRUCTIONS = """\
 llmstep proposes steps of Lean 4 proofs from a language model and lets a real Lean judge them. Give files by their path
@@ -99,12 +94,7 @@ async def run_http(server: Server[Any], host: str, port: int, token: str, ready:
     from mcp.server.streamable_http_manager import StreamableHTTPASGIApp, StreamableHTTPSessionManager
 
     manager = StreamableHTTPSessionManager(server)
-    app = Starlette(
-        routes=[Route(PATH, StreamableHTTPASGIApp(manager))],
-        middleware=[Middleware(SecurityMiddleware, host=host, token=token)],
-    )
-    app.state.stopping = asyncio.Event()
-    app.state.draining = False
+    app = guarded_app([Route(PATH, StreamableHTTPASGIApp(manager))], host, token)
     async with manager.run():
         listening = await serve(app, host, port)
         try:

@@ -15,9 +15,11 @@ from llmstep.engine.remote.llmstep import SILENCE
 from llmstep.engine.remote.place import Key, Place
 from llmstep.engine.remote.refusals import Passing, StatusError
 from llmstep.errors import RequestError
-from llmstep.mcp import companion, files, tools
+from llmstep.lsp.endpoint import lender
+from llmstep.mcp import companion, files
 from llmstep.mcp.companion import Companion
 from llmstep.mcp.offer import HOST
+from llmstep.mcp.tools import Call
 from llmstep.memory import Memory
 from llmstep.progress import ProgressSink
 from llmstep.settings import Settings
@@ -27,10 +29,6 @@ if TYPE_CHECKING:
     from llmstep.app import App
 
 _log = logging.getLogger(__name__)
-
-
-class AloneError(Exception):
-    """The companion does not do the work: it has gone, or the file is none of its own."""
 
 
 class Service:
@@ -56,40 +54,36 @@ class Service:
     async def call(
         self, name: str, raw: Mapping[str, Any], more_roots: Sequence[Path], progress: ProgressSink
     ) -> dict[str, Any]:
-        """What a tool answers; see `tools.run`.
+        """What a tool answers; see `tools.Call`.
 
         Args:
-            name: Of the tool.
-            raw: Its arguments.
             more_roots: Folders that the client has open.
-            progress: Called with each step of the work.
         """
-        tool, wanted = tools.placed(name, raw)
-        path = await asyncio.to_thread(files.find, wanted.file, (*self.roots, *more_roots))
+        wanted = await asyncio.to_thread(Call.of, name, raw, (*self.roots, *more_roots))
         if self.settings.share_model:
             for each in await asyncio.to_thread(companion.running):
-                if each.holds(path) and self._key in (None, each.key):
-                    try:
-                        return await self._forwarded(each, name, {**raw, "file": str(path)}, progress)
-                    except AloneError as error:
-                        _log.info("the companion %d does not answer: %s", each.pid, error)
-        return await tools.run(await self._app(more_roots), path, tool, wanted, progress)
+                if each.holds(wanted.path) and self._key in (None, each.key):
+                    answer = await self._forwarded(each, name, {**raw, "file": str(wanted.path)}, progress)
+                    if answer is not None:
+                        return answer
+        return await wanted.run(await self._app(more_roots), progress)
 
     async def _forwarded(
-        self, companion: Companion, tool: str, arguments: Mapping[str, Any], progress: ProgressSink
-    ) -> dict[str, Any]:
-        """What a companion answers; closing the connection, as a cancelled task does, ends its work.
+        self, companion: Companion, tool: str, arguments: dict[str, Any], progress: ProgressSink
+    ) -> dict[str, Any] | None:
+        """What a companion answers; None where it does not do the work: it has gone, or the file is none of its own.
+
+        Closing the connection, as a cancelled task does, ends its work.
 
         Raises:
-            AloneError: It does not do the work.
             LlmstepError: The work failed there.
         """
+        place = Place(url_of(HOST, companion.port), Key(companion.token))
         connection = self._connections.get(companion.port)
-        if connection is None or connection.place.key != Key(companion.token):
-            place = Place(url_of(HOST, companion.port), Key(companion.token))
+        if connection is None or connection.place != place:
             connection = self._connections[companion.port] = Connection(place, SILENCE)
         try:
-            async with connection.stream("POST", f"/tools/{tool}", dict(arguments)) as response:
+            async with connection.stream("POST", f"/tools/{tool}", arguments) as response:
                 async for line in connection.lines(response):
                     raw = loads(line) if line else {}
                     if "progress" in raw:
@@ -99,8 +93,8 @@ class Service:
                     if "result" in raw:
                         return dict(raw["result"])
         except (StatusError, Passing, ValueError, KeyError, TypeError) as error:
-            raise AloneError(str(error)) from None
-        raise AloneError("the answer was broken off")
+            _log.info("the companion %d does not answer: %s", companion.pid, error)
+        return None
 
     def has(self, raw: Mapping[str, Any]) -> bool:
         """Whether the file of a call is in the folders that were named at the start."""
@@ -118,17 +112,14 @@ class Service:
             await self._own.close()
 
     async def _app(self, more_roots: Sequence[Path]) -> App:
-        """That of this process; the model is loaded when it is first asked."""
+        """That of this process; the model is loaded when it is first asked.
+
+        Another llmstep that has the same model in memory lends it: the companion of another project, for example.
+        """
         self._trusted = (*self.roots, *more_roots)
         if self._own is None:
             from llmstep.app import App
             from llmstep.settings_store import SettingsStore
 
-            self._own = App.beside_editor(SettingsStore(self.settings), lambda: self._trusted, self._lender, Memory())
+            self._own = App.beside_editor(SettingsStore(self.settings), lambda: self._trusted, lender, Memory())
         return self._own
-
-    async def _lender(self, settings: Settings) -> Place | None:
-        """Another llmstep that has the same model in memory: the companion of another project, for example."""
-        from llmstep.lsp.endpoint import lender
-
-        return await lender(settings) if settings.share_model else None

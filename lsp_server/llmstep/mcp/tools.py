@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 import typing
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
+from lsprotocol.types import Position, Range, TextEdit
 
 from llmstep.aside import aside
 from llmstep.errors import RequestError
+from llmstep.lean.file_text import read_text
 from llmstep.lean.insertion_points import InsertionPoint
 from llmstep.lean.text import range_at
 from llmstep.mcp import files
@@ -27,14 +28,12 @@ from llmstep.wire.records import to_json
 from llmstep.wire.steps import rejected, step_fields, verdict_text
 
 if TYPE_CHECKING:
-    from lsprotocol.types import Position, Range, TextEdit
-
     from llmstep.app import App
 
 
 @attrs.frozen
 class Work:
-    """One call: where it is, and what does it."""
+    """A call at its place, and what does it."""
 
     app: App
     document: Document
@@ -46,28 +45,6 @@ class Work:
         """The first of the places at which Lean has a goal."""
         self.progress(Progress("goal", "Asking Lean for the goal"))
         return await self.app.goal(self.document, self.points, progress=self.progress)
-
-
-@attrs.frozen
-class Tool:
-    """What clients see of a tool, and what runs it, whose text and types describe the tool."""
-
-    title: str
-    run: Callable[[Work, Any], Awaitable[wire.Answer]]
-
-    @property
-    def description(self) -> str:
-        return " ".join(inspect.getdoc(self.run).split())  # type: ignore[union-attr]
-
-    @property
-    def takes(self) -> type[wire.Place]:
-        kind: type[wire.Place] = typing.get_type_hints(self.run)["wanted"]
-        return kind
-
-    @property
-    def gives(self) -> type[wire.Answer]:
-        kind: type[wire.Answer] = typing.get_type_hints(self.run)["return"]
-        return kind
 
 
 async def _goal(work: Work, wanted: wire.Place) -> wire.GoalAnswer:
@@ -161,42 +138,68 @@ async def _premises(work: Work, wanted: wire.Premises) -> wire.PremisesAnswer:
     return wire.PremisesAnswer(goal=goal.text, source="index" if source == "index" else "lean", premises=named)
 
 
+@attrs.frozen
+class Tool:
+    """What clients see of a tool, and what runs it."""
+
+    title: str
+    description: str
+    takes: type[wire.Place]
+    gives: type[wire.Answer]
+    run: Callable[[Work, Any], Awaitable[wire.Answer]]
+
+
+def _tool(title: str, run: Callable[[Work, Any], Awaitable[wire.Answer]]) -> Tool:
+    """A tool that is described by the text and the types of what runs it."""
+    hints = typing.get_type_hints(run)
+    return Tool(title, " ".join((run.__doc__ or "").split()), hints["wanted"], hints["return"], run)
+
+
 TOOLS: Mapping[str, Tool] = {
-    "goal": Tool("Goal at a position", _goal),
-    "check": Tool("Check a step", _check),
-    "suggest": Tool("Suggest next steps", _suggest),
-    "prove": Tool("Search for a proof", _prove),
-    "premises": Tool("Find premises", _premises),
+    "goal": _tool("Goal at a position", _goal),
+    "check": _tool("Check a step", _check),
+    "suggest": _tool("Suggest next steps", _suggest),
+    "prove": _tool("Search for a proof", _prove),
+    "premises": _tool("Find premises", _premises),
 }
 
 
-def placed(name: str, raw: Mapping[str, Any]) -> tuple[Tool, Any]:
-    """A tool and the arguments of a call of it.
+@attrs.frozen
+class Call:
+    """A call of a tool, of which the file has been found."""
 
-    Raises:
-        RequestError: There is no such tool, or an argument is missing, unknown or wrong.
-    """
-    tool = TOOLS.get(name)
-    if tool is None:
-        raise RequestError(f"There is no tool {shown(name)}.", hint=f"The tools are {', '.join(TOOLS)}.")
-    return tool, TOOLS_READER.read(tool.takes, raw, argument_error(name))
+    tool: Tool
+    wanted: Any
+    path: Path
 
+    @classmethod
+    def of(cls, name: str, raw: Mapping[str, Any], roots: Sequence[Path]) -> Call:
+        """
+        Args:
+            name: Of the tool.
+            raw: Its arguments.
+            roots: Folders in which files may be read.
 
-async def run(app: App, path: Path, tool: Tool, wanted: Any, progress: ProgressSink) -> dict[str, Any]:
-    """What a tool answers for a file.
+        Raises:
+            RequestError: There is no such tool or file, or an argument is missing, unknown or wrong.
+        """
+        if name not in TOOLS:
+            raise RequestError(f"There is no tool {shown(name)}.", hint=f"The tools are {', '.join(TOOLS)}.")
+        wanted = TOOLS_READER.read(TOOLS[name].takes, raw, argument_error(name))
+        return cls(TOOLS[name], wanted, files.find(wanted.file, roots))
 
-    Cancelling the task stops the model within one decoding step and Lean at once.
+    async def run(self, app: App, progress: ProgressSink) -> dict[str, Any]:
+        """What the tool answers.
 
-    Raises:
-        RequestError: The file cannot be read, or has no such line.
-        NoGoalError: There is no goal.
-        LeanError: Lean cannot be started or does not answer.
-        ModelError: The model cannot be loaded or run.
-    """
-    document = await aside(files.read, path)
-    where = await aside(files.where, document, wanted, path.name)
-    position, points = await aside(insertion_points_at, document.text, where)
-    return dict(to_json(await tool.run(Work(app, document, position, points, progress), wanted)))
+        Cancelling the task stops the model within one decoding step and Lean at once.
+
+        Raises:
+            LlmstepError: The file cannot be read, there is no goal, or Lean or the model fails.
+        """
+        document = Document(self.path.as_uri(), None, await aside(read_text, self.path))
+        where = await aside(files.where, document.text, self.wanted, self.path.name)
+        position, points = await aside(insertion_points_at, document.text, where)
+        return dict(to_json(await self.tool.run(Work(app, document, position, points, progress), self.wanted)))
 
 
 def _edit(edit: TextEdit) -> wire.Edit:

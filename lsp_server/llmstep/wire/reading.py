@@ -5,6 +5,7 @@ Null stands for what is absent. A whole number may be written as 3.0, which to J
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import types
@@ -173,14 +174,11 @@ def simple(value: Any, kind: type) -> Any:
         WrongValue: It is something else.
     """
     if kind in (int, float) and isinstance(value, (int, float)) and not isinstance(value, bool):
-        try:
-            made = float(value)
-        except OverflowError:
-            made = math.inf
-        if kind is float and math.isfinite(made):
-            return made
-        if kind is int and (isinstance(value, int) or made.is_integer()):
-            return int(value)
+        with contextlib.suppress(OverflowError, ValueError):  # of infinities, and of what is no number
+            if kind is int and value == int(value):
+                return int(value)
+            if kind is float and math.isfinite(value):
+                return float(value)
     elif kind in (str, bool) and isinstance(value, kind):
         return value
     raise WrongValue(_SIMPLE[kind], value)
@@ -202,31 +200,24 @@ def wanted(kind: Any) -> str:
 
 def kind_of(value: object) -> str:
     """What a value of JSON is, for a sentence."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, float)):
-        return "a number"
-    if isinstance(value, Mapping):
-        return "an object"
-    if isinstance(value, (list, tuple)):
-        return "a list" if value else "an empty list"
-    return "a text"
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return "a number"
+        case Mapping():
+            return "an object"
+        case list() | tuple():
+            return "a list" if value else "an empty list"
+        case _:
+            return "a text"
 
 
 def argument_error(of: str) -> Callable[[str, WrongValue], RequestError]:
-    """The errors for the arguments of a command or a tool.
-
-    Args:
-        of: Its name.
-    """
+    """The errors for the arguments of a command or a tool, by its name; with an empty one for the fields of a body."""
     return functools.partial(_error, of)
-
-
-def field_error(name: str, wrong: WrongValue) -> FieldError:
-    """The error for a field of a body."""
-    return _error("", name, wrong)
 
 
 def _error(of: str, name: str, wrong: WrongValue) -> FieldError:
@@ -240,6 +231,9 @@ def _error(of: str, name: str, wrong: WrongValue) -> FieldError:
     plain = name and isinstance(wrong.got, (str, int, float)) and not isinstance(wrong.got, bool)
     got = shown(wrong.got) if plain else kind_of(wrong.got)
     return FieldError(name, f"{what} is {got}.", hint=f"It must be {wrong.wanted}.")
+
+
+field_error = argument_error("")
 
 
 def _unicode(value: T) -> T:
