@@ -141,9 +141,10 @@ class Session(LanguageServer):
 
     def edited(self, new: NewText) -> None:
         """An edit ends the work that it makes useless, at once, and takes stale suggestions away."""
-        self.runs.edited(new.uri, new.edit)
-        self.memory.edited(new.uri, new.edit)
-        document = self.documents.find(new.uri)
+        uri = new.item.uri
+        self.runs.edited(uri, new.edit)
+        self.memory.edited(uri, new.edit)
+        document = self.documents.find(uri)
         if document is not None and new.at is not None:
             self.idle.touch(document, new.at)
 
