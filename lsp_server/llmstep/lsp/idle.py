@@ -21,7 +21,7 @@ class Idle:
     def __init__(self, settings: Callable[[], Settings]) -> None:
         self._settings = settings
         self._timer: asyncio.TimerHandle | None = None
-        self.on_rest: Callable[[Document, types.Position], None] | None = None
+        self.on_rest: Callable[[Document, types.Position], None] = lambda *_: None
         """Called with the document as it was, and the place, when the user has rested."""
 
     def touch(self, document: Document, position: types.Position) -> None:
@@ -40,5 +40,4 @@ class Idle:
 
     def _rested(self, document: Document, position: types.Position) -> None:
         self._timer = None
-        if self.on_rest is not None:
-            self.on_rest(document, position)
+        self.on_rest(document, position)

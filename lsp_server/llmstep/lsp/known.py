@@ -35,10 +35,9 @@ async def known(ls: Session, params: object) -> Any:
     """
     wanted = CLIENTS.read(PlaceWithDiagnostics, params, argument_error(KNOWN))
     document = ls.documents.find(wanted.text_document.uri)
-    if document is None or not ls.memory.has(document.uri):
+    if document is None:
         return None
-    place = await ls.places.at(document, wanted.position, wanted.diagnostics, latest=False)
-    found = ls.memory.first(document.uri, place.keys)
+    found = await ls.places.known(document, wanted.position, wanted.diagnostics, latest=False)
     if found is None:
         return None
     answer = await aside(record, document, found)

@@ -18,6 +18,7 @@ import inspect
 import json
 import logging
 import threading
+import time
 import uuid
 from collections.abc import Generator
 from concurrent.futures import Future
@@ -45,7 +46,6 @@ from llmstep.lsp.documents import Documents, NewText
 from llmstep.lsp.framing import INVALID_PARAMS, INVALID_REQUEST, Fault, known_identity
 from llmstep.lsp.outbox import Outbox
 from llmstep.lsp.strict import envelope_fault, response_error, strict, what_is_wrong
-from llmstep.lsp.upkeep import Upkeep
 from llmstep.wire.bounds import WrongValue
 from llmstep.wire.reading import CLIENTS
 
@@ -67,8 +67,6 @@ _NOTEBOOKS = (
 class Host(Protocol):
     """What receives the messages: the session, which is pygls' server."""
 
-    upkeep: Upkeep
-
     def edited(self, new: NewText) -> None: ...
 
     def begin_closing(self) -> None: ...
@@ -84,6 +82,7 @@ class LlmstepProtocol(LanguageServerProtocol):
     def __init__(self, server: Any, converter: Converter) -> None:
         self.documents = Documents(None)
         self.outbox: Outbox | None = None
+        self.last_message = time.monotonic()
         super().__init__(server, strict(converter))
         for method in _NOTEBOOKS:
             self.fm.builtin_features.pop(method)
@@ -133,7 +132,7 @@ class LlmstepProtocol(LanguageServerProtocol):
         message, handled = self.read(data), threading.Event()
 
         def hand_on() -> None:
-            self._server.upkeep.touch()
+            self.last_message = time.monotonic()
             try:
                 self.handle_message(message)
             finally:
@@ -219,29 +218,27 @@ class LlmstepProtocol(LanguageServerProtocol):
         self, msg_id: int | str, result: Any | None = None, error: types.ResponseError | None = None
     ) -> None:
         future = self._request_futures.get(msg_id)
-        if isinstance(future, asyncio.Future) or (future is not None and future.done()):
-            _log.debug("an answer to a request that was not sent")
-            return
-        super()._handle_response(msg_id, result, error)
+        if isinstance(future, Future) and not future.done():
+            super()._handle_response(msg_id, result, error)
+        else:
+            _log.debug("an answer to a request that does not wait")
 
     # --- messages to the client
 
     async def ask(self, method: str, params: Any, timeout: float | None = None) -> Any:
         """Send a request to the client and wait for its result.
 
-        When the wait is cancelled, or takes longer than `timeout` seconds, the client is asked to stop. The future
-        itself is never cancelled: pygls cannot take a late answer for a cancelled one.
+        When the wait is cancelled, or takes longer than `timeout` seconds, the client is asked to stop.
 
         Raises:
             JsonRpcException: The client answered with an error.
             asyncio.TimeoutError: It did not answer in time.
         """
         msg_id = str(uuid.uuid4())
-        future = self.send_request_async(method, params, msg_id=msg_id)
         try:
-            return await asyncio.wait_for(asyncio.shield(future), timeout)
+            return await asyncio.wait_for(self.send_request_async(method, params, msg_id=msg_id), timeout)
         except (asyncio.CancelledError, asyncio.TimeoutError):
-            future.add_done_callback(lambda done: done.cancelled() or done.exception())
+            self._request_futures.pop(msg_id, None)  # pygls cannot take a late answer for it
             self.notify(types.CANCEL_REQUEST, types.CancelParams(id=msg_id))
             raise
 

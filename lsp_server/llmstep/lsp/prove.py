@@ -49,14 +49,14 @@ async def prove(ls: Session, wanted: ProveParams, token: types.ProgressToken | N
         JsonRpcException: An edit, another request or the user ended the work.
     """
     document = ls.documents.snapshot(wanted.text_document.uri)
-    async with running(ls, document, token) as work:
+    async with running(ls, document, token) as (run, progress):
         from llmstep.proofs.summary import outcome
 
         points = (await ls.places.at(document, wanted.position, wanted.diagnostics, latest=False)).points
-        work.run.works_at(points)
+        run.works_at(points)
         app = await ls.ready()
-        found = await app.prove(document, points, _plan(ls.settings, wanted), work.show)
-        work.progress.outcome = outcome(found)
+        found = await app.prove(document, points, _plan(ls.settings, wanted), progress.show)
+        progress.outcome = outcome(found)
     await _remember(ls, document, found)
     known = {each.name: getattr(found, each.name) for each in attrs.fields(Proving)}
     return ProveAnswer(**known, edit=found.edit, partial=_partial(found))
@@ -78,11 +78,11 @@ async def fill_sorries(ls: Session, wanted: FillParams, token: types.ProgressTok
     from llmstep.search.sorries import find_sorries
 
     document = ls.documents.snapshot(wanted.text_document.uri)
-    async with running(ls, document, token) as work:
-        work.run.works_at([each.point for each in await aside(find_sorries, document.text)])
+    async with running(ls, document, token) as (run, progress):
+        run.works_at([each.point for each in await aside(find_sorries, document.text)])
         app = await ls.ready()
-        results = await app.fill(document, _plan(ls.settings, wanted), work.show)
-        work.progress.outcome = f"{sum(not each.reason for each in results)} of {len(results)} proved"
+        results = await app.fill(document, _plan(ls.settings, wanted), progress.show)
+        progress.outcome = f"{sum(not each.reason for each in results)} of {len(results)} proved"
     proved: list[Proved] = []
     failed: list[Unproved] = []
     for each in results:

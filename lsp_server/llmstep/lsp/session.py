@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import default_converter
 from pygls.uris import to_fs_path
@@ -19,13 +18,12 @@ from llmstep.errors import LlmstepError
 from llmstep.lsp import messages
 from llmstep.lsp.documents import Documents, NewText
 from llmstep.lsp.idle import Idle
-from llmstep.lsp.messages import ClientLog, message_type
 from llmstep.lsp.places import Places
 from llmstep.lsp.protocol import LlmstepProtocol
 from llmstep.lsp.runs import Runs
 from llmstep.lsp.settings import SettingsSync
 from llmstep.lsp.status import Status
-from llmstep.lsp.upkeep import Upkeep
+from llmstep.lsp.upkeep import collect_in_pauses
 from llmstep.memory import Memory
 from llmstep.settings import Settings
 from llmstep.settings_store import SettingsStore
@@ -56,11 +54,8 @@ class Session(LanguageServer):
         self.sync = SettingsSync(self.store, self.protocol, self.show_error)
         self.status = Status(lambda: self.app, lambda: self.settings, self.protocol.notify)
         self.idle = Idle(lambda: self.settings)
-        self.upkeep = Upkeep(self.runs.busy)
         self.ghost: tuple[str, str] | None = None
         """Document and goal whose step was last given as ghost text."""
-        self.on_start: list[Callable[[], Coroutine[Any, Any, None]]] = []
-        """Work to begin, beside the handlers, when the application is there."""
         self.app: App | None = None
         self.endpoint: Endpoint | None = None
         self.offer: Offer | None = None
@@ -86,8 +81,8 @@ class Session(LanguageServer):
             return  # `initialized` came before
         loop = asyncio.get_running_loop()
         self._starting = loop.create_future()
-        logging.getLogger("llmstep").addHandler(ClientLog(self._log, loop))
-        self.spawn(self.upkeep.run())
+        logging.getLogger("llmstep").addHandler(messages.ClientLog(self, loop))
+        self.spawn(collect_in_pauses(lambda: self.protocol.last_message, self.runs.busy))
         await self.sync.pull()
         try:
             app = await self._assemble()
@@ -100,8 +95,6 @@ class Session(LanguageServer):
             return
         self._starting.set_result(app)
         self.spawn(self.sync.subscribe())
-        for begin in self.on_start:
-            self.spawn(begin())
         app.engine.watch(self.status.engine)
         self.status.send()
 
@@ -172,11 +165,7 @@ class Session(LanguageServer):
     async def _close(self) -> None:
         for task in self._tasks:
             task.cancel()
-        parts: list[Awaitable[None]] = []
-        if self.endpoint is not None:
-            parts.append(self.endpoint.stop())
-        if self.offer is not None:
-            parts.append(self.offer.stop())
+        parts: list[Awaitable[None]] = [part.stop() for part in (self.endpoint, self.offer) if part is not None]
         if self.app is not None:
             parts += [self.app.lean.close(), self.app.engine.close()]
         results = await asyncio.gather(
@@ -206,7 +195,7 @@ class Session(LanguageServer):
         if workspace and workspace.code_lens and workspace.code_lens.refresh_support:
             self.workspace_code_lens_refresh(None)
 
-    def spawn(self, work: Any) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine beside the handlers, until it ends or the server closes."""
         task: asyncio.Task[Any] = asyncio.create_task(work)
         self._tasks.add(task)
@@ -225,13 +214,6 @@ class Session(LanguageServer):
         """Tell the user in a message, and the log."""
         _log.warning("%s", error)
         messages.show(self, error)
-
-    def _log(self, level: int, message: str) -> None:
-        """What matters as `window/logMessage`, details as `$/logTrace` when the client traces."""
-        if level >= logging.INFO:
-            self.window_log_message(types.LogMessageParams(type=message_type(level), message=message))
-        elif self.protocol.trace is not types.TraceValue.Off:
-            self.log_trace(types.LogTraceParams(message=message))
 
 
 def folder(uri: str | None) -> Path | None:

@@ -41,6 +41,7 @@ def set_trace(ls: Session, params: types.SetTraceParams) -> None:
 
 async def initialized(ls: Session, _: types.InitializedParams) -> None:
     await ls.start()
+    ls.spawn(imports.watch(ls))
 
 
 def did_open(ls: Session, params: types.DidOpenTextDocumentParams) -> None:
@@ -74,8 +75,7 @@ def create_session() -> Session:
 
 def register(ls: Session) -> None:
     """Give a session all features."""
-    ls.idle.on_rest = partial(suggest.suggest_at_rest, ls)
-    ls.on_start.append(partial(imports.watch, ls))
+    ls.idle.on_rest = lambda *place: ls.spawn(suggest.suggest_at_rest(ls, *place))
     ls.feature(types.INITIALIZE)(initialize)
     ls.feature(types.INITIALIZED)(initialized)
     ls.feature(types.SET_TRACE)(set_trace)
