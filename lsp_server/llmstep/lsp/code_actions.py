@@ -47,7 +47,7 @@ async def code_actions(ls: Session, params: types.CodeActionParams) -> list[type
     if not place.points:
         return []
     position = place.position
-    ls.idle.touch(document, position)
+    ls.touch(document, position)
     tactic = tactic_answer(diagnostics)
     actions = await ls.places.read(document, _inserts, ls, document, known, tactic) if known else []
     if actions and tactic is None:

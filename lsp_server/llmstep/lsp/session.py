@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import default_converter
 from pygls.uris import to_fs_path
@@ -17,14 +18,13 @@ from llmstep import __version__
 from llmstep.errors import LlmstepError
 from llmstep.lsp import messages
 from llmstep.lsp.documents import Documents, NewText
-from llmstep.lsp.idle import Idle
 from llmstep.lsp.places import Places
 from llmstep.lsp.protocol import LlmstepProtocol
 from llmstep.lsp.runs import Runs
 from llmstep.lsp.settings import SettingsSync
 from llmstep.lsp.status import Status
 from llmstep.lsp.upkeep import collect_in_pauses
-from llmstep.memory import Memory
+from llmstep.memory import Document, Memory
 from llmstep.settings import Settings
 from llmstep.settings_store import SettingsStore
 
@@ -52,8 +52,9 @@ class Session(LanguageServer):
         self.runs = Runs()
         self.places = Places(self.memory, lambda: self.documents)
         self.sync = SettingsSync(self.store, self.protocol, self.show_error)
-        self.status = Status(lambda: self.app, lambda: self.settings, self.protocol.notify)
-        self.idle = Idle(lambda: self.settings)
+        self.status = Status(lambda: self.settings, self.protocol.notify)
+        self.on_rest: Callable[[Document, types.Position], object] = lambda *_: None
+        """Called with the document as it was, and the place, when the user has rested there (`trigger = "onIdle"`)."""
         self.ghost: tuple[str, str] | None = None
         """Document and goal whose step was last given as ghost text."""
         self.app: App | None = None
@@ -61,7 +62,8 @@ class Session(LanguageServer):
         self.offer: Offer | None = None
         self.left = asyncio.Event()
         self.exit_status = 1
-        self._starting: asyncio.Future[App] | None = None
+        self._starting: asyncio.Task[App] | None = None
+        self._rest: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closing: asyncio.Task[None] | None = None
 
@@ -75,28 +77,25 @@ class Session(LanguageServer):
 
     # --- start
 
-    async def start(self) -> None:
-        """Everything that the answer to `initialize` need not wait for."""
-        if self._starting is not None:
-            return  # `initialized` came before
-        loop = asyncio.get_running_loop()
-        self._starting = loop.create_future()
-        logging.getLogger("llmstep").addHandler(messages.ClientLog(self, loop))
-        self.spawn(collect_in_pauses(lambda: self.protocol.last_message, self.runs.busy))
+    def start(self) -> None:
+        """Begin with everything that the answer to `initialize` need not wait for; a second call does nothing."""
+        if self._starting is None:
+            loop = asyncio.get_running_loop()
+            logging.getLogger("llmstep").addHandler(messages.ClientLog(self, loop))
+            self.spawn(collect_in_pauses(lambda: self.protocol.last_message, self.runs.busy))
+            self._starting = loop.create_task(self._start())
+            self._starting.add_done_callback(lambda task: task.cancelled() or task.exception())  # `ready` tells it
+
+    async def _start(self) -> App:
         await self.sync.pull()
         try:
             app = await self._assemble()
         except Exception as error:
             _log.exception("llmstep could not start")
-            self._starting.set_exception(
-                LlmstepError(f"llmstep could not start: {error}", hint="Run `llmstep doctor`.")
-            )
-            self._starting.exception()  # taken: whoever asks gets it, nobody else has to hear of it
-            return
-        self._starting.set_result(app)
+            raise LlmstepError(f"llmstep could not start: {error}", hint="Run `llmstep doctor`.") from None
         self.spawn(self.sync.subscribe())
-        app.engine.watch(self.status.engine)
-        self.status.send()
+        self.status.follow(app.engine)
+        return app
 
     async def _assemble(self) -> App:
         # In a thread, because the loop has answers to give meanwhile.
@@ -139,7 +138,21 @@ class Session(LanguageServer):
         self.memory.edited(uri, new.edit)
         document = self.documents.find(uri)
         if document is not None and new.at is not None:
-            self.idle.touch(document, new.at)
+            self.touch(document, new.at)
+
+    def touch(self, document: Document, position: types.Position) -> None:
+        """The user is here now: the protocol has no cursor, but edits, and questions for code actions where it is."""
+        if self._rest is not None:
+            self._rest.cancel()
+        if self.settings.trigger == "onIdle":
+            delay = self.settings.idle_delay_ms / 1000
+            self._rest = asyncio.get_running_loop().call_later(delay, self.on_rest, document, position)
+
+    def stop_work(self) -> int:
+        """End all runs, and forget where the user was; the number of runs."""
+        if self._rest is not None:
+            self._rest.cancel()
+        return self.runs.stop()
 
     # --- end
 
@@ -151,8 +164,7 @@ class Session(LanguageServer):
 
     def begin_closing(self) -> None:
         """Stop all work now, and begin to stop what was started."""
-        self.idle.stop()
-        self.runs.stop()
+        self.stop_work()
         if self._closing is None:
             self._closing = asyncio.create_task(self._close(), name="llmstep-close")
 
@@ -165,6 +177,8 @@ class Session(LanguageServer):
     async def _close(self) -> None:
         for task in self._tasks:
             task.cancel()
+        if self._starting is not None:
+            self._starting.cancel()
         parts: list[Awaitable[None]] = [part.stop() for part in (self.endpoint, self.offer) if part is not None]
         if self.app is not None:
             parts += [self.app.lean.close(), self.app.engine.close()]
@@ -181,7 +195,7 @@ class Session(LanguageServer):
         """The folders that the user has opened."""
         documents = self.documents
         uris = [*documents.folders, *([documents.root_uri] if documents.root_uri else [])]
-        return [path for uri in uris if (path := folder(uri))]
+        return [path for uri in uris if (path := path_of(uri))]
 
     def refresh_hints(self) -> None:
         """Have the client ask for the inlay hints again, where it can do that."""
@@ -216,8 +230,8 @@ class Session(LanguageServer):
         messages.show(self, error)
 
 
-def folder(uri: str | None) -> Path | None:
-    """The folder at an address; None for an address of another kind."""
+def path_of(uri: str | None) -> Path | None:
+    """The file or folder at an address; None for an address of another kind."""
     try:
         path = to_fs_path(uri) if uri else None
     except ValueError:
