@@ -47,12 +47,7 @@ async def restart_lean(ls: Session, *_: object) -> None:
 
 
 async def build_imports(ls: Session, wanted: DocumentParams, token: types.ProgressToken | None) -> BuildAnswer:
-    """Build what a file imports; ended by a cancel of the request or of its progress.
-
-    Raises:
-        RequestError: The document is not open.
-        LeanError: There is nothing to build, or the build failed; the user has seen why.
-    """
+    """Build what a file imports; ended by a cancel of the request or of its progress."""
     document = ls.documents.snapshot(wanted.text_document.uri)
     app = await ls.ready()
     said = ""

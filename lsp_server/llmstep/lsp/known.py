@@ -110,7 +110,7 @@ async def _shown(ls: Session, wanted: ChooseParams, step: int) -> ShownSuggestio
         ls.refresh_hints()
     return ShownSuggestion(
         text=shown.text,
-        edit=await ls.places.read(document, known.point.edit, document.text, shown.text),
+        edit=await ls.places.read(document, lambda: known.point.edit(document.text, shown.text)),
         verdict=shown_verdict(shown.check.verdict),
         index=index,
         count=len(known.suggestions),

@@ -78,8 +78,8 @@ class Places:
         place = await self.at(document, where, diagnostics, latest=latest)
         return self._memory.first(document.uri, place.keys)
 
-    async def read(self, document: Document, work: Callable[..., T], *arguments: object) -> T:
-        """What a function makes of a document's text.
+    async def read(self, document: Document, work: Callable[[], T]) -> T:
+        """What a function makes of a document's text, beside the event loop.
 
         Raises:
             JsonRpcException: The document was edited meanwhile.
@@ -87,7 +87,7 @@ class Places:
 
         def checked() -> T:
             self._check(document)  # what has waited may have nothing to do any more
-            return work(*arguments)
+            return work()
 
         result = await aside(checked)
         self._check(document)

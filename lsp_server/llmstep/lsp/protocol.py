@@ -22,7 +22,7 @@ import time
 import uuid
 from collections.abc import Generator
 from concurrent.futures import Future
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import attrs
 from cattrs import Converter
@@ -43,11 +43,10 @@ from pygls.protocol import (
 
 from llmstep.errors import LlmstepError, RequestError
 from llmstep.lsp.documents import Documents, NewText
-from llmstep.lsp.framing import INVALID_PARAMS, INVALID_REQUEST, Fault, known_identity
+from llmstep.lsp.framing import INVALID_PARAMS, Fault
 from llmstep.lsp.outbox import Outbox
 from llmstep.lsp.strict import envelope_fault, response_error, strict, what_is_wrong
-from llmstep.wire.bounds import WrongValue
-from llmstep.wire.reading import CLIENTS
+from llmstep.wire.reading import CLIENTS, field_error
 
 T = TypeVar("T")
 
@@ -56,36 +55,18 @@ SECONDS_TO_ANSWER = 5.0
 
 _log = logging.getLogger(__name__)
 
-_NOTEBOOKS = (
-    types.NOTEBOOK_DOCUMENT_DID_OPEN,
-    types.NOTEBOOK_DOCUMENT_DID_CHANGE,
-    types.NOTEBOOK_DOCUMENT_DID_CLOSE,
-)
-"""pygls would keep them; no request is about them."""
-
-
-class Host(Protocol):
-    """What receives the messages: the session, which is pygls' server."""
-
-    def edited(self, new: NewText) -> None: ...
-
-    def begin_closing(self) -> None: ...
-
-    def leave(self, status: int) -> None: ...
-
 
 class LlmstepProtocol(LanguageServerProtocol):
     """The wire between an editor and a `Session`."""
 
-    _server: Host  # type: ignore[assignment]
+    _server: Any  # the session, which hears of edits and of the end
 
     def __init__(self, server: Any, converter: Converter) -> None:
         self.documents = Documents(None)
         self.outbox: Outbox | None = None
         self.last_message = time.monotonic()
+        self._closing = False
         super().__init__(server, strict(converter))
-        for method in _NOTEBOOKS:
-            self.fm.builtin_features.pop(method)
 
     @lsp_method(types.INITIALIZE)
     def lsp_initialize(self, params: types.InitializeParams) -> Generator[Any, Any, types.InitializeResult]:
@@ -114,7 +95,7 @@ class LlmstepProtocol(LanguageServerProtocol):
     @lsp_method(types.SHUTDOWN)
     def lsp_shutdown(self, *_: Any) -> None:  # type: ignore[override]
         """Stop all work at once; what takes longer goes on while the client prepares `exit`."""
-        self._shutdown = True
+        self._closing = True
         current = self.msg_id
         for msg_id, future in list(self._request_futures.items()):
             if msg_id != current and not future.done():
@@ -123,7 +104,7 @@ class LlmstepProtocol(LanguageServerProtocol):
 
     @lsp_method(types.EXIT)
     def lsp_exit(self, *_: Any) -> None:  # type: ignore[override]
-        self._server.leave(0 if self._shutdown else 1)
+        self._server.leave(0 if self._closing else 1)
 
     # --- messages from the client
 
@@ -148,18 +129,13 @@ class LlmstepProtocol(LanguageServerProtocol):
         if (fault := envelope_fault(data)) is not None:
             return fault
         method, msg_id = data.get("method"), data.get("id")
-        kind = self.get_message_type(method) if method is not None else None
-        if kind is not None and "id" in data and "id" not in attrs.fields_dict(kind):
-            return Fault(
-                INVALID_REQUEST, f"{method} is a notification.", "Send it without an id.", id=known_identity(msg_id)
-            )
         try:
             message = self.structure_message(data)
         except Exception as error:
             wrong, hint = what_is_wrong(method, error)
             if method is None:  # whoever waits for the answer gets an error in its place
                 return types.ResponseErrorMessage(msg_id, types.ResponseError(INVALID_PARAMS, wrong))
-            return Fault(INVALID_PARAMS, wrong, hint, id=known_identity(msg_id))
+            return Fault(INVALID_PARAMS, wrong, hint, id=msg_id)
         if isinstance(message, types.DidChangeTextDocumentNotification):
             return self.documents.edit(message.params) or Fault(INVALID_PARAMS, "The document is not open.")
         return message
@@ -186,28 +162,30 @@ class LlmstepProtocol(LanguageServerProtocol):
                 error = {"code": message.code, "message": message.message, "data": {"hint": message.hint}}
                 self._send_data({"jsonrpc": self.VERSION, "id": message.id, "error": error})  # also where it is null
             return
-        if self._shutdown and (msg_id := getattr(message, "id", None)) is not None and hasattr(message, "method"):
-            self._refuse(msg_id, JsonRpcInvalidRequest("llmstep is shutting down."))
-            return
         try:
-            if not isinstance(message, NewText):
-                super().handle_message(message)
-            elif not self._shutdown:
+            if isinstance(message, NewText):
                 self.documents.put_text_document(message.item)
                 self._server.edited(message)
+            else:
+                super().handle_message(message)
         except Exception:
             _log.exception("a message could not be handled")
 
     def _handle_request(self, msg_id: int | str, method_name: str, params: Any) -> None:
-        if self._workspace is None and method_name != types.INITIALIZE:
-            self._refuse(msg_id, JsonRpcServerNotInitialized("The first request must be `initialize`."))
+        error: JsonRpcException | None = None
+        if self._closing:
+            error = JsonRpcInvalidRequest("llmstep is shutting down.")
+        elif self._workspace is None and method_name != types.INITIALIZE:
+            error = JsonRpcServerNotInitialized("The first request must be `initialize`.")
         elif self._workspace is not None and method_name == types.INITIALIZE:
-            self._refuse(msg_id, JsonRpcInvalidRequest("`initialize` was answered already; it may be sent once only."))
-        else:
+            error = JsonRpcInvalidRequest("`initialize` was answered already; it may be sent once only.")
+        if error is None:
             super()._handle_request(msg_id, method_name, params)
+        else:
+            self._send_response(msg_id, error=error.to_response_error())
 
     def _handle_notification(self, method_name: str, params: Any) -> None:
-        if self._workspace is not None or method_name == types.EXIT:  # the protocol has those before it dropped
+        if method_name == types.EXIT or (self._workspace is not None and not self._closing):
             super()._handle_notification(method_name, params)
 
     def _handle_cancel_notification(self, msg_id: int | str) -> None:
@@ -251,7 +229,7 @@ class LlmstepProtocol(LanguageServerProtocol):
         """
         raw = await self.ask(method, params, timeout)
         try:
-            return None if raw is None else CLIENTS.read(answer, raw, _wrong_answer)
+            return None if raw is None else CLIENTS.read(answer, raw, field_error)
         except RequestError as error:
             raise JsonRpcException(error.message, code=INVALID_PARAMS) from None
 
@@ -262,9 +240,6 @@ class LlmstepProtocol(LanguageServerProtocol):
             await self.ask(types.CLIENT_REGISTER_CAPABILITY, params, timeout=SECONDS_TO_ANSWER)
         except (JsonRpcException, asyncio.TimeoutError) as error:
             _log.warning("llmstep: the client did not register for %s: %s", method, error)
-
-    def _refuse(self, msg_id: int | str, error: JsonRpcException) -> None:
-        self._send_response(msg_id, error=error.to_response_error())
 
     def _send_data(self, data: Any) -> None:
         if self.outbox is not None:
@@ -280,7 +255,3 @@ class LlmstepProtocol(LanguageServerProtocol):
             _log.error("a request failed", exc_info=error)
             error = LlmstepError("llmstep failed at this request.", hint="See llmstep's log, and please report it.")
         self._send_response(msg_id, error=response_error(error))
-
-
-def _wrong_answer(name: str, _: WrongValue) -> RequestError:
-    return RequestError(f"An answer of the client is wrong{f' at {name}' if name else ''}.")

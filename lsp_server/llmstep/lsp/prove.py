@@ -1,6 +1,7 @@
 """Whole proofs: the commands `llmstep.prove` and `llmstep.fillSorries`.
 
 What is found is returned, and remembered like a suggestion, so that the lightbulb and the inlay hint offer it too.
+Where the work fails, the user has seen why.
 """
 
 from __future__ import annotations
@@ -40,14 +41,7 @@ def _plan(settings: Settings, wanted: FillParams) -> Plan:
 
 
 async def prove(ls: Session, wanted: ProveParams, token: types.ProgressToken | None) -> ProveAnswer:
-    """Search for a whole proof of the goal at a position.
-
-    Raises:
-        RequestError: The document is not open.
-        NoGoalError: There is no goal.
-        LlmstepError: The work failed; the user has seen why.
-        JsonRpcException: An edit, another request or the user ended the work.
-    """
+    """Search for a whole proof of the goal at a position."""
     document = ls.documents.snapshot(wanted.text_document.uri)
     async with running(ls, document, token) as (run, progress):
         from llmstep.proofs.summary import outcome
@@ -68,13 +62,7 @@ def _partial(found: Attempt) -> PartialProof | None:
 
 
 async def fill_sorries(ls: Session, wanted: FillParams, token: types.ProgressToken | None) -> FillAnswer:
-    """Search for a proof of each `sorry` of a file.
-
-    Raises:
-        RequestError: The document is not open.
-        LlmstepError: The work failed; the user has seen why.
-        JsonRpcException: An edit, another request or the user ended the work.
-    """
+    """Search for a proof of each `sorry` of a file."""
     from llmstep.search.sorries import find_sorries
 
     document = ls.documents.snapshot(wanted.text_document.uri)

@@ -24,14 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 async def suggest(ls: Session, wanted: SuggestParams, token: types.ProgressToken | None) -> SuggestAnswer:
-    """Suggest steps at a position.
-
-    Raises:
-        RequestError: The document is not open.
-        NoGoalError: There is no goal.
-        LlmstepError: The work failed; the user has seen why.
-        JsonRpcException: An edit, another request or the user ended the work.
-    """
+    """Suggest steps at a position; where the work fails, the user has seen why."""
     document = ls.documents.snapshot(wanted.text_document.uri)
     async with running(ls, document, token) as (run, progress):
         found = await _work(ls, document, wanted, run, progress)
