@@ -11,6 +11,7 @@ import pytest
 from llmstep.lsp.session import Session
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -20,11 +21,8 @@ class Wire:
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
 
-    def write(self, data: bytes) -> None:
-        self.sent.append(json.loads(data.split(b"\r\n\r\n", 1)[1]))
-
-    def close(self) -> None:
-        pass
+    def put(self, encode: Callable[[], bytes]) -> None:
+        self.sent.append(json.loads(encode()))
 
     @property
     def messages(self) -> list[str]:
@@ -41,7 +39,7 @@ def server(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> Session:
     for name in ("LLMSTEP_MODEL", "LLMSTEP_DEVICE", "LLMSTEP_PORT"):
         monkeypatch.delenv(name, raising=False)
     server = Session()
-    server.protocol.set_writer(wire)
+    server.protocol.outbox = wire  # type: ignore[assignment]
     return server
 
 

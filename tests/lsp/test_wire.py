@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from test_startup import message, read
 
-from llmstep.lsp.framing import MAX_BYTES, Fault, Stream, identity, read_messages
+from llmstep.lsp.framing import MAX_BYTES, Fault, identity, read_messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,8 +59,7 @@ def test_messages_and_faults_of_a_stream(sent: bytes, got: list[Any]) -> None:
     for size in (1 << 16, 7):  # however it comes
         if size < 10 and len(sent) > 100_000:
             continue
-        source = io.BytesIO(sent)
-        found = list(read_messages(Stream(lambda _, source=source, size=size: source.read(size))))  # type: ignore[misc]
+        found = list(read_messages(io.BufferedReader(io.BytesIO(sent), size)))  # type: ignore[arg-type]
         assert [each.code if isinstance(each, Fault) else each for each in found] == got
 
 

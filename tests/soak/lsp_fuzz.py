@@ -20,10 +20,13 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmstep.lsp.framing import Fault, decode
 from llmstep.lsp.setup import create_session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 URI = "file:///fuzz/A.lean"
 TEXT = "theorem t (p : Prop) (hp : p) : p := by\n  sorry\n-- 𝔸 ∧ 🙂\r\n"
@@ -151,11 +154,8 @@ class Client:
         self.outcomes: Counter[str] = Counter()
         self.news = asyncio.Event()
 
-    def write(self, data: bytes) -> None:
-        self.take(json.loads(data.partition(b"\r\n\r\n")[2]))
-
-    def close(self) -> None:
-        pass
+    def put(self, encode: Callable[[], bytes]) -> None:
+        self.take(json.loads(encode()))
 
     def take(self, answer: Any) -> None:
         if "method" in answer:
@@ -179,7 +179,7 @@ async def fuzz(count: int, seed: int) -> Counter[str]:
     logging.disable(logging.CRITICAL)
     server, client = create_session(), Client()
     protocol = server.protocol
-    protocol.set_writer(client)
+    protocol.outbox = client  # type: ignore[assignment]
 
     def send(message: Any) -> None:
         asked = message.get("id") if isinstance(message, dict) and "method" in message else None

@@ -114,9 +114,9 @@ class Watched(Session):
         self.command("watch.loop")(tell)
         self.command("watch.text")(text)
 
-    async def start(self) -> None:
+    def start(self) -> None:
         self.spawn(self.watch.look())
-        await super().start()
+        super().start()
 
 
 if __name__ == "__main__":

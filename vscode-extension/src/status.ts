@@ -18,7 +18,6 @@ const STOP: vscode.Command = { title: 'Stop', command: 'llmstep.stop' };
 const STATES: Readonly<Record<Status['state'], string>> = {
   empty: 'no model in memory',
   idle: 'idle',
-  starting: 'starting',
   downloading: 'downloading',
   loading: 'loading',
   generating: 'generating',

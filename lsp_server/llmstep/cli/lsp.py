@@ -48,10 +48,10 @@ def lsp(
 
 def configure() -> None:
     """Make threads that work on a long text give way to the event loop soon."""
-    from llmstep.lsp.upkeep import Upkeep
+    import gc
 
     sys.setswitchinterval(0.001)  # Python's own is five milliseconds
-    Upkeep.begin()
+    gc.disable()  # `lsp/upkeep.py` collects in pauses
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from lsprotocol import types
 
+from llmstep.lean.insertion_points import InsertionPoint
 from llmstep.lean.trial import gaps_in
 from llmstep.lsp.inline_completion import cursor_at
 from llmstep.lsp.session import Session
-from llmstep.memory import Document, SuggestionSet
+from llmstep.memory import Document
 from llmstep.printable import counted, printable
 from llmstep.types import Suggestion, Verdict
 
@@ -47,9 +49,13 @@ async def code_actions(ls: Session, params: types.CodeActionParams) -> list[type
     if not place.points:
         return []
     position = place.position
-    ls.idle.touch(document, position)
+    ls.touch(document, position)
     tactic = tactic_answer(diagnostics)
-    actions = await ls.places.read(document, _inserts, ls, document, known, tactic) if known else []
+    actions: list[types.CodeAction] = []
+    if known is not None:
+        steps = [each for each in known.suggestions if _words(each.text) not in (tactic or ())]
+        insert = partial(_insert, ls, document, known.point)
+        actions = await ls.places.read(document, lambda: list(map(insert, steps)))
     if actions and tactic is None:
         actions[0].is_preferred = True
     here = _place(document, position, diagnostics)
@@ -63,11 +69,6 @@ async def code_actions(ls: Session, params: types.CodeActionParams) -> list[type
         for each in found:
             each.kind = BEHIND  # what Lean offers of the tactic's answer comes first
     return found
-
-
-def _inserts(ls: Session, document: Document, known: SuggestionSet, tactic: set[str] | None) -> list[types.CodeAction]:
-    steps = [each for each in known.suggestions if _words(each.text) not in (tactic or ())]
-    return [_insert(ls, document, known, each) for each in steps]
 
 
 def tactic_answer(diagnostics: Sequence[types.Diagnostic]) -> set[str] | None:
@@ -91,12 +92,11 @@ def _wanted(only: Sequence[types.CodeActionKind | str] | None) -> bool:
     return only is None or any(kind in ("", types.CodeActionKind.QuickFix) for kind in only)
 
 
-def _insert(ls: Session, document: Document, known: SuggestionSet, suggestion: Suggestion) -> types.CodeAction:
-    edit = known.point.edit(document.text, suggestion.text)
+def _insert(ls: Session, document: Document, point: InsertionPoint, suggestion: Suggestion) -> types.CodeAction:
     return types.CodeAction(
         title=title(suggestion),
         kind=types.CodeActionKind.QuickFix,
-        edit=workspace_edit(ls, document, edit),
+        edit=_workspace_edit(ls, document, point.edit(document.text, suggestion.text)),
         data={
             "verdict": suggestion.check.verdict.value,
             "remainingGoals": list(suggestion.check.goals),
@@ -137,7 +137,7 @@ def title(suggestion: Suggestion) -> str:
     return label(suggestion) + left + (" (name repaired)" if suggestion.candidate.repaired_from else "")
 
 
-def workspace_edit(ls: Session, document: Document, edit: types.TextEdit) -> types.WorkspaceEdit:
+def _workspace_edit(ls: Session, document: Document, edit: types.TextEdit) -> types.WorkspaceEdit:
     """The edit, tied to the document's version where the client can check that."""
     workspace = ls.client_capabilities.workspace
     if workspace and workspace.workspace_edit and workspace.workspace_edit.document_changes:
@@ -151,7 +151,7 @@ async def code_lens(ls: Session, params: types.CodeLensParams) -> list[types.Cod
     document = ls.documents.find(params.text_document.uri)
     if document is None or not ls.settings.code_lens:
         return []
-    return await ls.places.read(document, _lenses, document)
+    return await ls.places.read(document, lambda: _lenses(document))
 
 
 def _lenses(document: Document) -> list[types.CodeLens]:

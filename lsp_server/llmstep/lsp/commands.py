@@ -1,13 +1,16 @@
-"""The smaller commands: what runs, stop, another Lean server."""
+"""The smaller commands: what runs, stop, another Lean server, the imports of a file."""
 
 from __future__ import annotations
 
 import asyncio
 
 import attrs
+from lsprotocol import types
 
+from llmstep.lsp.progress import working
 from llmstep.lsp.session import Session
-from llmstep.wire.commands import StatusAnswer, StopAnswer
+from llmstep.progress import Progress
+from llmstep.wire.commands import BuildAnswer, DocumentParams, StatusAnswer, StopAnswer
 from llmstep.wire.state import LeanProcessRow, LeanServer
 
 
@@ -24,7 +27,7 @@ async def status(ls: Session, *_: object) -> StatusAnswer:
         for server in servers
     ]
     return StatusAnswer(
-        **attrs.asdict(ls.status.now()),
+        **attrs.asdict(ls.status.of(app.engine.status)),
         version=ls.version,
         http=ls.endpoint.url if ls.endpoint else None,
         lean=tuple(lean),
@@ -33,8 +36,7 @@ async def status(ls: Session, *_: object) -> StatusAnswer:
 
 async def stop(ls: Session, *_: object) -> StopAnswer:
     """Stop all work that is running."""
-    ls.idle.stop()
-    return StopAnswer(stopped=ls.runs.stop())
+    return StopAnswer(stopped=ls.stop_work())
 
 
 async def restart_lean(ls: Session, *_: object) -> None:
@@ -42,3 +44,23 @@ async def restart_lean(ls: Session, *_: object) -> None:
     app = await ls.ready()
     ls.runs.stop()
     await app.lean.restart()
+
+
+async def build_imports(ls: Session, wanted: DocumentParams, token: types.ProgressToken | None) -> BuildAnswer:
+    """Build what a file imports; ended by a cancel of the request or of its progress."""
+    document = ls.documents.snapshot(wanted.text_document.uri)
+    app = await ls.ready()
+    said = ""
+
+    def show(update: Progress) -> None:
+        nonlocal said
+        said = update.message
+        progress.show(update)
+
+    try:
+        async with working(ls, token, "llmstep: building the imports", spans={"goal": (0, 100)}) as progress:
+            await app.lean.build_imports(document.uri, document.text, show)
+            progress.outcome = "The imports are built"
+    finally:
+        ls.refresh_hints()
+    return BuildAnswer(said=said)

@@ -6,10 +6,11 @@ the next header.
 
 from __future__ import annotations
 
+import io
 import json
 import re
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, BinaryIO
 
 import attrs
 
@@ -19,9 +20,8 @@ PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
 INVALID_PARAMS = -32602
 
-_CHUNK = 1 << 18
 _MAX_LINE = 8192
-_LENGTH = re.compile(rb"Content-Length:[ \t]*([+-]?\d+)[ \t]*\Z", re.IGNORECASE)
+_LENGTH = re.compile(rb"Content-Length:[ \t]*([+-]?\d+)\s*\Z", re.IGNORECASE)
 _HEADER = re.compile(rb"\s*Content-Length:", re.IGNORECASE)
 _FIELD = re.compile(rb"[A-Za-z-]+:")
 _DIGITS = len(str(MAX_BYTES))
@@ -40,54 +40,32 @@ class Fault:
     id: int | str | None = None
 
 
-class Stream:
-    """Lines and blocks of a blocking source of bytes.
+class _Joined(io.RawIOBase):
+    """Bytes that were read too much, and what comes behind them."""
 
-    Args:
-        read: Gives up to so many bytes; none at the end.
-    """
+    def __init__(self, first: bytes, source: BinaryIO) -> None:
+        self._first = io.BytesIO(first)
+        self._source = source
 
-    def __init__(self, read: Callable[[int], bytes]) -> None:
-        self._read = read
-        self._rest = bytearray()
+    def readable(self) -> bool:
+        return True
 
-    def line(self) -> bytes | None:
-        """The next line without its break, the last `_MAX_LINE` bytes of it; None at the end."""
-        at = 0
-        while (end := self._rest.find(b"\n", at)) < 0:
-            if len(self._rest) > 2 * _MAX_LINE:
-                del self._rest[:-_MAX_LINE]
-            at = len(self._rest)
-            if not self._more():
-                return None
-        line = bytes(self._rest[:end])
-        del self._rest[: end + 1]
-        return line.rstrip(b"\r")[-_MAX_LINE:]
-
-    def block(self, size: int) -> bytes | None:
-        """So many bytes; None where the source ends before."""
-        while len(self._rest) < size:
-            if not self._more():
-                return None
-        block = bytes(memoryview(self._rest)[:size])
-        del self._rest[:size]
-        return block
-
-    def unread(self, data: bytes) -> None:
-        """Put back what was read too much."""
-        self._rest[:0] = data
-
-    def _more(self) -> bool:
-        data = self._read(_CHUNK)
-        self._rest += data
-        return bool(data)
+    def readinto(self, buffer: Any) -> int:
+        data = self._first.read(len(buffer)) or self._source.read1(len(buffer))  # type: ignore[attr-defined]
+        buffer[: len(data)] = data
+        return len(data)
 
 
-def read_messages(stream: Stream) -> Iterator[Any]:
-    """The decoded messages of a stream, and a `Fault` for each part of it that is none, until it ends."""
+def framed(body: bytes) -> bytes:
+    """A message as it goes over a stream."""
+    return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
+def read_messages(source: BinaryIO) -> Iterator[Any]:
+    """The decoded messages of a buffered stream, and a `Fault` for each part of it that is none, until it ends."""
     length: int | None = None
     junk = False
-    while (line := stream.line()) is not None:
+    while (line := source.readline(_MAX_LINE)).endswith(b"\n") or len(line) == _MAX_LINE:
         if line.strip():
             found = _LENGTH.search(line)  # what precedes it on its line was the end of something too long
             if found is not None:
@@ -104,15 +82,15 @@ def read_messages(stream: Stream) -> Iterator[Any]:
                 INVALID_REQUEST, "The length of a message is wrong.", f"It must be from 1 to {MAX_BYTES} bytes."
             )
             continue
-        body = stream.block(size)
-        if body is None:
+        body = source.read(size)
+        if len(body) < size:
             return
         message, end = decode(body)
         if end is not None and not _HEADER.match(body, end):
             yield Fault(PARSE_ERROR, "The message is longer than it says.", "Correct its length.", identity(body))
             continue
         if end is not None:  # the length was wrong, and the next message is in it
-            stream.unread(body[end:].lstrip())
+            source = io.BufferedReader(_Joined(body[end:].lstrip(), source))
         yield message
 
 

@@ -32,12 +32,8 @@ async def inlay_hints(ls: Session, params: types.InlayHintParams) -> list[types.
     if not sets:
         return []
     inserts = ls.settings.inlay_hints.insert_on_double_click
-    hints = await ls.places.read(document, _hints, ls, document, sets, inserts)
+    hints = await ls.places.read(document, lambda: [_hint(ls, document, known, inserts) for known in sets])
     return [hint for hint in hints if hint and params.range.start <= hint.position <= params.range.end]
-
-
-def _hints(ls: Session, document: Document, sets: list[SuggestionSet], inserts: bool) -> list[types.InlayHint | None]:
-    return [_hint(ls, document, known, inserts) for known in sets]
 
 
 def _hint(ls: Session, document: Document, known: SuggestionSet, inserts: bool) -> types.InlayHint | None:

@@ -20,7 +20,7 @@ async def inline_completion(ls: Session, params: types.InlineCompletionParams) -
     if document is None or not ls.settings.inline_completion.enabled:
         return []
     known = await ls.places.known(document, params.position)
-    items = await ls.places.read(document, _items, document, known, params.position) if known else []
+    items = await ls.places.read(document, lambda: _items(document, known, params.position)) if known else []
     _given(ls, known if items else None)
     return items
 

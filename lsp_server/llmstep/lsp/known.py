@@ -35,10 +35,9 @@ async def known(ls: Session, params: object) -> Any:
     """
     wanted = CLIENTS.read(PlaceWithDiagnostics, params, argument_error(KNOWN))
     document = ls.documents.find(wanted.text_document.uri)
-    if document is None or not ls.memory.has(document.uri):
+    if document is None:
         return None
-    place = await ls.places.at(document, wanted.position, wanted.diagnostics, latest=False)
-    found = ls.memory.first(document.uri, place.keys)
+    found = await ls.places.known(document, wanted.position, wanted.diagnostics, latest=False)
     if found is None:
         return None
     answer = await aside(record, document, found)
@@ -111,7 +110,7 @@ async def _shown(ls: Session, wanted: ChooseParams, step: int) -> ShownSuggestio
         ls.refresh_hints()
     return ShownSuggestion(
         text=shown.text,
-        edit=await ls.places.read(document, known.point.edit, document.text, shown.text),
+        edit=await ls.places.read(document, lambda: known.point.edit(document.text, shown.text)),
         verdict=shown_verdict(shown.check.verdict),
         index=index,
         count=len(known.suggestions),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lsprotocol import types
@@ -64,28 +63,29 @@ async def show_rejected(ls: LanguageServer, found: SuggestionSet) -> None:
 
 def listing(found: SuggestionSet) -> str:
     """The refused steps, a line each: the step, and Lean's reason."""
-    lines = [f"{_one_line(each.text)}: {_one_line(each.reason)}" for each in found.rejected]
-    return "\n".join(["Lean rejected:", *lines])
-
-
-def _one_line(text: str) -> str:
-    return printable(" ".join(text.split()))
+    lines = [f"{each.text.strip()}: {each.reason}" for each in found.rejected]
+    return "\n".join(["Lean rejected:", *(printable(" ".join(line.split())) for line in lines)])
 
 
 class ClientLog(logging.Handler):
-    """Hands the package's log records to the client, from whatever thread they come."""
+    """Hands the package's log records to the client, from whatever thread they come.
 
-    def __init__(self, send: Callable[[int, str], None], loop: asyncio.AbstractEventLoop) -> None:
+    What matters goes as `window/logMessage`, details as `$/logTrace` when the client traces.
+    """
+
+    def __init__(self, ls: LanguageServer, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
-        self._send = send
+        self._ls = ls
         self._loop = loop
 
     def emit(self, record: logging.LogRecord) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended
-            self._loop.call_soon_threadsafe(self._send, record.levelno, printable(record.getMessage()))
+            self._loop.call_soon_threadsafe(self._tell, record.levelno, printable(record.getMessage()))
 
-
-def message_type(level: int) -> types.MessageType:
-    if level >= logging.ERROR:
-        return types.MessageType.Error
-    return types.MessageType.Warning if level >= logging.WARNING else types.MessageType.Info
+    def _tell(self, level: int, message: str) -> None:
+        if level >= logging.INFO:
+            kinds = {logging.INFO: types.MessageType.Info, logging.WARNING: types.MessageType.Warning}
+            kind = kinds.get(level, types.MessageType.Error)
+            self._ls.window_log_message(types.LogMessageParams(type=kind, message=message))
+        elif self._ls.protocol.trace is not types.TraceValue.Off:
+            self._ls.log_trace(types.LogTraceParams(message=message))

@@ -80,7 +80,7 @@ async def select_model(ls: Session, wanted: SelectModelParams, token: types.Prog
         ls.sync.override(model=before.model)
         raise
     ls.refresh_hints()
-    return ls.status.now()
+    return ls.status.of(app.engine.status)
 
 
 async def download_model(ls: Session, wanted: DownloadParams, token: types.ProgressToken | None) -> DownloadAnswer:

@@ -1,8 +1,9 @@
-"""Where candidates may go in open documents: worked out beside the event loop, kept until another text is asked for."""
+"""Where candidates may go in open documents: worked out beside the event loop."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 import attrs
@@ -17,7 +18,7 @@ from llmstep.memory import Document, Memory, SuggestionSet, insertion_points_at
 
 T = TypeVar("T")
 
-_KEPT = 16
+_KEPT = 8
 """Editors ask for the code actions of one place again and again."""
 
 
@@ -37,9 +38,7 @@ class Places:
     def __init__(self, memory: Memory, documents: Callable[[], Documents]) -> None:
         self._memory = memory
         self._documents = documents
-        self._text = ""
-        self._known: LRUCache[str, Place] = LRUCache(_KEPT)
-        """For that text, the one that was asked about last."""
+        self._kept: LRUCache[tuple[str, str], Place] = LRUCache(_KEPT)
 
     async def at(
         self,
@@ -57,17 +56,12 @@ class Places:
         Raises:
             JsonRpcException: The document was edited meanwhile, and the latest version is wanted.
         """
-        shown = [(each.range, each.message) for each in diagnostics]
-        key = repr((where, shown))
-        if document.text is not self._text:
-            self._known.clear()
-            self._text = document.text
-        place = self._known.get(key)
+        key = (document.text, repr((where, [(each.range, each.message) for each in diagnostics])))
+        place = self._kept.get(key)
         if place is None:
-            work = self.read if latest else self._read_any
-            place = await work(document, _place, document.text, where, diagnostics)
-            if document.text is self._text:
-                self._known[key] = place
+            work = partial(_place, document.text, where, diagnostics)
+            place = await (self.read(document, work) if latest else aside(work))
+            self._kept[key] = place
         return place
 
     async def known(
@@ -75,19 +69,17 @@ class Places:
         document: Document,
         where: types.Position | types.Range,
         diagnostics: Sequence[types.Diagnostic] = (),
+        *,
+        latest: bool = True,
     ) -> SuggestionSet | None:
-        """What is remembered for the goal at a place.
-
-        Raises:
-            JsonRpcException: The document was edited meanwhile.
-        """
+        """What is remembered for the goal at a place; arguments and errors are those of `at`."""
         if not self._memory.has(document.uri):
             return None
-        place = await self.at(document, where, diagnostics)
+        place = await self.at(document, where, diagnostics, latest=latest)
         return self._memory.first(document.uri, place.keys)
 
-    async def read(self, document: Document, work: Callable[..., T], *arguments: object) -> T:
-        """What a function makes of a document's text.
+    async def read(self, document: Document, work: Callable[[], T]) -> T:
+        """What a function makes of a document's text, beside the event loop.
 
         Raises:
             JsonRpcException: The document was edited meanwhile.
@@ -95,14 +87,11 @@ class Places:
 
         def checked() -> T:
             self._check(document)  # what has waited may have nothing to do any more
-            return work(*arguments)
+            return work()
 
         result = await aside(checked)
         self._check(document)
         return result
-
-    async def _read_any(self, _: Document, work: Callable[..., T], *arguments: object) -> T:
-        return await aside(work, *arguments)
 
     def _check(self, document: Document) -> None:
         now = self._documents().find(document.uri)

@@ -6,15 +6,15 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Future
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from typing import Final
 
-import attrs
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from llmstep.errors import LlmstepError
 from llmstep.lsp.known import notify
+from llmstep.lsp.protocol import SECONDS_TO_ANSWER
 from llmstep.lsp.runs import STOPPED, Run
 from llmstep.lsp.session import Session
 from llmstep.lsp.status import Status, describe
@@ -36,11 +36,19 @@ SPANS: Final = {
 class WorkDone:
     """One progress of the client, from begin to end; silent when the client shows none."""
 
-    def __init__(self, ls: Session, token: types.ProgressToken | None, spans: Mapping[str, tuple[int, int]]) -> None:
+    def __init__(
+        self,
+        ls: Session,
+        token: types.ProgressToken | None,
+        spans: Mapping[str, tuple[int, int]],
+        status: Status | None,
+    ) -> None:
         self._ls = ls
         self._token = token
         self._spans = spans
+        self._status = status
         self._last: tuple[str, int] = ("", 0)
+        self._over = False
         self.outcome = "Stopped"
         """What the progress says at its end."""
 
@@ -54,24 +62,28 @@ class WorkDone:
             self._ls.work_done_progress.begin(self._token, begun)
 
     def show(self, progress: Progress) -> None:
-        """Show a step, unless it looks like the one before."""
-        if self._token is None:
+        """Show a step, unless it looks like the one before, or a thread says it behind the end."""
+        if self._over:
             return
+        if self._status is not None:
+            self._status.step(progress)
         start, end = self._spans.get(progress.stage, (0, 0))
         share = progress.done / progress.total if progress.total else 0.0
         percentage = max(self._last[1], round(start + (end - start) * share))
         message = describe(progress)
-        if (message, percentage) != self._last:
+        if self._token is not None and (message, percentage) != self._last:
             self._last = (message, percentage)
             news = types.WorkDoneProgressReport(message=message, percentage=percentage, cancellable=True)
             self._ls.work_done_progress.report(self._token, news)
 
     def end(self) -> None:
         """Take the progress away."""
+        self._over = True
+        if self._status is not None:
+            self._status.step(None)
         if self._token is not None:
             self._ls.work_done_progress.tokens.pop(self._token, None)  # another request may have had the same
             self._ls.work_done_progress.end(self._token, types.WorkDoneProgressEnd(message=printable(self.outcome)))
-            self._token = None  # what a thread still says is not shown
 
 
 @asynccontextmanager
@@ -79,8 +91,10 @@ async def working(
     ls: Session,
     token: types.ProgressToken | None,
     title: str,
-    cancel: Callable[[], object] | None = None,
     spans: Mapping[str, tuple[int, int]] = SPANS,
+    *,
+    run: Run | None = None,
+    quiet: bool = False,
 ) -> AsyncIterator[WorkDone]:
     """The frame of a command's work: a progress that the user may cancel, and an error that the user is shown.
 
@@ -88,60 +102,39 @@ async def working(
         ls: The server.
         token: That of the client's request; None asks the client for a new one, where it can do that.
         title: What is going on.
-        cancel: Called when the user cancels it; None cancels the current task.
         spans: Which part of the bar each stage fills, in percent.
+        run: The document's run that a cancel ends, and whose steps the status tells; None cancels the current task.
+        quiet: Nobody asked for it: no progress, and errors are not shown.
     """
     task = asyncio.current_task()
-    progress = WorkDone(ls, await _create(ls) if token is None else token, spans)
-    progress.begin(title, cancel or (task.cancel if task else lambda: None))
+    if token is None and not quiet:
+        token = await _create(ls)
+    progress = WorkDone(ls, token, spans, ls.status if run else None)
+    progress.begin(title, lambda: run.cancel(STOPPED) if run else task and task.cancel())
     try:
         yield progress
     except LlmstepError as error:
         progress.outcome = error.message
-        ls.show_error(error)
+        if not quiet:
+            ls.show_error(error)
         raise
     finally:
         progress.end()
 
 
-@attrs.define
-class Work:
-    """A document's run, with what is shown of it."""
-
-    run: Run
-    progress: WorkDone
-    status: Status
-    over: bool = False
-
-    def show(self, step: Progress) -> None:
-        """Show a step as progress and in the status; what a thread still says behind the end is not shown."""
-        if not self.over:
-            self.progress.show(step)
-            self.status.step(step)
-
-
 @asynccontextmanager
 async def running(
     ls: Session, document: Document, token: types.ProgressToken | None, *, quiet: bool = False
-) -> AsyncIterator[Work]:
+) -> AsyncIterator[tuple[Run, WorkDone]]:
     """The frame of a document's run: `working`, and word to the panel when it is over.
-
-    Args:
-        quiet: Nobody asked for it: no progress, and errors are not shown.
 
     Raises:
         JsonRpcException: An edit, another request or the user ended the work.
     """
     try:
         with ls.runs.begin(document.uri) as run:
-            silent = nullcontext(WorkDone(ls, None, SPANS))
-            async with silent if quiet else working(ls, token, "llmstep", lambda: run.cancel(STOPPED)) as progress:
-                work = Work(run, progress, ls.status)
-                try:
-                    yield work
-                finally:
-                    work.over = True
-                    ls.status.step(None)
+            async with working(ls, token, "llmstep", run=run, quiet=quiet) as progress:
+                yield run, progress
     finally:
         notify(ls, document.uri)
 
@@ -154,7 +147,7 @@ async def _create(ls: Session) -> types.ProgressToken | None:
     token = str(uuid.uuid4())
     try:
         params = types.WorkDoneProgressCreateParams(token=token)
-        await ls.protocol.ask(types.WINDOW_WORK_DONE_PROGRESS_CREATE, params, timeout=5)
+        await ls.protocol.ask(types.WINDOW_WORK_DONE_PROGRESS_CREATE, params, SECONDS_TO_ANSWER)
     except (JsonRpcException, asyncio.TimeoutError):
         return None
     return token

@@ -1,6 +1,7 @@
 """Whole proofs: the commands `llmstep.prove` and `llmstep.fillSorries`.
 
 What is found is returned, and remembered like a suggestion, so that the lightbulb and the inlay hint offer it too.
+Where the work fails, the user has seen why.
 """
 
 from __future__ import annotations
@@ -33,21 +34,14 @@ def _plan(settings: Settings, wanted: FillParams) -> Plan:
 
 
 async def prove(ls: Session, wanted: ProveParams, token: types.ProgressToken | None) -> ProveAnswer:
-    """Search for a whole proof of the goal at a position.
-
-    Raises:
-        RequestError: The document is not open.
-        NoGoalError: There is no goal.
-        LlmstepError: The work failed; the user has seen why.
-        JsonRpcException: An edit, another request or the user ended the work.
-    """
+    """Search for a whole proof of the goal at a position."""
     document = ls.documents.snapshot(wanted.text_document.uri)
-    async with running(ls, document, token) as work:
+    async with running(ls, document, token) as (run, progress):
         points = (await ls.places.at(document, wanted.position, wanted.diagnostics, latest=False)).points
-        work.run.works_at(points)
+        run.works_at(points)
         app = await ls.ready()
-        found = await app.prove(document, points, _plan(ls.settings, wanted), work.show)
-        work.progress.outcome = found.found()
+        found = await app.prove(document, points, _plan(ls.settings, wanted), progress.show)
+        progress.outcome = found.found()
     await _remember(ls, document, found)
     known = {each.name: getattr(found, each.name) for each in attrs.fields(Proving)}
     return ProveAnswer(**known, edit=found.edit, partial=_partial(found))
@@ -59,21 +53,15 @@ def _partial(found: Attempt) -> PartialProof | None:
 
 
 async def fill_sorries(ls: Session, wanted: FillParams, token: types.ProgressToken | None) -> FillAnswer:
-    """Search for a proof of each `sorry` of a file.
-
-    Raises:
-        RequestError: The document is not open.
-        LlmstepError: The work failed; the user has seen why.
-        JsonRpcException: An edit, another request or the user ended the work.
-    """
+    """Search for a proof of each `sorry` of a file."""
     from llmstep.search.sorries import find_sorries
 
     document = ls.documents.snapshot(wanted.text_document.uri)
-    async with running(ls, document, token) as work:
-        work.run.works_at([each.point for each in await aside(find_sorries, document.text)])
+    async with running(ls, document, token) as (run, progress):
+        run.works_at([each.point for each in await aside(find_sorries, document.text)])
         app = await ls.ready()
-        results = await app.fill(document, _plan(ls.settings, wanted), work.show)
-        work.progress.outcome = f"{sum(not each.reason for each in results)} of {len(results)} proved"
+        results = await app.fill(document, _plan(ls.settings, wanted), progress.show)
+        progress.outcome = f"{sum(not each.reason for each in results)} of {len(results)} proved"
     proved: list[Proved] = []
     failed: list[Unproved] = []
     for each in results:

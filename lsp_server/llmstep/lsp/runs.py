@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
-from llmstep.errors import RequestError
 from llmstep.lean.insertion_points import InsertionPoint
 from llmstep.memory import Edit
 
@@ -23,32 +22,29 @@ class Run:
     """The work on one goal; belongs to the task that made it."""
 
     def __init__(self) -> None:
-        task = asyncio.current_task()
-        if task is None:
-            raise RequestError("A run needs a task of its own.")
-        self._sites: Sequence[InsertionPoint] | None = None
+        self._task = asyncio.current_task()
+        self._points: Sequence[InsertionPoint] | None = None
         self._edits: list[Edit] = []
         self.reason: tuple[types.LSPErrorCodes, str] | None = None
-        self._task = task
 
     def cancel(self, reason: tuple[types.LSPErrorCodes, str]) -> None:
         """End the work; the first reason is the one that the client gets."""
-        if self.reason is None and not self._task.done():
+        if self.reason is None and self._task is not None and not self._task.done():
             self.reason = reason
             self._task.cancel()
 
     def works_at(self, points: Sequence[InsertionPoint]) -> None:
         """What it works on, in the text that it began with; edits made since then count."""
-        self._sites = points
+        self._points = points
         edits, self._edits = self._edits, []
         for edit in edits:
             self.edited(edit)
 
     def edited(self, edit: Edit) -> None:
         """End the work when its places are no longer there, unchanged, in the new text."""
-        if self._sites is None:
+        if self._points is None:
             self._edits.append(edit)
-        elif not all(edit.leaves(point) for point in self._sites):
+        elif not all(edit.leaves(point) for point in self._points):
             self.cancel(EDITED)
 
 
@@ -84,13 +80,12 @@ class Runs:
 
     def edited(self, uri: str, edit: Edit) -> None:
         """End the run of a document when the text up to its goal, or what stands there, has changed."""
-        run = self._runs.get(uri)
-        if run is not None:
+        if run := self._runs.get(uri):
             run.edited(edit)
 
     def stop(self, uri: str | None = None, reason: tuple[types.LSPErrorCodes, str] = STOPPED) -> int:
         """End the run of one document, or all; the number of those that were in flight."""
-        runs = list(self._runs.values()) if uri is None else [run for key, run in self._runs.items() if key == uri]
+        runs = [run for key, run in self._runs.items() if uri in (None, key)]
         for run in runs:
             run.cancel(reason)
         return len(runs)

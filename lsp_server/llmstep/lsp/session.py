@@ -18,15 +18,13 @@ from llmstep import __version__
 from llmstep.errors import LlmstepError
 from llmstep.lsp import messages
 from llmstep.lsp.documents import Documents, NewText
-from llmstep.lsp.idle import Idle
-from llmstep.lsp.messages import ClientLog, message_type
 from llmstep.lsp.places import Places
 from llmstep.lsp.protocol import LlmstepProtocol
 from llmstep.lsp.runs import Runs
 from llmstep.lsp.settings import SettingsSync
 from llmstep.lsp.status import Status
-from llmstep.lsp.upkeep import Upkeep
-from llmstep.memory import Memory
+from llmstep.lsp.upkeep import collect_in_pauses
+from llmstep.memory import Document, Memory
 from llmstep.settings import Settings
 from llmstep.settings_store import SettingsStore
 
@@ -54,19 +52,18 @@ class Session(LanguageServer):
         self.runs = Runs()
         self.places = Places(self.memory, lambda: self.documents)
         self.sync = SettingsSync(self.store, self.protocol, self.show_error)
-        self.status = Status(lambda: self.app, lambda: self.settings, self.protocol.notify)
-        self.idle = Idle(lambda: self.settings)
-        self.upkeep = Upkeep(self.runs.busy)
+        self.status = Status(lambda: self.settings, self.protocol.notify)
+        self.on_rest: Callable[[Document, types.Position], object] = lambda *_: None
+        """Called with the document as it was, and the place, when the user has rested there (`trigger = "onIdle"`)."""
         self.ghost: tuple[str, str] | None = None
         """Document and goal whose step was last given as ghost text."""
-        self.on_start: list[Callable[[], Coroutine[Any, Any, None]]] = []
-        """Work to begin, beside the handlers, when the application is there."""
         self.app: App | None = None
         self.endpoint: Endpoint | None = None
         self.offer: Offer | None = None
         self.left = asyncio.Event()
         self.exit_status = 1
-        self._starting: asyncio.Future[App] | None = None
+        self._starting: asyncio.Task[App] | None = None
+        self._rest: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closing: asyncio.Task[None] | None = None
 
@@ -80,30 +77,25 @@ class Session(LanguageServer):
 
     # --- start
 
-    async def start(self) -> None:
-        """Everything that the answer to `initialize` need not wait for."""
-        if self._starting is not None:
-            return  # `initialized` came before
-        loop = asyncio.get_running_loop()
-        self._starting = loop.create_future()
-        logging.getLogger("llmstep").addHandler(ClientLog(self._log, loop))
-        self.spawn(self.upkeep.run())
+    def start(self) -> None:
+        """Begin with everything that the answer to `initialize` need not wait for; a second call does nothing."""
+        if self._starting is None:
+            loop = asyncio.get_running_loop()
+            logging.getLogger("llmstep").addHandler(messages.ClientLog(self, loop))
+            self.spawn(collect_in_pauses(lambda: self.protocol.last_message, self.runs.busy))
+            self._starting = loop.create_task(self._start())
+            self._starting.add_done_callback(lambda task: task.cancelled() or task.exception())  # `ready` tells it
+
+    async def _start(self) -> App:
         await self.sync.pull()
         try:
             app = await self._assemble()
         except Exception as error:
             _log.exception("llmstep could not start")
-            self._starting.set_exception(
-                LlmstepError(f"llmstep could not start: {error}", hint="Run `llmstep doctor`.")
-            )
-            self._starting.exception()  # taken: whoever asks gets it, nobody else has to hear of it
-            return
-        self._starting.set_result(app)
+            raise LlmstepError(f"llmstep could not start: {error}", hint="Run `llmstep doctor`.") from None
         self.spawn(self.sync.subscribe())
-        for begin in self.on_start:
-            self.spawn(begin())
-        app.engine.watch(self.status.engine)
-        self.status.send()
+        self.status.follow(app.engine)
+        return app
 
     async def _assemble(self) -> App:
         # In a thread, because the loop has answers to give meanwhile.
@@ -141,11 +133,26 @@ class Session(LanguageServer):
 
     def edited(self, new: NewText) -> None:
         """An edit ends the work that it makes useless, at once, and takes stale suggestions away."""
-        self.runs.edited(new.uri, new.edit)
-        self.memory.edited(new.uri, new.edit)
-        document = self.documents.find(new.uri)
+        uri = new.item.uri
+        self.runs.edited(uri, new.edit)
+        self.memory.edited(uri, new.edit)
+        document = self.documents.find(uri)
         if document is not None and new.at is not None:
-            self.idle.touch(document, new.at)
+            self.touch(document, new.at)
+
+    def touch(self, document: Document, position: types.Position) -> None:
+        """The user is here now: the protocol has no cursor, but edits, and questions for code actions where it is."""
+        if self._rest is not None:
+            self._rest.cancel()
+        if self.settings.trigger == "onIdle":
+            delay = self.settings.idle_delay_ms / 1000
+            self._rest = asyncio.get_running_loop().call_later(delay, self.on_rest, document, position)
+
+    def stop_work(self) -> int:
+        """End all runs, and forget where the user was; the number of runs."""
+        if self._rest is not None:
+            self._rest.cancel()
+        return self.runs.stop()
 
     # --- end
 
@@ -157,8 +164,7 @@ class Session(LanguageServer):
 
     def begin_closing(self) -> None:
         """Stop all work now, and begin to stop what was started."""
-        self.idle.stop()
-        self.runs.stop()
+        self.stop_work()
         if self._closing is None:
             self._closing = asyncio.create_task(self._close(), name="llmstep-close")
 
@@ -171,11 +177,9 @@ class Session(LanguageServer):
     async def _close(self) -> None:
         for task in self._tasks:
             task.cancel()
-        parts: list[Awaitable[None]] = []
-        if self.endpoint is not None:
-            parts.append(self.endpoint.stop())
-        if self.offer is not None:
-            parts.append(self.offer.stop())
+        if self._starting is not None:
+            self._starting.cancel()
+        parts: list[Awaitable[None]] = [part.stop() for part in (self.endpoint, self.offer) if part is not None]
         if self.app is not None:
             parts += [self.app.lean.close(), self.app.engine.close()]
         results = await asyncio.gather(
@@ -191,7 +195,7 @@ class Session(LanguageServer):
         """The folders that the user has opened."""
         documents = self.documents
         uris = [*documents.folders, *([documents.root_uri] if documents.root_uri else [])]
-        return [path for uri in uris if (path := folder(uri))]
+        return [path for uri in uris if (path := path_of(uri))]
 
     def refresh_hints(self) -> None:
         """Have the client ask for the inlay hints again, where it can do that."""
@@ -205,7 +209,7 @@ class Session(LanguageServer):
         if workspace and workspace.code_lens and workspace.code_lens.refresh_support:
             self.workspace_code_lens_refresh(None)
 
-    def spawn(self, work: Any) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine beside the handlers, until it ends or the server closes."""
         task: asyncio.Task[Any] = asyncio.create_task(work)
         self._tasks.add(task)
@@ -225,16 +229,9 @@ class Session(LanguageServer):
         _log.warning("%s", error)
         messages.show(self, error)
 
-    def _log(self, level: int, message: str) -> None:
-        """What matters as `window/logMessage`, details as `$/logTrace` when the client traces."""
-        if level >= logging.INFO:
-            self.window_log_message(types.LogMessageParams(type=message_type(level), message=message))
-        elif self.protocol.trace is not types.TraceValue.Off:
-            self.log_trace(types.LogTraceParams(message=message))
 
-
-def folder(uri: str | None) -> Path | None:
-    """The folder at an address; None for an address of another kind."""
+def path_of(uri: str | None) -> Path | None:
+    """The file or folder at an address; None for an address of another kind."""
     try:
         path = to_fs_path(uri) if uri else None
     except ValueError:

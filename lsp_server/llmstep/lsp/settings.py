@@ -21,8 +21,7 @@ from pygls.exceptions import JsonRpcException
 from llmstep.configuration.environment import environment_layer
 from llmstep.configuration.files import project_layer, user_layer
 from llmstep.errors import LlmstepError, SettingsError
-from llmstep.lsp.asking import SECONDS_TO_ANSWER
-from llmstep.lsp.protocol import LlmstepProtocol
+from llmstep.lsp.protocol import SECONDS_TO_ANSWER, LlmstepProtocol
 from llmstep.setting_values import SECTION
 from llmstep.settings import Settings
 from llmstep.settings_store import SettingsStore

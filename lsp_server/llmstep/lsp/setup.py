@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,6 @@ from lsprotocol import types
 from llmstep.lsp import (
     code_actions,
     commands,
-    imports,
     inlay_hints,
     inline_completion,
     known,
@@ -21,16 +20,19 @@ from llmstep.lsp import (
     suggest,
 )
 from llmstep.lsp.runs import CLOSED
-from llmstep.lsp.session import Session, folder
+from llmstep.lsp.session import Session, path_of
 from llmstep.wire.commands import COMMANDS, KNOWN, Message
 from llmstep.wire.reading import EDITORS, argument_error
 from llmstep.wire.records import to_editor
+
+_WATCHED = ("**/*.lean", "**/*.ilean")
+"""Sources, and what Lean writes beside each compiled module."""
 
 
 def initialize(ls: Session, params: types.InitializeParams) -> None:
     set_trace(ls, types.SetTraceParams(params.trace or types.TraceValue.Off))
     uri = params.workspace_folders[0].uri if params.workspace_folders else params.root_uri
-    ls.sync.initialize(params.initialization_options, folder(uri))
+    ls.sync.initialize(params.initialization_options, path_of(uri))
 
 
 def set_trace(ls: Session, params: types.SetTraceParams) -> None:
@@ -39,8 +41,13 @@ def set_trace(ls: Session, params: types.SetTraceParams) -> None:
     logging.getLogger("llmstep").setLevel(logging.INFO if ls.protocol.trace is types.TraceValue.Off else logging.DEBUG)
 
 
-async def initialized(ls: Session, _: types.InitializedParams) -> None:
-    await ls.start()
+def initialized(ls: Session, _: types.InitializedParams) -> None:
+    ls.start()
+    workspace = ls.client_capabilities.workspace
+    watched = workspace.did_change_watched_files if workspace else None
+    if watched is not None and watched.dynamic_registration:
+        options = types.DidChangeWatchedFilesRegistrationOptions([types.FileSystemWatcher(each) for each in _WATCHED])
+        ls.spawn(ls.protocol.register(types.WORKSPACE_DID_CHANGE_WATCHED_FILES, options))
 
 
 def did_open(ls: Session, params: types.DidOpenTextDocumentParams) -> None:
@@ -50,6 +57,22 @@ def did_open(ls: Session, params: types.DidOpenTextDocumentParams) -> None:
 def did_close(ls: Session, params: types.DidCloseTextDocumentParams) -> None:
     ls.runs.stop(params.text_document.uri, CLOSED)
     ls.memory.forget(params.text_document.uri)
+
+
+def did_save(ls: Session, params: types.DidSaveTextDocumentParams) -> None:
+    """What rests on a file that was saved is no longer known."""
+    _written(ls, [params.text_document.uri])
+
+
+def did_change_watched_files(ls: Session, params: types.DidChangeWatchedFilesParams) -> None:
+    """The same where another program wrote it, a build for example."""
+    _written(ls, [change.uri for change in params.changes])
+
+
+def _written(ls: Session, uris: Iterable[str]) -> None:
+    files = [path for uri in uris if (path := path_of(uri))]
+    if ls.app is not None and files and ls.app.lean.saved(files):
+        ls.refresh_hints()
 
 
 def did_change_folders(ls: Session, _: types.DidChangeWorkspaceFoldersParams) -> None:
@@ -74,15 +97,14 @@ def create_session() -> Session:
 
 def register(ls: Session) -> None:
     """Give a session all features."""
-    ls.idle.on_rest = partial(suggest.suggest_at_rest, ls)
-    ls.on_start.append(partial(imports.watch, ls))
+    ls.on_rest = lambda *place: ls.spawn(suggest.suggest_at_rest(ls, *place))
     ls.feature(types.INITIALIZE)(initialize)
     ls.feature(types.INITIALIZED)(initialized)
     ls.feature(types.SET_TRACE)(set_trace)
     ls.feature(types.TEXT_DOCUMENT_DID_OPEN)(did_open)
     ls.feature(types.TEXT_DOCUMENT_DID_CLOSE)(did_close)
-    ls.feature(types.TEXT_DOCUMENT_DID_SAVE)(imports.did_save)
-    ls.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)(imports.did_change_watched_files)
+    ls.feature(types.TEXT_DOCUMENT_DID_SAVE)(did_save)
+    ls.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)(did_change_watched_files)
     ls.feature(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)(did_change_folders)
     ls.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)(did_change_configuration)
     ls.feature(types.TEXT_DOCUMENT_CODE_ACTION, code_actions.OPTIONS)(code_actions.code_actions)
@@ -105,7 +127,7 @@ _HANDLERS: Mapping[str, Callable[..., Coroutine[Any, Any, Any]]] = {
     "llmstep.downloadModel": models.download_model,
     "llmstep.status": commands.status,
     "llmstep.stop": commands.stop,
-    "llmstep.buildImports": imports.build_imports,
+    "llmstep.buildImports": commands.build_imports,
     "llmstep.restartLean": commands.restart_lean,
 }
 """What runs each command of `wire.commands`: it takes the session, the command's record and the token of progress."""

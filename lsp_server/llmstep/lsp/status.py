@@ -13,8 +13,7 @@ from llmstep.wire.commands import STATUS
 from llmstep.wire.records import to_editor
 
 if TYPE_CHECKING:
-    from llmstep.app import App
-    from llmstep.engine.interface import EngineStatus
+    from llmstep.engine.interface import EngineStatus, ModelEngine
 
 
 class Status:
@@ -24,60 +23,50 @@ class Status:
     left out, however short it was.
     """
 
-    def __init__(
-        self, app: Callable[[], App | None], settings: Callable[[], Settings], notify: Callable[[str, Any], None]
-    ) -> None:
-        self._app = app
+    def __init__(self, settings: Callable[[], Settings], notify: Callable[[str, Any], None]) -> None:
         self._settings = settings
         self._notify = notify
-        self._sent: state.Status | None = None
-        self._heard: EngineStatus | None = None
+        self._told: EngineStatus | None = None
         self._step: Progress | None = None
+        self._sent: state.Status | None = None
 
-    def now(self) -> state.Status:
-        """What the server is doing."""
-        app = self._app()
-        return self._record(app.engine.status if app is not None else None)
-
-    def _record(self, status: EngineStatus | None) -> state.Status:
-        settings = self._settings()
-        selected = settings.model if settings.in_process or not settings.remote.url else settings.remote.model
-        name: state.ServerState = "starting" if status is None else status.state
-        if self._step is not None and status is not None:
-            if self._step.stage == "check":
-                name = "checking"
-            elif self._step.stage == "goal" and name in ("empty", "idle"):
-                name = "goal"
-        return state.Status(
-            state=name,
-            model=selected if status is None else status.model,
-            selected=selected,
-            device="" if status is None else status.device,
-            last_ms=None if status is None else status.last_ms,
-            message="" if self._step is None or status is None else describe(self._step),
-            engine=settings.engine if status is None else status.engine,
-            url="" if status is None else status.url,
-        )
+    def follow(self, engine: ModelEngine) -> None:
+        engine.watch(self._engine)
+        self._engine(engine.status)
 
     def step(self, progress: Progress | None) -> None:
         """Note the step that the newest run is at; None when it has ended."""
         self._step = progress
         self.send()
 
-    def engine(self, status: EngineStatus) -> None:
-        """Note what the engine tells of itself."""
-        self._heard = status
-        self.send()
-
     def send(self) -> None:
-        """Tell the client, if anything has changed."""
-        app = self._app()
-        if self._heard is None and app is not None:
-            self._heard = app.engine.status
-        record = self._record(self._heard)
-        if record != self._sent:
+        """Tell the client, if anything has changed since the engine began to be followed."""
+        if self._told is not None and (record := self.of(self._told)) != self._sent:
             self._sent = record
             self._notify(STATUS, to_editor(record))
+
+    def of(self, status: EngineStatus) -> state.Status:
+        """What is shown of an engine's status and the newest run."""
+        settings = self._settings()
+        name: state.ServerState = status.state
+        if self._step is not None and self._step.stage == "check":
+            name = "checking"
+        elif self._step is not None and self._step.stage == "goal" and name in ("empty", "idle"):
+            name = "goal"
+        return state.Status(
+            state=name,
+            model=status.model,
+            selected=settings.model if settings.in_process or not settings.remote.url else settings.remote.model,
+            device=status.device,
+            last_ms=status.last_ms,
+            message=describe(self._step) if self._step else "",
+            engine=status.engine,
+            url=status.url,
+        )
+
+    def _engine(self, status: EngineStatus) -> None:
+        self._told = status
+        self.send()
 
 
 def describe(progress: Progress) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import attrs
 import cattrs
 from cattrs import Converter
 from lsprotocol import types
@@ -30,13 +31,16 @@ def envelope_fault(data: Any) -> Fault | None:
     """What is wrong with a message before its parameters are looked at."""
     if not isinstance(data, dict) or data.get("jsonrpc") != VERSION:
         return Fault(INVALID_REQUEST, "The message is no JSON-RPC 2.0.", "It must be an object with jsonrpc: 2.0.")
-    identity = known_identity(data.get("id"))
-    if "method" in data and not isinstance(data["method"], str):
+    identity, method = known_identity(data.get("id")), data.get("method", "")
+    if not isinstance(method, str):
         return Fault(INVALID_REQUEST, "The method of a message must be a text.", id=identity)
     if "id" in data and identity is None:
         return Fault(INVALID_REQUEST, "The id of a message must be a whole number or a text.")
-    if "method" not in data and not ({"id", "result"} <= data.keys() or {"id", "error"} <= data.keys()):
+    if "method" not in data and not ("id" in data and data.keys() & {"result", "error"}):
         return Fault(INVALID_REQUEST, "A message without a method must be an answer.", id=identity)
+    kind = types.METHOD_TO_TYPES.get(method, (None,))[0]
+    if kind is not None and "id" in data and "id" not in attrs.fields_dict(kind):
+        return Fault(INVALID_REQUEST, f"{method} is a notification.", "Send it without an id.", id=identity)
     return None
 
 

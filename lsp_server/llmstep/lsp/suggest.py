@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
+from functools import partial
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
 from llmstep.aside import aside
 from llmstep.errors import LlmstepError
-from llmstep.lsp.client_lean import ClientChecks, ClientGoals
+from llmstep.lsp.client_lean import client_checks, client_goal
 from llmstep.lsp.known import notify, record, shows_known
 from llmstep.lsp.messages import show_rejected
-from llmstep.lsp.progress import Work, running
+from llmstep.lsp.progress import WorkDone, running
+from llmstep.lsp.runs import Run
 from llmstep.lsp.session import Session
 from llmstep.memory import Document, SuggestionSet
 from llmstep.wire.commands import SuggestParams
@@ -23,46 +24,33 @@ _log = logging.getLogger(__name__)
 
 
 async def suggest(ls: Session, wanted: SuggestParams, token: types.ProgressToken | None) -> SuggestAnswer:
-    """Suggest steps at a position.
-
-    Raises:
-        RequestError: The document is not open.
-        NoGoalError: There is no goal.
-        LlmstepError: The work failed; the user has seen why.
-        JsonRpcException: An edit, another request or the user ended the work.
-    """
+    """Suggest steps at a position; where the work fails, the user has seen why."""
     document = ls.documents.snapshot(wanted.text_document.uri)
-    async with running(ls, document, token) as work:
-        found = await _work(ls, document, wanted, work)
-        work.progress.outcome = found.summary()
+    async with running(ls, document, token) as (run, progress):
+        found = await _work(ls, document, wanted, run, progress)
+        progress.outcome = found.summary()
         if found.failure is not None:
             ls.show_error(found.failure)
-        _log.debug("%s, line %d: %s", document.uri, wanted.position.line + 1, work.progress.outcome)
+        _log.debug("%s, line %d: %s", document.uri, wanted.position.line + 1, progress.outcome)
     if not found.suggestions and not shows_known(ls):
         ls.spawn(show_rejected(ls, found))
     return await aside(record, document, found)
 
 
-def suggest_at_rest(ls: Session, document: Document, position: types.Position) -> None:
-    """Begin a suggestion where the user rests, unless it is known, or work goes on in the document."""
-    now = ls.documents.find(document.uri)
-    if now is not None and now.version == document.version and not ls.runs.busy(document.uri):
-        ls.spawn(_look(ls, now, position))
-
-
-async def _look(ls: Session, document: Document, position: types.Position) -> None:
-    with contextlib.suppress(JsonRpcException):  # edited meanwhile
+async def suggest_at_rest(ls: Session, document: Document, position: types.Position) -> None:
+    """Suggest where the user rests, unless it is known, or work goes on in the document."""
+    try:
         place = await ls.places.at(document, position)
-        if place.points and not ls.runs.busy(document.uri) and ls.memory.first(document.uri, place.keys) is None:
-            wanted = SuggestParams(text_document=types.TextDocumentIdentifier(document.uri), position=position)
-            try:
-                async with running(ls, document, None, quiet=True) as work:
-                    await _work(ls, document, wanted, work)
-            except (LlmstepError, JsonRpcException) as error:
-                _log.debug("no suggestions when idle: %s", error)
+        if not place.points or ls.runs.busy(document.uri) or ls.memory.first(document.uri, place.keys):
+            return
+        wanted = SuggestParams(text_document=types.TextDocumentIdentifier(document.uri), position=position)
+        async with running(ls, document, None, quiet=True) as (run, progress):
+            await _work(ls, document, wanted, run, progress)
+    except (LlmstepError, JsonRpcException) as error:
+        _log.debug("no suggestions when idle: %s", error)
 
 
-async def _work(ls: Session, document: Document, wanted: SuggestParams, work: Work) -> SuggestionSet:
+async def _work(ls: Session, document: Document, wanted: SuggestParams, run: Run, progress: WorkDone) -> SuggestionSet:
     best: object = None
 
     def on_update(found: SuggestionSet) -> None:
@@ -72,7 +60,7 @@ async def _work(ls: Session, document: Document, wanted: SuggestParams, work: Wo
             best = found.best
             ls.refresh_hints()
 
-    work.run.works_at((await ls.places.at(document, wanted.position, wanted.diagnostics, latest=False)).points)
+    run.works_at((await ls.places.at(document, wanted.position, wanted.diagnostics, latest=False)).points)
     app = await ls.ready()
     try:
         return await app.suggest(
@@ -82,9 +70,9 @@ async def _work(ls: Session, document: Document, wanted: SuggestParams, work: Wo
             count=wanted.count,
             more=wanted.more,
             diagnostics=wanted.diagnostics,
-            goals=ClientGoals(ls) if ls.settings.goal_provider == "client" else None,
-            checks=ClientChecks(ls) if ls.settings.check_provider == "client" else None,
-            progress=work.show,
+            goals=partial(client_goal, ls) if ls.settings.goal_provider == "client" else None,
+            checks=partial(client_checks, ls) if ls.settings.check_provider == "client" else None,
+            progress=progress.show,
             on_update=on_update,
         )
     finally:

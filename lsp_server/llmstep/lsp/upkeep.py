@@ -1,7 +1,8 @@
 """Python's collection of garbage, when nobody waits.
 
 A collection goes through objects by the million where the layout of a long file is being read, and no thread runs
-meanwhile. So Python begins none by itself; what it would find is little, as most objects go when nobody has them.
+meanwhile. So `llmstep lsp` turns Python's own collections off; what they would find is little, as most objects go when
+nobody has them.
 """
 
 from __future__ import annotations
@@ -17,33 +18,18 @@ _MAX = 3_000_000
 """Without a pause it is done all the same when there are so many new objects."""
 
 
-class Upkeep:
-    """Collects garbage in a pause after work.
+async def collect_in_pauses(last_message: Callable[[], float], busy: Callable[[], bool]) -> None:
+    """Look every few seconds whether there is a pause; never ends by itself.
 
     Args:
+        last_message: When the last one came, by `time.monotonic`.
         busy: Whether there is work that needs no message.
     """
-
-    def __init__(self, busy: Callable[[], bool]) -> None:
-        self._busy = busy
-        self._last = time.monotonic()
-        self._clean = False
-
-    @staticmethod
-    def begin() -> None:
-        """Leave collections to `run`; for a process that serves one editor."""
-        gc.disable()
-
-    def touch(self) -> None:
-        """A message came."""
-        self._last = time.monotonic()
-        self._clean = False
-
-    async def run(self) -> None:
-        """Look every few seconds whether there is a pause; never ends by itself."""
-        while True:
-            await asyncio.sleep(_PAUSE)
-            rests = not self._clean and not self._busy() and time.monotonic() - self._last >= _PAUSE
-            if rests or gc.get_count()[0] > _MAX:
-                gc.collect()
-                self._clean = rests
+    collected = 0.0
+    while True:
+        await asyncio.sleep(_PAUSE)
+        last = last_message()
+        rests = last > collected and not busy() and time.monotonic() - last >= _PAUSE
+        if rests or gc.get_count()[0] > _MAX:
+            gc.collect()
+            collected = time.monotonic()

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import attrs
 
 Grade = Literal["ok", "note", "missing"]
-ServerState = Literal["starting", "empty", "downloading", "loading", "idle", "goal", "generating", "checking"]
+ServerState = Literal["empty", "downloading", "loading", "idle", "goal", "generating", "checking"]
 
 
 @attrs.frozen(kw_only=True)

@@ -73,7 +73,7 @@ export interface PartialOutput {
 /** What the server is doing: `llmstep/status`. */
 export interface Status {
   /** `empty`: no model in memory; `idle`: one in memory, nothing to do; `goal`: Lean is asked for the goal. */
-  readonly state: 'starting' | 'empty' | 'downloading' | 'loading' | 'idle' | 'goal' | 'generating' | 'checking';
+  readonly state: 'empty' | 'downloading' | 'loading' | 'idle' | 'goal' | 'generating' | 'checking';
   /** The model in memory. */
   readonly model: string;
   /** The model of the settings, which the next request loads. */
