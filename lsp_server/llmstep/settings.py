@@ -13,7 +13,7 @@ from typing import Any, Literal
 import attrs
 
 from llmstep.errors import SettingsError
-from llmstep.setting_values import Setting, record_of, settings_of, sound_values
+from llmstep.setting_values import Setting, settings_of, sound_values
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Dtype = Literal["auto", "fast", "float32", "bfloat16", "float16", "int8", "int4"]
@@ -244,7 +244,13 @@ class Settings:
         sound, wrong = cls.sound(raw or {})
         if wrong:
             raise next(iter(wrong.values()))
-        return record_of(cls, sound)
+        sections: dict[str, dict[str, Any]] = {"": {}}
+        for name, value in sound.items():
+            section, _, field = all_settings()[name].field.rpartition(".")
+            sections.setdefault(section, {})[field] = value
+        made, own = cls(), sections.pop("")
+        changed = {name: attrs.evolve(getattr(made, name), **fields) for name, fields in sections.items()}
+        return attrs.evolve(made, **own, **changed)
 
     @classmethod
     def sound(cls, raw: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, SettingsError]]:

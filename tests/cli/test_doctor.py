@@ -12,7 +12,7 @@ import pytest
 from output_schema import checked
 
 from llmstep import __version__
-from llmstep.configuration.layers import Layer
+from llmstep.configuration import Layer
 from llmstep.doctor import examine, machine, models
 from llmstep.doctor import lean as doctor_lean
 from llmstep.doctor import project as doctor_project

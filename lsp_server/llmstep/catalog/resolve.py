@@ -27,7 +27,7 @@ class ModelChoice:
     """A model, found."""
 
     source: str
-    """Hub id or folder, as `from_pretrained` takes it."""
+    """See `llmstep.catalog.store`; all but a GGUF file is what `from_pretrained` takes."""
     template: PromptTemplate
     record: ModelRecord | None = None
     """Its record, if it is in the catalog."""
@@ -36,8 +36,13 @@ class ModelChoice:
 
     @property
     def name(self) -> str:
-        """What to call it: its name in the catalog, else its hub id or folder."""
+        """What to call it: its name in the catalog, else its source."""
         return self.record.name if self.record is not None else self.source
+
+    @property
+    def path(self) -> Path | None:
+        """Its folder or file, where that is on this machine."""
+        return cache_path(self.source)
 
 
 def resolve(settings: Settings, hardware: Hardware | None = None) -> ModelChoice:
@@ -69,6 +74,20 @@ def resolve(settings: Settings, hardware: Hardware | None = None) -> ModelChoice
     if _HUB_ID.fullmatch(name):
         return _other(name, cache_path(name), settings)
     raise _unknown(name)
+
+
+def source_of(name: str) -> tuple[str, bool]:
+    """The source of a model by its name, id or path, and whether Python code of its own belongs to it.
+
+    Raises:
+        ModelNotFoundError: There is no such model.
+    """
+    record = find_record(name)
+    if record is not None:
+        return (str(STARTER_DIR) if record.bundled else record.repo_id), record.trust_remote_code
+    if not store.is_path(name) and not _HUB_ID.fullmatch(store.repository(name)[0]):
+        raise _unknown(name)
+    return name, False
 
 
 def _auto(settings: Settings, hardware: Hardware) -> ModelRecord:

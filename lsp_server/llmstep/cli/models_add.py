@@ -85,9 +85,9 @@ def _dry_run(record: ModelRecord, template: PromptTemplate, goal_file: Path | No
 
     prompt_input = _example(goal_file, prefix)
     parts = [each for each, _ in template.draws(prompt_input, 2)]
-    folder = cache_path(record) if is_cached(record) else None  # None of a GGUF file, which holds its tokenizer
+    folder = cache_path(record) if is_cached(record) else None
     count, lengths = about, None
-    if folder is not None:
+    if folder is not None and folder.is_dir():  # a GGUF file holds its tokenizer
         tokenizer = read_tokenizer(folder, record.name, trust_remote_code=record.trust_remote_code)
         lengths = [len(encode(each, prompt_input, tokenizer, each.max_prompt_tokens).input_ids) for each in parts]
 

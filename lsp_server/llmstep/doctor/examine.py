@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from llmstep.configuration.files import project_file, user_file
-from llmstep.configuration.layers import Layer
+from llmstep.configuration import Layer, project_file, user_file
 from llmstep.doctor import engine, lean, machine, models, project, servers
 from llmstep.mcp import companion
 from llmstep.wire.state import Finding

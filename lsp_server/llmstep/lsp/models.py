@@ -100,13 +100,8 @@ async def download_model(ls: Session, wanted: DownloadParams, token: types.Progr
 
 
 def _fetch(model: str, progress: ProgressSink, cancel: CancelToken) -> str:
-    from llmstep.catalog.registry import find_record
-    from llmstep.catalog.store import cache_path
-    from llmstep.hub.download import fetch
+    from llmstep.catalog.resolve import source_of
+    from llmstep.hub.download import fetch_with_base
 
-    record = find_record(model)
-    if record is not None and record.bundled:
-        return str(cache_path(record))
-    source = record.repo_id if record is not None else model
-    code = record is not None and record.trust_remote_code
-    return str(fetch(source, progress=progress, cancel=cancel, code=code))
+    source, code = source_of(model)
+    return str(fetch_with_base(source, progress=progress, cancel=cancel, code=code))

@@ -84,7 +84,7 @@ def llama_cpp(settings: Settings, progress: ProgressSink, cancel: CancelToken) -
         SettingsError: There is neither xllamacpp nor `llama-server`.
         CancelledError: `cancel` was requested.
     """
-    from llmstep.hub.download import fetch_file
+    from llmstep.hub.download import fetch
 
     choice = choose_gguf(settings)
     template = choice.template
@@ -99,7 +99,7 @@ def llama_cpp(settings: Settings, progress: ProgressSink, cancel: CancelToken) -
             "The setting llmstep.engine is llama.cpp, and there is neither the package xllamacpp nor a llama-server.",
             hint="Install it with `pip install 'llmstep[gguf]'`, or set llmstep.remote.command to what starts it.",
         )
-    file: Path = choice.path or fetch_file(choice.repo_id, choice.file, progress=progress, cancel=cancel)
+    file = choice.path or fetch(choice.source, progress=progress, cancel=cancel)
     size = file.stat().st_size
     if not settings.remote.command:  # what the user's own command does with the memory is not known here
         free = devices.free_bytes("cpu")
