@@ -15,7 +15,7 @@ from llmstep import __version__
 from llmstep.configuration import Layer
 from llmstep.doctor import examine, machine, models
 from llmstep.doctor import lean as doctor_lean
-from llmstep.doctor import project as doctor_project
+from llmstep.doctor.lean import project
 from llmstep.settings import LeanSettings, Settings
 from llmstep.wire.state import Finding
 
@@ -163,7 +163,7 @@ def test_a_file_outside_of_a_project_that_imports_something(tmp_path: Path) -> N
 
 
 def project_of(file: Path) -> Finding:
-    return doctor_project.project(Settings(), file)
+    return project(Settings(), file)
 
 
 def test_libraries_that_are_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -164,7 +164,7 @@ def test_the_starter_is_here() -> None:
     ],
 )
 def test_what_is_recommended(hardware: Hardware, name: str) -> None:
-    found = recommended(hardware)
+    found = recommended(hardware).record
     assert found.name == name
     assert fits(found, hardware)
     assert found in CATALOG

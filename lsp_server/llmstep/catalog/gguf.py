@@ -8,7 +8,6 @@ import attrs
 
 from llmstep.catalog import store
 from llmstep.catalog.files import CONFIG
-from llmstep.catalog.models import gguf_file
 from llmstep.catalog.recommended import PREFERENCE
 from llmstep.catalog.registry import find_record
 from llmstep.catalog.resolve import ModelChoice
@@ -54,17 +53,15 @@ def choose_gguf(settings: Settings) -> ModelChoice:
     if record is None:
         source = _source(name, name)
         return ModelChoice(source, _template(settings, source))
-    file = gguf_file(record)
     of_the_user = record.added and is_gguf(record.repo_id)
-    source = _source(record.name, record.repo_id if of_the_user else file.path if file is not None else "")
+    source = _source(record.name, record.repo_id if of_the_user else record.gguf.path if record.gguf else "")
     return ModelChoice(source, _template(settings, source, record.template).stopping(record.stops), record)
 
 
 def _best(settings: Settings) -> ModelChoice:
-    for name in PREFERENCE:
-        record = find_record(name)
-        if record is not None and gguf_file(record) and settings.template in ("", record.template):
-            choice = choose_gguf(attrs.evolve(settings, model=name))
+    for record in PREFERENCE:
+        if record.gguf and settings.template in ("", record.template):
+            choice = choose_gguf(attrs.evolve(settings, model=record.name))
             if choice.path is not None:
                 return choice
     raise ModelNotFoundError(

@@ -91,11 +91,9 @@ def source_of(name: str) -> tuple[str, bool]:
 
 
 def _auto(settings: Settings, hardware: Hardware) -> ModelRecord:
-    for name in PREFERENCE:
-        record = find_record(name)
+    for record in PREFERENCE:
         if (
-            record is not None
-            and any(way.suits and way.engine == "inProcess" for way in ways(record, hardware, settings.dtype))
+            any(way.suits and way.engine == "inProcess" for way in ways(record, hardware, settings.dtype))
             and (settings.trust_remote_code or not record.trust_remote_code)
             and settings.template in ("", record.template)
             and is_cached(record)

@@ -126,7 +126,7 @@ def _fitness(record: ModelRecord, hardware: Hardware) -> dict[str, Any]:
         "needed_bytes": record.needed_bytes(hardware.device),
         "free_bytes": hardware.memory_bytes,
         "fits": fits(record, hardware),
-        "recommended": record == recommended(hardware),
+        "recommended": record == recommended(hardware).record,
         "folder": str(here) if here else None,
     }
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import attrs
 import typer
 
 from llmstep.cli.flags import Given, takes_settings
@@ -48,7 +47,7 @@ def add(
     """
     from llmstep.catalog import registry
     from llmstep.catalog.loadable import addable
-    from llmstep.catalog.models import ModelRecord, find_in_catalog
+    from llmstep.catalog.models import find_in_catalog
     from llmstep.catalog.store import is_path
     from llmstep.engine.served.launches import llama_server
 
@@ -58,17 +57,9 @@ def add(
     source = str(Path(model).expanduser().resolve()) if is_path(model) else model
     settings = given.settings(model=source)
     source, found = addable(settings, llama_cpp=bool(llama_server()))
-    record = ModelRecord(
-        name=name,
-        repo_id=source,
-        template=found.name,
-        summary="Your own",
-        family=found.family,
-        stops=tuple(_unescaped(each) for each in stop or ()),
-        trust_remote_code=settings.trust_remote_code,
-        added=True,
-    )
-    shown = _dry_run(record, attrs.evolve(found, stops=(*found.stops, *record.stops)), goal_file, prefix)
+    stops = map(_unescaped, stop or ())
+    record = registry.own_record(name, source, found.name, stops, trust_remote_code=settings.trust_remote_code)
+    shown = _dry_run(record, found.stopping(record.stops), goal_file, prefix)
     replaced = False if dry_run else registry.add(record)
     if as_json:
         say_json(AddOutput(**shown, saved=not dry_run, replaced=replaced))

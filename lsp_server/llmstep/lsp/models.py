@@ -32,7 +32,7 @@ def _models(active: str) -> list[ModelEntry]:
     from llmstep.catalog.registry import all_records, find_record
     from llmstep.engine.served.launches import this_machine
 
-    chosen, best = find_record(active), recommended(this_machine())
+    chosen, best = find_record(active), recommended(this_machine()).record
     return [
         ModelEntry(
             name=record.name,

@@ -14,7 +14,7 @@ import attrs
 from llmstep.cancel import CancelToken
 from llmstep.catalog.gguf import choose_gguf, is_gguf
 from llmstep.catalog.memory import needed_bytes, too_large
-from llmstep.catalog.models import gguf_file, style_by_name
+from llmstep.catalog.models import style_by_name
 from llmstep.catalog.recommended import Hardware
 from llmstep.catalog.registry import find_record
 from llmstep.catalog.resolve import resolve
@@ -171,7 +171,7 @@ def prefers_llama_cpp(settings: Settings) -> bool:
         if is_gguf(settings.model):
             return True
         record = find_record(settings.model)
-        if record is None or gguf_file(record) is None or not llama_server():
+        if record is None or record.gguf is None or not llama_server():
             return False
         file = choose_gguf(settings).path
     except LlmstepError:
