@@ -91,6 +91,7 @@ async def _model_at_server(settings: Settings) -> tuple[str, str | None]:
 
 def models(settings: Settings) -> Finding:
     """The models of the catalog that are here, and the one that the settings mean."""
+    from llmstep.catalog.gguf import choose_gguf
     from llmstep.catalog.registry import all_records
     from llmstep.catalog.resolve import resolve
     from llmstep.catalog.store import is_cached, size_bytes
@@ -99,14 +100,15 @@ def models(settings: Settings) -> Finding:
     here = ", ".join(f"{name} ({format_bytes(size)})" if size else name for name, size in sizes.items())
     details: dict[str, Any] = {"here": sizes, "setting": settings.model}
     try:
-        chosen = resolve(settings)
+        chosen = choose_gguf(settings) if prefers_llama_cpp(settings) else resolve(settings)
     except LlmstepError as error:
         return missing("models", error.message[:-1], error.hint, **details)
     details["chosen"] = chosen.name
     text = f"here: {here or 'none'}; used: {chosen.name}"
-    if is_cached(chosen.record or chosen.source):
+    bundled = chosen.record is not None and chosen.record.bundled
+    if is_cached(chosen.name if bundled else chosen.source):
         return ok("models", text, **details)
-    if chosen.record is not None and chosen.record.bundled:
+    if bundled:
         return missing("models", text, "The bundled starter model is gone; install llmstep again.", **details)
     if _offline():
         advice = "Unset HF_HUB_OFFLINE to have it downloaded, or set llmstep.model to starter."
