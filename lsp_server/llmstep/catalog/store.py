@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import re
 from pathlib import Path
+from typing import Any
 
 from llmstep.catalog.files import ADAPTER, CONFIG, HINTS, is_complete, measure, read_json
 from llmstep.catalog.models import ModelRecord
@@ -102,21 +103,23 @@ def adapter_base(folder: Path) -> str | None:
     return str(Path(base).resolve()) if Path(base).is_dir() else base
 
 
-def size_bytes(record: ModelRecord) -> int | None:
-    """Size of a model's weights: of the files for the starter and the user's, else from the number of weights."""
-    return _measured(record)[1] or record.size_bytes
-
-
-def parameters(record: ModelRecord) -> int | None:
-    """Number of a model's weights: from the header of the file for the starter, from the record for others."""
-    return _measured(record)[0] if record.bundled else record.parameters
-
-
-def _measured(record: ModelRecord) -> tuple[int | None, int]:
+def known_of(record: ModelRecord) -> dict[str, Any]:
+    """The fields of a `KnownModel`; the sizes of the starter and of the user's models are those of their files."""
+    parameters, size = record.parameters, 0
     folder = STARTER_DIR if record.bundled else cache_path(record) if record.added else None
     with contextlib.suppress(ModelLoadError, OSError):
-        return measure(folder) if folder else (None, 0)
-    return None, 0
+        counted, size = measure(folder) if folder else (None, 0)
+        parameters = counted if record.bundled else parameters
+    return {
+        "name": record.name,
+        "parameters": parameters,
+        "size_bytes": size or record.size_bytes,
+        "licence": record.licence,
+        "cached": is_cached(record),
+        "template": record.template,
+        "trust_remote_code": record.trust_remote_code,
+        "summary": record.summary,
+    }
 
 
 def cached_file(repo_id: str, file: str) -> Path | None:

@@ -94,9 +94,10 @@ def models(settings: Settings) -> Finding:
     from llmstep.catalog.gguf import choose_gguf
     from llmstep.catalog.registry import all_records
     from llmstep.catalog.resolve import resolve
-    from llmstep.catalog.store import is_cached, size_bytes
+    from llmstep.catalog.store import is_cached, known_of
 
-    sizes = {record.name: size_bytes(record) for record in all_records() if is_cached(record)}
+    known = map(known_of, all_records())
+    sizes = {each["name"]: each["size_bytes"] for each in known if each["cached"]}
     here = ", ".join(f"{name} ({format_bytes(size)})" if size else name for name, size in sizes.items())
     details: dict[str, Any] = {"here": sizes, "setting": settings.model}
     try:

@@ -35,21 +35,14 @@ def _models(active: str) -> list[ModelEntry]:
     chosen, best = find_record(active), recommended(this_machine()).record
     return [
         ModelEntry(
-            name=record.name,
+            **store.known_of(record),
             repo_id=record.repo_id,
             family=record.family,
-            template=record.template,
-            parameters=store.parameters(record),
-            size_bytes=store.size_bytes(record),
             cpu_bytes=record.needed_bytes("cpu"),
             gpu_bytes=record.needed_bytes("cuda"),
-            licence=record.licence,
             score=record.score,
             score_source=record.score_source,
-            trust_remote_code=record.trust_remote_code,
-            summary=record.summary,
             bundled=record.bundled,
-            cached=store.is_cached(record),
             active=record == chosen,
             recommended=record == best,
         )
