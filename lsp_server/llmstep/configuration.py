@@ -19,7 +19,7 @@ import attrs
 
 from llmstep import toml
 from llmstep.errors import SettingsError
-from llmstep.setting_values import Setting
+from llmstep.setting_values import Setting, sound_values
 from llmstep.settings import Settings, all_settings
 
 PROJECT_FILE = "llmstep.toml"
@@ -69,7 +69,7 @@ def layer(raw: Mapping[str, Any], place: str = "", before: Mapping[str, Any] | N
         place: Where this is, in words ("/home/me/config.toml").
         before: Values that hold where the ones in `raw` are wrong.
     """
-    values, wrong = Settings.sound(raw)
+    values, wrong = sound_values(all_settings(), raw)
     kept = {name: before[name] for name in wrong if name in before} if before else {}
     where = f" ({place})." if place else "."
     faults = [SettingsError(error.message[:-1] + where, hint=error.hint) for error in wrong.values()]

@@ -143,14 +143,14 @@ def settings_of(cls: type, name: str = "", field: str = "") -> Mapping[str, Sett
     return found
 
 
-def sound_values(cls: type, raw: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, SettingsError]]:
+def sound_values(
+    known: Mapping[str, Setting], raw: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, SettingsError]]:
     """The values of an object that are right, and what is wrong in it, both by names with dots.
 
     Args:
-        cls: The record class of the settings.
         raw: Nested, or with dots in the names, with or without `llmstep` before them; null leaves the default.
     """
-    known = settings_of(cls)
     sound: dict[str, Any] = {}
     wrong: dict[str, SettingsError] = {}
     for name, value in _flat(raw, known):
