@@ -239,6 +239,13 @@ def test_models(monkeypatch: pytest.MonkeyPatch, model: str, offline: bool, grad
     assert bool(finding.advice) is bool(advice)
 
 
+def test_a_gguf_file_is_the_model_that_is_used(tmp_path: Path) -> None:
+    file = tmp_path / "bfs-prover.gguf"
+    file.write_bytes(b"GGUF")
+    finding = models.models(Settings(model=str(file)))
+    assert (finding.grade, finding.details["chosen"]) == ("ok", str(file))
+
+
 def test_the_starter_is_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("llmstep.catalog.store.STARTER_DIR", tmp_path)
     finding = models.models(Settings(model="starter"))
