@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from llmstep.cli.options import SET, below, configured, option_layer
-from llmstep.configuration.environment import environment_layer, variables
-from llmstep.configuration.files import project_layer, user_layer
-from llmstep.configuration.layers import laid_over
+from llmstep.configuration import environment_layer, laid_over, project_layer, user_layer, variables
 from llmstep.errors import SettingsError
 from llmstep.setting_values import value_text
 from llmstep.settings import Settings, all_settings

@@ -11,14 +11,13 @@ import shlex
 import sys
 import typing
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import attrs
 
 from llmstep.errors import SettingsError
 
 SECTION = "llmstep"
-R = TypeVar("R")
 
 _MAX = 10**9
 """The greatest number for a setting that has no bound of its own."""
@@ -27,6 +26,7 @@ _MAX_DEPTH = 8
 _MAX_GUESSES = 20
 """For so many unknown names it is said which one may be meant."""
 _UNREADABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_KINDS: Mapping[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 _SWITCH = {"true": True, "on": True, "yes": True, "1": True, "false": False, "off": False, "no": False, "0": False}
 
 
@@ -59,6 +59,10 @@ class Setting:
         return bool(self.metadata.get("users"))
 
     @property
+    def is_list(self) -> bool:
+        return typing.get_origin(self.type) is tuple
+
+    @property
     def choices(self) -> tuple[str, ...]:
         """The words that it takes; empty where it takes any value of its type."""
         return typing.get_args(self.type) if typing.get_origin(self.type) is Literal else ()
@@ -74,7 +78,7 @@ class Setting:
                 return _SWITCH.get(text.lower(), text)
             if self.type in (int, float):
                 return self.type(text) if len(text) < 1000 else text
-            if typing.get_origin(self.type) is tuple:
+            if self.is_list:
                 is_json = text.lstrip().startswith("[")
                 return json.loads(text) if is_json else shlex.split(text, posix=sys.platform != "win32")
         except (ValueError, RecursionError):
@@ -87,34 +91,36 @@ class Setting:
         Raises:
             SettingsError: It has the wrong type or is out of bounds.
         """
-        if self.choices:
-            if value not in self.choices:
-                raise self._wrong(value, "one of " + ", ".join(self.choices))
-            return value
-        if typing.get_origin(self.type) is tuple:
-            if isinstance(value, str) or not isinstance(value, (list, tuple)):
-                raise self._wrong(value, 'a list of words such as ["lake", "serve", "--"]')
-            if not all(isinstance(word, str) for word in value):
-                raise self._wrong(value, "a list of words")
-            if any(_UNREADABLE.search(word) for word in value):
-                raise self._wrong(value, "a list of words without control characters")
-            return tuple(value)
-        if self.type is float and type(value) is int and abs(value) <= _MAX:
-            value = float(value)
-        if type(value) is not self.type or (self.type is float and not math.isfinite(value)):
-            kinds = {bool: "true or false", int: "a whole number", float: "a number"}
-            raise self._wrong(value, kinds.get(self.type, "a text"))
-        if self.type is str and _UNREADABLE.search(value):
-            raise self._wrong(value, "a text without control characters")
-        if self.type in (int, float):
-            minimum, maximum = self.metadata.get("minimum"), self.metadata.get("maximum")
-            if minimum is not None and value < minimum:
-                raise self._wrong(value, f"at least {minimum}")
-            if value > (maximum or _MAX):
-                raise self._wrong(value, f"at most {maximum or _MAX}")
-        return value
+        found = value
+        if self.is_list and isinstance(value, list):
+            found = tuple(value)
+        elif self.type is float and type(value) is int and abs(value) <= _MAX:
+            found = float(value)
+        wanted = self._wanted_instead_of(found)
+        if wanted:
+            raise self.wrong(found if self.type is float else value, wanted)
+        return found
 
-    def _wrong(self, value: Any, wanted: str) -> SettingsError:
+    def _wanted_instead_of(self, value: Any) -> str:
+        """What a value must be; empty where it is that."""
+        if self.choices:
+            return "" if value in self.choices else "one of " + ", ".join(self.choices)
+        if self.is_list:
+            if not isinstance(value, tuple):
+                return 'a list of words such as ["lake", "serve", "--"]'
+            if not all(isinstance(word, str) for word in value):
+                return "a list of words"
+            return "a list of words without control characters" if any(map(_UNREADABLE.search, value)) else ""
+        if type(value) is not self.type or (self.type is float and not math.isfinite(value)):
+            return _KINDS[self.type]
+        if self.type is str:
+            return "a text without control characters" if _UNREADABLE.search(value) else ""
+        minimum, maximum = self.metadata.get("minimum"), self.metadata.get("maximum") or _MAX
+        if minimum is not None and value < minimum:
+            return f"at least {minimum}"
+        return f"at most {maximum}" if value > maximum else ""
+
+    def wrong(self, value: Any, wanted: str) -> SettingsError:
         return SettingsError(f"The setting {SECTION}.{self.name} is {shown(value)}.", hint=f"It must be {wanted}.")
 
 
@@ -137,14 +143,14 @@ def settings_of(cls: type, name: str = "", field: str = "") -> Mapping[str, Sett
     return found
 
 
-def sound_values(cls: type, raw: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, SettingsError]]:
+def sound_values(
+    known: Mapping[str, Setting], raw: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, SettingsError]]:
     """The values of an object that are right, and what is wrong in it, both by names with dots.
 
     Args:
-        cls: The record class of the settings.
         raw: Nested, or with dots in the names, with or without `llmstep` before them; null leaves the default.
     """
-    known = settings_of(cls)
     sound: dict[str, Any] = {}
     wrong: dict[str, SettingsError] = {}
     for name, value in _flat(raw, known):
@@ -157,19 +163,6 @@ def sound_values(cls: type, raw: Mapping[str, Any]) -> tuple[dict[str, Any], dic
         except SettingsError as error:
             wrong[name] = error
     return sound, wrong
-
-
-def record_of(cls: type[R], values: Mapping[str, Any], prefix: str = "") -> R:
-    """The record with these values, which are sound; all others have their defaults."""
-    hints = typing.get_type_hints(cls)
-    given: dict[str, Any] = {}
-    for each in attrs.fields(cls):  # type: ignore[arg-type]
-        name = prefix + wire_name(each.name)
-        if attrs.has(hints[each.name]):
-            given[each.name] = record_of(hints[each.name], values, f"{name}.")
-        elif name in values:
-            given[each.name] = values[name]
-    return cls(**given)
 
 
 def _flat(raw: Mapping[str, Any], known: Mapping[str, Setting], path: str = "") -> list[tuple[str, Any]]:
@@ -191,7 +184,7 @@ def _misplaced(known: Mapping[str, Setting], name: str, value: Any, *, guess: bo
     for part in name.split("."):
         place = where + part
         if place in known:
-            return place, known[place]._wrong({name.removeprefix(f"{place}."): value}, "a single value")
+            return place, known[place].wrong({name.removeprefix(f"{place}."): value}, "a single value")
         inside = [each.removeprefix(where).partition(".")[0] for each in known if each.startswith(where)]
         if part not in inside:
             near = difflib.get_close_matches(part[:_MAX_NAME], dict.fromkeys(inside), n=1) if guess else []

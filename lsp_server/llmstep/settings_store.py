@@ -15,7 +15,7 @@ class SettingsStore:
 
     def __init__(self, settings: Settings | None = None) -> None:
         self._current = settings or Settings()
-        self._subscriptions: list[tuple[Callable[[Settings], Any], Callable[[Any, Any], None]]] = []
+        self._subscriptions: list[tuple[Callable[[Settings], Any], Callable[[Any, Any], object]]] = []
 
     @classmethod
     def of(cls, settings: Settings | SettingsStore) -> SettingsStore:
@@ -26,29 +26,19 @@ class SettingsStore:
     def current(self) -> Settings:
         return self._current
 
-    def subscribe(self, section: Callable[[Settings], T], callback: Callable[[T, T], None]) -> Callable[[], None]:
+    def subscribe(self, section: Callable[[Settings], T], callback: Callable[[T, T], object]) -> None:
         """Have `callback` called after each change of a section, with its old and its new value.
 
         Args:
             section: Gives what is needed of the settings, such as `lambda settings: settings.lean`.
             callback: Called in the order of the subscriptions, when all settings have changed already.
-
-        Returns:
-            What ends the subscription.
         """
-        subscription = (section, callback)
-        self._subscriptions.append(subscription)
-
-        def stop() -> None:
-            if subscription in self._subscriptions:
-                self._subscriptions.remove(subscription)
-
-        return stop
+        self._subscriptions.append((section, callback))
 
     def change(self, settings: Settings) -> None:
         """Use other settings from now on."""
         before, self._current = self._current, settings
-        for section, callback in tuple(self._subscriptions):
+        for section, callback in self._subscriptions:
             old, new = section(before), section(settings)
             if old != new:
                 callback(old, new)

@@ -173,7 +173,7 @@ def test_a_gguf_file_by_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert is_gguf("mine")
     assert [each["cached"] for each in json.loads(models("--json")) if each["name"] == "mine"] == [True]
     models("add", "far", "mradermacher/BFS-Prover-V2-7B-GGUF/BFS-Prover-V2-7B.Q4_K_M.gguf")
-    assert choose_gguf(Settings(model="far")).repo_id == "mradermacher/BFS-Prover-V2-7B-GGUF"
+    assert choose_gguf(Settings(model="far")).source.startswith("mradermacher/BFS-Prover-V2-7B-GGUF/")
 
 
 def test_a_gguf_file_without_llama_cpp_is_refused(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

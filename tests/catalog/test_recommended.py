@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from llmstep.catalog.models import CATALOG, STARTER, gguf_file
-from llmstep.catalog.recommended import PREFERENCE, Hardware, fits, recommended, recommended_way, ways
+from llmstep.catalog.models import CATALOG, STARTER
+from llmstep.catalog.recommended import PREFERENCE, Hardware, fits, recommended, ways
 from llmstep.catalog.registry import find_record
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "models.md"
@@ -32,9 +32,8 @@ GB = 10**9
 )
 def test_the_model_for_a_machine(device: Any, memory: float, llama_cpp: bool, name: str, engine: str) -> None:
     hardware = Hardware(device, int(memory * GB), llama_cpp)
-    found = recommended_way(hardware)
+    found = recommended(hardware)
     assert (found.record.name, found.engine) == (name, engine)
-    assert recommended(hardware) is found.record
     assert found.needed_bytes <= memory * GB
     assert fits(found.record, hardware)
 
@@ -52,14 +51,14 @@ def test_a_model_that_does_not_fit_its_weights_may_fit_as_a_file() -> None:
 
 def test_code_of_a_models_own_is_not_recommended() -> None:
     everything = Hardware("cuda", 10**15)
-    assert not recommended(everything).trust_remote_code
-    assert recommended(Hardware("cpu", 0)) is STARTER
-    assert all(find_record(name) is not None for name in PREFERENCE)
+    assert not recommended(everything).record.trust_remote_code
+    assert recommended(Hardware("cpu", 0)).record is STARTER
+    assert len(PREFERENCE) == 8
 
 
 def test_files_have_names_of_the_hub_and_sizes_of_four_to_eight_bits() -> None:
     for record in CATALOG:
-        file = gguf_file(record)
+        file = record.gguf
         if file is not None:
             assert re.fullmatch(r"[\w.-]+/[\w.-]+-GGUF/[\w.-]+\.gguf", file.path)
             assert record.parameters is not None
@@ -70,4 +69,4 @@ def test_the_page_names_every_model_and_every_file() -> None:
     page = PAGE.read_text(encoding="utf-8")
     for record in CATALOG:
         assert f"`{record.name}`" in page
-        assert (file := gguf_file(record)) is None or file.path in page
+        assert record.gguf is None or record.gguf.path in page

@@ -13,7 +13,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from llmstep.catalog import store
-from llmstep.catalog.models import STARTER
+from llmstep.catalog.models import STARTER, ModelRecord
 from llmstep.catalog.registry import find_record
 from llmstep.catalog.resolve import STARTER_DIR, Hardware, cache_path, is_cached, resolve
 from llmstep.errors import ModelError, ModelLoadError, ModelNotFoundError
@@ -255,14 +255,19 @@ def test_without_a_tokenizer_a_model_is_not_whole(hub: Path) -> None:
     assert is_cached("bfs-prover")
 
 
+def sizes(record: ModelRecord) -> tuple[int | None, int | None]:
+    known = store.known_of(record)
+    return known["parameters"], known["size_bytes"]
+
+
 def test_size_and_weights_of_the_starter_come_from_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "STARTER_DIR", tmp_path)
-    assert (store.parameters(STARTER), store.size_bytes(STARTER), is_cached("starter")) == (None, None, False)
+    assert sizes(STARTER) == (None, None)
+    assert not is_cached("starter")
     tensors = {"a": numpy.zeros((3, 4), numpy.float16), "b": numpy.zeros(5, numpy.float32)}
     save_file(tensors, tmp_path / "model.safetensors", metadata={"format": "pt"})
-    assert store.parameters(STARTER) == 17
-    assert store.size_bytes(STARTER) == (tmp_path / "model.safetensors").stat().st_size
-    assert store.parameters(find_record("pythia")) == 2_800_000_000
+    assert sizes(STARTER) == (17, (tmp_path / "model.safetensors").stat().st_size)
+    assert sizes(find_record("pythia")) == (2_800_000_000, 5_600_000_000)
 
 
 def test_names_that_are_no_models_are_not_cached(hub: Path, tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ import pytest
 from output_schema import checked
 
 from llmstep import __version__
-from llmstep.configuration.layers import Layer
+from llmstep.configuration import Layer
 from llmstep.doctor import examine, machine, models
 from llmstep.doctor import lean as doctor_lean
-from llmstep.doctor import project as doctor_project
+from llmstep.doctor.lean import project
 from llmstep.settings import LeanSettings, Settings
 from llmstep.wire.state import Finding
 
@@ -163,7 +163,7 @@ def test_a_file_outside_of_a_project_that_imports_something(tmp_path: Path) -> N
 
 
 def project_of(file: Path) -> Finding:
-    return doctor_project.project(Settings(), file)
+    return project(Settings(), file)
 
 
 def test_libraries_that_are_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,6 +237,13 @@ def test_models(monkeypatch: pytest.MonkeyPatch, model: str, offline: bool, grad
     assert part in finding.text
     assert advice in finding.advice
     assert bool(finding.advice) is bool(advice)
+
+
+def test_a_gguf_file_is_the_model_that_is_used(tmp_path: Path) -> None:
+    file = tmp_path / "bfs-prover.gguf"
+    file.write_bytes(b"GGUF")
+    finding = models.models(Settings(model=str(file)))
+    assert (finding.grade, finding.details["chosen"]) == ("ok", str(file))
 
 
 def test_the_starter_is_gone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 from lsprotocol.types import Position
@@ -10,6 +10,7 @@ from output_schema import checked
 
 from llmstep.errors import RequestError
 from llmstep.lean.file_text import position_of
+from llmstep.wire.steps import ShownVerdict
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -169,3 +170,8 @@ def test_offline_and_not_cached_says_so(llmstep: Run) -> None:
     error = ended.err.splitlines()[-1]
     assert error.startswith("llmstep: ")
     assert "byt5" in error
+
+
+def test_the_help_names_every_verdict_that_is_printed(llmstep: Run) -> None:
+    shown = " ".join(llmstep("suggest", "--help").out.replace("│", " ").split())
+    assert f"a verdict is one of {', '.join(get_args(ShownVerdict))}." in shown

@@ -12,9 +12,10 @@ import pytest
 from fake_hub import Hub
 from huggingface_hub import constants
 
+from llmstep.catalog.store import cached_folder
 from llmstep.errors import DownloadError, ModelLoadError
 from llmstep.hub import arrived
-from llmstep.hub.download import cached_folder, fetch
+from llmstep.hub.download import fetch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,6 +117,7 @@ def bomb(file: Any) -> None:
 PROGRAM = """
 import resource
 from llmstep.hub.download import fetch
+from llmstep.catalog.store import cached_folder
 from llmstep.errors import LlmstepError
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 before = peak()

@@ -15,10 +15,11 @@ from huggingface_hub import constants
 
 from llmstep.cancel import CancelToken
 from llmstep.catalog.files import measure
+from llmstep.catalog.store import cached_folder
 from llmstep.errors import CancelledError, DownloadError, ModelLoadError, ModelNotFoundError
 from llmstep.hub import client as hub_errors
 from llmstep.hub import download
-from llmstep.hub.download import cached_folder, fetch
+from llmstep.hub.download import fetch
 from llmstep.progress import format_bytes
 
 if TYPE_CHECKING:

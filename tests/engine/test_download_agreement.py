@@ -13,9 +13,10 @@ from typer.testing import CliRunner
 from llmstep.catalog.models import CATALOG
 from llmstep.catalog.recommended import Hardware, fits, recommended
 from llmstep.catalog.registry import find_record
+from llmstep.catalog.store import cached_folder
 from llmstep.cli import app, downloads, progress
 from llmstep.errors import DownloadError, ModelNotFoundError, RequestError
-from llmstep.hub.download import cached_folder, download_bytes
+from llmstep.hub.download import download_bytes
 from llmstep.progress import Progress, format_bytes
 
 if TYPE_CHECKING:
@@ -64,8 +65,6 @@ def test_without_anybody_to_ask_it_is_refused_with_the_size(hub: Any, tiny_model
 def test_in_a_terminal_one_is_asked(
     hub: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    wanted = downloads.wanted_model("tiny/neox", "tiny/neox")
-    assert wanted is not None
     asked: list[str] = []
 
     def confirm(answer: bool) -> Any:
@@ -74,10 +73,10 @@ def test_in_a_terminal_one_is_asked(
     for stream in ("stdin", "stderr"):
         monkeypatch.setattr(f"sys.{stream}.isatty", lambda: True, raising=False)
     monkeypatch.setattr("typer.confirm", confirm(True))
-    downloads.ask(wanted, wanted.bytes())
+    downloads.ask("tiny/neox", download_bytes("tiny/neox"))
     monkeypatch.setattr("typer.confirm", confirm(False))
     with pytest.raises(DownloadError, match="The model tiny/neox was not downloaded"):
-        downloads.ask(wanted, wanted.bytes())
+        downloads.ask("tiny/neox", download_bytes("tiny/neox"))
     assert asked == ["Download it?"] * 2
     assert "is not on this machine; " in capsys.readouterr().err
     assert gets(hub) == []
@@ -165,7 +164,7 @@ def test_the_starter_is_here() -> None:
     ],
 )
 def test_what_is_recommended(hardware: Hardware, name: str) -> None:
-    found = recommended(hardware)
+    found = recommended(hardware).record
     assert found.name == name
     assert fits(found, hardware)
     assert found in CATALOG

@@ -193,10 +193,10 @@ def test_a_file_of_the_catalog_or_of_the_hub_by_its_name(monkeypatch: pytest.Mon
     monkeypatch.setattr(store, "cached_file", lambda *_: None)
     known = choose_gguf(Settings(model="bfs-prover"))
     assert (known.name, known.template.name, known.path) == ("bfs-prover-v2-7b", "bfs", None)
-    assert known.repo_id.count("/") == 1
-    assert known.file.endswith(".gguf")
+    assert known.source.count("/") == 2
+    assert known.source.endswith(".gguf")
     other = choose_gguf(Settings(model="someone/BFS-Prover-V1-GGUF/q4/BFS.gguf"))
-    assert (other.repo_id, other.file, other.template.name) == ("someone/BFS-Prover-V1-GGUF", "q4/BFS.gguf", "bfs")
+    assert (other.source, other.template.name) == ("someone/BFS-Prover-V1-GGUF/q4/BFS.gguf", "bfs")
 
 
 @pytest.mark.parametrize(

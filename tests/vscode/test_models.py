@@ -67,7 +67,7 @@ async def test_the_picker_shows_what_tells_models_apart(window: Window, other_mo
     rows = {name: (marks, facts) for name, marks, facts in await window.picks(until_one_has=other_model)}
     await window.picture("06-models")
     # Which model is recommended depends on this machine; `tests/catalog/test_recommended.py` has the rule.
-    best = recommended(this_machine()).name
+    best = recommended(this_machine()).record.name
     marked = {name for name, (marks, _) in rows.items() if "recommended for this machine" in marks.split(" · ")}
     assert marked == {best} & rows.keys()
     mark = {best: "recommended for this machine · "}

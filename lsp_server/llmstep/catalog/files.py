@@ -137,7 +137,7 @@ def read_json(file: Path) -> dict[str, Any]:
     """
     try:
         content = loads(file.read_bytes(), lenient=True)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
         raise broken(file, f"cannot be read: {error.strerror or error}") from error

@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import attrs
 
 from llmstep.catalog import store
 from llmstep.catalog.files import CONFIG
-from llmstep.catalog.models import gguf_file
 from llmstep.catalog.recommended import PREFERENCE
 from llmstep.catalog.registry import find_record
+from llmstep.catalog.resolve import ModelChoice
 from llmstep.catalog.template import PromptTemplate
 from llmstep.catalog.templates import guess_template, template_for
 from llmstep.errors import ModelError, ModelNotFoundError
 from llmstep.settings import Settings
 
 SUFFIX = ".gguf"
-_ON_HUB = re.compile(r"([\w.-]+/[\w.-]+)/([\w./-]+\.gguf)", re.IGNORECASE)
 _EXAMPLE = "a .gguf file, or owner/name/FILE.gguf on the hub"
-
-
-@attrs.frozen
-class GgufChoice:
-    """A GGUF file, named; it need not be here yet."""
-
-    name: str
-    """What to call the model: its name in the catalog, else as it was given."""
-    template: PromptTemplate
-    path: Path | None = None
-    """The file, where it is on this machine."""
-    repo_id: str = ""
-    file: str = ""
-    """Its name in the repository."""
 
 
 def is_gguf(model: str) -> bool:
@@ -53,8 +37,8 @@ def is_gguf(model: str) -> bool:
     return not (folder / CONFIG).is_file() and bool(_files(folder))
 
 
-def choose_gguf(settings: Settings) -> GgufChoice:
-    """The GGUF file that `settings.model` names.
+def choose_gguf(settings: Settings) -> ModelChoice:
+    """The GGUF file that `settings.model` names; it need not be here yet.
 
     That is a path, an id `owner/name/FILE.gguf`, a model of the catalog for which a file is known, or `auto`: the best
     model of the catalog whose file is here.
@@ -67,19 +51,17 @@ def choose_gguf(settings: Settings) -> GgufChoice:
         return _best(settings)
     record = find_record(name)
     if record is None:
-        return _choice(settings, name, name)
-    file = gguf_file(record)
+        source = _source(name, name)
+        return ModelChoice(source, _template(settings, source))
     of_the_user = record.added and is_gguf(record.repo_id)
-    where = record.repo_id if of_the_user else file.path if file is not None else ""
-    choice = _choice(settings, record.name, where, record.template)
-    return attrs.evolve(choice, template=choice.template.stopping(record.stops))
+    source = _source(record.name, record.repo_id if of_the_user else record.gguf.path if record.gguf else "")
+    return ModelChoice(source, _template(settings, source, record.template).stopping(record.stops), record)
 
 
-def _best(settings: Settings) -> GgufChoice:
-    for name in PREFERENCE:
-        record = find_record(name)
-        if record is not None and gguf_file(record) and settings.template in ("", record.template):
-            choice = choose_gguf(attrs.evolve(settings, model=name))
+def _best(settings: Settings) -> ModelChoice:
+    for record in PREFERENCE:
+        if record.gguf and settings.template in ("", record.template):
+            choice = choose_gguf(attrs.evolve(settings, model=record.name))
             if choice.path is not None:
                 return choice
     raise ModelNotFoundError(
@@ -87,37 +69,31 @@ def _best(settings: Settings) -> GgufChoice:
     )
 
 
-def _choice(settings: Settings, name: str, where: str, template: str = "") -> GgufChoice:
-    """
-    Args:
-        where: A path, or `owner/name/FILE.gguf`.
-        template: The name of the model's template, where that is known.
-    """
+def _source(name: str, where: str) -> str:
+    """A file by its path, of a folder the only one; or by its id on the hub."""
     if not store.is_path(where):
-        found = _ON_HUB.fullmatch(where)
-        if found is None:
+        if not store.repository(where)[1]:
             raise ModelNotFoundError(
                 f"No GGUF file of the model {name} is known.", hint=f"Set llmstep.model to {_EXAMPLE}."
             )
-        known = template_for(settings, name, template, guess_template(where, "causal"))
-        return GgufChoice(name, known, store.cached_file(found[1], found[2]), found[1], found[2])
-    path = _one_file(Path(where).expanduser())
-    model = "/".join(path.parts[-2:])
-    hinted = template or store.read_hints(path.parent)[0]
-    return GgufChoice(name, template_for(settings, model, hinted, guess_template(model, "causal")), path)
-
-
-def _one_file(path: Path) -> Path:
-    if path.is_file():
-        return path
-    files = _files(path)
-    if len(files) == 1:
-        return files[0]
-    if files:
+        return where
+    path = Path(where).expanduser().absolute()
+    files = [path] if path.is_file() else _files(path)
+    if len(files) > 1:
         raise ModelError(
             f"The folder {path} holds {len(files)} GGUF files.", hint="Set llmstep.model to the path of one of them."
         )
-    raise ModelNotFoundError(f"There is no GGUF file {path}.", hint=f"Set llmstep.model to {_EXAMPLE}.")
+    if not files:
+        raise ModelNotFoundError(f"There is no GGUF file {path}.", hint=f"Set llmstep.model to {_EXAMPLE}.")
+    return str(files[0])
+
+
+def _template(settings: Settings, source: str, known: str = "") -> PromptTemplate:
+    if not store.is_path(source):
+        return template_for(settings, source, known, guess_template(source, "causal"))
+    path = Path(source)
+    model = "/".join(path.parts[-2:])
+    return template_for(settings, model, known or store.read_hints(path.parent)[0], guess_template(model, "causal"))
 
 
 def _files(folder: Path) -> list[Path]:

@@ -57,7 +57,7 @@ class ModelRecord:
     stops: tuple[str, ...] = ()
     """Texts that end an answer of this model, beside those of its template."""
     gguf: GgufFile | None = None
-    """Its weights for llama.cpp; see `gguf_file`."""
+    """Its weights for llama.cpp, where a file with them is published."""
 
     @property
     def size_bytes(self) -> int | None:
@@ -90,12 +90,6 @@ STARTER: Final = _BY_NAME["starter"]
 def find_in_catalog(name_or_id: str) -> ModelRecord | None:
     """The record of the catalog with this name, alias or hub id; upper and lower case are the same."""
     return _BY_NAME.get(name_or_id.strip().lower())
-
-
-def gguf_file(record: ModelRecord) -> GgufFile | None:
-    """The published file of a model, or of the one that the user has given a name; None where none is known."""
-    known = find_in_catalog(record.repo_id or record.name)
-    return known.gguf if known is not None else None
 
 
 _STYLES: Final[tuple[tuple[str, ProofStyle], ...]] = (

@@ -2,18 +2,18 @@
 
 A model suits a machine when its weights fit the free memory, in the format that is taken there, and when it is small
 enough for the device to answer at the speed of an editor. Where llama.cpp is installed and there is no CUDA device, the
-weights are those of its GGUF file if one is published. Of the models that suit, the one first in `PREFERENCE` is best.
+weights are those of its GGUF file if one is published. Of the models that suit, the first of `PREFERENCE` is best.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from typing import Final, Literal
 
 import attrs
 
 from llmstep.catalog.memory import needed_bytes, weight_bytes
-from llmstep.catalog.models import STARTER, ModelRecord, find_in_catalog, gguf_file
+from llmstep.catalog.models import STARTER, ModelRecord, find_in_catalog
 
 AUTO_PARAMETERS: Final = {"cpu": 500_000_000, "mps": 4_000_000_000, "cuda": 8_000_000_000}
 """Largest model for a device in this process: larger ones may fit, but answer too slowly for an editor."""
@@ -21,15 +21,19 @@ AUTO_PARAMETERS: Final = {"cpu": 500_000_000, "mps": 4_000_000_000, "cuda": 8_00
 FILE_PARAMETERS: Final = {"cpu": 500_000_000, "mps": 8_000_000_000, "cuda": 8_000_000_000}
 """The same in llama.cpp, which reads about a third of the bytes."""
 
-PREFERENCE: Final = (
-    "bfs-prover-v2-7b",
-    "bfs-prover-v1-7b",
-    "internlm2.5-step-prover",
-    "internlm2-step-prover",
-    "ntp-context-1.3b",
-    "ntp-state-1.3b",
-    "llmstep-pythia-2.8b",
-    "byt5-small",
+PREFERENCE: Final = tuple(
+    record
+    for name in (
+        "bfs-prover-v2-7b",
+        "bfs-prover-v1-7b",
+        "internlm2.5-step-prover",
+        "internlm2-step-prover",
+        "ntp-context-1.3b",
+        "ntp-state-1.3b",
+        "llmstep-pythia-2.8b",
+        "byt5-small",
+    )
+    if (record := find_in_catalog(name)) is not None
 )
 """Models made for single steps, best first: by reported score; context before none."""
 
@@ -65,43 +69,39 @@ class Way:
         return self.fast and self.fits is not False
 
 
-def ways(record: ModelRecord, hardware: Hardware, dtype: str = "auto") -> Iterator[Way]:
+def ways(record: ModelRecord, hardware: Hardware, dtype: str = "auto") -> list[Way]:
     """The ways to run a model on a machine, that which is taken first; none where its size is not known.
 
     Args:
         dtype: As in the settings; for the weights in this process.
     """
+    parameters, device = record.parameters, hardware.device
     if record.bundled:
-        yield Way(record, "inProcess", 0, 0, True, True)
-        return
-    if record.parameters is None:
-        return
-    device = hardware.device
-    weights = weight_bytes(record.parameters, device, dtype, record.dtype)
-    fast = record.parameters <= AUTO_PARAMETERS[device]
-    needed = needed_bytes(weights)
-    own = Way(record, "inProcess", needed, record.size_bytes or weights, _fits(needed, hardware), fast)
-    file = gguf_file(record) if hardware.llama_cpp and device != "cuda" else None
-    if file is None:
-        yield own
-        return
-    needed = needed_bytes(file.size)
-    fast = record.parameters <= FILE_PARAMETERS[device]
-    served = Way(record, "llama.cpp", needed, file.size, _fits(needed, hardware), fast)
-    yield from (own, served) if own.suits else (served, own)
+        return [Way(record, "inProcess", 0, 0, True, True)]
+    if parameters is None:
+        return []
+
+    def way(engine: Literal["inProcess", "llama.cpp"], weights: int, download: int, largest: Mapping[str, int]) -> Way:
+        needed = needed_bytes(weights)
+        fits = None if hardware.memory_bytes is None else needed <= hardware.memory_bytes
+        return Way(record, engine, needed, download, fits, parameters <= largest[device])
+
+    weights = weight_bytes(parameters, device, dtype, record.dtype)
+    own = way("inProcess", weights, record.size_bytes or weights, AUTO_PARAMETERS)
+    if record.gguf is None or not hardware.llama_cpp or device == "cuda":
+        return [own]
+    served = way("llama.cpp", record.gguf.size, record.gguf.size, FILE_PARAMETERS)
+    return [own, served] if own.suits else [served, own]
 
 
-def recommended(hardware: Hardware) -> ModelRecord:
-    """The best model of the catalog for a machine, on it or not; the starter where no other suits."""
-    return recommended_way(hardware).record
+def recommended(hardware: Hardware) -> Way:
+    """The best model of the catalog for a machine, on it or not, and how to run it; the starter where no other suits.
 
-
-def recommended_way(hardware: Hardware) -> Way:
-    """The same, with how to run it. One that brings Python code of its own is not recommended."""
-    records = [record for record in map(find_in_catalog, PREFERENCE) if record is not None]
+    One that brings Python code of its own is not recommended.
+    """
     return next(
         way
-        for record in (*records, STARTER)
+        for record in (*PREFERENCE, STARTER)
         for way in ways(record, hardware)
         if way.suits and not (record.trust_remote_code and way.engine == "inProcess")
     )
@@ -111,7 +111,3 @@ def fits(record: ModelRecord, hardware: Hardware) -> bool | None:
     """Whether a model fits the free memory in some way; None where its size or the memory is not known."""
     found = [way.fits for way in ways(record, hardware)]
     return True if True in found else False if False in found else None
-
-
-def _fits(needed: int, hardware: Hardware) -> bool | None:
-    return None if hardware.memory_bytes is None else needed <= hardware.memory_bytes

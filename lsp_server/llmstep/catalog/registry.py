@@ -1,13 +1,14 @@
 """All models that have a record: those of the catalog, and the user's own.
 
 The user's are in a file of their configuration folder, written by `llmstep models add`:
-`{"models": [{"name", "model", "template", "stops", "trustRemoteCode"}]}`; `model` is a hub id or a folder.
+`{"models": [{"name", "model", "template", "stops", "trustRemoteCode"}]}`; `model` is their source.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,24 @@ def file() -> Path:
     return platformdirs.user_config_path("llmstep") / "models.json"
 
 
+def own_record(
+    name: str, source: str, template: str, stops: Iterable[str] = (), *, trust_remote_code: bool = False
+) -> ModelRecord:
+    """A record of a model of the user's."""
+    known = find_in_catalog(source)
+    return ModelRecord(
+        name=name,
+        repo_id=source,
+        template=template,
+        summary="Your own",
+        family=get_template(template).family,
+        stops=tuple(stops),
+        trust_remote_code=trust_remote_code,
+        gguf=known.gguf if known is not None else None,
+        added=True,
+    )
+
+
 def added_records() -> tuple[ModelRecord, ...]:
     """The user's models, in the order they were added.
 
@@ -69,7 +88,7 @@ def added_records() -> tuple[ModelRecord, ...]:
     except OSError as error:
         raise _unreadable(error.strerror or str(error)) from None
     try:
-        return tuple(_record(each) for each in json.loads(content)["models"])
+        return tuple(_read(each) for each in json.loads(content)["models"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _unreadable(f"{type(error).__name__}: {error}") from None
 
@@ -82,10 +101,10 @@ def add(record: ModelRecord) -> bool:
         SettingsError: The file cannot be read or written.
     """
     check_name(record.name)
-    others = [each for each in added_records() if each.name.lower() != record.name.lower()]
-    replaced = len(others) < len(added_records())
+    before = added_records()
+    others = [each for each in before if each.name.lower() != record.name.lower()]
     _write([*others, record])
-    return replaced
+    return len(others) < len(before)
 
 
 def remove(name: str) -> ModelRecord:
@@ -121,21 +140,12 @@ def check_name(name: str) -> None:
         raise RequestError(f"{name} is a name of {known.name} in the catalog.", hint="Choose another name.")
 
 
-def _record(raw: dict[str, Any]) -> ModelRecord:
+def _read(raw: dict[str, Any]) -> ModelRecord:
     stops = raw.get("stops") or []
-    template = get_template(str(raw["template"]))
     if not all(isinstance(stop, str) and stop for stop in stops):
         raise ValueError("stops are no texts")
-    return ModelRecord(
-        name=str(raw["name"]),
-        repo_id=str(raw["model"]),
-        template=template.name,
-        summary="Your own",
-        family=template.family,
-        stops=tuple(stops),
-        trust_remote_code=bool(raw.get("trustRemoteCode", False)),
-        added=True,
-    )
+    name, source, template = (str(raw[key]) for key in ("name", "model", "template"))
+    return own_record(name, source, template, stops, trust_remote_code=bool(raw.get("trustRemoteCode")))
 
 
 def _write(records: list[ModelRecord]) -> None:

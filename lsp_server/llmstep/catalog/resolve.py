@@ -27,7 +27,7 @@ class ModelChoice:
     """A model, found."""
 
     source: str
-    """Hub id or folder, as `from_pretrained` takes it."""
+    """See `llmstep.catalog.store`; all but a GGUF file is what `from_pretrained` takes."""
     template: PromptTemplate
     record: ModelRecord | None = None
     """Its record, if it is in the catalog."""
@@ -36,8 +36,13 @@ class ModelChoice:
 
     @property
     def name(self) -> str:
-        """What to call it: its name in the catalog, else its hub id or folder."""
+        """What to call it: its name in the catalog, else its source."""
         return self.record.name if self.record is not None else self.source
+
+    @property
+    def path(self) -> Path | None:
+        """Its folder or file, where that is on this machine."""
+        return cache_path(self.source)
 
 
 def resolve(settings: Settings, hardware: Hardware | None = None) -> ModelChoice:
@@ -60,23 +65,34 @@ def resolve(settings: Settings, hardware: Hardware | None = None) -> ModelChoice
     """
     name = settings.model.strip()
     if name.lower() == "auto":
-        return _choice(_auto(settings, hardware or Hardware()), settings)
+        name = _auto(settings, hardware or Hardware()).name
+    record, (source, _) = find_record(name), source_of(name)
+    if source.lower().endswith(".gguf"):
+        raise ModelLoadError(
+            f"The model {source} is a GGUF file, which only llama.cpp runs.",
+            hint="Set llmstep.engine to auto or to llama.cpp.",
+        )
+    return _choice(_folder(source) if record is None and store.is_path(source) else source, record, settings)
+
+
+def source_of(name: str) -> tuple[str, bool]:
+    """The source of a model by its name, id or path, and whether Python code of its own belongs to it.
+
+    Raises:
+        ModelNotFoundError: There is no such model.
+    """
     record = find_record(name)
     if record is not None:
-        return _choice(record, settings)
-    if store.is_path(name):
-        return _folder(Path(name).expanduser(), settings)
-    if _HUB_ID.fullmatch(name):
-        return _other(name, cache_path(name), settings)
-    raise _unknown(name)
+        return (str(STARTER_DIR) if record.bundled else record.repo_id), record.trust_remote_code
+    if not store.is_path(name) and not _HUB_ID.fullmatch(store.repository(name)[0]):
+        raise _unknown(name)
+    return name, False
 
 
 def _auto(settings: Settings, hardware: Hardware) -> ModelRecord:
-    for name in PREFERENCE:
-        record = find_record(name)
+    for record in PREFERENCE:
         if (
-            record is not None
-            and any(way.suits and way.engine == "inProcess" for way in ways(record, hardware, settings.dtype))
+            any(way.suits and way.engine == "inProcess" for way in ways(record, hardware, settings.dtype))
             and (settings.trust_remote_code or not record.trust_remote_code)
             and settings.template in ("", record.template)
             and is_cached(record)
@@ -85,32 +101,9 @@ def _auto(settings: Settings, hardware: Hardware) -> ModelRecord:
     return STARTER
 
 
-def _choice(record: ModelRecord, settings: Settings) -> ModelChoice:
-    """The choice of a model in the catalog."""
-    allowed = settings.trust_remote_code or record.added  # who added it has said so for it alone
-    if record.trust_remote_code and not allowed:
-        raise ModelError(
-            f"The model {record.name} brings Python code of its own, which is not allowed to run.",
-            hint="If you trust its authors, set llmstep.trustRemoteCode to true; else choose another model.",
-        )
-    template = template_for(settings, record.name, record.template)
-    check_family(template, record.family, record.name)
-    if record.added:
-        template = _as_trained(template, store.read_hints(cache_path(record)))
-    return ModelChoice(
-        source=str(STARTER_DIR) if record.bundled else record.repo_id,
-        template=template.stopping(record.stops),
-        record=record,
-        trust_remote_code=record.trust_remote_code or (record.added and settings.trust_remote_code),
-    )
-
-
-def _folder(folder: Path, settings: Settings) -> ModelChoice:
-    if folder.suffix.lower() == ".gguf":
-        raise ModelLoadError(
-            f"The model {folder} is a GGUF file, which only llama.cpp runs.",
-            hint="Set llmstep.engine to auto or to llama.cpp.",
-        )
+def _folder(source: str) -> str:
+    """A folder of the user's, looked at."""
+    folder = Path(source).expanduser().absolute()
     if not folder.is_dir():
         raise ModelNotFoundError(
             f"There is no folder {folder}.", hint="Set llmstep.model to a model's folder, name or hub id."
@@ -120,26 +113,36 @@ def _folder(folder: Path, settings: Settings) -> ModelChoice:
             f"The folder {folder} holds no model: it has no {CONFIG}.",
             hint="Set llmstep.model to the folder that a model was saved to.",
         )
-    return _other(str(folder), folder, settings)
+    return str(folder)
 
 
-def _other(source: str, folder: Path | None, settings: Settings) -> ModelChoice:
-    """The choice of a model that is not in the catalog; `folder` has its files, where there are any."""
-    config = read_json(folder / CONFIG) if folder else {}
-    family: Family | None = None
-    if config:
-        family = "seq2seq" if config.get("is_encoder_decoder") or config.get("model_type") == "t5" else "causal"
-    hints = store.read_hints(folder)
-    template = template_for(settings, source, hints[0], _guess(source, config, family))
+def _choice(source: str, record: ModelRecord | None, settings: Settings) -> ModelChoice:
+    name = record.name if record else source
+    brings_code = record is not None and record.trust_remote_code
+    of_the_user = record is None or record.added
+    if brings_code and not of_the_user and not settings.trust_remote_code:  # who added one has allowed it with that
+        raise ModelError(
+            f"The model {name} brings Python code of its own, which is not allowed to run.",
+            hint="If you trust its authors, set llmstep.trustRemoteCode to true; else choose another model.",
+        )
+    folder = cache_path(source) if of_the_user else None
+    hinted, maximum = store.read_hints(folder)
+    config = read_json(folder / CONFIG) if record is None and folder else {}
+    family = record.family if record else _family(config)
+    known = record.template if record else hinted or _guess(source, config, family)
+    template = template_for(settings, name, known)
     if family is not None:
-        check_family(template, family, source)
-    return ModelChoice(source, _as_trained(template, hints), trust_remote_code=settings.trust_remote_code)
+        check_family(template, family, name)
+    if template.name == hinted and maximum > 0:
+        template = template.shortened(maximum)  # to what it was trained on
+    trusted = brings_code or (of_the_user and settings.trust_remote_code)
+    return ModelChoice(source, template.stopping(record.stops if record else ()), record, trusted)
 
 
-def _as_trained(template: PromptTemplate, hints: tuple[str, int]) -> PromptTemplate:
-    """The template with prompts no longer than those that the model was trained on."""
-    name, maximum = hints
-    return template.shortened(maximum) if name == template.name and maximum > 0 else template
+def _family(config: dict[str, object]) -> Family | None:
+    if not config:
+        return None
+    return "seq2seq" if config.get("is_encoder_decoder") or config.get("model_type") == "t5" else "causal"
 
 
 def _guess(source: str, config: dict[str, object], family: Family | None) -> str:

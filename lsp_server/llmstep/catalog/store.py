@@ -1,67 +1,86 @@
 """Which models are on this machine: the Hugging Face cache, folders, and the starter in the package.
 
-Nothing here goes to the network. The cache is where `huggingface_hub` has it (`HF_HOME`, `HF_HUB_CACHE`).
+Where a model comes from is one text, its *source*: a folder or a GGUF file, written as a path; an id on the hub,
+`owner/name`; or a file there, `owner/name/FILE.gguf`. Nothing here goes to the network. The cache is where
+`huggingface_hub` has it (`HF_HOME`, `HF_HUB_CACHE`).
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
 from pathlib import Path
+from typing import Any
 
-from llmstep.catalog.files import (
-    ADAPTER,
-    ADAPTER_WEIGHTS,
-    CONFIG,
-    HINTS,
-    is_complete,
-    measure,
-    read_json,
-)
+from llmstep.catalog.files import ADAPTER, CONFIG, HINTS, is_complete, measure, read_json
 from llmstep.catalog.models import ModelRecord
 from llmstep.catalog.registry import find_record
 from llmstep.errors import ModelLoadError
 
 STARTER_DIR = Path(__file__).parent / "starter"
 """The folder of the starter model."""
+_FILE = re.compile(r"([\w.-]+/[\w.-]+)/([\w./-]+\.(?:gguf|json))", re.IGNORECASE)
+
+
+def repository(source: str) -> tuple[str, str]:
+    """The id on the hub that a source means, and the file there; the empty text where it means no single file."""
+    found = _FILE.fullmatch(source)
+    return (found[1], found[2]) if found else (source, "")
 
 
 def cache_path(model: ModelRecord | str) -> Path | None:
-    """The folder with the files of a model: of the package, the cache, or the disk; None when there is none.
+    """The folder or the file of a model: of the package, the cache, or the disk; None when there is none.
 
     Args:
-        model: A record, a catalog name, a hub id or a folder. A model may be there in part; see `is_cached`.
+        model: A record, a catalog name, or a source. A model may be there in part; see `cached_folder`.
     """
     record = model if isinstance(model, ModelRecord) else find_record(model)
     if record is not None and record.bundled:
         return STARTER_DIR if (STARTER_DIR / CONFIG).is_file() else None
-    name = record.repo_id if record is not None else str(model)
-    if is_path(name):
-        folder = Path(name).expanduser()
-        return folder if any((folder / name).is_file() for name in (CONFIG, ADAPTER)) else None
-    return hub_folder(name)
+    source = record.repo_id if record is not None else str(model)
+    if is_path(source):
+        path = Path(source).expanduser()
+        return path if path.is_file() or any((path / name).is_file() for name in (CONFIG, ADAPTER)) else None
+    repo_id, file = repository(source)
+    if file:
+        return cached_file(repo_id, file)
+    files = (cached_file(repo_id, name) for name in (CONFIG, ADAPTER))
+    return next((file.parent for file in files if file is not None), None)
+
+
+def cached_folder(model: ModelRecord | str, *, code: bool = False) -> Path | None:
+    """The same when it holds configuration, tokenizer and all weights, or the weights of an adapter.
+
+    Args:
+        code: The Python files of a model that brings some are to be there too.
+    """
+    here = cache_path(model)
+    return here if here is not None and (here.is_file() or is_complete(here, code=code)) else None
 
 
 def is_cached(model: ModelRecord | str) -> bool:
-    """Whether configuration, tokenizer and all weights of a model are on this machine; of an adapter, its base too."""
-    name = model.repo_id if isinstance(model, ModelRecord) else str(model)
-    if name.lower().endswith(".gguf"):
-        owner, _, file = name.partition("/")[2].partition("/")
-        path = Path(name).expanduser() if is_path(name) else cached_file(f"{name.partition('/')[0]}/{owner}", file)
-        return path is not None and path.is_file()
-    folder = cache_path(model)
-    base = adapter_base(folder) if folder else None
-    if folder is not None and base is not None:
-        return (folder / ADAPTER_WEIGHTS).is_file() and is_cached(base)
-    return folder is not None and is_complete(folder)
+    """Whether all of a model is on this machine; of an adapter, its base too."""
+    here = cached_folder(model)
+    base = adapter_base(here) if here else None
+    return here is not None and (base is None or is_cached(base))
 
 
-def cached_weights(model: str) -> tuple[Path, Path | None] | None:
+def missing(source: str, *, code: bool = False) -> str:
+    """The source of what has to come from the hub: the model, or the base of an adapter; empty where nothing has."""
+    here = Path(source).expanduser() if is_path(source) else cached_folder(source, code=code)
+    if here is None:
+        return source
+    base = adapter_base(here)
+    return missing(base) if base else ""
+
+
+def cached_weights(source: str) -> tuple[Path, Path | None] | None:
     """The folder with a model's weights, and that of the adapter that is merged into them; None when one is not here.
 
     Raises:
         ModelLoadError: As with `adapter_base`.
     """
-    folder = cache_path(model)
+    folder = cache_path(source)
     base = adapter_base(folder) if folder else None
     whole = cache_path(base) if base else folder
     return None if whole is None else (whole, folder if base else None)
@@ -84,27 +103,23 @@ def adapter_base(folder: Path) -> str | None:
     return str(Path(base).resolve()) if Path(base).is_dir() else base
 
 
-def size_bytes(record: ModelRecord) -> int | None:
-    """Size of a model's weights: of the files for the starter and the user's, else from the number of weights."""
-    return _measured(record)[1] or record.size_bytes
-
-
-def parameters(record: ModelRecord) -> int | None:
-    """Number of a model's weights: from the header of the file for the starter, from the record for others."""
-    return _measured(record)[0] if record.bundled else record.parameters
-
-
-def _measured(record: ModelRecord) -> tuple[int | None, int]:
+def known_of(record: ModelRecord) -> dict[str, Any]:
+    """The fields of a `KnownModel`; the sizes of the starter and of the user's models are those of their files."""
+    parameters, size = record.parameters, 0
     folder = STARTER_DIR if record.bundled else cache_path(record) if record.added else None
     with contextlib.suppress(ModelLoadError, OSError):
-        return measure(folder) if folder else (None, 0)
-    return None, 0
-
-
-def hub_folder(repo_id: str) -> Path | None:
-    """The folder of a model in the hub's cache, where that holds its configuration; no request is made."""
-    files = (cached_file(repo_id, name) for name in (CONFIG, ADAPTER))
-    return next((file.parent for file in files if file is not None), None)
+        counted, size = measure(folder) if folder else (None, 0)
+        parameters = counted if record.bundled else parameters
+    return {
+        "name": record.name,
+        "parameters": parameters,
+        "size_bytes": size or record.size_bytes,
+        "licence": record.licence,
+        "cached": is_cached(record),
+        "template": record.template,
+        "trust_remote_code": record.trust_remote_code,
+        "summary": record.summary,
+    }
 
 
 def cached_file(repo_id: str, file: str) -> Path | None:

@@ -16,7 +16,6 @@ from llmstep.wire.models import ModelPage, ModelRow
 
 if TYPE_CHECKING:
     from llmstep.catalog.models import ModelRecord
-    from llmstep.catalog.recommended import Hardware
 
 PIPE_WIDTH = 240
 """Columns of the table when it does not go to a terminal: wide enough for every row to stay on one line."""
@@ -61,15 +60,25 @@ def show(
 
     Example: llmstep models show byt5-small
     """
+    from llmstep.catalog.recommended import fits, recommended
+    from llmstep.catalog.store import cache_path
     from llmstep.engine.served.launches import this_machine
 
     record = _record(name)
-    hardware = this_machine()
-    found = ModelPage(**_fields(record), **_fitness(record, hardware))
+    hardware, here = this_machine(), cache_path(record)
+    found = ModelPage(
+        **_fields(record),
+        device=hardware.device,
+        needed_bytes=record.needed_bytes(hardware.device),
+        free_bytes=hardware.memory_bytes,
+        fits=fits(record, hardware),
+        recommended=record == recommended(hardware).record,
+        folder=str(here) if here else None,
+    )
     if as_json:
         say_json(found)
     else:
-        _print_page(found, hardware)
+        _print_page(found)
 
 
 models.command("list", cls=Command)(list_models)
@@ -96,38 +105,15 @@ def _record(name: str) -> ModelRecord:
 
 def _fields(record: ModelRecord) -> dict[str, Any]:
     """The fields of the `ModelRow` for a model."""
-    from llmstep.catalog import store
+    from llmstep.catalog.store import known_of
 
     return {
-        "name": record.name,
+        **known_of(record),
         "id": record.repo_id or None,
-        "parameters": store.parameters(record),
-        "size_bytes": store.size_bytes(record),
-        "licence": record.licence,
         "reported_minif2f_test": record.score,
         "source": record.score_source,
-        "cached": store.is_cached(record),
-        "template": record.template,
-        "trust_remote_code": record.trust_remote_code,
         "added": record.added,
         "stops": record.stops,
-        "summary": record.summary,
-    }
-
-
-def _fitness(record: ModelRecord, hardware: Hardware) -> dict[str, Any]:
-    """The fields that a `ModelPage` has besides."""
-    from llmstep.catalog.recommended import fits, recommended
-    from llmstep.catalog.store import cache_path
-
-    here = cache_path(record)
-    return {
-        "device": hardware.device,
-        "needed_bytes": record.needed_bytes(hardware.device),
-        "free_bytes": hardware.memory_bytes,
-        "fits": fits(record, hardware),
-        "recommended": record == recommended(hardware),
-        "folder": str(here) if here else None,
     }
 
 
@@ -168,9 +154,9 @@ def _cells(each: ModelRow) -> tuple[str, ...]:
     )
 
 
-def _print_page(found: ModelPage, hardware: Hardware) -> None:
-    needed, free = found.needed_bytes, _size(hardware.memory_bytes or 0)
-    about = f"; needs about {_size(needed)} on {hardware.device}, {free} are free" if needed else ""
+def _print_page(found: ModelPage) -> None:
+    needed, free = found.needed_bytes, _size(found.free_bytes or 0)
+    about = f"; needs about {_size(needed)} on {found.device}, {free} are free" if needed else ""
     reported = found.reported_minif2f_test
     lines = {
         "model": found.name,

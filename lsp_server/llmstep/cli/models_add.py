@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import attrs
 import typer
 
 from llmstep.cli.flags import Given, takes_settings
 from llmstep.cli.say import say, say_json
-from llmstep.errors import RequestError
+from llmstep.errors import ModelNotFoundError, RequestError
 from llmstep.wire.models import AddOutput
 
 if TYPE_CHECKING:
     from llmstep.catalog.models import ModelRecord
+    from llmstep.catalog.resolve import ModelChoice
     from llmstep.catalog.template import PromptTemplate
+    from llmstep.settings import Settings
     from llmstep.types import PromptInput
 
+_OF_GGUF = re.compile(r"gguf\b", re.IGNORECASE)
+_OF_MLX = re.compile(r"(?:^|[/_.-])mlx(?:[/_.-]|$)", re.IGNORECASE)
 _ESCAPES = {"\\n": "\n", "\\t": "\t", "\\\\": "\\"}
 
 
@@ -47,33 +51,75 @@ def add(
     Example: llmstep models add mine ./models/mine --template ntp-st --stop "\\n\\n"
     """
     from llmstep.catalog import registry
-    from llmstep.catalog.loadable import addable
-    from llmstep.catalog.models import ModelRecord, find_in_catalog
+    from llmstep.catalog.models import find_in_catalog
     from llmstep.catalog.store import is_path
-    from llmstep.engine.served.launches import llama_server
 
     registry.check_name(name)
-    if not is_path(model) and find_in_catalog(model) is None and Path(model).exists():
-        model = str(Path(model).resolve())
-    source = str(Path(model).expanduser().resolve()) if is_path(model) else model
-    settings = given.settings(model=source)
-    source, found = addable(settings, llama_cpp=bool(llama_server()))
-    record = ModelRecord(
-        name=name,
-        repo_id=source,
-        template=found.name,
-        summary="Your own",
-        family=found.family,
-        stops=tuple(_unescaped(each) for each in stop or ()),
-        trust_remote_code=settings.trust_remote_code,
-        added=True,
-    )
-    shown = _dry_run(record, attrs.evolve(found, stops=(*found.stops, *record.stops)), goal_file, prefix)
+    if is_path(model) or (find_in_catalog(model) is None and Path(model).exists()):
+        model = str(Path(model).expanduser().resolve())
+    settings = given.settings(model=model)
+    choice = _addable(settings)
+    source, template, stops = choice.source, choice.template, map(_unescaped, stop or ())
+    record = registry.own_record(name, source, template.name, stops, trust_remote_code=settings.trust_remote_code)
+    shown = _dry_run(record, template.stopping(record.stops), goal_file, prefix)
     replaced = False if dry_run else registry.add(record)
     if as_json:
         say_json(AddOutput(**shown, saved=not dry_run, replaced=replaced))
     else:
         _print(record, shown, dry_run=dry_run, replaced=replaced)
+
+
+def _addable(settings: Settings) -> ModelChoice:
+    """The model of the settings, which can be loaded as far as its name and the files that are here say.
+
+    Raises:
+        RequestError: It can never be loaded as it is; the hint says what can.
+        ModelError: There is no such model, or its template is not known.
+    """
+    from llmstep.catalog.gguf import choose_gguf, is_gguf
+    from llmstep.catalog.resolve import resolve
+    from llmstep.engine.served.launches import llama_server
+
+    model = settings.model
+    if is_gguf(model):
+        file = choose_gguf(settings)
+        if not llama_server():
+            raise RequestError(
+                f"The model {model} is a GGUF file, which llama.cpp runs, and llama.cpp is not installed.",
+                hint="Install it with `pip install 'llmstep[gguf]'`, and add the model again.",
+            )
+        return file
+    _refuse_what_is_never_loaded(model)
+    found = resolve(settings)
+    if found.record is not None and found.record.bundled:
+        raise RequestError("The starter has a name already.", hint="Give the id or folder of another model.")
+    return found
+
+
+def _refuse_what_is_never_loaded(model: str) -> None:
+    """Weights in a form that is not loaded from a repository, by its name, and an adapter whose base is not there."""
+    from llmstep.catalog.models import CATALOG
+    from llmstep.catalog.store import adapter_base, cache_path, is_path
+
+    folder = cache_path(model)
+    if not is_path(model) and folder is None and _OF_GGUF.search(model):
+        files = (each.gguf.path for each in CATALOG if each.gguf is not None)
+        known = next((path for path in files if path.lower().startswith(f"{model.lower()}/")), "")
+        raise RequestError(
+            f"{model} is a repository of GGUF files, of which llama.cpp runs one.",
+            hint=f"Name the file: {known or model + '/FILE.gguf'}; it needs `pip install 'llmstep[gguf]'`.",
+        )
+    if not is_path(model) and _OF_MLX.search(model):
+        raise RequestError(
+            f"{model} holds weights for MLX, which llmstep does not run.",
+            hint="Start `mlx_lm.server` with it, and set llmstep.engine to openai with llmstep.remote.url.",
+        )
+    base = adapter_base(folder) if folder is not None else None
+    if base is not None and is_path(base) and not Path(base).expanduser().is_dir():
+        raise ModelNotFoundError(
+            f"The model {model} is a LoRA adapter for {base}, and there is no such folder.",
+            hint="Put the base there, or set base_model_name_or_path in its adapter_config.json to where it is.",
+        )
 
 
 def _dry_run(record: ModelRecord, template: PromptTemplate, goal_file: Path | None, prefix: str) -> dict[str, Any]:
@@ -85,9 +131,9 @@ def _dry_run(record: ModelRecord, template: PromptTemplate, goal_file: Path | No
 
     prompt_input = _example(goal_file, prefix)
     parts = [each for each, _ in template.draws(prompt_input, 2)]
-    folder = cache_path(record) if is_cached(record) else None  # None of a GGUF file, which holds its tokenizer
+    folder = cache_path(record) if is_cached(record) else None
     count, lengths = about, None
-    if folder is not None:
+    if folder is not None and folder.is_dir():  # a GGUF file holds its tokenizer
         tokenizer = read_tokenizer(folder, record.name, trust_remote_code=record.trust_remote_code)
         lengths = [len(encode(each, prompt_input, tokenizer, each.max_prompt_tokens).input_ids) for each in parts]
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from llmstep.cli.complete import model_names
-from llmstep.cli.downloads import Wanted, ask, wanted_model
+from llmstep.cli.downloads import ask
 from llmstep.cli.flags import YesOption
 from llmstep.cli.say import say, say_json
 from llmstep.errors import ModelNotFoundError, RequestError
@@ -29,20 +29,26 @@ def download(
 
     Example: llmstep models download byt5-small --yes
     """
-    wanted, here = _find(name)
-    size = 0
-    if wanted is not None:
+    from llmstep.catalog.resolve import source_of
+    from llmstep.catalog.store import cache_path, is_path, missing
+
+    if is_path(name):
+        raise RequestError(f"{name} is a folder of this machine.", hint="Give a catalog name or a hub id.")
+    source, code = source_of(name)
+    wanted, here, size = missing(source, code=code), cache_path(source), 0
+    if wanted:
+        from llmstep.hub.download import download_bytes
         from llmstep.progress import format_bytes
 
-        size = wanted.bytes()
-        say(f"{wanted.name}: {format_bytes(size)} to download", err=True)
+        size = download_bytes(wanted, code=code)
+        say(f"{name}: {format_bytes(size)} to download", err=True)
         if not yes:
-            ask(wanted, size)
-        here = _fetch(wanted)
+            ask(name, size)
+        here = _fetch(source, code=code)
     if as_json:
         say_json(DownloadOutput(model=name, folder=str(here), bytes=size))
     else:
-        say(f"{name} is on this machine{' already' if wanted is None else ''}: {here}")
+        say(f"{name} is on this machine{' already' if not wanted else ''}: {here}")
 
 
 def remove(name: NameArgument, yes: YesOption = False) -> None:
@@ -88,41 +94,16 @@ def _remove_files(name: str, repo_id: str, *, yes: bool) -> None:
     say(f"Removed the files of {name}; {size} are free again.")
 
 
-def _find(name: str) -> tuple[Wanted | None, Path | None]:
-    """What is missing of a model, and its folder or file where nothing is."""
-    from llmstep.catalog import store
-    from llmstep.catalog.gguf import choose_gguf, is_gguf
-    from llmstep.catalog.registry import find_record
-    from llmstep.catalog.resolve import resolve
-    from llmstep.settings import Settings
-
-    if is_gguf(name):
-        file = choose_gguf(Settings(model=name, template="instruct"))
-        return (None, file.path) if file.path else (Wanted(name, file.repo_id, file=file.file), None)
-    record = find_record(name)
-    if record is not None and record.bundled:
-        return None, store.cache_path(record)
-    if store.is_path(name):
-        raise RequestError(f"{name} is a folder of this machine.", hint="Give a catalog name or a hub id.")
-    if record is None:
-        resolve(Settings(model=name, template="instruct"))  # says which names there are
-    repo_id = record.repo_id if record is not None else name
-    code = record is not None and record.trust_remote_code
-    return wanted_model(name, repo_id, code=code), store.cache_path(repo_id)
-
-
-def _fetch(wanted: Wanted) -> Path:
-    from llmstep.catalog.store import adapter_base
+def _fetch(source: str, *, code: bool) -> Path:
+    from llmstep.catalog.store import cached_weights, repository
     from llmstep.cli.options import configured
     from llmstep.cli.progress import shown_progress
     from llmstep.engine.own_decoder import compile_for
-    from llmstep.hub.download import fetch, fetch_file
+    from llmstep.hub.download import fetch_with_base
 
     with shown_progress() as show:
-        if wanted.file:
-            return fetch_file(wanted.repo_id, wanted.file, progress=show)
-        folder = fetch(wanted.repo_id, progress=show, code=wanted.code)
-        base = adapter_base(folder)
-        own = folder if base is None else fetch(base, progress=show)
-        compile_for(own, configured({}).settings, show)
-    return folder
+        here = fetch_with_base(source, progress=show, code=code)
+        weights = None if repository(source)[1] else cached_weights(source)
+        if weights is not None:
+            compile_for(weights[0], configured({}).settings, show)
+    return here

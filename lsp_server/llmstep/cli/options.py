@@ -16,9 +16,7 @@ from typing import Any
 import attrs
 
 from llmstep.cli.say import warn
-from llmstep.configuration.environment import environment_layer
-from llmstep.configuration.files import project_layer, user_layer
-from llmstep.configuration.layers import Layer, laid_over, layer
+from llmstep.configuration import Layer, environment_layer, laid_over, layer, project_layer, user_layer
 from llmstep.errors import SettingsError
 from llmstep.settings import Settings, all_settings
 

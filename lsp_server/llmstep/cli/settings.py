@@ -10,8 +10,7 @@ import typer
 from llmstep.cli.flags import Given, takes_settings
 from llmstep.cli.options import configured
 from llmstep.cli.say import say, say_json, warn
-from llmstep.configuration.files import PROJECT_FILE, project_file, user_file
-from llmstep.configuration.layers import Layer
+from llmstep.configuration import PROJECT_FILE, Layer, project_file, user_file
 from llmstep.errors import SettingsError
 from llmstep.printable import printable
 from llmstep.setting_values import value_text

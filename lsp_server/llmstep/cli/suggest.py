@@ -19,6 +19,7 @@ from llmstep.cli.say import say_json, warn
 from llmstep.errors import LlmstepError, RequestError
 from llmstep.lean.file_text import bounded, decode, position_of, read_text
 from llmstep.settings import Settings
+from llmstep.types import Verdict
 
 if TYPE_CHECKING:
     from lsprotocol.types import Position
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from llmstep.memory import Document
     from llmstep.types import Goal, Suggestion
     from llmstep.wire.steps import SuggestOutput
+
+_VERDICTS = ", ".join(each.value for each in Verdict if each is not Verdict.INVALID)
+"""Those that `--json` prints of suggestions; what Lean refuses is among the rejected ones."""
 
 
 @attrs.frozen
@@ -58,7 +62,12 @@ def suggest(
     *,
     given: Given,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print {goal, model, elapsed_ms, suggestions, rejected} instead of a table.")
+        bool,
+        typer.Option(
+            "--json",
+            help="Print {goal, model, elapsed_ms, suggestions, rejected} instead of a table;"
+            f" a verdict is one of {_VERDICTS}.",
+        ),
     ] = False,
     show_all: Annotated[
         bool, typer.Option("--all", help="Also print what Lean rejected, with its reasons; --json always does.")

@@ -11,11 +11,11 @@ import sys
 import psutil
 
 from llmstep import __version__
+from llmstep.doctor import missing, note, ok
 from llmstep.progress import format_bytes
 from llmstep.wire.state import Finding
 
 SECONDS_FOR_TORCH = 90.0
-LEAST_PYTHON = (3, 10)
 LEAST_MEMORY = 2_000_000_000
 
 _TORCH = """
@@ -33,12 +33,9 @@ print(json.dumps({
 
 def llmstep() -> Finding:
     """llmstep's version and the Python that runs it."""
-    version = platform.python_version()
-    details = {"llmstep": __version__, "python": version, "executable": sys.executable, "system": platform.platform()}
-    text = f"{__version__} on Python {version} ({sys.executable})"
-    if sys.version_info < LEAST_PYTHON:
-        return Finding("llmstep", "missing", text, "Install Python 3.10 or newer.", details)
-    return Finding("llmstep", "ok", text, "", details)
+    python = platform.python_version()
+    facts = {"llmstep": __version__, "python": python, "executable": sys.executable, "system": platform.platform()}
+    return ok("llmstep", f"{__version__} on Python {python} ({sys.executable})", **facts)
 
 
 def libraries() -> Finding:
@@ -48,9 +45,8 @@ def libraries() -> Finding:
     text = ", ".join(f"{name} {version or 'not installed'}" for name, version in versions.items())
     absent = [name for name in wanted[2:] if versions[name] is None]
     if absent:
-        advice = f"Run: {sys.executable} -m pip install {' '.join(absent)}"
-        return Finding("libraries", "missing", text, advice, dict(versions))
-    return Finding("libraries", "ok", text, "", dict(versions))
+        return missing("libraries", text, f"Run: {sys.executable} -m pip install {' '.join(absent)}", **versions)
+    return ok("libraries", text, **versions)
 
 
 def version_of(name: str) -> str | None:
@@ -68,33 +64,32 @@ def device() -> Finding:
     """
     if version_of("torch") is None:
         text = "cpu; PyTorch is not installed, which GPUs and some models need"
-        return Finding("device", "note", text, "For those: pip install 'llmstep[torch]'.", {"torch": None})
+        return note("device", text, "For those: pip install 'llmstep[torch]'.", torch=None)
     command = [sys.executable, "-c", _TORCH]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS_FOR_TORCH, check=False)
     except subprocess.TimeoutExpired:
         text = f"torch was not imported within {SECONDS_FOR_TORCH:g} s"
-        return Finding("device", "missing", text, "Install torch again (https://pytorch.org/get-started).", {})
+        return missing("device", text, "Install torch again (https://pytorch.org/get-started).")
     if done.returncode != 0:
         error = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
         advice = "Install a torch build that fits this machine (https://pytorch.org/get-started)."
-        return Finding("device", "missing", f"torch cannot be imported: {error}", advice, {})
+        return missing("device", f"torch cannot be imported: {error}", advice)
     found = json.loads(done.stdout.strip().splitlines()[-1])
+    text = f"cpu, {found['threads']} threads; no GPU that torch can use"
     if found["cuda"]:
         text = f"cuda: {found['cuda']}, {format_bytes(found['cuda_bytes'])}"
     elif found["mps"]:
         text = "mps: Apple GPU"
-    else:
-        text = f"cpu, {found['threads']} threads; no GPU that torch can use"
-    return Finding("device", "ok", text, "", found)
+    return ok("device", text, **found)
 
 
 def memory() -> Finding:
     """Memory that is free for a model and for Lean."""
     now = psutil.virtual_memory()
     text = f"{format_bytes(now.available)} free of {format_bytes(now.total)}"
-    details = {"available_bytes": now.available, "total_bytes": now.total}
+    facts = {"available_bytes": now.available, "total_bytes": now.total}
     if now.available < LEAST_MEMORY:
         advice = "Close programs, or keep to the starter model: a model and Lean need some GB."
-        return Finding("memory", "note", text, advice, details)
-    return Finding("memory", "ok", text, "", details)
+        return note("memory", text, advice, **facts)
+    return ok("memory", text, **facts)

@@ -1,4 +1,4 @@
-"""The port of the tactic, and the servers that run."""
+"""The port of the tactic, the servers that run, and the folders that are open in editors."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from typing import Any
 import attrs
 import psutil
 
+from llmstep.doctor import note, ok
+from llmstep.doctor.machine import version_of
 from llmstep.http.probe import probe
 from llmstep.lean import process as lean_process
+from llmstep.mcp.companion import running as running_companions
 from llmstep.progress import format_bytes
 from llmstep.settings import Settings
 from llmstep.wire.state import Finding
@@ -27,19 +30,18 @@ def port(settings: Settings) -> Finding:
     host, port = settings.http.host, settings.http.port
     details: dict[str, Any] = {"host": host, "port": port}
     if port == 0:
-        return Finding("port", "ok", "any free port", "", details | {"state": "free"})
+        return ok("port", "any free port", **details, state="free")
     health = asyncio.run(probe(host, port, token=os.environ.get("LLMSTEP_TOKEN") or None))
     if health is not None:
-        details |= {"state": "llmstep", "health": attrs.asdict(health)}
         text = f"{port} is served by llmstep {health.version} (model {health.model}, {health.state})"
-        return Finding("port", "ok", text, "", details)
-    if _taken(host, port):
-        advice = (
-            "End that program, or set LLMSTEP_PORT to another port for the tactic and llmstep alike"
-            " (in VS Code also llmstep.http.port)."
-        )
-        return Finding("port", "note", f"{port} is used by another program", advice, details | {"state": "taken"})
-    return Finding("port", "ok", f"{port} is free", "", details | {"state": "free"})
+        return ok("port", text, **details, state="llmstep", health=attrs.asdict(health))
+    if not _taken(host, port):
+        return ok("port", f"{port} is free", **details, state="free")
+    advice = (
+        "End that program, or set LLMSTEP_PORT to another port for the tactic and llmstep alike"
+        " (in VS Code also llmstep.http.port)."
+    )
+    return note("port", f"{port} is used by another program", advice, **details, state="taken")
 
 
 def _taken(host: str, port: int) -> bool:
@@ -66,15 +68,26 @@ def running() -> Finding:
         "left_over": left,
     }
     text = ", ".join(f"{command} (pid {pid})" for pid, command in companions.items()) or "no llmstep"
-    if lean:
-        resident, private = sum(each.rss_bytes for each in lean), sum(each.private_bytes for each in lean)
-        text += f"; {len(lean)} Lean processes of llmstep, {format_bytes(resident)}, private {format_bytes(private)}"
-    else:
-        text += "; no Lean server of llmstep"
+    resident, private = sum(each.rss_bytes for each in lean), sum(each.private_bytes for each in lean)
+    memory = f"{len(lean)} Lean processes of llmstep, {format_bytes(resident)}, private {format_bytes(private)}"
+    text += f"; {memory if lean else 'no Lean server of llmstep'}"
     if left:
         advice = f"End the Lean processes that an llmstep left behind: {' '.join(map(str, left))}"
-        return Finding("running", "note", text, advice, details)
-    return Finding("running", "ok", text, "", details)
+        return note("running", text, advice, **details)
+    return ok("running", text, **details)
+
+
+def agents() -> Finding:
+    """Whether `llmstep mcp` can be started, and what is open in editors."""
+    open_now = [(each.pid, [str(root) for root in each.roots]) for each in running_companions()]
+    installed = version_of("mcp")
+    text = "llmstep mcp needs the package mcp (pip install 'llmstep[mcp]')"
+    if installed:
+        text = f"llmstep mcp can be started (mcp {installed})"
+    folders = [folder for _, roots in open_now for folder in roots]
+    text += f"; editors have open: {', '.join(folders)}" if folders else "; no editor with llmstep has a folder open"
+    companions = [{"pid": pid, "folders": roots} for pid, roots in open_now]
+    return ok("agents", text, mcp=installed, companions=companions)
 
 
 def companion(words: Sequence[str]) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+import attrs
 from huggingface_hub import HfApi, constants, errors, get_session, try_to_load_from_cache
 from tqdm.std import tqdm
 
@@ -60,8 +61,19 @@ def _read_within_bounds(response: Any) -> None:
     response._content = bytes(body)  # where httpx looks for what has been read
 
 
-def bar_class(download: Any) -> type[Any]:
-    """A progress bar that draws nothing and reports to `download`: `add` for a bar of bytes, `advance` for a step."""
+@attrs.frozen
+class Listing:
+    """What the hub says of a repository."""
+
+    commit: str
+    sizes: dict[str, int]
+    """Of its files, in bytes; 0 where it does not say one."""
+    sums: dict[str, str]
+    """SHA-256 of the large ones, as hexadecimal digits."""
+
+
+def bar_class(add: Callable[[Any], object], advance: Callable[[], object]) -> type[Any]:
+    """A progress bar that draws nothing: `add` gets each one of bytes, `advance` is called when one moves."""
 
     class Bar(tqdm):  # type: ignore[misc]
         monitor_interval = 0  # no watching thread
@@ -72,13 +84,13 @@ def bar_class(download: Any) -> type[Any]:
             self.n = kwargs.get("initial", 0)
             self.counts = kwargs.get("unit") == "B"
             if self.counts:
-                download.add(self)
+                add(self)
 
         def update(self, n: float | None = 1) -> None:
             with self.get_lock():
                 self.n += n or 0
             if self.counts:
-                download.advance()
+                advance()
 
     Bar.set_lock(threading.RLock())  # tqdm's own lock would start a process
     return Bar
@@ -89,8 +101,8 @@ def missing_bytes(repo_id: str, names: Iterable[str], sizes: Mapping[str, int]) 
     return sum(sizes.get(name, 0) for name in names if not isinstance(try_to_load_from_cache(repo_id, name), str))
 
 
-def listed(repo_id: str, revision: str | None = None) -> tuple[Any, dict[str, int]]:
-    """What the hub says of the repository, and the sizes of its files; 0 where it does not say one.
+def listed(repo_id: str, revision: str | None = None) -> Listing:
+    """What the hub says of a repository.
 
     Raises:
         DownloadError: The answer is no list of files.
@@ -98,9 +110,10 @@ def listed(repo_id: str, revision: str | None = None) -> tuple[Any, dict[str, in
     bounded_session()
     try:
         found = HfApi(endpoint=constants.ENDPOINT).model_info(repo_id, revision=revision, files_metadata=True)
-        sizes = {file.rfilename: 0 if file.size is None else file.size for file in found.siblings or []}
+        files = found.siblings or []
+        sizes = {file.rfilename: 0 if file.size is None else file.size for file in files}
         if isinstance(found.sha, str) and all(map(_is_plain, sizes, sizes.values())):
-            return found, sizes
+            return Listing(found.sha, sizes, {file.rfilename: file.lfs.sha256 for file in files if file.lfs})
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
         if isinstance(error, errors.OfflineModeIsEnabled | errors.HFValidationError):
             raise

@@ -32,24 +32,17 @@ def _models(active: str) -> list[ModelEntry]:
     from llmstep.catalog.registry import all_records, find_record
     from llmstep.engine.served.launches import this_machine
 
-    chosen, best = find_record(active), recommended(this_machine())
+    chosen, best = find_record(active), recommended(this_machine()).record
     return [
         ModelEntry(
-            name=record.name,
+            **store.known_of(record),
             repo_id=record.repo_id,
             family=record.family,
-            template=record.template,
-            parameters=store.parameters(record),
-            size_bytes=store.size_bytes(record),
             cpu_bytes=record.needed_bytes("cpu"),
             gpu_bytes=record.needed_bytes("cuda"),
-            licence=record.licence,
             score=record.score,
             score_source=record.score_source,
-            trust_remote_code=record.trust_remote_code,
-            summary=record.summary,
             bundled=record.bundled,
-            cached=store.is_cached(record),
             active=record == chosen,
             recommended=record == best,
         )
@@ -100,13 +93,8 @@ async def download_model(ls: Session, wanted: DownloadParams, token: types.Progr
 
 
 def _fetch(model: str, progress: ProgressSink, cancel: CancelToken) -> str:
-    from llmstep.catalog.registry import find_record
-    from llmstep.catalog.store import cache_path
-    from llmstep.hub.download import fetch
+    from llmstep.catalog.resolve import source_of
+    from llmstep.hub.download import fetch_with_base
 
-    record = find_record(model)
-    if record is not None and record.bundled:
-        return str(cache_path(record))
-    source = record.repo_id if record is not None else model
-    code = record is not None and record.trust_remote_code
-    return str(fetch(source, progress=progress, cancel=cancel, code=code))
+    source, code = source_of(model)
+    return str(fetch_with_base(source, progress=progress, cancel=cancel, code=code))

@@ -8,58 +8,55 @@ import attrs
 
 
 @attrs.frozen(kw_only=True)
-class ModelEntry:
-    """One entry of the answer of `llmstep.models`."""
+class KnownModel:
+    """What every list says of a model."""
 
     name: str
+    parameters: int | None
+    size_bytes: int | None
+    licence: str | None
+    """Null where none is stated."""
+    cached: bool
+    """Whether it is on this machine."""
+    template: str
+    trust_remote_code: bool
+    """Whether it brings Python code of its own."""
+    summary: str
+
+
+@attrs.frozen(kw_only=True)
+class ModelEntry(KnownModel):
+    """One entry of the answer of `llmstep.models`."""
+
     repo_id: str
     """Id on the hub, or a folder; empty for the one that comes with llmstep."""
     family: Literal["causal", "seq2seq"]
-    template: str
-    parameters: int | None
-    size_bytes: int | None
     cpu_bytes: int | None
     """Memory that it needs on the CPU; null where that is not known, and for the one that comes with llmstep."""
     gpu_bytes: int | None
     """The same on a GPU."""
-    licence: str | None
     score: str | None
     """Reported result on miniF2F-test."""
     score_source: str | None
-    trust_remote_code: bool
-    """Whether it brings Python code of its own."""
-    summary: str
     bundled: bool
     """Whether it comes with llmstep."""
-    cached: bool
-    """Whether it is on this machine."""
     active: bool
     recommended: bool
     """By the rule that `auto` and doctor follow."""
 
 
 @attrs.frozen(kw_only=True)
-class ModelRow:
+class ModelRow(KnownModel):
     """One entry of `llmstep models list --json`."""
 
-    name: str
     id: str | None
     """Id on the hub, or a folder; null for the one that comes with llmstep."""
-    parameters: int | None
-    size_bytes: int | None
-    licence: str | None
-    """Null where none is stated."""
     reported_minif2f_test: str | None
     source: str | None
     """Who reports that."""
-    cached: bool
-    """Whether it is on this machine."""
-    template: str
-    trust_remote_code: bool
     added: bool
     """By the user."""
     stops: tuple[str, ...]
-    summary: str
 
 
 @attrs.frozen(kw_only=True)
@@ -78,12 +75,18 @@ class ModelPage(ModelRow):
 
 
 @attrs.frozen(kw_only=True)
-class DownloadOutput:
-    """What `llmstep models download --json` prints."""
+class DownloadAnswer:
+    """The answer of `llmstep.downloadModel`."""
 
     model: str
     folder: str
     """Its folder, or the one file."""
+
+
+@attrs.frozen(kw_only=True)
+class DownloadOutput(DownloadAnswer):
+    """What `llmstep models download --json` prints."""
+
     bytes: int
     """What was missing before."""
 
@@ -105,11 +108,3 @@ class AddOutput:
     saved: bool
     replaced: bool
     """Whether there was one of this name."""
-
-
-@attrs.frozen(kw_only=True)
-class DownloadAnswer:
-    """The answer of `llmstep.downloadModel`."""
-
-    model: str
-    folder: str

@@ -70,6 +70,21 @@ export interface PartialOutput {
   readonly goals: readonly string[];
 }
 
+/** What every list says of a model. */
+export interface KnownModel {
+  readonly name: string;
+  readonly parameters: number | null;
+  readonly sizeBytes: number | null;
+  /** Null where none is stated. */
+  readonly licence: string | null;
+  /** Whether it is on this machine. */
+  readonly cached: boolean;
+  readonly template: string;
+  /** Whether it brings Python code of its own. */
+  readonly trustRemoteCode: boolean;
+  readonly summary: string;
+}
+
 /** What the server is doing: `llmstep/status`. */
 export interface Status {
   /** `empty`: no model in memory; `idle`: one in memory, nothing to do; `goal`: Lean is asked for the goal. */
@@ -210,29 +225,19 @@ export interface Unproved {
 }
 
 /** One entry of the answer of `llmstep.models`. */
-export interface ModelEntry {
-  readonly name: string;
+export interface ModelEntry extends KnownModel {
   /** Id on the hub, or a folder; empty for the one that comes with llmstep. */
   readonly repoId: string;
   readonly family: 'causal' | 'seq2seq';
-  readonly template: string;
-  readonly parameters: number | null;
-  readonly sizeBytes: number | null;
   /** Memory that it needs on the CPU; null where that is not known, and for the one that comes with llmstep. */
   readonly cpuBytes: number | null;
   /** The same on a GPU. */
   readonly gpuBytes: number | null;
-  readonly licence: string | null;
   /** Reported result on miniF2F-test. */
   readonly score: string | null;
   readonly scoreSource: string | null;
-  /** Whether it brings Python code of its own. */
-  readonly trustRemoteCode: boolean;
-  readonly summary: string;
   /** Whether it comes with llmstep. */
   readonly bundled: boolean;
-  /** Whether it is on this machine. */
-  readonly cached: boolean;
   readonly active: boolean;
   /** By the rule that `auto` and doctor follow. */
   readonly recommended: boolean;
@@ -241,6 +246,7 @@ export interface ModelEntry {
 /** The answer of `llmstep.downloadModel`. */
 export interface DownloadAnswer {
   readonly model: string;
+  /** Its folder, or the one file. */
   readonly folder: string;
 }
 

@@ -14,7 +14,7 @@ import attrs
 from llmstep.cancel import CancelToken
 from llmstep.catalog.gguf import choose_gguf, is_gguf
 from llmstep.catalog.memory import needed_bytes, too_large
-from llmstep.catalog.models import gguf_file, style_by_name
+from llmstep.catalog.models import style_by_name
 from llmstep.catalog.recommended import Hardware
 from llmstep.catalog.registry import find_record
 from llmstep.catalog.resolve import resolve
@@ -84,7 +84,7 @@ def llama_cpp(settings: Settings, progress: ProgressSink, cancel: CancelToken) -
         SettingsError: There is neither xllamacpp nor `llama-server`.
         CancelledError: `cancel` was requested.
     """
-    from llmstep.hub.download import fetch_file
+    from llmstep.hub.download import fetch
 
     choice = choose_gguf(settings)
     template = choice.template
@@ -99,7 +99,7 @@ def llama_cpp(settings: Settings, progress: ProgressSink, cancel: CancelToken) -
             "The setting llmstep.engine is llama.cpp, and there is neither the package xllamacpp nor a llama-server.",
             hint="Install it with `pip install 'llmstep[gguf]'`, or set llmstep.remote.command to what starts it.",
         )
-    file: Path = choice.path or fetch_file(choice.repo_id, choice.file, progress=progress, cancel=cancel)
+    file = choice.path or fetch(choice.source, progress=progress, cancel=cancel)
     size = file.stat().st_size
     if not settings.remote.command:  # what the user's own command does with the memory is not known here
         free = devices.free_bytes("cpu")
@@ -171,7 +171,7 @@ def prefers_llama_cpp(settings: Settings) -> bool:
         if is_gguf(settings.model):
             return True
         record = find_record(settings.model)
-        if record is None or gguf_file(record) is None or not llama_server():
+        if record is None or record.gguf is None or not llama_server():
             return False
         file = choose_gguf(settings).path
     except LlmstepError:
