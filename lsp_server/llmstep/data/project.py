@@ -12,7 +12,7 @@ from lsprotocol.types import Position
 
 from llmstep.data.pair import Found, Pair
 from llmstep.errors import LeanError, RequestError
-from llmstep.lean.blocks import Block, Item
+from llmstep.lean.blocks import Block, Item, outward
 from llmstep.lean.client import Params
 from llmstep.lean.commands import PROVING, find_commands
 from llmstep.lean.declaration import Declaration, find_declaration
@@ -128,7 +128,7 @@ def _runs_once(block: Block) -> bool:
 
     Those behind `try`, `all_goals`, `<;>` and the like run on other goals, several times or in vain.
     """
-    blocks = [frame for frame in (*block.frames, block) if isinstance(frame, Block)]
+    blocks = [frame for frame in outward(block) if isinstance(frame, Block)]
     return all(each.kind != "combinator" or each.opener.text == "focus" for each in blocks)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import attrs
 
@@ -44,7 +44,7 @@ class Item:
 
 
 @attrs.define(eq=False, kw_only=True)
-class Frame:
+class _Frame:
     """What can be open around a token."""
 
     parent: Frame | None
@@ -53,38 +53,13 @@ class Frame:
     """The step that it belongs to."""
     depth: int = attrs.field(init=False)
     """Number of frames around it."""
-    bracket: Bracket | None = attrs.field(init=False)
-    """The innermost bracket around what is inside of it."""
-    block: Block | None = attrs.field(init=False)
-    """The innermost block around what is inside of it."""
-    branch: Block | None = attrs.field(init=False)
-    """The innermost branch of an `if` around what is inside of it, with no bracket between."""
-    converts: bool = attrs.field(init=False)
-    """What is inside of it are steps of `conv`."""
 
     def __attrs_post_init__(self) -> None:
-        parent = self.parent
-        self.depth = parent.depth + 1 if parent else 0
-        self.bracket = self if isinstance(self, Bracket) else parent.bracket if parent else None
-        self.block = self if isinstance(self, Block) else parent.block if parent else None
-        self.branch = None
-        self.converts = parent is not None and parent.converts
-        if isinstance(self, Block):
-            self.branch = self if self.kind == "branch" else parent.branch if parent else None
-            leaves = self.kind == "by" or (self.owner is not None and self.owner.head in LEAVING)
-            self.converts = self.kind == "conv" or (self.converts and not leaves)
-
-    @property
-    def outward(self) -> Iterator[Frame]:
-        """The frames around it, innermost first."""
-        frame = self.parent
-        while frame is not None:
-            yield frame
-            frame = frame.parent
+        self.depth = self.parent.depth + 1 if self.parent else 0
 
 
 @attrs.define(eq=False)
-class Bracket(Frame):
+class Bracket(_Frame):
     """A bracket."""
 
     token: Token
@@ -95,7 +70,7 @@ class Bracket(Frame):
 
 
 @attrs.define(eq=False)
-class Block(Frame):
+class Block(_Frame):
     """A tactic block; the column of an empty one is its `hang`."""
 
     kind: BlockKind
@@ -108,11 +83,6 @@ class Block(Frame):
     items: list[Item] = attrs.field(factory=list)
     end: int = -1
     """Offset of the token that ended it."""
-
-    @property
-    def frames(self) -> tuple[Block | Bracket, ...]:
-        """What is open around it, outermost first."""
-        return frames_of(self.parent)
 
     @property
     def mark(self) -> Token:
@@ -130,6 +100,20 @@ class Block(Frame):
         """Its first step stands on the line of its opener."""
         return bool(self.items) and not self.items[0].first.leads
 
+    @property
+    def converts(self) -> bool:
+        """Its steps are steps of `conv`."""
+        for frame in outward(self):
+            if isinstance(frame, Block):
+                if frame.kind == "conv":
+                    return True
+                if frame.kind == "by" or (frame.owner is not None and frame.owner.head in LEAVING):
+                    return False
+        return False
+
+
+Frame: TypeAlias = "Block | Bracket"
+
 
 @attrs.frozen(eq=False)
 class Word:
@@ -146,14 +130,21 @@ class Word:
         return self.item is not None and self.item.first is self.token
 
 
-def frames_of(frame: Frame | None) -> tuple[Block | Bracket, ...]:
-    """A frame and what is around it, outermost first."""
-    found: list[Block | Bracket] = []
+def outward(frame: Frame | None) -> Iterator[Frame]:
+    """A frame and what is around it, innermost first."""
     while frame is not None:
-        assert isinstance(frame, Block | Bracket)
-        found.append(frame)
+        yield frame
         frame = frame.parent
-    return tuple(reversed(found))
+
+
+def block_of(frame: Frame | None) -> Block | None:
+    """The innermost block: a frame itself or one around it."""
+    return next((each for each in outward(frame) if isinstance(each, Block)), None)
+
+
+def bracket_of(frame: Frame | None) -> Bracket | None:
+    """The innermost bracket: a frame itself or one around it."""
+    return next((each for each in outward(frame) if isinstance(each, Bracket)), None)
 
 
 def begins_step(token: Token) -> bool:

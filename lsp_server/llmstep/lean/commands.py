@@ -11,27 +11,17 @@ from typing import Final
 
 import attrs
 
-from llmstep.lean.step_words import words
+from llmstep.lean.step_words import one_of, sets
 from llmstep.lean.text import common_prefix
 
-_MODIFIER_WORDS: Final = words("private protected public noncomputable unsafe partial nonrec local scoped meta")
-PROVING: Final = words("theorem lemma example def abbrev instance irreducible_def")
-"""Commands that may hold a proof."""
-_ANYWHERE: Final = PROVING | words(
-    "structure inductive coinductive class axiom opaque variable namespace section mutual end"
-)
-"""Commands that no line inside a proof can begin with, so that they count at any indentation."""
-_AT_MARGIN: Final = words(
-    "open universe set_option attribute export import module prelude include omit deriving initialize"
-    " builtin_initialize register_option alias add_decl_doc run_cmd run_meta notation infix infixl infixr prefix"
-    " postfix macro macro_rules syntax elab elab_rules declare_syntax_cat simproc grind_pattern proof_wanted"
-    " library_note unif_hint"
-)
-"""Commands that may also be tactics, or names: they count where a line has no indentation."""
+WORDS: Final = sets("commands")
+PROVING: Final = WORDS["proving"]
+SCOPES: Final = WORDS["scopes"]
+_ANYWHERE: Final = PROVING | WORDS["anywhere"]
 
-_ANYWHERE_WORD: Final = rf"(?:{'|'.join(sorted(_ANYWHERE))})(?![\w'!?.])"
-_MARGIN_WORD: Final = rf"(?:{'|'.join(sorted(_AT_MARGIN))})(?![\w'!?])"
-_MODIFIER: Final = rf"(?:{'|'.join(sorted(_MODIFIER_WORDS))})\s"
+_ANYWHERE_WORD: Final = rf"(?:{one_of(_ANYWHERE)})(?![\w'!?.])"
+_MARGIN_WORD: Final = rf"(?:{one_of(WORDS['at_margin'])})(?![\w'!?])"
+_MODIFIER: Final = rf"(?:{one_of(WORDS['modifiers'])})\s"
 _HEAD: Final = re.compile(
     rf"^\ufeff?[ \t]*+(?=@\[|{_MODIFIER}|{_ANYWHERE_WORD})|^\ufeff?(?=#\w|{_MARGIN_WORD})", re.MULTILINE
 )
@@ -45,10 +35,8 @@ _DEEPEST: Final = 3
 _SPACE: Final = re.compile(r"\s*")
 _IN: Final = re.compile(rf"[^\n]*?(?<![\w.])in[ \t]+(?=@\[|{_MODIFIER}|{_ANYWHERE_WORD})")
 """`open … in` in front of a command on its line."""
-_HOLDING: Final = frozenset({"open", "set_option", "include", "omit", "universe", "variable"})
-"""Commands that may hold for the one behind `in` alone."""
-
-SCOPES: Final = frozenset({"namespace", "section", "mutual", "end"})
+FOR_ONE: Final = re.compile(r"(?:open|set_option|variable|universe|include|omit|attribute)\b[^\S\n]")
+"""A command that may hold for the one behind its `in` alone."""
 _KEPT_TEXTS: Final = 4
 
 
@@ -103,7 +91,7 @@ def _scan(masked: str, before: tuple[Command, ...]) -> list[Command]:
         margin = head.end() - start
         behind = behind_prefix(masked, head.end())
         keyword = _KEYWORD.match(masked, behind)
-        if keyword and keyword.group() in _HOLDING and (holding := _IN.match(masked, keyword.end())):
+        if keyword and keyword.group() in WORDS["holding"] and (holding := _IN.match(masked, keyword.end())):
             behind = behind_prefix(masked, holding.end())
             keyword = _KEYWORD.match(masked, behind)
         at = keyword.end() if keyword else max(head.end() + 2, behind)  # two: `@[` or `#` with a letter

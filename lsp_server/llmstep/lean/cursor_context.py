@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 from lsprotocol.types import DiagnosticSeverity
 
-from llmstep.lean.blocks import Block, Bracket, Item
+from llmstep.lean.blocks import Block, Bracket, Frame, Item, outward
 from llmstep.lean.declaration import Declaration, circular_helpers, find_declaration
 from llmstep.lean.insertion_point import CONV_PLACEHOLDER, InsertionKind, InsertionPoint
 from llmstep.lean.layout import Layout
@@ -56,7 +56,7 @@ class CursorContext:
         unsolved, holes, all_errors = (_starts(text, errors, message) for message in (UNSOLVED, HOLE, ""))
         return cls(text, masked, offset, declaration, layout, unsolved, holes, all_errors - unsolved - holes)
 
-    @property
+    @functools.cached_property
     def line(self) -> tuple[int, int]:
         """Offsets of the start and the end of the cursor's line."""
         return line_start(self.text, self.offset), line_end(self.text, self.offset)
@@ -69,15 +69,23 @@ class CursorContext:
         blanks = line[: len(line) - len(line.lstrip())]
         return 0 if "\t" in blanks else len(blanks)
 
+    def is_blank(self, start: int, end: int) -> bool:
+        """Whether nothing but comments stands between two offsets."""
+        return not self.masked[start:end].strip()
+
+    def blank_after(self, offset: int) -> bool:
+        """Nothing but comments follows on the line."""
+        return self.is_blank(offset, line_end(self.text, offset))
+
     def tokens_between(self, start: int, end: int) -> list[Token]:
         return [token for token in self.layout.tokens if start <= token.start < end]
 
-    @property
+    @functools.cached_property
     def last_token(self) -> Token | None:
         """The last token that ends before the cursor."""
         return next((token for token in reversed(self.layout.tokens) if token.end <= self.offset), None)
 
-    @property
+    @functools.cached_property
     def around(self) -> list[Block]:
         """The blocks that the cursor is in, innermost first."""
         blocks = [block for block in self.layout.blocks if block.opener.end <= self.offset <= block.end]
@@ -85,13 +93,7 @@ class CursorContext:
 
     def ends_inside(self, item: Item) -> bool:
         """Whether a step ends in a block of its own, whose goals Lean shows at its end."""
-        return item.start < self._last_starts.get(item.end, -1) < item.end
-
-    @functools.cached_property
-    def _last_starts(self) -> dict[int, int]:
-        """For each offset that steps end at, where the last of them starts."""
-        items = sorted((item for block in self.layout.blocks for item in block.items), key=lambda item: item.start)
-        return {item.end: item.start for item in items}
+        return any(each.end == item.end and item.start < each.start < item.end for each in self.layout.items)
 
     def is_unsolved(self, block: Block) -> bool:
         """Whether Lean says that goals are left at the end of a block."""
@@ -119,61 +121,48 @@ class CursorContext:
             return block.owner is None or not block.inline
         return block.kind != "branch" or not block.inline
 
-    def item_at(self, token: Token) -> Item | None:
-        """The step that begins with a token."""
-        items = (item for block in self.layout.blocks for item in block.items)
-        return next((item for item in items if item.first is token), None)
-
     def comment_line(self) -> int | None:
         """Offset of the end of the line on which the comment ends that the cursor's line holds; None on other lines."""
         start, end = self.line
-        if self.masked[start:end].strip():
+        if not self.is_blank(start, end):
             return None
-        last = self.last_token
-        for each in hidden(self.text, last.end if last else self.declaration.body):
+        for each in hidden(self.text, self.last_token.end if self.last_token else self.declaration.body):
             if each.start >= end:
                 break
             if each.end > start:
                 return line_end(self.text, line_start(self.text, max(each.end, end)))
         return None
 
-    def blank_after(self, offset: int) -> bool:
-        """Nothing but comments follows on the line."""
-        return not self.masked[offset : line_end(self.text, offset)].strip()
+    @functools.cached_property
+    def _helpers(self) -> frozenset[str]:
+        return circular_helpers(self.layout.tokens, self.offset, self.declaration.short)
 
     def point(
         self,
         kind: InsertionKind,
         start: int,
         end: int,
+        frame: Frame | None,
         *,
-        frames: Sequence[Block | Bracket],
         anchors: Sequence[int],
-        lead: str = "",
-        tail: str = "",
         indent: int = 0,
         **more: Any,
     ) -> InsertionPoint:
-        """An insertion point at `start` to `end` inside of `frames` (outermost first).
+        """An insertion point at `start` to `end` inside of a frame.
 
         Args:
             anchors: Offsets to ask for the goals at.
             indent: Column of the second and later lines of a candidate.
             more: Further fields of the insertion point.
         """
-        rest, closers = self._behind(frames, end, kind is InsertionKind.TERM)
+        rest, closers = self._behind(frame, end, kind is InsertionKind.TERM)
         return InsertionPoint(
-            kind,
-            start,
-            end,
-            lead,
-            tail,
-            " " * indent,
-            self.declaration,
+            *(kind, start, end, self.declaration),
+            indent=" " * indent,
             anchors=tuple(position_at(self.text, anchor) for anchor in dict.fromkeys(anchors)),
             rest=rest,
             closers=closers,
-            helpers=circular_helpers(self.layout.tokens, self.offset, self.declaration.short),
+            helpers=self._helpers,
             **more,
         )
 
@@ -183,10 +172,9 @@ class CursorContext:
         more.setdefault("indent", block.column)
         if block.converts:
             more.setdefault("placeholder", CONV_PLACEHOLDER)
+        distributed = _is_distributed(block)
         single = block.opener.text == "<;>"
-        frames = (*block.frames, block)
-        distributed = any(frame.distributes for frame in _inside_of_step(block))
-        point = self.point(kind, start, end, frames=frames, single=single, distributed=distributed, **more)
+        point = self.point(kind, start, end, block, single=single, distributed=distributed, **more)
         owner = block.owner
         if distributed and owner is not None and owner.head in CHOICES and end <= block.end < owner.end:
             last = max(point.rest[1], owner.end)  # the other alternatives are for the other goals
@@ -199,62 +187,54 @@ class CursorContext:
             block = block.owner.block
         return block.column
 
-    def _behind(self, frames: Sequence[Block | Bracket], end: int, in_term: bool) -> tuple[tuple[int, int], str]:
+    def _behind(self, frame: Frame | None, end: int, in_term: bool) -> tuple[tuple[int, int], str]:
         """The text behind an insertion point that Lean needs to understand what is around it, or that closes brackets.
 
         Tactic blocks do without; terms and brackets do not.
         """
-        brackets = [frame for frame in frames if isinstance(frame, Bracket)]
+        frames = list(outward(frame))
+        brackets = [each for each in frames if isinstance(each, Bracket)]
         if any(bracket.close is None for bracket in brackets):
-            return (end, end), "".join(OPENING[bracket.token.text] for bracket in reversed(brackets))
-        needing = [index for index, frame in enumerate(frames) if self._needs_rest(frame)]
-        if in_term:
-            needing.append(len(frames))
-        last = self.layout.tokens[-1].end if self.layout.tokens else end
-        if not needing:
+            return (end, end), "".join(OPENING[bracket.token.text] for bracket in brackets)
+        needing = [each for each in frames if self._needs_rest(each)]
+        if not needing and not in_term:
             return self._helpers_behind(frames, end), ""
-        outer = frames[needing[0]] if needing[0] < len(frames) else None
-        owner = _item(frames) if outer is None else outer.owner
-        inner = next((frame for frame in frames[needing[-1] :] if isinstance(frame, Block)), None)
-        start = end if inner is None else max(inner.end, end)
-        return (start, max(start, last if owner is None else owner.end)), ""
+        inside = [] if in_term else frames[: frames.index(needing[0]) + 1]
+        blocks = [each for each in inside if isinstance(each, Block)]
+        start = max(blocks[-1].end, end) if blocks else end
+        steps = (each.items[-1] for each in frames if isinstance(each, Block) and each.items)
+        owner = needing[-1].owner if needing else next(steps, None)
+        tokens = self.layout.tokens
+        last = owner.end if owner else tokens[-1].end if tokens else end
+        return (start, max(start, last)), ""
 
-    def _helpers_behind(self, frames: Sequence[Block | Bracket], end: int) -> tuple[int, int]:
+    def _helpers_behind(self, frames: Sequence[Frame], end: int) -> tuple[int, int]:
         """The `where` with helpers that the proof around an insertion point may use."""
-        column = max((frame.column for frame in frames[:1]), default=0)
-        behind = (
-            token.start
-            for token in self.layout.tokens
-            if token.start >= end and token.leads and token.text == "where" and token.column <= column
-        )
-        start = next(behind, None)
-        return (end, end) if start is None else (start, self.layout.tokens[-1].end)
+        column = frames[-1].column if frames else 0
+        for token in self.layout.tokens:
+            if token.start >= end and token.leads and token.text == "where" and token.column <= column:
+                return token.start, self.layout.tokens[-1].end
+        return end, end
 
-    def _needs_rest(self, frame: Block | Bracket) -> bool:
+    def _needs_rest(self, frame: Frame) -> bool:
         if isinstance(frame, Bracket):
             return True
         if frame.kind == "branch":
             return frame.opener.text == "then"
-        if frame.parent is not None:
-            return False
         body = self.layout.body
-        begins = body is not None and not self.masked[body.end : frame.opener.start].strip()
-        return not (begins and body is not None and body.text == ":=")
+        begins = body is not None and body.text == ":=" and self.is_blank(body.end, frame.opener.start)
+        return frame.parent is None and not begins
 
 
-def _inside_of_step(block: Block) -> Iterator[Block]:
-    """A block and those around it, out to the proof that it is a part of."""
-    frames = (block, *block.outward)
-    for frame in frames:
+def _is_distributed(block: Block) -> bool:
+    """Whether a step of a block runs several times, or on each of several goals, of the proof that it is a part of."""
+    for frame in outward(block):
         if isinstance(frame, Block):
-            yield frame
+            if frame.distributes:
+                return True
             if frame.kind in {"by", "bullet", "alternative"}:
-                return
-
-
-def _item(frames: Sequence[Block | Bracket]) -> Item | None:
-    """The step that the innermost block is at."""
-    return next((frame.items[-1] for frame in reversed(frames) if isinstance(frame, Block) and frame.items), None)
+                return False
+    return False
 
 
 def _starts(text: str, diagnostics: Sequence[Diagnostic], message: str) -> frozenset[int]:

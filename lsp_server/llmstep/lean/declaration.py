@@ -10,8 +10,8 @@ from typing import Final
 
 import attrs
 
-from llmstep.lean.commands import PROVING, SCOPES, Command, behind_prefix, find_commands
-from llmstep.lean.own_commands import MAX_DISTANCE, begins_word, declares, own_commands, word_behind_in
+from llmstep.lean.commands import FOR_ONE, PROVING, SCOPES, Command, behind_prefix, find_commands
+from llmstep.lean.own_commands import is_sure, own_command
 from llmstep.lean.text import column_at
 from llmstep.lean.tokens import NAME, Token, outside
 
@@ -21,15 +21,7 @@ _WORD: Final = re.compile(r"#?[^\W\d][\w'!?.]*")
 _NO_NAMES: Final = frozenset({"where", "by", "from", "in", "for", "of", "with"})
 _SCOPE_NAME: Final = re.compile(rf"[ \t]*({NAME})")
 _COMPONENT: Final = re.compile(r"«[^»]*»|[^.«]+")
-_INDENTED: Final = re.compile(r"\n([ \t]*)(?=\S)")
-_FOR_ONE: Final = re.compile(r"(?:open|set_option|variable|universe|include|omit|attribute)\b[^\S\n]")
 _IN: Final = re.compile(r"(?<![\w.])in\b\s*")
-_HASHED: Final = re.compile(
-    r"#(?:eval!?|check\w*|print|reduce|synth|guard\w*|exit|where|help|find|lint|html|widget|time|count_heartbeats"
-    r"|simp|norm_num|version|import|conv|ring|push_neg|instances|long_names|redundant_imports|min_imports|trans_imports)"
-    r"(?![\w'!?])"
-)
-"""Commands that hold no proof of their own."""
 
 
 @attrs.frozen
@@ -80,22 +72,22 @@ def find_declaration(masked: str, offset: int) -> Declaration | None:
     """The declaration around `offset` in masked text; None between declarations and in other commands."""
     commands = find_commands(masked)
     number = bisect.bisect_right(commands, offset, key=lambda command: command.start)
-    scopes = _scopes(commands[:number])
     last = commands[number - 1] if number else None
     end = commands[number].start if number < len(commands) else len(masked)
-    own, end = _own(masked, last, offset, end)
-    if own is not None and offset < own[1]:
-        return None
-    known = last.start if last else 0
-    mutual = last is not None and last.mutual
+    own, end = own_command(masked, last, offset, end)
+    unsure = own is not None or (last is not None and not is_sure(masked, last, offset))
     if own is not None:
-        return _declared(masked, own[0], own[1], end, scopes, mutual=mutual, unsure_from=known)
-    if last is None or last.keyword not in PROVING or offset < last.end:
+        start, body = own
+    elif last is not None and last.keyword in PROVING:
+        start, body = last.start + last.margin, last.end
+    else:
         return None
-    start = last.start + last.margin
-    named = last.keyword != "example"
-    unsure_from = -1 if _is_sure(masked, last, offset) else known
-    return _declared(masked, start, last.end, end, scopes, mutual=mutual, named=named, unsure_from=unsure_from)
+    if offset < body:
+        return None
+    named = own is not None or (last is not None and last.keyword != "example")
+    found = _declared(masked, start, body, end, commands[:number], named=named)
+    unsure_from = (last.start if last else 0) if unsure else -1
+    return attrs.evolve(found, mutual=last is not None and last.mutual, unsure_from=unsure_from)
 
 
 def declaration_from(masked: str, start: int, end: int) -> Declaration:
@@ -104,92 +96,24 @@ def declaration_from(masked: str, start: int, end: int) -> Declaration:
     Args:
         end: Offset of its end.
     """
-    scopes = _scopes(each for each in find_commands(masked) if each.start + each.margin < start)
     at = behind_prefix(masked, start)
-    while (for_one := _FOR_ONE.match(masked, at, end)) and (found := _IN.search(masked, for_one.end(), end)):
+    while (for_one := FOR_ONE.match(masked, at, end)) and (found := _IN.search(masked, for_one.end(), end)):
         at = behind_prefix(masked, found.end())
     word = _WORD.match(masked, at, end)
-    named = word is not None and word.group() != "example"
     body = word.end() if word else at
-    return _declared(masked, start, body, end, scopes, named=named)
+    above = [each for each in find_commands(masked) if each.start + each.margin < start]
+    return _declared(masked, start, body, end, above, named=word is not None and word[0] != "example")
 
 
-def _own(masked: str, last: Command | None, offset: int, end: int) -> tuple[tuple[int, int] | None, int]:
-    """The project's own command around an offset, from its start to behind its word; and where what is there ends.
-
-    Args:
-        last: The known command in front of the offset.
-        end: Offset of the known command behind it.
-    """
-    found: tuple[int, int] | None = None
-    start = last.end if last else 0
-    if last is not None and last.keyword not in PROVING:
-        word = _own_word(masked, last)
-        if word and word[0] >= last.start and offset >= word[1]:
-            found, start = (last.start + last.margin, word[1]), word[1]
-    after_scope = last is None or last.keyword in SCOPES
-    margin = _first_column(masked, start, end) if after_scope else last.margin if last else 0
-    words = own_commands(
-        masked, max(start, offset - MAX_DISTANCE), min(end, offset + MAX_DISTANCE), margin, after_scope=after_scope
-    )
-    for word in words:
-        if word[0] > offset:
-            return found, word[0]
-        found = word
-    return found, end
-
-
-def _own_word(masked: str, command: Command) -> tuple[int, int] | None:
-    """The word of a project's own command behind attributes, modifiers or `… in`, or behind `#`."""
-    if masked[command.start] == "#":
-        word = _WORD.match(masked, command.start)
-        return None if word is None or _HASHED.match(masked, command.start) else word.span()
-    if not command.keyword and (word_at := begins_word(masked, command.end)):
-        return word_at
-    return word_behind_in(masked, command.end) if _FOR_ONE.match(masked, command.start + command.margin) else None
-
-
-def _first_column(masked: str, start: int, end: int) -> int:
-    """The column of the first line with text behind the line of an offset."""
-    line = _INDENTED.search(masked, start, end)
-    return len(line[1]) if line else 0
-
-
-def _is_sure(masked: str, command: Command, offset: int) -> bool:
-    """Whether no line between a command and an offset may begin another command.
-
-    Such a line begins as far to the left as the command, or looks like a declaration.
-    """
-    start = masked.find("\n", command.end, offset)
-    lines = masked[start + 1 : offset].split("\n") if start >= 0 else []
-    return not any(_begins_command(line, command.margin) for line in lines if line.strip())
-
-
-def _begins_command(line: str, margin: int) -> bool:
-    return len(line) - len(line.lstrip()) <= margin or declares(line)
-
-
-def _declared(
-    masked: str,
-    start: int,
-    body: int,
-    end: int,
-    scopes: list[str],
-    *,
-    mutual: bool = False,
-    named: bool = True,
-    unsure_from: int = -1,
-) -> Declaration:
+def _declared(masked: str, start: int, body: int, end: int, above: Iterable[Command], *, named: bool) -> Declaration:
+    """The declaration between two offsets, with its name behind its keyword, below other commands."""
     names = list(_names(masked, body)) if named else []
-    short, behind = names[0] if names else ("", 0)
+    written, behind = names[0] if names else ("", 0)
+    short = written.removeprefix("_root_.")
+    full = ".".join((*filter(None, _scopes(above)), short)) if short and short == written else short
     others = tuple(name for name, _ in names[1:])
-    column = column_at(masked, start)
-    full = short.removeprefix("_root_.")
-    if short and full == short:
-        full = ".".join((*(scope for scope in scopes if scope), short))
-    written = short.removeprefix("_root_.")
-    name_at = behind - len(written) if written else -1
-    return Declaration(start, body, end, column, full, written, name_at, others, mutual, unsure_from)
+    name_at = behind - len(short) if short else -1
+    return Declaration(start, body, end, column_at(masked, start), full, short, name_at, others)
 
 
 def _names(masked: str, at: int) -> Iterator[tuple[str, int]]:

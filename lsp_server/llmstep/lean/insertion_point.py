@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import hashlib
 import re
 from collections.abc import Callable
 
@@ -12,7 +11,7 @@ from lsprotocol.types import Position, TextEdit
 
 from llmstep.lean.declaration import Declaration
 from llmstep.lean.step import step_of
-from llmstep.lean.text import newline_of, position_at, range_at
+from llmstep.lean.text import digest, line_start, newline_of, position_at, range_at
 
 PLACEHOLDER = "sorry"
 """What stands for a candidate when Lean is asked which goals it will face."""
@@ -67,14 +66,14 @@ class InsertionPoint:
     """Offset of what is replaced."""
     end: int
     """Offset behind what is replaced."""
-    lead: str
-    """Goes in front of the candidate."""
-    tail: str
-    """Goes behind it."""
-    indent: str
-    """Goes in front of each of its lines but the first."""
     declaration: Declaration
     """The one around it."""
+    lead: str = ""
+    """Goes in front of the candidate."""
+    tail: str = ""
+    """Goes behind it."""
+    indent: str = ""
+    """Goes in front of each of its lines but the first."""
     prefix: str = ""
     """The candidate must begin with this: the argument of the `llmstep` call."""
     mends: bool = False
@@ -128,11 +127,9 @@ class InsertionPoint:
     def shadow_text(self, text: str, candidate: str) -> ShadowText:
         """The text up to the place, the candidate, and nothing behind it but what closes the brackets around it."""
         new, begin, end = self._filled(candidate)
-        before = text[: self.start]
-        body = before + new[:end]
         start = self.start + begin
-        line = start - (body.rfind("\n", 0, start) + 1)
-        column = line if self.column is None else self.column
+        body = text[: self.start] + new[:end]
+        column = start - line_start(body, start) if self.column is None else self.column
         probe = body + "\n" + " " * column
         full = probe + self._rest(text, column)
         first, behind, ask = (position_at(full, offset) for offset in (start, len(body), len(probe)))
@@ -141,11 +138,12 @@ class InsertionPoint:
     def key(self, text: str) -> str:
         """Identity of the place: kept by edits below the line behind it, lost by all others."""
         parts = (self.kind.value, str(self.start), self.lead, self.indent, text[: self.end], *self.behind(text))
-        return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+        return digest("\0".join(parts))
 
     def behind(self, text: str) -> tuple[str, str]:
-        """What stands behind the place and belongs to its identity."""
-        return _following(text, self.end), text[slice(*self.rest)]
+        """What stands behind the place and belongs to its identity: of its line and the next, and `rest`."""
+        following = _NEXT_TEXT.match(text, self.end)
+        return following.group().rstrip() if following else "", text[slice(*self.rest)]
 
     def _filled(self, candidate: str) -> tuple[str, int, int]:
         """The new text, and where in it the candidate begins and ends."""
@@ -165,12 +163,6 @@ class InsertionPoint:
         if self.kind is InsertionKind.TERM and self.tail:
             rest, start = self.tail + rest, start - len(self.tail)
         if rest:
-            old = max(0, start - (text.rfind("\n", 0, start) + 1))
+            old = max(0, start - line_start(text, max(start, 0)))
             rest = (" " * (old - column) if old > column else "\n" + " " * old) + rest
         return rest + (" " + self.closers if self.closers else "")
-
-
-def _following(text: str, offset: int) -> str:
-    """What is left of the line, and the next line with text."""
-    match = _NEXT_TEXT.match(text, offset)
-    return match.group().rstrip() if match else ""

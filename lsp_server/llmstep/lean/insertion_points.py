@@ -13,11 +13,10 @@ import attrs
 
 from llmstep.lean.blocks import Block, Item
 from llmstep.lean.cursor_context import CursorContext
+from llmstep.lean.filling import dangling, filled_block, line_point, replaced_step, replaced_word, unfinished_step
 from llmstep.lean.insertion_point import InsertionKind, InsertionPoint, ShadowText
 from llmstep.lean.step_words import CHOICES
 from llmstep.lean.text import line_end
-from llmstep.lean.unfinished import dangling, filled_block, line_point, unfinished_step
-from llmstep.lean.words import replaced_step, replaced_word
 
 if TYPE_CHECKING:
     from lsprotocol.types import Diagnostic, Position
@@ -46,9 +45,7 @@ def find_insertion_points(
     cursor = CursorContext.at(text, position, diagnostics)
     if cursor is None:
         return []
-    start, end = cursor.line
-    blank = not cursor.masked[start:end].strip()
-    for rule in _BLANK_RULES if blank else _RULES:
+    for rule in _BLANK_RULES if cursor.is_blank(*cursor.line) else _RULES:
         if points := rule(cursor):
             first = points[0].placeholder  # not behind a `conv` block
             return [point for point in points if point.placeholder == first][:MAX_POINTS]
@@ -62,9 +59,12 @@ def _blank_line(cursor: CursorContext) -> list[InsertionPoint]:
         return []
     column = cursor.blanks
     far = cursor.text.count("\n", last.end, cursor.offset) > 1
-    open_blocks = [block for block in cursor.around if block.items and not _crosses(block, cursor.offset)]
-    finished = [block for block in open_blocks if block.kind == "conv" and block.inline]
-    blocks = [block for block in open_blocks if cursor.is_scope(block) and block not in finished]
+    open_blocks = [
+        block
+        for block in cursor.around
+        if block.items and not any(item.start < cursor.offset < item.end for item in block.items)
+    ]
+    blocks = [each for each in open_blocks if cursor.is_scope(each) and not (each.kind == "conv" and each.inline)]
     ends = not any(token.start > cursor.offset for token in cursor.layout.tokens)
     unfinished = any(cursor.is_unsolved(block) for block in blocks)
     if far and ends and not unfinished and not any(block.column <= column for block in blocks):
@@ -89,21 +89,13 @@ def _anchors(cursor: CursorContext, block: Block) -> tuple[int, ...]:
     return () if before is None or cursor.ends_inside(before) else (before.end,)
 
 
-def _crosses(block: Block, offset: int) -> bool:
-    """A step of the block begins before `offset` and goes on behind it."""
-    return any(item.start < offset < item.end for item in block.items)
-
-
 def _before(cursor: CursorContext, item: Item) -> InsertionPoint:
-    block = item.block
+    block, at, column = item.block, item.start, item.first.column
     opens = item is block.items[0] and (block.kind == "bullet" or (block.inline and block.parent is None))
-    below = item.first.leads or opens
-    tail = "\n" + " " * item.first.column if below else "; "
+    tail = "\n" + " " * column if item.first.leads or opens else "; "
     if block.opener.text == "<;>":
         tail = " <;> "
-    return cursor.block_point(
-        InsertionKind.BEFORE, item.start, item.start, block, tail=tail, indent=item.first.column, anchors=(item.start,)
-    )
+    return cursor.block_point(InsertionKind.BEFORE, at, at, block, tail=tail, indent=column, anchors=(at,))
 
 
 def _after_step(cursor: CursorContext) -> list[InsertionPoint]:
@@ -151,11 +143,12 @@ def _after(cursor: CursorContext, item: Item) -> InsertionPoint:
     if not cursor.blank_after(end):
         return cursor.block_point(InsertionKind.AFTER, end, end, block, lead="; ", anchors=(end,))
     margin = line_end(cursor.text, end)
-    at = end if "/-" in cursor.text[end:margin] else margin
-    blanks = end if cursor.text[end:margin].strip() == "" else at
+    behind = cursor.text[end:margin]
+    at = end if "/-" in behind else margin
     lead = "\n" + " " * block.column
     anchors = () if cursor.ends_inside(item) else (end,)
-    return cursor.block_point(InsertionKind.AFTER, min(blanks, at), at, block, lead=lead, anchors=anchors)
+    start = at if behind.strip() else end
+    return cursor.block_point(InsertionKind.AFTER, start, at, block, lead=lead, anchors=anchors)
 
 
 def _unsolved(cursor: CursorContext) -> list[InsertionPoint]:
@@ -212,8 +205,9 @@ def _before_step(cursor: CursorContext) -> list[InsertionPoint]:
     """At the first column of a step, or in its indentation."""
     _, end = cursor.line
     here = next(iter(cursor.tokens_between(cursor.offset, end)), None)
-    item = cursor.item_at(here) if here and (here.leads or here.start == cursor.offset) else None
-    return [] if item is None else [_before(cursor, item)]
+    if here is None or not (here.leads or here.start == cursor.offset):
+        return []
+    return [_before(cursor, item) for item in cursor.layout.items if item.first is here]
 
 
 _BLANK_RULES = (filled_block, dangling, unfinished_step, _head, _blank_line)

@@ -11,28 +11,22 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Iterator
 from typing import Final
 
-from llmstep.lean.blocks import Block, BlockKind, Bracket, Frame, Item, Word, begins_step
+from llmstep.lean.blocks import Block, BlockKind, Bracket, Frame, Item, Word, begins_step, bracket_of, outward
 from llmstep.lean.declaration import Declaration
 from llmstep.lean.layout_rules import (
     arrows_ahead,
     fields,
     hang_of,
     is_left,
-    is_open,
     opened_inside,
     opens_own_block,
     opens_value,
     owner_of_bar,
 )
-from llmstep.lean.step_words import (
-    CHOICES,
-    COMBINATORS,
-    COMMAS,
-    REPLACED,
-    SURE_STEPS,
-)
+from llmstep.lean.step_words import CHOICES, COMBINATORS, COMMAS, REPLACED, SURE_STEPS
 from llmstep.lean.tokens import CLOSING, OPENING, Token, tokenize
 
 MAX_TOKENS: Final = 10_000
@@ -61,9 +55,13 @@ class Layout:
         self._column = declaration.column
         self._top: Frame | None = None
         self._columns: Counter[int] = Counter()
+        """How many of the open blocks have a column."""
         self._open: Counter[str] = Counter()
+        """How many brackets of a kind are open."""
         self._pending: BlockKind | None = None
+        """The kind of the block that the last token opens."""
         self._fresh = False
+        """The last token was a `;`."""
         self._calc = -1
         """Column of the steps of the last `calc` whose first stands on a line of its own."""
         self._thens: list[tuple[Frame | None, Item | None]] = []
@@ -74,31 +72,46 @@ class Layout:
         """Offset behind the last token that belongs to the steps it is in."""
         self._arrows = arrows_ahead(self.tokens)
         self._fields = fields(self.tokens)
+        self._read()
+
+    def _read(self) -> None:
         last: Token | None = None
         before: Token | None = None
-        for index, token in enumerate(self.tokens):
+        for token, after in itertools.zip_longest(self.tokens, self.tokens[1:]):
             if self._top is not None and self._top.depth >= DEEPEST:
                 self.end = token.start
-                del self.tokens[index:]
+                self.tokens = self.tokens[: self.tokens.index(token)]
                 break
             if self._pending and last and last.text == "iterate" and token.text.isdigit():
                 self._last_end = token.end  # of `iterate 3`
                 continue
-            after = self.tokens[index + 1] if index + 1 < len(self.tokens) else None
             self._place(token, last, before)
             self._act(token, last, after)
             before, last = last, token
         if self._pending is not None and last is not None:
             self._push(last, before, None)
-        while self._top is not None:
-            self._pop(self.end)
+        self._pop_to(None, self.end)
+
+    @property
+    def items(self) -> Iterator[Item]:
+        """The steps of all blocks."""
+        return (item for block in self.blocks for item in block.items)
+
+    @property
+    def _step(self) -> Item | None:
+        """The step that what comes next belongs to, where no bracket in it is open."""
+        return self._top.items[-1] if isinstance(self._top, Block) and self._top.items else None
+
+    @property
+    def _owner(self) -> Item | None:
+        """The step that what comes next belongs to."""
+        return self._step or (self._top.owner if self._top else None)
 
     def _place(self, token: Token, last: Token | None, before: Token | None) -> None:
         """Opens the block that is due, ends the blocks that `token` stands left of, begins a step."""
         if self._pending is not None and last is not None:
-            left = is_left(token, last, self._top, self._column, self._calc)
-            outside = token.leads and (left or self._outer_step(token))
-            begins = self._begins_step(token) and not outside
+            left = token.leads and is_left(token, last, self._top, self._column, self._calc)
+            begins = not left and not self._is_outer_step(token) and self._begins_step(token)
             self._push(last, before, token if begins else None)
             if begins:
                 return
@@ -113,7 +126,7 @@ class Layout:
     def _begins_step(self, token: Token) -> bool:
         return begins_step(token) and token.start not in self._fields
 
-    def _outer_step(self, token: Token) -> bool:
+    def _is_outer_step(self, token: Token) -> bool:
         """`token` begins a step of a block around the open brackets, which were left open."""
         return token.leads and token.text in SURE_STEPS and self._columns[token.column] > 0
 
@@ -127,7 +140,7 @@ class Layout:
         margin = self._column if before is self.body and opener.text == "by" else opener.indent
         hang = hang_of(self._pending, opener, self._top, margin, self._calc)
         column = hang if first is None else first.column
-        owner = self._item()
+        owner = self._owner
         block = Block(self._pending, opener, column, hang, parent=self._top, owner=owner)
         if owner is not None:
             if block.kind in {"alternative", "case"} and opener.text == "=>":
@@ -149,7 +162,7 @@ class Layout:
             self._columns[frame.column] -= 1
             if frame.items:
                 frame.items[-1].end = self._last_end
-        elif isinstance(frame, Bracket):
+        else:
             self._open[frame.token.text] -= 1
             if frame.close is None and frame.owner is not None and frame.owner.unclosed is None:
                 frame.owner.unclosed = frame
@@ -165,7 +178,7 @@ class Layout:
             return
         if token.text in {"termination_by", "decreasing_by"}:
             self._pop_to(None, token.start)
-        while isinstance(self._top, Bracket) and self._outer_step(token):
+        while isinstance(self._top, Bracket) and self._is_outer_step(token):
             self._pop(token.start)
             while isinstance(self._top, Block) and token.column < self._top.column:
                 self._pop(token.start)
@@ -186,8 +199,7 @@ class Layout:
             self._bar(token, last, after)
         elif text == "else":
             self._else(token)
-        top = self._top
-        item = top.items[-1] if isinstance(top, Block) and top.items else None
+        top, item = self._top, self._step
         if text == ";" and isinstance(top, Block):
             self._fresh = True
             while isinstance(self._top, Block) and self._top.opener.text == "<;>":
@@ -196,16 +208,16 @@ class Layout:
         self._last_end = token.end
         if text == "calc" and after is not None and after.leads:
             self._calc = after.column
-        starts = item is not None and item.first is token
         if text in REPLACED and self.body is not None:
-            self.words.append(Word(token, top, self._item(), last, after))
+            self.words.append(Word(token, top, self._owner, last, after))
         if self.body is None and top is None and (text in {":=", "where"} or (text == "|" and token.leads)):
             self.body = token
+        starts = item is not None and item.first is token
         if text in OPENING:
             holds_steps = starts and text in "({"
             self._open[text] += 1
             column = after.column if after else token.column + 1
-            self._top = Bracket(token, holds_steps, column, parent=top, owner=self._item())
+            self._top = Bracket(token, holds_steps, column, parent=top, owner=self._owner)
             self._pending = "paren" if holds_steps else None
         elif text in {"by", "decreasing_by"}:
             self._pending = "by"
@@ -222,12 +234,6 @@ class Layout:
         elif item is not None:
             self._pending = opened_inside(token, item, in_value=self._value) or self._pending
 
-    def _item(self) -> Item | None:
-        top = self._top
-        if isinstance(top, Block) and top.items:
-            return top.items[-1]
-        return top.owner if top else None
-
     def _close(self, token: Token) -> None:
         """A closing bracket ends all blocks down to its partner; one without a partner is ignored."""
         opening = _PARTNER[token.text]
@@ -240,23 +246,26 @@ class Layout:
 
     def _else(self, token: Token) -> None:
         """`else` ends what is inside of its `then`, be that a branch of steps or a part of a term."""
-        branch = self._top.branch if self._top else None
+        around = list(outward(self._top))
+        branch = next((each for each in around if isinstance(each, Bracket) or each.kind == "branch"), None)
+        least = branch.depth if isinstance(branch, Block) else -1
         while self._thens:
             frame, item = self._thens.pop()
-            depth = frame.depth if frame else -1
-            if is_open(self._top, frame, item) and (branch is None or depth >= branch.depth):
+            is_open = frame is None or frame in around
+            same_step = not isinstance(frame, Block) or (frame.items[-1] if frame.items else None) is item
+            if is_open and same_step and (frame.depth if frame else -1) >= least:
                 self._pop_to(frame, token.start)
                 return
-        if branch is not None:
+        if isinstance(branch, Block):
             self._pop_to(branch.parent, token.start)
 
     def _comma(self, token: Token) -> None:
         """A comma in a term's bracket ends the blocks inside of it."""
-        bracket = self._top.bracket if self._top else None
+        bracket = bracket_of(self._top)
         if bracket is None or bracket.holds_steps:
             return
-        while (inner := self._top) is not bracket:
-            if isinstance(inner, Block) and inner.items and inner.items[-1].head in COMMAS:
+        while self._top is not bracket:
+            if self._step is not None and self._step.head in COMMAS:
                 return
             self._pop(token.start)
 
@@ -264,8 +273,7 @@ class Layout:
         """A `|` behind a step, or behind no step, on the same line ends the blocks inside of what it belongs to."""
         if isinstance(self._top, Block) and not self._top.items and self._top.opener.text in {"|", "=>"}:
             self._pop(token.start)
-        top = self._top
-        item = top.items[-1] if isinstance(top, Block) and top.items else None
+        item = self._step
         self._value = False
         if token.leads or item is None:
             return

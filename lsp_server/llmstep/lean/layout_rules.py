@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from llmstep.lean.blocks import Block, BlockKind, Frame, Item, begins_step
+from llmstep.lean.blocks import Block, BlockKind, Bracket, Frame, Item, begins_step, block_of, bracket_of, outward
 from llmstep.lean.step_words import (
     ALTERNATIVES,
     CASES,
     CHOICES,
     CONVERSIONS,
+    DEFINING,
     KNOWN_STEPS,
     LEAVING,
+    PARTS_OF_TERMS,
     PATTERNS,
     SURE_STEPS,
 )
 from llmstep.lean.tokens import CLOSING, OPENING, Token
 
-_DEFINING: Final = frozenset({"have", "haveI", "let", "letI", "set", "replace", "return", "obtain", "set_option"})
-"""Steps with a `:=` of their own behind names."""
-_PARTS_OF_TERMS: Final = frozenset({"have", "haveI", "let", "letI", "show", "suffices", "_"})
-"""What begins a line of a term, so that what follows at its column is another part of the term."""
+_BEHIND_A_TERM: Final = CLOSING | {'"', "'", "‹", "›", "»", "?", "!", "·"}
 
 
 def is_left(token: Token, opener: Token, top: Frame | None, margin: int, calc: int) -> bool:
@@ -31,13 +30,12 @@ def is_left(token: Token, opener: Token, top: Frame | None, margin: int, calc: i
     stand at the column of the declaration.
 
     Args:
-        opener: Opens the block.
-        top: What it is inside of.
+        top: What the block is inside of.
         margin: Column of the declaration.
         calc: Column of the steps of the last `calc` whose first stands on a line of its own.
     """
     if opener.text == "by" and token.column <= opener.indent:
-        in_term = top is None and opener.margin in _PARTS_OF_TERMS and opener.margin != opener.text
+        in_term = top is None and opener.margin in PARTS_OF_TERMS and opener.margin != opener.text
         if in_term or opener.indent == calc:
             return True
     if top is None:
@@ -49,24 +47,19 @@ def hang_of(kind: BlockKind, opener: Token, top: Frame | None, margin: int, calc
     """Column of the first step of a block that hangs below its opener.
 
     Args:
-        top: What it is inside of.
         margin: Column of what holds the proof: the line of its opener, or the declaration.
-        calc: See `is_left`.
+        top, calc: See `is_left`.
     """
     if kind in {"bullet", "paren"}:
         return opener.column + (2 if kind == "bullet" else 1)
-    outer = top.block.column if top and top.block else None
-    bracket = top.bracket if top is not None else None
+    block, bracket = block_of(top), bracket_of(top)
     if bracket is not None:
-        hang = max(opener.indent, outer or 0) + 2
+        hang = max(opener.indent, block.column if block else 0) + 2
         in_fields = bracket.token.text == "{" and not bracket.holds_steps and hang < bracket.column
         return bracket.column + 2 if in_fields else hang  # no field may stand to the right of its steps
     if opener.margin in {"|", "_", "calc", "where"} or opener.indent == calc:
         return opener.hang
-    return (margin if outer is None else outer) + 2
-
-
-_BEHIND_A_TERM: Final = CLOSING | {'"', "'", "‹", "›", "»", "?", "!", "·"}
+    return (block.column if block else margin) + 2
 
 
 def arrows_ahead(tokens: Sequence[Token]) -> frozenset[int]:
@@ -102,7 +95,7 @@ def fields(tokens: Sequence[Token]) -> frozenset[int]:
     first: Token | None = None
     for token in tokens:
         if token.leads:
-            first = token if token.is_name and token.text not in _DEFINING else None
+            first = token if token.is_name and token.text not in DEFINING else None
         if first is not None and token.text == ":=":
             found.add(first.start)
         if not token.is_name:
@@ -129,25 +122,19 @@ def owner_of_bar(block: Block, *, arrow: bool) -> tuple[bool, Frame | None]:
     Returns:
         Whether it ends what is inside of that frame, and the frame: None is that around all steps.
     """
-    frame: Frame | None = block
-    while isinstance(frame, Block) and frame.items:
+    for frame in outward(block):
+        if isinstance(frame, Bracket) or not frame.items:
+            break
         item = frame.items[-1]
         if item.head in CHOICES:
             return True, frame
         if item.matches:
             return arrow or frame is block, frame
         if item.head in PATTERNS or (item.head in CASES and item.inner is None):
-            return False, None
+            break
         if frame.kind == "by" and frame.parent is None:
             return arrow and frame.inline, None
-        frame = frame.parent
     return False, None
-
-
-def is_open(top: Frame | None, frame: Frame | None, item: Item | None) -> bool:
-    """Whether a frame is still around, at the same step."""
-    around = frame is None or (top is not None and (frame is top or frame in top.outward))
-    return around and (not isinstance(frame, Block) or (frame.items[-1] if frame.items else None) is item)
 
 
 def opens_own_block(item: Item, token: Token, after: Token | None) -> bool:

@@ -8,73 +8,99 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
 from typing import Final
 
-from llmstep.lean.step_words import KNOWN_STEPS, NO_STEP, words
+from llmstep.lean.commands import FOR_ONE, PROVING, SCOPES, WORDS, Command
+from llmstep.lean.step_words import KNOWN_STEPS, NO_STEP, one_of
 
-_GOING_ON: Final = sorted(NO_STEP | words("by fun λ and extends instance return finally catch calc"))
-"""Words that go on with the command of the line before."""
 _WORD: Final = r"[^\W\d][\w'!?.]*"
-_OTHER_WORD: Final = rf"(?!(?:{'|'.join(_GOING_ON)})(?![\w'!?]))(?P<word>{_WORD})"
+_OTHER_WORD: Final = rf"(?!(?:{one_of(NO_STEP | WORDS['going_on'])})(?![\w'!?]))(?P<word>{_WORD})"
 _BEHIND_IN: Final = re.compile(rf"[^\n]*?(?<![\w.])in[ \t]+{_OTHER_WORD}")
-_DECLARES: Final = re.compile(rf"{_WORD}[ \t]+(?:[^\W\d]|[\"(\[{{«])[^\n]*(?:\n[ \t][^\n]*)*?:")
+_DECLARES: Final = re.compile(rf"({_WORD})[ \t]+(?:[^\W\d]|[\"(\[{{«])[^\n]*(?:\n[ \t][^\n]*)*?:")
 """A name or binders follow, and a colon, before the next line without indentation."""
 _NAMED: Final = re.compile(
     r"[^\W\d][\w'!?]*[ \t]+[^\W\d][\w'!?.]*[ \t]*(?:[({\[][^\n]{0,300})?:(?!=)[^\n]{0,300}:=[ \t]*by\b"
 )
 """`problem name (binders) : … := by` on one line."""
 _FIRST: Final = re.compile(_WORD)
+_HASH: Final = re.compile(rf"#{_WORD}")
+_HASHED: Final = re.compile(
+    r"#(?:eval!?|check\w*|print|reduce|synth|guard\w*|exit|where|help|find|lint|html|widget|time|count_heartbeats"
+    r"|simp|norm_num|version|import|conv|ring|push_neg|instances|long_names|redundant_imports|min_imports|trans_imports)"
+    r"(?![\w'!?])"
+)
+"""Commands that hold no proof of their own."""
+_INDENTED: Final = re.compile(r"\n([ \t]*)(?=\S)")
 _ENDING: Final = frozenset(")]}⟩»\"'!?›_`.⁻✝")
 _LAST_WORD: Final = re.compile(r"[\w'!?]+\Z")
-_UNFINISHED: Final = frozenset({"by", "fun", "λ", "with", "at", "from", "then", "else", "do", "using", "have", "show"})
-MAX_DISTANCE: Final = 100_000
+_MAX_DISTANCE: Final = 100_000
 """Characters that are searched on both sides of a cursor; longer proofs are not laid out."""
 
 
-def own_commands(
-    masked: str, start: int, end: int, margin: int, *, after_scope: bool = True
-) -> Iterator[tuple[int, int]]:
-    """The first word of each of a project's own commands between two known ones: its offsets.
+def own_command(masked: str, last: Command | None, offset: int, end: int) -> tuple[tuple[int, int] | None, int]:
+    """The project's own command around an offset, from its start to behind its word; and where what is there ends.
 
     Args:
-        start: Offset behind the keyword of a known command, or the start of the text.
-        margin: Most blanks in front of such a word.
-        after_scope: That keyword needs nothing behind it, as `end`, or there is none.
+        last: The known command in front of the offset.
+        end: Offset of the known command behind it.
     """
+    found: tuple[int, int] | None = None
+    start = last.end if last else 0
+    word = _own_word(masked, last) if last and last.keyword not in PROVING else None
+    if last and word and offset >= word[1]:
+        found, start = (last.start + last.margin, word[1]), word[1]
+    margin, after_scope = last.margin if last else 0, last is None or last.keyword in SCOPES
+    if after_scope:
+        line = _INDENTED.search(masked, start, end)
+        margin = len(line[1]) if line else 0
+    begin = max(start, offset - _MAX_DISTANCE)
     steps_at_margin = False  # of a proof in the style of old Lean
-    for head in _heads(margin).finditer(masked, start, end):
-        at, word = head.span("word"), head.group("word")
-        before = _last_visible(masked, start, at[0])
-        if word in KNOWN_STEPS:
+    for head in _heads(margin).finditer(masked, begin, min(end, offset + _MAX_DISTANCE)):
+        at = head.start("word")
+        before = at - 1
+        while before >= begin and (masked[before].isspace() or masked[before] == "\ufeff"):
+            before -= 1
+        if head["word"] in KNOWN_STEPS:
             steps_at_margin = True
-        elif _may_follow(masked, before, steps_at_margin, at[0]) if before >= start else after_scope:
+        elif _may_follow(masked, before, steps_at_margin, at) if before >= begin else after_scope:
             steps_at_margin = False
-            yield at
+            if at > offset:
+                return found, at
+            found = head.span("word")
+    return found, end
+
+
+def is_sure(masked: str, command: Command, offset: int) -> bool:
+    """Whether no line between a command and an offset may begin another command.
+
+    Such a line begins as far to the left as the command, or looks like a declaration.
+    """
+    start = masked.find("\n", command.end, offset)
+    lines = masked[start + 1 : offset].split("\n") if start >= 0 else []
+    return not any(_may_begin(line, command.margin) for line in lines if line.strip())
+
+
+def _may_begin(line: str, margin: int) -> bool:
+    bare = line.lstrip()
+    declares = _DECLARES.match(bare)
+    return len(line) - len(bare) <= margin or (declares is not None and declares[1] not in KNOWN_STEPS)
+
+
+def _own_word(masked: str, command: Command) -> tuple[int, int] | None:
+    """The word of a project's own command behind attributes, modifiers or `… in`, or behind `#`."""
+    if masked[command.start] == "#":
+        word = _HASH.match(masked, command.start)
+        return None if word is None or _HASHED.match(masked, command.start) else word.span()
+    word = None if command.keyword else _FIRST.match(masked, command.end)
+    if word and word[0] not in KNOWN_STEPS:
+        return word.span()
+    behind = _BEHIND_IN.match(masked, command.end) if FOR_ONE.match(masked, command.start + command.margin) else None
+    return behind.span("word") if behind else None
 
 
 @functools.lru_cache(maxsize=32)
 def _heads(margin: int) -> re.Pattern[str]:
     return re.compile(rf"^\ufeff?[ \t]{{0,{margin}}}{_OTHER_WORD}", re.MULTILINE)
-
-
-def word_behind_in(masked: str, offset: int) -> tuple[int, int] | None:
-    """The word behind the `in` of the line at an offset, which may be a project's own command."""
-    found = _BEHIND_IN.match(masked, offset)
-    return found.span("word") if found else None
-
-
-def begins_word(masked: str, offset: int) -> tuple[int, int] | None:
-    """The word at an offset that may be a command's."""
-    head = _FIRST.match(masked, offset)
-    return head.span() if head and head.group() not in KNOWN_STEPS else None
-
-
-def declares(line: str) -> bool:
-    """Whether a line looks like the first one of a project's own declaration, however it is indented."""
-    bare = line.lstrip()
-    word = begins_word(bare, 0)
-    return word is not None and _DECLARES.match(bare) is not None
 
 
 def _may_follow(masked: str, before: int, steps_at_margin: bool, at: int) -> bool:
@@ -83,12 +109,5 @@ def _may_follow(masked: str, before: int, steps_at_margin: bool, at: int) -> boo
     if not (character.isalnum() or character in _ENDING):
         return _NAMED.match(masked, at) is not None  # behind a line that is typed only in part
     last = _LAST_WORD.search(masked, max(0, before - 32), before + 1)
-    unfinished = last is not None and last.group() in _UNFINISHED
+    unfinished = last is not None and last[0] in WORDS["unfinished"]
     return _DECLARES.match(masked, at) is not None if steps_at_margin or unfinished else True
-
-
-def _last_visible(masked: str, start: int, end: int) -> int:
-    at = end - 1
-    while at >= start and (masked[at].isspace() or masked[at] == "\ufeff"):
-        at -= 1
-    return at

@@ -14,9 +14,9 @@ from llmstep.lean import vocabulary
 from llmstep.lean.insertion_point import InsertionPoint
 from llmstep.lean.lexer import Lexeme, LexicalError, lex, words_of
 from llmstep.lean.step import step_of
+from llmstep.lean.step_words import CALLS
 from llmstep.lean.tokens import CLOSING, OPENING
 from llmstep.lean.vocabulary import computed_option, refused_option
-from llmstep.lean.words import CALLS
 from llmstep.printable import strange_character
 
 MAX_LENGTH: Final = 4096
