@@ -135,14 +135,12 @@ async def recheck(case: Case, accepted: Outcome, shadow: Shadow, *, closes: bool
     found, sure = None, False
     if case.converts or (_is_whole(case, accepted) and not case.point.optional):
         outcome = await shadow.run(_bracketed(case, shown=False), case.seconds, question(case.name))
-        axioms = axioms_in(outcome)
-        found = _against(case, outcome, axioms, shown=False)
-        sure = axioms is not None and "sorryAx" not in axioms  # else it comes from a theorem above, or from here
+        found = _against(case, outcome, shown=False)
+        sure = _is_whole(case, outcome)
     if found is None and not sure:
         outcome = await shadow.run(_bracketed(case, shown=True), case.seconds, question(case.name))
-        axioms = axioms_in(outcome)
-        found = _against(case, outcome, axioms, shown=True)
-        found = found or await _against_term(case, outcome, axioms, shadow, closes=closes)
+        found = _against(case, outcome, shown=True)
+        found = found or await _against_term(case, outcome, shadow, closes=closes)
     if found is None and may_name_itself(case.candidate, case.point):
         renamed = case.point.shadow_text(_with_another_name(case), case.candidate)
         outcome = await shadow.run(renamed, shadow.patience)
@@ -176,7 +174,10 @@ def _brackets(case: Case) -> tuple[str, str]:
 
 
 def _is_whole(case: Case, outcome: Outcome) -> bool:
-    """Whether Lean has nothing against the whole declaration, and would have warned of a `sorry` in it."""
+    """Whether Lean has nothing against the whole declaration, and would have warned of a `sorry` in it.
+
+    Of one with an error the axioms say little: where the kernel refuses it, Lean takes the theorem itself as an axiom.
+    """
     scope = case.text.count("\n", 0, case.point.declaration.start)
     complaints = (
         each.get("severity") == ERROR or (each.get("severity") == WARNING and "sorry" in each["message"])
@@ -186,7 +187,7 @@ def _is_whole(case: Case, outcome: Outcome) -> bool:
     return case.baseline.warns and case.baseline.axioms is not None and not any(complaints)
 
 
-def _against(case: Case, outcome: Outcome, axioms: frozenset[str] | None, *, shown: bool) -> Check | None:
+def _against(case: Case, outcome: Outcome, *, shown: bool) -> Check | None:
     """What the candidate in brackets has against it: an error, or an axiom."""
     if error := first_error(case.baseline, outcome):
         if _TOO_MUCH.search(error):
@@ -194,7 +195,7 @@ def _against(case: Case, outcome: Outcome, axioms: frozenset[str] | None, *, sho
         if shown and case.converts:  # in brackets it was fine: it works at other goals than the first
             return _UNSHOWN
         return Check(Verdict.INVALID, message=f"It is not one sequence of tactics: {error}")
-    known = case.baseline.axioms
+    axioms, known = axioms_in(outcome), case.baseline.axioms
     if axioms is None and known is not None:
         return Check(Verdict.UNCHECKED, message="Lean does not say which axioms it rests on.")
     new = (axioms or frozenset()) - (known or frozenset())
@@ -202,9 +203,7 @@ def _against(case: Case, outcome: Outcome, axioms: frozenset[str] | None, *, sho
     return _COMPILER_USED if compiled and not case.native else None
 
 
-async def _against_term(
-    case: Case, outcome: Outcome, axioms: frozenset[str] | None, shadow: Shadow, *, closes: bool
-) -> Check | None:
+async def _against_term(case: Case, outcome: Outcome, shadow: Shadow, *, closes: bool) -> Check | None:
     """What the term that Lean has shown has against it."""
     printed = _printed(case, outcome)
     if printed is None and case.point.optional:
@@ -216,7 +215,7 @@ async def _against_term(
         return _SORRY_USED
     if _COMPILER_IN_TERM.search(term) and not case.native:
         return _COMPILER_USED
-    if _PART.search(term) and (axioms is None or "sorryAx" in axioms):
+    if _PART.search(term) and not _is_whole(case, outcome):
         parts = list(dict.fromkeys(_PART.findall(printed or "")))[: _MAX_PARTS + 1]
         if not parts or len(parts) > _MAX_PARTS:
             return _PART_UNSHOWN
