@@ -179,12 +179,14 @@ class FileChecker:
             except (LeanCrashedError, LeanMemoryError) as error:
                 return Trial(reason=error.message)
 
-    async def informations(self, text: str, point: InsertionPoint, tactic: str) -> list[str]:
+    async def informations(
+        self, text: str, point: InsertionPoint, tactic: str, seconds: float | None = None
+    ) -> list[str]:
         """What a tactic says at an insertion point: the texts of its informations; none where it takes too long.
 
-        Errors are those of `baseline`.
+        Errors are those of `baseline`; `seconds` is as for `check`.
         """
-        case = await self._case(text, point, tactic)
+        case = await self._case(text, point, tactic, seconds)
         if isinstance(case, str):
             return []
         async with self._ready(case):
