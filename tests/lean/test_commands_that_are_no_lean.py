@@ -10,7 +10,7 @@ import pytest
 from waiting import until
 
 from llmstep.errors import LeanError, LeanNotFoundError, LeanTimeoutError
-from llmstep.lean import protocol
+from llmstep.lean import client
 from llmstep.lean.process import MARK, marked
 from llmstep.lean.server import LeanServer
 from llmstep.lean.starting import ServerOptions
@@ -118,9 +118,7 @@ async def test_a_command_that_is_no_lean(
     error: type[LeanError],
     message: str,
     monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    caplog.set_level("ERROR", "pygls")  # `cat` sends us our own request, which pygls finds worth a warning
     marks: list[str] = []
     spawned = asyncio.create_subprocess_exec
 
@@ -129,7 +127,7 @@ async def test_a_command_that_is_no_lean(
         return await spawned(*words, **options)
 
     monkeypatch.setattr(asyncio, "create_subprocess_exec", spawn)
-    monkeypatch.setattr(protocol, "PATIENCE", 0.2)
+    monkeypatch.setattr(client, "PATIENCE", 0.2)
     start = 2.0 if error is LeanTimeoutError else 60
     server = LeanServer(("/bin/sh", "-c", script), tmp_path, timeout=0.5, options=ServerOptions(start_seconds=start))
     with pytest.raises(error) as caught:

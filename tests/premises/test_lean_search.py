@@ -8,6 +8,7 @@ import pytest
 from lsprotocol.types import Position
 
 from llmstep.lean.insertion_points import find_insertion_point
+from llmstep.lean.proposals import proposed
 from llmstep.lean.workspace import LeanWorkspace
 from llmstep.premises.lean_search import LeanSearch, named
 from llmstep.premises.source import Whereabouts
@@ -100,4 +101,4 @@ async def test_a_goal_without_a_file_has_none() -> None:
     ],
 )
 def test_names_are_read_from_every_form_of_message(message: str, names: list[str]) -> None:
-    assert named([message]) == names
+    assert named(proposed([message])) == names

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from typing import Final
 
 from llmstep.lean.text import mask
-from llmstep.lean.tokens import CLOSING, OPENING, tokenize
+from llmstep.lean.tokens import Token, outside, tokenize
 
 _OPERATORS: Final = ("→", "↔", "∨", "∧", "=", "⊕", "×")
 """Infix operators, the loosest first."""
-_BINDER: Final = re.compile(r"(?:∀|∃!?) *")
+_REACHES_ON: Final = frozenset(("∀", "∃", "fun", "λ", "∑", "∏"))
+"""What follows these is all inside of them."""
+_BINDER: Final = re.compile(r"\A(?:∀|∃!?) *")
 _NAMES: Final = re.compile(r"[^\W\d][\w'!?]*")
 _ENTRY: Final = re.compile(r"\n(?=\S)")
 
@@ -32,9 +35,8 @@ def parts_at(kind: str, operator: str) -> list[str]:
     """The parts of a type at an operator that is its outermost; the type alone where that is another."""
     if outermost(kind) != operator:
         return [kind]
-    places = [offset for found, offset in _outside_of_brackets(kind) if found == operator]
-    ends = [*places, len(kind)]
-    return [kind[start:end] for start, end in zip([0, *(place + 1 for place in places)], ends, strict=True)]
+    places = [each.start for each in _operators(kind) if each.text == operator]
+    return [kind[start + 1 : end] for start, end in itertools.pairwise([-1, *places, len(kind)])]
 
 
 def outermost(kind: str) -> str:
@@ -42,22 +44,15 @@ def outermost(kind: str) -> str:
     text = kind.strip()
     if text[:1] in {"∀", "∃"}:
         return text[0]
-    found = {operator for operator, _ in _outside_of_brackets(text)}
-    for operator in _OPERATORS:
-        if operator in found:
-            return operator
-    return "¬" if text.startswith("¬") else text
+    found = {each.text for each in _operators(text)}
+    other = "¬" if text.startswith("¬") else text
+    return next((operator for operator in _OPERATORS if operator in found), other)
 
 
 def without_brackets(kind: str) -> str:
     """The type without parentheses around all of it."""
     kind = kind.strip()
-    while kind.startswith("(") and kind.endswith(")") and not _outside_of_brackets(kind):
-        depth = 0
-        for index, character in enumerate(kind):
-            depth += (character == "(") - (character == ")")
-            if depth == 0 and index < len(kind) - 1:
-                return kind
+    while kind.startswith("(") and [each.text for each in _outside(kind)] == [")"]:
         kind = kind[1:-1].strip()
     return kind
 
@@ -68,42 +63,35 @@ def premise_of(target: str) -> tuple[list[str], str, str] | None:
     None where there is nothing to introduce.
     """
     target = target.strip()
-    if target.startswith("∀"):
+    operator = outermost(target)
+    if operator == "∀":
         names, rest = binder_of(target)
         return (names, "", rest) if rest else None
-    if target.startswith("¬") and outermost(target) == "¬":
+    if operator == "¬":
         return [], target[1:], "False"
-    if outermost(target) != "→":
+    if operator != "→":
         return None
-    at = next(offset for operator, offset in _outside_of_brackets(target) if operator == "→")
+    at = next(each.start for each in _operators(target) if each.text == "→")
     return [], target[:at], target[at + 1 :]
 
 
 def binder_of(kind: str) -> tuple[list[str], str]:
     """The names that `∀ x y, p` or `∃ x y, p` binds, and its body; the body is empty where the text has none."""
-    found = _BINDER.match(kind.strip())
-    text = kind.strip()[found.end() if found else 0 :]
-    depth = 0
-    for index, character in enumerate(text):
-        depth += (character in "([{⟨⦃") - (character in ")]}⟩⦄")
-        if character == "," and depth == 0:
-            return _bound(text[:index]), text[index + 1 :]
-    return _bound(text), ""
+    text = _BINDER.sub("", kind.strip(), count=1)
+    comma = next((each.start for each in _outside(text) if each.text == ","), len(text))
+    return _bound(text[:comma]), text[comma + 1 :]
 
 
 @functools.lru_cache(maxsize=64)
-def _outside_of_brackets(text: str) -> tuple[tuple[str, int], ...]:
-    """The operators outside of brackets and of binders, with their offsets."""
-    masked = mask(text)
-    depth = 0
-    found: list[tuple[str, int]] = []
-    for token in tokenize(masked, 0, len(masked)):
-        depth += (token.text in OPENING) - (token.text in CLOSING)
-        if depth == 0 and token.text in {"∀", "∃", "fun", "λ", "∑", "∏"}:
-            break  # what a binder reaches over is all inside of it
-        if depth == 0 and token.text in _OPERATORS:
-            found.append((token.text, token.start))
-    return tuple(found)
+def _outside(text: str) -> tuple[Token, ...]:
+    """The tokens outside of brackets."""
+    return tuple(outside(tokenize(mask(text), 0, len(text))))
+
+
+def _operators(text: str) -> list[Token]:
+    """The operators outside of brackets and of binders."""
+    before = itertools.takewhile(lambda each: each.text not in _REACHES_ON, _outside(text))
+    return [each for each in before if each.text in _OPERATORS]
 
 
 def _bound(head: str) -> list[str]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-import attrs
-
 from llmstep.automation.goal_text import binder_of, outermost, parts_at, premise_of, without_brackets
 
 _SUBSCRIPTS: Final = "₁₂₃₄₅₆₇₈₉"
@@ -16,16 +14,11 @@ _MAX: Final = 8
 """Most premises and groups of variables that are introduced at once."""
 
 
-@attrs.define
 class Fresh:
-    """Hands out names that do not occur in a goal, each once."""
+    """Hands out names that are not taken, each once."""
 
-    taken: set[str]
-
-    @classmethod
-    def beside(cls, names: Iterable[str]) -> Fresh:
-        """Names other than these."""
-        return cls(set(names))
+    def __init__(self, taken: Iterable[str]) -> None:
+        self.taken = set(taken)
 
     def name(self, wish: str) -> str:
         """The wish, or the first of it with a number that is free."""
@@ -48,9 +41,9 @@ def introduced(target: str, fresh: Fresh, *, apart: bool = False) -> list[str]:
         if premise is None:
             break
         names, kind, target = premise
-        found += [fresh.name(name) for name in names]
+        found += map(fresh.name, names)
         if kind:
-            found.append(_in_place(kind, fresh) if apart else fresh.name("h"))
+            found.append(_in_place(kind, fresh, _DEEP) if apart else fresh.name("h"))
     return found
 
 
@@ -63,7 +56,7 @@ def pattern(kind: str, fresh: Fresh, wish: str = "h", deep: int = _DEEP) -> str:
     kind = without_brackets(kind)
     if outermost(kind) == "∨" and deep:
         # The sides become goals of their own, so that each may use the same names.
-        sides = [(side, Fresh.beside(fresh.taken)) for side in parts_at(kind, "∨")]
+        sides = [(side, Fresh(fresh.taken)) for side in parts_at(kind, "∨")]
         patterns = [pattern(side, names, wish, deep - 1) for side, names in sides]
         fresh.taken.update(*(names.taken for _, names in sides))
         return " | ".join(patterns)
@@ -71,7 +64,7 @@ def pattern(kind: str, fresh: Fresh, wish: str = "h", deep: int = _DEEP) -> str:
     return f"⟨{', '.join(parts)}⟩" if parts else fresh.name(wish)
 
 
-def _in_place(kind: str, fresh: Fresh, deep: int = _DEEP) -> str:
+def _in_place(kind: str, fresh: Fresh, deep: int) -> str:
     """The pattern, with parentheses where it is a choice."""
     text = pattern(kind, fresh, deep=deep)
     return f"({text})" if outermost(without_brackets(kind)) == "∨" and deep else text

@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import attrs
 
-from llmstep.automation.goal_text import binder_of
-from llmstep.automation.patterns import Fresh, pattern
-
-if TYPE_CHECKING:
-    from llmstep.automation.shape import Hypothesis, Shape
-
-_CASES: Final = {
-    "Option": "rcases {0} with _ | {x}",
-    "Fin": "rcases {0} with ⟨{i}, {h}⟩",
-    "Nonempty": "obtain ⟨{x}⟩ := {0}",
-    "×": "obtain ⟨{a}, {b}⟩ := {0}",
-    "⊕": "rcases {0} with {0} | {0}",
-}
-"""How something of a type is taken apart, by the type: `{0}` is its name, the others are fresh ones."""
-_INDUCTIONS: Final = {
-    "Nat": "induction {0} with | zero => ?_ | succ {0} {ih} => ?_",
-    "ℕ": "induction {0} with | zero => ?_ | succ {0} {ih} => ?_",
-    "List": "induction {0} with | nil => ?_ | cons {x} {0} {ih} => ?_",
-}
+from llmstep.automation.goal_text import binder_of, entries_of, outermost, parts_at
+from llmstep.automation.patterns import Fresh, introduced, pattern
 
 
 @attrs.frozen
@@ -40,91 +24,128 @@ class LeanTactic:
     """It proposes texts ("Try this: …"), and these are the candidates."""
 
 
-def shaped(shape: Shape) -> Iterator[LeanTactic]:
-    """The steps for the target, then those for each hypothesis."""
-    yield from _for_target(shape)
-    for hypothesis in shape.hypotheses:
-        yield from _for_hypothesis(shape, hypothesis)
+_Steps = dict[str, float]
+"""Steps with their chances. `{0}` is the name of a hypothesis, `{pattern}` takes it apart, the others are fresh."""
+
+_FOR_TARGET: Final[dict[str, _Steps]] = {
+    "∨": {"left": 0.2, "right": 0.2},
+    "∧": {"constructor <;> assumption": 0.8, "constructor <;> simp_all": 0.6},
+    "↔": {"constructor <;> assumption": 0.8, "constructor <;> simp_all": 0.6, "constructor <;> intro {h}": 0.4},
+    "=": {"ext {x}": 0.4},
+}
+"""By the outermost operator of the target."""
+_APPLY: Final[_Steps] = {"apply {0}": 0.4, "apply {0} <;> assumption": 0.65}
+_NUMBER: Final[_Steps] = {
+    "induction {0} <;> simp_all": 0.6,
+    "induction {0} with | zero => ?_ | succ {0} {ih} => ?_": 0.25,
+    "cases {0}": 0.15,
+}
+_CASES: Final[_Steps] = {"cases {0} <;> simp_all": 0.55, "cases {0}": 0.15}
+_FOR_HYPOTHESIS: Final[dict[str, _Steps]] = {
+    "∧": {"obtain {pattern} := {0}": 0.45},
+    "∨": {"rcases {0} with {pattern}": 0.45, "rcases {0} with {pattern} <;> simp_all": 0.6},
+    "∃": {"obtain {pattern} := {0}": 0.45},
+    "=": {"subst {0}": 0.3, "rw [{0}]": 0.4, "rw [← {0}]": 0.4},
+    "↔": {"rw [{0}]": 0.4},
+    "→": _APPLY,
+    "∀": _APPLY,
+    "¬": {**_APPLY, "refine absurd ?_ {0}": 0.2},
+    "×": {"obtain ⟨{a}, {b}⟩ := {0}": 0.3},
+    "⊕": {"rcases {0} with {0} | {0}": 0.3},
+    "Option": {"rcases {0} with _ | {x}": 0.3},
+    "Fin": {"rcases {0} with ⟨{i}, {h}⟩": 0.3},
+    "Nonempty": {"obtain ⟨{x}⟩ := {0}": 0.3},
+    "Nat": _NUMBER,
+    "ℕ": _NUMBER,
+    "List": {
+        "induction {0} <;> simp_all": 0.6,
+        "induction {0} with | nil => ?_ | cons {x} {0} {ih} => ?_": 0.25,
+        "cases {0}": 0.15,
+    },
+    "Bool": {"cases {0} <;> rfl": 0.85, **_CASES},
+}
+"""By the outermost operator of its type, or by the constant that the type applies."""
+_INDUCTIVE: Final[_Steps] = {"induction {0} <;> simp_all": 0.5, "induction {0}": 0.15, **_CASES}
+"""For a type of Lean's or the user's, which may or may not be inductive."""
+
+_CONSTANT: Final = re.compile(r"\A([A-Zℕ][\w.']*)(?: |\Z)")
+_TYPE: Final = re.compile(r"\s*(?:Prop|Type|Sort)\b")
+_NUMBERS: Final = frozenset(("Nat", "Int", "Rat", "Real", "ℕ", "ℤ", "ℚ", "ℝ", "ℂ", "Bool"))
+_NOT_INDUCTIVE: Final = frozenset(
+    ("Prop", "Type", "Sort", "Set", "Real", "Rat", "Complex", "Int", "Float", "Char", "String", "Decidable")
+)
+"""Heads of types that are not taken apart."""
+_MAX_HYPOTHESES: Final = 6
+_MAX_THINGS: Final = 3
 
 
-def _for_target(shape: Shape) -> Iterator[LeanTactic]:
-    if names := shape.introduced():
-        yield LeanTactic(f"intro {' '.join(names)}", 0.65)
-        if len(names) > 1:
-            yield LeanTactic(f"intro {names[0]}", 0.45)
-        yield LeanTactic(f"intro {' '.join(names)}; simp_all", 0.6)
-        if (patterns := shape.introduced(apart=True)) != names:
-            yield LeanTactic(f"rintro {' '.join(patterns)}", 0.55)
-    if shape.operator == "∨":
-        yield from (LeanTactic(side, 0.2) for side in ("left", "right"))
-    elif shape.operator in {"∧", "↔"}:
-        yield LeanTactic("constructor <;> assumption", 0.8)
-        yield LeanTactic("constructor <;> simp_all", 0.6)
-        if shape.operator == "↔":
-            yield LeanTactic(f"constructor <;> intro {shape.fresh().name('h')}", 0.4)
-    elif shape.operator == "=":
-        yield LeanTactic(f"ext {shape.fresh().name('x')}", 0.4)
-    elif shape.operator == "∃":
-        yield from _witnesses(shape)
+def shaped(goal: str) -> Iterator[LeanTactic]:
+    """The steps for the target of a goal as Lean prints it, then those for the last hypotheses that suggest one."""
+    entries, target = entries_of(goal)
+    names = frozenset(name for name, _ in entries)
+    types = {name for name, kind in entries if _TYPE.match(kind) and kind.strip() != "Prop"} | _NUMBERS
+    things = [name for name, kind in entries if kind.strip() in types]
+    for text, chance in _for_target(target, names, things[-_MAX_THINGS:]).items():
+        yield LeanTactic(text, chance)
+    shapes = [(name, kind, _shape(kind, names, types)) for name, kind in entries]
+    for name, kind, shape in [each for each in shapes if each[2]][-_MAX_HYPOTHESES:]:
+        for text, chance in _for_hypothesis(name, kind, shape, names, target).items():
+            yield LeanTactic(text, chance)
 
 
-def _witnesses(shape: Shape) -> Iterator[LeanTactic]:
-    names, _ = binder_of(shape.target)
-    holes = "_, " * max(1, len(names))
-    yield LeanTactic(f"exact ⟨{holes}by assumption⟩", 0.7)
-    yield LeanTactic(f"exact ⟨{holes}rfl⟩", 0.8)
-    if len(names) == 1:
-        yield from (LeanTactic(f"exact ⟨{thing}, by simp_all⟩", 0.6) for thing in shape.things)
+def _for_target(target: str, names: frozenset[str], things: list[str]) -> _Steps:
+    steps: _Steps = {}
+    if found := introduced(target, Fresh(names)):
+        all_of_them = f"intro {' '.join(found)}"
+        steps[all_of_them] = 0.65
+        if len(found) > 1:
+            steps[f"intro {found[0]}"] = 0.45
+        steps[f"{all_of_them}; simp_all"] = 0.6
+        if (patterns := introduced(target, Fresh(names), apart=True)) != found:
+            steps[f"rintro {' '.join(patterns)}"] = 0.55
+    operator = outermost(target)
+    if operator == "∃":
+        variables, _ = binder_of(target)
+        holes = "_, " * max(1, len(variables))
+        steps |= {f"exact ⟨{holes}by assumption⟩": 0.7, f"exact ⟨{holes}rfl⟩": 0.8}
+        if len(variables) == 1:
+            steps |= {f"exact ⟨{thing}, by simp_all⟩": 0.6 for thing in things}
+    fresh = _fresh(names)
+    return steps | {text.format(**fresh): chance for text, chance in _FOR_TARGET.get(operator, {}).items()}
 
 
-def _for_hypothesis(shape: Shape, hypothesis: Hypothesis) -> Iterator[LeanTactic]:
-    name, operator = hypothesis.name, hypothesis.operator
-    if operator == "∨":
-        # What is taken apart is gone, and its name free again.
-        apart = pattern(hypothesis.kind, Fresh.beside(shape.names - {name}), name)
-    else:
-        apart = pattern(hypothesis.kind, shape.fresh())
-    if operator == "∧":
-        yield LeanTactic(f"obtain {apart} := {name}", 0.45)
-    elif operator == "∨":
-        yield LeanTactic(f"rcases {name} with {apart}", 0.45)
-        yield LeanTactic(f"rcases {name} with {apart} <;> simp_all", 0.6)
-    elif operator == "∃":
-        yield LeanTactic(f"obtain {apart} := {name}", 0.45)
-        if shape.operator == "∃":
-            variables, _ = binder_of(shape.target)
-            first = apart[1 : apart.index(",")]
-            end = f"{first}, by simp_all" if len(variables) == 1 else "_, " * len(variables) + "by assumption"
-            yield LeanTactic(f"obtain {apart} := {name}; exact ⟨{end}⟩", 0.6)
-    elif operator == "=":
-        yield LeanTactic(f"subst {name}", 0.3)
-        yield from (LeanTactic(f"rw [{arrow}{name}]", 0.4) for arrow in ("", "← "))
-    elif operator == "↔":
-        yield LeanTactic(f"rw [{name}]", 0.4)
-    elif operator in {"→", "∀", "¬"}:
-        yield LeanTactic(f"apply {name}", 0.4)
-        yield LeanTactic(f"apply {name} <;> assumption", 0.65)
-        if operator == "¬" and shape.operator != "False":
-            yield LeanTactic(f"refine absurd ?_ {name}", 0.2)
-    else:
-        yield from _for_inductive(shape, name, operator)
+def _for_hypothesis(name: str, kind: str, shape: str, names: frozenset[str], target: str) -> _Steps:
+    # What a choice takes apart is gone, and its name free again.
+    apart = pattern(kind, Fresh(names - {name}), name) if shape == "∨" else pattern(kind, Fresh(names))
+    found = _FOR_HYPOTHESIS.get(shape)
+    if found is None:
+        found = _CASES if name.startswith("h") else _INDUCTIVE  # induction seldom helps with facts, as `h` is called
+    if shape == "¬" and target == "False":
+        found = _APPLY
+    fresh = _fresh(names)
+    steps = {text.format(name, pattern=apart, **fresh): chance for text, chance in found.items()}
+    if shape == "∃" and outermost(target) == "∃":
+        variables, _ = binder_of(target)
+        first = apart[1 : apart.index(",")]
+        end = f"{first}, by simp_all" if len(variables) == 1 else "_, " * len(variables) + "by assumption"
+        steps[f"obtain {apart} := {name}; exact ⟨{end}⟩"] = 0.6
+    return steps
 
 
-def _for_inductive(shape: Shape, name: str, kind: str) -> Iterator[LeanTactic]:
-    """Cases and induction on something of a type of Lean's or the user's, which may or may not be inductive."""
-    fresh = shape.fresh()
-    names = {wish: fresh.name(wish) for wish in ("x", "i", "h", "a", "b", "ih")}
-    if kind in _CASES:
-        yield LeanTactic(_CASES[kind].format(name, **names), 0.3)
-    elif kind in _INDUCTIONS:
-        yield LeanTactic(f"induction {name} <;> simp_all", 0.6)
-        yield LeanTactic(_INDUCTIONS[kind].format(name, **names), 0.25)
-        yield LeanTactic(f"cases {name}", 0.15)
-    else:
-        if kind == "Bool":
-            yield LeanTactic(f"cases {name} <;> rfl", 0.85)
-        elif not name.startswith("h"):  # as facts are called, which induction seldom helps with
-            yield LeanTactic(f"induction {name} <;> simp_all", 0.5)
-            yield LeanTactic(f"induction {name}", 0.15)
-        yield LeanTactic(f"cases {name} <;> simp_all", 0.55)
-        yield LeanTactic(f"cases {name}", 0.15)
+def _fresh(names: frozenset[str]) -> dict[str, str]:
+    fresh = Fresh(names)
+    return {wish: fresh.name(wish) for wish in ("x", "i", "h", "a", "b", "ih")}
+
+
+def _shape(kind: str, names: frozenset[str], types: set[str]) -> str:
+    """The operator or the constant by which a hypothesis suggests steps; empty for others."""
+    *arguments, result = parts_at(kind, "→")
+    if arguments and (result.strip() in types or _TYPE.match(result)):
+        return ""  # the type of a function or a predicate is nothing to apply to a goal
+    operator = outermost(kind)
+    if operator in {"∀", "∃"} and not all(binder_of(kind)):
+        return ""
+    if operator in _FOR_HYPOTHESIS:
+        return operator
+    constant = _CONSTANT.match(kind.strip())
+    return constant[1] if constant and constant[1] not in names | _NOT_INDUCTIVE else ""

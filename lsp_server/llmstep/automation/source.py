@@ -18,6 +18,8 @@ _SURE: Final = 0.85
 _UNKNOWN: Final = "unknown tactic"
 """How Lean refuses a word that begins no tactic, whatever the goal."""
 _FILES: Final = 64
+_MAX_PROPOSALS: Final = 4
+"""Of one search."""
 _LONGEST: Final = 80
 """Most characters of a text that is worth remembering: what is longer is not tried again."""
 
@@ -96,4 +98,4 @@ class Automation:
 async def _texts(tactic: LeanTactic, search: Search | None, start: str) -> list[str]:
     if not tactic.search or search is None:
         return [tactic.text]
-    return [each for each in await search(tactic.text) if each.startswith(start)]
+    return [each for each in await search(tactic.text) if each.startswith(start)][:_MAX_PROPOSALS]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from llmstep.automation.shape import Shape
 from llmstep.automation.shaped import LeanTactic, shaped
 from llmstep.types import Goal
 
@@ -56,7 +55,7 @@ def tactics_for(goal: Goal, wanted: Sequence[str] = (), prefix: str = "") -> lis
     if not wanted:
         closers = [tactic for tactic in plain if tactic.text in _CLOSERS]
         steps = [tactic for tactic in plain if tactic.text not in _CLOSERS]
-        plain = [*closers, *shaped(Shape.of(goal.text)), *steps]
+        plain = [*closers, *shaped(goal.text), *steps]
     start = prefix.strip()
     distinct = {tactic.text: tactic for tactic in reversed(plain) if tactic.text.startswith(start)}
     return [*list(reversed(distinct.values()))[:_MAX_LENGTH], *(tactic for tactic in named if tactic.search)]

@@ -15,7 +15,7 @@ from llmstep.errors import LeanNotFoundError, LeanProjectError
 from llmstep.lean import process
 from llmstep.lean.header import imports_of
 from llmstep.lean.project import Project, find_program, packages_folder, packages_of
-from llmstep.lean.protocol import split_lines
+from llmstep.lean.protocol import lines
 from llmstep.progress import Progress, ProgressSink
 
 if TYPE_CHECKING:
@@ -74,15 +74,12 @@ async def run(command: Sequence[str], root: Path, variables: Sequence[str], prog
         raise LeanProjectError(f"`{words}` cannot be run: {error.strerror}.", hint=f"Run it in {root}.") from error
     assert child.stdout is not None
     wrong = last = ""
-    rest = b""
     try:
-        while data := await child.stdout.read(4096):
-            *lines, rest = split_lines(rest + data)
-            for line in (raw.decode("utf-8", "replace").strip() for raw in lines):
-                if line:
-                    last = line[:200]
-                    wrong = wrong or (last if line.startswith("error:") else "")
-                    progress(_progress(last))
+        async for line in lines(child.stdout):
+            if line.strip():
+                last = line.strip()[:200]
+                wrong = wrong or (last if last.startswith("error:") else "")
+                progress(_progress(last))
         status = await child.wait()
     except BaseException:
         process.end([*process.family(child.pid), *process.marked(mark)])

@@ -76,7 +76,6 @@ def _missing_word(outcome: Outcome, behind: str) -> str:
         outcome: Of the text up to the proof.
         behind: What stands behind it.
     """
-    end = outcome.shadow.end.line, outcome.shadow.end.character
-    said = (str(each["message"]) for place, each in outcome.errors() if place >= end)
+    said = (str(each["message"]) for place, each in outcome.errors() if place >= outcome.shadow.end)
     expected = [word for each in said if each.startswith("unexpected") for word in _EXPECTED.findall(each)]
     return next((word for word in expected if word in behind.split()), "")

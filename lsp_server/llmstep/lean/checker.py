@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import attrs
 from cachetools import LRUCache
 
 from llmstep.errors import LeanCrashedError, LeanMemoryError, LeanTimeoutError
 from llmstep.lean.checked_text import CheckedText
 from llmstep.lean.insertion_point import InsertionPoint
-from llmstep.lean.judging import Judging, TooLongError
-from llmstep.lean.names import Offer
+from llmstep.lean.names import Offer, is_misnamed
 from llmstep.lean.offers import Offers
 from llmstep.lean.prefilter import MAX_LENGTH, MAX_PROOF_LENGTH, prefilter
-from llmstep.lean.recheck import Case, named, question
+from llmstep.lean.recheck import Case, named, question, recheck
 from llmstep.lean.shadow import Shadow
 from llmstep.lean.statement import no_goal, statement_error
 from llmstep.lean.text import digest, unmarked
 from llmstep.lean.trial import Trial, gapless
-from llmstep.lean.verdict import Baseline, Diagnostic, baseline_of, place_of
+from llmstep.lean.verdict import Baseline, Diagnostic, baseline_of, judge, place_of
 from llmstep.types import Check, Verdict
 
 if TYPE_CHECKING:
@@ -59,7 +60,6 @@ class FileChecker:
         self._lock = asyncio.Lock()
         self._baselines: LRUCache[str, Baseline] = LRUCache(64)
         self._checks: LRUCache[str, Check] = LRUCache(4096)
-        self._judging = Judging(self.shadow, self._settle)
         self._checked = CheckedText(self.shadow, self._lock, variables_by_proof=variables_by_proof)
         self._offers: LRUCache[str, dict[str, list[Offer]]] = LRUCache(16)
 
@@ -125,14 +125,42 @@ class FileChecker:
             return Check(Verdict.INVALID, message=case)
         if case.baseline.unkept or _UNKEPT in case.above:
             return Check(Verdict.UNCHECKED, message=f"An option keeps Lean's kernel from checking (`{_UNKEPT}`).")
-        key = digest(case.shadow().text)
+        key = digest(case.document().text)
         check = self._checks.get(key)
         if check is None:
-            async with self._lock:
-                check = await self._judging.verdict(case)
+            check = await self._judged(case)
             if check.verdict is not Verdict.UNCHECKED:
                 self._checks[key] = check
         return check
+
+    async def _judged(self, case: Case) -> Check:
+        """The verdict; a crash of Lean is tried again once, since something else may have been its cause."""
+        for last in (False, True):
+            try:
+                async with self._ready(case):
+                    with contextlib.suppress(LeanTimeoutError):
+                        return await self._looked_at(case)
+                return Check(Verdict.UNCHECKED, message=f"no answer within {case.seconds:g} s")
+            except LeanMemoryError as error:
+                return Check(Verdict.UNCHECKED, message=error.message)
+            except LeanCrashedError:
+                if last:
+                    return Check(Verdict.UNCHECKED, message="Lean crashed on it.")
+        raise AssertionError
+
+    async def _looked_at(self, case: Case) -> Check:
+        """The verdict by Lean's answer to the candidate, and by a second look where Lean accepts it."""
+        outcome = await self.shadow.run(case.document(), case.seconds)
+        if outcome.goals is None:
+            goals = await self.shadow.goals_at(outcome.shadow.end, case.seconds)
+            outcome = attrs.evolve(outcome, goals=goals)
+        check = judge(case.point, case.baseline, outcome)
+        accepted = check.verdict.accepted
+        if accepted:
+            closes = check.verdict is Verdict.CLOSES
+            if doubt := await recheck(case, outcome, self.shadow, closes=closes):
+                return doubt
+        return attrs.evolve(check, misnamed=is_misnamed(outcome, case.candidate, accepted=accepted))
 
     async def trial(self, text: str, point: InsertionPoint, proof: str, seconds: float) -> Trial:
         """What Lean says about a proof that may have gaps (`sorry`). Errors are those of `baseline`.
@@ -142,30 +170,29 @@ class FileChecker:
         """
         case = await self._case(text, point, proof, seconds, gaps=True)
         if isinstance(case, str):
-            return Trial.refused(case)
-        async with self._lock:
-            await self._judging.make_ready(case)
+            return Trial(reason=case)
+        async with self._ready(case):
             try:
-                return Trial.of(case.baseline, await self._judging.run(case.shadow(), seconds))
-            except TooLongError:
-                return Trial.refused(f"Lean does not answer within {seconds:g} s.")
+                return Trial.of(case.baseline, await self.shadow.run(case.document(), seconds))
+            except LeanTimeoutError:
+                return Trial(reason=f"Lean does not answer within {seconds:g} s.")
             except (LeanCrashedError, LeanMemoryError) as error:
-                return Trial.refused(error.message)
+                return Trial(reason=error.message)
 
-    async def informations(self, text: str, point: InsertionPoint, tactic: str) -> list[str]:
+    async def informations(
+        self, text: str, point: InsertionPoint, tactic: str, seconds: float | None = None
+    ) -> list[str]:
         """What a tactic says at an insertion point: the texts of its informations; none where it takes too long.
 
-        Errors are those of `baseline`.
+        Errors are those of `baseline`; `seconds` is as for `check`.
         """
-        case = await self._case(text, point, tactic)
+        case = await self._case(text, point, tactic, seconds)
         if isinstance(case, str):
             return []
-        async with self._lock:
-            await self._judging.make_ready(case)
-            try:
-                return (await self._judging.run(case.shadow(), case.seconds)).informations()
-            except TooLongError:
-                return []
+        async with self._ready(case):
+            with contextlib.suppress(LeanTimeoutError):
+                return (await self.shadow.run(case.document(), case.seconds)).informations()
+        return []
 
     async def renamed(self, text: str, point: InsertionPoint, candidate: str) -> list[str]:
         """A candidate with names that Lean offers for those that it does not know or calls deprecated.
@@ -176,13 +203,19 @@ class FileChecker:
         case = await self._case(text, point, candidate)
         if isinstance(case, str):
             return []
-        async with self._lock:
-            await self._judging.make_ready(case)
-            known = self._offers.setdefault(digest(case.shadow(point.placeholder).text), {})
-            try:
+        async with self._ready(case):
+            known = self._offers.setdefault(digest(case.document(point.placeholder).text), {})
+            with contextlib.suppress(LeanTimeoutError):
                 return await Offers(self.shadow, case, known).texts()
-            except LeanTimeoutError:
-                return []
+        return []
+
+    @contextlib.asynccontextmanager
+    async def _ready(self, case: Case) -> AsyncIterator[None]:
+        """Holds the shadow document, in which Lean has elaborated what stands above a candidate."""
+        async with self._lock:
+            if not self.shadow.is_ready(case.above):
+                await self._settle(case.text, case.name, case.point)
+            yield
 
     async def messages(self, text: str) -> list[Diagnostic]:
         """What Lean says about a whole text, from its beginning to its end; Lean itself sends what it finds first.
@@ -220,4 +253,4 @@ class FileChecker:
             raise no_goal(goals, await self.shadow.read(text[: point.declaration.end]), point, text)
         if error := statement_error(text, point, outcome, goals):
             raise error
-        return baseline_of(outcome, goals, (text.count("\n", 0, point.declaration.start), 0))
+        return baseline_of(outcome, goals, text.count("\n", 0, point.declaration.start))

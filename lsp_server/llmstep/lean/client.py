@@ -6,18 +6,14 @@ import asyncio
 import collections
 import contextlib
 import itertools
-import logging
 import uuid
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import psutil
-from pygls.client import JsonRPCClient
 from pygls.exceptions import JsonRpcException
-from pygls.io_ import run_async
 
 from llmstep.errors import (
     CancelledError,
@@ -27,41 +23,37 @@ from llmstep.errors import (
     LeanTimeoutError,
     LlmstepError,
 )
-from llmstep.lean import process
-from llmstep.lean.protocol import SERVER_REQUESTS, LeanProtocol, Output, how_it_ended, raw_converter, split_lines
-
-logger = logging.getLogger(__name__)
+from llmstep.lean import process, protocol
+from llmstep.lean.protocol import Message
 
 Params = dict[str, Any]
 
 STOP_SECONDS = 5.0
 """How long a server may take to shut down by itself, and a killed one to be gone."""
+PATIENCE = 5.0
+"""Seconds to wait for the first message after other output: wrappers print greetings."""
 
 
-class LeanClient(JsonRPCClient):
+class LeanClient:
     """A Lean server process. Used once: a dead one is replaced, not revived.
 
     Args:
-        on_notification: Called with the method and the parameters of each notification in `listens`.
-        listens: Methods of the notifications that are wanted.
+        on_notification: Called with the method and the parameters of each notification.
         on_stderr: Called with each line that it writes to its standard error.
     """
 
-    def __init__(
-        self,
-        on_notification: Callable[[str, Params], None],
-        listens: Iterable[str],
-        on_stderr: Callable[[str], None] | None = None,
-    ) -> None:
-        super().__init__(LeanProtocol, raw_converter)
+    def __init__(self, on_notification: Callable[[str, Params], None], on_stderr: Callable[[str], None]) -> None:
         self.mark = uuid.uuid4().hex
         self.alive = False
         self.stderr: collections.deque[str] = collections.deque(maxlen=50)
-        self.output: Output | None = None
+        self.noise: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        """The first line that is no header of a message, once no message is to be expected after it."""
+        self._on_notification = on_notification
         self._on_stderr = on_stderr
         self._process: Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self._watchers: list[asyncio.Task[None]] = []
+        self._waits_for_noise: asyncio.TimerHandle | None = None
         self._closing = False
         self._dying: list[psutil.Process] = []
         self._cause: LlmstepError | None = None
@@ -69,11 +61,8 @@ class LeanClient(JsonRPCClient):
         self._shut = ""
         """The stream that a process which lives on has closed."""
         self._numbers = itertools.count(1)
-        self._calls: set[asyncio.Future[Any]] = set()
-        for method in SERVER_REQUESTS:
-            self.feature(method)(lambda params: None)
-        for method in listens:
-            self.feature(method)(_handler(method, on_notification))
+        self._calls: dict[str, asyncio.Future[Any]] = {}
+        """Those that Lean has not answered."""
 
     @property
     def pid(self) -> int | None:
@@ -116,7 +105,6 @@ class LeanClient(JsonRPCClient):
                 f"The program {command[0]} cannot be run: {error.strerror}.",
                 hint=f"Try `{command[0]} --version` in a terminal, and correct llmstep.lean.command if it is set.",
             ) from error
-        self.protocol.set_writer(self._process.stdin)  # type: ignore[arg-type]
         self.alive = True
         work = self._listen(self._process), self._keep_stderr(self._process), self._watch_input(self._process)
         self._reader, *self._watchers = map(asyncio.create_task, work)
@@ -144,13 +132,12 @@ class LeanClient(JsonRPCClient):
         """
         if not self.alive:
             raise self.death()
-        number = f"llmstep-{next(self._numbers)}"  # not a number: pygls would mix it up with Lean's own
+        number = f"llmstep-{next(self._numbers)}"
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        groups = [self._calls] if calls is None else [self._calls, calls]
-        for group in groups:
-            group.add(answer)
-        reply = self.protocol.send_request(method, params, msg_id=number)
-        reply.add_done_callback(lambda reply: _copy(reply, answer))
+        calls = set() if calls is None else calls
+        calls.add(answer)
+        self._calls[number] = answer
+        self._send({"id": number, "method": method, "params": params})
         try:
             await asyncio.wait((answer,), timeout=max(timeout, 0.0))
             if not answer.done():
@@ -160,9 +147,8 @@ class LeanClient(JsonRPCClient):
                 )
             return answer.result()
         finally:
-            for group in groups:
-                group.discard(answer)
-            if not reply.done():
+            calls.discard(answer)
+            if self._calls.pop(number, None) is not None:
                 self.notify("$/cancelRequest", {"id": number})
             if not answer.cancel() and not answer.cancelled():
                 answer.exception()  # counts as seen, also when the caller was cancelled at the same moment
@@ -170,12 +156,16 @@ class LeanClient(JsonRPCClient):
     def notify(self, method: str, params: Params | None) -> None:
         """Sends a notification; a dead server gets none."""
         if self.alive:
-            self.protocol.notify(method, params)
+            self._send({"method": method, "params": params})
+
+    def _send(self, message: Message) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.write(protocol.encoded(message))
 
     async def close(self) -> None:
         """Shuts the server down, kills what is left of its family, and ends pending requests."""
         self._closing = True
-        fail(self._calls, CancelledError("The Lean server was stopped.", hint="Ask again."))
+        fail(self._calls.values(), CancelledError("The Lean server was stopped.", hint="Ask again."))
         members = self.members()  # while their parents can still be asked
         try:
             with contextlib.suppress(LeanError, JsonRpcException):
@@ -191,7 +181,7 @@ class LeanClient(JsonRPCClient):
     def end(self, error: LlmstepError) -> None:
         """Kills the whole family; pending requests end with this error."""
         self._cause = error
-        fail(self._calls, error)
+        fail(self._calls.values(), error)
         self.kill()
 
     def kill(self, members: Iterable[psutil.Process] = ()) -> None:
@@ -217,7 +207,7 @@ class LeanClient(JsonRPCClient):
             return self._cause
         return LeanCrashedError(
             "The Lean server "
-            + how_it_ended(self._process.returncode if self._process else None, self._shut, self.stderr),
+            + protocol.how_it_ended(self._process.returncode if self._process else None, self._shut, self.stderr),
             hint="Try again.",
         )
 
@@ -228,10 +218,36 @@ class LeanClient(JsonRPCClient):
         reports an exit only when all pipes are closed.
         """
         assert child.stdout is not None
-        self.output = Output(child.stdout)
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            await run_async(self._stop_event, self.output, self.protocol, logger)
+            async for message in protocol.messages(child.stdout, self._hear_noise):
+                with contextlib.suppress(KeyError, TypeError):  # it is none of Lean's
+                    self._take(message)
         await self._lost(child, "output")
+
+    def _hear_noise(self, line: str) -> None:
+        if self._waits_for_noise is None:
+            loop = asyncio.get_running_loop()
+            self._waits_for_noise = loop.call_later(PATIENCE, self.noise.set_result, line)
+
+    def _take(self, message: Message) -> None:
+        """Hands on an answer or a notification; answers a request."""
+        if self._waits_for_noise is not None:
+            self._waits_for_noise.cancel()
+        number, method = message.get("id"), message.get("method")
+        if method is None:
+            call = self._calls.pop(str(number), None)
+            if call is None or call.done():
+                return
+            if error := message.get("error"):
+                call.set_exception(JsonRpcException(error["message"], error["code"]))
+            else:
+                call.set_result(message.get("result"))
+        elif number is None:
+            self._on_notification(method, message["params"])
+        elif method in protocol.SERVER_REQUESTS:
+            self._send({"id": number, "result": None})
+        else:
+            self._send({"id": number, "error": {"code": protocol.METHOD_NOT_FOUND, "message": "Method Not Found"}})
 
     async def _watch_input(self, child: Process) -> None:
         """A server that no longer reads can answer nothing."""
@@ -252,46 +268,21 @@ class LeanClient(JsonRPCClient):
             self._shut = self._shut or stream
         await asyncio.sleep(0)  # what it wrote last is read
         self.kill()
-        fail(self._calls, self.death())
+        fail(self._calls.values(), self.death())
 
     async def _keep_stderr(self, child: Process) -> None:
         assert child.stderr is not None
-        rest = b""
-        while data := await child.stderr.read(4096):
-            *lines, rest = split_lines(rest + data)
-            for line in lines:
-                self._say(line)
-        if rest:
-            self._say(rest)
-
-    def _say(self, raw: bytes) -> None:
-        line = raw.decode("utf-8", "replace")
-        self.stderr.append(line)
-        if self._on_stderr is not None and line.strip():
-            self._on_stderr(line.strip())
-
-    def report_server_error(self, error: Exception, source: Any) -> None:
-        logger.debug("unexpected message of the Lean server: %s (%s)", error, source)
+        async for line in protocol.lines(child.stderr):
+            self.stderr.append(line)
+            if line.strip():
+                self._on_stderr(line.strip())
 
 
-def fail(calls: set[asyncio.Future[Any]], error: Exception) -> None:
+def fail(calls: Iterable[asyncio.Future[Any]], error: Exception) -> None:
     """Ends pending calls with an error."""
     for call in list(calls):
         if not call.done():
             call.set_exception(error)
-
-
-def _copy(reply: Future[Any], answer: asyncio.Future[Any]) -> None:
-    """Hands on what came, unless nobody waits for it any more."""
-    error = reply.exception()
-    if not answer.done() and error is not None:
-        answer.set_exception(error)
-    elif not answer.done():
-        answer.set_result(reply.result())
-
-
-def _handler(method: str, on_notification: Callable[[str, Params], None]) -> Callable[[Params], None]:
-    return lambda params: on_notification(method, params)
 
 
 def _check_folder(root: Path) -> None:

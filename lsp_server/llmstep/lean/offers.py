@@ -114,7 +114,7 @@ class Offers:
                 found[each.text] = each
 
     async def _run(self, candidate: str) -> Outcome:
-        shadow = self._case.shadow(candidate)
+        shadow = self._case.document(candidate)
         self._shown = shadow.text
         return await self._shadow.run(shadow, self._case.seconds, "")
 

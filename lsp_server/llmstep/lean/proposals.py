@@ -7,10 +7,9 @@ import textwrap
 from collections.abc import Iterable
 from typing import Final
 
-_HEAD: Final = re.compile(r"\ATry th(?:is|ese):[ \t]*")
+_HEAD: Final = re.compile(r"\A(?:Try th(?:is|ese)|Library suggestions):[ \t]*")
 _MARK: Final = re.compile(r"^[ \t]*(?:\[apply\]|•)[ \t]*", re.MULTILINE)
 _REMARK: Final = re.compile(r"^[ \t]*--.*$|^[ \t]*Remaining (?:sub)?goals:[\s\S]*", re.MULTILINE)
-_MAX: Final = 4
 
 
 def proposed(messages: Iterable[str]) -> list[str]:
@@ -26,7 +25,7 @@ def proposed(messages: Iterable[str]) -> list[str]:
             text = _dedented(part)
             if text:
                 found[text] = None
-    return list(found)[:_MAX]
+    return list(found)
 
 
 def _dedented(text: str) -> str:

@@ -7,31 +7,36 @@ methods, so parameters and results stay what `json` made of them.
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import cattrs
-from lsprotocol.types import ResponseError, ResponseErrorMessage
-from pygls.protocol import JsonRPCNotification, JsonRPCProtocol, JsonRPCRequestMessage, JsonRPCResponseMessage
+Message = dict[str, Any]
 
+METHOD_NOT_FOUND = -32601
 CONTENT_MODIFIED = -32801
 REQUEST_CANCELLED = -32800
 WORKER_EXITED = -32901
 WORKER_CRASHED = -32902
 
-SERVER_REQUESTS = (
-    "client/registerCapability",
-    "client/unregisterCapability",
-    "workspace/inlayHint/refresh",
-    "workspace/semanticTokens/refresh",
-    "workspace/codeLens/refresh",
+SERVER_REQUESTS: Final = frozenset(
+    {
+        "client/registerCapability",
+        "client/unregisterCapability",
+        "workspace/inlayHint/refresh",
+        "workspace/semanticTokens/refresh",
+        "workspace/codeLens/refresh",
+    }
 )
 """What Lean asks of its client; null is the right answer to each."""
+
+_LENGTH: Final = re.compile(rb"Content-Length: (\d+)\r\n")
+_HEADER: Final = re.compile(rb"[A-Za-z-]+: [^\r\n]*\r\n|\r?\n")
+_LINE_END: Final = re.compile(rb"\r\n|\n|\r")
+_MAX_LENGTH: Final = 16_384
 
 
 def initialize_params(root: Path) -> dict[str, Any]:
@@ -49,83 +54,47 @@ def initialize_params(root: Path) -> dict[str, Any]:
     }
 
 
-def raw_converter() -> cattrs.Converter:
-    """A converter that takes a message apart and leaves its contents alone.
+def encoded(message: Message) -> bytes:
+    """A message with its header, its text as it is."""
+    body = json.dumps({"jsonrpc": "2.0", **message}, ensure_ascii=False).encode("utf-8", "replace")
+    return b"Content-Length: %d\r\n\r\n" % len(body) + body
 
-    It is made in a millisecond; the converter of all types of the protocol takes a tenth of a second.
+
+async def messages(stream: asyncio.StreamReader, on_noise: Callable[[str], None]) -> AsyncIterator[Message]:
+    """The messages of a server, until its output ends.
+
+    Args:
+        on_noise: Called with each line that is no header of a message.
+
+    Raises:
+        asyncio.IncompleteReadError: The output ends inside of a message.
     """
-    converter = cattrs.Converter()
-
-    def error(message: dict[str, Any], _: type) -> ResponseErrorMessage:
-        details = message["error"]
-        return ResponseErrorMessage(
-            id=message.get("id"),
-            error=ResponseError(code=details["code"], message=details["message"], data=details.get("data")),
-        )
-
-    converter.register_structure_hook(ResponseErrorMessage, error)
-    converter.register_structure_hook(JsonRPCResponseMessage, lambda message, cls: cls(**message))
-    for request in (JsonRPCRequestMessage, JsonRPCNotification):
-        converter.register_structure_hook(request, lambda message, cls: cls(**{"params": None, **message}))
-    return converter
+    length = 0
+    while line := await _line(stream):
+        if found := _LENGTH.fullmatch(line):
+            length = int(found[1])
+        elif length and not line.strip():
+            body = await stream.readexactly(length)
+            length = 0
+            message = _parsed(body)
+            if isinstance(message, dict):
+                yield message
+        elif not _HEADER.fullmatch(line):
+            on_noise(line.decode("utf-8", "replace").strip()[:80] or "a blank line")
 
 
-class LeanProtocol(JsonRPCProtocol):
-    """Sends text as it is, like editors do, where pygls escapes what is not ASCII."""
-
-    def handle_message(self, message: Any) -> None:
-        """As pygls does it; but it finds the kind of a message by its structure, which for a notification takes longer
-        than all the rest, and Lean sends one or two for each command of a file.
-        """
-        if type(message) is JsonRPCNotification and message.jsonrpc == self.VERSION and not self._shutdown:
-            contextvars.copy_context().run(self._handle_notification, message.method, message.params)
-        else:
-            super().handle_message(message)
-
-    def _send_data(self, data: Any) -> None:
-        if self.writer is not None:
-            body = json.dumps(data, default=self._serialize_message, ensure_ascii=False).encode("utf-8", "replace")
-            self.writer.write(b"Content-Length: %d\r\n\r\n" % len(body) + body)
+async def _line(stream: asyncio.StreamReader) -> bytes:
+    try:
+        return await stream.readline()
+    except ValueError:  # longer than the buffer, which has been emptied
+        return b"(a line without an end)\n"
 
 
-PATIENCE: Final = 5.0
-"""Seconds to wait for the first message after other output: wrappers print greetings."""
-
-_HEADER: Final = re.compile(rb"[A-Za-z-]+: [^\r\n]*\r\n|\r?\n")
-_LINE_END: Final = re.compile(rb"\r\n|\n|\r")
-_MAX_LENGTH: Final = 16_384
-
-
-class Output:
-    """A server's standard output, as pygls reads it."""
-
-    def __init__(self, stream: asyncio.StreamReader) -> None:
-        self._stream = stream
-        self._since = 0.0
-        self.noise = ""
-        """The first line that is no header of a message; empty when there is none, or once a message came."""
-        self._spoke = False
-
-    @property
-    def is_noise(self) -> bool:
-        """Whether it has been noise for so long that no message is to be expected."""
-        return bool(self.noise) and asyncio.get_running_loop().time() - self._since > PATIENCE
-
-    async def readline(self) -> bytes:
-        try:
-            line = await self._stream.readline()
-        except ValueError:  # longer than the buffer, which has been emptied
-            line = b"(a line without an end)\n"
-        if line and not self._spoke and not self.noise and not _HEADER.fullmatch(line):
-            self.noise = line.decode("utf-8", "replace").strip()[:80] or "a blank line"
-            self._since = asyncio.get_running_loop().time()
-        return line
-
-    async def readexactly(self, n: int) -> bytes:
-        body = await self._stream.readexactly(n)
-        if body.lstrip().startswith(b"{"):
-            self._spoke, self.noise = True, ""
-        return body
+def _parsed(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
 
 
 def how_it_ended(status: int | None, shut: str, stderr: Sequence[str]) -> str:
@@ -142,10 +111,17 @@ def how_it_ended(status: int | None, shut: str, stderr: Sequence[str]) -> str:
     return what + (f": {last}" if last else ".")
 
 
-def split_lines(data: bytes) -> list[bytes]:
-    """The lines, and last what has no end yet; a carriage return ends one, since bars of progress are drawn with it.
+async def lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:
+    """The lines of a program; a carriage return ends one, since bars of progress are drawn with it.
 
     What goes on for too long without an end is cut off.
     """
-    *lines, rest = _LINE_END.split(data)
-    return [*lines, rest] if len(rest) <= _MAX_LENGTH else [*lines, rest[:_MAX_LENGTH], b""]
+    rest = b""
+    while data := await stream.read(4096):
+        *whole, rest = _LINE_END.split(rest + data)
+        if len(rest) > _MAX_LENGTH:
+            whole, rest = [*whole, rest], b""
+        for line in whole:
+            yield line.decode("utf-8", "replace")
+    if rest:
+        yield rest.decode("utf-8", "replace")

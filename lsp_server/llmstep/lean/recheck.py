@@ -3,23 +3,27 @@
 The candidate runs once more in brackets, which hold exactly one sequence of tactics: what begins a command, goes on
 with the step before or belongs to the declaration does not parse there. Behind the theorem Lean is asked for its
 axioms. Where that says nothing about this candidate, since the theorem has another `sorry` or goals are left, Lean
-shows the term.
+shows the term. A candidate that may mean the theorem itself runs under another name of the theorem.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
+from lsprotocol.types import Position
 
 from llmstep.lean.insertion_point import PLACEHOLDER, InsertionPoint, ShadowText
-from llmstep.lean.prefilter import hypothesis_names
+from llmstep.lean.prefilter import hypothesis_names, may_name_itself
 from llmstep.lean.step import step_of
 from llmstep.lean.text import masked_text
 from llmstep.lean.tokens import NAME
 from llmstep.lean.verdict import ERROR, INFORMATION, WARNING, Baseline, Outcome, axioms_in, first_error, place_of
 from llmstep.types import Check, Verdict
+
+if TYPE_CHECKING:
+    from llmstep.lean.shadow import Shadow
 
 _PRINTED: Final = {
     "explicit": "true",
@@ -57,11 +61,11 @@ _EXAMPLE: Final = re.compile(r"(?<![\w.«])example(?![\w'!?.»])")
 _SHOWN_EXAMPLE: Final = "def ζζζ"
 """As long as the word it replaces, so that every place stays."""
 
-HOLE: Final = "It leaves a hole that is no goal, so that nothing can fill it."
-SORRY_USED: Final = "It uses `sorry`, which proves nothing."
-PART_UNSHOWN: Final = "Lean does not show whether a part of it uses `sorry`."
-_UNSHOWN: Final = "Lean does not show whether it uses `sorry`."
-COMPILER_USED: Final = "It trusts compiled code (`check.allowNativeDecide`)."
+_UNSHOWN: Final = Check(Verdict.UNCHECKED, message="Lean does not show whether it uses `sorry`.")
+_PART_UNSHOWN: Final = Check(Verdict.UNCHECKED, message="Lean does not show whether a part of it uses `sorry`.")
+_SORRY_USED: Final = Check(Verdict.INVALID, message="It uses `sorry`, which proves nothing.")
+_COMPILER_USED: Final = Check(Verdict.INVALID, message="It trusts compiled code (`check.allowNativeDecide`).")
+_HOLE: Final = Check(Verdict.INVALID, message="It leaves a hole that is no goal, so that nothing can fill it.")
 
 
 @attrs.frozen
@@ -95,9 +99,14 @@ class Case:
         """The names in the goal."""
         return hypothesis_names(self.baseline.goals[0])
 
-    def shadow(self, candidate: str | None = None) -> ShadowText:
-        """The document with the candidate, or with other text in its place."""
+    def document(self, candidate: str | None = None) -> ShadowText:
+        """What Lean reads, with the candidate or with other text in its place."""
         return self.point.shadow_text(self.text, self.candidate if candidate is None else candidate)
+
+
+def question(name: str) -> str:
+    """The command that asks Lean what a theorem rests on; empty without a name."""
+    return f"#print axioms {name}" if name else ""
 
 
 def named(text: str, point: InsertionPoint) -> tuple[str, str]:
@@ -114,116 +123,120 @@ def named(text: str, point: InsertionPoint) -> tuple[str, str]:
     return text[:start] + _SHOWN_EXAMPLE + text[end:], _SHOWN_EXAMPLE.split()[1]
 
 
-def with_another_name(text: str, point: InsertionPoint) -> str:
+async def recheck(case: Case, accepted: Outcome, shadow: Shadow, *, closes: bool) -> Check | None:
+    """What a second look has against a candidate; None where it has nothing.
+
+    Args:
+        accepted: Lean's answer to the candidate, which it accepts.
+        shadow: The document, ready for the candidate.
+        closes: No goal of the candidate's own is left.
+    """
+    # Where Lean takes the declaration as finished, its axioms show a `sorry`, but not whether a step was of use.
+    found, sure = None, False
+    if case.converts or (_is_whole(case, accepted) and not case.point.optional):
+        outcome = await shadow.run(_bracketed(case, shown=False), case.seconds, question(case.name))
+        found = _against(case, outcome, shown=False)
+        sure = _is_whole(case, outcome)
+    if found is None and not sure:
+        outcome = await shadow.run(_bracketed(case, shown=True), case.seconds, question(case.name))
+        found = _against(case, outcome, shown=True)
+        found = found or await _against_term(case, outcome, shadow, closes=closes)
+    if found is None and may_name_itself(case.candidate, case.point):
+        renamed = case.point.shadow_text(_with_another_name(case), case.candidate)
+        outcome = await shadow.run(renamed, shadow.patience)
+        shadow.forget()
+        if first_error(case.baseline, outcome):
+            name = case.point.declaration.short
+            return Check(Verdict.INVALID, message=f"It uses the theorem itself: `{name}`.")
+    return found
+
+
+def _with_another_name(case: Case) -> str:
     """The text with another name of the same length for the theorem."""
-    _, end = point.declaration.name_span
-    start = end - len(point.declaration.short.rpartition(".")[2])
-    return text[:start] + "ζ" * (end - start) + text[end:]
+    declaration = case.point.declaration
+    end = declaration.name_span[1]
+    start = end - len(declaration.short.rpartition(".")[2])
+    return case.text[:start] + "ζ" * (end - start) + case.text[end:]
 
 
-def question(name: str) -> str:
-    """The command that asks Lean what a theorem rests on; empty without a name."""
-    return f"#print axioms {name}" if name else ""
-
-
-def bracketed(case: Case, *, shown: bool) -> str:
-    """The candidate in brackets, as one step.
+def _bracketed(case: Case, *, shown: bool) -> ShadowText:
+    """What Lean reads with the candidate in brackets, as one step.
 
     Args:
         shown: Lean shows the term that it makes. `conv` shows none, but a tactic in it does, for the equation.
     """
     first, last = _brackets(case) if shown else ("(", " )")
-    return "\n".join([first, *("  " + line for line in step_of(case.candidate).lines), last])
+    return case.document("\n".join([first, *("  " + line for line in step_of(case.candidate).lines), last]))
 
 
 def _brackets(case: Case) -> tuple[str, str]:
     return (f"tactic => {SHOW_TERM} (conv => lhs; (", " ))") if case.converts else (f"{SHOW_TERM} (", " )")
 
 
-def is_whole(case: Case, outcome: Outcome) -> bool:
+def _is_whole(case: Case, outcome: Outcome) -> bool:
     """Whether Lean has nothing against the whole declaration, and would have warned of a `sorry` in it.
 
-    Args:
-        outcome: Of the candidate.
+    Of one with an error the axioms say little: where the kernel refuses it, Lean takes the theorem itself as an axiom.
     """
     scope = case.text.count("\n", 0, case.point.declaration.start)
     complaints = (
         each.get("severity") == ERROR or (each.get("severity") == WARNING and "sorry" in each["message"])
         for each in outcome.diagnostics
-        if place_of(each)[0] >= scope
+        if place_of(each).line >= scope
     )
     return case.baseline.warns and case.baseline.axioms is not None and not any(complaints)
 
 
-def doubt(case: Case, outcome: Outcome, *, shown: bool, closes: bool, parts: bool = False) -> Check | None:
-    """What the second look has against a candidate.
-
-    Args:
-        outcome: Of the candidate in brackets.
-        shown: Lean was to show the term.
-        closes: No goal of the candidate's own is left.
-        parts: It is known that `parts_of` the term hold.
-    """
+def _against(case: Case, outcome: Outcome, *, shown: bool) -> Check | None:
+    """What the candidate in brackets has against it: an error, or an axiom."""
     if error := first_error(case.baseline, outcome):
         if _TOO_MUCH.search(error):
             return Check(Verdict.UNCHECKED, message="The second check of it takes too long.")
         if shown and case.converts:  # in brackets it was fine: it works at other goals than the first
-            return Check(Verdict.UNCHECKED, message=_UNSHOWN)
+            return _UNSHOWN
         return Check(Verdict.INVALID, message=f"It is not one sequence of tactics: {error}")
     axioms, known = axioms_in(outcome), case.baseline.axioms
     if axioms is None and known is not None:
         return Check(Verdict.UNCHECKED, message="Lean does not say which axioms it rests on.")
     new = (axioms or frozenset()) - (known or frozenset())
-    own = [each for each in new if _COMPILER.search(each) and _is_own(each, case.point)]
-    if own and not case.native:
-        return Check(Verdict.INVALID, message=COMPILER_USED)
-    if not shown:
-        return None
-    term = _shown_term(case, outcome)
-    if term is None and case.point.optional:
+    compiled = any(_COMPILER.search(each) and _is_own(each, case.point) for each in new)
+    return _COMPILER_USED if compiled and not case.native else None
+
+
+async def _against_term(case: Case, outcome: Outcome, shadow: Shadow, *, closes: bool) -> Check | None:
+    """What the term that Lean has shown has against it."""
+    printed = _printed(case, outcome)
+    if printed is None and case.point.optional:
         return Check(Verdict.INVALID, message="It fails, and another alternative takes its place.")
-    if term is None or _ELIDED in term or (_SORRY.search(term) and _SORRY.search("\n".join(case.baseline.goals))):
-        return Check(Verdict.UNCHECKED, message=_UNSHOWN)
+    term = _QUOTED.sub("_", printed or _ELIDED)
+    if _ELIDED in term or (_SORRY.search(term) and _SORRY.search("\n".join(case.baseline.goals))):
+        return _UNSHOWN
     if _SORRY.search(term):
-        return Check(Verdict.INVALID, message=SORRY_USED)
+        return _SORRY_USED
     if _COMPILER_IN_TERM.search(term) and not case.native:
-        return Check(Verdict.INVALID, message=COMPILER_USED)
-    if not parts and _PART.search(term) and (axioms is None or "sorryAx" in axioms):
-        return Check(Verdict.UNCHECKED, message=PART_UNSHOWN)
+        return _COMPILER_USED
+    if _PART.search(term) and not _is_whole(case, outcome):
+        parts = list(dict.fromkeys(_PART.findall(printed or "")))[: _MAX_PARTS + 1]
+        if not parts or len(parts) > _MAX_PARTS:
+            return _PART_UNSHOWN
+        for part in parts:
+            if not _holds(case, await shadow.run(outcome.shadow, case.seconds, question(f"_root_.{part}"))):
+                return _PART_UNSHOWN
     if closes and _METAVARIABLE.search(term) and not _METAVARIABLE.search(case.baseline.goals[0]):
-        return Check(Verdict.INVALID, message=HOLE)
+        # The goal itself may have a hole, in an argument that Lean leaves out of it.
+        alone = attrs.evolve(case, candidate=PLACEHOLDER)
+        outcome = await shadow.run(_bracketed(alone, shown=True), case.seconds, "")
+        if not _METAVARIABLE.search(_QUOTED.sub("_", _printed(alone, outcome) or "")):
+            return _HOLE
     return None
 
 
-def parts_of(case: Case, outcome: Outcome) -> list[str]:
-    """The names of the theorems that hold parts of the term that Lean was to show; empty where there are too many.
-
-    Args:
-        outcome: Of the candidate in brackets.
-    """
-    names = list(dict.fromkeys(_PART.findall(_shown(case, outcome) or "")))
-    return names if len(names) <= _MAX_PARTS else []
-
-
-def part_holds(case: Case, outcome: Outcome) -> bool:
-    """Whether Lean says of a part that it uses neither `sorry` nor compiled code that does not count.
-
-    Args:
-        outcome: Of the candidate in brackets, with the question for the part.
-    """
+def _holds(case: Case, outcome: Outcome) -> bool:
+    """Whether Lean says of a part that it uses neither `sorry` nor compiled code that does not count."""
     axioms = axioms_in(outcome)
     if axioms is None or "sorryAx" in axioms:
         return False
     return case.native or not any(_COMPILER.search(each) for each in axioms)
-
-
-def shows_hole(case: Case, outcome: Outcome) -> bool:
-    """Whether there is a hole in the term that Lean was to show.
-
-    Args:
-        outcome: Of the candidate in brackets.
-    """
-    return _METAVARIABLE.search(_shown_term(case, outcome) or "") is not None
 
 
 def _is_own(axiom: str, point: InsertionPoint) -> bool:
@@ -233,16 +246,10 @@ def _is_own(axiom: str, point: InsertionPoint) -> bool:
     return not native or full.endswith(f".{theorem}") or f".{theorem}".endswith(full)
 
 
-def _shown_term(case: Case, outcome: Outcome) -> str | None:
-    """What `show_term` printed, without what stands in quotes; None when it printed nothing."""
-    term = _shown(case, outcome)
-    return None if term is None else _QUOTED.sub("_", term)
-
-
-def _shown(case: Case, outcome: Outcome) -> str | None:
-    """What `show_term` printed. Behind `<;>` it prints for each goal."""
-    line, column = outcome.start
-    place = line, column + _brackets(case)[0].index("show_term")
+def _printed(case: Case, outcome: Outcome) -> str | None:
+    """What `show_term` printed, behind `<;>` for each goal; None when it printed nothing."""
+    start = outcome.shadow.start
+    place = Position(start.line, start.character + _brackets(case)[0].index("show_term"))
     terms = [
         each["message"]
         for each in outcome.diagnostics

@@ -246,7 +246,7 @@ class LeanServer:
     async def _start(self) -> LeanClient:
         if self._client is not None:
             await self._client.gone()  # else two families share the memory
-        client = LeanClient(self._notified, (PUBLISH, PROGRESS), self._said)
+        client = LeanClient(self._notified, self._said)
         try:
             await begin(client, self.command, self.root, self.options.variables)
         except BaseException:
@@ -275,6 +275,8 @@ class LeanServer:
             progress(update)
 
     def _notified(self, method: str, params: Params) -> None:
+        if method not in (PUBLISH, PROGRESS):
+            return
         name = params if method == PUBLISH else params["textDocument"]
         document = self._documents.get(name["uri"])
         if document is None:

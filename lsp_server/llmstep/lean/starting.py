@@ -24,7 +24,6 @@ OLDEST: Final = (4, 8)
 """The first version of Lean that takes all that llmstep sends: `server.reportDelayMs` came with it."""
 
 _UNKNOWN_OPTION: Final = re.compile(r"unknown (?:configuration )?option[^\w]*([\w.]+)")
-_LOOK_SECONDS: Final = 0.5
 _PROGRESS_SECONDS: Final = 5.0
 """How often a wait for the start gives progress when Lean says nothing new."""
 
@@ -98,11 +97,10 @@ async def begin(client: LeanClient, command: Sequence[str], root: Path, variable
     await client.spawn(command, root, variables)
     asking = asyncio.ensure_future(client.request("initialize", protocol.initialize_params(root), math.inf))
     try:
-        while not asking.done():
-            await asyncio.wait((asking,), timeout=_LOOK_SECONDS)
-            output = client.output
-            if not asking.done() and output is not None and output.is_noise:
-                raise LeanError(f"{words} prints text instead of a Lean server's messages: {output.noise}", hint=look)
+        await asyncio.wait((asking, client.noise), return_when=asyncio.FIRST_COMPLETED)
+        if not asking.done():
+            noise = client.noise.result()
+            raise LeanError(f"{words} prints text instead of a Lean server's messages: {noise}", hint=look)
         _check_answer(asking.result(), words, look)
     except LeanCrashedError as error:
         raise _why_it_ended(client, error.message, words, look) from error

@@ -31,16 +31,12 @@ def statement_error(text: str, point: InsertionPoint, outcome: Outcome, goals: S
     begin = point.declaration.name_span[1]
     body = body_of(masked, begin, len(masked))
     first, last = (position_at(text, offset) for offset in (begin, body.start if body else len(masked)))
-    own = [
-        error
-        for place, error in outcome.errors()
-        if (first.line, first.character) <= place < (last.line, last.character) and not is_unsolved(error)
-    ]
+    own = [error for place, error in outcome.errors() if first <= place < last and not is_unsolved(error)]
     if own:
         return _found("The statement has an error of its own, so that nothing can be proved about it.", own[0])
     if not any(_SORRY.search(mask(goal)) for goal in goals[:1]) or _SORRY.search(masked, point.declaration.start):
         return None
-    above = [error for place, error in outcome.errors() if place < outcome.start and not is_unsolved(error)]
+    above = [error for place, error in outcome.errors() if place < outcome.shadow.start and not is_unsolved(error)]
     if not above:
         return None
     inside = [error for error in above if error["range"]["start"]["line"] >= first.line]
@@ -58,7 +54,7 @@ def no_goal(goals: list[str] | None, own: Sequence[Diagnostic], point: Insertion
             out what stands below the goal is none of the user's.
     """
     start, scope = position_at(text, point.start), text.count("\n", 0, point.declaration.start)
-    above = [error for error in own if place_of(error) < (start.line, start.character) and not is_unsolved(error)]
+    above = [error for error in own if place_of(error) < start and not is_unsolved(error)]
     fatal = [error for error in above if _line(error) >= scope or _line(error) == 0]
     if fatal:
         hint = f"Lean reports at line {_line(fatal[0]) + 1}: {fatal[0]['message'].strip().splitlines()[0]}"

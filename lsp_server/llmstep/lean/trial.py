@@ -45,27 +45,20 @@ class Trial:
     """Why Lean was not asked, or did not answer; then nothing else is known."""
 
     @classmethod
-    def refused(cls, reason: str) -> Trial:
-        return cls(reason=reason)
-
-    @classmethod
     def of(cls, baseline: Baseline, outcome: Outcome) -> Trial:
         """The errors that are not there with `sorry` alone in the proof's place.
 
         One that Lean reports outside of the proof, at its theorem for example, stands at the proof's first character.
         """
-        document = outcome.shadow.text
-        start, end = (offset_at(document, place) for place in (outcome.shadow.start, outcome.shadow.end))
-        behind = (outcome.shadow.end.line, outcome.shadow.end.character)
+        shadow, document = outcome.shadow, outcome.shadow.text
+        start, end = offset_at(document, shadow.start), offset_at(document, shadow.end)
         faults: list[Fault] = []
         for place, error in outcome.errors():
             unsolved = is_unsolved(error)
-            outside = place >= behind or place < outcome.start
+            outside = place >= shadow.end or place < shadow.start
             if (unsolved and outside) or outcome.signature(place, error) in baseline.errors:
                 continue  # a proof may leave goals, which are counted apart
-            first, last = _extent(document, error)
-            if place < outcome.start:
-                first = last = start
+            first, last = (start, start) if place < shadow.start else _extent(document, error)
             message = str(error["message"]).strip()
             count = max(1, len(re.findall(r"^⊢", message, re.MULTILINE))) if unsolved else 0
             faults.append(Fault(min(first, end), min(max(first, last), end), message, count))
@@ -74,17 +67,9 @@ class Trial:
 
 def gapless(proof: str) -> str:
     """A proof with a harmless word for each `sorry`, for those who look for other words."""
-    return replaced_gaps(proof, _STAND_IN)
-
-
-def replaced_gaps(proof: str, word: str) -> str:
-    """A proof with a word for each `sorry` outside of comments and strings."""
-    parts: list[str] = []
-    done = 0
-    for start, end in gaps_in(proof):
-        parts += [proof[done:start], word]
-        done = end
-    return "".join(parts) + proof[done:]
+    for start, end in reversed(gaps_in(proof)):
+        proof = proof[:start] + _STAND_IN + proof[end:]
+    return proof
 
 
 def gaps_in(proof: str) -> list[tuple[int, int]]:
@@ -94,5 +79,4 @@ def gaps_in(proof: str) -> list[tuple[int, int]]:
 
 def _extent(document: str, error: Diagnostic) -> tuple[int, int]:
     extent = error.get("fullRange") or error["range"]
-    start, end = (Position(extent[side]["line"], extent[side]["character"]) for side in ("start", "end"))
-    return offset_at(document, start), offset_at(document, end)
+    return offset_at(document, Position(**extent["start"])), offset_at(document, Position(**extent["end"]))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
+from lsprotocol.types import Position
 
 from llmstep.types import Check, Verdict
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 Diagnostic = dict[str, Any]
 """As Lean sent it."""
+Signature = tuple[bool, int, int, str]
+"""Whether an error stands behind the candidate, its line and character, and its first line."""
 
 ERROR: Final = 1
 WARNING: Final = 2
@@ -30,9 +33,6 @@ MESSAGE_LENGTH: Final = 240
 _METAVARIABLE: Final = re.compile(r"\?[\w.✝]+|✝[⁰¹²³⁴⁵⁶⁷⁸⁹]*")
 _AXIOMS: Final = re.compile(r"depends on axioms: \[([^\]]*)\]|does not depend on any axioms")
 
-Place = tuple[int, int]
-"""Line and character."""
-
 
 @attrs.frozen
 class Outcome:
@@ -45,40 +45,27 @@ class Outcome:
     asked: int | None = None
     """The line of the command that was put behind the candidate to ask Lean something."""
 
-    @property
-    def start(self) -> Place:
-        return self.shadow.start.line, self.shadow.start.character
-
-    def errors(self) -> Iterable[tuple[Place, Diagnostic]]:
+    def errors(self) -> list[tuple[Position, Diagnostic]]:
         """Errors in the order of their places."""
         found = [(place_of(each), each) for each in self.diagnostics if each.get("severity") == ERROR]
         return sorted(found, key=lambda pair: pair[0])
 
     def informations(self) -> list[str]:
         """The texts of the informations that stand at the candidate."""
-        end = (self.shadow.end.line, self.shadow.end.character)
         return [
             str(each["message"])
             for each in self.diagnostics
-            if each.get("severity") == INFORMATION and self.start <= place_of(each) <= end
+            if each.get("severity") == INFORMATION and self.shadow.start <= place_of(each) <= self.shadow.end
         ]
 
-    def signature(self, place: Place, diagnostic: Diagnostic) -> tuple[bool, int, int, str]:
+    def signature(self, place: Position, diagnostic: Diagnostic) -> Signature:
         """An error without what depends on the candidate; places behind it count from the probe."""
-        line, character = place
-        probe = self.shadow.probe
-        behind = place >= (self.shadow.end.line, self.shadow.end.character)
+        line, character, probe = place.line, place.character, self.shadow.probe
+        behind = place >= self.shadow.end
         if behind:
             line -= probe.line
-            character = 0 if place <= (probe.line, probe.character) else character
+            character = 0 if place <= probe else character
         return behind, line, character, _METAVARIABLE.sub("?", str(diagnostic["message"]).partition("\n")[0])
-
-    def says(self, severity: int, text: str, since: Place) -> bool:
-        """Whether there is a message of this severity with this text, at or behind a place."""
-        return any(
-            each.get("severity") == severity and text in each["message"] and place_of(each) >= since
-            for each in self.diagnostics
-        )
 
 
 @attrs.frozen
@@ -89,7 +76,7 @@ class Baseline:
     """Those that a candidate faces, main first."""
     behind: tuple[str, ...]
     """Those that are left once the main goal is closed."""
-    errors: frozenset[tuple[bool, int, int, str]]
+    errors: frozenset[Signature]
     """Signatures of the errors that are no candidate's fault."""
     axioms: frozenset[str] | None = None
     """What the theorem rests on with the placeholder; None where Lean cannot be asked for that."""
@@ -108,11 +95,9 @@ def judge(point: InsertionPoint, baseline: Baseline, outcome: Outcome) -> Check:
         return Check(Verdict.INVALID, message=error)
     if outcome.goals is None:
         return Check(Verdict.UNCHECKED, message="Lean gave no goals behind it.")
-    before = [_plain(goal) for goal in baseline.goals]
-    behind = list(baseline.behind) if point.distributed else list(baseline.goals[1:])
-    unchanged = before + [_plain(goal) for goal in behind] if point.distributed else before
-    after = [_plain(goal) for goal in outcome.goals]
-    if sorted(after) == sorted(unchanged):
+    behind = baseline.behind if point.distributed else baseline.goals[1:]
+    unchanged = [*baseline.goals, *(behind if point.distributed else ())]
+    if sorted(map(_plain, outcome.goals)) == sorted(map(_plain, unchanged)):
         return Check(Verdict.INVALID, message="It leaves the goals as they were.")
     if _are_left(outcome.goals, baseline.goals if point.optional else behind):
         return Check(Verdict.CLOSES, goals=() if point.optional else outcome.goals)
@@ -122,29 +107,32 @@ def judge(point: InsertionPoint, baseline: Baseline, outcome: Outcome) -> Check:
 def first_error(baseline: Baseline, outcome: Outcome) -> str | None:
     """The first error that is the candidate's: one inside of it before one elsewhere."""
     elsewhere: str | None = None
-    end = outcome.shadow.end.line, outcome.shadow.end.character
     for place, error in outcome.errors():
-        if place >= end and is_unsolved(error):
-            continue  # at the bracket that closes a block: a step may leave goals
-        if place >= outcome.start:
-            if outcome.signature(place, error) not in baseline.errors:
+        inside = place >= outcome.shadow.start
+        if is_unsolved(error) and (not inside or place >= outcome.shadow.end):
+            continue  # a step may leave goals
+        if outcome.signature(place, error) not in baseline.errors:
+            if inside:
                 return one_line(error)
-        elif not is_unsolved(error) and outcome.signature(place, error) not in baseline.errors:
             elsewhere = elsewhere or one_line(error)
     return elsewhere
 
 
-def baseline_of(outcome: Outcome, goals: Sequence[str], scope: Place) -> Baseline:
+def baseline_of(outcome: Outcome, goals: Sequence[str], scope: int) -> Baseline:
     """The baseline from the answers about the placeholder; `goals` are those at its first character.
 
     Args:
-        scope: Where the declaration begins.
+        scope: The line on which the declaration begins.
     """
-    errors = frozenset(outcome.signature(place, error) for place, error in outcome.errors())
-    warns = outcome.says(WARNING, "sorry", scope)
+    errors = outcome.errors()
+    warns = any(
+        each.get("severity") == WARNING and "sorry" in each["message"] and place_of(each).line >= scope
+        for each in outcome.diagnostics
+    )
     last = outcome.shadow.text.count("\n") if outcome.asked is None else outcome.asked
-    unkept = outcome.shadow.whole and not any(place[0] > last for place, _ in outcome.errors())
-    return Baseline(tuple(goals), outcome.goals or (), errors, axioms_in(outcome), warns, unkept)
+    unkept = outcome.shadow.whole and not any(place.line > last for place, _ in errors)
+    signatures = frozenset(outcome.signature(*error) for error in errors)
+    return Baseline(tuple(goals), outcome.goals or (), signatures, axioms_in(outcome), warns, unkept)
 
 
 def is_unsolved(diagnostic: Diagnostic) -> bool:
@@ -154,7 +142,7 @@ def is_unsolved(diagnostic: Diagnostic) -> bool:
 def axioms_in(outcome: Outcome) -> frozenset[str] | None:
     """The axioms of Lean's answer to `#print axioms`; None when it gave none."""
     for each in outcome.diagnostics:
-        if each.get("severity") == INFORMATION and place_of(each)[0] == outcome.asked:
+        if each.get("severity") == INFORMATION and place_of(each).line == outcome.asked:
             found = _AXIOMS.search(each["message"])
             if found:
                 return frozenset(name.strip() for name in (found.group(1) or "").split(",") if name.strip())
@@ -188,7 +176,6 @@ def _plain(goal: str) -> str:
     return re.sub(r"\?(m|u)\.\d+", r"?\1", goal)
 
 
-def place_of(diagnostic: Diagnostic) -> Place:
+def place_of(diagnostic: Diagnostic) -> Position:
     """Where a message begins."""
-    start = diagnostic["range"]["start"]
-    return start["line"], start["character"]
+    return Position(**diagnostic["range"]["start"])

@@ -143,10 +143,16 @@ class LeanWorkspace:
         async with self._file(uri) as (checker, home):
             return await home.again(partial(checker.trial, text, point, proof, seconds))
 
-    async def proposals(self, uri: str, text: str, point: InsertionPoint, tactic: str) -> list[str]:
-        """The texts that a searching tactic such as `exact?` proposes, best first; errors as with `check`."""
+    async def proposals(
+        self, uri: str, text: str, point: InsertionPoint, tactic: str, seconds: float | None = None
+    ) -> list[str]:
+        """The texts that a searching tactic such as `exact?` proposes, best first; errors as with `check`.
+
+        Args:
+            seconds: The longest time; None is the settings' for a step.
+        """
         async with self._file(uri) as (checker, home):
-            return proposed(await home.again(lambda: checker.informations(text, point, tactic)))
+            return proposed(await home.again(lambda: checker.informations(text, point, tactic, seconds)))
 
     async def renamed(self, uri: str, text: str, point: InsertionPoint, candidate: str) -> list[str]:
         """See `FileChecker.renamed`."""

@@ -36,10 +36,10 @@ class Premises:
 
     async def find(self, goal: Goal, where: Whereabouts | None) -> tuple[Premise, ...]:
         """See `PremiseSource.find`."""
-        key = _key(goal, where)
-        found = self._found.get(key)
+        found = self.known(goal, where)
         if found is None:
-            found = self._found[key] = await self.source.find(goal, where, self._count, self._seconds)
+            found = await self.source.find(goal, where, self._count, self._seconds)
+            self._found[_key(goal, where)] = found
         return found
 
 
@@ -62,10 +62,7 @@ def source_of(settings: Settings, lean: LeanWorkspace | None) -> PremiseSource |
 
 
 def premises_for(settings: Settings, lean: LeanWorkspace | None) -> Premises | None:
-    """The premises that the settings mean.
-
-    None where they want none, name a template that does not read premises, or want Lean and there is none.
-    """
+    """What `source_of` gives, remembered."""
     source = source_of(settings, lean)
     wanted = settings.premises
     return None if source is None else Premises(source, wanted.count, wanted.timeout_seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -29,7 +30,8 @@ class Retriever:
     threads: int = 0
     """As in the settings, like the device."""
     _loaded: tuple[PremiseIndex, Encoder] | None = attrs.field(init=False, default=None)
-    _lock: asyncio.Lock = attrs.field(init=False, factory=asyncio.Lock)
+    _turns: ThreadPoolExecutor = attrs.field(init=False, factory=lambda: ThreadPoolExecutor(1))
+    """One model, one question at a time: who is cancelled leaves it, and the next one waits for its end."""
 
     async def find(self, goal: Goal, where: Whereabouts | None, count: int, seconds: float) -> tuple[Premise, ...]:
         """See `PremiseSource.find`; it is so quick that it needs no limit.
@@ -43,12 +45,7 @@ class Retriever:
                 "The setting llmstep.premises.source is index, but llmstep.premises.index is empty.",
                 hint="Make one with `llmstep index`, and set llmstep.premises.index to its folder.",
             )
-        # A thread cannot be stopped: who is cancelled leaves it, and the next one waits for its end.
-        return await asyncio.shield(asyncio.ensure_future(self._in_turn(goal.state, where, count)))
-
-    async def _in_turn(self, state: str, where: Whereabouts | None, count: int) -> tuple[Premise, ...]:
-        async with self._lock:  # one model, one question at a time
-            return await asyncio.to_thread(self._find, state, where, count)
+        return await asyncio.get_running_loop().run_in_executor(self._turns, self._find, goal.state, where, count)
 
     def _find(self, state: str, where: Whereabouts | None, count: int) -> tuple[Premise, ...]:
         index, encoder = self._ready()
