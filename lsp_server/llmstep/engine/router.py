@@ -115,7 +115,7 @@ class EngineRouter(ModelEngine):
         self._neighbour = neighbour
         self.own = Engine(store)
         self._fallback = FallbackEngine(self.own) if with_fallback else None
-        self._shared = LlmstepEngine(store, "shared", tries=1)
+        self._shared = LlmstepEngine(store, "shared")
         self._servers = {name: make(store) for name, make in SERVERS.items()}
         self._all: tuple[ModelEngine, ...] = (self.own, *self._servers.values(), self._shared)
         self._active: ModelEngine = self._configured(store.current)

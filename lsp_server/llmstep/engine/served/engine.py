@@ -47,8 +47,9 @@ class ServedEngine(OpenAiEngine):
         self._preparing = asyncio.Lock()
         self.store.subscribe(lambda settings: settings.idle_unload_minutes, self._rest)
 
-    def _named(self, kind: str) -> str:
-        return super()._named(kind) if self.settings.remote.url else self.settings.model
+    @property
+    def _named(self) -> str:
+        return super()._named if self.settings.remote.url else self.settings.model
 
     def _rename(self, *_: object) -> None:
         if not self.child.running:
@@ -84,7 +85,7 @@ class ServedEngine(OpenAiEngine):
         """End the server."""
         await self.child.stop()
         self._launch = self._key = None
-        self._publish(state="empty", model=self._named(self.status.engine), url="")
+        self._publish(state="empty", model=self._named, url="")
         self._rest()
 
     def _unload_idle(self) -> None:
