@@ -30,12 +30,7 @@ SECONDS_FOR_HEALTH = 10.0
 
 
 class LlmstepEngine(OpenAiEngine):
-    """Asks another llmstep.
-
-    Args:
-        settings: See `ModelEngine`.
-        kind: What the status says: `llmstep`, or `shared` for another window, which is asked once and without a limit.
-    """
+    """Asks another llmstep: a server, or another window (`shared`), which is asked once and without a limit of time."""
 
     place: Place | None = None
     """The server; None takes that of the settings."""
@@ -58,7 +53,7 @@ class LlmstepEngine(OpenAiEngine):
         work = persistently(lambda: self._request(connection, body, progress), 1 if self._shared else TRIES)
         # Another window may have a model to download first; it gives signs of life, and this one would wait as long.
         seconds = None if self._shared else settings.remote.timeout_seconds
-        answer = await self._timed(work, connection, seconds)
+        answer = await self._timed(work, Target(connection, self.status.model), seconds)
         return attrs.evolve(answer, elapsed_ms=since(started))
 
     async def load(self, *, progress: ProgressSink = silent) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,7 +23,7 @@ from llmstep.engine.answers import Answers, answer_key
 from llmstep.engine.interface import Answer, EnginePlace, EngineStatus, Generation, ModelEngine, Turn
 from llmstep.engine.postprocess import RawSample, generation
 from llmstep.engine.remote.connection import FAILURES, Connection, persistently
-from llmstep.engine.remote.draws import Abilities, Draw, draw_steps, too_long
+from llmstep.engine.remote.draws import Draws, too_long
 from llmstep.engine.remote.place import Place, place_of
 from llmstep.engine.remote.questions import CHAT, COMPLETIONS, OLLAMA, OPENAI, Dialect, next_turn, template_of
 from llmstep.engine.remote.refusals import FailedError, StatusError
@@ -52,13 +52,7 @@ class Target:
 
 
 class OpenAiEngine(ModelEngine):
-    """Asks a server of one dialect.
-
-    Args:
-        settings: See `ModelEngine`.
-        kind: What the status says.
-        dialect: What it speaks.
-    """
+    """Asks a server of one dialect; `kind` is what the status says."""
 
     def __init__(
         self, settings: Settings | SettingsStore, kind: EnginePlace = "openai", dialect: Dialect = OPENAI
@@ -68,7 +62,7 @@ class OpenAiEngine(ModelEngine):
         self._publish(model=self._named)
         self._connection: Connection | None = None
         self._closing: asyncio.Task[None] | None = None
-        self._abilities: dict[tuple[str, str, object], Abilities] = {}
+        self._learnt: dict[tuple[str, str, object], Draws] = {}
         self._running = 0
         self.store.subscribe(lambda now: (now.model, now.remote), self._rename)
         self._answers = Answers()
@@ -86,9 +80,8 @@ class OpenAiEngine(ModelEngine):
         model = ModelKey.of(settings).at(target.connection.place.url, target.model, settings)
 
         async def work(progress: ProgressSink) -> Generation:
-            asked = self._ask(target, settings, template, prompt_input, wanted, progress)
-            async with self._known(target):
-                return await self._timed(asked, target.connection, settings.remote.timeout_seconds)
+            asked = self._ask(target, template, settings.remote.api, prompt_input, wanted, progress)
+            return await self._timed(asked, target, settings.remote.timeout_seconds)
 
         key = answer_key(model, template, prompt_input, wanted)
         return await self._answers.answer(key, work, progress, started=started)
@@ -97,12 +90,10 @@ class OpenAiEngine(ModelEngine):
         self, turns: Sequence[Turn], sampling: SamplingParams, *, progress: ProgressSink = silent
     ) -> Answer:
         target = await self._target(self.settings, silent)
-        self._publish(model=target.model)
         question = next_turn(self._dialect, target.model, turns, sampling)
-        drawn = Draw(target.connection, question, self._able(target, question.page), progress).samples()
+        drawn = self._draws(target, question.page).samples(question, progress)
         try:
-            async with self._known(target):
-                [sample] = await self._timed(drawn, target.connection, None)  # whoever waits for it sets the limit
+            [sample] = await self._timed(drawn, target, None)  # whoever waits for it sets the limit
         except StatusError as error:
             if too_long(error):
                 raise ContextLengthError(error.message, hint="Send a shorter prompt.") from None
@@ -170,53 +161,32 @@ class OpenAiEngine(ModelEngine):
     async def _ask(
         self,
         target: Target,
-        settings: Settings,
         template: PromptTemplate,
+        api: str,
         prompt_input: PromptInput,
         sampling: SamplingParams,
         progress: ProgressSink,
     ) -> Generation:
         started = time.perf_counter()
-        connection, model, api = target.connection, target.model, settings.remote.api
-        self._publish(model=model)
         template = await self._in_own_words(target, template)
-        abilities = self._able(target, (api, template.own_turns))
+        draws = self._draws(target, (api, template.own_turns))
         if self._dialect is OPENAI and api != "auto":
-            abilities.pages = (CHAT if api == "chat" else COMPLETIONS,)
-        elif not abilities.pages:  # only the server knows how its model writes a chat
-            abilities.pages = self._dialect.steps[::-1] if template.own_turns else self._dialect.steps
+            draws.pages = (CHAT if api == "chat" else COMPLETIONS,)
+        elif not draws.pages:  # only the server knows how its model writes a chat
+            draws.pages = self._dialect.steps[::-1] if template.own_turns else self._dialect.steps
         progress = thinned(progress)
         drawn = 0
         parts: list[tuple[PromptTemplate, list[RawSample]]] = []
         for part, count in template.draws(prompt_input, sampling.count):
-            wanted = attrs.evolve(sampling, count=count)
-            got, samples = await draw_steps(connection, model, part, prompt_input, wanted, abilities, progress)
+            got, samples = await draws.steps(part, prompt_input, attrs.evolve(sampling, count=count), progress)
             drawn += got
             parts.append((part, samples))
-        return generation(prompt_input, model, drawn, started, parts)
+        return generation(prompt_input, target.model, drawn, started, parts)
 
     async def _in_own_words(self, target: Target, template: PromptTemplate) -> PromptTemplate:
         """A template for chats with the markers of the model; as it is where only its server knows them."""
         del target
         return template
-
-    @contextlib.asynccontextmanager
-    async def _known(self, target: Target) -> AsyncIterator[None]:
-        """Have a page that is not there say that the model is not, where that is so."""
-        try:
-            yield
-        except StatusError as error:
-            names: list[str] = []
-            if error.status == 404:
-                with contextlib.suppress(LlmstepError):
-                    names = await self._listed(target.connection)
-            if not names or target.model in names:
-                raise error from None
-            shown = ", ".join(names[:_MAX_NAMES]) + (", ..." if len(names) > _MAX_NAMES else "")
-            raise ModelNotFoundError(
-                f"The server at {target.connection.place.url} has no model {target.model}.",
-                hint=f"Set llmstep.remote.model to one of {shown}.",
-            ) from None
 
     @property
     def _named(self) -> str:
@@ -239,28 +209,44 @@ class OpenAiEngine(ModelEngine):
             self._closing = asyncio.create_task(self._connection.close())
             self._connection = None
 
-    def _able(self, target: Target, how: object) -> Abilities:
-        """What is known of a server's ways with one model, asked in one way."""
-        return self._abilities.setdefault((target.connection.place.url, target.model, how), Abilities())
+    def _draws(self, target: Target, how: object) -> Draws:
+        """Those of one model, asked in one way, with what is known of the server."""
+        made = Draws(target.connection, target.model)
+        draws = self._learnt.setdefault((target.connection.place.url, target.model, how), made)
+        draws.connection = target.connection
+        return draws
 
-    async def _timed(self, work: Awaitable[T], connection: Connection, seconds: float | None) -> T:
+    async def _timed(self, work: Awaitable[T], target: Target, seconds: float | None) -> T:
         """What `work` returns, while the status says that something is generated.
 
         Raises:
             RemoteError: It takes longer than `seconds`; None waits as long as it takes. Where tries have failed
                 meanwhile, it is the last failure, which says more.
+            ModelNotFoundError: The server has a list of models, and this one is not there.
         """
         started = time.perf_counter()
         failures: list[LlmstepError] = []
         FAILURES.set(failures)
         self._running += 1
-        self._publish(state="generating", url=connection.place.url)
+        self._publish(state="generating", model=target.model, url=target.connection.place.url)
         try:
             answer = await asyncio.wait_for(work, seconds)
             self._publish(last_ms=since(started))
             return answer
         except asyncio.TimeoutError:
-            raise (failures[-1] if failures else connection.too_slow(seconds or 0.0)) from None
+            raise (failures[-1] if failures else target.connection.too_slow(seconds or 0.0)) from None
+        except StatusError as error:
+            names: list[str] = []
+            if error.status == 404:
+                with contextlib.suppress(LlmstepError):
+                    names = await self._listed(target.connection)
+            if not names or target.model in names:
+                raise error from None
+            shown = ", ".join(names[:_MAX_NAMES]) + (", ..." if len(names) > _MAX_NAMES else "")
+            raise ModelNotFoundError(
+                f"The server at {target.connection.place.url} has no model {target.model}.",
+                hint=f"Set llmstep.remote.model to one of {shown}.",
+            ) from None
         finally:
             self._running -= 1
             self._publish(state="generating" if self._running else "idle")

@@ -151,11 +151,7 @@ def next_turn(dialect: Dialect, model: str, turns: Sequence[Turn], sampling: Sam
 def next_step(
     model: str, page: Page, template: PromptTemplate, prompt_input: PromptInput, sampling: SamplingParams, budget: int
 ) -> Question:
-    """A goal, in the words of a template.
-
-    Args:
-        budget: Most tokens of the prompt, by the estimate.
-    """
+    """A goal, in the words of a template, with at most `budget` tokens of the prompt, by the estimate."""
     as_chat = is_chat(page, template)
     step_tokens = min(sampling.max_new_tokens, template.max_new_tokens)
     max_tokens = step_tokens + template.thinking_tokens

@@ -54,10 +54,7 @@ class _Choice:
     """The limit of tokens ended it."""
 
     def sample(self, counted: int) -> RawSample:
-        """
-        Args:
-            counted: Tokens, where the server told their number; else 0.
-        """
+        """What came; `counted` are its tokens, where the server told their number."""
         known = [each for each in self.logprobs if each is not None and math.isfinite(each)]
         score = sum(known) if known and len(known) == len(self.logprobs) else None
         tokens = len(self.logprobs) or counted or self.pieces + self.thoughts
