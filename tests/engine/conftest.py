@@ -57,8 +57,7 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def loaded_models(tiny_models: dict[str, Path]) -> dict[str, LoadedModel]:
     """The tiny models in memory, by the code that loads all models."""
     from llmstep.engine.device import Placement
-    from llmstep.engine.loader import load
-    from llmstep.engine.plan import inspect
+    from llmstep.engine.loader import inspect, load
 
     placement = Placement("cpu", "float32")
     return {name: load(inspect(folder, name=name, placement=placement)) for name, folder in tiny_models.items()}

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from llmstep.engine.device import Placement
-from llmstep.engine.loader import load
-from llmstep.engine.plan import inspect
+from llmstep.engine.loader import inspect, load
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,7 @@ from llmstep.engine import device as devices
 from llmstep.engine import generate, loader
 from llmstep.engine.decode import decode
 from llmstep.engine.device import Placement
-from llmstep.engine.plan import inspect
+from llmstep.engine.loader import inspect
 from llmstep.engine.prompt import EncodedPrompt
 from llmstep.errors import CancelledError, GenerationError, ModelLoadError, ModelTooLargeError
 from llmstep.types import SamplingParams

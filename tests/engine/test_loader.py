@@ -13,8 +13,7 @@ from transformers import AutoModelForCausalLM, GenerationConfig
 
 from llmstep.cancel import CancelToken
 from llmstep.engine.device import Placement
-from llmstep.engine.loader import load
-from llmstep.engine.plan import inspect
+from llmstep.engine.loader import inspect, load
 from llmstep.errors import CancelledError, ModelLoadError
 from llmstep.progress import format_bytes
 

@@ -12,8 +12,7 @@ import transformers
 from transformers import AutoModelForCausalLM
 
 from llmstep.engine.device import Placement
-from llmstep.engine.loader import load
-from llmstep.engine.plan import inspect
+from llmstep.engine.loader import inspect, load
 from llmstep.errors import ModelLoadError, ModelNotFoundError, ModelTooLargeError
 
 from .loading import CPU, edit_json, failure

@@ -14,7 +14,6 @@ from starlette.routing import Route
 from llmstep.engine import wire
 from llmstep.engine.remote import llmstep
 from llmstep.engine.remote.llmstep import LlmstepEngine
-from llmstep.engine.remote.place import Place
 from llmstep.errors import (
     BusyError,
     CancelledError,
@@ -98,7 +97,7 @@ async def test_time_limits_are_for_servers_and_not_for_other_windows() -> None:
     async with other() as there:
         there.engine.hold = asyncio.Event()
         limited = attrs.evolve(there.settings, remote=RemoteSettings(url=there.server.url, timeout_seconds=0.1))
-        window = LlmstepEngine(limited, "shared", lambda _: Place(there.server.url))
+        window = LlmstepEngine(limited, "shared")
         task = asyncio.create_task(window.generate(ASK, SIX))
         await there.engine.running.wait()
         async with asking(limited) as engine:  # which asks later, and whose time is over earlier

@@ -9,7 +9,7 @@ import attrs
 import pytest
 from starlette.responses import JSONResponse, StreamingResponse
 
-from llmstep.engine.remote.samples import Answer
+from llmstep.engine.remote.samples import Incoming
 from llmstep.types import Goal, PromptInput, SamplingParams
 
 from .conftest import engine_for
@@ -109,7 +109,7 @@ async def test_the_budget_of_a_step_is_apart_from_that_of_a_thought() -> None:
     def piece(text: str) -> str:
         return "data: " + json.dumps({"choices": [{"index": 0, "delta": {"content": text}}]})
 
-    long_thought = Answer(1, (), 4)
+    long_thought = Incoming(1, (), 4)
     for text in ("<think>", *("hm " * 20).split(" "), "</think>", "a", "b", "c", "d"):
         long_thought.event(piece(text or " "))
     assert not long_thought.enough
@@ -118,7 +118,7 @@ async def test_the_budget_of_a_step_is_apart_from_that_of_a_thought() -> None:
     assert long_thought.enough
     [sample] = long_thought.samples()
     assert sample.cut
-    babble = Answer(1, (), 4)
+    babble = Incoming(1, (), 4)
     for text in "abcdef":
         babble.event(piece(text))
     assert babble.enough

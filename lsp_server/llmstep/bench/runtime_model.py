@@ -59,7 +59,7 @@ def _shape(settings: Settings, folder: Path) -> LoadedModel:
             return own_decoder.load(plan, cache=folder / "packed")
         raise RequestError(f"{settings.model} cannot be run in {settings.dtype} on a CPU.", hint="Take another shape.")
     from llmstep.decoder.tokenizer import read
-    from llmstep.engine.plan import inspect
+    from llmstep.engine.loader import inspect
 
     plan = inspect(folder, name=settings.model, placement=place(settings.device, settings.dtype))
     causal = plan.family == "causal"

@@ -23,11 +23,10 @@ T = TypeVar("T")
 
 @attrs.define(eq=False)
 class _Flight:
-    """Work under way, and those who wait for it."""
+    """Work under way, and a listener for each who waits for it."""
 
     task: asyncio.Task[Any] = attrs.field(init=False)
     listeners: list[ProgressSink] = attrs.field(factory=list)
-    """One for each who waits."""
 
     def progress(self, update: Progress) -> None:
         for progress in tuple(self.listeners):
@@ -55,14 +54,7 @@ class Answers:
         *,
         started: float,
     ) -> Generation:
-        """The answer to a question: from memory, or what `work` returns, which is remembered.
-
-        Args:
-            started: A `time.perf_counter()`, from which on the answer was waited for.
-
-        Raises:
-            CancelledError: As `join`.
-        """
+        """The answer to a question: from memory, or what `work` returns, which is remembered; raises as `join`."""
 
         async def remembered(progress: ProgressSink) -> Generation:
             made = self._known[key] = await work(progress)
@@ -123,13 +115,9 @@ def answer_key(
     proof; the prefix is there as typed, since it is part of every answer, and the goal where its names are. A hash
     stands for the texts, which may be as long as a file.
     """
-    texts = hashlib.sha256()
     prompts = [each.prompt(prompt_input) for each, _ in template.draws(prompt_input, sampling.count)]
-    for text in (
-        *prompts,
-        template.decoder_text(prompt_input),
-        prompt_input.prefix,
-        prompt_input.goal.text if template.plain_names else "",
-    ):
+    names = prompt_input.goal.text if template.plain_names else ""
+    texts = hashlib.sha256()
+    for text in (*prompts, template.decoder_text(prompt_input), prompt_input.prefix, names):
         texts.update(text.encode("utf-8", "surrogatepass") + b"\0")
     return (model, template, texts.digest(), sampling)

@@ -104,9 +104,7 @@ def written_chat(
     """The text of a chat, ready for the model's turn; None where the tokenizer in the folder has no rule for it.
 
     Args:
-        folder: The files of the tokenizer.
-        messages: Roles and contents.
-        answer: Whether the beginning of the model's turn stands behind them.
+        answer: Whether the beginning of the model's turn stands behind the messages.
         values: What else the rule may ask for.
 
     Raises:

@@ -7,6 +7,7 @@ What is far from the goal goes first.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Literal
 
 import attrs
 
@@ -24,7 +25,6 @@ from llmstep.progress import ProgressSink, silent
 from llmstep.types import SamplingParams
 
 _OPEN, _CLOSE = "[CTX]\n", "[/CTX]"
-_TURN = "<|im_start|>{role}\n{content}<|im_end|>\n"
 _TRIES = 12
 _WINDOW = 12
 """Tokens before one that may decide how it is written."""
@@ -40,37 +40,42 @@ def complete(
     on_written: Callable[[int, Written], None] | None = None,
     cancel: CancelToken = NEVER,
 ) -> Completion:
-    """The continuations in the order drawn.
+    """The continuations in the order drawn; with temperature 0 all of them are the same. Errors are those of `decode`.
 
     Args:
         template: That of the model; it only says how a chat is written where the tokenizer does not.
-        sampling: With temperature 0 all `count` continuations are the same.
         on_written: Called with every continuation as soon as it has ended, and how many had ended before.
 
     Raises:
         RequestError: The prompt is empty, or too long for the model.
-        GenerationError: The model failed.
-        CancelledError: `cancel` was requested.
     """
     max_tokens = sampling.max_new_tokens
     ids = _fitted_ids(loaded, template, text, max_tokens)
     if not ids:
         raise RequestError("The prompt is empty.", hint="Give a text to be continued.")
+    before = [] if loaded.start_id is not None else ids
     if loaded.positions is not None:
-        capacity = loaded.positions - (0 if loaded.start_id is not None else len(ids))
+        capacity = loaded.positions - len(before)
         if capacity < 1 or len(ids) > loaded.positions:
             raise ContextLengthError(  # in OpenAI's words, by which litellm knows it
                 f"This model's maximum context length is {loaded.positions} tokens, and the prompt has {len(ids)}.",
                 hint="Send a shorter prompt.",
             )
         max_tokens = min(max_tokens, capacity)
-    before = [] if loaded.start_id is not None else ids
     ended = 0
 
-    def sample_ended(sample: RawSample) -> None:
+    def written(sample: RawSample) -> Written:
+        places = [place for place in (sample.text.find(stop) for stop in text.stops) if place >= 0]
+        end = min(places, default=len(sample.text))
+        hit = bool(places) or (bool(sample.steps) and sample.steps[-1][0] in loaded.end_ids)
+        finish: Literal["stop", "length"] = "stop" if hit or sample.tokens < max_tokens else "length"
+        tokens = tuple(_tokens(loaded, before, sample, end)) if text.logprobs else ()
+        return Written(sample.text[:end], finish, tokens, sample.tokens)
+
+    def tell(sample: RawSample) -> None:
         nonlocal ended
         if on_written is not None:
-            on_written(ended, _written(loaded, before, sample, text, max_tokens))
+            on_written(ended, written(sample))
             ended += 1
 
     samples = decode(
@@ -79,32 +84,14 @@ def complete(
         attrs.evolve(sampling, max_new_tokens=max_tokens),
         stops=text.stops,
         progress=progress,
-        on_sample=sample_ended if on_written is not None else None,
+        on_sample=tell if on_written is not None else None,
         cancel=cancel,
     )
-    made = [_written(loaded, before, sample, text, max_tokens) for sample in samples]
     if sampling.temperature <= 0:
-        made *= sampling.count
-        if on_written is not None:
-            for number, each in enumerate(made[1:], start=1):
-                on_written(number, each)
-    return Completion(made, loaded.plan.name, len(ids))
-
-
-def _written(loaded: LoadedModel, before: list[int], sample: RawSample, text: Text, max_tokens: int) -> Written:
-    """
-    Args:
-        before: Ids that the sample stands behind.
-    """
-    places = [place for place in (sample.text.find(stop) for stop in text.stops) if place >= 0]
-    end = min(places, default=len(sample.text))
-    hit = bool(places) or (bool(sample.steps) and sample.steps[-1][0] in loaded.end_ids)
-    return Written(
-        sample.text[:end],
-        "stop" if hit or sample.tokens < max_tokens else "length",
-        tuple(_tokens(loaded, before, sample, end)) if text.logprobs else (),
-        sample.tokens,
-    )
+        for again in samples * (sampling.count - 1):
+            tell(again)
+        samples *= sampling.count
+    return Completion([written(sample) for sample in samples], loaded.plan.name, len(ids))
 
 
 def _tokens(loaded: LoadedModel, before: list[int], sample: RawSample, end: int) -> Iterator[tuple[str, float]]:
@@ -127,28 +114,19 @@ def _tokens(loaded: LoadedModel, before: list[int], sample: RawSample, end: int)
 def _fitted_ids(loaded: LoadedModel, template: PromptTemplate, text: Text, max_tokens: int) -> list[int]:
     """The ids that the model continues, without the beginning of a file that they hold where it is too long.
 
-    A text that holds no file, and is not to be cut, comes back as long as it is.
-
-    Args:
-        max_tokens: Most tokens to be generated; up to a quarter of the model's places is kept for them.
+    A text that holds no file, and is not to be cut, comes back as long as it is. Up to a quarter of the model's places
+    is kept for the tokens to be generated.
     """
     ids = _prompt_ids(loaded, template, text)
     if loaded.positions is None:
         return ids
-    capacity = loaded.positions
-    if loaded.start_id is None:
-        capacity -= min(max_tokens, loaded.positions // 4)
-    if len(ids) <= capacity:
-        return ids
+    capacity = loaded.positions - (min(max_tokens, loaded.positions // 4) if loaded.start_id is None else 0)
     for _ in range(_TRIES):
-        shorter = _without_beginning(text, (len(ids) - capacity) / len(ids))
+        shorter = _without_beginning(text, 1 - capacity / len(ids)) if len(ids) > capacity else None
         if shorter is None:
             break
-        text = shorter
-        ids = _prompt_ids(loaded, template, text)
-        if len(ids) <= capacity:
-            return ids
-    if text.cut:
+        text, ids = shorter, _prompt_ids(loaded, template, shorter)
+    if text.cut and len(ids) > capacity:
         first = ids[:1] if ids[:1] == [loaded.tokenizer.bos_token_id] else []
         return first + ids[len(ids) - capacity + len(first) :]
     return ids
@@ -157,38 +135,32 @@ def _fitted_ids(loaded: LoadedModel, template: PromptTemplate, text: Text, max_t
 def _prompt_ids(loaded: LoadedModel, template: PromptTemplate, text: Text) -> list[int]:
     """The ids that the model continues, with the special tokens that its tokenizer adds by itself.
 
-    A chat is written by the tokenizer's own rule. Without one, it becomes turns for a template made of turns, and else
-    the plain texts, one below the other.
+    A chat is written by the tokenizer's rule; without one, as turns of a template that has some, else as plain texts.
     """
-    tokenizer = loaded.tokenizer
-    if not text.messages:
-        return list(tokenizer(text.prompt, add_special_tokens=True)["input_ids"])
-    chat = written_chat(loaded.plan.tokenizer_folder, text.messages)
-    if chat is not None:
-        return list(tokenizer(chat, add_special_tokens=False)["input_ids"])
-    if template.chat:
-        turns = [_TURN.replace("{role}", role).replace("{content}", content) for role, content in text.messages]
-        chat = "".join(turns) + "<|im_start|>assistant\n"
-    else:
-        chat = "\n".join(content for _, content in text.messages)
-    return list(tokenizer(chat, add_special_tokens=True)["input_ids"])
+    said, special = text.prompt, True
+    if text.messages:
+        chat = written_chat(loaded.plan.tokenizer_folder, text.messages)
+        if chat is not None:
+            said, special = chat, False
+        elif template.chat:
+            turns = [f"<|im_start|>{role}\n{content}<|im_end|>\n" for role, content in text.messages]
+            said = "".join(turns) + "<|im_start|>assistant\n"
+        else:
+            said = "\n".join(content for _, content in text.messages)
+    return list(loaded.tokenizer(said, add_special_tokens=special)["input_ids"])
 
 
 def _without_beginning(text: Text, part: float) -> Text | None:
-    """A text whose file has lost lines of its beginning; None where it holds no file, or no more of one.
-
-    Args:
-        part: How much of the whole text has to go; a little more does.
-    """
+    """A text whose file has lost a little more than `part` of the text at its beginning; None where it holds none."""
     contents = [text.prompt, *(content for _, content in text.messages)]
-    max_tokens = max(range(len(contents)), key=lambda number: len(contents[number]))
-    content = contents[max_tokens]
+    longest = max(range(len(contents)), key=lambda number: len(contents[number]))
+    content = contents[longest]
     start = content.find(_OPEN) + len(_OPEN)
     end = content.rfind(_CLOSE)
     if start < len(_OPEN) or end <= start:
         return None
     place = min(end, start + int(sum(map(len, contents)) * part) + 16)
     line = content.find("\n", place, end)
-    contents[max_tokens] = content[:start] + content[line + 1 if line >= 0 else place :]
+    contents[longest] = content[:start] + content[line + 1 if line >= 0 else place :]
     messages = tuple((role, said) for (role, _), said in zip(text.messages, contents[1:], strict=True))
     return attrs.evolve(text, prompt=contents[0], messages=messages)

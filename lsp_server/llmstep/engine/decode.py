@@ -41,11 +41,9 @@ def decode(
     on_sample: Callable[[RawSample], None] | None = None,
     cancel: CancelToken = NEVER,
 ) -> list[RawSample]:
-    """Samples drawn independently from the model, in the order drawn.
+    """Samples drawn independently from the model, in the order drawn; one when the temperature is 0.
 
     Args:
-        prompt: Ids as the template's `encode` makes them.
-        sampling: `count` samples of at most `max_new_tokens` tokens; one when the temperature is 0.
         stops: Texts that end a sample, as soon as it contains one of them.
         lead: A first part of a sample, with a limit of its own: a thought.
         progress: Called after every decoding step with the number of steps done, and the most there can be.
@@ -110,16 +108,10 @@ def answer(
     progress: ProgressSink = silent,
     cancel: CancelToken = NEVER,
 ) -> Generation:
-    """The distinct candidates, best first.
-
-    Args:
-        progress: Called after every decoding step with the number of steps done, and the most there can be.
-        cancel: Looked at in every step.
+    """The distinct candidates, best first; progress and errors are those of `decode`.
 
     Raises:
         ModelError: The fixed parts of the prompt are too long for the model.
-        GenerationError: The model failed.
-        CancelledError: `cancel` was requested.
     """
     started = time.perf_counter()
     template = in_own_words(template, partial(written_chat, loaded.plan.tokenizer_folder))

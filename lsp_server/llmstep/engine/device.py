@@ -80,20 +80,12 @@ def place(device: Device, dtype: Dtype) -> Placement:
 
 
 def chosen(device: Device) -> Literal["cpu", "cuda", "mps"]:
-    """The device that the settings mean, found without torch where that is possible.
-
-    Raises:
-        SettingsError: As with `place`.
-    """
+    """The device that the settings mean, found without torch where that is possible; raises as `place`."""
     return without_torch(device) or place(device, "auto").device
 
 
 def choose_device(wanted: Device, *, cuda: bool, mps: bool) -> Literal["cpu", "cuda", "mps"]:
-    """`auto` takes the fastest there is.
-
-    Raises:
-        SettingsError: The device that is asked for is not there.
-    """
+    """`auto` takes the fastest there is; raises SettingsError for a device that is not there."""
     if wanted == "auto":
         return "cuda" if cuda else "mps" if mps else "cpu"
     if (wanted == "cuda" and not cuda) or (wanted == "mps" and not mps):
@@ -108,10 +100,9 @@ def choose_device(wanted: Device, *, cuda: bool, mps: bool) -> Literal["cpu", "c
 
 
 def choose_dtype(wanted: Dtype, device: str, capability: tuple[int, int] = (0, 0)) -> str:
-    """`auto` and `fast` are half precision on GPUs, and on CPUs float32 as long as no model is known (see `prepare`).
+    """`auto` and `fast` are half precision on GPUs, and on CPUs float32 as long as no model is known.
 
-    bfloat16 keeps float32's range, so that models trained in it cannot overflow; CUDA devices have it in hardware from
-    compute capability 8.0 on.
+    bfloat16, which CUDA devices have from compute capability 8.0 on, keeps float32's range: nothing overflows.
     """
     if wanted not in ("auto", "fast"):
         return wanted
@@ -123,10 +114,8 @@ def choose_dtype(wanted: Dtype, device: str, capability: tuple[int, int] = (0, 0
 def cpu_threads(wanted: int, parameters: int, cores: int | None = None) -> int:
     """Threads for a model on the CPU; with `wanted` 0, what leaves room for the editor and Lean.
 
-    A small model gets one thread: its products are too small to be shared, and threads that wait for each other on busy
-    cores cost several times the work. A larger one gets all cores but one. With two cores it gets both: one thread
-    alone would double the wait, and Lean mostly rests while the user waits for the model. Cores are physical ones that
-    this process may use, since two threads on one core share its arithmetic units.
+    A small model gets one: threads that wait for each other on busy cores cost several times the work. A larger one
+    gets all physical cores that this process may use but one, and both of two, since Lean mostly rests meanwhile.
     """
     if wanted > 0:
         return wanted

@@ -1,4 +1,4 @@
-"""The door to the model: ask, load, unload, and see what is going on.
+"""The door to the model of this process: ask, load, unload, and see what is going on.
 
     generate -> cache -> worker's queue -> [download -> load ->] encode -> decode -> finish -> cache
 
@@ -9,9 +9,8 @@ event loop goes on answering.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -65,51 +64,25 @@ class Engine(ModelEngine):
         settings = self.settings
         choice = await self._choice(settings)
         wanted = sampling or SamplingParams.of(settings)
-        key = answer_key(ModelKey.of(settings).chosen(choice), choice.template, prompt_input, wanted)
-
-        def work(job: Job[Generation]) -> Generation:
-            with self._working(job, settings, choice) as model:
-                return answer(
-                    model,
-                    choice.template,
-                    prompt_input,
-                    wanted,
-                    progress=thinned(job.progress),
-                    cancel=job.cancel,
-                )
-
-        return await self._answers.answer(key, partial(self._done, work), progress, started=started)
+        draw = partial(answer, template=choice.template, prompt_input=prompt_input, sampling=wanted)
+        key = _key(settings, choice, prompt_input, wanted)
+        return await self._answers.answer(key, partial(self._drawn, settings, choice, draw), progress, started=started)
 
     def known(self, prompt_input: PromptInput, sampling: SamplingParams | None = None) -> Generation | None:
         settings = self.settings
         choice = self._known_choice(settings)
         if choice is None:
             return None
-        wanted = sampling or SamplingParams.of(settings)
-        return self._answers.known(
-            answer_key(ModelKey.of(settings).chosen(choice), choice.template, prompt_input, wanted)
-        )
+        return self._answers.known(_key(settings, choice, prompt_input, sampling or SamplingParams.of(settings)))
 
     async def complete(
         self, text: Text, sampling: SamplingParams, *, on_written: Callable[[int, Written], None] | None = None
     ) -> Completion:
         settings = self.settings
         choice = await self._choice(settings)
-        written_one = on_written and in_this_loop(on_written)
-
-        def work(job: Job[Completion]) -> Completion:
-            with self._working(job, settings, choice) as model:
-                return complete(
-                    model,
-                    choice.template,
-                    text,
-                    sampling,
-                    progress=thinned(job.progress),
-                    on_written=written_one,
-                    cancel=job.cancel,
-                )
-
-        return await self._done(work)
+        heard = on_written and in_this_loop(on_written)
+        draw = partial(complete, template=choice.template, text=text, sampling=sampling, on_written=heard)
+        return await self._drawn(settings, choice, draw)
 
     async def converse(
         self, turns: Sequence[Turn], sampling: SamplingParams, *, progress: ProgressSink = silent
@@ -120,10 +93,7 @@ class Engine(ModelEngine):
         return Answer(written.text, written.finish, written.drawn, made.model)
 
     async def load(self, *, progress: ProgressSink = silent) -> str:
-        """Have the model of the settings in memory, downloading it first where needed; its name.
-
-        A download belongs to whoever asked for it: cancelling this task ends it.
-        """
+        """A download belongs to whoever asked for it: cancelling this task ends it."""
         settings = self.settings
         choice = await self._choice(settings)
 
@@ -150,10 +120,28 @@ class Engine(ModelEngine):
         await self._done(lambda _: self._release())
 
     async def close(self) -> None:
-        """Cancel all requests, free the model and end the worker's thread."""
         await asyncio.get_running_loop().run_in_executor(None, self._worker.close, _CLOSE_SECONDS)
         self._release()
         self._rest()
+
+    async def _drawn(
+        self, settings: Settings, choice: ModelChoice, draw: Callable[..., T], progress: ProgressSink = silent
+    ) -> T:
+        """What `draw` makes of the model and `progress` and `cancel`, while the status says that it works."""
+
+        def work(job: Job[T]) -> T:
+            try:
+                model = self._ready(job, settings, choice)
+                model.use_threads(settings.threads)
+                self._publish(state="generating")
+                started = time.perf_counter()
+                made = draw(model, progress=thinned(job.progress), cancel=job.cancel)
+                self._publish(last_ms=since(started))
+                return made
+            finally:
+                self._report()
+
+        return await self._done(work, progress)
 
     async def _done(self, work: Callable[[Job[T]], T], progress: ProgressSink = silent) -> T:
         """What `work` returns, by the worker's thread."""
@@ -161,11 +149,7 @@ class Engine(ModelEngine):
             return await asyncio.wrap_future(self._worker.submit(work, in_this_loop(progress)))
 
     async def _choice(self, settings: Settings) -> ModelChoice:
-        """The model that the settings mean; looked up in a thread, since that asks the disk and the devices.
-
-        Raises:
-            ModelError: There is no such model.
-        """
+        """The model that the settings mean; looked up in a thread, since that asks the disk and the devices."""
         choice = self._known_choice(settings)
         if choice is None:
             choice = await asyncio.to_thread(chosen, settings, self._model)
@@ -179,19 +163,6 @@ class Engine(ModelEngine):
     def _named(self, *_: object) -> None:
         if self._status.state == "empty":
             self._publish(model=self.settings.model)
-
-    @contextlib.contextmanager
-    def _working(self, job: Job[Any], settings: Settings, choice: ModelChoice) -> Iterator[LoadedModel]:
-        """In the worker's thread: the model in memory, while the status says that it works."""
-        try:
-            model = self._ready(job, settings, choice)
-            model.use_threads(settings.threads)
-            self._publish(state="generating")
-            started = time.perf_counter()
-            yield model
-            self._publish(last_ms=since(started))
-        finally:
-            self._report()
 
     def _ready(self, job: Job[Any], settings: Settings, choice: ModelChoice) -> LoadedModel:
         """In the worker's thread: the model of `choice` in memory.
@@ -242,3 +213,7 @@ class Engine(ModelEngine):
     def _publish(self, status: EngineStatus | None = None, **changes: Any) -> None:
         with self._lock:  # else a number of before could be published last
             super()._publish(status, queued=self._worker.queued, **changes)
+
+
+def _key(settings: Settings, choice: ModelChoice, prompt_input: PromptInput, sampling: SamplingParams) -> Hashable:
+    return answer_key(ModelKey.of(settings).chosen(choice), choice.template, prompt_input, sampling)

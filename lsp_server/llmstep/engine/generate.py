@@ -27,7 +27,7 @@ _ROWS = 10
 def is_static(loaded: LoadedModel) -> bool:
     """Whether the cache has a fixed size, with which `generate` compiles its step: on CUDA, for decoder-only models.
 
-    The keys of an encoder's input have the length of that input, and each length would be compiled for.
+    The keys of an encoder's input have its length, and each length would be compiled for.
     """
     return loaded.device.startswith("cuda") and loaded.start_id is None
 
@@ -68,14 +68,27 @@ def sample(
     cancel: Callable[[], bool],
 ) -> list[Continuation]:
     """As `Decoder.sample`, by a module of transformers."""
+    greedy, before = params.temperature <= 0, ids if loaded.start_id is None else prefix
+    config = GenerationConfig(
+        max_new_tokens=params.max_length,
+        eos_token_id=sorted(loaded.end_ids) or None,
+        pad_token_id=loaded.pad_id,
+        decoder_start_token_id=loaded.start_id,
+        do_sample=not greedy,
+        **_cache(loaded, len(ids) + params.max_length),
+        **({} if greedy else {"temperature": params.temperature, "top_p": params.top_p, "top_k": 0}),
+    )
+    input_ids = torch.tensor([ids], device=loaded.device)  # [1, prompt]; generate repeats it for every sample
+    inputs = {"input_ids": input_ids, "attention_mask": torch.ones_like(input_ids)}
+    if loaded.start_id is not None:
+        inputs["decoder_input_ids"] = torch.tensor([[loaded.start_id, *prefix]], device=loaded.device)
     steps = 0
     found: list[Continuation] = []
-
     while len(found) < n:
         stop_if(cancel)
-        first, size = len(found), min(MAX_ROWS, n - len(found))
-        before = ids if loaded.start_id is None else prefix
-        rows = Rows(loaded.tokenizer, loaded.end_ids, before, size, params)
+        first = len(found)
+        config.num_return_sequences = min(MAX_ROWS, n - first)
+        rows = Rows(loaded.tokenizer, loaded.end_ids, before, config.num_return_sequences, params)
 
         def after_step(ended: list[int], first: int = first, rows: Rows = rows) -> None:
             nonlocal steps
@@ -86,39 +99,16 @@ def sample(
             progress(steps)
             stop_if(cancel)
 
+        watch = _Steps(rows, after_step)
         with _seeded(None if params.seed is None else params.seed + first, loaded.device):
-            _generate(loaded, ids, prefix, size, params, _Steps(rows, after_step))
-        found += [rows.sample(number) for number in range(size)]
+            loaded.model.generate(
+                **inputs,
+                generation_config=config,
+                logits_processor=LogitsProcessorList([watch.see_logits]),
+                stopping_criteria=StoppingCriteriaList([watch.see_tokens]),
+            )
+        found += [rows.sample(number) for number in range(config.num_return_sequences)]
     return found
-
-
-def _generate(
-    loaded: LoadedModel, ids: Sequence[int], prefix: Sequence[int], count: int, params: SamplingParams, steps: _Steps
-) -> None:
-    """Draw `count` samples at once."""
-    greedy = params.temperature <= 0
-    config = GenerationConfig(
-        max_new_tokens=params.max_length,
-        num_return_sequences=count,
-        eos_token_id=sorted(loaded.end_ids) or None,
-        pad_token_id=loaded.pad_id,
-        decoder_start_token_id=loaded.start_id,
-        do_sample=not greedy,
-        **_cache(loaded, len(ids) + params.max_length),
-        **({} if greedy else {"temperature": params.temperature, "top_p": params.top_p, "top_k": 0}),
-    )
-    input_ids = torch.tensor([ids], device=loaded.device)  # [1, prompt]; generate repeats it for every sample
-    extra = {}
-    if loaded.start_id is not None:
-        extra["decoder_input_ids"] = torch.tensor([[loaded.start_id, *prefix]], device=loaded.device)
-    loaded.model.generate(
-        input_ids=input_ids,
-        attention_mask=torch.ones_like(input_ids),
-        generation_config=config,
-        logits_processor=LogitsProcessorList([steps.see_logits]),
-        stopping_criteria=StoppingCriteriaList([steps.see_tokens]),
-        **extra,
-    )
 
 
 class _Steps:

@@ -62,13 +62,17 @@ class Generation:
     """How samples ended that were cut off, or have a thought and no step; empty where there are none."""
 
 
+Turn = tuple[str, str]
+"""A role (`system`, `user` or `assistant`) and what it says."""
+
+
 @attrs.frozen
 class Text:
     """What is to be continued."""
 
     prompt: str = ""
-    messages: tuple[tuple[str, str], ...] = ()
-    """Roles and contents of a chat, instead of a prompt."""
+    messages: tuple[Turn, ...] = ()
+    """A chat, instead of a prompt."""
     stops: tuple[str, ...] = ()
     """Texts that end a continuation, and are no part of it."""
     logprobs: bool = False
@@ -97,10 +101,6 @@ class Completion:
     written: list[Written]
     model: str
     prompt_tokens: int
-
-
-Turn = tuple[str, str]
-"""A role (`system`, `user` or `assistant`) and what it says."""
 
 
 @attrs.frozen
@@ -228,11 +228,7 @@ class ModelEngine(ABC):
 
     @abstractmethod
     async def load(self, *, progress: ProgressSink = silent) -> str:
-        """Have the model ready; with a remote engine, make sure that its server answers. The model's name.
-
-        Raises:
-            LlmstepError: That is not possible.
-        """
+        """Have the model ready, or make sure that its server answers; the model's name. Raises as `generate`."""
 
     @abstractmethod
     async def unload(self) -> None:

@@ -94,13 +94,7 @@ def release(device: str) -> None:
 
 
 def require(what: str, *packages: str) -> None:
-    """
-    Args:
-        what: Who needs the packages, as the subject of a sentence.
-
-    Raises:
-        MissingPackageError: One of them is not installed.
-    """
+    """Raises MissingPackageError where one of the packages that `what` (a subject) needs is not installed."""
     for name in packages:
         if find_spec(name) is None:
             raise missing(what, name)

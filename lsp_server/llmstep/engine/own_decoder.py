@@ -37,34 +37,24 @@ def inspect(
     file_bytes: int | None = None,
     adapter: Path | None = None,
 ) -> Plan | None:
-    """The plan of a model; None where the decoder does not know it.
-
-    Args:
-        freeable: Bytes that will be free when the model now in memory is gone.
-        file_bytes: Size of weights that are not there yet, to look before they are downloaded.
-        adapter: Folder of a LoRA adapter that is put into the weights.
-
-    Raises:
-        ModelLoadError: A file is broken.
-        ModelTooLargeError: The weights do not fit into memory.
-    """
+    """The plan of a model and its LoRA adapter, as `loader.inspect`; None where the decoder does not know it."""
     config = read_config(folder)
     if not decoder.supports(config) or "auto_map" in config:
         return None
     formats: dict[str, decoder.Quantization] = {"float32": "float32", "int8": "int8", "int4": "int4"}
     wanted = formats.get(settings.dtype, "auto")
     free = devices.free_bytes("cpu") + freeable
+    capacity = int(free / HEADROOM)
     if file_bytes is None:
         if decoder.why_unsupported(folder) is not None or (adapter and decoder.why_unsupported_adapter(adapter)):
             return None
         measure(folder)
         with _loading(name):
-            size = decoder.measure(folder, wanted, int(free / HEADROOM))
+            size = decoder.measure(folder, wanted, capacity)
     else:
-        size = _guess(config, wanted, file_bytes, int(free / HEADROOM))
+        size = _guess(config, wanted, file_bytes, capacity)
         if needed_bytes(size.weight_bytes) > free:
-            ways = ["choose a smaller model"]
-            raise too_large(name, size.weight_bytes, size.quantization, "cpu", free, ways)
+            raise too_large(name, size.weight_bytes, size.quantization, "cpu", free, ["choose a smaller model"])
     return Plan(
         name=name,
         folder=folder,
@@ -80,12 +70,8 @@ def inspect(
 def read_tokenizer(folder: Path, name: str, *, trust_remote_code: bool = False) -> Any:
     """The tokenizer in a folder of files, by our decoder where that knows the model; nothing is downloaded.
 
-    Args:
-        name: What to call the model in an error.
-
     Raises:
-        ModelLoadError: It is missing or broken, or brings code that may not run.
-        MissingPackageError: It needs transformers, which is not installed.
+        ModelError: It is missing or broken, brings code that may not run, or needs transformers, which is not there.
     """
     if decoder.why_unsupported(folder) is None:
         from llmstep.decoder.tokenizer import read
@@ -93,16 +79,13 @@ def read_tokenizer(folder: Path, name: str, *, trust_remote_code: bool = False) 
         with _loading(name):
             return read(folder)
     require(f"The tokenizer of {name}", "torch", "transformers")
-    from llmstep.engine import plan
+    from llmstep.engine import loader
 
-    return plan.read_tokenizer(folder, name, trust_remote_code=trust_remote_code)
+    return loader.read_tokenizer(folder, name, trust_remote_code=trust_remote_code)
 
 
 def compile_for(folder: Path, settings: Settings, progress: ProgressSink = silent) -> None:
-    """Compile the decoder once a machine, for a model that has just come, so that its first answer need not wait.
-
-    What is wrong with the model is left to its loading.
-    """
+    """Compile the decoder once a machine, for a model that has just come, so that its first answer need not wait."""
     if suits(settings, devices.without_torch(settings.device) or ""):
         with contextlib.suppress(decoder.DecoderError):
             decoder.prepare(
@@ -113,16 +96,7 @@ def compile_for(folder: Path, settings: Settings, progress: ProgressSink = silen
 def load(
     plan: Plan, *, progress: ProgressSink = silent, cancel: CancelToken = NEVER, cache: Path | None = None
 ) -> LoadedModel:
-    """Read tokenizer and weights.
-
-    Args:
-        cache: See `llmstep.decoder.load`.
-
-    Raises:
-        ModelLoadError: A file is broken, or weights are missing.
-        ModelTooLargeError: Memory ran out on the way.
-        CancelledError: `cancel` was requested between two weights.
-    """
+    """Read tokenizer and weights, as `loader.load`; `cache` is that of `llmstep.decoder.load`."""
     message = f"Loading {plan.name} ({format_bytes(plan.weight_bytes)}, cpu)"
 
     def reading(what: str, share: float) -> None:

@@ -51,12 +51,7 @@ Parts = Sequence[tuple[PromptTemplate, Sequence[RawSample]]]
 
 
 def generation(prompt_input: PromptInput, model: str, drawn: int, started: float, parts: Parts) -> Generation:
-    """The answer that samples make.
-
-    Args:
-        drawn: Their number, with those that were dropped on the way.
-        started: A `time.perf_counter()`.
-    """
+    """The answer that samples make; `drawn` counts those that were dropped on the way, too."""
     found = (candidate for template, samples in parts for candidate in finish(template, prompt_input, samples))
     return Generation(merged(found), model, drawn, since(started), endings=endings(parts))
 
@@ -142,8 +137,7 @@ def candidate_text(template: PromptTemplate, prompt_input: PromptInput, raw: str
 def _after_repeated(prefix: str, body: str) -> str | None:
     """What follows the prefix in an answer that says it again; None when it does not.
 
-    Only a prefix that begins with a word of two letters or more counts: `(` or `·` may well come twice in a row. One
-    that ends a line may be followed by the same line.
+    Only a prefix that begins with a word of two letters or more counts: `(`, `·` and lines may come twice in a row.
     """
     core = prefix.strip()
     if len(core) < 2 or not core[0].isalpha() or "\n" in prefix[len(prefix.rstrip()) :]:

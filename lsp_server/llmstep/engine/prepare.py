@@ -27,14 +27,7 @@ LARGE = 2 * SMALL
 
 
 def chosen(settings: Settings, held: LoadedModel | None) -> ModelChoice:
-    """The model that the settings mean, by the devices of this machine and their free memory.
-
-    Args:
-        held: The model in memory, which would make room for another.
-
-    Raises:
-        ModelError: There is no such model.
-    """
+    """The model that the settings mean, by the devices and their memory, which `held` would free; or a ModelError."""
     if settings.model.strip().lower() != "auto":
         return resolve(settings)
     device = devices.chosen(settings.device)
@@ -45,8 +38,7 @@ def is_large(choice: ModelChoice) -> bool:
     """Whether a model is on this machine, and takes so long to load that the starter may answer meanwhile."""
     with contextlib.suppress(LlmstepError, OSError):
         found = cached_weights(choice.source)
-        bundled = choice.record is not None and choice.record.bundled
-        return found is not None and not bundled and measure(found[0])[1] >= LARGE
+        return found is not None and not _bundled(choice) and measure(found[0])[1] >= LARGE
     return False
 
 
@@ -59,34 +51,41 @@ def prepare(
         held: The model in memory, which will be given up before the new one is loaded.
 
     Raises:
-        ModelError: It cannot be found, downloaded or loaded.
-        CancelledError: `cancel` was requested during the download.
+        ModelError, CancelledError: It cannot be found, downloaded or loaded; `cancel` was requested meanwhile.
     """
-    bundled = choice.record is not None and choice.record.bundled  # as fast on the CPU
-    device = "cpu" if bundled and settings.device == "auto" else devices.chosen(settings.device)
+    name = choice.name
+    device = "cpu" if _bundled(choice) and settings.device == "auto" else devices.chosen(settings.device)
     freeable = _freeable(held, device)
 
     def look(folder: Path, file_bytes: int | None = None, adapter: Path | None = None) -> Plan:
         plan = None
         if own_decoder.suits(settings, device):
             plan = own_decoder.inspect(
-                folder, name=choice.name, settings=settings, freeable=freeable, file_bytes=file_bytes, adapter=adapter
+                folder, name=name, settings=settings, freeable=freeable, file_bytes=file_bytes, adapter=adapter
             )
         if plan is None:
-            require(f"The model {choice.name}", "torch", "transformers")
-            from llmstep.engine.plan import inspect
-
+            require(f"The model {name}", "torch", "transformers")
             if adapter is not None:
-                require(f"The adapter {choice.name}", "peft")
+                require(f"The adapter {name}", "peft")
+            from llmstep.engine.loader import inspect
+
+            placement = devices.place(settings.device, settings.dtype)
+            if placement.device == "cpu" and placement.dtype in ("int8", "int4"):
+                why = why_unsupported(folder) or ""
+                raise ModelLoadError(
+                    f"The model {name} cannot be run in {placement.dtype} on a CPU. {why}".strip(),
+                    hint="Set llmstep.dtype to auto.",
+                )
+            code = choice.trust_remote_code
             plan = inspect(
                 folder,
-                name=choice.name,
-                placement=_placement(settings, choice, folder),
-                trust_remote_code=choice.trust_remote_code,
+                name=name,
+                placement=placement,
+                trust_remote_code=code,
                 freeable=freeable,
                 file_bytes=file_bytes,
             )
-        check_family(choice.template, plan.family, choice.name)
+        check_family(choice.template, plan.family, name)
         return attrs.evolve(plan, adapter=adapter)
 
     def get(source: str, check: Callable[[Path, int], object]) -> Path:
@@ -101,22 +100,17 @@ def prepare(
     folder = get(choice.source, lambda folder, size: None if adapter_base(folder) else look(folder, size))
     base = adapter_base(folder)
     if base is None:
-        progress(Progress("load", f"Loading {choice.name}"))
+        progress(Progress("load", f"Loading {name}"))
         return look(folder)
     try:
         whole = get(base, look)
     except ModelNotFoundError as error:
-        raise ModelNotFoundError(f"The base of the adapter {choice.name} is missing. {error.message}") from error
+        raise ModelNotFoundError(f"The base of the adapter {name} is missing. {error.message}") from error
     return look(whole, adapter=folder)
 
 
 def load(plan: Plan, progress: ProgressSink, cancel: CancelToken) -> LoadedModel:
-    """Read the weights. torch, which takes seconds to import, is imported only where our decoder does not run them.
-
-    Raises:
-        ModelError: They cannot be loaded.
-        CancelledError: `cancel` was requested.
-    """
+    """Read the weights; torch, which takes seconds to import, is imported only where our decoder does not run them."""
     if plan.needs_torch:
         from llmstep.engine.loader import load as read
     else:
@@ -124,18 +118,11 @@ def load(plan: Plan, progress: ProgressSink, cancel: CancelToken) -> LoadedModel
     return read(plan, progress=progress, cancel=cancel)
 
 
+def _bundled(choice: ModelChoice) -> bool:
+    """Whether it is the starter, which is as fast on the CPU."""
+    return choice.record is not None and choice.record.bundled
+
+
 def _freeable(held: LoadedModel | None, device: str) -> int:
     """Bytes that are free when the model in memory is gone."""
     return held.plan.weight_bytes if held and held.plan.placement.device == device else 0
-
-
-def _placement(settings: Settings, choice: ModelChoice, folder: Path) -> devices.Placement:
-    """Where a model that our decoder does not run goes, and in which format, as the settings say it."""
-    placement = devices.place(settings.device, settings.dtype)
-    if placement.device == "cpu" and placement.dtype in ("int8", "int4"):
-        why = why_unsupported(folder) or ""
-        raise ModelLoadError(
-            f"The model {choice.name} cannot be run in {placement.dtype} on a CPU. {why}".strip(),
-            hint="Set llmstep.dtype to auto.",
-        )
-    return placement

@@ -40,27 +40,20 @@ def encode(template: PromptTemplate, prompt_input: PromptInput, tokenizer: Token
     Raises:
         ModelError: The format and the prefix alone are too long.
     """
-    special = _special(template, tokenizer)
-    budget = min(template.max_prompt_tokens, limit) - sum(map(len, special))
+
+    def ids(text: str) -> list[int]:
+        return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    before, behind = _special(template, tokenizer)
+    budget = min(template.max_prompt_tokens, limit) - len(before) - len(behind)
     segments = template.segments(prompt_input)
-    fitted = _fit(template, segments, lambda text: len(_ids(tokenizer, text)), budget)
-    before, behind = special
-    return EncodedPrompt(
-        input_ids=[*before, *_ids(tokenizer, _join(fitted)), *behind],
-        decoder_ids=_ids(tokenizer, text) if (text := template.decoder_text(prompt_input)) else [],
-        cut=fitted != segments,
-    )
+    fitted = _fit(template, segments, lambda text: len(ids(text)), budget)
+    start = template.decoder_text(prompt_input)
+    return EncodedPrompt([*before, *ids(_join(fitted)), *behind], ids(start) if start else [], fitted != segments)
 
 
 def fitted_text(template: PromptTemplate, prompt_input: PromptInput, count: Callable[[str], int], budget: int) -> str:
-    """The prompt for `ask` as a text of at most `budget` tokens, for a server that tokenizes it itself.
-
-    Args:
-        count: The number of tokens of a text, or an estimate of it.
-
-    Raises:
-        ModelError: The format and the prefix alone are too long.
-    """
+    """The prompt as a text of at most `budget` tokens by `count`, for a server to tokenize; raises as `encode`."""
     return _join(_fit(template, template.segments(prompt_input), count, min(budget, template.max_prompt_tokens)))
 
 
@@ -125,7 +118,3 @@ def _special(template: PromptTemplate, tokenizer: Tokenizer) -> tuple[list[int],
     if template.special == "eos" and tokenizer.eos_token_id is not None:
         return [], [int(tokenizer.eos_token_id)]
     return [], []
-
-
-def _ids(tokenizer: Tokenizer, text: str) -> list[int]:
-    return list(tokenizer(text, add_special_tokens=False)["input_ids"])

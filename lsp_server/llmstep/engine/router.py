@@ -43,62 +43,6 @@ SERVERS: dict[str, Callable[[Settings | SettingsStore], ModelEngine]] = {
 """What asks a server, by the name of the setting `engine`."""
 
 
-@attrs.define(eq=False)
-class FallbackEngine:
-    """A second engine with the starter, for as long as the model of the settings is being loaded."""
-
-    own: Engine
-    """The engine whose model it is about."""
-    _starter: Engine | None = None
-    _loading: asyncio.Task[object] | None = None
-    _failed: Settings | None = None
-
-    async def generate(
-        self, prompt_input: PromptInput, sampling: SamplingParams | None, progress: ProgressSink
-    ) -> Generation | None:
-        """The starter's answer, and the model's loading begun; None where the model itself is the one to ask.
-
-        That is so when it is in memory, when it is small or not on this machine, and when it could not be loaded, so
-        that requests say why.
-        """
-        settings = self.own.settings
-        if settings == self._failed or not await self.own.awaited():
-            return None
-        if self._loading is None:
-            self._loading = asyncio.ensure_future(self._load(settings))
-        if self._starter is None:
-            self._starter = Engine(settings)
-        self._starter.store.change(attrs.evolve(settings, model="starter", template="", device="cpu", dtype="auto"))
-        try:
-            return await self._starter.generate(prompt_input, sampling, progress=progress)
-        except LlmstepError as error:
-            _log.info("the starter has no answer, the model is waited for: %s", error.message)
-            return None
-
-    async def close(self) -> None:
-        """Give up what is under way."""
-        if self._loading is not None:
-            self._loading.cancel()
-        await self._end()
-
-    async def _load(self, settings: Settings) -> None:
-        try:
-            await self.own.load()
-        except CancelledError:
-            return
-        except LlmstepError as error:
-            _log.info("the model could not be loaded: %s", error.message)
-            self._failed = settings
-        finally:
-            self._loading = None
-        await self._end()
-
-    async def _end(self) -> None:
-        starter, self._starter = self._starter, None
-        if starter is not None:
-            await starter.close()
-
-
 class EngineRouter(ModelEngine):
     """A `ModelEngine` that follows the settings.
 
@@ -114,8 +58,11 @@ class EngineRouter(ModelEngine):
         store = SettingsStore.of(settings)
         self._neighbour = neighbour
         self.own = Engine(store)
-        self._fallback = FallbackEngine(self.own) if with_fallback else None
-        self._shared = LlmstepEngine(store, "shared", tries=1)
+        self._starter = Engine(_with_starter(store.current)) if with_fallback else None
+        self._loading: asyncio.Task[None] | None = None
+        self._failed: Settings | None = None
+        """Those with which the model could not be loaded."""
+        self._shared = LlmstepEngine(store, "shared")
         self._servers = {name: make(store) for name, make in SERVERS.items()}
         self._all: tuple[ModelEngine, ...] = (self.own, *self._servers.values(), self._shared)
         self._active: ModelEngine = self._configured(store.current)
@@ -142,10 +89,12 @@ class EngineRouter(ModelEngine):
             except (RemoteError, RemoteRefusedError, CancelledError) as error:
                 _log.info("the other llmstep lends its model no more, it is loaded here: %s", error.message)
         engine = self._meant()
-        if engine is self.own and self._fallback is not None:
-            answer = await self._fallback.generate(prompt_input, sampling, progress)
-            if answer is not None:
-                return answer
+        starter = await self._fallback() if engine is self.own else None
+        if starter is not None:
+            try:
+                return await starter.generate(prompt_input, sampling, progress=progress)
+            except LlmstepError as error:
+                _log.info("the starter has no answer, the model is waited for: %s", error.message)
         return await engine.generate(prompt_input, sampling, progress=progress)
 
     def known(self, prompt_input: PromptInput, sampling: SamplingParams | None = None) -> Generation | None:
@@ -164,7 +113,6 @@ class EngineRouter(ModelEngine):
         return await self._meant().converse(turns, sampling, progress=progress)
 
     async def load(self, *, progress: ProgressSink = silent) -> str:
-        """A model that another llmstep lends is not loaded here."""
         if await self._find_neighbour(self.settings):
             try:
                 return await self._shared.load(progress=progress)
@@ -176,9 +124,10 @@ class EngineRouter(ModelEngine):
         await asyncio.gather(*(engine.unload() for engine in self._all))
 
     async def close(self) -> None:
-        if self._fallback is not None:
-            await self._fallback.close()
-        await asyncio.gather(*(engine.close() for engine in self._all))
+        if self._loading is not None:
+            self._loading.cancel()
+        starter = (self._starter,) if self._starter is not None else ()
+        await asyncio.gather(*(engine.close() for engine in (*self._all, *starter)))
 
     def _meant(self) -> ModelEngine:
         """The engine of the settings, which is the active one from now on."""
@@ -202,6 +151,31 @@ class EngineRouter(ModelEngine):
         self._use(self._shared)
         return True
 
+    async def _fallback(self) -> Engine | None:
+        """The starter, with the model's loading begun; None where the model itself is the one to ask.
+
+        That is so when it is in memory, small, or not on this machine, and when its loading failed: requests say why.
+        """
+        settings = self.settings
+        if self._starter is None or settings == self._failed or not await self.own.awaited():
+            return None
+        self._starter.store.change(_with_starter(settings))
+        if self._loading is None:
+            self._loading = asyncio.ensure_future(self._load(settings, self._starter))
+        return self._starter
+
+    async def _load(self, settings: Settings, starter: Engine) -> None:
+        try:
+            await self.own.load()
+        except CancelledError:
+            return
+        except LlmstepError as error:
+            _log.info("the model could not be loaded: %s", error.message)
+            self._failed = settings
+        finally:
+            self._loading = None
+        await starter.unload()
+
     def _use(self, engine: ModelEngine) -> None:
         """Make an engine the active one; the model of the one before is freed."""
         if engine is self._active:
@@ -220,3 +194,7 @@ class EngineRouter(ModelEngine):
     def _changed(self, engine: ModelEngine, status: EngineStatus) -> None:
         if engine is self._active:
             self._publish(status)
+
+
+def _with_starter(settings: Settings) -> Settings:
+    return attrs.evolve(settings, model="starter", template="", device="cpu", dtype="auto")

@@ -9,14 +9,17 @@ answer is lines of JSON: `{"progress": …}` any number of times, `{}` as a sign
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
+from cattrs import Converter
 
 from llmstep import errors
 from llmstep.engine.interface import Generation
 from llmstep.progress import Progress
-from llmstep.types import Candidate, PromptInput, SamplingParams
+from llmstep.types import PromptInput, SamplingParams
+
+T = TypeVar("T")
 
 PROTOCOL = 1
 """Number of the wire protocol; it changes when old clients would no longer understand the answers."""
@@ -26,20 +29,14 @@ CANDIDATES = "/candidates"
 SECONDS_BETWEEN_SIGNS = 1.0
 """The server says something this often, so that a client soon notices that it is gone or hangs."""
 
+_READER = Converter(detailed_validation=False)
+
 
 def request_of(prompt_input: PromptInput, sampling: SamplingParams, key: str) -> dict[str, Any]:
     """The body of a request."""
-    return {
-        "goal": prompt_input.goal.text,
-        "others": list(prompt_input.goal.others),
-        "prefix": prompt_input.prefix,
-        "context": prompt_input.context,
-        "declaration": prompt_input.declaration,
-        "proof": prompt_input.proof,
-        "premises": [[premise.name, premise.code] for premise in prompt_input.premises],
-        "sampling": attrs.asdict(sampling),
-        "model_key": key,
-    }
+    premises = [[premise.name, premise.code] for premise in prompt_input.premises]
+    goal = {"goal": prompt_input.goal.text, "others": list(prompt_input.goal.others), "premises": premises}
+    return {**attrs.asdict(prompt_input), **goal, "sampling": attrs.asdict(sampling), "model_key": key}
 
 
 def progress_line(progress: Progress) -> dict[str, Any]:
@@ -55,29 +52,25 @@ def error_line(error: errors.LlmstepError) -> dict[str, Any]:
 
 
 def read_progress(raw: Mapping[str, Any]) -> Progress:
-    """The progress of a line; KeyError, TypeError or ValueError where it is none."""
-    return Progress(raw["stage"], str(raw["message"]), int(raw["done"]), int(raw["total"]))
+    """The progress of a line; ValueError where it is none."""
+    return _read(raw, Progress)
 
 
 def read_generation(raw: Mapping[str, Any]) -> Generation:
-    """The generation of a line; KeyError, TypeError or ValueError where it is none."""
-    candidates = [
-        Candidate(str(each["text"]), None if each["score"] is None else float(each["score"]), int(each["tokens"]))
-        for each in raw["candidates"]
-    ]
-    numbers = int(raw["drawn"]), float(raw["elapsed_ms"])
-    how = str(raw.get("endings") or "")  # which an older llmstep does not send
-    return Generation(candidates, str(raw["model"]), *numbers, bool(raw["cached"]), how)
+    """The generation of a line; ValueError where it is none."""
+    return _read(raw, Generation)
+
+
+def _read(raw: Mapping[str, Any], kind: type[T]) -> T:
+    try:
+        return _READER.structure(raw, kind)
+    except Exception as error:  # cattrs has no class for what is no literal
+        raise ValueError("not what the protocol says") from error
 
 
 def read_error(raw: Mapping[str, Any]) -> errors.LlmstepError:
     """The error of a line, of the class that its code names."""
-    known = {kind.code: kind for kind in reversed(_kinds(errors.LlmstepError))}  # of those with one code, the widest
+    kinds = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, errors.LlmstepError)]
+    known = {kind.code: kind for kind in reversed(kinds)}  # of those with one code, the widest, which stands first
     kind = known.get(str(raw.get("code")), errors.ModelError)
     return kind(str(raw["message"]), hint=str(raw.get("hint") or ""))
-
-
-def _kinds(kind: type[errors.LlmstepError]) -> list[type[errors.LlmstepError]]:
-    """`kind` and the classes below it that the module of errors has: the others take other arguments."""
-    below = [each for each in kind.__subclasses__() if each.__module__ == errors.__name__]
-    return [kind, *(found for each in below for found in _kinds(each))]

@@ -51,8 +51,7 @@ class Worker:
     """
 
     def __init__(self, *, limit: int = 32, on_change: Callable[[], None] = lambda: None) -> None:
-        self._limit = limit
-        self._on_change = on_change
+        self._limit, self._on_change = limit, on_change
         self._wake = threading.Condition()
         self._waiting: deque[Job[Any]] = deque()
         self._running: Job[Any] | None = None
@@ -68,12 +67,8 @@ class Worker:
     def submit(self, work: Callable[[Job[T]], T], progress: ProgressSink = silent) -> Future[T]:
         """Have `work` done; cancelling the future drops the job, or asks it to stop when it runs.
 
-        Args:
-            progress: Called in the worker's thread and those of a download.
-
         Raises:
-            BusyError: Too many jobs wait.
-            CancelledError: The worker is closed.
+            BusyError, CancelledError: Too many jobs wait; the worker is closed.
         """
         job = Job(work, progress)
         with self._wake:
@@ -104,19 +99,21 @@ class Worker:
                 self._running.cancel.request()
             self._wake.notify()
         for job in waiting:
-            _resolve(job, error=_closed())
+            _resolve(job, job.future.set_exception, _closed())
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(seconds)
 
     def _leave(self, job: Job[Any]) -> None:
-        with self._wake:
+        with self._wake, contextlib.suppress(ValueError):
             job.cancel.request()
-            if job in self._waiting:
-                self._waiting.remove(job)
+            self._waiting.remove(job)
         self._on_change()
 
     def _serve(self) -> None:
-        _give_precedence()
+        if sys.platform == "linux":  # where niceness belongs to a thread, and to those that it starts
+            thread = threading.get_native_id()
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, thread, min(19, os.getpriority(os.PRIO_PROCESS, thread) + _NICENESS))
         while True:
             with self._wake:
                 self._wake.wait_for(lambda: self._waiting or self.closing.requested)
@@ -129,8 +126,7 @@ class Worker:
 
 def _run(job: Job[Any]) -> None:
     try:
-        if job.cancel.requested:
-            raise _closed()
+        job.cancel.check("The request was cancelled.")
         result = job.work(job)
     except BaseException as error:
         if not isinstance(error, CancelledError):
@@ -139,30 +135,15 @@ def _run(job: Job[Any]) -> None:
             _log.log(logging.INFO if foreseen else logging.ERROR, "llmstep: a request failed\n%s", text)
         for each in causes(error):
             each.__traceback__ = None  # its frames keep the model alive, and callers may keep an error for long
-        _resolve(job, error=error)
+        _resolve(job, job.future.set_exception, error)
     else:
-        _resolve(job, result=result)
+        _resolve(job, job.future.set_result, result)
 
 
-def _resolve(job: Job[Any], *, result: Any = None, error: BaseException | None = None) -> None:
-    if not job.future.set_running_or_notify_cancel():
-        return  # it was cancelled a moment ago
-    if error is not None:
-        job.future.set_exception(error)
-    else:
-        job.future.set_result(result)
+def _resolve(job: Job[Any], resolve: Callable[[Any], None], outcome: Any) -> None:
+    if job.future.set_running_or_notify_cancel():  # else it was cancelled a moment ago
+        resolve(outcome)
 
 
 def _closed() -> CancelledError:
     return CancelledError("The model's engine was closed.", hint="Start llmstep again.")
-
-
-def _give_precedence() -> None:
-    """Let other threads have the processor before this one, and before those that it starts.
-
-    On Linux niceness belongs to a thread; elsewhere it is that of the whole process and stays as it is.
-    """
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            thread = threading.get_native_id()
-            os.setpriority(os.PRIO_PROCESS, thread, min(19, os.getpriority(os.PRIO_PROCESS, thread) + _NICENESS))

@@ -9,7 +9,7 @@ import torch
 from transformers import AutoConfig, AutoModelForTextEncoding, AutoTokenizer
 
 from llmstep.engine import device as devices
-from llmstep.engine.plan import first_line, quiet
+from llmstep.engine.reports import first_line, quiet
 from llmstep.errors import ModelLoadError
 from llmstep.hub.download import fetch
 

@@ -44,7 +44,6 @@ MAX_ANSWER = 1 << 26
 _MAX_LIST = 1 << 22
 """Bytes of a list of models, or of what a server says of itself."""
 
-
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError)
 """What reading raises where an answer is not what the protocol says."""
 FAILURES: contextvars.ContextVar[list[LlmstepError] | None] = contextvars.ContextVar("failures", default=None)
@@ -52,9 +51,7 @@ FAILURES: contextvars.ContextVar[list[LlmstepError] | None] = contextvars.Contex
 
 
 async def persistently(work: Callable[[], Awaitable[T]], tries: int = TRIES) -> T:
-    """What `work` returns, repeated with growing pauses while it fails in a way that may pass.
-
-    The pauses are spread, so that clients that failed together do not come back together.
+    """What `work` returns, repeated with growing and spread pauses while it fails with `Passing`.
 
     Raises:
         LlmstepError: It still fails at the last try, or the server wants a longer pause than `MAX_PAUSE`.
@@ -83,20 +80,18 @@ def _pause(error: Exception) -> bool | float:
 
 @attrs.define(eq=False)
 class Connection:
-    """Requests to one server."""
+    """Requests to one server.
+
+    Args:
+        silence: Longest wait for the next bytes of an answer, in seconds.
+    """
 
     place: Place
-    """The server, and the key that every request carries."""
     silence: float
-    """Longest wait for the next bytes of an answer, in seconds."""
     _client: asyncio.Task[httpx.AsyncClient] | None = None
 
     async def get(self, path: str, seconds: float, body: object = None) -> Any:
-        """The JSON at a path, or what the server answers to a body there, within a time limit.
-
-        Raises:
-            Passing, LlmstepError: See `stream`.
-        """
+        """The JSON at a path, or what the server answers to a body there, within a time limit; raises as `stream`."""
 
         async def fetch() -> bytes:
             async with self.stream("GET" if body is None else "POST", path, body) as response:
@@ -119,50 +114,35 @@ class Connection:
         """
         import httpx
 
-        client = await self._opened()
-        content = None if body is None else json.dumps(body).encode()
         # Compressed answers would have to be unpacked before one knows how long they are.
-        headers = {"Accept-Encoding": "identity", CLIENT_HEADER: own_name()}
-        if content is not None:
+        headers = {"Accept-Encoding": "identity", CLIENT_HEADER: own_name(), **self.place.headers()}
+        if body is not None:
             headers["Content-Type"] = "application/json"
-        headers |= self.place.key.headers() if self.place.key else {}
-        url = self.place.url + path
+        content = None if body is None else json.dumps(body).encode()
+        client = await self._opened()
         try:
-            async with client.stream(method, url, content=content, headers=headers) as response:
+            async with client.stream(method, self.place.url + path, content=content, headers=headers) as response:
+                packed = response.headers.get("content-encoding", "identity").lower() not in ("", "identity")
                 if not response.is_success:
-                    raise refusal(self.place, response.status_code, response.headers, await _beginning(response))
-                if response.headers.get("content-encoding", "identity").lower() not in ("", "identity"):
+                    said = b"" if packed else await _read(response, _MAX_ERROR)
+                    raise refusal(self.place, response.status_code, response.headers, said)
+                if packed:
                     raise RemoteRefusedError(
                         f"The server at {self.place.url} sends compressed answers, which llmstep does not ask for.",
                         hint="Switch compression off at the server, or at the proxy in front of it.",
                     )
                 yield response
         except (httpx.ConnectError, httpx.ConnectTimeout):
-            raise Passing(
-                RemoteError(
-                    f"Nothing answers at {self.place.url}.",
-                    hint="Start the server, or correct llmstep.remote.url.",
-                )
-            ) from None
+            nobody = f"Nothing answers at {self.place.url}."
+            raise Passing(RemoteError(nobody, hint="Start the server, or correct llmstep.remote.url.")) from None
         except httpx.TimeoutException:
             raise Passing(self.too_slow(self.silence)) from None
         except (httpx.HTTPError, httpx.InvalidURL):
             raise Passing(self.broken_off()) from None
 
-    def broken_off(self) -> RemoteError:
-        """The error for an answer that ends in the middle."""
-        return RemoteError(f"The server at {self.place.url} broke off its answer.", hint="Try again; see its log.")
-
     async def lines(self, response: httpx.Response) -> AsyncIterator[str]:
-        """The lines of an answer as they come.
-
-        Split at line feeds only: JSON may hold the other characters at which Python ends a line.
-
-        Raises:
-            Passing: They are no UTF-8, or one is too long to be meant.
-        """
-        rest = bytearray()
-        total = 0
+        """The lines of an answer as they come; JSON may hold the other characters at which Python ends a line."""
+        rest, total = bytearray(), 0
         async for data in response.aiter_raw():
             total += len(data)
             rest += data
@@ -171,24 +151,15 @@ class Connection:
                 for line in lines:
                     yield self._text(line)
             if total > MAX_ANSWER or len(rest) > _MAX_LINE:
-                raise self.too_long()
+                raise self._too_long()
         yield self._text(rest)
 
     async def whole(self, response: httpx.Response, maximum: int = MAX_ANSWER) -> bytes:
-        """An answer in one piece.
-
-        Args:
-            maximum: Bytes that it may have.
-
-        Raises:
-            RemoteRefusedError: It is longer.
-        """
-        body = bytearray()
-        async for data in response.aiter_raw():
-            body += data
-            if len(body) > maximum:
-                raise self.too_long()
-        return bytes(body)
+        """An answer in one piece, of at most so many bytes."""
+        body = await _read(response, maximum)
+        if len(body) > maximum:
+            raise self._too_long()
+        return body
 
     def _text(self, line: bytearray) -> str:
         try:
@@ -196,25 +167,25 @@ class Connection:
         except UnicodeDecodeError:
             raise Passing(self.unreadable()) from None
 
-    def too_long(self) -> RemoteRefusedError:
-        """The error for an answer without end."""
-        return RemoteRefusedError(
-            f"The answer of the server at {self.place.url} is longer than any that llmstep asks for.",
-            hint="Check that llmstep.remote.url is the address of the right server, and see the server's log.",
-        )
+    def broken_off(self) -> RemoteError:
+        return RemoteError(f"The server at {self.place.url} broke off its answer.", hint="Try again; see its log.")
 
     def unreadable(self) -> RemoteError:
-        """The error for an answer that is not what the protocol says."""
         return RemoteError(
             f"The answer of the server at {self.place.url} cannot be read.",
             hint="Check that llmstep.engine names the kind of this server, and see the server's log.",
         )
 
     def too_slow(self, seconds: float) -> RemoteError:
-        """The error for an answer that did not come in time."""
         return RemoteError(
             f"The server at {self.place.url} did not answer within {seconds:g} seconds.",
             hint="See what it is doing, or raise llmstep.remote.timeoutSeconds.",
+        )
+
+    def _too_long(self) -> RemoteRefusedError:
+        return RemoteRefusedError(
+            f"The answer of the server at {self.place.url} is longer than any that llmstep asks for.",
+            hint="Check that llmstep.remote.url is the address of the right server, and see the server's log.",
         )
 
     async def close(self) -> None:
@@ -241,15 +212,14 @@ class Connection:
         )
 
 
-async def _beginning(response: httpx.Response) -> bytes:
-    """As much of the body as may hold what an error says; nothing of a compressed one."""
-    body = b""
-    if response.headers.get("content-encoding", "identity").lower() in ("", "identity"):
-        async for data in response.aiter_raw():
-            body += data[:_MAX_ERROR]
-            if len(body) > _MAX_ERROR:
-                break
-    return body
+async def _read(response: httpx.Response, maximum: int) -> bytes:
+    """The body of an answer; of one with more than so many bytes, a beginning that is longer."""
+    body = bytearray()
+    async for data in response.aiter_raw():
+        body += data
+        if len(body) > maximum:
+            break
+    return bytes(body)
 
 
 def own_name() -> str:

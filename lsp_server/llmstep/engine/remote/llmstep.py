@@ -6,13 +6,13 @@ Prompt, queue, cache and the cleaning of answers are that one's business; see `l
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
 from llmstep.engine import wire
-from llmstep.engine.interface import EnginePlace, Generation
-from llmstep.engine.remote.connection import UNREADABLE, Connection, persistently
+from llmstep.engine.interface import Generation
+from llmstep.engine.remote.connection import TRIES, UNREADABLE, Connection, persistently
 from llmstep.engine.remote.openai import OpenAiEngine, Target
 from llmstep.engine.remote.place import Place, place_of
 from llmstep.engine.remote.questions import LLAMA_CPP
@@ -30,20 +30,18 @@ SECONDS_FOR_HEALTH = 10.0
 
 
 class LlmstepEngine(OpenAiEngine):
-    """Asks another llmstep.
-
-    Args:
-        settings: See `ModelEngine`.
-        kind: What the status says: `llmstep` or `shared`.
-        tries: How often a request is made when the server cannot be reached.
-    """
+    """Asks another llmstep: a server, or another window (`shared`), which is asked once and without a limit of time."""
 
     place: Place | None = None
     """The server; None takes that of the settings."""
 
-    def __init__(self, settings: Settings | SettingsStore, kind: EnginePlace = "llmstep", tries: int = 4) -> None:
+    def __init__(self, settings: Settings | SettingsStore, kind: Literal["llmstep", "shared"] = "llmstep") -> None:
         super().__init__(settings, kind, LLAMA_CPP)  # for conversations, whose page is at the same place
-        self._tries = tries
+        self._shared = kind == "shared"
+
+    @property
+    def _named(self) -> str:
+        return self.settings.model if self.status.engine == "shared" else super()._named
 
     async def generate(
         self, prompt_input: PromptInput, sampling: SamplingParams | None = None, *, progress: ProgressSink = silent
@@ -52,14 +50,13 @@ class LlmstepEngine(OpenAiEngine):
         settings = self.settings
         connection = self._server()
         body = wire.request_of(prompt_input, sampling or SamplingParams.of(settings), connection.place.model_key)
-        work = persistently(lambda: self._request(connection, body, progress), self._tries)
+        work = persistently(lambda: self._request(connection, body, progress), 1 if self._shared else TRIES)
         # Another window may have a model to download first; it gives signs of life, and this one would wait as long.
-        seconds = None if self.status.engine == "shared" else settings.remote.timeout_seconds
-        answer = await self._timed(work, connection, seconds)
+        seconds = None if self._shared else settings.remote.timeout_seconds
+        answer = await self._timed(work, Target(connection, self.status.model), seconds)
         return attrs.evolve(answer, elapsed_ms=since(started))
 
     async def load(self, *, progress: ProgressSink = silent) -> str:
-        """Make sure that the server is an llmstep; the name of its model."""
         connection = self._server()
         health = await persistently(lambda: connection.get("/health", SECONDS_FOR_HEALTH))
         if not isinstance(health, dict) or health.get("name") != "llmstep":

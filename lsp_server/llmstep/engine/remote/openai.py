@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import attrs
 
@@ -23,9 +23,9 @@ from llmstep.engine.answers import Answers, answer_key
 from llmstep.engine.interface import Answer, EnginePlace, EngineStatus, Generation, ModelEngine, Turn
 from llmstep.engine.postprocess import RawSample, generation
 from llmstep.engine.remote.connection import FAILURES, Connection, persistently
-from llmstep.engine.remote.draws import Draw, ServerCapabilities, draw_steps, too_long
+from llmstep.engine.remote.draws import Draws, too_long
 from llmstep.engine.remote.place import Place, place_of
-from llmstep.engine.remote.questions import OLLAMA, OPENAI, Dialect, next_turn, template_of
+from llmstep.engine.remote.questions import CHAT, COMPLETIONS, OLLAMA, OPENAI, Dialect, next_turn, template_of
 from llmstep.engine.remote.refusals import FailedError, StatusError
 from llmstep.errors import ContextLengthError, LlmstepError, ModelNotFoundError
 from llmstep.progress import ProgressSink, silent, since, thinned
@@ -52,25 +52,19 @@ class Target:
 
 
 class OpenAiEngine(ModelEngine):
-    """Asks a server of one dialect.
-
-    Args:
-        settings: See `ModelEngine`.
-        kind: What the status says.
-        dialect: What it speaks.
-    """
+    """Asks a server of one dialect; `kind` is what the status says."""
 
     def __init__(
         self, settings: Settings | SettingsStore, kind: EnginePlace = "openai", dialect: Dialect = OPENAI
     ) -> None:
         super().__init__(settings, EngineStatus(engine=kind))
-        self._publish(model=self._named(kind))
-        self._connection: Connection | None = None
-        self._abilities: dict[tuple[str, str, object], ServerCapabilities] = {}
-        self._running = 0
-        self._closing: set[asyncio.Task[None]] = set()
-        self.store.subscribe(lambda now: (now.model, now.remote), self._rename)
         self._dialect = dialect
+        self._publish(model=self._named)
+        self._connection: Connection | None = None
+        self._closing: asyncio.Task[None] | None = None
+        self._learnt: dict[tuple[str, str, object], Draws] = {}
+        self._running = 0
+        self.store.subscribe(lambda now: (now.model, now.remote), self._rename)
         self._answers = Answers()
         self._first: dict[str, str] = {}
         """The model that a server lists first, by its address."""
@@ -86,9 +80,8 @@ class OpenAiEngine(ModelEngine):
         model = ModelKey.of(settings).at(target.connection.place.url, target.model, settings)
 
         async def work(progress: ProgressSink) -> Generation:
-            asked = self._ask(target, settings, template, prompt_input, wanted, progress)
-            async with self._known(target):
-                return await self._timed(asked, target.connection, settings.remote.timeout_seconds)
+            asked = self._ask(target, template, settings.remote.api, prompt_input, wanted, progress)
+            return await self._timed(asked, target, settings.remote.timeout_seconds)
 
         key = answer_key(model, template, prompt_input, wanted)
         return await self._answers.answer(key, work, progress, started=started)
@@ -97,21 +90,17 @@ class OpenAiEngine(ModelEngine):
         self, turns: Sequence[Turn], sampling: SamplingParams, *, progress: ProgressSink = silent
     ) -> Answer:
         target = await self._target(self.settings, silent)
-        connection, model = target.connection, target.model
-        self._publish(model=model)
-        question = next_turn(self._dialect, model, turns, sampling)
-        drawn = Draw(connection, question, self._able(connection, model, question.path), progress).samples()
+        question = next_turn(self._dialect, target.model, turns, sampling)
+        drawn = self._draws(target, question.page).samples(question, progress)
         try:
-            async with self._known(target):
-                [sample] = await self._timed(drawn, connection, None)  # whoever waits for it sets the limit
+            [sample] = await self._timed(drawn, target, None)  # whoever waits for it sets the limit
         except StatusError as error:
-            raise (
-                ContextLengthError(error.message, hint="Send a shorter prompt.") if too_long(error) else error
-            ) from None
-        return Answer(sample.text, "length" if sample.cut else "stop", sample.tokens, model, sample.thought)
+            if too_long(error):
+                raise ContextLengthError(error.message, hint="Send a shorter prompt.") from None
+            raise
+        return Answer(sample.text, "length" if sample.cut else "stop", sample.tokens, target.model, sample.thought)
 
     async def load(self, *, progress: ProgressSink = silent) -> str:
-        """Make sure that the server answers; the name of the model that it will be asked for."""
         self._first.clear()
         target = await self._target(self.settings, progress)
         url = target.connection.place.url
@@ -125,10 +114,9 @@ class OpenAiEngine(ModelEngine):
 
     async def close(self) -> None:
         await self._answers.close()
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.close()
-        await asyncio.gather(*self._closing, return_exceptions=True)
+        self._leave()
+        if self._closing is not None:
+            await self._closing
 
     async def _target(self, settings: Settings, progress: ProgressSink) -> Target:
         """The server of the settings, and their model or the first that it lists."""
@@ -173,41 +161,80 @@ class OpenAiEngine(ModelEngine):
     async def _ask(
         self,
         target: Target,
-        settings: Settings,
         template: PromptTemplate,
+        api: str,
         prompt_input: PromptInput,
         sampling: SamplingParams,
         progress: ProgressSink,
     ) -> Generation:
         started = time.perf_counter()
-        connection, model = target.connection, target.model
-        self._publish(model=model)
         template = await self._in_own_words(target, template)
-        abilities = self._able(connection, model, (settings.remote.api, template.own_turns))
-        if self._dialect is OPENAI and settings.remote.api != "auto":
-            abilities.apis = (settings.remote.api,)
-        elif not abilities.apis:  # only the server knows how its model writes a chat
-            abilities.apis = self._dialect.steps[::-1] if template.own_turns else self._dialect.steps
+        draws = self._draws(target, (api, template.own_turns))
+        if self._dialect is OPENAI and api != "auto":
+            draws.pages = (CHAT if api == "chat" else COMPLETIONS,)
+        elif not draws.pages:  # only the server knows how its model writes a chat
+            draws.pages = self._dialect.steps[::-1] if template.own_turns else self._dialect.steps
         progress = thinned(progress)
         drawn = 0
         parts: list[tuple[PromptTemplate, list[RawSample]]] = []
         for part, count in template.draws(prompt_input, sampling.count):
-            wanted = attrs.evolve(sampling, count=count)
-            got, samples = await draw_steps(connection, model, part, prompt_input, wanted, abilities, progress)
+            got, samples = await draws.steps(part, prompt_input, attrs.evolve(sampling, count=count), progress)
             drawn += got
             parts.append((part, samples))
-        return generation(prompt_input, model, drawn, started, parts)
+        return generation(prompt_input, target.model, drawn, started, parts)
 
     async def _in_own_words(self, target: Target, template: PromptTemplate) -> PromptTemplate:
         """A template for chats with the markers of the model; as it is where only its server knows them."""
         del target
         return template
 
-    @contextlib.asynccontextmanager
-    async def _known(self, target: Target) -> AsyncIterator[None]:
-        """Have a page that is not there say that the model is not, where that is so."""
+    @property
+    def _named(self) -> str:
+        """The model that is known to be meant before a server has said which it has; empty where none is."""
+        return self.settings.remote.model
+
+    def _rename(self, *_: object) -> None:
+        self._publish(state="generating" if self._running else "empty", model=self._named)
+
+    def _to(self, place: Place, silence: float) -> Connection:
+        """The connection to a server; that to another one is closed."""
+        known = self._connection
+        if known is None or (known.place, known.silence) != (place, silence):
+            self._leave()
+            known = self._connection = Connection(place, silence)
+        return known
+
+    def _leave(self) -> None:
+        if self._connection is not None:
+            self._closing = asyncio.create_task(self._connection.close())
+            self._connection = None
+
+    def _draws(self, target: Target, how: object) -> Draws:
+        """Those of one model, asked in one way, with what is known of the server."""
+        made = Draws(target.connection, target.model)
+        draws = self._learnt.setdefault((target.connection.place.url, target.model, how), made)
+        draws.connection = target.connection
+        return draws
+
+    async def _timed(self, work: Awaitable[T], target: Target, seconds: float | None) -> T:
+        """What `work` returns, while the status says that something is generated.
+
+        Raises:
+            RemoteError: It takes longer than `seconds`; None waits as long as it takes. Where tries have failed
+                meanwhile, it is the last failure, which says more.
+            ModelNotFoundError: The server has a list of models, and this one is not there.
+        """
+        started = time.perf_counter()
+        failures: list[LlmstepError] = []
+        FAILURES.set(failures)
+        self._running += 1
+        self._publish(state="generating", model=target.model, url=target.connection.place.url)
         try:
-            yield
+            answer = await asyncio.wait_for(work, seconds)
+            self._publish(last_ms=since(started))
+            return answer
+        except asyncio.TimeoutError:
+            raise (failures[-1] if failures else target.connection.too_slow(seconds or 0.0)) from None
         except StatusError as error:
             names: list[str] = []
             if error.status == 404:
@@ -220,51 +247,6 @@ class OpenAiEngine(ModelEngine):
                 f"The server at {target.connection.place.url} has no model {target.model}.",
                 hint=f"Set llmstep.remote.model to one of {shown}.",
             ) from None
-
-    def _named(self, kind: str) -> str:
-        """The model that is known to be meant before a server has said which it has; empty where none is."""
-        return self.settings.model if kind == "shared" else self.settings.remote.model
-
-    def _rename(self, *_: object) -> None:
-        self._publish(state="generating" if self._running else "empty", model=self._named(self.status.engine))
-
-    def _to(self, place: Place, silence: float) -> Connection:
-        """The connection to a server; that to another one is closed."""
-        known = self._connection
-        if known is not None and (known.place, known.silence) == (place, silence):
-            return known
-        self._connection = Connection(place, silence)
-        if known is not None:
-            task = asyncio.create_task(known.close())
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
-        return self._connection
-
-    def _able(self, connection: Connection, model: str, how: object) -> ServerCapabilities:
-        """What is known of a server's ways with one model, asked in one way."""
-        return self._abilities.setdefault((connection.place.url, model, how), ServerCapabilities())
-
-    async def _timed(self, work: Awaitable[T], connection: Connection, seconds: float | None) -> T:
-        """What `work` returns, while the status says that something is generated.
-
-        Raises:
-            RemoteError: It takes longer than `seconds`; None waits as long as it takes. Where tries have failed
-                meanwhile, it is the last failure, which says more.
-        """
-        started = time.perf_counter()
-        failures: list[LlmstepError] = []
-        FAILURES.set(failures)
-        self._change(1, url=connection.place.url)
-        try:
-            answer = await asyncio.wait_for(work, seconds)
-        except asyncio.TimeoutError:
-            raise (failures[-1] if failures else connection.too_slow(seconds or 0.0)) from None
-        else:
-            self._publish(last_ms=since(started))
-            return answer
         finally:
-            self._change(-1)
-
-    def _change(self, by: int, **changes: Any) -> None:
-        self._running += by
-        self._publish(state="generating" if self._running else "idle", **changes)
+            self._running -= 1
+            self._publish(state="generating" if self._running else "idle")

@@ -1,8 +1,4 @@
-"""Where a request goes, whether it may go there, and the key it carries.
-
-The key comes from the environment or a file. It is kept in one object that never shows it, and leaves that only for the
-header of a request.
-"""
+"""Where a request goes, whether it may go there, and the key it carries."""
 
 from __future__ import annotations
 
@@ -21,16 +17,9 @@ KEY_VARIABLE = "LLMSTEP_API_KEY"
 
 @attrs.frozen
 class Key:
-    """A secret."""
+    """A secret, which leaves this object only for the header of a request."""
 
     secret: str = attrs.field(repr=False)
-
-    def headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.secret}"}
-
-    def hide(self, text: str) -> str:
-        """`text` without the secret: servers repeat what they were sent."""
-        return text.replace(self.secret, "…")
 
 
 @attrs.frozen
@@ -44,9 +33,13 @@ class Place:
     model_key: str = ""
     """Where the model of another window is used: which one it has to be (`ModelKey.digest`)."""
 
+    def headers(self) -> dict[str, str]:
+        """What a request carries besides its body."""
+        return {"Authorization": f"Bearer {self.key.secret}"} if self.key else {}
+
     def shown(self, text: str) -> str:
-        """`text` as it may be shown: without the key."""
-        return self.key.hide(text) if self.key else text
+        """`text` without the key: servers repeat what they were sent."""
+        return text.replace(self.key.secret, "…") if self.key else text
 
 
 def place_of(settings: Settings) -> Place:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
 
 import attrs
 
@@ -20,22 +20,99 @@ from llmstep.errors import ModelError
 from llmstep.settings import Settings
 from llmstep.types import PromptInput, SamplingParams
 
-Api = Literal["completions", "chat", "llama.cpp", "ollama", "ollama-chat"]
-
 OLLAMA_PORT = 11434
 """Where Ollama listens by default."""
+MAX_STOPS = 4
+"""OpenAI's own servers take no more."""
+BYTES_PER_TOKEN = 3
+"""Of goals and Lean code, about: the server's tokenizer is not here, and this estimate is rather too low."""
+_ESTIMATE_MARGIN = 512
+"""Tokens that a prompt may have more than the estimate says."""
+_TURN = re.compile(r"<\|im_start\|>(\w+)\n(.*?)(?:<\|im_end\|>\n?|\Z)", re.DOTALL)
+
+
+@attrs.frozen(kw_only=True)
+class Question:
+    """What a page of a server is asked for."""
+
+    model: str
+    page: Page
+    said: Mapping[str, Any]
+    """The prompt or the messages, as fields of the request."""
+    sampling: SamplingParams
+    max_tokens: int
+    """Of a whole sample, a thought included."""
+    context: int
+    """Tokens of prompt and sample together, for a server that has to be told."""
+    scored: bool = True
+    """Several samples with their log-probabilities are wanted."""
+    stops: tuple[str, ...] = ()
+    about_thoughts: Mapping[str, Any] = attrs.field(factory=dict)
+    """Fields that ask for a thought, or for none."""
+    step_tokens: int = 0
+    """Most tokens behind a thought; 0 where a sample has one limit."""
+    in_thought: bool = False
+    """The samples begin within a thought."""
+
+    def body(self, count: int, seed: int | None, without: frozenset[str]) -> dict[str, Any]:
+        """The request for so many samples, without the fields that the server does not take."""
+        how: dict[str, Any] = {"temperature": self.sampling.temperature, "top_p": self.sampling.top_p}
+        if seed is not None:
+            how["seed"] = seed
+        return {name: value for name, value in self.page.body(self, count, how, without).items() if name not in without}
+
+
+@attrs.frozen
+class Page:
+    """A page that continues texts: where it is, and the body of a request, from how it is to be drawn."""
+
+    path: str
+    body: Callable[[Question, int, dict[str, Any], frozenset[str]], dict[str, Any]]
+    chat: bool = False
+
+
+def _openai(question: Question, count: int, how: dict[str, Any], without: frozenset[str]) -> dict[str, Any]:
+    # The newest models of OpenAI itself know the limit by another name.
+    limit = "max_completion_tokens" if "max_tokens" in without else "max_tokens"
+    body = {"model": question.model, **question.said, limit: question.max_tokens, **how, **question.about_thoughts}
+    body["stream"] = True
+    if question.scored:
+        body |= {"n": count, "logprobs": True if question.page.chat else 1}
+    if question.stops:
+        body["stop"] = list(question.stops[:MAX_STOPS])
+    if count == 1 and how["temperature"] > 0:
+        # `transformers serve`, which takes one sample a request, decodes greedily unless it reads this.
+        body["generation_config"] = json.dumps({"do_sample": True, "top_k": 0})
+    return body
+
+
+def _llama_cpp(question: Question, count: int, how: dict[str, Any], _: frozenset[str]) -> dict[str, Any]:
+    """Only what is asked for shapes the distribution: its server has penalties and a nucleus by default."""
+    limits = {"n": count, "n_predict": question.max_tokens, "stop": list(question.stops)}
+    return {**question.said, **how, **limits, "samplers": ["temperature", "top_p"], "n_probs": 1, "stream": True}
+
+
+def _ollama(question: Question, _: int, how: dict[str, Any], _without: frozenset[str]) -> dict[str, Any]:
+    """`raw` keeps the model's chat template away from a prompt; 0 and 1 end filters that are on by default."""
+    how |= {"num_predict": question.max_tokens, "num_ctx": question.context, "stop": list(question.stops)}
+    how |= {"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0}
+    body = {"model": question.model, **question.said, **question.about_thoughts, "stream": True, "options": how}
+    return {**body, "logprobs": True} if question.scored else body
+
+
+COMPLETIONS: Final = Page("/completions", _openai)
+CHAT: Final = Page("/chat/completions", _openai, chat=True)
+_OLLAMA_PROMPT: Final = Page("/api/generate", _ollama)
 
 
 @attrs.frozen
 class Dialect:
     """What one kind of server speaks."""
 
-    steps: tuple[Api, ...] = ("completions", "chat")
+    steps: tuple[Page, ...] = (COMPLETIONS, CHAT)
     """For steps, the best first."""
-    turns: Api = "chat"
+    turns: Page = CHAT
     """For conversations."""
-    turns_root: str = ""
-    """In front of the page for conversations, where the others do not have it."""
     names: tuple[str, str, str] = ("/models", "data", "id")
     """The page that lists models, the field with the list, and that with a name."""
 
@@ -48,20 +125,9 @@ class Dialect:
 
 
 OPENAI: Final = Dialect()
-LLAMA_CPP: Final = Dialect(("llama.cpp",), turns_root="/v1")
-OLLAMA: Final = Dialect(("ollama",), "ollama-chat", names=("/api/tags", "models", "name"))
+LLAMA_CPP: Final = Dialect((Page("/completion", _llama_cpp),), attrs.evolve(CHAT, path="/v1/chat/completions"))
+OLLAMA: Final = Dialect((_OLLAMA_PROMPT,), Page("/api/chat", _ollama, chat=True), names=("/api/tags", "models", "name"))
 """Its OpenAI-compatible pages put every prompt into the model's chat template, so that its own ones are asked."""
-
-PATHS: Final[dict[Api, str]] = {
-    "completions": "/completions",
-    "chat": "/chat/completions",
-    "llama.cpp": "/completion",
-    "ollama": "/api/generate",
-    "ollama-chat": "/api/chat",
-}
-
-MAX_STOPS = 4
-"""OpenAI's own servers take no more."""
 
 
 def is_ollama(url: str) -> bool:
@@ -69,100 +135,11 @@ def is_ollama(url: str) -> bool:
     return re.search(rf":{OLLAMA_PORT}(/|$)", url) is not None
 
 
-@attrs.frozen(kw_only=True)
-class Question:
-    """What one server is asked for, and how."""
-
-    model: str
-    api: Api
-    path: str
-    said: Mapping[str, Any]
-    """The prompt or the messages, as fields of the request."""
-    sampling: SamplingParams
-    max_tokens: int
-    """Of a whole sample, a thought included."""
-    context: int
-    """Tokens of prompt and sample together, for a server that has to be told."""
-    scored: bool = True
-    """Several samples with their log-probabilities are wanted."""
-    stops: tuple[str, ...] = ()
-    """Texts that end a sample."""
-    about_thoughts: Mapping[str, Any] = attrs.field(factory=dict)
-    """Fields that ask for a thought, or for none."""
-    step_tokens: int = 0
-    """Most tokens behind a thought; 0 where a sample has one limit."""
-    in_thought: bool = False
-    """The samples begin within a thought."""
-
-    def body(self, count: int, seed: int | None, without: frozenset[str]) -> dict[str, Any]:
-        """The request.
-
-        Args:
-            count: Number of samples.
-            seed: See `SamplingParams`.
-            without: Fields that the server does not take.
-        """
-        how: dict[str, Any] = {"temperature": self.sampling.temperature, "top_p": self.sampling.top_p}
-        if seed is not None:
-            how["seed"] = seed
-        make = {"llama.cpp": _llama_cpp, "ollama": _ollama, "ollama-chat": _ollama}.get(self.api, _openai)
-        return {name: value for name, value in make(self, count, how, without).items() if name not in without}
-
-
-def _openai(question: Question, count: int, how: dict[str, Any], without: frozenset[str]) -> dict[str, Any]:
-    # The newest models of OpenAI itself know the limit by another name.
-    limit = "max_completion_tokens" if "max_tokens" in without else "max_tokens"
-    body = {"model": question.model, **question.said, limit: question.max_tokens, **how, **question.about_thoughts}
-    body["stream"] = True
-    if question.scored:
-        body |= {"n": count, "logprobs": True if question.api == "chat" else 1}
-    if question.stops:
-        body["stop"] = list(question.stops[:MAX_STOPS])
-    if count == 1 and how["temperature"] > 0:
-        # `transformers serve`, which takes one sample a request, decodes greedily unless it reads this.
-        body["generation_config"] = json.dumps({"do_sample": True, "top_k": 0})
-    return body
-
-
-def _llama_cpp(question: Question, count: int, how: dict[str, Any], _: frozenset[str]) -> dict[str, Any]:
-    """Only what is asked for shapes the distribution: its server has penalties and a nucleus by default."""
-    return {
-        **question.said,
-        **how,
-        "n": count,
-        "n_predict": question.max_tokens,
-        "samplers": ["temperature", "top_p"],
-        "n_probs": 1,
-        "stop": list(question.stops),
-        "stream": True,
-    }
-
-
-def _ollama(question: Question, _: int, how: dict[str, Any], _without: frozenset[str]) -> dict[str, Any]:
-    """`raw` keeps the model's chat template away from a prompt; 0 and 1 end filters that are on by default."""
-    how |= {"num_predict": question.max_tokens, "num_ctx": question.context, "stop": list(question.stops)}
-    how |= {"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0}
-    body = {"model": question.model, **question.said, **question.about_thoughts, "stream": True, "options": how}
-    if question.scored:
-        body["logprobs"] = True
-    return body
-
-
-BYTES_PER_TOKEN = 3
-"""Of goals and Lean code, about: the server's tokenizer is not here, and this estimate is rather too low."""
-
-_ESTIMATE_MARGIN = 512
-"""Tokens that a prompt may have more than the estimate says."""
-
-_TURN = re.compile(r"<\|im_start\|>(\w+)\n(.*?)(?:<\|im_end\|>\n?|\Z)", re.DOTALL)
-
-
 def next_turn(dialect: Dialect, model: str, turns: Sequence[Turn], sampling: SamplingParams) -> Question:
     """A conversation to go on with, by one answer."""
     return Question(
         model=model,
-        api=dialect.turns,
-        path=dialect.turns_root + PATHS[dialect.turns],
+        page=dialect.turns,
         said={"messages": [{"role": role, "content": said} for role, said in turns]},
         sampling=attrs.evolve(sampling, count=1),
         max_tokens=sampling.max_new_tokens,
@@ -172,33 +149,31 @@ def next_turn(dialect: Dialect, model: str, turns: Sequence[Turn], sampling: Sam
 
 
 def next_step(
-    model: str, api: Api, template: PromptTemplate, prompt_input: PromptInput, sampling: SamplingParams, budget: int
+    model: str, page: Page, template: PromptTemplate, prompt_input: PromptInput, sampling: SamplingParams, budget: int
 ) -> Question:
-    """A goal, in the words of a template.
-
-    Args:
-        budget: Most tokens of the prompt, by the estimate.
-    """
-    as_chat = is_chat(api, template)
+    """A goal, in the words of a template, with at most `budget` tokens of the prompt, by the estimate."""
+    as_chat = is_chat(page, template)
     step_tokens = min(sampling.max_new_tokens, template.max_new_tokens)
     max_tokens = step_tokens + template.thinking_tokens
-    said = _messages(template, prompt_input, budget) if as_chat else fitted_text(template, prompt_input, tokens, budget)
-    if isinstance(said, list) and api == "ollama":
-        said = str(said[-1]["content"])
+    said: dict[str, Any]
     about: dict[str, Any] = {}
-    if api == "ollama":
+    if as_chat:
+        said = {"messages": _messages(template, prompt_input, budget)}
+    else:
+        said = {"prompt": fitted_text(template, prompt_input, tokens, budget)}
+    if page is _OLLAMA_PROMPT:
+        said = said if not as_chat else {"prompt": str(said["messages"][-1]["content"])}
         about = {"raw": True} if not as_chat else {} if template.thinking_tokens else {"think": False}
     elif as_chat and template.own_turns:
         about = {"reasoning_effort": template.effort} if template.effort else {}
         about |= {} if template.thinking_tokens else {"chat_template_kwargs": dict(NO_THOUGHT)}
     return Question(
         model=model,
-        api=api,
-        path=PATHS[api],
-        said={"prompt": said} if isinstance(said, str) else {"messages": said},
+        page=page,
+        said=said,
         sampling=sampling,
         max_tokens=max_tokens,
-        context=(min(budget, tokens(said) + _ESTIMATE_MARGIN) if isinstance(said, str) else budget) + max_tokens,
+        context=max_tokens + (min(budget, tokens(said["prompt"]) + _ESTIMATE_MARGIN) if "prompt" in said else budget),
         # A chat model ends its answers itself, and may write stops in between.
         stops=() if as_chat and (template.own_turns or not template.chat) else template.stops,
         about_thoughts=about,
@@ -207,9 +182,9 @@ def next_step(
     )
 
 
-def is_chat(api: Api, template: PromptTemplate) -> bool:
+def is_chat(page: Page, template: PromptTemplate) -> bool:
     """Whether the server writes the turns, by the rule of its model."""
-    return api == "chat" or (api == "ollama" and template.own_turns)
+    return page.chat or (page is _OLLAMA_PROMPT and template.own_turns)
 
 
 def _messages(template: PromptTemplate, prompt_input: PromptInput, budget: int) -> list[dict[str, Any]]:
@@ -240,10 +215,9 @@ def template_of(settings: Settings, model: str) -> PromptTemplate:
         ModelError: There is none, or the settings' one is for another kind of model.
     """
     record = find_record(model)
+    of_record = record.template if record else ""
     general = "instruct" if settings.remote.api == "chat" else ""
-    template = template_for(
-        settings, model, record.template if record else "", guess_template(model, "causal"), general
-    )
+    template = template_for(settings, model, of_record, guess_template(model, "causal"), general)
     if template.family != "causal":
         raise ModelError(
             f"The template {template.name} is for encoder-decoder models, which OpenAI-compatible servers do not run.",

@@ -25,8 +25,7 @@ class Passing(Exception):  # noqa: N818 - a reason to try again, which ends as `
 
     def __init__(self, error: LlmstepError, after: float | None = None) -> None:
         super().__init__(error.message)
-        self.error = error
-        self.after = after
+        self.error, self.after = error, after
 
 
 class StatusError(RemoteRefusedError):
@@ -39,8 +38,7 @@ class StatusError(RemoteRefusedError):
 
     def __init__(self, message: str, *, hint: str, status: int, said: str) -> None:
         super().__init__(message, hint=hint)
-        self.status = status
-        self.said = said
+        self.status, self.said = status, said
 
 
 class FailedError(RemoteError):
@@ -62,7 +60,7 @@ def refusal(place: Place, status: int, headers: Mapping[str, str], body: bytes) 
             hint=f"Put the right key into the environment variable {KEY_VARIABLE} or a file"
             " (llmstep.remote.apiKeyFile).",
         )
-    after = _retry_after(headers)
+    after = _retry_after(headers.get("retry-after", ""))
     if status == 429:
         hint = f"Try again in {math.ceil(after)} seconds." if after else "Try again in a while."
         return Passing(BusyError(f"The server at {place.url} takes no more requests now{colon}.", hint=hint), after)
@@ -77,10 +75,10 @@ def refusal(place: Place, status: int, headers: Mapping[str, str], body: bytes) 
     )
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """The seconds of `Retry-After`; None where there are none (it may also name a date)."""
+def _retry_after(header: str) -> float | None:
+    """The seconds; None where it names a date, or nothing."""
     try:
-        seconds = float(headers.get("retry-after", ""))
+        seconds = float(header)
     except ValueError:
         return None
     return seconds if 0 <= seconds < math.inf else None

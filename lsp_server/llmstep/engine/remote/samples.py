@@ -7,7 +7,7 @@ with several notations of log-probabilities; some servers mix them, so that each
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import attrs
@@ -18,7 +18,6 @@ from llmstep.engine.remote.refusals import message_of
 from llmstep.errors import RemoteError
 from llmstep.strict_json import loads
 
-END = "[DONE]"
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking")
 """Fields in which servers send a thought."""
 _LIMITS = ("length", "limit", "max_tokens", "max_output_tokens", "model_length")
@@ -39,27 +38,23 @@ class _Choice:
     text: str = ""
     thought: str = ""
     """What was sent as a thought."""
-    cut: bool = False
-    """The limit of tokens ended it."""
     logprobs: list[float | None] = attrs.field(factory=list)
     pieces: int = 0
-    """Of the text."""
     thoughts: int = 0
     """Pieces of the thought."""
     spoken: int = 0
     """Pieces behind a thought, as far as they were counted."""
+    ends: int = 0
+    """How often the server said that it has ended."""
     ended: bool = False
     """By the server's word."""
     stopped: bool = False
     """By a stop in its text, which the server did not obey."""
-    ends: int = 0
-    """How often the server said that it has ended."""
+    cut: bool = False
+    """The limit of tokens ended it."""
 
     def sample(self, counted: int) -> RawSample:
-        """
-        Args:
-            counted: Tokens, where the server told their number; else 0.
-        """
+        """What came; `counted` are its tokens, where the server told their number."""
         known = [each for each in self.logprobs if each is not None and math.isfinite(each)]
         score = sum(known) if known and len(known) == len(self.logprobs) else None
         tokens = len(self.logprobs) or counted or self.pieces + self.thoughts
@@ -67,7 +62,7 @@ class _Choice:
 
 
 @attrs.define(eq=False)
-class Answer:
+class Incoming:
     """The samples of one request while they come."""
 
     wanted: int
@@ -91,12 +86,8 @@ class Answer:
     @property
     def enough(self) -> bool:
         """Whether what still comes is of no use, because of stops that the server does not obey."""
-        choices = self._choices.values()
-        return (
-            len(choices) >= self.wanted
-            and all(each.ended or each.stopped for each in choices)
-            and not all(each.ended for each in choices)
-        )
+        over = len(self._choices) >= self.wanted and not self.cut
+        return over and not all(each.ended for each in self._choices.values())
 
     @property
     def mixed(self) -> bool:
@@ -108,62 +99,65 @@ class Answer:
         """Whether the answer, when nothing more comes, is not whole."""
         return not self._choices or not all(each.ended or each.stopped for each in self._choices.values())
 
+    def samples(self) -> list[RawSample]:
+        """The samples, in the order of their numbers."""
+        counted = self._counted if len(self._choices) == 1 else 0
+        return [choice.sample(counted) for _, choice in sorted(self._choices.items())]
+
     def event(self, line: str) -> None:
-        """Take a line of a stream of events.
+        """Take a line of a stream of events; raises as `whole`."""
+        data = line if line.startswith("{") else line.removeprefix("data:").strip()  # Ollama's lines are JSON alone
+        if data == "[DONE]":
+            for choice in self._choices.values():
+                choice.ended = True
+        elif data and line.startswith(("data:", "{")):  # else an empty line, a comment, the name of an event
+            self.whole(data, ended=False)
+
+    def whole(self, body: str | bytes, *, ended: bool = True) -> None:
+        """Take an object with choices: a whole answer, or one of a stream.
 
         Raises:
             UNREADABLE: It is not what the protocol says.
             RemoteError: It is an error of the server.
         """
-        if line.startswith("{"):  # Ollama's lines are JSON alone
-            self.whole(line, ended=False)
-            return
-        data = line.removeprefix("data:").strip()
-        if not line.startswith("data:") or not data:
-            return  # empty lines, comments, names of events
-        if data == END:
-            for choice in self._choices.values():
-                choice.ended = True
-        else:
-            self.whole(data, ended=False)
-
-    def whole(self, body: str | bytes, *, ended: bool = True) -> None:
-        """Take an object with choices: a whole answer, or one of a stream."""
         raw = loads(body)
         if raw.get("error"):
             raise RemoteError(f"The server failed: {message_of(raw['error'])[:200]}.", hint="See its log.")
         for place, each in enumerate(_choices(raw)):
-            self._take(each, place if ended else int(each.get("index") or 0), ended)
+            choice = self._choices.setdefault(place if ended else int(each.get("index") or 0), _Choice())
+            self._take(choice, each, ended)
         usage = raw.get("usage") or {}
         self._counted = int(raw.get("eval_count") or usage.get("completion_tokens") or self._counted)
 
-    def _take(self, raw: dict[str, Any], number: int, ended: bool) -> None:
-        choice = self._choices.setdefault(number, _Choice())
-        choice.ends += bool(raw.get("finish_reason"))
-        if choice.ended or choice.stopped:
-            choice.ended = choice.ended or bool(raw.get("finish_reason"))
+    def _take(self, choice: _Choice, raw: dict[str, Any], ended: bool) -> None:
+        end = raw.get("finish_reason")
+        choice.ends += bool(end)
+        over = choice.ended or choice.stopped
+        choice.ended |= ended or bool(end)
+        if over:
             return
         message = raw.get("delta") or raw.get("message") or {}
         text = str((raw["text"] if "text" in raw else message.get("content")) or "")
         thought = str(next((said for said in (message.get(name) for name in _THOUGHTS) if said), ""))
-        choice.cut = choice.cut or raw.get("finish_reason") in _LIMITS
+        choice.cut |= end in _LIMITS
         searched = max(0, len(choice.text) - max(map(len, self.stops), default=0))
         choice.text += text
         choice.thought += thought
         choice.pieces += bool(text)
         choice.thoughts += bool(thought)
-        length = len(choice.text) + len(choice.thought)
-        without_end = length > (self.maximum * _PER_TOKEN or _MAX_SAMPLE) or (
-            0 < self.maximum < choice.pieces + choice.thoughts - _SLACK
-        )
-        if (without_end and not self.maximum) or len(self._choices) > _MAX_CHOICES:
+        endless = self._is_endless(choice)
+        if (endless and not self.maximum) or len(self._choices) > _MAX_CHOICES:
             raise ValueError("too long")
         choice.stopped = bool(text) and any(choice.text.find(stop, searched) >= 0 for stop in self.stops)
-        if not ended and (without_end or (text and self.max_length and self._is_too_long(choice))):
+        if not ended and (endless or (text and self.max_length and self._is_too_long(choice))):
             choice.stopped = choice.cut = True
         if text or not thought:  # a thought's tokens say nothing about the step
             choice.logprobs += _logprobs(raw.get("logprobs"))
-        choice.ended = ended or bool(raw.get("finish_reason"))
+
+    def _is_endless(self, choice: _Choice) -> bool:
+        length = len(choice.text) + len(choice.thought)
+        pieces = choice.pieces + choice.thoughts
+        return length > (self.maximum * _PER_TOKEN or _MAX_SAMPLE) or 0 < self.maximum < pieces - _SLACK
 
     def _is_too_long(self, choice: _Choice) -> bool:
         """Whether what stands behind a thought has more pieces than a step may have tokens."""
@@ -175,29 +169,18 @@ class Answer:
             choice.spoken = choice.pieces
         return choice.spoken > self.max_length
 
-    def samples(self) -> Iterator[RawSample]:
-        """The samples, in the order of their numbers."""
-        counted = self._counted if len(self._choices) == 1 else 0
-        for _, choice in sorted(self._choices.items()):
-            yield choice.sample(counted)
-
 
 def _choices(raw: dict[str, Any]) -> Iterable[Any]:
     """The parts of an answer for one sample each, in OpenAI's notation."""
     if "completion_probabilities" in raw or "stop_type" in raw:  # llama.cpp
-        values = [each["logprob"] for each in raw.get("completion_probabilities") or ()]
         end = raw.get("stop_type") if raw.get("stop") else None
-        return [{"index": raw.get("index"), "text": raw["content"], "finish_reason": end, "logprobs": _values(values)}]
+        values = {"content": raw.get("completion_probabilities")}
+        return [{"index": raw.get("index"), "text": raw["content"], "finish_reason": end, "logprobs": values}]
     if "done" in raw:  # Ollama
-        values = [each["logprob"] for each in raw.get("logprobs") or ()]
         end = (raw.get("done_reason") or "stop") if raw["done"] else None
         said = raw.get("message") or {"content": raw.get("response"), "thinking": raw.get("thinking")}
-        return [{"message": said, "finish_reason": end, "logprobs": _values(values)}]
+        return [{"message": said, "finish_reason": end, "logprobs": {"content": raw.get("logprobs")}}]
     return raw.get("choices") or ()
-
-
-def _values(values: list[Any]) -> dict[str, Any] | None:
-    return {"token_logprobs": values} if values else None
 
 
 def _logprobs(raw: Any) -> list[float | None]:

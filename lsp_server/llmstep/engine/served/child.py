@@ -63,22 +63,115 @@ class Launch:
     """With the model's tokenizer; None where that is in the file with the weights."""
 
 
+class Server:
+    """One server, from its start to its end; belongs to one asyncio loop."""
+
+    def __init__(self, launch: Launch) -> None:
+        self.launch = launch
+        self.listeners: list[ProgressSink] = []
+        """Told how long the start takes."""
+        self.status = 0
+        """That with which it ended."""
+        self._lines: deque[str] = deque(maxlen=_LINES)
+        self.ready: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
+        """Where it is, or the `ModelLoadError` for one that ended before it was ready."""
+        self.life = asyncio.create_task(self._live())
+        """Done when its processes are gone; cancelled, it ends them."""
+        self.life.add_done_callback(lambda _: self.ready.cancel())
+
+    async def _live(self) -> None:
+        port, key, launch = _free_port(), Key(secrets.token_urlsafe(24)), self.launch
+        place = Place(f"http://127.0.0.1:{port}{launch.path}", key)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", guard.__name__, *(str(port) if word == PORT else word for word in launch.words)),
+            env={**os.environ, **launch.variables, launch.key_variable: key.secret},
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=sys.platform != "win32",  # a Ctrl-C is meant for us, and we end it
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        reading = asyncio.create_task(self._read(process.stdout, place))
+        looking = asyncio.create_task(self._look(place))
+        try:
+            self.status = await process.wait()
+            await asyncio.wait({reading}, timeout=1.0)  # the last lines
+        finally:
+            looking.cancel()
+            process.stdin.close()
+            try:
+                await asyncio.wait_for(process.wait(), _SECONDS_TO_END)
+            except asyncio.TimeoutError:
+                process.kill()
+                await process.wait()
+            reading.cancel()
+            await asyncio.gather(looking, reading, return_exceptions=True)
+        if not self.ready.done():
+            self.ready.set_exception(self._failed())
+
+    async def _look(self, place: Place) -> None:
+        """Ask until it is ready."""
+        from llmstep.engine.remote.connection import Connection
+        from llmstep.engine.remote.refusals import Passing
+
+        connection, started, shown = Connection(place, _SECONDS_FOR_HEALTH), time.monotonic(), -1
+        try:
+            while True:
+                if (seconds := int(time.monotonic() - started)) > shown:
+                    shown = seconds
+                    update = Progress("load", f"Starting {self.launch.name} with {self.launch.model} ({seconds} s)")
+                    for progress in tuple(self.listeners):
+                        progress(update)
+                with contextlib.suppress(Passing, LlmstepError):
+                    await connection.get(self.launch.health, _SECONDS_FOR_HEALTH)
+                    if not self.ready.done():
+                        self.ready.set_result(place)
+                    return
+                await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
+        finally:
+            await connection.close()
+
+    async def _read(self, stdout: asyncio.StreamReader, place: Place) -> None:
+        rest = b""
+        while data := await stdout.read(1 << 16):
+            *whole, rest = (rest + data).split(b"\n")
+            rest = rest[-_MAX_LINE:]
+            for line in whole:
+                text = place.shown(line.decode("utf-8", "replace").strip())
+                self._lines.append(text)
+                _log.debug("%s: %s", self.launch.name, text)
+
+    def _failed(self) -> ModelLoadError:
+        launch = self.launch
+        if self.status == guard.NO_COMMAND:
+            return ModelLoadError(
+                f"The command {launch.words[0]}, which is to start {launch.name}, cannot be run.",
+                hint="Correct llmstep.remote.command, or install the program.",
+            )
+        return ModelLoadError(
+            f"{launch.name} could not start with {launch.model} (status {self.status}){self.said()}.",
+            hint="Check that it supports this model and that the model fits into memory; llmstep's log has its output.",
+        )
+
+    def said(self) -> str:
+        """The line of the log that says most, behind a colon."""
+        lines = [line for line in self._lines if line]
+        telling = [line for line in lines if _TELLING.search(line)] or lines
+        return f": {telling[-1][:_MAX_LINE].rstrip('.: ')}" if telling else ""
+
+
 class Child:
     """One server at a time, started when it is first asked for; belongs to one asyncio loop."""
 
     def __init__(self) -> None:
-        self._launch: Launch | None = None
-        self._process: asyncio.subprocess.Process | None = None
-        self._starting: asyncio.Task[Place] | None = None
-        self._listeners: list[ProgressSink] = []
-        self._reading: asyncio.Task[None] | None = None
-        self._lines: deque[str] = deque(maxlen=_LINES)
+        self._server: Server | None = None
         self._changing = asyncio.Lock()
         """Held while it is decided what runs: a server that is asked for while one ends waits for that."""
 
     @property
     def running(self) -> bool:
-        return self._process is not None and self._process.returncode is None
+        return self._server is not None and not self._server.life.done()
 
     async def place(self, launch: Launch, progress: ProgressSink = silent) -> Place:
         """Where the server is; it is started where it does not run, or another one runs.
@@ -90,36 +183,27 @@ class Child:
             CancelledError: `stop` was called, or another server asked for, before it was ready.
         """
         async with self._changing:
-            if launch != self._launch or (self._starting is not None and self._starting.done() and not self.running):
+            if self._server is None or not self.running or self._server.launch != launch:
                 await self._stop()
-                self._launch = launch
-            if self._starting is None:
-                self._starting = asyncio.ensure_future(self._start(launch))
-            starting = self._starting
-        self._listeners.append(progress)
+                self._server = Server(launch)
+            server = self._server
+        server.listeners.append(progress)
         try:
-            return await asyncio.shield(starting)
+            return await asyncio.shield(server.ready)
         except asyncio.CancelledError:
-            if starting.cancelled():
+            if server.ready.cancelled():
                 raise CancelledError(f"{launch.name} was ended before it was ready.", hint="Ask again.") from None
             raise
         finally:
-            self._listeners.remove(progress)
+            server.listeners.remove(progress)
 
     async def ended(self) -> LlmstepError | None:
-        """The error for a server that has ended by itself; None while it runs.
-
-        A connection breaks a moment before its process is gone, hence the wait.
-        """
-        process, launch = self._process, self._launch
-        if process is None or launch is None:
-            return None
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(process.wait(), 1.0)
-        if process.returncode is None:
+        """The error for a server that has ended by itself, a moment after its connections; None while it runs."""
+        server = self._server
+        if server is None or not (await asyncio.wait({server.life}, timeout=2.0))[0]:
             return None
         return RemoteError(
-            f"{launch.name} ended while it worked (status {process.returncode}){self._said()}.",
+            f"{server.launch.name} ended while it worked (status {server.status}){server.said()}.",
             hint="Ask again, and llmstep starts it again. If that fails too, see llmstep's log.",
         )
 
@@ -129,100 +213,10 @@ class Child:
             await self._stop()
 
     async def _stop(self) -> None:
-        starting, self._starting = self._starting, None
-        process, self._process = self._process, None
-        if starting is not None:
-            starting.cancel()
-            await asyncio.gather(starting, return_exceptions=True)
-            process = process or self._process  # it may have come meanwhile
-            self._process = None
-        if process is not None:
-            if process.stdin is not None:
-                process.stdin.close()
-            try:
-                await asyncio.wait_for(process.wait(), _SECONDS_TO_END)
-            except asyncio.TimeoutError:
-                process.kill()
-                await process.wait()
-        if self._reading is not None:
-            self._reading.cancel()
-            await asyncio.gather(self._reading, return_exceptions=True)
-            self._reading = None
-
-    async def _start(self, launch: Launch) -> Place:
-        port = _free_port()
-        key = Key(secrets.token_urlsafe(24))
-        words = [str(port) if word == PORT else word for word in launch.words]
-        self._lines.clear()
-        started = time.monotonic()
-        self._progress(launch, 0)
-        self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", guard.__name__, *words),
-            env={**os.environ, **launch.variables, launch.key_variable: key.secret},
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=sys.platform != "win32",  # a Ctrl-C is meant for us, and we end it
-        )
-        place = Place(f"http://127.0.0.1:{port}{launch.path}", key)
-        self._reading = asyncio.ensure_future(self._read(self._process, launch, place))
-        await self._until_ready(launch, place, started)
-        return place
-
-    async def _until_ready(self, launch: Launch, place: Place, started: float) -> None:
-        from llmstep.engine.remote.connection import Connection
-        from llmstep.engine.remote.refusals import Passing
-
-        connection = Connection(place, _SECONDS_FOR_HEALTH)
-        shown = 0
-        try:
-            while True:
-                assert self._process is not None
-                if self._process.returncode is not None:
-                    raise await self._failed(launch, self._process.returncode)
-                with contextlib.suppress(Passing, LlmstepError):
-                    await connection.get(launch.health, _SECONDS_FOR_HEALTH)
-                    return
-                if (seconds := int(time.monotonic() - started)) > shown:
-                    self._progress(launch, shown := seconds)
-                await asyncio.sleep(_SECONDS_BETWEEN_LOOKS)
-        finally:
-            await connection.close()
-
-    async def _failed(self, launch: Launch, status: int) -> ModelLoadError:
-        if self._reading is not None:
-            await asyncio.wait({self._reading}, timeout=1.0)  # the last lines
-        if status == guard.NO_COMMAND:
-            return ModelLoadError(
-                f"The command {launch.words[0]}, which is to start {launch.name}, cannot be run.",
-                hint="Correct llmstep.remote.command, or install the program.",
-            )
-        return ModelLoadError(
-            f"{launch.name} could not start with {launch.model} (status {status}){self._said()}.",
-            hint="Check that it supports this model and that the model fits into memory; llmstep's log has its output.",
-        )
-
-    def _said(self) -> str:
-        """The line of the log that says most, behind a colon."""
-        lines = [line for line in self._lines if line]
-        telling = [line for line in lines if _TELLING.search(line)] or lines
-        return f": {telling[-1][:_MAX_LINE].rstrip('.: ')}" if telling else ""
-
-    async def _read(self, process: asyncio.subprocess.Process, launch: Launch, place: Place) -> None:
-        assert process.stdout is not None
-        rest = b""
-        while data := await process.stdout.read(1 << 16):
-            *whole, rest = (rest + data).split(b"\n")
-            rest = rest[-_MAX_LINE:]
-            for line in whole:
-                text = place.shown(line.decode("utf-8", "replace").strip())
-                self._lines.append(text)
-                _log.debug("%s: %s", launch.name, text)
-
-    def _progress(self, launch: Launch, seconds: int) -> None:
-        update = Progress("load", f"Starting {launch.name} with {launch.model} ({seconds} s)")
-        for progress in tuple(self._listeners):
-            progress(update)
+        server, self._server = self._server, None
+        if server is not None:
+            server.life.cancel()
+            await asyncio.wait({server.life})
 
 
 def _free_port() -> int:

@@ -30,25 +30,19 @@ T = TypeVar("T")
 
 
 class ServedEngine(OpenAiEngine):
-    """Starts a server for the model of the settings, and asks it; one that ends in the midst of that is started anew.
-
-    Args:
-        settings: See `ModelEngine`.
-        kind: Which server.
-    """
+    """Starts a server for the model of the settings, and asks it; one that ends meanwhile is started anew."""
 
     def __init__(self, settings: Settings | SettingsStore, kind: Literal["vllm", "llama.cpp"]) -> None:
         super().__init__(settings, kind, OPENAI if kind == "vllm" else LLAMA_CPP)
         self._prepare = launches.vllm if kind == "vllm" else launches.llama_cpp
         self.child = Child()
-        self._launch: Launch | None = None
-        self._key: Settings | None = None
-        """What the launch was prepared for."""
+        self._prepared: tuple[Settings, Launch] | None = None
         self._preparing = asyncio.Lock()
         self.store.subscribe(lambda settings: settings.idle_unload_minutes, self._rest)
 
-    def _named(self, kind: str) -> str:
-        return super()._named(kind) if self.settings.remote.url else self.settings.model
+    @property
+    def _named(self) -> str:
+        return super()._named if self.settings.remote.url else self.settings.model
 
     def _rename(self, *_: object) -> None:
         if not self.child.running:
@@ -83,8 +77,8 @@ class ServedEngine(OpenAiEngine):
     async def unload(self) -> None:
         """End the server."""
         await self.child.stop()
-        self._launch = self._key = None
-        self._publish(state="empty", model=self._named(self.status.engine), url="")
+        self._prepared = None
+        self._publish(state="empty", model=self._named, url="")
         self._rest()
 
     def _unload_idle(self) -> None:
@@ -98,8 +92,8 @@ class ServedEngine(OpenAiEngine):
     async def _target(self, settings: Settings, progress: ProgressSink) -> Target:
         if settings.remote.url:
             return await super()._target(settings, progress)
-        launch = await self._prepared(settings, progress)
-        self._publish(state="loading" if not self.child.running else self.status.state, model=launch.model)
+        launch = await self._launch(settings, progress)
+        self._publish(state=self.status.state if self.child.running else "loading", model=launch.model)
         try:
             place = await self.child.place(launch, progress)
         except LlmstepError:
@@ -108,34 +102,29 @@ class ServedEngine(OpenAiEngine):
         connection = self._to(place, settings.remote.timeout_seconds)
         return Target(connection, launch.model, launch.template, launch.folder)
 
-    async def _prepared(self, settings: Settings, progress: ProgressSink) -> Launch:
+    async def _launch(self, settings: Settings, progress: ProgressSink) -> Launch:
         """How the server is started, with its model on this machine: downloaded where it is not."""
         key = attrs.evolve(settings, temperature=0.0, top_p=1.0)
         async with self._preparing:
-            if self._launch is None or self._key != key:
+            if self._prepared is None or self._prepared[0] != key:
                 cancel = CancelToken()
                 try:
-                    self._launch = await asyncio.to_thread(self._prepare, settings, in_this_loop(progress), cancel)
+                    launch = await asyncio.to_thread(self._prepare, settings, in_this_loop(progress), cancel)
                 except asyncio.CancelledError:
                     cancel.request()
                     raise
-                self._key = key
-            return self._launch
+                self._prepared = key, launch
+            return self._prepared[1]
 
     async def _in_own_words(self, target: Target, template: PromptTemplate) -> PromptTemplate:
-        """By the model's files, or by llama.cpp's server, which applies the rule in a GGUF file.
-
-        Raises:
-            RemoteError: The server cannot be reached.
-        """
+        """By the model's files, or by llama.cpp's server, which applies the rule in a GGUF file."""
         if target.folder is not None:
             return in_own_words(template, partial(written_chat, target.folder))
         if self._dialect is not LLAMA_CPP or not template.own_turns:
             return template
         body = {"messages": [{"role": "user", "content": SAID}], "chat_template_kwargs": rule_values(template)}
-        connection = target.connection
         try:
-            answer = await persistently(lambda: connection.get("/apply-template", SECONDS_FOR_MODELS, body))
+            answer = await persistently(lambda: target.connection.get("/apply-template", SECONDS_FOR_MODELS, body))
         except (StatusError, FailedError):
             return template
         written = answer.get("prompt") if isinstance(answer, dict) else None

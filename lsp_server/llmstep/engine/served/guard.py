@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 
 import psutil
 
@@ -34,25 +35,21 @@ def main(words: list[str]) -> int:
 
 
 def _end_with_input(pid: int) -> None:
+    """When it closes, ask all processes to end, and kill those that do not."""
     with contextlib.suppress(OSError):
         while os.read(0, 4096):
             pass
-    _end(pid)
-
-
-def _end(pid: int) -> None:
-    """Ask all processes to end, and kill those that do not."""
-    try:
+    with contextlib.suppress(psutil.Error):
         parent = psutil.Process(pid)
         family = [parent, *parent.children(recursive=True)]
-    except psutil.Error:
-        return
-    for process in family:
+        _each(psutil.Process.terminate, family)
+        _each(psutil.Process.kill, psutil.wait_procs(family, _SECONDS_TO_END)[1])
+
+
+def _each(end: Callable[[psutil.Process], None], processes: list[psutil.Process]) -> None:
+    for process in processes:
         with contextlib.suppress(psutil.Error):
-            process.terminate()
-    for process in psutil.wait_procs(family, _SECONDS_TO_END)[1]:
-        with contextlib.suppress(psutil.Error):
-            process.kill()
+            end(process)
 
 
 if __name__ == "__main__":

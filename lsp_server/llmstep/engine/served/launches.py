@@ -8,6 +8,7 @@ import subprocess
 import sys
 import sysconfig
 from pathlib import Path
+from typing import Literal
 
 import attrs
 
@@ -34,13 +35,7 @@ _SECONDS_FOR_DRIVER = 5.0
 
 
 def vllm(settings: Settings, progress: ProgressSink, cancel: CancelToken) -> Launch:
-    """vLLM with the model of the settings, which is downloaded where it is not on this machine.
-
-    Raises:
-        ModelError: It cannot be had, or is none for vLLM.
-        SettingsError: There is no vLLM.
-        CancelledError: `cancel` was requested.
-    """
+    """vLLM with the model of the settings, which is downloaded where it is not here; or a LlmstepError."""
     from llmstep.hub.download import fetch
 
     choice = resolve(settings)
@@ -49,24 +44,19 @@ def vllm(settings: Settings, progress: ProgressSink, cancel: CancelToken) -> Lau
             f"The model {choice.name} is an encoder-decoder model, which vLLM does not run.",
             hint="Set llmstep.engine to inProcess, or llmstep.model to a decoder-only model.",
         )
-    command = settings.remote.command or vllm_serve()
-    if not command:
-        raise SettingsError(
-            "The setting llmstep.engine is vllm, and there is no program vllm.",
-            hint="Install it with `pip install 'llmstep[vllm]'`, or set llmstep.remote.command to what starts it.",
-        )
+    command = settings.remote.command or _installed(vllm_serve(), "vllm", "no program vllm", "vllm")
     folder = fetch(choice.source, progress=progress, cancel=cancel)
     if adapter_base(folder) is not None:
         raise ModelLoadError(
             f"The model {choice.name} is a LoRA adapter, which llmstep does not give to vLLM.",
             hint="Set llmstep.engine to inProcess, or merge it into its base with peft.",
         )
-    named = ("--served-model-name", choice.name)
     dtype = ("--dtype", settings.dtype) if settings.dtype in ("float32", "bfloat16", "float16") else ()
+    words = (*command, str(folder), "--served-model-name", choice.name, *dtype, "--host", "127.0.0.1", "--port", PORT)
     return Launch(
         name="vLLM",
         model=choice.name,
-        words=(*command, str(folder), *named, *dtype, "--host", "127.0.0.1", "--port", PORT),
+        words=words,
         key_variable="VLLM_API_KEY",
         path="/v1",
         health="/models",
@@ -77,13 +67,7 @@ def vllm(settings: Settings, progress: ProgressSink, cancel: CancelToken) -> Lau
 
 
 def llama_cpp(settings: Settings, progress: ProgressSink, cancel: CancelToken) -> Launch:
-    """llama.cpp's server with the GGUF file of the settings, downloaded where it is not here; a slot for each sample.
-
-    Raises:
-        ModelError: The file cannot be had, is none, is for another kind of model, or does not fit into memory.
-        SettingsError: There is neither xllamacpp nor `llama-server`.
-        CancelledError: `cancel` was requested.
-    """
+    """llama.cpp's server with the GGUF file of the settings, downloaded where it is not here; or a LlmstepError."""
     from llmstep.hub.download import fetch
 
     choice = choose_gguf(settings)
@@ -93,19 +77,14 @@ def llama_cpp(settings: Settings, progress: ProgressSink, cancel: CancelToken) -
             f"The template {template.name} is for encoder-decoder models, which llama.cpp does not run.",
             hint="Set llmstep.template to another one, or llmstep.engine to inProcess.",
         )
-    command = settings.remote.command or llama_server()
-    if not command:
-        raise SettingsError(
-            "The setting llmstep.engine is llama.cpp, and there is neither the package xllamacpp nor a llama-server.",
-            hint="Install it with `pip install 'llmstep[gguf]'`, or set llmstep.remote.command to what starts it.",
-        )
+    missing = "neither the package xllamacpp nor a llama-server"
+    command = settings.remote.command or _installed(llama_server(), "llama.cpp", missing, "gguf")
     file = choice.path or fetch(choice.source, progress=progress, cancel=cancel)
-    size = file.stat().st_size
-    if not settings.remote.command:  # what the user's own command does with the memory is not known here
-        free = devices.free_bytes("cpu")
-        if needed_bytes(size) > free:
-            ways = ["choose a smaller file, with fewer bits for example"]
-            raise too_large(choice.name, size, "GGUF", "llama.cpp", free, ways)
+    size, free = file.stat().st_size, devices.free_bytes("cpu")
+    # What the user's own command does with the memory is not known here.
+    if needed_bytes(size) > free and not settings.remote.command:
+        ways = ["choose a smaller file, with fewer bits for example"]
+        raise too_large(choice.name, size, "GGUF", "llama.cpp", free, ways)
     with file.open("rb") as opened:
         if opened.read(4) != b"GGUF":
             raise ModelLoadError(f"The file {file} is no GGUF file.", hint="Download or convert the model again.")
@@ -121,13 +100,7 @@ def llama_cpp(settings: Settings, progress: ProgressSink, cancel: CancelToken) -
 
 
 def llama_launch(command: tuple[str, ...], model: str, file: Path, *, slots: int, context: int, threads: int) -> Launch:
-    """llama.cpp's server with a GGUF file.
-
-    Args:
-        command: As `llama_server` gives it, or the user's own.
-        slots: Samples at a time.
-        context: Tokens of a prompt and of all samples together.
-    """
+    """llama.cpp's server with a GGUF file, so many samples at a time, and places for a prompt and all of them."""
     return Launch(
         name="llama.cpp",
         model=model,
@@ -153,18 +126,22 @@ def llama_server() -> tuple[str, ...]:
     return (program,) if program else ()
 
 
+def _installed(command: tuple[str, ...], engine: str, missing: str, extra: str) -> tuple[str, ...]:
+    if not command:
+        raise SettingsError(
+            f"The setting llmstep.engine is {engine}, and there is {missing}.",
+            hint=f"Install it with `pip install 'llmstep[{extra}]'`, or set llmstep.remote.command to what starts it.",
+        )
+    return command
+
+
 def _program(name: str) -> str:
     """The path of an installed program, beside this Python or where the shell finds it; empty when there is none."""
     return shutil.which(name, path=sysconfig.get_path("scripts")) or shutil.which(name) or ""
 
 
 def prefers_llama_cpp(settings: Settings) -> bool:
-    """Whether llama.cpp's server is the better place for the model of the settings.
-
-    It is for a model that is nothing but a GGUF file. For one of the catalog whose file is on this machine, beside
-    llama.cpp and without a CUDA device, it is on Apple's GPUs, for large models on processors without products of
-    bytes, and where the memory holds the file and not the weights in eight bits.
-    """
+    """Whether llama.cpp's server is the better place for the model of the settings; docs/remote.md has the rule."""
     if settings.engine != "auto":
         return settings.engine == "llama.cpp"
     try:
@@ -206,23 +183,18 @@ def this_machine() -> Hardware:
 
     A GPU counts where its driver is: torch, which a plain installation lacks, is one of the steps to it.
     """
-    llama_cpp = bool(llama_server())
-    if has_apple_gpu():
-        return Hardware("mps", devices.free_bytes("mps"), llama_cpp)
-    free = _nvidia_free_bytes()
-    if free:
-        return Hardware("cuda", free, llama_cpp)
-    return Hardware("cpu", devices.free_bytes("cpu"), llama_cpp)
+    device: Literal["cpu", "mps"] = "mps" if has_apple_gpu() else "cpu"
+    on_gpus = _nvidia_free_bytes()
+    if device == "cpu" and on_gpus:
+        return Hardware("cuda", on_gpus, bool(llama_server()))
+    return Hardware(device, devices.free_bytes(device), bool(llama_server()))
 
 
 def _nvidia_free_bytes() -> int:
     """Free memory of all of NVIDIA's GPUs together; 0 where there is none, or its driver does not answer."""
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return 0
-    command = [program, "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
+    command = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS_FOR_DRIVER, check=False)
-    except (OSError, subprocess.TimeoutExpired):
+        said = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS_FOR_DRIVER, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
         return 0
-    return sum(int(line) << 20 for line in done.stdout.split() if line.isdecimal()) if done.returncode == 0 else 0
+    return sum(int(line) << 20 for line in said.split() if line.isdecimal())
