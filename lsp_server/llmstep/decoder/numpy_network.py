@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
+from llmstep.decoder import drawing
 from llmstep.decoder.interface import stop_if
 from llmstep.decoder.network import common_length
 from llmstep.decoder.rope import frequencies
 
 if TYPE_CHECKING:
     from llmstep.decoder.config import Config
-    from llmstep.decoder.drawing import Kernel
     from llmstep.decoder.folder import ModelFolder
 
 Array = NDArray[np.float32]
@@ -67,9 +67,10 @@ class NumpyNetwork:
         DamagedError: A weight is missing.
     """
 
+    draw = staticmethod(drawing.draw)
+
     def __init__(self, config: Config, model: ModelFolder) -> None:
         self._config, self._model = config, model
-        self.kernel: Kernel | None = None
         places = (f"gpt_neox.layers.{number}." for number in range(config.layers))
         self._layers = [
             Layer(**{part: self._part(place + name, product=part in _PRODUCTS) for part, name in _PARTS.items()})
@@ -110,23 +111,17 @@ class NumpyNetwork:
         self._position, self._drawn = len(ids), 0
         return self._logits(hidden[-1:])
 
-    def step(self, tokens: NDArray[np.int64]) -> Array:
+    def step(self, tokens: Sequence[int], rows: Sequence[int]) -> Array:
         hidden = self._embed[tokens]  # [rows, hidden]
         cos, sin = self._rotations(self._position, 1)
-        self._position += 1
-        self._drawn += 1
         for layer, memory in zip(self._layers, self._memories, strict=True):
             queries, keys, values = self._split(layer, hidden, cos, sin)  # [rows, heads, width]
-            memory.row_keys[:, :, self._drawn - 1] = keys
-            memory.row_values[:, :, self._drawn - 1] = values
-            hidden = self._rest(layer, hidden, self._attend_rows(queries, memory))
+            memory.row_keys[rows, :, self._drawn] = keys
+            memory.row_values[rows, :, self._drawn] = values
+            hidden = self._rest(layer, hidden, self._attend_rows(queries, memory, rows))
+        self._position += 1
+        self._drawn += 1
         return self._logits(hidden)
-
-    def drop(self, moves: list[tuple[int, int]], left: int) -> None:
-        for memory in self._memories:
-            for source, target in moves:
-                memory.row_keys[target], memory.row_values[target] = memory.row_keys[source], memory.row_values[source]
-            memory.row_keys, memory.row_values = memory.row_keys[:left], memory.row_values[:left]
 
     def session(self, threads: int) -> AbstractContextManager[object]:
         """By itself numpy's OpenBLAS takes a thread for each core, which wait for each other by spinning.
@@ -151,10 +146,10 @@ class NumpyNetwork:
             hidden = self._rest(layer, hidden, attended.reshape(len(ids), -1))
         return hidden
 
-    def _attend_rows(self, queries: Array, memory: Memory) -> Array:
+    def _attend_rows(self, queries: Array, memory: Memory, rows: Sequence[int]) -> Array:
         """Each row sees the prompt and itself: [rows, heads, width] in, [rows, hidden] out."""
         queries = queries * np.float32(self._config.width**-0.5)
-        keys, values = memory.row_keys[:, :, : self._drawn], memory.row_values[:, :, : self._drawn]
+        keys, values = (each[rows, :, : self._drawn + 1] for each in (memory.row_keys, memory.row_values))
         shared = (queries.swapaxes(0, 1) @ memory.keys.swapaxes(1, 2)).swapaxes(0, 1)  # [rows, heads, prompt]
         own = (keys @ queries[..., None])[..., 0]  # [rows, heads, drawn]
         weights = _softmax(np.concatenate((shared, own), -1))

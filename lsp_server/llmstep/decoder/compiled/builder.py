@@ -98,11 +98,9 @@ class Builder:
         start, heads = len(self.program), block.heads
         self.norm(block.norm)
         self.product(block.query_key_value, self.wide)
-        if own is not None:
-            self.attention(p.ATTEND_ROWS, heads, cache, places, own=own)
-        else:
+        if own is None:
             self.attention(p.STORE, heads, cache, places)
-            self.attention(p.ATTEND, heads, cache, places, length=length)
+        self.attention(p.ATTEND, heads, cache, places, own=own, length=length)
         if block.parallel:
             self.norm(block.mlp_norm, into=self._kept)
         self.quantize(self.attended, block.attention_out.inputs)
@@ -158,7 +156,7 @@ class Builder:
         """Keys and values from `wide` into a cache, or attention of rows to it, or of samples to it and to their own.
 
         Args:
-            kind: STORE, ATTEND or ATTEND_ROWS.
+            kind: STORE or ATTEND.
             cache: Of one layer.
             places: What `positions` has.
             length: See `block`.
@@ -181,7 +179,7 @@ class Builder:
             capacity=cache.keys.shape[-1],
             unit=cache.keys.itemsize,
             length=length,
-            causal=length == p.LENGTH,
+            causal=length == p.LENGTH and own is None,
             epsilon=self._epsilon,
             scale=heads.scale,
             **more,

@@ -10,13 +10,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from llmstep.decoder import drawing
 from llmstep.decoder.compiled import program as p
 from llmstep.decoder.compiled.attention import QUERIES
 from llmstep.decoder.compiled.builder import Builder
 from llmstep.decoder.compiled.choosing import chosen
 from llmstep.decoder.compiled.machine import Machine
 from llmstep.decoder.compiled.parts import Cache, Heads, Model
-from llmstep.decoder.drawing import Kernel
 from llmstep.decoder.interface import stop_if
 from llmstep.decoder.network import common_length
 from llmstep.decoder.weights import TILE
@@ -65,10 +65,9 @@ class CompiledNetwork:
     def __init__(self, model: Model, *, floats: bool) -> None:
         self._model, self._floats = model, floats
         self.shapes = {name: (each.outputs, each.inputs) for name, each in model.products.items()}
-        self._state = np.zeros(5, np.int64)
+        self._state = np.zeros(p.SLOTS, np.int64)
         self._machine = Machine(1)
         self.threads = 1
-        self.kernel: Kernel | None = chosen
         none = Cache.of_prompt(len(model.blocks), model.blocks[0].heads, 0, floats=floats)
         self._capacity, self._memory = Capacity(), Memory(none, none, none, none)
         self.forget()
@@ -89,6 +88,7 @@ class CompiledNetwork:
         self._ids, length = text[:known], 0 if encoder is None else len(ids)
         at_once = max(rows, length, min(len(text) - known, _CHUNK))
         self._grow(Capacity(at_once, rows, max_tokens, len(text), length), known)
+        self._state = np.resize(self._state, p.SLOTS + self._capacity.samples)
         if self.threads != self._machine.threads:
             self._machine = Machine(self.threads)
         if new_input:
@@ -108,23 +108,25 @@ class CompiledNetwork:
         self._run([self._head_part])
         return self._logits(1)
 
-    def step(self, tokens: NDArray[np.int64]) -> NDArray[np.float32]:
+    def step(self, tokens: Sequence[int], rows: Sequence[int]) -> NDArray[np.float32]:
         self._put(tokens)
+        self._state[p.SLOTS : p.SLOTS + len(rows)] = rows
         self._run([self._step_part])
         self._state[p.OWN] += 1
         return self._logits(len(tokens))
 
-    def drop(self, moves: list[tuple[int, int]], left: int) -> None:
-        own = int(self._state[p.OWN])
-        for each in (self._memory.own.keys, self._memory.own.values):
-            for source, target in moves:
-                each[:, :, target, :own] = each[:, :, source, :own]
+    def draw(
+        self, logits: NDArray[np.float32], temperature: float, top_p: float, numbers: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        if temperature > 0 and top_p < 1:
+            return drawing.draw(logits, temperature, top_p, numbers)
+        return chosen(logits, temperature, numbers)
 
     def session(self, threads: int) -> AbstractContextManager[object]:
         self.threads = threads
         return contextlib.nullcontext()
 
-    def _put(self, tokens: Sequence[int] | NDArray[np.int64]) -> None:
+    def _put(self, tokens: Sequence[int]) -> None:
         """Have the embeddings of tokens in the residual stream, a row for each."""
         rows = self._state[p.ROWS] = len(tokens)
         self._model.embed.read(tokens, self._builder.hidden[:rows])

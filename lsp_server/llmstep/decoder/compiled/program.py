@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from llmstep.decoder.weights import Kind
 
 # Kinds of operations, and of weights.
-NORM, GATE, PRODUCT, STORE, ATTEND, ATTEND_ROWS = range(6)
+NORM, GATE, PRODUCT, STORE, ATTEND = range(5)
 BYTES, NIBBLES, FLOATS = range(3)
 KINDS: dict[Kind, int] = {"int8": BYTES, "int4": NIBBLES, "float32": FLOATS}
 
@@ -30,6 +30,8 @@ OWN = 3
 """Tokens of each sample in the cache."""
 INPUT = 4
 """Tokens of the encoder's input."""
+SLOTS = 5
+"""From here on: the place of each row among the samples."""
 
 _ROWS = ("source", "source_stride", "target", "target_stride", "row_scales", "corrections", "corrections_stride")
 _NORM = ("width", "norm", "norm_bias", "activation", "gated")
