@@ -12,9 +12,9 @@ from results import log_probabilities, log_softmax
 
 from llmstep.decoder import StoppedError, load
 from llmstep.decoder.compiled import rowwise
-from llmstep.decoder.compiled.layout import read
 from llmstep.decoder.compiled.network import CompiledNetwork
 from llmstep.decoder.folder import ModelFolder
+from llmstep.decoder.layout import read
 from llmstep.decoder.source import Source
 
 if TYPE_CHECKING:
