@@ -26,7 +26,7 @@ def log_softmax(logits: Any) -> Any:
 def log_probabilities(model: Any, ids: list[int], new: list[int], rows: int = 2) -> Any:
     """Of all tokens behind the prompt and behind each of the new tokens, [1 + new, vocabulary]."""
     found = [model.network.read(ids, [], rows, len(new) + 1, lambda: False)]
-    found += [model.network.step(np.array([token] * rows))[:1] for token in new]
+    found += [model.network.step([token] * rows, range(rows))[:1] for token in new]
     return log_softmax(np.concatenate(found))
 
 

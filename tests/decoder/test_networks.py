@@ -12,9 +12,9 @@ from results import log_probabilities, log_softmax
 
 from llmstep.decoder import StoppedError, load
 from llmstep.decoder.compiled import rowwise
-from llmstep.decoder.compiled.layout import read
 from llmstep.decoder.compiled.network import CompiledNetwork
 from llmstep.decoder.folder import ModelFolder
+from llmstep.decoder.layout import read
 from llmstep.decoder.source import Source
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 BOUNDS = {"float32": (3e-5, 1e-9), "int8": (0.1, 0.02), "int4": (0.8, 0.6)}
 """Mean change of a log-probability, and mean Kullback-Leibler divergence; of random models that are 64 wide."""
-DROPS: list[tuple[list[tuple[int, int]], int]] = [([(4, 1)], 4), ([(3, 0), (2, 1)], 2)]
+LEFT = [[0, 2, 3, 4], [4, 2]]
+"""Rows that are left after some have ended."""
 
 
 @pytest.fixture
@@ -41,13 +42,11 @@ def network(folder_of: Callable[[str], Path]) -> Callable[..., Any]:
 
 
 def logits(network: Any, ids: list[int], prefix: tuple[int, ...] = (), rows: int = 5, steps: int = 3) -> Any:
-    """Logits of every step, [1 + steps x rows + drops, vocabulary]."""
+    """Logits of every step, [1 + steps x rows + those left, vocabulary]."""
     draw = np.random.default_rng(rows)
-    found = [network.read(ids, list(prefix), rows, steps + len(DROPS), lambda: False)]
-    found += [network.step(draw.integers(3, 384, rows)) for _ in range(steps)]
-    for moves, left in DROPS if rows == 5 else ():
-        network.drop(moves, left)
-        found.append(network.step(draw.integers(3, 384, left)))
+    found = [network.read(ids, list(prefix), rows, steps + len(LEFT), lambda: False)]
+    for left in [list(range(rows))] * steps + (LEFT if rows == 5 else []):
+        found.append(network.step(draw.integers(3, 384, len(left)), left))
     return np.concatenate(found)
 
 
@@ -60,7 +59,7 @@ def test_the_same_as_transformers(name: str, length: int, network: Callable[...,
         made = network(name, kind)
         found = log_softmax(
             np.concatenate(
-                [made.read(text(length), [], 1, 8, lambda: False), *(made.step(np.array([token])) for token in NEW)]
+                [made.read(text(length), [], 1, 8, lambda: False), *(made.step([token], [0]) for token in NEW)]
             )
         )
         assert np.abs(found - expected).mean() < change
@@ -78,17 +77,18 @@ def test_numpy_has_the_same_numbers(name: str, folder_of: Any, reference: Any) -
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("kind", ["int8", "int4", "float32"])
 def test_any_number_of_rows(name: str, kind: str, network: Callable[..., Any]) -> None:
-    """A sample's numbers are those that it has alone, to the last bit."""
+    """A sample's numbers are those that it has alone, to the last bit, and also when others have ended."""
     together, alone = network(name, kind), network(name, kind)
     prompt = text(20)
     for rows in (1, 7, 13, 32):
-        tokens = np.random.default_rng(rows).integers(3, 384, (2, rows))
-        first = together.read(prompt, [], rows, 2, lambda: False)
-        found = [together.step(each) for each in tokens]
-        for row in (0, rows // 2, rows - 1):
-            assert np.array_equal(alone.read(prompt, [], 1, 2, lambda: False), first)
-            for step, each in enumerate(tokens):
-                assert np.array_equal(alone.step(each[row : row + 1])[0], found[step][row])
+        tokens = np.random.default_rng(rows).integers(3, 384, (3, rows))
+        first = together.read(prompt, [], rows, 3, lambda: False)
+        every, some = list(range(rows)), sorted({0, rows // 2, rows - 1}, reverse=True)
+        found = [together.step(tokens[0], every), together.step(tokens[1], every), together.step(tokens[2, some], some)]
+        for place, row in enumerate(some):
+            assert np.array_equal(alone.read(prompt, [], 1, 3, lambda: False), first)
+            for step, at in enumerate((row, row, place)):
+                assert np.array_equal(alone.step(tokens[step, [row]], [0])[0], found[step][at])
 
 
 @pytest.mark.parametrize("name", CAUSAL)

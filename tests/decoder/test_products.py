@@ -14,10 +14,9 @@ import pytest
 from prompts import NAMES, NEW, text
 
 from llmstep.catalog.store import STARTER_DIR
-from llmstep.decoder import weights
+from llmstep.decoder.compiled.machine import Product
 from llmstep.decoder.compiled.packing import pack
-from llmstep.decoder.compiled.program import KINDS
-from llmstep.decoder.compiled.single import Product
+from llmstep.decoder.weights import Weight
 
 X86 = {
     "avx512-vnni": {"LLMSTEP_DECODER_TARGET": "avx512-vnni"},
@@ -28,19 +27,13 @@ X86 = {
 """Processors without something, as numba is told: what is not named is not used."""
 
 
-def packed(kind: Any, matrix: Any) -> weights.Weight:
-    made = weights.empty(kind, *matrix.shape)
-    pack(
-        KINDS[made.kind],
-        matrix.ctypes.data,
-        *matrix.shape,
-        made.matrix.ctypes.data,
-        made.scales.ctypes.data,
-    )
+def packed(kind: Any, matrix: Any) -> Weight:
+    made = Weight.empty(kind, *matrix.shape)
+    pack(kind == "int4", matrix.ctypes.data, *matrix.shape, made.matrix.ctypes.data, made.scales.ctypes.data)
     return made
 
 
-def unpacked(weight: weights.Weight) -> Any:
+def unpacked(weight: Weight) -> Any:
     """The numbers that a rounded weight means, [outputs, inputs], float64."""
     raw = weight.matrix
     if weight.kind == "int8":

@@ -76,18 +76,18 @@ class Speeds:
         """
         import numpy as np
 
-        from llmstep.decoder import weights
+        from llmstep.decoder.compiled.machine import Product
         from llmstep.decoder.compiled.ready import ready
-        from llmstep.decoder.compiled.single import Product
+        from llmstep.decoder.weights import Kind, Weight
 
         ready()
-        kind: weights.Kind = "int8" if dtype == "int8" else "int4" if dtype == "int4" else "float32"
-        long = weights.empty("int8", 1 << 14, 1 << 14)  # 256 MB
+        kind: Kind = "int8" if dtype == "int8" else "int4" if dtype == "int4" else "float32"
+        long = Weight.empty("int8", 1 << 14, 1 << 14)  # 256 MB
         long.matrix.fill(128)
         one, read = np.ones((1, long.inputs), np.float32), Product(long, 1, threads)
         bandwidth = long.matrix.nbytes / _best(lambda: read(one))
         rows, inner, outer = 256, 2048, 2048
-        square = weights.empty(kind, outer, inner)
+        square = Weight.empty(kind, outer, inner)
         square.matrix.fill(0)
         x, multiply = np.ones((rows, inner), np.float32), Product(square, rows, threads)
         return cls(bandwidth, 2 * rows * inner * outer / _best(lambda: multiply(x)))

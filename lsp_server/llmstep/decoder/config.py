@@ -12,7 +12,16 @@ from llmstep.decoder.interface import AGAIN, DamagedError
 
 ROTARY = frozenset({"default", "linear", "llama3", "yarn"})
 """Rotary embeddings that do not depend on the length of the text."""
-ACTIVATIONS = frozenset({"gelu", "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "relu", "silu", "swish"})
+GELU, GELU_TANH, RELU, SILU = range(1, 5)
+ACTIVATIONS = {
+    "gelu": GELU,
+    "gelu_new": GELU_TANH,
+    "gelu_fast": GELU_TANH,
+    "gelu_pytorch_tanh": GELU_TANH,
+    "relu": RELU,
+    "silu": SILU,
+    "swish": SILU,
+}
 CAUSAL = frozenset({"gpt_neox", "llama", "mistral", "qwen2", "qwen3"})
 ARCHITECTURES = CAUSAL | {"t5"}
 

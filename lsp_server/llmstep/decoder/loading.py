@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from llmstep.decoder import folder as folders
-from llmstep.decoder import packed, tokenizer
+from llmstep.decoder import layout, packed, tokenizer
 from llmstep.decoder.config import Config
 from llmstep.decoder.folder import ModelFolder
 from llmstep.decoder.footprint import choose
@@ -56,7 +56,7 @@ def load(
         if by_numpy(model.config, size):
             from llmstep.decoder.numpy_network import NumpyNetwork
 
-            network: Network = NumpyNetwork(model.config, model)
+            network: Network = NumpyNetwork(layout.read(model.config, Source(model, "float32", threads=1), None))
         else:
             network = _compiled(model, size, count, progress, cancel, cache)
             progress("Reading weights", 1.0)
@@ -113,7 +113,6 @@ def _compiled(
     from llmstep.decoder.compiled.ready import ready
 
     ready(progress)
-    from llmstep.decoder.compiled import layout
     from llmstep.decoder.compiled.network import CompiledNetwork
 
     def reading(share: float) -> None:

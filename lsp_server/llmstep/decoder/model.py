@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from llmstep.decoder.config import Config
 from llmstep.decoder.interface import Continuation, Footprint, MemoryShortError, SamplingParams, Tokenizer, stop_if
-from llmstep.decoder.rows import Rows, close_gaps
+from llmstep.decoder.rows import Rows
 
 if TYPE_CHECKING:
-    from llmstep.decoder.drawing import Drawer
     from llmstep.decoder.network import Network
 
 MAX_ROWS = 32
@@ -77,24 +76,30 @@ class Decoder:
             ValueError: The prompt is empty or too long, has a token that the model has not, or no token is wanted.
             ArithmeticError: The model's logits are no numbers.
         """
-        from llmstep.decoder.drawing import Drawer  # numpy takes long to import
-
         ids = list(self.tokenizer(prompt, add_special_tokens=True)["input_ids"] if isinstance(prompt, str) else prompt)
         self._check(ids, prefix, n, params)
         count = n if params.temperature > 0 else min(n, 1)
-        drawer = Drawer(params, self.network.kernel)
+        import numpy as np  # takes long to import
+
+        random = np.random.default_rng(params.seed)
         end_ids = self.end_ids if params.end_ids is None else params.end_ids
-        before = ids if self.start_id is None else list(prefix)
+        before = ids if self.start_id is None else prefix
         steps = 0
         found: list[Continuation] = []
         try:
             with self.network.session(self.threads):
-                while len(found) < count:
+                for first in range(0, count, MAX_ROWS):
                     stop_if(cancel)
-                    first, size = len(found), min(MAX_ROWS, count - len(found))
+                    size = min(MAX_ROWS, count - first)
                     rows = Rows(self.tokenizer, end_ids, before, size, params)
-                    drawer.begin(size)
-                    for drawn, ended in self._draw(ids, list(prefix), rows, size, drawer, params.max_length, cancel):
+                    logits = self.network.read(ids, list(prefix), size, params.max_length, cancel)
+                    alive = list(range(size))
+                    while alive:
+                        # One number for every sample, so that each is the same whenever the others end.
+                        numbers = random.random(size)[alive]
+                        tokens, logprobs = self.network.draw(logits, params.temperature, params.top_p, numbers)
+                        drawn = list(zip(alive, tokens.tolist(), logprobs.tolist(), strict=True))
+                        ended = rows.take(*zip(*drawn, strict=True))
                         steps += 1
                         if on_token is not None:
                             for number, token, logprob in drawn:
@@ -105,6 +110,10 @@ class Decoder:
                         if progress is not None:
                             progress(steps)
                         stop_if(cancel)
+                        going = [token for number, token, _ in drawn if not rows.ended(number)]
+                        alive = [number for number in alive if not rows.ended(number)]
+                        if alive:
+                            logits = self.network.step(going, alive)
                     found += [rows.sample(number) for number in range(size)]
         except MemoryError as error:
             raise MemoryShortError(
@@ -115,34 +124,6 @@ class Decoder:
             if on_end is not None:
                 on_end(number, found[0])
         return found
-
-    def _draw(
-        self,
-        ids: list[int],
-        prefix: list[int],
-        rows: Rows,
-        count: int,
-        drawer: Drawer,
-        max_tokens: int,
-        cancel: Callable[[], bool],
-    ) -> Iterator[tuple[list[tuple[int, int, float]], list[int]]]:
-        """Draw all of `rows`, each until it has ended; each step's tokens, and the samples that they end."""
-        alive = list(range(count))
-        logits = self.network.read(ids, prefix, count, max_tokens, cancel)
-        while True:
-            tokens, logprobs = drawer.draw(logits, alive)
-            drawn = list(zip(alive, tokens.tolist(), logprobs.tolist(), strict=True))
-            finished = rows.take(alive, tokens.tolist(), logprobs.tolist())
-            yield drawn, [alive[place] for place in finished]
-            if finished:
-                alive, moves = close_gaps(alive, finished)
-                if not alive:
-                    return
-                for source, target in moves:
-                    tokens[target] = tokens[source]
-                tokens = tokens[: len(alive)]
-                self.network.drop(moves, len(alive))
-            logits = self.network.step(tokens)
 
     def _check(self, ids: list[int], prefix: Sequence[int], n: int, params: SamplingParams) -> None:
         if not ids:

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from llmstep.decoder.drawing import Kernel
-
 
 class Network(Protocol):
     """A model with the keys and values of one prompt and of the samples behind it.
@@ -19,8 +17,6 @@ class Network(Protocol):
     The samples are rows 0 to n-1. All have the same length, so that nothing is padded or masked.
     """
 
-    kernel: Kernel | None
-    """Draws tokens in compiled code, where there is such a one."""
     shapes: dict[str, tuple[int, int]]
     """Outputs and inputs of its products, by name."""
 
@@ -43,11 +39,13 @@ class Network(Protocol):
             Logits of the first token, [1, vocabulary].
         """
 
-    def step(self, tokens: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Logits behind one more token for each row: [rows] in, [rows, vocabulary] out."""
+    def step(self, tokens: Sequence[int], rows: Sequence[int]) -> NDArray[np.float32]:
+        """Logits behind one more token for each of some rows, [tokens, vocabulary]."""
 
-    def drop(self, moves: list[tuple[int, int]], left: int) -> None:
-        """Keep `left` rows, after rows have been moved, each (from, to), into the places of others."""
+    def draw(
+        self, logits: NDArray[np.float32], temperature: float, top_p: float, numbers: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """See `drawing.draw`."""
 
     def forget(self) -> None:
         """Give up the keys and values of the last prompt."""

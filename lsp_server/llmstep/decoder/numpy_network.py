@@ -3,49 +3,26 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
+from llmstep.decoder import drawing
 from llmstep.decoder.interface import stop_if
+from llmstep.decoder.layout import Model, Norm
 from llmstep.decoder.network import common_length
-from llmstep.decoder.rope import frequencies
-
-if TYPE_CHECKING:
-    from llmstep.decoder.config import Config
-    from llmstep.decoder.drawing import Kernel
-    from llmstep.decoder.folder import ModelFolder
+from llmstep.decoder.positions import Angles
+from llmstep.decoder.weights import Weight
 
 Array = NDArray[np.float32]
 _CHUNK = 512
 """Tokens of a prompt that are read at once; more need memory for the scores of each with each."""
-_PRODUCTS = {
-    "query_key_value": "attention.query_key_value",
-    "attention_out": "attention.dense",
-    "mlp_in": "mlp.dense_h_to_4h",
-    "mlp_out": "mlp.dense_4h_to_h",
-}
-_PARTS = {"attention_norm": "input_layernorm", "mlp_norm": "post_attention_layernorm", **_PRODUCTS}
-"""Where a block has its parts."""
 _ERF = (0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429)
 _ERF_SCALE = 0.3275911
-
-
-@dataclass(frozen=True, eq=False)
-class Layer:
-    """Weights of one block, products transposed: [in, out]."""
-
-    attention_norm: tuple[Array, Array]
-    query_key_value: tuple[Array, Array]
-    attention_out: tuple[Array, Array]
-    mlp_norm: tuple[Array, Array]
-    mlp_in: tuple[Array, Array]
-    mlp_out: tuple[Array, Array]
 
 
 @dataclass(eq=False)
@@ -61,29 +38,14 @@ class Memory:
 
 
 class NumpyNetwork:
-    """A `Network`.
+    """A `Network` of a model in float32."""
 
-    Raises:
-        DamagedError: A weight is missing.
-    """
+    draw = staticmethod(drawing.draw)
 
-    def __init__(self, config: Config, model: ModelFolder) -> None:
-        self._config, self._model = config, model
-        self.kernel: Kernel | None = None
-        places = (f"gpt_neox.layers.{number}." for number in range(config.layers))
-        self._layers = [
-            Layer(**{part: self._part(place + name, product=part in _PRODUCTS) for part, name in _PARTS.items()})
-            for place in places
-        ]
-        self._norm = self._part("gpt_neox.final_layer_norm", product=False)
-        self._embed = self._tensor("gpt_neox.embed_in.weight")
-        heads = [name for name in ("embed_out.weight", "lm_head.weight") if name in model.tensors]
-        self._head = self._tensor(heads[0]).T if heads else self._embed.T
-        self._frequencies, self._scaling = frequencies(config)
-        layers = {
-            f"{number}.{part}": getattr(each, part)[0] for number, each in enumerate(self._layers) for part in _PRODUCTS
-        }
-        self.shapes = {name: weight.shape[::-1] for name, weight in {**layers, "head": self._head}.items()}
+    def __init__(self, model: Model) -> None:
+        self._model, self._config = model, model.config
+        self._products = {name: _dense(weight) for name, weight in model.products.items()}
+        self.shapes = {name: weight.shape[::-1] for name, (weight, _) in self._products.items()}
         self.forget()
 
     def forget(self) -> None:
@@ -91,7 +53,7 @@ class NumpyNetwork:
         heads = self._config.heads
         none = np.empty((heads, 0, self._config.width), np.float32)
         rows = np.empty((0, heads, 0, self._config.width), np.float32)
-        self._memories = [Memory(none, none, rows, rows) for _ in self._layers]
+        self._memories = [Memory(none, none, rows, rows) for _ in self._model.blocks]
         self._position = self._drawn = 0
 
     def read(self, ids: list[int], prefix: list[int], rows: int, max_tokens: int, cancel: Callable[[], bool]) -> Array:
@@ -110,23 +72,18 @@ class NumpyNetwork:
         self._position, self._drawn = len(ids), 0
         return self._logits(hidden[-1:])
 
-    def step(self, tokens: NDArray[np.int64]) -> Array:
-        hidden = self._embed[tokens]  # [rows, hidden]
-        cos, sin = self._rotations(self._position, 1)
+    def step(self, tokens: Sequence[int], rows: Sequence[int]) -> Array:
+        hidden, angles = self._embedded(tokens), self._angles(self._position, 1)
+        all_left = len(rows) == len(self._memories[0].row_keys)
+        places = slice(None) if all_left else np.asarray(rows)  # a slice copies nothing
+        for number, memory in enumerate(self._memories):
+            queries, keys, values = self._split(number, hidden, angles)  # [rows, heads, width]
+            memory.row_keys[places, :, self._drawn] = keys
+            memory.row_values[places, :, self._drawn] = values
+            hidden = self._rest(number, hidden, self._attend_rows(queries, memory, places))
         self._position += 1
         self._drawn += 1
-        for layer, memory in zip(self._layers, self._memories, strict=True):
-            queries, keys, values = self._split(layer, hidden, cos, sin)  # [rows, heads, width]
-            memory.row_keys[:, :, self._drawn - 1] = keys
-            memory.row_values[:, :, self._drawn - 1] = values
-            hidden = self._rest(layer, hidden, self._attend_rows(queries, memory))
         return self._logits(hidden)
-
-    def drop(self, moves: list[tuple[int, int]], left: int) -> None:
-        for memory in self._memories:
-            for source, target in moves:
-                memory.row_keys[target], memory.row_values[target] = memory.row_keys[source], memory.row_values[source]
-            memory.row_keys, memory.row_values = memory.row_keys[:left], memory.row_values[:left]
 
     def session(self, threads: int) -> AbstractContextManager[object]:
         """By itself numpy's OpenBLAS takes a thread for each core, which wait for each other by spinning.
@@ -138,23 +95,22 @@ class NumpyNetwork:
 
     def _chunk(self, ids: list[int], start: int, cancel: Callable[[], bool]) -> Array:
         """Run part of a prompt; hidden states [new, hidden]."""
-        hidden = self._embed[ids]
-        cos, sin = self._rotations(start, len(ids))
+        hidden, angles = self._embedded(ids), self._angles(start, len(ids))
         later = np.triu(np.full((len(ids), start + len(ids)), -np.inf, np.float32), start + 1)
-        for layer, memory in zip(self._layers, self._memories, strict=True):
+        for number, memory in enumerate(self._memories):
             stop_if(cancel)
-            queries, keys, values = (part.swapaxes(0, 1) for part in self._split(layer, hidden, cos, sin))
+            queries, keys, values = (part.swapaxes(0, 1) for part in self._split(number, hidden, angles))
             memory.keys = np.concatenate((memory.keys, keys), 1)
             memory.values = np.concatenate((memory.values, values), 1)
             scores = queries @ memory.keys.swapaxes(1, 2) * np.float32(self._config.width**-0.5) + later
             attended = (_softmax(scores) @ memory.values).swapaxes(0, 1)
-            hidden = self._rest(layer, hidden, attended.reshape(len(ids), -1))
+            hidden = self._rest(number, hidden, attended.reshape(len(ids), -1))
         return hidden
 
-    def _attend_rows(self, queries: Array, memory: Memory) -> Array:
+    def _attend_rows(self, queries: Array, memory: Memory, rows: slice | NDArray[np.int64]) -> Array:
         """Each row sees the prompt and itself: [rows, heads, width] in, [rows, hidden] out."""
         queries = queries * np.float32(self._config.width**-0.5)
-        keys, values = memory.row_keys[:, :, : self._drawn], memory.row_values[:, :, : self._drawn]
+        keys, values = (each[rows, :, : self._drawn + 1] for each in (memory.row_keys, memory.row_values))
         shared = (queries.swapaxes(0, 1) @ memory.keys.swapaxes(1, 2)).swapaxes(0, 1)  # [rows, heads, prompt]
         own = (keys @ queries[..., None])[..., 0]  # [rows, heads, drawn]
         weights = _softmax(np.concatenate((shared, own), -1))
@@ -163,49 +119,51 @@ class NumpyNetwork:
         attended = attended + (weights[..., None, prompt:] @ values)[:, :, 0]
         return np.asarray(attended.reshape(len(queries), -1))
 
-    def _split(self, layer: Layer, hidden: Array, cos: Array, sin: Array) -> tuple[Array, Array, Array]:
+    def _split(self, number: int, hidden: Array, angles: tuple[Array, Array]) -> tuple[Array, Array, Array]:
         """Queries, keys and values of tokens, [tokens, heads, width] each, the first two rotated."""
-        weight, bias = layer.query_key_value
-        out = self._normed(hidden, layer.attention_norm) @ weight + bias
-        out = out.reshape(len(hidden), self._config.heads, 3, self._config.width)
-        rotated, half = out[:, :, :2, : self._config.rotary], self._config.rotary // 2
+        config, half, (cos, sin) = self._config, self._config.rotary // 2, angles
+        out = self._times(f"{number}.query_key_value", self._normed(hidden, self._model.blocks[number].norm))
+        out = out.reshape(len(hidden), config.heads, 3, config.width)
+        rotated = out[:, :, :2, : config.rotary]
         turned = np.concatenate((-rotated[..., half:], rotated[..., :half]), -1)
-        out[:, :, :2, : self._config.rotary] = rotated * cos + turned * sin
+        out[:, :, :2, : config.rotary] = rotated * cos + turned * sin
         return out[:, :, 0], out[:, :, 1], out[:, :, 2]
 
-    def _rest(self, layer: Layer, hidden: Array, attended: Array) -> Array:
+    def _rest(self, number: int, hidden: Array, attended: Array) -> Array:
         """What follows the attention in a block."""
-        weight, bias = layer.attention_out
-        after = attended @ weight + bias + hidden
-        source = hidden if self._config.parallel else after
-        (first, first_bias), (second, second_bias) = layer.mlp_in, layer.mlp_out
-        return np.asarray(
-            _gelu(self._normed(source, layer.mlp_norm) @ first + first_bias) @ second + second_bias + after
-        )
+        after = self._times(f"{number}.attention_out", attended) + hidden
+        source = self._normed(hidden if self._config.parallel else after, self._model.blocks[number].mlp_norm)
+        return self._times(f"{number}.mlp_out", _gelu(self._times(f"{number}.mlp_in", source))) + after
 
     def _logits(self, hidden: Array) -> Array:
-        return np.asarray(self._normed(hidden, self._norm) @ self._head)
+        return self._times("head", self._normed(hidden, self._model.norm))
 
-    def _normed(self, hidden: Array, norm: tuple[Array, Array]) -> Array:
+    def _times(self, name: str, x: Array) -> Array:
+        weight, bias = self._products[name]
+        return np.asarray(x @ weight + bias)
+
+    def _normed(self, hidden: Array, norm: Norm) -> Array:
         centred = hidden - hidden.mean(-1, keepdims=True)
         variance = np.square(centred).mean(-1, keepdims=True)
-        return np.asarray(centred / np.sqrt(variance + np.float32(self._config.epsilon)) * norm[0] + norm[1])
+        return np.asarray(centred / np.sqrt(variance + np.float32(self._config.epsilon)) * norm.weight + norm.bias)
 
-    def _rotations(self, start: int, count: int) -> tuple[Array, Array]:
-        """Cosine and sine, each [tokens, 1, 1, rotary]."""
-        angles = np.arange(start, start + count, dtype=np.float32)[:, None, None, None] * self._frequencies
-        angles = np.concatenate((angles, angles), -1)
-        return np.cos(angles) * np.float32(self._scaling), np.sin(angles) * np.float32(self._scaling)
+    def _angles(self, start: int, count: int) -> tuple[Array, Array]:
+        """Cosines and sines of positions, each [positions, 1, 1, rotary]."""
+        assert isinstance(self._model.positions, Angles)
+        cos, sin = self._model.positions.between(start, start + count)
+        return np.concatenate((cos, cos), -1)[:, None, None], np.concatenate((sin, sin), -1)[:, None, None]
 
-    def _part(self, name: str, *, product: bool) -> tuple[Array, Array]:
-        """Weight and bias; that of a product may be missing."""
-        weight, bias = self._tensor(f"{name}.weight"), f"{name}.bias"
-        moves = self._tensor(bias) if bias in self._model.tensors else np.zeros(len(weight), np.float32)
-        return np.ascontiguousarray(weight.T) if product else weight, moves
+    def _embedded(self, tokens: Sequence[int]) -> Array:
+        """[tokens, hidden]"""
+        hidden = np.empty((len(tokens), self._config.hidden), np.float32)
+        self._model.embed.read(tokens, hidden)
+        return hidden
 
-    def _tensor(self, name: str) -> Array:
-        file, part = self._model.file(name), name.removesuffix(".weight")
-        return self._model.rows(part, 0, file.shape(name)[0]) if part != name else file.read(name)
+
+def _dense(weight: Weight) -> tuple[Array, Array]:
+    """A weight as [inputs, outputs], and its biases."""
+    matrix = weight.matrix.transpose(1, 0, 2).reshape(weight.inputs, -1)[:, : weight.outputs]
+    return np.ascontiguousarray(matrix), weight.bias[: weight.outputs]
 
 
 @functools.cache

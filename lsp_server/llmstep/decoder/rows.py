@@ -46,13 +46,13 @@ class Rows:
         """Add a token to each of `rows`; those that have ended stay as they are.
 
         Returns:
-            Positions in `rows` of the samples that this has finished.
+            Those that this has finished.
 
         Raises:
             ArithmeticError: The model's logits are no numbers.
         """
         finished = []
-        for place, (number, token, logprob) in enumerate(zip(rows, tokens, logprobs, strict=True)):
+        for number, token, logprob in zip(rows, tokens, logprobs, strict=True):
             row = self._rows[number]
             if row.reason:
                 continue
@@ -62,16 +62,13 @@ class Rows:
             row.logprobs.append(logprob)
             if token in self._end_ids:
                 row.reason = "end"
-            elif self._stopped(row):
+            elif self._has_written(row, self._params.stop):
                 row.reason = "stop"
             elif self._full(row):
                 row.reason = "length"
             if row.reason:
-                finished.append(place)
+                finished.append(number)
         return finished
-
-    def _stopped(self, row: _Row) -> bool:
-        return self._has_written(row, self._params.stop)
 
     def _has_written(self, row: _Row, texts: tuple[str, ...]) -> bool:
         """Whether one of some texts is where a sample ends, except for what its last token adds."""
@@ -116,22 +113,3 @@ def written(tokenizer: Tokenizer, before: Sequence[int], new: Sequence[int]) -> 
 
 def decoded(tokenizer: Tokenizer, tokens: list[int]) -> str:
     return tokenizer.decode(tokens, skip_special_tokens=False, clean_up_tokenization_spaces=False)
-
-
-def close_gaps(rows: list[int], finished: Sequence[int]) -> tuple[list[int], list[tuple[int, int]]]:
-    """The rows that are left when those at the positions `finished` leave, and how few of them have to move.
-
-    The last ones fill the gaps, so that their number and not that of all rows is what leaving costs.
-
-    Returns:
-        The rows left, in their new order, and the moves that make it, as (from, to).
-    """
-    gone = set(finished)
-    left = len(rows) - len(gone)
-    sources = [place for place in range(left, len(rows)) if place not in gone]
-    gaps = [place for place in sorted(gone) if place < left]
-    moves = list(zip(sources, gaps, strict=True))
-    rows = list(rows)
-    for source, gap in moves:
-        rows[gap] = rows[source]
-    return rows[:left], moves

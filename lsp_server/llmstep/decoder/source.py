@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from llmstep.decoder import weights
 from llmstep.decoder.interface import stop_if
 from llmstep.decoder.tensor_file import TensorFile
-from llmstep.decoder.weights import Kind, Weight
+from llmstep.decoder.weights import TILE, Kind, Weight
 
 if TYPE_CHECKING:
     from llmstep.decoder.folder import ModelFolder
@@ -115,7 +114,7 @@ class Source:
         self._check(f"{parts[0]}.weight", (sum(shape[0] for shape in shapes),), (outputs,))
         # Each logit is seen by itself, so that the head gets eight bits where all else has four.
         kind: Kind = "int8" if name == "head" and self._kind == "int4" else self._kind
-        made = self.products[name] = weights.empty(kind, outputs, inputs)
+        made = self.products[name] = Weight.empty(kind, outputs, inputs)
         ends = np.cumsum([shape[0] for shape in shapes]).tolist()
         places = list(zip(parts, [0, *ends], ends, strict=False))
         for part, start, end in places:
@@ -141,23 +140,29 @@ class Source:
         return made
 
     def _pack(self, weight: Weight, rows: Callable[[int, int], NDArray[np.float32]]) -> None:
-        """Round the rows of a weight into its tiles, several blocks at a time."""
-        from llmstep.decoder.compiled.packing import pack
-        from llmstep.decoder.compiled.program import KINDS
-
-        step = max(1, _BLOCK // weight.inputs // weights.TILE) * weights.TILE
+        """Put the rows of a weight into its tiles, rounded, several blocks at a time."""
+        step = max(1, _BLOCK // weight.inputs // TILE) * TILE
 
         def do(first: int) -> None:
             last = min(first + step, weight.outputs)
-            found, scales = rows(first, last), weight.scales[first:].ctypes.data
-            target = weight.matrix[first // weights.TILE :].ctypes.data
-            pack(KINDS[weight.kind], found.ctypes.data, last - first, weight.inputs, target, scales)
+            found, matrix = rows(first, last), weight.matrix[first // TILE : weights.tiles(last)]
+            if weight.kind == "float32":
+                for tile, out in enumerate(matrix):
+                    some = found[tile * TILE : (tile + 1) * TILE]
+                    out[:, : len(some)] = some.T
+                return
+            from llmstep.decoder.compiled.packing import pack
+
+            scales = weight.scales[first:].ctypes.data
+            pack(weight.kind == "int4", found.ctypes.data, *found.shape, matrix.ctypes.data, scales)
 
         starts = range(0, weight.outputs, step)
         if len(starts) == 1 or self._threads == 1:
             for first in starts:
                 do(first)
             return
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(self._threads) as pool:
             list(pool.map(do, starts))
 

@@ -7,13 +7,12 @@ number for each group of 32, -15 to 15, that the scale is multiplied with, so th
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
-
-from llmstep.decoder import arrays
+from numpy.typing import DTypeLike, NDArray
 
 Kind = Literal["int8", "int4", "float32"]
 TILE = 32
@@ -28,11 +27,12 @@ GROUP_BYTES = GROUP // 2 * TILE + TILE
 """Bytes of a group in four bits: nibbles, and a factor for each output."""
 BLOCK_BYTES = BLOCK // GROUP * GROUP_BYTES + 4 * TILE
 """Bytes of a whole block in four bits: those of its groups, and a float32 scale for each output."""
+_LINE = 64
 
 
 @dataclass(frozen=True, eq=False)
 class Weight:
-    """A weight for `Builder.product`."""
+    """A weight for `Program.product`."""
 
     kind: Kind
     outputs: int
@@ -45,6 +45,14 @@ class Weight:
     """[tiles x 32]; ones except for int8."""
     bias: NDArray[np.float32]
     """[tiles x 32]"""
+
+    @classmethod
+    def empty(cls, kind: Kind, outputs: int, inputs: int) -> Weight:
+        """A weight whose matrix is to be written, with ones for scales and no bias."""
+        scales = zeros((tiles(outputs) * TILE,))
+        scales[:] = 1
+        matrix = zeros(shape_of(kind, outputs, inputs), np.float32 if kind == "float32" else np.uint8)
+        return cls(kind, outputs, inputs, matrix, scales, zeros(scales.shape))
 
     @property
     def tiles(self) -> int:
@@ -72,13 +80,12 @@ def shape_of(kind: Kind, outputs: int, inputs: int) -> tuple[int, ...]:
 
 def bytes_of(kind: Kind, outputs: int, inputs: int) -> int:
     """Memory of a weight, without its scales and biases."""
-    return int(np.prod(shape_of(kind, outputs, inputs), dtype=np.int64)) * (4 if kind == "float32" else 1)
+    return math.prod(shape_of(kind, outputs, inputs)) * (4 if kind == "float32" else 1)
 
 
-def empty(kind: Kind, outputs: int, inputs: int) -> Weight:
-    """A weight with anything in its matrix, ones for scales and no bias."""
-    dtype = np.float32 if kind == "float32" else np.uint8
-    width = tiles(outputs) * TILE
-    scales, bias = arrays.zeros(width), arrays.zeros(width)
-    scales[:] = 1
-    return Weight(kind, outputs, inputs, arrays.empty(shape_of(kind, outputs, inputs), dtype), scales, bias)
+def zeros(shape: tuple[int, ...], dtype: DTypeLike = np.float32) -> NDArray[Any]:
+    """Memory at an address that vector instructions like: a multiple of 64, as cache lines are."""
+    count = math.prod(shape) * np.dtype(dtype).itemsize
+    raw = np.zeros(count + _LINE, np.uint8)
+    start = -raw.ctypes.data % _LINE
+    return raw[start : start + count].view(dtype).reshape(shape)

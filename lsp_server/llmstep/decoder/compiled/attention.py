@@ -10,7 +10,7 @@ import numpy as np
 
 from llmstep.decoder.compiled.compiler import compiled
 from llmstep.decoder.compiled.native import floats
-from llmstep.decoder.compiled.program import LENGTH, OWN, ROWS, START
+from llmstep.decoder.compiled.program import OWN, ROWS, SLOTS, START
 from llmstep.decoder.compiled.rowwise import norm, softmax, to_halves
 from llmstep.decoder.compiled.tiles import FLOATS_ROWS, floats_tile
 from llmstep.decoder.weights import TILE
@@ -41,82 +41,59 @@ def run_store(op, head, state):
 
 @compiled
 def run_attend(op, piece, state, scratch):
-    """A block of rows attends to the prompt or input in the cache; one head of the keys and all queries that use it."""
+    """A block of rows attends to the prompt or input in the cache, and samples to their own tokens behind it, to which
+    they add one; one head of the keys and all queries that use it."""
     group, width, capacity, unit, wide = op.group, op.width, op.capacity, op.unit, padded(op.width)
-    start, length, tokens = state[START], state[op.length], max(1, QUERIES // op.group)
-    head, first = piece % op.heads, piece // op.heads * tokens
-    last = min(first + tokens, state[ROWS])
-    keys, values = op.keys + head * width * capacity * unit, op.values + head * capacity * wide * unit
-    most = min(length, start + last) if op.causal else length
-    columns, rows = padded(most), (last - first) * group
+    head, block, each = piece % op.heads, piece // op.heads, max(1, QUERIES // group)
+    first, last = block * each, min((block + 1) * each, state[ROWS])
+    rows, length, sampling = (last - first) * group, state[op.length], op.own_keys != 0
+    own = state[OWN] + 1 if sampling else 0
+    most = min(length, state[START] + last) if op.causal else length
+    columns = padded(most) + padded(own)
     queries, scores = scratch, scratch + rows * width * 4
     sums = scores + rows * columns * 4
+    for token in range(first, last):
+        place = op.source + token * op.source_stride
+        position = length + own - 1 if sampling else state[START] + token
+        if sampling:
+            newest = (_own(op, head, state, token) + own - 1) * width * 4
+            key = place + op.key + head * op.next_key
+            _take_head(op, key, op.key_norm, op.key_norm_bias, position, _ONE, op.own_keys + newest)
+            copy(place + op.value + head * op.next_value, op.own_values + newest, width)
+        for number in range(group):
+            query = place + op.query + (head * group + number) * op.next_query
+            target = queries + ((token - first) * group + number) * width * 4
+            _take_head(op, query, op.query_norm, op.query_norm_bias, position, op.scale, target)
+    keys = op.keys + head * width * capacity * unit
+    _product(rows, queries, width * 4, keys, capacity, width, padded(most), scores, columns * 4, unit)
     for row in range(rows):
-        token, query = first + row // group, head * group + row % group
-        place = op.source + token * op.source_stride + op.query + query * op.next_query
-        target = queries + row * width * 4
-        _take_head(op, place, op.query_norm, op.query_norm_bias, start + token, op.scale, target)
-    _product(rows, queries, width * 4, keys, capacity, width, columns, scores, columns * 4, unit)
-    for row in range(rows):
-        position, query = start + first + row // group, head * group + row % group
-        seen = min(length, position + 1) if op.causal else length
-        _weigh(op, query, position, scores + row * columns * 4, seen, columns)
+        token, query, mine = first + row // group, head * group + row % group, scores + row * columns * 4
+        position = length + own - 1 if sampling else state[START] + token
+        if sampling:
+            keys = op.own_keys + _own(op, head, state, token) * width * 4
+            for i in range(own):
+                floats(mine, columns)[length + i] = _dot(queries + row * width * 4, keys + i * width * 4, width)
+        seen = min(length, position + 1) if op.causal else length + own
+        if op.biases != 0:
+            place = query * (2 * op.max_distance + 1) + op.max_distance - position
+            _add(op.biases + place * 4, mine, seen)
+        softmax(mine, seen, columns)
+    values = op.values + head * capacity * wide * unit
     _product(rows, scores, columns * 4, values, wide, most, wide, sums, wide * 4, unit)
     for row in range(rows):
-        token, query = first + row // group, head * group + row % group
-        copy(sums + row * wide * 4, op.target + token * op.target_stride + query * width * 4, width)
+        token, query, mine = first + row // group, head * group + row % group, scores + row * columns * 4
+        target = op.target + token * op.target_stride + query * width * 4
+        copy(sums + row * wide * 4, target, width)
+        if sampling:
+            values = op.own_values + _own(op, head, state, token) * width * 4
+            for i in range(own):
+                _add_times(values + i * width * 4, floats(mine, columns)[length + i], target, width)
 
 
 @compiled
-def run_attend_rows(op, head, state, scratch):
-    """Each sample adds a token to its own, and attends to the prompt and to these; one head of the keys."""
-    group, width, capacity, unit, wide = op.group, op.width, op.capacity, op.unit, padded(op.width)
-    length, own, longest, rows = state[LENGTH], state[OWN], op.max_tokens, state[ROWS] * op.group
-    position, columns, seen = length + own, padded(length) + padded(own + 1), length + own + 1
-    queries, scores = scratch, scratch + rows * width * 4
-    sums = scores + rows * columns * 4
-    own_keys = op.own_keys + head * op.max_rows * longest * width * 4
-    own_values = op.own_values + head * op.max_rows * longest * width * 4
-    for sample in range(state[ROWS]):
-        place, newest = op.source + sample * op.source_stride, (sample * longest + own) * width * 4
-        key = place + op.key + head * op.next_key
-        _take_head(op, key, op.key_norm, op.key_norm_bias, position, _ONE, own_keys + newest)
-        copy(place + op.value + head * op.next_value, own_values + newest, width)
-        for each in range(group):
-            query = place + op.query + (head * group + each) * op.next_query
-            target = queries + (sample * group + each) * width * 4
-            _take_head(op, query, op.query_norm, op.query_norm_bias, position, op.scale, target)
-    if length > 0:
-        keys = op.keys + head * width * capacity * unit
-        _product(rows, queries, width * 4, keys, capacity, width, padded(length), scores, columns * 4, unit)
-    for row in range(rows):
-        mine = floats(scores + row * columns * 4, columns)
-        for token in range(own + 1):
-            key = own_keys + (row // group * longest + token) * width * 4
-            mine[length + token] = _dot(queries + row * width * 4, key, width)
-        _weigh(op, head * group + row % group, position, scores + row * columns * 4, seen, seen)
-    if length > 0:
-        values = op.values + head * capacity * wide * unit
-        _product(rows, scores, columns * 4, values, wide, length, wide, sums, wide * 4, unit)
-    for row in range(rows):
-        target = op.target + row // group * op.target_stride + (head * group + row % group) * width * 4
-        if length > 0:
-            copy(sums + row * wide * 4, target, width)
-        else:
-            clear(target, width)
-        mine = floats(scores + row * columns * 4, columns)
-        for token in range(own + 1):
-            value = own_values + (row // group * longest + token) * width * 4
-            _add_times(value, mine[length + token], target, width)
-
-
-@compiled
-def _weigh(op, query, position, scores, seen, columns):
-    """The softmax of a query's scores, with what its distance from the keys adds to them."""
-    if op.biases != 0:
-        place = query * (2 * op.max_distance + 1) + op.max_distance - position
-        _add(op.biases + place * 4, scores, seen)
-    softmax(scores, seen, columns)
+def _own(op, head, state, row):
+    """The first of a sample's own tokens, counted from the first of all."""
+    return (head * op.max_rows + state[SLOTS + row]) * op.max_tokens
 
 
 @compiled

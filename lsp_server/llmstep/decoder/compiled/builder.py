@@ -1,82 +1,118 @@
-"""Writes the operations of a transformer's parts into a program, on memory that all its layers share."""
+"""Writes the program of a transformer."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from llmstep.decoder import arrays
 from llmstep.decoder.compiled import program as p
-from llmstep.decoder.compiled.parts import Block, Cache, Heads, Norm
-from llmstep.decoder.compiled.program import Operands
-from llmstep.decoder.compiled.rowwise import PLAIN
-from llmstep.decoder.weights import BLOCK, TILE, Weight, tiles
+from llmstep.decoder.compiled.attention import QUERIES
+from llmstep.decoder.compiled.program import Operands, Program
+from llmstep.decoder.config import ACTIVATIONS, Config
+from llmstep.decoder.layout import Block, Model
+from llmstep.decoder.weights import TILE, tiles, zeros
+
+Part = tuple[int, int]
+"""Where some of a program's operations begin and end."""
+Heads = tuple[int, int]
+"""Where a row has those of its queries, keys or values: the first number, and numbers from head to head."""
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
-    """What products read: float32, or bytes with a scale and corrections (see `rowwise.quantize`) for each row."""
+class Cache:
+    """Keys and values of each layer, or of one."""
 
-    numbers: NDArray[Any]
-    scales: NDArray[np.float32] | None = None
-    corrections: NDArray[np.int32] | None = None
+    keys: NDArray[Any]
+    values: NDArray[Any]
 
     @classmethod
-    def zeros(cls, rows: int, inputs: int, *, floats: bool) -> Rows:
-        if floats:
-            return cls(arrays.zeros((rows, inputs)))
-        corrections = arrays.zeros((rows, inputs // BLOCK + 2), np.int32)
-        return cls(arrays.zeros((rows, inputs), np.int8), arrays.zeros(rows), corrections)
+    def of_prompt(cls, layers: int, config: Config, tokens: int, *, floats: bool) -> Cache:
+        """Those of a prompt, or of an encoder's input, which all samples share, in whole tiles (see `attention`)."""
+        each, dtype = (layers, config.key_heads), np.float32 if floats else np.float16
+        keys = zeros((*each, config.width, tokens), dtype)
+        return cls(keys, zeros((*each, tokens, tiles(config.width) * TILE), dtype))
 
-    def operands(self, name: str) -> Operands:
-        """For an operation that reads them (`source`) or writes them (`target`)."""
-        stride = 0 if self.corrections is None else self.corrections.strides[0]
-        more = {"row_scales": self.scales, "corrections": self.corrections, "corrections_stride": stride}
-        return _rows(name, self.numbers) | more
+    @classmethod
+    def of_samples(cls, config: Config, rows: int, tokens: int) -> Cache:
+        """Those of the samples' own tokens."""
+        shape = (config.layers, config.key_heads, rows, tokens, config.width)
+        return cls(zeros(shape), zeros(shape))
+
+    def layer(self, number: int) -> Cache:
+        return Cache(self.keys[number], self.values[number])
+
+
+class Memory(NamedTuple):
+    """Keys and values."""
+
+    prompt: Cache
+    own: Cache
+    """Those of the samples' own tokens."""
+    input: Cache
+    """An encoder's, of one layer, which all of its layers use."""
+    cross: Cache
+    """What the decoder's layers see of the encoder."""
 
 
 class Builder:
-    """A program that grows, and its memory.
+    """A model's program.
 
     Args:
-        hidden: Width of the residual stream, `hidden`, which is float32.
-        widest: Outputs of the widest product except for the last, and inputs of the widest; what they write is `wide`.
-        attended: Queries' heads times their width: what attention writes.
-        vocabulary: Outputs of the last product, `logits`.
-        rows: Rows that there is memory for.
-        max_logits: The same for logits.
+        capacity: Rows that there is memory for, tokens or samples.
         floats: Whether products read float32 and not bytes.
     """
 
-    def __init__(
-        self,
-        hidden: int,
-        widest: int,
-        attended: int,
-        vocabulary: int,
-        *,
-        rows: int,
-        max_logits: int,
-        floats: bool,
-        epsilon: float = 0.0,
-    ) -> None:
-        self.program, self._epsilon = p.Program(), epsilon
-        self.hidden, self.wide, self.attended = (
-            arrays.zeros((rows, tiles(width) * TILE)) for width in (hidden, widest, attended)
+    def __init__(self, model: Model, memory: Memory, capacity: int, *, floats: bool) -> None:
+        config = self._config = model.config
+        (*others, head), self._attended = model.products.values(), config.heads * config.width
+        _, _, samples, tokens, _ = memory.own.keys.shape
+        prompt, inputs = memory.prompt.keys.shape[-1], memory.input.keys.shape[-1]
+        widest = max(each.outputs for each in others)
+        self.program = Program(
+            config.hidden,
+            widest,
+            self._attended,
+            head.outputs,
+            capacity=capacity,
+            max_logits=samples,
+            floats=floats,
+            epsilon=config.epsilon,
         )
-        self.logits = arrays.zeros((max_logits, tiles(vocabulary) * TILE))
-        inputs = -(-max(widest, hidden, attended) // 64) * 64
-        self._read, self._kept = (Rows.zeros(rows, inputs, floats=floats) for _ in range(2))
+        self.encoder: list[Part] = []
+        """What reads an encoder's input, to be run one after the other."""
+        if model.encoder is not None:
+            places, whole = model.encoder.positions.up_to(inputs), memory.input.layer(0)
+            self.encoder = [self._block(each, whole, places, length=p.INPUT) for each in model.encoder.blocks]
+            start = len(self.program)
+            self.program.norm(model.encoder.norm)
+            self.program.product(model.encoder.cross, self.program.wide)
+            for number in range(config.layers):
+                first = 2 * self._attended * number
+                key, value = (first, config.width), (first + self._attended, config.width)
+                self._attention(p.STORE, memory.cross.layer(number), {}, key=key, value=value)
+            self.encoder.append((start, len(self.program)))
+        places = model.positions.up_to(prompt + tokens)
 
-    @property
-    def scratch(self) -> int:
-        """Numbers that one thread needs beside this memory, attention not counted."""
-        return int(max(self.wide.shape[1], self.hidden.shape[1], TILE * (BLOCK // 4 + 1)))
+        def block(number: int, own: Cache | None) -> Part:
+            cross = None if model.encoder is None else memory.cross.layer(number)
+            return self._block(model.blocks[number], memory.prompt.layer(number), places, own=own, cross=cross)
 
-    def block(
+        self.prompt = [block(number, None) for number in range(config.layers)]
+        """What reads tokens of a prompt."""
+        start, *_ = [block(number, memory.own.layer(number))[0] for number in range(config.layers)]
+        last = len(self.program)
+        self.program.norm(model.norm)
+        self.program.product(head, self.program.logits)
+        self.head, self.step = (last, len(self.program)), (start, len(self.program))
+        columns = max(prompt, inputs) + tokens + 4 * TILE
+        queries = max(QUERIES, config.heads // config.key_heads)
+        self.scratch = max(self.program.scratch, queries * (2 * config.width + columns + TILE))
+        """Numbers that one thread needs beside the program's memory."""
+
+    def _block(
         self,
         block: Block,
         cache: Cache,
@@ -85,113 +121,77 @@ class Builder:
         own: Cache | None = None,
         cross: Cache | None = None,
         length: int = p.LENGTH,
-    ) -> tuple[int, int]:
+    ) -> Part:
         """One layer, for the tokens of a text, or for samples with their `own` keys and values behind it.
 
         Args:
+            places: Operands of the positions.
             length: The state that says how long the text is; tokens of a prompt see those before them, and tokens of
                 an encoder's input see all.
-
-        Returns:
-            Where its operations begin and end.
         """
-        start, heads = len(self.program), block.heads
-        self.norm(block.norm)
-        self.product(block.query_key_value, self.wide)
-        if own is not None:
-            self.attention(p.ATTEND_ROWS, heads, cache, places, own=own)
+        program, config, start = self.program, self._config, len(self.program)
+        width, keys = config.width, config.key_heads * config.width
+        if config.neox:  # queries, keys and values are next to each other head by head
+            query, key, value = ((place * width, 3 * width) for place in range(3))
         else:
-            self.attention(p.STORE, heads, cache, places)
-            self.attention(p.ATTEND, heads, cache, places, length=length)
-        if block.parallel:
-            self.norm(block.mlp_norm, into=self._kept)
-        self.quantize(self.attended, block.attention_out.inputs)
-        self.product(block.attention_out, self.hidden)
-        if block.cross is not None and cross is not None:
-            self.norm(block.cross.norm)
-            self.product(block.cross.query, self.wide)
-            self.attention(p.ATTEND, heads, cross, {}, length=p.INPUT)
-            self.quantize(self.attended, block.cross.out.inputs)
-            self.product(block.cross.out, self.hidden)
-        if not block.parallel:
-            self.norm(block.mlp_norm)
-        self.product(block.mlp_in, self.wide, read=self._kept if block.parallel else None)
-        self.quantize(self.wide, block.mlp_out.inputs, activation=block.activation, gated=block.gated)
-        self.product(block.mlp_out, self.hidden)
-        return start, len(self.program)
+            query, key, value = (0, width), (self._attended, width), (self._attended + keys, width)
+        norms = {**p.named("query_norm", block.query_norm), **p.named("key_norm", block.key_norm), **places}
+        program.norm(block.norm)
+        program.product(block.query_key_value, program.wide)
+        if own is None:
+            self._attention(p.STORE, cache, norms, key=key, value=value)
+        self._attention(p.ATTEND, cache, norms, query=query, key=key, value=value, own=own, length=length)
+        if config.parallel:
+            program.norm(block.mlp_norm, kept=True)
+        program.quantize(program.attended, self._attended)
+        program.product(block.attention_out, program.hidden)
+        if cross is not None and block.cross_norm and block.cross_query and block.cross_out:
+            program.norm(block.cross_norm)
+            program.product(block.cross_query, program.wide)
+            self._attention(p.ATTEND, cross, {}, query=query, length=p.INPUT)
+            program.quantize(program.attended, self._attended)
+            program.product(block.cross_out, program.hidden)
+        if not config.parallel:
+            program.norm(block.mlp_norm)
+        program.product(block.mlp_in, program.wide, kept=config.parallel)
+        activation = ACTIVATIONS[config.activation]
+        program.quantize(program.wide, config.inner, activation=activation, gated=config.gated)
+        program.product(block.mlp_out, program.hidden)
+        return start, len(program)
 
-    def norm(self, norm: Norm, *, into: Rows | None = None) -> None:
-        """The norm of the residual stream, for products."""
-        places = {**_rows("source", self.hidden), **(into or self._read).operands("target"), **_norm("norm", norm)}
-        self.program.add(p.NORM, **places, width=len(norm.weight), epsilon=self._epsilon)
-
-    def quantize(self, source: NDArray[Any], width: int, *, activation: int = PLAIN, gated: bool = False) -> None:
-        """The first `width` numbers of rows for products, through an activation function."""
-        places = {**_rows("source", source), **self._read.operands("target")}
-        self.program.add(p.GATE, **places, width=width, activation=activation, gated=gated)
-
-    def product(self, weight: Weight, target: NDArray[Any], *, read: Rows | None = None) -> None:
-        """Rows times a weight; what goes to the residual stream is added to it."""
-        self.program.add(
-            p.PRODUCT,
-            **(read or self._read).operands("source"),
-            **_rows("target", target),
-            weight_kind=p.KINDS[weight.kind],
-            weight=weight.matrix,
-            steps=weight.steps,
-            tiles=weight.tiles,
-            weight_scales=weight.scales,
-            bias=weight.bias,
-            add=target is self.hidden,
-        )
-
-    def attention(
+    def _attention(
         self,
         kind: int,
-        heads: Heads,
         cache: Cache,
-        places: Operands,
+        more: Operands,
         *,
+        query: Heads = (0, 0),
+        key: Heads = (0, 0),
+        value: Heads = (0, 0),
         own: Cache | None = None,
         length: int = p.LENGTH,
     ) -> None:
-        """Keys and values from `wide` into a cache, or attention of rows to it, or of samples to it and to their own.
-
-        Args:
-            kind: STORE, ATTEND or ATTEND_ROWS.
-            cache: Of one layer.
-            places: What `positions` has.
-            length: See `block`.
-        """
-        more: dict[str, Any] = {**_norm("query_norm", heads.query_norm), **_norm("key_norm", heads.key_norm), **places}
-        for name, (first, following) in {"query": heads.query, "key": heads.key, "value": heads.value}.items():
-            more |= {name: 4 * first, f"next_{name}": 4 * following}
+        """Keys and values from `wide` into a cache (STORE), or attention of rows to it and to their own (ATTEND)."""
+        config, operands = self._config, dict(more)
+        for name, (first, following) in {"query": query, "key": key, "value": value}.items():
+            operands |= {name: 4 * first, f"next_{name}": 4 * following}
         if own is not None:
-            _, more["max_rows"], more["max_tokens"], _ = own.keys.shape
-            more |= {"own_keys": own.keys, "own_values": own.values}
+            _, operands["max_rows"], operands["max_tokens"], _ = own.keys.shape
+            operands |= {"own_keys": own.keys, "own_values": own.values}
         self.program.add(
             kind,
-            **_rows("source", self.wide),
-            **_rows("target", self.attended),
-            heads=heads.key_heads,
-            group=heads.heads // heads.key_heads,
-            width=heads.width,
+            **p.rows("source", self.program.wide),
+            **p.rows("target", self.program.attended),
+            heads=config.key_heads,
+            group=config.heads // config.key_heads,
+            width=config.width,
             keys=cache.keys,
             values=cache.values,
             capacity=cache.keys.shape[-1],
             unit=cache.keys.itemsize,
             length=length,
-            causal=length == p.LENGTH,
-            epsilon=self._epsilon,
-            scale=heads.scale,
-            **more,
+            causal=length == p.LENGTH and own is None,
+            epsilon=self.program.epsilon,
+            scale=1.0 if config.encoder_layers else config.width**-0.5,
+            **operands,
         )
-
-
-def _rows(name: str, array: NDArray[Any]) -> dict[str, Any]:
-    """Rows of memory, and bytes from one to the next."""
-    return {name: array, f"{name}_stride": array.strides[0]}
-
-
-def _norm(name: str, norm: Norm | None) -> dict[str, Any]:
-    return {} if norm is None else {name: norm.weight, f"{name}_bias": norm.bias}

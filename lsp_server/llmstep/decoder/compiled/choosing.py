@@ -65,7 +65,7 @@ def choose(source, rows, vocabulary, temperature, numbers, tokens, likely):
 def chosen(
     logits: NDArray[np.float32], temperature: float, numbers: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """See `llmstep.decoder.drawing.Drawer`."""
+    """See `llmstep.decoder.drawing.draw`."""
     logits = np.ascontiguousarray(logits)
     tokens, likely = np.empty(len(numbers), np.int64), np.empty(len(numbers), np.float32)
     choose(logits.ctypes.data, len(logits), logits.shape[1], float(temperature), numbers, tokens, likely)

@@ -34,7 +34,7 @@ def folder() -> Path:
     machine = target().name, llvm.get_host_cpu_name(), sorted(features())
     installation = hashlib.sha256(repr((str(here), machine)).encode()).hexdigest()[:8]
     digest = hashlib.sha256(repr((numba.__version__, llvmlite.__version__, machine)).encode())
-    for path in (*sorted(here.glob("*.py")), here.with_name("weights.py")):
+    for path in (*sorted(here.glob("*.py")), here.with_name("weights.py"), here.with_name("config.py")):
         status = path.stat()  # numba compiles anew what was installed anew
         digest.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\0".encode() + path.read_bytes())
     return platformdirs.user_cache_path("llmstep") / "compiled" / f"{installation}-{digest.hexdigest()[:16]}"

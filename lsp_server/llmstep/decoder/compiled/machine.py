@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llmstep.decoder import arrays
 from llmstep.decoder.compiled.operations import LINE, run
-from llmstep.decoder.compiled.program import Program
+from llmstep.decoder.compiled.program import SLOTS, Program
+from llmstep.decoder.weights import Weight, zeros
 
 Tasks = queue.SimpleQueue[tuple[Any, ...] | None]
 
@@ -30,7 +30,7 @@ class Machine:
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
-        self._scratch = [arrays.empty(0) for _ in range(threads)]
+        self._scratch = [zeros((0,)) for _ in range(threads)]
         self._tasks: list[Tasks] = [queue.SimpleQueue() for _ in range(threads - 1)]
         for number, each in enumerate(self._tasks, 1):
             threading.Thread(target=_help, args=(each,), name=f"llmstep-compute-{number}", daemon=True).start()
@@ -43,7 +43,7 @@ class Machine:
             scratch: float32 numbers that each thread needs for itself.
         """
         if len(self._scratch[0]) < scratch:
-            self._scratch = [arrays.empty(scratch) for _ in range(self.threads)]
+            self._scratch = [zeros((scratch,)) for _ in range(self.threads)]
         # Fresh ones, since a thread may still be on its way through the last.
         counters = np.zeros((last - first, LINE), np.int64)
         common = (program.listing, state.copy(), counters)
@@ -61,3 +61,21 @@ def _help(tasks: Tasks) -> None:
 def _end(waiting: list[Tasks]) -> None:
     for tasks in waiting:
         tasks.put(None)
+
+
+class Product:
+    """The product with a weight by itself, for up to `rows` rows: for benchmarks, and tests of tiles."""
+
+    def __init__(self, weight: Weight, rows: int, threads: int = 1) -> None:
+        sizes = weight.inputs, max(weight.outputs, weight.inputs), weight.inputs, weight.outputs
+        self._program = Program(*sizes, capacity=rows, max_logits=rows, floats=weight.kind == "float32")
+        self._program.quantize(self._program.hidden, weight.inputs)
+        self._program.product(weight, self._program.logits)
+        self._weight, self._machine = weight, Machine(threads)
+
+    def __call__(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """[rows, inputs] to [rows, outputs]."""
+        self._program.hidden[: len(x), : self._weight.inputs] = x
+        state = np.array([len(x), *[0] * (SLOTS - 1)])
+        self._machine.run(self._program, state, self._program.scratch, 0, len(self._program))
+        return np.array(self._program.logits[: len(x), : self._weight.outputs])

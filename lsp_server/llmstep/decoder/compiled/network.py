@@ -1,4 +1,4 @@
-"""Compiled networks: a program, the threads that run it, prompts and the steps of samples behind them."""
+"""Compiled networks: the threads that run a program, prompts and the steps of samples behind them."""
 
 from __future__ import annotations
 
@@ -10,23 +10,19 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from llmstep.decoder import drawing
 from llmstep.decoder.compiled import program as p
-from llmstep.decoder.compiled.attention import QUERIES
-from llmstep.decoder.compiled.builder import Builder
+from llmstep.decoder.compiled.builder import Builder, Cache, Memory, Part
 from llmstep.decoder.compiled.choosing import chosen
 from llmstep.decoder.compiled.machine import Machine
-from llmstep.decoder.compiled.parts import Cache, Heads, Model
-from llmstep.decoder.drawing import Kernel
 from llmstep.decoder.interface import stop_if
+from llmstep.decoder.layout import Model
 from llmstep.decoder.network import common_length
-from llmstep.decoder.weights import TILE
 
 _CHUNK = 256
 """Tokens of a prompt that are read at once; each needs a row of the memory between products."""
 _GRANULE = 128
 """Capacity for a text is a multiple of this, so that the next, slightly longer one fits."""
-Part = tuple[int, int]
-"""Where some of a program's operations begin and end."""
 
 
 class Capacity(NamedTuple):
@@ -43,18 +39,6 @@ class Capacity(NamedTuple):
     """The same of an encoder."""
 
 
-class Memory(NamedTuple):
-    """Keys and values."""
-
-    prompt: Cache
-    own: Cache
-    """Those of the samples' own tokens."""
-    input: Cache
-    """An encoder's, of one layer, which all of its layers use."""
-    cross: Cache
-    """What the decoder's layers see of the encoder."""
-
-
 class CompiledNetwork:
     """A `Network`.
 
@@ -65,11 +49,9 @@ class CompiledNetwork:
     def __init__(self, model: Model, *, floats: bool) -> None:
         self._model, self._floats = model, floats
         self.shapes = {name: (each.outputs, each.inputs) for name, each in model.products.items()}
-        self._state = np.zeros(5, np.int64)
-        self._machine = Machine(1)
-        self.threads = 1
-        self.kernel: Kernel | None = chosen
-        none = Cache.of_prompt(len(model.blocks), model.blocks[0].heads, 0, floats=floats)
+        self._state = np.zeros(p.SLOTS, np.int64)
+        self._machine, self.threads = Machine(1), 1
+        none = Cache.of_prompt(model.config.layers, model.config, 0, floats=floats)
         self._capacity, self._memory = Capacity(), Memory(none, none, none, none)
         self.forget()
 
@@ -94,50 +76,51 @@ class CompiledNetwork:
         if new_input:
             self._put(ids)
             self._state[p.START], self._state[p.INPUT] = 0, length
-            self._run(self._encoder_parts, cancel)
+            self._run(self._builder.encoder, cancel)
             self._input_ids = ids
         for start in range(known, len(text), _CHUNK):
             chunk = text[start : start + _CHUNK]
             self._put(chunk)
             self._state[p.START], self._state[p.LENGTH] = start, start + len(chunk)
-            self._run(self._prompt_parts, cancel)
+            self._run(self._builder.prompt, cancel)
             self._ids = text[: start + len(chunk)]
-        hidden = self._builder.hidden
+        hidden = self._builder.program.hidden
         hidden[0] = hidden[int(self._state[p.ROWS]) - 1]
         self._state[p.ROWS], self._state[p.OWN] = 1, 0
-        self._run([self._head_part])
+        self._run([self._builder.head])
         return self._logits(1)
 
-    def step(self, tokens: NDArray[np.int64]) -> NDArray[np.float32]:
+    def step(self, tokens: Sequence[int], rows: Sequence[int]) -> NDArray[np.float32]:
         self._put(tokens)
-        self._run([self._step_part])
+        self._state[p.SLOTS : p.SLOTS + len(rows)] = rows
+        self._run([self._builder.step])
         self._state[p.OWN] += 1
         return self._logits(len(tokens))
 
-    def drop(self, moves: list[tuple[int, int]], left: int) -> None:
-        own = int(self._state[p.OWN])
-        for each in (self._memory.own.keys, self._memory.own.values):
-            for source, target in moves:
-                each[:, :, target, :own] = each[:, :, source, :own]
+    def draw(
+        self, logits: NDArray[np.float32], temperature: float, top_p: float, numbers: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        if temperature > 0 and top_p < 1:
+            return drawing.draw(logits, temperature, top_p, numbers)
+        return chosen(logits, temperature, numbers)
 
     def session(self, threads: int) -> AbstractContextManager[object]:
         self.threads = threads
         return contextlib.nullcontext()
 
-    def _put(self, tokens: Sequence[int] | NDArray[np.int64]) -> None:
+    def _put(self, tokens: Sequence[int]) -> None:
         """Have the embeddings of tokens in the residual stream, a row for each."""
         rows = self._state[p.ROWS] = len(tokens)
-        self._model.embed.read(tokens, self._builder.hidden[:rows])
+        self._model.embed.read(tokens, self._builder.program.hidden[:rows])
 
     def _run(self, parts: Sequence[Part], cancel: Callable[[], bool] = lambda: False) -> None:
-        """Run parts of the program."""
         for part in parts:
             stop_if(cancel)
-            self._machine.run(self._builder.program, self._state, self._scratch, *part)
+            self._machine.run(self._builder.program, self._state, self._builder.scratch, *part)
 
     def _logits(self, rows: int) -> NDArray[np.float32]:
         """A copy of the logits of the first rows, [rows, vocabulary]."""
-        return np.array(self._builder.logits[:rows, : self.shapes["head"][0]])
+        return np.array(self._builder.program.logits[:rows, : self.shapes["head"][0]])
 
     def _grow(self, wanted: Capacity, known: int) -> None:
         """Have memory for more where it is needed, and a program that works on it.
@@ -145,65 +128,23 @@ class CompiledNetwork:
         Args:
             known: Tokens of the prompt whose keys and values are kept.
         """
-        have, model = self._capacity, self._model
+        have, config, floats = self._capacity, self._model.config, self._floats
         if all(one >= other for one, other in zip(have, wanted, strict=True)):
             return
         most = Capacity(*map(max, have, wanted))
-        whole = {name: -(-getattr(most, name) // _GRANULE) * _GRANULE for name in ("rows", "prompt", "input")}
-        most, heads, layers = most._replace(**whole), model.blocks[0].heads, len(model.blocks)
-        prompt, own, input_cache, cross = self._memory
+        most = most._replace(
+            **{name: -(-getattr(most, name) // _GRANULE) * _GRANULE for name in ("rows", "prompt", "input")}
+        )
+        prompt, own, whole, cross = self._memory
         if most.prompt > have.prompt:
-            prompt = Cache.of_prompt(layers, heads, most.prompt, floats=self._floats)
+            prompt = Cache.of_prompt(config.layers, config, most.prompt, floats=floats)
             prompt.keys[..., :known] = self._memory.prompt.keys[..., :known]
             prompt.values[..., :known, :] = self._memory.prompt.values[..., :known, :]
         if (most.samples, most.tokens) != (have.samples, have.tokens):
-            own = Cache.of_samples(layers, heads, most.samples, most.tokens)
+            own = Cache.of_samples(config, most.samples, most.tokens)
         if most.input > have.input:
-            sizes = (1, layers)
-            input_cache, cross = (Cache.of_prompt(each, heads, most.input, floats=self._floats) for each in sizes)
-        memory = Memory(prompt, own, input_cache, cross)
-        self._write(most, memory)
+            whole, cross = (Cache.of_prompt(each, config, most.input, floats=floats) for each in (1, config.layers))
+        memory = Memory(prompt, own, whole, cross)
+        self._builder = Builder(self._model, memory, most.rows, floats=floats)
+        self._state = np.resize(self._state, p.SLOTS + most.samples)
         self._capacity, self._memory = most, memory
-
-    def _write(self, capacity: Capacity, memory: Memory) -> None:
-        """Write the program: an encoder, the blocks for the tokens of a prompt, those for samples, and the head."""
-        model, encoder, heads = self._model, self._model.encoder, self._model.blocks[0].heads
-        (*others, head), attended = model.products.values(), heads.heads * heads.width
-        write = Builder(
-            model.embed.width,
-            max(each.outputs for each in others),
-            attended,
-            head.outputs,
-            rows=capacity.rows,
-            max_logits=capacity.samples,
-            floats=self._floats,
-            epsilon=model.epsilon,
-        )
-        encoder_parts: list[Part] = []
-        if encoder is not None:
-            places, whole = encoder.positions.up_to(capacity.input), memory.input.layer(0)
-            encoder_parts = [write.block(each, whole, places, length=p.INPUT) for each in encoder.blocks]
-            start = len(write.program)
-            write.norm(encoder.norm)
-            write.product(encoder.cross, write.wide)
-            for number in range(len(model.blocks)):
-                key, value = ((2 * attended * number + place, heads.width) for place in (0, attended))
-                cross = Heads(heads.heads, heads.heads, heads.width, (0, 0), key, value)
-                write.attention(p.STORE, cross, memory.cross.layer(number), {})
-            encoder_parts.append((start, len(write.program)))
-        places = model.positions.up_to(capacity.prompt + capacity.tokens)
-
-        def block(number: int, own: Cache | None) -> Part:
-            cross = None if encoder is None else memory.cross.layer(number)
-            return write.block(model.blocks[number], memory.prompt.layer(number), places, own=own, cross=cross)
-
-        prompt_parts = [block(number, None) for number in range(len(model.blocks))]
-        step_parts = [block(number, memory.own.layer(number)) for number in range(len(model.blocks))]
-        last = len(write.program)
-        write.norm(model.norm)
-        write.product(head, write.logits)
-        columns = max(capacity.prompt, capacity.input) + capacity.tokens + 4 * TILE
-        queries = max(QUERIES, heads.heads // heads.key_heads * capacity.samples)
-        self._scratch = max(write.scratch, queries * (2 * heads.width + columns + TILE))
-        self._builder, self._encoder_parts, self._prompt_parts = write, encoder_parts, prompt_parts
-        self._head_part, self._step_part = (last, len(write.program)), (step_parts[0][0], len(write.program))

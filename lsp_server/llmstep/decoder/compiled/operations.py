@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from llmstep.decoder.compiled.attention import QUERIES, clear, copy, run_attend, run_attend_rows, run_store
+from llmstep.decoder.compiled.attention import QUERIES, clear, copy, run_attend, run_store
 from llmstep.decoder.compiled.compiler import compiled, kept
 from llmstep.decoder.compiled.native import fetch, fetch_add, floats, give_way
-from llmstep.decoder.compiled.program import ATTEND, ATTEND_ROWS, FLOATS, GATE, NIBBLES, NORM, PRODUCT, ROWS, STORE
+from llmstep.decoder.compiled.program import ATTEND, FLOATS, GATE, NIBBLES, NORM, PRODUCT, ROWS, STORE
 from llmstep.decoder.compiled.rowwise import gate, norm, quantize
 from llmstep.decoder.compiled.tiles import BYTES_ROWS, FLOATS_ROWS, NIBBLES_ROWS, bytes_tile, floats_tile, unpack
 from llmstep.decoder.weights import BLOCK, BLOCK_BYTES, GROUP, GROUP_BYTES, TILE
@@ -66,7 +66,7 @@ def _pieces(op, state):
     if kind == ATTEND:
         tokens = max(1, QUERIES // op.group)
         return op.heads * ((rows + tokens - 1) // tokens)
-    return op.heads if kind in (STORE, ATTEND_ROWS) else rows
+    return op.heads if kind == STORE else rows
 
 
 @compiled
@@ -90,8 +90,6 @@ def _run_piece(op, piece, state, scratch):
             gate(op.activation, op.gated, source, op.width, scratch)
             source = scratch
         _give(op, piece, source)
-    elif kind == ATTEND_ROWS:
-        run_attend_rows(op, piece, state, scratch)
     elif kind == ATTEND:
         run_attend(op, piece, state, scratch)
     elif kind == STORE:

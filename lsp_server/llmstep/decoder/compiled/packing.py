@@ -6,7 +6,6 @@ import numpy as np
 
 from llmstep.decoder.compiled.compiler import exact, kept
 from llmstep.decoder.compiled.native import as_bits, floats, ints, octets
-from llmstep.decoder.compiled.program import BYTES, NIBBLES
 from llmstep.decoder.compiled.rowwise import largest
 from llmstep.decoder.weights import BLOCK, BLOCK_BYTES, GROUP, GROUP_BYTES, TILE
 
@@ -17,53 +16,41 @@ _LEAST = np.float32(0.75)
 
 
 @kept
-def pack(kind, source, outputs, inputs, target, scales):
-    """Put rows of a weight into tiles.
+def pack(nibbles, source, outputs, inputs, target, scales):
+    """Round rows of a weight into tiles.
 
     Args:
-        kind: BYTES, NIBBLES or FLOATS.
+        nibbles: Whether to four bits, else to eight.
         source: Address of float32 [outputs, inputs].
-        target: Address of the first tile that they become.
-        scales: Address of float32 [outputs in whole tiles]; written for BYTES.
+        target: Address of the first tile that they become, zeros.
+        scales: Address of float32 [outputs in whole tiles]; written for eight bits.
     """
-    for tile in range((outputs + TILE - 1) // TILE):
-        for lane in range(TILE):
-            output = tile * TILE + lane
-            row = source + output * inputs * 4 if output < outputs else 0
-            if kind == BYTES:
-                quarters = (inputs + 3) // 4
-                _pack_bytes(row, inputs, target + (tile * quarters * TILE + lane) * 4, quarters, scales + output * 4)
-            elif kind == NIBBLES:
-                groups, blocks = (inputs + GROUP - 1) // GROUP, (inputs + BLOCK - 1) // BLOCK
-                place = target + tile * (groups * GROUP_BYTES + blocks * 4 * TILE)
-                for block in range(blocks):
-                    start = block * BLOCK
-                    few = min(BLOCK, inputs - start) if row != 0 else 0
-                    groups_here = min(BLOCK // GROUP, groups - start // GROUP)
-                    _pack_nibbles(row + start * 4, few, place + block * BLOCK_BYTES, groups_here, lane)
-            else:
-                out = floats(target + (tile * inputs * TILE + lane) * 4, (inputs - 1) * TILE + 1)
-                for i in range(inputs):
-                    out[i * TILE] = floats(row, inputs)[i] if row != 0 else _ZERO
+    quarters, groups, blocks = (inputs + 3) // 4, (inputs + GROUP - 1) // GROUP, (inputs + BLOCK - 1) // BLOCK
+    for output in range((outputs + TILE - 1) // TILE * TILE):
+        tile, lane = output // TILE, output % TILE
+        row, there = source + output * inputs * 4, output < outputs
+        if nibbles:
+            place = target + tile * (groups * GROUP_BYTES + blocks * 4 * TILE)
+            for block in range(blocks):
+                start = block * BLOCK
+                few, here = min(BLOCK, inputs - start) if there else 0, min(BLOCK // GROUP, groups - start // GROUP)
+                _pack_nibbles(row + start * 4, few, place + block * BLOCK_BYTES, here, lane)
+        else:
+            place = target + (tile * quarters * TILE + lane) * 4
+            _pack_bytes(row, inputs if there else 0, place, quarters, scales + output * 4)
 
 
 @exact
 def _pack_bytes(row, inputs, target, quarters, scales):
     """One output: each number is off by half of its scale, a 254th of the largest, at most."""
-    out, factor, numbers = octets(target, (quarters - 1) * 4 * TILE + 4), _ZERO, floats(row, inputs)
-    if row != 0:
-        most = largest(ints(row, inputs), inputs)  # what is no number stays none
-        if most < _TINY:
-            most = _TINY
-        factor = _127 / most
+    out, numbers = octets(target, (quarters - 1) * 4 * TILE + 4), floats(row, inputs)
+    most = max(largest(ints(row, inputs), inputs), _TINY)
+    factor = _127 / most
+    if inputs > 0:
         floats(scales, 1)[0] = most / _127
-    for quarter in range(quarters):
-        for place in range(4):
-            i = quarter * 4 + place
-            found = np.int32(0)
-            if row != 0 and i < inputs:
-                found = np.int32(np.rint(numbers[i] * factor))
-            out[quarter * 4 * TILE + place] = np.int8(found - np.int32(128) if found >= 0 else found + np.int32(128))
+    for i in range(quarters * 4):
+        found = np.int32(np.rint(numbers[i] * factor)) if i < inputs else np.int32(0)
+        out[i // 4 * 4 * TILE + i % 4] = np.int8(found - np.int32(128) if found >= 0 else found + np.int32(128))
 
 
 @exact

@@ -121,8 +121,8 @@ def compile_now() -> None:
     from llmstep.decoder.compiled.choosing import chosen
     from llmstep.decoder.compiled.operations import LINE, run
     from llmstep.decoder.compiled.packing import pack
-    from llmstep.decoder.compiled.program import OPERATION
+    from llmstep.decoder.compiled.program import OPERATION, SLOTS
 
-    run(np.zeros(0, OPERATION), np.zeros(5, np.int64), np.zeros((1, LINE), np.int64), 0, 0, 0)
-    pack(0, 0, 0, 1, 0, 0)
+    run(np.zeros(0, OPERATION), np.zeros(SLOTS, np.int64), np.zeros((1, LINE), np.int64), 0, 0, 0)
+    pack(False, 0, 0, 1, 0, 0)
     chosen(np.zeros((1, 1), np.float32), 1.0, np.zeros(0))

@@ -8,19 +8,8 @@ import numpy as np
 
 from llmstep.decoder.compiled.compiler import compiled
 from llmstep.decoder.compiled.native import as_bits, as_float, floats, ints, octets, shorts
+from llmstep.decoder.config import GELU, GELU_TANH, RELU, SILU
 from llmstep.decoder.weights import BLOCK, GROUP
-
-PLAIN, GELU, GELU_TANH, RELU, SILU = range(5)
-ACTIVATIONS = {
-    "gelu": GELU,
-    "gelu_new": GELU_TANH,
-    "gelu_fast": GELU_TANH,
-    "gelu_pytorch_tanh": GELU_TANH,
-    "relu": RELU,
-    "silu": SILU,
-    "swish": SILU,
-}
-"""By the names that configurations use."""
 
 _ONE, _HALF, _ZERO = np.float32(1), np.float32(0.5), np.float32(0)
 _TINY = np.float32(1e-30)
