@@ -19,7 +19,6 @@ from llmstep.premises.asked import Premises, premises_for
 from llmstep.settings import Settings
 from llmstep.settings_store import SettingsStore
 from llmstep.use_cases import goal as goals
-from llmstep.use_cases import premises as premise
 from llmstep.use_cases import prove as proving
 from llmstep.use_cases import suggest as suggesting
 from llmstep.use_cases.parts import Parts
@@ -44,7 +43,7 @@ class App(Parts):
     fill = proving.fill
     remember = proving.remember
     prover = proving.prover_of
-    find_premises = premise.find_premises
+    find_premises = goals.find_premises
 
     def __init__(
         self,

@@ -8,31 +8,12 @@ import platform
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 import psutil
 
-from llmstep.engine import device as devices
-
-if TYPE_CHECKING:
-    from llmstep.settings import Settings
-
 _ROUNDS = 7
-
-
-def on_cuda(settings: Settings) -> bool:
-    """Whether settings put the model on a CUDA device.
-
-    Raises:
-        SettingsError: The device that they name is not there.
-    """
-    if devices.without_torch(settings.device):
-        return False
-    import torch
-
-    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
-    return devices.choose_device(settings.device, cuda=cuda, mps=mps) == "cuda"
 
 
 def synchronize(device: str) -> None:

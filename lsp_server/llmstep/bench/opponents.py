@@ -34,9 +34,6 @@ def opponent(
         sampling: How to draw.
         fixed: Whether every sample has `sampling.max_new_tokens` tokens.
         threads: CPU threads.
-
-    Raises:
-        RequestError: It is not installed, or cannot run the model.
     """
     if name == LLAMA_CPP:
         if not fixed:  # random weights end no sample by themselves
@@ -57,19 +54,12 @@ def opponent(
 def with_module(loaded: LoadedModel) -> LoadedModel:
     """The same model with a module of transformers, in float32."""
     import torch
-    from transformers import GenerationConfig
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, GenerationConfig
 
-    module = read_module(loaded.plan.folder, causal=loaded.start_id is None, dtype=torch.float32)
+    auto = AutoModelForCausalLM if loaded.start_id is None else AutoModelForSeq2SeqLM
+    module = auto.from_pretrained(loaded.plan.folder, dtype=torch.float32).eval().requires_grad_(False)
     module.generation_config = GenerationConfig()
     return attrs.evolve(loaded, model=module)
-
-
-def read_module(folder: Path, *, causal: bool, dtype: Any) -> Any:
-    """The module of transformers in a folder."""
-    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
-
-    auto = AutoModelForCausalLM if causal else AutoModelForSeq2SeqLM
-    return auto.from_pretrained(folder, dtype=dtype).eval().requires_grad_(False)
 
 
 def _generate(loaded: LoadedModel, prompt: EncodedPrompt, sampling: SamplingParams, *, fixed: bool) -> None:

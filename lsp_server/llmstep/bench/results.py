@@ -77,11 +77,7 @@ async def run(
 
 
 def known_results(out: Path, method: dict[str, Any], kind: type[L]) -> dict[str, L]:
-    """What an earlier run has left, by name. A last line without its end is cut off.
-
-    Raises:
-        RequestError: A line is no result, or one of a run with another method.
-    """
+    """What an earlier run has left, by name. A last line without its end is cut off."""
     if not out.exists():
         return {}
     content = out.read_bytes()

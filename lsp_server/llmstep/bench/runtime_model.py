@@ -12,13 +12,9 @@ from typing import TYPE_CHECKING
 import attrs
 
 from llmstep.bench import shapes
-from llmstep.bench.hardware import on_cuda
-from llmstep.bench.opponents import read_module
 from llmstep.bench.runtime import Case, Subject
 from llmstep.cancel import NEVER
 from llmstep.engine import own_decoder
-from llmstep.engine.device import place
-from llmstep.engine.loaded import LoadedModel
 from llmstep.engine.prompt import EncodedPrompt, encode
 from llmstep.errors import RequestError
 from llmstep.json_lines import read_lines
@@ -26,7 +22,6 @@ from llmstep.progress import silent
 from llmstep.types import Goal, PromptInput
 
 if TYPE_CHECKING:
-    from llmstep.catalog.template import PromptTemplate
     from llmstep.settings import Settings
 
 PROMPT_TOKENS = (50, 200, 400)
@@ -39,54 +34,35 @@ def subject(settings: Settings) -> Iterator[Subject]:
 
     Raises:
         ModelError: It cannot be loaded.
-        RequestError: The model cannot be run in that format.
+        RequestError: There is no such shape.
     """
-    with contextlib.ExitStack() as ending:
-        started = time.perf_counter()
-        if shape := settings.model.endswith(shapes.SUFFIX):
-            loaded, template = _shape(settings, ending.enter_context(shapes.folder(settings.model))), None
-        else:
-            loaded, template = _real(settings)
-        seen = loaded.decoder.network.shapes if loaded.decoder is not None else {}
-        yield Subject(loaded, shape, template, loaded.plan.placement.dtype, time.perf_counter() - started, seen)
-
-
-def _shape(settings: Settings, folder: Path) -> LoadedModel:
-    """A model of a shape, as the engine would load one of its files."""
-    if settings.dtype in own_decoder.FORMATS and not on_cuda(settings):
-        plan = own_decoder.inspect(folder, name=settings.model, settings=settings)
-        if plan is not None:
-            return own_decoder.load(plan, cache=folder / "packed")
-        raise RequestError(f"{settings.model} cannot be run in {settings.dtype} on a CPU.", hint="Take another shape.")
-    from llmstep.decoder.tokenizer import read
-    from llmstep.engine.loader import inspect
-
-    plan = inspect(folder, name=settings.model, placement=place(settings.device, settings.dtype))
-    causal = plan.family == "causal"
-    module = read_module(folder, causal=causal, dtype=plan.placement.dtype).to(plan.placement.device)
-    return LoadedModel(
-        plan=plan,
-        model=module,
-        tokenizer=read(folder),  # it knows tokens beyond the bytes, too
-        end_ids=frozenset(),
-        pad_id=0,
-        start_id=None if causal else 0,
-        positions=None,
-        device=str(module.device),
-    )
-
-
-def _real(settings: Settings) -> tuple[LoadedModel, PromptTemplate]:
     from llmstep.catalog.resolve import resolve
     from llmstep.engine.prepare import prepare
 
-    choice = resolve(settings)
-    plan = prepare(settings, choice, None, silent, NEVER)
-    if not plan.needs_torch:
-        return own_decoder.load(plan), choice.template
-    from llmstep.engine.loader import load
+    with contextlib.ExitStack() as ending:
+        started = time.perf_counter()
+        name, cache = settings.model, None
+        if is_shape := name.endswith(shapes.SUFFIX):
+            folder = ending.enter_context(shapes.folder(name))
+            template = "byt5-state" if shapes.config_of(name).is_encoder_decoder else "pythia"
+            settings, cache = attrs.evolve(settings, model=str(folder), template=template), folder / "packed"
+        choice = resolve(settings)
+        plan = attrs.evolve(prepare(settings, choice, None, silent, NEVER), name=name if is_shape else choice.name)
+        if plan.needs_torch:
+            from llmstep.engine.loader import load
 
-    return load(plan), choice.template
+            loaded = load(plan)
+        else:
+            loaded = own_decoder.load(plan, cache=cache)
+        seen = loaded.decoder.network.shapes if loaded.decoder is not None else {}
+        yield Subject(
+            loaded,
+            is_shape,
+            None if is_shape else choice.template,
+            plan.placement.dtype,
+            time.perf_counter() - started,
+            seen,
+        )
 
 
 @attrs.frozen

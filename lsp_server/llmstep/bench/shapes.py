@@ -79,11 +79,7 @@ def folder(name: str) -> Iterator[Path]:
 
 
 def config_of(name: str) -> Any:
-    """The configuration of a shape.
-
-    Raises:
-        RequestError: There is no such shape.
-    """
+    """The configuration of a shape."""
     if name not in SHAPES:
         raise RequestError(f"There is no shape {name}.", hint=f"Known are {', '.join(SHAPES)}.")
     import transformers
@@ -93,13 +89,13 @@ def config_of(name: str) -> Any:
 
 
 def write(config: Any, folder: Path) -> None:
-    """A model of a configuration of transformers in bfloat16 as the hub has it; its tokenizer is ByT5's.
+    """A model of a configuration of transformers in bfloat16 as the hub has it; its tokenizer knows bytes only.
 
     No module has to be in memory.
     """
     import torch
     from safetensors import TensorSpec, serialize_file
-    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, ByT5Tokenizer
+    from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM
 
     auto = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
     with torch.device("meta"):
@@ -126,9 +122,22 @@ def write(config: Any, folder: Path) -> None:
     serialize_file(tensors, folder / "model.safetensors", {"format": "pt"})
     config.dtype = "bfloat16"
     config.save_pretrained(folder)
-    ByT5Tokenizer().save_pretrained(folder)
+    _tokenizer(config).save_pretrained(folder)
     generation = {"decoder_start_token_id": config.decoder_start_token_id} if config.is_encoder_decoder else {}
     (folder / "generation_config.json").write_text(json.dumps(generation))
+
+
+def _tokenizer(config: Any) -> Any:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import ByT5Tokenizer, PreTrainedTokenizerFast
+
+    if config.is_encoder_decoder:
+        return ByT5Tokenizer()
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    others = [*(f"<{number}>" for number in range(len(alphabet) + 1, config.vocab_size)), "<|endoftext|>"]
+    core = Tokenizer(models.BPE({token: number for number, token in enumerate([*alphabet, *others])}, []))
+    core.pre_tokenizer, core.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
+    return PreTrainedTokenizerFast(tokenizer_object=core)
 
 
 if __name__ == "__main__":

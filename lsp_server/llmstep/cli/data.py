@@ -90,11 +90,7 @@ def _left_out(found: Found) -> str:
 
 
 def _pairs_of(source: Path, max_length: int, seconds: float, settings: Settings, repository: Path | None) -> Found:
-    """The pairs of a source of whatever kind.
-
-    Raises:
-        RequestError: There is no such source, or it is of none of the kinds.
-    """
+    """The pairs of a source of whatever kind."""
     from llmstep.data.leandojo import benchmark_files, leandojo_pairs
     from llmstep.data.pair import Found, jsonl_pairs
     from llmstep.errors import RequestError

@@ -40,10 +40,6 @@ def open_streams() -> None:
 
 
 def check_arguments(arguments: list[str]) -> None:
-    """
-    Raises:
-        RequestError: An argument is no text.
-    """
     for number, argument in enumerate(arguments, start=1):
         if not argument.isascii() and any("\ud800" <= letter <= "\udfff" for letter in argument):
             shown = argument.encode("utf-8", "backslashreplace").decode()

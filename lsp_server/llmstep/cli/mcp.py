@@ -80,11 +80,7 @@ async def _serve(service: Service, host: str, port: int, token: str | None) -> N
 
 
 def _roots(given: list[Path] | None) -> list[Path]:
-    """The folders of the options, else the working folder, unless that holds far more than a project.
-
-    Raises:
-        RequestError: One is no folder.
-    """
+    """The folders of the options, else the working folder, unless that holds far more than a project."""
     for root in given or ():
         if not root.is_dir():
             raise RequestError(f"There is no folder {root}.", hint="Give the folder of a Lean project with --root.")

@@ -166,9 +166,6 @@ def _opened_log(path: Path | None) -> Iterator[Callable[[str], object] | None]:
     """What takes the lines of the access log: a file that grows, stderr (`-`), or nothing.
 
     A thread writes them; where nobody takes them, lines are lost and the server goes on.
-
-    Raises:
-        SettingsError: The file cannot be written.
     """
     if path is None:
         yield None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Final
 
@@ -12,6 +13,7 @@ _MAX_BLOCKS: Final = 4
 _FENCE: Final = re.compile(r"^[ \t]*(```+|~~~+)[ \t]*([\w.+-]*)[^\n]*$", re.MULTILINE)
 _LANGUAGES: Final = frozenset({"", "lean", "lean4", "lean3", "tactic", "tactics", "text", "proof"})
 _DECLARES: Final = re.compile(r"(?:@\[|(?:private|protected|noncomputable)\s+)*(?:theorem|lemma|example|import|open)\b")
+_THEOREM: Final = re.compile(r"^\s*(?:theorem|lemma|example)\b", re.MULTILINE)
 _WORD: Final = re.compile(r"[\w'!?]+|[·.:|(⟨]")
 _MARKS: Final = re.compile(r"<\|(?:im_end|endoftext|eot_id|end)\|>|<｜end▁of▁sentence｜>|</s>")
 _BLANKS: Final = {ord(character): " " for character in "\u00a0\u2002\u2003\u2007\u2009\u202f\u3000"} | {
@@ -27,13 +29,10 @@ def code_blocks(answer: str) -> list[str]:
     fences, the lines count that look like Lean.
     """
     text = visible(answer)
-    blocks = _fenced(text)
-    if not blocks:
-        bare = _bare(text)
-        blocks = [bare] if bare else []
-    declares = [bool(re.search(r"^\s*(?:theorem|lemma|example)\b", block, re.MULTILINE)) for block in blocks]
-    order = sorted(range(len(blocks)), key=lambda index: (not declares[index], -index))
-    return list(dict.fromkeys(blocks[index] for index in order))[:_MAX_BLOCKS]
+    blocks = _fenced(text) or [bare for bare in [_bare(text)] if bare]
+    blocks.reverse()
+    likeliest = sorted(blocks, key=lambda block: _THEOREM.search(block) is None)
+    return list(dict.fromkeys(likeliest))[:_MAX_BLOCKS]
 
 
 def visible(answer: str) -> str:
@@ -45,22 +44,17 @@ def visible(answer: str) -> str:
 
 
 def _fenced(text: str) -> list[str]:
-    blocks: list[str] = []
+    blocks: list[tuple[str, str]] = []
     opened: re.Match[str] | None = None
     for fence in _FENCE.finditer(text):
         if opened is None:
             opened = fence
         elif fence[1][0] == opened[1][0] and len(fence[1]) >= len(opened[1]) and not fence[2]:
-            blocks += _block(opened, text[opened.end() : fence.start()])
+            blocks.append((opened[2], text[opened.end() : fence.start()]))
             opened = None
     if opened is not None:  # cut off
-        blocks += _block(opened, text[opened.end() :])
-    return blocks
-
-
-def _block(fence: re.Match[str], body: str) -> list[str]:
-    code = body.strip("\n").rstrip()
-    return [code] if code.strip() and fence[2].lower() in _LANGUAGES else []
+        blocks.append((opened[2], text[opened.end() :]))
+    return [body.strip("\n").rstrip() for language, body in blocks if body.strip() and language.lower() in _LANGUAGES]
 
 
 def _bare(text: str) -> str:
@@ -69,16 +63,10 @@ def _bare(text: str) -> str:
     first = next((index for index, line in enumerate(lines) if _looks_like_lean(line)), None)
     if first is None:
         return ""
-    last = first
-    for index in range(first + 1, len(lines)):
-        line = lines[index]
-        if not line.strip():
-            continue
-        if line[:1].isspace() or _looks_like_lean(line):
-            last = index
-        else:
-            break
-    return "\n".join(lines[first : last + 1]).rstrip()
+    belong = itertools.takewhile(
+        lambda line: not line.strip() or line[:1].isspace() or _looks_like_lean(line), lines[first:]
+    )
+    return "\n".join(belong).rstrip()
 
 
 def _looks_like_lean(line: str) -> bool:

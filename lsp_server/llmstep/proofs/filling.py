@@ -28,9 +28,6 @@ async def by_tactics(work: Work, draft: Draft) -> Draft:
     """The draft with those gaps filled that one of Lean's own tactics closes. A goal is tried once.
 
     No further gap is begun after a quarter of the time that is left: the model may do better.
-
-    Raises:
-        LeanError: Lean cannot be started.
     """
     settings = work.engine.settings
     if settings.automation == "off":
@@ -71,10 +68,6 @@ async def by_search(
         keep: Called with the draft after each.
         last_first: Begin with the last gap, and go on only while each is closed.
         expansions: Most for all gaps together; None leaves it to the plan.
-
-    Raises:
-        ModelError: The model of the steps cannot be loaded or run.
-        LeanError: Lean cannot be started.
     """
     maximum = work.plan.expansions
     if expansions is not None:

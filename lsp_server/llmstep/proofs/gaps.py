@@ -47,12 +47,10 @@ def with_gaps(trial: Trial, indent: str, left: int) -> str | None:
     cursor = CursorContext.at(trial.document, position_at(trial.document, trial.start), ())
     if cursor is None:
         return None
-    edits: list[_Edit] = []
-    for fault in trial.faults:
-        edit = _edit(cursor, trial, fault)
-        if edit is None:
-            return None
-        edits.append(edit)
+    found = [_edit(cursor, trial, fault) for fault in trial.faults]
+    edits = [edit for edit in found if edit is not None]
+    if len(edits) < len(found):
+        return None
     if not edits and left:
         edits = [_Edit(trial.end, trial.end, f"\n{indent}{_GAP}" * left)]
     return unindented(_applied(trial, edits), indent)
@@ -88,21 +86,21 @@ def _edit(cursor: CursorContext, trial: Trial, fault: Fault) -> _Edit | None:
     if cases := _MISSING_CASES.search(fault.message):
         return _added(cursor, item, [line.strip() for line in cases[1].splitlines() if line.strip()])
     if _NO_GOALS.search(fault.message) and item.start == fault.start:
-        return _without(item)
+        # Without the step that finds no goal, and those behind it; there is nothing to be done where it is the first.
+        items = item.block.items
+        number = items.index(item)
+        return _Edit(items[number - 1].end, items[-1].end, "") if number else None
     return _replaced(cursor, item, fault)
 
 
 def _block_at(cursor: CursorContext, offset: int) -> Block | None:
     """The block whose opener stands at an offset, else the innermost around it."""
-    opened = [block for block in cursor.layout.blocks if offset in (block.opener.start, _bar(block))]
+    blocks = cursor.layout.blocks
+    opened = [each for each in blocks if offset == each.opener.start or (each.bar and offset == each.bar.start)]
     if opened:
         return opened[-1]
-    around = [block for block in cursor.layout.blocks if block.opener.start <= offset < block.end]
+    around = [each for each in blocks if each.opener.start <= offset < each.end]
     return max(around, key=lambda block: block.depth, default=None)
-
-
-def _bar(block: Block) -> int:
-    return block.bar.start if block.bar else -1
 
 
 def _filled(block: Block, count: int) -> _Edit:
@@ -129,13 +127,6 @@ def _added(cursor: CursorContext, item: Item, patterns: list[str]) -> _Edit:
     column = next((bar.column for bar in bars if bar.leads), item.first.column)
     new = "".join(f"\n{' ' * column}| {pattern} => {_GAP}" for pattern in patterns[:_MAX_CASES])
     return _Edit(item.end, item.end, new)
-
-
-def _without(item: Item) -> _Edit | None:
-    """Without a step that finds no goal, and those behind it; None where it is the first."""
-    items = item.block.items
-    number = items.index(item)
-    return _Edit(items[number - 1].end, items[-1].end, "") if number else None
 
 
 def _replaced(cursor: CursorContext, item: Item, fault: Fault) -> _Edit | None:

@@ -159,11 +159,7 @@ def _with_plain_line_ends(text: str, point: InsertionPoint) -> tuple[str, Insert
 
 
 async def model_name(engine: ModelEngine) -> str:
-    """The name of the model that the settings mean; a server that they leave the choice is asked for it.
-
-    Raises:
-        LlmstepError: The server does not answer.
-    """
+    """The name of the model that the settings mean; a server that they leave the choice is asked for it."""
     settings = engine.settings
     if settings.in_process or settings.starts_server:
         return settings.model

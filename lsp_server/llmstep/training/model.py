@@ -36,12 +36,7 @@ class Base:
 
 
 def load_base(config: TrainConfig) -> Base:
-    """The base of a configuration: a catalog name, hub id or folder, causal or encoder-decoder.
-
-    Raises:
-        ModelNotFoundError, ModelLoadError: It is not there, or is no language model that can be trained.
-        ModelError: The template is not one for it.
-    """
+    """The base of a configuration: a catalog name, hub id or folder, causal or encoder-decoder."""
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer
 
     base = config.base
@@ -72,10 +67,6 @@ def load_base(config: TrainConfig) -> Base:
 
 
 def _name_decoder_start(model: Any) -> None:
-    """
-    Raises:
-        ModelLoadError: Neither of the model's configurations names the token that its decoder starts with.
-    """
     starts = [getattr(each, "decoder_start_token_id", None) for each in (model.generation_config, model.config)]
     model.config.decoder_start_token_id = next((start for start in starts if start is not None), None)
     if model.config.decoder_start_token_id is None:
@@ -86,11 +77,7 @@ def _name_decoder_start(model: Any) -> None:
 
 
 def _template_of(config: TrainConfig, family: Family) -> PromptTemplate:
-    """The template that is named, else the base's own, else the plainest of its family.
-
-    Raises:
-        ModelError: There is no such template, or it is for the other family.
-    """
+    """The template that is named, else the base's own, else the plainest of its family."""
     record = find_record(config.base)
     folder = None if record else cache_path(config.base)
     own = record.template if record else str(read_json(folder / HINTS).get("template") or "") if folder else ""
@@ -105,12 +92,7 @@ def _template_of(config: TrainConfig, family: Family) -> PromptTemplate:
 
 
 def with_lora(model: Any, config: TrainConfig) -> Any:
-    """The model with trainable LoRA matrices (peft); its own weights are frozen.
-
-    Raises:
-        MissingPackageError: peft is not installed.
-        SettingsError: The model has no modules of the names in ``lora_modules``.
-    """
+    """The model with trainable LoRA matrices (peft); its own weights are frozen."""
     require("LoRA", "peft")
     import peft
 

@@ -41,9 +41,6 @@ def read_pairs(file: Path) -> list[Example]:
     """The pairs of a JSONL file: `goal`, `tactic` and, where there is one, `file_context`; other keys are ignored.
 
     A line may have a `prefix` too, with which its tactic begins.
-
-    Raises:
-        RequestError: The file cannot be read, holds no pair, or a line is none; the line is named.
     """
     pairs = []
     for number, pair in read_lines(file, Example, "pair", '{"goal": "...", "tactic": "..."}'):

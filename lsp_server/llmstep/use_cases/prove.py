@@ -21,9 +21,8 @@ async def prove(
     parts: Parts, document: Document, points: Sequence[InsertionPoint], plan: Plan, progress: ProgressSink
 ) -> Attempt:
     """Look for a proof at the first of the insertion points at which Lean has a goal; see `Prover.prove`."""
-    prover = prover_of(parts)
     task = Task(document.uri, document.text, points, proof_so_far)
-    return await prover.prove(task, plan, progress)
+    return await prover_of(parts).prove(task, plan, progress)
 
 
 async def fill(parts: Parts, document: Document, plan: Plan, progress: ProgressSink) -> list[Filled]:
@@ -47,10 +46,8 @@ async def remember(parts: Parts, document: Document, now: Document | None, found
     """Keep a proof, or a part of one, as a suggestion of its goal, unless the goal has changed since.
 
     Args:
-        parts: What to work with.
         document: The text that was asked about.
         now: The text of today; None where it was closed.
-        found: What came of the search.
 
     Returns:
         Whether it was kept.

@@ -21,7 +21,7 @@ from llmstep.memory import Document, Memory, SuggestionSet, insertion_points_at
 from llmstep.premises.source import Whereabouts
 from llmstep.progress import Progress, ProgressSink, silent
 from llmstep.settings import Settings
-from llmstep.types import Goal, PromptInput, SamplingParams
+from llmstep.types import Goal, PromptInput, SamplingParams, Suggestion
 from llmstep.use_cases.gathering import Gathering
 from llmstep.use_cases.goal import find_goal
 from llmstep.use_cases.judging import Judging
@@ -30,8 +30,6 @@ from llmstep.use_cases.repair import repair_names
 
 if TYPE_CHECKING:
     from lsprotocol.types import Diagnostic, Position
-
-OnUpdate = Callable[[SuggestionSet], None]
 
 
 async def suggest(
@@ -48,15 +46,13 @@ async def suggest(
     memory: Memory | None = None,
     diagnostics: Sequence[Diagnostic] = (),
     progress: ProgressSink = silent,
-    on_update: OnUpdate | None = None,
+    on_update: Callable[[SuggestionSet], None] | None = None,
 ) -> SuggestionSet:
     """Find the goal, generate, check, rank and remember.
 
     Cancelling the task stops the model within one decoding step and the check at once.
 
     Args:
-        parts: What to work with.
-        document: The text to work on.
         position: Where the user asks; see `find_insertion_point` for what counts as a goal.
         prefix: What every suggestion starts with; None takes that of an `llmstep "prefix"` call at the position.
         count: Number of samples; None takes the setting.
@@ -75,25 +71,22 @@ async def suggest(
         ModelError: The model cannot be loaded or run, and Lean's own tactics give nothing.
     """
     started = time.perf_counter()
+    memory = memory or parts.memory
     _, points = await aside(insertion_points_at, document.text, position, diagnostics)
     progress(Progress("goal", "Asking Lean for the goal"))
     point, goal = await find_goal(parts, document, points, source=goals, progress=progress)
     prompt_input = await aside(prompt_input_at, document.text, point, goal, point.prefix if prefix is None else prefix)
     key = await aside(point.key, document.text)
-    memory = parts.memory if memory is None else memory
-    earlier = memory.find(document.uri, key) if more else None
     empty = SuggestionSet(
-        uri=document.uri,
-        version=document.version,
-        point=point,
-        key=key,
-        goal=goal,
-        prefix=prompt_input.prefix,
-        refused_tactics=earlier.refused_tactics if earlier else (),
-        drawn=earlier.drawn if earlier else 0,
-        draws=(earlier.draws if earlier else 0) + 1,
+        uri=document.uri, version=document.version, point=point, key=key, goal=goal, prefix=prompt_input.prefix
     )
-    known = (*earlier.suggestions, *earlier.rejected) if earlier else ()
+    earlier = memory.find(document.uri, key) if more else None
+    known: tuple[Suggestion, ...] = ()
+    if earlier is not None:
+        known = (*earlier.suggestions, *earlier.rejected)
+        empty = attrs.evolve(
+            empty, refused_tactics=earlier.refused_tactics, drawn=earlier.drawn, draws=earlier.draws + 1
+        )
     gathering = Gathering(empty, known, memory, on_update, started)
     judging = Judging(parts, document, gathering, checks, progress)
     tactics = asyncio.ensure_future(judging.automate(empty)) if not earlier else None
@@ -102,7 +95,7 @@ async def suggest(
             progress(Progress("goal", "Looking for premises"))
             where = Whereabouts(document.uri, document.text, point)
             prompt_input = attrs.evolve(prompt_input, premises=await parts.premises.find(goal, where))
-        sampling = sampling_of(parts.settings, count, seed, earlier.draws if earlier else 0)
+        sampling = sampling_of(parts.settings, count, seed, empty.draws - 1)
         try:
             generation = await parts.engine.generate(prompt_input, sampling, progress=progress)
         except ModelError as error:
@@ -112,8 +105,9 @@ async def suggest(
                 raise
             return gathering.update(failure=error)
         gathering.model_candidates(generation.candidates)
-        drawn = empty.drawn + generation.drawn
-        found = gathering.update(model=generation.model, drawn=drawn, endings=generation.endings)
+        found = gathering.update(
+            model=generation.model, drawn=empty.drawn + generation.drawn, endings=generation.endings
+        )
         note = await judging.judge(found)
         if tactics is not None:
             await tactics
@@ -144,9 +138,7 @@ def sampling_of(
     """The settings' sampling; a later draw for the same goal has another seed, so that no cache answers it.
 
     Args:
-        settings: What is not given here.
         count: Number of samples; None takes the setting.
-        seed: Fixes the draw.
         draws: How often this goal was drawn for already.
     """
     if not draws:
