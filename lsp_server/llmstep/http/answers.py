@@ -10,9 +10,6 @@ from starlette.responses import JSONResponse
 
 from llmstep.errors import BusyError, CancelledError, GenerationError, LlmstepError, ModelError, RequestError
 
-OPENAI = "/v1"
-OLLAMA = "/api"
-
 _log = logging.getLogger(__name__)
 
 
@@ -44,7 +41,7 @@ class RefusedError(LlmstepError):
 
 def is_ollama(path: str) -> bool:
     """Whether a page is one of Ollama's."""
-    return path.startswith(OLLAMA + "/")
+    return path.startswith("/api/")
 
 
 _STATUSES: tuple[tuple[type[LlmstepError], int], ...] = (
@@ -85,7 +82,7 @@ def answer_for(path: str, error: LlmstepError, *, retry_after: int = 1) -> JSONR
     if status == 429 or (status == 503 and error.retryable):
         headers.setdefault("Retry-After", str(retry_after))
     content: dict[str, Any] = {"error": error.message, "hint": error.hint, "suggestions": []}
-    if path == OPENAI or path.startswith(OPENAI + "/"):
+    if path == "/v1" or path.startswith("/v1/"):
         content = openai_error(error)
     elif is_ollama(path):
         content = {"error": str(error)}

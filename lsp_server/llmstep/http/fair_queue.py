@@ -67,11 +67,7 @@ class FairQueue:
 
     @contextlib.asynccontextmanager
     async def turn(self, client: str) -> AsyncIterator[None]:
-        """Wait for a turn; it lasts as long as the block.
-
-        Raises:
-            RefusedError: Too many wait.
-        """
+        """Wait for a turn, which lasts as long as the block; raises RefusedError where too many wait."""
         own = sum(each == client for each, _ in self._waiting)
         if own >= self._max_per_client:
             raise self._too_many(f"{own} of your requests wait already.", "Try again when some of them are answered.")

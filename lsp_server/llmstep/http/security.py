@@ -107,11 +107,7 @@ class SecurityMiddleware:
             await attended(self.app, scope, body, receive, send)
 
     def _checked(self, scope: Scope, headers: Headers) -> str:
-        """Whose request it is: the name of its token, else its address with what its header `X-Llmstep-Client` says.
-
-        Raises:
-            RefusedError: It is not taken.
-        """
+        """Whose request it is: the name of its token, else its address with what its header `X-Llmstep-Client` says."""
         if "content-length" in headers and "transfer-encoding" in headers:  # before all that leaves the connection open
             raise RefusedError(
                 400,

@@ -58,11 +58,7 @@ def folder() -> Path:
 
 
 def announce(companion: Companion) -> None:
-    """Write its file, or write it anew.
-
-    Raises:
-        OSError: It cannot be written.
-    """
+    """Write its file, or write it anew; raises OSError."""
     folder().mkdir(parents=True, exist_ok=True, mode=0o700)
     with whole_file(_file(companion.pid)) as new:
         new.touch(mode=0o600)

@@ -18,7 +18,6 @@ from pygls.uris import to_fs_path
 from starlette.routing import Route
 
 from llmstep import __version__
-from llmstep.errors import LlmstepError
 from llmstep.http.answers import unexpected
 from llmstep.http.security import guarded_app
 from llmstep.http.server import serve
@@ -59,9 +58,10 @@ def make_server(service: Service) -> Server[Any]:
         if isinstance(roots, types.InputRequiredResult):
             return roots
         try:
-            return _result(await _called(context, service, params.name, raw, roots))
+            record = await _called(context, service, params.name, raw, roots)
         except Exception as error:
-            return _failed(unexpected(error))
+            return _result(str(unexpected(error)))
+        return _result(json_text(record), record)  # as text too, for clients that read no structures
 
     return Server(
         "llmstep",
@@ -175,19 +175,12 @@ async def _client_roots(
 def _words(step: Progress) -> str:
     if not step.total:
         return step.message
-    return (
-        f"{step.message} ({step.percent} %)"
-        if step.stage == "download"
-        else f"{step.message} ({step.done}/{step.total})"
-    )
+    done = f"{step.percent} %" if step.stage == "download" else f"{step.done}/{step.total}"
+    return f"{step.message} ({done})"
 
 
-def _result(record: dict[str, Any]) -> types.CallToolResult:
-    """As text too, for clients that read no structures."""
+def _result(text: str, record: dict[str, Any] | None = None) -> types.CallToolResult:
+    """An error, where there is no record."""
     return types.CallToolResult(
-        content=[types.TextContent(text=json_text(record))], structured_content=record, is_error=False
+        content=[types.TextContent(text=text)], structured_content=record, is_error=record is None
     )
-
-
-def _failed(error: LlmstepError) -> types.CallToolResult:
-    return types.CallToolResult(content=[types.TextContent(text=str(error))], is_error=True)

@@ -174,14 +174,10 @@ class Call:
 
     @classmethod
     def of(cls, name: str, raw: Mapping[str, Any], roots: Sequence[Path]) -> Call:
-        """
-        Args:
-            name: Of the tool.
-            raw: Its arguments.
-            roots: Folders in which files may be read.
+        """That of a tool by its name; raises RequestError where there is no such tool or file, or an argument is wrong.
 
-        Raises:
-            RequestError: There is no such tool or file, or an argument is missing, unknown or wrong.
+        Args:
+            roots: Folders in which files may be read.
         """
         if name not in TOOLS:
             raise RequestError(f"There is no tool {shown(name)}.", hint=f"The tools are {', '.join(TOOLS)}.")
@@ -189,13 +185,7 @@ class Call:
         return cls(TOOLS[name], wanted, files.find(wanted.file, roots))
 
     async def run(self, app: App, progress: ProgressSink) -> dict[str, Any]:
-        """What the tool answers.
-
-        Cancelling the task stops the model within one decoding step and Lean at once.
-
-        Raises:
-            LlmstepError: The file cannot be read, there is no goal, or Lean or the model fails.
-        """
+        """What the tool answers; cancelling the task stops the model within one decoding step and Lean at once."""
         document = Document(self.path.as_uri(), None, await aside(read_text, self.path))
         where = await aside(files.where, document.text, self.wanted, self.path.name)
         position, points = await aside(insertion_points_at, document.text, where)
