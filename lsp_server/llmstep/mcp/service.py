@@ -17,8 +17,7 @@ from llmstep.engine.remote.refusals import Passing, StatusError
 from llmstep.errors import RequestError
 from llmstep.lsp.endpoint import lender
 from llmstep.mcp import companion, files
-from llmstep.mcp.companion import Companion
-from llmstep.mcp.offer import HOST
+from llmstep.mcp.companion import HOST, Companion
 from llmstep.mcp.tools import Call
 from llmstep.memory import Memory
 from llmstep.progress import ProgressSink
