@@ -13,9 +13,9 @@ from llmstep.catalog.model_key import ModelKey
 from llmstep.engine import wire
 from llmstep.engine.interface import Generation
 from llmstep.http.answers import RefusedError
-from llmstep.http.bodies import aside, decoded, record_of
+from llmstep.http.bodies import decoded, record_of
 from llmstep.http.streams import line_stream
-from llmstep.lean.asking import insertion_point_behind, prompt_input_behind
+from llmstep.lean.asking import insertion_point_behind, prompt_input_at
 from llmstep.lean.insertion_point import PLACEHOLDER
 from llmstep.premises.source import Whereabouts
 from llmstep.progress import ProgressSink, silent
@@ -38,6 +38,8 @@ class SuggestRequest:
     """A request for next steps."""
 
     ask: PromptInput
+    where: Whereabouts | None = None
+    """Where the goal stands, as far as the text before it shows; in which file is not known."""
     count: int | None = None
     """Number of samples to draw; None means the setting."""
     sampling: SamplingParams | None = None
@@ -49,9 +51,12 @@ class SuggestRequest:
 def decode_tactic(body: bytes) -> SuggestRequest:
     """The request of the `llmstep` tactic; the theorem's name and the proof so far are read off its `context`."""
     read = record_of(TacticBody, body)
-    return SuggestRequest(
-        prompt_input_behind(read.context, Goal.from_state(read.tactic_state), read.prefix), read.count
-    )
+    goal = Goal.from_state(read.tactic_state)
+    point = insertion_point_behind(read.context)
+    if point is None:
+        return SuggestRequest(PromptInput(goal, read.prefix, read.context), count=read.count)
+    ask = prompt_input_at(read.context, point, goal, read.prefix)
+    return SuggestRequest(ask, Whereabouts("", read.context + PLACEHOLDER, point), read.count)
 
 
 def decode_generate(body: bytes) -> SuggestRequest:
@@ -127,21 +132,14 @@ async def _generated(
         return Generation([], state.engine.status.model, 0, 0.0)
     if wanted.count is not None:
         sampling = SamplingParams.of(state.settings, wanted.count)
-    where = await aside(lambda: _whereabouts(ask), len(ask.context)) if premises else None
-    found = premises.known(ask.goal, where) if premises else ask.premises
+    found = premises.known(ask.goal, wanted.where) if premises else ask.premises
     made: Generation | None = None
     if found is not None:
         made = state.engine.known(attrs.evolve(ask, premises=found), sampling)
     if made is None:
         async with state.admission.turn(request.state.client):
             if premises:
-                ask = attrs.evolve(ask, premises=await premises.find(ask.goal, where))
+                ask = attrs.evolve(ask, premises=await premises.find(ask.goal, wanted.where))
             made = await state.engine.generate(ask, sampling, progress=progress)
     state.watch.made(made)
     return made
-
-
-def _whereabouts(ask: PromptInput) -> Whereabouts | None:
-    """Where a goal stands, as far as the text before it shows; in which file is not known."""
-    point = insertion_point_behind(ask.context)
-    return Whereabouts("", ask.context + PLACEHOLDER, point) if point else None
