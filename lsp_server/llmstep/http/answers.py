@@ -53,6 +53,10 @@ _STATUSES: tuple[tuple[type[LlmstepError], int], ...] = (
     (LlmstepError, 500),
 )
 
+_CLOSE = {"Connection": "close"}
+_HEADERS = {400: _CLOSE, 401: {"WWW-Authenticate": 'Bearer realm="llmstep"'}, 408: _CLOSE, 413: _CLOSE}
+"""Of requests that are turned away before they are read."""
+
 
 def _status_of(error: LlmstepError) -> int:
     """The HTTP status that stands for an error."""
@@ -78,7 +82,7 @@ def answer_for(path: str, error: LlmstepError, *, retry_after: int = 1) -> JSONR
     show only steps: to them a missing token is a step that says so, as a comment, which no Lean takes for a proof.
     """
     status = _status_of(error)
-    headers = dict(error.headers) if isinstance(error, RefusedError) else {}
+    headers = {**_HEADERS.get(status, {}), **error.headers} if isinstance(error, RefusedError) else {}
     if status == 429 or (status == 503 and error.retryable):
         headers.setdefault("Retry-After", str(retry_after))
     content: dict[str, Any] = {"error": error.message, "hint": error.hint, "suggestions": []}

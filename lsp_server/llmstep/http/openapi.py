@@ -15,15 +15,7 @@ from llmstep.engine.wire import CANDIDATES
 from llmstep.http import ollama, openai, steps
 from llmstep.http.openai_requests import REFUSED, ChatBody, CompletionBody
 from llmstep.http.watch import health, metrics, ready
-from llmstep.wire.http import (
-    CandidatesBody,
-    GenerateAnswer,
-    GenerateBody,
-    HealthAnswer,
-    ReadyAnswer,
-    TacticAnswer,
-    TacticBody,
-)
+from llmstep.wire import http as forms
 from llmstep.wire.schema import part
 
 _JSON = "application/json"
@@ -85,9 +77,9 @@ _CANDIDATES = "Candidates for another llmstep, as lines of JSON."
 _chat = partial(openai.completions, chat=True)
 _ollama_chat = partial(ollama.generate, chat=True)
 PAGES = (
-    Page("/", steps.tactic, "Next steps for a goal.", TacticAnswer, TacticBody),
-    Page("/generate", steps.generate, "Next steps for LeanCopilot.", GenerateAnswer, GenerateBody),
-    Page(CANDIDATES, steps.candidates, _CANDIDATES, {}, CandidatesBody, "application/x-ndjson"),
+    Page("/", steps.tactic, "Next steps for a goal.", forms.TacticAnswer, forms.TacticBody),
+    Page("/generate", steps.generate, "Next steps for LeanCopilot.", forms.GenerateAnswer, forms.GenerateBody),
+    Page(CANDIDATES, steps.candidates, _CANDIDATES, {}, forms.CandidatesBody, "application/x-ndjson"),
     Page("/v1/completions", openai.completions, _COMPLETIONS, _CHOICES, CompletionBody),
     Page("/v1/chat/completions", _chat, _CHATS, _CHOICES, ChatBody),
     Page("/v1/models", openai.models, "The one model.", _MODELS),
@@ -96,8 +88,8 @@ PAGES = (
     Page("/api/chat", _ollama_chat, "Ollama's chat.", _DONE, ollama.OllamaChatBody),
     Page("/api/tags", ollama.tags, "Ollama's list of models.", _TAGS),
     Page("/api/version", ollama.version, "The version.", _answer("version", version=_TEXT)),
-    Page("/health", health, "The process is alive.", HealthAnswer),
-    Page("/ready", ready, "The model is loaded.", ReadyAnswer),
+    Page("/health", health, "The process is alive.", forms.HealthAnswer),
+    Page("/ready", ready, "The model is loaded.", forms.ReadyAnswer),
     Page("/metrics", metrics, "Numbers for Prometheus.", {}, kind="text/plain"),
     Page("/openapi.json", openapi, "This description.", _OBJECT),
 )

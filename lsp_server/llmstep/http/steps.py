@@ -20,14 +20,7 @@ from llmstep.lean.insertion_point import PLACEHOLDER
 from llmstep.premises.source import Whereabouts
 from llmstep.progress import ProgressSink, silent
 from llmstep.types import Goal, Premise, PromptInput, SamplingParams
-from llmstep.wire.http import (
-    CandidatesBody,
-    GenerateAnswer,
-    GenerateBody,
-    GeneratedOutput,
-    TacticAnswer,
-    TacticBody,
-)
+from llmstep.wire import http as forms
 
 if TYPE_CHECKING:
     from llmstep.premises.asked import Premises
@@ -50,7 +43,7 @@ class SuggestRequest:
 
 def decode_tactic(body: bytes) -> SuggestRequest:
     """The request of the `llmstep` tactic; the theorem's name and the proof so far are read off its `context`."""
-    read = record_of(TacticBody, body)
+    read = record_of(forms.TacticBody, body)
     goal = Goal.from_state(read.tactic_state)
     point = insertion_point_behind(read.context)
     if point is None:
@@ -61,13 +54,13 @@ def decode_tactic(body: bytes) -> SuggestRequest:
 
 def decode_generate(body: bytes) -> SuggestRequest:
     """LeanCopilot's request to an external model."""
-    read = record_of(GenerateBody, body)
+    read = record_of(forms.GenerateBody, body)
     return SuggestRequest(PromptInput(Goal.from_state(read.input), prefix=read.prefix))
 
 
 def decode_candidates(body: bytes) -> SuggestRequest:
     """The request of another llmstep."""
-    read = record_of(CandidatesBody, body)
+    read = record_of(forms.CandidatesBody, body)
     premises = tuple(Premise(*pair) for pair in read.premises)
     ask = PromptInput(Goal(read.goal, read.others), read.prefix, read.context, read.declaration, read.proof, premises)
     sampling = SamplingParams(**attrs.asdict(read.sampling)) if read.sampling else None
@@ -77,7 +70,7 @@ def decode_candidates(body: bytes) -> SuggestRequest:
 async def tactic(request: Request) -> Response:
     """A `TacticAnswer`: the first llmstep's `{suggestions}`, with scores, model and time."""
     made = await _generated(request, await decoded(request, decode_tactic), request.app.state.premises)
-    answer = TacticAnswer(
+    answer = forms.TacticAnswer(
         suggestions=tuple(each.text for each in made.candidates),
         scores=tuple(each.score for each in made.candidates),
         model=made.model,
@@ -94,10 +87,10 @@ async def generate(request: Request) -> Response:
     made = await _generated(request, await decoded(request, decode_generate), request.app.state.premises)
     equal = 1 / max(1, len(made.candidates))
     outputs = tuple(
-        GeneratedOutput(output=each.text, score=equal if each.score is None else min(1.0, math.exp(each.score)))
+        forms.GeneratedOutput(output=each.text, score=equal if each.score is None else min(1.0, math.exp(each.score)))
         for each in made.candidates
     )
-    return JSONResponse(attrs.asdict(GenerateAnswer(outputs=outputs)))
+    return JSONResponse(attrs.asdict(forms.GenerateAnswer(outputs=outputs)))
 
 
 async def candidates(request: Request) -> Response:
