@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,7 +26,6 @@ from llmstep.mcp.service import Service
 from llmstep.mcp.tools import TOOLS
 from llmstep.printable import json_text
 from llmstep.progress import Progress
-from llmstep.wire.schema import schema
 
 INSTRUCTIONS = """\
 llmstep proposes steps of Lean 4 proofs from a language model and lets a real Lean judge them. Give files by their path
@@ -105,18 +105,9 @@ async def run_http(server: Server[Any], host: str, port: int, token: str, ready:
 
 
 def listed() -> list[types.Tool]:
-    """The tools as clients see them."""
-    return [
-        types.Tool(
-            name=name,
-            title=tool.title,
-            description=tool.description,
-            input_schema=schema(tool.takes, nullable=True),
-            output_schema=schema(tool.gives),
-            annotations=types.ToolAnnotations(read_only_hint=True, destructive_hint=False, open_world_hint=False),
-        )
-        for name, tool in TOOLS.items()
-    ]
+    """The tools as clients see them, which scripts/reference.py writes from `TOOLS`."""
+    file = Path(__file__).with_name("tools.json")
+    return [types.Tool.model_validate(each) for each in json.loads(file.read_text(encoding="utf-8"))]
 
 
 async def _called(

@@ -140,27 +140,23 @@ async def _premises(work: Work, wanted: wire.Premises) -> wire.PremisesAnswer:
 
 @attrs.frozen
 class Tool:
-    """What clients see of a tool, and what runs it."""
+    """What runs a tool, whose text and types describe it to clients (tools.json)."""
 
     title: str
-    description: str
-    takes: type[wire.Place]
-    gives: type[wire.Answer]
     run: Callable[[Work, Any], Awaitable[wire.Answer]]
 
-
-def _tool(title: str, run: Callable[[Work, Any], Awaitable[wire.Answer]]) -> Tool:
-    """A tool that is described by the text and the types of what runs it."""
-    hints = typing.get_type_hints(run)
-    return Tool(title, " ".join((run.__doc__ or "").split()), hints["wanted"], hints["return"], run)
+    @property
+    def takes(self) -> type[wire.Place]:
+        kind: type[wire.Place] = typing.get_type_hints(self.run)["wanted"]
+        return kind
 
 
 TOOLS: Mapping[str, Tool] = {
-    "goal": _tool("Goal at a position", _goal),
-    "check": _tool("Check a step", _check),
-    "suggest": _tool("Suggest next steps", _suggest),
-    "prove": _tool("Search for a proof", _prove),
-    "premises": _tool("Find premises", _premises),
+    "goal": Tool("Goal at a position", _goal),
+    "check": Tool("Check a step", _check),
+    "suggest": Tool("Suggest next steps", _suggest),
+    "prove": Tool("Search for a proof", _prove),
+    "premises": Tool("Find premises", _premises),
 }
 
 
