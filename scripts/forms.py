@@ -7,9 +7,10 @@ import typing
 from typing import Annotated, Any, Literal
 
 import attrs
+from schemas import SIMPLE, about, fields
 
 from llmstep.setting_values import wire_name
-from llmstep.wire.schema import SIMPLE, about, fields, is_protocol, same
+from llmstep.wire.records import is_protocol, same
 
 if typing.TYPE_CHECKING:
     from collections.abc import Mapping

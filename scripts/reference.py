@@ -1,4 +1,7 @@
-"""Writes docs/reference and the types of the extension: `python scripts/reference.py`, or `--check` to compare only."""
+"""Writes docs/reference, the types of the extension and what the servers say of themselves.
+
+`python scripts/reference.py`, or with `--check` to compare only.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +14,23 @@ from typing import TYPE_CHECKING, Any
 
 import forms
 from generated import ROOT, write_or_check
+from openapi import description
 from outputs import OUTPUTS
+from schemas import about, schema
 from typer.main import get_command
 
 from llmstep.cli import app
-from llmstep.http.openapi import description
+from llmstep.mcp.tools import TOOLS
 from llmstep.wire import state, steps
 from llmstep.wire.commands import COMMANDS, MESSAGES, CheckedSuggestions, CheckParams, Place, PlainGoal
-from llmstep.wire.schema import about, same, schema
+from llmstep.wire.records import same
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 FOLDER = ROOT / "docs" / "reference"
 TYPES = ROOT / "vscode-extension" / "src" / "server" / "wire.ts"
+PACKAGE = ROOT / "lsp_server" / "llmstep"
 MADE = "This page is made by `scripts/reference.py`."
 STATUSES = """\
 | status | meaning |
@@ -156,6 +162,27 @@ def types_file() -> str:
     )
 
 
+def tools() -> list[dict[str, Any]]:
+    """The tools of the MCP server as clients see them, by the texts and the types of what runs them."""
+    made = []
+    for name, tool in TOOLS.items():
+        shown = {
+            "name": name,
+            "title": tool.title,
+            "description": " ".join(inspect.cleandoc(tool.run.__doc__ or "").split()),
+            "inputSchema": schema(tool.takes, nullable=True),
+            "outputSchema": schema(typing.get_type_hints(tool.run)["return"]),
+            "annotations": {"readOnlyHint": True, "destructiveHint": False, "openWorldHint": False},
+        }
+        made.append(shown)
+    return made
+
+
+def as_json(content: Any) -> str:
+    """A value as a file has it."""
+    return json.dumps(content, indent=2, ensure_ascii=False)
+
+
 def file_name(output: str) -> str:
     """The file of an output's JSON Schema."""
     return output.replace(" ", "-") + ".json"
@@ -169,11 +196,13 @@ def files() -> dict[Path, str]:
         FOLDER / "http.md": http_page(),
         FOLDER / "cli.md": cli_page(),
         TYPES: types_file(),
+        PACKAGE / "http" / "openapi.json": as_json(description()),
+        PACKAGE / "mcp" / "tools.json": as_json(tools()),
     }
     for name, kind in OUTPUTS.items():
         title = f"llmstep {name} --json"
         shown = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title, **schema(kind)}
-        made[FOLDER / "schemas" / file_name(name)] = json.dumps(shown, indent=2, ensure_ascii=False) + "\n"
+        made[FOLDER / "schemas" / file_name(name)] = as_json(shown)
     return {path: re.sub(r"\n{3,}", "\n\n", text).rstrip() + "\n" for path, text in made.items()}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,12 @@ import jsonschema
 
 from llmstep.setting_values import wire_name
 from llmstep.wire.commands import COMMANDS, MESSAGES
-from llmstep.wire.schema import schema
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / "scripts"))
+
+from schemas import schema  # noqa: E402
+
 SCHEMAS = ROOT / "docs" / "reference" / "schemas"
 
 

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from llmstep.engine.interface import Completion, Generation, Written
-from llmstep.http.app import create_app
-from llmstep.http.openapi import PAGES
+from llmstep.http.app import PAGES, create_app
 from llmstep.settings import Settings
 from llmstep.types import Candidate
 

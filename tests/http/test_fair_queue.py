@@ -172,7 +172,7 @@ async def test_the_bounds() -> None:
         async with admission.turn("a"):
             pass
     assert (caught.value.status, caught.value.message) == (429, "3 of your requests wait already.")
-    assert caught.value.headers == {"Retry-After": "8"}  # four times two seconds, and the next whole one
+    assert admission.retry_after == 8  # four times two seconds, and the next whole one
     tasks += line.come("b", 2)
     await settled()
     with pytest.raises(RefusedError) as caught:

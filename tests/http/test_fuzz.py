@@ -12,8 +12,7 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis.specs.openapi.checks import unsupported_method
 
-from llmstep.http.app import create_app
-from llmstep.http.openapi import PAGES, description
+from llmstep.http.app import PAGES, create_app, description
 from llmstep.http.server import serve
 from llmstep.settings import Settings
 

@@ -10,9 +10,6 @@ from starlette.responses import JSONResponse
 
 from llmstep.errors import BusyError, CancelledError, GenerationError, LlmstepError, ModelError, RequestError
 
-OPENAI = "/v1"
-OLLAMA = "/api"
-
 _log = logging.getLogger(__name__)
 
 
@@ -44,7 +41,7 @@ class RefusedError(LlmstepError):
 
 def is_ollama(path: str) -> bool:
     """Whether a page is one of Ollama's."""
-    return path.startswith(OLLAMA + "/")
+    return path.startswith("/api/")
 
 
 _STATUSES: tuple[tuple[type[LlmstepError], int], ...] = (
@@ -55,6 +52,10 @@ _STATUSES: tuple[tuple[type[LlmstepError], int], ...] = (
     (ModelError, 503),
     (LlmstepError, 500),
 )
+
+_CLOSE = {"Connection": "close"}
+_HEADERS = {400: _CLOSE, 401: {"WWW-Authenticate": 'Bearer realm="llmstep"'}, 408: _CLOSE, 413: _CLOSE}
+"""Of requests that are turned away before they are read."""
 
 
 def _status_of(error: LlmstepError) -> int:
@@ -81,11 +82,11 @@ def answer_for(path: str, error: LlmstepError, *, retry_after: int = 1) -> JSONR
     show only steps: to them a missing token is a step that says so, as a comment, which no Lean takes for a proof.
     """
     status = _status_of(error)
-    headers = dict(error.headers) if isinstance(error, RefusedError) else {}
+    headers = {**_HEADERS.get(status, {}), **error.headers} if isinstance(error, RefusedError) else {}
     if status == 429 or (status == 503 and error.retryable):
         headers.setdefault("Retry-After", str(retry_after))
     content: dict[str, Any] = {"error": error.message, "hint": error.hint, "suggestions": []}
-    if path == OPENAI or path.startswith(OPENAI + "/"):
+    if path == "/v1" or path.startswith("/v1/"):
         content = openai_error(error)
     elif is_ollama(path):
         content = {"error": str(error)}

@@ -30,31 +30,18 @@ _long = asyncio.Semaphore(_MAX_LONG)
 
 
 async def decoded(request: Request, decode: Callable[[bytes], T]) -> T:
-    """What a body says, which the guards have read.
-
-    Raises:
-        RefusedError: Too many long bodies are being read already.
-        RequestError: That of `decode`.
-    """
+    """What a body says; raises as `decode` and `aside`."""
     body = await request.body()
     return await aside(lambda: decode(body), len(body))
 
 
 def record_of(cls: type[T], body: bytes) -> T:
-    """The record that a body is.
-
-    Raises:
-        RequestError: It is none.
-    """
+    """The record that a body is; raises RequestError where it is none."""
     return BODIES.read(cls, json_object(body), field_error)
 
 
 def json_object(body: bytes) -> dict[str, Any]:
-    """The object that a body is.
-
-    Raises:
-        RequestError: It is none.
-    """
+    """The object that a body is; raises RequestError where it is none."""
     hint = "Send a JSON object; GET /openapi.json says what belongs into it."
     try:
         raw = loads(body, lenient=True)

@@ -43,12 +43,7 @@ _SPARE_FILES = 256
 
 
 class Places:
-    """The connections of one server.
-
-    Args:
-        max_connections: Most connections.
-        max_per_address: Most connections from one address.
-    """
+    """The connections of one server."""
 
     def __init__(self, max_connections: int = MAX_CONNECTIONS, max_per_address: int = MAX_PER_ADDRESS) -> None:
         self.max_connections = max_connections
@@ -100,11 +95,7 @@ def places() -> Places:
 
 
 class Connection(H11Protocol):
-    """One connection, in uvicorn's protocol.
-
-    Args:
-        places: The connections of the server.
-    """
+    """One connection, in uvicorn's protocol."""
 
     def __init__(
         self,

@@ -67,16 +67,13 @@ class FairQueue:
 
     @contextlib.asynccontextmanager
     async def turn(self, client: str) -> AsyncIterator[None]:
-        """Wait for a turn; it lasts as long as the block.
-
-        Raises:
-            RefusedError: Too many wait.
-        """
+        """Wait for a turn, which lasts as long as the block; raises RefusedError where too many wait."""
         own = sum(each == client for each, _ in self._waiting)
         if own >= self._max_per_client:
-            raise self._too_many(f"{own} of your requests wait already.", "Try again when some of them are answered.")
+            hint = "Try again when some of them are answered."
+            raise RefusedError(429, f"{own} of your requests wait already.", hint=hint)
         if self.waiting >= self._max_waiting:
-            raise self._too_many(f"{self.waiting} requests wait already.", "Try again in a while.")
+            raise RefusedError(429, f"{self.waiting} requests wait already.", hint="Try again in a while.")
         place = client, asyncio.get_running_loop().create_future()
         self._waiting.append(place)
         self._give_turns()
@@ -89,9 +86,6 @@ class FairQueue:
             elif not place[1].cancelled():  # its turn had come
                 self._running -= Counter([client])
                 self._give_turns()
-
-    def _too_many(self, message: str, hint: str) -> RefusedError:
-        return RefusedError(429, message, hint=hint, headers={"Retry-After": str(self.retry_after)})
 
     def _give_turns(self) -> None:
         while self._waiting and self.running < self._at_once():

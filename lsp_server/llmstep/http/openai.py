@@ -46,10 +46,6 @@ def _described(name: str) -> dict[str, Any]:
 
 
 async def completions(request: Request, *, chat: bool = False) -> Response:
-    """
-    Raises:
-        LlmstepError: There is no answer. The application gives it the shape that the clients of this page read.
-    """
     state = request.app.state
     top_p = state.settings.top_p
     wanted = await decoded(request, lambda body: decode_openai(body, chat=chat, top_p=top_p))
@@ -68,9 +64,6 @@ async def complete(
 
     Args:
         on_written: Called with each when it has ended, and how many of all had ended before.
-
-    Raises:
-        LlmstepError: There are none.
     """
     state = request.app.state
     parts: list[Completion] = []
@@ -133,11 +126,7 @@ class Form:
     def body(
         self, choices: list[dict[str, Any]], made: Completion | None = None, *, chunk: bool = False
     ) -> dict[str, Any]:
-        """An answer or an event.
-
-        Args:
-            made: Whose tokens it counts; None counts none.
-        """
+        """An answer or an event, which counts the tokens of `made`."""
         kind = "text_completion"
         if self.request.chat:
             kind = "chat.completion.chunk" if chunk else "chat.completion"

@@ -138,21 +138,13 @@ class OpenAiRequest:
 
 
 def decode_openai(body: bytes, *, chat: bool, top_p: float = 1.0) -> OpenAiRequest:
-    """
-    Args:
-        chat: Whether it came to `/v1/chat/completions`.
-        top_p: Where the request does not say.
-
-    Raises:
-        FieldError: It is malformed, or asks for what this server does not do.
-    """
+    """The request of a page; raises FieldError where it is malformed, or asks for what this server does not do."""
     raw = json_object(body)
     refuse(raw, REFUSED)
-    logprobs = raw.get("logprobs")
-    if raw.get("top_logprobs") or (isinstance(logprobs, int) and logprobs > 1):
-        said = "This server gives the log-probabilities of the drawn tokens, without alternatives."
-        name = "top_logprobs" if raw.get("top_logprobs") else "logprobs"
-        raise FieldError(name, said, hint="Send logprobs 1, or true in a chat, and no top_logprobs.")
+    for name, maximum in (("top_logprobs", 0), ("logprobs", 1)):
+        if isinstance(raw.get(name), int) and raw[name] > maximum:
+            said = "This server gives the log-probabilities of the drawn tokens, without alternatives."
+            raise FieldError(name, said, hint="Send logprobs 1, or true in a chat, and no top_logprobs.")
     texts: tuple[Text, ...]
     read: CompletionBody | ChatBody
     if chat:
@@ -176,10 +168,7 @@ def decode_openai(body: bytes, *, chat: bool, top_p: float = 1.0) -> OpenAiReque
 
 
 def refuse(raw: Mapping[str, Any], names: Iterable[str]) -> None:
-    """
-    Raises:
-        FieldError: One of the fields asks for something.
-    """
+    """Raise FieldError where one of the fields asks for something."""
     for name in names:
         if raw.get(name):
             raise FieldError(name, f"This server does not know {name}.", hint="Leave it out.")

@@ -107,17 +107,12 @@ class SecurityMiddleware:
             await attended(self.app, scope, body, receive, send)
 
     def _checked(self, scope: Scope, headers: Headers) -> str:
-        """Whose request it is: the name of its token, else its address with what its header `X-Llmstep-Client` says.
-
-        Raises:
-            RefusedError: It is not taken.
-        """
+        """Whose request it is: the name of its token, else its address with what its header `X-Llmstep-Client` says."""
         if "content-length" in headers and "transfer-encoding" in headers:  # before all that leaves the connection open
             raise RefusedError(
                 400,
                 "The request states the length of its body and sends it in chunks.",
                 hint="Send one of Content-Length and Transfer-Encoding: servers on the way may read either.",
-                headers={"Connection": "close"},
             )
         if not self._is_own_host(headers):
             raise RefusedError(
@@ -157,7 +152,6 @@ class SecurityMiddleware:
                 "This server needs a token.",
                 hint="Send the header 'Authorization: Bearer ...' with the token the server was started with, "
                 "or write http://any:TOKEN@host for its address.",
-                headers={"WWW-Authenticate": 'Bearer realm="llmstep"'},
             )
         return names[0]
 
@@ -212,7 +206,6 @@ async def _body(receive: Receive) -> bytes | None:
             408,
             f"The body did not arrive within {BODY_SECONDS:g} seconds.",
             hint="Send it faster, or send less of the file as context.",
-            headers={"Connection": "close"},
         ) from None
 
 
@@ -221,7 +214,6 @@ def _too_large() -> RefusedError:
         413,
         f"The body is longer than {MAX_BODY_BYTES} bytes.",
         hint="Send less of the file as context.",
-        headers={"Connection": "close"},
     )
 
 

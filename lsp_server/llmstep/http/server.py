@@ -56,11 +56,7 @@ class HttpServer:
         await asyncio.shield(self._task)
 
     async def drain(self, seconds: float) -> None:
-        """Stop listening, and wait until the requests in work have been answered.
-
-        Args:
-            seconds: Longest wait.
-        """
+        """Stop listening, and wait at most so long until the requests in work have been answered."""
         self.app.state.draining = True
         self._server.config.timeout_graceful_shutdown = math.ceil(seconds) + _SECONDS_TO_STOP
         self._server.should_exit = True

@@ -13,21 +13,14 @@ from llmstep.catalog.model_key import ModelKey
 from llmstep.engine import wire
 from llmstep.engine.interface import Generation
 from llmstep.http.answers import RefusedError
-from llmstep.http.bodies import aside, decoded, record_of
+from llmstep.http.bodies import decoded, record_of
 from llmstep.http.streams import line_stream
-from llmstep.lean.asking import insertion_point_behind, prompt_input_behind
+from llmstep.lean.asking import insertion_point_behind, prompt_input_at
 from llmstep.lean.insertion_point import PLACEHOLDER
 from llmstep.premises.source import Whereabouts
 from llmstep.progress import ProgressSink, silent
 from llmstep.types import Goal, Premise, PromptInput, SamplingParams
-from llmstep.wire.http import (
-    CandidatesBody,
-    GenerateAnswer,
-    GenerateBody,
-    GeneratedOutput,
-    TacticAnswer,
-    TacticBody,
-)
+from llmstep.wire import http as forms
 
 if TYPE_CHECKING:
     from llmstep.premises.asked import Premises
@@ -38,6 +31,8 @@ class SuggestRequest:
     """A request for next steps."""
 
     ask: PromptInput
+    where: Whereabouts | None = None
+    """Where the goal stands, as far as the text before it shows; in which file is not known."""
     count: int | None = None
     """Number of samples to draw; None means the setting."""
     sampling: SamplingParams | None = None
@@ -48,21 +43,24 @@ class SuggestRequest:
 
 def decode_tactic(body: bytes) -> SuggestRequest:
     """The request of the `llmstep` tactic; the theorem's name and the proof so far are read off its `context`."""
-    read = record_of(TacticBody, body)
-    return SuggestRequest(
-        prompt_input_behind(read.context, Goal.from_state(read.tactic_state), read.prefix), read.count
-    )
+    read = record_of(forms.TacticBody, body)
+    goal = Goal.from_state(read.tactic_state)
+    point = insertion_point_behind(read.context)
+    if point is None:
+        return SuggestRequest(PromptInput(goal, read.prefix, read.context), count=read.count)
+    ask = prompt_input_at(read.context, point, goal, read.prefix)
+    return SuggestRequest(ask, Whereabouts("", read.context + PLACEHOLDER, point), read.count)
 
 
 def decode_generate(body: bytes) -> SuggestRequest:
     """LeanCopilot's request to an external model."""
-    read = record_of(GenerateBody, body)
+    read = record_of(forms.GenerateBody, body)
     return SuggestRequest(PromptInput(Goal.from_state(read.input), prefix=read.prefix))
 
 
 def decode_candidates(body: bytes) -> SuggestRequest:
     """The request of another llmstep."""
-    read = record_of(CandidatesBody, body)
+    read = record_of(forms.CandidatesBody, body)
     premises = tuple(Premise(*pair) for pair in read.premises)
     ask = PromptInput(Goal(read.goal, read.others), read.prefix, read.context, read.declaration, read.proof, premises)
     sampling = SamplingParams(**attrs.asdict(read.sampling)) if read.sampling else None
@@ -72,7 +70,7 @@ def decode_candidates(body: bytes) -> SuggestRequest:
 async def tactic(request: Request) -> Response:
     """A `TacticAnswer`: the first llmstep's `{suggestions}`, with scores, model and time."""
     made = await _generated(request, await decoded(request, decode_tactic), request.app.state.premises)
-    answer = TacticAnswer(
+    answer = forms.TacticAnswer(
         suggestions=tuple(each.text for each in made.candidates),
         scores=tuple(each.score for each in made.candidates),
         model=made.model,
@@ -89,10 +87,10 @@ async def generate(request: Request) -> Response:
     made = await _generated(request, await decoded(request, decode_generate), request.app.state.premises)
     equal = 1 / max(1, len(made.candidates))
     outputs = tuple(
-        GeneratedOutput(output=each.text, score=equal if each.score is None else min(1.0, math.exp(each.score)))
+        forms.GeneratedOutput(output=each.text, score=equal if each.score is None else min(1.0, math.exp(each.score)))
         for each in made.candidates
     )
-    return JSONResponse(attrs.asdict(GenerateAnswer(outputs=outputs)))
+    return JSONResponse(attrs.asdict(forms.GenerateAnswer(outputs=outputs)))
 
 
 async def candidates(request: Request) -> Response:
@@ -127,21 +125,14 @@ async def _generated(
         return Generation([], state.engine.status.model, 0, 0.0)
     if wanted.count is not None:
         sampling = SamplingParams.of(state.settings, wanted.count)
-    where = await aside(lambda: _whereabouts(ask), len(ask.context)) if premises else None
-    found = premises.known(ask.goal, where) if premises else ask.premises
+    found = premises.known(ask.goal, wanted.where) if premises else ask.premises
     made: Generation | None = None
     if found is not None:
         made = state.engine.known(attrs.evolve(ask, premises=found), sampling)
     if made is None:
         async with state.admission.turn(request.state.client):
             if premises:
-                ask = attrs.evolve(ask, premises=await premises.find(ask.goal, where))
+                ask = attrs.evolve(ask, premises=await premises.find(ask.goal, wanted.where))
             made = await state.engine.generate(ask, sampling, progress=progress)
     state.watch.made(made)
     return made
-
-
-def _whereabouts(ask: PromptInput) -> Whereabouts | None:
-    """Where a goal stands, as far as the text before it shows; in which file is not known."""
-    point = insertion_point_behind(ask.context)
-    return Whereabouts("", ask.context + PLACEHOLDER, point) if point else None

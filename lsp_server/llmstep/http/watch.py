@@ -74,12 +74,7 @@ class Watch:
         self._samples.inc(samples)
 
     def answered(self, scope: Scope, status: int, seconds: float, came: int, went: int) -> None:
-        """Count and log a request that has been answered.
-
-        Args:
-            came: Bytes of its body.
-            went: Bytes of the answer's.
-        """
+        """Count and log a request, of which so many bytes of a body came, and so many of an answer went."""
         page = scope["path"] if scope["path"] in self._pages else "other"
         self._requests.labels(page, str(status)).inc()
         self._seconds.labels(page).observe(seconds)

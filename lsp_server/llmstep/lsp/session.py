@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from llmstep.app import App
     from llmstep.engine.remote.place import Place
     from llmstep.lsp.endpoint import Endpoint
-    from llmstep.mcp.offer import Offer
+    from llmstep.mcp.companion import Offer
 
 _SECONDS_TO_CLOSE = 3.0
 """For each part; a model that is being read cannot be interrupted, and editors do not wait long."""
@@ -102,7 +102,7 @@ class Session(LanguageServer):
         await asyncio.to_thread(importlib.import_module, "llmstep.app")
         from llmstep.app import App
         from llmstep.lsp.endpoint import Endpoint
-        from llmstep.mcp.offer import Offer
+        from llmstep.mcp.companion import Offer
 
         async def neighbour(settings: Settings) -> Place | None:
             return None if self.endpoint is None else await self.endpoint.neighbour(settings)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from lsprotocol.types import Position, Range
@@ -10,7 +11,7 @@ from pygls.uris import to_fs_path
 
 from llmstep.errors import RequestError
 from llmstep.lean.file_text import position_of
-from llmstep.lean.text import masked_text
+from llmstep.lean.text import line_end, masked_text, offset_at, position_at, range_at
 from llmstep.lean.trial import GAP
 from llmstep.setting_values import shown
 from llmstep.wire.tools import Place
@@ -31,8 +32,12 @@ def find(file: str, roots: Sequence[Path]) -> Path:
         OutsideError: It is in none of the roots. It does not say then whether there is such a file.
         RequestError: It is no Lean file, or there is none.
     """
-    path = Path((to_fs_path(file) if file.startswith("file:") else file) or "")
-    inside = _real([path] if path.is_absolute() else [root / path for root in roots], roots)
+    name = (to_fs_path(file) if file.startswith("file:") else file) or ""
+    inside: list[Path] = []
+    with contextlib.suppress(OSError, RuntimeError, ValueError):  # a circle of links, or a null character
+        folders = [root.resolve() for root in roots]
+        real = [(folder / name).resolve() for folder in folders]
+        inside = [each for each in real if any(each.is_relative_to(folder) for folder in folders)]
     if not inside:
         raise OutsideError(
             f"The file {shown(file)} is outside of the project.",
@@ -46,16 +51,6 @@ def find(file: str, roots: Sequence[Path]) -> Path:
     return found
 
 
-def _real(paths: Iterable[Path], roots: Sequence[Path]) -> list[Path]:
-    """The paths without links, of those that are in a root."""
-    try:
-        folders = [root.resolve() for root in roots]
-        found = [path.resolve() for path in paths]
-    except (OSError, RuntimeError, ValueError):  # a circle of links, or a null character
-        return []
-    return [path for path in found if any(path.is_relative_to(folder) for folder in folders)]
-
-
 def where(text: str, wanted: Place, name: str) -> Position | Range:
     """The position that is meant; takes as long as the text is.
 
@@ -67,15 +62,10 @@ def where(text: str, wanted: Place, name: str) -> Position | Range:
     first = position_of(text, wanted.line, wanted.column or 1, name)
     if wanted.column is not None:
         return first
-    lines = text.split("\n")
-    start = sum(len(line) + 1 for line in lines[: wanted.line - 1])
-    line = lines[wanted.line - 1].removesuffix("\r")
-    found = GAP.search(masked_text(text), start, start + len(line))
-    blank = len(line) - len(line.lstrip())
+    start = offset_at(text, first)
+    end = line_end(text, start)
+    found = GAP.search(masked_text(text), start, end)
     if found:
-        return Position(first.line, _units(line[: found.start() - start]))
-    return Range(Position(first.line, _units(line[:blank])), Position(first.line, _units(line)))
-
-
-def _units(text: str) -> int:
-    return len(text.encode("utf-16-le")) // 2
+        return position_at(text, found.start())
+    line = text[start:end]
+    return range_at(text, end - len(line.lstrip()), end)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,7 +19,6 @@ from pygls.uris import to_fs_path
 from starlette.routing import Route
 
 from llmstep import __version__
-from llmstep.errors import LlmstepError
 from llmstep.http.answers import unexpected
 from llmstep.http.security import guarded_app
 from llmstep.http.server import serve
@@ -26,7 +26,6 @@ from llmstep.mcp.service import Service
 from llmstep.mcp.tools import TOOLS
 from llmstep.printable import json_text
 from llmstep.progress import Progress
-from llmstep.wire.schema import schema
 
 INSTRUCTIONS = """\
 llmstep proposes steps of Lean 4 proofs from a language model and lets a real Lean judge them. Give files by their path
@@ -59,9 +58,10 @@ def make_server(service: Service) -> Server[Any]:
         if isinstance(roots, types.InputRequiredResult):
             return roots
         try:
-            return _result(await _called(context, service, params.name, raw, roots))
+            record = await _called(context, service, params.name, raw, roots)
         except Exception as error:
-            return _failed(unexpected(error))
+            return _result(str(unexpected(error)))
+        return _result(json_text(record), record)  # as text too, for clients that read no structures
 
     return Server(
         "llmstep",
@@ -105,18 +105,9 @@ async def run_http(server: Server[Any], host: str, port: int, token: str, ready:
 
 
 def listed() -> list[types.Tool]:
-    """The tools as clients see them."""
-    return [
-        types.Tool(
-            name=name,
-            title=tool.title,
-            description=tool.description,
-            input_schema=schema(tool.takes, nullable=True),
-            output_schema=schema(tool.gives),
-            annotations=types.ToolAnnotations(read_only_hint=True, destructive_hint=False, open_world_hint=False),
-        )
-        for name, tool in TOOLS.items()
-    ]
+    """The tools as clients see them, which scripts/reference.py writes from `TOOLS`."""
+    file = Path(__file__).with_name("tools.json")
+    return [types.Tool.model_validate(each) for each in json.loads(file.read_text(encoding="utf-8"))]
 
 
 async def _called(
@@ -175,19 +166,12 @@ async def _client_roots(
 def _words(step: Progress) -> str:
     if not step.total:
         return step.message
-    return (
-        f"{step.message} ({step.percent} %)"
-        if step.stage == "download"
-        else f"{step.message} ({step.done}/{step.total})"
-    )
+    done = f"{step.percent} %" if step.stage == "download" else f"{step.done}/{step.total}"
+    return f"{step.message} ({done})"
 
 
-def _result(record: dict[str, Any]) -> types.CallToolResult:
-    """As text too, for clients that read no structures."""
+def _result(text: str, record: dict[str, Any] | None = None) -> types.CallToolResult:
+    """An error, where there is no record."""
     return types.CallToolResult(
-        content=[types.TextContent(text=json_text(record))], structured_content=record, is_error=False
+        content=[types.TextContent(text=text)], structured_content=record, is_error=record is None
     )
-
-
-def _failed(error: LlmstepError) -> types.CallToolResult:
-    return types.CallToolResult(content=[types.TextContent(text=str(error))], is_error=True)

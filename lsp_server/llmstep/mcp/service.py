@@ -17,8 +17,7 @@ from llmstep.engine.remote.refusals import Passing, StatusError
 from llmstep.errors import RequestError
 from llmstep.lsp.endpoint import lender
 from llmstep.mcp import companion, files
-from llmstep.mcp.companion import Companion
-from llmstep.mcp.offer import HOST
+from llmstep.mcp.companion import HOST, Companion
 from llmstep.mcp.tools import Call
 from llmstep.memory import Memory
 from llmstep.progress import ProgressSink
@@ -54,11 +53,7 @@ class Service:
     async def call(
         self, name: str, raw: Mapping[str, Any], more_roots: Sequence[Path], progress: ProgressSink
     ) -> dict[str, Any]:
-        """What a tool answers; see `tools.Call`.
-
-        Args:
-            more_roots: Folders that the client has open.
-        """
+        """What a tool answers (see `tools.Call`) for a file in the roots, or in those that the client has open."""
         wanted = await asyncio.to_thread(Call.of, name, raw, (*self.roots, *more_roots))
         if self.settings.share_model:
             for each in await asyncio.to_thread(companion.running):
@@ -74,9 +69,6 @@ class Service:
         """What a companion answers; None where it does not do the work: it has gone, or the file is none of its own.
 
         Closing the connection, as a cancelled task does, ends its work.
-
-        Raises:
-            LlmstepError: The work failed there.
         """
         place = Place(url_of(HOST, companion.port), Key(companion.token))
         connection = self._connections.get(companion.port)

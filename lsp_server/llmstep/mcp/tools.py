@@ -140,27 +140,23 @@ async def _premises(work: Work, wanted: wire.Premises) -> wire.PremisesAnswer:
 
 @attrs.frozen
 class Tool:
-    """What clients see of a tool, and what runs it."""
+    """What runs a tool, whose text and types describe it to clients (tools.json)."""
 
     title: str
-    description: str
-    takes: type[wire.Place]
-    gives: type[wire.Answer]
     run: Callable[[Work, Any], Awaitable[wire.Answer]]
 
-
-def _tool(title: str, run: Callable[[Work, Any], Awaitable[wire.Answer]]) -> Tool:
-    """A tool that is described by the text and the types of what runs it."""
-    hints = typing.get_type_hints(run)
-    return Tool(title, " ".join((run.__doc__ or "").split()), hints["wanted"], hints["return"], run)
+    @property
+    def takes(self) -> type[wire.Place]:
+        kind: type[wire.Place] = typing.get_type_hints(self.run)["wanted"]
+        return kind
 
 
 TOOLS: Mapping[str, Tool] = {
-    "goal": _tool("Goal at a position", _goal),
-    "check": _tool("Check a step", _check),
-    "suggest": _tool("Suggest next steps", _suggest),
-    "prove": _tool("Search for a proof", _prove),
-    "premises": _tool("Find premises", _premises),
+    "goal": Tool("Goal at a position", _goal),
+    "check": Tool("Check a step", _check),
+    "suggest": Tool("Suggest next steps", _suggest),
+    "prove": Tool("Search for a proof", _prove),
+    "premises": Tool("Find premises", _premises),
 }
 
 
@@ -174,14 +170,10 @@ class Call:
 
     @classmethod
     def of(cls, name: str, raw: Mapping[str, Any], roots: Sequence[Path]) -> Call:
-        """
-        Args:
-            name: Of the tool.
-            raw: Its arguments.
-            roots: Folders in which files may be read.
+        """That of a tool by its name; raises RequestError where there is no such tool or file, or an argument is wrong.
 
-        Raises:
-            RequestError: There is no such tool or file, or an argument is missing, unknown or wrong.
+        Args:
+            roots: Folders in which files may be read.
         """
         if name not in TOOLS:
             raise RequestError(f"There is no tool {shown(name)}.", hint=f"The tools are {', '.join(TOOLS)}.")
@@ -189,13 +181,7 @@ class Call:
         return cls(TOOLS[name], wanted, files.find(wanted.file, roots))
 
     async def run(self, app: App, progress: ProgressSink) -> dict[str, Any]:
-        """What the tool answers.
-
-        Cancelling the task stops the model within one decoding step and Lean at once.
-
-        Raises:
-            LlmstepError: The file cannot be read, there is no goal, or Lean or the model fails.
-        """
+        """What the tool answers; cancelling the task stops the model within one decoding step and Lean at once."""
         document = Document(self.path.as_uri(), None, await aside(read_text, self.path))
         where = await aside(files.where, document.text, self.wanted, self.path.name)
         position, points = await aside(insertion_points_at, document.text, where)

@@ -27,7 +27,7 @@ from cattrs.gen import make_dict_structure_fn, override
 from llmstep.errors import LlmstepError, RequestError
 from llmstep.setting_values import shown, wire_name
 from llmstep.wire.bounds import WrongValue, number
-from llmstep.wire.schema import is_protocol, same
+from llmstep.wire.records import is_protocol, same
 
 T = TypeVar("T")
 

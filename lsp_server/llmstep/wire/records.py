@@ -7,7 +7,16 @@ from typing import Any
 import attrs
 
 from llmstep.setting_values import wire_name
-from llmstep.wire.schema import is_protocol
+
+
+def same(name: str) -> str:
+    """The names of `--json`."""
+    return name
+
+
+def is_protocol(cls: Any) -> bool:
+    """Whether a class is one of the Language Server Protocol."""
+    return getattr(cls, "__module__", "").startswith("lsprotocol")
 
 
 def to_editor(record: Any) -> Any:

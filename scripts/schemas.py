@@ -13,17 +13,9 @@ from typing import Annotated, Any, Literal
 
 import attrs
 
+from llmstep.wire.records import is_protocol, same
+
 SIMPLE = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
-
-
-def same(name: str) -> str:
-    """The names of `--json`."""
-    return name
-
-
-def is_protocol(cls: Any) -> bool:
-    """Whether a class is one of the Language Server Protocol."""
-    return getattr(cls, "__module__", "").startswith("lsprotocol")
 
 
 @functools.cache

@@ -1,30 +1,16 @@
-"""The pages of the server, and `GET /openapi.json`, which describes them from the classes that read the requests."""
+"""The description of the HTTP server, from its table of pages and the classes that read the requests."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import attrs
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from schemas import part
 
-from llmstep import __version__
 from llmstep.engine.wire import CANDIDATES
-from llmstep.http import ollama, openai, steps
-from llmstep.http.openai_requests import REFUSED, ChatBody, CompletionBody
-from llmstep.http.watch import health, metrics, ready
-from llmstep.wire.http import (
-    CandidatesBody,
-    GenerateAnswer,
-    GenerateBody,
-    HealthAnswer,
-    ReadyAnswer,
-    TacticAnswer,
-    TacticBody,
-)
-from llmstep.wire.schema import part
+from llmstep.http.app import PAGES
+
+if TYPE_CHECKING:
+    from llmstep.http.app import Page
 
 _JSON = "application/json"
 _OBJECT = {"type": "object"}
@@ -55,52 +41,20 @@ _MODEL = _answer("id", "object", id=_TEXT, object={"const": "model"})
 _MODELS = _answer("data", data={"type": "array", "items": _MODEL})
 _DONE = _answer("model", "done", model=_TEXT, done={"type": "boolean"})
 _TAGS = _answer("models", models={"type": "array", "items": _OBJECT})
-
-
-@attrs.frozen
-class Page:
-    """A page of the server; those that take a body take it by POST."""
-
-    path: str
-    endpoint: Callable[[Request], Awaitable[Response]]
-    about: str
-    answer: dict[str, Any] | type
-    """JSON Schema, or the class that describes it."""
-    body: type | None = None
-    kind: str = _JSON
-    """Content type of the answer, where it is always the same one."""
-
-    @property
-    def method(self) -> str:
-        return "GET" if self.body is None else "POST"
-
-
-async def openapi(_request: Request) -> Response:
-    return JSONResponse(description())
-
-
-_COMPLETIONS = f"OpenAI's completions. Refused: {', '.join(REFUSED)}."
-_CHATS = "OpenAI's chats, with the same refusals."
-_CANDIDATES = "Candidates for another llmstep, as lines of JSON."
-_chat = partial(openai.completions, chat=True)
-_ollama_chat = partial(ollama.generate, chat=True)
-PAGES = (
-    Page("/", steps.tactic, "Next steps for a goal.", TacticAnswer, TacticBody),
-    Page("/generate", steps.generate, "Next steps for LeanCopilot.", GenerateAnswer, GenerateBody),
-    Page(CANDIDATES, steps.candidates, _CANDIDATES, {}, CandidatesBody, "application/x-ndjson"),
-    Page("/v1/completions", openai.completions, _COMPLETIONS, _CHOICES, CompletionBody),
-    Page("/v1/chat/completions", _chat, _CHATS, _CHOICES, ChatBody),
-    Page("/v1/models", openai.models, "The one model.", _MODELS),
-    Page("/v1/models/{model:path}", openai.model, "The one model, by its name.", _MODEL),
-    Page("/api/generate", ollama.generate, "Ollama's generate.", _DONE, ollama.OllamaGenerateBody),
-    Page("/api/chat", _ollama_chat, "Ollama's chat.", _DONE, ollama.OllamaChatBody),
-    Page("/api/tags", ollama.tags, "Ollama's list of models.", _TAGS),
-    Page("/api/version", ollama.version, "The version.", _answer("version", version=_TEXT)),
-    Page("/health", health, "The process is alive.", HealthAnswer),
-    Page("/ready", ready, "The model is loaded.", ReadyAnswer),
-    Page("/metrics", metrics, "Numbers for Prometheus.", {}, kind="text/plain"),
-    Page("/openapi.json", openapi, "This description.", _OBJECT),
-)
+_ANSWERS = {
+    "/v1/completions": _CHOICES,
+    "/v1/chat/completions": _CHOICES,
+    "/v1/models": _MODELS,
+    "/v1/models/{model:path}": _MODEL,
+    "/api/generate": _DONE,
+    "/api/chat": _DONE,
+    "/api/tags": _TAGS,
+    "/api/version": _answer("version", version=_TEXT),
+    "/openapi.json": _OBJECT,
+}
+"""Of pages whose answers are described by no class."""
+_KINDS = {CANDIDATES: "application/x-ndjson", "/metrics": "text/plain"}
+"""Content types of answers that are no JSON."""
 
 
 def description() -> dict[str, Any]:
@@ -118,7 +72,7 @@ def description() -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "llmstep",
-            "version": __version__,
+            "version": "",  # the server knows it
             "description": "Errors are `{error, hint, suggestions: []}`, below /v1 OpenAI's, below /api Ollama's.",
         },
         "paths": paths,
@@ -134,11 +88,10 @@ def _operation(page: Page, answers: dict[str, Any]) -> dict[str, Any]:
     error = {_JSON: {"schema": {"$ref": "#/components/schemas/Error"}}}
     if page.path == "/ready":
         error = {_JSON: {"schema": _OBJECT}}
-    answer = page.answer
-    if isinstance(answer, type):
-        answer = part(answer, answers, where=_PARTS)
-    content = {page.kind: {"schema": answer}} if answer else {page.kind: {}}
-    if page.kind == _JSON and page.path.startswith(("/v1/c", "/api/")) and page.body is not None:
+    answer = _ANSWERS.get(page.path, {}) if page.answer is None else part(page.answer, answers, where=_PARTS)
+    kind = _KINDS.get(page.path, _JSON)
+    content = {kind: {"schema": answer}} if answer else {kind: {}}
+    if kind == _JSON and page.path.startswith(("/v1/c", "/api/")) and page.body is not None:
         content |= {"text/event-stream" if page.path.startswith("/v1") else "application/x-ndjson": {}}
     made: dict[str, Any] = {
         "summary": page.about,
