@@ -4,9 +4,8 @@ import type { EnvironmentKeeper } from './environment/keeper';
 import type { EnvironmentState } from './environment/disk';
 import { proxyVariables, findUv } from './environment/tools';
 import { type Notifier, commandAction } from './notify';
-import { type Found, candidates, findPython } from './python/find';
+import { type Found, candidates, findPython, type Python } from './python/find';
 import { type Plan, launchOf, plan, type Launch } from './python/launch';
-import type { Python } from './python/probe';
 
 /** Name of the remote server's key in the secret storage. */
 export const API_KEY = 'llmstep.apiKey';

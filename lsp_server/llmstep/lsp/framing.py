@@ -24,7 +24,8 @@ _MAX_LINE = 8192
 _LENGTH = re.compile(rb"Content-Length:[ \t]*([+-]?\d+)\s*\Z", re.IGNORECASE)
 _HEADER = re.compile(rb"\s*Content-Length:", re.IGNORECASE)
 _FIELD = re.compile(rb"[A-Za-z-]+:")
-_DIGITS = len(str(MAX_BYTES))
+_MAX_DIGITS = 16
+"""More than the longest length that is taken has."""
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}:,]|[^\s\[\]{}:,"]+', re.DOTALL)
 _HEAD = 1 << 20
 """The identity of a message is looked for in so many of its bytes."""
@@ -69,7 +70,7 @@ def read_messages(source: BinaryIO) -> Iterator[Any]:
         if line.strip():
             found = _LENGTH.search(line)  # what precedes it on its line was the end of something too long
             if found is not None:
-                length = _number(found.group(1))
+                length = int(found.group(1)[:_MAX_DIGITS])
             elif length is None and not junk and not _FIELD.match(line):
                 junk = True
                 yield Fault(PARSE_ERROR, "The input is not a message.", "A message begins with Content-Length.")
@@ -94,34 +95,21 @@ def read_messages(source: BinaryIO) -> Iterator[Any]:
         yield message
 
 
-def _number(digits: bytes) -> int:
-    return int(digits) if len(digits) <= _DIGITS else MAX_BYTES + 1
-
-
 def decode(body: bytes) -> tuple[Any, int | None]:
     """What a body of JSON says, or the fault in it; and where it ended, when something follows."""
     try:
         text = body.decode("utf-8")
+        return json.loads(text), None
     except UnicodeDecodeError:
-        return Fault(PARSE_ERROR, "The message is not in UTF-8.", "Send it again.", identity(body)), None
-    try:
-        try:
-            return json.loads(text), None
-        except json.JSONDecodeError as error:
-            if error.msg != "Extra data":
-                place = f"The message is no JSON from character {error.pos} on."
-                return Fault(PARSE_ERROR, place, "Send it again.", identity(body)), None
-            message, end = json.JSONDecoder().raw_decode(text.lstrip())
-            return message, len(text[: end + len(text) - len(text.lstrip())].encode())
-        except ValueError:  # a number of thousands of digits
-            return json.loads(text, parse_int=_integer), None
-    except RecursionError:
-        hint = "Send it with less nesting."
-        return Fault(INVALID_PARAMS, "The message is nested too deeply.", hint, identity(body)), None
-
-
-def _integer(digits: str) -> int | float:
-    return int(digits) if len(digits) < 100 else float("-inf" if digits.startswith("-") else "inf")
+        wrong = PARSE_ERROR, "The message is not in UTF-8.", "Send it again."
+    except json.JSONDecodeError as error:
+        if error.msg == "Extra data":
+            first = error.doc[: error.pos]
+            return json.loads(first), len(first.encode())
+        wrong = PARSE_ERROR, f"The message is no JSON from character {error.pos} on.", "Send it again."
+    except (RecursionError, ValueError):  # ValueError: Python reads no number of thousands of digits
+        wrong = INVALID_PARAMS, "The message is nested too deeply, or has a number of too many digits.", "Send less."
+    return Fault(*wrong, identity(body)), None
 
 
 def identity(body: bytes) -> int | str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from typing import Final
@@ -17,7 +17,7 @@ from llmstep.lsp.known import notify
 from llmstep.lsp.protocol import SECONDS_TO_ANSWER
 from llmstep.lsp.runs import STOPPED, Run
 from llmstep.lsp.session import Session
-from llmstep.lsp.status import Status, describe
+from llmstep.lsp.status import describe
 from llmstep.memory import Document
 from llmstep.printable import printable
 from llmstep.progress import Progress
@@ -34,39 +34,27 @@ SPANS: Final = {
 
 
 class WorkDone:
-    """One progress of the client, from begin to end; silent when the client shows none."""
+    """How far a command's work is, as the client's progress and, of a document's run, in the status."""
 
     def __init__(
-        self,
-        ls: Session,
-        token: types.ProgressToken | None,
-        spans: Mapping[str, tuple[int, int]],
-        status: Status | None,
+        self, ls: Session, token: types.ProgressToken | None, spans: Mapping[str, tuple[int, int]], *, in_status: bool
     ) -> None:
         self._ls = ls
         self._token = token
         self._spans = spans
-        self._status = status
+        self._in_status = in_status
         self._last: tuple[str, int] = ("", 0)
-        self._over = False
+        self.over = False
+        """What a thread says behind the end is not shown."""
         self.outcome = "Stopped"
         """What the progress says at its end."""
 
-    def begin(self, title: str, cancel: Callable[[], object]) -> None:
-        """Show it; `cancel` is called when the user cancels it."""
-        if self._token is not None:
-            asked: Future[None] = Future()
-            asked.add_done_callback(lambda future: cancel() if future.cancelled() else None)
-            self._ls.work_done_progress.tokens[self._token] = asked
-            begun = types.WorkDoneProgressBegin(title=title, cancellable=True, percentage=0)
-            self._ls.work_done_progress.begin(self._token, begun)
-
     def show(self, progress: Progress) -> None:
-        """Show a step, unless it looks like the one before, or a thread says it behind the end."""
-        if self._over:
+        """Show a step, unless it looks like the one before."""
+        if self.over:
             return
-        if self._status is not None:
-            self._status.step(progress)
+        if self._in_status:
+            self._ls.status.step(progress)
         start, end = self._spans.get(progress.stage, (0, 0))
         share = progress.done / progress.total if progress.total else 0.0
         percentage = max(self._last[1], round(start + (end - start) * share))
@@ -75,15 +63,6 @@ class WorkDone:
             self._last = (message, percentage)
             news = types.WorkDoneProgressReport(message=message, percentage=percentage, cancellable=True)
             self._ls.work_done_progress.report(self._token, news)
-
-    def end(self) -> None:
-        """Take the progress away."""
-        self._over = True
-        if self._status is not None:
-            self._status.step(None)
-        if self._token is not None:
-            self._ls.work_done_progress.tokens.pop(self._token, None)  # another request may have had the same
-            self._ls.work_done_progress.end(self._token, types.WorkDoneProgressEnd(message=printable(self.outcome)))
 
 
 @asynccontextmanager
@@ -106,11 +85,16 @@ async def working(
         run: The document's run that a cancel ends, and whose steps the status tells; None cancels the current task.
         quiet: Nobody asked for it: no progress, and errors are not shown.
     """
-    task = asyncio.current_task()
+    task, shown = asyncio.current_task(), ls.work_done_progress
     if token is None and not quiet:
         token = await _create(ls)
-    progress = WorkDone(ls, token, spans, ls.status if run else None)
-    progress.begin(title, lambda: run.cancel(STOPPED) if run else task and task.cancel())
+    if token is not None:
+        asked: Future[None] = Future()
+        cancel = (lambda: run.cancel(STOPPED)) if run else (lambda: task and task.cancel())
+        asked.add_done_callback(lambda future: cancel() if future.cancelled() else None)
+        shown.tokens[token] = asked
+        shown.begin(token, types.WorkDoneProgressBegin(title=title, cancellable=True, percentage=0))
+    progress = WorkDone(ls, token, spans, in_status=run is not None)
     try:
         yield progress
     except LlmstepError as error:
@@ -119,7 +103,12 @@ async def working(
             ls.show_error(error)
         raise
     finally:
-        progress.end()
+        progress.over = True
+        if run is not None:
+            ls.status.step(None)
+        if token is not None:
+            shown.tokens.pop(token, None)  # another request may have had the same
+            shown.end(token, types.WorkDoneProgressEnd(message=printable(progress.outcome)))
 
 
 @asynccontextmanager

@@ -1,10 +1,10 @@
 import * as vscode from 'vscode';
 import { API_KEY, baseOf } from '../launcher';
 import { anotherPython } from '../notify';
-import type { Parts } from './parts';
+import type { Extension } from '../extension';
 
 /** Install what is missing, or bring what is there in order again. */
-export async function install({ launcher, keeper, session, notify }: Parts): Promise<void> {
+export async function install({ launcher, keeper, session, notify }: Extension): Promise<void> {
   const { next, state, found } = await launcher.look();
   if (next.kind === 'start' && !next.managed) {
     void notify.info(
@@ -24,7 +24,7 @@ export async function install({ launcher, keeper, session, notify }: Parts): Pro
 }
 
 /** Add PyTorch to the extension's own environment; what is in one of the user's the server's message has said. */
-export async function installTorch({ launcher, keeper, session }: Parts): Promise<void> {
+export async function installTorch({ launcher, keeper, session }: Extension): Promise<void> {
   const { next, found } = await launcher.look();
   if (next.kind === 'start' && next.managed) {
     await keeper.addTorch(baseOf(found, next.python), () => session.stop());
@@ -32,7 +32,7 @@ export async function installTorch({ launcher, keeper, session }: Parts): Promis
   }
 }
 
-export async function uninstall({ keeper, session }: Parts): Promise<void> {
+export async function uninstall({ keeper, session }: Extension): Promise<void> {
   const detail = 'The models that were downloaded stay.';
   const question = 'Remove the Python environment of llmstep?';
   if ((await vscode.window.showWarningMessage(question, { modal: true, detail }, 'Remove')) !== 'Remove') {
@@ -43,7 +43,7 @@ export async function uninstall({ keeper, session }: Parts): Promise<void> {
 }
 
 /** Ask for the key of the remote server; an empty one removes it. It never stands in the settings. */
-export async function setApiKey({ context, session }: Parts): Promise<void> {
+export async function setApiKey({ context, session }: Extension): Promise<void> {
   const key = await vscode.window.showInputBox({
     title: 'Key of the remote server',
     prompt: 'It is kept in the secret storage of VS Code; an empty one removes it.',

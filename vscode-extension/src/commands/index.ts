@@ -4,7 +4,7 @@ import { showActions, toggleIdle } from './actions';
 import { Doctor } from './doctor';
 import * as environment from './environment';
 import * as models from './models';
-import type { Parts } from './parts';
+import type { Extension } from '../extension';
 import { type PlaceArgument, goTo, leanEditor } from './place';
 import * as proofs from './proofs';
 import { reportFault } from './report';
@@ -27,7 +27,7 @@ function insertStep(panel: SuggestionsPanel, step: unknown): Promise<boolean> | 
 }
 
 /** Build what the file in the editor imports, with Lake. */
-async function buildImports({ session, notify }: Parts): Promise<void> {
+async function buildImports({ session, notify }: Extension): Promise<void> {
   const document = leanEditor()?.document;
   if (document === undefined) {
     return;
@@ -38,7 +38,7 @@ async function buildImports({ session, notify }: Parts): Promise<void> {
 }
 
 /** Register all commands, those of the server's code actions among them; a failure is told in one place. */
-export function registerCommands(parts: Parts): { dispose(): unknown }[] {
+export function registerCommands(parts: Extension): { dispose(): unknown }[] {
   const { launcher, log, notify, panel, session } = parts;
   const doctor = new Doctor(launcher, notify);
   const commands: Record<string, (argument?: unknown, from?: 'panel') => unknown> = {

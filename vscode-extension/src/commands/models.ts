@@ -1,7 +1,7 @@
 import * as vscode from 'vscode';
 import type { ModelEntry } from '../server/protocol';
 import { changeSetting } from '../settings';
-import type { Parts } from './parts';
+import type { Extension } from '../extension';
 import { withProgress } from './run';
 
 /** A model in the picker; an empty name stands for one that the user types. */
@@ -17,7 +17,7 @@ const OTHER: ModelItem = {
 };
 
 /** Let the user pick a model, download it if need be, switch to it, and keep it in the settings. */
-export async function select(parts: Parts, given?: unknown): Promise<string | undefined> {
+export async function select(parts: Extension, given?: unknown): Promise<string | undefined> {
   const item = await chosen(parts, given, 'Select a model', () => true);
   if (item === undefined) {
     return undefined;
@@ -30,7 +30,7 @@ export async function select(parts: Parts, given?: unknown): Promise<string | un
 }
 
 /** Download a model without using it yet. */
-export async function download(parts: Parts, given?: unknown): Promise<string | undefined> {
+export async function download(parts: Extension, given?: unknown): Promise<string | undefined> {
   const item = await chosen(parts, given, 'Download a model', ({ cached }) => !cached);
   if (item === undefined) {
     return undefined;
@@ -45,7 +45,7 @@ export async function download(parts: Parts, given?: unknown): Promise<string | 
 
 /** The model of a name, or the one that the user picks or types; undefined where it may not be downloaded. */
 async function chosen(
-  { session }: Parts,
+  { session }: Extension,
   given: unknown,
   title: string,
   fits: (entry: ModelEntry) => boolean,

@@ -21,10 +21,10 @@ export function placeOf(editor: vscode.TextEditor): PlaceArgument {
   const diagnostics = vscode.languages
     .getDiagnostics(editor.document.uri)
     .filter(({ range }) => range.contains(active))
-    .map(({ range, message }) => ({ range: plainRange(range), message }));
+    .map(({ range: { start, end }, message }) => ({ range: { start, end }, message }));
   return {
     textDocument: { uri: editor.document.uri.toString() },
-    position: plain(active),
+    position: active,
     ...(diagnostics.length === 0 ? {} : { diagnostics }),
   };
 }
@@ -35,31 +35,24 @@ export function placeAtHand(given?: PlaceArgument): PlaceArgument | undefined {
   return given ?? (editor === undefined ? undefined : placeOf(editor));
 }
 
-/** The editor that shows a place, with its cursor still on that line; undefined when the user has gone elsewhere. */
-export function editorAt({ textDocument, position }: Place): vscode.TextEditor | undefined {
+/** Whether an editor shows the file of a place. */
+export function isIn(editor: vscode.TextEditor | undefined, { textDocument }: Place): editor is vscode.TextEditor {
+  return editor?.document.uri.toString() === vscode.Uri.parse(textDocument.uri).toString();
+}
+
+/** Whether the cursor is still on the line of a place; not so when the user has gone elsewhere. */
+export function isAt(place: Place): boolean {
   const editor = leanEditor();
-  const there =
-    editor?.document.uri.toString() === vscode.Uri.parse(textDocument.uri).toString() &&
-    editor.selection.active.line === position.line;
-  return there ? editor : undefined;
+  return isIn(editor, place) && editor.selection.active.line === place.position.line;
 }
 
 /** Put the cursor at a place of the active editor, unless it is in that line: a link above the line was clicked. */
-export function goTo({ textDocument, position }: Place): void {
+export function goTo(place: Place): void {
   const editor = leanEditor();
-  const here = editor?.document.uri.toString() === vscode.Uri.parse(textDocument.uri).toString();
-  if (here && editor.selection.active.line !== position.line) {
-    const at = new vscode.Position(position.line, position.character);
+  if (isIn(editor, place) && !isAt(place)) {
+    const at = new vscode.Position(place.position.line, place.position.character);
     editor.selection = new vscode.Selection(at, at);
   }
-}
-
-function plain({ line, character }: vscode.Position): { line: number; character: number } {
-  return { line, character };
-}
-
-function plainRange({ start, end }: vscode.Range): unknown {
-  return { start: plain(start), end: plain(end) };
 }
 
 /** Apply edits of the server to a document, all in one step that one undo takes back; false where VS Code refused. */

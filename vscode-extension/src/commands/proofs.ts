@@ -1,13 +1,13 @@
 import * as vscode from 'vscode';
 import type { FillAnswer, ProveAnswer } from '../server/protocol';
 import { type PlaceArgument, applyEdits, leanEditor, placeAtHand } from './place';
-import type { Parts } from './parts';
+import type { Extension } from '../extension';
 import { present } from './results';
 import { withProgress } from './run';
 import { plural } from '../words';
 
 /** Look for a proof of the goal, and open the menu, whose first entry is the proof; the panel shows it by itself. */
-export async function prove({ session, notify }: Parts, given?: PlaceArgument, from?: 'panel'): Promise<ProveAnswer | undefined> {
+export async function prove({ session, notify }: Extension, given?: PlaceArgument, from?: 'panel'): Promise<ProveAnswer | undefined> {
   const place = placeAtHand(given);
   if (place === undefined) {
     return undefined;
@@ -30,7 +30,7 @@ export async function prove({ session, notify }: Parts, given?: PlaceArgument, f
 }
 
 /** Look for a proof of each `sorry` of the file, and insert those that were found. */
-export async function fillSorries({ session, notify }: Parts): Promise<FillAnswer | undefined> {
+export async function fillSorries({ session, notify }: Extension): Promise<FillAnswer | undefined> {
   const document = leanEditor()?.document;
   if (document === undefined) {
     return undefined;

@@ -2,12 +2,12 @@ import * as os from 'node:os';
 import * as vscode from 'vscode';
 import { LEAN4_EXTENSION } from '../goals';
 import type { Doctor } from './doctor';
-import type { Parts } from './parts';
+import type { Extension } from '../extension';
 
 const LINES = 40;
 
 /** Open a report of a fault for the user to read, complete and send, as a file without a name; its text. It goes nowhere by itself. */
-export async function reportFault(parts: Parts, doctor: Doctor): Promise<string> {
+export async function reportFault(parts: Extension, doctor: Doctor): Promise<string> {
   const hide = hider(os.homedir(), os.userInfo().username, vscode.workspace.workspaceFolders?.map(({ uri }) => uri.fsPath) ?? []);
   const content = text(versions(parts), hide(await doctor.report()), lastLines(parts.logLines).map(hide));
   await vscode.window.showTextDocument(await vscode.workspace.openTextDocument({ language: 'markdown', content }));
@@ -18,7 +18,7 @@ export async function reportFault(parts: Parts, doctor: Doctor): Promise<string>
   return content;
 }
 
-function versions({ context, status }: Parts): string[] {
+function versions({ context, status }: Extension): string[] {
   const { version } = context.extension.packageJSON as { version: string };
   const lean = vscode.extensions.getExtension(LEAN4_EXTENSION)?.packageJSON as { version?: string } | undefined;
   const { model, selected, device, engine, state } = status.status ?? {};

@@ -3,7 +3,7 @@ import type { Notifier } from '../notify';
 import type { Known } from '../server/protocol';
 import type { Session } from '../server/session';
 import { visible } from '../words';
-import { type PlaceArgument, editorAt } from './place';
+import { type PlaceArgument, isAt } from './place';
 
 interface Entry extends vscode.QuickPickItem {
   /** What choosing it runs. */
@@ -12,7 +12,7 @@ interface Entry extends vscode.QuickPickItem {
 
 /** Show what a run came to: in the menu where the user still is, else by a notification that leads back. */
 export async function present(session: Session, notify: Notifier, place: PlaceArgument, found: string): Promise<void> {
-  if (editorAt(place) !== undefined && (await showResults(session, place))) {
+  if (isAt(place) && (await showResults(session, place))) {
     return;
   }
   const { textDocument, position } = place;
@@ -45,20 +45,11 @@ async function showResults(session: Session, asked: PlaceArgument): Promise<bool
   if (known === null || known.suggestions.length === 0) {
     return false;
   }
-  const menu = vscode.window.createQuickPick<Entry>();
-  menu.title = `llmstep: choose a step for line ${place.position.line + 1}`;
-  menu.placeholder = known.summary;
-  menu.ignoreFocusOut = true;
-  menu.items = entries(known, place);
-  menu.onDidAccept(() => {
-    const run = menu.selectedItems[0]?.run;
-    menu.hide();
-    if (run !== undefined) {
-      void vscode.commands.executeCommand(...run);
-    }
-  });
-  menu.onDidHide(() => { menu.dispose(); });
-  menu.show();
+  const title = `llmstep: choose a step for line ${position.line + 1}`;
+  const options = { title, placeHolder: known.summary, ignoreFocusOut: true };
+  void vscode.window.showQuickPick(entries(known, place), options).then((chosen) =>
+    chosen?.run === undefined ? undefined : vscode.commands.executeCommand(...chosen.run),
+  );
   return true;
 }
 

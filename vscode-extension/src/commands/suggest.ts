@@ -3,7 +3,7 @@ import { commandAction } from '../notify';
 import type { ShownSuggestion, SuggestAnswer } from '../server/protocol';
 import { plural } from '../words';
 import { type PlaceArgument, insert, leanEditor, placeAtHand, placeOf } from './place';
-import type { Parts } from './parts';
+import type { Extension } from '../extension';
 import { present } from './results';
 
 const STATUS_MS = 8000;
@@ -19,7 +19,7 @@ interface SuggestArgument extends PlaceArgument {
  * Of a run that the panel began the panel shows it.
  */
 export async function suggest(
-  { session, notify, panel }: Parts,
+  { session, notify, panel }: Extension,
   given?: SuggestArgument,
   from?: 'panel',
 ): Promise<SuggestAnswer | undefined> {
@@ -44,7 +44,7 @@ export async function suggest(
 }
 
 export async function suggestWithPrefix(
-  parts: Parts,
+  parts: Extension,
   given?: PlaceArgument,
   from?: 'panel',
 ): Promise<SuggestAnswer | undefined> {
@@ -61,7 +61,7 @@ export async function suggestWithPrefix(
 }
 
 /** Insert the step that the hint at the cursor shows; where there is none, ask for steps. */
-export async function accept(parts: Parts): Promise<ShownSuggestion | undefined> {
+export async function accept(parts: Extension): Promise<ShownSuggestion | undefined> {
   const editor = leanEditor();
   const shown = await shownAt(parts, editor, 'llmstep.accept');
   if (editor !== undefined && shown !== undefined && (await insert(editor, shown.edit))) {
@@ -71,7 +71,7 @@ export async function accept(parts: Parts): Promise<ShownSuggestion | undefined>
 }
 
 /** Have the hint at the cursor show the next suggestion, or with -1 the one before. */
-export async function turn(parts: Parts, step: 1 | -1): Promise<ShownSuggestion | undefined> {
+export async function turn(parts: Extension, step: 1 | -1): Promise<ShownSuggestion | undefined> {
   const shown = await shownAt(parts, leanEditor(), 'llmstep.choose', { step });
   if (shown !== undefined) {
     const mark = shown.verdict === 'closes' ? ' ✓' : '';
@@ -83,7 +83,7 @@ export async function turn(parts: Parts, step: 1 | -1): Promise<ShownSuggestion 
 
 /** What a command answers for the hint at the cursor; where there is none, steps are asked for. */
 async function shownAt(
-  parts: Parts,
+  parts: Extension,
   editor: vscode.TextEditor | undefined,
   command: string,
   more: object = {},

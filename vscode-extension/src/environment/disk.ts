@@ -1,6 +1,7 @@
+import { existsSync } from 'node:fs';
 import { open, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import * as path from 'node:path';
-import { type Probed, type Python, probe } from '../python/probe';
+import { type Probed, type Python, probe } from '../python/find';
 import type { WithTorch } from './torch';
 
 /** Where the extension keeps its Python environment, and what it installs into it. */
@@ -41,9 +42,9 @@ export async function bundledWheel(extensionFolder: string): Promise<string> {
 }
 
 /** The file beside the wheel with the exact versions of other packages that it was tested with; undefined without one. */
-export async function testedVersions(wheel: string): Promise<string | undefined> {
+export function testedVersions(wheel: string): string | undefined {
   const file = path.join(path.dirname(wheel), 'constraints.txt');
-  return (await stat(file).catch(() => undefined))?.isFile() === true ? file : undefined;
+  return existsSync(file) ? file : undefined;
 }
 
 /** What tells one wheel from another: its name and size. */
@@ -77,7 +78,7 @@ export async function inspect(
   wanted: Pick<Marker, 'extension' | 'wheel'>,
   ask: (command: string) => Promise<Probed> = probe,
 ): Promise<EnvironmentState> {
-  if (!(await exists(places.root))) {
+  if (!existsSync(places.root)) {
     return { kind: 'absent' };
   }
   const marker = await readMarker(places);
@@ -123,26 +124,18 @@ export async function readMarker(places: Places): Promise<Marker | undefined> {
   }
 }
 
-async function exists(file: string): Promise<boolean> {
-  return stat(file).then(
-    () => true,
-    () => false,
-  );
-}
-
-/** The right to change the environment, which one window has at a time. */
-export interface Lock {
-  release(): Promise<void>;
-}
-
-/** Take the lock; undefined while another living process has it. One of a process that has gone is taken over. */
-export async function takeLock(file: string, pid: number = process.pid): Promise<Lock | undefined> {
+/**
+ * Take the lock: the right to change the environment, which one window has at a time.
+ *
+ * @returns What releases it; undefined while another living process has it. One of a process that has gone is taken over.
+ */
+export async function takeLock(file: string, pid: number = process.pid): Promise<(() => Promise<void>) | undefined> {
   for (let attempt = 0; attempt < 2; attempt++) {
     try {
       const handle = await open(file, 'wx');
       await handle.writeFile(String(pid));
       await handle.close();
-      return { release: () => rm(file, { force: true }) };
+      return () => rm(file, { force: true });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') {
         throw error;

@@ -1,10 +1,10 @@
 import { statfs } from 'node:fs/promises';
 import * as path from 'node:path';
-import { type Outcome, type RunOptions, run } from '../process';
-import { probe } from '../python/probe';
+import { type Outcome, run } from '../process';
+import { probe } from '../python/find';
 import { takeLock, type Places, fingerprint, testedVersions, readMarker, removeEnvironment, removeMarker, writeMarker } from './disk';
 import { type Command, type Source, type Tool, knownReason, lacksVersions, readStep, reasonOf, toolEnvironment } from './tools';
-import { type WithTorch, footprint, torchIndex } from './torch';
+import { type WithTorch, FOOTPRINTS, torchIndex } from './torch';
 
 /** What is to be installed, and how. */
 export interface Order {
@@ -41,8 +41,6 @@ export interface InstallHooks {
   readonly signal: AbortSignal;
   readonly onStep: (step: Step) => void;
   readonly onLine: (line: string) => void;
-  /** Runs a command; the tests put their own in. */
-  readonly run?: (command: string, args: readonly string[], options: RunOptions) => Promise<Outcome>;
 }
 
 const TORCH = 'torch>=2.6';
@@ -64,8 +62,8 @@ interface Work {
  * same again; when the user cancels, it is removed.
  */
 export async function install(order: Order, hooks: InstallHooks): Promise<InstallOutcome> {
-  const lock = await takeLock(order.places.lock);
-  if (lock === undefined) {
+  const release = await takeLock(order.places.lock);
+  if (release === undefined) {
     return { kind: 'busy' };
   }
   try {
@@ -76,7 +74,7 @@ export async function install(order: Order, hooks: InstallHooks): Promise<Instal
     }
     return outcome;
   } finally {
-    await lock.release();
+    await release();
   }
 }
 
@@ -88,7 +86,7 @@ async function work(order: Order, hooks: InstallHooks): Promise<InstallOutcome> 
   if (lacking !== undefined) {
     return { kind: 'failed', step: 'The installation', reason: lacking, hint: 'Free some space.' };
   }
-  const versions = await testedVersions(order.wheel);
+  const versions = testedVersions(order.wheel);
   for (const { title, at, command, otherwise } of steps(order, usable, versions)) {
     hooks.onStep({ message: title, percent: at });
     const attempt = (tried: Command): Promise<Outcome> => {
@@ -143,7 +141,7 @@ function execute(
   { command, args }: Command,
   onLine: (line: string) => void,
 ): Promise<Outcome> {
-  return (hooks.run ?? run)(command, args, {
+  return run(command, args, {
     cwd: path.dirname(places.root),
     env: toolEnvironment(process.env, proxy),
     signal: hooks.signal,
@@ -187,7 +185,7 @@ function installing(
 /** A sentence when the disk is too full; an environment that is there in part counts as nothing. */
 async function lackingSpace({ places, torch }: Order): Promise<string | undefined> {
   const { bavail, bsize } = await statfs(path.dirname(places.root));
-  const [free, needed] = [bavail * bsize, footprint(torch).diskBytes];
+  const [free, needed] = [bavail * bsize, FOOTPRINTS[torch].diskBytes];
   return free < needed
     ? `${(free / 1e9).toFixed(1)} GB are free on the disk of ${places.root}, and ${(needed / 1e9).toFixed(1)} GB are needed`
     : undefined;

@@ -1,12 +1,11 @@
 import * as vscode from 'vscode';
 import { type Notifier, anotherPython, commandAction } from '../notify';
 import type { Plan } from '../python/launch';
-import type { Python } from '../python/probe';
 import { setting } from '../settings';
 import { type InstallHooks, type InstallOutcome, type Order, install } from './install';
 import { bundledWheel, fingerprint, placesIn, type EnvironmentState, inspect, readMarker, removeEnvironment } from './disk';
 import { proxyVariables, pip, uv, findUv } from './tools';
-import { type Torch, type WithTorch, chooseTorch, footprint } from './torch';
+import { type Torch, type WithTorch, FOOTPRINTS, chooseTorch } from './torch';
 
 /** What an installation starts from: a Python, or `uv` alone. */
 export type Base = Extract<Plan, { kind: 'install' }>['base'];
@@ -36,7 +35,7 @@ export class EnvironmentKeeper {
   /** Ask whether to install, saying what and how large it is. */
   async offer(base: Base, interrupted: boolean, start: () => void): Promise<void> {
     const torch = await this.#torch();
-    const { download, disk } = footprint(torch);
+    const { download, disk } = FOOTPRINTS[torch];
     const packages = torch === 'none' ? 'llmstep' : `llmstep and ${titleOf(torch)}`;
     const what = `${packages} (about ${download} to download, ${disk} on the disk)`;
     const place = 'into a Python environment of its own';
@@ -60,7 +59,7 @@ export class EnvironmentKeeper {
   /** Ask whether to add PyTorch, which the chosen model needs; true when it is there. */
   async addTorch(base: Base, stop: () => Promise<void>): Promise<boolean> {
     const torch = await chooseTorch(setting<'auto' | Torch>('install.torch'));
-    const { download, disk } = footprint(torch);
+    const { download, disk } = FOOTPRINTS[torch];
     const detail = `About ${download} to download, ${disk} on the disk, in llmstep's own Python environment.`;
     const question = `This model needs ${titleOf(torch)}. Install it?`;
     if ((await vscode.window.showInformationMessage(question, { modal: true, detail }, 'Install')) !== 'Install') {
@@ -184,9 +183,5 @@ function titleOf(torch: Torch): string {
 }
 
 function nameOf(base: Base): string {
-  return base === 'uv' ? 'uv' : versionOf(base);
-}
-
-function versionOf({ version, executable }: Python): string {
-  return `Python ${version.join('.')} (${executable})`;
+  return base === 'uv' ? 'uv' : `Python ${base.version.join('.')} (${base.executable})`;
 }

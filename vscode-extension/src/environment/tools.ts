@@ -20,7 +20,6 @@ export interface Source {
 
 /** A tool that makes virtual environments and installs into them. */
 export interface Tool {
-  readonly name: 'pip' | 'uv';
   makeEnvironment(root: string): Command;
   /** A command that succeeds where the tool can install into an environment that is there. */
   tryOut(python: string): Command;
@@ -37,7 +36,6 @@ export function pip(base: string): Tool {
     args: ['-I', '-m', 'pip', '--disable-pip-version-check', '--no-input', ...args],
   });
   return {
-    name: 'pip',
     makeEnvironment: (root) => ({ command: base, args: ['-I', '-m', 'venv', '--clear', root] }),
     tryOut: (python) => call(python, '--version'),
     install: (python, what, source) => call(python, 'install', ...from(source), what),
@@ -48,7 +46,6 @@ export function pip(base: string): Tool {
 /** `uv`, which also brings a Python where there is none. */
 export function uv(command: string, base?: string): Tool {
   return {
-    name: 'uv',
     makeEnvironment: (root) => ({ command, args: ['venv', '--clear', '--python', base ?? '>=3.10', root] }),
     tryOut: () => ({ command, args: ['--version'] }),
     install: (python, what, source) => ({
@@ -85,32 +82,11 @@ export function toolEnvironment(from: NodeJS.ProcessEnv, proxy: NodeJS.ProcessEn
   return { ...kept, PYTHONUNBUFFERED: '1', NO_COLOR: '1' };
 }
 
-/** What a line of the tool's output says about its work, in words for the user; undefined where it says nothing new. */
-export function readStep(line: string): string | undefined {
-  const text = line.trim();
-  const patterns: readonly (readonly [RegExp, (match: RegExpMatchArray) => string])[] = [
-    [/^Collecting ([\w.-]+)/, ([, name]) => `Looking for ${name ?? ''}`],
-    [/^Downloading (\S+?)-\d[^ ]*\.(?:whl|tar\.gz).* \(([^)]+)\)/, ([, name, size]) => `Downloading ${last(name)} (${size ?? ''})`],
-    [/^Downloading ([\w.-]+) \(([^)]+)\)/, ([, name, size]) => `Downloading ${name ?? ''} (${size ?? ''})`],
-    [/^Downloaded ([\w.-]+)/, ([, name]) => `Downloaded ${name ?? ''}`],
-    [/^Processing .*?([^/\\]+?)-\d[^/\\]*\.whl/, ([, name]) => `Reading ${name ?? ''}`],
-    [/^Installing collected packages: (.+)/, ([, names]) => `Installing ${(names ?? '').split(',').length} packages`],
-    [/^Resolved (\d+) packages?/, ([, count]) => `Found ${count ?? ''} packages`],
-    [/^Prepared (\d+) packages?/, ([, count]) => `Installing ${count ?? ''} packages`],
-    [/^Successfully installed /, () => 'Installed'],
-  ];
-  for (const [pattern, words] of patterns) {
-    const match = pattern.exec(text);
-    if (match !== null) {
-      return words(match);
-    }
-  }
-  return undefined;
-}
+const STEP = /^(?:Collecting|Downloading|Downloaded|Processing|Installing|Resolved|Prepared|Successfully installed) .{1,70}/;
 
-/** The last part of a path or an address. */
-function last(name: string | undefined): string {
-  return (name ?? '').split('/').at(-1) ?? '';
+/** What a line of the tool's output says about its work; undefined where it says nothing new. */
+export function readStep(line: string): string | undefined {
+  return STEP.exec(line.trim())?.[0];
 }
 
 /** Why a tool failed, and what helps. */

@@ -43,14 +43,11 @@ export interface Footprint {
 }
 
 /** About how large an installation is. */
-export function footprint(torch: WithTorch): Footprint {
-  if (torch === 'none') {
-    return { download: '0.1 GB', disk: '0.4 GB', diskBytes: 0.4e9 };
-  }
-  return torch === 'cpu'
-    ? { download: '0.3 GB', disk: '1.3 GB', diskBytes: 1.3e9 }
-    : { download: '3 GB', disk: '7 GB', diskBytes: 7e9 };
-}
+export const FOOTPRINTS: Readonly<Record<WithTorch, Footprint>> = {
+  none: { download: '0.1 GB', disk: '0.4 GB', diskBytes: 0.4e9 },
+  cpu: { download: '0.3 GB', disk: '1.3 GB', diskBytes: 1.3e9 },
+  cuda: { download: '3 GB', disk: '7 GB', diskBytes: 7e9 },
+};
 
 async function nvidiaSmi(): Promise<string> {
   const outcome = await run('nvidia-smi', ['-L'], { timeoutMs: 15_000 });

@@ -12,21 +12,7 @@ export interface PanelState {
   readonly activity: string;
 }
 
-const PLAIN = ['ready', 'suggest', 'more', 'prefix', 'prove', 'stop', 'leave'] as const;
-const WITH_TEXT = ['insert', 'copy'] as const;
-
-/** What the page asks for; a text is that of a step. */
+/** What the page asks for, whose only script is the extension's own; a text is that of a step. */
 export type PanelRequest =
-  | { readonly type: (typeof PLAIN)[number] }
-  | { readonly type: (typeof WITH_TEXT)[number]; readonly text: string };
-
-/** A message of the page; undefined where it is none of these. */
-export function readRequest(message: unknown): PanelRequest | undefined {
-  const { type, text } = (message ?? {}) as { type?: unknown; text?: unknown };
-  const plain = PLAIN.find((each) => each === type);
-  const withText = WITH_TEXT.find((each) => each === type);
-  if (plain !== undefined) {
-    return { type: plain };
-  }
-  return withText !== undefined && typeof text === 'string' ? { type: withText, text } : undefined;
-}
+  | { readonly type: 'ready' | 'suggest' | 'more' | 'prefix' | 'prove' | 'stop' | 'leave' }
+  | { readonly type: 'insert' | 'copy'; readonly text: string };

@@ -1,15 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import * as vscode from 'vscode';
-import { type PlaceArgument, insert, leanEditor, placeOf } from '../commands/place';
+import { type PlaceArgument, insert, isIn, leanEditor, placeOf } from '../commands/place';
 import type { Notifier } from '../notify';
 import type { Known } from '../server/protocol';
 import type { Session } from '../server/session';
 import { setting } from '../settings';
 import { type StatusItem, isBusy } from '../status';
-import { assertNever } from '../words';
-import { type PanelRequest, type PanelState, readRequest } from './messages';
+import type { PanelRequest, PanelState } from './messages';
 
 export const PANEL = 'llmstep.suggestions';
+/** The command of each button that begins a run. */
+const RUNS = {
+  suggest: 'llmstep.suggest',
+  more: 'llmstep.suggest',
+  prefix: 'llmstep.suggestWithPrefix',
+  prove: 'llmstep.prove',
+} as const;
 /** Changes that come closer together are shown at once. */
 const GATHER_MS = 60;
 
@@ -41,10 +47,7 @@ export class SuggestionsPanel implements vscode.WebviewViewProvider, vscode.Disp
   async resolveWebviewView(view: vscode.WebviewView): Promise<void> {
     this.#view = view;
     view.webview.options = { enableScripts: true, localResourceRoots: [] };
-    view.webview.onDidReceiveMessage((message) => {
-      const request = readRequest(message);
-      return request === undefined ? undefined : this.#take(request);
-    });
+    view.webview.onDidReceiveMessage((request: PanelRequest) => this.#take(request));
     view.onDidChangeVisibility(() => { this.later(); });
     view.onDidDispose(() => { this.#view = undefined; });
     view.webview.html = page(await this.#read('dist', 'panel.js'), await this.#read('media', 'panel.css'));
@@ -77,9 +80,7 @@ export class SuggestionsPanel implements vscode.WebviewViewProvider, vscode.Disp
   /** Insert a known step at a place; what is not known there is not inserted. */
   async insert(place: PlaceArgument, text: string): Promise<boolean> {
     const known = await this.session.known(place);
-    const editor = vscode.window.visibleTextEditors.find(
-      ({ document }) => document.uri.toString() === vscode.Uri.parse(place.textDocument.uri).toString(),
-    );
+    const editor = vscode.window.visibleTextEditors.find((each) => isIn(each, place));
     const step = known?.suggestions.find((each) => each.text === text);
     if (step === undefined || editor?.document.version !== known?.version || editor === undefined) {
       void this.notify.info('This step is not known for the goal any more. Ask for suggestions again.');
@@ -134,24 +135,11 @@ export class SuggestionsPanel implements vscode.WebviewViewProvider, vscode.Disp
         return vscode.commands.executeCommand('llmstep.stop');
       case 'copy':
         return vscode.env.clipboard.writeText(request.text);
-    }
-    if (place === undefined) {
-      return;
-    }
-    switch (request.type) {
       case 'insert':
-        await this.insert(place, request.text);
+        await (place && this.insert(place, request.text));
         break;
-      case 'prefix':
-        return vscode.commands.executeCommand('llmstep.suggestWithPrefix', place, 'panel');
-      case 'prove':
-        return vscode.commands.executeCommand('llmstep.prove', place, 'panel');
-      case 'suggest':
-        return vscode.commands.executeCommand('llmstep.suggest', place, 'panel');
-      case 'more':
-        return vscode.commands.executeCommand('llmstep.suggest', { ...place, more: true }, 'panel');
       default:
-        assertNever(request.type);
+        await (place && vscode.commands.executeCommand(RUNS[request.type], { ...place, ...(request.type === 'more' ? { more: true } : {}) }, 'panel'));
     }
   }
 }

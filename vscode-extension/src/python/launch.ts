@@ -1,5 +1,4 @@
-import type { Found } from './find';
-import type { Python } from './probe';
+import type { Found, Python } from './find';
 
 /** How the server is started. */
 export interface Launch {

@@ -6,7 +6,6 @@ import {
   CloseAction,
   ErrorAction,
   type ErrorHandler,
-  type FeatureState,
   type LanguageClient,
   type LanguageClientOptions,
   type ServerCapabilities,
@@ -25,15 +24,6 @@ export interface SessionHost {
   /** The server has ended by itself. */
   crashed(restarting: boolean): void;
   failed(error: unknown): void;
-}
-
-/** A value of a work-done progress. */
-export interface WorkDoneProgressValue {
-  readonly kind: 'begin' | 'report' | 'end';
-  readonly title?: string;
-  readonly message?: string;
-  /** 0 to 100. */
-  readonly percentage?: number;
 }
 
 /** There is no server, and the user has been told why. */
@@ -78,31 +68,21 @@ export function clientOptions(host: SessionHost, configure: () => Promise<void>)
 }
 
 /** What this client tells the server, and takes into its own hands. */
-export class CompanionFeature implements StaticFeature {
+export const COMPANION: StaticFeature = {
   fillClientCapabilities(capabilities: ClientCapabilities): void {
     // The server then sends `llmstep/message` instead of `window/showMessage`, so that there can be a fitting button,
     // and tells the panel of news.
     const own = { llmstepMessages: true, llmstepKnown: true };
     capabilities.experimental = { ...(capabilities.experimental as object | undefined), ...own };
-  }
-
+  },
   preInitialize(capabilities: ServerCapabilities): void {
     // The commands belong to the extension, which also has them while no server runs.
     delete capabilities.executeCommandProvider;
-  }
-
-  initialize(): void {
-    // nothing to register
-  }
-
-  getState(): FeatureState {
-    return { kind: 'static' };
-  }
-
-  clear(): void {
-    // nothing to take back
-  }
-}
+  },
+  initialize: ignore,
+  getState: () => ({ kind: 'static' }),
+  clear: ignore,
+};
 
 /** Records of the server's log, which come over the wire too. */
 const RECORD = /^\d{4}-\d\d-\d\d [\d:,]+ (?:DEBUG|INFO|WARNING|ERROR) /;
@@ -118,6 +98,7 @@ export function logOf(stderr: Readable, log: vscode.LogOutputChannel): void {
   });
 }
 
-export function ignore(): void {
-  // stdout is the wire
+/** Of the server's stdout, which is the wire, and for what has nothing to register. */
+function ignore(): void {
+  // nothing
 }

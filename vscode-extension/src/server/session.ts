@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import { ExecuteCommandRequest, LanguageClient, State, WorkDoneProgress } from 'vscode-languageclient/node';
-import { CompanionFeature, NotRunning, type SessionHost, type WorkDoneProgressValue, clientOptions } from './options';
+import { COMPANION, NotRunning, type SessionHost, clientOptions } from './options';
 import { type Known, type Place, known } from './protocol';
 
 export type SessionState = 'stopped' | 'starting' | 'running';
@@ -61,25 +61,23 @@ export class Session implements vscode.Disposable {
   async execute<T>(
     command: string,
     argument?: unknown,
-    options: { token?: vscode.CancellationToken; onProgress?: (value: WorkDoneProgressValue) => void } = {},
+    options: { token?: vscode.CancellationToken; onProgress?: (value: { message?: string; percentage?: number }) => void } = {},
   ): Promise<T> {
     await this.start();
     const client = this.#client;
     if (client === undefined) {
       throw new NotRunning();
     }
-    const workDoneToken = options.onProgress === undefined ? undefined : crypto.randomUUID();
-    const listener =
-      workDoneToken === undefined || options.onProgress === undefined
-        ? undefined
-        : client.onProgress(WorkDoneProgress.type, workDoneToken, options.onProgress);
+    const { token, onProgress } = options;
+    const workDoneToken = crypto.randomUUID();
+    const listener = onProgress && client.onProgress(WorkDoneProgress.type, workDoneToken, onProgress);
     try {
       const params = {
         command,
         arguments: argument === undefined ? [] : [argument],
-        ...(workDoneToken === undefined ? {} : { workDoneToken }),
+        ...(onProgress === undefined ? {} : { workDoneToken }),
       };
-      return (await client.sendRequest(ExecuteCommandRequest.type, params, options.token)) as T;
+      return (await client.sendRequest(ExecuteCommandRequest.type, params, token)) as T;
     } finally {
       listener?.dispose();
     }
@@ -120,7 +118,7 @@ export class Session implements vscode.Disposable {
         { command, args: [...args], options: { cwd, env } },
         clientOptions(this.host, () => this.configure()),
       );
-      client.registerFeature(new CompanionFeature());
+      client.registerFeature(COMPANION);
       client.onDidChangeState(({ newState }) => { this.#follow(client, newState); });
       this.host.prepare(client);
       this.#client = client;

@@ -65,7 +65,7 @@ suite('the lock', () => {
     const lock = await takeLock(file, process.pid);
     assert.ok(lock);
     assert.equal(await takeLock(file, 1), undefined);
-    await lock.release();
+    await lock();
     const second = await takeLock(file, 1);
     assert.ok(second);
     writeFileSync(file, '4194305'); // above the largest process id
@@ -104,24 +104,15 @@ suite('installation tools', () => {
     assert.deepEqual(kept, { PATH: '/bin', PIP_INDEX_URL: 'https://mirror', PYTHONUNBUFFERED: '1', NO_COLOR: '1' });
   });
 
-  const steps: readonly (readonly [string, string | undefined])[] = [
-    ['Collecting torch>=2.6', 'Looking for torch'],
-    ['  Downloading torch-2.13.0-cp311-cp311-manylinux_2_28_x86_64.whl (190.1 MB)', 'Downloading torch (190.1 MB)'],
-    ['Downloading https://example.org/w/huggingface_hub-1.0.1-py3-none-any.whl (500 kB)', 'Downloading huggingface_hub (500 kB)'],
-    ['Processing /wheels/attrs-26.1.0-py3-none-any.whl', 'Reading attrs'],
-    ['Installing collected packages: colorama, attrs, torch', 'Installing 3 packages'],
-    ['Successfully installed attrs-26.1.0', 'Installed'],
-    ['Resolved 34 packages in 479ms', 'Found 34 packages'],
-    ['Downloading torch (181.3MiB)', 'Downloading torch (181.3MiB)'],
-    ['Prepared 2 packages in 36ms', 'Installing 2 packages'],
-    ['Requirement already satisfied: attrs in /x', undefined],
-    [' + cattrs==26.2.1', undefined],
-  ];
-  for (const [line, words] of steps) {
-    test(`says of "${line.trim()}": ${words ?? 'nothing'}`, () => {
-      assert.equal(readStep(line), words);
-    });
-  }
+  test('what the tools say of their work is shown, and nothing else', () => {
+    for (const line of ['Collecting torch>=2.6', 'Downloading torch (181.3MiB)', 'Resolved 34 packages in 479ms', 'Processing /wheels/attrs.whl']) {
+      assert.equal(readStep(`  ${line}`), line);
+    }
+    assert.equal(readStep(`Installing collected packages: ${'x, '.repeat(100)}`)?.length, 81);
+    for (const line of ['Requirement already satisfied: attrs in /x', ' + cattrs==26.2.1', '']) {
+      assert.equal(readStep(line), undefined);
+    }
+  });
 
   test('the reason of a failure is the last error', () => {
     const pipSays = 'Looking in links: /w\nERROR: Could not find a version\nERROR: No matching distribution found for torch>=2.6';

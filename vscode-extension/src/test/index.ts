@@ -1,20 +1,13 @@
-import { writeFileSync } from 'node:fs';
 import Mocha from 'mocha';
-
-interface Result {
-  readonly title: string;
-  readonly state: 'passed' | 'failed';
-  readonly milliseconds: number;
-  readonly error?: string;
-}
 
 /**
  * Entry for the extension host: run all tests, and fail with one sentence.
  *
- * The variable LLMSTEP_TEST_REPORT names a file for the results, as a list of objects.
+ * The variable LLMSTEP_TEST_REPORT names a file for the results, as mocha's JSON reporter writes them.
  */
 export async function run(): Promise<void> {
-  const mocha = new Mocha({ ui: 'tdd', timeout: 60_000, color: false });
+  const reporterOptions = { output: process.env.LLMSTEP_TEST_REPORT };
+  const mocha = new Mocha({ ui: 'tdd', timeout: 60_000, color: false, reporter: 'json', reporterOptions });
   mocha.suite.emit('pre-require', globalThis, '', mocha);
   await import('./process.test');
   await import('./python.test');
@@ -29,24 +22,8 @@ export async function run(): Promise<void> {
   await import('./views.test');
   await import('./keybindings.test');
   await import('./extension.test');
-  const results: Result[] = [];
-  const failures = await new Promise<number>((resolve) => {
-    mocha
-      .run(resolve)
-      .on('pass', (test) => {
-        results.push({ title: test.fullTitle(), state: 'passed', milliseconds: test.duration ?? 0 });
-      })
-      .on('fail', (test, error: Error) => {
-        const told = error.stack ?? error.message;
-        results.push({ title: test.fullTitle(), state: 'failed', milliseconds: test.duration ?? 0, error: told });
-      });
-  });
-  const report = process.env.LLMSTEP_TEST_REPORT;
-  if (report !== undefined) {
-    writeFileSync(report, JSON.stringify(results, null, 1));
-  }
+  const failures = await new Promise<number>((resolve) => mocha.run(resolve));
   if (failures > 0) {
-    const told = results.filter(({ state }) => state === 'failed').map(({ title, error }) => `${title}: ${error ?? ''}`);
-    throw new Error(`${failures} of ${results.length} tests failed:\n${told.join('\n')}`);
+    throw new Error(`${failures} tests failed; the report has their errors.`);
   }
 }

@@ -11,9 +11,6 @@ const EXTENSION = '1.0.0';
 
 /** A tool that makes real environments and puts stand-ins of the packages into them, by commands that can be told to fail. */
 class FakeTool implements Tool {
-  readonly name = 'pip';
-
-
   constructor(
     private readonly base: string,
     private readonly extras: Readonly<Record<string, string>> = {},
@@ -91,9 +88,9 @@ suite('installing', () => {
     assert.deepEqual(steps.map(({ message }) => message), [
       'Making an environment',
       'Installing PyTorch',
-      'Installing PyTorch: Looking for torch',
+      'Installing PyTorch: Collecting torch',
       'Installing llmstep',
-      'Installing llmstep: Looking for llmstep',
+      'Installing llmstep: Collecting llmstep',
       'Trying it',
       'Done',
     ]);

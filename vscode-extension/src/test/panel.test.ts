@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import * as vscode from 'vscode';
-import { readRequest } from '../panel/messages';
 import { page } from '../panel/panel';
 import { difference } from '../panel/web/difference';
 import { visible } from '../words';
@@ -21,14 +20,6 @@ suite('the panel', () => {
 
   test('characters that cannot be seen are written out', () => {
     assert.equal(visible('exact h\u202E\u0007\n  · 𝔸'), 'exact h\\u{202E}\\u{7}\n  · 𝔸');
-  });
-
-  test('other messages than its own are no requests', () => {
-    assert.deepEqual(readRequest({ type: 'insert', text: 'rfl', more: 1 }), { type: 'insert', text: 'rfl' });
-    assert.deepEqual(readRequest({ type: 'stop' }), { type: 'stop' });
-    for (const message of [undefined, null, 3, 'stop', {}, { type: 'insert' }, { type: 'copy', text: 1 }, { type: 'eval', text: '1' }]) {
-      assert.equal(readRequest(message), undefined);
-    }
   });
 
   test('the page allows its own script and style sheet, and nothing else', () => {

@@ -2,9 +2,8 @@ import assert from 'node:assert/strict';
 import * as path from 'node:path';
 import * as vscode from 'vscode';
 import { baseOf } from '../launcher';
-import { type Found, candidates, findPython, onPath } from '../python/find';
+import { type Found, candidates, findPython, onPath, type Python, probe } from '../python/find';
 import { launchOf, plan } from '../python/launch';
-import { type Python, probe } from '../python/probe';
 import { fakePython, script, temporaryFolder } from './folder';
 
 const PYTHON: Python = { executable: '/p', version: [3, 12, 1], llmstep: null, canMakeEnvironments: true };
