@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import attrs
-
 from llmstep.catalog import store
 from llmstep.catalog.files import CONFIG
 from llmstep.catalog.recommended import PREFERENCE
 from llmstep.catalog.registry import find_record
-from llmstep.catalog.resolve import ModelChoice
-from llmstep.catalog.template import PromptTemplate
-from llmstep.catalog.templates import guess_template, template_for
+from llmstep.catalog.resolve import GGUF, ModelChoice, choice_of
 from llmstep.errors import ModelError, ModelNotFoundError
 from llmstep.settings import Settings
 
-SUFFIX = ".gguf"
-_EXAMPLE = "a .gguf file, or owner/name/FILE.gguf on the hub"
+_HINT = "Set llmstep.model to a .gguf file, or owner/name/FILE.gguf on the hub."
 
 
 def is_gguf(model: str) -> bool:
@@ -29,12 +24,10 @@ def is_gguf(model: str) -> bool:
     record = find_record(name)
     if record is not None and record.added:
         name = record.repo_id
-    if name.lower().endswith(SUFFIX):
-        return True
-    if not store.is_path(name):
-        return False
+    if not store.is_path(name) or name.lower().endswith(GGUF):
+        return name.lower().endswith(GGUF)
     folder = Path(name).expanduser()
-    return not (folder / CONFIG).is_file() and bool(_files(folder))
+    return not (folder / CONFIG).is_file() and any(folder.glob(f"*{GGUF}"))
 
 
 def choose_gguf(settings: Settings) -> ModelChoice:
@@ -50,51 +43,34 @@ def choose_gguf(settings: Settings) -> ModelChoice:
     if name.lower() == "auto":
         return _best(settings)
     record = find_record(name)
-    if record is None:
-        source = _source(name, name)
-        return ModelChoice(source, _template(settings, source))
-    of_the_user = record.added and is_gguf(record.repo_id)
-    source = _source(record.name, record.repo_id if of_the_user else record.gguf.path if record.gguf else "")
-    return ModelChoice(source, _template(settings, source, record.template).stopping(record.stops), record)
+    source = name
+    if record is not None:
+        of_the_user = record.added and is_gguf(record.repo_id)
+        source = record.repo_id if of_the_user else record.gguf.path if record.gguf else ""
+    if store.is_path(source):
+        source = _one_file(Path(source).expanduser().absolute())
+    elif not store.repository(source)[1]:
+        known_as = record.name if record else name
+        raise ModelNotFoundError(f"No GGUF file of the model {known_as} is known.", hint=_HINT)
+    return choice_of(source, record, settings)
 
 
 def _best(settings: Settings) -> ModelChoice:
     for record in PREFERENCE:
         if record.gguf and settings.template in ("", record.template):
-            choice = choose_gguf(attrs.evolve(settings, model=record.name))
+            choice = choice_of(record.gguf.path, record, settings)
             if choice.path is not None:
                 return choice
-    raise ModelNotFoundError(
-        "No GGUF file of a model of the catalog is on this machine.", hint=f"Set llmstep.model to {_EXAMPLE}."
-    )
+    raise ModelNotFoundError("No GGUF file of a model of the catalog is on this machine.", hint=_HINT)
 
 
-def _source(name: str, where: str) -> str:
-    """A file by its path, of a folder the only one; or by its id on the hub."""
-    if not store.is_path(where):
-        if not store.repository(where)[1]:
-            raise ModelNotFoundError(
-                f"No GGUF file of the model {name} is known.", hint=f"Set llmstep.model to {_EXAMPLE}."
-            )
-        return where
-    path = Path(where).expanduser().absolute()
-    files = [path] if path.is_file() else _files(path)
+def _one_file(path: Path) -> str:
+    """A file, or the only one of a folder."""
+    files = [path] if path.is_file() else sorted(path.glob(f"*{GGUF}"))
     if len(files) > 1:
         raise ModelError(
             f"The folder {path} holds {len(files)} GGUF files.", hint="Set llmstep.model to the path of one of them."
         )
     if not files:
-        raise ModelNotFoundError(f"There is no GGUF file {path}.", hint=f"Set llmstep.model to {_EXAMPLE}.")
+        raise ModelNotFoundError(f"There is no GGUF file {path}.", hint=_HINT)
     return str(files[0])
-
-
-def _template(settings: Settings, source: str, known: str = "") -> PromptTemplate:
-    if not store.is_path(source):
-        return template_for(settings, source, known, guess_template(source, "causal"))
-    path = Path(source)
-    model = "/".join(path.parts[-2:])
-    return template_for(settings, model, known or store.read_hints(path.parent)[0], guess_template(model, "causal"))
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(each for each in folder.glob(f"*{SUFFIX}") if each.is_file()) if folder.is_dir() else []

@@ -19,6 +19,8 @@ from llmstep.catalog.templates import TEMPLATES, guess_template, template_for
 from llmstep.errors import ModelError, ModelLoadError, ModelNotFoundError
 from llmstep.settings import Settings
 
+GGUF = ".gguf"
+"""How the sources of files for llama.cpp end; see `llmstep.catalog.gguf`."""
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -67,12 +69,12 @@ def resolve(settings: Settings, hardware: Hardware | None = None) -> ModelChoice
     if name.lower() == "auto":
         name = _auto(settings, hardware or Hardware()).name
     record, (source, _) = find_record(name), source_of(name)
-    if source.lower().endswith(".gguf"):
+    if source.lower().endswith(GGUF):
         raise ModelLoadError(
             f"The model {source} is a GGUF file, which only llama.cpp runs.",
             hint="Set llmstep.engine to auto or to llama.cpp.",
         )
-    return _choice(_folder(source) if record is None and store.is_path(source) else source, record, settings)
+    return choice_of(_folder(source) if record is None and store.is_path(source) else source, record, settings)
 
 
 def source_of(name: str) -> tuple[str, bool]:
@@ -116,22 +118,24 @@ def _folder(source: str) -> str:
     return str(folder)
 
 
-def _choice(source: str, record: ModelRecord | None, settings: Settings) -> ModelChoice:
+def choice_of(source: str, record: ModelRecord | None, settings: Settings) -> ModelChoice:
+    """A source, with its template, and whether its code may run; see `resolve`."""
     name = record.name if record else source
-    brings_code = record is not None and record.trust_remote_code
+    is_file = source.lower().endswith(GGUF)
     of_the_user = record is None or record.added
+    brings_code = record is not None and record.trust_remote_code and not is_file
     if brings_code and not of_the_user and not settings.trust_remote_code:  # who added one has allowed it with that
         raise ModelError(
             f"The model {name} brings Python code of its own, which is not allowed to run.",
             hint="If you trust its authors, set llmstep.trustRemoteCode to true; else choose another model.",
         )
-    folder = cache_path(source) if of_the_user else None
+    here = cache_path(source) if of_the_user else None
+    folder = here.parent if here is not None and is_file else here
     hinted, maximum = store.read_hints(folder)
-    config = read_json(folder / CONFIG) if record is None and folder else {}
+    config = read_json(folder / CONFIG) if folder and record is None and not is_file else {}
     family = record.family if record else _family(config)
-    known = record.template if record else hinted or _guess(source, config, family)
-    template = template_for(settings, name, known)
-    if family is not None:
+    template = template_for(settings, name, record.template if record else hinted or _guess(source, config, family))
+    if family is not None and not is_file:
         check_family(template, family, name)
     if template.name == hinted and maximum > 0:
         template = template.shortened(maximum)  # to what it was trained on
@@ -147,9 +151,10 @@ def _family(config: dict[str, object]) -> Family | None:
 
 def _guess(source: str, config: dict[str, object], family: Family | None) -> str:
     """The most likely template, or the empty text."""
-    last_parts = "/".join(Path(source).parts[-2:])  # further up a path stand the names of other things
+    # Further up a path stand the names of other things.
+    named = "/".join(Path(source).parts[-2:]) if store.is_path(source) else source
     families: tuple[Family, ...] = (family,) if family else ("causal", "seq2seq")
-    for model_id in (last_parts, str(config.get("_name_or_path") or "")):
+    for model_id in (named, str(config.get("_name_or_path") or "")):
         for candidate in families:
             if model_id and (name := guess_template(model_id, candidate)):
                 return name

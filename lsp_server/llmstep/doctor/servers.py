@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +56,14 @@ def _taken(host: str, port: int) -> bool:
 
 def running() -> Finding:
     """This user's llmstep processes and the Lean servers that llmstep started, those left over included."""
-    processes = list(psutil.process_iter())
-    companions = {each.pid: command for each in processes if (command := companion(_words(each)))}
+    processes = list(psutil.process_iter(["name", "ppid", "username", "cmdline", "environ"]))
+    seen = {each.pid: each.info for each in processes}
+    mine = psutil.Process().username()
+    own = {pid: info["cmdline"] or () for pid, info in seen.items() if info["username"] == mine}
+    companions = {pid: command for pid, words in own.items() if (command := companion(words))}
+    started = [each for each in processes if lean_process.MARK in (each.info["environ"] or {})]
+    left = _left_over({each.pid for each in started}, seen, companions)
     companions.pop(os.getpid(), None)
-    started = [each for each in processes if _is_marked(each)]
-    left = [each.pid for each in started if _is_left_over(each)]
     lean = lean_process.describe(started)
     details = {
         "llmstep": [{"pid": pid, "command": command} for pid, command in companions.items()],
@@ -99,29 +102,17 @@ def companion(words: Sequence[str]) -> str:
     return ""
 
 
-def _words(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline() if process.username() == psutil.Process().username() else []
-    except (psutil.Error, OSError):
-        return []
+def _left_over(started: set[int], seen: Mapping[int, Mapping[str, Any]], companions: Container[int]) -> list[int]:
+    """Those of Lean's processes above which is not the one that started them, but the one that inherits orphans.
 
-
-def _is_marked(process: psutil.Process) -> bool:
-    try:
-        return lean_process.MARK in process.environ()
-    except (psutil.Error, OSError):  # another user's, or just gone
-        return False
-
-
-def _is_left_over(process: psutil.Process) -> bool:
-    """Whether the process above a Lean server's own ones is not the one that started it, but the system's first."""
-    try:
-        above = next((each for each in process.parents() if not _is_marked(each)), None)
-        return above is None or (_is_first(above) and not companion(_words(above)))
-    except psutil.Error:
-        return False
-
-
-def _is_first(process: psutil.Process) -> bool:
-    """Whether this is who inherits orphans; in a container it may be llmstep itself."""
-    return process.pid == 1 or process.name() in ("init", "systemd", "launchd")
+    In a container that may be llmstep itself.
+    """
+    left = []
+    for pid in sorted(started):
+        above = pid
+        while above in started:
+            above = seen[above]["ppid"]
+        inherits = above == 1 or above not in seen or seen[above]["name"] in ("init", "systemd", "launchd")
+        if inherits and above not in companions:
+            left.append(pid)
+    return left
