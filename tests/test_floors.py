@@ -191,3 +191,25 @@ def _reached(start: str, imported: dict[str, set[str]]) -> set[str]:
 def test_the_faces_start_without_torch(module: str) -> None:
     code = f"import sys, {module}; print(sorted({HEAVY!r} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def patterns(file: Path) -> list[str]:
+    """The regular expressions that a module gives to `re`, with `x` for their classes and for what is put in."""
+    found = []
+    for call in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(call, ast.Call) and call.args and ast.unparse(call.func).startswith("re."):
+            written = call.args[0].values if isinstance(call.args[0], ast.JoinedStr) else [call.args[0]]
+            text = "".join(str(each.value) if isinstance(each, ast.Constant) else "x" for each in written)
+            found.append(re.sub(r"\\.|\[\^?\]?[^\]]*\]", "x", text))
+    return found
+
+
+def test_every_regular_expression_is_one_that_python_3_10_reads() -> None:
+    """Python 3.10 has neither possessive quantifiers nor atomic groups, and does not import a module with one."""
+    newer = {
+        f"{file}: {each}"
+        for file in PACKAGE.rglob("*.py")
+        for each in patterns(file)
+        if re.search(r"[*+?}]\+|\(\?>", each)
+    }
+    assert newer == set()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from llmstep.errors import LeanNotFoundError
-from llmstep.lean.header import imports_of
+from llmstep.lean.imports import imports_of
 from llmstep.lean.project import (
     Project,
     existing,

@@ -84,8 +84,7 @@ def _lean_version(program: str, folder: Path) -> tuple[str | None, str]:
 
 def project(settings: Settings, place: Path) -> Finding:
     """Whether packages are fetched, the imports of a file built, and the lakefile the user's own. Nothing is run."""
-    from llmstep.lean.header import imports_of
-    from llmstep.lean.imports import find_compiled, library_folders
+    from llmstep.lean.imports import find_compiled, imports_of, library_folders
     from llmstep.lean.project import find_project, packages_of, working_folder
 
     found = find_project(place, working_folder())

@@ -48,15 +48,7 @@ class LeanApart(LeanWorkspace):
 
 def _here(value: Any) -> Any:
     """A function as one that may be called from another thread, and runs on the loop that is running now."""
-    if not callable(value):
-        return value
-    loop = asyncio.get_running_loop()
-
-    @functools.wraps(value)
-    def hand_on(*args: Any) -> None:
-        loop.call_soon_threadsafe(value, *args)
-
-    return hand_on
+    return functools.partial(asyncio.get_running_loop().call_soon_threadsafe, value) if callable(value) else value
 
 
 def _apart(method: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Coroutine[Any, Any, Any]]:
@@ -64,8 +56,8 @@ def _apart(method: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Cor
     async def there(self: LeanApart, *args: Any, **kwargs: Any) -> Any:
         if asyncio.get_running_loop() is self._loop:
             return await method(self, *args, **kwargs)
-        given = [_here(value) for value in args]
-        return await self._there(method(self, *given, **{name: _here(value) for name, value in kwargs.items()}))
+        named = {name: _here(value) for name, value in kwargs.items()}
+        return await self._there(method(self, *map(_here, args), **named))
 
     return there
 

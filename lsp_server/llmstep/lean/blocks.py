@@ -142,11 +142,6 @@ def block_of(frame: Frame | None) -> Block | None:
     return next((each for each in outward(frame) if isinstance(each, Block)), None)
 
 
-def bracket_of(frame: Frame | None) -> Bracket | None:
-    """The innermost bracket: a frame itself or one around it."""
-    return next((each for each in outward(frame) if isinstance(each, Bracket)), None)
-
-
 def begins_step(token: Token) -> bool:
     """Whether a step can begin with `token`."""
     return (token.is_name and token.text not in NO_STEP) or token.text in {"·", ".", "(", "{"}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from llmstep.errors import LeanNotFoundError, LeanProjectError
 from llmstep.lean import process
-from llmstep.lean.header import imports_of
+from llmstep.lean.imports import imports_of
 from llmstep.lean.project import Project, find_program, packages_folder, packages_of
 from llmstep.lean.protocol import lines
 from llmstep.progress import Progress, ProgressSink

@@ -1,42 +1,67 @@
 """Where the commands of a file begin, as far as text shows.
 
 An editor's text changes at one place at a time. What was found in front of that place the last time is taken over.
+
+Text does not show for sure where a command begins that a project has defined for itself: `problem`, `Statement`, any
+word at the margin that begins no step. A word counts where what stands in front of it may end a command; Lean is asked
+whether it does (`llmstep.lean.checked_text`).
 """
 
 from __future__ import annotations
 
 import bisect
+import functools
 import re
 from typing import Final
 
 import attrs
 
-from llmstep.lean.step_words import one_of, sets
+from llmstep.lean.step_words import KNOWN_STEPS, NO_STEP, one_of, sets
 from llmstep.lean.text import common_prefix
 
-WORDS: Final = sets("commands")
-PROVING: Final = WORDS["proving"]
-SCOPES: Final = WORDS["scopes"]
-_ANYWHERE: Final = PROVING | WORDS["anywhere"]
+_WORDS: Final = sets("commands")
+PROVING: Final = _WORDS["proving"]
+SCOPES: Final = _WORDS["scopes"]
+_ANYWHERE: Final = PROVING | _WORDS["anywhere"]
 
 _ANYWHERE_WORD: Final = rf"(?:{one_of(_ANYWHERE)})(?![\w'!?.])"
-_MARGIN_WORD: Final = rf"(?:{one_of(WORDS['at_margin'])})(?![\w'!?])"
-_MODIFIER: Final = rf"(?:{one_of(WORDS['modifiers'])})\s"
+_MARGIN_WORD: Final = rf"(?:{one_of(_WORDS['at_margin'])})(?![\w'!?])"
+_MODIFIER: Final = rf"(?:{one_of(_WORDS['modifiers'])})\s"
 _HEAD: Final = re.compile(
-    rf"^\ufeff?[ \t]*+(?=@\[|{_MODIFIER}|{_ANYWHERE_WORD})|^\ufeff?(?=#\w|{_MARGIN_WORD})", re.MULTILINE
+    rf"^\ufeff?(?:[ \t]*(?=[@a-z])(?=@\[|{_MODIFIER}|{_ANYWHERE_WORD})|(?=#\w|{_MARGIN_WORD}))", re.MULTILINE
 )
 """In front of a line that may begin a command."""
-_PREFIX: Final = re.compile(rf"(?:{_MODIFIER}\s*)+")
+_PREFIX: Final = re.compile(rf"{_MODIFIER}|@\[(?:[^\[\]]|\[(?:[^\[\]]|\[[^\[\]]*\])*\])*\]")
+"""A modifier, or an attribute with brackets in brackets at most."""
 _KEYWORD: Final = re.compile(rf"{_ANYWHERE_WORD}|{_MARGIN_WORD}")
-_SQUARE: Final = re.compile(r"[\[\]]")
 _MAX_ATTRIBUTE: Final = 2000
-_DEEPEST: Final = 3
-"""Most brackets inside of one another in an attribute."""
 _SPACE: Final = re.compile(r"\s*")
 _IN: Final = re.compile(rf"[^\n]*?(?<![\w.])in[ \t]+(?=@\[|{_MODIFIER}|{_ANYWHERE_WORD})")
 """`open … in` in front of a command on its line."""
 FOR_ONE: Final = re.compile(r"(?:open|set_option|variable|universe|include|omit|attribute)\b[^\S\n]")
 """A command that may hold for the one behind its `in` alone."""
+_WORD: Final = r"[^\W\d][\w'!?.]*"
+_OTHER_WORD: Final = rf"(?!(?:{one_of(NO_STEP | _WORDS['going_on'])})(?![\w'!?]))(?P<word>{_WORD})"
+_BEHIND_IN: Final = re.compile(rf"[^\n]*?(?<![\w.])in[ \t]+{_OTHER_WORD}")
+_DECLARES: Final = re.compile(rf"({_WORD})[ \t]+(?:[^\W\d]|[\"(\[{{«])[^\n]*(?:\n[ \t][^\n]*)*?:")
+"""A name or binders follow, and a colon, before the next line without indentation."""
+_NAMED: Final = re.compile(
+    r"[^\W\d][\w'!?]*[ \t]+[^\W\d][\w'!?.]*[ \t]*(?:[({\[][^\n]{0,300})?:(?!=)[^\n]{0,300}:=[ \t]*by\b"
+)
+"""`problem name (binders) : … := by` on one line."""
+_FIRST: Final = re.compile(_WORD)
+_HASH: Final = re.compile(rf"#{_WORD}")
+_HASHED: Final = re.compile(
+    r"#(?:eval!?|check\w*|print|reduce|synth|guard\w*|exit|where|help|find|lint|html|widget|time|count_heartbeats"
+    r"|simp|norm_num|version|import|conv|ring|push_neg|instances|long_names|redundant_imports|min_imports|trans_imports)"
+    r"(?![\w'!?])"
+)
+"""Commands that hold no proof of their own."""
+_INDENTED: Final = re.compile(r"\n([ \t]*)(?=\S)")
+_ENDING: Final = frozenset(")]}⟩»\"'!?›_`.⁻✝")
+_LAST_WORD: Final = re.compile(r"[\w'!?]+\Z")
+_MAX_DISTANCE: Final = 100_000
+"""Characters that are searched on both sides of a cursor; longer proofs are not laid out."""
 _KEPT_TEXTS: Final = 4
 
 
@@ -91,7 +116,7 @@ def _scan(masked: str, before: tuple[Command, ...]) -> list[Command]:
         margin = head.end() - start
         behind = behind_prefix(masked, head.end())
         keyword = _KEYWORD.match(masked, behind)
-        if keyword and keyword.group() in WORDS["holding"] and (holding := _IN.match(masked, keyword.end())):
+        if keyword and keyword.group() in _WORDS["holding"] and (holding := _IN.match(masked, keyword.end())):
             behind = behind_prefix(masked, holding.end())
             keyword = _KEYWORD.match(masked, behind)
         at = keyword.end() if keyword else max(head.end() + 2, behind)  # two: `@[` or `#` with a letter
@@ -110,23 +135,83 @@ def _scan(masked: str, before: tuple[Command, ...]) -> list[Command]:
 
 def behind_prefix(masked: str, at: int) -> int:
     """Offset behind the attributes and modifiers at an offset."""
-    while True:
-        if masked.startswith("@[", at):
-            end = _attribute_end(masked, at)
-        else:
-            prefix = _PREFIX.match(masked, at)
-            end = prefix.end() if prefix else None
-        if end is None:
-            return at
-        space = _SPACE.match(masked, end)
-        at = space.end() if space else end
+    while prefix := _PREFIX.match(masked, at, at + _MAX_ATTRIBUTE):
+        space = _SPACE.match(masked, prefix.end())
+        at = space.end() if space else prefix.end()
+    return at
 
 
-def _attribute_end(masked: str, at: int) -> int | None:
-    """Offset behind the attribute `@[…]` at an offset; None where its bracket stays open."""
-    depth = 0
-    for bracket in _SQUARE.finditer(masked, at, at + _MAX_ATTRIBUTE):
-        depth += 1 if bracket.group() == "[" else -1
-        if not 0 < depth <= _DEEPEST:
-            return None if depth else bracket.end()
-    return None
+def own_command(masked: str, last: Command | None, offset: int, end: int) -> tuple[tuple[int, int] | None, int]:
+    """The project's own command around an offset, from its start to behind its word; and where what is there ends.
+
+    Args:
+        last: The known command in front of the offset.
+        end: Offset of the known command behind it.
+    """
+    found: tuple[int, int] | None = None
+    start = last.end if last else 0
+    word = _own_word(masked, last) if last and last.keyword not in PROVING else None
+    if last and word and offset >= word[1]:
+        found, start = (last.start + last.margin, word[1]), word[1]
+    margin, after_scope = last.margin if last else 0, last is None or last.keyword in SCOPES
+    if after_scope:
+        line = _INDENTED.search(masked, start, end)
+        margin = len(line[1]) if line else 0
+    begin = max(start, offset - _MAX_DISTANCE)
+    steps_at_margin = False  # of a proof in the style of old Lean
+    for head in _heads(margin).finditer(masked, begin, min(end, offset + _MAX_DISTANCE)):
+        at = head.start("word")
+        before = at - 1
+        while before >= begin and (masked[before].isspace() or masked[before] == "\ufeff"):
+            before -= 1
+        if head["word"] in KNOWN_STEPS:
+            steps_at_margin = True
+        elif _may_follow(masked, before, steps_at_margin, at) if before >= begin else after_scope:
+            steps_at_margin = False
+            if at > offset:
+                return found, at
+            found = head.span("word")
+    return found, end
+
+
+def is_sure(masked: str, command: Command, offset: int) -> bool:
+    """Whether no line between a command and an offset may begin another command.
+
+    Such a line begins as far to the left as the command, or looks like a declaration.
+    """
+    start = masked.find("\n", command.end, offset)
+    lines = masked[start + 1 : offset].split("\n") if start >= 0 else []
+    return not any(_may_begin(line, command.margin) for line in lines if line.strip())
+
+
+def _may_begin(line: str, margin: int) -> bool:
+    bare = line.lstrip()
+    declares = _DECLARES.match(bare)
+    return len(line) - len(bare) <= margin or (declares is not None and declares[1] not in KNOWN_STEPS)
+
+
+def _own_word(masked: str, command: Command) -> tuple[int, int] | None:
+    """The word of a project's own command behind attributes, modifiers or `… in`, or behind `#`."""
+    if masked[command.start] == "#":
+        word = _HASH.match(masked, command.start)
+        return None if word is None or _HASHED.match(masked, command.start) else word.span()
+    word = None if command.keyword else _FIRST.match(masked, command.end)
+    if word and word[0] not in KNOWN_STEPS:
+        return word.span()
+    behind = _BEHIND_IN.match(masked, command.end) if FOR_ONE.match(masked, command.start + command.margin) else None
+    return behind.span("word") if behind else None
+
+
+@functools.lru_cache(maxsize=32)
+def _heads(margin: int) -> re.Pattern[str]:
+    return re.compile(rf"^\ufeff?[ \t]{{0,{margin}}}{_OTHER_WORD}", re.MULTILINE)
+
+
+def _may_follow(masked: str, before: int, steps_at_margin: bool, at: int) -> bool:
+    """Whether a command may begin at an offset, behind the character at another."""
+    character = masked[before]
+    if not (character.isalnum() or character in _ENDING):
+        return _NAMED.match(masked, at) is not None  # behind a line that is typed only in part
+    last = _LAST_WORD.search(masked, max(0, before - 32), before + 1)
+    unfinished = last is not None and last[0] in _WORDS["unfinished"]
+    return _DECLARES.match(masked, at) is not None if steps_at_margin or unfinished else True

@@ -10,8 +10,16 @@ from typing import Final
 
 import attrs
 
-from llmstep.lean.commands import FOR_ONE, PROVING, SCOPES, Command, behind_prefix, find_commands
-from llmstep.lean.own_commands import is_sure, own_command
+from llmstep.lean.commands import (
+    FOR_ONE,
+    PROVING,
+    SCOPES,
+    Command,
+    behind_prefix,
+    find_commands,
+    is_sure,
+    own_command,
+)
 from llmstep.lean.text import column_at
 from llmstep.lean.tokens import NAME, Token, outside
 

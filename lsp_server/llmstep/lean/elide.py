@@ -44,8 +44,6 @@ def elide(text: str, end: int, *, variables_by_proof: bool = False) -> str:
     versions of Lean see by its proof how `dsimp` may use it.
 
     Args:
-        text: Of a file.
-        end: Where to stop.
         variables_by_proof: A `variable` may enter a theorem by its proof alone, so that theorems below one keep theirs.
     """
     text = unmarked(text)
@@ -68,14 +66,12 @@ def _elided(text: str, masked: str, variables_by_proof: bool) -> str:
 def _proofs(masked: str) -> Iterator[tuple[int, int]]:
     """Extents of the proofs, from `by` to the last of their characters."""
     commands = find_commands(masked)
-    limits = [command.start for command in commands[1:]] + [len(masked)]
+    limits = [*(command.start for command in commands[1:]), len(masked)]
     for command, limit in zip(commands, limits, strict=False):
         if command.keyword not in _THEOREMS or command.mutual:
             continue
-        first = command.start
-        proof = _proof(masked[first:limit], command.end - first, command.margin)
-        named = command.keyword != "example"
-        if proof is not None and not (named and _is_by_rfl(masked[first + proof[0] : first + proof[1]])):
+        first, named = command.start, command.keyword != "example"
+        if proof := _proof(masked[first:limit], command.end - first, command.margin, named):
             yield first + proof[0], first + proof[1]
 
 
@@ -86,20 +82,19 @@ def _is_by_rfl(proof: str) -> bool:
 
 
 @functools.lru_cache(maxsize=8192)
-def _proof(theorem: str, keyword_end: int, margin: int) -> tuple[int, int] | None:
-    """Extent of the proof in a theorem's own text, which most edits of a file leave as it is."""
-    start = _proof_start(theorem, keyword_end)
-    if start is None or _TRAILER.search(theorem, start):
+def _proof(theorem: str, keyword_end: int, margin: int, named: bool) -> tuple[int, int] | None:
+    """Extent of the proof in a theorem's own text, which most edits of a file leave as it is; None where it stays."""
+    start, end = _proof_start(theorem, keyword_end), len(theorem.rstrip())
+    if start is None or _TRAILER.search(theorem, start) or (named and _is_by_rfl(theorem[start:end])):
         return None
-    if any(len(line.group(1)) <= margin for line in _LINE.finditer(theorem, start)):
+    if any(len(line[1]) <= margin for line in _LINE.finditer(theorem, start)):
         return None  # a command that is not known here, or a proof of an unusual shape
-    end = start + len(theorem[start:].rstrip())
     return (start, end) if _WIDE.search(theorem, start, end) else None  # else no line has room
 
 
 def _proof_start(masked: str, start: int) -> int | None:
     """Offset of the `by` behind the `:=` of a theorem whose keyword ends at `start`."""
-    tokens = itertools.islice(tokenize(masked, start, len(masked)), MAX_TOKENS)
+    tokens = itertools.islice(tokenize(masked, start), MAX_TOKENS)
     for token in outside(tokens):
         if token.text in _OTHER_SHAPES:
             return None

@@ -3,30 +3,20 @@
 A block is a column with steps in it, opened by a token (`by`, `·`, `=>` of a case, `(` …). A step begins at the column
 of its block, or behind `;`, and reaches to the next one; a line to the left of the column ends the block.
 
-One pass over the tokens, each of which costs no more than the frames that it closes. What goes beyond `MAX_TOKENS` or
+One pass over the tokens, each of which costs no more than the frames around it. What goes beyond `MAX_TOKENS` or
 `DEEPEST` is not laid out: the layout ends there.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
-from llmstep.lean.blocks import Block, BlockKind, Bracket, Frame, Item, Word, begins_step, bracket_of, outward
+from llmstep.lean.blocks import Block, BlockKind, Bracket, Frame, Item, Word, begins_step, block_of, outward
 from llmstep.lean.declaration import Declaration
-from llmstep.lean.layout_rules import (
-    arrows_ahead,
-    fields,
-    hang_of,
-    is_left,
-    opened_inside,
-    opens_own_block,
-    opens_value,
-    owner_of_bar,
-)
-from llmstep.lean.step_words import CHOICES, COMBINATORS, COMMAS, REPLACED, SURE_STEPS
+from llmstep.lean.layout_rules import arrows_ahead, fields, opened_inside, opens_own_block, opens_value, owner_of_bar
+from llmstep.lean.step_words import CHOICES, COMBINATORS, COMMAS, PARTS_OF_TERMS, REPLACED, SURE_STEPS
 from llmstep.lean.tokens import CLOSING, OPENING, Token, tokenize
 
 MAX_TOKENS: Final = 10_000
@@ -47,6 +37,8 @@ class Layout:
         self.words: list[Word] = []
         self.body: Token | None = None
         """The `:=`, `where` or `|` behind which the body begins."""
+        self._proof: Token | None = None
+        """The `by` with which it begins."""
         self.end = declaration.end
         """Where the layout ends: that of the declaration, or of what is laid out."""
         self.tokens = list(itertools.islice(tokenize(masked, declaration.body, self.end), MAX_TOKENS + 1))
@@ -54,10 +46,6 @@ class Layout:
             self.end = self.tokens.pop().start
         self._column = declaration.column
         self._top: Frame | None = None
-        self._columns: Counter[int] = Counter()
-        """How many of the open blocks have a column."""
-        self._open: Counter[str] = Counter()
-        """How many brackets of a kind are open."""
         self._pending: BlockKind | None = None
         """The kind of the block that the last token opens."""
         self._fresh = False
@@ -74,9 +62,13 @@ class Layout:
         self._fields = fields(self.tokens)
         self._read()
 
+    @property
+    def items(self) -> Iterator[Item]:
+        """The steps of all blocks."""
+        return (item for block in self.blocks for item in block.items)
+
     def _read(self) -> None:
         last: Token | None = None
-        before: Token | None = None
         for token, after in itertools.zip_longest(self.tokens, self.tokens[1:]):
             if self._top is not None and self._top.depth >= DEEPEST:
                 self.end = token.start
@@ -85,17 +77,12 @@ class Layout:
             if self._pending and last and last.text == "iterate" and token.text.isdigit():
                 self._last_end = token.end  # of `iterate 3`
                 continue
-            self._place(token, last, before)
+            self._place(token, last)
             self._act(token, last, after)
-            before, last = last, token
+            last = token
         if self._pending is not None and last is not None:
-            self._push(last, before, None)
+            self._push(last, None)
         self._pop_to(None, self.end)
-
-    @property
-    def items(self) -> Iterator[Item]:
-        """The steps of all blocks."""
-        return (item for block in self.blocks for item in block.items)
 
     @property
     def _step(self) -> Item | None:
@@ -103,16 +90,20 @@ class Layout:
         return self._top.items[-1] if isinstance(self._top, Block) and self._top.items else None
 
     @property
+    def _bracket(self) -> Bracket | None:
+        return next((each for each in outward(self._top) if isinstance(each, Bracket)), None)
+
+    @property
     def _owner(self) -> Item | None:
         """The step that what comes next belongs to."""
         return self._step or (self._top.owner if self._top else None)
 
-    def _place(self, token: Token, last: Token | None, before: Token | None) -> None:
+    def _place(self, token: Token, last: Token | None) -> None:
         """Opens the block that is due, ends the blocks that `token` stands left of, begins a step."""
         if self._pending is not None and last is not None:
-            left = token.leads and is_left(token, last, self._top, self._column, self._calc)
-            begins = not left and not self._is_outer_step(token) and self._begins_step(token)
-            self._push(last, before, token if begins else None)
+            outside = token.leads and (self._is_left(token, last) or self._is_outer_step(token))
+            begins = not outside and self._begins_step(token)
+            self._push(last, token if begins else None)
             if begins:
                 return
         if token.leads:
@@ -126,22 +117,35 @@ class Layout:
     def _begins_step(self, token: Token) -> bool:
         return begins_step(token) and token.start not in self._fields
 
+    def _is_left(self, token: Token, opener: Token) -> bool:
+        """Whether a token at the start of a line stands too far left for the first step of the block that is due.
+
+        A block inside another one is indented deeper than that; a bracket lifts the limit. The steps of an old proof
+        may stand at the column of the declaration.
+        """
+        if opener.text == "by" and token.column <= opener.indent:
+            in_term = self._top is None and opener.margin in PARTS_OF_TERMS and opener.margin != opener.text
+            if in_term or opener.indent == self._calc:
+                return True
+        if self._top is None:
+            return token.column < self._column or (token.column == self._column and not begins_step(token))
+        return isinstance(self._top, Block) and token.column <= self._top.column
+
     def _is_outer_step(self, token: Token) -> bool:
         """`token` begins a step of a block around the open brackets, which were left open."""
-        return token.leads and token.text in SURE_STEPS and self._columns[token.column] > 0
+        columns = (each.column for each in outward(self._top) if isinstance(each, Block))
+        return token.leads and token.text in SURE_STEPS and token.column in columns
 
     def _begin(self, block: Block, token: Token) -> None:
         if block.items:
             block.items[-1].end = self._last_end
         block.items.append(Item(token, block, token.end))
 
-    def _push(self, opener: Token, before: Token | None, first: Token | None) -> None:
+    def _push(self, opener: Token, first: Token | None) -> None:
         assert self._pending is not None
-        margin = self._column if before is self.body and opener.text == "by" else opener.indent
-        hang = hang_of(self._pending, opener, self._top, margin, self._calc)
-        column = hang if first is None else first.column
+        hang = self._hang(self._pending, opener)
         owner = self._owner
-        block = Block(self._pending, opener, column, hang, parent=self._top, owner=owner)
+        block = Block(self._pending, opener, first.column if first else hang, hang, parent=self._top, owner=owner)
         if owner is not None:
             if block.kind in {"alternative", "case"} and opener.text == "=>":
                 block.bar, owner.bar = owner.bar, None
@@ -152,20 +156,30 @@ class Layout:
         self._pending = None
         self.blocks.append(block)
         self._top = block
-        self._columns[column] += 1
+
+    def _hang(self, kind: BlockKind, opener: Token) -> int:
+        """Column of the first step of a block that hangs below its opener."""
+        if kind in {"bullet", "paren"}:
+            return opener.column + (2 if kind == "bullet" else 1)
+        block = block_of(self._top)
+        if (bracket := self._bracket) is not None:
+            hang = max(opener.indent, block.column if block else 0) + 2
+            in_fields = bracket.token.text == "{" and not bracket.holds_steps and hang < bracket.column
+            return bracket.column + 2 if in_fields else hang  # no field may stand to the right of its steps
+        if opener.margin in {"|", "_", "calc", "where"} or opener.indent == self._calc:
+            return opener.hang
+        margin = self._column if opener is self._proof else opener.indent
+        return (block.column if block else margin) + 2
 
     def _pop(self, at: int) -> None:
         frame = self._top
         assert frame is not None
         if isinstance(frame, Block):
             frame.end = at
-            self._columns[frame.column] -= 1
             if frame.items:
                 frame.items[-1].end = self._last_end
-        else:
-            self._open[frame.token.text] -= 1
-            if frame.close is None and frame.owner is not None and frame.owner.unclosed is None:
-                frame.owner.unclosed = frame
+        elif frame.close is None and frame.owner is not None and frame.owner.unclosed is None:
+            frame.owner.unclosed = frame
         self._top = frame.parent
 
     def _pop_to(self, frame: Frame | None, at: int) -> None:
@@ -215,12 +229,12 @@ class Layout:
         starts = item is not None and item.first is token
         if text in OPENING:
             holds_steps = starts and text in "({"
-            self._open[text] += 1
             column = after.column if after else token.column + 1
             self._top = Bracket(token, holds_steps, column, parent=top, owner=self._owner)
             self._pending = "paren" if holds_steps else None
         elif text in {"by", "decreasing_by"}:
             self._pending = "by"
+            self._proof = token if text == "by" and last is self.body else self._proof
         elif text == "then" and (item is None or item.head != "if"):
             self._thens.append((top, item))
         elif text == "<;>" and isinstance(top, Block):
@@ -236,13 +250,11 @@ class Layout:
 
     def _close(self, token: Token) -> None:
         """A closing bracket ends all blocks down to its partner; one without a partner is ignored."""
-        opening = _PARTNER[token.text]
-        if not self._open[opening]:
-            return
-        while not (isinstance(top := self._top, Bracket) and top.token.text == opening):
-            self._pop(token.start)
-        top.close = token
-        self._pop(token.start)
+        brackets = (each for each in outward(self._top) if isinstance(each, Bracket))
+        partner = next((each for each in brackets if OPENING[each.token.text] == token.text), None)
+        if partner is not None:
+            partner.close = token
+            self._pop_to(partner.parent, token.start)
 
     def _else(self, token: Token) -> None:
         """`else` ends what is inside of its `then`, be that a branch of steps or a part of a term."""
@@ -261,12 +273,10 @@ class Layout:
 
     def _comma(self, token: Token) -> None:
         """A comma in a term's bracket ends the blocks inside of it."""
-        bracket = bracket_of(self._top)
+        bracket = self._bracket
         if bracket is None or bracket.holds_steps:
             return
-        while self._top is not bracket:
-            if self._step is not None and self._step.head in COMMAS:
-                return
+        while self._top is not bracket and not (self._step and self._step.head in COMMAS):
             self._pop(token.start)
 
     def _bar(self, token: Token, last: Token | None, after: Token | None) -> None:
@@ -286,6 +296,3 @@ class Layout:
         found, frame = owner_of_bar(item.block, arrow=token.start in self._arrows)
         if found:
             self._pop_to(frame, token.start)
-
-
-_PARTNER: Final = {closing: opening for opening, closing in OPENING.items()}

@@ -1,11 +1,11 @@
-"""Rules of the layout: at which columns steps stand, and what a `|` in the middle of a line means."""
+"""Rules of the layout: what a token inside of a step opens, and what a `|` in the middle of a line means."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
 
-from llmstep.lean.blocks import Block, BlockKind, Bracket, Frame, Item, begins_step, block_of, bracket_of, outward
+from llmstep.lean.blocks import Block, BlockKind, Bracket, Frame, Item, outward
 from llmstep.lean.step_words import (
     ALTERNATIVES,
     CASES,
@@ -14,52 +14,12 @@ from llmstep.lean.step_words import (
     DEFINING,
     KNOWN_STEPS,
     LEAVING,
-    PARTS_OF_TERMS,
     PATTERNS,
     SURE_STEPS,
 )
 from llmstep.lean.tokens import CLOSING, OPENING, Token
 
 _BEHIND_A_TERM: Final = CLOSING | {'"', "'", "‹", "›", "»", "?", "!", "·"}
-
-
-def is_left(token: Token, opener: Token, top: Frame | None, margin: int, calc: int) -> bool:
-    """Whether a token at the start of a line stands too far left for the first step of a block.
-
-    A block inside another one is indented deeper than that; a bracket lifts the limit. The steps of an old proof may
-    stand at the column of the declaration.
-
-    Args:
-        top: What the block is inside of.
-        margin: Column of the declaration.
-        calc: Column of the steps of the last `calc` whose first stands on a line of its own.
-    """
-    if opener.text == "by" and token.column <= opener.indent:
-        in_term = top is None and opener.margin in PARTS_OF_TERMS and opener.margin != opener.text
-        if in_term or opener.indent == calc:
-            return True
-    if top is None:
-        return token.column < margin or (token.column == margin and not begins_step(token))
-    return isinstance(top, Block) and token.column <= top.column
-
-
-def hang_of(kind: BlockKind, opener: Token, top: Frame | None, margin: int, calc: int) -> int:
-    """Column of the first step of a block that hangs below its opener.
-
-    Args:
-        margin: Column of what holds the proof: the line of its opener, or the declaration.
-        top, calc: See `is_left`.
-    """
-    if kind in {"bullet", "paren"}:
-        return opener.column + (2 if kind == "bullet" else 1)
-    block, bracket = block_of(top), bracket_of(top)
-    if bracket is not None:
-        hang = max(opener.indent, block.column if block else 0) + 2
-        in_fields = bracket.token.text == "{" and not bracket.holds_steps and hang < bracket.column
-        return bracket.column + 2 if in_fields else hang  # no field may stand to the right of its steps
-    if opener.margin in {"|", "_", "calc", "where"} or opener.indent == calc:
-        return opener.hang
-    return (block.column if block else margin) + 2
 
 
 def arrows_ahead(tokens: Sequence[Token]) -> frozenset[int]:

@@ -15,10 +15,8 @@ import attrs
 
 from llmstep.lean.masking import CHARACTER, LATIN, LETTERS, SUBSCRIPTS, Hidden, hidden
 
-_PART: Final = rf"(?:«[^»\n]*»|[{LETTERS}{LATIN}][{LETTERS}{LATIN}{SUBSCRIPTS}0-9'!?]*)"
-_NAME: Final = re.compile(rf"{_PART}(?:\.{_PART})*")
-_ONE_PART: Final = re.compile(_PART)
-_TOKEN: Final = re.compile(rf"{_NAME.pattern}|:=|=>|<;>|@\[|#\(|[0-9]+|[ \t\n]+|.", re.DOTALL)
+_PART: Final = re.compile(rf"(?:«[^»\n]*»|[{LETTERS}{LATIN}][{LETTERS}{LATIN}{SUBSCRIPTS}0-9'!?]*)")
+_TOKEN: Final = re.compile(rf"{_PART.pattern}(?:\.{_PART.pattern})*|:=|=>|<;>|@\[|#\(|[0-9]+|[ \t\n]+|.", re.DOTALL)
 _STRING: Final = re.compile(
     r'"(?:[^"\\{]|\\(?:[\\"\'rnt{]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|\n[ \t]*)|\{[^"{}\\]*\})*"', re.DOTALL
 )
@@ -46,12 +44,12 @@ class Lexeme:
 
     @property
     def is_name(self) -> bool:
-        return _NAME.match(self.text) is not None
+        return _PART.match(self.text) is not None
 
     @property
     def marked(self) -> tuple[str, ...]:
         """The components of a name as they are written."""
-        return tuple(_ONE_PART.findall(self.text)) if self.is_name else ()
+        return tuple(_PART.findall(self.text)) if self.is_name else ()
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -85,49 +83,42 @@ def _pieces(text: str) -> Iterator[tuple[int, str, bool]]:
     """The tokens and the blanks between them, each with its offset and whether it is a literal."""
     at = 0
     for piece in hidden(text):
-        if piece.kind == "character" and not _stands_alone(text, piece.start):
+        alone = piece.start == 0 or text[piece.start - 1] in _ENDS
+        if piece.kind == "character" and not alone:
             continue
         yield from _plain(text, at, piece.start)
         at = piece.end
         if piece.kind == "comment":
-            _check_comment(text, piece)
-        else:
-            _check_literal(text, piece)
-            yield piece.start, text[piece.start : at], True
+            _check_comment(text, piece, alone)
+            continue
+        if piece.kind == "string" and not _STRING.fullmatch(text, piece.start, at):
+            raise LexicalError(_OPEN_STRING)
+        if not piece.closed:
+            raise LexicalError("It leaves a string open.")
+        yield piece.start, text[piece.start : at], True
     yield from _plain(text, at, len(text))
 
 
 def _plain(text: str, start: int, end: int) -> Iterator[tuple[int, str, bool]]:
     """The tokens between literals and comments."""
     for match in _TOKEN.finditer(text, start, end):
-        token = match.group()
+        token = match[0]
         if token == "«":
             raise LexicalError("It holds a name in « » without an end.")
         character = _CHARACTER.match(text, match.start()) if token == "'" else None
-        if character and set(character.group()[1:-1]) & set("\"«\\-/'"):
+        if character and set(character[0][1:-1]) & set("\"«\\-/'"):
             raise LexicalError("It holds a character that may be part of an operator.")
         yield match.start(), token, False
 
 
-def _stands_alone(text: str, start: int) -> bool:
-    return start == 0 or text[start - 1] in _ENDS
-
-
-def _check_comment(text: str, comment: Hidden) -> None:
+def _check_comment(text: str, comment: Hidden, alone: bool) -> None:
     before = text[comment.start - 1 : comment.start]
-    if not _stands_alone(text, comment.start) and not (before.isalnum() or before in "_'!?"):
+    if not alone and not (before.isalnum() or before in "_'!?"):
         raise LexicalError("It holds a comment that may be part of an operator.")
     if text.startswith(("/--", "/-!"), comment.start):
         raise LexicalError("It is not a step: a documentation comment begins a command.")
     if not comment.closed:
         raise LexicalError("It leaves a comment open.")
-
-
-def _check_literal(text: str, literal: Hidden) -> None:
-    if literal.kind == "string" and not _STRING.fullmatch(text, literal.start, literal.end):
-        raise LexicalError(_OPEN_STRING)
-    if not literal.closed:
-        raise LexicalError("It leaves a string open.")
 
 
 def words_of(part: str) -> list[str]:

@@ -21,7 +21,7 @@ _INSIDE: Final = r"(?:\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)|[^\\'\n])'"
 """Of a character literal, up to its second quote."""
 CHARACTER: Final = f"'{_INSIDE}"
 _OPENING: Final = re.compile(
-    rf"--[^\n]*|/-|\"|r(?<![{_IN_NAME}]r)(?<![{_IN_NAME}»]\.r)#*\"|'(?<![{_IN_NAME}]'){_INSIDE}|«(?<!««)«*+[^«»\n]{{0,200}}+»"
+    rf"--[^\n]*|/-|\"|r(?<![{_IN_NAME}]r)(?<![{_IN_NAME}»]\.r)#*\"|'(?<![{_IN_NAME}]'){_INSIDE}|«(?<!««)«*[^«»\n]{{0,200}}»"
 )
 """Each way begins with the character that is searched for, which is what makes it fast."""
 _BLOCK_MARK: Final = re.compile(r"/-|-/")
@@ -61,7 +61,8 @@ def hidden(text: str, at: int = 0) -> Iterator[Hidden]:
             yield Hidden("comment", start, start, at, at, closed)
         else:
             closing = '"' + "#" * (len(mark) - 2)
-            at, closed = _raw_end(text, inner, closing) if mark[0] == "r" else _string_end(text, start)
+            at = _string_end(text, start) if mark[0] == '"' else text.find(closing, inner) + len(closing)
+            at, closed = (at, True) if at > inner else (len(text), False)
             inner_end = at - len(closing) if closed else at
             yield Hidden("raw string" if mark[0] == "r" else "string", start, inner, inner_end, at, closed)
 
@@ -94,27 +95,22 @@ def _block_end(text: str, at: int) -> tuple[int, bool]:
     return len(text), False
 
 
-def _raw_end(text: str, at: int, closing: str) -> tuple[int, bool]:
-    end = text.find(closing, at)
-    return (len(text), False) if end < 0 else (end + len(closing), True)
-
-
-def _string_end(text: str, start: int) -> tuple[int, bool]:
-    """Offset behind the string that begins at an offset; `{…}` of an interpolated one (`!"`) may hold strings."""
+def _string_end(text: str, start: int) -> int:
+    """Offset behind the string that begins at an offset, or -1; `{…}` in an interpolated one may hold others."""
     around = [_string_kind(text, start)]
     at = start + 1
     while around:
         mark = _STRING_MARKS[around[-1]].search(text, at)
         if mark is None:
-            return len(text), False
+            return -1
         at = mark.end()
-        if mark.group() == "{":
+        if mark[0] == "{":
             around.append("{")
-        elif mark.group() == '"' and around[-1] == "{":
+        elif mark[0] == '"' and around[-1] == "{":
             around.append(_string_kind(text, mark.start()))
-        elif mark.group() in {'"', "}"}:
+        elif mark[0] in {'"', "}"}:
             around.pop()
-    return at, True
+    return at
 
 
 def _string_kind(text: str, start: int) -> str:

@@ -24,51 +24,45 @@ if TYPE_CHECKING:
     from llmstep.lean.insertion_point import ShadowText
 
 
-class StepPlaces:
-    """The step's text is that which an edit inserts, without the indentation of its place (`inserted`)."""
-
-    def __init__(self, shadow: ShadowText, candidate: str) -> None:
-        self.step = inserted(candidate)
-        begin, self._end = offset_at(shadow.text, shadow.start), offset_at(shadow.text, shadow.end)
-        rows = shadow.text[begin : self._end].split("\n")
-        self._lines: list[tuple[int, int, int]] = []
-        """Of each line: its first character but blanks in the step, the same in the document, and their number."""
-        at, seen = 0, begin
-        for line, row in zip(self.step.split("\n"), rows, strict=False):
-            bare = line.lstrip(" ")
-            first = at + len(line) - len(bare)
-            self._lines.append((first, seen + len(row) - len(row.lstrip(" ")), len(bare)))
-            at += len(line) + 1
-            seen += len(row) + 1
-
-    def in_step(self, offset: int) -> int | None:
-        """The offset in the step of one in the document; None outside of it."""
-        for own, shown, length in self._lines:
-            if shown <= offset <= shown + length:
-                return own + offset - shown
-        return None
-
-    def in_document(self, offset: int) -> int:
-        """The offset in the document of one in the step."""
-        found = self._lines[0]
-        for line in self._lines:
-            if line[0] <= offset:
-                found = line
-        return found[1] + offset - found[0]
-
-
 _UNKNOWN: Final = re.compile(r"\A(?:[Uu]nknown (?:identifier|constant) |The identifier \S+ is unknown)")
 _NO_FIELD: Final = re.compile(r"\A[Ii]nvalid field [\s\S]*?environment does not contain")
 _DEPRECATED: Final = re.compile(r"\A`([^`\s]+)` has been deprecated[:,] [Uu]se `([^`\s]+)` instead")
 _ROOT: Final = "_root_."
-
-Kind = Literal["unknown", "deprecated"]
+_VARIABLE: Final = 6
+"""The kind of an item of a completion that is a local variable."""
 
 LEAST: Final = 0.72
 """How alike, from 0 to 1, an offered name has to be to the one that is written."""
 MAX_NAMES: Final = 3
 """Of one candidate; with more, it is no slip of a name."""
-MAX_TEXTS: Final = 4
+_MAX_TEXTS: Final = 4
+
+
+class StepPlaces:
+    """Where a step and its document have the same text; the step's is what an edit inserts, without indentation."""
+
+    def __init__(self, shadow: ShadowText, candidate: str) -> None:
+        self.step = inserted(candidate)
+        at, seen = 0, offset_at(shadow.text, shadow.start)
+        rows = shadow.text[seen : offset_at(shadow.text, shadow.end)].split("\n")
+        self._lines: list[tuple[int, int, int]] = []
+        """Of each line: its first character but blanks in the step, the same in the document, and their number."""
+        for line, row in zip(self.step.split("\n"), rows, strict=False):
+            bare = line.lstrip(" ")
+            shown = seen + len(row) - len(row.lstrip(" "))
+            self._lines.append((at + len(line) - len(bare), shown, len(bare)))
+            at += len(line) + 1
+            seen += len(row) + 1
+
+    def in_step(self, offset: int) -> int | None:
+        """The offset in the step of one in the document; None outside of it."""
+        inside = (own + offset - shown for own, shown, length in self._lines if shown <= offset <= shown + length)
+        return next(inside, None)
+
+    def in_document(self, offset: int) -> int:
+        """The offset in the document of one in the step."""
+        own, shown, _ = next((line for line in reversed(self._lines) if line[0] <= offset), self._lines[0])
+        return shown + offset - own
 
 
 @attrs.frozen
@@ -80,7 +74,7 @@ class Misnamed:
     """Offsets in the text."""
     written: str
     """The text between them."""
-    kind: Kind
+    kind: Literal["unknown", "deprecated"]
     field: bool = False
     """It stands behind a dot that begins no part of it: `good` in `h.good` and in `.good`."""
     old: str = ""
@@ -100,15 +94,17 @@ class Offer:
 
 def misnamed(outcome: Outcome, candidate: str) -> list[Misnamed]:
     """The names in a candidate that Lean does not know, and those that it calls deprecated, in their order."""
-    found: dict[int, Misnamed] = {}
-    said = [(each, name) for each in outcome.diagnostics if (name := _named(each))]
-    places = StepPlaces(outcome.shadow, candidate) if said else None
-    for each, name in said:
-        assert places is not None
-        place = _place(places, outcome.shadow.text, each)
-        if place is not None and place[0] not in found:
-            kind, old, new = name
-            found[place[0]] = _at(places.step, *place, kind, old, new)
+    said = [(each, changed) for each in outcome.diagnostics if (changed := _complaint(each)) is not None]
+    if not said:
+        return []
+    places, found = StepPlaces(outcome.shadow, candidate), dict[int, Misnamed]()
+    for diagnostic, changed in said:
+        start, end = _span(places, outcome.shadow.text, diagnostic)
+        written = places.step[start:end]
+        if re.fullmatch(NAME, written):
+            field = places.step[:start].endswith(".")
+            name = Misnamed(start, end, written, "deprecated" if changed else "unknown", field, *changed)
+            found.setdefault(start, name)
     return [found[start] for start in sorted(found)]
 
 
@@ -154,7 +150,7 @@ def completions(name: Misnamed, items: Iterable[Any], bound: AbstractSet[str], o
             continue
         text, full = offered
         if not name.field and text == full:
-            text = rooted(text, bound - {text} if _is_variable(item) else bound)
+            text = rooted(text, bound - {text} if item.get("kind") == _VARIABLE else bound)
         alike = likeness(name.written, text if name.field else full) - (0.1 if 1 in (item.get("tags") or ()) else 0)
         best[text] = max(best.get(text, 0.0), alike)
     kept = [Offer(text, alike) for text, alike in best.items() if alike >= LEAST and text != name.written]
@@ -188,8 +184,8 @@ def likeness(written: str, offered: str) -> float:
 def renamed(candidate: str, choices: Sequence[tuple[Misnamed, Sequence[Offer]]]) -> list[str]:
     """The candidate with each name replaced by one of its offers, the likest texts first."""
     text = inserted(candidate)
-    ways = itertools.product(*(offers[:MAX_TEXTS] for _, offers in choices))
-    likest = sorted(ways, key=lambda way: -sum(offer.likeness for offer in way))[:MAX_TEXTS]
+    ways = itertools.product(*(offers[:_MAX_TEXTS] for _, offers in choices))
+    likest = sorted(ways, key=lambda way: -sum(offer.likeness for offer in way))[:_MAX_TEXTS]
     texts = []
     for way in likest:
         new = text
@@ -199,27 +195,21 @@ def renamed(candidate: str, choices: Sequence[tuple[Misnamed, Sequence[Offer]]])
     return list(dict.fromkeys(texts))
 
 
-def _named(diagnostic: Diagnostic) -> tuple[Kind, str, str] | None:
-    message = str(diagnostic["message"])
-    if diagnostic.get("severity") == ERROR and (_UNKNOWN.match(message) or _NO_FIELD.match(message)):
-        return "unknown", "", ""
-    found = _DEPRECATED.match(message) if diagnostic.get("severity") == WARNING else None
-    return ("deprecated", found[1], found[2]) if found else None
+def _complaint(diagnostic: Diagnostic) -> tuple[str, ...] | None:
+    """The old and the new name of a message that calls one deprecated; empty where it is unknown; None for others."""
+    message, severity = str(diagnostic["message"]), diagnostic.get("severity")
+    if severity == ERROR and (_UNKNOWN.match(message) or _NO_FIELD.match(message)):
+        return ()
+    found = _DEPRECATED.match(message) if severity == WARNING else None
+    return (found[1], found[2]) if found else None
 
 
-def _place(places: StepPlaces, text: str, diagnostic: Diagnostic) -> tuple[int, int] | None:
-    """The offsets, in the text of a step, of what a message points at in its document; None where that is no name."""
-    span = diagnostic["range"]
-    first, last = (offset_at(text, Position(**span[side])) for side in ("start", "end"))
+def _span(places: StepPlaces, text: str, diagnostic: Diagnostic) -> tuple[int, int]:
+    """The offsets, in the text of a step, of what a message points at in its document; equal for others."""
+    first, last = (offset_at(text, Position(**diagnostic["range"][side])) for side in ("start", "end"))
     first += text[first : first + 1] == "."  # of `.symm`, whose type says what it belongs to
     start, end = places.in_step(first), places.in_step(last)
-    if start is None or end is None or not re.fullmatch(NAME, places.step[start:end]):
-        return None
-    return start, end
-
-
-def _at(text: str, start: int, end: int, kind: Kind, old: str, new: str) -> Misnamed:
-    return Misnamed(start, end, text[start:end], kind, text[:start].endswith("."), old, new)
+    return (0, 0) if start is None or end is None else (start, end)
 
 
 def _offered(name: Misnamed, item: Any, own: str) -> tuple[str, str] | None:
@@ -251,10 +241,6 @@ def _full_name(item: Any) -> str:
     identity = data.get("id") if isinstance(data, dict) else None
     const = identity.get("const") if isinstance(identity, dict) else None
     return str(const.get("declName", "")) if isinstance(const, dict) else ""
-
-
-def _is_variable(item: Any) -> bool:
-    return bool(item.get("kind") == 6)
 
 
 def _edits(action: Any) -> list[Any]:

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from llmstep.errors import LeanError, LeanTimeoutError, LlmstepError
-from llmstep.lean.header import header_error, imports_of
-from llmstep.lean.imports import Imports
+from llmstep.lean.imports import Imports, header_error, imports_of
 from llmstep.lean.verdict import Diagnostic, Outcome
 
 if TYPE_CHECKING:

@@ -49,9 +49,8 @@ class StepText:
     @functools.cached_property
     def has_several(self) -> bool:
         """Whether the lines hold more than one step, so that behind `<;>` they need parentheses."""
-        tokens = itertools.islice(outside(tokenize(self.masked, 0, len(self.masked))), 1, None)
-        leading = (each for each in tokens if each.text == ";" or (each.leads and each.column == 0))
-        return any(each.text == ";" or begins_step(each) for each in leading)
+        tokens = itertools.islice(outside(tokenize(self.masked)), 1, None)
+        return any(each.text == ";" or (each.leads and each.column == 0 and begins_step(each)) for each in tokens)
 
     @property
     def goes_on(self) -> bool:
@@ -73,13 +72,13 @@ def step_of(candidate: str) -> StepText:
     lines = [(line.rstrip(), shown) for line, shown in rows if line.strip()]
     if not lines:
         return StepText(("",), "")
-    first, *widths = (_width(line) for line, _ in lines)
-    shift = widths[0] if first == 0 and _lost_indentation(lines) else first
-    kept = [0, *(max(0, width - shift) for width in widths)]
+    widths = [_width(line) for line, _ in lines]
+    shift = widths[1] if widths[0] == 0 and _lost_indentation(lines) else widths[0]
+    kept = [" " * (width - shift) for width in widths]
     return StepText(
-        tuple(" " * blanks + line.lstrip() for (line, _), blanks in zip(lines, kept, strict=True)),
+        tuple(blanks + line.lstrip() for (line, _), blanks in zip(lines, kept, strict=True)),
         "\n".join(
-            " " * blanks + shown[_width(line) : len(line)] for (line, shown), blanks in zip(lines, kept, strict=True)
+            blanks + shown[width : len(line)] for (line, shown), blanks, width in zip(lines, kept, widths, strict=True)
         ),
     )
 
@@ -105,7 +104,7 @@ def _lost_indentation(lines: list[tuple[str, str]]) -> bool:
     least = min((_width(line) for line, _ in lines[1:]), default=0)
     if least == 0 or least != _width(lines[1][0]):
         return False
-    first, second = (list(tokenize(shown, 0, len(shown))) for _, shown in lines[:2])
+    first, second = (list(tokenize(shown)) for _, shown in lines[:2])
     if not second or (first and first[-1].text in OPEN_END | _OPENERS | OPENING.keys()):
         return False
     opened = any(last.text in _OPENERS and token.start == least for last, token in itertools.pairwise(first))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
+from collections.abc import Callable
 from typing import Final
 
 from lsprotocol.types import Position, Range, TextEdit
@@ -32,11 +33,6 @@ def digest(text: str) -> str:
 def unmarked(text: str) -> str:
     """The text with a blank for a byte order mark, which Lean does not read."""
     return " " + text[1:] if text.startswith("\ufeff") else text
-
-
-def utf16_length(text: str) -> int:
-    """Number of UTF-16 code units of `text`."""
-    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def column_at(text: str, offset: int) -> int:
@@ -84,7 +80,8 @@ def position_at(text: str, offset: int) -> Position:
     """Position of an offset, which is cut to the length of the text."""
     offset = max(0, min(offset, len(text)))
     start = line_start(text, offset)
-    return Position(line=_lines_before(text, start), character=utf16_length(text[start:offset]))
+    before = text[start:offset].encode("utf-16-le", "surrogatepass")
+    return Position(_lines_before(text, start), len(before) // 2)
 
 
 @functools.lru_cache(maxsize=8)
@@ -121,22 +118,21 @@ def minimal_edit(old: str, new: str) -> TextEdit | None:
 
 
 def common_prefix(old: str, new: str) -> int:
-    """Length of the longest common prefix: bisection, since slices compare much faster than characters."""
-    low, high = 0, min(len(old), len(new))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if old[low:middle] == new[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    """Length of the longest common prefix."""
+    return _longest(min(len(old), len(new)), lambda low, high: old[low:high] == new[low:high])
 
 
 def _common_suffix(old: str, new: str, maximum: int) -> int:
+    before, after = len(old), len(new)
+    return _longest(maximum, lambda low, high: old[before - high : before - low] == new[after - high : after - low])
+
+
+def _longest(maximum: int, alike: Callable[[int, int], bool]) -> int:
+    """The greatest length up to which two texts are alike: bisection, since slices compare faster than characters."""
     low, high = 0, maximum
     while low < high:
         middle = (low + high + 1) // 2
-        if old[len(old) - middle : len(old) - low] == new[len(new) - middle : len(new) - low]:
+        if alike(low, middle):
             low = middle
         else:
             high = middle - 1

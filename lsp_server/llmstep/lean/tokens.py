@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -43,7 +44,7 @@ class Token:
         return self.text[0].isalpha() or self.text[0] in "_«"
 
 
-def tokenize(masked: str, start: int, end: int) -> Iterator[Token]:
+def tokenize(masked: str, start: int = 0, end: int = sys.maxsize) -> Iterator[Token]:
     """The tokens of `masked` (see `llmstep.lean.masking.mask`) between two offsets."""
     line = masked.rfind("\n", 0, start) + 1
     line += line == 0 and masked.startswith("\ufeff")
