@@ -15,6 +15,7 @@ from waiting import until, until_busy
 from llmstep.errors import LeanImportsError, NoGoalError
 from llmstep.lean.checker import FileChecker
 from llmstep.lean.insertion_points import InsertionPoint, find_insertion_point
+from llmstep.lean.process import spinning
 from llmstep.lean.server import LeanServer
 from llmstep.lean.text import position_at
 from llmstep.settings import CheckSettings
@@ -137,6 +138,24 @@ async def test_compiled_code_proves_where_the_user_says_so(checker: FileChecker)
     assert (await trusting.check(text, point, "native_decide")).verdict is Verdict.CLOSES
     assert (await trusting.check(text, point, "constructor; decide +native")).verdict is Verdict.PROGRESS
     assert (await trusting.check(text, point, "exact sorryAx _")).verdict is Verdict.INVALID
+
+
+async def test_proofs_that_cannot_be_stopped(server: LeanServer) -> None:
+    """Compiled code does not heed an edit: the worker is replaced before it is blocked, and none keeps computing."""
+    text = (
+        "partial def loop (n : Nat) : Nat := loop (n + 1)\n"
+        "theorem x (p : Prop) (hp : p) : loop 0 = 5 ∧ p := by\n  constructor\n  sorry\n"
+    )
+    point = site_in(text, text.index("sorry"))
+    settings = CheckSettings(timeout_seconds=1, allow_native_decide=True)
+    trusting = FileChecker(server, (server.root / "Unstoppable.lean").as_uri(), settings, patience=120)
+    for _ in range(3):
+        assert (await trusting.check(text, point, "native_decide")).message == "no answer within 1 s"
+    trusting.settings = PATIENT
+    assert (await trusting.check(text, point, "skip")).message == "It leaves the goals as they were."
+    [worker] = [each for each in server.processes() if each.uri == trusting.shadow.uri]
+    assert not await spinning(worker.pid)
+    await trusting.close()
 
 
 async def test_no_verdict_is_not_remembered(checker: FileChecker) -> None:

@@ -92,6 +92,8 @@ def test_the_longest_candidate() -> None:
         "exact #v[1]",
         "simp [#s]",
         "aesop (add unsafe 50% apply h)",
+        "linear_combination (norm := ring_nf) h",
+        "linear_combination (norm := skip) (exp := 2) h",
     ],
 )
 def test_what_a_model_may_write(text: str) -> None:

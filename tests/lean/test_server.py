@@ -9,7 +9,6 @@ import pytest
 from lsprotocol.types import Position
 
 from llmstep.errors import CancelledError, LeanError, LeanTimeoutError
-from llmstep.lean.process import spinning
 
 from .documents import AND, LEFT, RIGHT, SLOW, WHOLE, marked, messages, settle
 
@@ -126,40 +125,6 @@ async def test_a_slow_proof_times_out_and_the_next_edit_works(server: LeanServer
     assert messages(found) == ["Unknown identifier `hr`"]
     assert await server.plain_goal(uri, Position(1, 2)) == [WHOLE]
     assert [member.pid for member in server.processes() if member.uri == uri] == worker, "it stopped by itself"
-    await server.close(uri)
-
-
-def unstoppable(number: int, tactic: str) -> str:
-    """A file with a proof that runs compiled code without an end, if `tactic` is `native_decide`."""
-    statement = f"theorem x (p : Prop) (hp : p) : loop {number} = 5 ∧ p := by\n  constructor\n  {tactic}\n"
-    return f"partial def loop (n : Nat) : Nat := loop (n + 1)\n{AND}  exact ⟨hp, hq⟩\n{statement}"
-
-
-async def test_proofs_that_cannot_be_stopped(server: LeanServer, uri: str) -> None:
-    """Compiled code does not heed an edit: the worker is replaced before it is blocked, and none keeps computing."""
-    await settle(server, uri, unstoppable(0, "skip"))
-    for number in range(3):
-        version = await server.change(uri, unstoppable(number, "native_decide"))
-        with pytest.raises(LeanTimeoutError):
-            await server.wait(uri, version, timeout=1)
-        found = await settle(server, uri, unstoppable(number, "skip"))
-        assert [message.split("\n")[0] for message in messages(found)] == ["unsolved goals"]
-        assert f"loop {number} = 5" in messages(found)[0]
-        assert await server.plain_goal(uri, Position(2, 2)) == [WHOLE]
-    await settle(server, uri, unstoppable(0, "constructor"))
-    (worker,) = [member.pid for member in server.processes() if member.uri == uri]
-    assert not await spinning(worker)
-    await server.close(uri)
-
-
-async def test_several_proofs_in_a_row_that_cannot_be_stopped(server: LeanServer, uri: str) -> None:
-    """A worker that they have blocked is replaced although it answers nothing."""
-    await settle(server, uri, unstoppable(0, "skip"))
-    for number in range(1, 4):
-        version = await server.change(uri, unstoppable(number, "native_decide"))
-        with pytest.raises(LeanTimeoutError):
-            await server.wait(uri, version, timeout=1)
-    assert len(messages(await settle(server, uri, unstoppable(3, "skip")))) == 1
     await server.close(uri)
 
 

@@ -13,10 +13,10 @@ from typing import Final
 from llmstep.lean.insertion_point import PLACEHOLDER, InsertionPoint
 from llmstep.lean.insertion_points import find_insertion_point
 from llmstep.lean.text import masked_text, position_at
+from llmstep.lean.tokens import outside, tokenize
 from llmstep.types import Goal, PromptInput
 
-_STATEMENT: Final = re.compile(r"[\[({⟨\])}⟩]|:=\s*(?:by\b[ \t]*\n?)?")
-"""What can stand between the keyword of a declaration and the `:=` of its proof."""
+_BODY: Final = re.compile(r":=\s*(?:by\b[ \t]*\n?)?")
 
 
 def prompt_input_at(text: str, point: InsertionPoint, goal: Goal, prefix: str) -> PromptInput:
@@ -48,15 +48,8 @@ def insertion_point_behind(context: str) -> InsertionPoint | None:
 
 def proof_so_far(text: str, point: InsertionPoint) -> str:
     """The steps between `:= by` and the insertion point, without the indentation that all have."""
-    masked = masked_text(text)[point.declaration.start : point.start]
-    depth = 0
-    for match in _STATEMENT.finditer(masked):
-        token = match.group()
-        if token in "([{⟨":
-            depth += 1
-        elif token in ")]}⟩":
-            depth -= 1
-        elif depth == 0:
-            written = text[point.declaration.start + match.end() : point.start].replace("\r\n", "\n")
-            return textwrap.dedent(written.rstrip()).strip("\n")
-    return ""
+    masked = masked_text(text)
+    tokens = outside(tokenize(masked, point.declaration.start, point.start))
+    body = next((_BODY.match(masked, each.start, point.start) for each in tokens if each.text == ":="), None)
+    written = text[body.end() : point.start].replace("\r\n", "\n") if body else ""
+    return textwrap.dedent(written.rstrip()).strip("\n")

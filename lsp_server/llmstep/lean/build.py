@@ -30,9 +30,7 @@ _DONE_OF: Final = re.compile(r"\[(\d+)/(\d+)\]")
 def build_commands(project: Project, text: str, lean: LeanSettings) -> list[tuple[str, ...]]:
     """What builds the imports of a file with this text: Mathlib's cache where nothing of it is there, then the modules.
 
-    Raises:
-        LeanProjectError: It is in no Lake project, or imports nothing.
-        LeanNotFoundError: There is no lake.
+    Raises LeanProjectError where there is nothing to build.
     """
     if not project.lake:
         raise LeanProjectError(
@@ -56,13 +54,9 @@ def build_commands(project: Project, text: str, lean: LeanSettings) -> list[tupl
 
 
 async def run(command: Sequence[str], root: Path, variables: Sequence[str], progress: ProgressSink) -> None:
-    """Runs a command of Lake to its end; when the caller is cancelled, all its processes are ended.
+    """Runs a command of Lake to its end, each line as progress; when the caller is cancelled, its processes are ended.
 
-    Args:
-        progress: Called with each line that it prints.
-
-    Raises:
-        LeanProjectError: It cannot be run, or fails.
+    Raises LeanProjectError where it cannot be run, or fails.
     """
     words = " ".join([os.path.basename(command[0]), *command[1:]])
     mark = uuid.uuid4().hex

@@ -70,12 +70,7 @@ class CheckedText:
 
 
 def _missing_word(outcome: Outcome, behind: str) -> str:
-    """The word behind a proof, as `qed`, that a project's own command needs; empty where it needs none.
-
-    Args:
-        outcome: Of the text up to the proof.
-        behind: What stands behind it.
-    """
+    """The word behind a proof, as `qed`, that a project's own command needs; empty where it needs none."""
     said = (str(each["message"]) for place, each in outcome.errors() if place >= outcome.shadow.end)
     expected = [word for each in said if each.startswith("unexpected") for word in _EXPECTED.findall(each)]
     return next((word for word in expected if word in behind.split()), "")

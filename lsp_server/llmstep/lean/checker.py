@@ -100,12 +100,7 @@ class FileChecker:
     async def _case(
         self, text: str, point: InsertionPoint, candidate: str, seconds: float | None = None, *, gaps: bool = False
     ) -> Case | str:
-        """A candidate in its place; or why it may not run.
-
-        Args:
-            seconds: See `check`.
-            gaps: It may hold `sorry`.
-        """
+        """A candidate in its place; or why it may not run. With `gaps` it may hold `sorry`."""
         text, point = await self._checked.of(text, point)
         baseline = await self._baseline(text, point)
         native, limit = self.settings.allow_native_decide, seconds or self.settings.timeout_seconds
@@ -249,7 +244,7 @@ class FileChecker:
         """Has Lean elaborate a text up to an insertion point; `named` gives the text and the name."""
         shadow = point.shadow_text(text, point.placeholder)
         outcome, goals = await self.shadow.settle(text[: point.start], shadow, question(name))
-        if not goals or outcome.goals == tuple(goals):  # the placeholder was never reached
+        if not goals or outcome.goals == goals:  # the placeholder was never reached
             raise no_goal(goals, await self.shadow.read(text[: point.declaration.end]), point, text)
         if error := statement_error(text, point, outcome, goals):
             raise error

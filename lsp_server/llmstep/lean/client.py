@@ -79,17 +79,7 @@ class LeanClient:
         return found if len(found) > 1 else process.marked(self.mark)
 
     async def spawn(self, command: Sequence[str], root: Path, variables: Sequence[str] = ()) -> None:
-        """Starts the process in `root`.
-
-        Args:
-            command: Its argument vector.
-            root: Its folder.
-            variables: Names of variables that it is given beside those that it needs.
-
-        Raises:
-            LeanNotFoundError: There is no such program.
-            LeanError: The folder does not exist, or the program cannot be run.
-        """
+        """Starts the process in the folder `root`, with these environment variables beside those that it needs."""
         _check_folder(root)
         try:
             self._process = await asyncio.create_subprocess_exec(
@@ -121,14 +111,11 @@ class LeanClient:
         """Sends a request and waits for its result. When it gives up, or the caller is cancelled, Lean ends it.
 
         Args:
-            timeout: Longest wait in seconds.
+            timeout: Longest wait in seconds; the error names `limit` where this is not the first try.
             calls: Where the call is entered while it waits, so that `fail` can end it.
-            limit: The time limit to name in the error, where this is not the first try.
 
         Raises:
-            LeanTimeoutError: No answer in time.
-            LeanCrashedError: The process died.
-            pygls.exceptions.JsonRpcException: Lean answered with an error.
+            JsonRpcException: Lean answered with an error.
         """
         if not self.alive:
             raise self.death()

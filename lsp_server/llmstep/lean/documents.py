@@ -41,12 +41,8 @@ class Document:
     """The first line of which nothing needs to be known; None when all of the text counts."""
     calls: set[asyncio.Future[Any]] = attrs.field(factory=set)
     """Pending requests about `version`."""
-    settled: bool = False
-    """Lean has finished with `version`."""
     early: asyncio.Future[list[Params]] = attrs.field(init=False, factory=lambda: _future())
     """The diagnostics once all that is wrong with `version` is among them; what linters say may be outstanding."""
-    late: int = 0
-    """Versions in a row, up to this one, with a request that came to its time limit while Lean got nowhere."""
     opening: int = 0
     """Number of the last opening, of all documents' openings."""
     opened: bool = False
@@ -57,10 +53,6 @@ class Document:
     """Lean said that nothing of `version` is being processed."""
     _heard: bool = False
     """Something came from the worker since the document was opened."""
-    _line: int = 0
-    """First line that Lean is working at."""
-    _late_at: tuple[int, int] = (0, -1)
-    """Version and line of the last request that came to its time limit."""
 
     def open(self, client: LeanClient, build_imports: BuildImports) -> None:
         """Opens it in a server process, under its present version.
@@ -69,18 +61,13 @@ class Document:
         """
         self.home = client
         self.opening = next(_OPENINGS)
-        self.late = 0
         self.opened = self._heard = False
         self._renew()
         item = {"uri": self.uri, "languageId": "lean4", "version": self.version, "text": self.text}
         client.notify("textDocument/didOpen", {"textDocument": item, "dependencyBuildMode": build_imports})
 
     def edit(self, text: str, until: int | None = None) -> bool:
-        """Brings it to `text` by the smallest single edit, which makes a new version; False if nothing changed.
-
-        Args:
-            until: The first line of which nothing needs to be known; None when all of the text counts.
-        """
+        """Brings it to `text` by the smallest single edit, which makes a new version; False if nothing changed."""
         edit = minimal_edit(self.text, text)
         if edit is None:
             return False
@@ -111,11 +98,7 @@ class Document:
         fail(self.calls, CancelledError(reason, hint="Ask again."))
 
     def published(self, version: int | None, diagnostics: list[Params], *, more: bool) -> None:
-        """Lean published diagnostics. Other versions than the present do not count.
-
-        Args:
-            more: They follow those before instead of replacing them.
-        """
+        """Lean published diagnostics, with `more` behind those before. Versions but the present do not count."""
         if version in (None, self.version):
             self._heard = True
             self.diagnostics = [*self.diagnostics, *diagnostics] if more else diagnostics
@@ -129,9 +112,8 @@ class Document:
         fatal = any(part.get("kind") == FATAL for part in processing)
         if not fatal:
             self._heard = True
-            self._line = min((part["range"]["start"]["line"] for part in processing), default=-1)
-            reached = self.until is not None and self._line >= self.until
-            self._quiet = self._quiet or not processing or reached
+            lines = (part["range"]["start"]["line"] for part in processing)
+            self._quiet = self._quiet or all(self.until is not None and line >= self.until for line in lines)
             self._settle()
         return fatal and self._heard  # else it speaks of the worker before
 
@@ -168,17 +150,10 @@ class Document:
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)
 
-    def timed_out(self) -> None:
-        """A request about the present version came to its time limit."""
-        version, line = self._late_at
-        if version != self.version:
-            self.late = self.late + 1 if line == self._line else 1
-        self._late_at = (self.version, self._line)
-
     def _renew(self) -> None:
         """Nothing is known of a new version."""
         self.diagnostics = []
-        self.settled = self._published = self._quiet = False
+        self._published = self._quiet = False
         self.early = _future()
 
     def _settle(self) -> None:
@@ -192,7 +167,6 @@ class Document:
         mean nothing.
         """
         if self.opened and self._published and self._quiet and not self.early.done():
-            self.settled = True
             self.early.set_result(self.diagnostics)
 
 

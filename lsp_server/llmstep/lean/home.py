@@ -73,7 +73,7 @@ class Home:
 async def evict(uri: str, homes: Sequence[Home], settings: Settings) -> None:
     """Closes the shadow documents that were not used for longest, before one more is used.
 
-    The settings say how many stay; fewer stay where together they have more private memory than one may have.
+    Fewer stay than the settings say where together they have more private memory than one may have.
     """
     others = [(key, file) for home in homes for key, file in home.files.items() if file.is_open and key != uri]
     others.sort(key=lambda pair: pair[1].used)

@@ -33,10 +33,7 @@ def limit_of(check: CheckSettings) -> int:
 async def watch(client: LeanClient, limit: int, on_end: Callable[[str], None]) -> None:
     """Ends each process of a server that grows beyond `limit` bytes of private memory, as long as the server lives.
 
-    Args:
-        client: The server; the whole of it ends with its own process.
-        limit: The most bytes.
-        on_end: Called with the document of a worker that is ended.
+    The whole of it ends with its own process. `on_end` is called with the document of a worker that is ended.
     """
     members: list[psutil.Process] = []
     ended: set[psutil.Process] = set()  # they may still be listed, and what is asked now is another worker's

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Final
@@ -43,7 +42,7 @@ class Offers:
     """Asks Lean about the names in one candidate. The shadow document must not be used for anything else meanwhile."""
 
     _shadow: Shadow
-    """The shadow document, ready for the candidate."""
+    """Ready for the candidate."""
     _case: Case
     _found: dict[str, list[Offer]]
     """The offers for names at this insertion point, by the name; filled."""
@@ -88,15 +87,10 @@ class Offers:
         candidate = self._case.candidate
         outcome = outcome if outcome.shadow.text == self._shown else await self._run(candidate)
         place = self._place(outcome.shadow, name, candidate)
-        actions = asyncio.ensure_future(self._actions(place, outcome))
-        actions.add_done_callback(lambda task: task.cancelled() or task.exception())
         found: dict[str, Offer] = {}
-        try:
-            self._add(found, completions(name, await self._completions(place["end"]), *self._known))
-            if not _sure(found):
-                self._add(found, changes(name, await actions, place, *self._known))
-        finally:
-            actions.cancel()
+        self._add(found, completions(name, await self._completions(place["end"]), *self._known))
+        if not _sure(found):
+            self._add(found, changes(name, await self._actions(place, outcome), place, *self._known))
         for part in _parts(name):
             if _sure(found):
                 break

@@ -24,6 +24,8 @@ MAX_LENGTH: Final = 4096
 MAX_PROOF_LENGTH: Final = 32_768
 """Most characters of a whole proof."""
 _BINDING: Final = frozenset({"intro", "intros", "rintro", "fun", "λ", "have", "let", "obtain", "set", "generalize"})
+_OPENED: Final = frozenset({"(", ")", "→", "-", ">", ",", "."})
+"""What may stand between the names behind `open`."""
 _TACTIC_FOLLOWS: Final = frozenset({";", "<;>", "·", "by", "|", "=>"})
 
 
@@ -125,11 +127,7 @@ def _words(tokens: Sequence[Lexeme], hypotheses: set[str], *, native: bool) -> s
 
 
 def _word(word: str, *, name: bool, native: bool) -> str | None:
-    """What is against a word.
-
-    Args:
-        name: It is no keyword: a field of another name, or quoted.
-    """
+    """What is against a word; a `name` is no keyword, but a field of another name, or quoted."""
     if word in vocabulary.RUNNING or word.startswith("unsafe"):
         return f"It uses `{word}`, which runs code while Lean checks it."
     if word in vocabulary.UNSOUND:
@@ -167,16 +165,10 @@ def _opens(tokens: Sequence[Lexeme]) -> str | None:
     for index, token in enumerate(tokens):
         if token.text != "open" or (index and token.glued and tokens[index - 1].text == "."):
             continue
-        names = 0
-        for following in tokens[index + 1 :]:
-            if following.text == "in":
-                break
-            if not (following.is_name or following.text in {"(", ")", "→", "-", ">", ",", "."}):
-                return "It is not a step: `open` begins a command."
-            names += 1
-        else:
-            return "It is not a step: `open` begins a command."
-        if not names:
+        following = tokens[index + 1 :]
+        names = [each.text != "in" and (each.is_name or each.text in _OPENED) for each in following]
+        end = names.index(False) if False in names else 0
+        if end == 0 or following[end].text != "in":
             return "It is not a step: `open` begins a command."
     return None
 

@@ -76,11 +76,7 @@ class LeanProcess:
 
 
 def spawn_options(mark: str, variables: Sequence[str] = ()) -> dict[str, Any]:
-    """Arguments of the spawning call: a clean environment, the mark, and out of reach of a Ctrl-C that is meant for us.
-
-    Args:
-        variables: Names of variables that are handed on beside those that Lean needs.
-    """
+    """Arguments of the spawning call: a clean environment, the mark, and out of reach of a Ctrl-C meant for us."""
     options: dict[str, Any] = {"env": {**lean_environment(variables), MARK: mark}}
     if sys.platform == "win32":
         options["creationflags"] = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW

@@ -61,13 +61,9 @@ def encoded(message: Message) -> bytes:
 
 
 async def messages(stream: asyncio.StreamReader, on_noise: Callable[[str], None]) -> AsyncIterator[Message]:
-    """The messages of a server, until its output ends.
+    """The messages of a server, until its output ends; `on_noise` is called with what is no header of one.
 
-    Args:
-        on_noise: Called with each line that is no header of a message.
-
-    Raises:
-        asyncio.IncompleteReadError: The output ends inside of a message.
+    Raises asyncio.IncompleteReadError where it ends inside of a message.
     """
     length = 0
     while line := await _line(stream):
@@ -100,10 +96,8 @@ def _parsed(body: bytes) -> object:
 def how_it_ended(status: int | None, shut: str, stderr: Sequence[str]) -> str:
     """What became of a process, as the rest of a sentence, with the last line that it wrote to its standard error.
 
-    Args:
-        status: Its exit status, negative for a signal; None where it is not known.
-        shut: The stream that it closed although it lives on; empty where that is not so.
-        stderr: What it wrote to its standard error.
+    Its exit status is negative for a signal and None where it is not known; `shut` is a stream that it has closed
+    although it lives on, or empty.
     """
     how = "" if status is None else f" by signal {-status}" if status < 0 else f" with exit status {status}"
     what = f"closed its {shut}" if shut else f"ended{how}"

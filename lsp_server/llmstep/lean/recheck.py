@@ -26,24 +26,13 @@ if TYPE_CHECKING:
     from llmstep.lean.shadow import Shadow
 
 _PRINTED: Final = {
-    "explicit": "true",
-    "fullNames": "true",
-    "proofs": "true",
-    "instances": "true",
-    "universes": "false",
-    "deepTerms": "true",
-    "funBinderTypes": "true",
-    "letVarTypes": "true",
-    "notation": "false",
-    "coercions": "false",
-    "match": "false",
-    "structureInstances": "false",
-    "analyze": "false",
-    "oneline": "false",
-    "maxSteps": "1000000",
+    "true": "explicit fullNames proofs instances deepTerms funBinderTypes letVarTypes",
+    "false": "universes notation coercions match structureInstances analyze oneline",
+    "1000000": "maxSteps",
 }
-"""Options (`pp.…`) under which Lean prints all of a term, whatever the file sets."""
-SHOW_TERM: Final = " ".join([*(f"set_option pp.{name} {value} in" for name, value in _PRINTED.items()), "show_term"])
+"""Options (`pp.…`), by their values, under which Lean prints all of a term, whatever the file sets."""
+_OPTIONS: Final = [f"set_option pp.{name} {value} in" for value, names in _PRINTED.items() for name in names.split()]
+SHOW_TERM: Final = " ".join([*_OPTIONS, "show_term"])
 _ELIDED: Final = "⋯"
 """What Lean prints for the rest of a term that is too long."""
 _QUOTED: Final = re.compile(r"""«[^»\n]*»|(?<![\w'!?])'(?:[^\\']|\\.[^']*)'|"(?:[^"\\]|\\.)*\"""", re.DOTALL)

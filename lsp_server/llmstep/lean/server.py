@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pygls.exceptions import JsonRpcException
 
-from llmstep.errors import CancelledError, LeanError, LeanTimeoutError
+from llmstep.errors import CancelledError, LeanError
 from llmstep.lean import process, protocol
 from llmstep.lean.client import LeanClient, Params
 from llmstep.lean.documents import Document, wire
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 PUBLISH = "textDocument/publishDiagnostics"
 PROGRESS = "$/lean/fileProgress"
-
-PATIENCE = 3
-"""Versions in a row that may time out without progress of Lean before its worker is replaced."""
 
 
 class LeanServer:
@@ -127,7 +124,6 @@ class LeanServer:
         Args:
             until: The first line of which `settled` need not know anything; None when all of the text counts.
         """
-        await self._relieve(uri)
         client = await self._running()
         document = self._documents.setdefault(uri, Document(uri, text, until=until))
         if document.home is not client:
@@ -153,7 +149,7 @@ class LeanServer:
         document = self._document(uri)
         self._check_present(document, version)
         await self._ask(document, "textDocument/waitForDiagnostics", {"uri": uri, "version": version}, timeout)
-        document.settled = document.opened = True
+        document.opened = True
         return document.diagnostics
 
     async def settled(self, uri: str, version: int, timeout: float | None = None) -> list[Params]:
@@ -187,9 +183,6 @@ class LeanServer:
                 result = await client.request(method, params, deadline - loop.time(), document.calls, limit=limit)
                 self._check_present(document, version)  # another task may have run since the answer came
                 return result
-            except LeanTimeoutError:
-                document.timed_out()
-                raise
             except JsonRpcException as error:
                 if error.code in (protocol.WORKER_CRASHED, protocol.WORKER_EXITED):
                     raise document.crashed() from error
@@ -198,26 +191,6 @@ class LeanServer:
                 if error.code != protocol.CONTENT_MODIFIED:
                     raise LeanError(f"Lean answered with an error: {error.message}") from error
             await asyncio.sleep(0.05)  # an edit of the imports made Lean start the worker again
-
-    async def _relieve(self, uri: str) -> None:
-        """Gives a document another worker where the present one still runs a proof that was given up.
-
-        An edit stops what Lean elaborated before, but not compiled code that a proof runs (`native_decide`), and that
-        blocks the worker sooner or later. It costs a whole elaboration, so it is done only where a request came to its
-        time limit and, once Lean finished with a later version, a thread goes on computing; or where Lean got nowhere
-        with several versions in a row.
-        """
-        document = self._documents.get(uri)
-        if document is None or not document.late:
-            return
-        if document.settled:
-            worker = self.worker(uri)
-            stuck = worker is not None and await process.spinning(worker)
-            document.late = 0
-        else:
-            stuck = document.late >= PATIENCE
-        if stuck:
-            document.shut()
 
     def _check_present(self, document: Document, version: int) -> None:
         if self._documents.get(document.uri) is not document or document.version != version:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from llmstep.errors import LeanError, LeanTimeoutError, LlmstepError
 from llmstep.lean.imports import Imports, header_error, imports_of
+from llmstep.lean.process import spinning
 from llmstep.lean.verdict import Diagnostic, Outcome
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 GRACE_SECONDS = 4.0
 """How long Lean may take to come back from a candidate that was given up."""
+PATIENCE = 3
+"""Texts in a row that may come to their time limit before Lean's worker is replaced."""
 
 _REST = 10
 """The pause between two looks at the imports, in multiples of what a look takes: Mathlib has thousands of files."""
@@ -61,7 +64,10 @@ class Shadow:
         self.patience = patience
         self._ready: tuple[str, int | None] | None = None
         """The text up to the candidates that Lean has elaborated, and the process that did."""
-        self._late = False
+        self._given_up: str | None = None
+        """The text that was ready for a candidate that Lean may still be at."""
+        self._timeouts = 0
+        """Texts in a row that came to their time limit."""
         self.is_open = False
         self._imports = Imports()
         self._read_for: tuple[int | None, list[str]] | None = None
@@ -70,36 +76,36 @@ class Shadow:
         self.is_outdated = False
         """What the imports said is no longer known, so that Lean has to read them again."""
 
-    async def settle(self, prefix: str, rest: ShadowText, question: str = "") -> tuple[Outcome, list[str] | None]:
+    async def settle(self, prefix: str, rest: ShadowText, question: str = "") -> tuple[Outcome, tuple[str, ...] | None]:
         """Has Lean elaborate a document to its end, however long it takes (up to `patience`).
 
         Args:
             prefix: The text up to the candidate.
-            rest: The document with the placeholder.
-            question: A command behind it.
+            rest: The document with the placeholder; a question may stand behind it.
 
         Returns:
             The outcome, and the goals at the placeholder.
         """
+        await self._recover()
         self._ready = None
         self.is_open = True
-        if self._late:
-            await self._recover(prefix)
         version = await self.server.change(self.uri, rest.text + (_asked(question) + _PROBE if rest.whole else ""))
-        goals, outcome = await _both(
-            self.server.plain_goal(self.uri, rest.start, self.patience),
-            self._outcome(rest, self.server.wait(self.uri, version, self.patience), self.patience, question),
-        )
-        await self._read_imports(rest.text, outcome.diagnostics)
+        try:
+            found = await self.server.wait(self.uri, version, self.patience)
+            goals = await self.goals_at(rest.start, self.patience)
+            left = await self.goals_at(rest.probe, self.patience)
+        except LeanTimeoutError:
+            self._timeouts += 1
+            if self._timeouts >= PATIENCE:
+                await self.server.close(self.uri)
+            raise
+        self._timeouts = 0
+        await self._read_imports(rest.text, found)
         self._ready = (prefix, self.server.pid)
-        return outcome, goals
+        return _outcome(rest, found, left, question), goals
 
     async def _read_imports(self, text: str, said: Sequence[Diagnostic]) -> None:
-        """Notes what the imports were read from, where Lean has just read them.
-
-        Raises:
-            LeanError: It could not.
-        """
+        """Notes what the imports were read from, where Lean has just read them; raises LeanError where it could not."""
         opening = (self.server.opening(self.uri), imports_of(text))
         if error := header_error(said, text, self.server.root, self.server.stderr):
             self.is_outdated = True
@@ -124,17 +130,23 @@ class Shadow:
         """Whether an edit behind `prefix` is all that Lean has to elaborate."""
         return self._ready == (prefix, self.server.pid)
 
-    async def _recover(self, prefix: str) -> None:
+    async def _recover(self) -> None:
         """Has Lean come back from a candidate that was given up.
 
-        An edit ends it, as a rule; a worker that does not come back soon is replaced, one that comes back but goes on
-        computing is found by the server at the next edit.
+        An edit ends it, as a rule, but not compiled code (`native_decide`), which blocks a worker sooner or later. A
+        worker that does not come back soon, or that goes on computing, is replaced.
         """
+        if self._given_up is None:
+            return
+        ready, self._given_up = self._given_up, None
         try:
-            await self.server.settled(self.uri, await self.server.change(self.uri, prefix), GRACE_SECONDS)
+            await self.server.settled(self.uri, await self.server.change(self.uri, ready), GRACE_SECONDS)
+            worker = await asyncio.to_thread(self.server.worker, self.uri)
+            stuck = worker is not None and await spinning(worker)
         except LeanTimeoutError:
+            stuck = True
+        if stuck:
             await self.server.close(self.uri)
-        self._late = False
 
     def forget(self) -> None:
         """Lean has to elaborate more than a candidate, since the text above was changed."""
@@ -143,27 +155,26 @@ class Shadow:
     async def run(self, shadow: ShadowText, seconds: float, question: str | None = None) -> Outcome:
         """Has Lean elaborate a candidate behind the text that is ready, for so many seconds at most.
 
-        Args:
-            question: A command behind the candidate, whose answer is among the diagnostics; with one, an empty one
-                included, the goals are not asked for.
-
         When it takes longer or the caller is cancelled, the candidate is taken back, which stops Lean.
+
+        Args:
+            question: A command behind the candidate; with one, an empty one included, goals are not asked for.
         """
         try:
             version = await self._change(shadow, question or "")
             settled = self.server.settled(self.uri, version, seconds)
             if question is not None:
-                return self._outcome_of(shadow, await settled, None, question)
-            return await self._outcome(shadow, settled, seconds, "")
+                return _outcome(shadow, await settled, None, question)
+            return _outcome(shadow, *await _both(settled, self.goals_at(shadow.probe, seconds)), "")
         except (LeanError, asyncio.CancelledError):
-            ready, self._ready = self._ready, None
-            self._late = True
+            self._given_up, self._ready = (self._ready[0] if self._ready else ""), None
             with contextlib.suppress(LlmstepError):
-                await self.server.change(self.uri, ready[0] if ready else "")
+                await self.server.change(self.uri, self._given_up)
             raise
 
     async def read(self, text: str) -> list[Diagnostic]:
         """What Lean has to say about a whole text, however long that takes (up to `patience`)."""
+        await self._recover()
         self._ready = None
         self.is_open = True
         try:
@@ -171,7 +182,7 @@ class Shadow:
             await self._read_imports(text, said)
             return said
         except (LeanError, asyncio.CancelledError):
-            self._late = True
+            self._given_up = ""
             raise
 
     async def goals_at(self, position: Position, seconds: float) -> tuple[str, ...] | None:
@@ -180,11 +191,7 @@ class Shadow:
         return None if goals is None else tuple(goals)
 
     async def command_line(self, shadow: ShadowText) -> int:
-        """The first line of the command that the candidate's place is in, its doc comment perhaps included.
-
-        Args:
-            shadow: What the document holds.
-        """
+        """The first line of the command that the candidate's place is in, its doc comment perhaps included."""
         found = await self.server.ask(self.uri, "textDocument/foldingRange", self.patience)
         regions = [each for each in found or () if each.get("kind") == "region"]  # no command of one line has one
         line, lines = shadow.start.line, shadow.text.split("\n")
@@ -209,19 +216,12 @@ class Shadow:
         until = shadow.text.count("\n") + asked.count("\n") + _NEXT.index("example")
         return await self.server.change(self.uri, shadow.text + asked + _AFTER_A_PAUSE, until)
 
-    async def _outcome(
-        self, shadow: ShadowText, diagnostics: Awaitable[list[Diagnostic]], seconds: float, question: str
-    ) -> Outcome:
-        found, goals = await _both(diagnostics, self.server.plain_goal(self.uri, shadow.probe, seconds))
-        return self._outcome_of(shadow, found, None if goals is None else tuple(goals), question)
 
-    def _outcome_of(
-        self, shadow: ShadowText, found: list[Diagnostic], goals: tuple[str, ...] | None, question: str
-    ) -> Outcome:
-        if shadow.whole:
-            found = [{**each, "message": _NEXT_TOKEN.sub(_END, each["message"])} for each in found]
-        asked = shadow.text.count("\n") + _asked(question).index(question) if question and shadow.whole else None
-        return Outcome(shadow, found, goals, asked)
+def _outcome(shadow: ShadowText, found: list[Diagnostic], goals: tuple[str, ...] | None, question: str) -> Outcome:
+    if shadow.whole:
+        found = [{**each, "message": _NEXT_TOKEN.sub(_END, each["message"])} for each in found]
+    asked = shadow.text.count("\n") + _asked(question).index(question) if question and shadow.whole else None
+    return Outcome(shadow, found, goals, asked)
 
 
 def _asked(question: str) -> str:

@@ -51,15 +51,7 @@ async def wait_for(
 ) -> LeanClient:
     """Waits for a start, which others may wait for too and which outlives every wait for it.
 
-    Args:
-        starting: The start.
-        seconds: Longest wait.
-        last_words: What the process said last.
-        progress: Called now and then with how long the wait lasts.
-        where: What to try in a terminal.
-
-    Raises:
-        LeanTimeoutError: The time is over; the start goes on.
+    Progress says now and then how long it lasts. LeanTimeoutError says what the process said last, and `where` to look.
     """
     loop = asyncio.get_running_loop()
     began = shown = loop.time()
@@ -86,11 +78,7 @@ def _span(seconds: float) -> str:
 async def begin(client: LeanClient, command: Sequence[str], root: Path, variables: Sequence[str]) -> None:
     """Starts a server process and waits, without a limit, until it is ready for documents.
 
-    The process is left to itself when the caller is cancelled; it is dead when this fails.
-
-    Raises:
-        LeanNotFoundError: There is no such program.
-        LeanError: It cannot be run, ends, or is no Lean server.
+    LeanError says that it cannot be run, ends, or is no Lean server.
     """
     words = f"The command `{' '.join(command)}`"
     look = f"Run it in {root} to see more, or set llmstep.lean.command."

@@ -46,7 +46,7 @@ def statement_error(text: str, point: InsertionPoint, outcome: Outcome, goals: S
     )
 
 
-def no_goal(goals: list[str] | None, own: Sequence[Diagnostic], point: InsertionPoint, text: str) -> NoGoalError:
+def no_goal(goals: Sequence[str] | None, own: Sequence[Diagnostic], point: InsertionPoint, text: str) -> NoGoalError:
     """Why there is no goal: all are accomplished, or something above fails.
 
     Args:

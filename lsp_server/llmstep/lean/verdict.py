@@ -118,7 +118,7 @@ def first_error(baseline: Baseline, outcome: Outcome) -> str | None:
     return elsewhere
 
 
-def baseline_of(outcome: Outcome, goals: Sequence[str], scope: int) -> Baseline:
+def baseline_of(outcome: Outcome, goals: tuple[str, ...], scope: int) -> Baseline:
     """The baseline from the answers about the placeholder; `goals` are those at its first character.
 
     Args:
@@ -132,7 +132,7 @@ def baseline_of(outcome: Outcome, goals: Sequence[str], scope: int) -> Baseline:
     last = outcome.shadow.text.count("\n") if outcome.asked is None else outcome.asked
     unkept = outcome.shadow.whole and not any(place.line > last for place, _ in errors)
     signatures = frozenset(outcome.signature(*error) for error in errors)
-    return Baseline(tuple(goals), outcome.goals or (), signatures, axioms_in(outcome), warns, unkept)
+    return Baseline(goals, outcome.goals or (), signatures, axioms_in(outcome), warns, unkept)
 
 
 def is_unsolved(diagnostic: Diagnostic) -> bool:

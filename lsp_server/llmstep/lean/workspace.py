@@ -45,7 +45,7 @@ class LeanWorkspace:
     """Goals and checks for any file. Belongs to one asyncio loop.
 
     Args:
-        settings: Command, limits and times of Lean. When they change, the next call has the new ones.
+        settings: When command, limits or times of Lean change, the next call has the new ones.
         folders: Gives the folders that the user has opened, see `find_project`; by default the working folder.
     """
 
@@ -71,13 +71,7 @@ class LeanWorkspace:
             self._stop(key)
 
     async def goal(self, uri: str, text: str, point: InsertionPoint, progress: ProgressSink = silent) -> Goal:
-        """The goals that a candidate at `point` will face.
-
-        Args:
-            uri: Address of the file.
-            text: Its text.
-            point: A place in it.
-            progress: Called with what Lean says while it starts.
+        """The goals that a candidate at `point` of a file with this address and text will face.
 
         Raises:
             NoGoalError: There is none.

@@ -20,15 +20,9 @@ MAX_TOKENS = 1024
 
 
 class Encoder:
-    """A T5 encoder with its tokenizer.
+    """A T5 encoder with its tokenizer, from a hub id or a folder; 0 threads leaves their number to torch.
 
-    Args:
-        model: Hub id or folder.
-        device: As in the settings.
-        threads: Processor threads; 0 leaves it to torch.
-
-    Raises:
-        ModelError: It cannot be found, downloaded or loaded.
+    Raises ModelError where it cannot be found, downloaded or loaded.
     """
 
     def __init__(self, model: str = MODEL, device: str = "cpu", threads: int = 0) -> None:
