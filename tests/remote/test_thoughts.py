@@ -9,6 +9,7 @@ import attrs
 import pytest
 from starlette.responses import JSONResponse, StreamingResponse
 
+from llmstep.engine.remote.questions import Page, Question
 from llmstep.engine.remote.samples import Incoming
 from llmstep.types import Goal, PromptInput, SamplingParams
 
@@ -109,7 +110,9 @@ async def test_the_budget_of_a_step_is_apart_from_that_of_a_thought() -> None:
     def piece(text: str) -> str:
         return "data: " + json.dumps({"choices": [{"index": 0, "delta": {"content": text}}]})
 
-    long_thought = Incoming(1, (), 4)
+    page = Page("/x", lambda *_: {})
+    question = Question(model="m", page=page, said={}, sampling=TWO, max_tokens=64, context=128, step_tokens=4)
+    long_thought = Incoming(question, 1)
     for text in ("<think>", *("hm " * 20).split(" "), "</think>", "a", "b", "c", "d"):
         long_thought.event(piece(text or " "))
     assert not long_thought.enough
@@ -118,7 +121,7 @@ async def test_the_budget_of_a_step_is_apart_from_that_of_a_thought() -> None:
     assert long_thought.enough
     [sample] = long_thought.samples()
     assert sample.cut
-    babble = Incoming(1, (), 4)
+    babble = Incoming(question, 1)
     for text in "abcdef":
         babble.event(piece(text))
     assert babble.enough

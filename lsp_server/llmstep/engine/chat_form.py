@@ -48,23 +48,22 @@ def in_own_words(template: PromptTemplate, rule: Rule, *, thinks: bool | None = 
     if not template.own_turns:
         return template
     values = rule_values(template)
-    try:
-        written = rule([("user", SAID)], answer=True, values=values)
-    except GenerationError:
-        return template
-    if written is None or written.count(SAID) != 1 or len(written) > _MAX_LENGTH or _PLACE.search(written):
+    written = _tried(rule, [("user", SAID)], answer=True, values=values)
+    if written.count(SAID) != 1 or len(written) > _MAX_LENGTH or _PLACE.search(written):
         return template
     before, _, after = written.partition(SAID)
     said = template.text.removeprefix(USER).partition(ASSISTANT)[0]
     closing = next((f"\n{end}\n\n" for begin, end in THOUGHTS if after.rstrip().endswith(begin)), "")
     silent = bool(closing) and not template.thinking_tokens  # a model that is made to think is given an empty thought
-    ends = filter(None, [_end(rule, values)])
+    end = _tried(rule, [("user", SAID), ("assistant", _ANSWERED)], answer=False, values=values)
+    end = end.rpartition(_ANSWERED)[2].strip()
+    known = len(end) < 40 and re.search(r"\W", end) and not re.search(r"\s", end)
     return attrs.evolve(
         template,
         thinking_tokens=template.thinking_tokens if (_thinks(rule, written) if thinks is None else thinks) else 0,
         text=before + said + after + (closing if silent else "") + "{prefix}",
         prefix_lead="" if silent else closing,
-        stops=tuple(dict.fromkeys((*template.stops, *ends))),
+        stops=tuple(dict.fromkeys((*template.stops, *((end,) if known else ())))),
         special="none",
         own_turns=False,
         in_thought=bool(closing) and not silent,
@@ -81,21 +80,15 @@ def _thinks(rule: Rule, written: str) -> bool:
     """Whether a rule opens a thought, or writes another prompt where none is wanted."""
     if has_thought(written) or "<|channel|>" in written:
         return True
-    try:
-        with_one, without = (rule([("user", SAID)], answer=True, values=values) for values in ({}, NO_THOUGHT))
-    except GenerationError:
-        return False
-    return with_one != without
+    with_one, without = (_tried(rule, [("user", SAID)], answer=True, values=values) for values in ({}, NO_THOUGHT))
+    return bool(with_one) and bool(without) and with_one != without
 
 
-def _end(rule: Rule, values: dict[str, Any]) -> str:
-    """What ends the model's turn; empty where that is not known."""
-    try:
-        whole = rule([("user", SAID), ("assistant", _ANSWERED)], answer=False, values=values)
-    except GenerationError:
-        return ""
-    end = (whole or "").rpartition(_ANSWERED)[2].strip()
-    return end if len(end) < 40 and re.search(r"\W", end) and not re.search(r"\s", end) else ""
+def _tried(rule: Rule, messages: Sequence[tuple[str, str]], **how: Any) -> str:
+    """The chat; empty where there is no rule, or it does not take this chat."""
+    with contextlib.suppress(GenerationError):
+        return rule(messages, **how) or ""
+    return ""
 
 
 def written_chat(

@@ -134,7 +134,7 @@ class ModelEngine(ABC):
         self._lock = threading.RLock()
         self._users = 0
         self._idle: asyncio.TimerHandle | None = None
-        self._unloading: asyncio.Task[None] | None = None
+        self._unloading: asyncio.Future[Any] | None = None
 
     @property
     def settings(self) -> Settings:

@@ -13,16 +13,7 @@ from typing import Any
 
 import torch
 import transformers
-from transformers import (
-    CONFIG_MAPPING,
-    MODEL_FOR_CAUSAL_LM_MAPPING,
-    MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING,
-    AutoConfig,
-    AutoModelForCausalLM,
-    AutoModelForSeq2SeqLM,
-    AutoTokenizer,
-    GenerationConfig,
-)
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoTokenizer, GenerationConfig
 
 from llmstep.cancel import NEVER, CancelToken
 from llmstep.catalog import memory
@@ -82,7 +73,7 @@ def inspect(
 def _config(folder: Path, name: str, trust_remote_code: bool) -> Any:
     raw = read_config(folder)
     kind, own_code = raw.get("model_type"), "auto_map" in raw
-    if kind not in CONFIG_MAPPING and not (own_code and trust_remote_code):
+    if kind not in transformers.CONFIG_MAPPING and not (own_code and trust_remote_code):
         if own_code:
             raise _needs_code(name)
         version = transformers.__version__
@@ -99,7 +90,8 @@ def _config(folder: Path, name: str, trust_remote_code: bool) -> Any:
 
 def _family(config: Any, name: str, trust_remote_code: bool) -> str:
     family = "seq2seq" if getattr(config, "is_encoder_decoder", False) else "causal"
-    known = MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING if family == "seq2seq" else MODEL_FOR_CAUSAL_LM_MAPPING
+    causal, other = transformers.MODEL_FOR_CAUSAL_LM_MAPPING, transformers.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING
+    known = other if family == "seq2seq" else causal
     own = (getattr(config, "auto_map", None) or {}).keys() & {"AutoModelForCausalLM", "AutoModelForSeq2SeqLM"}
     if type(config) in known or (own and trust_remote_code):
         return family

@@ -183,13 +183,7 @@ class EngineRouter(ModelEngine):
         before, self._active = self._active, engine
         self._publish(engine.status)
         if before.status.state != "empty":
-            self._unloading = asyncio.ensure_future(self._unload_quietly(before))
-
-    async def _unload_quietly(self, engine: ModelEngine) -> None:
-        try:
-            await engine.unload()
-        except LlmstepError as error:
-            _log.debug("the model was not freed: %s", error.message)
+            self._unloading = asyncio.gather(before.unload(), return_exceptions=True)
 
     def _changed(self, engine: ModelEngine, status: EngineStatus) -> None:
         if engine is self._active:

@@ -9,7 +9,7 @@ answer is lines of JSON: `{"progress": …}` any number of times, `{}` as a sign
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import attrs
 from cattrs import Converter
@@ -18,8 +18,6 @@ from llmstep import errors
 from llmstep.engine.interface import Generation
 from llmstep.progress import Progress
 from llmstep.types import PromptInput, SamplingParams
-
-T = TypeVar("T")
 
 PROTOCOL = 1
 """Number of the wire protocol; it changes when old clients would no longer understand the answers."""
@@ -52,18 +50,14 @@ def error_line(error: errors.LlmstepError) -> dict[str, Any]:
 
 
 def read_progress(raw: Mapping[str, Any]) -> Progress:
-    """The progress of a line; ValueError where it is none."""
-    return _read(raw, Progress)
+    """The progress of a line; KeyError, TypeError or ValueError where it is none."""
+    return Progress(raw["stage"], str(raw["message"]), int(raw["done"]), int(raw["total"]))
 
 
 def read_generation(raw: Mapping[str, Any]) -> Generation:
     """The generation of a line; ValueError where it is none."""
-    return _read(raw, Generation)
-
-
-def _read(raw: Mapping[str, Any], kind: type[T]) -> T:
     try:
-        return _READER.structure(raw, kind)
+        return _READER.structure(raw, Generation)
     except Exception as error:  # cattrs has no class for what is no literal
         raise ValueError("not what the protocol says") from error
 

@@ -137,8 +137,7 @@ async def _answer(
     connection: Connection, question: Question, body: object, wanted: int, progress: ProgressSink
 ) -> list[RawSample] | None:
     """The samples of one answer; None where they cannot be separated."""
-    maximum = 0 if question.scored else question.max_tokens
-    incoming = Incoming(wanted, question.stops, question.step_tokens, inside=question.in_thought, maximum=maximum)
+    incoming = Incoming(question, wanted)
     try:
         async with connection.stream("POST", question.page.path, body) as response:
             kind = response.headers.get("content-type", "")

@@ -39,10 +39,6 @@ class LlmstepEngine(OpenAiEngine):
         super().__init__(settings, kind, LLAMA_CPP)  # for conversations, whose page is at the same place
         self._shared = kind == "shared"
 
-    @property
-    def _named(self) -> str:
-        return self.settings.model if self.status.engine == "shared" else super()._named
-
     async def generate(
         self, prompt_input: PromptInput, sampling: SamplingParams | None = None, *, progress: ProgressSink = silent
     ) -> Generation:

@@ -191,7 +191,9 @@ class OpenAiEngine(ModelEngine):
     @property
     def _named(self) -> str:
         """The model that is known to be meant before a server has said which it has; empty where none is."""
-        return self.settings.remote.model
+        kind, remote = self.status.engine, self.settings.remote
+        of_the_settings = kind == "shared" or (kind in ("vllm", "llama.cpp") and not remote.url)
+        return self.settings.model if of_the_settings else remote.model
 
     def _rename(self, *_: object) -> None:
         self._publish(state="generating" if self._running else "empty", model=self._named)

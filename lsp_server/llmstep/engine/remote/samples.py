@@ -14,6 +14,7 @@ import attrs
 
 from llmstep.catalog.cleaning import has_thought, without_thought
 from llmstep.engine.postprocess import RawSample
+from llmstep.engine.remote.questions import Question
 from llmstep.engine.remote.refusals import message_of
 from llmstep.errors import RemoteError
 from llmstep.strict_json import loads
@@ -24,7 +25,7 @@ _LIMITS = ("length", "limit", "max_tokens", "max_output_tokens", "model_length")
 """How servers say that the limit of tokens ended a sample."""
 _MAX_CHOICES = 1024
 _MAX_SAMPLE = 1 << 18
-"""Characters of a sample, where it has no limit of tokens; the longest has 4096 of them."""
+"""Characters of a step, whose limit of tokens is the server's business; the longest has 4096 of them."""
 _SLACK = 64
 """Pieces that may come beyond the limit of tokens before a sample counts as one without end."""
 _PER_TOKEN = 16
@@ -65,16 +66,9 @@ class _Choice:
 class Incoming:
     """The samples of one request while they come."""
 
+    question: Question
     wanted: int
     """Their number."""
-    stops: tuple[str, ...]
-    """Texts that end a sample; not every server obeys them."""
-    max_length: int = 0
-    """Most tokens of a sample behind its thought; 0 is no limit but the server's."""
-    inside: bool = False
-    """The samples begin within a thought."""
-    maximum: int = 0
-    """Tokens of a whole sample that were asked for; 0 is no limit but the server's."""
     _counted: int = 0
     _choices: dict[int, _Choice] = attrs.field(factory=dict)
 
@@ -140,34 +134,39 @@ class Incoming:
         text = str((raw["text"] if "text" in raw else message.get("content")) or "")
         thought = str(next((said for said in (message.get(name) for name in _THOUGHTS) if said), ""))
         choice.cut |= end in _LIMITS
-        searched = max(0, len(choice.text) - max(map(len, self.stops), default=0))
+        stops, step_tokens = self.question.stops, self.question.step_tokens
+        searched = max(0, len(choice.text) - max(map(len, stops), default=0))
         choice.text += text
         choice.thought += thought
         choice.pieces += bool(text)
         choice.thoughts += bool(thought)
         endless = self._is_endless(choice)
-        if (endless and not self.maximum) or len(self._choices) > _MAX_CHOICES:
+        if (endless and self.question.scored) or len(self._choices) > _MAX_CHOICES:
             raise ValueError("too long")
-        choice.stopped = bool(text) and any(choice.text.find(stop, searched) >= 0 for stop in self.stops)
-        if not ended and (endless or (text and self.max_length and self._is_too_long(choice))):
+        # Not every server obeys stops and limits.
+        choice.stopped = bool(text) and any(choice.text.find(stop, searched) >= 0 for stop in stops)
+        if not ended and (endless or (text and step_tokens and self._is_too_long(choice))):
             choice.stopped = choice.cut = True
         if text or not thought:  # a thought's tokens say nothing about the step
             choice.logprobs += _logprobs(raw.get("logprobs"))
 
     def _is_endless(self, choice: _Choice) -> bool:
         length = len(choice.text) + len(choice.thought)
-        pieces = choice.pieces + choice.thoughts
-        return length > (self.maximum * _PER_TOKEN or _MAX_SAMPLE) or 0 < self.maximum < pieces - _SLACK
+        if self.question.scored:
+            return length > _MAX_SAMPLE
+        most = self.question.max_tokens
+        return length > most * _PER_TOKEN or choice.pieces + choice.thoughts > most + _SLACK
 
     def _is_too_long(self, choice: _Choice) -> bool:
         """Whether what stands behind a thought has more pieces than a step may have tokens."""
-        if choice.pieces <= self.max_length:
+        inside, most = self.question.in_thought, self.question.step_tokens
+        if choice.pieces <= most:
             return False
-        if self.inside or has_thought(choice.text):
-            choice.spoken += bool(without_thought(choice.text, inside=self.inside).strip())
+        if inside or has_thought(choice.text):
+            choice.spoken += bool(without_thought(choice.text, inside=inside).strip())
         else:
             choice.spoken = choice.pieces
-        return choice.spoken > self.max_length
+        return choice.spoken > most
 
 
 def _choices(raw: dict[str, Any]) -> Iterable[Any]:

@@ -40,10 +40,6 @@ class ServedEngine(OpenAiEngine):
         self._preparing = asyncio.Lock()
         self.store.subscribe(lambda settings: settings.idle_unload_minutes, self._rest)
 
-    @property
-    def _named(self) -> str:
-        return super()._named if self.settings.remote.url else self.settings.model
-
     def _rename(self, *_: object) -> None:
         if not self.child.running:
             super()._rename()
